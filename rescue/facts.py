@@ -1,0 +1,131 @@
+"""What is true of a tree, each fact computed once.
+
+`Facts` is the only thing that a check sees. It joins the rooms below (formats, sshd, firewall) and holds no rule of
+its own about them; what a fact means for a login is the checks' business.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from rescue.firewall import Firewall, Reach, active_firewalls, reach
+from rescue.formats.accounts import Account, Accounts
+from rescue.formats.authorized_keys import KeyFile, key_files
+from rescue.formats.os_release import Release, read_release
+from rescue.formats.packages import OpenSSH, openssh_version
+from rescue.formats.units import Units
+from rescue.model import Client
+from rescue.sshd import Effective, Listener, Server, listeners
+from rescue.tree import Read, Tree
+
+SSH_PORT = 22
+
+
+class Facts:
+    """The facts of one tree for one client. Cheap to make; each property is computed when first asked for."""
+
+    def __init__(self, tree: Tree, client: Client | None = None) -> None:
+        self.tree = tree
+        self.client = client or Client()
+
+    @cached_property
+    def release(self) -> Release:
+        """The distribution and its version, from os-release(5)."""
+        return read_release(self.tree)
+
+    @cached_property
+    def openssh(self) -> OpenSSH | None:
+        """The installed OpenSSH server's version, from the package database; None if it can't be told."""
+        return openssh_version(self.tree)
+
+    @cached_property
+    def units(self) -> Units:
+        """systemd's units: present, masked, started at boot."""
+        return Units(self.tree)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """passwd(5), shadow(5) and group(5)."""
+        return Accounts(self.tree)
+
+    @cached_property
+    def sshd(self) -> Server:
+        """sshd's configuration, parsed with its includes; it may have problems that stop sshd."""
+        return Server(self.tree, self.openssh)
+
+    @cached_property
+    def listeners(self) -> tuple[Listener, ...]:
+        """Where sshd will listen after the next boot, if it starts; () if its configuration stops it."""
+        return listeners(self.tree, self.sshd, self.units)
+
+    @cached_property
+    def listening_ports(self) -> tuple[int, ...]:
+        """The TCP ports of `listeners`, sorted."""
+        return tuple(sorted({each.port for each in self.listeners}))
+
+    @cached_property
+    def firewalls(self) -> tuple[Firewall, ...]:
+        """Every packet filter that is loaded at boot."""
+        return active_firewalls(self.tree, self.units)
+
+    def reach(self, port: int, version: int = 4) -> Reach:
+        """Which sources may open a TCP connection to `port` over IPv4 or IPv6 (`version`), and which rules decide."""
+        return self._reaches.setdefault((port, version), reach(self.firewalls, port, version))
+
+    @cached_property
+    def _reaches(self) -> dict[tuple[int, int], Reach]:
+        return {}
+
+    @cached_property
+    def dialled(self) -> int:
+        """The TCP port that the client dials.
+
+        Told by the client, else 22 where sshd listens there or nowhere. Where sshd only listens elsewhere, a firewall
+        decides: one that treats both ports alike and open says nothing, and 22 is what `ssh` dials; any other was made
+        by somebody who knows of the new port, or forgot it, which is a finding of its own.
+        """
+        if self.client.port is not None:
+            return self.client.port
+        ports = self.listening_ports
+        if not ports or SSH_PORT in ports:
+            return SSH_PORT
+        if self.reach(SSH_PORT).open and self.reach(ports[0]).open:
+            return SSH_PORT
+        return ports[0]
+
+    def effective(self, account: Account) -> Effective:
+        """sshd's settings for a login of `account` from the client's first source, to the dialled port."""
+        source = self.client.sources[0] if self.client.sources else None
+        return self.sshd.effective(
+            user=account.name,
+            groups=self.accounts.groups_of(account),
+            address=source,
+            local_port=self.dialled,
+        )
+
+    def key_files(self, account: Account) -> tuple[KeyFile, ...]:
+        """The account's authorized_keys files as sshd names them, with the lines that count."""
+        return key_files(self.tree, account, self.effective(account).words("AuthorizedKeysFile"))
+
+    @cached_property
+    def logins(self) -> tuple[Account, ...]:
+        """The accounts to be judged: the client's user, else root and every account that was set up for a login.
+
+        Set up means a login shell and at least one authorized key; where nobody is, root and the people's accounts
+        (uid 1000 and above) with a login shell. Empty if the client's user does not exist.
+        """
+        accounts = self.accounts
+        if self.client.user is not None:
+            account = accounts.get(self.client.user)
+            return (account,) if account else ()
+        shells = [each for each in accounts.users if each.has_login_shell]
+        # One request for all homes: asking for them one by one would capture them one by one.
+        self.tree.require(
+            *(Read(each.home, depth=0) for each in shells if each.home.startswith("/")),
+            *(Read(f"{each.home}/.ssh", depth=1) for each in shells if each.home.startswith("/") and each.home != "/"),
+        )
+        with_keys = [each for each in shells if any(found.keys for found in self.key_files(each))]
+        if with_keys:
+            return tuple(with_keys)
+        people = [each for each in shells if each.uid == 0 or each.uid >= 1000]
+        return tuple(people)

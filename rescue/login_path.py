@@ -1,0 +1,93 @@
+"""The path to a login: the links in order, each with its state, made from findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rescue.model import Finding, Link, Severity, Symptom
+
+
+class State(StrEnum):
+    """Whether a link holds. UNKNOWN: nothing on this disk tells (no check looks at the link yet)."""
+
+    HOLDS = "holds"
+    BROKEN = "broken"
+    DOUBTFUL = "doubtful"
+    UNKNOWN = "unknown"
+
+
+class Verdict(StrEnum):
+    """The whole path's state."""
+
+    CLEAR = "clear"
+    BROKEN = "broken"
+    DOUBTFUL = "doubtful"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One link of the path with its findings, broken ones first."""
+
+    link: Link
+    state: State
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoginPath:
+    """Every link, in order."""
+
+    steps: tuple[Step, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings, in the order of the links."""
+        return tuple(finding for step in self.steps for finding in step.findings)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Broken if one link is, else doubtful if one is, else clear. A link nobody looks at does not count."""
+        states = {step.state for step in self.steps}
+        if State.BROKEN in states:
+            return Verdict.BROKEN
+        return Verdict.DOUBTFUL if State.DOUBTFUL in states else Verdict.CLEAR
+
+    @property
+    def first(self) -> Finding | None:
+        """The finding that the outside sees: the first of the first broken link, else of the first doubtful one."""
+        for wanted in (State.BROKEN, State.DOUBTFUL):
+            for step in self.steps:
+                if step.state is wanted:
+                    return step.findings[0]
+        return None
+
+    @property
+    def symptom(self) -> Symptom:
+        """What the outside sees."""
+        first = self.first
+        return first.symptom if first else Symptom.OK
+
+
+def login_path(findings: Iterable[Finding], looked_at: Iterable[Link]) -> LoginPath:
+    """The path that `findings` leave, where `looked_at` are the links that have at least one check."""
+    by_link: dict[Link, list[Finding]] = {link: [] for link in Link}
+    for finding in findings:
+        by_link[finding.link].append(finding)
+    known = set(looked_at)
+    return LoginPath(
+        tuple(Step(link, _state(found, link in known), tuple(_sorted(found))) for link, found in by_link.items())
+    )
+
+
+def _state(findings: list[Finding], looked_at: bool) -> State:
+    if any(finding.severity is Severity.BROKEN for finding in findings):
+        return State.BROKEN
+    if findings:
+        return State.DOUBTFUL
+    return State.HOLDS if looked_at else State.UNKNOWN
+
+
+def _sorted(findings: list[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda each: (each.severity is not Severity.BROKEN, each.check, each.subject))

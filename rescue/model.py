@@ -1,0 +1,157 @@
+"""The words that every room shares: links, symptoms, findings and repairs.
+
+Nothing here looks at a disk. A check yields findings; a finding belongs to one link of the path to a login and
+carries repairs; a repair is a titled function from a tree to a tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import PurePosixPath
+
+from rescue.tree import Tree
+
+Address = IPv4Address | IPv6Address
+
+
+class Link(Enum):
+    """The links that must all hold between power-on and a shell, in order."""
+
+    BOOT = ("boot", "the system reaches its login services")
+    DISK = ("disk", "file systems have room and can be written")
+    NETWORK = ("network", "an address comes up, with a route")
+    SERVICE = ("service", "the SSH server starts at boot")
+    LISTEN = ("listen", "it listens on the port that you dial")
+    FIREWALL = ("firewall", "the firewall lets new connections in")
+    ACCEPT = ("accept", "the SSH server talks to your client")
+    ACCOUNT = ("account", "the user may log in")
+    KEY = ("key", "the key is found and trusted")
+    SESSION = ("session", "a shell starts")
+
+    def __init__(self, word: str, holds: str) -> None:
+        self.word = word
+        self.holds = holds
+
+    @property
+    def order(self) -> int:
+        """1 for the first link."""
+        return list(Link).index(self) + 1
+
+    def __str__(self) -> str:
+        return self.word
+
+
+class Symptom(StrEnum):
+    """What the outside sees. `words` gives the client's own."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    TIMED_OUT = "timed out"
+    UNREACHABLE = "unreachable"
+    CLOSED = "closed"
+    DENIED = "denied"
+    HANGS = "hangs"
+
+    def words(self, user: str = "me", host: str = "SERVER", port: int = 22) -> str:
+        """The line that OpenSSH's client prints (ssh.c, sshconnect.c, sshconnect2.c of 9.2)."""
+        return {
+            Symptom.OK: "a shell prompt",
+            Symptom.REFUSED: f"ssh: connect to host {host} port {port}: Connection refused",
+            Symptom.TIMED_OUT: f"ssh: connect to host {host} port {port}: Connection timed out",
+            Symptom.UNREACHABLE: f"ssh: connect to host {host} port {port}: No route to host",
+            Symptom.CLOSED: f"Connection closed by {host} port {port}",
+            Symptom.DENIED: f"{user}@{host}: Permission denied (publickey).",
+            Symptom.HANGS: "(nothing: the login hangs)",
+        }[self]
+
+
+class Severity(StrEnum):
+    """How sure a finding is that its link does not hold."""
+
+    BROKEN = "broken"
+    DOUBTFUL = "doubtful"
+
+
+class Safety(StrEnum):
+    """What a repair costs. Unsafe ones weaken something; manual ones only a person can do."""
+
+    SAFE = "safe"
+    UNSAFE = "unsafe"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """Where the evidence is: a file of the target, its line (from 1; 0 where the whole file is meant) and the text."""
+
+    path: PurePosixPath
+    line: int = 0
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}" if self.line else str(self.path)
+
+
+Edit = Callable[[Tree], Tree]
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A titled edit of the tree.
+
+    title: an order in the imperative, without a full stop ("allow tcp port 22 in ufw").
+    weakens: what becomes less strict by it, for the person to weigh; empty if nothing does.
+    edit: None for a manual repair, whose `title` and `steps` say what a person can do.
+    irreversible: true if the edit deletes content that undo can't bring back (logs, caches).
+    The edit may raise ValueError or OSError where the tree leaves it nothing to hold on to; the plan then says so.
+    """
+
+    title: str
+    safety: Safety
+    edit: Edit | None = None
+    weakens: str = ""
+    steps: str = ""
+    irreversible: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One broken or doubtful link.
+
+    check: the cause's id ("ufw-no-ssh-rule"). subject: what tells two findings of one check apart (a user, a port, a
+    mount point). message: one or two sentences for the person it happens to. reason: why a doubtful one is not sure.
+    locations: the first is the one that decided. repairs: the recommended one first.
+    """
+
+    check: str
+    link: Link
+    severity: Severity
+    message: str
+    symptom: Symptom
+    locations: tuple[Location, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+    subject: str = ""
+    reason: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Which finding this is, before and after a repair."""
+        return (self.check, self.subject)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who wants in. Everything may be unknown.
+
+    user: None means root and every account that could log in. sources: the addresses the client may come from, as
+    the server sees them; empty means any. port: the one dialled; None means 22 unless the disk shows that another
+    is meant. key: the client's public key as "type base64".
+    """
+
+    user: str | None = None
+    sources: tuple[Address, ...] = ()
+    port: int | None = None
+    key: str | None = field(default=None, repr=False)

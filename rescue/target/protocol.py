@@ -1,0 +1,79 @@
+"""What the rest of the program may do with a target: capture it, change one entry, make it durable.
+
+Every implementation is held to the same contract by one suite (tests/system/test_target_contract.py and its like).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from pathlib import PurePosixPath
+from typing import Protocol
+
+from rescue.tree import Entry, Read, Tree
+
+
+class TargetError(Exception):
+    """The target can't be opened, read or written. `hint` says what to do next. Exit status 4."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class TargetBusy(TargetError):
+    """Somebody else holds the target: another fix, or a running machine. Exit status 5."""
+
+
+class NoSpace(TargetError):
+    """The target has no block or inode left for what was to be written (ENOSPC, EDQUOT)."""
+
+
+class Target(Protocol):
+    """A server's root, wherever it is. Paths are real paths inside it: no link is followed by the writing methods."""
+
+    name: str
+    """For people: "/dev/vda1", "server.qcow2", "/"."""
+    method: str
+    """How it is reached: "directory", "running system", "kernel mount", "libguestfs"."""
+    notes: tuple[str, ...]
+    """What the person must know of the picture ("the journal could not be replayed: it may be stale")."""
+
+    def capture(self, reads: Iterable[Read]) -> Tree:
+        """A tree of all `reads`, in one pass, with the entries above them and every link's target inside the root.
+
+        Never opens a fifo, a socket or a device, never follows a link out of the root, changes no access time.
+        The tree's `filesystems` are always filled.
+        """
+
+    def put(self, path: PurePosixPath, entry: Entry) -> None:
+        """Create or atomically replace the entry at `path` (its directory exists) with all that `entry` says.
+
+        A regular file: temporary file in the same directory, content, owner, mode, xattrs (ACLs and SELinux label
+        among them), fsync, rename, fsync of the directory. The modification time is entry.mtime if it is not 0, else
+        now. An immutable or append-only flag of the old file is taken off for the exchange and put on again.
+        A directory or link that exists already with the same content only gets owner, mode and xattrs.
+        Raises NoSpace, TargetError.
+        """
+
+    def set_metadata(self, path: PurePosixPath, entry: Entry) -> None:
+        """Give what is at `path` the owner, mode and xattrs of `entry`; the inode stays, its content is not touched."""
+
+    def shorten(self, path: PurePosixPath, keep: int) -> None:
+        """Keep only the last `keep` bytes of the file, in place (same inode), cut at a line's start where one is near.
+
+        Needs no free block: FALLOC_FL_COLLAPSE_RANGE where the file system has it, else copies the tail to the front
+        and truncates.
+        """
+
+    def remove(self, path: PurePosixPath) -> None:
+        """Remove a file, a link or an empty directory. No error if nothing is there."""
+
+    def sync(self) -> None:
+        """Return when everything written is on the disk."""
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the target against another fix or undo. Raises TargetBusy at once if it is held."""
+
+    def close(self) -> None:
+        """Release everything that was opened, in reverse order. May be called twice."""

@@ -1,0 +1,715 @@
+"""An immutable picture of the files that matter on a server, and what differs between two pictures.
+
+A `Tree` is captured once from a target and then only read: every check, every plan and every proof works on it,
+never on a file system. Names and links are resolved as the kernel would after ``chroot(2)``: no link leads out of
+the root (path_resolution(7)). What was not captured is not the same as what does not exist: asking for it raises
+`NotCaptured`, which names what to capture.
+
+Paths are absolute, normalised POSIX paths below the server's root. Names that are not UTF-8 are kept with Python's
+surrogateescape, so they can be written back byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from fnmatch import translate
+from functools import lru_cache
+from pathlib import PurePosixPath
+from re import Pattern
+from re import compile as compile_pattern
+
+AnyPath = str | PurePosixPath
+
+MAX_LINKS = 40
+"""How many symbolic links one look-up may follow: the kernel's MAXSYMLINKS (path_resolution(7))."""
+
+CONTENT_LIMIT = 1 << 20
+"""Bytes of one file that a capture reads unless a `Read` says otherwise. Configuration is smaller; a log is not read."""
+
+SELINUX = "security.selinux"
+
+
+class Kind(StrEnum):
+    """What an entry is, as in the file type of stat(2)."""
+
+    FILE = "file"
+    DIR = "dir"
+    LINK = "link"
+    FIFO = "fifo"
+    SOCKET = "socket"
+    BLOCK = "block"
+    CHAR = "char"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A request to capture `path`: itself and `depth` levels below it, with or without the files' content.
+
+    `limit` is in bytes: a larger file is captured without its content (see `Tree.unread`).
+    """
+
+    path: str
+    depth: int = 64
+    content: bool = True
+    limit: int = CONTENT_LIMIT
+
+
+class NotCaptured(LookupError):
+    """The picture does not hold what was asked for; `reads` says what to capture before asking again."""
+
+    def __init__(self, *reads: Read) -> None:
+        super().__init__(", ".join(read.path for read in reads))
+        self.reads = reads
+
+
+class LinkLoop(OSError):
+    """More than `MAX_LINKS` symbolic links were met (the kernel's ELOOP)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file, directory, link or device.
+
+    mode: the twelve permission bits. size, allocated: bytes, apparent and on the disk (st_blocks * 512).
+    mtime: nanoseconds since the epoch. data: a regular file's content; None where it was not read.
+    xattrs: sorted pairs, POSIX ACLs (``system.posix_acl_*``) among them. ident: (device, inode), which two names of
+    one file share. flags: the inode flags of FS_IOC_GETFLAGS, of which 0x10 is immutable and 0x20 append-only.
+    """
+
+    kind: Kind
+    mode: int
+    uid: int = 0
+    gid: int = 0
+    size: int = 0
+    mtime: int = 0
+    nlink: int = 1
+    data: bytes | None = field(default=None, repr=False)
+    link: str = ""
+    xattrs: tuple[tuple[str, bytes], ...] = ()
+    ident: tuple[int, int] = (0, 0)
+    allocated: int = 0
+    flags: int = 0
+    rdev: int = 0
+
+    @property
+    def is_file(self) -> bool:
+        return self.kind is Kind.FILE
+
+    @property
+    def is_dir(self) -> bool:
+        return self.kind is Kind.DIR
+
+    @property
+    def is_link(self) -> bool:
+        return self.kind is Kind.LINK
+
+    def same_content(self, other: Entry) -> bool:
+        """True if both are of one kind and hold the same: bytes, link target or device number."""
+        return (
+            self.kind is other.kind
+            and self.data == other.data
+            and self.link == other.link
+            and self.rdev == other.rdev
+            and (not self.is_file or self.size == other.size)
+        )
+
+    def same(self, other: Entry) -> bool:
+        """True if a person would call both the same file: content, mode, owner, xattrs, flags; times do not count."""
+        return (
+            self.same_content(other)
+            and self.mode == other.mode
+            and self.uid == other.uid
+            and self.gid == other.gid
+            and self.xattrs == other.xattrs
+            and self.flags == other.flags
+        )
+
+    def xattr(self, name: str) -> bytes | None:
+        return dict(self.xattrs).get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class FileSystem:
+    """One mounted file system of the server, in bytes and inodes as of statvfs(3).
+
+    free counts the blocks kept for root too; available does not. inodes is 0 where the file system has no fixed
+    number of them (btrfs).
+    """
+
+    mount: str
+    type: str = ""
+    size: int = 0
+    free: int = 0
+    available: int = 0
+    inodes: int = 0
+    inodes_free: int = 0
+    read_only: bool = False
+    source: str = ""
+
+
+class Action(StrEnum):
+    """What applying a change does to the disk."""
+
+    CREATE = "create"
+    REPLACE = "replace"
+    METADATA = "metadata"
+    SHORTEN = "shorten"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A path, what is there before and what is there after: a plan's unit, a diff, a journal record and its undo."""
+
+    path: PurePosixPath
+    before: Entry | None
+    after: Entry | None
+
+    @property
+    def inverse(self) -> Change:
+        return Change(self.path, self.after, self.before)
+
+    @property
+    def action(self) -> Action:
+        if self.before is None:
+            return Action.CREATE
+        if self.after is None:
+            return Action.REMOVE
+        if self.before.same_content(self.after):
+            return Action.METADATA
+        if self.after.is_file and self.after.data is None:
+            return Action.SHORTEN
+        return Action.REPLACE
+
+    @property
+    def reversible(self) -> bool:
+        """False if the content that is lost was not captured: a log that is removed or shortened."""
+        if self.before is None or not self.before.is_file:
+            return True
+        return self.action is Action.METADATA or self.before.data is not None
+
+    @property
+    def frees(self) -> int:
+        """Bytes that the change gives back to the file system; 0 where it takes some."""
+        if self.before is None or not self.before.is_file:
+            return 0
+        if self.before.nlink > 1 and self.after is None:
+            return 0
+        return max(0, self.before.allocated - (self.after.allocated if self.after else 0))
+
+
+class Tree:
+    """The picture. Immutable: every method that changes something gives a new tree that shares the rest.
+
+    Look-ups cost one dictionary access for each path component; a changed tree costs one copy of the dictionary.
+    """
+
+    __slots__ = ("_above", "_children", "_covered", "_entries", "_everything", "filesystems")
+
+    def __init__(
+        self,
+        entries: Mapping[str, Entry],
+        reads: Iterable[Read] = (),
+        filesystems: Iterable[FileSystem] = (),
+    ) -> None:
+        self._entries: dict[str, Entry] = dict(entries)
+        self._covered: dict[str, Read] = {}
+        self._above: set[str] = set()
+        for read in reads:
+            known = self._covered.get(read.path)
+            if known is None or _wider(read, known):
+                self._covered[read.path] = read
+            self._above.update(_parents(read.path))
+        self._everything = False
+        self._children: dict[str, tuple[str, ...]] | None = None
+        self.filesystems: tuple[FileSystem, ...] = tuple(sorted(filesystems, key=lambda each: each.mount))
+
+    @classmethod
+    def of(
+        cls, entries: Mapping[str, Entry | str | bytes], filesystems: Iterable[FileSystem] = ()
+    ) -> Tree:
+        """A whole tree from a literal: text and bytes become root's files of mode 0644, parents become directories.
+
+        Everything that is not named does not exist.
+        """
+        made: dict[str, Entry] = {"/": directory()}
+        for path, value in entries.items():
+            entry = value if isinstance(value, Entry) else file(value)
+            for parent in _parents(path):
+                made.setdefault(parent, directory())
+            made[path] = entry
+        tree = cls(made, (Read("/"),), filesystems)
+        tree._everything = True
+        return tree
+
+    # -- what was captured -------------------------------------------------------------------------------------
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        """What was captured, by path."""
+        return tuple(self._covered[path] for path in sorted(self._covered))
+
+    @property
+    def unread(self) -> tuple[PurePosixPath, ...]:
+        """Regular files whose content was asked for and not read, as they are larger than the limit."""
+        return tuple(
+            PurePosixPath(path)
+            for path in sorted(self._entries)
+            if (entry := self._entries[path]).is_file
+            and entry.data is None
+            and (read := self._read_over(path)) is not None
+            and read.content
+        )
+
+    def covers(self, path: AnyPath, depth: int = 0, content: bool = False) -> bool:
+        """Whether the entry at `path`, `depth` levels below it and (if asked) their content were captured."""
+        if self._everything:
+            return True
+        key = _key(path)
+        if depth == 0 and not content and (key in self._above or key in self._entries):
+            return True
+        at, level = key, 0
+        while True:
+            read = self._covered.get(at)
+            if read is not None and read.depth >= level + depth and (read.content or not content):
+                return True
+            if at == "/":
+                break
+            at, level = _parent(at), level + 1
+        return self._absent_above(key)
+
+    def require(self, *reads: Read) -> None:
+        """Raise one `NotCaptured` for all of `reads` that the picture does not hold (links in them followed)."""
+        missing = []
+        for read in reads:
+            try:
+                path = str(self.resolve(read.path))
+            except (NotCaptured, LinkLoop) as problem:
+                if isinstance(problem, NotCaptured):
+                    missing.append(read)
+                continue
+            if not self.covers(path, read.depth, read.content):
+                missing.append(read if path == read.path else replace(read, path=path))
+        if missing:
+            raise NotCaptured(*missing)
+
+    def _read_over(self, key: str) -> Read | None:
+        at, level = key, 0
+        while True:
+            read = self._covered.get(at)
+            if read is not None and read.depth >= level:
+                return read
+            if at == "/":
+                return None
+            at, level = _parent(at), level + 1
+
+    def _absent_above(self, key: str) -> bool:
+        """True if a captured parent of `key` does not exist or is no directory, so that nothing can be below it."""
+        at = key
+        while at != "/":
+            at = _parent(at)
+            entry = self._entries.get(at)
+            if entry is not None:
+                return not entry.is_dir and not entry.is_link
+            if at in self._above or at in self._covered:
+                return True
+        return False
+
+    # -- look-ups ----------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, path: AnyPath) -> bool:
+        return self.entry(path) is not None
+
+    def paths(self) -> tuple[PurePosixPath, ...]:
+        """Every captured path, sorted."""
+        return tuple(PurePosixPath(path) for path in sorted(self._entries))
+
+    def resolve(self, path: AnyPath, *, follow_last: bool = True) -> PurePosixPath:
+        """The real path, with every link followed inside the root; what does not exist is kept as it is named.
+
+        Raises `LinkLoop`, and `NotCaptured` where a link or a directory on the way is not in the picture.
+        """
+        return PurePosixPath(self._walk(_key(path), follow_last))
+
+    def _walk(self, key: str, follow_last: bool) -> str:
+        entries = self._entries
+        at, left, followed = "/", [part for part in reversed(key.split("/")) if part], 0
+        while left:
+            part = left.pop()
+            if part == ".":
+                continue
+            if part == "..":
+                # The kernel looks ".." up in a directory: below a file or nothing there is no way up.
+                stands = at == "/" or ((known := entries.get(at)) is not None and known.is_dir)
+                at = _parent(at) if stands else at + "/.."
+                continue
+            here = (at if at != "/" else "") + "/" + part
+            entry = entries.get(here)
+            if entry is None and not self.covers(here):
+                raise NotCaptured(Read(here, depth=0))
+            if entry is not None and entry.is_link and (left or follow_last):
+                followed += 1
+                if followed > MAX_LINKS:
+                    raise LinkLoop(f"too many levels of symbolic links: {key}")
+                if entry.link.startswith("/"):
+                    at = "/"
+                left.extend(piece for piece in reversed(entry.link.split("/")) if piece)
+                continue
+            at = here
+        return at
+
+    def entry(self, path: AnyPath) -> Entry | None:
+        """What is at `path`, links followed, as of stat(2); None if nothing is, or if the links run in a loop."""
+        return self._look(path, follow_last=True)
+
+    def lentry(self, path: AnyPath) -> Entry | None:
+        """What is at `path`, the last link not followed, as of lstat(2)."""
+        return self._look(path, follow_last=False)
+
+    def _look(self, path: AnyPath, *, follow_last: bool) -> Entry | None:
+        try:
+            real = self._walk(_key(path), follow_last)
+        except LinkLoop:
+            return None
+        found = self._entries.get(real)
+        if found is None and not self.covers(real):
+            raise NotCaptured(Read(real, depth=0))
+        return found
+
+    def data(self, path: AnyPath) -> bytes | None:
+        """A regular file's bytes; None if it does not exist, is not a regular file, or is too large (`unread`)."""
+        try:
+            real = self._walk(_key(path), True)
+        except LinkLoop:
+            return None
+        found = self._entries.get(real)
+        if found is None:
+            if not self.covers(real):
+                raise NotCaptured(Read(real, depth=0))
+            return None
+        if not found.is_file:
+            return None
+        if found.data is None and not self.covers(real, content=True):
+            raise NotCaptured(Read(real, depth=0))
+        return found.data
+
+    def text(self, path: AnyPath) -> str | None:
+        """`data` as UTF-8; bytes that are none are kept with surrogateescape, so writing the text back is lossless."""
+        raw = self.data(path)
+        return None if raw is None else raw.decode("utf-8", "surrogateescape")
+
+    def children(self, path: AnyPath) -> tuple[str, ...]:
+        """The names in a directory (links followed), sorted by bytes as by strcmp(3); () if it is no directory."""
+        try:
+            real = self._walk(_key(path), True)
+        except LinkLoop:
+            return ()
+        found = self._entries.get(real)
+        if found is not None and not found.is_dir:
+            return ()
+        if not self.covers(real, depth=1):
+            raise NotCaptured(Read(real, depth=1))
+        return self._index().get(real, ())
+
+    def _index(self) -> dict[str, tuple[str, ...]]:
+        if self._children is None:
+            names: dict[str, list[str]] = {}
+            for path in self._entries:
+                if path != "/":
+                    head, _, name = path.rpartition("/")
+                    names.setdefault(head or "/", []).append(name)
+            self._children = {
+                parent: tuple(sorted(found, key=lambda name: name.encode("utf-8", "surrogateescape")))
+                for parent, found in names.items()
+            }
+        return self._children
+
+    def glob(self, pattern: str) -> tuple[PurePosixPath, ...]:
+        """The paths that match, sorted by bytes: ``*``, ``?`` and ``[]`` as in glob(7), no hidden names unless asked.
+
+        Paths are given as they are named, links in them not resolved.
+        """
+        found = [""]
+        for part in [piece for piece in pattern.split("/") if piece]:
+            step = []
+            for base in found:
+                if not any(mark in part for mark in "*?["):
+                    candidate = f"{base}/{part}"
+                    if self.lentry(candidate) is not None:
+                        step.append(candidate)
+                    continue
+                matcher = _matcher(part)
+                for name in self.children(base or "/"):
+                    if matcher.match(name) and (not name.startswith(".") or part.startswith(".")):
+                        step.append(f"{base}/{name}")
+            found = step
+        return tuple(PurePosixPath(path) for path in sorted(found, key=lambda each: each.encode("utf-8", "surrogateescape")))
+
+    def walk(self, path: AnyPath) -> tuple[PurePosixPath, ...]:
+        """Every path captured strictly below `path` (links at `path` followed), parents before children."""
+        try:
+            real = self._walk(_key(path), True)
+        except LinkLoop:
+            return ()
+        index, found, left = self._index(), [], [real]
+        while left:
+            at = left.pop()
+            base = "" if at == "/" else at
+            for name in index.get(at, ()):
+                found.append(f"{base}/{name}")
+                left.append(f"{base}/{name}")
+        return tuple(PurePosixPath(each) for each in sorted(found))
+
+    def names_of(self, path: AnyPath) -> tuple[PurePosixPath, ...]:
+        """Every captured name of the file at `path`: more than one where hard links were captured."""
+        found = self.lentry(path)
+        if found is None:
+            return ()
+        if found.nlink < 2 or found.ident == (0, 0):
+            return (PurePosixPath(_key(path)),)
+        return tuple(
+            PurePosixPath(name) for name in sorted(self._entries) if self._entries[name].ident == found.ident
+        )
+
+    def filesystem(self, path: AnyPath) -> FileSystem | None:
+        """The file system that holds `path`: the one with the longest mount point above it."""
+        key = _key(path)
+        best = None
+        for each in self.filesystems:
+            inside = each.mount == "/" or key == each.mount or key.startswith(each.mount + "/")
+            if inside and (best is None or len(each.mount) > len(best.mount)):
+                best = each
+        return best
+
+    # -- changed trees -----------------------------------------------------------------------------------------
+
+    def with_entries(self, changed: Mapping[str, Entry | None]) -> Tree:
+        """This tree with some entries put or (None) removed; keys are real paths. Free space follows."""
+        entries = dict(self._entries)
+        filesystems = {each.mount: each for each in self.filesystems}
+        for path, entry in changed.items():
+            old = entries.pop(path, None)
+            if entry is not None:
+                entries[path] = entry
+            holder = self.filesystem(path)
+            if holder is None:
+                continue
+            inodes = (old is not None and old.nlink < 2) - (entry is not None and (old is None or old.nlink < 2))
+            if old is not None and old.nlink > 1 and entry is None:
+                gained = 0
+            else:
+                gained = (old.allocated if old else 0) - (entry.allocated if entry else 0)
+            now = filesystems[holder.mount]
+            filesystems[holder.mount] = replace(
+                now,
+                free=max(0, now.free + gained),
+                available=max(0, now.available + gained),
+                inodes_free=max(0, now.inodes_free + inodes),
+            )
+        made = Tree.__new__(Tree)
+        made._entries = entries
+        made._covered = self._covered
+        made._above = self._above
+        made._everything = self._everything
+        made._children = None
+        made.filesystems = tuple(filesystems[mount] for mount in sorted(filesystems))
+        return made
+
+    def write(
+        self,
+        path: AnyPath,
+        data: bytes | str,
+        *,
+        mode: int | None = None,
+        uid: int | None = None,
+        gid: int | None = None,
+    ) -> Tree:
+        """A tree in which the file at `path` (links followed) holds `data`.
+
+        Owner, mode and xattrs of an existing file stay unless given. A new file is root's, 0644, with the SELinux
+        label of a sibling; missing directories above it are root's, 0755.
+        """
+        raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+        real = self._walk(_key(path), True)
+        old = self._entries.get(real)
+        if old is None and not self.covers(real):
+            raise NotCaptured(Read(real, depth=0))
+        if old is not None and not old.is_file:
+            raise IsADirectoryError(real) if old.is_dir else FileExistsError(real)
+        if "/../" in real:
+            raise FileNotFoundError(real)
+        blocks = -(-len(raw) // 4096) * 4096
+        changed: dict[str, Entry | None] = {}
+        if old is None:
+            for parent in _parents(real):
+                if parent not in self._entries:
+                    if not self.covers(parent):
+                        raise NotCaptured(Read(parent, depth=0))
+                    changed[parent] = replace(directory(), xattrs=self._label(parent, Kind.DIR))
+            old = replace(file(b""), xattrs=self._label(real, Kind.FILE))
+        changed[real] = replace(
+            old,
+            data=raw,
+            size=len(raw),
+            allocated=blocks,
+            mode=old.mode if mode is None else mode,
+            uid=old.uid if uid is None else uid,
+            gid=old.gid if gid is None else gid,
+        )
+        return self.with_entries(changed)
+
+    def make_dir(self, path: AnyPath, *, mode: int = 0o755, uid: int = 0, gid: int = 0) -> Tree:
+        """A tree with a new directory at `path`; as it is if one is there already."""
+        real = self._walk(_key(path), True)
+        if (old := self._entries.get(real)) is not None:
+            if not old.is_dir:
+                raise FileExistsError(real)
+            return self
+        changed: dict[str, Entry | None] = {}
+        for parent in _parents(real):
+            if parent not in self._entries:
+                changed[parent] = replace(directory(), xattrs=self._label(parent, Kind.DIR))
+        changed[real] = replace(directory(), mode=mode, uid=uid, gid=gid, xattrs=self._label(real, Kind.DIR))
+        return self.with_entries(changed)
+
+    def make_link(self, path: AnyPath, target: str) -> Tree:
+        """A tree with a symbolic link at `path`; what was there is replaced, unless it is a directory."""
+        real = self._walk(_key(path), False)
+        old = self._entries.get(real)
+        if old is not None and old.is_dir:
+            raise IsADirectoryError(real)
+        made = Entry(Kind.LINK, 0o777, size=len(target), link=target, xattrs=self._label(real, Kind.LINK))
+        changed: dict[str, Entry | None] = {
+            parent: replace(directory(), xattrs=self._label(parent, Kind.DIR))
+            for parent in _parents(real)
+            if parent not in self._entries
+        }
+        changed[real] = made
+        return self.with_entries(changed)
+
+    def set_mode(
+        self, path: AnyPath, *, mode: int | None = None, uid: int | None = None, gid: int | None = None
+    ) -> Tree:
+        """A tree in which the entry at `path` (links followed) has another mode or owner. FileNotFoundError if none."""
+        real = self._walk(_key(path), True)
+        old = self._entries.get(real)
+        if old is None:
+            raise FileNotFoundError(real)
+        changed = replace(
+            old,
+            mode=old.mode if mode is None else mode,
+            uid=old.uid if uid is None else uid,
+            gid=old.gid if gid is None else gid,
+        )
+        return self.with_entries(dict.fromkeys((str(name) for name in self.names_of(real)), changed))
+
+    def shorten(self, path: AnyPath, keep: int) -> Tree:
+        """A tree in which the file at `path` holds only its last `keep` bytes. Its content need not be captured."""
+        real = self._walk(_key(path), True)
+        old = self._entries.get(real)
+        if old is None or not old.is_file:
+            raise FileNotFoundError(real)
+        if keep >= old.size:
+            return self
+        blocks = -(-keep // 4096) * 4096
+        data = None if old.data is None else (old.data[-keep:] if keep else b"")
+        return self.with_entries({real: replace(old, size=keep, data=data, allocated=min(old.allocated, blocks))})
+
+    def remove(self, *paths: AnyPath) -> Tree:
+        """A tree without the entries at `paths` (the last link not followed) and what is below them."""
+        changed: dict[str, Entry | None] = {}
+        for path in paths:
+            real = self._walk(_key(path), False)
+            if real in self._entries:
+                changed[real] = None
+                if self._entries[real].is_dir:
+                    changed.update(dict.fromkeys(str(below) for below in self.walk(real)))
+        return self.with_entries(changed)
+
+    def _label(self, path: str, kind: Kind) -> tuple[tuple[str, bytes], ...]:
+        """The SELinux label that a new entry gets: that of a sibling of its kind, else of its directory."""
+        parent = _parent(path)
+        base = "" if parent == "/" else parent
+        siblings = [self._entries[f"{base}/{name}"] for name in self._index().get(parent, ())]
+        above = self._entries.get(parent)
+        for entry in [*(each for each in siblings if each.kind is kind), *([above] if above else [])]:
+            if (label := entry.xattr(SELINUX)) is not None:
+                return ((SELINUX, label),)
+        return ()
+
+    def merged(self, other: Tree) -> Tree:
+        """This tree and what `other`, captured later from the same target, holds beside it."""
+        entries = dict(self._entries)
+        for path, entry in other._entries.items():
+            known = entries.get(path)
+            if known is None or (known.data is None and entry.data is not None):
+                entries[path] = entry
+        return Tree(entries, (*self.reads, *other.reads), {e.mount: e for e in (*self.filesystems, *other.filesystems)}.values())
+
+    def since(self, other: Tree) -> tuple[Change, ...]:
+        """The changes that lead from `other` to this tree, in the order in which they can be applied.
+
+        First what frees space (files before their directories), then what is written, parents before children.
+        """
+        mine, theirs = self._entries, other._entries
+        gone, written = [], []
+        for path in mine.keys() | theirs.keys():
+            before, after = theirs.get(path), mine.get(path)
+            if before is after or (before is not None and after is not None and before.same(after)):
+                continue
+            change = Change(PurePosixPath(path), before, after)
+            (gone if change.action in (Action.REMOVE, Action.SHORTEN) else written).append(change)
+        gone.sort(key=lambda change: str(change.path), reverse=True)
+        written.sort(key=lambda change: str(change.path))
+        return (*gone, *written)
+
+
+def file(data: bytes | str, mode: int = 0o644, uid: int = 0, gid: int = 0) -> Entry:
+    """A regular file's entry with its content."""
+    raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+    return Entry(Kind.FILE, mode, uid, gid, size=len(raw), data=raw, allocated=-(-len(raw) // 4096) * 4096)
+
+
+def directory(mode: int = 0o755, uid: int = 0, gid: int = 0) -> Entry:
+    """A directory's entry."""
+    return Entry(Kind.DIR, mode, uid, gid, nlink=1)
+
+
+def symlink(target: str) -> Entry:
+    """A symbolic link's entry."""
+    return Entry(Kind.LINK, 0o777, size=len(target), link=target)
+
+
+def _key(path: AnyPath) -> str:
+    text = path if isinstance(path, str) else str(path)
+    if not text.startswith("/"):
+        raise ValueError(f"a path in a tree is absolute, not {text!r}")
+    return text.rstrip("/") or "/"
+
+
+def _parent(key: str) -> str:
+    return key.rpartition("/")[0] or "/"
+
+
+def _parents(key: str) -> tuple[str, ...]:
+    """Every directory above `key`, the root first."""
+    parts = key.split("/")[1:-1]
+    found, at = ["/"], ""
+    for part in parts:
+        at = f"{at}/{part}"
+        found.append(at)
+    return tuple(found) if key != "/" else ()
+
+
+def _wider(one: Read, other: Read) -> bool:
+    return (one.depth, one.content, one.limit) > (other.depth, other.content, other.limit)
+
+
+@lru_cache(maxsize=256)
+def _matcher(part: str) -> Pattern[str]:
+    return compile_pattern(translate(part))

@@ -1,0 +1,155 @@
+"""Literal trees for tests: a healthy Debian 12 server, to be broken in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rescue.tree import Entry, FileSystem, Tree, directory, file, symlink
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ7Yc0gD1gYPvX5b3b2jP7mMZyoNqmOP1cFzO3jJw8cA"
+"""A well-formed public key of nobody."""
+
+GIB = 1 << 30
+
+HOST_KEY = (
+    "-----BEGIN OPENSSH PRIVATE KEY-----\n"
+    "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW\n"
+    "QyNTUxOQAAACCe2HNIA9YGD71+W929oz+5jGcqDapjj9XBczt4ycPHAAAAAJgAAAAAAAAA\n"
+    "AAAAAAtzc2gtZWQyNTUxOQAAACCe2HNIA9YGD71+W929oz+5jGcqDapjj9XBczt4ycPHAA\n"
+    "AAAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAJ7Yc0gD1gYPvX5b3b2jP7mM\n"
+    "ZyoNqmOP1cFzO3jJw8cAAAAACm5vYm9keUBsYWIBAgMEBQ==\n"
+    "-----END OPENSSH PRIVATE KEY-----\n"
+)
+"""A key file of the right form, made of zeros: it opens nothing."""
+
+SSHD_CONFIG = """\
+# made for tests, in the shape of Debian's
+
+Include /etc/ssh/sshd_config.d/*.conf
+
+#Port 22
+#PermitRootLogin prohibit-password
+KbdInteractiveAuthentication no
+UsePAM yes
+X11Forwarding yes
+PrintMotd no
+AcceptEnv LANG LC_*
+Subsystem\tsftp\t/usr/lib/openssh/sftp-server
+"""
+
+SSH_SERVICE = """\
+[Unit]
+Description=OpenBSD Secure Shell server
+After=network.target auditd.service
+ConditionPathExists=!/etc/ssh/sshd_not_to_be_run
+
+[Service]
+EnvironmentFile=-/etc/default/ssh
+ExecStartPre=/usr/sbin/sshd -t
+ExecStart=/usr/sbin/sshd -D $SSHD_OPTS
+ExecReload=/usr/sbin/sshd -t
+Restart=on-failure
+RestartPreventExitStatus=255
+Type=notify
+RuntimeDirectory=sshd
+
+[Install]
+WantedBy=multi-user.target
+Alias=sshd.service
+"""
+
+SSH_SOCKET = """\
+[Unit]
+Description=OpenBSD Secure Shell server socket
+Before=sockets.target
+ConditionPathExists=!/etc/ssh/sshd_not_to_be_run
+
+[Socket]
+ListenStream=22
+Accept=no
+
+[Install]
+WantedBy=sockets.target
+"""
+
+DPKG_STATUS = """\
+Package: openssh-server
+Status: install ok installed
+Architecture: amd64
+Source: openssh
+Version: 1:9.2p1-2+deb12u6
+
+Package: ufw
+Status: install ok installed
+Version: 0.36.2-1
+"""
+
+
+def healthy() -> dict[str, Entry | str | bytes]:
+    """The files of a Debian 12 server on which root and alice (uid 1000) can log in with `KEY`; no firewall is on."""
+    return {
+        "/etc/os-release": symlink("../usr/lib/os-release"),
+        "/usr/lib/os-release": 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n',
+        "/lib": symlink("usr/lib"),
+        "/bin": symlink("usr/bin"),
+        "/sbin": symlink("usr/sbin"),
+        "/usr/bin/bash": file("ELF", 0o755),
+        "/usr/bin/sh": symlink("bash"),
+        "/usr/sbin/nologin": file("ELF", 0o755),
+        "/usr/sbin/sshd": file("ELF", 0o755),
+        "/etc/hostname": "lab\n",
+        "/etc/passwd": (
+            "root:x:0:0:root:/root:/bin/bash\n"
+            "daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n"
+            "sshd:x:101:65534::/run/sshd:/usr/sbin/nologin\n"
+            "alice:x:1000:1000:Alice,,,:/home/alice:/bin/bash\n"
+        ),
+        "/etc/shadow": file(
+            "root:*:19700:0:99999:7:::\ndaemon:*:19700:0:99999:7:::\nsshd:!:19700::::::\nalice:!:19700:0:99999:7:::\n",
+            0o640,
+            0,
+            42,
+        ),
+        "/etc/group": "root:x:0:\ndaemon:x:1:\nsudo:x:27:alice\nshadow:x:42:\nusers:x:100:\nalice:x:1000:\n",
+        "/etc/shells": "/bin/sh\n/bin/bash\n",
+        "/etc/ssh/sshd_config": SSHD_CONFIG,
+        "/etc/ssh/sshd_config.d": directory(),
+        "/etc/ssh/ssh_host_ed25519_key": file(HOST_KEY, 0o600),
+        "/etc/ssh/ssh_host_ed25519_key.pub": KEY + " root@lab\n",
+        "/etc/systemd/system/multi-user.target.wants/ssh.service": symlink("/lib/systemd/system/ssh.service"),
+        "/etc/systemd/system/multi-user.target.wants/ufw.service": symlink("/lib/systemd/system/ufw.service"),
+        "/etc/systemd/system/sshd.service": symlink("/lib/systemd/system/ssh.service"),
+        "/usr/lib/systemd/system/ssh.service": SSH_SERVICE,
+        "/usr/lib/systemd/system/ssh.socket": SSH_SOCKET,
+        "/usr/lib/systemd/system/ufw.service": (
+            "[Unit]\nBefore=network-pre.target\n[Service]\nType=oneshot\nRemainAfterExit=yes\n"
+            "ExecStart=/lib/ufw/ufw-init start quiet\n[Install]\nWantedBy=multi-user.target\n"
+        ),
+        "/usr/lib/systemd/system/multi-user.target": "[Unit]\nDescription=Multi-User System\n",
+        "/usr/lib/systemd/system/graphical.target": "[Unit]\nRequires=multi-user.target\n",
+        "/usr/lib/systemd/system/default.target": symlink("graphical.target"),
+        "/var/lib/dpkg/status": DPKG_STATUS,
+        "/var/lib/dpkg/info/openssh-server.list": "/.\n",
+        "/root": directory(0o700),
+        "/root/.ssh": directory(0o700),
+        "/root/.ssh/authorized_keys": file(KEY + " me@laptop\n", 0o600),
+        "/home/alice": directory(0o755, 1000, 1000),
+        "/home/alice/.ssh": directory(0o700, 1000, 1000),
+        "/home/alice/.ssh/authorized_keys": file(KEY + " alice@laptop\n", 0o600, 1000, 1000),
+        "/var/log": directory(),
+        "/var/log/journal": directory(),
+    }
+
+
+ROOMY = FileSystem("/", "ext4", 20 * GIB, 12 * GIB, 11 * GIB, 1_310_720, 1_200_000)
+
+
+def server(changes: Mapping[str, Entry | str | bytes | None] | None = None, filesystem: FileSystem = ROOMY) -> Tree:
+    """The healthy server with `changes`: a value replaces an entry, None takes it away."""
+    entries = healthy()
+    for path, value in (changes or {}).items():
+        if value is None:
+            entries.pop(path, None)
+        else:
+            entries[path] = value
+    return Tree.of(entries, [filesystem])
