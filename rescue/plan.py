@@ -1,0 +1,133 @@
+"""From findings to changes, proven on the picture before one byte is written.
+
+The planner folds repairs over the tree in the order of the path to a login and examines after each one. A repair
+is kept only if its own finding is gone and no link before it, which held, is broken by it. What comes to light on
+the way (a wrong port behind a configuration that did not load) is planned for as well, so that nobody reboots twice.
+What is written in the end is the difference between two trees; `Tree.since` puts what frees space first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rescue.examine import Examination, examine
+from rescue.model import Client, Finding, Repair, Safety, Severity
+from rescue.tree import Change, NotCaptured, Tree
+
+MAX_ROUNDS = 8
+"""How often what came to light is planned for. Each round needs a finding that was never seen before."""
+
+Choose = Callable[[Finding, Tree], Repair | None]
+"""Which repair to take for a finding, given the tree as the plan has it so far; None to leave it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """A finding, the repair taken for it, and what that repair changes."""
+
+    finding: Finding
+    repair: Repair
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A finding that the plan does not mend, and why: in words for the person."""
+
+    finding: Finding
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The repairs that were proven, the trees on both sides of them, and what stays as it is."""
+
+    before: Examination
+    after: Examination
+    mends: tuple[Mend, ...]
+    left: tuple[Left, ...]
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What would be written, in the order of writing."""
+        return self.after.facts.tree.since(self.before.facts.tree)
+
+    @property
+    def irreversible(self) -> bool:
+        """True if undo can't bring everything back: logs or caches go."""
+        return any(not change.reversible for change in self.changes)
+
+
+def safe_repairs(finding: Finding, tree: Tree) -> Repair | None:
+    """The first safe repair of a finding: what ``--yes`` takes."""
+    return next((each for each in finding.repairs if each.safety is Safety.SAFE and each.edit), None)
+
+
+def any_repairs(finding: Finding, tree: Tree) -> Repair | None:
+    """The first safe repair, else the first unsafe one: what ``--yes --unsafe`` takes."""
+    return safe_repairs(finding, tree) or next(
+        (each for each in finding.repairs if each.safety is Safety.UNSAFE and each.edit), None
+    )
+
+
+def make_plan(tree: Tree, client: Client, choose: Choose = safe_repairs) -> Plan:
+    """The plan for `tree`. Pure; raises `NotCaptured` where the tree is too small a picture."""
+    before = now = examine(tree, client)
+    mends: list[Mend] = []
+    reasons: dict[tuple[str, str], str] = {}
+    for _ in range(MAX_ROUNDS):
+        new = [finding for finding in now.findings if finding.key not in reasons]
+        if not new:
+            break
+        for finding in new:
+            reasons[finding.key] = ""
+            if finding.key not in {each.key for each in now.findings}:
+                continue  # a repair before this one mended it too
+            repair = choose(finding, now.facts.tree)
+            if repair is None or repair.edit is None:
+                reasons[finding.key] = _why_not(finding)
+                continue
+            attempt = _attempt(now, finding, repair, client)
+            if isinstance(attempt, str):
+                reasons[finding.key] = attempt
+                continue
+            mends.append(Mend(finding, repair, attempt.facts.tree.since(now.facts.tree)))
+            now = attempt
+    left = tuple(Left(finding, reasons.get(finding.key) or "it came to light too late") for finding in now.findings)
+    return Plan(before, now, tuple(mends), left)
+
+
+def _attempt(now: Examination, finding: Finding, repair: Repair, client: Client) -> Examination | str:
+    """The examination after `repair`, or why the repair is dropped."""
+    assert repair.edit is not None
+    tree = now.facts.tree
+    try:
+        edited = repair.edit(tree)
+    except NotCaptured:
+        raise
+    except (ValueError, OSError) as problem:
+        return f"the repair can't be made: {problem}"
+    if not edited.since(tree):
+        return "the repair would change nothing"
+    after = examine(edited, client)
+    if any(each.key == finding.key for each in after.findings):
+        return "the repair would not mend it"
+    known = {each.key for each in now.findings}
+    for each in after.findings:
+        if each.key not in known and each.severity is Severity.BROKEN and each.link.order < finding.link.order:
+            return f"the repair would break another link ({each.link}): {each.check}"
+    return after
+
+
+def _why_not(finding: Finding) -> str:
+    safeties = {each.safety for each in finding.repairs}
+    if Safety.SAFE in safeties:
+        return "its repair was not chosen"
+    if Safety.UNSAFE in safeties:
+        return "its only repair weakens something: take it with --unsafe"
+    if Safety.MANUAL in safeties:
+        return "only a person can do this: " + next(
+            each.title for each in finding.repairs if each.safety is Safety.MANUAL
+        )
+    return "no repair is known for it"

@@ -1,0 +1,69 @@
+"""What every check's test says: exactly these findings, exactly this diff, and then silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rescue.examine import examine
+from rescue.model import Client, Finding
+from rescue.plan import Choose, Plan, make_plan, safe_repairs
+from rescue.tree import Tree
+
+
+def causes(tree: Tree, client: Client | None = None) -> list[str]:
+    """The ids of all findings, in the order of the path."""
+    return [finding.check for finding in examine(tree, client or Client()).findings]
+
+
+def only_finding(tree: Tree, check: str, client: Client | None = None) -> Finding:
+    """The one finding, which is of `check`."""
+    findings = examine(tree, client or Client()).findings
+    assert [finding.check for finding in findings] == [check]
+    return findings[0]
+
+
+def mended(tree: Tree, client: Client | None = None, choose: Choose = safe_repairs) -> Plan:
+    """The plan that mends everything: a second examination is silent, a second plan empty, undo gives the first tree."""
+    who = client or Client()
+    plan = make_plan(tree, who, choose)
+    assert plan.left == (), plan.left
+    repaired = plan.after.facts.tree
+    assert examine(repaired, who).findings == ()
+    assert make_plan(repaired, who, choose).changes == ()
+    assert undone(repaired, plan).since(tree) == ()
+    return plan
+
+
+def undone(repaired: Tree, plan: Plan) -> Tree:
+    """The repaired tree with the inverse changes applied, last one first."""
+    return repaired.with_entries({str(change.path): change.before for change in reversed(plan.changes)})
+
+
+def changed_paths(plan: Plan) -> list[str]:
+    """Every path that the plan would write."""
+    return [str(change.path) for change in plan.changes]
+
+
+def lines(tree: Tree, path: str) -> list[str]:
+    """A file's lines."""
+    text = tree.text(path)
+    assert text is not None, path
+    return text.split("\n")
+
+
+def diff(plan: Plan, path: str) -> tuple[list[str], list[str]]:
+    """The lines that go and the lines that come in the file at `path`, in order."""
+    before = lines(plan.before.facts.tree, path) if plan.before.facts.tree.entry(path) else []
+    after = lines(plan.after.facts.tree, path) if plan.after.facts.tree.entry(path) else []
+    return _without(before, after), _without(after, before)
+
+
+def _without(these: Iterable[str], those: list[str]) -> list[str]:
+    left = list(those)
+    found = []
+    for line in these:
+        if line in left:
+            left.remove(line)
+        else:
+            found.append(line)
+    return found
