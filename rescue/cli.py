@@ -1,0 +1,189 @@
+"""The command line: verbs, options, exit codes. The only place that ends the program.
+
+Start-up is kept small: a verb's module, and what it needs, is imported when the verb runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import FrameType
+from typing import NoReturn
+
+from rescue import __version__
+from rescue.status import Status
+
+EPILOG = """\
+TARGET is what is to be repaired: a block device (/dev/vda), a disk image (server.qcow2), a directory in which the
+server's root is mounted, or / for the running system.
+
+exit status: 0 the path to a login is clear, 1 the tool failed, 2 usage, 3 something is broken or doubtful,
+4 the target can't be opened, 5 refused as unsafe or rolled back, 130 cancelled.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    top = argparse.ArgumentParser(
+        prog="rescue",
+        description="Find out from a server's disk why SSH is refused, timing out or denied; repair it; undo it.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"rescue {__version__}")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB")
+
+    def verb(name: str, what: str) -> argparse.ArgumentParser:
+        made = verbs.add_parser(
+            name,
+            help=what,
+            description=what[0].upper() + what[1:] + ".",
+            epilog=EPILOG,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        _common(made)
+        return made
+
+    disks = verb("disks", "list the disks and file systems here, and which look like a server's root")
+    del disks
+    inspect = verb("inspect", "show the path to a login and what breaks it; changes nothing")
+    inspect.add_argument("target", metavar="TARGET", help="device, image, directory or /; or a number of `rescue disks`")
+    inspect.add_argument("--all", action="store_true", help="say what holds, too")
+    inspect.add_argument("--html", metavar="FILE", help="also write the report as a web page")
+    _client(inspect)
+    _target(inspect)
+
+    fix = verb("fix", "repair what is broken: shows every change, asks, and can be undone")
+    fix.add_argument(
+        "what",
+        metavar="TARGET|NUMBER|CAUSE",
+        nargs="*",
+        help="the target (default: the one inspected last), then the findings to repair (default: all)",
+    )
+    fix.add_argument("--yes", action="store_true", help="take every safe repair without asking")
+    fix.add_argument("--unsafe", action="store_true", help="with --yes: repairs that weaken something, too")
+    fix.add_argument("--only", metavar="CAUSE", action="append", default=[], help="repair this cause alone (repeatable)")
+    fix.add_argument("--dry-run", action="store_true", help="print the changes and write nothing")
+    fix.add_argument("--journal", metavar="DIR", help="keep the record of the fix here instead of on the target")
+    _client(fix)
+    _target(fix)
+
+    undo = verb("undo", "take a fix back")
+    undo.add_argument("target", metavar="TARGET")
+    undo.add_argument("id", metavar="ID", nargs="?", help="which one (default: the last)")
+    undo.add_argument("--journal", metavar="DIR", help="where the record was kept, if not on the target")
+    undo.add_argument("--yes", action="store_true", help="do not ask")
+    undo.add_argument("--dry-run", action="store_true", help="print what would be taken back and write nothing")
+    _target(undo)
+
+    history = verb("history", "list the fixes that were made")
+    history.add_argument("target", metavar="TARGET")
+    history.add_argument("--journal", metavar="DIR", help="where the records were kept, if not on the target")
+    _target(history)
+
+    space = verb("space", "show what fills the disk and what could go")
+    space.add_argument("target", metavar="TARGET")
+    _target(space)
+
+    explain = verb("explain", "the manual of a cause; without one, the list of all")
+    explain.add_argument("cause", metavar="CAUSE", nargs="?")
+    return top
+
+
+def _common(verb: argparse.ArgumentParser) -> None:
+    group = verb.add_argument_group("output")
+    group.add_argument("--json", action="store_true", help="one JSON document instead of the report")
+    group.add_argument("--no-color", action="store_true", help="no colour (also: NO_COLOR=1)")
+    group.add_argument("--quiet", action="store_true", help="no progress messages")
+    group.add_argument("--verbose", action="store_true", help="details of a failure")
+    verb.set_defaults(
+        user=None, sources=[], port=None, key=None, backend="auto", root=None, all=False, html=None, journal=None
+    )
+
+
+def _client(verb: argparse.ArgumentParser) -> None:
+    group = verb.add_argument_group("who wants in")
+    group.add_argument("--user", metavar="NAME", help="default: root and every account with a login shell and keys")
+    group.add_argument(
+        "--from",
+        dest="sources",
+        metavar="ADDRESS",
+        action="append",
+        default=[],
+        help="your public address (repeatable; default: any)",
+    )
+    group.add_argument("--port", metavar="N", type=int, help="the port that you dial (default: 22)")
+    group.add_argument("--key", metavar="FILE", help="your public key, such as ~/.ssh/id_ed25519.pub")
+
+
+def _target(verb: argparse.ArgumentParser) -> None:
+    group = verb.add_argument_group("target")
+    group.add_argument(
+        "--backend",
+        choices=("auto", "kernel", "guestfs"),
+        default="auto",
+        help="who reads an image: libguestfs (default, isolated) or this kernel (fast; for images that you trust)",
+    )
+    group.add_argument("--root", metavar="DEVICE", help="which file system, where several look like a root")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb and return its exit status. Never raises for what the user or the target did."""
+    options = parser().parse_args(arguments)
+    try:
+        if options.verb is None:
+            options = parser().parse_args(["disks"])
+            options.verb = "menu"
+        from rescue.verbs.session import session
+
+        return int(import_module(f"rescue.verbs.{options.verb}").run(session(options)))
+    except KeyboardInterrupt:
+        return _failed(options, "cancelled", "", Status.CANCELLED)
+    except BrokenPipeError:
+        # Whoever read our output went away: there is nobody to tell.
+        sys.stdout = None  # type: ignore[assignment]
+        return Status.FAILED
+    except Exception as problem:  # noqa: BLE001  the last line of defence: a person in need never sees a traceback
+        return _explain(options, problem)
+
+
+def _explain(options: argparse.Namespace, problem: Exception) -> int:
+    """Say what went wrong, what to do, and give the documented exit status."""
+    from rescue.verbs.failures import failure
+
+    told = failure(problem)
+    if options.verbose:
+        import traceback
+
+        traceback.print_exception(problem, file=sys.stderr)
+    return _failed(options, told.message, told.hint, told.status)
+
+
+def _failed(options: argparse.Namespace, message: str, hint: str, status: Status) -> int:
+    from rescue.ui.text import safe
+
+    if options.json:
+        from rescue.ui import document
+
+        document.write(document.error(message, hint, status), sys.stdout)
+    print(f"rescue: {safe(message)}", file=sys.stderr)
+    if hint:
+        print(safe(hint), file=sys.stderr)
+    return status
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """A request to end becomes Ctrl-C, so that everything that was opened is closed on the way out."""
+    raise KeyboardInterrupt
+
+
+def run() -> NoReturn:
+    """The entry point of the command."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""How things look: the terminal's report, documents for programs, diffs and questions."""

@@ -1,0 +1,121 @@
+"""The JSON documents: for programs, stable under their schema number.
+
+Strings keep what the target holds, with bytes that are no UTF-8 as \\udcXX escapes; secrets never get this far.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TextIO
+
+from rescue.examine import Examination
+from rescue.model import Client, Finding, Location, Repair
+from rescue.plan import Plan
+from rescue.tree import Change
+from rescue.ui.diff import unified
+
+SCHEMA = 1
+
+Json = Mapping[str, object]
+
+
+def inspection(examination: Examination, name: str, method: str, notes: Sequence[str] = ()) -> dict[str, object]:
+    """What ``inspect --json`` prints."""
+    path, facts = examination.path, examination.facts
+    return {
+        "schema": SCHEMA,
+        "target": {"name": name, "method": method, "notes": list(notes)},
+        "release": {
+            "id": facts.release.id,
+            "version": facts.release.version_id,
+            "name": facts.release.name,
+        },
+        "client": client(facts.client, facts.dialled),
+        "verdict": str(path.verdict),
+        "symptom": str(path.symptom),
+        "path": [
+            {"link": str(step.link), "state": str(step.state), "findings": [each.check for each in step.findings]}
+            for step in path.steps
+        ],
+        "findings": [finding(each) for each in path.findings],
+    }
+
+
+def client(who: Client, dialled: int) -> dict[str, object]:
+    """Who wants in. `port` is the one that is judged; null user and empty from mean any."""
+    return {"user": who.user, "from": [str(source) for source in who.sources], "port": dialled}
+
+
+def finding(each: Finding) -> dict[str, object]:
+    """One finding."""
+    return {
+        "cause": each.check,
+        "subject": each.subject,
+        "link": str(each.link),
+        "severity": str(each.severity),
+        "message": each.message,
+        "reason": each.reason,
+        "symptom": str(each.symptom),
+        "locations": [location(at) for at in each.locations],
+        "repairs": [repair(way) for way in each.repairs],
+    }
+
+
+def location(at: Location) -> dict[str, object]:
+    """A file of the target; line is null where the whole file is meant."""
+    return {"file": str(at.path), "line": at.line or None, "text": at.text}
+
+
+def repair(way: Repair) -> dict[str, object]:
+    """A way to mend a finding."""
+    return {
+        "title": way.title,
+        "safety": str(way.safety),
+        "weakens": way.weakens,
+        "irreversible": way.irreversible,
+    }
+
+
+def change(each: Change) -> dict[str, object]:
+    """One change: what is done to which path, how it looks, and what it frees in bytes."""
+    return {
+        "path": str(each.path),
+        "action": str(each.action),
+        "diff": "\n".join(unified(each)),
+        "reversible": each.reversible,
+        "frees": each.frees,
+    }
+
+
+def fix(
+    plan: Plan,
+    name: str,
+    method: str,
+    *,
+    applied: bool,
+    journal: str | None,
+    after: Examination,
+    notes: Sequence[str] = (),
+) -> dict[str, object]:
+    """What ``fix --json`` prints. `after` is the second inspection: proven only, if nothing was applied."""
+    return {
+        **inspection(plan.before, name, method, notes),
+        "repairs": [{"cause": each.finding.check, "title": each.repair.title} for each in plan.mends],
+        "changes": [change(each) for each in plan.changes],
+        "left": [{"cause": each.finding.check, "reason": each.reason} for each in plan.left],
+        "applied": applied,
+        "journal": journal,
+        "after": inspection(after, name, method, notes),
+    }
+
+
+def error(message: str, hint: str, status: int) -> dict[str, object]:
+    """What every verb prints with ``--json`` when it fails."""
+    return {"schema": SCHEMA, "error": {"message": message, "hint": hint, "status": status}}
+
+
+def write(document: Json, out: TextIO) -> None:
+    """Print one document."""
+    json.dump(document, out, indent=2, ensure_ascii=True)
+    out.write("\n")

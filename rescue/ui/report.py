@@ -1,0 +1,221 @@
+"""The report on the terminal: the path as a list, the first broken link in the client's own words, what to do next.
+
+Words carry the meaning; colour only repeats it. Only characters that a Linux console's font has are used, ASCII
+alone where the locale is not UTF-8. Whatever comes from the target goes through `safe` first.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from rescue.examine import Examination
+from rescue.login_path import State, Step, Verdict
+from rescue.model import Finding, Safety, Severity, Symptom
+from rescue.plan import Left, Mend
+from rescue.tree import Change
+from rescue.ui.diff import unified
+from rescue.ui.text import safe, size
+
+WIDTH = 80
+MARKS = {State.HOLDS: "ok", State.BROKEN: "BROKEN", State.DOUBTFUL: "DOUBTFUL", State.UNKNOWN: "-"}
+STYLES = {State.HOLDS: "green", State.BROKEN: "bold red", State.DOUBTFUL: "bold yellow", State.UNKNOWN: "dim"}
+HANG = 2
+"""Columns of the indent below a heading."""
+
+
+def console(out: TextIO | None = None, *, color: bool = True) -> Console:
+    """A console of at most 100 columns; no colour without a terminal, with NO_COLOR, TERM=dumb or `color` false."""
+    stream = out or sys.stdout
+    plain = not color or "NO_COLOR" in os.environ or os.environ.get("TERM") in ("dumb", "unknown")
+    made = Console(
+        file=stream,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        no_color=plain or None,
+        color_system=None if plain or not stream.isatty() else "standard",
+        soft_wrap=False,
+    )
+    width = made.width if stream.isatty() else WIDTH
+    made.width = max(40, min(width, 100))
+    return made
+
+
+class Report:
+    """Writes reports to one console."""
+
+    def __init__(self, out: Console, command: str = "rescue") -> None:
+        self.out = out
+        self.command = command
+
+    def line(self, text: str = "", style: str = "", indent: int = 0) -> None:
+        """One paragraph, wrapped at words and indented as a whole."""
+        if not text:
+            self.out.print()
+            return
+        self.out.print(Padding(Text(text, style=style), (0, 0, 0, indent), expand=False))
+
+    def exact(self, text: str, style: str = "", indent: int = 0) -> None:
+        """A line that is not wrapped: a command to type, a line of a diff."""
+        self.out.print(Text(" " * indent + text, style=style), soft_wrap=True)
+
+    def heading(self, examination: Examination, name: str, method: str, notes: Iterable[str] = ()) -> None:
+        """Which server this is and for whom it is judged."""
+        facts = examination.facts
+        system = safe(facts.release.name) or "an unknown Linux"
+        host = (facts.tree.text("/etc/hostname") or "").strip() if facts.tree.covers("/etc/hostname") else ""
+        named = f" on {safe(host)}" if host else ""
+        self.line(f"{safe(name)} ({method}): {system}{named}", "bold")
+        for note in notes:
+            self.line(f"Note: {safe(note)}", "yellow")
+        self.line(f"Judged for {self._who(examination)}.")
+        self.line()
+
+    def _who(self, examination: Examination) -> str:
+        who, facts = examination.facts.client, examination.facts
+        if who.user is not None:
+            user = f"user {safe(who.user)}"
+        else:
+            names = [safe(account.name) for account in facts.logins]
+            user = "user " + ", ".join(names[:4]) + (" ..." if len(names) > 4 else "") if names else "any user"
+        source = ", ".join(str(each) for each in who.sources) or "any address"
+        return f"{user}, from {source}, to port {facts.dialled}"
+
+    def path(self, examination: Examination, *, every: bool = False) -> None:
+        """The links in order, a mark for each."""
+        self.line("The path to a login:")
+        for step in examination.path.steps:
+            self._step(step, every=every)
+        self.line()
+
+    def _step(self, step: Step, *, every: bool) -> None:
+        text = Text(f"{step.link.order:>4}  {step.link.word:<10}")
+        text.append(f"{MARKS[step.state]:<10}", STYLES[step.state])
+        if step.findings:
+            text.append(", ".join(sorted({finding.check for finding in step.findings})))
+        elif step.state is State.UNKNOWN:
+            text.append("nothing looks at this yet" if every else "not looked at", "dim")
+        elif every:
+            text.append(step.link.holds)
+        self.out.print(text, soft_wrap=True)
+
+    def findings(self, examination: Examination) -> None:
+        """Each finding with its number, the first broken one as the outside sees it."""
+        path = examination.path
+        if path.verdict is Verdict.CLEAR:
+            self.line("Nothing found that keeps you out.", "bold green")
+            if path.symptom is Symptom.OK:
+                self.line(
+                    "If you still can't get in, what stops you is not on this disk: look at the provider's own "
+                    "firewall (security group), the address you dial, and your network."
+                )
+            return
+        first = path.first
+        if first is not None:
+            self.line("What you see from outside:")
+            self.exact(self._symptom(first, examination), "bold", HANG)
+            self.line()
+        for number, finding in enumerate(path.findings, 1):
+            self.finding(number, finding)
+
+    @staticmethod
+    def _symptom(first: Finding, examination: Examination) -> str:
+        user = examination.facts.client.user or first.subject or "me"
+        known = any(account.name == user for account in examination.facts.logins)
+        words = first.symptom.words(user=safe(user) if known else "me", port=examination.facts.dialled)
+        return words if first.severity is Severity.BROKEN else f"perhaps: {words}"
+
+    def finding(self, number: int, finding: Finding) -> None:
+        """One finding: what, where, what can be done."""
+        style = STYLES[State.BROKEN if finding.severity is Severity.BROKEN else State.DOUBTFUL]
+        head = Text(f"{number}. ")
+        head.append(finding.check, style)
+        head.append(f"  (link {finding.link.order}, {finding.link.word}, {finding.severity})")
+        self.out.print(head, soft_wrap=True)
+        self.line(safe(finding.message), indent=3)
+        if finding.reason:
+            self.line(f"Not sure: {safe(finding.reason)}", "yellow", 3)
+        for location in finding.locations[:6]:
+            self.exact(safe(str(location)), "cyan", 5)
+            if location.text:
+                self.exact(_cut(safe(location.text.strip()), self.out.width - 9), "", 9)
+        if len(finding.locations) > 6:
+            self.line(f"and {len(finding.locations) - 6} more places", indent=5)
+        for repair in finding.repairs:
+            note = {Safety.SAFE: "", Safety.UNSAFE: " (needs --unsafe)", Safety.MANUAL: " (by hand)"}[repair.safety]
+            self.line(f"Repair: {safe(repair.title)}{note}", indent=3)
+            if repair.weakens:
+                self.line(f"It weakens: {safe(repair.weakens)}", indent=5)
+            for each in repair.steps.split("\n") if repair.steps else []:
+                self.exact(safe(each), indent=5)
+        self.line()
+
+    def next_steps(self, examination: Examination, target: str, options: Sequence[str] = ()) -> None:
+        """What to type now."""
+        findings = examination.findings
+        if not findings:
+            return
+        fixable = [each for each in findings if any(way.edit for way in each.repairs)]
+        self.line("What to do next:")
+        extra = "".join(f" {each}" for each in options)
+        if fixable:
+            self.exact(f"{self.command} fix {target}{extra}", "bold", HANG)
+            self.line("shows every change before it is made, and asks", indent=6)
+        self.exact(f"{self.command} explain {findings[0].check}", "bold", HANG)
+        self.line("what happened, in full", indent=6)
+
+    def changes(self, changes: Sequence[Change]) -> None:
+        """What would be written."""
+        gone = [change for change in changes if not change.reversible]
+        for change in changes:
+            if change.reversible:
+                self.diff(change)
+        if gone:
+            self.irreversible(gone)
+
+    def irreversible(self, gone: Sequence[Change]) -> None:
+        """What can't be brought back, with sizes, the largest first."""
+        self.line(f"To be deleted for good ({size(sum(each.frees for each in gone))} in all):", "bold")
+        for change in sorted(gone, key=lambda each: -each.frees)[:40]:
+            kept = f"  (its last {size(change.after.size)} stay)" if change.after else ""
+            self.exact(f"{size(change.frees):>10}  {safe(str(change.path))}{kept}", indent=HANG)
+        if len(gone) > 40:
+            self.line(f"and {len(gone) - 40} smaller ones", indent=HANG)
+
+    def diff(self, change: Change) -> None:
+        """One change as a diff."""
+        for line in unified(change):
+            style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "") if line[:3] not in ("+++", "---") else "bold"
+            self.exact(safe(line), style, HANG)
+
+    def mend(self, number: int, mend: Mend) -> None:
+        """A repair that is planned."""
+        self.line(f"{number}. {mend.finding.check}: {safe(mend.repair.title)}", "bold")
+        if mend.repair.weakens:
+            self.line(f"It weakens: {safe(mend.repair.weakens)}", "yellow", 3)
+
+    def left(self, left: Sequence[Left]) -> None:
+        """What stays as it is, and why."""
+        if not left:
+            return
+        self.line("Not mended:", "bold")
+        for each in left:
+            self.line(f"{each.finding.check}: {safe(each.reason)}", "yellow", HANG)
+        self.line()
+
+    def problem(self, message: str, hint: str = "") -> None:
+        """An error and what to do next."""
+        self.line(f"rescue: {safe(message)}", "bold red")
+        if hint:
+            self.line(safe(hint))
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: max(1, width - 3)] + "..."

@@ -1,0 +1,52 @@
+"""What a person is told of a failure: one message, what to do next, the documented exit status."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+
+from rescue.apply import ApplyError
+from rescue.status import Status
+from rescue.target.protocol import NoSpace, TargetBusy, TargetError
+from rescue.ui.prompts import Cancelled, NobodyToAsk
+from rescue.verbs.session import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The words and the status."""
+
+    message: str
+    hint: str
+    status: Status
+
+
+def failure(problem: Exception) -> Failure:
+    """What to say of `problem`."""
+    if isinstance(problem, UsageError):
+        return Failure(str(problem), problem.hint, Status.USAGE)
+    if isinstance(problem, Cancelled):
+        return Failure("cancelled; nothing was changed", "", Status.CANCELLED)
+    if isinstance(problem, NobodyToAsk):
+        return Failure(
+            "there is no terminal to ask on",
+            "Add --yes to take every safe repair, or --dry-run to see the changes.",
+            Status.USAGE,
+        )
+    if isinstance(problem, (TargetBusy, ApplyError)):
+        return Failure(str(problem), problem.hint, Status.REFUSED)
+    if isinstance(problem, NoSpace):
+        return Failure(
+            str(problem), problem.hint or "Keep the record elsewhere with --journal DIR.", Status.REFUSED
+        )
+    if isinstance(problem, TargetError):
+        return Failure(str(problem), problem.hint, Status.TARGET)
+    if isinstance(problem, OSError):
+        named = f"{problem.filename}: " if problem.filename else ""
+        hint = "Try it as root (sudo)." if problem.errno in (errno.EACCES, errno.EPERM) else ""
+        return Failure(f"{named}{problem.strerror or problem}", hint, Status.FAILED)
+    return Failure(
+        f"this is a fault of rescue itself: {type(problem).__name__}: {problem}",
+        "Nothing more was done. Run it again with --verbose for the details, and please report them.",
+        Status.FAILED,
+    )

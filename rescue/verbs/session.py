@@ -1,0 +1,116 @@
+"""What every verb gets: the options, the client, the report and the way to a target."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+
+from rescue.formats.authorized_keys import parse_public_key
+from rescue.model import Client
+from rescue.target.open import open_target
+from rescue.target.protocol import Target
+from rescue.ui.prompts import Asker, asker
+from rescue.ui.report import Report, console
+
+PUBLIC_KEY_LIMIT = 64 << 10
+"""Bytes of a key file that are read: a public key is a line."""
+
+
+class UsageError(Exception):
+    """The command line names something that can't be. Exit status 2."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass
+class Session:
+    """One run of one verb."""
+
+    options: Namespace
+    client: Client
+    report: Report
+    asker: Asker = field(default_factory=asker)
+
+    @property
+    def json(self) -> bool:
+        return bool(self.options.json)
+
+    @contextmanager
+    def target(self, spec: str, *, write: bool) -> Iterator[Target]:
+        """The target opened, and closed again whatever happens."""
+        opened = open_target(
+            spec, write=write, backend=self.options.backend, root=self.options.root, progress=self.progress
+        )
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+    def progress(self, message: str) -> None:
+        """Say what takes a while, on the error stream, so that it never gets into a document."""
+        if not self.json and not self.options.quiet:
+            print(f"... {message}", file=sys.stderr, flush=True)
+
+    def client_words(self) -> list[str]:
+        """The options that say who wants in, as typed: for the commands that a report proposes."""
+        who, words = self.client, []
+        if who.user is not None:
+            words.append(f"--user {who.user}")
+        words += [f"--from {source}" for source in who.sources]
+        if who.port is not None:
+            words.append(f"--port {who.port}")
+        if self.options.key is not None:
+            words.append(f"--key {self.options.key}")
+        if self.options.backend != "auto":
+            words.append(f"--backend {self.options.backend}")
+        if self.options.root is not None:
+            words.append(f"--root {self.options.root}")
+        return words
+
+
+def session(options: Namespace) -> Session:
+    """The session that the options describe. Raises UsageError where an option's value can't be."""
+    return Session(options, _client(options), Report(console(color=not options.no_color)))
+
+
+def _client(options: Namespace) -> Client:
+    try:
+        sources = tuple(ip_address(each) for each in options.sources)
+    except ValueError as problem:
+        raise UsageError(
+            f"--from takes an address such as 203.0.113.7 or 2001:db8::7: {problem}",
+            "Your own address, as the server sees it: ask a page that shows it, such as your provider's.",
+        ) from problem
+    if options.port is not None and not 1 <= options.port <= 65535:
+        raise UsageError(f"--port takes a number from 1 to 65535, not {options.port}")
+    return Client(options.user, sources, options.port, _key(options.key))
+
+
+def _key(path: str | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        with Path(path).expanduser().open("rb") as stream:
+            text = stream.read(PUBLIC_KEY_LIMIT).decode("utf-8", "replace")
+    except OSError as problem:
+        raise UsageError(f"--key {path}: {problem.strerror}") from problem
+    if "PRIVATE KEY" in text:
+        raise UsageError(
+            f"--key {path} is a private key, which nobody else needs to see",
+            f"Give the public one beside it: --key {path}.pub",
+        )
+    for line in text.split("\n"):
+        key = parse_public_key(line.strip())
+        if key is not None:
+            return key
+    raise UsageError(
+        f"--key {path} holds no public key in OpenSSH's form",
+        "It is one line such as 'ssh-ed25519 AAAA... me@laptop', in a file whose name ends in .pub.",
+    )
