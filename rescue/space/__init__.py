@@ -1,0 +1,1 @@
+"""What fills a disk, and what of it may go: logs, caches and crash dumps, in the order of least loss. Pure."""
