@@ -8,9 +8,10 @@ What is written in the end is the difference between two trees; `Tree.since` put
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from rescue.checks import Check
 from rescue.examine import Examination, examine
 from rescue.model import Client, Finding, Repair, Safety, Severity
 from rescue.tree import Change, NotCaptured, Tree
@@ -71,9 +72,12 @@ def any_repairs(finding: Finding, tree: Tree) -> Repair | None:
     )
 
 
-def make_plan(tree: Tree, client: Client, choose: Choose = safe_repairs) -> Plan:
-    """The plan for `tree`. Pure; raises `NotCaptured` where the tree is too small a picture."""
-    before = now = examine(tree, client)
+def make_plan(
+    tree: Tree, client: Client, choose: Choose = safe_repairs, checks: Iterable[Check] | None = None
+) -> Plan:
+    """The plan for `tree`, by every check (or `checks`). Pure; raises `NotCaptured` where the picture is too small."""
+    asked = None if checks is None else tuple(checks)
+    before = now = examine(tree, client, asked)
     mends: list[Mend] = []
     reasons: dict[tuple[str, str], str] = {}
     for _ in range(MAX_ROUNDS):
@@ -88,7 +92,7 @@ def make_plan(tree: Tree, client: Client, choose: Choose = safe_repairs) -> Plan
             if repair is None or repair.edit is None:
                 reasons[finding.key] = _why_not(finding)
                 continue
-            attempt = _attempt(now, finding, repair, client)
+            attempt = _attempt(now, finding, repair, {each.finding.key for each in mends}, asked)
             if isinstance(attempt, str):
                 reasons[finding.key] = attempt
                 continue
@@ -98,7 +102,13 @@ def make_plan(tree: Tree, client: Client, choose: Choose = safe_repairs) -> Plan
     return Plan(before, now, tuple(mends), left)
 
 
-def _attempt(now: Examination, finding: Finding, repair: Repair, client: Client) -> Examination | str:
+def _attempt(
+    now: Examination,
+    finding: Finding,
+    repair: Repair,
+    mended: set[tuple[str, str]],
+    checks: tuple[Check, ...] | None,
+) -> Examination | str:
     """The examination after `repair`, or why the repair is dropped."""
     assert repair.edit is not None
     tree = now.facts.tree
@@ -110,12 +120,14 @@ def _attempt(now: Examination, finding: Finding, repair: Repair, client: Client)
         return f"the repair can't be made: {problem}"
     if not edited.since(tree):
         return "the repair would change nothing"
-    after = examine(edited, client)
+    after = examine(edited, now.facts.client, checks)
     if any(each.key == finding.key for each in after.findings):
         return "the repair would not mend it"
     known = {each.key for each in now.findings}
     for each in after.findings:
-        if each.key not in known and each.severity is Severity.BROKEN and each.link.order < finding.link.order:
+        if each.key in known or each.severity is not Severity.BROKEN:
+            continue
+        if each.link.order < finding.link.order or each.key in mended:
             return f"the repair would break another link ({each.link}): {each.check}"
     return after
 
