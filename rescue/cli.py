@@ -1,20 +1,24 @@
 """The command line: verbs, options, exit codes. The only place that ends the program.
 
-Start-up is kept small: a verb's module, and what it needs, is imported when the verb runs.
+Start-up is kept small, for machines that are emulated or nearly dead: a verb's module, and what it needs, is imported
+when the verb runs, argparse when there is something to parse.
 """
 
 from __future__ import annotations
 
-import argparse
-import signal
 import sys
-from collections.abc import Sequence
-from importlib import import_module
-from types import FrameType
-from typing import NoReturn
 
 from rescue import __version__
-from rescue.status import Status
+
+# As typing.TYPE_CHECKING, which type checkers know by this name too, without the import of typing.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from types import FrameType
+    from typing import NoReturn
+
+    from rescue.status import Status
 
 EPILOG = """\
 TARGET is what is to be repaired: a block device (/dev/vda), a disk image (server.qcow2), a directory in which the
@@ -27,6 +31,8 @@ exit status: 0 the path to a login is clear, 1 the tool failed, 2 usage, 3 somet
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
+    import argparse
+
     top = argparse.ArgumentParser(
         prog="rescue",
         description="Find out from a server's disk why SSH is refused, timing out or denied; repair it; undo it.",
@@ -38,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", metavar="VERB")
 
     def verb(name: str, what: str) -> argparse.ArgumentParser:
+        """A verb's own parser, with the options that every verb has."""
         made = verbs.add_parser(
             name,
             help=what,
@@ -49,8 +56,7 @@ def parser() -> argparse.ArgumentParser:
         _common(made)
         return made
 
-    disks = verb("disks", "list the disks and file systems here, and which look like a server's root")
-    del disks
+    verb("disks", "list the disks and file systems here, and which look like a server's root")
     inspect = verb("inspect", "show the path to a login and what breaks it; changes nothing")
     inspect.add_argument("target", metavar="TARGET", help="device, image, directory or /; or a number of `rescue disks`")
     inspect.add_argument("--all", action="store_true", help="say what holds, too")
@@ -134,11 +140,15 @@ def _target(verb: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit status. Never raises for what the user or the target did."""
+    from importlib import import_module
+
+    from rescue.status import Status
+
     options = parser().parse_args(arguments)
+    if options.verb is None:
+        options = parser().parse_args(["disks"])
+        options.verb = "menu"
     try:
-        if options.verb is None:
-            options = parser().parse_args(["disks"])
-            options.verb = "menu"
         from rescue.verbs.session import session
 
         return int(import_module(f"rescue.verbs.{options.verb}").run(session(options)))
@@ -184,6 +194,11 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 def run() -> NoReturn:
     """The entry point of the command."""
+    if sys.argv[1:] == ["--version"]:
+        print(f"rescue {__version__}")
+        sys.exit(0)
+    import signal
+
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
     sys.exit(main())
