@@ -1,0 +1,100 @@
+"""Which OpenSSH server is installed, from the package database: dpkg, apk and pacman; else from the program itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from re import compile as compile_pattern
+
+from rescue.formats.os_release import read_release
+from rescue.tree import Read, Tree
+
+DPKG_STATUS = "/var/lib/dpkg/status"
+APK_INSTALLED = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
+PACMAN_LOCAL = "/var/lib/pacman/local"
+SSHD = ("/usr/sbin/sshd", "/usr/bin/sshd", "/usr/local/sbin/sshd")
+
+DATABASE_LIMIT = 32 << 20
+PROGRAM_LIMIT = 4 << 20
+
+_VERSION = compile_pattern(r"(?:\d+:)?(\d{1,3})\.(\d{1,3})")
+# compat.c names many old peers ("OpenSSH_6.6.1*"); only the program's own version is followed by a portable level.
+_BANNER = compile_pattern(rb"OpenSSH_(\d{1,3}\.\d{1,3}(?:\.\d{1,3})?p\d{1,3})")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSSH:
+    """An installed OpenSSH server.
+
+    major, minor: of the upstream release (9, 2). distro: the os-release id of the distribution whose patches it
+    carries; empty if unknown. package: the package's version ("1:9.2p1-2+deb12u6"), or the program's own ("9.2p1").
+    """
+
+    major: int
+    minor: int
+    distro: str = ""
+    package: str = ""
+
+    @property
+    def version(self) -> tuple[int, int]:
+        return (self.major, self.minor)
+
+
+def openssh_version(tree: Tree) -> OpenSSH | None:
+    """The installed server's version; None if no database and no program tells. An rpm database is not read."""
+    tree.require(
+        *(Read(path, depth=0, limit=DATABASE_LIMIT) for path in (DPKG_STATUS, *APK_INSTALLED)),
+        Read(PACMAN_LOCAL, depth=1, content=False),
+        *(Read(path, depth=0, content=False) for path in SSHD),
+    )
+    distro = read_release(tree).id
+    for found in (*_from_dpkg(tree), *_from_apk(tree), *_from_pacman(tree), *_from_program(tree)):
+        match = _VERSION.match(found)
+        if match:
+            return OpenSSH(int(match[1]), int(match[2]), distro, found)
+    return None
+
+
+def _from_dpkg(tree: Tree) -> Iterator[str]:
+    """deb-control(5) paragraphs of dpkg's status file (dpkg(1)); the third word of Status is the package's state."""
+    for paragraph in _paragraphs(tree.data(DPKG_STATUS), b"Package: openssh-server\n"):
+        fields = dict(line.partition(": ")[::2] for line in paragraph.split("\n") if not line.startswith(" "))
+        if fields.get("Status", "").split()[2:3] not in ([], ["config-files"], ["not-installed"]):
+            yield fields.get("Version", "")
+
+
+def _from_apk(tree: Tree) -> Iterator[str]:
+    """Alpine's installed database: paragraphs with P: for the name and V: for the version (apk-package(5))."""
+    for path in APK_INSTALLED:
+        for name in (b"P:openssh-server\n", b"P:openssh-server-pam\n"):
+            for paragraph in _paragraphs(tree.data(path), name):
+                yield from (line[2:] for line in paragraph.split("\n") if line.startswith("V:"))
+
+
+def _from_pacman(tree: Tree) -> Iterator[str]:
+    """Arch names a directory for each package: name-version-release."""
+    for name in tree.children(PACMAN_LOCAL):
+        if name.startswith("openssh-") and name[8:9].isdigit():
+            yield name[8:]
+
+
+def _from_program(tree: Tree) -> Iterator[str]:
+    for path in SSHD:
+        entry = tree.entry(path)
+        if entry is None or not entry.is_file:
+            continue
+        tree.require(Read(path, depth=0, limit=PROGRAM_LIMIT))
+        match = _BANNER.search(tree.data(path) or b"")
+        if match:
+            yield match[1].decode("ascii")
+
+
+def _paragraphs(data: bytes | None, first: bytes) -> Iterator[str]:
+    """The paragraphs with a line `first`. The database has megabytes: it is searched, not split."""
+    at = -1 if data is None else 0
+    while data is not None and (at := data.find(first, at)) >= 0:
+        if at == 0 or data[at - 1 : at] == b"\n":
+            begin = data.rfind(b"\n\n", 0, at) + 2 if data.rfind(b"\n\n", 0, at) >= 0 else 0
+            end = data.find(b"\n\n", at)
+            yield data[begin : end if end >= 0 else len(data)].decode("utf-8", "replace")
+        at += len(first)
