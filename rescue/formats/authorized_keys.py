@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from re import DOTALL
 from re import compile as compile_pattern
 
 from rescue.formats.accounts import Account, Accounts
@@ -19,7 +20,7 @@ from rescue.tree import Read, Tree
 BLANK = " \t"
 MAX_PATH = 4096
 
-_TOKEN = compile_pattern(r"%(.?)", 16)  # 16 is re.DOTALL
+_TOKEN = compile_pattern(r"%(.?)", DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from struct import Struct
 
@@ -63,6 +63,18 @@ def _acl_allows(acl: tuple[tuple[int, int, int], ...], entry: Entry, person: Per
     if in_group:
         return False
     return next((bits for tag, bits, _ in acl if tag == _OTHER), 0) & wanted == wanted
+
+
+def with_mode(entry: Entry, mode: int) -> Entry:
+    """`entry` after chmod(2): where it has an ACL, its owner, mask (or group) and other entries follow (acl(5))."""
+    acl = _acl(entry)
+    if not acl:
+        return replace(entry, mode=mode)
+    group = _MASK if any(tag == _MASK for tag, _, _ in acl) else _GROUP_OBJ
+    bits = {_USER_OBJ: mode >> 6 & 7, group: mode >> 3 & 7, _OTHER: mode & 7}
+    raw = _ACL_HEADER.pack(2) + b"".join(_ACL_ENTRY.pack(tag, bits.get(tag, now), ident) for tag, now, ident in acl)
+    xattrs = tuple((name, raw if name == ACL_ACCESS else value) for name, value in entry.xattrs)
+    return replace(entry, mode=mode, xattrs=xattrs)
 
 
 def passed(tree: Tree, path: str | PurePosixPath) -> Iterator[tuple[PurePosixPath, Entry]]:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 
 from rescue.formats.accounts import Account, Accounts
-from rescue.formats.permissions import READ, SEARCH, Person, allows, first_barrier
+from rescue.formats.permissions import READ, SEARCH, Person, allows, first_barrier, with_mode
 from rescue.tree import MAX_LINKS, Entry, Read, Tree
 
 OTHERS_WRITE = 0o002
@@ -86,8 +86,9 @@ class Walk:
             for fault in faults:
                 if fault.shared:
                     raise ValueError(f"{fault.path} {fault.rule}, and others need it so")
-                tree = walk.tree.set_mode(fault.path, mode=fault.mode, uid=fault.uid, gid=fault.gid)
-                walk = replace(walk, tree=tree)
+                changed = replace(with_mode(fault.entry, fault.mode), uid=fault.uid, gid=fault.gid)
+                names = dict.fromkeys((str(name) for name in walk.tree.names_of(fault.path)), changed)
+                walk = replace(walk, tree=walk.tree.with_entries(names))
         raise ValueError(f"{path} can't be made acceptable to sshd")
 
     def _require_above(self, real: PurePosixPath) -> None:
