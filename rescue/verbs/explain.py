@@ -1,4 +1,4 @@
-"""``rescue explain [CAUSE]``: the manual of a cause, which is the docstring of its check."""
+"""``rescue explain [NAME]``: the manual of a cause, which is the docstring of its check, or another page."""
 
 from __future__ import annotations
 
@@ -6,58 +6,71 @@ import inspect
 import sys
 from difflib import get_close_matches
 
-from rescue.checks import Check, all_checks
+from rescue.checks import all_checks
+from rescue.man import pages
 from rescue.status import Status
 from rescue.ui import document
+from rescue.ui.report import Report
 from rescue.verbs.session import Session, UsageError
 
 
 def run(session: Session) -> Status:
-    """One manual, or the list of all causes."""
+    """One manual, or the list of all."""
     wanted = session.options.cause
-    checks = all_checks()
     if wanted is None:
-        return _list(session, checks)
-    name = wanted.lower().replace("_", "-").replace(" ", "-")
-    found = next((check for check in checks if check.id == name), None)
-    if found is None:
-        near = get_close_matches(name, [check.id for check in checks], 3, 0.5)
-        near += [check.id for check in checks if name in check.id and check.id not in near]
-        hint = f"Did you mean {' or '.join(near)}?" if near else "`rescue explain` lists every cause."
-        raise UsageError(f"there is no cause called {wanted!r}", hint)
+        return _list(session)
+    name = wanted.lower().replace("_", "-")
+    text = manuals().get(name)
+    if text is None:
+        raise UsageError(f"there is no cause or page called {wanted!r}", _nearest(name))
     if session.json:
-        document.write(
-            {"schema": document.SCHEMA, "cause": found.id, "link": str(found.link), "manual": _text(found)}, sys.stdout
-        )
-        return Status.CLEAR
-    report = session.report
-    report.line(f"{found.id}  (link {found.link.order}, {found.link.word})", "bold")
-    report.line()
-    for paragraph in _text(found).split("\n\n"):
-        if any(line.startswith("    ") for line in paragraph.split("\n")):
-            for line in paragraph.split("\n"):
+        document.write({"schema": document.SCHEMA, "cause": name, "manual": text}, sys.stdout)
+    else:
+        session.report.line(name, "bold")
+        session.report.line()
+        manual(session.report, text)
+    return Status.CLEAR
+
+
+def manuals() -> dict[str, str]:
+    """The text of every manual, by the name under which it is asked for."""
+    return {check.id: inspect.cleandoc(check.manual) for check in all_checks()} | pages()
+
+
+def manual(report: Report, text: str) -> None:
+    """Print one: paragraphs are wrapped, indented blocks and lists are kept as they are."""
+    for paragraph in text.strip().split("\n\n"):
+        lines = paragraph.split("\n")
+        if any(line.startswith(("    ", "- ", "* ")) for line in lines):
+            for line in lines:
                 report.exact(line)
         else:
             report.line(" ".join(paragraph.split()))
         report.line()
-    return Status.CLEAR
 
 
-def _text(check: Check) -> str:
-    return inspect.cleandoc(check.manual)
+def _nearest(name: str) -> str:
+    known = list(manuals())
+    near = get_close_matches(name, known, 3, 0.5)
+    near += [each for each in known if name in each and each not in near]
+    return f"Did you mean {' or '.join(near[:3])}?" if near else "`rescue explain` lists them all."
 
 
-def _list(session: Session, checks: tuple[Check, ...]) -> Status:
+def _list(session: Session) -> Status:
+    checks, other = all_checks(), pages()
     if session.json:
         causes = [{"cause": check.id, "link": str(check.link), "title": check.title} for check in checks]
-        document.write({"schema": document.SCHEMA, "causes": causes}, sys.stdout)
+        document.write({"schema": document.SCHEMA, "causes": causes, "pages": sorted(other)}, sys.stdout)
         return Status.CLEAR
-    link = None
+    report, link = session.report, None
     for check in checks:
         if check.link is not link:
             link = check.link
-            session.report.line(f"{link.order} {link.word}: {link.holds}", "bold")
-        session.report.line(f"{check.id}: {check.title}", indent=2)
-    session.report.line()
-    session.report.line("rescue explain CAUSE shows one in full.")
+            report.line(f"{link.order} {link.word}: {link.holds}", "bold")
+        report.line(f"{check.id}: {check.title}", indent=2)
+    report.line("Other pages", "bold")
+    for name in sorted(other):
+        report.line(f"{name}: {other[name].partition(chr(10))[0]}", indent=2)
+    report.line()
+    report.line("rescue explain NAME shows one in full.")
     return Status.CLEAR

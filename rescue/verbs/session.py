@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from rescue.formats.authorized_keys import parse_public_key
+from rescue.formats.authorized_keys import parse_keys
 from rescue.model import Client
 from rescue.target.open import open_target
 from rescue.target.protocol import Target
@@ -106,10 +106,9 @@ def _key(path: str | None) -> str | None:
             f"--key {path} is a private key, which nobody else needs to see",
             f"Give the public one beside it: --key {path}.pub",
         )
-    for line in text.split("\n"):
-        key = parse_public_key(line.strip())
-        if key is not None:
-            return key
+    for line in parse_keys(text, PurePosixPath(path)):
+        if line.key is not None:
+            return line.key.public
     raise UsageError(
         f"--key {path} holds no public key in OpenSSH's form",
         "It is one line such as 'ssh-ed25519 AAAA... me@laptop', in a file whose name ends in .pub.",
