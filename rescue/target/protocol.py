@@ -12,6 +12,10 @@ from typing import Protocol
 
 from rescue.tree import Entry, Read, Tree
 
+TEMPORARY = ".rescue-"
+"""How the names of temporary files begin, which `put` makes beside the file it replaces. No glob of a configuration
+directory reads them; a recovery removes what a kill left of them."""
+
 
 class TargetError(Exception):
     """The target can't be opened, read or written. `hint` says what to do next. Exit status 4."""
