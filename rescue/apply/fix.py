@@ -1,0 +1,321 @@
+"""One fix, all or nothing: verified, journaled, written, verified again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+
+import rescue
+from rescue.apply.errors import ApplyError, JournalError, TargetChanged, named
+from rescue.apply.look import Sight, look
+from rescue.apply.recovery import Clock, Recovered, mark, moment, recover_held, taken_back, utc_now
+from rescue.apply.write import not_back, perform, take_back
+from rescue.journal import InTarget, JournalStore, Record, RecordedChange, Standing, State, decode, encode, recorded
+from rescue.journal.diff import changes_diff
+from rescue.journal.encoding import CONTENT_LIMIT, JOURNAL, MAX_CHANGES, RECORD_LIMIT, why_impossible
+from rescue.journal.store import DIFF, RECORD, clear_unbegun
+from rescue.target.protocol import NoSpace, Target, TargetError
+from rescue.tree import Action, Change
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A fix that was made.
+
+    record: as the journal has it. place: where the journal is. recovered: earlier fixes, interrupted, that were ended
+    first. made_room: irreversible changes that were made before the record could be written, as there was no room.
+    """
+
+    record: Record
+    place: str
+    recovered: tuple[Recovered, ...] = ()
+    made_room: tuple[PurePosixPath, ...] = ()
+
+    @property
+    def journal(self) -> str:
+        """The fix's folder in the journal."""
+        return f"{self.place}/fixes/{self.record.id}"
+
+    @property
+    def not_restorable(self) -> tuple[PurePosixPath, ...]:
+        """What an undo can't bring back."""
+        return self.record.not_restorable
+
+
+def apply_changes(
+    target: Target,
+    changes: Sequence[Change],
+    titles: Sequence[str] = (),
+    *,
+    store: JournalStore | None = None,
+    now: Clock = utc_now,
+) -> Applied:
+    """Make `changes` on `target`, all or none, and remember them in `store` (else on the target itself).
+
+    What frees space is done first. New content gets the present time. A file that has further names (hard links) is
+    not replaced: its names would be split, and no undo could join them again; a change of its owner or mode holds for
+    all its names. Where the disk is too full for the record, logs that are to go go first, and the record is written
+    into the room they leave.
+
+    Raises, with nothing written: ValueError for no change or two of one path; TargetBusy; TargetChanged where a path
+    is not what `changes` say; Conflict; ApplyError where the changes can't be made or journaled. Raises ApplyError
+    after everything was taken back where it fails in the middle; what then can't be taken back, the next run does.
+    """
+    if not changes:
+        raise ValueError("there is nothing to apply")
+    if len({change.path for change in changes}) != len(changes):
+        raise ValueError("two changes of one path")
+    begun = now().astimezone(UTC)
+    ordered = _in_order(changes, begun)
+    listed, kept = recorded(ordered)
+    _refuse_impossible(ordered, listed)
+    with target.lock():
+        journal = store or InTarget(target)
+        recovered = recover_held(target, journal, now)
+        sight = look(target, listed)
+        _verify(sight, ordered, listed, recovered)
+        clear_unbegun(journal)
+        record = _record(target, journal, begun, sight.hostname, titles, listed)
+        made = _write_journal(target, journal, record, ordered, kept)
+        done = _carry_out(target, journal, record, ordered[made:], kept, now)
+        return Applied(done, journal.place, recovered, tuple(change.path for change in ordered[:made]))
+
+
+# -- before the first byte ---------------------------------------------------------------------------------------
+
+
+def _in_order(changes: Iterable[Change], begun: datetime) -> tuple[Change, ...]:
+    """What frees space for good first, then what is removed, then the rest; each in the order given."""
+    stamped = [_stamped(change, int(begun.timestamp()) * 1_000_000_000) for change in changes]
+    return tuple(sorted(stamped, key=lambda change: (change.reversible, change.action is not Action.REMOVE)))
+
+
+def _stamped(change: Change, time: int) -> Change:
+    """New content is new: a file that keeps its old time is overlooked by backups and caches."""
+    before, after = change.before, change.after
+    if after is None or not after.is_file or after.data is None or change.action is Action.METADATA:
+        return change
+    if after.mtime and (before is None or after.mtime != before.mtime):
+        return change
+    return replace(change, after=replace(after, mtime=time))
+
+
+def _refuse_impossible(changes: Sequence[Change], listed: Sequence[RecordedChange]) -> None:
+    if len(changes) > MAX_CHANGES:
+        raise ApplyError(f"{len(changes)} changes are too many for one fix", "Take fewer repairs: --only CAUSE.")
+    for change, record in zip(changes, listed, strict=True):
+        reason = _why_refused(change) or why_impossible(record)
+        if reason:
+            raise ApplyError(f"{named([change.path])} can't be changed: {reason}; nothing was written", _hint(change))
+
+
+def _why_refused(change: Change) -> str:
+    before, after = change.before, change.after
+    if before is None or not before.is_file or change.action is Action.METADATA:
+        return ""
+    if not change.reversible:
+        return "" if after is None or after.data is None else "its old content is too large to be kept"
+    if before.nlink > 1:
+        return f"it has {before.nlink} names (hard links), which replacing one of them would split"
+    if before.data is not None and len(before.data) > CONTENT_LIMIT:
+        return "its old content is too large to be kept"
+    return ""
+
+
+def _hint(change: Change) -> str:
+    if change.before is not None and change.before.nlink > 1:
+        return "Make it a file of its own first (cp -a FILE FILE.new, then mv FILE.new FILE), and run this again."
+    return ""
+
+
+def _verify(
+    sight: Sight, changes: Sequence[Change], listed: Sequence[RecordedChange], recovered: tuple[Recovered, ...]
+) -> None:
+    """Raise TargetChanged unless every path still is what the picture says."""
+    wrong = [
+        change.path
+        for change, record in zip(changes, listed, strict=True)
+        if change.path in sight.elsewhere or not _as_seen(sight, change, record)
+    ]
+    if wrong:
+        raise TargetChanged(wrong, recovered)
+
+
+def _as_seen(sight: Sight, change: Change, record: RecordedChange) -> bool:
+    present, before = sight.entries[change.path], change.before
+    if before is None or present is None:
+        return present is None and before is None
+    if not change.reversible:
+        # A log may have grown since. It must be the same one: a rotation puts another in its place.
+        same_file = (0, 0) in (before.ident, present.ident) or before.ident == present.ident
+        same_owner = (before.uid, before.gid, before.mode) == (present.uid, present.gid, present.mode)
+        return present.kind is before.kind and same_file and same_owner and present.size >= before.size
+    if record.before is None or not record.before.fits(present, labels=False):
+        return False
+    return change.action is Action.METADATA or before.nlink > 1 or not present.is_file or present.nlink < 2
+
+
+# -- the journal -------------------------------------------------------------------------------------------------
+
+
+def _record(
+    target: Target,
+    journal: JournalStore,
+    begun: datetime,
+    hostname: str,
+    titles: Sequence[str],
+    listed: tuple[RecordedChange, ...],
+) -> Record:
+    taken = journal.records()
+    numbers = [decode(name, raw).number for name, raw in taken.items() if _readable(name, raw)]
+    record = Record(
+        _free_id(begun, taken),
+        max(numbers, default=0) + 1,
+        State.STARTED,
+        started=moment(begun),
+        version=rescue.__version__,
+        hostname=hostname,
+        target=target.name,
+        titles=tuple(titles),
+        changes=listed,
+    )
+    written = encode(record)
+    try:
+        faithful = len(written) <= RECORD_LIMIT and decode(record.id, written).changes == listed
+    except JournalError:
+        faithful = False
+    if not faithful:
+        raise ApplyError("the changes are too many or too strange to be journaled, so nothing was written")
+    return record
+
+
+def _readable(fix_id: str, raw: bytes | None) -> bool:
+    try:
+        decode(fix_id, raw)
+    except JournalError:
+        return False
+    return True
+
+
+def _free_id(begun: datetime, taken: Mapping[str, object]) -> str:
+    stamp, number = begun.strftime("%Y%m%dT%H%M%SZ"), 1
+    fix_id = stamp
+    while fix_id in taken:
+        number += 1
+        fix_id = f"{stamp}-{number}"
+    return fix_id
+
+
+def _write_journal(
+    target: Target, journal: JournalStore, record: Record, changes: Sequence[Change], kept: Mapping[str, bytes]
+) -> int:
+    """Make the record durable. Returns how many changes had to be made before, to get room for it."""
+    freeing = [change for change in changes if not change.reversible]
+    made = 0
+    while True:
+        try:
+            try:
+                for name, data in kept.items():
+                    journal.write(record.id, name, data)
+                journal.write(record.id, DIFF, changes_diff(changes).encode("ascii"))
+                journal.write(record.id, RECORD, encode(record))
+                target.sync()
+                return made
+            except NoSpace:
+                journal.clear(record.id)
+                if made == len(freeing):
+                    raise
+                perform(target, freeing[made])
+                target.sync()  # freed blocks count only when the file system's own journal has them
+                made += 1
+        except (TargetError, OSError) as problem:
+            with suppress(TargetError, OSError):
+                journal.clear(record.id)
+            raise _not_journaled(journal, problem, [change.path for change in changes[:made]]) from problem
+
+
+def _not_journaled(journal: JournalStore, problem: Exception, gone: list[PurePosixPath]) -> ApplyError:
+    room = isinstance(problem, NoSpace)
+    hint = "Free some space first (rescue space), or keep the record elsewhere: --journal DIR." if room else (
+        "Keep the record elsewhere: --journal DIR." if journal.place == str(JOURNAL) else "Choose another --journal."
+    )
+    but = f", but that {named(gone)} made room" if gone else ""
+    return ApplyError(f"the fix can't be journaled, so nothing was changed{but}: {problem}", hint)
+
+
+# -- the changes -------------------------------------------------------------------------------------------------
+
+
+def _carry_out(
+    target: Target,
+    journal: JournalStore,
+    record: Record,
+    changes: Sequence[Change],
+    kept: Mapping[str, bytes],
+    now: Clock,
+) -> Record:
+    try:
+        for change in changes:
+            perform(target, change)
+        target.sync()
+        _insist(target, record)
+        done = record.at(State.DONE, finished=moment(now()))
+        mark(journal, done)
+        target.sync()
+    except (TargetError, OSError) as problem:
+        raise _failed(target, journal, record, kept, now, problem) from problem
+    except KeyboardInterrupt as cancelled:
+        failure = _failed(target, journal, record, kept, now, cancelled)
+        if not failure.whole:
+            raise failure from cancelled
+        raise
+    return done
+
+
+def _insist(target: Target, record: Record) -> None:
+    """Raise TargetError unless everything reads back as it was written."""
+    sight = look(target, record.changes)
+    wrong = [change.path for change in record.changes if sight.standing(change) is not Standing.AFTER]
+    if wrong:
+        raise TargetError(f"{named(wrong)} was written, but does not read back the same")
+
+
+class _Failed(ApplyError):
+    """whole: True if the target is again as it was before."""
+
+    def __init__(self, message: str, hint: str, whole: bool) -> None:
+        super().__init__(message, hint)
+        self.whole = whole
+
+
+def _failed(
+    target: Target,
+    journal: JournalStore,
+    record: Record,
+    kept: Mapping[str, bytes],
+    now: Clock,
+    problem: BaseException,
+) -> _Failed:
+    """Take everything back that was done so far, and say so."""
+    reason = str(problem) or "it was cancelled"
+    try:
+        back = take_back(target, record, kept)
+        target.sync()
+        wrong = not_back(look(target, record.changes), record, back)
+        if wrong:
+            raise TargetError(f"{named(wrong)} does not read back the same")
+        taken_back(journal, record, back, now)
+    except (TargetError, OSError) as second:
+        return _Failed(
+            f"the fix failed ({reason}) and could not be taken back ({second}): it is half done",
+            "See to it that the disk can be written and has room, then run rescue again: it takes the fix back first.",
+            whole=False,
+        )
+    but = f", except {named(back.lost)}, which can't be brought back" if back.lost else ""
+    left = [*back.differs, *back.kept]
+    but += f"; {named(left)} was changed by somebody else meanwhile, and not touched" if left else ""
+    hint = getattr(problem, "hint", "")
+    return _Failed(f"the fix failed and was taken back{but}: {reason}", hint, whole=not left)

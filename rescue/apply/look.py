@@ -1,0 +1,74 @@
+"""What stands at the paths of a fix now, in one capture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from rescue.journal import RecordedChange, Standing
+from rescue.target.protocol import Target
+from rescue.tree import Entry, LinkLoop, NotCaptured, Read, Tree
+
+HOSTNAME = "/etc/hostname"
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The entries at some paths. elsewhere: paths that lead through a link by now, and so mean another file."""
+
+    entries: Mapping[PurePosixPath, Entry | None]
+    elsewhere: frozenset[PurePosixPath]
+    hostname: str = ""
+
+    def standing(self, change: RecordedChange) -> Standing:
+        """Where the change's path stands."""
+        if change.path in self.elsewhere:
+            return Standing.OTHER
+        return change.standing(self.entries[change.path])
+
+
+def look(target: Target, changes: Iterable[RecordedChange]) -> Sight:
+    """What is at the changes' paths, with the content where that is needed to judge it."""
+    listed = tuple(changes)
+    tree = target.capture([Read(HOSTNAME, depth=0, limit=4096), *(_read(change) for change in listed)])
+    entries: dict[PurePosixPath, Entry | None] = {}
+    elsewhere = set()
+    for change in listed:
+        if _leads_to(tree, change.path) == change.path:
+            entries[change.path] = tree.lentry(change.path)
+        else:
+            elsewhere.add(change.path)
+            entries[change.path] = None
+    return Sight(entries, frozenset(elsewhere), _hostname(tree))
+
+
+def is_empty(target: Target, path: PurePosixPath) -> bool:
+    """Whether nothing is in the directory."""
+    return not target.capture([Read(str(path), depth=1, content=False)]).children(path)
+
+
+def _read(change: RecordedChange) -> Read:
+    sides = [side for side in (change.before, change.after) if side is not None and side.digest]
+    return Read(
+        str(change.path),
+        depth=0,
+        content=bool(sides),
+        limit=max((side.size for side in sides), default=0),
+    )
+
+
+def _leads_to(tree: Tree, path: PurePosixPath) -> PurePosixPath | None:
+    try:
+        return tree.resolve(path, follow_last=False)
+    except (LinkLoop, NotCaptured):
+        return None
+
+
+def _hostname(tree: Tree) -> str:
+    try:
+        text = tree.text(HOSTNAME) or ""
+    except NotCaptured:  # a link to somewhere far: only a name for people is lost
+        return ""
+    name = text.strip().partition("\n")[0][:64]
+    return name if name.isascii() and name.isprintable() else ""

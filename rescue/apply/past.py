@@ -1,0 +1,139 @@
+"""Fixes that were made: which there are, and one of them taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from rescue.apply.errors import ApplyError, JournalError, NothingToUndo, UndoRefused, named
+from rescue.apply.look import look
+from rescue.apply.recovery import Clock, Recovered, mark, recover_held, taken_back, utc_now
+from rescue.apply.write import TakenBack, not_back, old_contents, take_back
+from rescue.journal import InTarget, JournalStore, Record, Standing, State, read_records
+from rescue.target.protocol import Target, TargetError
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What came of an undo.
+
+    record: as it is now. restored: paths that are again as before the fix. not_restorable: logs and caches that the
+    fix removed or shortened. kept: directories that the fix made and that hold something else by now. place: where
+    the journal is, which stays. recovered: what had to be ended first; the undo itself, if that was interrupted.
+    """
+
+    record: Record
+    restored: tuple[PurePosixPath, ...]
+    not_restorable: tuple[PurePosixPath, ...]
+    kept: tuple[PurePosixPath, ...]
+    place: str
+    recovered: tuple[Recovered, ...] = ()
+
+
+def history(target: Target, store: JournalStore | None = None) -> tuple[Record, ...]:
+    """Every fix of the target, the first one first; a damaged record's state is UNREADABLE. Writes nothing."""
+    return read_records(store or InTarget(target))
+
+
+def interrupted(target: Target, store: JournalStore | None = None) -> Record | None:
+    """The latest fix or undo that was killed and not ended since; None if there is none. Writes nothing."""
+    return next((record for record in reversed(history(target, store)) if record.interrupted), None)
+
+
+def recover(target: Target, store: JournalStore | None = None, *, now: Clock = utc_now) -> tuple[Recovered, ...]:
+    """End what a kill or a power cut left half done, and tell; () if there was nothing.
+
+    Raises TargetBusy, Conflict, ApplyError.
+    """
+    with target.lock():
+        return recover_held(target, store or InTarget(target), now)
+
+
+def undo(
+    target: Target, fix_id: str | None = None, *, store: JournalStore | None = None, now: Clock = utc_now
+) -> Undone:
+    """Take a fix back: the one named, else the latest. Its folder in the journal stays, and says so.
+
+    Verifies first that every path is what the fix left (or already is as before it). Raises UndoRefused where one is
+    not, NothingToUndo, JournalError where the record is damaged, TargetBusy; ApplyError if it fails on the way, and
+    then the next run carries on.
+    """
+    with target.lock():
+        journal = store or InTarget(target)
+        recovered = recover_held(target, journal, now)
+        for each in recovered:
+            if not each.finished and fix_id in (None, each.record.id):
+                return _undone(each.record, each.back, journal, recovered)
+        records = read_records(journal)
+        record = _choose(records, fix_id)
+        _verify(target, record, records)
+        contents = old_contents(journal, record)
+        try:
+            back, record = _take_back(target, journal, record, contents, now)
+        except (TargetError, OSError) as problem:
+            raise ApplyError(
+                f"the undo of {record.id} stopped half-way: {problem}",
+                "See to it that the disk can be written and has room, then run rescue again: it carries on.",
+            ) from problem
+        return _undone(record, back, journal, recovered)
+
+
+def _take_back(
+    target: Target, journal: JournalStore, record: Record, contents: dict[str, bytes], now: Clock
+) -> tuple[TakenBack, Record]:
+    begun = record.at(State.UNDOING)
+    mark(journal, begun)
+    target.sync()
+    back = take_back(target, begun, contents)
+    target.sync()
+    wrong = [*back.differs, *not_back(look(target, begun.changes), begun, back)]
+    if wrong:
+        raise TargetError(f"{named(wrong)} was written, but does not read back the same")
+    return back, taken_back(journal, begun, back, now)
+
+
+def _undone(record: Record, back: TakenBack, journal: JournalStore, recovered: tuple[Recovered, ...]) -> Undone:
+    return Undone(record, back.restored, record.not_restorable, back.kept, journal.place, recovered)
+
+
+def _choose(records: Sequence[Record], fix_id: str | None) -> Record:
+    if fix_id is None:
+        return _latest(records)
+    record = next((each for each in records if each.id == fix_id), None)
+    if record is None:
+        raise ApplyError("there is no such fix in the journal", "rescue history lists the fixes.")
+    if record.state is State.UNREADABLE:
+        raise JournalError(record.problem, "The old contents, as far as they are there, are in before/ beside it.")
+    if record.state is not State.DONE:
+        when = record.undone or record.finished
+        raise NothingToUndo(f"there is nothing to undo: the fix of {record.id} was {record.state} ({when})")
+    return record
+
+
+def _latest(records: Sequence[Record]) -> Record:
+    done = [record for record in records if record.state is State.DONE]
+    if not done:
+        raise NothingToUndo("there is nothing to undo: no fix of this server is in effect")
+    for record in records:
+        if record.state is State.UNREADABLE and record.id > done[-1].id:
+            raise JournalError(
+                f"{record.problem}. It is later than the last fix that could be undone",
+                f"To undo that one all the same, name it: {done[-1].id}.",
+            )
+    return done[-1]
+
+
+def _verify(target: Target, record: Record, records: Sequence[Record]) -> None:
+    sight = look(target, record.changes)
+    accepted = (Standing.AFTER, Standing.BEFORE)
+    wrong = [change.path for change in record.changes if sight.standing(change) not in accepted]
+    if wrong:
+        later = [
+            each.id
+            for each in records
+            if each.state is State.DONE
+            and each.number > record.number
+            and any(change.path in wrong for change in each.changes)
+        ]
+        raise UndoRefused(record.id, wrong, later)

@@ -1,0 +1,108 @@
+"""One change written, one change taken back, all of a fix taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import PurePosixPath
+
+from rescue.apply.errors import JournalError, named
+from rescue.apply.look import Sight, is_empty, look
+from rescue.journal import JournalStore, Record, RecordedChange, Standing
+from rescue.journal.encoding import CONTENT_LIMIT
+from rescue.target.protocol import Target
+from rescue.tree import Action, Change, Entry, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """What came of taking a fix back.
+
+    restored: paths that are again as before. lost: what can't be brought back. differs: paths that are neither as
+    before nor as after, which were not touched. kept: directories of the fix that hold something else by now.
+    """
+
+    restored: tuple[PurePosixPath, ...] = ()
+    lost: tuple[PurePosixPath, ...] = ()
+    differs: tuple[PurePosixPath, ...] = ()
+    kept: tuple[PurePosixPath, ...] = ()
+
+
+def perform(target: Target, change: Change) -> None:
+    """Write one change."""
+    before, after = change.before, change.after
+    if after is None:
+        target.remove(change.path)
+    elif change.action is Action.METADATA:
+        target.set_metadata(change.path, after)
+    elif change.action is Action.SHORTEN:
+        target.shorten(change.path, after.size)
+    else:
+        if before is not None and before.is_dir != after.is_dir:
+            target.remove(change.path)
+        target.put(change.path, after)
+
+
+def old_contents(store: JournalStore, record: Record) -> dict[str, bytes]:
+    """The kept contents, each of them verified. Raises JournalError where one is missing or damaged."""
+    wanted = {change.kept: change for change in record.changes if change.kept}
+    found = store.read(record.id, wanted, CONTENT_LIMIT)
+    bad = [
+        change.path
+        for name, change in wanted.items()
+        if change.before is None or sha256(found.get(name, b"")).hexdigest() != change.before.digest
+    ]
+    if bad:
+        raise JournalError(
+            f"the old content of {named(bad)} is missing from the record of fix {record.id}, or damaged",
+            "Nothing was written. What is left of it is in the fix's folder of the journal, before/.",
+        )
+    return found
+
+
+def take_back(target: Target, record: Record, contents: Mapping[str, bytes]) -> TakenBack:
+    """Bring every path of a fix back that stands after the change or half-way. The last change comes first."""
+    sight = look(target, record.changes)
+    restored: list[PurePosixPath] = []
+    lost: list[PurePosixPath] = []
+    differs: list[PurePosixPath] = []
+    kept: list[PurePosixPath] = []
+    for change in reversed(record.changes):
+        standing = sight.standing(change)
+        if not change.reversible:
+            if standing is Standing.AFTER:
+                lost.append(change.path)
+        elif standing is Standing.OTHER:
+            differs.append(change.path)
+        elif standing is not Standing.BEFORE:
+            done = _restore(target, change, sight.entries[change.path], contents)
+            (restored if done else kept).append(change.path)
+    return TakenBack(tuple(restored), tuple(lost), tuple(differs), tuple(kept))
+
+
+def not_back(sight: Sight, record: Record, back: TakenBack) -> list[PurePosixPath]:
+    """The paths that should be as before, and are not."""
+    left = {*back.differs, *back.kept}
+    return [
+        change.path
+        for change in record.changes
+        if change.reversible and change.path not in left and sight.standing(change) is not Standing.BEFORE
+    ]
+
+
+def _restore(target: Target, change: RecordedChange, present: Entry | None, contents: Mapping[str, bytes]) -> bool:
+    """Put back what was there; False if a directory is left in place, as it is not empty."""
+    before, path = change.before, change.path
+    if before is None:
+        if present is not None and present.is_dir and not is_empty(target, path):
+            return False
+        target.remove(path)
+        return True
+    if change.action is Action.METADATA:
+        target.set_metadata(path, before.entry())
+        return True
+    if present is not None and present.is_dir != (before.kind is Kind.DIR):
+        target.remove(path)
+    target.put(path, before.entry(contents[change.kept] if change.kept else None))
+    return True

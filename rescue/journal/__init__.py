@@ -1,0 +1,33 @@
+"""The journal: what a fix changed, written before it changes it, from which the fix is taken back.
+
+On the target it lies under /var/lib/rescue (0700, root's), one folder for each fix:
+
+    fixes/20261122T184500Z/record.json     what is changed, before and after, and how far it got
+    fixes/20261122T184500Z/changes.diff    the same for people; never with a secret in it
+    fixes/20261122T184500Z/before/0001     the old content of the first changed file, for the undo
+
+The folder stays after an undo: it is the server's history. A folder without a record is what a kill left of a fix
+that had not begun; the next fix clears it away.
+"""
+
+from rescue.journal.encoding import decode, encode
+from rescue.journal.errors import ApplyError, JournalError
+from rescue.journal.record import Imprint, Record, RecordedChange, Standing, State, recorded
+from rescue.journal.store import InDirectory, InTarget, JournalStore, read_records
+
+__all__ = [
+    "ApplyError",
+    "Imprint",
+    "InDirectory",
+    "InTarget",
+    "JournalError",
+    "JournalStore",
+    "Record",
+    "RecordedChange",
+    "Standing",
+    "State",
+    "decode",
+    "encode",
+    "read_records",
+    "recorded",
+]

@@ -1,0 +1,278 @@
+"""Where records are kept: on the target itself, or in a directory of the machine that rescue runs on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from tempfile import mkstemp
+from typing import Protocol
+
+from rescue.journal.encoding import FIX_ID, JOURNAL, KEPT_NAME, RECORD_LIMIT, decode
+from rescue.journal.errors import JournalError
+from rescue.journal.record import Record, State
+from rescue.tree import SELINUX, Entry, LinkLoop, NotCaptured, Read, Tree, directory, file
+
+RECORD = "record.json"
+DIFF = "changes.diff"
+
+RECORDS_LIMIT = 64 << 20
+"""Bytes of all records that are read at once, the newest first: a hostile disk may hold any number of them."""
+
+
+class JournalStore(Protocol):
+    """Folders of small files, one folder for each fix. Names are RECORD, DIFF and "before/NNNN"."""
+
+    place: str
+    """For people: where the journal is."""
+
+    def records(self) -> dict[str, bytes | None]:
+        """The record of every fix that has a folder: b"" if it holds none, None if it can't be read or is too large."""
+
+    def read(self, fix_id: str, names: Iterable[str], limit: int) -> dict[str, bytes]:
+        """The files of a fix that exist and are no larger than `limit` bytes. Follows no link."""
+
+    def write(self, fix_id: str, name: str, data: bytes) -> None:
+        """Create or atomically replace a file, readable by its owner alone; its folders are made. Durable on return.
+
+        Raises what the target raises (NoSpace), or OSError.
+        """
+
+    def discard(self, fix_id: str, name: str) -> None:
+        """Remove a file. No error if it is not there."""
+
+    def clear(self, fix_id: str) -> None:
+        """Remove a fix's folder with all that a fix of ours puts in it."""
+
+
+class _Place(Protocol):
+    """The part of a target that the journal needs (see rescue.target.protocol)."""
+
+    def capture(self, reads: Iterable[Read]) -> Tree: ...
+
+    def put(self, path: PurePosixPath, entry: Entry) -> None: ...
+
+    def remove(self, path: PurePosixPath) -> None: ...
+
+
+class InTarget:
+    """The journal on the target, in /var/lib/rescue.
+
+    /var or /var/lib may be links inside the target; from there on nothing may be one, and nobody but root (or the
+    owner of the target's root directory) may be able to write there: else somebody could plant an undo.
+    """
+
+    def __init__(self, target: _Place) -> None:
+        self._target = target
+        self._base: PurePosixPath | None = None
+        self._made: set[PurePosixPath] = set()
+        self.place = str(JOURNAL)
+
+    def records(self) -> dict[str, bytes | None]:
+        fixes = self._root() / "fixes"
+        tree = self._target.capture([Read(str(fixes), depth=2, content=False)])
+        found: dict[str, bytes | None] = {}
+        wanted: dict[str, Read] = {}
+        room = RECORDS_LIMIT
+        for fix_id in sorted(filter(FIX_ID.fullmatch, tree.children(fixes)), reverse=True):
+            path = str(fixes / fix_id / RECORD)
+            entry = tree.lentry(path) if tree.lentry(fixes / fix_id) == tree.entry(fixes / fix_id) else None
+            found[fix_id] = b"" if entry is None else None
+            if entry is not None and entry.is_file and entry.size <= min(room, RECORD_LIMIT):
+                room -= entry.size
+                wanted[fix_id] = Read(path, depth=0, limit=entry.size)
+        if wanted:
+            tree = self._target.capture(wanted.values())
+            found |= {fix_id: tree.data(read.path) for fix_id, read in wanted.items()}
+        return found
+
+    def read(self, fix_id: str, names: Iterable[str], limit: int) -> dict[str, bytes]:
+        folder = self._folder(fix_id)
+        wanted = {name: folder / _checked(name) for name in names}
+        tree = self._target.capture([Read(str(path), depth=0, limit=limit) for path in wanted.values()])
+        found = {}
+        for name, path in wanted.items():
+            entry = tree.lentry(path) if tree.resolve(path, follow_last=False) == path else None
+            if entry is not None and entry.is_file and entry.data is not None and len(entry.data) <= limit:
+                found[name] = entry.data
+        return found
+
+    def write(self, fix_id: str, name: str, data: bytes) -> None:
+        path = self._folder(fix_id) / _checked(name)
+        self._make(path.parent)
+        self._target.put(path, file(data, 0o600))
+
+    def discard(self, fix_id: str, name: str) -> None:
+        self._target.remove(self._folder(fix_id) / _checked(name))
+
+    def clear(self, fix_id: str) -> None:
+        folder = self._folder(fix_id)
+        tree = self._target.capture([Read(str(folder), depth=2, content=False)])
+        for path in reversed(tree.walk(folder)):
+            self._target.remove(path)
+        self._target.remove(folder)
+        self._made -= {folder, folder / "before"}
+
+    def _folder(self, fix_id: str) -> PurePosixPath:
+        if not FIX_ID.fullmatch(fix_id):
+            raise JournalError(f"{fix_id!r} is not the name of a fix", "rescue history lists them.")
+        return self._root() / "fixes" / fix_id
+
+    def _root(self) -> PurePosixPath:
+        """The journal's real path. Raises JournalError where it can't be trusted."""
+        if self._base is None:
+            tree = self._target.capture([Read(str(JOURNAL / "fixes"), depth=0, content=False)])
+            try:
+                base = tree.resolve(JOURNAL.parent) / JOURNAL.name
+                self._judge(tree, base)
+            except (LinkLoop, NotCaptured) as problem:
+                raise JournalError(f"{JOURNAL.parent} leads nowhere: {problem}") from problem
+            self._base = base
+        return self._base
+
+    @staticmethod
+    def _judge(tree: Tree, base: PurePosixPath) -> None:
+        root = tree.lentry("/")
+        for path in (base, base / "fixes"):
+            entry = tree.lentry(path)
+            if entry is None:
+                return
+            owners = {0, root.uid} if root else {0}
+            if not entry.is_dir or entry.uid not in owners or entry.mode & 0o022:
+                raise JournalError(
+                    f"{path} is not a directory that only root can write to, so the journal in it can't be trusted",
+                    f"Look at it, move it away (mv {path} {path}.old), or keep the journal elsewhere: --journal DIR.",
+                )
+
+    def _make(self, folder: PurePosixPath) -> None:
+        if folder in self._made:
+            return
+        chain = [folder, *folder.parents][:-1]
+        tree = self._target.capture([Read(str(folder), depth=0, content=False)])
+        for path in reversed(chain):
+            if tree.lentry(path) is None:
+                inside = path.is_relative_to(self._root())
+                label = self._label(tree, path)
+                self._target.put(path, replace(directory(0o700 if inside else 0o755), xattrs=label))
+        self._made.add(folder)
+
+    @staticmethod
+    def _label(tree: Tree, path: PurePosixPath) -> tuple[tuple[str, bytes], ...]:
+        """The SELinux label of the nearest directory that exists: without one, a confined reader is refused."""
+        above = next((found for each in path.parents if (found := tree.lentry(each)) is not None), None)
+        label = above.xattr(SELINUX) if above else None
+        return ((SELINUX, label),) if label is not None else ()
+
+
+class InDirectory:
+    """The journal in a directory of this machine (``--journal DIR``): for a target with no room for it.
+
+    One directory serves one server.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._fixes = path / "fixes"
+        self.place = str(path)
+
+    def records(self) -> dict[str, bytes | None]:
+        if not self._fixes.is_dir():
+            return {}
+        found: dict[str, bytes | None] = {}
+        for folder in self._fixes.iterdir():
+            if FIX_ID.fullmatch(folder.name):
+                there = (folder / RECORD).exists()
+                found[folder.name] = self.read(folder.name, [RECORD], RECORD_LIMIT).get(RECORD) if there else b""
+        return found
+
+    def read(self, fix_id: str, names: Iterable[str], limit: int) -> dict[str, bytes]:
+        found = {}
+        for name in names:
+            path = self._folder(fix_id) / _checked(name)
+            try:
+                descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            except OSError:
+                continue
+            with os.fdopen(descriptor, "rb") as stream:
+                data = stream.read(limit + 1)
+            if len(data) <= limit:
+                found[name] = data
+        return found
+
+    def write(self, fix_id: str, name: str, data: bytes) -> None:
+        path = self._folder(fix_id) / _checked(name)
+        self._make(path.parent)
+        descriptor, temporary = mkstemp(prefix=".", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            with suppress(OSError):
+                Path(temporary).unlink()
+            raise
+        _sync_directory(path.parent)
+
+    def discard(self, fix_id: str, name: str) -> None:
+        (self._folder(fix_id) / _checked(name)).unlink(missing_ok=True)
+
+    def clear(self, fix_id: str) -> None:
+        folder = self._folder(fix_id)
+        for place in (folder / "before", folder):
+            if place.is_dir() and not place.is_symlink():
+                for each in place.iterdir():
+                    each.unlink()
+                place.rmdir()
+
+    def _folder(self, fix_id: str) -> Path:
+        if not FIX_ID.fullmatch(fix_id):
+            raise JournalError(f"{fix_id!r} is not the name of a fix", "rescue history lists them.")
+        return self._fixes / fix_id
+
+    def _make(self, folder: Path) -> None:
+        for path in reversed([folder, *folder.parents]):
+            if not path.is_dir():
+                path.mkdir(0o700)
+                _sync_directory(path.parent)
+
+
+def read_records(store: JournalStore) -> tuple[Record, ...]:
+    """Every record, the first fix first; a damaged one is UNREADABLE and says why. Folders without one are left out."""
+    found = []
+    for fix_id, raw in store.records().items():
+        if raw == b"":
+            continue
+        try:
+            found.append(decode(fix_id, raw))
+        except JournalError as problem:
+            found.append(Record(fix_id, 0, State.UNREADABLE, problem=str(problem)))
+    return tuple(sorted(found, key=lambda record: (record.number, _by_time(record.id))))
+
+
+def clear_unbegun(store: JournalStore) -> None:
+    """Remove what kills left of fixes that had not begun: folders without a record. Only under the target's lock."""
+    for fix_id, raw in store.records().items():
+        if raw == b"":
+            store.clear(fix_id)
+
+
+def _by_time(fix_id: str) -> tuple[str, int]:
+    stamp, _, again = fix_id.partition("-")
+    return stamp, int(again or 1)
+
+
+def _checked(name: str) -> str:
+    if name not in (RECORD, DIFF) and not KEPT_NAME.fullmatch(name):
+        raise JournalError(f"{name!r} is not the name of a file of the journal")
+    return name
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
