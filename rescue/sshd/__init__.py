@@ -1,0 +1,12 @@
+"""sshd's configuration, computed offline: what holds for whom, which line decided, and what stops sshd.
+
+`Server` reads the files as the installed version of sshd would, `Server.effective` gives the settings for one login,
+`listeners` the addresses and ports that are served after the next boot, `access` and `root_login` what the policy
+says about a user, and `edit` changes one line and leaves every other byte.
+"""
+
+from rescue.sshd.effective import Alternative, Effective, Setting
+from rescue.sshd.faults import Fault, Problem
+from rescue.sshd.server import Server
+
+__all__ = ["Alternative", "Effective", "Fault", "Problem", "Server", "Setting"]

@@ -1,0 +1,187 @@
+"""The configuration files: each line judged once, and which files an Include brings in, in sshd's order.
+
+Source: load_server_config and sInclude in servconf.c, glob.c in openbsd-compat of OpenSSH.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from rescue.model import Location
+from rescue.sshd.arguments import Arguments
+from rescue.sshd.dialect import Dialect, Standing
+from rescue.sshd.faults import BadLine, Fault
+from rescue.sshd.keywords import Keyword, Kind, known_names
+from rescue.sshd.match import Criteria, parse_match
+from rescue.sshd.numbers import integer
+from rescue.sshd.syntax import BOM, Line, parse
+from rescue.sshd.values import closest, judge
+from rescue.tree import Kind as EntryKind
+from rescue.tree import LinkLoop, Read, Tree
+
+CONFIG = PurePosixPath("/etc/ssh/sshd_config")
+VENDOR_CONFIG = PurePosixPath("/usr/etc/ssh/sshd_config")
+"""Where openSUSE keeps its file; read only if there is none in /etc."""
+
+SSH_DIRECTORY = "/etc/ssh"
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """A line that says something. keyword: None where no sshd knows it. bad: why this sshd stops over it.
+
+    words: the arguments, as `sshd -T` spells them. criteria: of a Match line. ignored: logged and without effect.
+    """
+
+    location: Location
+    name: str
+    keyword: Keyword | None = None
+    words: tuple[str, ...] = ()
+    bad: BadLine | None = None
+    criteria: Criteria | None = None
+    ignored: bool = False
+    global_only: bool = False
+
+    @property
+    def is_include(self) -> bool:
+        return self.keyword is not None and self.keyword.kind is Kind.INCLUDE and self.bad is None
+
+    @property
+    def is_match(self) -> bool:
+        return self.keyword is not None and self.keyword.kind is Kind.MATCH
+
+
+class Unreadable(Exception):
+    """A file that sshd can't open: it stops."""
+
+
+class TooLarge(Exception):
+    """A file whose content is not in the picture because of its size."""
+
+
+@dataclass(slots=True)
+class Files:
+    """The files of one tree, each read and judged once."""
+
+    tree: Tree
+    dialect: Dialect
+    _parsed: dict[PurePosixPath, tuple[Directive, ...]] = field(default_factory=dict)
+    _included: dict[str, tuple[PurePosixPath, ...]] = field(default_factory=dict)
+
+    @property
+    def main(self) -> PurePosixPath:
+        """The file that sshd reads first."""
+        if self.tree.lentry(CONFIG) is None and self.tree.entry(VENDOR_CONFIG) is not None:
+            return VENDOR_CONFIG
+        return CONFIG
+
+    def directives(self, path: PurePosixPath) -> tuple[Directive, ...]:
+        """The lines of a file that say something. Raises Unreadable, TooLarge."""
+        known = self._parsed.get(path)
+        if known is None:
+            lines = parse(self._text(path), self.dialect.version)
+            known = tuple(self._directive(path, line) for line in lines if line.keyword)
+            self._parsed[path] = known
+        return known
+
+    def _text(self, path: PurePosixPath) -> str:
+        entry = self.tree.entry(path)
+        if entry is None or entry.kind is EntryKind.SOCKET:
+            raise Unreadable(path)
+        if not entry.is_file:
+            # A directory opens and gives no line, as does /dev/null.
+            return ""
+        text = self.tree.text(path)
+        if text is None:
+            raise TooLarge(path)
+        return text
+
+    def _directive(self, path: PurePosixPath, line: Line) -> Directive:
+        location = Location(path, line.number, line.text)
+        name = line.keyword
+        if line.number == 1 and name.startswith(BOM):
+            text = "the file begins with an invisible byte order mark, which makes its first keyword wrong"
+            bad = BadLine(Fault.MARK, text)
+            return Directive(location, name.removeprefix(BOM), bad=bad)
+        standing = self.dialect.standing(name)
+        if standing is Standing.UNKNOWN:
+            return Directive(location, name, bad=self._unknown(name))
+        global_only = not self.dialect.allowed_in_match(name)
+        if standing is Standing.IGNORED:
+            return Directive(
+                location, name, ignored=True, global_only=global_only, bad=_refused(name, line.rest, self.dialect)
+            )
+        return self._known(location, line, self.dialect.keyword(name), global_only)
+
+    def _unknown(self, name: str) -> BadLine:
+        meant = closest(name, known_names())
+        if meant and self.dialect.standing(meant) is not Standing.KNOWN:
+            meant = ""
+        known_elsewhere = name.lower() in {each.lower() for each in known_names()}
+        text = (
+            f"this version of sshd does not know {name} (other versions do)"
+            if known_elsewhere
+            else f"sshd does not know a keyword {name}"
+        )
+        return BadLine(Fault.KEYWORD, text, "" if known_elsewhere else meant)
+
+    def _known(self, location: Location, line: Line, keyword: Keyword, global_only: bool) -> Directive:
+        name, rest = line.keyword, line.rest
+        words: tuple[str, ...] = ()
+        criteria: Criteria | None = None
+        bad: BadLine | None = None
+        try:
+            if keyword.kind is Kind.MATCH:
+                criteria = parse_match(rest, self.dialect, self.port)
+            elif keyword.kind is Kind.INCLUDE:
+                words = self._patterns(name, rest)
+            else:
+                words = judge(keyword, name, rest, self.dialect, self.port)
+        except BadLine as problem:
+            bad = None if problem.fault is Fault.VALUE and self.dialect.may_be_ignored(name) else problem
+        return Directive(location, name, keyword, words, bad, criteria, global_only=global_only)
+
+    def _patterns(self, name: str, rest: str | None) -> tuple[str, ...]:
+        words = Arguments(name, rest, self.dialect).every()
+        if not words:
+            raise BadLine(Fault.MISSING, f"{name} needs a file name")
+        # sshd passes no flag that would expand a tilde: "~/x" is looked for as it is named, and never found.
+        return tuple(word if word.startswith(("/", "~")) else f"{SSH_DIRECTORY}/{word}" for word in words)
+
+    def included(self, pattern: str) -> tuple[PurePosixPath, ...]:
+        """The files that a pattern of an Include matches, sorted by bytes."""
+        known = self._included.get(pattern)
+        if known is None:
+            try:
+                known = self.tree.glob(pattern) if pattern.startswith("/") else ()
+            except LinkLoop:
+                known = ()
+            self._included[pattern] = known
+            self.tree.require(*(Read(str(path), depth=0) for path in known))
+        return known
+
+    def port(self, text: str) -> int | None:
+        """A port's number, from its digits or its name in services(5)."""
+        number = integer(text, 0, 65535)
+        if number is not None or not text or not text.isprintable():
+            return number
+        return 22 if text == "ssh" else self._service(text)
+
+    def _service(self, name: str) -> int | None:
+        for line in (self.tree.text("/etc/services") or "").split("\n"):
+            words = line.partition("#")[0].split()
+            if len(words) > 1 and name in (words[0], *words[2:]) and words[1].endswith("/tcp"):
+                return integer(words[1].removesuffix("/tcp"), 0, 65535)
+        return None
+
+
+def _refused(name: str, rest: str | None, dialect: Dialect) -> BadLine | None:
+    """Why even a line without effect stops sshd: quotes, or no argument at all (8.7 and newer)."""
+    try:
+        Arguments(name, rest, dialect)
+    except BadLine as problem:
+        return problem
+    return None
+
+

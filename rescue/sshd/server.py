@@ -1,0 +1,284 @@
+"""sshd's configuration, read as sshd reads it: once when it starts, and once more for each connection.
+
+Source: parse_server_config_depth, parse_server_match_config, copy_set_server_options in servconf.c and main in sshd.c
+of OpenSSH 8.4, 9.2 and 10.0. When it starts, sshd takes every line outside of Match blocks (and those behind
+``Match all``) and only checks the rest; for a connection it reads the blocks again and lets what they set win.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
+
+from rescue.model import Location
+from rescue.sshd.dialect import Dialect, Installed
+from rescue.sshd.effective import Alternative, Effective, Setting, Values
+from rescue.sshd.faults import Fault, Problem
+from rescue.sshd.files import Directive, Files, TooLarge, Unreadable
+from rescue.sshd.keywords import Kind, Store
+from rescue.sshd.match import Connection
+from rescue.sshd.patterns import Address, Known
+from rescue.sshd.soundness import unsound
+from rescue.tree import Read, Tree
+
+MAX_DEPTH = 16
+"""How deep files may include each other (SERVCONF_MAX_DEPTH)."""
+
+MAX_LINES = 100_000
+"""Lines read, repeated includes counted again, before this program gives up on a configuration made to hang it."""
+
+MAX_PORTS = 256
+
+DUPLICATES_ALLOWED = (9, 5)
+"""From when a second Subsystem of the same name is ignored and no longer an error."""
+
+Visit = Callable[[Directive, Known, Location | None], None]
+
+
+class Overflow(Exception):
+    """The files include each other so often that reading them would not end."""
+
+
+class Server:
+    """The configuration of one tree. Reading it never raises but NotCaptured; what is wrong is in `problems`."""
+
+    def __init__(self, tree: Tree, openssh: Installed | None) -> None:
+        tree.require(Read("/etc/ssh", depth=2))
+        self.dialect = Dialect.of(openssh)
+        self.files = Files(tree, self.dialect)
+        self._globals: Values = {}
+        self._problems: dict[tuple[Location, str], Problem] = {}
+        self._overflow = False
+        self._settled: dict[Connection, Effective] = {}
+        self._start()
+
+    @property
+    def path(self) -> PurePosixPath:
+        """The main configuration file."""
+        return self.files.main
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong, in the order in which sshd meets it; it stops at the first fatal one."""
+        return tuple(self._problems.values())
+
+    @property
+    def fatal(self) -> tuple[Problem, ...]:
+        """The problems that stop sshd."""
+        return tuple(problem for problem in self.problems if problem.fatal)
+
+    def globals(self, keyword: str) -> tuple[Setting, ...]:
+        """The lines of a keyword that count outside of Match blocks, in order; () if there are none."""
+        return tuple(self._globals.get(self.dialect.canonical(keyword), ()))
+
+    def effective(
+        self, *, user: str, groups: frozenset[str], address: Address | None, local_port: int
+    ) -> Effective:
+        """The settings for a login of `user`, a member of `groups`, from `address` (None: unknown) to `local_port`."""
+        # Without UseDNS the client's "host name" is its address.
+        by_name = self.globals("UseDNS")[:1] == () or self.globals("UseDNS")[0].words == ("no",)
+        host = str(address) if address is not None and by_name else None
+        connection = Connection(user, groups, address, host, None, local_port)
+        return self.effective_for(connection)
+
+    def effective_for(self, connection: Connection) -> Effective:
+        """The settings for a connection of which more is known."""
+        known = self._settled.get(connection)
+        if known is None:
+            known = self._settled[connection] = self._settle(connection)
+        return known
+
+    # -- when sshd starts --------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        if self.files.main and self.files.tree.entry(self.files.main) is None:
+            text = "there is no configuration file, and sshd does not start without one"
+            self._note(Location(self.files.main), text, Fault.FILE)
+            return
+        try:
+            self._walk(self._visit_globally, None)
+        except Overflow:
+            self._overflow = True
+            text = "the files include each other so often that reading them does not end"
+            self._note(Location(self.files.main), text, Fault.UNDECIDED, fatal=False)
+        for problem in unsound(self._globals, self.dialect):
+            self._keep(problem)
+
+    def _visit_globally(self, directive: Directive, active: Known, match: Location | None) -> None:
+        if active is not True and directive.global_only:
+            # Behind a Match line that is itself wrong, or that asks for a version, nobody can tell.
+            if active is False:
+                text = f"{directive.name} holds for the whole server and may not stand inside a Match block"
+                self._note(directive.location, text, Fault.PLACE, directive.name)
+            return
+        bad = directive.bad
+        if bad is not None:
+            self._note(directive.location, bad.text, bad.fault, directive.name, bad.suggestion)
+            return
+        if directive.ignored:
+            text = f"{directive.name} has no effect any more"
+            self._note(directive.location, text, Fault.IGNORED, directive.name, fatal=False)
+            return
+        if active is True:
+            self._keep_globally(directive)
+
+    def _keep_globally(self, directive: Directive) -> None:
+        key = self.dialect.canonical(directive.name)
+        kept = self._globals.setdefault(key, [])
+        twice = key == "subsystem" and any(setting.words[0] == directive.words[0] for setting in kept)
+        if twice and self.dialect.before(DUPLICATES_ALLOWED):
+            text = f"the subsystem {directive.words[0]} is defined twice, which this version does not allow"
+            self._note(directive.location, text, Fault.DUPLICATE, directive.name)
+            return
+        if key == "port" and len(kept) >= MAX_PORTS:
+            self._note(directive.location, f"there are more than {MAX_PORTS} ports", Fault.VALUE, directive.name)
+            return
+        _store(kept, directive)
+
+    def _note(
+        self,
+        location: Location,
+        text: str,
+        fault: Fault,
+        keyword: str = "",
+        suggestion: str = "",
+        *,
+        fatal: bool = True,
+    ) -> None:
+        self._keep(Problem(location, text, fatal, keyword, fault, suggestion))
+
+    def _keep(self, problem: Problem) -> None:
+        # A file that is included twice has each of its problems once.
+        self._problems.setdefault((problem.location, problem.fault), problem)
+
+    # -- for a connection --------------------------------------------------------------------------------------
+
+    def _settle(self, connection: Connection) -> Effective:
+        matched: Values = {}
+        undecided: dict[str, dict[Location, list[Setting]]] = {}
+
+        def visit(directive: Directive, active: Known, match: Location | None) -> None:
+            if active is False or match is None or directive.keyword is None or directive.global_only or directive.bad:
+                return
+            key = self.dialect.canonical(directive.name)
+            if active is True:
+                _store(matched.setdefault(key, []), directive)
+            elif not (directive.keyword.store is Store.FIRST and key in matched):
+                _store(undecided.setdefault(key, {}).setdefault(match, []), directive)
+
+        if not self._overflow and self.files.tree.entry(self.files.main) is not None:
+            self._walk(visit, connection)
+        alternatives = {
+            key: tuple(Alternative(match, tuple(settings)) for match, settings in blocks.items())
+            for key, blocks in undecided.items()
+        }
+        return Effective(self.dialect, connection, self._globals, matched, alternatives)
+
+    # -- both --------------------------------------------------------------------------------------------------
+
+    def _walk(self, visit: Visit, connection: Connection | None) -> None:
+        _Walk(self.files, connection, visit, self._note).file(self.files.main, connection is None, None)
+
+
+class _Walk:
+    """One reading of the main file and what it includes. `connection`: None when sshd starts."""
+
+    def __init__(
+        self, files: Files, connection: Connection | None, visit: Visit, note: Callable[..., None]
+    ) -> None:
+        self.files = files
+        self.connection = connection
+        self.visit = visit
+        self.note = note
+        self.lines = 0
+
+    def file(
+        self,
+        path: PurePosixPath,
+        active: Known,
+        match: Location | None,
+        ceiling: Known = True,
+        depth: int = 0,
+        via: Location | None = None,
+    ) -> None:
+        """Read one file. ceiling: what a Match in it can be at most, as the Include may stand in a Match block.
+
+        sshd's own flags: SSHCFG_NEVERMATCH is a ceiling of False; SSHCFG_MATCH_ONLY is no `match` with a connection.
+        """
+        for directive in self._directives(path, via):
+            self.lines += 1
+            if self.lines > MAX_LINES:
+                raise Overflow
+            if directive.is_include:
+                if not self._include(directive, active, match, ceiling, depth):
+                    return
+            elif directive.is_match and directive.criteria is not None:
+                result = directive.criteria.holds_for(self.connection)
+                active, match = _both(ceiling, result), directive.location
+            elif directive.is_match:
+                self.visit(directive, True, match)
+                active, match = None, directive.location
+            else:
+                self.visit(directive, active, match)
+
+    def _include(
+        self, directive: Directive, active: Known, match: Location | None, ceiling: Known, depth: int
+    ) -> bool:
+        """Read the files that an Include names; False if sshd stops here."""
+        if match is not None or self.connection is None:
+            ceiling = _both(ceiling, active)
+        for pattern in directive.words:
+            for path in self.files.included(pattern):
+                if depth >= MAX_DEPTH:
+                    text = f"files include each other more than {MAX_DEPTH} deep, most likely in a circle"
+                    self.note(directive.location, text, Fault.INCLUDE, directive.name)
+                    return False
+                self.file(path, active, match, ceiling, depth + 1, directive.location)
+        return True
+
+    def _directives(self, path: PurePosixPath, via: Location | None) -> Iterator[Directive]:
+        try:
+            yield from self.files.directives(path)
+        except Unreadable:
+            text = f"{path} is included, but it can't be opened (a link that leads nowhere?)"
+            self.note(via or Location(path), text, Fault.INCLUDE, "Include")
+        except TooLarge:
+            text = f"{path} is too large to be looked into"
+            self.note(Location(path), text, Fault.UNDECIDED, fatal=False)
+
+
+def _both(one: Known, other: Known) -> Known:
+    if one is False or other is False:
+        return False
+    return None if one is None or other is None else True
+
+
+def _store(kept: list[Setting], directive: Directive) -> None:
+    """Let a line count as its keyword says: first, last, all, or all that name something new."""
+    keyword = directive.keyword
+    if keyword is None:
+        return
+    words = directive.words
+    if keyword.kind is Kind.STARTUPS:
+        words = _startups(words, kept)
+    setting = Setting(words, directive.location)
+    match keyword.store:
+        case Store.ALL:
+            if words:
+                kept.append(setting)
+        case Store.LAST:
+            kept[:] = [setting]
+        case Store.NAMED:
+            if all(words[0] != other.words[0] for other in kept):
+                kept.append(setting)
+        case Store.FIRST:
+            if not kept and words:
+                kept.append(setting)
+
+
+def _startups(words: tuple[str, ...], kept: list[Setting]) -> tuple[str, ...]:
+    """MaxStartups as start:rate:full; a single number keeps the rate that was set before."""
+    if len(words) == 3:
+        return (":".join(words),)
+    rate = kept[0].words[0].split(":")[1] if kept else "30"
+    return (f"{words[0]}:{rate}:{words[0]}",)
