@@ -30,7 +30,7 @@ class DirectoryUse:
 
 @dataclass(frozen=True, slots=True)
 class FileUse:
-    """A regular file and the bytes it has on the disk (st_blocks * 512), which a sparse file has fewer of than its size."""
+    """A regular file and the bytes that it takes on the disk (st_blocks * 512): fewer than its size if it is sparse."""
 
     path: PurePosixPath
     bytes: int

@@ -1,0 +1,71 @@
+"""What must never be shown of a target's files: private keys, password hashes, shared secrets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+KEY_MARK = "(private key: not shown)"
+HASH_MARK = "(hash not shown)"
+VALUE_MARK = "(not shown)"
+LINE_MARK = "(line not shown)"
+
+_HOST_KEY = re.compile(r"ssh_host_.*_?key(?!.*\.pub$)")
+_BEGIN = re.compile(r"BEGIN[A-Z0-9 ]{0,40}PRIVATE KEY|PuTTY-User-Key-File|Private-Lines:")
+_END = re.compile(r"END[A-Z0-9 ]{0,40}PRIVATE KEY")
+_CRYPT = re.compile(r"\$(?:1|2[abxy]?|3|5|6|7|8|y|gy|md5|sha1|argon2[id]{1,2})[,$][^\s:\"']{8,}")
+"""A hash as of crypt(5), wherever it stands."""
+_NAMED = re.compile(
+    r"\b(private[-_]?key|pre-?shared-?key|psk|password|passphrase|secret)(\"?\s*[:=]\s*)(\S.*)", re.IGNORECASE
+)
+"""``PrivateKey = ...`` of wg(8), ``psk=`` of NetworkManager, ``password:`` of netplan(5) and cloud-init."""
+_ANY = re.compile(r"PRIVATE KEY|PuTTY|\$|private|psk|pass|secret|shared", re.IGNORECASE)
+_ACCOUNT_FILES = re.compile(r"/etc/(?:security/(?=op))?(shadow|gshadow|passwd|opasswd)[^/]*$")
+"""The files with hashes, and their copies (``shadow-``, ``shadow.bak``)."""
+_NO_HASH = ("", "*", "x", "!", "!!", "!*", "*LK*", "*NP*")
+"""Password fields that hold no hash (shadow(5))."""
+
+
+def hidden_file(path: str, data: bytes) -> bool:
+    """True for a file that is one secret as a whole: an SSH host key by its name, a private key by its first line."""
+    name = PurePosixPath(path).name
+    first = data[:200].lstrip().split(b"\n")[0]
+    return bool(_HOST_KEY.match(name)) or (first.startswith(b"-----BEGIN") and b"PRIVATE KEY" in first)
+
+
+def hide_secrets(path: str, lines: Sequence[str]) -> list[str]:
+    """`lines` (each with its line end) with a marker in the place of every secret; as many lines as there were."""
+    accounts = _ACCOUNT_FILES.match(path)
+    if not accounts and not _ANY.search("".join(lines)):
+        return list(lines)  # nearly every file: one pass instead of four for each line
+    shown, inside = [], False
+    for line in lines:
+        text = line.rstrip("\r\n")
+        end = line[len(text) :]
+        begins = _BEGIN.search(text) is not None
+        if inside or begins:
+            inside = _END.search(text) is None
+            shown.append(KEY_MARK + end)
+            continue
+        if accounts:
+            text = _account(text, accounts[1])
+        text = _CRYPT.sub(HASH_MARK, text)
+        shown.append(_NAMED.sub(_named, text) + end)
+    return shown
+
+
+def _account(line: str, file: str) -> str:
+    """A line of passwd(5), shadow(5), gshadow(5) or opasswd without its hashes; locks (``!``) stay to be seen."""
+    fields = line.split(":")
+    if file != "passwd" and len(fields) == 1 and line.strip() and not line.startswith("#"):
+        return LINE_MARK
+    if file == "opasswd":  # name:uid:count:hash,hash
+        return ":".join([*fields[:3], *(HASH_MARK for _ in fields[3:])])
+    if len(fields) > 1 and fields[1] not in _NO_HASH:
+        fields[1] = "!" * (len(fields[1]) - len(fields[1].lstrip("!"))) + HASH_MARK
+    return ":".join(fields)
+
+
+def _named(match: re.Match[str]) -> str:
+    return match[1] + match[2] + VALUE_MARK

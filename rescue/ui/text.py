@@ -1,0 +1,78 @@
+"""Text for a terminal: what came from a disk made harmless, numbers made readable."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+TAB = 8
+"""Columns of a tab stop: the terminal's own."""
+
+_HARMLESS = re.compile(r"[\x20-\x7e]*")
+_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode's general categories that draw nothing by themselves: controls, formats (bidi overrides, zero-width
+characters, tags), surrogates, private use, unassigned, line and paragraph separators (UnicodeData, UAX 44)."""
+
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0").union(
+    *(map(chr, range(first, last + 1)) for first, last in ((0x180B, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF)))
+)
+"""Letters and marks that draw nothing either (Default_Ignorable_Code_Point in DerivedCoreProperties.txt)."""
+
+MAX_MARKS = 4
+"""Combining marks that one letter may carry; more of them climb over the lines above and below."""
+
+_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+def safe(text: str) -> str:
+    """`text` on one line, with nothing in it that could drive a terminal or show text that is not there.
+
+    Controls (C0, C1, and so every escape sequence), bidi overrides and isolates, zero-width characters, line
+    separators and bytes that are not UTF-8 become a visible ``\\x1b``, ``\\u202e`` or, for a byte kept with
+    surrogateescape, ``\\xff``. Tabs become spaces. Calling it twice changes nothing more.
+    """
+    if _HARMLESS.fullmatch(text):
+        return text
+    made, marks = [], 0
+    for character in text.expandtabs(TAB):
+        if unicodedata.category(character) in ("Mn", "Me"):
+            marks += 1
+        else:
+            marks = 0
+        hidden = marks > MAX_MARKS or character in _INVISIBLE or unicodedata.category(character) in _CATEGORIES
+        made.append(_visible(character) if hidden else character)
+    return "".join(made)
+
+
+def _visible(character: str) -> str:
+    code = ord(character)
+    short = {0x0A: "\\n", 0x0D: "\\r"}.get(code)
+    if short is not None:
+        return short
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as surrogateescape keeps it
+        return f"\\x{code - 0xDC00:02x}"
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def size(count: int) -> str:
+    """A number of bytes in binary units with one decimal: ``1536`` is ``1.5 KiB``; whole numbers stay whole."""
+    if abs(count) < 1024:
+        return f"{count} byte" if abs(count) == 1 else f"{count} bytes"
+    value = float(count)
+    for unit in _UNITS:
+        value /= 1024
+        if abs(value) < 1023.95 or unit == _UNITS[-1]:
+            break
+    return f"{value:.1f}".removesuffix(".0") + f" {unit}"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """``1 file``, ``3 files``, ``2 directories`` (where `many` is given)."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def cut(text: str, width: int) -> str:
+    """`text` if it has at most `width` characters, else its beginning and an ellipsis."""
+    return text if len(text) <= width else text[: max(0, width - 3)] + "..."
