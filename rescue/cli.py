@@ -149,9 +149,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = parser().parse_args(["disks"])
         options.verb = "menu"
     try:
-        from rescue.verbs.session import session
+        from rescue.verbs.session import session_of
 
-        return int(import_module(f"rescue.verbs.{options.verb}").run(session(options)))
+        return int(import_module(f"rescue.verbs.{options.verb}").run(session_of(options)))
     except KeyboardInterrupt:
         return _failed(options, "cancelled", "", Status.CANCELLED)
     except BrokenPipeError:

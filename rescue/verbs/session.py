@@ -75,7 +75,7 @@ class Session:
         return words
 
 
-def session(options: Namespace) -> Session:
+def session_of(options: Namespace) -> Session:
     """The session that the options describe. Raises UsageError where an option's value can't be."""
     return Session(options, _client(options), Report(console(color=not options.no_color)))
 

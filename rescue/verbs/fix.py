@@ -1,0 +1,261 @@
+"""``rescue fix``: inspect, plan, show the changes, ask, apply, inspect again."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rescue.apply import Applied, apply_changes, interrupted, recover
+from rescue.checks import all_checks
+from rescue.examine import Examination
+from rescue.login_path import Verdict
+from rescue.model import Finding, Repair
+from rescue.plan import Plan, any_repairs, make_plan, safe_repairs
+from rescue.status import Status
+from rescue.survey import complete, survey
+from rescue.target.protocol import Target
+from rescue.tree import Change, NotCaptured, Tree
+from rescue.ui import document
+from rescue.ui.prompts import Cancelled, Nobody, NobodyToAsk
+from rescue.ui.text import safe
+from rescue.verbs.journals import store_for
+from rescue.verbs.recall import recall
+from rescue.verbs.session import Session, UsageError, session_of
+
+FindingKey = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which findings to repair: by the number that inspect gives them, by cause, or (neither) all."""
+
+    numbers: frozenset[int] = frozenset()
+    causes: frozenset[str] = frozenset()
+
+    def keys(self, examination: Examination) -> frozenset[FindingKey] | None:
+        """The findings meant; None for all, those that come to light included. UsageError for one that isn't there."""
+        if not self.numbers and not self.causes:
+            return None
+        findings = examination.findings
+        for number in sorted(self.numbers):
+            if not 1 <= number <= len(findings):
+                raise UsageError(f"there is no finding {number}", f"rescue inspect numbers them: {len(findings)} now.")
+        return frozenset(
+            finding.key
+            for number, finding in enumerate(findings, 1)
+            if number in self.numbers or finding.check in self.causes
+        )
+
+
+def run(session: Session) -> Status:
+    """One fix, from the command line."""
+    session, spec, selection = _wanted(session)
+    options = session.options
+    attended = not options.yes and not options.dry_run
+    if attended and isinstance(session.asker, Nobody):
+        raise NobodyToAsk("fix")
+    # With --yes the target is opened once, for writing. A person is asked first, while it is only read.
+    with session.target(spec, write=options.yes and not options.dry_run) as target:
+        if not options.dry_run and not attended:
+            _recover(session, target)
+        fix = _plan(session, target, selection)
+        if options.yes and not options.dry_run:
+            return _apply(session, target, spec, fix)
+        _say_interrupted(session, target)
+        if options.dry_run or not fix.plan.changes:
+            return _proposed(session, target, fix)
+        if not _agreed(session, target, fix.plan):
+            raise Cancelled
+    with session.target(spec, write=True) as target:
+        _recover(session, target)
+        return _apply(session, target, spec, fix)
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A plan with what it was made from."""
+
+    tree: Tree
+    plan: Plan
+    examination: Examination
+
+
+def _wanted(session: Session) -> tuple[Session, str, Selection]:
+    """The target and the findings that the words on the command line mean."""
+    words = list(session.options.what)
+    known = {check.id for check in all_checks()}
+
+    def chooses(word: str) -> bool:
+        return word.isdecimal() or word.lower().replace("_", "-") in known
+
+    if words and not chooses(words[0]):
+        spec = words.pop(0)
+    else:
+        last = recall()
+        if last is None:
+            raise UsageError("which target?", "Name it: rescue fix TARGET. `rescue disks` shows what is here.")
+        spec = last.target
+        given = {name: value for name, value in vars(session.options).items() if value not in (None, [], "auto")}
+        session = session_of(Namespace(**{**vars(session.options), **last.options, **given}))
+        session.progress(f"the target inspected last: {spec}")
+    causes = {word.lower().replace("_", "-") for word in [*words, *session.options.only] if not word.isdecimal()}
+    for cause in sorted(causes - known):
+        raise UsageError(f"there is no cause called {cause!r}", "`rescue explain` lists them all.")
+    return session, spec, Selection(frozenset(int(word) for word in words if word.isdecimal()), frozenset(causes))
+
+
+def _plan(session: Session, target: Target, selection: Selection) -> Fix:
+    tree, examination = survey(target, session.client)
+    wanted = selection.keys(examination)
+    chooser = Chooser(session, wanted)
+    if not session.json:
+        session.report.heading(examination, target.name, target.method, target.notes)
+        session.report.path(examination)
+    tree, plan = complete(target, tree, lambda picture: make_plan(picture, session.client, chooser))
+    return Fix(tree, plan, examination)
+
+
+@dataclass
+class Chooser:
+    """Says which repair to take for a finding, asking a person where one is there. Asks each question once."""
+
+    session: Session
+    wanted: frozenset[FindingKey] | None
+    answers: dict[FindingKey, str | None] = field(default_factory=dict)
+
+    def __call__(self, finding: Finding, tree: Tree) -> Repair | None:
+        options = self.session.options
+        if self.wanted is not None and finding.key not in self.wanted:
+            return None
+        if options.yes or options.dry_run:
+            return any_repairs(finding, tree) if options.unsafe else safe_repairs(finding, tree)
+        # The tree may have grown since the answer was given, and the repair with it: the title tells which it was.
+        ways = [each for each in finding.repairs if each.edit is not None]
+        if finding.key not in self.answers:
+            self.answers[finding.key] = self._ask(finding, ways, tree)
+        return next((each for each in ways if each.title == self.answers[finding.key]), None)
+
+    def _ask(self, finding: Finding, ways: Sequence[Repair], tree: Tree) -> str | None:
+        report = self.session.report
+        preview = _preview(ways[0], tree) if ways else ()
+        report.finding(len(self.answers) + 1, finding)
+        if not ways:
+            return None
+        report.line(f"{ways[0].title}:", "bold")
+        report.changes(preview)
+        report.line()
+        options = [f"{each.title}{' (cannot be undone)' if each.irreversible else ''}" for each in ways]
+        taken = self.session.asker.choose("What shall be done?", [*options, "leave it as it is"])
+        report.line()
+        return ways[taken].title if taken < len(ways) else None
+
+
+def _preview(repair: Repair, tree: Tree) -> Sequence[Change]:
+    """What the repair alone would change; () where it can't be made, of which the plan will tell."""
+    if repair.edit is None:
+        return ()
+    try:
+        return repair.edit(tree).since(tree)
+    except NotCaptured:
+        raise
+    except (ValueError, OSError):
+        return ()
+
+
+def _agreed(session: Session, target: Target, plan: Plan) -> bool:
+    """The last question, after each repair was chosen: whether all of them together shall be written."""
+    report = session.report
+    report.left(plan.left)
+    report.line("To be written:", "bold")
+    for change in plan.changes[:20]:
+        report.exact(f"{change.action:<10}{safe(str(change.path))}", indent=2)
+    if len(plan.changes) > 20:
+        report.line(f"and {len(plan.changes) - 20} more", indent=2)
+    report.line()
+    return session.asker.choose(f"Write this to {safe(target.name)}?", ["yes", "no, leave everything as it is"]) == 0
+
+
+def _show_whole(session: Session, plan: Plan) -> None:
+    report = session.report
+    report.line("The repair, proven on a picture of the disk:", "bold")
+    for number, mend in enumerate(plan.mends, 1):
+        report.mend(number, mend)
+    report.line()
+    report.changes(plan.changes)
+    report.line()
+    report.left(plan.left)
+
+
+def _proposed(session: Session, target: Target, fix: Fix) -> Status:
+    """A dry run's end, or that of a fix with nothing to write."""
+    plan = fix.plan
+    if session.json:
+        made = document.fix(plan, target.name, target.method, applied=False, journal=None, after=plan.after)
+        document.write(made, sys.stdout)
+    elif not plan.before.findings:
+        session.report.findings(plan.before)
+    else:
+        if plan.changes:
+            _show_whole(session, plan)
+            session.report.line("Nothing was written (--dry-run).", "bold")
+        else:
+            session.report.left(plan.left)
+            session.report.line("Nothing was written.", "bold")
+    return Status.CLEAR if not plan.before.findings else Status.BROKEN
+
+
+def _apply(session: Session, target: Target, spec: str, fix: Fix) -> Status:
+    plan, report = fix.plan, session.report
+    if not plan.changes:
+        return _proposed(session, target, fix)
+    if not session.json and session.options.yes:
+        _show_whole(session, plan)
+    titles = [f"{mend.finding.check}: {mend.repair.title}" for mend in plan.mends]
+    applied = apply_changes(target, plan.changes, titles, store=store_for(session.options.journal))
+    _, after = survey(target, session.client)
+    if session.json:
+        made = document.fix(
+            plan, target.name, target.method, applied=True, journal=applied.record.id, after=after, notes=target.notes
+        )
+        document.write(made, sys.stdout)
+    else:
+        _done(session, spec, applied, fix, after)
+    return Status.CLEAR if after.path.verdict is Verdict.CLEAR else Status.BROKEN
+
+
+def _done(session: Session, spec: str, applied: Applied, fix: Fix, after: Examination) -> None:
+    report = session.report
+    report.line("Done. The disk was inspected again:", "bold")
+    report.path(after)
+    if after.findings:
+        report.left(fix.plan.left)
+    else:
+        report.line("Every link that can be judged from the disk holds now.", "bold green")
+    report.line(f"Recorded as {applied.record.id} in {applied.journal}. To take it back:")
+    where = f" --journal {session.options.journal}" if session.options.journal else ""
+    report.exact(f"rescue undo {spec}{where}", "bold", 2)
+    if applied.not_restorable:
+        report.line(f"(not the {len(applied.not_restorable)} deleted or shortened logs and caches)", indent=2)
+    if spec != "/":
+        report.line("Now leave the rescue system: boot the server from its own disk, and log in.")
+    else:
+        report.line("The running services still have their old settings until they are restarted, or the server is.")
+
+
+def _say_interrupted(session: Session, target: Target) -> None:
+    """A reader can't end an interrupted fix, but says that there is one."""
+    record = interrupted(target, store_for(session.options.journal))
+    if record is not None:
+        session.report.line(
+            f"An earlier fix ({record.id}) was interrupted. The next fix or undo ends it before anything else.", "yellow"
+        )
+
+
+def _recover(session: Session, target: Target) -> None:
+    for each in recover(target, store_for(session.options.journal)):
+        if session.json:
+            session.progress(each.words)
+        else:
+            session.report.line(f"{each.words}.", "yellow")

@@ -1,0 +1,56 @@
+"""``rescue history TARGET``: the fixes that were made, the latest last. Writes nothing."""
+
+from __future__ import annotations
+
+import sys
+
+from rescue.apply import history
+from rescue.journal import Record, State
+from rescue.status import Status
+from rescue.ui import document
+from rescue.ui.report import Report
+from rescue.ui.text import safe
+from rescue.verbs.journals import store_for
+from rescue.verbs.session import Session
+
+
+def run(session: Session) -> Status:
+    """List the journal."""
+    with session.target(session.options.target, write=False) as target:
+        records = history(target, store_for(session.options.journal))
+    if session.json:
+        document.write({"schema": document.SCHEMA, "fixes": [_document(each) for each in records]}, sys.stdout)
+    elif not records:
+        session.report.line("No fix was made here.")
+    else:
+        for record in records:
+            show(session.report, record)
+    return Status.CLEAR
+
+
+def show(report: Report, record: Record) -> None:
+    """One fix: when, what, how it ended."""
+    report.line(f"{record.id}  {record.state}", "bold")
+    for title in record.titles:
+        report.line(safe(title), indent=2)
+    for change in record.changes[:20]:
+        report.exact(f"{change.action:<10}{safe(str(change.path))}", "dim", 4)
+    if len(record.changes) > 20:
+        report.line(f"and {len(record.changes) - 20} more", indent=4)
+    if record.state is State.UNREADABLE:
+        report.line(safe(record.problem), "yellow", 2)
+    report.line()
+
+
+def _document(record: Record) -> dict[str, object]:
+    return {
+        "id": record.id,
+        "state": str(record.state),
+        "started": record.started,
+        "finished": record.finished,
+        "undone": record.undone,
+        "repairs": list(record.titles),
+        "changes": [{"path": str(each.path), "action": str(each.action)} for each in record.changes],
+        "not_restorable": [str(path) for path in record.not_restorable],
+        "problem": record.problem,
+    }

@@ -1,0 +1,88 @@
+"""``rescue undo TARGET [ID]``: a fix taken back, after it was made sure that nothing of others is lost by it."""
+
+from __future__ import annotations
+
+import sys
+
+from rescue.apply import NothingToUndo, Undone, history, undo
+from rescue.journal import Record, State
+from rescue.status import Status
+from rescue.ui import document
+from rescue.ui.prompts import Cancelled, Nobody, NobodyToAsk
+from rescue.ui.text import safe
+from rescue.verbs.history import show
+from rescue.verbs.journals import store_for
+from rescue.verbs.session import Session
+
+
+def run(session: Session) -> Status:
+    """Show the fix, ask, take it back."""
+    options = session.options
+    store = store_for(options.journal)
+    if not options.yes or options.dry_run:
+        if not options.dry_run and isinstance(session.asker, Nobody):
+            raise NobodyToAsk("undo")
+        with session.target(options.target, write=False) as target:
+            meant = _meant(history(target, store), options.id)
+        if not session.json:
+            show(session.report, meant)
+        if options.dry_run:
+            return _shown(session, meant)
+        if session.asker.choose("Take this fix back?", ["yes", "no, leave everything as it is"]) != 0:
+            raise Cancelled
+    with session.target(options.target, write=True) as target:
+        undone = undo(target, options.id, store=store)
+    if session.json:
+        document.write(_document(undone), sys.stdout)
+    else:
+        _say(session, undone)
+    return Status.CLEAR
+
+
+def _meant(records: tuple[Record, ...], wanted: str | None) -> Record:
+    """The fix that undo would take back. Raises NothingToUndo."""
+    ends = (State.DONE, State.STARTED, State.UNDOING)
+    found = [record for record in records if record.id == wanted or (wanted is None and record.state in ends)]
+    if not found:
+        raise NothingToUndo(
+            "there is nothing to undo" if wanted is None else f"there is no fix {wanted}", "rescue history lists them."
+        )
+    return found[-1]
+
+
+def _shown(session: Session, meant: Record) -> Status:
+    if session.json:
+        document.write({"schema": document.SCHEMA, "id": meant.id, "undone": False}, sys.stdout)
+    else:
+        session.report.line("Nothing was written (--dry-run).", "bold")
+    return Status.CLEAR
+
+
+def _say(session: Session, undone: Undone) -> None:
+    report = session.report
+    for each in undone.recovered:
+        report.line(f"{each.words}.", "yellow")
+    report.line(f"The fix {undone.record.id} was taken back. As before it are:", "bold")
+    for path in undone.restored:
+        report.exact(safe(str(path)), indent=2)
+    if undone.not_restorable:
+        report.line("Deleted or shortened for good, as the fix said:", "yellow")
+        for path in undone.not_restorable:
+            report.exact(safe(str(path)), indent=2)
+    if undone.kept:
+        report.line("Directories that the fix made stay, as something else lies in them by now:")
+        for path in undone.kept:
+            report.exact(safe(str(path)), indent=2)
+    report.line(f"The record stays in {undone.place}.")
+
+
+def _document(undone: Undone) -> dict[str, object]:
+    return {
+        "schema": document.SCHEMA,
+        "id": undone.record.id,
+        "undone": True,
+        "restored": [str(path) for path in undone.restored],
+        "not_restorable": [str(path) for path in undone.not_restorable],
+        "kept": [str(path) for path in undone.kept],
+        "journal": undone.place,
+    }
