@@ -83,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
     undo.add_argument("target", metavar="TARGET")
     undo.add_argument("id", metavar="ID", nargs="?", help="which one (default: the last)")
     undo.add_argument("--journal", metavar="DIR", help="where the record was kept, if not on the target")
-    undo.add_argument("--yes", action="store_true", help="do not ask")
+    undo.add_argument("--yes", action="store_true", help="accepted for scripts: undo never asks")
     undo.add_argument("--dry-run", action="store_true", help="print what would be taken back and write nothing")
     _target(undo)
 

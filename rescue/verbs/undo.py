@@ -1,4 +1,7 @@
-"""``rescue undo TARGET [ID]``: a fix taken back, after it was made sure that nothing of others is lost by it."""
+"""``rescue undo TARGET [ID]``: a fix taken back, after it was made sure that nothing of others is lost by it.
+
+It does not ask: whoever types it means it, and a fix that was taken back can be made again.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from rescue.apply import NothingToUndo, Undone, history, undo
 from rescue.journal import Record, State
 from rescue.status import Status
 from rescue.ui import document
-from rescue.ui.prompts import Cancelled, Nobody, NobodyToAsk
 from rescue.ui.text import safe
 from rescue.verbs.history import show
 from rescue.verbs.journals import store_for
@@ -16,20 +18,15 @@ from rescue.verbs.session import Session
 
 
 def run(session: Session) -> Status:
-    """Show the fix, ask, take it back."""
+    """Take it back and say what is as before."""
     options = session.options
     store = store_for(options.journal)
-    if not options.yes or options.dry_run:
-        if not options.dry_run and isinstance(session.asker, Nobody):
-            raise NobodyToAsk("undo")
+    if options.dry_run:
         with session.target(options.target, write=False) as target:
             meant = _meant(history(target, store), options.id)
         if not session.json:
             show(session.report, meant)
-        if options.dry_run:
-            return _shown(session, meant)
-        if session.asker.choose("Take this fix back?", ["yes", "no, leave everything as it is"]) != 0:
-            raise Cancelled
+        return _shown(session, meant)
     with session.target(options.target, write=True) as target:
         undone = undo(target, options.id, store=store)
     if session.json:
