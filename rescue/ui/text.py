@@ -1,9 +1,13 @@
-"""Text for a terminal: what came from a disk made harmless, numbers made readable."""
+"""Text for a terminal: what came from a disk made harmless, numbers made readable (as the pure rooms do)."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+
+from rescue.space.words import plural, size
+
+__all__ = ["cut", "plural", "safe", "size"]
 
 TAB = 8
 """Columns of a tab stop: the terminal's own."""
@@ -20,8 +24,6 @@ _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0").union(
 
 MAX_MARKS = 4
 """Combining marks that one letter may carry; more of them climb over the lines above and below."""
-
-_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 def safe(text: str) -> str:
@@ -54,23 +56,6 @@ def _visible(character: str) -> str:
     if code <= 0xFF:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
-
-
-def size(count: int) -> str:
-    """A number of bytes in binary units with one decimal: ``1536`` is ``1.5 KiB``; whole numbers stay whole."""
-    if abs(count) < 1024:
-        return f"{count} byte" if abs(count) == 1 else f"{count} bytes"
-    value = float(count)
-    for unit in _UNITS:
-        value /= 1024
-        if abs(value) < 1023.95 or unit == _UNITS[-1]:
-            break
-    return f"{value:.1f}".removesuffix(".0") + f" {unit}"
-
-
-def plural(count: int, one: str, many: str = "") -> str:
-    """``1 file``, ``3 files``, ``2 directories`` (where `many` is given)."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
 
 
 def cut(text: str, width: int) -> str:
