@@ -77,6 +77,19 @@ def with_mode(entry: Entry, mode: int) -> Entry:
     return replace(entry, mode=mode, xattrs=xattrs)
 
 
+def chmod(tree: Tree, path: str | PurePosixPath, mode: int) -> Tree:
+    """`tree` after chmod(2) of what is at `path` (links followed). FileNotFoundError if nothing is."""
+    entry = tree.entry(path)
+    if entry is None:
+        raise FileNotFoundError(str(path))
+    return put(tree, tree.resolve(path), with_mode(entry, mode))
+
+
+def put(tree: Tree, real: PurePosixPath, entry: Entry) -> Tree:
+    """`tree` with `entry` at the real path, and at every other name that the same file has there."""
+    return tree.with_entries(dict.fromkeys((str(name) for name in tree.names_of(real)), entry))
+
+
 def passed(tree: Tree, path: str | PurePosixPath) -> Iterator[tuple[PurePosixPath, Entry]]:
     """Every directory that the kernel searches on its way to `path`, links followed, the root first.
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 
 from rescue.formats.accounts import Account, Accounts
-from rescue.formats.permissions import READ, SEARCH, Person, allows, first_barrier, with_mode
+from rescue.formats.permissions import READ, SEARCH, Person, allows, first_barrier, put, with_mode
 from rescue.tree import MAX_LINKS, Entry, Read, Tree
 
 OTHERS_WRITE = 0o002
@@ -87,8 +87,7 @@ class Walk:
                 if fault.shared:
                     raise ValueError(f"{fault.path} {fault.rule}, and others need it so")
                 changed = replace(with_mode(fault.entry, fault.mode), uid=fault.uid, gid=fault.gid)
-                names = dict.fromkeys((str(name) for name in walk.tree.names_of(fault.path)), changed)
-                walk = replace(walk, tree=walk.tree.with_entries(names))
+                walk = replace(walk, tree=put(walk.tree, fault.path, changed))
         raise ValueError(f"{path} can't be made acceptable to sshd")
 
     def _require_above(self, real: PurePosixPath) -> None:

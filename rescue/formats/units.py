@@ -153,7 +153,7 @@ class Units:
         start = self._files.real_name(DEFAULT_TARGET)
         if not self._loads(start):
             start = FALLBACK_TARGET
-        found: dict[str, list[Location]] = {start: [self._default_location()]}
+        found: dict[str, list[Location]] = {start: [Location(self.default_target)]}
         left = [start]
         while left:
             at = left.pop()
@@ -167,13 +167,13 @@ class Units:
                 found[real].append(location)
         return found
 
-    def _default_location(self) -> Location:
+    @cached_property
+    def default_target(self) -> PurePosixPath:
+        """Where default.target is defined: most often a link."""
         for directory in self._files.directories:
-            entry = self._tree.lentry(f"{directory}/{DEFAULT_TARGET}")
-            if entry is not None:
-                text = f"-> {entry.link}" if entry.is_link else ""
-                return Location(PurePosixPath(directory) / DEFAULT_TARGET, text=text)
-        return Location(PurePosixPath("/etc/systemd/system") / DEFAULT_TARGET)
+            if self._tree.lentry(f"{directory}/{DEFAULT_TARGET}") is not None:
+                return PurePosixPath(directory) / DEFAULT_TARGET
+        return PurePosixPath("/etc/systemd/system") / DEFAULT_TARGET
 
     def _loads(self, name: str) -> bool:
         path = self._files.path(name)

@@ -1,0 +1,95 @@
+"""Where an account's keys belong, how lines get there, and where people put them instead. No check itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from re import IGNORECASE
+from re import compile as compile_pattern
+
+from rescue.checks._trust import walk_of
+from rescue.facts import Facts
+from rescue.formats.accounts import Account
+from rescue.formats.authorized_keys import KeyFile, read_key_file
+from rescue.formats.permissions import WRITE, Person, allows
+from rescue.model import Client
+from rescue.tree import Read, Tree
+
+DIRECTORY_MODE, FILE_MODE, CENTRAL_MODE = 0o700, 0o600, 0o644
+
+_MISNAMED = compile_pattern(
+    r"authori[sz]ed[-_. ]?keys?2?(?:\.(?:txt|bak|old|orig|save|backup|pub|disabled|1))?~? *", IGNORECASE
+)
+
+
+def add_lines(tree: Tree, client: Client, name: str, lines: tuple[str, ...]) -> Tree:
+    """The tree in which `lines` stand in the account's key file, and sshd trusts it.
+
+    Raises ValueError if the account, its home or a file to write to is missing.
+    """
+    facts = Facts(tree, client)
+    account = facts.accounts.get(name)
+    if account is None:
+        raise ValueError(f"there is no account {name}")
+    files = facts.key_files(account)
+    if not files:
+        raise ValueError(f"sshd reads no key file for {name}")
+    found = next((each for each in files if each.present and not each.unread), files[0])
+    tree = _appended(tree, account, found, lines)
+    return walk_of(Facts(tree, client), account).mended(found.path)
+
+
+def _appended(tree: Tree, account: Account, found: KeyFile, lines: tuple[str, ...]) -> Tree:
+    if found.present:
+        old = tree.data(found.path)
+        if old is None:
+            raise ValueError(f"{found.path} is too large")
+        end = b"\r\n" if old.endswith(b"\r\n") else b"\n"
+        new = old if not old or old.endswith(b"\n") else old + end
+        return tree.write(found.path, new + b"".join(line.encode("utf-8", "surrogateescape") + end for line in lines))
+    text = "".join(f"{line}\n" for line in lines)
+    home = PurePosixPath(account.home) if account.home.startswith("/") else None
+    if home is None or home == PurePosixPath("/") or not found.path.is_relative_to(home):
+        # A central directory is the administrator's: its files stay out of the users' hands.
+        return tree.write(found.path, text, mode=CENTRAL_MODE, uid=0, gid=0)
+    entry = tree.entry(home)
+    if entry is None or not entry.is_dir:
+        raise ValueError(f"the home directory {home} does not exist")
+    for above in reversed(found.path.parents):
+        if above.is_relative_to(home) and tree.entry(above) is None:
+            tree = tree.make_dir(above, mode=DIRECTORY_MODE, uid=account.uid, gid=account.gid)
+    return tree.write(found.path, text, mode=FILE_MODE, uid=account.uid, gid=account.gid)
+
+
+def misplaced(facts: Facts, account: Account) -> Iterator[tuple[PurePosixPath, tuple[str, ...]]]:
+    """Files by a wrong name or in a wrong place that hold keys, with these lines as they stand.
+
+    Only files that nobody but the account and root could have written: a key in any other may be anybody's.
+    """
+    known = {found.path for found in facts.key_files(account)}
+    for path in _candidates(facts.tree, account, known):
+        if path in known or not _own(facts, account, path):
+            continue
+        lines = tuple(key.location.text for key in read_key_file(facts.tree, path).keys)
+        if lines:
+            yield path, lines
+
+
+def _candidates(tree: Tree, account: Account, known: set[PurePosixPath]) -> Iterator[PurePosixPath]:
+    if not account.home.startswith("/") or account.home.strip("/") == "":
+        return
+    home = PurePosixPath(account.home)
+    folders = dict.fromkeys((*(path.parent for path in known), home / ".ssh", home / "ssh", home))
+    tree.require(*(Read(str(folder), depth=1, content=False) for folder in folders))
+    found = [folder / name for folder in folders for name in tree.children(folder) if _MISNAMED.fullmatch(name)]
+    tree.require(*(Read(str(path), depth=0) for path in found))
+    yield from found
+
+
+def _own(facts: Facts, account: Account, path: PurePosixPath) -> bool:
+    entry = facts.tree.lentry(path)
+    above = facts.tree.entry(path.parent)
+    if entry is None or above is None or not entry.is_file or entry.uid not in (0, account.uid):
+        return False
+    stranger = Person(-1, frozenset())
+    return not entry.mode & 0o020 and not allows(entry, stranger, WRITE) and not allows(above, stranger, WRITE)

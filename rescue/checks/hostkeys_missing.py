@@ -1,0 +1,117 @@
+"""The server has no host key that its SSH server can load, so the SSH server stops at once.
+
+Symptom: "ssh: connect to host SERVER port 22: Connection refused".
+
+Cause: sshd needs at least one private host key (/etc/ssh/ssh_host_*_key). It does not start if all are absent, empty,
+cut off, protected by a passphrase or saved with Windows line ends. Debian and Ubuntu make them only when the package
+is installed; cloud-init deletes them on each new instance and makes new ones, which fails on a full disk: a cloned
+server may be left without any. Red Hat, SUSE, Arch and Alpine make missing keys whenever the service starts, but
+never replace one that is damaged.
+
+Repair: where a key is whole but for its line ends or its last line's end, these are put right and the server keeps
+its identity. Else one new Ed25519 key is made and put where the configuration looks for it. Everybody who knows the
+server then sees "REMOTE HOST IDENTIFICATION HAS CHANGED" once and must remove the old key: ssh-keygen -R SERVER.
+
+See: sshd(8) on /etc/ssh/ssh_host_ed25519_key, sshd_config(5) on HostKey, ssh-keygen(1), sshkey.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks._host_keys import host_keys, made_at_start
+from rescue.facts import Facts
+from rescue.formats.ed25519 import new_key_pair
+from rescue.formats.hostkeys import DEFAULT_HOST_KEYS, HostKey, KeyFormatError, private_key_type
+from rescue.formats.units import UNIT_READS
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Read, Tree
+
+LINK = Link.SERVICE
+READS = (Read("/etc/ssh", depth=2), Read("/etc/hostname", depth=0), *UNIT_READS)
+
+PRIVATE, PUBLIC = 0o600, 0o644
+
+CHANGED = (
+    "Clients that know the server will say REMOTE HOST IDENTIFICATION HAS CHANGED. That is right this once: "
+    "remove the old key there with `ssh-keygen -R SERVER`."
+)
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if facts.tree.entry(facts.sshd.path) is None:
+        return
+    keys = host_keys(facts)
+    if not keys or any(not key.problem for key in keys):
+        return
+    if any(key.missing and str(key.path) in DEFAULT_HOST_KEYS for key in keys) and made_at_start(facts):
+        return
+    unread = any(key.unread for key in keys)
+    listed = "; ".join(f"{key.path} {key.problem}" for key in keys)
+    yield Finding(
+        check="hostkeys-missing",
+        link=LINK,
+        severity=Severity.DOUBTFUL if unread else Severity.BROKEN,
+        message=f"The SSH server has no host key that it can load, and stops without one: {listed}.",
+        symptom=Symptom.REFUSED,
+        locations=tuple(Location(key.path) for key in keys),
+        repairs=tuple(_repairs(facts.tree, keys)),
+        reason="a key file is too large to have been looked into" if unread else "",
+    )
+
+
+def _repairs(tree: Tree, keys: tuple[HostKey, ...]) -> Iterator[Repair]:
+    for key in keys:
+        healed = _healed(tree.data(key.path) or b"")
+        if healed is not None:
+            yield Repair(f"put the line ends of {key.path} right", Safety.SAFE, partial(heal, path=str(key.path)))
+            return
+    place = _place(keys)
+    if place is None:
+        yield Repair(
+            "take the passphrase off a host key (ssh-keygen -p -f FILE), or remove the file and run this again",
+            Safety.MANUAL,
+        )
+        return
+    yield Repair(
+        f"make a new Ed25519 host key in {place.path}",
+        Safety.SAFE,
+        partial(make_key, path=str(place.path)),
+        steps=CHANGED,
+    )
+
+
+def _place(keys: tuple[HostKey, ...]) -> HostKey | None:
+    """Where a new key goes: in place of nothing or of a damaged one, best where the name fits."""
+    free = [key for key in keys if "passphrase" not in key.problem and not key.unread]
+    return min(free, key=lambda key: (not key.missing, "ed25519" not in key.path.name), default=None)
+
+
+def _healed(data: bytes) -> bytes | None:
+    """The key with its line ends put right; None if that does not make it load."""
+    text = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").strip(b" \t\n")
+    if not text:
+        return None
+    try:
+        private_key_type(text + b"\n")
+    except KeyFormatError:
+        return None
+    return text + b"\n"
+
+
+def heal(tree: Tree, path: str) -> Tree:
+    """The tree with the key's line ends put right; ValueError if that is not what ails it."""
+    healed = _healed(tree.data(path) or b"")
+    if healed is None:
+        raise ValueError(f"{path} is damaged in another way")
+    return tree.write(path, healed)
+
+
+def make_key(tree: Tree, path: str) -> Tree:
+    """The tree with a new key pair at `path` and `path`.pub, owned by root. Another one on each call."""
+    host = (tree.text("/etc/hostname") or "").strip().split("\n")[0][:64] or "server"
+    comment = f"root@{''.join(char for char in host if char.isascii() and char.isprintable())}"
+    pair = new_key_pair()
+    tree = tree.write(path, pair.private_file(comment), mode=PRIVATE, uid=0, gid=0)
+    return tree.write(f"{path}.pub", pair.public_line(comment), mode=PUBLIC, uid=0, gid=0)

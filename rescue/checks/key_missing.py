@@ -1,0 +1,131 @@
+"""The server knows no key that opens your account.
+
+Symptom: "me@SERVER: Permission denied (publickey)".
+
+Cause: sshd looks only into the files that AuthorizedKeysFile names, by default ~/.ssh/authorized_keys in the home
+that /etc/passwd gives. A file by another name (authorized_key, authorised_keys, authorized_keys.txt), in another
+place, or with lines that are no whole key (broken in two, pasted with quotation marks, a private key) counts for
+nothing. Neither does a key that was added for another user.
+
+Repair: with --key FILE your public key is added as a line of its own; the directory and the file are made if need be,
+as the user's own. Without --key, where a misnamed file of the user's holds keys, these are put where sshd looks. The
+lines that are there stay as they are.
+
+See: sshd(8) on the format of authorized_keys, sshd_config(5) on AuthorizedKeysFile, auth2-pubkeyfile.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks._key_files import add_lines, misplaced
+from rescue.facts import Facts
+from rescue.formats.accounts import ACCOUNT_READS, Account, Password
+from rescue.formats.authorized_keys import KeyFile, KeyLine
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Read
+
+LINK = Link.KEY
+READS = (*ACCOUNT_READS, Read("/etc/ssh", depth=2), Read("/root", depth=0), Read("/root/.ssh", depth=1))
+
+RUN_AGAIN = "run this again with --key FILE, where FILE is your public key (most often ~/.ssh/id_ed25519.pub)"
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    lacking = [account for account in facts.logins if _lacks_key(facts, account)]
+    if facts.client.user is None and facts.client.key is None:
+        # Somebody gets in with a password: nobody is locked out for want of a key.
+        if any(_password_opens(facts, account) for account in facts.logins):
+            return
+        lacking = [account for account in lacking if account.uid or _root_may(facts, account)]
+    for account in lacking:
+        if facts.client.key is None and _password_opens(facts, account):
+            continue
+        yield _finding(facts, account)
+
+
+def _lacks_key(facts: Facts, account: Account) -> bool:
+    if facts.effective(account).words("PubkeyAuthentication") == ("no",):
+        return False
+    files = facts.key_files(account)
+    if any(found.unread for found in files):
+        return False
+    if facts.client.key is None:
+        return not any(found.keys or any(line.authority for line in found.lines) for found in files)
+    wanted = facts.client.key.split()[1:2]
+    return not any([key.blob] == wanted for found in files for key in found.keys)
+
+
+def _password_opens(facts: Facts, account: Account) -> bool:
+    settings = facts.effective(account)
+    state = facts.accounts.password(account)
+    usable = state is Password.HASH or (state is Password.NONE and settings.words("PermitEmptyPasswords") == ("yes",))
+    asked = settings.words("PasswordAuthentication") == ("yes",) or (
+        settings.words("KbdInteractiveAuthentication") == ("yes",) and settings.words("UsePAM") == ("yes",)
+    )
+    return usable and asked and (account.uid != 0 or settings.words("PermitRootLogin") == ("yes",))
+
+
+def _root_may(facts: Facts, account: Account) -> bool:
+    return facts.effective(account).words("PermitRootLogin") != ("no",)
+
+
+def _finding(facts: Facts, account: Account) -> Finding:
+    files = facts.key_files(account)
+    reason = _other_source(facts, account)
+    dead = [line for found in files for line in _dead_lines(facts, found)]
+    places = " and ".join(str(found.path) for found in files) or "no file at all (AuthorizedKeysFile is none)"
+    what = "does not know your key" if facts.client.key is not None else "knows no key"
+    message = f"The SSH server {what} for {account.name}: it looks into {places}."
+    if dead:
+        message += f" There it passes over line {dead[0][1].number} of {dead[0][0].path}: {dead[0][1].problem}."
+    return Finding(
+        check="key-missing",
+        link=LINK,
+        severity=Severity.DOUBTFUL if reason else Severity.BROKEN,
+        message=message,
+        symptom=Symptom.DENIED,
+        locations=(
+            *(Location(found.path, line.number, line.text[:200]) for found, line in dead),
+            *(Location(found.path) for found in files if found.path not in {other.path for other, _ in dead}),
+        ),
+        repairs=tuple(_repairs(facts, account)),
+        subject=account.name,
+        reason=reason,
+    )
+
+
+def _dead_lines(facts: Facts, found: KeyFile) -> Iterator[tuple[KeyFile, KeyLine]]:
+    """The lines that sshd passes over and that may be meant: with the client's key in them, where that is known."""
+    wanted = facts.client.key.split()[1] if facts.client.key is not None else ""
+    for line in found.lines:
+        secret = "PRIVATE KEY" in line.text
+        if line.problem and not secret and wanted in line.text:
+            yield found, line
+
+
+def _other_source(facts: Facts, account: Account) -> str:
+    settings = facts.effective(account)
+    for keyword in ("AuthorizedKeysCommand", "TrustedUserCAKeys"):
+        words = settings.words(keyword)
+        if words and words[0].lower() != "none":
+            return f"{keyword} is set, and what it would allow is not on the disk"
+    return ""
+
+
+def _repairs(facts: Facts, account: Account) -> Iterator[Repair]:
+    if facts.client.key is not None:
+        edit = partial(add_lines, client=facts.client, name=account.name, lines=(facts.client.key,))
+        yield Repair(f"add your key for {account.name}", Safety.SAFE, edit)
+        return
+    for path, lines in misplaced(facts, account):
+        edit = partial(add_lines, client=facts.client, name=account.name, lines=lines)
+        count = "the key" if len(lines) == 1 else f"the {len(lines)} keys"
+        yield Repair(
+            f"put {count} of {path} where sshd looks for the keys of {account.name}",
+            Safety.SAFE,
+            edit,
+            weakens="a key that was set aside on purpose would open the account again: look them through",
+        )
+    yield Repair(RUN_AGAIN, Safety.MANUAL)

@@ -1,0 +1,50 @@
+"""The file /etc/nologin is there, which keeps everybody but root out.
+
+Symptom: "Connection closed by SERVER port 22", often with the file's text before it, after the key was accepted.
+
+Cause: while /etc/nologin exists only root may log in: pam_nologin refuses everybody else, and without PAM sshd itself
+does. It is made by hand, by a backup or maintenance script, or by an old shutdown, and other than /run/nologin it
+outlives a reboot.
+
+Repair: the file is removed. root could log in all along, and nothing else is changed.
+
+See: nologin(5), pam_nologin(8), do_nologin in session.c of OpenSSH.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rescue.facts import Facts
+from rescue.formats.accounts import ACCOUNT_READS
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Read, Tree
+
+LINK = Link.ACCOUNT
+READS = (Read("/etc/nologin", depth=0), *ACCOUNT_READS, Read("/etc/ssh", depth=2))
+
+NOLOGIN = "/etc/nologin"
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if facts.tree.entry(NOLOGIN) is None:
+        return
+    kept_out = [account.name for account in facts.logins if account.uid != 0]
+    if not kept_out and facts.client.user is not None:
+        return
+    who = " and ".join(kept_out[:3]) or "everybody else"
+    first = next((line for line in (facts.tree.text(NOLOGIN) or "").split("\n") if line.strip()), "")
+    yield Finding(
+        check="nologin",
+        link=LINK,
+        severity=Severity.BROKEN if kept_out else Severity.DOUBTFUL,
+        message=f"While {NOLOGIN} is there only root may log in; it keeps out {who}.",
+        symptom=Symptom.CLOSED,
+        locations=(Location(facts.tree.resolve(NOLOGIN), 1 if first else 0, first[:200]),),
+        repairs=(Repair(f"remove {NOLOGIN}", Safety.SAFE, _remove),),
+        reason="" if kept_out else "only root was set up for a login, and root is let in",
+    )
+
+
+def _remove(tree: Tree) -> Tree:
+    return tree.remove(NOLOGIN)

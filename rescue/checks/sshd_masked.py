@@ -1,0 +1,79 @@
+"""The SSH server was masked: systemd refuses to start it until the mask is taken away.
+
+Symptom: "ssh: connect to host SERVER port 22: Connection refused".
+
+Cause: `systemctl mask ssh` puts a link to /dev/null where systemd looks first for the unit, in /etc/systemd/system.
+An empty file in that place does the same, as a full disk leaves one. A link to a file that is gone hides the real
+unit as well. A mask beats every link that would start the unit, and a masked service also stops the socket that
+would start it.
+
+Repair: the mask is removed, so that the unit of the package counts again. If the link that starts it at boot is gone
+too, that link is put back. The unit itself is not touched; a mask of the socket stays where the service serves.
+
+See: systemctl(1) on mask, systemd.unit(5), systemd.socket(5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks._ssh_units import SERVICES, serving, ssh_service, start_at_boot
+from rescue.facts import Facts
+from rescue.formats.units import UNIT_READS, Unit, Units
+from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.tree import Tree
+
+LINK = Link.SERVICE
+READS = UNIT_READS
+
+MAX_MASKS = 8
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if serving(facts.units):
+        return
+    unit = ssh_service(facts.units)
+    if unit is None or unit.mask is None:
+        return
+    repairs = _repairs(facts.tree, unit)
+    yield Finding(
+        check="sshd-masked",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"The SSH server ({unit.name}) is masked: systemd will not start it, neither at boot nor by hand.",
+        symptom=Symptom.REFUSED,
+        locations=(unit.mask,),
+        repairs=repairs,
+        subject=unit.name,
+    )
+
+
+def _repairs(tree: Tree, unit: Unit) -> tuple[Repair, ...]:
+    if _unmasked(tree, unit.name) is None:
+        return (Repair("install the SSH server's package again: its unit file is gone", Safety.MANUAL),)
+    return (Repair(f"remove the mask of {unit.name} ({unit.mask})", Safety.SAFE, partial(unmask, name=unit.name)),)
+
+
+def _unmasked(tree: Tree, name: str) -> tuple[Tree, str] | None:
+    """The tree without the masks that hide the service, and the name by which it is then found."""
+    for _ in range(MAX_MASKS):
+        units = Units(tree)
+        found = next((unit.name for each in SERVICES if (unit := units.unit(each)).present), None)
+        if found is not None and not units.unit(name).masked:
+            return tree, found
+        mask = units.unit(name).mask
+        if mask is None:
+            return None
+        tree = tree.remove(mask.path)
+    return None
+
+
+def unmask(tree: Tree, name: str) -> Tree:
+    """The tree in which the service can start and is started. Raises ValueError if there is nothing behind the mask."""
+    found = _unmasked(tree, name)
+    if found is None:
+        raise ValueError(f"there is no unit file behind the mask of {name}")
+    tree, real = found
+    units = Units(tree)
+    return tree if serving(units) or units.unit(real).wanted_by else start_at_boot(tree, real)

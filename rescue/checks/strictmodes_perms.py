@@ -1,0 +1,111 @@
+"""The server does not trust your key file, because others could change it, or can't read it at all.
+
+Symptom: "me@SERVER: Permission denied (publickey)".
+
+Cause: with StrictModes on, which is the default, sshd uses authorized_keys only if the file, its directory and every
+directory up to the home belong to the user or root and can't be written by group or others; a `chmod -R 777 ~` or a
+home that belongs to somebody else after a restore is enough. Debian and Ubuntu let a group write whose only member is
+the user. Links are followed first: it is the real file that counts, and outside of the home every directory up to /.
+Apart from that the file is opened as the user, who must be able to read it and to pass through all that is above it.
+
+Repair: exactly what fails, no more: the write permission of group and others is taken from that one file or
+directory, or it is given to the user. Nothing is changed recursively, and other directories stay open for whoever
+needs them. Where an access control list (ACL) gave others the right to write, they lose it.
+
+See: sshd_config(5) on StrictModes, sshd(8) on ~/.ssh/authorized_keys, safe_path in misc.c, user-group-modes.patch
+of Debian.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import PurePosixPath
+
+from rescue.checks._trust import walk_of
+from rescue.facts import Facts
+from rescue.formats.accounts import ACCOUNT_READS, Account
+from rescue.formats.strictmodes import Fault, Rule
+from rescue.model import Client, Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Read, Tree
+
+LINK = Link.KEY
+READS = (*ACCOUNT_READS, Read("/etc/ssh", depth=2), Read("/root", depth=0), Read("/root/.ssh", depth=1))
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    for account in facts.logins:
+        if facts.effective(account).words("PubkeyAuthentication") == ("no",):
+            continue
+        walk = walk_of(facts, account)
+        faults = {path: walk.faults(path) for path in _wanted(facts, account)}
+        if faults and all(faults.values()):
+            yield _finding(facts, account, faults)
+
+
+def _wanted(facts: Facts, account: Account) -> tuple[PurePosixPath, ...]:
+    """The files with the client's key; with any key, where the client's is not known."""
+    return tuple(
+        found.path
+        for found in facts.key_files(account)
+        if any(facts.client.key is None or same_key(key.public, facts.client.key) for key in found.keys)
+    )
+
+
+def same_key(one: str, other: str) -> bool:
+    """Whether two keys, as "type base64 ...", are one."""
+    return one.split()[1:2] == other.split()[1:2]
+
+
+def _finding(facts: Facts, account: Account, faults: dict[PurePosixPath, tuple[Fault, ...]]) -> Finding:
+    each = {fault.path: fault for found in faults.values() for fault in found}
+    listed = "; ".join(_words(facts, fault) for fault in each.values())
+    return Finding(
+        check="strictmodes-perms",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"The SSH server passes over the keys of {account.name}: {listed}.",
+        symptom=Symptom.DENIED,
+        locations=tuple(Location(path) for path in each),
+        repairs=tuple(_repairs(facts, account, each)),
+        subject=account.name,
+    )
+
+
+def _words(facts: Facts, fault: Fault) -> str:
+    owner = facts.accounts.by_uid(fault.entry.uid)
+    name = owner.name if owner is not None else f"uid {fault.entry.uid}, which is nobody"
+    detail = f"of {name}" if fault.rule is Rule.OWNER else f"mode {fault.entry.mode:04o}, owner {name}"
+    return f"{fault.path} {fault.rule} ({detail})"
+
+
+def _repairs(facts: Facts, account: Account, faults: dict[PurePosixPath, Fault]) -> Iterator[Repair]:
+    shared = [str(fault.path) for fault in faults.values() if fault.shared]
+    if shared:
+        own = f"give {account.name} a key file of their own in {account.home}/.ssh"
+        yield Repair(f"{own}: {', '.join(shared)} serves others too", Safety.MANUAL)
+        return
+    edit = partial(make_trusted, client=facts.client, name=account.name)
+    title = ", ".join(_order(facts, account, fault) for fault in faults.values())
+    opened = [str(fault.path) for fault in faults.values() if fault.mode & 0o077 & ~fault.entry.mode]
+    weakens = f"every user of the server may then read or enter {', '.join(opened)}" if opened else ""
+    yield Repair(title, Safety.SAFE, edit, weakens=weakens)
+
+
+def _order(facts: Facts, account: Account, fault: Fault) -> str:
+    if fault.uid != fault.entry.uid:
+        owner = account.name if fault.uid == account.uid else "root"
+        return f"give {fault.path} to {owner}"
+    letters = {Rule.WRITABLE: "go-w", Rule.UNREADABLE: "+r", Rule.UNSEARCHABLE: "+x"}[fault.rule]
+    return f"chmod {letters} {fault.path}"
+
+
+def make_trusted(tree: Tree, client: Client, name: str) -> Tree:
+    """The tree in which sshd uses the account's key files. Raises ValueError where that can't be."""
+    facts = Facts(tree, client)
+    account = facts.accounts.get(name)
+    if account is None:
+        raise ValueError(f"there is no account {name}")
+    for path in _wanted(facts, account):
+        facts = Facts(walk_of(facts, account).mended(path), client)
+    return facts.tree
