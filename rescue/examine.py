@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rescue.checks import Check, all_checks
+from rescue.facts import READS as FACT_READS
 from rescue.facts import Facts
 from rescue.login_path import LoginPath, login_path
 from rescue.model import Client, Finding
@@ -33,19 +34,15 @@ def examine(tree: Tree, client: Client, checks: Iterable[Check] | None = None) -
 
 
 def declared_reads(checks: Iterable[Check] | None = None) -> tuple[Read, ...]:
-    """What every check (or `checks`) says that it looks at, each path once, as wide as the widest asks."""
+    """What the facts and every check (or `checks`) look at, each path once, as wide as the widest asks."""
+    asked = all_checks() if checks is None else checks
     widest: dict[str, Read] = {}
-    for check in all_checks() if checks is None else checks:
-        for read in check.reads:
-            known = widest.get(read.path)
-            widest[read.path] = (
-                read
-                if known is None
-                else Read(
-                    read.path,
-                    max(read.depth, known.depth),
-                    read.content or known.content,
-                    max(read.limit, known.limit),
-                )
-            )
+    for read in (*FACT_READS, *(read for check in asked for read in check.reads)):
+        known = widest.get(read.path, read)
+        widest[read.path] = Read(
+            read.path,
+            max(read.depth, known.depth),
+            read.content or known.content,
+            max(read.limit, known.limit),
+        )
     return tuple(widest[path] for path in sorted(widest))

@@ -20,6 +20,9 @@ from rescue.tree import Read, Tree
 
 SSH_PORT = 22
 
+READS = tuple(Read(path, depth=0) for path in ("/etc/hostname", "/etc/os-release", "/usr/lib/os-release"))
+"""What the facts themselves look at, beside what the checks declare."""
+
 
 class Facts:
     """The facts of one tree for one client. Cheap to make; each property is computed when first asked for."""
