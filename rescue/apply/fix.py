@@ -16,7 +16,7 @@ from rescue.apply.write import not_back, perform, take_back
 from rescue.journal import InTarget, JournalStore, Record, RecordedChange, Standing, State, decode, encode, recorded
 from rescue.journal.diff import changes_diff
 from rescue.journal.encoding import CONTENT_LIMIT, JOURNAL, MAX_CHANGES, RECORD_LIMIT, why_impossible
-from rescue.journal.store import DIFF, RECORD, clear_unbegun
+from rescue.journal.store import DIFF, RECORD, decoded
 from rescue.target.protocol import NoSpace, Target, TargetError
 from rescue.tree import Action, Change
 
@@ -74,11 +74,13 @@ def apply_changes(
     _refuse_impossible(ordered, listed)
     with target.lock():
         journal = store or InTarget(target)
-        recovered = recover_held(target, journal, now)
+        found = journal.records()
+        recovered = recover_held(target, journal, decoded(found), now)
         sight = look(target, listed)
         _verify(sight, ordered, listed, recovered)
-        clear_unbegun(journal)
-        record = _record(target, journal, begun, sight.hostname, titles, listed)
+        for unbegun in (name for name, raw in found.items() if raw == b""):
+            journal.clear(unbegun)
+        record = _record(target, found, begun, sight.hostname, titles, listed)
         made = _write_journal(target, journal, record, ordered, kept)
         done = _carry_out(target, journal, record, ordered[made:], kept, now)
         return Applied(done, journal.place, recovered, tuple(change.path for change in ordered[:made]))
@@ -163,17 +165,15 @@ def _as_seen(sight: Sight, change: Change, record: RecordedChange) -> bool:
 
 def _record(
     target: Target,
-    journal: JournalStore,
+    found: Mapping[str, bytes | None],
     begun: datetime,
     hostname: str,
     titles: Sequence[str],
     listed: tuple[RecordedChange, ...],
 ) -> Record:
-    taken = journal.records()
-    numbers = [decode(name, raw).number for name, raw in taken.items() if _readable(name, raw)]
     record = Record(
-        _free_id(begun, taken),
-        max(numbers, default=0) + 1,
+        _free_id(begun, found),
+        max((each.number for each in decoded(found)), default=0) + 1,
         State.STARTED,
         started=moment(begun),
         version=rescue.__version__,
@@ -190,14 +190,6 @@ def _record(
     if not faithful:
         raise ApplyError("the changes are too many or too strange to be journaled, so nothing was written")
     return record
-
-
-def _readable(fix_id: str, raw: bytes | None) -> bool:
-    try:
-        decode(fix_id, raw)
-    except JournalError:
-        return False
-    return True
 
 
 def _free_id(begun: datetime, taken: Mapping[str, object]) -> str:
@@ -257,22 +249,36 @@ def _carry_out(
     kept: Mapping[str, bytes],
     now: Clock,
 ) -> Record:
+    marking = False
     try:
         for change in changes:
             perform(target, change)
         target.sync()
         _insist(target, record)
+        marking = True
         done = record.at(State.DONE, finished=moment(now()))
         mark(journal, done)
-        target.sync()
     except (TargetError, OSError) as problem:
+        if marking and not isinstance(problem, NoSpace) and not _marked_again(journal, record):
+            raise _unfinished(problem) from problem
         raise _failed(target, journal, record, kept, now, problem) from problem
     except KeyboardInterrupt as cancelled:
         failure = _failed(target, journal, record, kept, now, cancelled)
         if not failure.whole:
             raise failure from cancelled
         raise
+    with suppress(TargetError, OSError):
+        target.sync()  # of the mark alone: should the power go before it is on the disk, the next run writes it again
     return done
+
+
+def _marked_again(journal: JournalStore, record: Record) -> bool:
+    """Whether the record says "started" for sure: the failed attempt to say "done" may have come through."""
+    try:
+        mark(journal, record)
+    except (TargetError, OSError):
+        return False
+    return True
 
 
 def _insist(target: Target, record: Record) -> None:
@@ -291,6 +297,14 @@ class _Failed(ApplyError):
         self.whole = whole
 
 
+def _unfinished(problem: Exception) -> _Failed:
+    return _Failed(
+        f"all changes are made and verified, but the record of the fix can't be finished: {problem}",
+        "See to it that the disk can be written, then run rescue again: it ends the fix before anything else.",
+        whole=False,
+    )
+
+
 def _failed(
     target: Target,
     journal: JournalStore,
@@ -302,8 +316,7 @@ def _failed(
     """Take everything back that was done so far, and say so."""
     reason = str(problem) or "it was cancelled"
     try:
-        back = take_back(target, record, kept)
-        target.sync()
+        back = take_back(target, journal, record, kept)
         wrong = not_back(look(target, record.changes), record, back)
         if wrong:
             raise TargetError(f"{named(wrong)} does not read back the same")

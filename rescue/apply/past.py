@@ -47,7 +47,8 @@ def recover(target: Target, store: JournalStore | None = None, *, now: Clock = u
     Raises TargetBusy, Conflict, ApplyError.
     """
     with target.lock():
-        return recover_held(target, store or InTarget(target), now)
+        journal = store or InTarget(target)
+        return recover_held(target, journal, read_records(journal), now)
 
 
 def undo(
@@ -61,11 +62,13 @@ def undo(
     """
     with target.lock():
         journal = store or InTarget(target)
-        recovered = recover_held(target, journal, now)
+        records = read_records(journal)
+        recovered = recover_held(target, journal, records, now)
         for each in recovered:
             if not each.finished and fix_id in (None, each.record.id):
                 return _undone(each.record, each.back, journal, recovered)
-        records = read_records(journal)
+        if recovered:
+            records = read_records(journal)
         record = _choose(records, fix_id)
         _verify(target, record, records)
         contents = old_contents(journal, record)
@@ -85,8 +88,7 @@ def _take_back(
     begun = record.at(State.UNDOING)
     mark(journal, begun)
     target.sync()
-    back = take_back(target, begun, contents)
-    target.sync()
+    back = take_back(target, journal, begun, contents)
     wrong = [*back.differs, *not_back(look(target, begun.changes), begun, back)]
     if wrong:
         raise TargetError(f"{named(wrong)} was written, but does not read back the same")

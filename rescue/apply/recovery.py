@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from rescue.apply.errors import ApplyError, Conflict, named
 from rescue.apply.look import look
 from rescue.apply.write import TakenBack, not_back, old_contents, take_back
-from rescue.journal import JournalStore, Record, Standing, State, encode, read_records
+from rescue.journal import JournalStore, Record, Standing, State, encode
 from rescue.journal.store import DIFF, RECORD
 from rescue.target.protocol import TEMPORARY, NoSpace, Target, TargetError
 from rescue.tree import Read
@@ -76,14 +76,16 @@ def mark(store: JournalStore, record: Record) -> None:
         store.write(record.id, RECORD, encode(record))
 
 
-def recover_held(target: Target, store: JournalStore, now: Clock) -> tuple[Recovered, ...]:
-    """End every interrupted fix, the latest first. Needs the target's lock.
+def recover_held(
+    target: Target, store: JournalStore, records: Sequence[Record], now: Clock
+) -> tuple[Recovered, ...]:
+    """End every interrupted fix of `records`, the latest first. Needs the target's lock.
 
     One whose changes were all made is finished; any other is taken back, an interrupted undo is carried on. Raises
     Conflict, after that, where a path is neither as before nor as after; ApplyError where nothing can be written.
     """
     done = []
-    for record in reversed(read_records(store)):
+    for record in reversed(records):
         if record.interrupted:
             try:
                 done.append(_end(target, store, record, now))
@@ -105,8 +107,7 @@ def _end(target: Target, store: JournalStore, record: Record, now: Clock) -> Rec
         ended = record.at(State.DONE, finished=moment(now()))
         mark(store, ended)
         return Recovered(ended, record.state)
-    back = take_back(target, record, old_contents(store, record))
-    target.sync()
+    back = take_back(target, store, record, old_contents(store, record))
     wrong = not_back(look(target, record.changes), record, back)
     if wrong:
         raise TargetError(f"{named(wrong)} was written, but does not read back the same")

@@ -11,7 +11,8 @@ from rescue.apply.errors import JournalError, named
 from rescue.apply.look import Sight, is_empty, look
 from rescue.journal import JournalStore, Record, RecordedChange, Standing
 from rescue.journal.encoding import CONTENT_LIMIT
-from rescue.target.protocol import Target
+from rescue.journal.store import DIFF
+from rescue.target.protocol import NoSpace, Target
 from rescue.tree import Action, Change, Entry, Kind
 
 
@@ -61,8 +62,22 @@ def old_contents(store: JournalStore, record: Record) -> dict[str, bytes]:
     return found
 
 
-def take_back(target: Target, record: Record, contents: Mapping[str, bytes]) -> TakenBack:
-    """Bring every path of a fix back that stands after the change or half-way. The last change comes first."""
+def take_back(target: Target, store: JournalStore, record: Record, contents: Mapping[str, bytes]) -> TakenBack:
+    """Bring every path of a fix back that stands after the change or half-way. The last change comes first.
+
+    Durable on return. Where there is no room for it, the diff for people makes way.
+    """
+    try:
+        back = _take_back(target, record, contents)
+    except NoSpace:
+        store.discard(record.id, DIFF)
+        target.sync()
+        back = _take_back(target, record, contents)
+    target.sync()
+    return back
+
+
+def _take_back(target: Target, record: Record, contents: Mapping[str, bytes]) -> TakenBack:
     sight = look(target, record.changes)
     restored: list[PurePosixPath] = []
     lost: list[PurePosixPath] = []

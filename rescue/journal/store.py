@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -241,8 +241,13 @@ class InDirectory:
 
 def read_records(store: JournalStore) -> tuple[Record, ...]:
     """Every record, the first fix first; a damaged one is UNREADABLE and says why. Folders without one are left out."""
+    return decoded(store.records())
+
+
+def decoded(records: Mapping[str, bytes | None]) -> tuple[Record, ...]:
+    """What `JournalStore.records` gave, as records."""
     found = []
-    for fix_id, raw in store.records().items():
+    for fix_id, raw in records.items():
         if raw == b"":
             continue
         try:
@@ -250,13 +255,6 @@ def read_records(store: JournalStore) -> tuple[Record, ...]:
         except JournalError as problem:
             found.append(Record(fix_id, 0, State.UNREADABLE, problem=str(problem)))
     return tuple(sorted(found, key=lambda record: (record.number, _by_time(record.id))))
-
-
-def clear_unbegun(store: JournalStore) -> None:
-    """Remove what kills left of fixes that had not begun: folders without a record. Only under the target's lock."""
-    for fix_id, raw in store.records().items():
-        if raw == b"":
-            store.clear(fix_id)
 
 
 def _by_time(fix_id: str) -> tuple[str, int]:
