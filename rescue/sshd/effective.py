@@ -55,7 +55,7 @@ class Effective:
             return (*(setting for setting in everywhere if setting.words[0] not in named), *matched)
         if matched or everywhere:
             return matched or everywhere
-        if entry.store is Store.ALL and entry.kind is Kind.WORD:
+        if entry.store is Store.ALL and entry.kind is Kind.FILE:
             return tuple(Setting((word,)) for word in entry.default)
         return (Setting(entry.default),) if entry.default else ()
 

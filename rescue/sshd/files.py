@@ -164,9 +164,7 @@ class Files:
     def port(self, text: str) -> int | None:
         """A port's number, from its digits or its name in services(5)."""
         number = integer(text, 0, 65535)
-        if number is not None or not text or not text.isprintable():
-            return number
-        return 22 if text == "ssh" else self._service(text)
+        return self._service(text) if number is None and text else number
 
     def _service(self, name: str) -> int | None:
         for line in (self.tree.text("/etc/services") or "").split("\n"):

@@ -35,6 +35,8 @@ class Kind(Enum):
     PORT = auto()
     LISTEN = auto()
     WORD = auto()
+    FILE = auto()
+    FILE_PATTERN = auto()
     ENVIRONMENT_POLICY = auto()
     NAMES = auto()
     KEY_FILES = auto()
@@ -113,10 +115,10 @@ HOST_KEYS = tuple(f"/etc/ssh/ssh_host_{kind}_key" for kind in ("rsa", "ecdsa", "
 GLOBAL: tuple[Keyword, ...] = (
     Keyword("UsePAM", Kind.FLAG, default=NO),
     Keyword("Port", Kind.PORT, Store.ALL, ("22",)),
-    Keyword("HostKey", Kind.WORD, Store.ALL, HOST_KEYS),
-    Keyword("HostKeyAgent", Kind.WORD),
-    Keyword("PidFile", Kind.WORD, default=("/run/sshd.pid",)),
-    Keyword("ModuliFile", Kind.WORD, default=("/etc/ssh/moduli",), added=(8, 6)),
+    Keyword("HostKey", Kind.FILE, Store.ALL, HOST_KEYS),
+    Keyword("HostKeyAgent", Kind.FILE),
+    Keyword("PidFile", Kind.FILE, default=("/run/sshd.pid",)),
+    Keyword("ModuliFile", Kind.FILE, default=("/etc/ssh/moduli",), added=(8, 6)),
     Keyword("LoginGraceTime", Kind.TIME, default=("120",)),
     Keyword("SyslogFacility", Kind.FACILITY, default=("AUTH",)),
     Keyword("HostKeyAlgorithms", Kind.KEY_ALGORITHMS, added=(7, 0)),
@@ -133,7 +135,7 @@ GLOBAL: tuple[Keyword, ...] = (
     Keyword("PrintMotd", Kind.FLAG, default=YES),
     Keyword("PrintLastLog", Kind.FLAG, default=YES),
     Keyword("IgnoreUserKnownHosts", Kind.FLAG, default=NO),
-    Keyword("XAuthLocation", Kind.WORD, default=("/usr/bin/xauth",)),
+    Keyword("XAuthLocation", Kind.FILE, default=("/usr/bin/xauth",)),
     Keyword("StrictModes", Kind.FLAG, default=YES),
     Keyword("PermitUserEnvironment", Kind.ENVIRONMENT_POLICY, default=NO),
     Keyword("Compression", Kind.COMPRESSION, default=YES),
@@ -147,13 +149,13 @@ GLOBAL: tuple[Keyword, ...] = (
     Keyword("PerSourcePenalties", Kind.PENALTIES, Store.ALL, added=(9, 8)),
     Keyword("PerSourcePenaltyExemptList", Kind.ADDRESSES, default=NONE, added=(9, 8)),
     Keyword("UseDNS", Kind.FLAG, default=NO),
-    Keyword("HostCertificate", Kind.WORD, Store.ALL),
+    Keyword("HostCertificate", Kind.FILE, Store.ALL),
     Keyword("VersionAddendum", Kind.VERSION_TEXT, default=NONE),
     Keyword("FingerprintHash", Kind.HASH, Store.LAST, ("SHA256",), added=(6, 8)),
-    Keyword("SecurityKeyProvider", Kind.WORD, default=("internal",), added=(8, 2)),
+    Keyword("SecurityKeyProvider", Kind.FILE, default=("internal",), added=(8, 2)),
     Keyword("DebianBanner", Kind.FLAG, default=YES, lacking=(*RED_HAT, *PLAIN)),
-    Keyword("SshdSessionPath", Kind.WORD, added=(9, 8)),
-    Keyword("SshdAuthPath", Kind.WORD, added=(10, 0)),
+    Keyword("SshdSessionPath", Kind.FILE, added=(9, 8)),
+    Keyword("SshdAuthPath", Kind.FILE, added=(10, 0)),
 )
 
 MATCHABLE: tuple[Keyword, ...] = (
@@ -188,7 +190,7 @@ MATCHABLE: tuple[Keyword, ...] = (
     Keyword("Subsystem", Kind.SUBSYSTEM, Store.NAMED, match=(9, 5)),
     Keyword("MaxAuthTries", Kind.INTEGER, default=("6",), match=ALWAYS),
     Keyword("MaxSessions", Kind.INTEGER, default=("10",), match=ALWAYS),
-    Keyword("Banner", Kind.WORD, default=NONE, match=ALWAYS),
+    Keyword("Banner", Kind.FILE, default=NONE, match=ALWAYS),
     Keyword("ClientAliveInterval", Kind.TIME, default=("0",), match=(7, 4)),
     Keyword("ClientAliveCountMax", Kind.INTEGER, default=("3",), match=(7, 4)),
     Keyword(
@@ -204,9 +206,9 @@ MATCHABLE: tuple[Keyword, ...] = (
     Keyword("PermitListen", Kind.LISTEN_FORWARD, default=("any",), match=ALWAYS, added=(7, 8)),
     Keyword("ForceCommand", Kind.TEXT, default=NONE, match=ALWAYS),
     Keyword("ChrootDirectory", Kind.WORD, default=NONE, match=ALWAYS),
-    Keyword("RevokedKeys", Kind.WORD, default=NONE, match=ALWAYS),
-    Keyword("TrustedUserCAKeys", Kind.WORD, default=NONE, match=ALWAYS),
-    Keyword("AuthorizedPrincipalsFile", Kind.WORD, default=NONE, match=ALWAYS),
+    Keyword("RevokedKeys", Kind.FILE, default=NONE, match=ALWAYS),
+    Keyword("TrustedUserCAKeys", Kind.FILE, default=NONE, match=ALWAYS),
+    Keyword("AuthorizedPrincipalsFile", Kind.FILE_PATTERN, default=NONE, match=ALWAYS),
     Keyword("Include", Kind.INCLUDE, match=ALWAYS, added=(8, 2)),
     Keyword("IPQoS", Kind.QOS, Store.LAST, match=ALWAYS),
     Keyword("AuthorizedKeysCommand", Kind.COMMAND, default=NONE, match=ALWAYS),

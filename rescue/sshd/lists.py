@@ -66,11 +66,12 @@ def _names(name: str, arguments: Arguments, dialect: Dialect) -> Words:
 
 
 def _key_files(name: str, arguments: Arguments, dialect: Dialect) -> Words:
-    words = tuple(_tilde(word) for word in arguments.every())
+    words = tuple(tilde(word) for word in arguments.every())
     return _not_empty(name, words, dialect)
 
 
-def _tilde(word: str) -> str:
+def tilde(word: str) -> str:
+    """A file name with its ``~`` replaced."""
     return ROOT_HOME + word[1:] if word == "~" or word.startswith("~/") else word
 
 

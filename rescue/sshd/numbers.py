@@ -49,7 +49,7 @@ def scaled(text: str) -> int | None:
     found = _SCALED.match(text)
     if found is None or found[2].count(".") > 1:
         return None
-    whole, _, fraction = found[2].partition(".")
+    whole, _, fraction = str(found[2]).partition(".")
     if len(whole) > DIGITS or int(whole or "0") > LLONG_MAX:
         return None
     sign = -1 if found[1] == "-" else 1
@@ -59,7 +59,7 @@ def scaled(text: str) -> int | None:
         return sign * number
     if unit not in SCALES or (following.isascii() and following.isalnum()):
         return None
-    factor: int = 1024 ** SCALES.index(unit)
+    factor = 1 << 10 * SCALES.index(unit)
     if number > LLONG_MAX // factor:
         return None
     return sign * (number * factor + int(fraction or "0") * factor // 10 ** len(fraction))

@@ -12,7 +12,7 @@ from re import compile as compile_pattern
 from rescue.sshd.arguments import Arguments
 from rescue.sshd.dialect import Dialect
 from rescue.sshd.faults import BadLine, Fault
-from rescue.sshd.patterns import Address, numeric_address
+from rescue.sshd.patterns import numeric_address
 
 Ports = Callable[[str], int | None]
 """The number of a port, given as a number or as a service's name; None if it is neither (a2port)."""
@@ -57,7 +57,7 @@ def listen(arguments: Arguments, ports: Ports) -> Words:
     if following is not None and (following or arguments.peek()):  # noqa: SIM102 - the two ask different things
         if following != "rdomain" or arguments.take() is None:
             raise BadLine(Fault.VALUE, f"ListenAddress does not take {following} after the address")
-    if numeric_address(host) is None and not _HOST_NAME.fullmatch(host):
+    if host != "*" and numeric_address(host) is None and not _HOST_NAME.fullmatch(host):
         raise BadLine(Fault.VALUE, f"ListenAddress does not take {host}: it is no address and no host name")
     return host, number
 
@@ -67,11 +67,6 @@ def _number(text: str, port: str, ports: Ports) -> int:
     if number is None or number <= 0:
         raise BadLine(Fault.VALUE, f"ListenAddress does not take {text}: the port is no number from 1 to 65535")
     return number
-
-
-def address_of(host: str) -> Address | None:
-    """The address that a ListenAddress names; None for a host name, which only the server can look up."""
-    return numeric_address(host)
 
 
 def forward(name: str, arguments: Arguments, dialect: Dialect, ports: Ports, *, bare_port: bool) -> Words:

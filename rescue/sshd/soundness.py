@@ -55,7 +55,7 @@ def _listen(settings: Globals) -> Iterator[Problem]:
         host = setting.words[0]
         address = numeric_address(host)
         if address is None:
-            if host != "localhost":
+            if host not in ("localhost", "*"):
                 text = f"whether {host} can be looked up when sshd starts can't be told from the disk"
                 yield Problem(_place(setting), text, False, "ListenAddress", Fault.UNDECIDED)
         elif wanted is not None and address.version != wanted and family is not None:

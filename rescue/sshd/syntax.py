@@ -123,15 +123,17 @@ def parse(text: str, version: Version) -> tuple[Line, ...]:
     """
     lines: list[Line] = []
     carried = ""
-    for number, raw in enumerate(text.split("\n"), 1):
+    pieces = text.split("\n")
+    for number, raw in enumerate(pieces, 1):
         seen, nul, _ = raw.partition("\0")
         seen = carried + seen.lstrip(" \t\r")
         if version < ARGV_SPLIT:
             seen, comment, _ = seen.partition("#")
             if comment:
                 nul = ""
-        carried = seen if nul else ""
-        lines.append(Line(number, raw) if nul else _line(number, raw, seen))
+        joined = bool(nul) and number < len(pieces)
+        carried = seen if joined else ""
+        lines.append(Line(number, raw) if joined else _line(number, raw, seen))
     return tuple(lines)
 
 

@@ -15,7 +15,7 @@ from rescue.sshd.arguments import Arguments
 from rescue.sshd.dialect import Dialect
 from rescue.sshd.faults import BadLine, Fault
 from rescue.sshd.keywords import Keyword, Kind
-from rescue.sshd.lists import LISTS
+from rescue.sshd.lists import LISTS, tilde
 from rescue.sshd.numbers import INT_MAX, integer, octal, scaled, seconds, triple
 from rescue.sshd.patterns import BadAddress, check_addresses
 from rescue.sshd.places import Ports, forward, listen
@@ -169,6 +169,19 @@ def _word(name: str, arguments: Arguments) -> Words:
     return ("none",) if word.lower() == "none" else (word,)
 
 
+def _file(name: str, arguments: Arguments) -> Words:
+    """A file: sshd makes a relative name absolute from its working directory, which is / for a service."""
+    word = tilde(arguments.need())
+    if word.lower() == "none" or word in ("internal", "SSH_AUTH_SOCK"):
+        return (word.lower() if word != "SSH_AUTH_SOCK" else word,)
+    return (word if word.startswith("/") else f"/{word}",)
+
+
+def _file_pattern(name: str, arguments: Arguments) -> Words:
+    word = tilde(arguments.need())
+    return ("none",) if word.lower() == "none" else (word,)
+
+
 def _policy(name: str, arguments: Arguments) -> Words:
     return (arguments.need(),)
 
@@ -292,6 +305,8 @@ SCALARS: dict[Kind, Scalar] = {
     Kind.TIME: _time,
     Kind.TIME_OR_NONE: _time_or_none,
     Kind.WORD: _word,
+    Kind.FILE: _file,
+    Kind.FILE_PATTERN: _file_pattern,
     Kind.ENVIRONMENT_POLICY: _policy,
     Kind.TUNNEL: _tunnel,
     Kind.STARTUPS: _startups,

@@ -1,0 +1,176 @@
+"""On which addresses and ports sshd is served after the next boot.
+
+Source: servconf.c and sshd.c of OpenSSH (Port, ListenAddress, -p and -o), systemd.socket(5), and the generator that
+Ubuntu 24.04 and later ship, which writes ListenStream lines from sshd_config at each boot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Protocol
+
+from rescue.model import Location
+from rescue.sshd.arguments import Arguments
+from rescue.sshd.commandline import Options, command_line
+from rescue.sshd.effective import Setting
+from rescue.sshd.faults import BadLine
+from rescue.sshd.numbers import integer
+from rescue.sshd.patterns import numeric_address
+from rescue.sshd.places import listen
+from rescue.sshd.server import Server
+from rescue.tree import Tree
+
+SOCKETS = ("ssh.socket", "sshd.socket")
+SERVICES = ("ssh.service", "sshd.service", "sshd", "ssh")
+GENERATORS = (
+    "/usr/lib/systemd/system-generators/sshd-socket-generator",
+    "/lib/systemd/system-generators/sshd-socket-generator",
+)
+GENERATED = "addresses.conf"
+"""The drop-in that Ubuntu's generator writes; those whose names sort behind it are read after it."""
+
+
+class AssignmentLike(Protocol):
+    @property
+    def section(self) -> str: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def location(self) -> Location: ...
+
+
+class UnitLike(Protocol):
+    """What is needed of a unit (see rescue.formats.units.Unit)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def present(self) -> bool: ...
+    @property
+    def started(self) -> bool: ...
+    @property
+    def assignments(self) -> Sequence[AssignmentLike]: ...
+
+
+class UnitsLike(Protocol):
+    def unit(self, name: str) -> UnitLike: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One TCP socket. address: None for every address of the machine; a host name as it is written.
+
+    location: the line that decides; None for the default.
+    """
+
+    address: str | None
+    port: int
+    location: Location | None = None
+
+
+def listeners(tree: Tree, server: Server, units: UnitsLike) -> tuple[Listener, ...]:
+    """Where SSH is served after the next boot, if what serves it is started; () if the configuration stops sshd."""
+    if server.fatal:
+        return ()
+    socket = started_socket(units)
+    if socket is not None:
+        return tuple(dict.fromkeys(_of_socket(tree, server, socket)))
+    return tuple(dict.fromkeys(configured(server, options(tree, units))))
+
+
+def started_socket(units: UnitsLike) -> UnitLike | None:
+    """The socket unit that listens in place of sshd, if one is started at boot."""
+    return next((unit for name in SOCKETS if (unit := units.unit(name)).started), None)
+
+
+def generated(tree: Tree) -> bool:
+    """Whether Ubuntu's generator sets the socket's ports from sshd_config."""
+    return any(tree.entry(path) is not None for path in GENERATORS)
+
+
+def options(tree: Tree, units: UnitsLike) -> Options:
+    """What the service passes to sshd on its command line."""
+    unit = next((unit for name in SERVICES if (unit := units.unit(name)).present), None)
+    return command_line(tree, unit.assignments if unit else ())
+
+
+def configured(server: Server, given: Options) -> Iterator[Listener]:
+    """The sockets that sshd opens by itself."""
+    ports = _ports(server, given)
+    lines = [*_given_addresses(server, given), *server.globals("ListenAddress")]
+    for line in lines:
+        host, port = line.words[0], line.words[1]
+        for address in _addresses(host):
+            if port:
+                yield Listener(address, int(port), line.location)
+            else:
+                yield from (Listener(address, number, line.location) for number, _ in ports)
+    if not lines:
+        yield from (Listener(None, number, place) for number, place in ports)
+
+
+def _addresses(host: str) -> tuple[str, ...]:
+    if host == "*":
+        # glibc takes a lone star for no name at all, which without AI_PASSIVE means this machine only.
+        return ("::1", "127.0.0.1")
+    address = numeric_address(host)
+    return (host if address is None else str(address),)
+
+
+def _ports(server: Server, given: Options) -> list[tuple[int, Location | None]]:
+    if given.ports:
+        # After -p sshd does not look at any Port line; -o Port= only comes first.
+        return [(number, place) for number, place in given.ports]
+    found = [
+        (number, place)
+        for value, place in given.values("port")
+        if (number := server.files.port(value)) is not None and number > 0
+    ]
+    found += [(int(line.words[0]), line.location) for line in server.globals("Port")]
+    return found or [(22, None)]
+
+
+def _given_addresses(server: Server, given: Options) -> Iterator[Setting]:
+    for value, place in given.values("listenaddress"):
+        try:
+            yield Setting(listen(Arguments("ListenAddress", value, server.dialect), server.files.port), place)
+        except BadLine:
+            continue
+
+
+def _of_socket(tree: Tree, server: Server, socket: UnitLike) -> Iterator[Listener]:
+    from_config = ()
+    if generated(tree) and (server.globals("Port") or server.globals("ListenAddress")):
+        from_config = tuple(configured(server, Options()))
+    streams: list[Listener] = []
+    written = False
+    for each in socket.assignments:
+        if each.section != "Socket" or each.key != "ListenStream":
+            continue
+        if from_config and not written and _after_generated(each.location.path):
+            streams, written = list(from_config), True
+        if not each.text:
+            streams = []
+        elif (stream := listen_stream(each.text, each.location)) is not None:
+            streams.append(stream)
+    yield from from_config if from_config and not written else streams
+
+
+def _after_generated(path: PurePosixPath) -> bool:
+    return path.parent.name.endswith(".d") and path.name > GENERATED
+
+
+def listen_stream(text: str, location: Location) -> Listener | None:
+    """A ListenStream= of systemd.socket(5): a port, or address:port; None for what is no TCP socket."""
+    host, colon, port = text.rpartition(":")
+    number = integer(port, 1, 65535)
+    if number is None:
+        return None
+    if not colon:
+        return Listener(None, number, location)
+    address = numeric_address(host.removeprefix("[").removesuffix("]"))
+    return None if address is None else Listener(str(address), number, location)

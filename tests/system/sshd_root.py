@@ -1,0 +1,102 @@
+"""Real servers' sshd for differential tests: a Debian root built once, and `sshd -T` run in it.
+
+The roots are kept in ${RESCUE_CACHE:-~/.cache/rescue} and never written to: each run binds a directory of its own
+over /etc/ssh, inside its own mount and network namespaces.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import copy2, rmtree, which
+
+import pytest
+
+CACHE = Path(os.environ.get("RESCUE_CACHE", "~/.cache/rescue")).expanduser()
+CORPORA = Path(os.environ.get("RESCUE_CORPORA", Path(__file__).resolve().parents[3] / "shared" / "corpora"))
+
+USER = "alice"
+GROUPS = frozenset({"alice", "sudo", "users"})
+VERSIONS = {"bullseye": (8, 4), "bookworm": (9, 2), "trixie": (10, 0)}
+SERVICES = "ssh\t22/tcp\nhttp\t80/tcp\twww\n"
+"""A minimal root has no services(5), which package netbase brings to a real server."""
+
+HOST_KEY = "ssh_host_ed25519_key"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What sshd said: whether it takes the configuration, its complaints, and every value by keyword."""
+
+    accepted: bool
+    complaint: str
+    values: Mapping[str, list[str]]
+
+
+@dataclass(frozen=True)
+class SshdRoot:
+    """A root with an sshd in it."""
+
+    path: Path
+    version: tuple[int, int]
+
+    @property
+    def services(self) -> str:
+        """The root's services(5); empty if it has none."""
+        path = self.path / "etc/services"
+        return path.read_text() if path.exists() else ""
+
+    def ask(self, case: Path, **connection: str) -> Answer:
+        """`sshd -T` about the files in `case`, which stand for /etc/ssh; with a connection, as `-C` takes it."""
+        copy2(self.path / "etc/ssh" / HOST_KEY, case / HOST_KEY)
+        (case / HOST_KEY).chmod(0o600)
+        spec = ",".join(f"{name}={value}" for name, value in connection.items())
+        program = ["/usr/sbin/sshd", "-T", "-h", f"/etc/ssh/{HOST_KEY}", *(["-C", spec] if spec else [])]
+        script = 'mount --bind "$1" "$2/etc/ssh" && cd / && shift && root=$1 && shift && exec chroot "$root" "$@"'
+        ran = subprocess.run(
+            ["unshare", "-n", "-m", "sh", "-c", script, "sh", str(case), str(self.path), *program],
+            capture_output=True, text=True, errors="surrogateescape", timeout=30, check=False,
+        )  # fmt: skip
+        values: dict[str, list[str]] = defaultdict(list)
+        for line in ran.stdout.split("\n"):
+            key, _, value = line.partition(" ")
+            if key:
+                values[key.lower()].append(value)
+        return Answer(ran.returncode == 0, ran.stderr, values)
+
+
+def sshd_root(suite: str) -> SshdRoot:
+    """The root of a Debian suite, built the first time; the test is skipped where that can't be done."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: a chroot and namespaces")
+    path = CACHE / f"sshd-{suite}"
+    if not (path / "etc/ssh" / HOST_KEY).exists():
+        _build(suite, path)
+    _prepare(path)
+    return SshdRoot(path, VERSIONS[suite])
+
+
+def _build(suite: str, path: Path) -> None:
+    if which("mmdebstrap") is None:
+        pytest.skip("needs mmdebstrap to build a Debian root")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    built = subprocess.run(
+        ["mmdebstrap", "--variant=apt", "--include=openssh-server", suite, str(path)],
+        capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    if built.returncode != 0:
+        rmtree(path, ignore_errors=True)
+        pytest.skip(f"no Debian {suite} could be built: {built.stderr.strip().splitlines()[-1:]}")
+
+
+def _prepare(path: Path) -> None:
+    (path / "run/sshd").mkdir(parents=True, exist_ok=True)
+    services = path / "etc/services"
+    if not services.exists():
+        services.write_text(SERVICES)
+    if f"{USER}:" not in (path / "etc/passwd").read_text():
+        subprocess.run(["chroot", str(path), "useradd", "-m", "-U", "-G", "sudo,users", USER], check=True)
