@@ -1,0 +1,272 @@
+"""What a rule asks of a packet. Each condition answers for one packet of the connection, for all clients at once.
+
+The answer is yes or no where that is certain, a set of client addresses where it depends on who asks, `Assumed` where
+it is certain on a freshly booted server (no rate limit used up, no list filled), and `Doubt` where nothing on the
+disk tells. The meaning of each match is that of the kernel's module (net/netfilter/xt_*.c) and iptables-extensions(8).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from rescue.firewall.addresses import AddressSet, Masked, ordinary
+from rescue.firewall.packet import EPHEMERAL, TCP, Packet, is_internal
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Not to be told from the disk; `reason` completes "it depends on ..."."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """Certain if something is taken for granted; `note` says what."""
+
+    value: bool
+    note: str
+
+
+Answer = bool | AddressSet | Doubt | Assumed
+
+
+class Condition(Protocol):
+    """One condition of a rule; a rule applies if all of its conditions hold."""
+
+    def on(self, packet: Packet) -> Answer:
+        """Whether the condition holds for `packet`, or for which clients it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """The same answer for every packet of a TCP connection."""
+
+    answer: bool | Doubt | Assumed
+
+    def on(self, packet: Packet) -> Answer:
+        return self.answer
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The packet's source (or destination) address. `addresses` has the negation worked in, except in a `Masked`."""
+
+    source: bool
+    addresses: AddressSet | Masked
+    negated: bool = False
+
+    def on(self, packet: Packet) -> Answer:
+        if self.source is packet.inward:
+            if isinstance(self.addresses, AddressSet):
+                return self.addresses
+            if packet.lone is None:
+                return Doubt("the client's address (a mask with holes)")
+            return (packet.lone in self.addresses) is not self.negated
+        return self._server(packet)
+
+    def _server(self, packet: Packet) -> Answer:
+        if packet.server is not None:
+            inside = packet.server in self.addresses
+            return inside is not self.negated if isinstance(self.addresses, Masked) else inside
+        if isinstance(self.addresses, Masked):
+            return Doubt("the server's own address")
+        possible = ordinary(packet.version)
+        inside_set = possible & self.addresses
+        if not inside_set:
+            return False
+        if inside_set == possible:
+            return True
+        # A rule for one address that ends in 0 or 255 is about broadcasts, which no server has as its own.
+        single = self.addresses if self.addresses.count == 1 else ~self.addresses
+        if packet.version == 4 and single.count == 1 and single.bounds[0] & 0xFF in (0, 0xFF):
+            return Assumed(self.addresses is not single, f"{single.first} is no address of the server")
+        return Doubt(f"the server's own address (the rule is for {self.addresses.summary()})")
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """The interface on which the packet comes in (or goes out). A name ending in "+" stands for all that begin so."""
+
+    inward: bool
+    name: str
+    negated: bool = False
+
+    def on(self, packet: Packet) -> Answer:
+        answer = self._matches(packet)
+        return answer if isinstance(answer, Doubt) else answer is not self.negated
+
+    def _matches(self, packet: Packet) -> bool | Doubt:
+        if self.name == "+":
+            return True
+        if self.inward is not packet.inward:
+            return False  # a packet on its way out has no interface that it came in by, and the other way round
+        if packet.interface is not None:
+            if self.name.endswith("+"):
+                return packet.interface.startswith(self.name[:-1])
+            return packet.interface == self.name
+        if is_internal(self.name):
+            return False
+        return Doubt(f"the network interface (the rule is for {self.name})")
+
+
+@dataclass(frozen=True, slots=True)
+class TransportProtocol:
+    """The protocol number."""
+
+    number: int
+    negated: bool = False
+
+    def on(self, packet: Packet) -> Answer:
+        return (packet.protocol == self.number) is not self.negated
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Ranges of source ports, destination ports, or (both true) either."""
+
+    source: bool
+    destination: bool
+    ranges: tuple[tuple[int, int], ...]
+    negated: bool = False
+
+    def on(self, packet: Packet) -> Answer:
+        server = self.destination if packet.inward else self.source
+        client = self.source if packet.inward else self.destination
+        if server and any(low <= packet.port <= high for low, high in self.ranges):
+            return not self.negated
+        if not client:
+            return self.negated
+        first, last = EPHEMERAL
+        if any(low <= first and high >= last for low, high in self.ranges):
+            return not self.negated
+        if all(high < first or low > last for low, high in self.ranges):
+            return self.negated
+        return Doubt("the port that the client comes from")
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """TCP flags: of `mask`, exactly `wanted` are set."""
+
+    mask: frozenset[str]
+    wanted: frozenset[str]
+    negated: bool = False
+
+    def on(self, packet: Packet) -> Answer:
+        return (packet.flags & self.mask == self.wanted) is not self.negated
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """conntrack's state is one of `names`."""
+
+    names: frozenset[str]
+    negated: bool = False
+
+    def on(self, packet: Packet) -> Answer:
+        if not packet.state:
+            return Doubt("the state that the kernel gives to the packet")
+        return (packet.state in self.names) is not self.negated
+
+
+@dataclass(frozen=True, slots=True)
+class Inward:
+    """The packet goes in the direction in which the connection was opened."""
+
+    inward: bool
+    negated: bool = False
+
+    def on(self, packet: Packet) -> Answer:
+        return (packet.inward is self.inward) is not self.negated
+
+
+@dataclass(frozen=True, slots=True)
+class ByDirection:
+    """One condition for packets from the client, another for packets to it."""
+
+    inward: Condition
+    outward: Condition
+
+    def on(self, packet: Packet) -> Answer:
+        return self.inward.on(packet) if packet.inward else self.outward.on(packet)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The packet's mark (or its connection's), under a mask."""
+
+    value: int
+    mask: int
+    connection: bool = False
+    negated: bool = False
+
+    def on(self, packet: Packet) -> Answer:
+        mark = packet.connmark if self.connection else packet.mark
+        if mark is None:
+            return Doubt("a packet mark")
+        return (mark & self.mask == self.value) is not self.negated
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """Whether the client is on a list of the "recent" module. Lists are empty after boot.
+
+    A list that opens a door (`opens`: port knocking) says nothing about a client that knows how to get on it.
+    """
+
+    name: str
+    hits: int
+    opens: bool
+    negated: bool = False
+
+    def on(self, packet: Packet) -> Answer:
+        if self.hits <= 1 and self.name in packet.listed:
+            return Doubt(f"the list {self.name} of recent clients")
+        if self.opens is not self.negated:
+            return Doubt(f"the list {self.name} of recent clients (port knocking)")
+        return Assumed(self.negated, f"the client is not on the list {self.name} of recent clients")
+
+
+@dataclass(frozen=True, slots=True)
+class RecentSet:
+    """Puts the client on a list of the "recent" module; always holds."""
+
+    name: str
+    negated: bool = False
+
+    def on(self, packet: Packet) -> Answer:
+        return not self.negated
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A text in the packet. The first packets of a connection carry none but the banner that ssh sends."""
+
+    text: str
+    negated: bool = False
+
+    def on(self, packet: Packet) -> Answer:
+        if packet.protocol == TCP and "SYN" in packet.flags:
+            return self.negated
+        if self.text.upper() in "SSH-2.0-OPENSSH" or "SSH-" in self.text.upper():
+            return Doubt("the content of the packets")
+        return Assumed(self.negated, "the packets do not contain a text that the rules look for")
+
+
+@dataclass(frozen=True, slots=True)
+class Icmp:
+    """An ICMP message of a (type, code), code None for any; `wanted` None stands for a type that is not known."""
+
+    wanted: tuple[int, int | None] | None
+    negated: bool = False
+
+    def on(self, packet: Packet) -> Answer:
+        if packet.icmp is None:
+            return False
+        if self.wanted is None:
+            return Doubt("the type of an ICMP message")
+        kind, code = self.wanted
+        same = packet.icmp[0] == kind and code in (None, packet.icmp[1])
+        return same is not self.negated

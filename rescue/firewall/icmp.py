@@ -1,0 +1,110 @@
+"""What a refusal is sent with, and how the client's kernel takes it."""
+
+from __future__ import annotations
+
+TCP_RESET = "tcp-reset"
+
+UNREACHABLE = {
+    4: {
+        "icmp-net-unreachable": (3, 0),
+        "icmp-host-unreachable": (3, 1),
+        "icmp-proto-unreachable": (3, 2),
+        "icmp-port-unreachable": (3, 3),
+        "icmp-net-prohibited": (3, 9),
+        "icmp-host-prohibited": (3, 10),
+        "icmp-admin-prohibited": (3, 13),
+    },
+    6: {
+        "icmp6-no-route": (1, 0),
+        "icmp6-adm-prohibited": (1, 1),
+        "icmp6-addr-unreachable": (1, 3),
+        "icmp6-port-unreachable": (1, 4),
+        "icmp6-policy-fail": (1, 5),
+        "icmp6-reject-route": (1, 6),
+    },
+}
+"""REJECT's answers by IP version: ICMP type and code (extensions/libipt_REJECT.c, libip6t_REJECT.c)."""
+
+_SHORT = {
+    "net-unreach": "icmp-net-unreachable",
+    "host-unreach": "icmp-host-unreachable",
+    "proto-unreach": "icmp-proto-unreachable",
+    "port-unreach": "icmp-port-unreachable",
+    "net-prohib": "icmp-net-prohibited",
+    "host-prohib": "icmp-host-prohibited",
+    "admin-prohib": "icmp-admin-prohibited",
+    "no-route": "icmp6-no-route",
+    "adm-prohibited": "icmp6-adm-prohibited",
+    "addr-unreach": "icmp6-addr-unreachable",
+    "policy-fail": "icmp6-policy-fail",
+    "reject-route": "icmp6-reject-route",
+    "tcp-rst": TCP_RESET,
+}
+
+REFUSED_BY = frozenset([TCP_RESET, "icmp-port-unreachable", "icmp6-port-unreachable"])
+"""The answers that a client reports as "Connection refused" (icmp_err_convert[] in net/ipv4/icmp.c)."""
+
+_TYPES = {
+    4: {
+        "echo-reply": (0, None),
+        "pong": (0, None),
+        "destination-unreachable": (3, None),
+        "network-unreachable": (3, 0),
+        "host-unreachable": (3, 1),
+        "protocol-unreachable": (3, 2),
+        "port-unreachable": (3, 3),
+        "fragmentation-needed": (3, 4),
+        "source-route-failed": (3, 5),
+        "network-prohibited": (3, 9),
+        "host-prohibited": (3, 10),
+        "communication-prohibited": (3, 13),
+        "source-quench": (4, None),
+        "redirect": (5, None),
+        "echo-request": (8, None),
+        "ping": (8, None),
+        "router-advertisement": (9, None),
+        "router-solicitation": (10, None),
+        "time-exceeded": (11, None),
+        "ttl-exceeded": (11, None),
+        "parameter-problem": (12, None),
+        "timestamp-request": (13, None),
+        "timestamp-reply": (14, None),
+        "address-mask-request": (17, None),
+        "address-mask-reply": (18, None),
+    },
+    6: {
+        "destination-unreachable": (1, None),
+        "no-route": (1, 0),
+        "communication-prohibited": (1, 1),
+        "address-unreachable": (1, 3),
+        "port-unreachable": (1, 4),
+        "packet-too-big": (2, None),
+        "time-exceeded": (3, None),
+        "ttl-exceeded": (3, None),
+        "parameter-problem": (4, None),
+        "echo-request": (128, None),
+        "ping": (128, None),
+        "echo-reply": (129, None),
+        "pong": (129, None),
+    },
+}
+
+
+def reject_with(word: str, version: int) -> str | None:
+    """The full name of what ``--reject-with`` names, which may be shortened; None if it names nothing."""
+    low = word.lower()
+    known = [*UNREACHABLE[version], TCP_RESET]
+    short = [name for name, full in _SHORT.items() if full in known]
+    for name in (*known, *short):
+        if name.startswith(low) and low:
+            return _SHORT.get(name, name)
+    return None
+
+
+def icmp_type(text: str, version: int) -> tuple[int, int | None] | None:
+    """The (type, code) that ``--icmp-type`` names, code None for any; None for any type or one that is not known."""
+    kind, _, code = text.partition("/")
+    if kind.isascii() and kind.isdigit():
+        return int(kind), int(code) if code.isascii() and code.isdigit() else None
+    found = [value for name, value in _TYPES[version].items() if name.startswith(text.lower())]
+    return found[0] if found else None

@@ -1,0 +1,214 @@
+"""The options that iptables' matches and targets take: what can be read at all, and what makes a load fail.
+
+The source is iptables-extensions(8) and the option tables of the extensions (extensions/libxt_*.c of iptables 1.8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def _table(lines: str) -> Mapping[str, Mapping[str, int]]:
+    """From lines "name option option: option::": how many values each option takes is the number of its colons."""
+    made: dict[str, dict[str, int]] = {}
+    for line in lines.strip().split("\n"):
+        name, *options = line.split()
+        made[name] = {f"--{option.rstrip(':')}": option.count(":") for option in options}
+    return made
+
+
+MATCHES = _table("""
+addrtype src-type: dst-type: limit-iface-in limit-iface-out
+ah ahspi: ahlen: ahres
+bpf bytecode: object-pinned:
+cgroup cgroup: path:
+cluster cluster-total-nodes: cluster-local-node: cluster-local-nodemask: cluster-hash-seed:
+comment comment:
+connbytes connbytes: connbytes-dir: connbytes-mode:
+connlabel label: set
+connlimit connlimit-upto: connlimit-above: connlimit-mask: connlimit-saddr connlimit-daddr
+connmark mark:
+conntrack ctstate: ctproto: ctorigsrc: ctorigdst: ctreplsrc: ctrepldst: ctorigsrcport: ctorigdstport: ctreplsrcport: \
+ctrepldstport: ctstatus: ctexpire: ctdir:
+cpu cpu:
+dccp sport: source-port: dport: destination-port: dccp-types: dccp-option:
+devgroup src-group: dst-group:
+dscp dscp: dscp-class:
+dst dst-len: dst-opts:
+ecn ecn-tcp-cwr ecn-tcp-ece ecn-ip-ect: ecn-tcp-ect
+esp espspi:
+eui64
+frag fragid: fraglen: fragres fragfirst fragmore fraglast
+geoip src-cc: source-country: dst-cc: destination-country:
+hashlimit hashlimit: hashlimit-upto: hashlimit-above: hashlimit-burst: hashlimit-mode: hashlimit-srcmask: \
+hashlimit-dstmask: hashlimit-name: hashlimit-htable-size: hashlimit-htable-max: hashlimit-htable-expire: \
+hashlimit-htable-gcinterval: hashlimit-rate-match hashlimit-rate-interval:
+hbh hbh-len: hbh-opts:
+helper helper:
+hl hl-eq: hl-lt: hl-gt:
+icmp icmp-type:
+icmp6 icmpv6-type:
+iprange src-range: dst-range:
+ipv6header header: soft
+ipvs ipvs vproto: vaddr: vport: vdir: vmethod: vportctl:
+length length:
+limit limit: limit-burst:
+mac mac-source:
+mark mark:
+mh mh-type:
+multiport sports: source-ports: dports: destination-ports: ports:
+nfacct nfacct-name:
+osf genre: ttl: log:
+owner uid-owner: gid-owner: pid-owner: sid-owner: cmd-owner: socket-exists suppl-groups
+physdev physdev-in: physdev-out: physdev-is-in physdev-is-out physdev-is-bridged
+pkttype pkt-type:
+policy dir: pol: strict reqid: spi: proto: mode: tunnel-src: tunnel-dst: next
+psd psd-weight-threshold: psd-delay-threshold: psd-lo-ports-weight: psd-hi-ports-weight:
+quota quota:
+quota2 quota: name: grow no-change packets
+rateest rateest: rateest1: rateest2: rateest-lt rateest-gt rateest-eq rateest-delta rateest-bps rateest-pps \
+rateest-bps1: rateest-bps2: rateest-pps1: rateest-pps2: rateest1-bps: rateest1-pps: rateest2-bps: rateest2-pps:
+realm realm:
+recent set rcheck update remove seconds: reap hitcount: rttl name: rsource rdest mask:
+rpfilter loose validmark accept-local invert
+rt rt-type: rt-segsleft: rt-len: rt-0-res rt-0-addrs: rt-0-not-strict
+sctp sport: source-port: dport: destination-port: chunk-types::
+set match-set:: set:: return-nomatch update-counters update-subcounters packets-eq: packets-lt: packets-gt: \
+bytes-eq: bytes-lt: bytes-gt:
+socket transparent nowildcard restore-skmark
+srh srh-next-hdr: srh-hdr-len-eq: srh-segs-left-eq: srh-last-entry-eq: srh-tag:
+state state:
+statistic mode: probability: every: packet:
+string string: hex-string: algo: from: to: icase
+tcp sport: source-port: dport: destination-port: syn tcp-flags:: tcp-option:
+tcpmss mss:
+time timestart: timestop: datestart: datestop: weekdays: monthdays: utc localtz kerneltz contiguous
+tos tos:
+ttl ttl: ttl-eq: ttl-lt: ttl-gt:
+u32 u32:
+udp sport: source-port: dport: destination-port:
+udplite sport: source-port: dport: destination-port:
+""".replace("\\\n", ""))
+"""The matches: how many values each option takes."""
+
+TARGETS = _table("""
+ACCEPT
+ACCOUNT addr: tname:
+AUDIT type:
+CHECKSUM checksum-fill
+CLASSIFY set-class:
+CLUSTERIP new hashmode: clustermac: total-nodes: local-node: hash-init:
+CONNMARK set-mark: set-xmark: and-mark: or-mark: xor-mark: save-mark restore-mark mask: nfmask: ctmask: \
+left-shift-mark: right-shift-mark:
+CONNSECMARK save restore
+CT notrack helper: timeout: ctevents: expevents: zone: zone-orig: zone-reply:
+DNAT to-destination: random persistent
+DROP
+DSCP set-dscp: set-dscp-class:
+ECN ecn-tcp-remove ecn-tcp-cwr: ecn-tcp-ece: ecn-ip-ect:
+HL hl-set: hl-dec: hl-inc:
+HMARK hmark-tuple: hmark-mod: hmark-rnd: hmark-offset: hmark-src-prefix: hmark-dst-prefix: hmark-sport-mask: \
+hmark-dport-mask: hmark-spi-mask: hmark-proto-mask: hmark-sport: hmark-dport: hmark-spi:
+IDLETIMER timeout: label: alarm
+LED led-trigger-id: led-delay: led-always-blink
+LOG log-level: log-prefix: log-tcp-sequence log-tcp-options log-ip-options log-uid log-macdecode
+MARK set-mark: set-xmark: and-mark: or-mark: xor-mark:
+MASQUERADE to-ports: random random-fully
+NETMAP to:
+NFLOG nflog-group: nflog-prefix: nflog-range: nflog-size: nflog-threshold:
+NFQUEUE queue-num: queue-balance: queue-bypass queue-cpu-fanout
+NOTRACK
+QUEUE
+RATEEST rateest-name: rateest-interval: rateest-ewmalog:
+REDIRECT to-ports: random
+REJECT reject-with:
+RETURN
+SAME to: nodst random
+SECMARK selctx:
+SET add-set:: del-set:: map-set:: timeout: exist map-mark map-prio map-queue
+SNAT to-source: random random-fully persistent
+SYNPROXY sack-perm timestamp wscale: mss: ecn
+TCPMSS set-mss: clamp-mss-to-pmtu
+TCPOPTSTRIP strip-options:
+TEE gateway: oif:
+TOS set-tos: and-tos: or-tos: xor-tos:
+TPROXY on-port: on-ip: tproxy-mark:
+TRACE
+TTL ttl-set: ttl-dec: ttl-inc:
+ULOG ulog-nlgroup: ulog-prefix: ulog-cprange: ulog-qthreshold:
+""".replace("\\\n", ""))
+"""The targets: how many values each option takes."""
+
+ADDONS = frozenset(
+    ["TARPIT", "DELUDE", "CHAOS", "ECHO", "STEAL", "SYSRQ", "RAWDNAT", "RAWSNAT", "DHCPMAC", "IPMARK", "DNETMAP",
+     "PROTO", "LOGMARK", "IPP2P", "MIRROR"]
+)  # fmt: skip
+"""Targets from outside the kernel's tree whose options are not known here."""
+
+ALIASES = {
+    "--source": "-s",
+    "--src": "-s",
+    "--destination": "-d",
+    "--dst": "-d",
+    "--in-interface": "-i",
+    "--out-interface": "-o",
+    "--protocol": "-p",
+    "--proto": "-p",
+    "--jump": "-j",
+    "--goto": "-g",
+    "--match": "-m",
+    "--fragment": "-f",
+    "--set-counters": "-c",
+    "--append": "-A",
+    "--insert": "-I",
+    "--delete": "-D",
+    "--new-chain": "-N",
+    "--delete-chain": "-X",
+    "--flush": "-F",
+    "--policy": "-P",
+    "--ipv4": "-4",
+    "--ipv6": "-6",
+    "--source-port": "--sport",
+    "--destination-port": "--dport",
+    "--source-ports": "--sports",
+    "--destination-ports": "--dports",
+    "--hashlimit": "--hashlimit-upto",
+    "--set": "--set",
+    "--ttl": "--ttl-eq",
+}
+"""The other spellings of one option."""
+
+GENERAL = frozenset(["-s", "-d", "-i", "-o", "-p", "-j", "-g", "-m", "-f", "-c", "-4", "-6"])
+"""What a rule may say without any match loaded."""
+
+LONG_GENERAL = tuple(name for name, short in ALIASES.items() if short in GENERAL)
+
+PROTOCOLS = {
+    "icmp": 1, "igmp": 2, "ipencap": 4, "ipip": 4, "tcp": 6, "egp": 8, "udp": 17, "dccp": 33, "ipv6": 41,
+    "ipv6-route": 43, "ipv6-frag": 44, "rsvp": 46, "gre": 47, "esp": 50, "ipv6-crypt": 50, "ah": 51, "ipv6-auth": 51,
+    "ipv6-icmp": 58, "icmpv6": 58, "icmp6": 58, "ipv6-nonxt": 59, "ipv6-opts": 60, "eigrp": 88, "ospf": 89,
+    "ospfigp": 89, "pim": 103, "ipcomp": 108, "vrrp": 112, "carp": 112, "l2tp": 115, "sctp": 132, "mh": 135,
+    "mobility-header": 135, "ipv6-mh": 135, "udplite": 136, "hopopt": 0, "ip": 0, "all": 0, "any": 0,
+}  # fmt: skip
+"""Protocol names of protocols(5) that firewalls use; 0 stands for all."""
+
+IMPLIED = {6: "tcp", 17: "udp", 33: "dccp", 132: "sctp", 136: "udplite", 1: "icmp", 58: "icmp6", 135: "mh", 50: "esp",
+           51: "ah"}  # fmt: skip
+"""The match whose options may be used once ``-p`` has named its protocol."""
+
+NEEDS_PROTOCOL = {"tcp": (6,), "udp": (17,), "dccp": (33,), "sctp": (132,), "udplite": (136,), "icmp": (1,),
+                  "icmp6": (58,), "mh": (135,), "esp": (50,), "ah": (51,),
+                  "multiport": (6, 17, 33, 132, 136)}  # fmt: skip
+"""The protocols of which one must be given for the kernel to take the match."""
+
+SERVICES = {
+    "ftp-data": 20, "ftp": 21, "ssh": 22, "telnet": 23, "smtp": 25, "domain": 53, "bootps": 67, "bootpc": 68,
+    "tftp": 69, "finger": 79, "http": 80, "www": 80, "kerberos": 88, "pop3": 110, "sunrpc": 111, "auth": 113,
+    "nntp": 119, "ntp": 123, "netbios-ns": 137, "netbios-dgm": 138, "netbios-ssn": 139, "imap2": 143, "imap": 143,
+    "snmp": 161, "snmp-trap": 162, "bgp": 179, "irc": 194, "ldap": 389, "https": 443, "microsoft-ds": 445,
+    "submissions": 465, "urd": 465, "smtps": 465, "syslog": 514, "printer": 515, "submission": 587, "ipp": 631,
+    "ldaps": 636, "domain-s": 853, "rsync": 873, "imaps": 993, "pop3s": 995, "socks": 1080, "openvpn": 1194,
+    "ms-sql-s": 1433, "radius": 1812, "nfs": 2049, "mysql": 3306, "ms-wbt-server": 3389, "svn": 3690, "mdns": 5353,
+    "sip": 5060, "postgresql": 5432, "x11": 6000, "http-alt": 8080, "webmin": 10000,
+}  # fmt: skip
+"""Port names of services(5), for servers whose own list was not captured."""

@@ -1,0 +1,168 @@
+"""Who may open a TCP connection to a port, through every firewall that is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+from rescue.firewall.addresses import Address, AddressSet, ordinary, union
+from rescue.firewall.conditions import Interface
+from rescue.firewall.evaluate import Evaluation, Outcome, assumptions
+from rescue.firewall.packet import TCP, Packet, assumed_interface
+from rescue.firewall.ruleset import Firewall
+from rescue.firewall.verdict import Decision, Kind, Stage, Verdict
+
+_ORDER = {stage: at for at, stage in enumerate((Stage.SYN, Stage.REFUSAL, Stage.REPLY, Stage.DATA))}
+
+
+class Reach:
+    """The answer for all sources: `accepted`, `dropped`, `rejected` and `depends` part the ordinary ones among them.
+
+    Ordinary are the sources that the kernel itself takes on a network card (see `addresses.ordinary`). Computed when
+    first asked for; a verdict on one address is computed for it alone, and so is exact where a set would not be.
+    """
+
+    def __init__(
+        self,
+        firewalls: Iterable[Firewall],
+        port: int,
+        version: int,
+        interface: str | None = None,
+        server: Address | None = None,
+    ) -> None:
+        self.firewalls = tuple(firewalls)
+        self.port = port
+        self.version = version
+        self.server = server
+        self.told_interface = interface
+        self._single: dict[int, tuple[Outcome, Verdict]] = {}
+
+    @cached_property
+    def interface(self) -> str | None:
+        """The interface that the connection comes in by: as told, else the only external one that rules name."""
+        if self.told_interface is not None:
+            return self.told_interface
+        names = {
+            condition.name
+            for firewall in self.firewalls
+            for ruleset in firewall.rulesets.values()
+            for _, rule in ruleset.rules()
+            for condition in rule.conditions
+            if isinstance(condition, Interface)
+        }
+        return assumed_interface(frozenset(names))
+
+    def _evaluate(self, universe: AddressSet, lone: int | None = None) -> Outcome:
+        packet = Packet(
+            self.version, True, TCP, self.port, server=self.server, interface=self.interface, lone=lone
+        )
+        return Evaluation(self.firewalls, packet, universe).run()
+
+    @cached_property
+    def outcome(self) -> Outcome:
+        """What is possible for whom, with the rules that speak it."""
+        return self._evaluate(ordinary(self.version))
+
+    @cached_property
+    def _possible(self) -> Mapping[Kind, AddressSet]:
+        return {kind: self.outcome.possible(kind) for kind in Kind}
+
+    def _only(self, kind: Kind) -> AddressSet:
+        others = union(self.version, (found for each, found in self._possible.items() if each is not kind))
+        return self._possible[kind] - others
+
+    @cached_property
+    def accepted(self) -> AddressSet:
+        """The sources that certainly get through."""
+        return self._only(Kind.ACCEPT)
+
+    @cached_property
+    def dropped(self) -> AddressSet:
+        """The sources whose packets certainly vanish."""
+        return self._only(Kind.DROP)
+
+    @cached_property
+    def rejected(self) -> AddressSet:
+        """The sources that are certainly refused with an answer."""
+        return self._only(Kind.REJECT)
+
+    @cached_property
+    def depends(self) -> AddressSet:
+        """The sources for which more than the disk decides."""
+        certain = union(self.version, (self.accepted, self.dropped, self.rejected))
+        return ordinary(self.version) - certain
+
+    @cached_property
+    def blocked(self) -> AddressSet:
+        """The sources that certainly do not get through, in whatever way."""
+        return ordinary(self.version) - self._possible[Kind.ACCEPT] - self._possible[Kind.DEPENDS]
+
+    @property
+    def open(self) -> bool:
+        """Whether every ordinary source is accepted: no firewall is in the way."""
+        return self.accepted == ordinary(self.version)
+
+    def verdict_for(self, address: Address) -> Verdict:
+        """What happens to one source. ValueError if it is of the other IP version."""
+        if address.version != self.version:
+            raise ValueError(f"{address} is not an IPv{self.version} address")
+        value = int(address)
+        if value not in self._single:
+            outcome = self._evaluate(AddressSet.of(address), value)
+            self._single[value] = (outcome, _verdict(outcome, value, self._assumed_interface()))
+        return self._single[value][1]
+
+    def deciding(self, address: Address) -> tuple[Decision, ...]:
+        """The rules and policies that decide on one source, the one that it runs into first at the front."""
+        return self.verdict_for(address).decisions
+
+    def verdict(self, sources: AddressSet) -> Verdict:
+        """What happens to most of `sources`: the verdict on the largest part of them that shares what decides."""
+        outcome = self.outcome
+        blocking = [piece for piece in outcome.pieces if piece.decision.kind is not Kind.ACCEPT]
+        parts = [(piece.addresses & sources, piece) for piece in blocking]
+        passed = (outcome.passed & sources).count
+        if not parts or passed > max(part.count for part, _ in parts):
+            return Verdict(Kind.ACCEPT)
+        part, _ = max(parts, key=lambda pair: (pair[0].count, -_ORDER[pair[1].decision.stage]))
+        address = part.first or sources.first
+        return self.verdict_for(address) if address is not None else Verdict(Kind.ACCEPT)
+
+    def _assumed_interface(self) -> tuple[str, ...]:
+        if self.told_interface is not None or self.interface is None:
+            return ()
+        return (f"your connection arrives on {self.interface}, the only outside interface that the rules name",)
+
+
+def reach(
+    firewalls: Iterable[Firewall],
+    port: int,
+    version: int = 4,
+    *,
+    interface: str | None = None,
+    server: Address | None = None,
+) -> Reach:
+    """Who may open a TCP connection to `port` over IPv4 or IPv6 (`version`).
+
+    All of `firewalls` must accept a packet. `interface` and `server` say by which network interface and to which
+    address the connection comes, where that is known.
+    """
+    return Reach(firewalls, port, version, interface, server)
+
+
+def _verdict(outcome: Outcome, address: int, assumed: tuple[str, ...]) -> Verdict:
+    pieces = [piece for piece in outcome.pieces if address in piece.addresses]
+    passed = address in outcome.passed
+    blocking = [piece for piece in pieces if piece.decision.kind is not Kind.ACCEPT]
+    blocking.sort(key=lambda piece: _ORDER[piece.decision.stage])
+    notes = (*assumed, *assumptions(outcome, address))
+    if not blocking:
+        return Verdict(Kind.ACCEPT, assumed=notes, decisions=tuple(piece.decision for piece in pieces))
+    first = blocking[0].decision
+    kinds = {(piece.decision.kind, piece.decision.how) for piece in blocking}
+    decisions = tuple(piece.decision for piece in blocking)
+    if passed or len(kinds) > 1 or first.kind is Kind.DEPENDS:
+        reasons = list(dict.fromkeys(reason for who, reason in outcome.doubts if address in who))
+        reason = ", ".join(reasons[:3])
+        return Verdict(Kind.DEPENDS, stage=first.stage, reason=reason, assumed=notes, decisions=decisions)
+    return Verdict(first.kind, first.how, first.stage, assumed=notes, decisions=decisions)

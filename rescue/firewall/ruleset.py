@@ -1,0 +1,136 @@
+"""Tables, chains, policies and rules as the kernel holds them, each rule with the line it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import PurePosixPath
+
+from rescue.firewall.conditions import Condition
+from rescue.model import Location
+
+BUILT_IN = {
+    "raw": ("PREROUTING", "OUTPUT"),
+    "mangle": ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"),
+    "nat": ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"),
+    "filter": ("INPUT", "FORWARD", "OUTPUT"),
+    "security": ("INPUT", "FORWARD", "OUTPUT"),
+}
+"""The tables and their built-in chains (iptables(8))."""
+
+
+class Action(StrEnum):
+    """What a rule does with a packet to which it applies. DEPENDS: nothing on the disk tells what becomes of it."""
+
+    ACCEPT = "accept"
+    DROP = "drop"
+    REJECT = "reject"
+    RETURN = "return"
+    JUMP = "jump"
+    GOTO = "goto"
+    CONTINUE = "continue"
+    DEPENDS = "depends"
+    MARK = "mark"
+    CONNMARK = "connmark"
+    SAVE_MARK = "save mark"
+    RESTORE_MARK = "restore mark"
+    UNTRACK = "untrack"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A rule's target.
+
+    name: the chain of a jump, or the target's name. how: what a REJECT answers. value, mask: of a mark, which becomes
+    (mark & ~mask) ^ value; value None if it is not known. reason: what a DEPENDS hangs on.
+    """
+
+    action: Action
+    name: str = ""
+    how: str = ""
+    value: int | None = 0
+    mask: int = 0xFFFFFFFF
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of a chain."""
+
+    chain: str
+    conditions: tuple[Condition, ...]
+    target: Target
+    location: Location
+
+    @property
+    def text(self) -> str:
+        """The line as it stands in the file."""
+        return self.location.text
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A chain. policy: "ACCEPT" or "DROP" of a built-in chain, empty for others; `location` is where it was set."""
+
+    name: str
+    policy: str
+    location: Location
+    rules: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table's chains by name."""
+
+    name: str
+    chains: Mapping[str, Chain]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a part of a rules file is not loaded; `lost` says what the kernel lacks by it."""
+
+    message: str
+    location: Location
+    lost: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """What one firewall puts into the kernel for one IP version, and what it fails to."""
+
+    version: int
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+    def rules(self) -> Iterator[tuple[str, Rule]]:
+        """Every rule with its table's name."""
+        for table in self.tables.values():
+            for chain in table.chains.values():
+                for rule in chain.rules:
+                    yield table.name, rule
+
+
+@dataclass(frozen=True, slots=True)
+class Firewall:
+    """A packet filter that is loaded at boot.
+
+    manager: "ufw", "iptables-persistent" or "iptables-services". location: what makes it active. files: those it
+    loads its rules from, by IP version. backend: "nft" or "legacy", the kind of iptables that loads them.
+    """
+
+    manager: str
+    location: Location
+    rulesets: Mapping[int, Ruleset]
+    files: Mapping[int, tuple[PurePosixPath, ...]]
+    backend: str = "nft"
+
+    def ruleset(self, version: int) -> Ruleset:
+        """The ruleset for IPv4 or IPv6; an empty one if there is none."""
+        return self.rulesets.get(version) or Ruleset(version)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What does not load, of both versions."""
+        return tuple(problem for version in sorted(self.rulesets) for problem in self.rulesets[version].problems)

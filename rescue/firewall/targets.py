@@ -1,0 +1,107 @@
+"""From the words of an iptables target to what it does with a packet (iptables-extensions(8))."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rescue.firewall.icmp import TCP_RESET, reject_with
+from rescue.firewall.matches import Option, Refused, mark_and_mask, number
+from rescue.firewall.ruleset import Action, Target
+
+EVERY = (1 << 32) - 1
+
+ELSEWHERE = {
+    "DNAT": "where the packet is sent on to (DNAT)",
+    "REDIRECT": "which port the packet is sent on to (REDIRECT)",
+    "NETMAP": "where the packet is sent on to (NETMAP)",
+    "TPROXY": "a proxy that takes the packet (TPROXY)",
+    "SYNPROXY": "the kernel's SYN proxy",
+    "QUEUE": "a program that decides on the packet (QUEUE)",
+    "NFQUEUE": "a program that decides on the packet (NFQUEUE)",
+    "CLUSTERIP": "which server of a cluster takes the packet (CLUSTERIP)",
+}
+"""Targets after which nothing on the disk tells what becomes of the packet."""
+
+ENDS_NAT = frozenset(["SNAT", "MASQUERADE", "SAME"])
+"""Targets that end the nat table and let the packet pass; they change addresses of connections that begin here."""
+
+
+def target(name: str, options: Sequence[Option], table: str, version: int, tcp: bool) -> Target:
+    """What `name` does. `tcp`: the rule is for TCP alone. Raises Refused."""
+    given = {option.name: option for option in options}
+    if any(option.negated for option in options):
+        raise Refused(f"an option of {name} can't be negated")
+    match name:
+        case "ACCEPT" | "RETURN":
+            return Target(Action(name.lower()), name)
+        case "DROP":
+            if table == "nat":
+                raise Refused("DROP can't be used in the table nat")
+            return Target(Action.DROP, name)
+        case "REJECT":
+            return _reject(given.get("--reject-with"), table, version, tcp)
+        case "MARK":
+            return _mark(Action.MARK, name, options)
+        case "CONNMARK":
+            return _connmark(given, options)
+        case "NOTRACK":
+            return Target(Action.UNTRACK, name)
+        case "CT":
+            return Target(Action.UNTRACK if "--notrack" in given else Action.CONTINUE, name)
+    if name in ENDS_NAT:
+        return Target(Action.ACCEPT, name)
+    if name in ELSEWHERE:
+        return Target(Action.DEPENDS, name, reason=ELSEWHERE[name])
+    if name == "HMARK":
+        return Target(Action.MARK, name, value=None)
+    if name == "SET" and "--map-set" in given:
+        return Target(Action.MARK, name, value=None)
+    if name in _UNKNOWN:
+        return Target(Action.DEPENDS, name, reason=f"the target {name}")
+    return Target(Action.CONTINUE, name)
+
+
+_UNKNOWN = frozenset(
+    ["TARPIT", "DELUDE", "CHAOS", "ECHO", "STEAL", "SYSRQ", "RAWDNAT", "RAWSNAT", "IPMARK", "DNETMAP", "MIRROR"]
+)
+
+
+def _reject(option: Option | None, table: str, version: int, tcp: bool) -> Target:
+    if table != "filter":
+        raise Refused("REJECT can only be used in the table filter")
+    default = "icmp-port-unreachable" if version == 4 else "icmp6-port-unreachable"
+    how = reject_with(option.values[0], version) if option else default
+    if how is None:
+        raise Refused(f"unknown kind of refusal: {option.values[0] if option else ''}")
+    if how == TCP_RESET and not tcp:
+        raise Refused("tcp-reset needs -p tcp")
+    return Target(Action.REJECT, "REJECT", how=how)
+
+
+def _mark(action: Action, name: str, options: Sequence[Option]) -> Target:
+    if len(options) != 1:
+        raise Refused(f"{name} needs one option")
+    option = options[0]
+    if option.name in ("--set-mark", "--set-xmark"):
+        value, mask = mark_and_mask(option.values[0])
+        return Target(action, name, value=value, mask=mask | value if option.name == "--set-mark" else mask)
+    bits = number(option.values[0], EVERY)
+    if option.name == "--and-mark":
+        return Target(action, name, value=0, mask=~bits & EVERY)
+    return Target(action, name, value=bits, mask=bits if option.name == "--or-mark" else 0)
+
+
+def _connmark(given: dict[str, Option], options: Sequence[Option]) -> Target:
+    for word, action in (("--save-mark", Action.SAVE_MARK), ("--restore-mark", Action.RESTORE_MARK)):
+        if word in given:
+            both = given.get("--mask")
+            of_connection, of_packet = given.get("--ctmask", both), given.get("--nfmask", both)
+            return Target(
+                action,
+                "CONNMARK",
+                value=number(of_packet.values[0], EVERY) if of_packet else EVERY,
+                mask=number(of_connection.values[0], EVERY) if of_connection else EVERY,
+            )
+    if any(option.name.endswith("-shift-mark") for option in options):
+        return Target(Action.CONNMARK, "CONNMARK", value=None)
+    return _mark(Action.CONNMARK, "CONNMARK", options)
