@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from rescue.target.beneath import DIRECTORY, Root, raw
@@ -38,7 +39,7 @@ class DirectoryTarget:
         write: bool = False,
         notes: tuple[str, ...] = (),
         identity: str = "",
-        source: str = "",
+        sources: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name or path
         self.method = method
@@ -47,7 +48,7 @@ class DirectoryTarget:
         self._unreadable: list[str] = []
         self._running = path == "/"
         self._real = path
-        self._source = source
+        self._sources = dict(sources or {})
         self._stack = ExitStack()
         self._look = Root(_open_quietly(path))
         self._stack.callback(self._look.close)
@@ -82,14 +83,10 @@ class DirectoryTarget:
 
     def filesystems(self) -> tuple[FileSystem, ...]:
         """The server's mounted file systems, measured now."""
-        found = filesystems_below(self._real, running=self._running)
-        if self._source:
-            return tuple(
-                FileSystem(each.mount, each.type, each.size, each.free, each.available, each.inodes, each.inodes_free,
-                           each.read_only, self._source if each.mount == "/" else each.source)
-                for each in found
-            )  # fmt: skip
-        return found
+        return tuple(
+            replace(each, source=self._sources.get(each.mount, each.source))
+            for each in filesystems_below(self._real, running=self._running)
+        )
 
     def put(self, path: PurePosixPath, entry: Entry) -> None:
         """See `rescue.target.protocol.Target.put`."""

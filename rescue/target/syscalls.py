@@ -118,3 +118,22 @@ def inode_flags(descriptor: int) -> int:
 def set_inode_flags(descriptor: int, flags: int) -> None:
     """FS_IOC_SETFLAGS; changing immutable or append-only needs CAP_LINUX_IMMUTABLE."""
     fcntl.ioctl(descriptor, _SETFLAGS, struct.pack("i", flags) + bytes(_LONG - 4))
+
+
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME = 1, 2, 4, 8, 1024
+MNT_DETACH, UMOUNT_NOFOLLOW = 2, 8
+
+
+def mount(source: str, point: str, kind: str, flags: int, options: str = "") -> None:
+    """mount(2): the file system of this type on the block device `source`, at the directory `point`."""
+    words = (source, point, kind)
+    encoded = [word.encode("utf-8", "surrogateescape") for word in words]
+    if _libc.mount(*encoded, ctypes.c_ulong(flags), options.encode()) < 0:
+        raise _fail(encoded[0])
+
+
+def umount(point: str, flags: int = 0) -> None:
+    """umount2(2); a link at `point` is not followed."""
+    encoded = point.encode("utf-8", "surrogateescape")
+    if _libc.umount2(encoded, flags | UMOUNT_NOFOLLOW) < 0:
+        raise _fail(encoded)

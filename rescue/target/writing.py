@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 
 from rescue.target.beneath import Root, raw
 from rescue.target.local import FLAGS, KINDS, counts
-from rescue.target.protocol import NoSpace, TargetError
+from rescue.target.protocol import TEMPORARY, NoSpace, TargetError
 from rescue.target.shorten import shorten_file
 from rescue.target.syscalls import inode_flags, set_inode_flags
 from rescue.tree import Entry, Kind
@@ -191,7 +191,7 @@ class Writer:
 
 
 def _temporary() -> bytes:
-    return b".rescue-" + secrets.token_hex(8).encode()
+    return f"{TEMPORARY}{secrets.token_hex(8)}".encode()
 
 
 def _write_file(parent: int, name: bytes, entry: Entry) -> None:

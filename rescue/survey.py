@@ -1,0 +1,73 @@
+"""From a target to an examination: capture what the checks declare, and more where one asks for it.
+
+What a check reads may depend on what it finds (an Include, a home directory). Then the tree raises `NotCaptured`, and
+the work starts again on a larger picture: it is pure, so that nothing is lost but a few milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from rescue.examine import Examination, declared_reads, examine
+from rescue.model import Client
+from rescue.target.protocol import Target, TargetError
+from rescue.tree import NotCaptured, Read, Tree
+
+T = TypeVar("T")
+
+ROUNDS = 200
+"""How often the picture may be enlarged: sshd reads at most 16 levels of Include, each of which may ask once."""
+
+
+def survey(
+    target: Target, client: Client, work: Callable[[Tree, Client], Examination] = examine
+) -> tuple[Tree, Examination]:
+    """Capture `target` and examine it for `client`: the picture, and what was found in it.
+
+    Raises TargetError where the target can't be read, or asks for more and more.
+    """
+    return complete(target, target.capture(declared_reads()), lambda tree: work(tree, client))
+
+
+def complete(target: Target, tree: Tree, work: Callable[[Tree], T]) -> tuple[Tree, T]:
+    """Do `work` on `tree`, enlarged from `target` until it holds all that is asked for: the tree, and the result.
+
+    Raises TargetError where the target can't be read, or asks for more and more.
+    """
+    for _ in range(ROUNDS):
+        try:
+            return tree, work(tree)
+        except NotCaptured as missing:
+            enlarged = tree.merged(target.capture(missing.reads))
+            unmet = [read for read in missing.reads if not _holds(enlarged, read)]
+            if len(unmet) == len(missing.reads):
+                # The same question again would get the same answer, for ever.
+                raise _endless(unmet) from missing
+            tree = enlarged
+    raise _endless(list(missing_of(tree, work)))
+
+
+def missing_of(tree: Tree, work: Callable[[Tree], object]) -> tuple[Read, ...]:
+    """What `work` still asks of `tree`; () if nothing."""
+    try:
+        work(tree)
+    except NotCaptured as missing:
+        return missing.reads
+    return ()
+
+
+def _holds(tree: Tree, read: Read) -> bool:
+    try:
+        tree.require(read)
+    except NotCaptured:
+        return False
+    return True
+
+
+def _endless(reads: list[Read]) -> TargetError:
+    paths = ", ".join(repr(read.path) for read in reads[:3])
+    return TargetError(
+        f"the picture of the disk never gets complete: {paths} is asked for again and again",
+        "Links or includes there may lead in a circle. Look at them by hand, and please report it.",
+    )

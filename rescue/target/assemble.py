@@ -1,0 +1,85 @@
+"""Which other volumes of the disk belong under a root: fstab(5), read for /home, /var and the like."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rescue.target.volumes import Volume
+
+_MATTERS = ("/home", "/var", "/usr", "/root", "/etc", "/opt", "/srv", "/tmp", "/boot")  # noqa: S108 - mount points
+_OCTAL = re.compile(r"\\([0-7]{3})")
+_NODE = re.compile(
+    r"/dev/(?:(?:disk/by-(?P<by>uuid|label|partuuid|partlabel)/(?P<word>.+))|(?P<disk>.+?)p?(?P<number>\d+))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A line of fstab: device as written, mount point, subvolume (btrfs)."""
+
+    device: str
+    point: str
+    subvolume: str
+
+
+@dataclass(frozen=True, slots=True)
+class Belongs:
+    """A volume and where it is mounted. volume: None if it is not on this disk."""
+
+    wanted: Wanted
+    volume: Volume | None
+
+
+def wanted_mounts(fstab: str) -> tuple[Wanted, ...]:
+    """The mounts below the root that may matter to a login, parents before children."""
+    found = {}
+    for line in fstab.split("\n"):
+        fields = [_OCTAL.sub(lambda octal: chr(int(octal[1], 8) & 0xFF), field) for field in line.split()]
+        if len(fields) < 4 or fields[0].startswith("#"):
+            continue
+        device, point, kind, options = fields[:4]
+        point = point.rstrip("/")
+        if kind in ("swap", "vfat", "tmpfs") or not device.startswith(("/dev/", "UUID=", "LABEL=", "PART")):
+            continue
+        if any(point == each or point.startswith(each + "/") for each in _MATTERS) and ".." not in point.split("/"):
+            named = [option[7:] for option in options.split(",") if option.startswith("subvol=")]
+            found[point] = Wanted(device, point, named[0] if named else "")
+    return tuple(found[point] for point in sorted(found))
+
+
+def belonging(fstab: str, root: Volume, volumes: Iterable[Volume]) -> tuple[Belongs, ...]:
+    """For every mount that fstab wants below `root`: which of the disk's volumes it is."""
+    known = tuple(volumes)
+    own = _own_disk(fstab, root)
+    return tuple(Belongs(wanted, _find(wanted.device, known, own)) for wanted in wanted_mounts(fstab))
+
+
+def _own_disk(fstab: str, root: Volume) -> str:
+    """What the server calls this disk ("sda"), if its fstab names the root's partition so; else empty."""
+    for line in fstab.split("\n"):
+        fields = line.split()
+        if len(fields) > 1 and fields[1] == "/" and (match := _NODE.fullmatch(fields[0])) and match["disk"]:
+            return match["disk"] if int(match["number"]) == root.partition.number else ""
+    return ""
+
+
+def _find(device: str, volumes: tuple[Volume, ...], own: str) -> Volume | None:
+    kind, _, word = device.partition("=")
+    match = _NODE.fullmatch(device)
+    if match and match["by"]:
+        kind, word = match["by"].upper(), match["word"]
+    word = word.strip('"')
+    for volume in volumes:
+        names = {
+            "UUID": volume.found.uuid,
+            "LABEL": volume.found.label,
+            "PARTUUID": volume.partition.partuuid,
+            "PARTLABEL": volume.partition.label,
+        }
+        if word and names.get(kind, "").lower() == word.lower():
+            return volume
+        if match and match["disk"] and match["disk"] == own and int(match["number"]) == volume.partition.number:
+            return volume
+    return None

@@ -1,0 +1,84 @@
+"""From what the person typed to a target."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from rescue.target import guestfs
+from rescue.target.directory import DirectoryTarget
+from rescue.target.image import Image, image_at
+from rescue.target.kernel import open_kernel
+from rescue.target.protocol import Target, TargetError
+from rescue.target.roots import READS, found_root
+
+BACKENDS = ("auto", "kernel", "guestfs")
+
+
+def open_target(
+    spec: str, *, write: bool, backend: str | None, root: str | None, progress: Callable[[str], None]
+) -> Target:
+    """The target that `spec` names: "/", a directory, a block device or an image file.
+
+    backend: "kernel" or "guestfs" for disks and images; None or "auto" chooses. root: which file system of a disk is
+    the server's root, where there are several. progress: told what takes a while. Raises TargetError, TargetBusy.
+    """
+    path = Path(spec)
+    try:
+        found = path.stat()
+    except FileNotFoundError as problem:
+        raise TargetError(f"{spec} is not there", "See which disks there are: rescue disks") from problem
+    except (OSError, ValueError) as problem:
+        raise TargetError(f"{spec} can't be opened: {getattr(problem, 'strerror', problem)}", _sudo()) from problem
+    if stat.S_ISDIR(found.st_mode):
+        return _directory(spec, path.resolve(), write)
+    if not (stat.S_ISREG(found.st_mode) or stat.S_ISBLK(found.st_mode)):
+        raise TargetError(f"{spec} is neither a disk, an image nor a directory", "See: rescue disks")
+    if not os.access(path, os.R_OK | (os.W_OK if write else 0)):
+        raise TargetError(f"you may not {'write to' if write else 'read'} {spec}", _sudo())
+    if stat.S_ISBLK(found.st_mode):
+        if backend == "guestfs":
+            return guestfs.open_guestfs(Image(path, "raw", 0), write=write, root=root, progress=progress)
+        return open_kernel(path, write=write, root=root, progress=progress)
+    return _image(path, write, backend or "auto", root, progress)
+
+
+def _directory(spec: str, path: Path, write: bool) -> Target:
+    running = str(path) == "/"
+    if write and os.geteuid() != 0 and running:
+        raise TargetError("changing the running system needs root", _sudo())
+    try:
+        target = DirectoryTarget(
+            str(path), name=spec, method="running system" if running else "directory", write=write
+        )
+    except OSError as problem:
+        raise TargetError(f"{spec} can't be opened: {problem.strerror}", _sudo()) from problem
+    try:
+        if found_root(target.capture(READS)) is None:
+            names = sorted(each.name for each in path.iterdir())
+            there = ", ".join(repr(name) for name in names[:12]) + (", ..." if len(names) > 12 else "")
+            raise TargetError(
+                f"no Linux root found in {spec}: it has no etc with os-release or passwd in it "
+                f"(there: {there or 'nothing'})",
+                "Is the server's disk mounted there? See: rescue disks",
+            )
+    except BaseException:
+        target.close()
+        raise
+    return target
+
+
+def _image(path: Path, write: bool, backend: str, root: str | None, progress: Callable[[str], None]) -> Target:
+    image = image_at(path)
+    if backend == "kernel":
+        return open_kernel(path, write=write, root=root, progress=progress)
+    if backend == "auto" and not guestfs.available() and image.format == "raw" and os.geteuid() == 0:
+        progress("libguestfs is not installed: this machine's kernel reads the image")
+        return open_kernel(path, write=write, root=root, progress=progress)
+    return guestfs.open_guestfs(image, write=write, root=root, progress=progress)
+
+
+def _sudo() -> str:
+    return "Run it as root: sudo rescue ..." if os.geteuid() != 0 else "See: rescue disks"
