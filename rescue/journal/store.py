@@ -78,7 +78,10 @@ class InTarget:
         room = RECORDS_LIMIT
         for fix_id in sorted(filter(FIX_ID.fullmatch, tree.children(fixes)), reverse=True):
             path = str(fixes / fix_id / RECORD)
-            entry = tree.lentry(path) if tree.lentry(fixes / fix_id) == tree.entry(fixes / fix_id) else None
+            if not _is_directory(tree, fixes / fix_id):
+                found[fix_id] = None
+                continue
+            entry = tree.lentry(path)
             found[fix_id] = b"" if entry is None else None
             if entry is not None and entry.is_file and entry.size <= min(room, RECORD_LIMIT):
                 room -= entry.size
@@ -94,7 +97,7 @@ class InTarget:
         tree = self._target.capture([Read(str(path), depth=0, limit=limit) for path in wanted.values()])
         found = {}
         for name, path in wanted.items():
-            entry = tree.lentry(path) if tree.resolve(path, follow_last=False) == path else None
+            entry = tree.lentry(path) if _is_directory(tree, path.parent) else None
             if entry is not None and entry.is_file and entry.data is not None and len(entry.data) <= limit:
                 found[name] = entry.data
         return found
@@ -110,8 +113,9 @@ class InTarget:
     def clear(self, fix_id: str) -> None:
         folder = self._folder(fix_id)
         tree = self._target.capture([Read(str(folder), depth=2, content=False)])
-        for path in reversed(tree.walk(folder)):
-            self._target.remove(path)
+        if _is_directory(tree, folder):
+            for path in reversed(tree.walk(folder)):
+                self._target.remove(path)
         self._target.remove(folder)
         self._made -= {folder, folder / "before"}
 
@@ -255,6 +259,15 @@ def decoded(records: Mapping[str, bytes | None]) -> tuple[Record, ...]:
         except JournalError as problem:
             found.append(Record(fix_id, 0, State.UNREADABLE, problem=str(problem)))
     return tuple(sorted(found, key=lambda record: (record.number, _by_time(record.id))))
+
+
+def _is_directory(tree: Tree, path: PurePosixPath) -> bool:
+    """True if `path` is a directory and no link leads to it."""
+    try:
+        entry = tree.lentry(path) if tree.resolve(path, follow_last=False) == path else None
+    except (LinkLoop, NotCaptured):
+        return False
+    return entry is not None and entry.is_dir
 
 
 def _by_time(fix_id: str) -> tuple[str, int]:
