@@ -89,11 +89,8 @@ def _decide(effective: Effective, keyword: str) -> Decision:
 
 def _undecided(keyword: str, matches: Iterable[Location]) -> Decision:
     places = tuple(matches)
-    return Decision(
-        None,
-        reason=f"{keyword} depends on {places[0].text} ({places[0]}), which can't be decided without the client's address",
-        locations=places,
-    )
+    reason = f"{keyword} depends on {places[0].text} ({places[0]}), and the client's address is not known"
+    return Decision(None, reason=reason, locations=places)
 
 
 def _decide_list(connection: Connection, keyword: str, settings: Sequence[Setting]) -> Decision:

@@ -56,17 +56,17 @@ def set_value(tree: Tree, location: Location, value: str) -> Tree:
     return _written(tree, location.path, lines)
 
 
-def add_word(tree: Tree, location: Location, word: str) -> Tree:
-    """Add one word to the end of the line's list, before a comment."""
-    lines, at = _at(tree, location)
+def add_words(tree: Tree, location: Location, words: tuple[str, ...]) -> Tree:
+    """Add words to the end of the line's list, before a comment."""
+    lines, at = _near(tree, location)
     end = _spans(lines[at])[-1][1]
-    lines[at] = f"{lines[at][:end]} {_quoted(word)}{lines[at][end:]}"
+    lines[at] = " ".join((lines[at][:end], *(_quoted(word) for word in words))) + lines[at][end:]
     return _written(tree, location.path, lines)
 
 
 def remove_word(tree: Tree, location: Location, word: str) -> Tree:
     """Take one word from the line's list; the line is commented out where it was the only one."""
-    lines, at = _at(tree, location)
+    lines, at = _near(tree, location)
     spans = _spans(lines[at])
     values = [span for span in spans[1:] if _unquoted(lines[at][span[0] : span[1]]) == word]
     if not values:
@@ -131,6 +131,23 @@ def _at(tree: Tree, location: Location) -> tuple[list[str], int]:
     if not places:
         raise ValueError(f"{location}: the line is not there any more")
     return lines, min(places, key=lambda index: abs(index + 1 - location.line))
+
+
+def _near(tree: Tree, location: Location) -> tuple[list[str], int]:
+    """As `_at`; where an earlier change of the same list gave the line another text, the nearest with the keyword."""
+    try:
+        return _at(tree, location)
+    except ValueError:
+        lines = _lines(tree, location.path)
+        places = [index for index, line in enumerate(lines) if _keyword(line) == _keyword(location.text)]
+        if not places:
+            raise
+        return lines, min(places, key=lambda index: abs(index + 1 - location.line))
+
+
+def _keyword(line: str) -> str:
+    spans = _spans(line)
+    return _unquoted(line[spans[0][0] : spans[0][1]]).lower() if spans else ""
 
 
 def _written(tree: Tree, path: PurePosixPath, lines: list[str]) -> Tree:

@@ -121,11 +121,14 @@ def _addresses(host: str) -> tuple[str, ...]:
     return (host if address is None else str(address),)
 
 
-def _ports(server: Server, given: Options) -> list[tuple[int, Location | None]]:
+Place = tuple[int, Location | None]
+
+
+def _ports(server: Server, given: Options) -> list[Place]:
     if given.ports:
         # After -p sshd does not look at any Port line; -o Port= only comes first.
-        return [(number, place) for number, place in given.ports]
-    found = [
+        return list(given.ports)
+    found: list[Place] = [
         (number, place)
         for value, place in given.values("port")
         if (number := server.files.port(value)) is not None and number > 0
@@ -143,7 +146,7 @@ def _given_addresses(server: Server, given: Options) -> Iterator[Setting]:
 
 
 def _of_socket(tree: Tree, server: Server, socket: UnitLike) -> Iterator[Listener]:
-    from_config = ()
+    from_config: tuple[Listener, ...] = ()
     if generated(tree) and (server.globals("Port") or server.globals("ListenAddress")):
         from_config = tuple(configured(server, Options()))
     streams: list[Listener] = []

@@ -62,7 +62,8 @@ def scaled(text: str) -> int | None:
     factor = 1 << 10 * SCALES.index(unit)
     if number > LLONG_MAX // factor:
         return None
-    return sign * (number * factor + int(fraction or "0") * factor // 10 ** len(fraction))
+    part = int(fraction or "0") * factor // int("1" + "0" * len(fraction))
+    return sign * (number * factor + part)
 
 
 def triple(text: str) -> tuple[int, ...]:

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from rescue.formats.packages import OpenSSH
 from rescue.sshd import Effective, Server
+from rescue.sshd.commandline import Options
 from rescue.sshd.keywords import GLOBAL, MATCHABLE, Kind, Store
+from rescue.sshd.listen import configured
 from rescue.sshd.match import Connection
 from rescue.tree import Tree
 from tests.system.sshd_root import CORPORA, GROUPS, USER, Answer, SshdRoot, sshd_root
@@ -55,6 +57,7 @@ def _compare(root: SshdRoot, case: Path, files: Mapping[str, bytes]) -> None:
     if answer.accepted:
         connection = Connection(USER, GROUPS, ip_address(CLIENT), HOST, ip_address(SERVER), 2222)
         _same_values(server.effective_for(connection), answer)
+        _same_listeners(server, answer)
 
 
 def _same_values(effective: Effective, answer: Answer) -> None:
@@ -72,6 +75,19 @@ def _same_values(effective: Effective, answer: Answer) -> None:
         elif keyword.kind is Kind.SET_ENV:
             ours = [word.lower() for line in lines for word in line.words]
         assert ours == theirs, keyword.name
+
+
+def _same_listeners(server: Server, answer: Answer) -> None:
+    family = server.globals("AddressFamily")
+    hosts = {"inet": ["0.0.0.0"], "inet6": ["[::]"]}.get(family[0].words[0] if family else "", ["0.0.0.0", "[::]"])
+    ours = set()
+    for each in configured(server, Options()):
+        places = hosts if each.address is None else [f"[{each.address}]" if ":" in each.address else each.address]
+        ours |= {f"{place}:{each.port}" for place in places}
+    theirs = set(answer.values["listenaddress"])
+    if family and any(line.words[0] == "*" for line in server.globals("ListenAddress")):
+        return  # a star is as many addresses as the family has
+    assert ours == theirs
 
 
 @pytest.fixture(scope="module")

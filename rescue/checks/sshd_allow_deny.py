@@ -1,0 +1,171 @@
+"""The SSH server's lists of users and groups keep the user out.
+
+Symptom: "me@SERVER: Permission denied (publickey)." although the key is right; the server's log says "not allowed
+because not listed in AllowUsers" or the like.
+
+Cause: once there is an AllowUsers line anywhere, only the users in it get in, and once there is an AllowGroups line,
+only members of its groups; both must hold. DenyUsers and DenyGroups keep out whom they name. The lines of all files
+add up, but lines in a Match block that applies take the place of all others. Names are separated by blanks: in
+"alice,bob" or "!bob" a comma or an exclamation mark is part of the name, and nobody has it. "alice@192.0.2.1" means
+alice from there only.
+
+Repair: the one name is added to the list that lacks it (with the address you come from, where it was given and the
+list knows the user by addresses only), or taken from DenyUsers. A user whom AllowGroups keeps out is let in by the
+user's own group. The lists themselves stay. Patterns and groups that keep out others too are only changed if you say
+so, as others would get in.
+
+See: sshd_config(5) on AllowUsers, DenyUsers, AllowGroups, DenyGroups and PATTERNS in ssh_config(5); allowed_user in
+auth.c of OpenSSH.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks._login_policy import POLICY_READS, Standing, somebody_else_passes, standings
+from rescue.facts import Facts
+from rescue.formats.accounts import Account
+from rescue.model import Edit, Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.sshd import edit
+from rescue.sshd.access import Refusal
+from rescue.tree import Tree
+
+LINK = Link.ACCOUNT
+READS = POLICY_READS
+
+CHECK = "sshd-allow-deny"
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    found = standings(facts)
+    for each in found:
+        asked = facts.client.user is not None
+        other = not asked and somebody_else_passes(found, each)
+        if other and (each.account.uid == 0 or not _has_keys(facts, each.account)):
+            continue
+        if each.lists.allowed is False and not (_root_is_out(each) and not asked):
+            yield _refused(facts, each, Severity.DOUBTFUL if other else Severity.BROKEN)
+        elif each.lists.allowed is None:
+            yield _undecided(each)
+
+
+def _has_keys(facts: Facts, account: Account) -> bool:
+    return any(file.keys for file in facts.key_files(account))
+
+
+def _root_is_out(standing: Standing) -> bool:
+    """Root, whom PermitRootLogin keeps out as well: nobody who was not asked for is let in on two counts."""
+    return standing.root.allowed is False
+
+
+def _refused(facts: Facts, standing: Standing, severity: Severity) -> Finding:
+    account, refusals = standing.account, standing.lists.refusals
+    meant = severity is Severity.DOUBTFUL
+    why = " and ".join(_why(each) for each in refusals)
+    return Finding(
+        check=CHECK,
+        link=LINK,
+        severity=severity,
+        message=f"The SSH server does not let {account.name} in: {why}.",
+        symptom=Symptom.DENIED,
+        locations=tuple(each.location for each in refusals),
+        repairs=(_let_in(facts, account, refusals, meant=meant),),
+        subject=account.name,
+        reason="other accounts may log in, so this may be meant" if meant else "",
+    )
+
+
+def _why(refusal: Refusal) -> str:
+    if refusal.pattern:
+        return f"{refusal.keyword} names {refusal.pattern} ({refusal.location})"
+    if refusal.keyword == "AllowUsers":
+        return f"AllowUsers does not list the name{_separators(refusal)} ({refusal.location})"
+    return f"none of the user's groups is in AllowGroups{_separators(refusal)} ({refusal.location})"
+
+
+def _separators(refusal: Refusal) -> str:
+    odd = next((word for word in refusal.words if "," in word.partition("@")[0] or word.startswith("!")), None)
+    return f" (names are separated by blanks: {odd} is one name to sshd)" if odd else ""
+
+
+def _undecided(standing: Standing) -> Finding:
+    return Finding(
+        check=CHECK,
+        link=LINK,
+        severity=Severity.DOUBTFUL,
+        message=f"Whether {standing.account.name} may log in depends on where from ({standing.lists.locations[0]}).",
+        symptom=Symptom.DENIED,
+        locations=standing.lists.locations,
+        repairs=(Repair("say where you log in from, with --from ADDRESS", Safety.MANUAL),),
+        subject=standing.account.name,
+        reason=standing.lists.reason,
+    )
+
+
+def _let_in(facts: Facts, account: Account, refusals: tuple[Refusal, ...], *, meant: bool) -> Repair:
+    """One repair for all lists that refuse: mending one of two would let nobody in.
+
+    meant: keeping the user out may be on purpose, so that the repair is not taken without a word.
+    """
+    steps = [_step(facts, account, refusal) for refusal in refusals]
+    safe = not meant and all(step.safety is Safety.SAFE for step in steps)
+    return Repair(
+        " and ".join(step.title for step in steps),
+        Safety.SAFE if safe else Safety.UNSAFE,
+        partial(_all, edits=tuple(step.edit for step in steps if step.edit is not None)),
+        weakens="; ".join(step.weakens for step in steps),
+    )
+
+
+def _all(tree: Tree, edits: tuple[Edit, ...]) -> Tree:
+    for change in edits:
+        tree = change(tree)
+    return tree
+
+
+def _step(facts: Facts, account: Account, refusal: Refusal) -> Repair:
+    match refusal.keyword:
+        case "AllowUsers":
+            return _list_user(facts, account, refusal)
+        case "AllowGroups":
+            return _list_group(facts, account, refusal)
+        case _:
+            return _take_out(account, refusal)
+
+
+def _list_user(facts: Facts, account: Account, refusal: Refusal) -> Repair:
+    by_address = any(word.startswith(f"{account.name}@") for word in refusal.words)
+    sources = facts.client.sources if by_address else ()
+    words = [f"{account.name}@{source}" for source in sources] or [account.name]
+    where = " from " + ", ".join(str(source) for source in sources) if sources else " from any address"
+    return Repair(
+        f"add {' '.join(words)} to AllowUsers ({refusal.location})",
+        Safety.SAFE,
+        partial(edit.add_words, location=refusal.location, words=tuple(words)),
+        weakens=f"{account.name} may log in{where}",
+    )
+
+
+def _list_group(facts: Facts, account: Account, refusal: Refusal) -> Repair:
+    group = facts.accounts.group(account.gid)
+    name = group.name if group is not None else account.name
+    members = facts.accounts.members(account.gid) - {account.name}
+    others = f", and so may {', '.join(sorted(members)[:5])}" if members else ""
+    return Repair(
+        f"add the group {name} to AllowGroups ({refusal.location})",
+        Safety.UNSAFE if members else Safety.SAFE,
+        partial(edit.add_words, location=refusal.location, words=(name,)),
+        weakens=f"{account.name} may log in{others}",
+    )
+
+
+def _take_out(account: Account, refusal: Refusal) -> Repair:
+    alone = refusal.keyword == "DenyUsers" and refusal.pattern == account.name
+    whom = account.name if alone else f"everybody whom {refusal.pattern} keeps out"
+    return Repair(
+        f"take {refusal.pattern} out of {refusal.keyword} ({refusal.location})",
+        Safety.SAFE if alone else Safety.UNSAFE,
+        partial(edit.remove_word, location=refusal.location, word=refusal.pattern),
+        weakens=f"{whom} may log in",
+    )

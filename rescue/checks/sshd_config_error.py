@@ -1,0 +1,166 @@
+"""The SSH server does not start, because a line of its configuration is wrong.
+
+Symptom: "ssh: connect to host SERVER port 22: Connection refused".
+
+Cause: sshd reads all of sshd_config and the files that it includes before it starts, and one wrong line stops it: a
+misspelt keyword, a value that this version does not know, a setting for the whole server behind a Match line (where
+lines end up that were appended to the file), a quotation mark that is not closed, an included file that is a link to
+nothing, a subsystem defined twice (up to OpenSSH 9.4), or settings that exclude each other. A server that was running
+goes on until it is started again, so the mistake may be old. Keywords that are only out of date never stop it.
+
+Repair: the wrong line is corrected where there is no doubt about what was meant, moved before the first Match block
+where it stands in the wrong place, and else commented out with its text kept. Of a Match line that can't be read the
+whole block is commented out, as its lines would else hold for everybody. No other line is touched; sshd_config is
+never replaced by a fresh one.
+
+See: sshd_config(5), sshd(8) on -t and -T; servconf.c of OpenSSH.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import PurePosixPath
+
+from rescue.facts import Facts
+from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.sshd import Fault, Problem, Server, edit
+from rescue.sshd.keywords import keyword
+from rescue.tree import Read, Tree
+
+LINK = Link.SERVICE
+READS = (Read("/etc/ssh", depth=2), Read("/etc/services", depth=0))
+
+CHECK = "sshd-config-error"
+RESTRICTIONS = frozenset({
+    "allowusers", "denyusers", "allowgroups", "denygroups", "authenticationmethods", "forcecommand", "chrootdirectory",
+    "permitopen", "permitlisten", "revokedkeys", "disableforwarding", "refuseconnection", "maxauthtries",
+    "passwordauthentication", "permitrootlogin", "permitemptypasswords", "kbdinteractiveauthentication", "strictmodes",
+    "allowtcpforwarding", "challengeresponseauthentication", "ciphers", "macs", "kexalgorithms", "usepam",
+    "hostkeyalgorithms", "pubkeyacceptedalgorithms", "requiredrsasize", "listenaddress", "pubkeyauthoptions",
+})  # fmt: skip
+"""Keywords whose lines, commented out, may leave the server more open than was meant."""
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    for problem in facts.sshd.problems:
+        if problem.fatal:
+            yield _broken(problem, facts)
+        elif problem.fault is Fault.UNDECIDED:
+            yield _doubtful(problem)
+
+
+def _broken(problem: Problem, facts: Facts) -> Finding:
+    return Finding(
+        check=CHECK,
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"The SSH server does not start: {problem.text}. See {problem.location}.",
+        symptom=Symptom.REFUSED,
+        locations=(problem.location,),
+        repairs=tuple(_repairs(problem, facts)),
+        subject=_subject(problem),
+    )
+
+
+def _doubtful(problem: Problem) -> Finding:
+    return Finding(
+        check=CHECK,
+        link=LINK,
+        severity=Severity.DOUBTFUL,
+        message=f"Whether the SSH server starts can't be told from the disk. See {problem.location}.",
+        symptom=Symptom.REFUSED,
+        locations=(problem.location,),
+        repairs=(
+            Repair(f"look at {problem.location}", Safety.MANUAL, steps="sshd -t on the running server tells for sure"),
+        ),
+        subject=_subject(problem),
+        reason=problem.text,
+    )
+
+
+def _subject(problem: Problem) -> str:
+    """What stays the same when another repair moves the line."""
+    return f"{problem.location.path} {problem.location.text or problem.fault.name.lower()}"
+
+
+def _repairs(problem: Problem, facts: Facts) -> Iterator[Repair]:
+    where = problem.location
+    match problem.fault:
+        case Fault.MARK:
+            edit_ = partial(edit.remove_mark, path=where.path)
+            yield Repair(f"remove the byte order mark at the start of {where.path}", Safety.SAFE, edit_)
+            return
+        case Fault.FILE:
+            yield Repair(
+                f"put {where.path} back",
+                Safety.MANUAL,
+                steps=f"install the package openssh-server again, or restore {where.path} from a backup",
+            )
+            return
+        case Fault.PLACE if _can_move(problem, facts):
+            move = partial(edit.move_to_global, location=where)
+            yield Repair(f"move the line {where.text} ({where}) before the first Match block", Safety.SAFE, move)
+        case Fault.COMBINATION if problem.suggestion:
+            flag = problem.suggestion
+            yield Repair(
+                f"set {flag} yes, which the line {where.text} asks for",
+                Safety.SAFE,
+                partial(_enable, flag=flag, path=where.path),
+                weakens=f"{flag} is turned on; alone it lets nobody in while the line {where.text} stands",
+            )
+    if problem.suggestion and problem.fault in (Fault.KEYWORD, Fault.VALUE):
+        yield from _correction(problem)
+    yield _comment_out(problem)
+
+
+def _can_move(problem: Problem, facts: Facts) -> bool:
+    """False for a file that is itself included by a Match block: nowhere in it is a place for the whole server."""
+    try:
+        moved = edit.move_to_global(facts.tree, problem.location)
+    except (ValueError, OSError):
+        return False
+    left = Server(moved, facts.openssh).fatal
+    return not any(_subject(other) == _subject(problem) for other in left)
+
+
+def _correction(problem: Problem) -> Iterator[Repair]:
+    where = problem.location
+    wrong = problem.keyword if problem.fault is Fault.KEYWORD else _wrong_word(problem)
+    if wrong and wrong.lower() in where.text.lower():
+        change = partial(edit.replace_word, location=where, old=wrong, new=problem.suggestion)
+        yield Repair(f"correct {wrong} to {problem.suggestion} ({where})", Safety.SAFE, change)
+
+
+def _wrong_word(problem: Problem) -> str:
+    """The word of the line that the suggestion is meant for: the first behind the keyword."""
+    words = problem.location.text.replace("=", " ").split()
+    return words[1] if len(words) > 1 else ""
+
+
+def _comment_out(problem: Problem) -> Repair:
+    where = problem.location
+    if problem.keyword.lower() == "match":
+        block = partial(edit.comment_out_block, location=where)
+        return Repair(f"comment out the block {where.text} ({where})", Safety.SAFE, block, weakens=_weakens("match"))
+    line = partial(edit.comment_out, location=where)
+    safety = Safety.SAFE if problem.fault is not Fault.COMBINATION or not problem.suggestion else Safety.UNSAFE
+    return Repair(f"comment out the line {where.text} ({where})", safety, line, weakens=_weakens(problem.keyword))
+
+
+def _weakens(name: str) -> str:
+    key = name.lower()
+    if key == "match":
+        return "what the block restricts is not restricted any more"
+    if key not in RESTRICTIONS:
+        return ""
+    default = " ".join(keyword(key).default)
+    return f"what {name} restricts falls back to the default" + (f" ({default})" if default else "")
+
+
+def _enable(tree: Tree, flag: str, path: PurePosixPath) -> Tree:
+    """Turn a flag on where its line wins, else by a line of its own."""
+    settings = Server(tree, None).globals(flag)
+    if settings and settings[0].location is not None:
+        return edit.set_value(tree, settings[0].location, "yes")
+    return edit.insert_global(tree, path, f"{flag} yes")

@@ -1,0 +1,85 @@
+"""The SSH server does not let root in, whatever the key.
+
+Symptom: "root@SERVER: Permission denied (publickey)." although the key is in /root/.ssh/authorized_keys.
+
+Cause: PermitRootLogin is "no" (or "forced-commands-only", which gives no shell) in the line that wins. The first line
+wins, and on Debian, Ubuntu and Red Hat the files in /etc/ssh/sshd_config.d are read before sshd_config itself, so that
+a change in sshd_config may have no effect. A Match block that applies to the login wins over both.
+
+Repair: the line that wins is set to "prohibit-password": root may log in with a key, not with a password. It is
+offered only where root was asked for, or where no other account is set up for a login.
+
+See: sshd_config(5) on PermitRootLogin; auth_root_allowed in auth.c of OpenSSH.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks._login_policy import POLICY_READS, Standing, standings
+from rescue.facts import Facts
+from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.sshd import edit
+
+LINK = Link.ACCOUNT
+READS = POLICY_READS
+
+CHECK = "sshd-permitrootlogin"
+KEYS_ONLY = "prohibit-password"
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    found = standings(facts)
+    others = any(each.account.uid != 0 for each in found)
+    for each in found:
+        # Where people have accounts of their own, keeping root out is good practice, not a fault.
+        if each.account.uid != 0 or (facts.client.user is None and others):
+            continue
+        if each.root.allowed is False:
+            yield _refused(each)
+        elif each.root.allowed is None:
+            yield _undecided(each)
+
+
+def _refused(standing: Standing) -> Finding:
+    refusal = standing.root.refusals[0]
+    name = standing.account.name
+    what = "does not let root in at all" if refusal.pattern == "no" else "gives root no shell"
+    change = partial(edit.set_value, location=refusal.location, value=KEYS_ONLY)
+    return Finding(
+        check=CHECK,
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"PermitRootLogin {refusal.pattern} {what} ({refusal.location}), so {name} is refused with any key.",
+        symptom=Symptom.DENIED,
+        locations=(refusal.location,),
+        repairs=(
+            Repair(
+                f"set PermitRootLogin {KEYS_ONLY} ({refusal.location})",
+                Safety.SAFE,
+                change,
+                weakens="root may log in over SSH with a key, not with a password",
+            ),
+            Repair(
+                "log in as another user and become root there",
+                Safety.MANUAL,
+                steps="inspect that user with --user NAME first",
+            ),
+        ),
+        subject=name,
+    )
+
+
+def _undecided(standing: Standing) -> Finding:
+    return Finding(
+        check=CHECK,
+        link=LINK,
+        severity=Severity.DOUBTFUL,
+        message=f"Whether {standing.account.name} may log in depends on where from ({standing.root.locations[0]}).",
+        symptom=Symptom.DENIED,
+        locations=standing.root.locations,
+        repairs=(Repair("say where you log in from, with --from ADDRESS", Safety.MANUAL),),
+        subject=standing.account.name,
+        reason=standing.root.reason,
+    )

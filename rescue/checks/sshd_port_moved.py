@@ -1,0 +1,127 @@
+"""The SSH server runs, but on another port than the one that you dial.
+
+Symptom: "ssh: connect to host SERVER port 22: Connection refused".
+
+Cause: a Port line in sshd_config or in a file that it includes, a port in a ListenAddress line, "-p" in SSHD_OPTS
+(/etc/default/ssh) or in the service's own command, or, where systemd listens in place of sshd (ssh.socket), a
+ListenStream line: then Port in sshd_config has no effect, except on Ubuntu 24.04 and later, where the socket takes its
+ports from it.
+
+Repair: the port that you dial is served too; the ports that are served now stay, in every case. A Port (or
+ListenAddress) line is added next to the one that decides, or a drop-in for the socket. Or nothing is changed, and you
+dial the port that the server listens on. The firewall must allow the port as well, which is a check of its own.
+
+See: sshd_config(5) on Port and ListenAddress, sshd(8) on -p, systemd.socket(5); ssh(1) on -p.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import PurePosixPath
+from re import escape, sub
+
+from rescue.checks._ssh_units import serving
+from rescue.facts import Facts
+from rescue.formats.units import UNIT_READS
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.sshd import Listener, Setting, edit
+from rescue.sshd.listen import generated, started_socket
+from rescue.tree import Read, Tree
+
+LINK = Link.LISTEN
+READS = (
+    *UNIT_READS,
+    Read("/etc/ssh", depth=2),
+    Read("/etc/services", depth=0),
+    Read("/etc/default", depth=1),
+    Read("/etc/sysconfig/sshd", depth=0),
+    Read("/etc/conf.d/sshd", depth=0),
+)
+
+DROP_IN = "rescue.conf"
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    ports = facts.listening_ports
+    if not ports or facts.dialled in ports or not serving(facts.units):
+        return
+    listed = ", ".join(str(port) for port in ports)
+    places = tuple(dict.fromkeys(each.location for each in facts.listeners if each.location is not None))
+    yield Finding(
+        check="sshd-port-moved",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"You dial port {facts.dialled}, but the SSH server listens on port {listed} only{_shown(places)}.",
+        symptom=Symptom.REFUSED,
+        locations=places,
+        repairs=(*_also_listen(facts), _dial(ports[0])),
+        subject=str(facts.dialled),
+    )
+
+
+def _shown(places: tuple[Location, ...]) -> str:
+    return f" ({places[0]}: {places[0].text})" if places else ""
+
+
+def _dial(port: int) -> Repair:
+    return Repair(f"dial port {port} instead", Safety.MANUAL, steps=f"ssh -p {port} USER@SERVER")
+
+
+def _also_listen(facts: Facts) -> Iterator[Repair]:
+    title = f"let the SSH server listen on port {facts.dialled} too"
+    socket = started_socket(facts.units)
+    if socket is not None and not generated(facts.tree):
+        change = partial(_widen_socket, socket=socket.name, port=facts.dialled)
+        yield Repair(f"{title}, by a drop-in for {socket.name}", Safety.SAFE, change)
+        return
+    decides = facts.listeners[-1]
+    place = decides.location
+    if place is not None and not _in_sshd_config(place):
+        yield _command_line(title, place, decides.port, facts.dialled)
+        return
+    addresses = facts.sshd.globals("ListenAddress")
+    if addresses and all(line.words[1] for line in addresses):
+        change = partial(_another_address, listener=decides, port=facts.dialled)
+    else:
+        present = facts.sshd.globals("Port")[-1:]
+        change = partial(_another_port, present=present, path=facts.sshd.path, port=facts.dialled)
+    yield Repair(title, Safety.SAFE, change)
+
+
+def _in_sshd_config(place: Location) -> bool:
+    return place.text.lower().lstrip().startswith(("port", '"port', "listenaddress", '"listenaddress'))
+
+
+def _command_line(title: str, place: Location, present: int, port: int) -> Repair:
+    if not str(place.path).startswith("/etc/"):
+        return Repair(title, Safety.MANUAL, steps=f"add -p {port} to the command of the service ({place})")
+    change = partial(_another_option, place=place, present=present, port=port)
+    return Repair(f"{title}, by the option -p in {place}", Safety.SAFE, change)
+
+
+def _another_option(tree: Tree, place: Location, present: int, port: int) -> Tree:
+    words = sub(rf"(-p\s*){escape(str(present))}(?!\d)", rf"\g<0> -p {port}", place.text, count=1)
+    if words == place.text:
+        raise ValueError(f"{place}: there is no option -p {present}")
+    return edit.replace_word(tree, place, place.text, words)
+
+
+def _another_address(tree: Tree, listener: Listener, port: int) -> Tree:
+    if listener.location is None or listener.address is None:
+        raise ValueError("there is no ListenAddress line to go by")
+    host = f"[{listener.address}]" if ":" in listener.address else listener.address
+    return edit.insert_after(tree, listener.location, f"ListenAddress {host}:{port}")
+
+
+def _another_port(tree: Tree, present: tuple[Setting, ...], path: PurePosixPath, port: int) -> Tree:
+    """Behind the last Port line; where there is none, the default is written too, as one line ends it."""
+    if present and present[0].location is not None:
+        return edit.insert_after(tree, present[0].location, f"Port {port}")
+    return edit.insert_global(tree, path, "Port 22", f"Port {port}")
+
+
+def _widen_socket(tree: Tree, socket: str, port: int) -> Tree:
+    path = f"/etc/systemd/system/{socket}.d/{DROP_IN}"
+    before = tree.text(path) or "[Socket]\n"
+    return tree.write(path, f"{before}{'' if before.endswith(chr(10)) else chr(10)}ListenStream={port}\n")
