@@ -57,11 +57,18 @@ def rotated(name: str) -> Rotated | None:
     if kept(name):
         return None
     plain = _PACKED.sub("", name)
-    packed = plain != name
-    for form in _FORMS:
-        if match := form.fullmatch(plain):
-            return Rotated(match["base"] + (match["tail"] or ""), match["turn"], packed)
-    return Rotated(plain, "", packed) if packed else None
+    match = next((found for form in _FORMS if (found := form.fullmatch(plain))), None)
+    if match is None and plain == name:
+        return None
+    live = match["base"] + (match["tail"] or "") if match else plain
+    if not live.strip("."):
+        return None  # "..1" is no turn of "."
+    return Rotated(live, match["turn"] if match else "", plain != name)
+
+
+def packed(name: str) -> bool:
+    """True for a compressed file: nothing is appended to it."""
+    return _PACKED.search(name) is not None
 
 
 def kept(name: str) -> bool:
@@ -72,7 +79,7 @@ def kept(name: str) -> bool:
 
 def log_name(name: str) -> bool:
     """True if a log that is being written is called so (``syslog``, ``app.log``, ``access_log``)."""
-    return (name in _KNOWN or _LOG.fullmatch(name) is not None) and not kept(name) and _PACKED.search(name) is None
+    return (name in _KNOWN or _LOG.fullmatch(name) is not None) and not kept(name) and not packed(name)
 
 
 def can_be_shortened(name: str) -> bool:

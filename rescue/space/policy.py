@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 from re import Pattern
 from re import compile as compile_pattern
 
-from rescue.space.names import MACHINE_ID, archived_journal, backup_like, can_be_shortened, log_name, rotated
+from rescue.space.names import MACHINE_ID, archived_journal, backup_like, can_be_shortened, log_name, packed, rotated
 from rescue.space.room import MIB, wanted_bytes, wanted_inodes
 from rescue.tree import Entry, LinkLoop, Read, Tree
 
@@ -85,8 +85,9 @@ CRASHES = (
     Cache("/var/lib/systemd/coredump", ("core.*",)),
     Cache("/var/lib/apport/coredump", ("core.*", "core")),
 )
+CONTAINERS_ROTATED = (Cache("/var/lib/docker/containers", ("*-json.log.*",), 2),)
 CONTAINER_LOGS = (
-    Cache("/var/lib/docker/containers", ("*-json.log", "*-json.log.*"), 2),
+    Cache("/var/lib/docker/containers", ("*-json.log",), 2),
     Cache("/var/lib/containers/storage/overlay-containers", ("ctr.log",), 3),
 )
 TEMPORARY = {"/tmp": 10 * DAY, "/var/tmp": 30 * DAY}  # noqa: S108 - the target's, and nothing is made there
@@ -228,10 +229,12 @@ def _age(named: Named) -> tuple[int, PurePosixPath]:
 
 def _cached(area: _Area, caches: Iterable[Cache], loss: Loss) -> Iterator[Removal]:
     for cache in caches:
-        matches = _any_of(cache.names)
-        for named in sorted(area.files(cache.path, cache.depth), key=_age):
-            if matches.match(named[0].name):
-                yield _gone(named, loss)
+        yield from (_gone(named, loss) for named in sorted(_matching(area, cache), key=_age))
+
+
+def _matching(area: _Area, cache: Cache) -> Iterator[Named]:
+    matches = _any_of(cache.names)
+    return (named for named in area.files(cache.path, cache.depth) if matches.match(named[0].name))
 
 
 def _any_of(names: tuple[str, ...]) -> Pattern[str]:
@@ -275,8 +278,8 @@ def _log_files(area: _Area) -> list[Named]:
 def _rotated(area: _Area, logs: list[Named]) -> Iterator[Removal]:
     """Rotated logs, the oldest first. Where no live log is beside them, the newest may be the live one: it stays."""
     families: dict[PurePosixPath, list[Named]] = {}
-    containers = [named for each in CONTAINER_LOGS for named in area.files(each.path, each.depth)]
-    for named in (*logs, *(each for each in containers if "-json.log." in each[0].name)):
+    containers = (named for each in CONTAINERS_ROTATED for named in _matching(area, each))
+    for named in (*logs, *containers):
         parsed = rotated(named[0].name)
         if parsed is not None:
             families.setdefault(named[0].with_name(parsed.live), []).append(named)
@@ -286,7 +289,7 @@ def _rotated(area: _Area, logs: list[Named]) -> Iterator[Removal]:
         if beside is not None and beside.is_file:
             found += members
         elif log_name(live.name):
-            newest = max(members, key=_age)
+            newest = max((each for each in members if not packed(each[0].name)), key=_age, default=None)
             found += [each for each in members if each is not newest]
     yield from (_gone(named, Loss.ROTATED) for named in sorted(found, key=_age))
 
@@ -294,19 +297,13 @@ def _rotated(area: _Area, logs: list[Named]) -> Iterator[Removal]:
 def _large(area: _Area, logs: list[Named]) -> Iterator[Removal]:
     """The heads of large live logs, the largest first. What stays is scaled to the disk: from 1 to 8 MiB."""
     keep = min(8 * MIB, max(MIB, area.size // 256 // MIB * MIB))
-    found = [named for named in logs if _is_live(named[0].name)]
-    for each in CONTAINER_LOGS:
-        matches = _any_of(each.names)
-        found += [
-            named
-            for named in area.files(each.path, each.depth)
-            if matches.match(named[0].name) and "-json.log." not in named[0].name
-        ]
-    for path, entry in sorted(found, key=lambda named: (-named[1].allocated, named[0])):
+    large = [named for named in logs if named[1].allocated > 4 * keep and _is_live(named[0].name)]
+    large += [named for each in CONTAINER_LOGS for named in _matching(area, each)]
+    for path, entry in sorted(large, key=lambda named: (-named[1].allocated, named[0])):
         stays = keep if path.name != "btmp" else entry.size - max(0, entry.size - keep) // RECORDS * RECORDS
         # The last n bytes have at most n bytes of blocks, wherever a sparse file has its holes: this much is certain.
         frees = entry.allocated - min(entry.allocated, -(-stays // 4096) * 4096)
-        if frees > 3 * keep:
+        if entry.size > stays and frees > 3 * keep:
             yield Removal(path, Loss.LOG, frees, 0, stays)
 
 

@@ -1,0 +1,168 @@
+"""The disk is full, so the login hangs or what it needs could not be written.
+
+Symptom: the login hangs after the password or key was accepted, or the connection is refused because the SSH server
+could not make its host keys, or the key is denied because it could never be written to the disk. Programs on the
+server say "No space left on device".
+
+Cause: a file system that the login needs (/, /var, /var/lib, /var/log) has no block left, or no inode: then no file
+can be made although there is room. Usual reasons are a log that grew, logs that are no longer rotated, package
+caches, and millions of small session files. sshd itself starts on a full disk. What fails are the services around
+it: systemd can't make the state directory of systemd-logind, so that pam_systemd waits; ssh-keygen -A can't write
+host keys; cloud agents can't deliver keys; auditd stops the machine if disk_full_action says so. ext4 keeps 5 % for
+root, which users can't use. A file that was being written when the disk ran full may be empty now: look at the other
+findings too.
+
+Repair: deletes package caches, closed journals, rotated logs and crash dumps, in this order and no more than it
+takes to have a tenth of the disk or 1 GiB free; then takes the head off logs that are very large, whose newest part
+stays. Databases, mail, backups, homes and the audit log are not touched. What is deleted can't be brought back by
+undo. If that is not enough, what else is large is listed for you to decide.
+
+See: statvfs(3), mke2fs(8) -m, systemd-journald.service(8), logrotate(8), auditd.conf(5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import PurePosixPath
+
+from rescue.facts import Facts
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.space.advice import advice
+from rescue.space.policy import make_room, prune, reads, without
+from rescue.space.room import Level, Resource, Shortage, shortages, wanted_bytes, wanted_inodes
+from rescue.space.summary import summary
+from rescue.space.usage import Usage, captured_usage, top_directories
+from rescue.space.words import listed, plural, size
+from rescue.tree import FileSystem, LinkLoop, Read, Tree
+
+LINK = Link.DISK
+READS: tuple[Read, ...] = ()
+"""Nothing but the file systems' free room, which every picture has. What may go is only asked for if one is full."""
+
+NEEDED = ("/", "/var", "/var/lib", "/var/log", "/var/log/audit")
+"""Mount points whose room a boot or a login needs."""
+SHOWN = 3
+"""Directories that a message names."""
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    for filesystem in facts.tree.filesystems:
+        short = shortages(filesystem) if filesystem.mount in NEEDED else ()
+        if short:
+            yield _finding(facts.tree, filesystem, short)
+
+
+def _finding(tree: Tree, filesystem: FileSystem, short: tuple[Shortage, ...]) -> Finding:
+    inodes = any(each.resource is Resource.INODES for each in short)
+    asked = reads(temporary=inodes)
+    tree.require(*asked)
+    usage = captured_usage(tree, filesystem.mount, _areas(tree, asked))
+    broken = any(each.level is not Level.LOW for each in short)
+    return Finding(
+        check="disk-full",
+        link=LINK,
+        severity=Severity.BROKEN if broken else Severity.DOUBTFUL,
+        message=" ".join([*(_shortage(each) for each in short), _what_fills(usage, filesystem, inodes)]),
+        symptom=Symptom.HANGS,
+        locations=(
+            Location(PurePosixPath(filesystem.mount)),
+            *(Location(each.path, text=size(each.bytes)) for each in usage.files if each.bytes * 20 >= filesystem.size),
+        ),
+        repairs=tuple(_repairs(tree, filesystem, usage, inodes)),
+        subject=filesystem.mount,
+        reason="" if broken else "it is not full yet, but what a boot or a login writes may fill it",
+    )
+
+
+def _areas(tree: Tree, asked: tuple[Read, ...]) -> list[PurePosixPath]:
+    """The real directories that were asked for, none inside another."""
+    real: set[PurePosixPath] = set()
+    for each in asked:
+        try:
+            real.add(tree.resolve(each.path))
+        except LinkLoop:
+            continue
+    return sorted(path for path in real if real.isdisjoint(path.parents))
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+
+def _shortage(short: Shortage) -> str:
+    filesystem = short.filesystem
+    name = f"The file system at {filesystem.mount} ({size(filesystem.size)})"
+    if short.resource is Resource.INODES:
+        if short.level is Level.NONE:
+            return f"{name} has no inode left: no file can be created there, whatever room there is."
+        return f"{name} has only {plural(short.left, 'inode')} of {filesystem.inodes} left for new files."
+    if short.level is Level.NONE:
+        return f"{name} is full: nothing can be written there, not even by root."
+    if short.level is Level.LOW:
+        return f"{name} is nearly full: {size(short.left)} left."
+    if filesystem.type == "btrfs":
+        return f"{name} is full: its {size(short.left)} of free blocks can't be used, as btrfs has none for metadata."
+    return f"{name} is full: only the {size(short.left)} that are kept for root are left."
+
+
+def _what_fills(usage: Usage, filesystem: FileSystem, inodes: bool) -> str:
+    found = []
+    for each in top_directories(usage, SHOWN, by_inodes=inodes):
+        if inodes and each.inodes * 20 >= filesystem.inodes:
+            found.append(f"{each.path} ({plural(each.inodes, 'file')})")
+        elif not inodes and each.bytes * 20 >= filesystem.size:
+            found.append(f"{each.path} ({size(each.bytes)})")
+    if found:
+        return f"Much of it is in {listed(found)}."
+    return "What fills it is not in the logs or caches: `rescue space` shows where it is."
+
+
+# -- repairs -----------------------------------------------------------------------------------------------------------
+
+
+def _repairs(tree: Tree, filesystem: FileSystem, usage: Usage, inodes: bool) -> Iterator[Repair]:
+    """The safe repair where logs, caches and dumps are enough; for inodes old temporary files too; else by hand."""
+    mount = filesystem.mount
+    bytes_wanted, inodes_wanted = wanted_bytes(filesystem), wanted_inodes(filesystem)
+    removals = prune(tree, mount, bytes_wanted, inodes_wanted)
+    if _enough(after := without(tree, removals), mount):
+        yield Repair(
+            title=f"make room on {mount}: {summary(removals)}",
+            safety=Safety.SAFE,
+            edit=partial(make_room, mount=mount),
+            weakens="deleted logs can't be brought back by undo",
+            irreversible=True,
+        )
+    elif inodes:
+        removals = prune(tree, mount, bytes_wanted, inodes_wanted, temporary=True)
+        if _enough(after := without(tree, removals), mount):
+            yield Repair(
+                title=f"make room on {mount}: {summary(removals)}",
+                safety=Safety.UNSAFE,
+                edit=partial(make_room, mount=mount, temporary=True),
+                weakens="deleted logs and temporary files can't be brought back by undo",
+                irreversible=True,
+            )
+    left = next(each for each in after.filesystems if each.mount == mount)
+    if wanted_bytes(left) or wanted_inodes(left):
+        yield Repair(
+            title=f"decide what else may go from {mount}: "
+            + ("directories with many files" if inodes else "large files"),
+            safety=Safety.MANUAL,
+            steps="\n".join(_steps(usage, inodes)),
+        )
+
+
+def _enough(tree: Tree, mount: str) -> bool:
+    return all(not shortages(each) for each in tree.filesystems if each.mount == mount)
+
+
+def _steps(usage: Usage, inodes: bool) -> Iterator[str]:
+    yield "`rescue space` with this target lists everything that is large, not only logs and caches."
+    for each in top_directories(usage, 8, by_inodes=inodes):
+        what = plural(each.inodes, "file") if inodes else size(each.bytes)
+        hint = advice(each.path)
+        yield f"{what} in {each.path}" + (f": {hint}" if hint else "")
+    if inodes:
+        yield "Many small files often are in /var/lib/php/sessions, /var/spool, /tmp, caches of web sites, mail folders."
+    yield "Or make the disk larger at your provider: most systems grow the file system at the next boot."
