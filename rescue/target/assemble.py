@@ -65,6 +65,14 @@ def _own_disk(fstab: str, root: Volume) -> str:
     return ""
 
 
+def _mapper_name(name: str) -> str:
+    """"/dev/group/volume" as device-mapper calls it: "/dev/mapper/group-volume", its own hyphens doubled (lvm(8))."""
+    parts = name.split("/")
+    if len(parts) != 4 or parts[2] == "mapper":
+        return name
+    return f"/dev/mapper/{parts[2].replace('-', '--')}-{parts[3].replace('-', '--')}"
+
+
 def _find(device: str, volumes: tuple[Volume, ...], own: str) -> Volume | None:
     kind, _, word = device.partition("=")
     match = _NODE.fullmatch(device)
@@ -78,6 +86,8 @@ def _find(device: str, volumes: tuple[Volume, ...], own: str) -> Volume | None:
             "PARTUUID": volume.partition.partuuid,
             "PARTLABEL": volume.partition.label,
         }
+        if device in (volume.name, str(volume.node), _mapper_name(volume.name)):
+            return volume
         if word and names.get(kind, "").lower() == word.lower():
             return volume
         if match and match["disk"] and match["disk"] == own and int(match["number"]) == volume.partition.number:

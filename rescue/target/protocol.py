@@ -36,12 +36,20 @@ class NoSpace(TargetError):
 class Target(Protocol):
     """A server's root, wherever it is. Paths are real paths inside it: no link is followed by the writing methods."""
 
-    name: str
-    """For people: "/dev/vda1", "server.qcow2", "/"."""
-    method: str
-    """How it is reached: "directory", "running system", "kernel mount", "libguestfs"."""
-    notes: tuple[str, ...]
-    """What the person must know of the picture ("the journal could not be replayed: it may be stale")."""
+    @property
+    def name(self) -> str:
+        """For people: "/dev/vda1", "server.qcow2", "/"."""
+
+    @property
+    def method(self) -> str:
+        """How it is reached: "directory", "running system", "kernel mount", "libguestfs"."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the person must know of the picture ("the journal could not be replayed: it may be stale").
+
+        A capture may add to them.
+        """
 
     def capture(self, reads: Iterable[Read]) -> Tree:
         """A tree of all `reads`, in one pass, with the entries above them and every link's target inside the root.

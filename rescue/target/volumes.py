@@ -192,6 +192,23 @@ def mount_to_write(resources: Resources, disk: Disk, volume: Volume, point: Path
         raise _cannot_mount(volume, problem) from problem
 
 
+def _hold(resources: Resources, path: Path) -> None:
+    """Lock the image as QEMU does, and see that all of it is on the disk at the end."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    resources.add(lambda: os.close(descriptor))
+    hold_as_writer(descriptor)
+    resources.add(lambda: os.fsync(descriptor))
+
+
+def _shown_to_write(resources: Resources, disk: Disk) -> Path:
+    try:
+        return overlay.shown_as_raw(resources, disk.path, disk.image.format, write=True)
+    except ProgramError as problem:
+        if "lock" in str(problem):
+            raise TargetBusy(f"a running machine uses {disk.path}", "Shut the machine down first.") from problem
+        raise
+
+
 def no_volume(disk: Disk) -> TargetError:
     """The error for a disk on which nothing can be mounted."""
     kinds = {volume.found.type for volume in disk.volumes}

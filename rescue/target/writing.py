@@ -24,7 +24,7 @@ _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FORMATS = {kind: number for number, kind in KINDS.items()}
 
-_OWN_BUSINESS = frozenset({"security.evm", "security.ima"})
+OWN_BUSINESS = frozenset({"security.evm", "security.ima"})
 """Signatures of a file's content and attributes, which only the kernel that made them can renew."""
 
 
@@ -235,14 +235,14 @@ def _metadata_of_special(parent: int, name: bytes, entry: Entry) -> None:
 
 
 def _set_xattrs(where: int | bytes, entry: Entry, *, follow: bool) -> None:
-    wanted = {raw(name): value for name, value in entry.xattrs if name not in _OWN_BUSINESS}
+    wanted = {raw(name): value for name, value in entry.xattrs if name not in OWN_BUSINESS}
     try:
         listed = os.listxattr(where, follow_symlinks=follow)
     except OSError as problem:
         if problem.errno != errno.EOPNOTSUPP or wanted:
             raise
         return
-    present = {os.fsencode(name) for name in listed if counts(name) and name not in _OWN_BUSINESS}
+    present = {os.fsencode(name) for name in listed if counts(name) and name not in OWN_BUSINESS}
     for name in sorted(present - wanted.keys()):
         # A security module's label can't be taken off, only changed: a new file may keep what it was born with.
         if name != b"security.selinux":

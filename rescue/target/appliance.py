@@ -1,0 +1,166 @@
+"""libguestfs: found at run time, and its appliance launched, with or without KVM.
+
+The bindings are no package of PyPI: they come with the distribution, built for its own Python.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from rescue.target.protocol import TargetBusy, TargetError
+
+Handle = Any
+"""A guestfs.GuestFS: the bindings carry no types."""
+
+_WITH_KVM = 90.0
+"""Seconds that a launch with KVM may take; it takes 3 to 5. A broken KVM hangs in the machine's firmware."""
+_PACKAGES = "python3-guestfs (Debian, Ubuntu) or python3-libguestfs (Fedora, RHEL, SUSE)"
+
+
+def available() -> bool:
+    """Whether the bindings can be found."""
+    try:
+        bindings()
+    except TargetError:
+        return False
+    return True
+
+
+def bindings() -> ModuleType:
+    """The module guestfs: this Python's own, or the distribution's where its Python is of the same version.
+
+    Raises TargetError with the packages to install.
+    """
+    try:
+        return importlib.import_module("guestfs")
+    except ImportError:
+        pass
+    for place in _distribution_places():
+        if not (place / "guestfs.py").exists():
+            continue
+        # Only for this import: the rest of the distribution's packages are none of ours.
+        sys.path.append(str(place))
+        try:
+            return importlib.import_module("guestfs")
+        except ImportError:
+            continue
+        finally:
+            sys.path.remove(str(place))
+    raise TargetError(
+        "opening an image needs libguestfs, which this Python does not find",
+        f"Install the package {_PACKAGES}; or, as root and for a raw image, use --backend kernel.",
+    )
+
+
+def _distribution_places() -> tuple[Path, ...]:
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    red_hat = [f"/usr/lib64/{version}/site-packages", f"/usr/lib/{version}/site-packages"]
+    return tuple(Path(name) for name in ("/usr/lib/python3/dist-packages", *red_hat))
+
+
+def launched(
+    path: Path, image_format: str, *, write: bool, progress: Callable[[str], None], keep: Callable[[Handle], None]
+) -> Handle:
+    """A running appliance with the disk at `path` in it; without `write`, behind an overlay that is thrown away.
+
+    keep: told of every handle before it is launched, so that it is closed whatever happens. Raises TargetError.
+    """
+    module = bindings()
+    kvm = _kvm_may_work()
+    for with_kvm in (True, False) if kvm else (False,):
+        handle = module.GuestFS(python_return_dict=True)
+        keep(handle)
+        handle.set_backend("direct")
+        # Ctrl-C at the terminal is for us: the appliance is to be shut down in order.
+        handle.set_pgroup(True)
+        if not with_kvm:
+            handle.set_backend_setting("force_tcg", "1")
+        handle.add_drive_opts(str(path.absolute()), readonly=not write, format=image_format)
+        progress("starting libguestfs" + ("" if with_kvm else ", without KVM: this takes 15 to 40 seconds"))
+        try:
+            _launch(handle, _WITH_KVM if with_kvm else None)
+        except RuntimeError as problem:
+            handle.close()
+            if with_kvm and "lock" not in str(problem):
+                progress("KVM does not work on this machine")
+                continue
+            raise _explained(path, problem) from problem
+        return handle
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _kvm_may_work() -> bool:
+    settings = os.environ.get("LIBGUESTFS_BACKEND_SETTINGS", "")
+    return "force_tcg" not in settings.split(":") and os.access("/dev/kvm", os.R_OK | os.W_OK)
+
+
+def _launch(handle: Handle, seconds: float | None) -> None:
+    """Launch in a thread, so that a signal or the end of our patience can end the virtual machine meanwhile."""
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            handle.launch()
+        except BaseException as problem:  # noqa: BLE001 - handed to the thread that waits
+            failed.append(problem)
+
+    before = set(_machines())
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    deadline = None if seconds is None else time.monotonic() + seconds
+    try:
+        while thread.is_alive():
+            thread.join(0.2)
+            if deadline is not None and time.monotonic() > deadline:
+                _end_machines(before, thread)
+    except BaseException:
+        _end_machines(before, thread)
+        raise
+    if failed:
+        raise failed[0]
+
+
+def _machines() -> tuple[int, ...]:
+    """Our children that are virtual machines."""
+    found = []
+    for told in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):
+            for word in told.read_text().split():
+                if (Path("/proc") / word / "comm").read_text().startswith("qemu"):
+                    found.append(int(word))
+    return tuple(found)
+
+
+def _end_machines(before: set[int], thread: threading.Thread) -> None:
+    for _ in range(50):
+        for process in set(_machines()) - before:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        thread.join(0.2)
+        if not thread.is_alive():
+            return
+
+
+def _explained(path: Path, problem: RuntimeError) -> TargetError:
+    said = str(problem)
+    if "lock" in said:
+        return TargetBusy(f"a running machine uses {path}", "Shut the machine down first.")
+    unreadable = [str(each) for each in Path("/boot").glob("vmlinuz-*") if not os.access(each, os.R_OK)]
+    if unreadable and ("supermin" in said or "kernel" in said):
+        hint = f"libguestfs needs to read the kernel: sudo chmod 0644 {unreadable[0]} (Ubuntu makes it 0600)"
+    elif "supermin" in said or not any(Path("/boot").glob("vmlinuz-*")):
+        hint = "libguestfs needs a kernel in /boot: install linux-image-cloud-amd64 or the like."
+    else:
+        hint = "See what is wrong with: libguestfs-test-tool. As root, --backend kernel works without libguestfs."
+    return TargetError(f"libguestfs did not start: {said}", hint)
