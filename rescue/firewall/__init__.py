@@ -2,3 +2,25 @@
 
 `active_firewalls` says which of them are loaded at boot, `reach` who gets through all of them.
 """
+
+from rescue.firewall.addresses import AddressSet
+from rescue.firewall.boot import READS, active_firewalls
+from rescue.firewall.reach import Reach, reach
+from rescue.firewall.ruleset import Firewall, Problem, Rule, Ruleset
+from rescue.firewall.verdict import Decision, Kind, Stage, Verdict
+
+__all__ = [
+    "READS",
+    "AddressSet",
+    "Decision",
+    "Firewall",
+    "Kind",
+    "Problem",
+    "Reach",
+    "Rule",
+    "Ruleset",
+    "Stage",
+    "Verdict",
+    "active_firewalls",
+    "reach",
+]

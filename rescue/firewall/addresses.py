@@ -7,7 +7,7 @@ above it. Chains of thousands of rules are walked with one `Region`, which is cu
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
@@ -19,8 +19,8 @@ BITS = {4: 32, 6: 128}
 MAX_HOLES = 1 << 10
 """How many intervals a mask with holes (10.0.0.5/255.0.0.255) may stand for before it is kept as a mask."""
 
-FEW = 16
-"""Up to this many boundaries, cutting by bisection beats merging two whole lists."""
+FEW = 32
+"""One list has few boundaries beside another if it has up to this many, or this many times fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class AddressSet:
             return two
         if two is one or two.bounds == one.bounds:
             return one
-        if len(two.bounds) <= FEW:
+        if _is_few(two.bounds, one.bounds):
             return AddressSet(self.version, tuple(_common(one.bounds, two.bounds)))
         return AddressSet(self.version, tuple(_merge(one.bounds, two.bounds, 2)))
 
@@ -164,13 +164,13 @@ class Region:
 
     def common(self, other: AddressSet) -> AddressSet:
         """What is both here and in `other`."""
-        if len(other.bounds) <= FEW:
+        if _is_few(other.bounds, self.bounds):
             return AddressSet(self.version, tuple(_common(self.bounds, other.bounds)))
         return AddressSet(self.version, tuple(_merge(self.bounds, other.bounds, 2)))
 
     def remove(self, other: AddressSet) -> None:
         """Take `other` out."""
-        if len(other.bounds) > FEW:
+        if not _is_few(other.bounds, self.bounds):
             self.bounds = _without(self.bounds, other.bounds)
             return
         bounds = self.bounds
@@ -186,8 +186,18 @@ class Region:
         """Put `other` in."""
         if not self.bounds:
             self.bounds = list(other.bounds)
-        elif other.bounds:
+            return
+        if not _is_few(other.bounds, self.bounds):
             self.bounds = _merge(self.bounds, other.bounds, 1)
+            return
+        bounds = self.bounds
+        for at in range(0, len(other.bounds), 2):
+            low, high = other.bounds[at], other.bounds[at + 1]
+            start, end = bisect_left(bounds, low), bisect_right(bounds, high)
+            ends = [] if start % 2 else [low]
+            if not end % 2:
+                ends.append(high)
+            bounds[start:end] = ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +282,11 @@ def _everything(version: int) -> AddressSet:
 @cache
 def _nothing(version: int) -> AddressSet:
     return AddressSet(version, ())
+
+
+def _is_few(these: Sequence[int], beside: Sequence[int]) -> bool:
+    """Whether bisecting for each of `these` beats merging both whole lists."""
+    return len(these) <= FEW or len(these) * FEW < len(beside)
 
 
 def _common(many: list[int] | tuple[int, ...], few: tuple[int, ...]) -> list[int]:

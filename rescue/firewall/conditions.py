@@ -213,7 +213,8 @@ class Mark:
 class Recent:
     """Whether the client is on a list of the "recent" module. Lists are empty after boot.
 
-    A list that opens a door (`opens`: port knocking) says nothing about a client that knows how to get on it.
+    A list that opens a door (`opens`: port knocking) says nothing about a client that knows how to get on it. hits:
+    how often the client must have been seen, 0 if that does not matter.
     """
 
     name: str
@@ -224,7 +225,7 @@ class Recent:
     def on(self, packet: Packet) -> Answer:
         if self.hits <= 1 and self.name in packet.listed:
             return Doubt(f"the list {self.name} of recent clients")
-        if self.opens is not self.negated:
+        if self.hits <= 1 and self.opens is not self.negated:
             return Doubt(f"the list {self.name} of recent clients (port knocking)")
         return Assumed(self.negated, f"the client is not on the list {self.name} of recent clients")
 

@@ -161,8 +161,9 @@ def _verdict(outcome: Outcome, address: int, assumed: tuple[str, ...]) -> Verdic
     first = blocking[0].decision
     kinds = {(piece.decision.kind, piece.decision.how) for piece in blocking}
     decisions = tuple(piece.decision for piece in blocking)
+    closed = not passed and all(kind is not Kind.DEPENDS for kind, _ in kinds)
     if passed or len(kinds) > 1 or first.kind is Kind.DEPENDS:
         reasons = list(dict.fromkeys(reason for who, reason in outcome.doubts if address in who))
         reason = ", ".join(reasons[:3])
-        return Verdict(Kind.DEPENDS, stage=first.stage, reason=reason, assumed=notes, decisions=decisions)
-    return Verdict(first.kind, first.how, first.stage, assumed=notes, decisions=decisions)
+        return Verdict(Kind.DEPENDS, "", first.stage, reason, closed, notes, decisions)
+    return Verdict(first.kind, first.how, first.stage, closed=True, assumed=notes, decisions=decisions)

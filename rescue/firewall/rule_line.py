@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from re import compile as compile_pattern
 
@@ -101,10 +101,31 @@ class LineReader:
         self.chains = chains
         self.names = names
 
+        self._known: dict[tuple[str, ...], Command] = {}
+
     def read(self, words: Sequence[str]) -> Command:
         """The command of a line. Raises Refused."""
         start = 1 if words and words[0].startswith("[") and words[0].endswith("]") else 0
-        return _Line(self, words[start:]).command()
+        if list(words[start : start + 3 : 2]) == ["-A", "-s"] and len(words) > start + 4:
+            return self._source_first(words[start:])
+        command = _Line(self, words[start:]).command()
+        if command.name == "-X":
+            self._known.clear()
+        return command
+
+    def _source_first(self, words: Sequence[str]) -> Command:
+        """A line as iptables-save writes it, ``-A CHAIN -s ADDRESS ...``: the rest is read once for all addresses."""
+        rest = (*words[:2], *words[4:])
+        command = self._known.get(rest)
+        if command is None:
+            if "-s" in rest or "--source" in rest or "--src" in rest:
+                return _Line(self, words).command()
+            command = self._known[rest] = _Line(self, rest).command()
+        sources = [
+            Addresses(True, found) for found in addresses(words[3], self.version, self.names)
+        ]
+        bodies = tuple((source, *body) for source in sources for body in command.bodies)
+        return replace(command, bodies=bodies)
 
 
 class _Line:

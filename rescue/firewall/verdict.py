@@ -55,6 +55,7 @@ class Verdict:
     """What happens to one source.
 
     how: with what a refusal is sent ("tcp-reset", "icmp-port-unreachable", ...). reason: what a DEPENDS hangs on.
+    closed: the source certainly does not get through, though it may depend on something in which way.
     assumed: what was taken for granted, for people (which interface; that no rate limit is used up).
     decisions: what decided, the one that the client runs into first.
     """
@@ -63,6 +64,7 @@ class Verdict:
     how: str = ""
     stage: Stage = Stage.SYN
     reason: str = ""
+    closed: bool = False
     assumed: tuple[str, ...] = ()
     decisions: tuple[Decision, ...] = ()
 

@@ -1,0 +1,151 @@
+"""Which firewalls are loaded while the server boots, and from which files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Protocol
+
+from rescue.firewall import ufw
+from rescue.firewall.addresses import parse_address
+from rescue.firewall.iptables import Loader
+from rescue.firewall.matches import Names
+from rescue.firewall.options import SERVICES
+from rescue.firewall.ruleset import Firewall, Ruleset
+from rescue.firewall.unread import unread_ruleset
+from rescue.model import Location
+from rescue.tree import Read, Tree
+
+READS = (
+    *ufw.READS,
+    Read("/etc/alternatives", depth=1, content=False),
+    Read("/etc/hosts"),
+    Read("/etc/iptables", depth=1),
+    Read("/etc/services"),
+    Read("/etc/sysconfig/ip6tables"),
+    Read("/etc/sysconfig/iptables"),
+    Read("/usr/share/netfilter-persistent/plugins.d", depth=1, content=False),
+)
+"""What `active_firewalls` looks at, beside systemd's units."""
+
+PERSISTENT = "iptables-persistent"
+SERVICES_MANAGER = "iptables-services"
+UFW = "ufw"
+
+PLUGINS = PurePosixPath("/usr/share/netfilter-persistent/plugins.d")
+
+PERSISTENT_FILES = {4: PurePosixPath("/etc/iptables/rules.v4"), 6: PurePosixPath("/etc/iptables/rules.v6")}
+
+SERVICE_FILES = {
+    4: (PurePosixPath("/etc/sysconfig/iptables"), PurePosixPath("/etc/iptables/iptables.rules")),
+    6: (PurePosixPath("/etc/sysconfig/ip6tables"), PurePosixPath("/etc/iptables/ip6tables.rules")),
+}
+"""What iptables.service and ip6tables.service load: on Fedora and its kin, and on Arch."""
+
+
+class Unit(Protocol):
+    """What is asked of a systemd unit."""
+
+    @property
+    def started(self) -> bool:
+        """Whether the unit is started at boot."""
+
+
+class UnitTable(Protocol):
+    """systemd's units by name."""
+
+    def unit(self, name: str) -> Unit: ...
+
+
+def active_firewalls(tree: Tree, units: UnitTable) -> tuple[Firewall, ...]:
+    """Every packet filter that is loaded at boot: ufw, and the saved rules of iptables. Raises `NotCaptured`."""
+    tree.require(*READS)
+    names, backend = _names(tree), _backend(tree)
+    found: list[Firewall | None] = []
+    if units.unit("netfilter-persistent.service").started:
+        files = {version: path for version, path in PERSISTENT_FILES.items() if _plugged(tree, version)}
+        found.append(_saved(tree, PERSISTENT, files, names, backend))
+    services = {
+        version: path
+        for version, unit in ((4, "iptables.service"), (6, "ip6tables.service"))
+        if units.unit(unit).started
+        for path in SERVICE_FILES[version]
+        if tree.entry(path) is not None
+    }
+    found.append(_saved(tree, SERVICES_MANAGER, services, names, backend))
+    if units.unit("ufw.service").started:
+        found.append(ufw.load_ufw(tree, names, backend))
+    return tuple(each for each in found if each is not None)
+
+
+def reload(tree: Tree, firewall: Firewall) -> Firewall | None:
+    """The same firewall as `tree` now has it; None if it has nothing to load any more."""
+    tree.require(*READS)
+    names = _names(tree)
+    if firewall.manager == UFW:
+        return ufw.load_ufw(tree, names, firewall.backend)
+    files = {version: paths[0] for version, paths in firewall.files.items()}
+    return _saved(tree, firewall.manager, files, names, firewall.backend)
+
+
+def _plugged(tree: Tree, version: int) -> bool:
+    """Whether netfilter-persistent has the plug-in that loads the rules; assumed where it has no such folder."""
+    if tree.entry(PLUGINS) is None:
+        return True
+    return any(name.endswith("ip4tables" if version == 4 else "ip6tables") for name in tree.children(PLUGINS))
+
+
+def _saved(
+    tree: Tree, manager: str, files: dict[int, PurePosixPath], names: Names, backend: str
+) -> Firewall | None:
+    """The firewall that loads saved rules; None if there are none."""
+    rulesets: dict[int, Ruleset] = {}
+    for version, path in files.items():
+        entry = tree.entry(path)
+        if entry is None or not entry.is_file:
+            continue
+        text = tree.text(path)
+        if text is None:
+            rulesets[version] = unread_ruleset(version, path)
+            continue
+        loader = Loader(version, names, backend)
+        loader.restore(text, path)
+        rulesets[version] = loader.ruleset()
+    if not rulesets:
+        return None
+    first = min(rulesets)
+    return Firewall(manager, Location(files[first]), rulesets, {v: (files[v],) for v in rulesets}, backend)
+
+
+def _backend(tree: Tree) -> str:
+    """Which kind of iptables the server has: "legacy" where its alternatives say so, else "nft"."""
+    entry = tree.lentry("/etc/alternatives/iptables")
+    return "legacy" if entry is not None and "legacy" in entry.link else "nft"
+
+
+def _names(tree: Tree) -> Names:
+    """The names that rules may use in place of ports and addresses."""
+    services = dict(SERVICES)
+    services.update(_services(tree.text("/etc/services") or ""))
+    return Names(services, _hosts(tree.text("/etc/hosts") or ""))
+
+
+def _services(text: str) -> Iterator[tuple[str, int]]:
+    for line in text.split("\n"):
+        words = line.partition("#")[0].split()
+        port = words[1].partition("/")[0] if len(words) > 1 else ""
+        if port.isascii() and port.isdigit() and int(port) < 1 << 16:
+            yield from ((name, int(port)) for name in (words[0], *words[2:]))
+
+
+def _hosts(text: str) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for line in text.split("\n"):
+        words = line.partition("#")[0].split()
+        try:
+            parse_address(words[0] if words else "")
+        except ValueError:
+            continue
+        for name in words[1:]:
+            found.setdefault(name.lower(), []).append(words[0])
+    return {name: tuple(addresses) for name, addresses in found.items()}

@@ -1,0 +1,225 @@
+"""The least change of a firewall's files by which a client, or everybody, gets to a port.
+
+What stands in the way is asked of the files as they are; one rule is put before it, and it is asked again: a firewall
+may turn the client away more than once (an answer that may not leave needs a rule of its own). Every other byte stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+
+from rescue.firewall import ufw
+from rescue.firewall.addresses import Address
+from rescue.firewall.blocked import mostly_open
+from rescue.firewall.boot import UFW, reload
+from rescue.firewall.reach import Reach, reach
+from rescue.firewall.ruleset import Firewall, Rule
+from rescue.firewall.ufw_tuples import BEGIN, END, allow_lines, block_start
+from rescue.firewall.verdict import Decision, Kind, Stage
+from rescue.tree import Tree
+
+MOST_RULES = 8
+"""How many rules are added for one client at most."""
+
+
+def allow(tree: Tree, firewall: Firewall, port: int, sources: Sequence[Address]) -> Tree:
+    """A tree in which `firewall` lets `sources` connect to TCP `port`, or (if there are none) everybody.
+
+    ValueError if there is nothing in its files that could be changed to that end.
+    """
+    for source in sources:
+        tree = _allow(tree, firewall, port, source.version, source)
+    if not sources:
+        for version in (4, 6):
+            tree = _allow(tree, firewall, port, version, None)
+    return tree
+
+
+def _allow(tree: Tree, firewall: Firewall, port: int, version: int, source: Address | None) -> Tree:
+    if firewall.manager == UFW and version == 6 and _ufw_shuts_out_ipv6(tree):
+        if source is None:
+            return tree
+        raise ValueError(f"{ufw.DEFAULTS} keeps all of IPv6 out (IPV6=no)")
+    for _ in range(MOST_RULES):
+        obstacle = _obstacle(tree, firewall, port, version, source)
+        if obstacle is None:
+            return tree
+        tree = _past(tree, firewall, obstacle, port, source)
+    return tree
+
+
+def _ufw_shuts_out_ipv6(tree: Tree) -> bool:
+    found = ufw.settings(tree)
+    return found is not None and not ufw.ipv6(found)
+
+
+def _obstacle(tree: Tree, firewall: Firewall, port: int, version: int, source: Address | None) -> Decision | None:
+    """What turns the client away first; None if nothing does."""
+    now = reload(tree, firewall)
+    if now is None:
+        return None
+    here = reach([now], port, version)
+    if source is None:
+        return _widest(here)
+    verdict = here.verdict_for(source)
+    if verdict.accepted:
+        return None
+    turning_away = [each for each in verdict.decisions if each.kind is not Kind.DEPENDS]
+    if not turning_away:
+        raise ValueError(f"what keeps {source} out is not in the rules: it depends on {verdict.reason}")
+    return turning_away[0]
+
+
+def _widest(here: Reach) -> Decision | None:
+    """What turns most of the world away; None if most of it gets through."""
+    if mostly_open(here):
+        return None
+    decisions = here.verdict(~here.accepted & ~here.depends).decisions or here.verdict(~here.accepted).decisions
+    return next((each for each in decisions if each.kind in (Kind.DROP, Kind.REJECT)), None)
+
+
+def _past(tree: Tree, firewall: Firewall, obstacle: Decision, port: int, source: Address | None) -> Tree:
+    """The tree with a rule that leads past `obstacle`."""
+    version = source.version if source is not None else _version_of(obstacle, firewall)
+    places = _ufw_places if firewall.manager == UFW else _saved_places
+    last = None
+    for changed in places(tree, obstacle, port, source, version):
+        last = changed
+        left = _obstacle(changed, firewall, port, version, source)
+        if left is None or _same(left, obstacle) is False:
+            return changed
+    if last is None:
+        raise ValueError(f"no rule can be put before {obstacle}")
+    return last
+
+
+def _same(one: Decision, other: Decision) -> bool:
+    """Whether both are the same obstacle; line numbers count for nothing, as a rule was put in."""
+    return (one.location.path, one.location.text, one.table, one.chain, one.stage) == (
+        other.location.path,
+        other.location.text,
+        other.table,
+        other.chain,
+        other.stage,
+    )
+
+
+def _version_of(obstacle: Decision, firewall: Firewall) -> int:
+    """The IP version whose rules hold the obstacle."""
+    return next(
+        (version for version, paths in firewall.files.items() if obstacle.location.path in paths),
+        6 if obstacle.firewall.rulesets.keys() == {6} else 4,
+    )
+
+
+# -- saved rules of iptables ------------------------------------------------------------------------------------------
+
+
+def _saved_places(
+    tree: Tree, obstacle: Decision, port: int, source: Address | None, version: int
+) -> Iterator[Tree]:
+    """First with the rule right before the obstacle; then, for files that insert out of order, at the chain's front."""
+    top = obstacle.path[0] if obstacle.path else None
+    path = top.location.path if top else obstacle.location.path
+    lines = _lines(tree, path)
+    body = _body(obstacle, port, source, version)
+    if top is not None:
+        yield _inserted(tree, path, top.location.line - 1, [f"-A {obstacle.chain} {body}"])
+        end = _commit(lines, top.location.line - 1)
+    else:
+        end = _commit(lines, obstacle.location.line - 1)
+        yield _inserted(tree, path, _after_last(obstacle, lines, end), [f"-A {obstacle.chain} {body}"])
+    yield _inserted(tree, path, end, [f"-I {obstacle.chain} 1 {body}"])
+
+
+def _after_last(obstacle: Decision, lines: list[str], end: int) -> int:
+    """The index behind the last rule of the obstacle's chain in its table, or before the table's COMMIT."""
+    begin = obstacle.location.line - 1
+    found = [at for at in range(max(begin, 0), end) if lines[at].split()[:2] == ["-A", obstacle.chain]]
+    return found[-1] + 1 if found else end
+
+
+def _commit(lines: list[str], at: int) -> int:
+    """The index of the COMMIT that ends the table in which the line at index `at` stands."""
+    for index in range(max(at, 0), len(lines)):
+        if lines[index].rstrip("\r") == "COMMIT":
+            return index
+    raise ValueError("the table has no COMMIT")
+
+
+def _body(obstacle: Decision, port: int, source: Address | None, version: int) -> str:
+    """The rule without its chain, in the words that iptables-save(8) would use."""
+    outward = obstacle.stage is Stage.REPLY
+    words = []
+    if source is not None:
+        words += ["-d" if outward else "-s", f"{source}/{32 if version == 4 else 128}"]
+    words += ["-p", "tcp", "-m", "tcp", "--sport" if outward else "--dport", str(port)]
+    if obstacle.table != "raw":  # conntrack has not seen the packet there
+        words += ["-m", "conntrack", "--ctstate", "NEW" if obstacle.stage is Stage.SYN else "ESTABLISHED"]
+    return " ".join([*words, "-j", "ACCEPT"])
+
+
+# -- ufw --------------------------------------------------------------------------------------------------------------
+
+
+def _ufw_places(tree: Tree, obstacle: Decision, port: int, source: Address | None, version: int) -> Iterator[Tree]:
+    """In the user's rules as ``ufw`` itself would write it; in before.rules where that is what turns the client away."""
+    before, after, user = ufw.rules_files(tree, version)
+    top = _written(obstacle, (before, after, user))
+    if obstacle.stage is Stage.SYN and (top is None or top.location.path != before):
+        chain = "ufw-user-input" if version == 4 else "ufw6-user-input"
+        at = top.location.line - 1 if top and top.location.path == user and top.chain == chain else None
+        yield _with_tuple(tree, user, at, allow_lines(port, source, version))
+        return
+    body = _body(obstacle, port, source, version)
+    if top is not None:
+        yield _inserted(tree, top.location.path, top.location.line - 1, [f"-A {top.chain} {body}"])
+        return
+    way = "output" if obstacle.stage is Stage.REPLY else "input"
+    end = _commit(_lines(tree, before), 0)
+    yield _inserted(tree, before, end, [f"-A {'ufw' if version == 4 else 'ufw6'}-before-{way} {body}"])
+
+
+def _written(obstacle: Decision, files: Sequence[PurePosixPath]) -> Rule | None:
+    """The first rule on the way to the obstacle that stands in one of ufw's files."""
+    return next((rule for rule in obstacle.path if rule.location.line and rule.location.path in files), None)
+
+
+def _with_tuple(tree: Tree, path: PurePosixPath, at: int | None, made: tuple[str, str]) -> Tree:
+    """The file with a tuple and its rule before those at index `at`, or behind all others."""
+    lines = _lines(tree, path)
+    comment, rule = made
+    bare = [line.rstrip("\r") for line in lines]
+    if comment in bare and rule not in bare:
+        return _inserted(tree, path, bare.index(comment) + 1, [rule])  # only the half that is loaded is missing
+    if at is not None:
+        start = block_start(lines, at)
+        return _inserted(tree, path, start, [comment, rule, ""])
+    if END in bare:
+        end = bare.index(END)
+        blank = end > 0 and not bare[end - 1]
+        return _inserted(tree, path, end - 1 if blank else end, ["", comment, rule])
+    if BEGIN in bare:
+        return _inserted(tree, path, bare.index(BEGIN) + 1, ["", comment, rule])
+    return _inserted(tree, path, _commit(lines, 0), ["", comment, rule])
+
+
+# -- lines ------------------------------------------------------------------------------------------------------------
+
+
+def _lines(tree: Tree, path: PurePosixPath) -> list[str]:
+    text = tree.text(path)
+    if text is None:
+        raise ValueError(f"{path} can't be read")
+    return text.split("\n")
+
+
+def _inserted(tree: Tree, path: PurePosixPath, at: int, new: Sequence[str]) -> Tree:
+    """The tree with `new` before the line at index `at` of a file, with that line's line end."""
+    lines = _lines(tree, path)
+    if not 0 <= at <= len(lines):
+        raise ValueError(f"{path} has no line {at + 1}")
+    ending = "\r" if at < len(lines) and lines[at].endswith("\r") else ""
+    lines[at:at] = [line + ending for line in new]
+    return tree.write(path, "\n".join(lines))
