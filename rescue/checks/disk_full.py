@@ -127,7 +127,7 @@ def _repairs(tree: Tree, filesystem: FileSystem, usage: Usage, inodes: bool) -> 
     removals = prune(tree, mount, bytes_wanted, inodes_wanted)
     if _enough(after := without(tree, removals), mount):
         yield Repair(
-            title=f"make room on {mount}: {summary(removals)}",
+            title=f"make room on {mount}: {summary(removals, inodes=inodes)}",
             safety=Safety.SAFE,
             edit=partial(make_room, mount=mount),
             weakens="deleted logs can't be brought back by undo",
@@ -137,7 +137,7 @@ def _repairs(tree: Tree, filesystem: FileSystem, usage: Usage, inodes: bool) -> 
         removals = prune(tree, mount, bytes_wanted, inodes_wanted, temporary=True)
         if _enough(after := without(tree, removals), mount):
             yield Repair(
-                title=f"make room on {mount}: {summary(removals)}",
+                title=f"make room on {mount}: {summary(removals, inodes=inodes)}",
                 safety=Safety.UNSAFE,
                 edit=partial(make_room, mount=mount, temporary=True),
                 weakens="deleted logs and temporary files can't be brought back by undo",
@@ -164,5 +164,5 @@ def _steps(usage: Usage, inodes: bool) -> Iterator[str]:
         hint = advice(each.path)
         yield f"{what} in {each.path}" + (f": {hint}" if hint else "")
     if inodes:
-        yield "Many small files often are in /var/lib/php/sessions, /var/spool, /tmp, caches of web sites, mail folders."
+        yield "Look for many small files in /var/lib/php/sessions, /var/spool, /tmp, mail folders and caches of web sites."
     yield "Or make the disk larger at your provider: most systems grow the file system at the next boot."

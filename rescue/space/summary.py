@@ -19,8 +19,8 @@ def freed(removals: Sequence[Removal]) -> tuple[int, int]:
     return sum(each.bytes for each in removals), sum(each.inodes for each in removals)
 
 
-def summary(removals: Sequence[Removal]) -> str:
-    """``delete 41 rotated logs, keep the last 4 MiB of /var/log/app.log: frees 1.2 GiB``."""
+def summary(removals: Sequence[Removal], *, inodes: bool = False) -> str:
+    """``delete 41 rotated logs, keep the last 4 MiB of /var/log/app.log: frees 1.2 GiB``; `inodes` counts them too."""
     kinds = Counter(each.loss for each in removals if each.keep is None)
     parts = []
     if kinds:
@@ -31,6 +31,5 @@ def summary(removals: Sequence[Removal]) -> str:
         parts += [f"keep the last {size(each.keep or 0)} of {each.path}" for each in shortened]
     else:
         parts.append(f"keep the last {size(max(each.keep or 0 for each in shortened))} of {len(shortened)} large logs")
-    total, inodes = freed(removals)
-    what = size(total) if total or not inodes else plural(inodes, "inode")
-    return ", ".join(parts) + f": frees {what}"
+    total, count = freed(removals)
+    return ", ".join(parts) + f": frees {size(total)}" + (f" and {plural(count, 'inode')}" if inodes else "")

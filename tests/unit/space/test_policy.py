@@ -401,7 +401,7 @@ def test_many_shortened_logs_are_counted() -> None:
 
 def test_a_summary_of_inodes_counts_them() -> None:
     found = [Removal(each.path, each.loss, 0, 1) for each in prune(tree(LOGS), "/", 0, 2)]
-    assert summary(found) == "delete 2 rotated logs: frees 2 inodes"
+    assert summary(found, inodes=True) == "delete 2 rotated logs: frees 0 bytes and 2 inodes"
 
 
 def test_a_file_s_content_is_no_matter() -> None:
