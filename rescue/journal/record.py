@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import PurePosixPath
+from struct import Struct
 
 from rescue.tree import Action, Change, Entry, Kind
 
@@ -17,6 +18,8 @@ LABELS = frozenset({"security.selinux", "security.ima", "security.evm"})
 """Extended attributes that the running kernel or a relabelling changes by itself; restored, but not insisted upon."""
 
 ACL = "system.posix_acl_"
+_ACL_ENTRY = Struct("<HHI")
+_USER_OBJ, _GROUP_OBJ, _MASK, _OTHER = 0x01, 0x04, 0x10, 0x20
 
 
 class State(StrEnum):
@@ -88,7 +91,7 @@ class Imprint:
             self.mode == entry.mode
             and (self.uid, self.gid) == (entry.uid, entry.gid)
             and (self.flags ^ entry.flags) & KEPT_FLAGS == 0
-            and _counted(self.xattrs, labels) == _counted(entry.xattrs, labels)
+            and _counted(self.xattrs, self.mode, labels) == _counted(entry.xattrs, entry.mode, labels)
             and self.holds(entry)
         )
 
@@ -103,8 +106,26 @@ class Imprint:
         return not self.digest or (entry.data is not None and sha256(entry.data).hexdigest() == self.digest)
 
 
-def _counted(xattrs: tuple[tuple[str, bytes], ...], labels: bool) -> dict[str, bytes]:
-    return {name: value for name, value in xattrs if labels or name not in LABELS}
+def _counted(xattrs: tuple[tuple[str, bytes], ...], mode: int, labels: bool) -> dict[str, bytes]:
+    return {
+        name: _settled(value, mode) if name == f"{ACL}access" else value
+        for name, value in xattrs
+        if labels or name not in LABELS
+    }
+
+
+def _settled(acl: bytes, mode: int) -> bytes:
+    """The ACL as chmod(2) leaves it: owner, mask (without one, the group) and others are the mode's bits (acl(5)).
+
+    The attribute is a version and entries of tag, permissions and id, little-endian (linux/posix_acl_xattr.h). What
+    is none is given back as it is.
+    """
+    if len(acl) % 8 != 4:
+        return acl
+    entries = [_ACL_ENTRY.unpack_from(acl, at) for at in range(4, len(acl), 8)]
+    masked = any(tag == _MASK for tag, _, _ in entries)
+    bits = {_USER_OBJ: mode >> 6 & 7, _MASK if masked else _GROUP_OBJ: mode >> 3 & 7, _OTHER: mode & 7}
+    return acl[:4] + b"".join(_ACL_ENTRY.pack(tag, bits.get(tag, allowed), who) for tag, allowed, who in entries)
 
 
 def _mixed(entry: Entry, one: Imprint, other: Imprint) -> bool:

@@ -131,7 +131,7 @@ class MemoryTarget:
             if not old.is_file:
                 raise TargetError(f"{path} is no regular file")
             if keep < old.size:
-                data = None if old.data is None else old.data[old.size - keep :]
+                data = None if old.data is None and keep else (old.data or b"")[old.size - keep :]
                 short = replace(old, size=keep, data=data, allocated=min(old.allocated, _blocks(keep)))
                 self.tree = self.tree.with_entries({str(name): short for name in self.tree.names_of(path)})
 

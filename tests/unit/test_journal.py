@@ -297,6 +297,25 @@ def test_a_path_stands(before: Entry | None, after: Entry | None, present: Entry
     assert standing(before, after, present) is expected
 
 
+def test_an_acl_follows_the_mode_as_chmod_lets_it() -> None:
+    entry, mask = b"%c\0%c\0\xff\xff\xff\xff", b"\x02\0\x06\0\xe8\x03\0\0\x10\0%c\0\xff\xff\xff\xff"
+
+    def acl(user: int, group: int, others: int, masked: int | None = None) -> tuple[tuple[str, bytes], ...]:
+        middle = mask % masked if masked is not None else b""
+        parts = [b"\2\0\0\0", entry % (1, user), entry % (4, group), middle, entry % (0x20, others)]
+        return (("system.posix_acl_access", b"".join(parts)),)
+
+    before = replace(file("a", 0o644), xattrs=acl(6, 4, 4, 4))
+    after = replace(before, mode=0o750)
+    assert standing(before, after, replace(after, xattrs=acl(7, 4, 0, 5))) is Standing.AFTER
+    assert standing(before, after, replace(after, xattrs=acl(7, 5, 0, 5))) is Standing.BETWEEN
+    unmasked = replace(file("a", 0o644), xattrs=acl(6, 4, 4))
+    assert standing(before, unmasked, replace(unmasked, mode=0o600, xattrs=acl(6, 0, 0))) is Standing.OTHER
+    assert standing(before, replace(unmasked, mode=0o600), replace(unmasked, mode=0o600, xattrs=acl(6, 0, 0))) is (
+        Standing.AFTER
+    )
+
+
 def test_a_lost_log_is_never_in_the_way() -> None:
     log = replace(file(""), data=None, size=9000)
     assert standing(log, None, None) is Standing.AFTER
