@@ -83,9 +83,12 @@ def _repairs(tree: Tree, keys: tuple[HostKey, ...]) -> Iterator[Repair]:
 
 
 def _place(keys: tuple[HostKey, ...]) -> HostKey | None:
-    """Where a new key goes: in place of nothing or of a damaged one, best where the name fits."""
+    """Where a new key goes: in place of nothing or of a damaged one, best where the name fits.
+
+    What is left of a damaged key stays in the journal.
+    """
     free = [key for key in keys if "passphrase" not in key.problem and not key.unread]
-    return min(free, key=lambda key: (not key.missing, "ed25519" not in key.path.name), default=None)
+    return min(free, key=lambda key: ("ed25519" not in key.path.name, not key.missing), default=None)
 
 
 def _healed(data: bytes) -> bytes | None:

@@ -39,9 +39,12 @@ def find(facts: Facts) -> Iterator[Finding]:
         if any(_password_opens(facts, account) for account in facts.logins):
             return
         lacking = [account for account in lacking if account.uid or _root_may(facts, account)]
+    elif facts.client.user is None:
+        # The key opens one of the accounts, or none: then it is not for us to add it to them all.
+        lacking = lacking[:1] if len(lacking) == len(facts.logins) else []
+    elif facts.client.key is None:
+        lacking = [account for account in lacking if not _password_opens(facts, account)]
     for account in lacking:
-        if facts.client.key is None and _password_opens(facts, account):
-            continue
         yield _finding(facts, account)
 
 

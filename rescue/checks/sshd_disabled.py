@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import PurePosixPath
 
 from rescue.checks._ssh_units import serving, ssh_service, start_at_boot, wanting_targets
 from rescue.facts import Facts
@@ -71,21 +72,21 @@ def _not_wanted(units: Units, unit: Unit) -> Finding:
 
 def _held_back(unit: Unit, condition: Location) -> Finding:
     by_debian = NOT_TO_BE_RUN in condition.text
+    locations: tuple[Location, ...] = (condition,)
     if by_debian:
+        locations = (Location(PurePosixPath(NOT_TO_BE_RUN)), condition)
         message = f"The file {NOT_TO_BE_RUN} is there, and while it is, the SSH server does not start."
         repair = Repair(f"remove {NOT_TO_BE_RUN}", Safety.SAFE, _let_it_run)
     else:
         message = f"{unit.name} is skipped at boot, as a condition of it does not hold: {condition.text}"
-        repair = Repair(
-            f"see to it that the condition in {condition} holds, or take the line out", Safety.MANUAL
-        )
+        repair = Repair(f"see to it that the condition in {condition} holds, or take the line out", Safety.MANUAL)
     return Finding(
         check="sshd-disabled",
         link=LINK,
         severity=Severity.BROKEN,
         message=message,
         symptom=Symptom.REFUSED,
-        locations=(condition,),
+        locations=locations,
         repairs=(repair,),
         subject="sshd_not_to_be_run" if by_debian else "condition",
     )

@@ -21,7 +21,7 @@ from functools import partial
 from rescue.checks._ssh_units import SERVICES, serving, ssh_service, start_at_boot
 from rescue.facts import Facts
 from rescue.formats.units import UNIT_READS, Unit, Units
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Tree
 
 LINK = Link.SERVICE
@@ -41,12 +41,18 @@ def find(facts: Facts) -> Iterator[Finding]:
         check="sshd-masked",
         link=LINK,
         severity=Severity.BROKEN,
-        message=f"The SSH server ({unit.name}) is masked: systemd will not start it, neither at boot nor by hand.",
+        message=_message(unit, unit.mask),
         symptom=Symptom.REFUSED,
         locations=(unit.mask,),
         repairs=repairs,
         subject=unit.name,
     )
+
+
+def _message(unit: Unit, mask: Location) -> str:
+    if mask.text.endswith("/dev/null") or not mask.text.startswith("->"):
+        return f"The SSH server ({unit.name}) is masked: systemd will not start it, neither at boot nor by hand."
+    return f"The SSH server's unit ({unit.name}) is hidden by a link to a file that is not there ({mask.text})."
 
 
 def _repairs(tree: Tree, unit: Unit) -> tuple[Repair, ...]:
