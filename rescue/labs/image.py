@@ -1,9 +1,8 @@
 """Images of the lab's servers, built once and kept in a cache.
 
 One build gives: `root/` (the server's files, as a directory for chroots and overlays), `disk.raw` (the same files,
-ext4 on the whole disk), `gpt.raw` (ext4 in the first partition of a GPT), `vmlinuz` and `initrd` for a boot without
-a boot loader. mmdebstrap(1) and `mke2fs -d` need no loop device and no running system; the names come from the
-machine's own apt, so no mirror is named here.
+ext4 on the whole disk) and `gpt.raw` (ext4 in the first partition of a GPT). mmdebstrap(1) and `mke2fs -d` need no
+loop device and no running system; packages come from where the machine's own apt gets them.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from dataclasses import dataclass
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 
-from rescue.labs.initramfs import initramfs, kernel_version
 from rescue.labs.recipe import Recipe, cache_directory, load_recipe
 
 MIB = 1 << 20
@@ -68,14 +66,6 @@ class Image:
     def gpt(self) -> Path:
         """A raw disk with a GPT whose first partition is the same file system."""
         return self.directory / "gpt.raw"
-
-    @property
-    def kernel(self) -> Path:
-        return self.directory / "vmlinuz"
-
-    @property
-    def initrd(self) -> Path:
-        return self.directory / "initrd"
 
 
 def ensure_image(recipes: Path, name: str, progress: Progress = lambda message: None) -> Image:
@@ -152,7 +142,6 @@ def _build(recipe: Recipe, into: Path, key: str, progress: Progress) -> None:
     environment = {
         "LAB_PUBLIC_KEY": key,
         "LAB_FS_UUID": recipe.uuid,
-        "LAB_MACHINE_ID": recipe.machine_id,
         "SOURCE_DATE_EPOCH": EPOCH,
     }
     _run(
@@ -171,17 +160,15 @@ def _build(recipe: Recipe, into: Path, key: str, progress: Progress) -> None:
         str(root),
         environment=environment,
     )
+    # mmdebstrap empties it last of all. An empty machine-id means "first boot" (machine-id(5)): systemd would apply
+    # its presets and enable what somebody has disabled.
+    (root / "etc/machine-id").write_text(recipe.machine_id + "\n")
     progress("making the disks")
-    version = kernel_version(root)
-    shutil.copyfile(root / "boot" / f"vmlinuz-{version}", into / "vmlinuz")
-    (into / "initrd").write_bytes(initramfs(root))
     make_ext4(root, into / "disk.raw", recipe.size, uuid=recipe.uuid)
     make_gpt(root, into / "gpt.raw", recipe.size, uuid=recipe.uuid)
 
 
-def make_ext4(
-    root: Path, disk: Path, size: str, *, uuid: str = "", offset: int = 0, inodes: int | None = None
-) -> None:
+def make_ext4(root: Path, disk: Path, size: str, *, uuid: str = "", offset: int = 0, inodes: int | None = None) -> None:
     """Make `disk` an ext4 file system of `size` ("2G") with the files of `root`, starting at byte `offset`.
 
     inodes: how many it shall have at most (mke2fs -N); None for mke2fs' own choice.
@@ -207,7 +194,7 @@ def make_ext4(
 
 
 def make_gpt(root: Path, disk: Path, size: str, *, uuid: str) -> None:
-    """Make `disk` a GPT disk whose first partition, of `size` ("2G"), is an ext4 file system with the files of `root`."""
+    """Make `disk` a GPT disk with one partition of `size` ("2G"), an ext4 file system with the files of `root`."""
     length = _bytes(size)
     with disk.open("wb") as stream:
         # A MiB before the partition, one behind it for the second table.

@@ -1,7 +1,7 @@
 """The smallest initial file system that boots a lab's server: load the disk's driver, mount it, go on.
 
 Debian's own initramfs starts udev and waits for it to settle, which costs an emulated machine many seconds. This one
-is busybox, six modules and a dozen lines of shell. Format: cpio "newc", see the kernel's
+is busybox, a few modules and some lines of shell. Format: cpio "newc", see the kernel's
 Documentation/driver-api/early-userspace/buffer-format.rst.
 """
 
@@ -12,19 +12,96 @@ from pathlib import Path
 MODULES = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4")
 """What a QEMU machine needs to mount its root. Those built into the kernel are left out."""
 
+SKIPPED = (
+    "apt-daily-upgrade.timer",
+    "apt-daily.timer",
+    "dev-hugepages.mount",
+    "dev-mqueue.mount",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "getty@tty1.service",
+    "kmod-static-nodes.service",
+    "logrotate.timer",
+    "modprobe@.service",
+    "proc-sys-fs-binfmt_misc.automount",
+    "serial-getty@ttyS0.service",
+    "sys-fs-fuse-connections.mount",
+    "sys-kernel-config.mount",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
+    "systemd-binfmt.service",
+    "systemd-journal-flush.service",
+    "systemd-networkd-wait-online.service",
+    "systemd-pstore.service",
+    "systemd-random-seed.service",
+    "systemd-remount-fs.service",
+    "systemd-update-utmp.service",
+    "user@.service",
+)
+"""Units that have nothing to do with a login and cost an emulated machine seconds each.
+
+They are masked in /run for this boot alone (systemd.unit(5)): the disk stays as a server's disk is.
+"""
+
+NETWORK = """\
+[Match]
+Name=eth0
+
+[Network]
+Address=ADDRESS
+LinkLocalAddressing=no
+IPv6AcceptRA=no
+"""
+"""systemd.network(5) for a machine whose address is given with the boot: no DHCP server has to answer."""
+
+PROBE_ANSWER = "lab: this processor works"
+"""What the machine says on its serial line when it is booted with the word lab.probe."""
+
+UDEV_TRIGGER = """\
+[Service]
+ExecStart=
+ExecStart=-udevadm trigger --action=add --subsystem-match=net --subsystem-match=block --subsystem-match=virtio
+"""
+"""Only the devices that a login needs are announced; all of them take seconds."""
+
+BOOTED = "lab: the system is up"
+
+BOOTED_UNIT = f"""\
+[Unit]
+After=multi-user.target
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'echo "{BOOTED}" > /dev/ttyS0'
+"""
+"""Says so on the serial line: nobody can ask by ssh whether a server that locks everybody out is up."""
+
 INIT = """\
 #!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t devtmpfs dev /dev
 for module in /modules/*.ko; do /bin/busybox insmod "$module"; done
 root=/dev/vda
+address=
 for word in $(/bin/busybox cat /proc/cmdline); do
-    case $word in root=*) root=${word#root=} ;; esac
+    case $word in
+    root=*) root=${word#root=} ;;
+    lab.address=*) address=${word#lab.address=} ;;
+    lab.probe) echo "lab: this processor works"; /bin/busybox poweroff -f ;;
+    esac
 done
+if [ -n "$address" ]; then
+    /bin/busybox mkdir -p /overrides/systemd/network
+    /bin/busybox sed "s|ADDRESS|$address|" /network > /overrides/systemd/network/05-lab.network
+fi
 tries=0
 while [ ! -b "$root" ] && [ $tries -lt 100 ]; do /bin/busybox sleep 0.1; tries=$((tries + 1)); done
 /bin/busybox mount -t ext4 -o rw "$root" /root || { echo "lab: can't mount $root"; /bin/busybox poweroff -f; }
 /bin/busybox umount /proc
+/bin/busybox mount -t tmpfs -o mode=755,nosuid,nodev run /root/run
+/bin/busybox cp -a /overrides/. /root/run/
 /bin/busybox mount -n -o move /dev /root/dev
 exec /bin/busybox switch_root /root /sbin/init
 """
@@ -56,8 +133,8 @@ def module_files(root: Path, version: str, names: tuple[str, ...] = MODULES) -> 
     by_name = {Path(path).name.partition(".")[0].replace("-", "_"): path for path in depends}
     ordered: dict[str, None] = {}
     for name in names:
-        if (path := by_name.get(name)) is not None:
-            ordered.update(dict.fromkeys([*reversed(depends[path]), path]))
+        if (found := by_name.get(name)) is not None:
+            ordered.update(dict.fromkeys([*reversed(depends[found]), found]))
     return tuple(base / path for path in ordered)
 
 
@@ -67,9 +144,17 @@ def initramfs(root: Path) -> bytes:
     if not busybox.exists():
         raise BootError(f"no busybox in {root}: its recipe needs the package busybox-static")
     made = bytearray()
-    for name in ("bin", "dev", "modules", "proc", "root"):
+    units = "overrides/systemd/system"
+    trigger, wants = f"{units}/systemd-udev-trigger.service.d", f"{units}/multi-user.target.wants"
+    for name in ("bin", "dev", "modules", "proc", "root", "overrides", "overrides/systemd", units, trigger, wants):
         made += _record(name, 0o040755, b"")
+    for unit in SKIPPED:
+        made += _record(f"{units}/{unit}", 0o120777, b"/dev/null")
+    made += _record(f"{units}/lab-booted.service", 0o100644, BOOTED_UNIT.encode())
+    made += _record(f"{wants}/lab-booted.service", 0o120777, b"../lab-booted.service")
+    made += _record(f"{trigger}/lab.conf", 0o100644, UDEV_TRIGGER.encode())
     made += _record("bin/busybox", 0o100755, busybox.read_bytes())
+    made += _record("network", 0o100644, NETWORK.encode())
     made += _record("init", 0o100755, INIT.encode())
     for number, path in enumerate(module_files(root, kernel_version(root))):
         made += _record(f"modules/{number:02}-{path.name}", 0o100644, path.read_bytes())

@@ -66,7 +66,9 @@ def load_recipe(directory: Path, name: str) -> Recipe:
     try:
         told = tomllib.loads(path.read_text())
     except FileNotFoundError:
-        raise RecipeError(f"there is no recipe {name!r} in {directory}; there are: {', '.join(recipes(directory))}") from None
+        raise RecipeError(
+            f"there is no recipe {name!r} in {directory}; there are: {', '.join(recipes(directory))}"
+        ) from None
     except tomllib.TOMLDecodeError as problem:
         raise RecipeError(f"{path}: {problem}") from problem
     try:

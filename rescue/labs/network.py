@@ -1,0 +1,160 @@
+"""How a lab's machine is reached.
+
+Two ways. `UserNetwork` needs no right at all, but QEMU itself takes the client's connection before it asks the guest:
+a firewall that drops shows as a silent server, not as a connection that times out. `PrivateNetwork` (root) puts the
+machine and its clients into a network namespace of their own (network_namespaces(7)), joined by a tap device: the
+client sees exactly what it would see on the internet, and nothing of it touches this computer's own network.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+ADDRESS = "192.0.2.2"
+"""The server's address in a private network (RFC 5737, TEST-NET-1)."""
+CLIENT = "192.0.2.1"
+"""The client's, as the server sees it."""
+PREFIX = 24
+
+PATIENCE = 5.0
+"""Seconds that a namespace may take to be there."""
+
+
+class Network(Protocol):
+    """A way to a machine."""
+
+    host: str
+    port: int
+
+    def command(self, *command: str) -> list[str]:
+        """`command` as it has to be called to reach the machine."""
+
+    def arguments(self) -> list[str]:
+        """QEMU's options for the network card's other end, which is called net0."""
+
+    def kernel_words(self) -> list[str]:
+        """What the machine is told with its boot."""
+
+    def close(self) -> None:
+        """Take it down."""
+
+
+class UserNetwork:
+    """QEMU's own network: a free port of 127.0.0.1 leads to the machine's port 22. It sees its client as 10.0.2.2."""
+
+    def __init__(self) -> None:
+        self.host = "127.0.0.1"
+        with socket.socket() as probe:
+            probe.bind((self.host, 0))
+            self.port: int = probe.getsockname()[1]
+
+    def command(self, *command: str) -> list[str]:
+        return list(command)
+
+    def arguments(self) -> list[str]:
+        return ["-netdev", f"user,id=net0,hostfwd=tcp:{self.host}:{self.port}-:22"]
+
+    def kernel_words(self) -> list[str]:
+        return []
+
+    def close(self) -> None:
+        """Nothing to take down."""
+
+
+class Namespace:
+    """A network namespace, held by a sleeping process that ends with this one."""
+
+    def __init__(self) -> None:
+        self._holder = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--", "sleep", "infinity"],
+            stdin=subprocess.DEVNULL,
+        )
+        self._wait()
+        self.run("ip", "link", "set", "lo", "up")
+
+    @property
+    def pid(self) -> int:
+        """The holder: /proc/PID/ns/net is the namespace."""
+        return self._holder.pid
+
+    def _wait(self) -> None:
+        """Until the holder has left our namespace and is asleep in its own."""
+        ours = Path("/proc/self/ns/net").readlink()
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if Path(f"/proc/{self.pid}/ns/net").readlink() != ours:
+                return
+            if self._holder.poll() is not None:
+                break
+            time.sleep(0.005)
+        self.close()
+        raise OSError("no network namespace could be made: that needs root")
+
+    def command(self, *command: str) -> list[str]:
+        """`command` as it has to be called to run in the namespace."""
+        return ["nsenter", f"--net=/proc/{self.pid}/ns/net", "--", *command]
+
+    def run(self, *command: str) -> None:
+        """Run a program in the namespace; raises CalledProcessError if it fails."""
+        subprocess.run(self.command(*command), check=True, stdin=subprocess.DEVNULL)
+
+    def close(self) -> None:
+        """End it, and with it every device in it."""
+        self._holder.kill()
+        self._holder.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class PrivateNetwork:
+    """A machine and its clients alone in a namespace. Needs root and /dev/net/tun.
+
+    inside: true where this process is in a namespace of its own already, which is then used.
+    """
+
+    def __init__(self, *, inside: bool = False) -> None:
+        self.host, self.port = ADDRESS, 22
+        self._namespace = None if inside else Namespace()
+        for command in (
+            ("ip", "tuntap", "add", "lab0", "mode", "tap"),
+            ("ip", "address", "add", f"{CLIENT}/{PREFIX}", "dev", "lab0"),
+            ("ip", "link", "set", "lab0", "up"),
+        ):
+            subprocess.run(self.command(*command), check=True, stdin=subprocess.DEVNULL)
+
+    def command(self, *command: str) -> list[str]:
+        return self._namespace.command(*command) if self._namespace else list(command)
+
+    def arguments(self) -> list[str]:
+        return ["-netdev", "tap,id=net0,ifname=lab0,script=no,downscript=no"]
+
+    def kernel_words(self) -> list[str]:
+        return [f"lab.address={ADDRESS}/{PREFIX}"]
+
+    def close(self) -> None:
+        if self._namespace:
+            self._namespace.close()
+        else:
+            subprocess.run(["ip", "link", "delete", "lab0"], check=False, stdin=subprocess.DEVNULL)
+
+
+def private_possible() -> bool:
+    """Whether this process may make a private network here."""
+    return os.geteuid() == 0 and Path("/dev/net/tun").exists()
+
+
+def best_network() -> Network:
+    """The private network where it is possible, else QEMU's own."""
+    return PrivateNetwork() if private_possible() else UserNetwork()

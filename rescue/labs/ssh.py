@@ -1,0 +1,75 @@
+"""The real OpenSSH client, as a lab's person would call it, and what it said."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rescue.model import Symptom
+
+CONNECT_LIMIT = 10
+"""Seconds that the client waits for a connection or a banner: a person's patience, not the kernel's two minutes."""
+
+SAYINGS = (
+    (r"Connection refused", Symptom.REFUSED),
+    (r"connect to host .*timed out", Symptom.TIMED_OUT),
+    (r"during banner exchange", Symptom.TIMED_OUT),
+    (r"No route to host|Network is unreachable", Symptom.UNREACHABLE),
+    (r"Permission denied", Symptom.DENIED),
+    (r"Connection (closed|reset)|kex_exchange_identification", Symptom.CLOSED),
+)
+"""What the client prints (ssh.c, sshconnect.c, sshconnect2.c, packet.c) -> what the outside sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call of ssh: its exit status (255 is the client's own), and what was printed."""
+
+    status: int
+    output: str
+    errors: str
+
+    @property
+    def symptom(self) -> Symptom | None:
+        """What the outside saw; None where the client said something unknown."""
+        if self.status != 255:
+            return Symptom.OK
+        return next((symptom for saying, symptom in SAYINGS if re.search(saying, self.errors)), None)
+
+
+def write_config(path: Path, host: str, port: int, user: str, key: Path) -> None:
+    """Write an ssh_config(5) in which the machine is called "server"."""
+    path.write_text(
+        "Host server\n"
+        f"    HostName {host}\n"
+        f"    Port {port}\n"
+        f"    User {user}\n"
+        f"    IdentityFile {key}\n"
+        "    IdentitiesOnly yes\n"
+        "    BatchMode yes\n"
+        # A lab's server is made anew all the time, and nobody else can be at its address.
+        "    StrictHostKeyChecking no\n"
+        "    UserKnownHostsFile /dev/null\n"
+        "    LogLevel ERROR\n"
+        f"    ConnectTimeout {CONNECT_LIMIT}\n"
+    )
+
+
+def attempt(command: Sequence[str], limit: float) -> Attempt:
+    """Run a client; after `limit` seconds without an end it counts as one that hangs (status 255)."""
+    try:
+        ended = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=limit,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Attempt(255, "", "(the client was still waiting)")
+    return Attempt(ended.returncode, ended.stdout, ended.stderr)
