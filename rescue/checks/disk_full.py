@@ -164,5 +164,5 @@ def _steps(usage: Usage, inodes: bool) -> Iterator[str]:
         hint = advice(each.path)
         yield f"{what} in {each.path}" + (f": {hint}" if hint else "")
     if inodes:
-        yield "Look for many small files in /var/lib/php/sessions, /var/spool, /tmp, mail folders and caches of web sites."
+        yield "Small files gather in /var/lib/php/sessions, /var/spool, /tmp, mail folders and caches of web sites."
     yield "Or make the disk larger at your provider: most systems grow the file system at the next boot."

@@ -143,7 +143,8 @@ def test_a_link_that_becomes_a_file_is_told() -> None:
 
 def test_a_shortened_log_is_told_with_its_sizes() -> None:
     log = Entry(Kind.FILE, 0o640, size=300 << 20, allocated=300 << 20)
-    assert shown(log, replace(log, size=8 << 20, allocated=8 << 20))[2:] == ["shortened: of 300 MiB the last 8 MiB stay"]
+    short = replace(log, size=8 << 20, allocated=8 << 20)
+    assert shown(log, short)[2:] == ["shortened: of 300 MiB the last 8 MiB stay"]
 
 
 def test_a_removed_log_that_was_not_read_is_told_with_its_size() -> None:
@@ -159,7 +160,8 @@ def test_bytes_that_are_no_text_and_escape_sequences_are_made_visible() -> None:
 
 
 def test_a_hostile_name_does_not_drive_the_terminal() -> None:
-    assert shown("a\n", "b\n", "/etc/\x1b[2J\n\u202e")[:2] == ["--- /etc/\\x1b[2J\\n\\u202e", "+++ /etc/\\x1b[2J\\n\\u202e"]
+    visible = "/etc/\\x1b[2J\\n\\u202e"
+    assert shown("a\n", "b\n", "/etc/\x1b[2J\n\u202e")[:2] == [f"--- {visible}", f"+++ {visible}"]
 
 
 def test_a_long_line_is_cut_with_its_length() -> None:
