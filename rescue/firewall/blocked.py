@@ -120,7 +120,7 @@ def _mistake(tree: Tree, here: Reach, found: _Found) -> tuple[Mistake, Rule | No
     if _people(here.accepted):
         return (Mistake.RULE if mostly_open(here) or _singled_out(found) else Mistake.ALLOW_LIST), None
     ruleset = firewall.ruleset(here.version)
-    if firewall.manager != UFW or ruleset.problems or not _user_chain(firewall, here.version):
+    if firewall.manager != UFW or ruleset.problems or _user_chain(firewall, here.version) is None:
         return Mistake.RULE, None
     rules = list(_openings(firewall, here.version))
     if any(_opens(rule, here.port) for rule in rules):

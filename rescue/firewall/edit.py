@@ -45,7 +45,7 @@ def _allow(tree: Tree, firewall: Firewall, port: int, version: int, source: Addr
         obstacle = _obstacle(tree, firewall, port, version, source)
         if obstacle is None:
             return tree
-        tree = _past(tree, firewall, obstacle, port, source)
+        tree = _past(tree, firewall, obstacle, port, version, source)
     return tree
 
 
@@ -79,15 +79,16 @@ def _widest(here: Reach) -> Decision | None:
     return next((each for each in decisions if each.kind in (Kind.DROP, Kind.REJECT)), None)
 
 
-def _past(tree: Tree, firewall: Firewall, obstacle: Decision, port: int, source: Address | None) -> Tree:
+def _past(
+    tree: Tree, firewall: Firewall, obstacle: Decision, port: int, version: int, source: Address | None
+) -> Tree:
     """The tree with a rule that leads past `obstacle`."""
-    version = source.version if source is not None else _version_of(obstacle, firewall)
     places = _ufw_places if firewall.manager == UFW else _saved_places
     last = None
     for changed in places(tree, obstacle, port, source, version):
         last = changed
         left = _obstacle(changed, firewall, port, version, source)
-        if left is None or _same(left, obstacle) is False:
+        if left is None or not _same(left, obstacle):
             return changed
     if last is None:
         raise ValueError(f"no rule can be put before {obstacle}")
@@ -102,14 +103,6 @@ def _same(one: Decision, other: Decision) -> bool:
         other.table,
         other.chain,
         other.stage,
-    )
-
-
-def _version_of(obstacle: Decision, firewall: Firewall) -> int:
-    """The IP version whose rules hold the obstacle."""
-    return next(
-        (version for version, paths in firewall.files.items() if obstacle.location.path in paths),
-        6 if obstacle.firewall.rulesets.keys() == {6} else 4,
     )
 
 
@@ -164,7 +157,7 @@ def _body(obstacle: Decision, port: int, source: Address | None, version: int) -
 
 
 def _ufw_places(tree: Tree, obstacle: Decision, port: int, source: Address | None, version: int) -> Iterator[Tree]:
-    """In the user's rules as ``ufw`` itself would write it; in before.rules where that is what turns the client away."""
+    """In the user's rules, as ``ufw`` writes it; in before.rules where that is what turns the client away."""
     before, after, user = ufw.rules_files(tree, version)
     top = _written(obstacle, (before, after, user))
     if obstacle.stage is Stage.SYN and (top is None or top.location.path != before):

@@ -1,0 +1,121 @@
+"""What the checks of the firewall link share: which firewall keeps the client out, how that looks from outside, and
+the repairs. No check itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache, partial
+
+from rescue.facts import Facts
+from rescue.firewall import READS as FIREWALL_READS
+from rescue.firewall import Kind, Stage, edit
+from rescue.firewall.blocked import Block, Mistake, blocks, kept_out
+from rescue.firewall.boot import UFW
+from rescue.firewall.icmp import REFUSED_BY, TCP_RESET
+from rescue.formats.units import UNIT_READS
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+
+LINK = Link.FIREWALL
+READS = (*UNIT_READS, *FIREWALL_READS)
+
+
+@lru_cache(maxsize=2)
+def _all_blocks(facts: Facts) -> tuple[Block, ...]:
+    # Four checks ask the same question of the same facts, which is the dearest one of all.
+    return tuple(blocks(facts.tree, facts.firewalls, facts.dialled, facts.client.sources))
+
+
+def blocks_of(facts: Facts, *mistakes: Mistake) -> Iterator[Block]:
+    """What keeps the client from the dialled port, of these kinds of mistake."""
+    return (block for block in _all_blocks(facts) if block.mistake in mistakes)
+
+
+def finding(
+    check: str,
+    block: Block,
+    message: str,
+    repairs: tuple[Repair, ...],
+    *,
+    severity: Severity | None = None,
+    reason: str = "",
+    locations: tuple[Location, ...] = (),
+) -> Finding:
+    """The finding for a block. It is doubtful where the verdict is, unless `severity` says otherwise."""
+    doubt = reason or (f"it depends on {block.verdict.reason}" if not block.certain else "")
+    return Finding(
+        check=check,
+        link=LINK,
+        severity=severity or (Severity.BROKEN if block.certain else Severity.DOUBTFUL),
+        message=message,
+        symptom=symptom(block),
+        locations=tuple(dict.fromkeys((*locations, *_where(block)))),
+        repairs=repairs,
+        subject=f"{block.firewall.manager} port {block.port}" + (" over IPv6" if block.version == 6 else ""),
+        reason=doubt,
+    )
+
+
+def _where(block: Block) -> Iterator[Location]:
+    """The deciding line first, then what makes the firewall active."""
+    decision = block.decision
+    if decision is not None:
+        yield decision.location
+    yield block.firewall.location
+
+
+def symptom(block: Block) -> Symptom:
+    """What the outside sees of a block."""
+    verdict = block.verdict
+    decision = block.decision
+    stage = decision.stage if decision is not None else verdict.stage
+    how = verdict.how or (decision.how if decision is not None else "")
+    if kept_out(verdict) is Kind.REJECT:
+        if stage is Stage.DATA:
+            return Symptom.CLOSED if how == TCP_RESET else Symptom.HANGS
+        return Symptom.REFUSED if how in REFUSED_BY else Symptom.UNREACHABLE
+    return Symptom.HANGS if stage is Stage.DATA else Symptom.TIMED_OUT
+
+
+def who(block: Block) -> str:
+    """Who is kept out, for the middle of a sentence."""
+    if block.sources:
+        return "your address " + ", ".join(str(source) for source in block.sources)
+    return "everybody"
+
+
+def name(block: Block) -> str:
+    """The firewall's name, for people."""
+    return UFW if block.firewall.manager == UFW else "iptables"
+
+
+def admit(block: Block) -> Repair:
+    """Let in the client's addresses, or everybody where they are not known."""
+    return admit_client(block) if block.sources else admit_everybody(block, Safety.SAFE)
+
+
+def admit_client(block: Block) -> Repair:
+    listed = ", ".join(str(source) for source in block.sources)
+    return Repair(
+        title=f"allow {listed} to reach TCP port {block.port} in {name(block)}",
+        safety=Safety.SAFE,
+        edit=partial(edit.allow, firewall=block.firewall, port=block.port, sources=block.sources),
+        weakens=f"{listed} may connect to port {block.port}",
+    )
+
+
+def admit_everybody(block: Block, safety: Safety) -> Repair:
+    return Repair(
+        title=f"allow everybody to reach TCP port {block.port} in {name(block)}",
+        safety=safety,
+        edit=partial(edit.allow, firewall=block.firewall, port=block.port, sources=()),
+        weakens=f"anybody may connect to port {block.port}: only keys and passwords protect it then",
+    )
+
+
+def ask_for_address() -> Repair:
+    return Repair(
+        title="run again with --from ADDRESS, your public address",
+        safety=Safety.MANUAL,
+        steps="Find your public address on the computer that you dial from (many web pages show it), then run the "
+        "same command with --from and that address.",
+    )

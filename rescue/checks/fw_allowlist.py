@@ -1,0 +1,49 @@
+"""The firewall lets only certain addresses reach SSH, and yours is not one of them.
+
+Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "Connection refused", where others are
+rejected) from your address, while it works from another one.
+
+Cause: a rule of ufw or iptables admits SSH from an office's, a provider's or a home's address alone ("ufw allow from
+203.0.113.7 to any port 22"), and the address that you come from has changed since.
+
+Repair: with --from ADDRESS a rule for that address is added beside the others. The old address stays: it may be
+somebody else's, and you can take it out once you are in. Without --from nothing is changed, unless you choose to open
+the port for everybody (--unsafe).
+
+See: ufw(8), iptables(8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rescue.checks import _firewall
+from rescue.facts import Facts
+from rescue.firewall.blocked import Block, Mistake
+from rescue.model import Finding, Repair, Safety, Severity
+
+LINK = _firewall.LINK
+READS = _firewall.READS
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    for block in _firewall.blocks_of(facts, Mistake.ALLOW_LIST):
+        message = f"The firewall {_firewall.name(block)} lets only certain addresses reach port {block.port}"
+        admitted = block.admitted.summary()
+        if block.sources:
+            message += f" ({admitted}), and {_firewall.who(block)} is not among them."
+            yield _firewall.finding("fw-allowlist", block, message, _repairs(block))
+            continue
+        yield _firewall.finding(
+            "fw-allowlist",
+            block,
+            f"{message}: {admitted}.",
+            _repairs(block),
+            severity=Severity.DOUBTFUL,
+            reason=f"your address is not known, and only {admitted} may connect: run again with --from ADDRESS",
+        )
+
+
+def _repairs(block: Block) -> tuple[Repair, ...]:
+    first = _firewall.admit_client(block) if block.sources else _firewall.ask_for_address()
+    return (first, _firewall.admit_everybody(block, Safety.UNSAFE))
