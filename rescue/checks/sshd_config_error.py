@@ -18,12 +18,13 @@ See: sshd_config(5), sshd(8) on -t and -T; servconf.c of OpenSSH.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 
 from rescue.facts import Facts
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Edit, Finding, Link, Repair, Safety, Severity, Symptom
 from rescue.sshd import Fault, Problem, Server, edit
 from rescue.sshd.keywords import keyword
 from rescue.tree import Read, Tree
@@ -43,24 +44,43 @@ RESTRICTIONS = frozenset({
 
 
 def find(facts: Facts) -> Iterator[Finding]:
+    alike: dict[str, list[Problem]] = {}
     for problem in facts.sshd.problems:
         if problem.fatal:
-            yield _broken(problem, facts)
+            alike.setdefault(_subject(problem), []).append(problem)
         elif problem.fault is Fault.UNDECIDED:
             yield _doubtful(problem)
+    for problems in alike.values():
+        yield _broken(problems, facts)
 
 
-def _broken(problem: Problem, facts: Facts) -> Finding:
+def _broken(problems: Sequence[Problem], facts: Facts) -> Finding:
+    """One finding for a line that is wrong, and for its copies in the same file."""
+    problem = problems[0]
+    repairs = [_repeated(repair, len(problems)) for repair in _repairs(problem, facts)]
     return Finding(
         check=CHECK,
         link=LINK,
         severity=Severity.BROKEN,
         message=f"The SSH server does not start: {problem.text}. See {problem.location}.",
         symptom=Symptom.REFUSED,
-        locations=(problem.location,),
-        repairs=tuple(_repairs(problem, facts)),
+        locations=tuple(each.location for each in problems),
+        repairs=tuple(repairs),
         subject=_subject(problem),
     )
+
+
+def _repeated(repair: Repair, times: int) -> Repair:
+    """The same change for each copy: a line is found by its text, so that each pass takes the next one."""
+    if repair.edit is None or times == 1:
+        return repair
+    return replace(repair, edit=partial(_again, change=repair.edit, times=times))
+
+
+def _again(tree: Tree, change: Edit, times: int) -> Tree:
+    for _ in range(times):
+        tree = change(tree)
+    return tree
 
 
 def _doubtful(problem: Problem) -> Finding:
@@ -120,8 +140,11 @@ def _can_move(problem: Problem, facts: Facts) -> bool:
         moved = edit.move_to_global(facts.tree, problem.location)
     except (ValueError, OSError):
         return False
-    left = Server(moved, facts.openssh).fatal
-    return not any(_subject(other) == _subject(problem) for other in left)
+    return _alike(Server(moved, facts.openssh), problem) < _alike(facts.sshd, problem)
+
+
+def _alike(server: Server, problem: Problem) -> int:
+    return sum(_subject(other) == _subject(problem) for other in server.fatal)
 
 
 def _correction(problem: Problem) -> Iterator[Repair]:

@@ -25,7 +25,7 @@ from rescue.sshd.syntax import UnbalancedQuotes, Version, next_word, split_argum
 from rescue.sshd.values import closest
 
 SPLIT_LIKE_ARGUMENTS: Version = (9, 9)
-CRITERIA = ("user", "group", "host", "address", "localaddress", "localport", "rdomain")
+CRITERIA = ("User", "Group", "Host", "Address", "LocalAddress", "LocalPort", "RDomain")
 VERSIONED: dict[str, Version] = {"invalid-user": (9, 9), "version": (10, 0)}
 
 
@@ -114,7 +114,8 @@ def _before_comment(words: tuple[str, ...]) -> tuple[str, ...]:
 def _test(words: tuple[str, ...], at: int, dialect: Dialect) -> tuple[str, str, int]:
     """One criterion, its argument, and where the next begins."""
     name, equals, argument = words[at].partition("=")
-    known = (*CRITERIA, *(each for each, since in VERSIONED.items() if not dialect.before(since)))
+    newer = (each for each, since in VERSIONED.items() if not dialect.before(since))
+    known = (*(each.lower() for each in CRITERIA), *newer)
     if equals and name.lower() in known:
         at += 1
     else:

@@ -194,8 +194,9 @@ LINES = st.one_of(
     st.sampled_from(["", "# comment", "   ", "\"Port\" 23", "\"unclosed", "=Port 24", "Port\x0022", "\ufeffPort 22"]),
 )  # fmt: skip
 GENTLE_LINES = st.one_of(
-    plausible(), plausible(), plausible(), plausible(), MATCHES.map("Match {}".format), INCLUDES.map("Include {}".format)
-)
+    plausible(), plausible(), plausible(), plausible(),
+    MATCHES.map("Match {}".format), INCLUDES.map("Include {}".format),
+)  # fmt: skip
 ENDS = st.sampled_from(["\n", "\n", "\n", "\r\n"])
 
 
@@ -216,17 +217,23 @@ def configurations(draw: st.DrawFn) -> dict[str, bytes]:
     return files
 
 
-EXAMPLES: list[dict[str, bytes]] = []
-
-
 @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 @given(files=configurations())
+@example(files={"sshd_config": b"Port\x0022"})
+@example(files={"sshd_config": b"Banner yes\nRevokedKeys keys\n"})
+@example(files={"sshd_config": b"PermitListen host:http\n"})
+@example(files={"sshd_config": b"Match User alice\nInclude a.conf\n", "a.conf": b"Match all\nX11Forwarding yes\n"})
+@example(files={"sshd_config": b"Include a.conf\nX11Forwarding no\n", "a.conf": b"Match all\nX11Forwarding yes\n"})
+@example(files={"sshd_config": b"MaxStartups 5:50:10\nMaxStartups 7\n"})
 def test_a_generated_configuration_means_the_same_to_sshd(root: SshdRoot, case: Path, files: dict[str, bytes]) -> None:
     _compare(root, case, files)
 
 
 @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 @given(line=st.one_of(plausible(), odd()), block=st.booleans())
+@example(line="ListenAddress *", block=False)
+@example(line="MaxStartups 10abc", block=False)
+@example(line="AllowUsers # nobody", block=True)
 def test_a_single_line_means_the_same_to_sshd(root: SshdRoot, case: Path, line: str, block: bool) -> None:
     text = f"Match User alice\n{line}\n" if block else f"{line}\n"
     _compare(root, case, {"sshd_config": text.encode("utf-8", "surrogateescape")})

@@ -285,7 +285,7 @@ def test_what_a_version_does_not_know_stops_it() -> None:
     assert faults(reading("HostKeyAlgorithms +ssh-dss\n", (10, 0))) == [(1, "VALUE")]
     assert faults(reading("HostKeyAlgorithms +ssh-dss\n", (9, 2))) == []
     assert faults(reading("PAMAuthenticationViaKbdInt yes\n", (10, 6))) == [(1, "KEYWORD")]
-    assert faults(reading("LogLevel DEBUG\nMatch User a\nChallengeResponseAuthentication no\n", (8, 4))) == [(3, "PLACE")]
+    assert faults(reading("Match User a\nChallengeResponseAuthentication no\n", (8, 4))) == [(2, "PLACE")]
 
 
 def test_an_unknown_version_is_not_held_to_a_version() -> None:
