@@ -101,9 +101,10 @@ def insert_global(tree: Tree, path: PurePosixPath, *texts: str) -> Tree:
 
 def move_to_global(tree: Tree, location: Location) -> Tree:
     """Move a line before the first Match block of its file. ValueError if there is none."""
-    lines, at = _at(tree, location)
-    first = next((index for index, line in enumerate(lines) if _MATCH.match(line)), None)
-    if first is None or first > at:
+    lines = _lines(tree, location.path)
+    first = next((index for index, line in enumerate(lines) if _MATCH.match(line)), len(lines))
+    at = _nearest(lines, location, first)
+    if at is None:
         raise ValueError(f"{location}: the line stands before every Match block of its file")
     text = lines.pop(at).strip(BLANKS)
     return _written(tree, location.path, _inserted(lines, _before_block(lines, first), text))
@@ -127,10 +128,16 @@ def _lines(tree: Tree, path: PurePosixPath) -> list[str]:
 def _at(tree: Tree, location: Location) -> tuple[list[str], int]:
     """The file's lines and the index of the one at `location`: the nearest with that text."""
     lines = _lines(tree, location.path)
-    places = [index for index, line in enumerate(lines) if line.strip(BLANKS + "\f") == location.text]
-    if not places:
+    at = _nearest(lines, location, 0)
+    if at is None:
         raise ValueError(f"{location}: the line is not there any more")
-    return lines, min(places, key=lambda index: abs(index + 1 - location.line))
+    return lines, at
+
+
+def _nearest(lines: list[str], location: Location, start: int) -> int | None:
+    """The index of the line with that text, from `start` on, that is nearest to where it was."""
+    places = [index for index in range(start, len(lines)) if lines[index].strip(BLANKS + "\f") == location.text]
+    return min(places, key=lambda index: abs(index + 1 - location.line), default=None)
 
 
 def _near(tree: Tree, location: Location) -> tuple[list[str], int]:
