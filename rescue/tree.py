@@ -148,6 +148,23 @@ class FileSystem:
     read_only: bool = False
     source: str = ""
 
+    @property
+    def reserve(self) -> int:
+        """Bytes that only root may fill. Where nothing is available statvfs(3) hides it: mke2fs(8) keeps 5 %."""
+        if self.available or not self.type.startswith("ext"):
+            return self.free - self.available
+        return max(self.free, self.size // 20)
+
+    def with_freed(self, freed: int, inodes: int) -> FileSystem:
+        """This file system after `freed` bytes and `inodes` were given back (or, below zero, taken)."""
+        free = max(0, self.free + freed)
+        return replace(
+            self,
+            free=free,
+            available=max(0, free - self.reserve),
+            inodes_free=max(0, self.inodes_free + inodes),
+        )
+
 
 class Action(StrEnum):
     """What applying a change does to the disk."""
@@ -215,12 +232,12 @@ class Tree:
         filesystems: Iterable[FileSystem] = (),
     ) -> None:
         self._entries: dict[str, Entry] = dict(entries)
-        self._covered: dict[str, Read] = {}
+        self._covered: dict[str, tuple[Read, ...]] = {}
         self._above: set[str] = set()
         for read in reads:
-            known = self._covered.get(read.path)
-            if known is None or _wider(read, known):
-                self._covered[read.path] = read
+            known = self._covered.get(read.path, ())
+            if not any(_as_wide(each, read) for each in known):
+                self._covered[read.path] = (*(each for each in known if not _as_wide(read, each)), read)
             self._above.update(_parents(read.path))
         self._everything = False
         self._children: dict[str, tuple[str, ...]] | None = None
@@ -249,7 +266,7 @@ class Tree:
     @property
     def reads(self) -> tuple[Read, ...]:
         """What was captured, by path."""
-        return tuple(self._covered[path] for path in sorted(self._covered))
+        return tuple(read for path in sorted(self._covered) for read in self._covered[path])
 
     @property
     def unread(self) -> tuple[PurePosixPath, ...]:
@@ -259,8 +276,7 @@ class Tree:
             for path in sorted(self._entries)
             if (entry := self._entries[path]).is_file
             and entry.data is None
-            and (read := self._read_over(path)) is not None
-            and read.content
+            and self._asked_for(path, 0, content=True)
         )
 
     def covers(self, path: AnyPath, depth: int = 0, content: bool = False) -> bool:
@@ -268,17 +284,21 @@ class Tree:
         if self._everything:
             return True
         key = _key(path)
-        if depth == 0 and not content and (key in self._above or key in self._entries):
+        known = self._entries.get(key)
+        if depth == 0 and (known is not None or key in self._above) and not (content and (not known or known.is_file)):
             return True
+        return self._asked_for(key, depth, content=content) or self._absent_above(key)
+
+    def _asked_for(self, key: str, depth: int, *, content: bool) -> bool:
+        """True if a read of `key`, or of a directory above it, reaches `depth` levels below `key`."""
         at, level = key, 0
         while True:
-            read = self._covered.get(at)
-            if read is not None and read.depth >= level + depth and (read.content or not content):
-                return True
+            for read in self._covered.get(at, ()):
+                if read.depth >= level + depth and (read.content or not content):
+                    return True
             if at == "/":
-                break
+                return False
             at, level = _parent(at), level + 1
-        return self._absent_above(key)
 
     def require(self, *reads: Read) -> None:
         """Raise one `NotCaptured` for all of `reads` that the picture does not hold (links in them followed)."""
@@ -294,16 +314,6 @@ class Tree:
                 missing.append(read if path == read.path else replace(read, path=path))
         if missing:
             raise NotCaptured(*missing)
-
-    def _read_over(self, key: str) -> Read | None:
-        at, level = key, 0
-        while True:
-            read = self._covered.get(at)
-            if read is not None and read.depth >= level:
-                return read
-            if at == "/":
-                return None
-            at, level = _parent(at), level + 1
 
     def _absent_above(self, key: str) -> bool:
         """True if a captured parent of `key` does not exist or is no directory, so that nothing can be below it."""
@@ -504,13 +514,7 @@ class Tree:
                 gained = 0
             else:
                 gained = (old.allocated if old else 0) - (entry.allocated if entry else 0)
-            now = filesystems[holder.mount]
-            filesystems[holder.mount] = replace(
-                now,
-                free=max(0, now.free + gained),
-                available=max(0, now.available + gained),
-                inodes_free=max(0, now.inodes_free + inodes),
-            )
+            filesystems[holder.mount] = filesystems[holder.mount].with_freed(gained, inodes)
         made = Tree.__new__(Tree)
         made._entries = entries
         made._covered = self._covered
@@ -657,7 +661,8 @@ class Tree:
         First what frees space (files before their directories), then what is written, parents before children.
         """
         mine, theirs = self._entries, other._entries
-        gone, written = [], []
+        gone: list[Change] = []
+        written: list[Change] = []
         for path in mine.keys() | theirs.keys():
             before, after = theirs.get(path), mine.get(path)
             if before is after or (before is not None and after is not None and before.same(after)):
@@ -706,8 +711,9 @@ def _parents(key: str) -> tuple[str, ...]:
     return tuple(found) if key != "/" else ()
 
 
-def _wider(one: Read, other: Read) -> bool:
-    return (one.depth, one.content, one.limit) > (other.depth, other.content, other.limit)
+def _as_wide(one: Read, other: Read) -> bool:
+    """True if `one`, of the same path, captures all that `other` does."""
+    return one.depth >= other.depth and one.content >= other.content and one.limit >= other.limit
 
 
 @lru_cache(maxsize=256)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 from typing import TextIO
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from rescue.examine import Examination
@@ -57,10 +57,11 @@ class Report:
 
     def line(self, text: str = "", style: str = "", indent: int = 0) -> None:
         """One paragraph, wrapped at words and indented as a whole."""
-        if not text:
-            self.out.print()
-            return
-        self.out.print(Padding(Text(text, style=style), (0, 0, 0, indent), expand=False))
+        # textwrap, not the console's own padding, which fills lines up with blanks that spoil a copied text.
+        space = " " * indent
+        wrapped = wrap(text, self.out.width, initial_indent=space, subsequent_indent=space, break_on_hyphens=False)
+        for each in wrapped or [""]:
+            self.out.print(Text(each, style=style), soft_wrap=True)
 
     def exact(self, text: str, style: str = "", indent: int = 0) -> None:
         """A line that is not wrapped: a command to type, a line of a diff."""

@@ -115,6 +115,21 @@ def test_content_that_was_not_asked_for_is_not_captured() -> None:
         tree.data("/log")
 
 
+def test_two_reads_of_one_path_are_both_kept() -> None:
+    entries = {"/": directory(), "/root": directory(), "/root/a": file("x")}
+    tree = Tree(entries, [Read("/root", depth=0), Read("/root", depth=1, content=False)])
+    assert tree.covers("/root", content=True)
+    assert tree.children("/root") == ("a",)
+    tree.require(Read("/root", depth=0), Read("/root", depth=1, content=False))
+    with pytest.raises(NotCaptured):
+        tree.require(Read("/root/a", depth=0))
+
+
+def test_a_directory_has_no_content_that_could_be_missing() -> None:
+    tree = Tree({"/": directory(), "/root": directory()}, [Read("/root", depth=1, content=False)])
+    tree.require(Read("/root", depth=0))
+
+
 def test_a_file_larger_than_the_limit_is_unread() -> None:
     entry = replace(file(b""), data=None, size=5 << 20)
     tree = Tree({"/": directory(), "/big": entry}, [Read("/big")])
