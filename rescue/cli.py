@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
 
     verb("disks", "list the disks and file systems here, and which look like a server's root")
     inspect = verb("inspect", "show the path to a login and what breaks it; changes nothing")
-    inspect.add_argument("target", metavar="TARGET", help="device, image, directory or /; or a number of `rescue disks`")
+    inspect.add_argument("target", metavar="TARGET", help="a device, an image, a directory, or /")
     inspect.add_argument("--all", action="store_true", help="say what holds, too")
     inspect.add_argument("--html", metavar="FILE", help="also write the report as a web page")
     _client(inspect)
@@ -73,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
     )
     fix.add_argument("--yes", action="store_true", help="take every safe repair without asking")
     fix.add_argument("--unsafe", action="store_true", help="with --yes: repairs that weaken something, too")
-    fix.add_argument("--only", metavar="CAUSE", action="append", default=[], help="repair this cause alone (repeatable)")
+    fix.add_argument("--only", metavar="CAUSE", action="append", default=[], help="this cause alone (repeatable)")
     fix.add_argument("--dry-run", action="store_true", help="print the changes and write nothing")
     fix.add_argument("--journal", metavar="DIR", help="keep the record of the fix here instead of on the target")
     _client(fix)
@@ -156,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(options, "cancelled", "", Status.CANCELLED)
     except BrokenPipeError:
         # Whoever read our output went away: there is nobody to tell.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         return Status.FAILED
     except Exception as problem:  # noqa: BLE001  the last line of defence: a person in need never sees a traceback
         return _explain(options, problem)
@@ -175,7 +175,7 @@ def _explain(options: argparse.Namespace, problem: Exception) -> int:
 
 
 def _failed(options: argparse.Namespace, message: str, hint: str, status: Status) -> int:
-    from rescue.ui.text import safe
+    from rescue.words.text import safe
 
     if options.json:
         from rescue.ui import document

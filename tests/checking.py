@@ -23,7 +23,7 @@ def only_finding(tree: Tree, check: str, client: Client | None = None) -> Findin
 
 
 def mended(tree: Tree, client: Client | None = None, choose: Choose = safe_repairs) -> Plan:
-    """The plan that mends everything: a second examination is silent, a second plan empty, undo gives the first tree."""
+    """The plan that mends everything: a second examination is silent, a second plan empty, undo gives all back."""
     who = client or Client()
     plan = make_plan(tree, who, choose)
     assert plan.left == (), plan.left

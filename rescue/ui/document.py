@@ -13,7 +13,7 @@ from rescue.examine import Examination
 from rescue.model import Client, Finding, Location, Repair
 from rescue.plan import Plan
 from rescue.tree import Change
-from rescue.ui.diff import unified
+from rescue.words.diff import unified
 
 SCHEMA = 1
 

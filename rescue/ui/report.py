@@ -20,8 +20,9 @@ from rescue.login_path import State, Step, Verdict
 from rescue.model import Finding, Safety, Severity, Symptom
 from rescue.plan import Left, Mend
 from rescue.tree import Change
-from rescue.ui.diff import unified
-from rescue.ui.text import safe, size
+from rescue.words.diff import unified
+from rescue.words.numbers import size
+from rescue.words.text import safe
 
 WIDTH = 80
 MARKS = {State.HOLDS: "ok", State.BROKEN: "BROKEN", State.DOUBTFUL: "DOUBTFUL", State.UNKNOWN: "-"}
@@ -193,8 +194,8 @@ class Report:
     def diff(self, change: Change) -> None:
         """One change as a diff."""
         for line in unified(change):
-            style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "") if line[:3] not in ("+++", "---") else "bold"
-            self.exact(safe(line), style, HANG)
+            style = "bold" if line[:3] in ("+++", "---") else {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
+            self.exact(line, style, HANG)
 
     def mend(self, number: int, mend: Mend) -> None:
         """A repair that is planned."""

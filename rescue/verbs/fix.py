@@ -19,10 +19,10 @@ from rescue.target.protocol import Target
 from rescue.tree import Change, NotCaptured, Tree
 from rescue.ui import document
 from rescue.ui.prompts import Cancelled, Nobody, NobodyToAsk
-from rescue.ui.text import safe
 from rescue.verbs.journals import store_for
 from rescue.verbs.recall import recall
 from rescue.verbs.session import Session, UsageError, session_of
+from rescue.words.text import safe
 
 FindingKey = tuple[str, str]
 
@@ -207,7 +207,7 @@ def _proposed(session: Session, target: Target, fix: Fix) -> Status:
 
 
 def _apply(session: Session, target: Target, spec: str, fix: Fix) -> Status:
-    plan, report = fix.plan, session.report
+    plan = fix.plan
     if not plan.changes:
         return _proposed(session, target, fix)
     if not session.json and session.options.yes:
@@ -248,9 +248,8 @@ def _say_interrupted(session: Session, target: Target) -> None:
     """A reader can't end an interrupted fix, but says that there is one."""
     record = interrupted(target, store_for(session.options.journal))
     if record is not None:
-        session.report.line(
-            f"An earlier fix ({record.id}) was interrupted. The next fix or undo ends it before anything else.", "yellow"
-        )
+        told = f"An earlier fix ({record.id}) was interrupted. The next fix or undo ends it before anything else."
+        session.report.line(told, "yellow")
 
 
 def _recover(session: Session, target: Target) -> None:

@@ -9,9 +9,9 @@ from rescue.journal import Record, State
 from rescue.status import Status
 from rescue.ui import document
 from rescue.ui.report import Report
-from rescue.ui.text import safe
 from rescue.verbs.journals import store_for
 from rescue.verbs.session import Session
+from rescue.words.text import safe
 
 
 def run(session: Session) -> Status:

@@ -8,9 +8,10 @@ from rescue.status import Status
 from rescue.target.disks import Disk, find_disks
 from rescue.target.protocol import TargetError
 from rescue.ui.prompts import Cancelled, Nobody, NobodyToAsk
-from rescue.ui.text import safe, size
 from rescue.verbs import explain, fix, history, inspect, undo
 from rescue.verbs.session import Session, UsageError, session_of
+from rescue.words.numbers import size
+from rescue.words.text import safe
 
 DEFAULTS: dict[str, object] = {
     "all": False,

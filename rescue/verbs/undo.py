@@ -11,10 +11,10 @@ from rescue.apply import NothingToUndo, Undone, history, undo
 from rescue.journal import Record, State
 from rescue.status import Status
 from rescue.ui import document
-from rescue.ui.text import safe
 from rescue.verbs.history import show
 from rescue.verbs.journals import store_for
 from rescue.verbs.session import Session
+from rescue.words.text import safe
 
 
 def run(session: Session) -> Status:

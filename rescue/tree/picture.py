@@ -1,220 +1,27 @@
-"""An immutable picture of the files that matter on a server, and what differs between two pictures.
-
-A `Tree` is captured once from a target and then only read: every check, every plan and every proof works on it,
-never on a file system. Names and links are resolved as the kernel would after ``chroot(2)``: no link leads out of
-the root (path_resolution(7)). What was not captured is not the same as what does not exist: asking for it raises
-`NotCaptured`, which names what to capture.
-
-Paths are absolute, normalised POSIX paths below the server's root. Names that are not UTF-8 are kept with Python's
-surrogateescape, so they can be written back byte for byte.
-"""
+"""The picture itself: look-ups as the kernel makes them after chroot(2), and changed copies."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 from fnmatch import translate
 from functools import lru_cache
 from pathlib import PurePosixPath
 from re import Pattern
 from re import compile as compile_pattern
 
+from rescue.tree.change import Action, Change
+from rescue.tree.entry import SELINUX, Entry, FileSystem, Kind, directory, file
+from rescue.tree.reads import NotCaptured, Read, as_wide
+
 AnyPath = str | PurePosixPath
 
 MAX_LINKS = 40
 """How many symbolic links one look-up may follow: the kernel's MAXSYMLINKS (path_resolution(7))."""
 
-CONTENT_LIMIT = 1 << 20
-"""Bytes of one file that a capture reads unless a `Read` says otherwise. Configuration is smaller; a log is not read."""
-
-SELINUX = "security.selinux"
-
-
-class Kind(StrEnum):
-    """What an entry is, as in the file type of stat(2)."""
-
-    FILE = "file"
-    DIR = "dir"
-    LINK = "link"
-    FIFO = "fifo"
-    SOCKET = "socket"
-    BLOCK = "block"
-    CHAR = "char"
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A request to capture `path`: itself and `depth` levels below it, with or without the files' content.
-
-    `limit` is in bytes: a larger file is captured without its content (see `Tree.unread`).
-    """
-
-    path: str
-    depth: int = 64
-    content: bool = True
-    limit: int = CONTENT_LIMIT
-
-
-class NotCaptured(LookupError):
-    """The picture does not hold what was asked for; `reads` says what to capture before asking again."""
-
-    def __init__(self, *reads: Read) -> None:
-        super().__init__(", ".join(read.path for read in reads))
-        self.reads = reads
-
 
 class LinkLoop(OSError):
     """More than `MAX_LINKS` symbolic links were met (the kernel's ELOOP)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One file, directory, link or device.
-
-    mode: the twelve permission bits. size, allocated: bytes, apparent and on the disk (st_blocks * 512).
-    mtime: nanoseconds since the epoch. data: a regular file's content; None where it was not read.
-    xattrs: sorted pairs, POSIX ACLs (``system.posix_acl_*``) among them. ident: (device, inode), which two names of
-    one file share. flags: the inode flags of FS_IOC_GETFLAGS, of which 0x10 is immutable and 0x20 append-only.
-    """
-
-    kind: Kind
-    mode: int
-    uid: int = 0
-    gid: int = 0
-    size: int = 0
-    mtime: int = 0
-    nlink: int = 1
-    data: bytes | None = field(default=None, repr=False)
-    link: str = ""
-    xattrs: tuple[tuple[str, bytes], ...] = ()
-    ident: tuple[int, int] = (0, 0)
-    allocated: int = 0
-    flags: int = 0
-    rdev: int = 0
-
-    @property
-    def is_file(self) -> bool:
-        return self.kind is Kind.FILE
-
-    @property
-    def is_dir(self) -> bool:
-        return self.kind is Kind.DIR
-
-    @property
-    def is_link(self) -> bool:
-        return self.kind is Kind.LINK
-
-    def same_content(self, other: Entry) -> bool:
-        """True if both are of one kind and hold the same: bytes, link target or device number."""
-        return (
-            self.kind is other.kind
-            and self.data == other.data
-            and self.link == other.link
-            and self.rdev == other.rdev
-            and (not self.is_file or self.size == other.size)
-        )
-
-    def same(self, other: Entry) -> bool:
-        """True if a person would call both the same file: content, mode, owner, xattrs, flags; times do not count."""
-        return (
-            self.same_content(other)
-            and self.mode == other.mode
-            and self.uid == other.uid
-            and self.gid == other.gid
-            and self.xattrs == other.xattrs
-            and self.flags == other.flags
-        )
-
-    def xattr(self, name: str) -> bytes | None:
-        return dict(self.xattrs).get(name)
-
-
-@dataclass(frozen=True, slots=True)
-class FileSystem:
-    """One mounted file system of the server, in bytes and inodes as of statvfs(3).
-
-    free counts the blocks kept for root too; available does not. inodes is 0 where the file system has no fixed
-    number of them (btrfs).
-    """
-
-    mount: str
-    type: str = ""
-    size: int = 0
-    free: int = 0
-    available: int = 0
-    inodes: int = 0
-    inodes_free: int = 0
-    read_only: bool = False
-    source: str = ""
-
-    @property
-    def reserve(self) -> int:
-        """Bytes that only root may fill. Where nothing is available statvfs(3) hides it: mke2fs(8) keeps 5 %."""
-        if self.available or not self.type.startswith("ext"):
-            return self.free - self.available
-        return max(self.free, self.size // 20)
-
-    def with_freed(self, freed: int, inodes: int) -> FileSystem:
-        """This file system after `freed` bytes and `inodes` were given back (or, below zero, taken)."""
-        free = max(0, self.free + freed)
-        return replace(
-            self,
-            free=free,
-            available=max(0, free - self.reserve),
-            inodes_free=max(0, self.inodes_free + inodes),
-        )
-
-
-class Action(StrEnum):
-    """What applying a change does to the disk."""
-
-    CREATE = "create"
-    REPLACE = "replace"
-    METADATA = "metadata"
-    SHORTEN = "shorten"
-    REMOVE = "remove"
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A path, what is there before and what is there after: a plan's unit, a diff, a journal record and its undo."""
-
-    path: PurePosixPath
-    before: Entry | None
-    after: Entry | None
-
-    @property
-    def inverse(self) -> Change:
-        return Change(self.path, self.after, self.before)
-
-    @property
-    def action(self) -> Action:
-        if self.before is None:
-            return Action.CREATE
-        if self.after is None:
-            return Action.REMOVE
-        if self.before.same_content(self.after):
-            return Action.METADATA
-        if self.after.is_file and self.after.data is None:
-            return Action.SHORTEN
-        return Action.REPLACE
-
-    @property
-    def reversible(self) -> bool:
-        """False if the content that is lost was not captured: a log that is removed or shortened."""
-        if self.before is None or not self.before.is_file:
-            return True
-        return self.action is Action.METADATA or self.before.data is not None
-
-    @property
-    def frees(self) -> int:
-        """Bytes that the change gives back to the file system; 0 where it takes some."""
-        if self.before is None or not self.before.is_file:
-            return 0
-        if self.before.nlink > 1 and self.after is None:
-            return 0
-        return max(0, self.before.allocated - (self.after.allocated if self.after else 0))
 
 
 class Tree:
@@ -236,8 +43,8 @@ class Tree:
         self._above: set[str] = set()
         for read in reads:
             known = self._covered.get(read.path, ())
-            if not any(_as_wide(each, read) for each in known):
-                self._covered[read.path] = (*(each for each in known if not _as_wide(read, each)), read)
+            if not any(as_wide(each, read) for each in known):
+                self._covered[read.path] = (*(each for each in known if not as_wide(read, each)), read)
             self._above.update(_parents(read.path))
         self._everything = False
         self._children: dict[str, tuple[str, ...]] | None = None
@@ -434,8 +241,7 @@ class Tree:
                     head, _, name = path.rpartition("/")
                     names.setdefault(head or "/", []).append(name)
             self._children = {
-                parent: tuple(sorted(found, key=lambda name: name.encode("utf-8", "surrogateescape")))
-                for parent, found in names.items()
+                parent: tuple(sorted(found, key=_bytes)) for parent, found in names.items()
             }
         return self._children
 
@@ -458,7 +264,7 @@ class Tree:
                     if matcher.match(name) and (not name.startswith(".") or part.startswith(".")):
                         step.append(f"{base}/{name}")
             found = step
-        return tuple(PurePosixPath(path) for path in sorted(found, key=lambda each: each.encode("utf-8", "surrogateescape")))
+        return tuple(PurePosixPath(path) for path in sorted(found, key=_bytes))
 
     def walk(self, path: AnyPath) -> tuple[PurePosixPath, ...]:
         """Every path captured strictly below `path` (links at `path` followed), parents before children."""
@@ -653,7 +459,8 @@ class Tree:
             known = entries.get(path)
             if known is None or (known.data is None and entry.data is not None):
                 entries[path] = entry
-        return Tree(entries, (*self.reads, *other.reads), {e.mount: e for e in (*self.filesystems, *other.filesystems)}.values())
+        filesystems = {each.mount: each for each in (*self.filesystems, *other.filesystems)}
+        return Tree(entries, (*self.reads, *other.reads), filesystems.values())
 
     def since(self, other: Tree) -> tuple[Change, ...]:
         """The changes that lead from `other` to this tree, in the order in which they can be applied.
@@ -674,20 +481,9 @@ class Tree:
         return (*gone, *written)
 
 
-def file(data: bytes | str, mode: int = 0o644, uid: int = 0, gid: int = 0) -> Entry:
-    """A regular file's entry with its content."""
-    raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
-    return Entry(Kind.FILE, mode, uid, gid, size=len(raw), data=raw, allocated=-(-len(raw) // 4096) * 4096)
-
-
-def directory(mode: int = 0o755, uid: int = 0, gid: int = 0) -> Entry:
-    """A directory's entry."""
-    return Entry(Kind.DIR, mode, uid, gid, nlink=1)
-
-
-def symlink(target: str) -> Entry:
-    """A symbolic link's entry."""
-    return Entry(Kind.LINK, 0o777, size=len(target), link=target)
+def _bytes(name: str) -> bytes:
+    """A name as strcmp(3) compares it."""
+    return name.encode("utf-8", "surrogateescape")
 
 
 def _key(path: AnyPath) -> str:
@@ -709,11 +505,6 @@ def _parents(key: str) -> tuple[str, ...]:
         at = f"{at}/{part}"
         found.append(at)
     return tuple(found) if key != "/" else ()
-
-
-def _as_wide(one: Read, other: Read) -> bool:
-    """True if `one`, of the same path, captures all that `other` does."""
-    return one.depth >= other.depth and one.content >= other.content and one.limit >= other.limit
 
 
 @lru_cache(maxsize=256)

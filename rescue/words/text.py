@@ -1,13 +1,9 @@
-"""Text for a terminal: what came from a disk made harmless, numbers made readable (as the pure rooms do)."""
+"""Text for a terminal: what came from a disk, made harmless."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-
-from rescue.space.words import plural, size
-
-__all__ = ["cut", "plural", "safe", "size"]
 
 TAB = 8
 """Columns of a tab stop: the terminal's own."""

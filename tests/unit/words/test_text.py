@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rescue.ui.text import cut, plural, safe, size
+from rescue.words.numbers import plural, size
+from rescue.words.text import cut, safe
 
 pytestmark = pytest.mark.unit
 

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rescue.tree import Change, Entry, Kind, directory, file, symlink
-from rescue.ui.diff import MAX_OUTPUT, NO_NEWLINE, unified
+from rescue.words.diff import MAX_OUTPUT, NO_NEWLINE, unified
 from tests.trees import HOST_KEY, KEY
 
 pytestmark = pytest.mark.unit

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
 from rescue.tree import SELINUX, Change, Entry, Kind
-from rescue.ui.secrets import hidden_file, hide_secrets
-from rescue.ui.text import cut, safe, size
+from rescue.words.numbers import size
+from rescue.words.secrets import hidden_file, hide_secrets
+from rescue.words.text import cut, safe
 
 WIDTH = 200
 """Columns of a line's text that are shown: enough for every option of sshd_config(5), not for an RSA key."""

@@ -1,0 +1,34 @@
+"""An immutable picture of the files that matter on a server, and what differs between two pictures.
+
+A `Tree` is captured once from a target and then only read: every check, every plan and every proof works on it,
+never on a file system. Names and links are resolved as the kernel would after ``chroot(2)``: no link leads out of
+the root (path_resolution(7)). What was not captured is not the same as what does not exist: asking for it raises
+`NotCaptured`, which names what to capture.
+
+Paths are absolute, normalised POSIX paths below the server's root. Names that are not UTF-8 are kept with Python's
+surrogateescape, so they can be written back byte for byte.
+"""
+
+from rescue.tree.change import Action, Change
+from rescue.tree.entry import SELINUX, Entry, FileSystem, Kind, directory, file, symlink
+from rescue.tree.picture import MAX_LINKS, AnyPath, LinkLoop, Tree
+from rescue.tree.reads import CONTENT_LIMIT, NotCaptured, Read
+
+__all__ = [
+    "CONTENT_LIMIT",
+    "MAX_LINKS",
+    "SELINUX",
+    "Action",
+    "AnyPath",
+    "Change",
+    "Entry",
+    "FileSystem",
+    "Kind",
+    "LinkLoop",
+    "NotCaptured",
+    "Read",
+    "Tree",
+    "directory",
+    "file",
+    "symlink",
+]

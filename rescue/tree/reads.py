@@ -1,0 +1,34 @@
+"""What a capture is asked for, and what is said where it was not asked for enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CONTENT_LIMIT = 1 << 20
+"""Bytes of one file that a capture reads unless a `Read` says otherwise. Configuration is smaller than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A request to capture `path`: itself and `depth` levels below it, with or without the files' content.
+
+    `limit` is in bytes: a larger file is captured without its content (see `Tree.unread`).
+    """
+
+    path: str
+    depth: int = 64
+    content: bool = True
+    limit: int = CONTENT_LIMIT
+
+
+class NotCaptured(LookupError):
+    """The picture does not hold what was asked for; `reads` says what to capture before asking again."""
+
+    def __init__(self, *reads: Read) -> None:
+        super().__init__(", ".join(read.path for read in reads))
+        self.reads = reads
+
+
+def as_wide(one: Read, other: Read) -> bool:
+    """True if `one`, of the same path, captures all that `other` does."""
+    return one.depth >= other.depth and one.content >= other.content and one.limit >= other.limit
