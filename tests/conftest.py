@@ -1,7 +1,40 @@
-"""Settings that every tier shares."""
+"""What all tiers share: the lab's images, built once and cached outside the repository."""
 
-from hypothesis import settings
+from __future__ import annotations
 
-# A slow machine is no failure: nothing is timed in a test.
-settings.register_profile("rescue", deadline=None)
-settings.load_profile("rescue")
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from rescue.labs.image import Image, ensure_image, find_image, missing_tools
+from tests.machines import table
+
+RECIPES = Path(__file__).resolve().parents[1] / "images"
+
+LoadImage = Callable[[str], Image]
+
+
+@pytest.fixture(scope="session")
+def lab_image() -> LoadImage:
+    """A function from a recipe's name to its image; the test is skipped where none can be built."""
+
+    def load(name: str) -> Image:
+        if (found := find_image(RECIPES, name)) is not None:
+            return found
+        if missing := missing_tools():
+            pytest.skip(f"no image: these packages are missing: {' '.join(missing)}")
+        if os.geteuid() != 0:
+            pytest.skip("no image: building one needs root")
+        return ensure_image(RECIPES, name, lambda message: print(f"... {message}", flush=True))
+
+    return load
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The scenarios' table."""
+    if lines := table.lines():
+        terminalreporter.section("scenarios")
+        for line in lines:
+            terminalreporter.write_line(line)

@@ -1,0 +1,194 @@
+"""A real Debian root that may be broken: a layer over the cached one, or a small disk of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rescue.labs.image import Image, make_ext4
+
+JOURNAL = "var/lib/rescue"
+"""Where a fix keeps its journal on the target."""
+
+CHROOT = r"""
+set -eu
+root=$1; shift
+mount --make-rprivate /
+mount -t proc proc "$root/proc"
+mount -t tmpfs -o mode=755 dev "$root/dev"
+mknod -m 666 "$root/dev/null" c 1 3
+mknod -m 666 "$root/dev/zero" c 1 5
+mknod -m 666 "$root/dev/urandom" c 1 9
+ln -s /proc/self/fd "$root/dev/fd"
+mount -t tmpfs -o mode=755 run "$root/run"
+mkdir -p "$root/run/sshd" "$root/run/lock"
+exec chroot "$root" "$@"
+"""
+"""A chroot with devices and a network of its own: what its programs do to /dev/null or a firewall stays in there."""
+
+
+@dataclass
+class BrokenRoot:
+    """A server's root at `path`. `lower` is the untouched one below it, `upper` what was changed (None: no layer)."""
+
+    path: Path
+    lower: Path | None = None
+    upper: Path | None = None
+    _hashes: dict[str, str] = field(default_factory=dict)
+
+    # -- breaking it -------------------------------------------------------------------------------------------
+
+    def run(self, *command: str) -> str:
+        """Run one of the server's own programs in it, alone with its own network, and return what it printed."""
+        ended = subprocess.run(
+            ["unshare", "--net", "--mount", "--", "sh", "-c", CHROOT, "sh", str(self.path), *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
+        )
+        assert ended.returncode == 0, f"{' '.join(command)}: status {ended.returncode}\n{ended.stdout}"
+        return ended.stdout
+
+    def text(self, name: str) -> str:
+        return (self.path / name).read_text()
+
+    def write(self, name: str, text: str) -> None:
+        """Replace a file's content in place, as an editor does that keeps owner and mode."""
+        (self.path / name).write_text(text)
+
+    def replace(self, name: str, old: str, new: str) -> None:
+        """Exchange one piece of a file's text, which must be there."""
+        text = self.text(name)
+        assert old in text, f"{name} does not hold {old!r}"
+        self.write(name, text.replace(old, new, 1))
+
+    # -- what it is --------------------------------------------------------------------------------------------
+
+    def manifest(self) -> Manifest:
+        """Everything below the root but the journal: kind, mode, owner, size, times, xattrs and content's digest."""
+        found: dict[str, Facet] = {}
+        left = [self.path]
+        while left:
+            with os.scandir(left.pop()) as entries:
+                for entry in entries:
+                    name = os.path.relpath(entry.path, self.path)
+                    if name == JOURNAL or name == "lost+found":
+                        continue
+                    found[name] = self._facet(name, Path(entry.path))
+                    if entry.is_dir(follow_symlinks=False):
+                        left.append(Path(entry.path))
+        return Manifest(found)
+
+    def _facet(self, name: str, path: Path) -> Facet:
+        told = path.lstat()
+        content = ""
+        if stat.S_ISREG(told.st_mode):
+            content = self._digest(name, path)
+        elif stat.S_ISLNK(told.st_mode):
+            content = str(path.readlink())
+        xattrs = tuple(
+            (each, os.getxattr(path, each, follow_symlinks=False))
+            for each in sorted(os.listxattr(path, follow_symlinks=False))
+        )
+        return Facet(
+            told.st_mode, told.st_uid, told.st_gid, told.st_nlink, told.st_rdev, content, xattrs, told.st_mtime_ns
+        )
+
+    def _digest(self, name: str, path: Path) -> str:
+        """The content's digest. A file that is not in the upper layer is the lower one's, whose digest is kept."""
+        if self.upper is None or os.path.lexists(self.upper / name):
+            return _digest_of(path)
+        assert self.lower is not None
+        if name not in LOWER_DIGESTS.setdefault(self.lower, {}):
+            LOWER_DIGESTS[self.lower][name] = _digest_of(path)
+        return LOWER_DIGESTS[self.lower][name]
+
+
+LOWER_DIGESTS: dict[Path, dict[str, str]] = {}
+"""The shared roots' digests: nobody writes to them, so each file is read once in a session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """What a manifest says of one path. mtime in nanoseconds."""
+
+    mode: int
+    uid: int
+    gid: int
+    nlink: int
+    rdev: int
+    content: str
+    xattrs: tuple[tuple[str, bytes], ...]
+    mtime: int
+
+    @property
+    def lasting(self) -> tuple[object, ...]:
+        """All but the time, and the link count, which for a directory says how many others are in it."""
+        return (self.mode, self.uid, self.gid, self.rdev, self.content, self.xattrs)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a root holds, by path."""
+
+    facets: Mapping[str, Facet]
+
+    def differences(self, other: Manifest, *, times: bool = False) -> set[str]:
+        """The paths that are not the same in both; with `times`, a changed time is a difference, too."""
+        paths = self.facets.keys() | other.facets.keys()
+        return {path for path in paths if not self._same(other, path, times)}
+
+    def _same(self, other: Manifest, path: str, times: bool) -> bool:
+        mine, theirs = self.facets.get(path), other.facets.get(path)
+        if mine is None or theirs is None:
+            return False
+        return mine == theirs if times else mine.lasting == theirs.lasting
+
+
+def _digest_of(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def layered(lower: Path) -> Iterator[BrokenRoot]:
+    """The root `lower` with a layer over it that takes every change (overlayfs); gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="rescue-root-") as place:
+        upper, work, merged = (Path(place) / name for name in ("upper", "work", "merged"))
+        for each in (upper, work, merged):
+            each.mkdir()
+        # The merged root has the upper directory's owner and mode.
+        upper.chmod(stat.S_IMODE(lower.stat().st_mode))
+        with _mounted(merged, "-t", "overlay", "-o", f"lowerdir={lower},upperdir={upper},workdir={work}", "overlay"):
+            yield BrokenRoot(merged, lower, upper)
+
+
+@contextmanager
+def small_disk(image: Image, *, size: str = "512M", inodes: int | None = None) -> Iterator[BrokenRoot]:
+    """The image's files on a small ext4 file system of their own, mounted from a loop device."""
+    with tempfile.TemporaryDirectory(prefix="rescue-disk-") as place:
+        disk, mount = Path(place) / "disk.raw", Path(place) / "mnt"
+        mount.mkdir()
+        make_ext4(image.root, disk, size, inodes=inodes)
+        with _mounted(mount, "-o", "loop", str(disk)):
+            yield BrokenRoot(mount)
+
+
+@contextmanager
+def _mounted(at: Path, *arguments: str) -> Iterator[None]:
+    subprocess.run(["mount", *arguments, str(at)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(at)], check=True)

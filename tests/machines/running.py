@@ -1,0 +1,144 @@
+"""A server's root brought up without a boot: its own firewall and its own sshd, alone with a client on a wire.
+
+What starts is what systemd would start, asked of the server's own systemctl: ufw, netfilter-persistent, nftables and
+ssh. All of it runs on a layer of its own, in namespaces of its own (network, mount, process), so that neither the
+root under test nor this computer sees anything of it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from rescue.labs.network import ADDRESS, CLIENT, PREFIX, Namespace
+from rescue.labs.ssh import Attempt, attempt, write_config
+
+UP = r"""
+set -eu
+root=$1 lower=$2 place=$3
+mount --make-rprivate /
+mount -t tmpfs layer "$place"
+mkdir "$place/upper" "$place/work"
+chmod 755 "$place/upper"
+mount -t overlay -o "lowerdir=$lower,upperdir=$place/upper,workdir=$place/work" overlay "$root"
+mount -t proc proc "$root/proc"
+mount -t tmpfs -o mode=755 dev "$root/dev"
+mknod -m 666 "$root/dev/null" c 1 3
+mknod -m 666 "$root/dev/zero" c 1 5
+mknod -m 666 "$root/dev/random" c 1 8
+mknod -m 666 "$root/dev/urandom" c 1 9
+mknod -m 666 "$root/dev/tty" c 5 0
+mkdir "$root/dev/pts"
+mount -t devpts -o newinstance,ptmxmode=666 devpts "$root/dev/pts"
+ln -s pts/ptmx "$root/dev/ptmx"
+ln -s /proc/self/fd "$root/dev/fd"
+mount -t tmpfs -o mode=755 run "$root/run"
+mkdir -p "$root/run/sshd" "$root/run/lock"
+starts() { [ "$(chroot "$root" systemctl is-enabled "$1" 2>/dev/null)" = enabled ]; }
+starts ufw.service && chroot "$root" /lib/ufw/ufw-init start || true
+starts netfilter-persistent.service && chroot "$root" /usr/sbin/netfilter-persistent start || true
+starts nftables.service && chroot "$root" /usr/sbin/nft -f /etc/nftables.conf || true
+if starts ssh.service && [ ! -e "$root/etc/ssh/sshd_not_to_be_run" ] && chroot "$root" /usr/sbin/sshd -t; then
+    # /etc/default/ssh is sourced as systemd reads it: assignments only.
+    options=$(sed -n 's/^SSHD_OPTS=//p' "$root/etc/default/ssh" | tr -d '"')
+    chroot "$root" /usr/sbin/sshd -D -e $options &
+    sshd=$!
+    # State 0A of /proc/net/tcp is LISTEN.
+    while kill -0 $sshd 2>/dev/null && ! grep -q ' 0A ' "$root/proc/net/tcp"; do sleep 0.02; done
+fi
+echo up
+exec sleep infinity
+"""
+
+ATTEMPT_LIMIT = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server that is up, with a client beside it."""
+
+    client: Namespace
+    config: Path
+    log: Path
+
+    def login(self, user: str = "root", *, port: int = 22) -> Attempt:
+        """A real ssh from the client: ``echo in`` on the server."""
+        options = ["-o", "ConnectTimeout=3", "-p", str(port), "-l", user]
+        return attempt(self.client.command("ssh", "-F", str(self.config), *options, "server", "echo in"), ATTEMPT_LIMIT)
+
+    @property
+    def said(self) -> str:
+        """What the server's programs printed while they started, and sshd since."""
+        return self.log.read_text(errors="replace")
+
+
+@contextmanager
+def running(root: Path, key: Path, *, client: str = CLIENT) -> Iterator[RunningServer]:
+    """Bring the root up, with a client at the address `client`, which may be any of the server's own net."""
+    with tempfile.TemporaryDirectory(prefix="rescue-run-") as place, Namespace() as wire_end:
+        here = Path(place)
+        for name in ("root", "layer"):
+            (here / name).mkdir()
+        config, log = here / "ssh_config", here / "log"
+        write_config(config, ADDRESS, 22, "root", key)
+        server = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--",
+             "sh", "-c", WAIT_FOR_WIRE + UP, "sh", str(here / "root"), str(root), str(here / "layer")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log.open("ab"), text=True,
+        )  # fmt: skip
+        try:
+            assert server.stdin is not None
+            assert server.stdout is not None
+            assert server.stdout.readline() == "ready\n", log.read_text()
+            _wire(wire_end, server.pid, client)
+            server.stdin.write("go\n")
+            server.stdin.flush()
+            _wait_until_up(server.stdout, log)
+            yield RunningServer(wire_end, config, log)
+        finally:
+            server.kill()
+            server.wait()
+
+
+WAIT_FOR_WIRE = """
+ip link set lo up
+echo ready
+read -r go
+"""
+
+
+def _wait_until_up(stream: IO[str], log: Path) -> None:
+    """Read what the server's programs print, to the line that says that all were started."""
+    with log.open("a") as kept:
+        while (line := stream.readline()) != "up\n":
+            assert line, f"the server did not come up:\n{log.read_text()}"
+            kept.write(line)
+
+
+def _wire(client: Namespace, server: int, address: str) -> None:
+    """A pair of network cards between the client and the server whose process is `server`."""
+    inside = ["nsenter", f"--net=/proc/{server}/ns/net", "--"]
+    client.run("ip", "link", "add", "wire0", "type", "veth", "peer", "name", "eth0", "netns", str(server))
+    client.run("ip", "address", "add", f"{address}/{PREFIX}", "dev", "wire0")
+    client.run("ip", "link", "set", "wire0", "up")
+    subprocess.run([*inside, "ip", "address", "add", f"{ADDRESS}/{PREFIX}", "dev", "eth0"], check=True)
+    subprocess.run([*inside, "ip", "link", "set", "eth0", "up"], check=True)
+    _wait_for_carrier(client)
+
+
+def _wait_for_carrier(client: Namespace) -> None:
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        told = subprocess.run(
+            client.command("ip", "-o", "link", "show", "wire0"), capture_output=True, text=True, check=True
+        )
+        if "state UP" in told.stdout:
+            return
+        time.sleep(0.01)
+    raise AssertionError("the wire does not come up")
