@@ -84,7 +84,7 @@ def goal_bytes(filesystem: FileSystem) -> int:
 
 def wanted_bytes(filesystem: FileSystem) -> int:
     """Bytes to give back until `goal_bytes` are available to everyone, the reserve filled up before; 0 if they are."""
-    missing = max(0, _reserve(filesystem) - filesystem.free) if filesystem.available == 0 else 0
+    missing = max(0, filesystem.reserve - filesystem.free) if filesystem.available == 0 else 0
     return max(0, goal_bytes(filesystem) + missing - filesystem.available)
 
 
@@ -95,7 +95,3 @@ def wanted_inodes(filesystem: FileSystem) -> int:
     goal = min(max(filesystem.inodes // 50, LOW_INODES), filesystem.inodes // 10)
     return max(0, goal - filesystem.inodes_free)
 
-
-def _reserve(filesystem: FileSystem) -> int:
-    """The reserve of a file system of which nothing is available: mke2fs's 5 %, since statvfs(3) hides the true one."""
-    return max(filesystem.free, filesystem.size // 20) if filesystem.type in ("ext2", "ext3", "ext4") else 0
