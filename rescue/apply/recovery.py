@@ -84,6 +84,8 @@ def recover_held(
     One whose changes were all made is finished; any other is taken back, an interrupted undo is carried on. Raises
     Conflict, after that, where a path is neither as before nor as after; ApplyError where nothing can be written.
     """
+    with suppress(TargetError):  # what is left there does no harm
+        store.sweep(TEMPORARY)
     done = []
     for record in reversed(records):
         if record.interrupted:

@@ -46,6 +46,9 @@ class JournalStore(Protocol):
     def clear(self, fix_id: str) -> None:
         """Remove a fix's folder with all that a fix of ours puts in it."""
 
+    def sweep(self, prefix: str) -> None:
+        """Remove temporary files, whose names begin with `prefix`, that a kill left where the journal begins."""
+
 
 class _Place(Protocol):
     """The part of a target that the journal needs (see rescue.target.protocol)."""
@@ -118,6 +121,20 @@ class InTarget:
                 self._target.remove(path)
         self._target.remove(folder)
         self._made -= {folder, folder / "before"}
+
+    def sweep(self, prefix: str) -> None:
+        base = self._root()
+        places = (base.parent, base, base / "fixes")
+        tree = self._target.capture([Read(str(place), depth=1, content=False) for place in places])
+        for place in filter(lambda each: _is_directory(tree, each), places):
+            for name in tree.children(place):
+                if name.startswith(prefix) and not self._holds_something(place / name):
+                    self._target.remove(place / name)
+
+    def _holds_something(self, path: PurePosixPath) -> bool:
+        tree = self._target.capture([Read(str(path), depth=1, content=False)])
+        entry = tree.lentry(path)
+        return entry is not None and entry.is_dir and bool(tree.children(path))
 
     def _folder(self, fix_id: str) -> PurePosixPath:
         if not FIX_ID.fullmatch(fix_id):
@@ -230,6 +247,9 @@ class InDirectory:
                 for each in place.iterdir():
                     each.unlink()
                 place.rmdir()
+
+    def sweep(self, prefix: str) -> None:
+        """Folders are made under their own names here, and a fix's folder is cleared as a whole."""
 
     def _folder(self, fix_id: str) -> Path:
         if not FIX_ID.fullmatch(fix_id):

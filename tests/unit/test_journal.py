@@ -516,3 +516,21 @@ def test_a_recorded_change_is_told_apart_by_what_it_loses() -> None:
     two_steps = RecordedChange(CONFIG, Action.REPLACE, Imprint.of(directory()), Imprint.of(file("x")))
     assert two_steps.in_two_steps
     assert not replace(two_steps, before=Imprint.of(file("y"))).in_two_steps
+
+
+def test_what_a_kill_left_where_the_journal_begins_is_swept_and_nothing_else() -> None:
+    planted = {
+        "/var/lib/.rescue-0011": directory(0o700),
+        "/var/lib/.rescue-full/file": "somebody's",
+        "/var/lib/rescue": directory(0o700),
+        "/var/lib/rescue/.rescue-0022": directory(0o700),
+        "/var/lib/rescue/fixes/.rescue-0033": "half",
+        "/var/lib/other": "x",
+    }
+    target = MemoryTarget(server(planted))
+    InTarget(target).sweep(".rescue-")
+    left = {str(path) for path in target.tree.walk("/var/lib") if not path.is_relative_to("/var/lib/dpkg")}
+    assert left == {
+        "/var/lib/.rescue-full", "/var/lib/.rescue-full/file", "/var/lib/rescue", "/var/lib/rescue/fixes",
+        "/var/lib/other",
+    }  # fmt: skip
