@@ -25,6 +25,7 @@ NO_LOGIN_SHELLS = frozenset({"nologin", "false", "true", "sync", "halt", "shutdo
 """Programs that are no shell; passwd(5) entries of services have them."""
 
 MAX_ID = 0xFFFFFFFF
+MAX_DIGITS = 100
 SPACE = " \t\n\v\f\r"
 
 _NUMBER = compile_pattern(r"[ \t\n\v\f\r]*([+-]?[0-9]+)")
@@ -215,12 +216,10 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _number(text: str) -> int | None:
-    """strtoul(3) of the whole text, bounded; None if it is no number."""
-    match = _NUMBER.fullmatch(text[:64])
-    if match is None or len(text) > 64:
-        return None
-    value = int(match[1])
-    return min(value, MAX_ID) if value >= 0 else MAX_ID
+    """A number of 32 bits as strtoul(3) reads it; None if the text is none, or too large a one."""
+    match = _NUMBER.fullmatch(text) if len(text) < MAX_DIGITS else None
+    value = int(match[1]) if match is not None else -1
+    return value if 0 <= value <= MAX_ID else None
 
 
 def _parse_account(line: str, location: Location) -> Account | None:
@@ -252,7 +251,7 @@ def _parse_shadow(line: str, location: Location) -> Shadow | None:
         if value is None and field:
             return None
         # The fields are signed to programs: -1 means that nothing is set.
-        days.append(None if value is None or value > MAX_ID >> 1 else value)
+        days.append(None if value in (None, MAX_ID) else _signed(value))
     days += [None] * (7 - len(days))
     word = fields[1]
     state = _state(word)
@@ -260,6 +259,10 @@ def _parse_shadow(line: str, location: Location) -> Shadow | None:
     return Shadow(
         fields[0], state, scheme, word.startswith("!"), days[0], days[1], days[2], days[3], days[4], days[5], location
     )
+
+
+def _signed(value: int | None) -> int | None:
+    return value if value is None or value <= MAX_ID >> 1 else value - MAX_ID - 1
 
 
 def _state(word: str) -> Password:

@@ -10,7 +10,7 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from re import DOTALL
+from re import DOTALL, MULTILINE
 from re import compile as compile_pattern
 
 from rescue.formats.accounts import Accounts
@@ -29,8 +29,10 @@ READABLE_BY_GROUP = 0o040
 _BEGIN = b"-----BEGIN OPENSSH PRIVATE KEY-----\n"
 _END = b"-----END OPENSSH PRIVATE KEY-----\n"
 _MAGIC = b"openssh-key-v1\0"
+_MARK = b"\xef\xbb\xbf"
+"""A byte order mark, which libcrypto passes over and OpenSSH's own format does not allow."""
 _PEM = compile_pattern(
-    rb"-----BEGIN ((?:RSA |DSA |EC |ENCRYPTED )?PRIVATE KEY)-----[ \t\r]*\n(.*?)-----END \1-----", DOTALL
+    rb"^-----BEGIN ((?:RSA |DSA |EC |ENCRYPTED )?PRIVATE KEY)-----[ \t\r]*\n(.*?)^-----END \1-----", DOTALL | MULTILINE
 )
 _PEM_TYPES = {
     "RSA PRIVATE KEY": "ssh-rsa",
@@ -108,7 +110,7 @@ def private_key_type(data: bytes) -> str:
             return _openssh_type(data)
         except WireError as problem:
             raise KeyFormatError(f"is damaged: {problem}") from None
-    match = _PEM.search(data)
+    match = _PEM.search(data.removeprefix(_MARK))
     if match is None:
         raise KeyFormatError("is no private key, or only a part of one")
     return _pem_type(match[1].decode("ascii"), match[2])

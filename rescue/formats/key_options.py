@@ -41,9 +41,7 @@ def parse_options(text: str) -> tuple[tuple[str, str], ...]:
             break
         if text[at] != ",":
             raise _unknown(text, at)
-        at += 1
-        if at >= len(text):
-            raise OptionError("there is a comma after the last option; options are divided by commas without blanks")
+        at += 1  # a comma before the blank that ends the options does no harm
     return tuple(found)
 
 

@@ -86,7 +86,7 @@ def plant(server: LoginServer, case: Case) -> None:
         rmtree(root / made, ignore_errors=True)
     for path in ("", "home", "data", "root"):
         (root / path).mkdir(exist_ok=True)
-        os.chmod(root / path, 0o700 if path == "root" else 0o755)
+        (root / path).chmod(0o700 if path == "root" else 0o755)
         os.chown(root / path, 0, 0)
     (root / "etc/passwd").write_text(
         "root:x:0:0:root:/root:/bin/sh\nsshd:x:101:65534::/run/sshd:/usr/sbin/nologin\n"
@@ -108,9 +108,9 @@ def plant(server: LoginServer, case: Case) -> None:
     uid = 0 if case.user == "root" else ALICE
     for name in COMPONENTS[2:]:
         os.chown(places[name], uid, uid)
-        os.chmod(places[name], 0o600 if name == "file" else 0o755)
+        places[name].chmod(0o600 if name == "file" else 0o755)
     for name, mode in case.modes:
-        os.chmod(places[name], mode)
+        places[name].chmod(mode)
     for name, owner, group in case.owners:
         if name != "top":
             os.chown(places[name], owner, group)
