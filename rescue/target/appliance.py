@@ -5,6 +5,7 @@ The bindings are no package of PyPI: they come with the distribution, built for 
 
 from __future__ import annotations
 
+import errno
 import importlib
 import importlib.util
 import os
@@ -26,6 +27,14 @@ Handle = Any
 _WITH_KVM = 90.0
 """Seconds that a launch with KVM may take; it takes 3 to 5. A broken KVM hangs in the machine's firmware."""
 _PACKAGES = "python3-guestfs (Debian, Ubuntu) or python3-libguestfs (Fedora, RHEL, SUSE)"
+
+
+_NUMBERS = {os.strerror(number): number for number in errno.errorcode}
+
+
+def error_number(problem: RuntimeError) -> int:
+    """The errno of a call that failed in the appliance: the bindings give only its text, at the message's end."""
+    return _NUMBERS.get(str(problem).rpartition(": ")[2], errno.EIO)
 
 
 def available() -> bool:

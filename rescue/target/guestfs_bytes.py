@@ -7,6 +7,8 @@ functions and structures are stable (guestfs(3), "API and ABI stability"; <guest
 from __future__ import annotations
 
 import ctypes
+import errno
+import os
 from collections.abc import Iterator
 from ctypes import POINTER, byref, c_char, c_char_p, c_int, c_int64, c_size_t, c_uint32, c_void_p
 from functools import cache
@@ -103,7 +105,8 @@ def _addresses(array: int) -> Iterator[int]:
 
 def _check(handle: Handle, found: int | None) -> None:
     if not found:
-        raise OSError(handle.last_errno(), "libguestfs: the call failed")
+        number = int(_library().guestfs_last_errno(_pointer(handle))) or errno.EIO
+        raise OSError(number, os.strerror(number))
 
 
 def _pointer(handle: Handle) -> c_void_p:

@@ -7,13 +7,14 @@ cost ten to a hundred times as much, and are not used. Only what lstat has calle
 from __future__ import annotations
 
 import errno
+import os
 import stat
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from shlex import quote
 
 from rescue.target import guestfs_bytes
-from rescue.target.appliance import Handle
+from rescue.target.appliance import Handle, error_number
 from rescue.target.beneath import raw
 from rescue.target.capture import NO_CONTENT, Budget
 from rescue.target.local import KINDS, counts
@@ -92,17 +93,17 @@ class GuestfsSource:
             try:
                 told = guestfs_bytes.names(self._handle, raw(path))
             except OSError as problem:
-                return self._unread(path, str(problem))
+                return self._unread(path, problem.errno or errno.EIO)
             names = [name.decode("utf-8", "surrogateescape") for name in told]
         except RuntimeError as problem:
-            return self._unread(path, str(problem))
+            return self._unread(path, error_number(problem))
         budget.expect(path, len(names))
         self._directories[path] = self._entries(path, names, budget)
         return self._directories[path]
 
-    def _unread(self, path: str, reason: str) -> dict[str, Entry]:
-        if self._handle.last_errno() not in (errno.ENOENT, errno.ENOTDIR):
-            self.unreadable.append(f"{path} ({reason.rpartition(': ')[2]})")
+    def _unread(self, path: str, number: int) -> dict[str, Entry]:
+        if number not in (errno.ENOENT, errno.ENOTDIR):
+            self.unreadable.append(f"{path} ({os.strerror(number)})")
         self._directories[path] = {}
         return {}
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
 
-from rescue.target.appliance import Handle
+from rescue.target.appliance import Handle, error_number
 from rescue.target.capture import NO_CONTENT, Budget
 from rescue.target.guestfs_source import GuestfsSource, is_text
 from rescue.target.local import FLAGS
@@ -206,8 +206,8 @@ class GuestfsWriter:
         try:
             action()
             return 0
-        except RuntimeError:
-            if self._handle.last_errno() not in (errno.EPERM, errno.EACCES):
+        except RuntimeError as problem:
+            if error_number(problem) not in (errno.EPERM, errno.EACCES):
                 raise
         parent = str(path.parent)
         own, above = self._flags(str(path)), self._flags(parent)
@@ -242,8 +242,7 @@ class GuestfsWriter:
         try:
             yield
         except RuntimeError as problem:
-            number = self._handle.last_errno() or errno.EIO
-            raise explained(path, OSError(number, str(problem).rpartition(": ")[2])) from problem
+            raise explained(path, OSError(error_number(problem), str(problem).rpartition(": ")[2])) from problem
 
 
 def _is_the_same(old: Entry, entry: Entry) -> bool:

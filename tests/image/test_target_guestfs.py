@@ -1,0 +1,112 @@
+"""libguestfs is held to the same contract. One launch takes half a minute: each test makes many assertions."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from rescue.target import appliance
+from rescue.target.open import open_target
+from rescue.target.protocol import Target, TargetError
+from rescue.tree import Read
+from tests.contract import checks, images, sample
+
+pytestmark = [
+    pytest.mark.image,
+    pytest.mark.skipif(not appliance.available(), reason="the bindings of libguestfs are not installed"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="making the sample needs root"),
+]
+
+
+def opened(path: Path, *, write: bool = False, root: str | None = None) -> Target:
+    return open_target(str(path), write=write, backend="guestfs", root=root, progress=print)
+
+
+def test_looking_with_a_dirty_journal_and_beside_the_kernel(tmp_path: Path) -> None:
+    path = images.image_with(tmp_path / "disk.img", "ext4")
+    before = images.digest(path)
+    target = opened(path)
+    try:
+        for check in checks.LOOKING:
+            check(target)
+        assert target.notes == ()
+        tree = target.capture(sample.READS)
+    finally:
+        target.close()
+        target.close()
+    assert images.digest(path) == before
+    assert images.left_behind(path) == []
+    other = open_target(str(path), write=False, backend="kernel", root=None, progress=print)
+    try:
+        beside = other.capture(sample.READS)
+        assert sample.seen(tree) == sample.seen(beside)
+        assert tree.reads == beside.reads
+        for each in tree.paths():
+            one, two = tree.lentry(each), beside.lentry(each)
+            assert one is not None
+            assert two is not None
+            # The device's number is the machine's; all else is the disk's.
+            assert (one.nlink, one.ident[1], one.allocated, one.mtime, one.size) == (
+                two.nlink,
+                two.ident[1],
+                two.allocated,
+                two.mtime,
+                two.size,
+            ), each
+        mine, theirs = tree.filesystem("/etc"), beside.filesystem("/etc")
+        assert mine is not None
+        assert theirs is not None
+        assert (mine.size, mine.free, mine.available, mine.inodes, mine.inodes_free) == (
+            theirs.size,
+            theirs.free,
+            theirs.available,
+            theirs.inodes,
+            theirs.inodes_free,
+        )
+    finally:
+        other.close()
+
+
+def test_a_dirty_journal_in_a_qcow2_is_seen_and_stays(tmp_path: Path) -> None:
+    raw = images.dirty_image(tmp_path / "dirty.img", "ext4")
+    path = tmp_path / "disk.qcow2"
+    images.run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, path)
+    before = images.digest(path)
+    target = opened(path)
+    try:
+        tree = target.capture([Read("/etc", depth=1)])
+        assert tree.data("/etc/hostname") == b"renamed\n"
+        assert tree.data("/etc/new-49") == b"new\n"
+    finally:
+        target.close()
+    assert images.digest(path) == before
+
+
+def test_writing_to_a_disk_with_partitions(tmp_path: Path) -> None:
+    path = images.disk_with_home(tmp_path / "disk.img")
+    target = opened(path, write=True)
+    try:
+        assert target.notes == ()
+        assert target.capture([Read("/home")]).children("/home") == ("alice",)
+        for check in checks.WRITING:
+            check(target)
+        wanted = sample.seen(target.capture(sample.READS))
+    finally:
+        target.close()
+    again = open_target(str(path), write=False, backend="kernel", root=None, progress=print)
+    try:
+        found = sample.seen(again.capture(sample.READS))
+        assert found.keys() == wanted.keys()
+        for each, entry in wanted.items():
+            assert found[each] == entry, each
+    finally:
+        again.close()
+
+
+def test_an_image_without_a_root_is_refused(tmp_path: Path) -> None:
+    path = images.image_with(tmp_path / "data.img", "ext4", lambda point: (point / "data").touch())
+    with pytest.raises(TargetError, match="no server's root") as refused:
+        opened(path)
+    assert "ext4" in str(refused.value)

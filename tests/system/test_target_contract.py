@@ -1,0 +1,149 @@
+"""Every target that this machine's kernel mounts is held to the one contract."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rescue.target.open import open_target
+from rescue.target.protocol import Target
+from tests.contract import checks, images, sample
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root"),
+]
+
+KINDS = ("directory", "ext4", "xfs", "btrfs", "gpt", "qcow2")
+
+
+def make(kind: str, where: Path) -> Path:
+    """The sample on a target of this kind."""
+    if kind == "directory":
+        root = where / "root"
+        root.mkdir()
+        sample.write_sample(root)
+        return root
+    if kind == "gpt":
+        return images.disk_with_home(where / "disk.img")
+    if kind == "qcow2":
+        raw = images.image_with(where / "raw.img", "ext4")
+        images.run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, where / "disk.qcow2")
+        raw.unlink()
+        return where / "disk.qcow2"
+    return images.image_with(where / f"{kind}.img", kind)
+
+
+def opened(path: Path, *, write: bool = False) -> Target:
+    return open_target(str(path), write=write, backend="kernel", root=None, progress=print)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def looked_at(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    path = make(request.param, tmp_path_factory.mktemp(request.param))
+    before = None if path.is_dir() else images.digest(path)
+    yield request.param, path
+    if before is None:
+        sample.free_sample(path)
+    else:
+        assert images.digest(path) == before, "looking has changed the image"
+
+
+@pytest.mark.parametrize("check", checks.LOOKING, ids=lambda check: check.__name__)
+def test_looking(looked_at: tuple[str, Path], check: object) -> None:
+    kind, path = looked_at
+    target = opened(path)
+    try:
+        if kind == "gpt" and check is checks.capture_equals_what_was_written:
+            found = sample.seen(target.capture(sample.READS))
+            written = sample.literal()
+            assert found.pop("/etc/fstab").data != written.pop("/etc/fstab").data
+            assert found == written
+        else:
+            check(target)  # type: ignore[operator] - every one is a function of a target
+        assert target.notes == ()
+    finally:
+        target.close()
+        target.close()
+    if kind != "directory":
+        assert images.left_behind(path) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_writing(kind: str, tmp_path: Path) -> None:
+    path = make(kind, tmp_path)
+    target = opened(path, write=True)
+    try:
+        for check in checks.WRITING:
+            check(target)
+        wanted = sample.seen(target.capture(sample.READS))
+    finally:
+        target.close()
+    again = opened(path)
+    try:
+        assert sample.seen(again.capture(sample.READS)) == wanted
+    finally:
+        again.close()
+        sample.free_sample(path)
+    if kind != "directory":
+        assert images.left_behind(path) == []
+
+
+def test_a_directory_keeps_every_access_time(tmp_path: Path) -> None:
+    root = make("directory", tmp_path)
+    try:
+        # Known names: to list a directory would change its access time.
+        known = [os.fsencode(root), *(os.fsencode(root) + os.fsencode(path) for path in sample.literal())]
+        for each in known:
+            if not each.endswith((b"immutable", b"append")):
+                # Long ago, so that relatime renews it with the first look.
+                os.utime(each, ns=(1, os.lstat(each).st_mtime_ns), follow_symlinks=False)
+        before = {each: os.lstat(each) for each in known}
+        target = opened(root)
+        target.capture(sample.READS)
+        target.close()
+        for each, told in before.items():
+            now = os.lstat(each)
+            assert (now.st_atime_ns, now.st_ctime_ns) == (told.st_atime_ns, told.st_ctime_ns), each
+    finally:
+        sample.free_sample(root)
+
+
+@pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs"])
+def test_an_unreplayed_journal_is_seen_and_stays(kind: str, tmp_path: Path) -> None:
+    path = images.dirty_image(tmp_path / "dirty.img", kind)
+    before = images.digest(path)
+    target = opened(path)
+    try:
+        tree = target.capture(sample.READS)
+        assert tree.data("/etc/hostname") == b"renamed\n"
+        assert tree.data("/etc/new-49") == b"new\n"
+        assert target.notes == ()
+    finally:
+        target.close()
+    assert images.digest(path) == before
+    assert images.left_behind(path) == []
+
+
+@pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs"])
+def test_without_the_storage_daemon_a_stale_picture_is_called_stale(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = images.dirty_image(tmp_path / "dirty.img", kind)
+    before = images.digest(path)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs))
+    target = opened(path)
+    try:
+        tree = target.capture(sample.READS)
+        assert tree.data("/etc/new-49") is None
+        assert [note for note in target.notes if "journal" in note]
+    finally:
+        target.close()
+    assert images.digest(path) == before
+    assert shutil.which("qemu-storage-daemon") is None
