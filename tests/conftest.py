@@ -7,9 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from rescue.labs.image import Image, ensure_image, find_image, missing_tools
 from tests.machines import table
+
+# A slow machine is no failure: nothing is timed in a test.
+settings.register_profile("rescue", deadline=None)
+settings.load_profile("rescue")
 
 RECIPES = Path(__file__).resolve().parents[1] / "images"
 
