@@ -62,24 +62,28 @@ class MemoryTarget:
                 covered.append(replace(read, path=str(real)))
             self._take(entries, str(real), read.limit if read.content else None)
             depth = len(real.parts)
-            for below in self.tree.walk(real):
+            for below in self.tree.walk(real) if read.depth else ():
                 if len(below.parts) - depth <= read.depth:
                     self._take(entries, str(below), read.limit if read.content else None)
         return Tree(entries, covered, self.tree.filesystems)
 
     def _way(self, path: str) -> Iterator[str]:
         """Every entry that a look-up of `path` meets."""
-        at = PurePosixPath("/")
+        at = ""
         yield "/"
-        for part in PurePosixPath(path).parts[1:]:
-            here = at / part
-            yield str(here)
+        for part in path.split("/")[1:]:
+            here = f"{at}/{part}"
+            yield here
+            entry = self.tree.lentry(here)
+            if entry is None or not entry.is_link:
+                at = here
+                continue
             try:
-                at = self.tree.resolve(here)
+                real = self.tree.resolve(here)
             except LinkLoop:
                 return
-            for parent in reversed([at, *at.parents]):
-                yield str(parent)
+            yield from (str(each) for each in reversed([real, *real.parents]))
+            at = str(real)
 
     def _take(self, entries: dict[str, Entry], path: str, limit: int | None) -> None:
         if path in entries and (limit is None or entries[path].data is not None):
