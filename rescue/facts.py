@@ -19,6 +19,8 @@ from rescue.sshd import Effective, Listener, Server, listeners
 from rescue.tree import Read, Tree
 
 SSH_PORT = 22
+UNRELATED_PORT = 9
+"""A port that no firewall has a reason to let in (discard, RFC 863): where it is open, everything is."""
 
 READS = tuple(Read(path, depth=0) for path in ("/etc/hostname", "/etc/os-release", "/usr/lib/os-release"))
 """What the facts themselves look at, beside what the checks declare."""
@@ -84,17 +86,15 @@ class Facts:
         """The TCP port that the client dials.
 
         Told by the client, else 22 where sshd listens there or nowhere. Where sshd only listens elsewhere, a firewall
-        decides: one that treats both ports alike and open says nothing, and 22 is what `ssh` dials; any other was made
-        by somebody who knows of the new port, or forgot it, which is a finding of its own.
+        decides: one that lets every port in alike says nothing, and 22 is what `ssh` dials; any other was made by
+        somebody who knows of the new port, or forgot it, which is a finding of its own.
         """
         if self.client.port is not None:
             return self.client.port
         ports = self.listening_ports
         if not ports or SSH_PORT in ports:
             return SSH_PORT
-        if self.reach(SSH_PORT).open and self.reach(ports[0]).open:
-            return SSH_PORT
-        return ports[0]
+        return SSH_PORT if self.reach(ports[0]).open and self.reach(UNRELATED_PORT).open else ports[0]
 
     def effective(self, account: Account) -> Effective:
         """sshd's settings for a login of `account` from the client's first source, to the dialled port."""

@@ -100,6 +100,8 @@ class Report:
     def _step(self, step: Step, *, every: bool) -> None:
         text = Text(f"{step.link.order:>4}  {step.link.word:<10}")
         text.append(f"{MARKS[step.state]:<10}", STYLES[step.state])
+        if step.state is State.HOLDS and not every:
+            text.rstrip()
         if step.findings:
             text.append(", ".join(sorted({finding.check for finding in step.findings})))
         elif step.state is State.UNKNOWN:
@@ -113,6 +115,9 @@ class Report:
         path = examination.path
         if path.verdict is Verdict.CLEAR:
             self.line("Nothing found that keeps you out.", "bold green")
+            port = examination.facts.dialled
+            if port != 22 and examination.facts.client.port is None:
+                self.line(f"The SSH server listens on port {port}, so dial it with: ssh -p {port} ...")
             if path.symptom is Symptom.OK:
                 self.line(
                     "If you still can't get in, what stops you is not on this disk: look at the provider's own "

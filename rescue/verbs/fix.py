@@ -239,7 +239,9 @@ def _done(session: Session, spec: str, applied: Applied, fix: Fix, after: Examin
     if applied.not_restorable:
         report.line(f"(not the {len(applied.not_restorable)} deleted or shortened logs and caches)", indent=2)
     if spec != "/":
-        report.line("Now leave the rescue system: boot the server from its own disk, and log in.")
+        port = after.facts.dialled
+        how = f", and log in with ssh -p {port}." if port != 22 else ", and log in."
+        report.line(f"Now leave the rescue system: boot the server from its own disk{how}")
     else:
         report.line("The running services still have their old settings until they are restarted, or the server is.")
 

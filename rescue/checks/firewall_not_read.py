@@ -1,0 +1,75 @@
+"""A firewall is loaded at boot that this version of rescue can't read, so it may be what keeps you out.
+
+Symptom: ssh: connect to host SERVER port 22: Connection timed out (or: No route to host, Connection refused)
+
+Cause: nftables, firewalld, Shorewall, CSF or ferm is started when the server boots. rescue judges ufw and the files
+of iptables-save exactly; of these it only sees that they are there.
+
+Repair: none is made. Look at its files by hand, for a rule that lets TCP port 22 (or the port that sshd listens on)
+in from your address, before any that drops or rejects:
+
+    nftables    /etc/nftables.conf, or /etc/sysconfig/nftables.conf; each chain with "hook input" must accept it
+    firewalld   /etc/firewalld/zones/*.xml: <service name="ssh"/> in the zone of your network interface
+    shorewall   /etc/shorewall/rules: SSH(ACCEPT) net $FW
+    csf         /etc/csf/csf.conf: the port in TCP_IN; your address not in /etc/csf/csf.deny
+    ferm        /etc/ferm/ferm.conf
+
+See: nft(8), firewalld(1), shorewall-rules(5), ferm(1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from re import MULTILINE
+from re import compile as compile_pattern
+
+from rescue.facts import Facts
+from rescue.formats.units import UNIT_READS
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Read
+
+LINK = Link.FIREWALL
+
+MANAGERS = {
+    "nftables": ("/etc/nftables.conf", "/etc/sysconfig/nftables.conf", "/etc/nftables.nft"),
+    "firewalld": ("/etc/firewalld/firewalld.conf",),
+    "shorewall": ("/etc/shorewall/rules",),
+    "csf": ("/etc/csf/csf.conf",),
+    "ferm": ("/etc/ferm/ferm.conf",),
+}
+"""Services by name, and where their rules begin."""
+
+READS = (*UNIT_READS, *(Read(path, depth=0) for paths in MANAGERS.values() for path in paths))
+
+_BLOCKS = compile_pattern(r"^[^#\n]*\b(?:drop|reject|queue|include|vmap)\b", MULTILINE)
+"""What a file of nft(8) needs at the least to keep anybody out."""
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    """One doubt for each such firewall that could block something."""
+    for name, paths in MANAGERS.items():
+        unit = facts.units.unit(f"{name}.service")
+        if not unit.present or not unit.started:
+            continue
+        path = next((each for each in paths if facts.tree.entry(each) is not None), None)
+        if name == "nftables" and not _may_block(facts, path):
+            continue
+        yield Finding(
+            check="firewall-not-read",
+            link=LINK,
+            severity=Severity.DOUBTFUL,
+            message=f"The firewall {name} is started at boot. This version of rescue can't read its rules.",
+            symptom=Symptom.TIMED_OUT,
+            locations=(Location(PurePosixPath(path)),) if path else tuple(unit.wanted_by),
+            repairs=(Repair(f"see by hand whether {name} lets TCP port {facts.dialled} in", Safety.MANUAL),),
+            subject=name,
+            reason=f"the rules of {name} were not judged",
+        )
+
+
+def _may_block(facts: Facts, path: str | None) -> bool:
+    if path is None:
+        return False
+    text = facts.tree.text(path)
+    return text is None or _BLOCKS.search(text) is not None
