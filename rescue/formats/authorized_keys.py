@@ -152,22 +152,20 @@ def _key_line(number: int, line: str, path: PurePosixPath) -> KeyLine:
 def _read_key(text: str) -> tuple[str, str, str] | None:
     """sshkey_read: type, blob, comment; None if no key type begins `text`. WireError if the key is damaged."""
     parts = _fields(text)
-    if len(parts) < 2 or (parts[0] not in BODIES and parts[0] not in SIGNATURE_NAMES):
+    if not parts[1] or (parts[0] not in BODIES and parts[0] not in SIGNATURE_NAMES):
         return None
     check_public_key(parts[0], decode_base64(parts[1]))
-    return parts[0], parts[1].rstrip("\r"), parts[2].strip() if len(parts) > 2 else ""
+    return parts[0], parts[1].rstrip("\r"), parts[2].strip()
 
 
-def _fields(text: str) -> list[str]:
+def _fields(text: str) -> tuple[str, str, str]:
     """Type, blob and rest; divided by blanks and tabs alone, as other white space is none to sshd."""
     found = []
     for _ in range(2):
         cut = next((at for at, char in enumerate(text) if char in BLANK), len(text))
         found.append(text[:cut])
         text = text[cut:].lstrip(BLANK)
-        if not text:
-            break
-    return [*found, text]
+    return found[0], found[1], text
 
 
 def _past_options(text: str) -> int:
@@ -192,6 +190,8 @@ def _why_no_key(line: str) -> str:
         return "it is part of a private key; the public key belongs here"
     if line.startswith("---- BEGIN SSH2 PUBLIC KEY"):
         return "it is a key in the format of RFC 4716; sshd wants one line, as `ssh-keygen -i` makes it"
+    if line.startswith(('"', "'")):
+        return "it stands in quotation marks"
     if "\xa0" in line:
         return "it holds a no-break space where a blank belongs"
     if "-cert-v01@openssh.com" in line:

@@ -10,7 +10,7 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from re import DOTALL, MULTILINE
+from re import MULTILINE
 from re import compile as compile_pattern
 
 from rescue.formats.accounts import Accounts
@@ -31,9 +31,7 @@ _END = b"-----END OPENSSH PRIVATE KEY-----\n"
 _MAGIC = b"openssh-key-v1\0"
 _MARK = b"\xef\xbb\xbf"
 """A byte order mark, which libcrypto passes over and OpenSSH's own format does not allow."""
-_PEM = compile_pattern(
-    rb"^-----BEGIN ((?:RSA |DSA |EC |ENCRYPTED )?PRIVATE KEY)-----[ \t\r]*\n(.*?)^-----END \1-----", DOTALL | MULTILINE
-)
+_PEM = compile_pattern(rb"^-----BEGIN ((?:RSA |DSA |EC |ENCRYPTED )?PRIVATE KEY)-----[ \t\r]*\n", MULTILINE)
 _PEM_TYPES = {
     "RSA PRIVATE KEY": "ssh-rsa",
     "DSA PRIVATE KEY": "ssh-dss",
@@ -110,10 +108,12 @@ def private_key_type(data: bytes) -> str:
             return _openssh_type(data)
         except WireError as problem:
             raise KeyFormatError(f"is damaged: {problem}") from None
-    match = _PEM.search(data.removeprefix(_MARK))
-    if match is None:
+    data = data.removeprefix(_MARK)
+    match = _PEM.search(data)
+    end = data.find(b"\n-----END " + match[1] + b"-----", match.end() - 1) if match is not None else -1
+    if match is None or end < 0:
         raise KeyFormatError("is no private key, or only a part of one")
-    return _pem_type(match[1].decode("ascii"), match[2])
+    return _pem_type(match[1].decode("ascii"), data[match.end() : end])
 
 
 def _openssh_type(data: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from re import compile as compile_pattern
 
 from rescue.formats.os_release import read_release
@@ -48,7 +49,8 @@ def openssh_version(tree: Tree) -> OpenSSH | None:
         *(Read(path, depth=0, content=False) for path in SSHD),
     )
     distro = read_release(tree).id
-    for found in (*_from_dpkg(tree), *_from_apk(tree), *_from_pacman(tree), *_from_program(tree)):
+    # One after the other: the program is read only where no database tells.
+    for found in chain(_from_dpkg(tree), _from_apk(tree), _from_pacman(tree), _from_program(tree)):
         match = _VERSION.match(found)
         if match:
             return OpenSSH(int(match[1]), int(match[2]), distro, found)

@@ -60,6 +60,7 @@ class UnitFiles:
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
+        self._read: dict[str, tuple[Assignment, ...]] = {}
 
     @cached_property
     def directories(self) -> tuple[str, ...]:
@@ -172,27 +173,29 @@ class UnitFiles:
         path = self.path(name)
         if path is None or self.null(path):
             return ()
-        return tuple(
-            assignment
-            for each in (path, *self.dropins(name))
-            for assignment in parse_unit(self.tree.text(each) or "", each)
-        )
+        if name not in self._read:
+            self._read[name] = tuple(
+                assignment
+                for each in (path, *self.dropins(name))
+                for assignment in parse_unit(self.tree.text(each) or "", each)
+            )
+        return self._read[name]
 
 
 def parse_unit(text: str, path: PurePosixPath) -> Iterator[Assignment]:
     """The assignments of one file: comments, line continuation and sections as config_parse reads them."""
-    section, begun, held = "", 0, ""
+    section, begun = "", 0
+    held: list[str] = []
     lines = _LINE_END.split(text.removeprefix("\ufeff"))
     for number, whole in enumerate(lines, start=1):
         line = whole.lstrip(BLANK)
         if line[:1] in ("#", ";") and line:
             continue
         begun = begun or number
-        held += line
-        if (len(held) - len(held.rstrip("\\"))) % 2 and number < len(lines):
-            held = held[:-1] + " "
+        if (len(line) - len(line.rstrip("\\"))) % 2 and number < len(lines):
+            held.append(line[:-1] + " ")
             continue
-        logical, first, held, begun = held.strip(BLANK), begun, "", 0
+        logical, first, held, begun = "".join([*held, line]).strip(BLANK), begun, [], 0
         if logical.startswith("["):
             section = logical[1:-1] if logical.endswith("]") else section
             continue
