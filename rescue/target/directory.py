@@ -88,6 +88,11 @@ class DirectoryTarget:
             for each in filesystems_below(self._real, running=self._running)
         )
 
+    @property
+    def looking_root(self) -> Root:
+        """The root as it is looked at: read-only where the kernel can make it so."""
+        return self._look
+
     def put(self, path: PurePosixPath, entry: Entry) -> None:
         """See `rescue.target.protocol.Target.put`."""
         self._writing().put(path, entry)

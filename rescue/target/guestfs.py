@@ -45,7 +45,7 @@ class GuestfsTarget:
         mounted: dict[str, tuple[str, str]],
     ) -> None:  # fmt: skip
         self.name = name
-        self._handle = handle
+        self.handle = handle
         self._resources = resources
         self._identity = identity
         self._notes = notes
@@ -64,7 +64,7 @@ class GuestfsTarget:
 
     def capture(self, reads: Iterable[Read]) -> Tree:
         """See `rescue.target.protocol.Target.capture`."""
-        source = GuestfsSource(self._handle)
+        source = GuestfsSource(self.handle)
         tree = Capture(source).tree(reads, self.filesystems())
         entries = {str(path): entry for path in tree.paths() if (entry := tree.lentry(path)) is not None}
         flags = source.flags(entries.items())
@@ -112,7 +112,7 @@ class GuestfsTarget:
         return self._writer
 
     def _measure(self, mount: str, device: str, kind: str) -> FileSystem:
-        told = self._handle.statvfs(mount)
+        told = self.handle.statvfs(mount)
         block = told["frsize"]
         return FileSystem(
             mount, kind, told["blocks"] * block, told["bfree"] * block, told["bavail"] * block, told["files"],
