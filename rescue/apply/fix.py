@@ -80,7 +80,7 @@ def apply_changes(
         _verify(sight, ordered, listed, recovered)
         for unbegun in (name for name, raw in found.items() if raw == b""):
             journal.clear(unbegun)
-        record = _record(target, found, begun, sight.hostname, titles, listed)
+        record = _record(target, found, begun, sight, titles, listed)
         made = _write_journal(target, journal, record, ordered, kept)
         done = _carry_out(target, journal, record, ordered[made:], kept, now)
         return Applied(done, journal.place, recovered, tuple(change.path for change in ordered[:made]))
@@ -167,7 +167,7 @@ def _record(
     target: Target,
     found: Mapping[str, bytes | None],
     begun: datetime,
-    hostname: str,
+    sight: Sight,
     titles: Sequence[str],
     listed: tuple[RecordedChange, ...],
 ) -> Record:
@@ -177,7 +177,8 @@ def _record(
         State.STARTED,
         started=moment(begun),
         version=rescue.__version__,
-        hostname=hostname,
+        hostname=sight.hostname,
+        protected=sight.protected,
         target=target.name,
         titles=tuple(titles),
         changes=listed,
@@ -220,9 +221,11 @@ def _write_journal(
                 journal.clear(record.id)
                 if made == len(freeing):
                     raise
-                perform(target, freeing[made])
+                # Twice as many as before: as there may be thousands, and each attempt writes a record of them all.
+                for change in freeing[made : 2 * made + 1]:
+                    perform(target, change)
+                    made += 1
                 target.sync()  # freed blocks count only when the file system's own journal has them
-                made += 1
         except (TargetError, OSError) as problem:
             with suppress(TargetError, OSError):
                 journal.clear(record.id)

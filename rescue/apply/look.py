@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from rescue.journal import RecordedChange, Standing
+from rescue.journal.record import KEPT_FLAGS
 from rescue.target.protocol import Target
 from rescue.tree import Entry, LinkLoop, NotCaptured, Read, Tree
 
@@ -15,10 +16,15 @@ HOSTNAME = "/etc/hostname"
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """The entries at some paths. elsewhere: paths that lead through a link by now, and so mean another file."""
+    """The entries at some paths.
+
+    elsewhere: paths that lead through a link by now, and so mean another file. protected: immutable or append-only
+    directories around the paths, with their flags.
+    """
 
     entries: Mapping[PurePosixPath, Entry | None]
     elsewhere: frozenset[PurePosixPath]
+    protected: tuple[tuple[PurePosixPath, int], ...] = ()
     hostname: str = ""
 
     def standing(self, change: RecordedChange) -> Standing:
@@ -40,7 +46,13 @@ def look(target: Target, changes: Iterable[RecordedChange]) -> Sight:
         else:
             elsewhere.add(change.path)
             entries[change.path] = None
-    return Sight(entries, frozenset(elsewhere), _hostname(tree))
+    around = {change.path.parent for change in listed if change.path not in elsewhere} - entries.keys()
+    protected = tuple(
+        (path, entry.flags & KEPT_FLAGS)
+        for path in sorted(around)
+        if (entry := tree.lentry(path)) is not None and entry.is_dir and entry.flags & KEPT_FLAGS
+    )
+    return Sight(entries, frozenset(elsewhere), protected, _hostname(tree))
 
 
 def is_empty(target: Target, path: PurePosixPath) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
@@ -12,6 +12,7 @@ from rescue.apply.errors import ApplyError, Conflict, named
 from rescue.apply.look import look
 from rescue.apply.write import TakenBack, not_back, old_contents, take_back
 from rescue.journal import JournalStore, Record, Standing, State, encode
+from rescue.journal.record import KEPT_FLAGS
 from rescue.journal.store import DIFF, RECORD
 from rescue.target.protocol import TEMPORARY, NoSpace, Target, TargetError
 from rescue.tree import Read
@@ -103,13 +104,16 @@ def recover_held(
 
 def _end(target: Target, store: JournalStore, record: Record, now: Clock) -> Recovered:
     _sweep(target, record)
-    standings = {look(target, record.changes).standing(change) for change in record.changes}
+    sight = look(target, record.changes)
+    standings = {sight.standing(change) for change in record.changes}
     if record.state is State.STARTED and standings <= {Standing.AFTER}:
+        _protect_again(target, record)
         target.sync()
         ended = record.at(State.DONE, finished=moment(now()))
         mark(store, ended)
         return Recovered(ended, record.state)
     back = take_back(target, store, record, old_contents(store, record))
+    _protect_again(target, record)
     wrong = not_back(look(target, record.changes), record, back)
     if wrong:
         raise TargetError(f"{named(wrong)} was written, but does not read back the same")
@@ -130,6 +134,17 @@ def taken_back(store: JournalStore, record: Record, back: TakenBack, now: Clock)
             raise
         store.clear(record.id)
     return ended
+
+
+def _protect_again(target: Target, record: Record) -> None:
+    """Give directories their immutable or append-only flag back, which was off for the time of a change in them."""
+    if not record.protected:
+        return
+    tree = target.capture([Read(str(path), depth=0, content=False) for path, _ in record.protected])
+    for path, flags in record.protected:
+        entry = tree.lentry(path) if tree.resolve(path, follow_last=False) == path else None
+        if entry is not None and entry.is_dir and entry.flags & KEPT_FLAGS != flags:
+            target.set_metadata(path, replace(entry, flags=flags))
 
 
 def _sweep(target: Target, record: Record) -> None:

@@ -13,18 +13,19 @@ from re import compile as compile_pattern
 from typing import Any
 
 from rescue.journal.errors import JournalError
-from rescue.journal.record import Imprint, Record, RecordedChange, State
+from rescue.journal.record import KEPT_FLAGS, Imprint, Record, RecordedChange, State
 from rescue.tree import Action, Kind
 
 SCHEMA = 1
 
-RECORD_LIMIT = 4 << 20
-"""Bytes of a record. One change takes about one kilobyte."""
+RECORD_LIMIT = 32 << 20
+"""Bytes of a record. One change takes half a kilobyte to one."""
 
 CONTENT_LIMIT = 64 << 20
 """Bytes of one file whose old content is kept: far above any configuration."""
 
-MAX_CHANGES = 3_000
+MAX_CHANGES = 50_000
+"""Where all inodes are used up, tens of thousands of small files may have to go."""
 MAX_ATTRIBUTE = 64 << 10
 """Bytes of one extended attribute: the kernel's XATTR_SIZE_MAX (xattr(7))."""
 
@@ -59,6 +60,7 @@ def encode(record: Record) -> bytes:
         "titles": [_shown(title) for title in record.titles],
         "changes": [_encode_change(change) for change in record.changes],
         "left": [_text("path", str(path)) for path in record.left],
+        "protected": [{**_text("path", str(path)), "flags": flags} for path, flags in record.protected],
     }
     return json.dumps(document, indent=2).encode("ascii") + b"\n"
 
@@ -195,7 +197,15 @@ def _record(fix_id: str, fields: _Fields) -> Record:
         titles=tuple(titles),
         changes=changes,
         left=tuple(_path(_Fields(each)) for each in fields.list("left", MAX_CHANGES)),
+        protected=tuple(_protected(_Fields(each)) for each in fields.list("protected", MAX_CHANGES)),
     )
+
+
+def _protected(fields: _Fields) -> tuple[PurePosixPath, int]:
+    flags = fields.number("flags", 0, KEPT_FLAGS)
+    if flags & ~KEPT_FLAGS:
+        raise ValueError("a flag is none")
+    return _path(fields), flags
 
 
 def _change(fields: _Fields) -> RecordedChange:

@@ -213,7 +213,9 @@ class Record:
     id: UTC time of the start, as 20261122T184500Z, with -2 and so on if two began within a second. number: 1 for the
     target's first fix; orders them even where a rescue system's clock is wrong. started, finished, undone: UTC,
     ISO 8601; empty if it has not come to that. titles: the repairs. left: paths that a recovery met in a state that
-    is neither before nor after, and did not touch. problem: why an unreadable record is.
+    is neither before nor after, and did not touch. protected: directories around the changed paths that are immutable
+    or append-only (a kill in the middle of a change leaves them without), with these flags. problem: why an
+    unreadable record is.
     """
 
     id: str
@@ -228,6 +230,7 @@ class Record:
     titles: tuple[str, ...] = ()
     changes: tuple[RecordedChange, ...] = ()
     left: tuple[PurePosixPath, ...] = ()
+    protected: tuple[tuple[PurePosixPath, int], ...] = ()
     problem: str = ""
 
     @property

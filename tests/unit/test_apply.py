@@ -721,6 +721,28 @@ def test_a_change_of_owner_killed_half_way_is_taken_back(half: dict[str, int]) -
     assert files(target.tree) == files(tree)
 
 
+def test_an_immutable_directory_is_immutable_again_after_a_kill() -> None:
+    """The flag is off while a file in the directory is exchanged; the record knows of it."""
+    tree = server({"/etc/ssh": replace(directory(), flags=0x10)})
+    target = MemoryTarget(tree)
+    applied = apply_changes(target, tree.write(CONFIG, "Port 22\n").since(tree), now=clock())
+    assert applied.record.protected == ((PurePosixPath("/etc/ssh"), 0x10),)
+    InTarget(target).write(applied.record.id, "record.json", encode(applied.record.at(State.STARTED)))
+    target.tree = target.tree.with_entries({CONFIG: tree.entry(CONFIG), "/etc/ssh": directory()})
+    recover(target, now=clock())
+    assert files(target.tree) == files(tree)
+
+
+def test_thousands_of_files_may_go_where_all_inodes_are_used_up() -> None:
+    small = replace(file(""), size=100, data=None, allocated=4096)
+    names = {f"/var/lib/php/sessions/sess_{number:05d}": small for number in range(2000)}
+    tree = Tree.of({"/etc/hostname": "lab\n", **names}, [full(5000, 0)])
+    target = target_of(tree)
+    applied = apply_changes(target, tree.remove(*names).since(tree), now=clock())
+    assert 0 < len(applied.made_room) < 40
+    assert target.tree.children("/var/lib/php/sessions") == ()
+
+
 # -- errors ------------------------------------------------------------------------------------------------------
 
 

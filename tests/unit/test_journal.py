@@ -90,6 +90,7 @@ changes_of = st.builds(Change, paths, st.none() | entries, st.none() | entries).
 def test_what_is_recorded_reads_back_the_same(changes: list[Change]) -> None:
     listed, _ = recorded(changes)
     record = replace(record_of(), changes=listed, titles=("one", "zwei\x1b"), hostname="lab", left=(changes[0].path,))
+    record = replace(record, protected=((changes[0].path.parent, 0x10),))
     raw = encode(record)
     assert decode(ID, raw) == record
     assert all(byte == 10 or 32 <= byte < 127 for byte in raw), "it could drive a terminal"
@@ -177,7 +178,10 @@ FORGED = {
     "a change that is a list": document(changes=[[]]),
     "changes that are none": document(changes={}),
     "one path twice": document(changes=document()["changes"] * 2),
-    "too many changes": document(changes=document()["changes"] * 4000),
+    "too many changes": document(changes=document()["changes"] * 50_001),
+    "a protected path that leads out": document(protected=[{"path": "/../x", "flags": 16}]),
+    "a protected path with other flags": document(protected=[{"path": "/x", "flags": 1}]),
+    "a protected path with large flags": document(protected=[{"path": "/x", "flags": 64}]),
     "another fix": document(id="20261122T184501Z"),
     "another schema": document(schema=2),
     "an unknown state": document(state="half"),
