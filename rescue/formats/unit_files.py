@@ -82,6 +82,11 @@ class UnitFiles:
                     found[name] = target
         return found
 
+    @cached_property
+    def _places(self) -> frozenset[str]:
+        """Every name in the unit directories, with its path: most units have no directory of their own there."""
+        return frozenset(f"{each}/{name}" for each in self.directories for name in self.tree.children(each))
+
     def _target(self, directory: str, name: str) -> str | None:
         """A path, an alias' name, or None for a link that systemd ignores."""
         path = f"{directory}/{name}"
@@ -164,6 +169,8 @@ class UnitFiles:
         places = [f"{where}/{each}{suffix}" for one in known for where in self.directories for each in _generic(one)]
         places += [f"{directory}/{name.rpartition('.')[2]}{suffix}" for directory in self.directories]
         for place in places:
+            if place not in self._places:
+                continue
             for each in self.tree.children(place):
                 found.setdefault(each, PurePosixPath(place) / each)
         return tuple(found[each] for each in sorted(found, key=lambda one: one.encode("utf-8", "surrogateescape")))
