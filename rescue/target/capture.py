@@ -98,7 +98,7 @@ class Capture:
     def _add(self, read: Read) -> None:
         self._reads.append(read)
         limit = read.limit if read.content else NO_CONTENT
-        real = self._walk(read.path, limit)
+        real = self._walk(read.path, limit, read)
         if real is None:
             return
         if real != read.path:
@@ -108,20 +108,21 @@ class Capture:
 
     # -- one path ------------------------------------------------------------------------------------------------
 
-    def _walk(self, path: str, limit: int) -> str | None:
-        """The real path of what is at `path`, every entry on the way taken; None if there is nothing, or a loop."""
+    def _walk(self, path: str, limit: int, read: Read) -> str | None:
+        """The real path of what is at `path`, every entry on the way taken; None if there is nothing, or a loop.
+
+        Where there is nothing, `read` has been answered for the real path of what is missing.
+        """
         at, followed = "/", 0
         above, _, name = path.rpartition("/")
-        if name and (known := self._entries.get(above)) is not None and known.is_dir:
+        if name not in ("", ".") and (known := self._entries.get(above)) is not None and known.is_dir:
             # Only real paths have entries: the way to this one has been walked.
             at, left = above, [name]
         else:
-            left = [part for part in reversed(path.split("/")) if part]
+            left = _pieces(path)
         entry = self._entry(at, NO_CONTENT)
         while left and entry is not None:
             part = left.pop()
-            if part == ".":
-                continue
             if part == "..":
                 at = _parent(at)
                 continue
@@ -129,14 +130,14 @@ class Capture:
             entry = self._entry(here, NO_CONTENT if left else limit)
             if entry is None:
                 # So that the tree can tell "not there" from "not looked at", here and for all that would be below.
-                self._reads.append(Read(here, depth=0))
+                self._reads.append(Read(here, depth=0) if left else replace(read, path=here))
                 return None
             if entry.is_link:
                 followed += 1
                 if followed > MAX_LINKS:
                     return None
                 at = "/" if entry.link.startswith("/") else at
-                left.extend(piece for piece in reversed(entry.link.split("/")) if piece)
+                left.extend(_pieces(entry.link))
                 continue
             if left and not entry.is_dir:
                 return None
@@ -206,7 +207,7 @@ class Capture:
         so_far = Tree(self._entries, self._reads)
         for path in sorted(links):
             content = links[path] != NO_CONTENT
-            real = self._walk(path, NO_CONTENT)
+            real = self._walk(path, NO_CONTENT, Read(path, depth=0))
             if real is None:
                 continue
             entry = self._entries[real]
@@ -232,6 +233,11 @@ class Capture:
             limit = NO_CONTENT
         self._descend(path, 1, limit)
         self._reads.append(Read(path, depth=1, content=limit != NO_CONTENT, limit=max(limit, 0)))
+
+
+def _pieces(path: str) -> list[str]:
+    """The components of a path, the last one first."""
+    return [piece for piece in reversed(path.split("/")) if piece not in ("", ".")]
 
 
 def _lacks_content(entry: Entry, limit: int) -> bool:

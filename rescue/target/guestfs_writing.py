@@ -6,6 +6,7 @@ This API has no fsync(2) of a file: everything is synchronised before the rename
 from __future__ import annotations
 
 import errno
+import os
 import secrets
 import struct
 from collections.abc import Callable, Iterator
@@ -87,7 +88,14 @@ class GuestfsWriter:
                 f"{path!r} has a name that is not UTF-8, which libguestfs can't change",
                 "Mount the disk and name its directory; or, as root, use --backend kernel.",
             )
-        return GuestfsSource(self._handle).lookup(path, NO_CONTENT, Budget())
+        source, budget = GuestfsSource(self._handle), Budget()
+        for above in reversed(PurePosixPath(path).parents):
+            entry = source.lookup(str(above), NO_CONTENT, budget)
+            if entry is None:
+                return None
+            if not entry.is_dir:
+                raise explained(PurePosixPath(path), OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
+        return source.lookup(path, NO_CONTENT, budget)
 
     def _exchange(self, path: PurePosixPath, old: Entry | None, entry: Entry) -> None:
         handle, temporary = self._handle, str(path.parent / f"{TEMPORARY}{secrets.token_hex(8)}")

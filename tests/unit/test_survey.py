@@ -1,0 +1,65 @@
+"""The picture grows until the work is done, and a disk that asks for ever is given up with a word."""
+
+from __future__ import annotations
+
+import pytest
+
+from rescue.survey import complete
+from rescue.target.protocol import TargetError
+from rescue.tree import NotCaptured, Read, Tree
+from tests.unit.memory_target import MemoryTarget
+
+pytestmark = pytest.mark.unit
+
+
+def start(target: MemoryTarget, *reads: Read) -> Tree:
+    return target.capture(reads)
+
+
+def test_what_is_there_already_is_not_captured_again() -> None:
+    target = MemoryTarget(Tree.of({"/etc/a": "text"}))
+    tree = start(target, Read("/etc/a"))
+    again, found = complete(target, tree, lambda held: held.text("/etc/a"))
+    assert found == "text"
+    assert again is tree
+
+
+def test_what_leads_to_the_next_is_captured_step_by_step() -> None:
+    target = MemoryTarget(Tree.of({"/etc/a": "/etc/b", "/etc/b": "/srv/c", "/srv/c": "the end"}))
+
+    def work(tree: Tree) -> str | None:
+        at: str | None = "/etc/a"
+        while at and at.startswith("/"):
+            at = tree.text(at)
+        return at
+
+    tree, found = complete(target, Tree({}), work)
+    assert found == "the end"
+    assert tree.covers("/srv/c", content=True)
+
+
+def test_what_does_not_exist_is_an_answer() -> None:
+    target = MemoryTarget(Tree.of({"/etc/a": ""}))
+    assert complete(target, Tree({}), lambda tree: tree.entry("/not/there"))[1] is None
+
+
+def test_the_same_question_for_ever_is_given_up() -> None:
+    target = MemoryTarget(Tree.of({"/etc/a": ""}))
+
+    def work(tree: Tree) -> None:
+        raise NotCaptured(Read("/never/enough", depth=0), Read("/etc/a", depth=0))
+
+    with pytest.raises(TargetError, match="never/enough"):
+        complete(target, Tree({}), work)
+
+
+def test_new_questions_for_ever_are_given_up() -> None:
+    target = MemoryTarget(Tree.of({"/etc/a": ""}))
+    asked: list[int] = []
+
+    def work(tree: Tree) -> None:
+        asked.append(1)
+        tree.entry(f"/n{len(asked)}")
+
+    with pytest.raises(TargetError):
+        complete(target, Tree({}), work)
