@@ -67,7 +67,7 @@ def misplaced(facts: Facts, account: Account) -> Iterator[tuple[PurePosixPath, t
     Only files that nobody but the account and root could have written: a key in any other may be anybody's.
     """
     known = {found.path for found in facts.key_files(account)}
-    for path in _candidates(facts.tree, account, known):
+    for path in _candidates(facts, account):
         if path in known or not _own(facts, account, path):
             continue
         lines = tuple(key.location.text for key in read_key_file(facts.tree, path).keys)
@@ -75,12 +75,20 @@ def misplaced(facts: Facts, account: Account) -> Iterator[tuple[PurePosixPath, t
             yield path, lines
 
 
-def _candidates(tree: Tree, account: Account, known: set[PurePosixPath]) -> Iterator[PurePosixPath]:
+def places(facts: Facts, account: Account) -> tuple[Read, ...]:
+    """The directories in which misplaced keys are looked for."""
     if not account.home.startswith("/") or account.home.strip("/") == "":
-        return
+        return ()
     home = PurePosixPath(account.home)
-    folders = dict.fromkeys((*(path.parent for path in known), home / ".ssh", home / "ssh", home))
-    tree.require(*(Read(str(folder), depth=1, content=False) for folder in folders))
+    named = (found.path.parent for found in facts.key_files(account))
+    folders = dict.fromkeys((*named, home / ".ssh", home / "ssh", home))
+    return tuple(Read(str(folder), depth=1, content=False) for folder in folders)
+
+
+def _candidates(facts: Facts, account: Account) -> Iterator[PurePosixPath]:
+    tree, reads = facts.tree, places(facts, account)
+    tree.require(*reads)
+    folders = [PurePosixPath(read.path) for read in reads]
     found = [folder / name for folder in folders for name in tree.children(folder) if _MISNAMED.fullmatch(name)]
     tree.require(*(Read(str(path), depth=0) for path in found))
     yield from found

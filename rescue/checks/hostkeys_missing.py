@@ -24,12 +24,13 @@ from rescue.checks._host_keys import host_keys, made_at_start
 from rescue.facts import Facts
 from rescue.formats.ed25519 import new_key_pair
 from rescue.formats.hostkeys import DEFAULT_HOST_KEYS, HostKey, KeyFormatError, private_key_type
+from rescue.formats.packages import PACKAGE_READS
 from rescue.formats.units import UNIT_READS
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read, Tree
 
 LINK = Link.SERVICE
-READS = (Read("/etc/ssh", depth=2), Read("/etc/hostname", depth=0), *UNIT_READS)
+READS = (Read("/etc/ssh", depth=2), Read("/etc/hostname", depth=0), *UNIT_READS, *PACKAGE_READS)
 
 PRIVATE, PUBLIC = 0o600, 0o644
 

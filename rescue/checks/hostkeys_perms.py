@@ -22,12 +22,13 @@ from rescue.checks._host_keys import host_keys
 from rescue.facts import Facts
 from rescue.formats.accounts import ACCOUNT_READS
 from rescue.formats.hostkeys import HostKey
+from rescue.formats.packages import PACKAGE_READS
 from rescue.formats.permissions import chmod
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read, Tree
 
 LINK = Link.SERVICE
-READS = (Read("/etc/ssh", depth=2), *ACCOUNT_READS)
+READS = (Read("/etc/ssh", depth=2), *ACCOUNT_READS, *PACKAGE_READS)
 
 PRIVATE = 0o600
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks._key_files import add_lines, misplaced
+from rescue.checks._key_files import add_lines, misplaced, places
 from rescue.facts import Facts
 from rescue.formats.accounts import ACCOUNT_READS, Account, Password
 from rescue.formats.authorized_keys import KeyFile, KeyLine
@@ -44,6 +44,8 @@ def find(facts: Facts) -> Iterator[Finding]:
         lacking = lacking[:1] if len(lacking) == len(facts.logins) else []
     elif facts.client.key is None:
         lacking = [account for account in lacking if not _password_opens(facts, account)]
+    if facts.client.key is None:
+        facts.tree.require(*(read for account in lacking for read in places(facts, account)))
     for account in lacking:
         yield _finding(facts, account)
 

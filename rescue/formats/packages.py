@@ -18,6 +18,12 @@ SSHD = ("/usr/sbin/sshd", "/usr/bin/sshd", "/usr/local/sbin/sshd")
 DATABASE_LIMIT = 32 << 20
 PROGRAM_LIMIT = 4 << 20
 
+PACKAGE_READS = (
+    *(Read(path, depth=0, limit=DATABASE_LIMIT) for path in (DPKG_STATUS, *APK_INSTALLED)),
+    Read(PACMAN_LOCAL, depth=1, content=False),
+    *(Read(path, depth=0, content=False) for path in SSHD),
+)
+
 _VERSION = compile_pattern(r"(?:\d+:)?(\d{1,3})\.(\d{1,3})")
 # compat.c names many old peers ("OpenSSH_6.6.1*"); only the program's own version is followed by a portable level.
 _BANNER = compile_pattern(rb"OpenSSH_(\d{1,3}\.\d{1,3}(?:\.\d{1,3})?p\d{1,3})")
@@ -43,11 +49,7 @@ class OpenSSH:
 
 def openssh_version(tree: Tree) -> OpenSSH | None:
     """The installed server's version; None if no database and no program tells. An rpm database is not read."""
-    tree.require(
-        *(Read(path, depth=0, limit=DATABASE_LIMIT) for path in (DPKG_STATUS, *APK_INSTALLED)),
-        Read(PACMAN_LOCAL, depth=1, content=False),
-        *(Read(path, depth=0, content=False) for path in SSHD),
-    )
+    tree.require(*PACKAGE_READS)
     distro = read_release(tree).id
     # One after the other: the program is read only where no database tells.
     for found in chain(_from_dpkg(tree), _from_apk(tree), _from_pacman(tree), _from_program(tree)):
