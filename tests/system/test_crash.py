@@ -94,6 +94,7 @@ def fresh(place: Path) -> Path:
     root.mkdir()
     make(root, broken())
     set_flags(root / "etc/resolv.conf", 0x10)
+    set_flags(root / "etc/ssh", 0x10)
     return root
 
 
@@ -118,7 +119,7 @@ TIME = -1
 FLAGS = -2
 METADATA = {b"home/alice/.ssh"}
 TWO_STEPS = {b"etc/swap"}
-PROTECTED = {b"etc/resolv.conf"}
+PROTECTED = {b"etc/resolv.conf", b"etc/ssh"}
 
 
 def old_or_new(now: Picture, old: Picture, new: Picture) -> None:
@@ -140,7 +141,7 @@ def old_or_new(now: Picture, old: Picture, new: Picture) -> None:
 def _timeless(what: tuple[object, ...] | None, path: bytes) -> tuple[object, ...] | None:
     if what is None:
         return None
-    # The immutable flag is off for the time of the exchange.
+    # The immutable flag, of the file or of the directory around it, is off for the time of the exchange.
     return what[:FLAGS] if path in PROTECTED else what[:TIME]
 
 

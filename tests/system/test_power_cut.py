@@ -24,7 +24,7 @@ from pathlib import Path
 import pytest
 
 from rescue.apply import apply_changes, undo
-from tests.system.real_root import opened, picture
+from tests.system.real_root import free_of_flags, opened, picture
 from tests.system.test_crash import POINTS, SEED, changes, ended, fresh, old_or_new
 
 pytestmark = [
@@ -177,6 +177,7 @@ def test_the_same_cut_tears_a_file_that_is_written_carelessly(base: Path, tmp_pa
     options = ("noauto_da_alloc", "data=writeback")
 
     def careless(root: Path) -> None:
+        free_of_flags(root)
         for number in range(4):
             temporary = root / f"etc/ssh/new{number}"
             temporary.write_bytes(b"Port 22\n" * 2000)
