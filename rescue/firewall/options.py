@@ -196,6 +196,19 @@ IMPLIED = {6: "tcp", 17: "udp", 33: "dccp", 132: "sctp", 136: "udplite", 1: "icm
            51: "ah"}  # fmt: skip
 """The match whose options may be used once ``-p`` has named its protocol."""
 
+NEEDS_OPTION = frozenset(
+    ["addrtype", "bpf", "cgroup", "comment", "connbytes", "connlabel", "conntrack", "cpu", "devgroup", "dscp", "ecn",
+     "helper", "hl", "iprange", "length", "mac", "multiport", "owner", "physdev", "realm", "set", "state", "statistic",
+     "string", "tcpmss", "tos", "ttl", "u32"]
+)  # fmt: skip
+"""The matches that say nothing without an option, and are refused then."""
+
+ADDON_MATCHES = frozenset(
+    ["account", "asn", "childlevel", "condition", "connrate", "fuzzy", "gradm", "iface", "ipp2p", "ipv4options",
+     "layer7", "length2", "lscan", "ndpi", "nth", "pknock", "portscan", "random", "unclean"]
+)  # fmt: skip
+"""Matches from outside the kernel's tree, or long gone from it, whose options are not known here."""
+
 NEEDS_PROTOCOL = {"tcp": (6,), "udp": (17,), "dccp": (33,), "sctp": (132,), "udplite": (136,), "icmp": (1,),
                   "icmp6": (58,), "mh": (135,), "esp": (50,), "ah": (51,),
                   "multiport": (6, 17, 33, 132, 136)}  # fmt: skip

@@ -7,10 +7,11 @@ from functools import cached_property
 
 from rescue.firewall.addresses import Address, AddressSet, ordinary, union
 from rescue.firewall.conditions import Interface
-from rescue.firewall.evaluate import Evaluation, Outcome, assumptions
+from rescue.firewall.evaluate import Evaluation, assumptions
 from rescue.firewall.packet import TCP, Packet, assumed_interface
 from rescue.firewall.ruleset import Firewall
 from rescue.firewall.verdict import Decision, Kind, Stage, Verdict
+from rescue.firewall.walk import Outcome
 
 _ORDER = {stage: at for at, stage in enumerate((Stage.SYN, Stage.REFUSAL, Stage.REPLY, Stage.DATA))}
 

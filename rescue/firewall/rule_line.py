@@ -11,12 +11,14 @@ from rescue.firewall.addresses import AddressSet, Masked
 from rescue.firewall.conditions import Addresses, Condition, Fixed, Interface, TransportProtocol
 from rescue.firewall.matches import Names, Option, Refused, addresses, conditions, number
 from rescue.firewall.options import (
+    ADDON_MATCHES,
     ADDONS,
     ALIASES,
     GENERAL,
     IMPLIED,
     LONG_GENERAL,
     MATCHES,
+    NEEDS_OPTION,
     NEEDS_PROTOCOL,
     PROTOCOLS,
     TARGETS,
@@ -141,6 +143,7 @@ class _Line:
         self.sources: list[AddressSet | Masked] = []
         self.destinations: list[AddressSet | Masked] = []
         self.address_negated = {"-s": False, "-d": False}
+        self.said: set[str] = set()
         self.conditions: list[Condition] = []
         self.protocol = 0
         self.protocol_negated = False
@@ -151,7 +154,7 @@ class _Line:
 
     def command(self) -> Command:
         negated = False
-        while self.at < len(self.words):
+        while self.at < len(self.words) and not self.other_version:
             word = self.words[self.at]
             self.at += 1
             if word == "!":
@@ -161,13 +164,13 @@ class _Line:
                 continue
             self._word(word, negated)
             negated = False
+        if self.other_version:
+            return Command("", "", other_version=True)  # nothing behind the option is read any more
         if negated:
             raise Refused('"!" with nothing after it')
         if not self.name:
             raise Refused("no command, such as -A")
-        return Command(
-            self.name, self.chain, self._bodies(), self._target(), self.position, self.policy, self.other_version
-        )
+        return Command(self.name, self.chain, self._bodies(), self._target(), self.position, self.policy)
 
     def _word(self, word: str, negated: bool) -> None:
         if not word.startswith("-"):
@@ -210,13 +213,15 @@ class _Line:
 
     def _general(self, option: str, negated: bool) -> None:
         if option in ("-4", "-6"):
-            self.other_version |= option != f"-{self.reader.version}"
+            self.other_version = option != f"-{self.reader.version}"
             return
         if option == "-c":
-            self._value(option)
-            if self._next_is_value():
-                self.at += 1
+            self._counters()
             return
+        if option in ("-f", "-i", "-o", "-p"):
+            if option in self.said:
+                raise Refused(f"{option} twice")
+            self.said.add(option)
         if option == "-f":
             # No packet of the connection is a second fragment: conntrack puts them together before any rule.
             self.conditions.append(Fixed(negated))
@@ -236,10 +241,14 @@ class _Line:
             case _:
                 self._jump(option, value, negated)
 
+    def _counters(self) -> None:
+        packets, comma, octets = self._value("-c").partition(",")
+        for text in (packets, octets if comma else self._value("-c")):
+            if not (text.isascii() and text.isdigit()):
+                raise Refused(f"not a counter: {text}")
+
     def _addresses(self, option: str, value: str, negated: bool) -> None:
         found = addresses(value, self.reader.version, self.reader.names)
-        if negated and len(found) > 1:
-            raise Refused('"!" with a list of addresses')
         into = self.sources if option == "-s" else self.destinations
         if into:
             raise Refused(f"{option} twice")
@@ -270,6 +279,8 @@ class _Line:
 
     def _match(self, name: str) -> None:
         module = {"icmpv6": "icmp6"}.get(name, name)
+        if module not in MATCHES and module not in ADDON_MATCHES:
+            raise Refused(f"there is no match {name}")
         self.matches.append(_Match(module))
 
     def _jump(self, option: str, name: str, negated: bool) -> None:
@@ -293,9 +304,11 @@ class _Line:
         if count < 0:  # an extension that is not known: its option takes what follows
             while self._next_is_value():
                 values.append(self._value(word))
-        (self.target_options if holder is None else holder.options).append(
-            Option(ALIASES.get(name, name), tuple(values), negated)
-        )
+        into = self.target_options if holder is None else holder.options
+        name = ALIASES.get(name, name)
+        if any(option.name == name for option in into) and (holder is None or holder.module != "policy"):
+            raise Refused(f"{word} twice")
+        into.append(Option(name, tuple(values), negated))
 
     def _find(self, word: str) -> tuple[_Match | None, str, int]:
         """The match that takes the option (None for the target), its full name and how many values it takes."""
@@ -335,6 +348,8 @@ class _Line:
         for use in self.matches:
             self._check(use)
             common += conditions(use.module, use.options, self.reader.version, self.reader.names, opens)
+        if max(len(self.sources), len(self.destinations)) > 1 and any(self.address_negated.values()):
+            raise Refused('"!" with a list of addresses')
         sources = [[self._side(found, True)] for found in self.sources] or [[]]
         destinations = [[self._side(found, False)] for found in self.destinations] or [[]]
         return tuple((*one, *other, *common) for one, other in product(sources, destinations))
@@ -346,6 +361,8 @@ class _Line:
         return Addresses(source, found, negated)
 
     def _check(self, use: _Match) -> None:
+        if use.module in NEEDS_OPTION and not use.options:
+            raise Refused(f"the match {use.module} needs an option")
         needed = NEEDS_PROTOCOL.get(use.module)
         if needed and (self.protocol not in needed or self.protocol_negated):
             raise Refused(f"the match {use.module} needs its protocol: -p")

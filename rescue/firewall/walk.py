@@ -1,0 +1,324 @@
+"""One packet's way through one table of one firewall, for all clients at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from rescue.firewall.addresses import FEW, AddressSet, Region, union
+from rescue.firewall.conditions import Assumed, Doubt, RecentSet
+from rescue.firewall.packet import Packet
+from rescue.firewall.ruleset import Action, Chain, Firewall, Rule, Table
+from rescue.firewall.verdict import Decision, Kind, Stage
+from rescue.model import Location
+
+MAX_WORK = 1_000_000
+"""How much work is done before the ruleset is called too intricate, in rules looked at: some seconds' worth."""
+
+JUMP = 10
+"""What a jump costs, in rules."""
+
+MERGED = 4
+"""How many boundaries of sets of addresses cost as much as a rule, where whole sets are merged or kept."""
+
+MAX_DEPTH = 120
+"""How many jumps may nest before the ruleset is called too intricate."""
+
+MAX_FLOWS = 64
+"""How many combinations of marks are told apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """What rules have put on a packet and its connection. untracked: taken out of conntrack; first: the SYN was."""
+
+    mark: int | None = 0
+    connmark: int | None = 0
+    untracked: bool = False
+    first_untracked: bool = False
+
+
+Flows = dict[Tags, Region]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Clients on which a verdict is possible, and what speaks it. doubt: why it is not certain."""
+
+    addresses: AddressSet
+    decision: Decision
+    doubt: str = ""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What is possible for whom. `passed`: the clients for whom the whole connection may be accepted."""
+
+    version: int
+    universe: AddressSet
+    pieces: list[Piece] = field(default_factory=list)
+    passed: AddressSet = field(init=False)
+    assumed: dict[str, list[AddressSet]] = field(default_factory=dict)
+    doubts: list[tuple[AddressSet, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.passed = AddressSet.nothing(self.version)
+
+    def possible(self, kind: Kind) -> AddressSet:
+        """The clients for whom `kind` is possible."""
+        if kind is Kind.ACCEPT:
+            return self.passed
+        return union(self.version, (piece.addresses for piece in self.pieces if piece.decision.kind is kind))
+
+
+class TooIntricate(Exception):
+    """More rules would have to be looked at than is reasonable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A rule as the walk needs it."""
+
+    rule: Rule
+    lists: frozenset[str]
+
+
+@dataclass(slots=True)
+class Journey:
+    """What all walks of one question share: the outcome so far, how much was looked at, which lists were filled."""
+
+    outcome: Outcome
+    stage: Stage = Stage.SYN
+    work: int = 0
+    listed: frozenset[str] = frozenset()
+    steps: dict[int, list[Step]] = field(default_factory=dict)
+
+    def count(self, work: int) -> None:
+        self.work += work
+        if self.work > MAX_WORK:
+            raise TooIntricate
+
+    def steps_of(self, chain: Chain) -> list[Step]:
+        """The rules of a chain that can make a difference: not those that only count or log."""
+        key = id(chain)
+        if key not in self.steps:
+            found = []
+            for rule in chain.rules:
+                lists = frozenset(each.name for each in rule.conditions if isinstance(each, RecentSet))
+                if lists or rule.target.action is not Action.CONTINUE:
+                    found.append(Step(rule, lists))
+            self.steps[key] = found
+        return self.steps[key]
+
+
+class Walk:
+    """One packet's way through one table of one firewall."""
+
+    def __init__(self, journey: Journey, firewall: Firewall, table: Table, packet: Packet) -> None:
+        self.journey = journey
+        self.outcome = journey.outcome
+        self.firewall = firewall
+        self.table = table
+        self.packet = packet
+        self.packets: dict[Tags, Packet] = {}
+        self.accepted: Flows = {}
+        self.built_in = ""
+
+    def base(self, chain: Chain, flows: Flows) -> Flows:
+        """Walk a built-in chain; what comes out is the flows that this table lets pass."""
+        if not chain.rules and chain.policy == "ACCEPT":
+            return flows
+        self.built_in = chain.name
+        left = self._chain(chain, flows, ())
+        for tags, region in left.items():
+            if chain.policy == "ACCEPT":
+                put(self.accepted, tags, region.frozen())
+            else:
+                self._record(region.frozen(), Kind.DROP, None, (), "", chain.location)
+        return self.accepted
+
+    def _chain(self, chain: Chain, flows: Flows, path: tuple[Rule, ...]) -> Flows:
+        """Walk a chain; what comes out is the flows that run off its end or return."""
+        if len(path) > MAX_DEPTH:
+            raise TooIntricate
+        returned: Flows = {}
+        steps = self.journey.steps_of(chain)
+        for step in steps:
+            # A rule may give a flow other marks: the flows that come of it are new, and meet the next rule only.
+            for tags, region in list(flows.items()):
+                if region:
+                    self._rule(step, tags, region, flows, returned, path)
+            if step.lists:
+                self.journey.listed |= step.lists
+            if not any(flows.values()):
+                break
+        for tags, region in flows.items():
+            put(returned, tags, region.frozen())
+        return returned
+
+    def _rule(
+        self, step: Step, tags: Tags, region: Region, flows: Flows, returned: Flows, path: tuple[Rule, ...]
+    ) -> None:
+        self.journey.count(1)
+        rule = step.rule
+        packet = self._packet(tags)
+        who: AddressSet | None = None
+        doubts: list[str] = []
+        notes: list[str] = []
+        for condition in rule.conditions:
+            answer = condition.on(packet)
+            if answer is True:
+                continue
+            if answer is False:
+                return
+            if type(answer) is AddressSet:
+                self._weigh(answer, region)
+                who = region.common(answer) if who is None else who & answer
+                if not who:
+                    return
+            elif isinstance(answer, Doubt):
+                doubts.append(answer.reason)
+            elif isinstance(answer, Assumed):
+                notes.append(answer.note)
+                if not answer.value:
+                    self._note(notes, region.frozen() if who is None else who)
+                    return
+        if rule.target.action is Action.CONTINUE:
+            return
+        if who is None:
+            who = region.frozen()
+        self._weigh(who, region)
+        self._note(notes, who)
+        if doubts:
+            self.journey.count(len(who.bounds) // MERGED)
+            self.outcome.doubts.append((who, doubts[0]))
+        else:
+            region.remove(who)
+        self._act(rule, tags, who, doubts[0] if doubts else "", flows, returned, path)
+
+    def _weigh(self, who: AddressSet, region: Region) -> None:
+        """Count the work of cutting `who` out of `region`; small sets cost nothing beside the rule itself."""
+        if len(who.bounds) > FEW:
+            self.journey.count((len(who.bounds) + len(region.bounds)) // MERGED)
+
+    def _act(
+        self, rule: Rule, tags: Tags, who: AddressSet, doubt: str, flows: Flows, returned: Flows, path: tuple[Rule, ...]
+    ) -> None:
+        """Do what the rule's target says with the packets of `who`; if certain, they are out of their flow already."""
+        match rule.target.action:
+            case Action.ACCEPT:
+                put(self.accepted, tags, who)
+                self._record(who, Kind.ACCEPT, rule, path, doubt, rule.location)
+            case Action.DROP:
+                self._record(who, Kind.DROP, rule, path, doubt, rule.location)
+            case Action.REJECT:
+                self._record(who, Kind.REJECT, rule, path, doubt, rule.location)
+            case Action.DEPENDS:
+                reason = doubt or rule.target.reason
+                self.outcome.doubts.append((who, reason))
+                self._record(who, Kind.DEPENDS, rule, path, reason, rule.location)
+            case Action.RETURN:
+                put(returned, tags, who)
+            case Action.JUMP | Action.GOTO:
+                self.journey.count(JUMP)
+                below = self._chain(self.table.chains[rule.target.name], {tags: Region(who)}, (*path, rule))
+                into = returned if rule.target.action is Action.GOTO else flows
+                for each, region in below.items():
+                    put(into, each, region.frozen())
+            case _:
+                put(flows, self._retagged(rule, tags), who)
+                self._limit_flows(flows)
+
+    def _record(
+        self,
+        who: AddressSet,
+        kind: Kind,
+        rule: Rule | None,
+        path: tuple[Rule, ...],
+        doubt: str,
+        location: Location,
+    ) -> None:
+        stage = self.journey.stage
+        self.journey.count(len(who.bounds) // MERGED)
+        if kind is not Kind.ACCEPT and stage is Stage.REFUSAL:
+            return  # the refusal is lost; evaluate._silence says what that makes of it
+        how = rule.target.how if rule is not None and kind is Kind.REJECT else ""
+        if kind is Kind.REJECT and stage is Stage.REPLY:
+            kind, how = Kind.DROP, ""  # what refuses the server's own answer is sent to the server
+        whole = (*path, rule) if rule is not None else ()
+        decision = Decision(self.firewall, self.table.name, self.built_in, kind, stage, location, rule, whole, how)
+        self.outcome.pieces.append(Piece(who, decision, doubt))
+
+    def _note(self, notes: list[str], who: AddressSet) -> None:
+        for note in notes:
+            self.journey.count(len(who.bounds) // MERGED)
+            self.outcome.assumed.setdefault(note, []).append(who)
+
+    def _packet(self, tags: Tags) -> Packet:
+        listed = self.journey.listed
+        packet = self.packets.get(tags)
+        if packet is None or packet.listed is not listed:
+            state = self.packet.state or _state(tags, self.journey.stage, self.table.name)
+            packet = replace(self.packet, state=state, mark=tags.mark, connmark=tags.connmark, listed=listed)
+            self.packets[tags] = packet
+        return packet
+
+    def _retagged(self, rule: Rule, tags: Tags) -> Tags:
+        target = rule.target
+        match target.action:
+            case Action.MARK:
+                return replace(tags, mark=_changed(tags.mark, target.value, target.mask))
+            case Action.CONNMARK:
+                return replace(tags, connmark=_changed(tags.connmark, target.value, target.mask))
+            case Action.SAVE_MARK:
+                return replace(tags, connmark=_changed(tags.connmark, _masked(tags.mark, target.value), target.mask))
+            case Action.RESTORE_MARK:
+                taken = _masked(tags.connmark, target.mask)
+                return replace(tags, mark=_changed(tags.mark, taken, target.value or 0))
+            case Action.UNTRACK:
+                first = tags.first_untracked or self.journey.stage is Stage.SYN
+                return replace(tags, untracked=True, first_untracked=first)
+        return tags
+
+    def _limit_flows(self, flows: Flows) -> None:
+        """Where there are too many marks to tell apart, forget them: rules that ask for them are in doubt then."""
+        if len(flows) <= MAX_FLOWS:
+            return
+        for tags in list(flows):
+            if tags.mark is not None or tags.connmark is not None:
+                region = flows.pop(tags)
+                put(flows, replace(tags, mark=None, connmark=None), region.frozen())
+
+
+def put(flows: Flows, tags: Tags, who: AddressSet) -> None:
+    """Add clients to the flow with `tags`."""
+    if not who:
+        return
+    region = flows.get(tags)
+    if region is None:
+        flows[tags] = Region(who)
+    else:
+        region.add(who)
+
+
+def _state(tags: Tags, stage: Stage, table: str) -> str:
+    """What conntrack calls the packet (nf_conntrack_tcp_packet(); xt_conntrack.c where it has not seen it yet)."""
+    if table == "raw":
+        return "INVALID"
+    if tags.untracked:
+        return "UNTRACKED"
+    if stage is Stage.SYN:
+        return "NEW"
+    # An answer to a packet that conntrack was told to overlook belongs to no connection that it knows.
+    return "INVALID" if tags.first_untracked else "ESTABLISHED"
+
+
+def _changed(mark: int | None, value: int | None, mask: int) -> int | None:
+    if value is None:
+        return None
+    if mask == 0xFFFFFFFF:
+        return value
+    return None if mark is None else (mark & ~mask) ^ value
+
+
+def _masked(mark: int | None, mask: int | None) -> int | None:
+    return None if mark is None or mask is None else mark & mask
