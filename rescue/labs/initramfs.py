@@ -62,9 +62,10 @@ PROBE_ANSWER = "lab: this processor works"
 UDEV_TRIGGER = """\
 [Service]
 ExecStart=
-ExecStart=-udevadm trigger --action=add --subsystem-match=net --subsystem-match=block --subsystem-match=virtio
+ExecStart=-udevadm trigger --action=add --subsystem-match=net --subsystem-match=block --subsystem-match=virtio \\
+    --subsystem-match=acpi --subsystem-match=input
 """
-"""Only the devices that a login needs are announced; all of them take seconds."""
+"""Only the devices that a login and the power button need are announced; all of them take seconds."""
 
 BOOTED = "lab: the system is up"
 

@@ -18,7 +18,7 @@ from rescue.labs.boot import BootFiles, boot_files
 from rescue.labs.image import Image
 from rescue.labs.initramfs import BOOTED
 from rescue.labs.network import Network, best_network
-from rescue.labs.ssh import Attempt, attempt, write_config
+from rescue.labs.ssh import TALKATIVE, Attempt, attempt, write_config
 
 QEMU = "qemu-system-x86_64"
 
@@ -179,15 +179,15 @@ class Machine:
 
     # -- what it says ------------------------------------------------------------------------------------------
 
-    def ssh_command(self, *command: str, user: str = "root") -> list[str]:
+    def ssh_command(self, *command: str, user: str = "root", options: tuple[str, ...] = ()) -> list[str]:
         """The real client's call."""
         if self.network is None:
             raise MachineError("the machine is off")
-        return self.network.command("ssh", "-F", str(self.config(user)), "server", *command)
+        return self.network.command("ssh", "-F", str(self.config(user)), *options, "server", *command)
 
     def ssh(self, *command: str, user: str = "root", limit: float = COMMAND_LIMIT) -> Attempt:
         """Run a command on the machine by ssh."""
-        return attempt(self.ssh_command(*command, user=user), limit)
+        return attempt(self.ssh_command(*command, user=user, options=TALKATIVE), limit)
 
     def serial(self) -> str:
         """Everything that came over the serial line."""

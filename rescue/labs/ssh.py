@@ -13,6 +13,9 @@ from rescue.model import Symptom
 CONNECT_LIMIT = 10
 """Seconds that the client waits for a connection or a banner: a person's patience, not the kernel's two minutes."""
 
+TALKATIVE = ("-o", "LogLevel=INFO")
+"""Options that make the client say "Connection closed by ...", too, which is not one of its errors."""
+
 SAYINGS = (
     (r"Connection refused", Symptom.REFUSED),
     (r"connect to host .*timed out", Symptom.TIMED_OUT),

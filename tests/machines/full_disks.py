@@ -21,7 +21,7 @@ def rotated_logs(server: BrokenRoot) -> None:
     """Logs that logrotate kept, and a small live one."""
     logs = server.path / "var/log"
     for number in range(1, 6):
-        _fill(logs / f"app.log.{number}", limit=40 << 20)
+        _fill(logs / f"app.log.{number}", limit=12 << 20)
     (logs / "app.log").write_bytes(LINE * 1000)
     _fill(logs / "app.log.6")
 

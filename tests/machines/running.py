@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from rescue.labs.network import ADDRESS, CLIENT, PREFIX, Namespace
-from rescue.labs.ssh import Attempt, attempt, write_config
+from rescue.labs.ssh import TALKATIVE, Attempt, attempt, write_config
 
 UP = r"""
 set -eu
@@ -69,7 +69,7 @@ class RunningServer:
 
     def login(self, user: str = "root", *, port: int = 22) -> Attempt:
         """A real ssh from the client: ``echo in`` on the server."""
-        options = ["-o", "ConnectTimeout=3", "-p", str(port), "-l", user]
+        options = [*TALKATIVE, "-o", "ConnectTimeout=3", "-p", str(port), "-l", user]
         return attempt(self.client.command("ssh", "-F", str(self.config), *options, "server", "echo in"), ATTEMPT_LIMIT)
 
     @property

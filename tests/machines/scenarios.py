@@ -24,8 +24,8 @@ class Scenario:
     """One broken server.
 
     causes: what has to be found, no more and no less. user, port: who dials what. options: what the person tells
-    rescue; KEY stands for the client's public key. image: the recipe. seen: False where a server whose disk is so
-    does not show it before a boot, or at all.
+    rescue; KEY stands for the client's public key. image: the recipe. unsafe: the repair lets in others, too, so
+    that the person has to agree to it.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Scenario:
     port: int = 22
     options: tuple[str, ...] = ()
     image: str = "debian12"
-    seen: bool = True
+    unsafe: bool = False
 
     def words(self, key: Path) -> tuple[str, ...]:
         """`options` with the key's file put in."""
@@ -159,8 +159,15 @@ SCENARIOS = (
         user="alice",
         options=("--user", "alice", "--key", "KEY"),
     ),
-    Scenario("AllowUsers names somebody else", "sshd-allow-deny", _deploy_only),
-    Scenario("DenyGroups of the user's group", "sshd-allow-deny", _deny_group, user="alice"),
+    Scenario("AllowUsers names somebody else", "sshd-allow-deny", _deploy_only, user="alice"),
+    Scenario(
+        "DenyGroups of the user's group",
+        "sshd-allow-deny",
+        _deny_group,
+        user="alice",
+        options=("--user", "alice"),
+        unsafe=True,
+    ),
     Scenario("PermitRootLogin no", "sshd-permitrootlogin", _no_root, options=("--user", "root")),
     Scenario("/etc/nologin left behind", "nologin", _maintenance, user="alice"),
 )

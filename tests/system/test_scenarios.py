@@ -53,7 +53,11 @@ def test_a_locked_out_person_gets_in_again(scenario: Scenario, lab_image: LoadIm
             seen = up.login(scenario.user, port=scenario.port)
             assert seen.symptom == inspected["symptom"], f"{seen}\n{up.said}"
 
-        fixed = rescue("fix", server.path, "--yes", *words, home=tmp_path, status=0)
+        if scenario.unsafe:
+            rescue("fix", server.path, "--yes", *words, home=tmp_path, status=3)
+            assert changed(server, broken.differences) == set()
+        agreed = ["--unsafe"] if scenario.unsafe else []
+        fixed = rescue("fix", server.path, "--yes", *agreed, *words, home=tmp_path, status=0)
         said = {change["path"].lstrip("/") for change in fixed["changes"]}
         assert said
         assert changed(server, broken.differences) == said
