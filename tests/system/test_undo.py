@@ -18,8 +18,8 @@ from rescue.journal import InDirectory, State
 from rescue.target.protocol import TargetBusy, TargetError
 from rescue.tree import Change, Entry, FileSystem, Kind, Read, Tree, directory, file, symlink
 from tests.system.real_root import ext4, free_of_flags, make, opened, picture, set_flags
+from tests.unit.apply.broken import BIG_LOG, OLD_LOG, broken, files, repaired
 from tests.unit.memory_target import MemoryTarget
-from tests.unit.test_apply import BIG_LOG, OLD_LOG, broken, files, repaired
 
 pytestmark = [
     pytest.mark.system,

@@ -1,0 +1,139 @@
+"""Records kept on the target and in a directory, on a hostile disk too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rescue.journal import (
+    InDirectory,
+    InTarget,
+    JournalError,
+    JournalStore,
+    State,
+    encode,
+    read_records,
+)
+from rescue.journal.encoding import RECORD_LIMIT
+from rescue.target.protocol import NoSpace
+from rescue.tree import Entry, FileSystem, Kind, directory, symlink
+from tests.trees import server
+from tests.unit.journal.samples import ID, record_of, replaced
+from tests.unit.memory_target import MemoryTarget
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(params=["on the target", "in a directory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> JournalStore:
+    return InTarget(MemoryTarget(server())) if request.param == "on the target" else InDirectory(tmp_path / "a" / "b")
+
+
+def test_a_store_is_empty_at_first(store: JournalStore) -> None:
+    assert store.records() == {}
+    assert store.read(ID, ["record.json"], 10) == {}
+    store.discard(ID, "record.json")
+    store.clear(ID)
+    assert read_records(store) == ()
+
+
+def test_a_store_gives_back_what_was_written(store: JournalStore) -> None:
+    store.write(ID, "before/0001", b"old")
+    assert store.records() == {ID: b""}
+    store.write(ID, "record.json", b"one")
+    store.write(ID, "record.json", b"two")
+    assert store.records() == {ID: b"two"}
+    assert store.read(ID, ["before/0001", "before/0002"], 3) == {"before/0001": b"old"}
+    assert store.read(ID, ["before/0001"], 2) == {}
+    store.discard(ID, "before/0001")
+    assert store.read(ID, ["before/0001"], 3) == {}
+    store.write(ID, "before/0001", b"old")
+    store.clear(ID)
+    assert store.records() == {}
+    store.write(ID, "record.json", b"again")
+    assert store.records() == {ID: b"again"}
+
+
+def test_a_store_never_leaves_its_folder(store: JournalStore) -> None:
+    for fix_id, name in ((ID, "../record.json"), (ID, "before/../../x"), ("..", "record.json"), ("", "record.json")):
+        with pytest.raises(JournalError):
+            store.write(fix_id, name, b"")
+        with pytest.raises(JournalError):
+            store.read(fix_id, [name], 10)
+
+
+def test_a_record_that_is_too_large_or_no_file_is_unreadable_and_not_absent(store: JournalStore) -> None:
+    store.write(ID, "record.json", b" " * (RECORD_LIMIT + 1))
+    assert store.records() == {ID: None}
+    assert [record.state for record in read_records(store)] == [State.UNREADABLE]
+
+
+def test_a_link_for_a_record_is_not_followed_on_the_target() -> None:
+    folder = f"/var/lib/rescue/fixes/{ID}"
+    tree = server({f"{folder}/record.json": symlink("/etc/shadow"), "/var/lib/rescue": directory(0o700)})
+    store = InTarget(MemoryTarget(tree))
+    assert store.records() == {ID: None}
+    assert store.read(ID, ["record.json"], 1 << 20) == {}
+
+
+def test_a_link_for_a_fix_is_not_followed_on_the_target() -> None:
+    tree = server(
+        {
+            "/home/alice/x/record.json": encode(record_of(replaced())),
+            "/var/lib/rescue": directory(0o700),
+            f"/var/lib/rescue/fixes/{ID}": symlink("/home/alice/x"),
+        }
+    )
+    target = MemoryTarget(tree)
+    assert [record.state for record in read_records(InTarget(target))] == [State.UNREADABLE]
+    assert InTarget(target).read(ID, ["record.json"], 1 << 20) == {}
+    InTarget(target).clear(ID)
+    assert "/home/alice/x/record.json" in target.tree
+
+
+def test_a_link_for_a_record_is_not_followed_in_a_directory(tmp_path: Path) -> None:
+    folder = tmp_path / "fixes" / ID
+    folder.mkdir(parents=True)
+    (folder / "record.json").symlink_to("/etc/hostname")
+    store = InDirectory(tmp_path)
+    assert store.records() == {ID: None}
+
+
+def test_a_directory_holds_records_for_their_owner_alone(tmp_path: Path) -> None:
+    InDirectory(tmp_path / "journal").write(ID, "before/0001", b"secret")
+    for path in (tmp_path / "journal").rglob("*"):
+        assert path.stat().st_mode & 0o7777 == (0o700 if path.is_dir() else 0o600)
+
+
+def test_any_number_of_huge_records_is_read_within_bounds() -> None:
+    planted = {
+        f"/var/lib/rescue/fixes/20260101T0000{number:02d}Z/record.json": Entry(Kind.FILE, 0o600, size=1 << 40)
+        for number in range(60)
+    }
+    target = MemoryTarget(server({**planted, "/var/lib/rescue": directory(0o700)}))
+    assert set(InTarget(target).records().values()) == {None}
+
+
+def test_a_full_disk_is_told_as_such() -> None:
+    target = MemoryTarget(server(filesystem=FileSystem("/", "ext4", 1 << 30, 0, 0, 1000, 500)))
+    with pytest.raises(NoSpace):
+        InTarget(target).write(ID, "record.json", b"x")
+
+
+def test_what_a_kill_left_where_the_journal_begins_is_swept_and_nothing_else() -> None:
+    planted = {
+        "/var/lib/.rescue-0011": directory(0o700),
+        "/var/lib/.rescue-full/file": "somebody's",
+        "/var/lib/rescue": directory(0o700),
+        "/var/lib/rescue/.rescue-0022": directory(0o700),
+        "/var/lib/rescue/fixes/.rescue-0033": "half",
+        "/var/lib/other": "x",
+    }
+    target = MemoryTarget(server(planted))
+    InTarget(target).sweep(".rescue-")
+    left = {str(path) for path in target.tree.walk("/var/lib") if not path.is_relative_to("/var/lib/dpkg")}
+    assert left == {
+        "/var/lib/.rescue-full", "/var/lib/.rescue-full/file", "/var/lib/rescue", "/var/lib/rescue/fixes",
+        "/var/lib/other",
+    }  # fmt: skip
