@@ -1,0 +1,67 @@
+"""The rules of the house: every check has its manual and its test, and the README names what is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from rescue.checks import Check, all_checks
+from rescue.cli import parser
+from rescue.man import pages
+
+pytestmark = pytest.mark.unit
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+PARTS = ("Symptom:", "Cause:", "Repair:", "See:")
+
+
+@pytest.mark.parametrize("check", all_checks(), ids=lambda check: check.id)
+def test_a_check_has_a_whole_manual(check: Check) -> None:
+    paragraphs = check.manual.strip().split("\n\n")
+    assert check.title
+    assert len(" ".join(paragraphs[0].split())) <= 160
+    assert [part for part in PARTS if any(each.startswith(part) for each in paragraphs)] == list(PARTS)
+
+
+@pytest.mark.parametrize("check", all_checks(), ids=lambda check: check.id)
+def test_a_check_has_a_test_of_its_own(check: Check) -> None:
+    name = check.id.replace("-", "_")
+    text = (REPOSITORY / "tests" / "unit" / "checks" / f"test_{name}.py").read_text(encoding="utf-8")
+    assert "def test_" in text
+
+
+def test_the_readme_lists_every_cause_with_its_title() -> None:
+    listed = dict(re.findall(r"^\| `([a-z][a-z0-9-]+)` \| (.+?) \|$", README, re.MULTILINE))
+    assert listed == {check.id: check.title for check in all_checks()}
+
+
+def test_the_readme_names_every_verb_and_option() -> None:
+    told = parser().format_help()
+    verbs = re.findall(r"^    ([a-z]+) ", told, re.MULTILINE)
+    assert verbs
+    assert [verb for verb in verbs if f"`rescue {verb}" not in README] == []
+    options = {
+        word
+        for verb in verbs
+        for action in _verb(verb)._actions
+        for word in action.option_strings
+        if word.startswith("--") and word != "--help"
+    }
+    assert sorted(option for option in options if option not in README) == []
+
+
+def test_the_changelog_counts_the_causes() -> None:
+    text = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"{len(all_checks())} causes" in text
+
+
+def test_a_page_says_in_its_first_line_what_it_is_about() -> None:
+    assert all(text.partition("\n")[0].strip().endswith(".") for text in pages().values())
+
+
+def _verb(name: str):  # type: ignore[no-untyped-def]  # argparse keeps the type of sub-parsers to itself
+    made = parser()
+    return next(action for action in made._actions if action.dest == "verb").choices[name]  # type: ignore[index, call-overload]
