@@ -100,7 +100,6 @@ def launched(
         try:
             _launch(handle, _WITH_KVM if with_kvm else None)
         except RuntimeError as problem:
-            handle.close()
             if with_kvm and "lock" not in str(problem):
                 progress("KVM does not work on this machine")
                 continue

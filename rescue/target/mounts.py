@@ -47,6 +47,11 @@ def mounts() -> tuple[Mount, ...]:
         text = Path("/proc/self/mountinfo").read_bytes()
     except OSError:
         return ()
+    return parse_mountinfo(text)
+
+
+def parse_mountinfo(text: bytes) -> tuple[Mount, ...]:
+    """The mounts of a mountinfo file; lines that are none are left out."""
     return tuple(parsed for line in text.split(b"\n") if (parsed := _parse(line)) is not None)
 
 
@@ -77,7 +82,8 @@ def filesystems_below(path: str, *, running: bool) -> tuple[FileSystem, ...]:
     below = [mount for mount in mounts() if mount.point.startswith(base + "/") and mount.point != path]
     for mount in [*([above] if above else []), *below]:
         inside = "/" if mount is above else mount.point[len(base) :]
-        if _counts(mount, running) and (measured := _measure(mount, inside, running)) is not None:
+        # The one that holds the root counts whatever it is: a live system's, or one behind sshfs.
+        if (mount is above or _counts(mount, running)) and (measured := _measure(mount, inside, running)) is not None:
             found[inside] = measured
         else:
             found.pop(inside, None)

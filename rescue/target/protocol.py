@@ -55,7 +55,8 @@ class Target(Protocol):
         """A tree of all `reads`, in one pass, with the entries above them and every link's target inside the root.
 
         Never opens a fifo, a socket or a device, never follows a link out of the root, changes no access time.
-        The tree's `filesystems` are always filled.
+        The tree's `filesystems` are always filled; `read_only` is told of a running system alone, as a disk at rest
+        is mounted by the rescue system, as it pleases. An entry's `flags` are the immutable and append-only ones.
         """
 
     def put(self, path: PurePosixPath, entry: Entry) -> None:
@@ -64,7 +65,8 @@ class Target(Protocol):
         A regular file: temporary file in the same directory, content, owner, mode, xattrs (ACLs and SELinux label
         among them), fsync, rename, fsync of the directory. The modification time is entry.mtime if it is not 0, else
         now. An immutable or append-only flag of the old file is taken off for the exchange and put on again.
-        A directory or link that exists already with the same content only gets owner, mode and xattrs.
+        A directory or link that exists already with the same content only gets owner, mode and xattrs. The flags are
+        `entry.flags` afterwards.
         Raises NoSpace, TargetError.
         """
 
@@ -72,10 +74,10 @@ class Target(Protocol):
         """Give what is at `path` the owner, mode and xattrs of `entry`; the inode stays, its content is not touched."""
 
     def shorten(self, path: PurePosixPath, keep: int) -> None:
-        """Keep only the last `keep` bytes of the file, in place (same inode), cut at a line's start where one is near.
+        """Keep the end of the file, in place (same inode): at least its last `keep` bytes, and little more.
 
-        Needs no free block: FALLOC_FL_COLLAPSE_RANGE where the file system has it, else copies the tail to the front
-        and truncates.
+        Needs no free block. Where the file system has FALLOC_FL_COLLAPSE_RANGE, less than a block more is kept;
+        elsewhere the tail is copied to the front, from the line's start if it is near, and the rest truncated.
         """
 
     def remove(self, path: PurePosixPath) -> None:

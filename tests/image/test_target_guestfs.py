@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,7 @@ import pytest
 from rescue.target import appliance
 from rescue.target.open import open_target
 from rescue.target.protocol import Target, TargetError
+from rescue.target.usage import scan_usage
 from rescue.tree import Read
 from tests.contract import checks, images, sample
 
@@ -33,6 +38,7 @@ def test_looking_with_a_dirty_journal_and_beside_the_kernel(tmp_path: Path) -> N
             check(target)
         assert target.notes == ()
         tree = target.capture(sample.READS)
+        usage = scan_usage(target)
     finally:
         target.close()
         target.close()
@@ -65,6 +71,12 @@ def test_looking_with_a_dirty_journal_and_beside_the_kernel(tmp_path: Path) -> N
             theirs.inodes,
             theirs.inodes_free,
         )
+        counted = scan_usage(other)
+        assert (usage.bytes, usage.inodes) == (counted.bytes, counted.inodes)
+        assert {use.path: use for use in usage.directories}.items() >= {
+            use.path: use for use in counted.directories
+        }.items()
+        assert usage.files == tuple(use for use in counted.files if use.bytes > 64 << 10)
     finally:
         other.close()
 
@@ -110,3 +122,25 @@ def test_an_image_without_a_root_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match="no server's root") as refused:
         opened(path)
     assert "ext4" in str(refused.value)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
+def test_an_interrupted_launch_leaves_no_machine(tmp_path: Path, number: signal.Signals) -> None:
+    path = images.image_with(tmp_path / "disk.img", "ext4")
+    program = (
+        "import sys; from rescue.target.open import open_target\n"
+        "say = lambda word: print(word, flush=True)\n"
+        "open_target(sys.argv[1], write=True, backend='guestfs', root=None, progress=say)\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", program, path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert child.stdout is not None
+    child.stdout.readline()
+    while not images.left_behind(path):
+        time.sleep(0.1)
+        assert child.poll() is None
+    child.send_signal(number)
+    assert child.wait(30) != 0
+    child.stdout.close()
+    assert images.left_behind(path) == []
