@@ -159,7 +159,7 @@ def walk(tree: Tree, case: Case) -> tuple[Walk, PurePosixPath]:
 
 
 @settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @example(case=Case())
 @example(case=Case(modes=(("home", 0o775),)))
