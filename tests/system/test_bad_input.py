@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.system, pytest.mark.skipif(os.geteuid() != 0, reason="
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PATIENCE = 240
+NOBODY = ("/usr/bin/setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
 
 
 def plant(root: Path, changes: dict[str, Entry | str | bytes] | None = None) -> Path:
@@ -115,7 +116,9 @@ def test_a_private_key_is_not_wanted(server: Path) -> None:
     assert "OPENSSH" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("words", [["explode"], ["inspect"], ["inspect", "/", "--unknown"], ["fix", "/", "--port", "x"]])
+@pytest.mark.parametrize(
+    "words", [["explode"], ["inspect"], ["inspect", "/", "--unknown"], ["fix", "/", "--port", "x"]]
+)
 def test_words_that_are_no_command(words: list[str]) -> None:
     assert run(*words).returncode == 2
 
@@ -151,7 +154,8 @@ def test_nothing_to_undo(server: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["etc/ssh/sshd_config", "etc/passwd", "etc/group", "root/.ssh/authorized_keys", "etc/ssh/ssh_host_ed25519_key"]
+    "path",
+    ["etc/ssh/sshd_config", "etc/passwd", "etc/group", "root/.ssh/authorized_keys", "etc/ssh/ssh_host_ed25519_key"],
 )
 def test_binary_junk_is_judged_and_does_no_harm(server: Path, path: str) -> None:
     (server / path).write_bytes(bytes(range(256)) * 64 + b"\x1b]0;owned\x07\x1b[2J")
@@ -185,15 +189,14 @@ def test_an_ordinary_user_is_told_to_be_root(server: Path, tmp_path: Path) -> No
     copy = tmp_path / "code"
     shutil.copytree(REPOSITORY / "rescue", copy / "rescue", ignore=shutil.ignore_patterns("__pycache__"))
     done = subprocess.run(
-        ["/usr/bin/setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", sys.executable, "-m", "rescue"]
-        + ["inspect", str(image)],
+        [*NOBODY, sys.executable, "-m", "rescue", "inspect", str(image)],
         capture_output=True,
         text=True,
         check=False,
         timeout=PATIENCE,
         env=dict(os.environ, PYTHONPATH=str(copy), HOME="/nonexistent", PYTHONDONTWRITEBYTECODE="1"),
     )
-    if "ModuleNotFoundError" in done.stderr or "Permission denied" in done.stderr and "rescue:" not in done.stderr:
+    if "ModuleNotFoundError" in done.stderr or ("Permission denied" in done.stderr and "rescue:" not in done.stderr):
         pytest.skip(f"an ordinary user can't run this Python: {done.stderr[-200:]}")
     refused(done, 4, "sudo")
 
