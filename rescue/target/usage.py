@@ -149,28 +149,28 @@ class _Largest:
 def _ask_appliance(handle: Handle, mount: str, largest: int) -> Usage:
     """By du(1) and find(1) of the appliance, which count there and send only the largest."""
     below = f"cd {quote('/sysroot' + mount)} 2>/dev/null || exit 1;"
-    bytes_told = _told(handle, f"{below} du -x -B1 -0 . 2>/dev/null", mount)
-    inodes = {path: count for count, path in _told(handle, f"{below} du -x --inodes -0 . 2>/dev/null", mount)}
-    files = _told(handle, f"{below} find . -xdev -type f -size +64k -printf '%b\\t%p\\0' 2>/dev/null", mount)
-    directories = tuple(DirectoryUse(path, size, inodes.get(path, 1)) for size, path in bytes_told)
-    top = next((each for each in directories if each.path == PurePosixPath(mount)), None)
-    if top is None:
+    top = PurePosixPath(mount)
+    sizes = {top / path: size for size, path in _told(handle, f"{below} du -x -B1 -0 . 2>/dev/null", mount)}
+    inodes = {top / path: count for count, path in _told(handle, f"{below} du -x --inodes -0 . 2>/dev/null", mount)}
+    if top not in sizes:
         raise TargetError(f"{mount}: what fills it can't be scanned", "Mount it, and name its directory.")
-    listed = tuple(FileUse(path, blocks * 512) for blocks, path in files[:largest])
-    return Usage(mount, directories, listed, top.bytes, top.inodes)
+    directories = tuple(DirectoryUse(path, size, inodes.get(path, 1)) for path, size in sizes.items())
+    files: dict[str, FileUse] = {}
+    for blocks, rest in _told(handle, f"{below} find . -xdev -type f -printf '%b\\t%i\\t%p\\0' 2>/dev/null", mount):
+        # Of a file with several names, one is told.
+        inode, _, path = rest.partition("\t")
+        files.setdefault(inode, FileUse(top / path, blocks * 512))
+    listed = sorted((use for use in files.values() if use.bytes), key=lambda use: (-use.bytes, str(use.path)))
+    return Usage(mount, directories, tuple(listed[:largest]), sizes[top], inodes.get(top, len(sizes)))
 
 
-def _told(handle: Handle, command: str, mount: str) -> list[tuple[int, PurePosixPath]]:
-    """(number, path) of each line of `command`, the largest numbers only and first."""
+def _told(handle: Handle, command: str, mount: str) -> list[tuple[int, str]]:
+    """The number and the rest of each line of `command`, the largest numbers only and first."""
     try:
         text = handle.debug("sh", [f"({command}) | sort -z -n -r | head -z -n {_LINES} | base64 -w 0"])
     except RuntimeError as problem:
         raise TargetError(
             f"{mount}: what fills it can't be scanned: {problem}", "Mount it, and name its directory."
         ) from problem
-    found = []
-    for line in b64decode(text).decode("utf-8", "surrogateescape").split("\0"):
-        number, _, path = line.partition("\t")
-        if number.isdigit():
-            found.append((int(number), PurePosixPath(mount) / path))
-    return found
+    lines = (line.partition("\t") for line in b64decode(text).decode("utf-8", "surrogateescape").split("\0"))
+    return [(int(number), rest) for number, _, rest in lines if number.isdigit()]

@@ -1,4 +1,4 @@
-"""Shortening keeps the end of a file, whatever the file system can do, and cuts at a line's start where it may choose."""
+"""Shortening keeps the end of a file, on any file system, and cuts at a line's start where it may choose."""
 
 from __future__ import annotations
 
