@@ -214,9 +214,7 @@ class Masked:
 
 def union(version: int, sets: Iterable[AddressSet]) -> AddressSet:
     """The union of any number of sets."""
-    pairs = sorted(
-        pair for each in sets for pair in zip(each.bounds[::2], each.bounds[1::2], strict=True)
-    )
+    pairs = sorted(pair for each in sets for pair in zip(each.bounds[::2], each.bounds[1::2], strict=True))
     bounds: list[int] = []
     for low, high in pairs:
         if bounds and low <= bounds[-1]:

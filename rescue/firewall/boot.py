@@ -95,9 +95,7 @@ def _plugged(tree: Tree, version: int) -> bool:
     return any(name.endswith("ip4tables" if version == 4 else "ip6tables") for name in tree.children(PLUGINS))
 
 
-def _saved(
-    tree: Tree, manager: str, files: dict[int, PurePosixPath], names: Names, backend: str
-) -> Firewall | None:
+def _saved(tree: Tree, manager: str, files: dict[int, PurePosixPath], names: Names, backend: str) -> Firewall | None:
     """The firewall that loads saved rules; None if there are none."""
     rulesets: dict[int, Ruleset] = {}
     for version, path in files.items():

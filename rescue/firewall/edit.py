@@ -79,9 +79,7 @@ def _widest(here: Reach) -> Decision | None:
     return next((each for each in decisions if each.kind in (Kind.DROP, Kind.REJECT)), None)
 
 
-def _past(
-    tree: Tree, firewall: Firewall, obstacle: Decision, port: int, version: int, source: Address | None
-) -> Tree:
+def _past(tree: Tree, firewall: Firewall, obstacle: Decision, port: int, version: int, source: Address | None) -> Tree:
     """The tree with a rule that leads past `obstacle`."""
     places = _ufw_places if firewall.manager == UFW else _saved_places
     last = None
@@ -109,9 +107,7 @@ def _same(one: Decision, other: Decision) -> bool:
 # -- saved rules of iptables ------------------------------------------------------------------------------------------
 
 
-def _saved_places(
-    tree: Tree, obstacle: Decision, port: int, source: Address | None, version: int
-) -> Iterator[Tree]:
+def _saved_places(tree: Tree, obstacle: Decision, port: int, source: Address | None, version: int) -> Iterator[Tree]:
     """First with the rule right before the obstacle; then, for files that insert out of order, at the chain's front."""
     top = obstacle.path[0] if obstacle.path else None
     path = top.location.path if top else obstacle.location.path

@@ -17,7 +17,8 @@ def _table(lines: str) -> Mapping[str, Mapping[str, int]]:
     return made
 
 
-MATCHES = _table("""
+MATCHES = _table(
+    """
 addrtype src-type: dst-type: limit-iface-in limit-iface-out
 ah ahspi: ahlen: ahres
 bpf bytecode: object-pinned:
@@ -88,10 +89,12 @@ ttl ttl: ttl-eq: ttl-lt: ttl-gt:
 u32 u32:
 udp sport: source-port: dport: destination-port:
 udplite sport: source-port: dport: destination-port:
-""".replace("\\\n", ""))
+""".replace("\\\n", "")
+)
 """The matches: how many values each option takes."""
 
-TARGETS = _table("""
+TARGETS = _table(
+    """
 ACCEPT
 ACCOUNT addr: tname:
 AUDIT type:
@@ -136,7 +139,8 @@ TPROXY on-port: on-ip: tproxy-mark:
 TRACE
 TTL ttl-set: ttl-dec: ttl-inc:
 ULOG ulog-nlgroup: ulog-prefix: ulog-cprange: ulog-qthreshold:
-""".replace("\\\n", ""))
+""".replace("\\\n", "")
+)
 """The targets: how many values each option takes."""
 
 ADDONS = frozenset(

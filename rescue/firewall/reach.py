@@ -54,9 +54,7 @@ class Reach:
         return assumed_interface(frozenset(names))
 
     def _evaluate(self, universe: AddressSet, lone: int | None = None) -> Outcome:
-        packet = Packet(
-            self.version, True, TCP, self.port, server=self.server, interface=self.interface, lone=lone
-        )
+        packet = Packet(self.version, True, TCP, self.port, server=self.server, interface=self.interface, lone=lone)
         return Evaluation(self.firewalls, packet, universe).run()
 
     @cached_property

@@ -117,17 +117,15 @@ class LineReader:
 
     def _source_first(self, words: Sequence[str]) -> Command:
         """A line as iptables-save writes it, ``-A CHAIN -s ADDRESS ...``: the rest is read once for all addresses."""
+        found = addresses(words[3], self.version, self.names)
         rest = (*words[:2], *words[4:])
         command = self._known.get(rest)
+        if len(found) > 1 or (command is None and not {"-s", "--source", "--src"}.isdisjoint(rest)):
+            return _Line(self, words).command()
         if command is None:
-            if "-s" in rest or "--source" in rest or "--src" in rest:
-                return _Line(self, words).command()
             command = self._known[rest] = _Line(self, rest).command()
-        sources = [
-            Addresses(True, found) for found in addresses(words[3], self.version, self.names)
-        ]
-        bodies = tuple((source, *body) for source in sources for body in command.bodies)
-        return replace(command, bodies=bodies)
+        source = Addresses(True, found[0])
+        return replace(command, bodies=tuple((source, *body) for body in command.bodies))
 
 
 class _Line:
@@ -376,4 +374,3 @@ class _Line:
             return Target(Action.GOTO if self.goto else Action.JUMP, self.jump)
         tcp = self.protocol == 6 and not self.protocol_negated
         return target(self.jump, self.target_options, self.reader.table, self.reader.version, tcp)
-

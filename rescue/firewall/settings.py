@@ -108,7 +108,9 @@ def _statements(text: str) -> Iterator[tuple[int, list[str]]]:
         if char == "\n":
             line += 1
             began = began if words else line
-    if word is not None:
+    if quote:
+        words = [quote]  # the shell looks for the other quote in vain, and gives up: a syntax error
+    elif word is not None:
         words.append("".join(word))
     if words:
         yield began, words

@@ -126,7 +126,9 @@ class Lab:
         text = run("ip", "-n", namespace, "-br", "link", "show", link).stdout.split()[2]
         return bytes.fromhex(text.replace(":", ""))
 
-    def on_server(self, *command: str, given: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def on_server(
+        self, *command: str, given: str | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
         """Run a program in the server's namespace."""
         return run("ip", "netns", "exec", self.server, *command, given=given, check=check)
 
