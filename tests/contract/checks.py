@@ -236,7 +236,8 @@ def shorten_keeps_the_end(target: Target) -> None:
 
 
 def remove_removes(target: Target) -> None:
-    for path in ("/etc/immutable", "/etc/fifo", "/etc/socket", "/etc/char", "/etc/absolute", "/etc/self", "/etc/hard-1"):
+    names = ("immutable", "fifo", "socket", "char", "absolute", "self", "hard-1")
+    for path in (f"/etc/{name}" for name in names):
         target.remove(P(path))
         assert _now(target, path) is None, path
     assert _now(target, "/srv/data/one") is not None

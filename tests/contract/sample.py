@@ -116,9 +116,9 @@ def write_sample(root: Path) -> None:
     for path, entry in entries.items():
         where = base + os.fsencode(path)
         if entry.is_dir:
-            os.mkdir(where)
+            Path(os.fsdecode(where)).mkdir()
         elif entry.is_link:
-            os.symlink(os.fsencode(entry.link), where)
+            Path(os.fsdecode(where)).symlink_to(entry.link)
         elif entry.kind is Kind.SOCKET:
             _bind(where)
         elif entry.kind in (Kind.FIFO, Kind.CHAR, Kind.BLOCK):
@@ -130,7 +130,7 @@ def write_sample(root: Path) -> None:
             Path(os.fsdecode(where)).write_bytes(entry.data or b"")
         if not entry.is_link:
             os.chown(where, entry.uid, entry.gid)
-            os.chmod(where, entry.mode)
+            Path(os.fsdecode(where)).chmod(entry.mode)
     os.truncate(base + b"/etc/large", LARGE)
     with Path(os.fsdecode(base + b"/etc/sparse")).open("wb") as stream:
         stream.seek(SPARSE - 1)
@@ -156,11 +156,11 @@ def free_sample(root: Path) -> None:
 
 def _bind(where: bytes) -> None:
     # An address holds 108 bytes; temporary directories are longer.
-    before = os.getcwd()
-    os.chdir(os.path.dirname(where))
+    path, before = Path(os.fsdecode(where)), Path.cwd()
+    os.chdir(path.parent)
     try:
         with socket.socket(socket.AF_UNIX) as made:
-            made.bind(os.path.basename(where))
+            made.bind(path.name)
     finally:
         os.chdir(before)
 

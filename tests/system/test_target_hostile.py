@@ -181,12 +181,12 @@ def test_no_descriptor_is_leaked(root: Path, target: DirectoryTarget) -> None:
     for number in range(50):
         (root / "etc" / f"d{number}").mkdir()
         (root / "etc" / f"d{number}" / "link").symlink_to(f"../d{number + 1}/link")
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     target.capture([Read("/etc")])
     target.put(PurePosixPath("/etc/new"), file(b"new"))
     target.put(PurePosixPath("/etc/new"), file(b"newer"))
     # One is kept for each file system that was written to, until the end.
-    assert len(os.listdir("/proc/self/fd")) <= before + 1
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 1
 
 
 def test_the_running_system_is_seen_without_the_kernels_own(tmp_path: Path) -> None:
