@@ -185,9 +185,10 @@ class Machine:
             raise MachineError("the machine is off")
         return self.network.command("ssh", "-F", str(self.config(user)), *options, "server", *command)
 
-    def ssh(self, *command: str, user: str = "root", limit: float = COMMAND_LIMIT) -> Attempt:
-        """Run a command on the machine by ssh."""
-        return attempt(self.ssh_command(*command, user=user, options=TALKATIVE), limit)
+    def ssh(self, *command: str, user: str = "root", port: int | None = None, limit: float = COMMAND_LIMIT) -> Attempt:
+        """Run a command on the machine by ssh; `port` only where it is another than the network's own."""
+        options = TALKATIVE if port is None else (*TALKATIVE, "-p", str(port))
+        return attempt(self.ssh_command(*command, user=user, options=options), limit)
 
     def serial(self) -> str:
         """Everything that came over the serial line."""
