@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from rescue.journal import ApplyError, JournalError
+from rescue.words.text import safe
 
 if TYPE_CHECKING:
     from rescue.apply.recovery import Recovered
@@ -72,14 +73,7 @@ class NothingToUndo(ApplyError):
 
 def named(paths: Sequence[PurePosixPath], most: int = 5) -> str:
     """The paths as words: safe for a terminal, the first `most` of them."""
-    shown = [_safe(str(path)) for path in paths[:most]]
+    shown = [safe(str(path)) for path in paths[:most]]
     if len(paths) > most:
         return f"{', '.join(shown)} and {len(paths) - most} more"
     return ", ".join(shown)
-
-
-def _safe(text: str) -> str:
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape", "backslashreplace").decode("ascii")
-        for each in text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    )

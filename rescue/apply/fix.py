@@ -14,11 +14,11 @@ from rescue.apply.look import Sight, look
 from rescue.apply.recovery import Clock, Recovered, mark, moment, recover_held, taken_back, utc_now
 from rescue.apply.write import not_back, perform, take_back
 from rescue.journal import InTarget, JournalStore, Record, RecordedChange, Standing, State, decode, encode, recorded
-from rescue.journal.diff import changes_diff
 from rescue.journal.encoding import CONTENT_LIMIT, JOURNAL, MAX_CHANGES, RECORD_LIMIT, why_impossible
 from rescue.journal.store import DIFF, RECORD, decoded
 from rescue.target.protocol import NoSpace, Target, TargetError
 from rescue.tree import Action, Change
+from rescue.words.diff import unified
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,7 @@ def _write_journal(
             try:
                 for name, data in kept.items():
                     journal.write(record.id, name, data)
-                journal.write(record.id, DIFF, changes_diff(changes).encode("ascii"))
+                journal.write(record.id, DIFF, _for_people(changes))
                 journal.write(record.id, RECORD, encode(record))
                 target.sync()
                 return made
@@ -239,6 +239,11 @@ def _not_journaled(journal: JournalStore, problem: Exception, gone: list[PurePos
     )
     but = f", but that {named(gone)} made room" if gone else ""
     return ApplyError(f"the fix can't be journaled, so nothing was changed{but}: {problem}", hint)
+
+
+def _for_people(changes: Sequence[Change]) -> bytes:
+    """The same diff that the person was shown: safe for a terminal, and without secrets."""
+    return "".join(f"{line}\n" for change in changes for line in unified(change)).encode()
 
 
 # -- the changes -------------------------------------------------------------------------------------------------

@@ -11,7 +11,9 @@ HASH_MARK = "(hash not shown)"
 VALUE_MARK = "(not shown)"
 LINE_MARK = "(line not shown)"
 
-_HOST_KEY = re.compile(r"ssh_host_.*_?key(?!.*\.pub$)")
+_KEY_FILE = re.compile(r"ssh_host_.*_?key$|id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?$|.*\.(?:key|keytab|p12|pfx)$")
+_KEY_PLACE = re.compile(r".*/private/")
+"""Where keys lie by convention: /etc/ssl/private, /etc/ipsec.d/private."""
 _BEGIN = re.compile(r"BEGIN[A-Z0-9 ]{0,40}PRIVATE KEY|PuTTY-User-Key-File|Private-Lines:")
 _END = re.compile(r"END[A-Z0-9 ]{0,40}PRIVATE KEY")
 _CRYPT = re.compile(r"\$(?:1|2[abxy]?|3|5|6|7|8|y|gy|md5|sha1|argon2[id]{1,2})[,$][^\s:\"']{8,}")
@@ -21,17 +23,19 @@ _NAMED = re.compile(
 )
 """``PrivateKey = ...`` of wg(8), ``psk=`` of NetworkManager, ``password:`` of netplan(5) and cloud-init."""
 _ANY = re.compile(r"PRIVATE KEY|PuTTY|\$|private|psk|pass|secret|shared", re.IGNORECASE)
-_ACCOUNT_FILES = re.compile(r"/etc/(?:security/(?=op))?(shadow|gshadow|passwd|opasswd)[^/]*$")
+_ACCOUNT_FILES = re.compile(r"/etc/(?:security/(?=op))?(shadow|gshadow|passwd|group|opasswd)[^/]*$")
 """The files with hashes, and their copies (``shadow-``, ``shadow.bak``)."""
 _NO_HASH = ("", "*", "x", "!", "!!", "!*", "*LK*", "*NP*")
 """Password fields that hold no hash (shadow(5))."""
 
 
 def hidden_file(path: str, data: bytes) -> bool:
-    """True for a file that is one secret as a whole: an SSH host key by its name, a private key by its first line."""
+    """True for a file that is one secret as a whole: a key file by its name or place, or by its first line."""
     name = PurePosixPath(path).name
     first = data[:200].lstrip().split(b"\n")[0]
-    return bool(_HOST_KEY.match(name)) or (first.startswith(b"-----BEGIN") and b"PRIVATE KEY" in first)
+    if _KEY_FILE.match(name) or _KEY_PLACE.match(path):
+        return True
+    return first.startswith(b"-----BEGIN") and b"PRIVATE KEY" in first
 
 
 def hide_secrets(path: str, lines: Sequence[str]) -> list[str]:
@@ -58,7 +62,7 @@ def hide_secrets(path: str, lines: Sequence[str]) -> list[str]:
 def _account(line: str, file: str) -> str:
     """A line of passwd(5), shadow(5), gshadow(5) or opasswd without its hashes; locks (``!``) stay to be seen."""
     fields = line.split(":")
-    if file != "passwd" and len(fields) == 1 and line.strip() and not line.startswith("#"):
+    if file not in ("passwd", "group") and len(fields) == 1 and line.strip() and not line.startswith("#"):
         return LINE_MARK
     if file == "opasswd":  # name:uid:count:hash,hash
         return ":".join([*fields[:3], *(HASH_MARK for _ in fields[3:])])
