@@ -7,10 +7,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from rescue.target import guestfs
 from rescue.target.directory import DirectoryTarget
-from rescue.target.image import Image, image_at
-from rescue.target.kernel import open_kernel
 from rescue.target.protocol import Target, TargetError
 from rescue.target.roots import READS, found_root
 
@@ -38,11 +35,11 @@ def open_target(
         raise TargetError(f"{spec} is neither a disk, an image nor a directory", "See: rescue disks")
     if not os.access(path, os.R_OK | (os.W_OK if write else 0)):
         raise TargetError(f"you may not {'write to' if write else 'read'} {spec}", _sudo())
-    if stat.S_ISBLK(found.st_mode):
-        if backend == "guestfs":
-            return guestfs.open_guestfs(Image(path, "raw", 0), write=write, root=root, progress=progress)
-        return open_kernel(path, write=write, root=root, progress=progress)
-    return _image(path, write, backend or "auto", root, progress)
+    # A directory needs none of what disks and images do, and a nearly dead machine feels every import.
+    from rescue.target.media import open_device, open_image
+
+    opening = open_device if stat.S_ISBLK(found.st_mode) else open_image
+    return opening(path, write=write, backend=backend or "auto", root=root, progress=progress)
 
 
 def _directory(spec: str, path: Path, write: bool) -> Target:
@@ -68,16 +65,6 @@ def _directory(spec: str, path: Path, write: bool) -> Target:
         target.close()
         raise
     return target
-
-
-def _image(path: Path, write: bool, backend: str, root: str | None, progress: Callable[[str], None]) -> Target:
-    image = image_at(path)
-    if backend == "kernel":
-        return open_kernel(path, write=write, root=root, progress=progress)
-    if backend == "auto" and not guestfs.available() and image.format == "raw" and os.geteuid() == 0:
-        progress("libguestfs is not installed: this machine's kernel reads the image")
-        return open_kernel(path, write=write, root=root, progress=progress)
-    return guestfs.open_guestfs(image, write=write, root=root, progress=progress)
 
 
 def _sudo() -> str:
