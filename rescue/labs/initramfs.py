@@ -7,6 +7,7 @@ Documentation/driver-api/early-userspace/buffer-format.rst.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 MODULES = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4")
@@ -114,7 +115,8 @@ class BootError(Exception):
 
 def kernel_version(root: Path) -> str:
     """The newest kernel's version in a server's root directory."""
-    found = sorted(path.name.removeprefix("vmlinuz-") for path in (root / "boot").glob("vmlinuz-*"))
+    names = (path.name.removeprefix("vmlinuz-") for path in (root / "boot").glob("vmlinuz-*"))
+    found = sorted(names, key=lambda name: [(part.isdigit(), part.zfill(9)) for part in re.split(r"(\d+)", name)])
     if not found:
         raise BootError(f"no kernel in {root}/boot")
     return found[-1]

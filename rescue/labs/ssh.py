@@ -56,6 +56,8 @@ def write_config(path: Path, host: str, port: int, user: str, key: Path) -> None
         # A lab's server is made anew all the time, and nobody else can be at its address.
         "    StrictHostKeyChecking no\n"
         "    UserKnownHostsFile /dev/null\n"
+        # The newest key exchange takes an emulated processor seconds.
+        "    KexAlgorithms curve25519-sha256\n"
         "    LogLevel ERROR\n"
         f"    ConnectTimeout {CONNECT_LIMIT}\n"
     )
