@@ -101,7 +101,7 @@ def _for_anybody(here: Reach) -> _Found | None:
 @cache
 def _nobody(version: int) -> AddressSet:
     """Addresses that no client on the network has: reserved ones, and those of a link without any configuration."""
-    texts = ("0.0.0.0/8", "169.254.0.0/16", "240.0.0.0/4") if version == 4 else ("100::/64", "2001:db8::/32")
+    texts = ("0.0.0.0/8", "169.254.0.0/16", "240.0.0.0/4") if version == 4 else ("100::/64",)
     return union(version, map(AddressSet.network, texts))
 
 

@@ -14,7 +14,7 @@ from rescue.firewall.addresses import Address
 from rescue.firewall.blocked import mostly_open
 from rescue.firewall.boot import UFW, reload
 from rescue.firewall.reach import Reach, reach
-from rescue.firewall.ruleset import Firewall, Rule
+from rescue.firewall.ruleset import Action, Firewall, Rule
 from rescue.firewall.ufw_tuples import BEGIN, END, allow_lines, block_start
 from rescue.firewall.verdict import Decision, Kind, Stage
 from rescue.tree import Tree
@@ -83,36 +83,45 @@ def _past(tree: Tree, firewall: Firewall, obstacle: Decision, port: int, version
     """The tree with a rule that leads past `obstacle`."""
     places = _ufw_places if firewall.manager == UFW else _saved_places
     last = None
-    for changed in places(tree, obstacle, port, source, version):
-        last = changed
-        left = _obstacle(changed, firewall, port, version, source)
-        if left is None or not _same(left, obstacle):
-            return changed
+    for states in (_states(obstacle), "NEW,ESTABLISHED"):
+        for changed in places(tree, obstacle, port, source, version, states):
+            last = changed
+            left = _obstacle(changed, firewall, port, version, source)
+            if left is not None and states == "NEW" and _same_rule(left, obstacle) and left.stage is Stage.DATA:
+                break  # what turns the first packet away does so with the next ones: one rule for both will do
+            if left is None or not (_same_rule(left, obstacle) and left.stage is obstacle.stage):
+                return changed
     if last is None:
         raise ValueError(f"no rule can be put before {obstacle}")
     return last
 
 
-def _same(one: Decision, other: Decision) -> bool:
-    """Whether both are the same obstacle; line numbers count for nothing, as a rule was put in."""
-    return (one.location.path, one.location.text, one.table, one.chain, one.stage) == (
+def _states(obstacle: Decision) -> str:
+    """conntrack's state of the packet that is turned away."""
+    return "NEW" if obstacle.stage is Stage.SYN else "ESTABLISHED"
+
+
+def _same_rule(one: Decision, other: Decision) -> bool:
+    """Whether both are the same rule or policy; line numbers count for nothing, as a rule was put in."""
+    return (one.location.path, one.location.text, one.table, one.chain) == (
         other.location.path,
         other.location.text,
         other.table,
         other.chain,
-        other.stage,
     )
 
 
 # -- saved rules of iptables ------------------------------------------------------------------------------------------
 
 
-def _saved_places(tree: Tree, obstacle: Decision, port: int, source: Address | None, version: int) -> Iterator[Tree]:
+def _saved_places(
+    tree: Tree, obstacle: Decision, port: int, source: Address | None, version: int, states: str
+) -> Iterator[Tree]:
     """First with the rule right before the obstacle; then, for files that insert out of order, at the chain's front."""
     top = obstacle.path[0] if obstacle.path else None
     path = top.location.path if top else obstacle.location.path
     lines = _lines(tree, path)
-    body = _body(obstacle, port, source, version)
+    body = _body(obstacle, port, source, version, states)
     if top is not None:
         yield _inserted(tree, path, top.location.line - 1, [f"-A {obstacle.chain} {body}"])
         end = _commit(lines, top.location.line - 1)
@@ -137,22 +146,29 @@ def _commit(lines: list[str], at: int) -> int:
     raise ValueError("the table has no COMMIT")
 
 
-def _body(obstacle: Decision, port: int, source: Address | None, version: int) -> str:
+def _body(obstacle: Decision, port: int, source: Address | None, version: int, states: str) -> str:
     """The rule without its chain, in the words that iptables-save(8) would use."""
     outward = obstacle.stage is Stage.REPLY
     words = []
     if source is not None:
         words += ["-d" if outward else "-s", f"{source}/{32 if version == 4 else 128}"]
     words += ["-p", "tcp", "-m", "tcp", "--sport" if outward else "--dport", str(port)]
-    if obstacle.table != "raw":  # conntrack has not seen the packet there
-        words += ["-m", "conntrack", "--ctstate", "NEW" if obstacle.stage is Stage.SYN else "ESTABLISHED"]
+    if obstacle.table != "raw" and not _untracks(obstacle.firewall, version):
+        words += ["-m", "conntrack", "--ctstate", states]
     return " ".join([*words, "-j", "ACCEPT"])
+
+
+def _untracks(firewall: Firewall, version: int) -> bool:
+    """Whether rules keep packets from conntrack: no state is told of these then. (Nor is one in the table raw.)"""
+    return any(rule.target.action is Action.UNTRACK for _, rule in firewall.ruleset(version).rules())
 
 
 # -- ufw --------------------------------------------------------------------------------------------------------------
 
 
-def _ufw_places(tree: Tree, obstacle: Decision, port: int, source: Address | None, version: int) -> Iterator[Tree]:
+def _ufw_places(
+    tree: Tree, obstacle: Decision, port: int, source: Address | None, version: int, states: str
+) -> Iterator[Tree]:
     """In the user's rules, as ``ufw`` writes it; in before.rules where that is what turns the client away."""
     before, after, user = ufw.rules_files(tree, version)
     top = _written(obstacle, (before, after, user))
@@ -161,7 +177,7 @@ def _ufw_places(tree: Tree, obstacle: Decision, port: int, source: Address | Non
         at = top.location.line - 1 if top and top.location.path == user and top.chain == chain else None
         yield _with_tuple(tree, user, at, allow_lines(port, source, version))
         return
-    body = _body(obstacle, port, source, version)
+    body = _body(obstacle, port, source, version, states)
     if top is not None:
         yield _inserted(tree, top.location.path, top.location.line - 1, [f"-A {top.chain} {body}"])
         return

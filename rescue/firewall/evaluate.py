@@ -136,7 +136,7 @@ def _next(flows: Flows, *, inward: bool) -> Flows:
     made: Flows = {}
     for tags, region in flows.items():
         if region:
-            put(made, Tags(0, tags.connmark, False, tags.first_untracked), region.frozen())
+            put(made, Tags(0, tags.connmark, False, tags.missed or tags.untracked), region.frozen())
     return made
 
 

@@ -29,12 +29,15 @@ MAX_FLOWS = 64
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """What rules have put on a packet and its connection. untracked: taken out of conntrack; first: the SYN was."""
+    """What rules have put on a packet and its connection.
+
+    untracked: the packet is kept from conntrack. missed: an earlier packet of the connection was.
+    """
 
     mark: int | None = 0
     connmark: int | None = 0
     untracked: bool = False
-    first_untracked: bool = False
+    missed: bool = False
 
 
 Flows = dict[Tags, Region]
@@ -275,8 +278,7 @@ class Walk:
                 taken = _masked(tags.connmark, target.mask)
                 return replace(tags, mark=_changed(tags.mark, taken, target.value or 0))
             case Action.UNTRACK:
-                first = tags.first_untracked or self.journey.stage is Stage.SYN
-                return replace(tags, untracked=True, first_untracked=first)
+                return replace(tags, untracked=True)
         return tags
 
     def _limit_flows(self, flows: Flows) -> None:
@@ -308,8 +310,8 @@ def _state(tags: Tags, stage: Stage, table: str) -> str:
         return "UNTRACKED"
     if stage is Stage.SYN:
         return "NEW"
-    # An answer to a packet that conntrack was told to overlook belongs to no connection that it knows.
-    return "INVALID" if tags.first_untracked else "ESTABLISHED"
+    # With a packet of the handshake missing, the next one fits no state that conntrack knows.
+    return "INVALID" if tags.missed else "ESTABLISHED"
 
 
 def _changed(mark: int | None, value: int | None, mask: int) -> int | None:

@@ -44,7 +44,7 @@ SOURCES = tuple(
 )
 
 SLOW = settings(
-    max_examples=40,
+    max_examples=int(os.environ.get("RESCUE_EXAMPLES", "40")),
     deadline=None,
     derandomize=False,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
@@ -108,7 +108,7 @@ def held_against_kernel(net: Lab, text: str, sources: Sequence[IPv4Address], bac
         net.flush_used(text, backend)
 
 
-# -- rulesets that hypothesis makes up --------------------------------------------------------------------------------
+# -- rulesets that hypothesis makes up ---------------------------------------------------------------------------------
 
 NETWORKS = ("198.51.100.0/24", "198.51.100.7", "203.0.113.0/25", "10.0.0.0/8", "10.1/16", "0.0.0.0/1", "172.16.0.0/12",
             "10.0.0.5/255.0.0.255", "192.0.2.0/24", "198.51.100.0/26,10.1.2.3")  # fmt: skip
@@ -239,7 +239,7 @@ def test_every_verdict_is_the_kernels(net: Lab, text: str, backend: str) -> None
     held_against_kernel(net, text, SOURCES, backend)
 
 
-# -- lines that iptables-restore refuses ------------------------------------------------------------------------------
+# -- lines that iptables-restore refuses -------------------------------------------------------------------------------
 
 WORDS = (
     "-A", "-I", "-D", "INPUT", "OUTPUT", "ALPHA", "-s", "-d", "-p", "-m", "-j", "-g", "-i", "-o", "!", "1", "0", "2",
@@ -282,7 +282,7 @@ def test_a_line_is_refused_where_iptables_restore_refuses_it(net: Lab, line: str
     assert took == (not firewall.problems), firewall.problems
 
 
-# -- edits --------------------------------------------------------------------------------------------------------------
+# -- edits -------------------------------------------------------------------------------------------------------------
 
 
 def saved_tree(text: str, backend: str) -> Tree:
@@ -291,6 +291,8 @@ def saved_tree(text: str, backend: str) -> Tree:
 
 @SLOW
 @given(rulesets(), st.sampled_from(BACKENDS), st.sampled_from(SOURCES), st.booleans())
+@example("*raw\n-A PREROUTING -j NOTRACK\nCOMMIT\n*filter\n-A INPUT -j DROP\nCOMMIT\n", "nft", SOURCES[0], False)
+@example("*raw\n-A OUTPUT -j NOTRACK\nCOMMIT\n*filter\n-A INPUT -j DROP\nCOMMIT\n", "nft", SOURCES[0], False)
 def test_what_an_edit_lets_in_gets_in(net: Lab, text: str, backend: str, source: IPv4Address, everybody: bool) -> None:
     """For one client, or for everybody: the edited file loads, the kernel lets the client in, every old line stays."""
     tree = saved_tree(text, backend)
@@ -316,7 +318,7 @@ def test_what_an_edit_lets_in_gets_in(net: Lab, text: str, backend: str, source:
         net.flush_used(edited, backend)
 
 
-# -- rules that people have written -------------------------------------------------------------------------------------
+# -- rules that people have written ------------------------------------------------------------------------------------
 
 
 def corpus(name: str) -> list[list[str]]:
@@ -339,7 +341,7 @@ def test_rules_of_real_servers_are_judged_as_the_kernel_judges_them(net: Lab, ro
         held_against_kernel(net, text, [source], "nft")
 
 
-# -- ufw ----------------------------------------------------------------------------------------------------------------
+# -- ufw ---------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
@@ -508,7 +510,7 @@ def test_what_ufw_loads_is_what_is_judged(ufw: Ufw, change: dict[str, tuple[str,
             assert expected is None or ufw.net.probe(source, port, patience=0.15) == expected, (text, port, verdict)
 
 
-# -- settings that the shell reads --------------------------------------------------------------------------------------
+# -- settings that the shell reads -------------------------------------------------------------------------------------
 
 ASSIGNED = st.lists(
     st.sampled_from(
