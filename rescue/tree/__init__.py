@@ -11,7 +11,8 @@ surrogateescape, so they can be written back byte for byte.
 
 from rescue.tree.change import Action, Change
 from rescue.tree.entry import SELINUX, Entry, FileSystem, Kind, directory, file, symlink
-from rescue.tree.picture import MAX_LINKS, AnyPath, LinkLoop, Tree
+from rescue.tree.paths import AnyPath
+from rescue.tree.picture import MAX_LINKS, LinkLoop, Tree
 from rescue.tree.reads import CONTENT_LIMIT, NotCaptured, Read
 
 __all__ = [

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from fnmatch import translate
-from functools import lru_cache
 from pathlib import PurePosixPath
-from re import Pattern
-from re import compile as compile_pattern
 
 from rescue.tree.change import Action, Change
 from rescue.tree.entry import SELINUX, Entry, FileSystem, Kind, directory, file
+from rescue.tree.paths import AnyPath, bytes_of, key_of, matcher, parent_of, parents_of
 from rescue.tree.reads import NotCaptured, Read, as_wide
-
-AnyPath = str | PurePosixPath
 
 MAX_LINKS = 40
 """How many symbolic links one look-up may follow: the kernel's MAXSYMLINKS (path_resolution(7))."""
@@ -45,7 +40,7 @@ class Tree:
             known = self._covered.get(read.path, ())
             if not any(as_wide(each, read) for each in known):
                 self._covered[read.path] = (*(each for each in known if not as_wide(read, each)), read)
-            self._above.update(_parents(read.path))
+            self._above.update(parents_of(read.path))
         self._everything = False
         self._children: dict[str, tuple[str, ...]] | None = None
         self.filesystems: tuple[FileSystem, ...] = tuple(sorted(filesystems, key=lambda each: each.mount))
@@ -61,7 +56,7 @@ class Tree:
         made: dict[str, Entry] = {"/": directory()}
         for path, value in entries.items():
             entry = value if isinstance(value, Entry) else file(value)
-            for parent in _parents(path):
+            for parent in parents_of(path):
                 made.setdefault(parent, directory())
             made[path] = entry
         tree = cls(made, (Read("/"),), filesystems)
@@ -90,7 +85,7 @@ class Tree:
         """Whether the entry at `path`, `depth` levels below it and (if asked) their content were captured."""
         if self._everything:
             return True
-        key = _key(path)
+        key = key_of(path)
         known = self._entries.get(key)
         if depth == 0 and (known is not None or key in self._above) and not (content and (not known or known.is_file)):
             return True
@@ -105,7 +100,7 @@ class Tree:
                     return True
             if at == "/":
                 return False
-            at, level = _parent(at), level + 1
+            at, level = parent_of(at), level + 1
 
     def require(self, *reads: Read) -> None:
         """Raise one `NotCaptured` for all of `reads` that the picture does not hold (links in them followed)."""
@@ -126,7 +121,7 @@ class Tree:
         """True if a captured parent of `key` does not exist or is no directory, so that nothing can be below it."""
         at = key
         while at != "/":
-            at = _parent(at)
+            at = parent_of(at)
             entry = self._entries.get(at)
             if entry is not None:
                 return not entry.is_dir and not entry.is_link
@@ -151,7 +146,7 @@ class Tree:
 
         Raises `LinkLoop`, and `NotCaptured` where a link or a directory on the way is not in the picture.
         """
-        return PurePosixPath(self._walk(_key(path), follow_last))
+        return PurePosixPath(self._walk(key_of(path), follow_last))
 
     def _walk(self, key: str, follow_last: bool) -> str:
         entries = self._entries
@@ -163,7 +158,7 @@ class Tree:
             if part == "..":
                 # The kernel looks ".." up in a directory: below a file or nothing there is no way up.
                 stands = at == "/" or ((known := entries.get(at)) is not None and known.is_dir)
-                at = _parent(at) if stands else at + "/.."
+                at = parent_of(at) if stands else at + "/.."
                 continue
             here = (at if at != "/" else "") + "/" + part
             entry = entries.get(here)
@@ -190,7 +185,7 @@ class Tree:
 
     def _look(self, path: AnyPath, *, follow_last: bool) -> Entry | None:
         try:
-            real = self._walk(_key(path), follow_last)
+            real = self._walk(key_of(path), follow_last)
         except LinkLoop:
             return None
         found = self._entries.get(real)
@@ -201,7 +196,7 @@ class Tree:
     def data(self, path: AnyPath) -> bytes | None:
         """A regular file's bytes; None if it does not exist, is not a regular file, or is too large (`unread`)."""
         try:
-            real = self._walk(_key(path), True)
+            real = self._walk(key_of(path), True)
         except LinkLoop:
             return None
         found = self._entries.get(real)
@@ -223,7 +218,7 @@ class Tree:
     def children(self, path: AnyPath) -> tuple[str, ...]:
         """The names in a directory (links followed), sorted by bytes as by strcmp(3); () if it is no directory."""
         try:
-            real = self._walk(_key(path), True)
+            real = self._walk(key_of(path), True)
         except LinkLoop:
             return ()
         found = self._entries.get(real)
@@ -241,7 +236,7 @@ class Tree:
                     head, _, name = path.rpartition("/")
                     names.setdefault(head or "/", []).append(name)
             self._children = {
-                parent: tuple(sorted(found, key=_bytes)) for parent, found in names.items()
+                parent: tuple(sorted(found, key=bytes_of)) for parent, found in names.items()
             }
         return self._children
 
@@ -259,17 +254,17 @@ class Tree:
                     if self.lentry(candidate) is not None:
                         step.append(candidate)
                     continue
-                matcher = _matcher(part)
+                fits = matcher(part)
                 for name in self.children(base or "/"):
-                    if matcher.match(name) and (not name.startswith(".") or part.startswith(".")):
+                    if fits.match(name) and (not name.startswith(".") or part.startswith(".")):
                         step.append(f"{base}/{name}")
             found = step
-        return tuple(PurePosixPath(path) for path in sorted(found, key=_bytes))
+        return tuple(PurePosixPath(path) for path in sorted(found, key=bytes_of))
 
     def walk(self, path: AnyPath) -> tuple[PurePosixPath, ...]:
         """Every path captured strictly below `path` (links at `path` followed), parents before children."""
         try:
-            real = self._walk(_key(path), True)
+            real = self._walk(key_of(path), True)
         except LinkLoop:
             return ()
         index, found, left = self._index(), [], [real]
@@ -287,14 +282,14 @@ class Tree:
         if found is None:
             return ()
         if found.nlink < 2 or found.ident == (0, 0):
-            return (PurePosixPath(_key(path)),)
+            return (PurePosixPath(key_of(path)),)
         return tuple(
             PurePosixPath(name) for name in sorted(self._entries) if self._entries[name].ident == found.ident
         )
 
     def filesystem(self, path: AnyPath) -> FileSystem | None:
         """The file system that holds `path`: the one with the longest mount point above it."""
-        key = _key(path)
+        key = key_of(path)
         best = None
         for each in self.filesystems:
             inside = each.mount == "/" or key == each.mount or key.startswith(each.mount + "/")
@@ -345,7 +340,7 @@ class Tree:
         label of a sibling; missing directories above it are root's, 0755.
         """
         raw = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
-        real = self._walk(_key(path), True)
+        real = self._walk(key_of(path), True)
         old = self._entries.get(real)
         if old is None and not self.covers(real):
             raise NotCaptured(Read(real, depth=0))
@@ -356,7 +351,7 @@ class Tree:
         blocks = -(-len(raw) // 4096) * 4096
         changed: dict[str, Entry | None] = {}
         if old is None:
-            for parent in _parents(real):
+            for parent in parents_of(real):
                 if parent not in self._entries:
                     if not self.covers(parent):
                         raise NotCaptured(Read(parent, depth=0))
@@ -375,13 +370,13 @@ class Tree:
 
     def make_dir(self, path: AnyPath, *, mode: int = 0o755, uid: int = 0, gid: int = 0) -> Tree:
         """A tree with a new directory at `path`; as it is if one is there already."""
-        real = self._walk(_key(path), True)
+        real = self._walk(key_of(path), True)
         if (old := self._entries.get(real)) is not None:
             if not old.is_dir:
                 raise FileExistsError(real)
             return self
         changed: dict[str, Entry | None] = {}
-        for parent in _parents(real):
+        for parent in parents_of(real):
             if parent not in self._entries:
                 changed[parent] = replace(directory(), xattrs=self._label(parent, Kind.DIR))
         changed[real] = replace(directory(), mode=mode, uid=uid, gid=gid, xattrs=self._label(real, Kind.DIR))
@@ -389,14 +384,14 @@ class Tree:
 
     def make_link(self, path: AnyPath, target: str) -> Tree:
         """A tree with a symbolic link at `path`; what was there is replaced, unless it is a directory."""
-        real = self._walk(_key(path), False)
+        real = self._walk(key_of(path), False)
         old = self._entries.get(real)
         if old is not None and old.is_dir:
             raise IsADirectoryError(real)
         made = Entry(Kind.LINK, 0o777, size=len(target), link=target, xattrs=self._label(real, Kind.LINK))
         changed: dict[str, Entry | None] = {
             parent: replace(directory(), xattrs=self._label(parent, Kind.DIR))
-            for parent in _parents(real)
+            for parent in parents_of(real)
             if parent not in self._entries
         }
         changed[real] = made
@@ -406,7 +401,7 @@ class Tree:
         self, path: AnyPath, *, mode: int | None = None, uid: int | None = None, gid: int | None = None
     ) -> Tree:
         """A tree in which the entry at `path` (links followed) has another mode or owner. FileNotFoundError if none."""
-        real = self._walk(_key(path), True)
+        real = self._walk(key_of(path), True)
         old = self._entries.get(real)
         if old is None:
             raise FileNotFoundError(real)
@@ -420,7 +415,7 @@ class Tree:
 
     def shorten(self, path: AnyPath, keep: int) -> Tree:
         """A tree in which the file at `path` holds only its last `keep` bytes. Its content need not be captured."""
-        real = self._walk(_key(path), True)
+        real = self._walk(key_of(path), True)
         old = self._entries.get(real)
         if old is None or not old.is_file:
             raise FileNotFoundError(real)
@@ -434,7 +429,7 @@ class Tree:
         """A tree without the entries at `paths` (the last link not followed) and what is below them."""
         changed: dict[str, Entry | None] = {}
         for path in paths:
-            real = self._walk(_key(path), False)
+            real = self._walk(key_of(path), False)
             if real in self._entries:
                 changed[real] = None
                 if self._entries[real].is_dir:
@@ -443,7 +438,7 @@ class Tree:
 
     def _label(self, path: str, kind: Kind) -> tuple[tuple[str, bytes], ...]:
         """The SELinux label that a new entry gets: that of a sibling of its kind, else of its directory."""
-        parent = _parent(path)
+        parent = parent_of(path)
         base = "" if parent == "/" else parent
         siblings = [self._entries[f"{base}/{name}"] for name in self._index().get(parent, ())]
         above = self._entries.get(parent)
@@ -479,34 +474,3 @@ class Tree:
         gone.sort(key=lambda change: str(change.path), reverse=True)
         written.sort(key=lambda change: str(change.path))
         return (*gone, *written)
-
-
-def _bytes(name: str) -> bytes:
-    """A name as strcmp(3) compares it."""
-    return name.encode("utf-8", "surrogateescape")
-
-
-def _key(path: AnyPath) -> str:
-    text = path if isinstance(path, str) else str(path)
-    if not text.startswith("/"):
-        raise ValueError(f"a path in a tree is absolute, not {text!r}")
-    return text.rstrip("/") or "/"
-
-
-def _parent(key: str) -> str:
-    return key.rpartition("/")[0] or "/"
-
-
-def _parents(key: str) -> tuple[str, ...]:
-    """Every directory above `key`, the root first."""
-    parts = key.split("/")[1:-1]
-    found, at = ["/"], ""
-    for part in parts:
-        at = f"{at}/{part}"
-        found.append(at)
-    return tuple(found) if key != "/" else ()
-
-
-@lru_cache(maxsize=256)
-def _matcher(part: str) -> Pattern[str]:
-    return compile_pattern(translate(part))
