@@ -68,6 +68,8 @@ class Machine:
     def start(self) -> Self:
         """Switch it on; returns at once."""
         files = boot_files(self.image, self._work)
+        # What an earlier run said on it would be taken for this one's.
+        (self._work / "serial.log").unlink(missing_ok=True)
         self.network = self._given or best_network()
         for user in ("root", "alice"):
             write_config(self.config(user), self.network.host, self.network.port, user, self.image.key)
