@@ -19,13 +19,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from rescue.target.locking import run_directory
 from rescue.target.protocol import TargetBusy, TargetError
 
 Handle = Any
 """A guestfs.GuestFS: the bindings carry no types."""
 
-_WITH_KVM = 90.0
-"""Seconds that a launch with KVM may take; it takes 3 to 5. A broken KVM hangs in the machine's firmware."""
+_WITH_KVM = 30.0
+"""Seconds that a machine with KVM may take to start; it takes 3 to 5. A broken KVM hangs in the machine's firmware."""
+_BROKEN_KVM = "kvm-is-broken"
 _PACKAGES = "python3-guestfs (Debian, Ubuntu) or python3-libguestfs (Fedora, RHEL, SUSE)"
 
 
@@ -102,6 +104,7 @@ def launched(
         except RuntimeError as problem:
             if with_kvm and "lock" not in str(problem):
                 progress("KVM does not work on this machine")
+                _remember_broken_kvm()
                 continue
             raise _explained(path, problem) from problem
         return handle
@@ -110,11 +113,22 @@ def launched(
 
 def _kvm_may_work() -> bool:
     settings = os.environ.get("LIBGUESTFS_BACKEND_SETTINGS", "")
-    return "force_tcg" not in settings.split(":") and os.access("/dev/kvm", os.R_OK | os.W_OK)
+    if "force_tcg" in settings.split(":") or not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return False
+    return not (run_directory() / _BROKEN_KVM).exists()
+
+
+def _remember_broken_kvm() -> None:
+    """So that the next run need not wait again. Forgotten with the next boot, as /run is."""
+    with suppress(OSError):
+        (run_directory() / _BROKEN_KVM).touch()
 
 
 def _launch(handle: Handle, seconds: float | None) -> None:
-    """Launch in a thread, so that a signal or the end of our patience can end the virtual machine meanwhile."""
+    """Launch in a thread, so that a signal or the end of our patience can end the virtual machine meanwhile.
+
+    seconds: how long the machine may take from its start on; what is built before it may take its time.
+    """
     failed: list[BaseException] = []
 
     def work() -> None:
@@ -126,11 +140,15 @@ def _launch(handle: Handle, seconds: float | None) -> None:
     before = set(_machines())
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    deadline = None if seconds is None else time.monotonic() + seconds
+    deadline: float | None = None
     try:
         while thread.is_alive():
             thread.join(0.2)
-            if deadline is not None and time.monotonic() > deadline:
+            if seconds is None:
+                continue
+            if deadline is None:
+                deadline = time.monotonic() + seconds if set(_machines()) - before else None
+            elif time.monotonic() > deadline:
                 _end_machines(before, thread)
     except BaseException:
         _end_machines(before, thread)

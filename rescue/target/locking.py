@@ -18,7 +18,7 @@ def locked(identity: str, name: str) -> Iterator[None]:
 
     The lock is flock(2)'s, on an empty file on this machine, never on the target: it goes with the process.
     """
-    path = _directory() / f"{identity}.lock"
+    path = run_directory() / f"{identity}.lock"
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as problem:
@@ -35,7 +35,8 @@ def locked(identity: str, name: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _directory() -> Path:
+def run_directory() -> Path:
+    """Where what holds until the next boot is kept, for this user alone. Raises TargetError if somebody else has it."""
     own = os.geteuid()
     path = Path("/run/rescue") if own == 0 else Path(tempfile.gettempdir()) / f"rescue-{own}"
     try:

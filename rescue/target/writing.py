@@ -223,6 +223,8 @@ def _metadata_of_special(parent: int, name: bytes, entry: Entry) -> None:
     path = b"/proc/self/fd/%d/%s" % (parent, name)
     if entry.is_link:
         _set_xattrs(path, entry, follow=False)
+        if entry.mtime:
+            os.utime(name, ns=(entry.mtime, entry.mtime), dir_fd=parent, follow_symlinks=False)
         return
     held = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
     try:
