@@ -18,6 +18,9 @@ from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symp
 LINK = Link.FIREWALL
 READS = (*UNIT_READS, *FIREWALL_READS)
 
+LONGEST = 160
+"""Characters of a rule that a message shows."""
+
 
 @lru_cache(maxsize=2)
 def _all_blocks(facts: Facts) -> tuple[Block, ...]:
@@ -60,7 +63,8 @@ def _where(block: Block) -> Iterator[Location]:
     decision = block.decision
     if decision is not None:
         yield decision.location
-    yield block.firewall.location
+    if decision is None or block.firewall.location.path != decision.location.path:
+        yield block.firewall.location
 
 
 def symptom(block: Block) -> Symptom:
@@ -76,11 +80,22 @@ def symptom(block: Block) -> Symptom:
     return Symptom.HANGS if stage is Stage.DATA else Symptom.TIMED_OUT
 
 
+def shown(location: Location) -> str:
+    """A place and its text, for a message; a long line is cut."""
+    text = location.text.strip()
+    return f"{location}: {text[:LONGEST]}{'...' if len(text) > LONGEST else ''}" if text else str(location)
+
+
 def who(block: Block) -> str:
     """Who is kept out, for the middle of a sentence."""
     if block.sources:
         return "your address " + ", ".join(str(source) for source in block.sources)
     return "everybody"
+
+
+def keeps(block: Block) -> str:
+    """The verb, as sure as the verdict is."""
+    return "keeps" if block.certain else "may keep"
 
 
 def name(block: Block) -> str:
@@ -89,8 +104,14 @@ def name(block: Block) -> str:
 
 
 def admit(block: Block) -> Repair:
-    """Let in the client's addresses, or everybody where they are not known."""
-    return admit_client(block) if block.sources else admit_everybody(block, Safety.SAFE)
+    """Let in the client's addresses, or everybody where they are not known.
+
+    The latter is not safe where the firewall may well let in those whom it is meant to: it depends, or there is a VPN.
+    """
+    if block.sources:
+        return admit_client(block)
+    meant = not block.certain or block.inner is not None
+    return admit_everybody(block, Safety.UNSAFE if meant else Safety.SAFE)
 
 
 def admit_client(block: Block) -> Repair:

@@ -52,16 +52,18 @@ def _message(block: Block) -> str:
     decision = block.decision
     who = f"{_firewall.who(block)} away from port {block.port}"
     if decision is None:
-        return f"The firewall {_firewall.name(block)} keeps {who}."
+        return f"The firewall {_firewall.name(block)} {_firewall.keeps(block)} {who}."
     what = "a rule" if decision.rule else f"the policy of the chain {decision.chain}"
-    shown = f" ({decision.location}: {decision.location.text.strip()})"
-    return f"The firewall {_firewall.name(block)} keeps {who}: {what}{shown} turns away {decision.stage}."
+    shown = _firewall.shown(decision.location)
+    inner = f" A rule lets it in on another network interface only ({block.inner.location})." if block.inner else ""
+    keeps = f"{_firewall.name(block)} {_firewall.keeps(block)} {who}"
+    return f"The firewall {keeps}: {what} ({shown}) turns away {decision.stage}.{inner}"
 
 
 def _fault_message(block: Block, fault: Problem) -> str:
     return (
         f"The firewall ufw can't load all of its rules ({fault.location}: {fault.message}) and drops what they would "
-        f"have allowed: it keeps {_firewall.who(block)} away from port {block.port}."
+        f"have allowed: it {_firewall.keeps(block)} {_firewall.who(block)} away from port {block.port}."
     )
 
 

@@ -32,7 +32,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         yield _firewall.finding(
             "ufw-no-ssh-rule",
             block,
-            f"The firewall ufw is on and has no rule that lets SSH in: it keeps {_firewall.who(block)} away from "
-            f"port {block.port}.",
+            "The firewall ufw is on and has no rule that lets SSH in: it "
+            f"{_firewall.keeps(block)} {_firewall.who(block)} away from port {block.port}.",
             (_firewall.admit(block),),
         )

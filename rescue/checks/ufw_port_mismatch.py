@@ -33,8 +33,8 @@ def find(facts: Facts) -> Iterator[Finding]:
             "ufw-port-mismatch",
             block,
             f"The SSH server is reached on port {block.port}, but the firewall ufw allows SSH on another port only"
-            + (f" ({other}: {other.text.strip()})" if other else "")
-            + f": it keeps {_firewall.who(block)} away from port {block.port}.",
+            + (f" ({_firewall.shown(other)})" if other else "")
+            + f": it {_firewall.keeps(block)} {_firewall.who(block)} away from port {block.port}.",
             (_firewall.admit(block),),
             locations=(other,) if other else (),
         )

@@ -9,7 +9,8 @@ from functools import cache
 
 from rescue.firewall.addresses import Address, AddressSet, ordinary, union
 from rescue.firewall.boot import UFW
-from rescue.firewall.conditions import Addresses, Ports
+from rescue.firewall.conditions import Addresses, Interface, Ports
+from rescue.firewall.packet import is_internal
 from rescue.firewall.reach import Reach, reach
 from rescue.firewall.ruleset import Action, Firewall, Rule
 from rescue.firewall.ufw_tuples import Tuple, tuple_of
@@ -34,7 +35,8 @@ class Block:
 
     sources: the client's addresses that are turned away; empty if none is known, then `verdict` is that on most of the
     world. certain: false if that depends on something which is not on the disk. admitted: who gets through.
-    other: the rule for SSH on another port, of Mistake.OTHER_PORT.
+    other: the rule for SSH on another port, of Mistake.OTHER_PORT. inner: a rule that lets the port in on an inner
+    interface alone, such as a VPN's: then it may be meant to be closed to the world.
     """
 
     firewall: Firewall
@@ -46,6 +48,7 @@ class Block:
     mistake: Mistake
     admitted: AddressSet
     other: Rule | None = None
+    inner: Rule | None = None
 
     @property
     def decision(self) -> Decision | None:
@@ -65,11 +68,33 @@ def blocks(tree: Tree, firewalls: Sequence[Firewall], port: int, sources: Sequen
             mine = tuple(source for source in sources if source.version == version)
             found = _for_sources(here, mine) if mine else _for_anybody(here)
             if found is not None:
-                sorted_out = _mistake(tree, here, found)
-                yield Block(
-                    firewall, port, version, found.sources, found.verdict, found.certain, sorted_out[0],
-                    here.accepted, sorted_out[1],
-                )  # fmt: skip
+                yield _block(tree, here, found)
+
+
+def _block(tree: Tree, here: Reach, found: _Found) -> Block:
+    mistake, other = _mistake(tree, here, found)
+    return Block(
+        firewall=here.firewalls[0],
+        port=here.port,
+        version=here.version,
+        sources=found.sources,
+        verdict=found.verdict,
+        certain=found.certain,
+        mistake=mistake,
+        admitted=here.accepted,
+        other=other,
+        inner=_inner(here),
+    )
+
+
+def _inner(here: Reach) -> Rule | None:
+    """A rule that lets the port in on an interface by which nobody from outside comes."""
+    for _, rule in here.firewalls[0].ruleset(here.version).rules():
+        if rule.target.action is Action.ACCEPT and _opens(rule, here.port):
+            for each in rule.conditions:
+                if isinstance(each, Interface) and not each.negated and each.name != "lo" and is_internal(each.name):
+                    return rule
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, ip_address
@@ -58,10 +57,14 @@ def net() -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def counted() -> Iterator[Counter[str]]:
+def counted(request: pytest.FixtureRequest) -> Iterator[None]:
     """How many questions were asked, and how many the disk could not answer: printed, as that is a figure to watch."""
-    yield COUNT
-    print(f"\n{COUNT['asked']} verdicts held against the kernel, {COUNT['depends']} of them depend", file=sys.stderr)
+    yield
+    reporter = request.config.pluginmanager.getplugin("terminalreporter")
+    line = f"{COUNT['asked']} verdicts held against the kernel, {COUNT['depends']} of them depend"
+    if reporter is not None:
+        reporter.ensure_newline()
+        reporter.write_line(line)
 
 
 COUNT: Counter[str] = Counter()
@@ -170,8 +173,12 @@ REFUSALS = ("", " --reject-with icmp-host-prohibited", " --reject-with icmp-admi
 FINAL = st.sampled_from(
     ["-j ACCEPT", "-j ACCEPT", "-j DROP", "-j RETURN", "-j LOG", "", *("-j REJECT" + how for how in REFUSALS)]
 )
-MARKING = st.sampled_from(["-j MARK --set-mark 1", "-j MARK --set-xmark 2/2", "-j CONNMARK --set-mark 2", "-j MARK --or-mark 1",
-                           "-j CONNMARK --save-mark", "-j CONNMARK --restore-mark"])  # fmt: skip
+MARKING = st.sampled_from(
+    [
+        *("-j MARK --set-mark 1", "-j MARK --set-xmark 2/2", "-j MARK --or-mark 1"),
+        *("-j CONNMARK --set-mark 2", "-j CONNMARK --save-mark", "-j CONNMARK --restore-mark"),
+    ]
+)
 
 
 @st.composite
@@ -257,8 +264,8 @@ PIECES = st.sampled_from(
     ["-s 10.0.0.5", "-d 192.0.2.1", "-p tcp", "-p udp", "-m tcp", "-m udp", "--dport 22", "--sport 22", "--dport ssh",
      "-m multiport", "--dports 22,80", "-m state --state NEW", "-m conntrack --ctstate new", "-m limit --limit 5/min",
      "-i eth0", "-o eth0", "! -i lo", "-m mark --mark 1", "-m comment --comment x", "-m recent --set", "-m iprange",
-     "--src-range 1.1.1.1-1.1.1.9", "-j ACCEPT", "-j DROP", "-j REJECT", "--reject-with tcp-reset", "-j LOG", "-g ALPHA",
-     "--reject-with icmp-host-prohibited", "-j ALPHA", "--log-prefix x", "-m addrtype --dst-type LOCAL", "--syn",
+     "--src-range 1.1.1.1-1.1.1.9", "-j ACCEPT", "-j DROP", "-j REJECT", "--reject-with tcp-reset", "-j LOG",
+     "-g ALPHA", "--reject-with icmp-host-prohibited", "-j ALPHA", "--log-prefix x", "-m addrtype --dst-type LOCAL", "--syn",
      "--tcp-flags SYN,ACK SYN", "-p icmp", "--icmp-type echo-request", "-m owner --uid-owner 0", "-j MARK --set-mark 1",
      "-m mac --mac-source 02:00:00:00:00:01", "-m pkttype --pkt-type unicast", "-4", "-f", "-m length --length 60"]
 )  # fmt: skip

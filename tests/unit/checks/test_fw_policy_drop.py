@@ -185,3 +185,18 @@ def test_two_firewalls_are_both_mended() -> None:
         tree = tree.with_entries({path: entry})
     assert causes(tree) == ["fw-policy-drop", "ufw-no-ssh-rule"]
     mended(tree)
+
+
+def test_a_port_that_a_vpn_may_reach_is_not_opened_for_everybody_unasked() -> None:
+    tree = with_saved(saved(RELATED, "-A INPUT -i wg0 -p tcp --dport 22 -j ACCEPT"))
+    found = only_finding(tree, CHECK)
+    assert "another network interface" in found.message
+    assert [repair.safety for repair in found.repairs] == [Safety.UNSAFE]
+    assert changed_paths(mended(tree, came_from("203.0.113.5"))) == [V4]
+
+
+def test_nor_is_one_that_opens_to_those_who_knock() -> None:
+    found = only_finding(with_saved(saved(RELATED, "-A INPUT -m recent --rcheck --name DOOR -j ACCEPT")), CHECK)
+    assert found.severity is Severity.DOUBTFUL
+    assert "knocking" in found.reason
+    assert [repair.safety for repair in found.repairs] == [Safety.UNSAFE]
