@@ -20,45 +20,62 @@ if TYPE_CHECKING:
 
     from rescue.status import Status
 
-EPILOG = """\
-TARGET is what is to be repaired: a block device (/dev/vda), a disk image (server.qcow2), a directory in which the
-server's root is mounted, or / for the running system.
+TARGETS = """\
+TARGET is what is to be repaired: a block device (/dev/vda), a disk image
+(server.qcow2), a directory in which the server's root is mounted, or / for the
+running system.
 
-exit status: 0 the path to a login is clear, 1 the tool failed, 2 usage, 3 something is broken or doubtful,
-4 the target can't be opened, 5 refused as unsafe or rolled back, 130 cancelled.
 """
+STATUSES = """\
+exit status: 0 the path to a login is clear, 1 the tool itself failed, 2 usage,
+3 something is broken or doubtful, 4 the target can't be opened or read,
+5 refused as unsafe or rolled back, 130 cancelled.
+"""
+LAST = "default: the one inspected last"
+
+
+class Misused(Exception):
+    """The command line can't be understood: why, and what to type to learn more."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+    """The parser of the whole command line. Raises Misused where one can't be parsed."""
     import argparse
 
-    top = argparse.ArgumentParser(
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            raise Misused(message, f"See: {self.prog} --help")
+
+    top = Parser(
         prog="rescue",
-        description="Find out from a server's disk why SSH is refused, timing out or denied; repair it; undo it.",
-        epilog=EPILOG,
+        description="Find out from a server's disk why SSH is refused, timing out or denied;\nrepair it; undo it.",
+        epilog="Without a verb it asks what to do, step by step.\n\n" + TARGETS + STATUSES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"rescue {__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB")
 
-    def verb(name: str, what: str) -> argparse.ArgumentParser:
+    def verb(name: str, what: str, about: str = TARGETS) -> argparse.ArgumentParser:
         """A verb's own parser, with the options that every verb has."""
         made = verbs.add_parser(
             name,
             help=what,
             description=what[0].upper() + what[1:] + ".",
-            epilog=EPILOG,
+            epilog=about + STATUSES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
         _common(made)
         return made
 
-    verb("disks", "list the disks and file systems here, and which look like a server's root")
+    verb("disks", "list the disks and file systems here, and which look like a server's root", "")
     inspect = verb("inspect", "show the path to a login and what breaks it; changes nothing")
-    inspect.add_argument("target", metavar="TARGET", help="a device, an image, a directory, or /")
+    inspect.add_argument("target", metavar="TARGET", help="what to look at (see below)")
     inspect.add_argument("--all", action="store_true", help="say what holds, too")
     inspect.add_argument("--html", metavar="FILE", help="also write the report as a web page")
     _client(inspect)
@@ -69,18 +86,24 @@ def parser() -> argparse.ArgumentParser:
         "what",
         metavar="TARGET|NUMBER|CAUSE",
         nargs="*",
-        help="the target (default: the one inspected last), then the findings to repair (default: all)",
+        help=f"the target ({LAST}), then the findings to repair (default: all)",
     )
     fix.add_argument("--yes", action="store_true", help="take every safe repair without asking")
     fix.add_argument("--unsafe", action="store_true", help="with --yes: repairs that weaken something, too")
-    fix.add_argument("--only", metavar="CAUSE", action="append", default=[], help="this cause alone (repeatable)")
+    fix.add_argument(
+        "--only",
+        metavar="CAUSE",
+        action="append",
+        default=[],
+        help="this cause (or finding, by its number) alone; repeatable",
+    )
     fix.add_argument("--dry-run", action="store_true", help="print the changes and write nothing")
     fix.add_argument("--journal", metavar="DIR", help="keep the record of the fix here instead of on the target")
     _client(fix)
     _target(fix)
 
     undo = verb("undo", "take a fix back")
-    undo.add_argument("target", metavar="TARGET")
+    undo.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
     undo.add_argument("id", metavar="ID", nargs="?", help="which one (default: the last)")
     undo.add_argument("--journal", metavar="DIR", help="where the record was kept, if not on the target")
     undo.add_argument("--yes", action="store_true", help="accepted for scripts: undo never asks")
@@ -88,16 +111,16 @@ def parser() -> argparse.ArgumentParser:
     _target(undo)
 
     history = verb("history", "list the fixes that were made")
-    history.add_argument("target", metavar="TARGET")
+    history.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
     history.add_argument("--journal", metavar="DIR", help="where the records were kept, if not on the target")
     _target(history)
 
     space = verb("space", "show what fills the disk and what could go")
-    space.add_argument("target", metavar="TARGET")
+    space.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
     _target(space)
 
-    explain = verb("explain", "the manual of a cause; without one, the list of all")
-    explain.add_argument("cause", metavar="CAUSE", nargs="?")
+    explain = verb("explain", "show the manual of a cause or a page; without one, list them all", "")
+    explain.add_argument("cause", metavar="CAUSE", nargs="?", help="its name, as inspect gives it")
     return top
 
 
@@ -123,7 +146,12 @@ def _client(verb: argparse.ArgumentParser) -> None:
         default=[],
         help="your public address (repeatable; default: any)",
     )
-    group.add_argument("--port", metavar="N", type=int, help="the port that you dial (default: 22)")
+    group.add_argument(
+        "--port",
+        metavar="N",
+        type=int,
+        help="the port that you dial (default: 22, unless the disk shows that another is meant)",
+    )
     group.add_argument("--key", metavar="FILE", help="your public key, such as ~/.ssh/id_ed25519.pub")
 
 
@@ -144,16 +172,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from rescue.status import Status
 
-    options = parser().parse_args(arguments)
-    if options.verb is None:
-        options = parser().parse_args(["disks"])
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        options = parser().parse_args(words or ["disks"])
+    except Misused as problem:
+        return _failed("--json" in words, str(problem), problem.hint, Status.USAGE)
+    if not words:
         options.verb = "menu"
     try:
         from rescue.verbs.session import session_of
 
         return int(import_module(f"rescue.verbs.{options.verb}").run(session_of(options)))
     except KeyboardInterrupt:
-        return _failed(options, "cancelled", "", Status.CANCELLED)
+        writes = options.verb in ("fix", "undo", "menu")
+        hint = "If something was being written, the next fix or undo ends it before anything else." if writes else ""
+        return _failed(options.json, "cancelled", hint, Status.CANCELLED)
     except BrokenPipeError:
         # Whoever read our output went away: there is nobody to tell.
         sys.stdout = None
@@ -171,20 +204,31 @@ def _explain(options: argparse.Namespace, problem: Exception) -> int:
         import traceback
 
         traceback.print_exception(problem, file=sys.stderr)
-    return _failed(options, told.message, told.hint, told.status)
+    return _failed(options.json, told.message, told.hint, told.status)
 
 
-def _failed(options: argparse.Namespace, message: str, hint: str, status: Status) -> int:
+def _failed(as_document: bool, message: str, hint: str, status: Status) -> int:
+    """Say it to the person, and to a program that reads the output; give the status."""
     from rescue.words.text import safe
 
-    if options.json:
+    if as_document:
         from rescue.ui import document
 
         document.write(document.error(message, hint, status), sys.stdout)
-    print(f"rescue: {safe(message)}", file=sys.stderr)
-    if hint:
-        print(safe(hint), file=sys.stderr)
+    for line in (f"rescue: {safe(message)}", safe(hint)):
+        if line:
+            print(_fitted(line), file=sys.stderr)
     return status
+
+
+def _fitted(line: str) -> str:
+    """`line` broken between words where the terminal would break it anywhere; whole for a file or a pipe."""
+    if not sys.stderr.isatty():
+        return line
+    from shutil import get_terminal_size
+    from textwrap import fill
+
+    return fill(line, max(20, get_terminal_size().columns), break_long_words=False, break_on_hyphens=False)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from io import StringIO
-from pathlib import Path
 
 from rich.console import Console
 
@@ -30,8 +29,8 @@ pre {{ font-family: monospace; white-space: pre-wrap; }}
 """
 
 
-def page(examination: Examination, name: str, method: str, notes: Sequence[str], path: str) -> None:
-    """Write the page to `path`. OSError if it can't be."""
+def page(examination: Examination, name: str, method: str, notes: Sequence[str]) -> str:
+    """The page's text."""
     recorder = Console(
         record=True, file=StringIO(), width=100, highlight=False, markup=False, emoji=False, force_terminal=True
     )
@@ -39,4 +38,4 @@ def page(examination: Examination, name: str, method: str, notes: Sequence[str],
     report.heading(examination, name, method, notes)
     report.path(examination, every=True)
     report.findings(examination)
-    Path(path).write_text(recorder.export_html(code_format=FORM, inline_styles=False), encoding="utf-8")
+    return recorder.export_html(code_format=FORM, inline_styles=False)

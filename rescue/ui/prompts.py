@@ -7,9 +7,14 @@ read with input(). Without a terminal nothing is asked at all: a default is neve
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Protocol
+
+WIDTH = 80
+"""Columns for which a question is wrapped; fewer on a narrower terminal."""
 
 
 class Cancelled(Exception):
@@ -44,9 +49,11 @@ class Plain:
     """Questions for a line that only prints and reads: a serial console, TERM=dumb."""
 
     def choose(self, question: str, options: Sequence[str]) -> int:
-        print(question)
+        for line in _wrapped(question):
+            print(line)
         for number, option in enumerate(options, 1):
-            print(f"  {number} {option}")
+            for line in _wrapped(option, f"{number:>3} "):
+                print(line)
         while True:
             answer = self._line(f"1-{len(options)}: ")
             if answer.isdecimal() and 1 <= int(answer) <= len(options):
@@ -66,35 +73,65 @@ class Plain:
 
 
 class Questionary:
-    """Menus on a real terminal: arrows, j and k, or the digit of the option."""
+    """Menus on a real terminal: the digit of the option, or the arrow keys, and Enter.
+
+    color: false for a menu without any, whatever the terminal can.
+    """
+
+    def __init__(self, *, color: bool = True) -> None:
+        self._color = color
 
     def choose(self, question: str, options: Sequence[str]) -> int:
         # Asking for the cursor's position confuses consoles that can't answer, and gains nothing here.
         os.environ["PROMPT_TOOLKIT_NO_CPR"] = "1"
         import questionary
+        from prompt_toolkit.key_binding import KeyBindings, merge_key_bindings
+        from prompt_toolkit.output import ColorDepth
 
         shortcuts = "123456789abcdefghilmnopqrstuvwxyz"
         if len(options) > len(shortcuts):
             return Plain().choose(question, options)
         choices = [
-            questionary.Choice(title=option, value=number, shortcut_key=shortcuts[number])
+            # Wrapped here, as the terminal would break lines in the middle of a word.
+            questionary.Choice("\n      ".join(_wrapped(option, room=7)), number, shortcut_key=shortcuts[number])
             for number, option in enumerate(options)
         ]
-        answer = questionary.select(
-            question, choices=choices, use_shortcuts=True, use_jk_keys=False, instruction="(digit, Enter)", qmark=">"
-        ).unsafe_ask()
-        if answer is None:
-            raise Cancelled
-        return int(answer)
+        asked = questionary.select(
+            "\n  ".join(_wrapped(question, room=18)),
+            choices=choices,
+            use_shortcuts=True,
+            use_jk_keys=False,
+            instruction="(digit, Enter)",
+            qmark="?",
+            pointer=">",
+            erase_when_done=True,
+            color_depth=None if self._color else ColorDepth.DEPTH_1_BIT,
+        )
+        leaving = KeyBindings()
+        leaving.add("c-d")(lambda event: event.app.exit(exception=EOFError))
+        asked.application.key_bindings = merge_key_bindings([asked.application.key_bindings or KeyBindings(), leaving])
+        try:
+            answer = int(asked.unsafe_ask())
+        except (EOFError, KeyboardInterrupt) as problem:
+            raise Cancelled from problem
+        for line in _wrapped(options[answer], f"{question} "):
+            print(line)
+        return answer
 
     def text(self, question: str) -> str:
         return Plain().text(question)
 
 
-def asker() -> Asker:
+def _wrapped(text: str, head: str = "", room: int = 0) -> list[str]:
+    """`text` behind `head`, in lines that leave `room` columns free; what follows the first is indented by four."""
+    width = max(20, min(WIDTH, shutil.get_terminal_size().columns) - room - 1)
+    return wrap(head + text, width, subsequent_indent=" " * 4 if head else "", break_on_hyphens=False) or [head]
+
+
+def asker(*, color: bool = True) -> Asker:
     """The one that suits the terminal."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return Nobody()
     if os.environ.get("TERM", "dumb") in ("", "dumb", "unknown"):
         return Plain()
-    return Questionary()
+    return Questionary(color=color)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+from shlex import join
 from textwrap import wrap
 from typing import TextIO
 
@@ -17,16 +19,26 @@ from rich.text import Text
 
 from rescue.examine import Examination
 from rescue.login_path import State, Step, Verdict
-from rescue.model import Finding, Safety, Severity, Symptom
+from rescue.model import Finding, Safety, Severity
 from rescue.plan import Left, Mend
-from rescue.tree import Change
+from rescue.tree import Action, Change
 from rescue.words.diff import unified
 from rescue.words.numbers import size
-from rescue.words.text import safe
+from rescue.words.text import cut, safe
 
 WIDTH = 80
 MARKS = {State.HOLDS: "ok", State.BROKEN: "BROKEN", State.DOUBTFUL: "DOUBTFUL", State.UNKNOWN: "-"}
 STYLES = {State.HOLDS: "green", State.BROKEN: "bold red", State.DOUBTFUL: "bold yellow", State.UNKNOWN: "dim"}
+ACTIONS = {
+    Action.CREATE: "make",
+    Action.REPLACE: "change",
+    Action.METADATA: "permissions",
+    Action.SHORTEN: "shorten",
+    Action.REMOVE: "remove",
+}
+"""What is done to a path, in words for people; documents keep the actions' own names."""
+MANY = 20
+"""Paths of one fix that are listed."""
 HANG = 2
 """Columns of the indent below a heading."""
 
@@ -49,18 +61,22 @@ def console(out: TextIO | None = None, *, color: bool = True) -> Console:
     return made
 
 
+def command(*words: str) -> str:
+    """A command to type, its words quoted where a shell asks for it, and harmless to print."""
+    return safe(join(("rescue", *words)))
+
+
 class Report:
     """Writes reports to one console."""
 
-    def __init__(self, out: Console, command: str = "rescue") -> None:
+    def __init__(self, out: Console) -> None:
         self.out = out
-        self.command = command
 
-    def line(self, text: str = "", style: str = "", indent: int = 0) -> None:
-        """One paragraph, wrapped at words and indented as a whole."""
+    def line(self, text: str = "", style: str = "", indent: int = 0, hang: int = 0) -> None:
+        """One paragraph, wrapped at words and indented as a whole, all lines but the first by `hang` more."""
         # textwrap, not the console's own padding, which fills lines up with blanks that spoil a copied text.
-        space = " " * indent
-        wrapped = wrap(text, self.out.width, initial_indent=space, subsequent_indent=space, break_on_hyphens=False)
+        first, next_ = " " * indent, " " * (indent + hang)
+        wrapped = wrap(text, self.out.width, initial_indent=first, subsequent_indent=next_, break_on_hyphens=False)
         for each in wrapped or [""]:
             self.out.print(Text(each, style=style), soft_wrap=True)
 
@@ -98,17 +114,20 @@ class Report:
         self.line()
 
     def _step(self, step: Step, *, every: bool) -> None:
-        text = Text(f"{step.link.order:>4}  {step.link.word:<10}")
-        text.append(f"{MARKS[step.state]:<10}", STYLES[step.state])
-        if step.state is State.HOLDS and not every:
-            text.rstrip()
+        head = Text(f"{step.link.order:>4}  {step.link.word:<10}")
+        head.append(f"{MARKS[step.state]:<10}", STYLES[step.state])
         if step.findings:
-            text.append(", ".join(sorted({finding.check for finding in step.findings})))
+            words, style = ", ".join(sorted({finding.check for finding in step.findings})), ""
         elif step.state is State.UNKNOWN:
-            text.append("nothing looks at this yet" if every else "not looked at", "dim")
-        elif every:
-            text.append(step.link.holds)
-        self.out.print(text, soft_wrap=True)
+            words, style = "not looked at", "dim"
+        else:
+            words, style = step.link.holds if every else "", ""
+        first, *more = wrap(words, self.out.width - len(head), break_on_hyphens=False) or [""]
+        line = head.copy().append(first, style)
+        line.rstrip()
+        self.out.print(line, soft_wrap=True)
+        for each in more:
+            self.exact(each, style, len(head))
 
     def findings(self, examination: Examination) -> None:
         """Each finding with its number, the first broken one as the outside sees it."""
@@ -118,11 +137,11 @@ class Report:
             port = examination.facts.dialled
             if port != 22 and examination.facts.client.port is None:
                 self.line(f"The SSH server listens on port {port}, so dial it with: ssh -p {port} ...")
-            if path.symptom is Symptom.OK:
-                self.line(
-                    "If you still can't get in, what stops you is not on this disk: look at the provider's own "
-                    "firewall (security group), the address you dial, and your network."
-                )
+            self.line(
+                "If you still can't get in: look at what can't be seen from this disk, which is the provider's own "
+                "firewall (security group), the address you dial, and your network. The links marked - were not "
+                "looked at either."
+            )
             return
         first = path.first
         if first is not None:
@@ -152,14 +171,14 @@ class Report:
         for location in finding.locations[:6]:
             self.exact(safe(str(location)), "cyan", 5)
             if location.text:
-                self.exact(_cut(safe(location.text.strip()), self.out.width - 9), "", 9)
+                self.exact(cut(safe(location.text.strip()), self.out.width - 9), "", 9)
         if len(finding.locations) > 6:
             self.line(f"and {len(finding.locations) - 6} more places", indent=5)
         for repair in finding.repairs:
             note = {Safety.SAFE: "", Safety.UNSAFE: " (needs --unsafe)", Safety.MANUAL: " (by hand)"}[repair.safety]
-            self.line(f"Repair: {safe(repair.title)}{note}", indent=3)
+            self.line(f"Repair: {safe(repair.title)}{note}", indent=3, hang=2)
             if repair.weakens:
-                self.line(f"It weakens: {safe(repair.weakens)}", indent=5)
+                self.line(f"It weakens: {safe(repair.weakens)}", indent=5, hang=2)
             for each in repair.steps.split("\n") if repair.steps else []:
                 self.exact(safe(each), indent=5)
         self.line()
@@ -171,11 +190,10 @@ class Report:
             return
         fixable = [each for each in findings if any(way.edit for way in each.repairs)]
         self.line("What to do next:")
-        extra = "".join(f" {each}" for each in options)
         if fixable:
-            self.exact(f"{self.command} fix {target}{extra}", "bold", HANG)
+            self.exact(command("fix", target, *options), "bold", HANG)
             self.line("shows every change before it is made, and asks", indent=6)
-        self.exact(f"{self.command} explain {findings[0].check}", "bold", HANG)
+        self.exact(command("explain", findings[0].check), "bold", HANG)
         self.line("what happened, in full", indent=6)
 
     def changes(self, changes: Sequence[Change]) -> None:
@@ -202,9 +220,16 @@ class Report:
             style = "bold" if line[:3] in ("+++", "---") else {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
             self.exact(line, style, HANG)
 
+    def paths(self, changes: Sequence[tuple[Action, PurePosixPath]], style: str = "", indent: int = HANG) -> None:
+        """What is done to which path, a line for each."""
+        for action, path in changes[:MANY]:
+            self.exact(f"{ACTIONS[action]:<12}{safe(str(path))}", style, indent)
+        if len(changes) > MANY:
+            self.line(f"and {len(changes) - MANY} more", style, indent)
+
     def mend(self, number: int, mend: Mend) -> None:
         """A repair that is planned."""
-        self.line(f"{number}. {mend.finding.check}: {safe(mend.repair.title)}", "bold")
+        self.line(f"{number}. {mend.finding.check}: {safe(mend.repair.title)}", "bold", hang=3)
         if mend.repair.weakens:
             self.line(f"It weakens: {safe(mend.repair.weakens)}", "yellow", 3)
 
@@ -214,7 +239,7 @@ class Report:
             return
         self.line("Not mended:", "bold")
         for each in left:
-            self.line(f"{each.finding.check}: {safe(each.reason)}", "yellow", HANG)
+            self.line(f"{each.finding.check}: {safe(each.reason)}", "yellow", HANG, HANG)
         self.line()
 
     def problem(self, message: str, hint: str = "") -> None:
@@ -222,7 +247,3 @@ class Report:
         self.line(f"rescue: {safe(message)}", "bold red")
         if hint:
             self.line(safe(hint))
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(1, width - 3)] + "..."

@@ -10,7 +10,7 @@ from rescue.ui import document
 from rescue.ui.report import Report
 from rescue.verbs.session import Session
 from rescue.words.numbers import size
-from rescue.words.text import cut, safe
+from rescue.words.text import safe
 
 
 def run(session: Session) -> Status:
@@ -37,22 +37,22 @@ def run(session: Session) -> Status:
 
 
 def _row(report: Report, disk: Disk) -> None:
-    report.exact(f"{safe(disk.path):<18}{disk.type:<6}{size(disk.size):>10}  {_what(disk)}", indent=2)
+    report.exact(f"{safe(disk.path):<16}  {safe(disk.type):<5} {size(disk.size):>10}  {disk.fstype or '-'}", indent=2)
+    if what := _what(disk):
+        report.line(what, indent=4)
     if disk.problem:
         report.line(safe(disk.problem), "yellow", 4)
 
 
 def _what(disk: Disk) -> str:
-    words = [disk.fstype or "-"]
-    if disk.label:
-        words.append(f"({disk.label})")
+    words = [f"named {disk.label}"] if disk.label else []
     if disk.is_own:
-        words.append("the running system's own")
+        words.append("of the system that runs here")
     elif disk.is_root:
         words.append(f"a server: {disk.release or 'Linux'}" + (f" on {disk.hostname}" if disk.hostname else ""))
     if disk.mountpoint:
-        words.append(f"at {disk.mountpoint}")
-    return cut(safe(" ".join(words)), 100)
+        words.append(f"mounted at {disk.mountpoint}")
+    return safe(", ".join(words))
 
 
 def _document(disk: Disk) -> dict[str, object]:

@@ -13,6 +13,9 @@ from rescue.ui import document
 from rescue.ui.report import Report
 from rescue.verbs.session import Session, UsageError
 
+COLUMN = 20
+"""Columns of a name in the list."""
+
 
 def run(session: Session) -> Status:
     """One manual, or the list of all."""
@@ -67,10 +70,14 @@ def _list(session: Session) -> Status:
         if check.link is not link:
             link = check.link
             report.line(f"{link.order} {link.word}: {link.holds}", "bold")
-        report.line(f"{check.id}: {check.title}", indent=2)
+        _row(report, check.id, check.title)
     report.line("Other pages", "bold")
     for name in sorted(other):
-        report.line(f"{name}: {other[name].partition(chr(10))[0]}", indent=2)
+        _row(report, name, other[name].partition("\n")[0])
     report.line()
     report.line("rescue explain NAME shows one in full.")
     return Status.CLEAR
+
+
+def _row(report: Report, name: str, title: str) -> None:
+    report.line(f"{name:<{COLUMN}} {title}", indent=2, hang=COLUMN + 1)

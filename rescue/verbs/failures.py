@@ -21,6 +21,13 @@ class Failure:
     status: Status
 
 
+_HINTS = {
+    errno.EACCES: "Try it as root (sudo).",
+    errno.EPERM: "Try it as root (sudo).",
+    errno.ENOSPC: "This machine's disk is full: make room on it, and run the same command again.",
+}
+
+
 def failure(problem: Exception) -> Failure:
     """What to say of `problem`."""
     if isinstance(problem, UsageError):
@@ -43,7 +50,7 @@ def failure(problem: Exception) -> Failure:
         return Failure(str(problem), problem.hint, Status.TARGET)
     if isinstance(problem, OSError):
         named = f"{problem.filename}: " if problem.filename else ""
-        hint = "Try it as root (sudo)." if problem.errno in (errno.EACCES, errno.EPERM) else ""
+        hint = _HINTS.get(problem.errno or 0, "Run it again with --verbose for the details.")
         return Failure(f"{named}{problem.strerror or problem}", hint, Status.FAILED)
     return Failure(
         f"this is a fault of rescue itself: {type(problem).__name__}: {problem}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -19,9 +18,10 @@ from rescue.target.protocol import Target
 from rescue.tree import Change, NotCaptured, Tree
 from rescue.ui import document
 from rescue.ui.prompts import Cancelled, Nobody, NobodyToAsk
+from rescue.ui.report import command
 from rescue.verbs.journals import store_for
-from rescue.verbs.recall import recall
-from rescue.verbs.session import Session, UsageError, session_of
+from rescue.verbs.recall import remember, resolved
+from rescue.verbs.session import Session, UsageError
 from rescue.words.text import safe
 
 FindingKey = tuple[str, str]
@@ -54,10 +54,13 @@ def run(session: Session) -> Status:
     session, spec, selection = _wanted(session)
     options = session.options
     attended = not options.yes and not options.dry_run
+    if attended and session.json:
+        raise UsageError("--json asks nothing", "Add --yes to take every safe repair, or --dry-run to see the changes.")
     if attended and isinstance(session.asker, Nobody):
         raise NobodyToAsk("fix")
     # With --yes the target is opened once, for writing. A person is asked first, while it is only read.
     with session.target(spec, write=options.yes and not options.dry_run) as target:
+        remember(spec, vars(options))
         if not options.dry_run and not attended:
             _recover(session, target)
         fix = _plan(session, target, selection)
@@ -84,32 +87,26 @@ class Fix:
 
 def _wanted(session: Session) -> tuple[Session, str, Selection]:
     """The target and the findings that the words on the command line mean."""
-    words = list(session.options.what)
+    words: list[str] = list(session.options.what)
     known = {check.id for check in all_checks()}
 
     def chooses(word: str) -> bool:
         return word.isdecimal() or word.lower().replace("_", "-") in known
 
-    if words and not chooses(words[0]):
-        spec = words.pop(0)
-    else:
-        last = recall()
-        if last is None:
-            raise UsageError("which target?", "Name it: rescue fix TARGET. `rescue disks` shows what is here.")
-        spec = last.target
-        given = {name: value for name, value in vars(session.options).items() if value not in (None, [], "auto")}
-        session = session_of(Namespace(**{**vars(session.options), **last.options, **given}))
-        session.progress(f"the target inspected last: {spec}")
-    causes = {word.lower().replace("_", "-") for word in [*words, *session.options.only] if not word.isdecimal()}
-    for cause in sorted(causes - known):
-        raise UsageError(f"there is no cause called {cause!r}", "`rescue explain` lists them all.")
-    return session, spec, Selection(frozenset(int(word) for word in words if word.isdecimal()), frozenset(causes))
+    session, spec = resolved(session, words.pop(0) if words and not chooses(words[0]) else None)
+    chosen = [*words, *session.options.only]
+    for word in chosen:
+        if not chooses(word):
+            raise UsageError(f"there is no cause called {word!r}", "`rescue explain` lists them all.")
+    numbers = {int(word) for word in chosen if word.isdecimal()}
+    causes = {word.lower().replace("_", "-") for word in chosen if not word.isdecimal()}
+    return session, spec, Selection(frozenset(numbers), frozenset(causes))
 
 
 def _plan(session: Session, target: Target, selection: Selection) -> Fix:
     tree, examination = survey(target, session.client)
     wanted = selection.keys(examination)
-    chooser = Chooser(session, wanted)
+    chooser = Chooser(session, wanted, [finding.key for finding in examination.findings])
     if not session.json:
         session.report.heading(examination, target.name, target.method, target.notes)
         session.report.path(examination)
@@ -119,10 +116,15 @@ def _plan(session: Session, target: Target, selection: Selection) -> Fix:
 
 @dataclass
 class Chooser:
-    """Says which repair to take for a finding, asking a person where one is there. Asks each question once."""
+    """Says which repair to take for a finding, asking a person where one is there. Asks each question once.
+
+    wanted: the findings meant; None for all. known: the findings in the order in which inspect numbers them; what
+    comes to light is numbered after them.
+    """
 
     session: Session
     wanted: frozenset[FindingKey] | None
+    known: list[FindingKey]
     answers: dict[FindingKey, str | None] = field(default_factory=dict)
 
     def __call__(self, finding: Finding, tree: Tree) -> Repair | None:
@@ -140,13 +142,15 @@ class Chooser:
     def _ask(self, finding: Finding, ways: Sequence[Repair], tree: Tree) -> str | None:
         report = self.session.report
         preview = _preview(ways[0], tree) if ways else ()
-        report.finding(len(self.answers) + 1, finding)
+        if finding.key not in self.known:
+            self.known.append(finding.key)
+        report.finding(self.known.index(finding.key) + 1, finding)
         if not ways:
             return None
-        report.line(f"{ways[0].title}:", "bold")
+        report.line(f"{safe(ways[0].title)}:", "bold")
         report.changes(preview)
         report.line()
-        options = [f"{each.title}{' (cannot be undone)' if each.irreversible else ''}" for each in ways]
+        options = [f"{safe(each.title)}{' (cannot be undone)' if each.irreversible else ''}" for each in ways]
         taken = self.session.asker.choose("What shall be done?", [*options, "leave it as it is"])
         report.line()
         return ways[taken].title if taken < len(ways) else None
@@ -169,10 +173,7 @@ def _agreed(session: Session, target: Target, plan: Plan) -> bool:
     report = session.report
     report.left(plan.left)
     report.line("To be written:", "bold")
-    for change in plan.changes[:20]:
-        report.exact(f"{change.action:<10}{safe(str(change.path))}", indent=2)
-    if len(plan.changes) > 20:
-        report.line(f"and {len(plan.changes) - 20} more", indent=2)
+    report.paths([(change.action, change.path) for change in plan.changes])
     report.line()
     return session.asker.choose(f"Write this to {safe(target.name)}?", ["yes", "no, leave everything as it is"]) == 0
 
@@ -192,7 +193,9 @@ def _proposed(session: Session, target: Target, fix: Fix) -> Status:
     """A dry run's end, or that of a fix with nothing to write."""
     plan = fix.plan
     if session.json:
-        made = document.fix(plan, target.name, target.method, applied=False, journal=None, after=plan.after)
+        made = document.fix(
+            plan, target.name, target.method, applied=False, journal=None, after=plan.after, notes=target.notes
+        )
         document.write(made, sys.stdout)
     elif not plan.before.findings:
         session.report.findings(plan.before)
@@ -234,11 +237,14 @@ def _done(session: Session, spec: str, applied: Applied, fix: Fix, after: Examin
     else:
         report.line("Every link that can be judged from the disk holds now.", "bold green")
     report.line(f"Recorded as {applied.record.id} in {applied.journal}. To take it back:")
-    where = f" --journal {session.options.journal}" if session.options.journal else ""
-    report.exact(f"rescue undo {spec}{where}", "bold", 2)
+    where = ["--journal", session.options.journal] if session.options.journal else []
+    report.exact(command("undo", spec, *session.opening_words(), *where), "bold", 2)
     if applied.not_restorable:
         report.line(f"(not the {len(applied.not_restorable)} deleted or shortened logs and caches)", indent=2)
-    if spec != "/":
+    if after.path.verdict is not Verdict.CLEAR:
+        report.line("Not everything is repaired yet. What is left, and what to do about it:")
+        report.exact(command("inspect", spec, *session.client_words()), "bold", 2)
+    elif spec != "/":
         port = after.facts.dialled
         how = f", and log in with ssh -p {port}." if port != 22 else ", and log in."
         report.line(f"Now leave the rescue system: boot the server from its own disk{how}")
@@ -251,12 +257,9 @@ def _say_interrupted(session: Session, target: Target) -> None:
     record = interrupted(target, store_for(session.options.journal))
     if record is not None:
         told = f"An earlier fix ({record.id}) was interrupted. The next fix or undo ends it before anything else."
-        session.report.line(told, "yellow")
+        session.tell(told)
 
 
 def _recover(session: Session, target: Target) -> None:
     for each in recover(target, store_for(session.options.journal)):
-        if session.json:
-            session.progress(each.words)
-        else:
-            session.report.line(f"{each.words}.", "yellow")
+        session.tell(f"{each.words}.")

@@ -10,13 +10,15 @@ from rescue.status import Status
 from rescue.ui import document
 from rescue.ui.report import Report
 from rescue.verbs.journals import store_for
+from rescue.verbs.recall import resolved
 from rescue.verbs.session import Session
 from rescue.words.text import safe
 
 
 def run(session: Session) -> Status:
     """List the journal."""
-    with session.target(session.options.target, write=False) as target:
+    session, spec = resolved(session, session.options.target)
+    with session.target(spec, write=False) as target:
         records = history(target, store_for(session.options.journal))
     if session.json:
         document.write({"schema": document.SCHEMA, "fixes": [_document(each) for each in records]}, sys.stdout)
@@ -32,11 +34,8 @@ def show(report: Report, record: Record) -> None:
     """One fix: when, what, how it ended."""
     report.line(f"{record.id}  {record.state}", "bold")
     for title in record.titles:
-        report.line(safe(title), indent=2)
-    for change in record.changes[:20]:
-        report.exact(f"{change.action:<10}{safe(str(change.path))}", "dim", 4)
-    if len(record.changes) > 20:
-        report.line(f"and {len(record.changes) - 20} more", indent=4)
+        report.line(safe(title), indent=2, hang=2)
+    report.paths([(change.action, change.path) for change in record.changes], "dim", 4)
     if record.state is State.UNREADABLE:
         report.line(safe(record.problem), "yellow", 2)
     report.line()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from rescue.login_path import Verdict
 from rescue.status import Status
@@ -10,7 +11,7 @@ from rescue.survey import survey
 from rescue.ui import document
 from rescue.ui.html import page
 from rescue.verbs.recall import remember
-from rescue.verbs.session import Session
+from rescue.verbs.session import Session, UsageError
 
 
 def run(session: Session) -> Status:
@@ -30,5 +31,16 @@ def run(session: Session) -> Status:
         report.findings(examination)
         report.next_steps(examination, spec, session.client_words())
     if options.html is not None:
-        page(examination, name, method, notes, options.html)
+        _page(session, page(examination, name, method, notes), options.html)
     return Status.CLEAR if examination.path.verdict is Verdict.CLEAR else Status.BROKEN
+
+
+def _page(session: Session, text: str, name: str) -> None:
+    path = Path(name).expanduser()
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as problem:
+        raise UsageError(
+            f"--html {name}: {problem.strerror}", "Name a file in a directory that is there and can be written."
+        ) from problem
+    session.progress(f"the report is in {path}")

@@ -1,19 +1,24 @@
-"""``rescue`` alone: the guided way. Every answer is a digit and Enter."""
+"""``rescue`` alone: the guided way. A digit and Enter answer each question; a path or a name is typed where need be."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Callable
+from typing import ClassVar
 
+from rescue.apply import ApplyError
 from rescue.status import Status
 from rescue.target.disks import Disk, find_disks
 from rescue.target.protocol import TargetError
 from rescue.ui.prompts import Cancelled, Nobody, NobodyToAsk
 from rescue.verbs import explain, fix, history, inspect, undo
+from rescue.verbs.failures import failure
 from rescue.verbs.session import Session, UsageError, session_of
 from rescue.words.numbers import size
 from rescue.words.text import safe
 
 DEFAULTS: dict[str, object] = {
+    "target": None,
     "all": False,
     "html": None,
     "yes": False,
@@ -32,71 +37,94 @@ def run(session: Session) -> Status:
         raise NobodyToAsk("menu")
     session.report.line("Locked out? Let us see what keeps you out. Nothing is changed without asking.", "bold")
     session.report.line()
-    options = Namespace(**{**DEFAULTS, **vars(session.options)})
-    options.target = _target(session)
-    status = _inspect(options)
+    menu = Menu(session, Namespace(**{**DEFAULTS, **vars(session.options)}))
+    while menu.status is None:
+        menu.tried(Menu.another)
+    choices = list(Menu.CHOICES)
     while True:
-        taken = session.asker.choose(
-            "What now?",
-            [
-                "repair it (every change is shown first)",
-                "say who wants in (user, address), and inspect again",
-                "explain a cause",
-                "take a fix back",
-                "list the fixes that were made",
-                "another server or disk",
-                "leave",
-            ],
-        )
-        if taken == 6:
-            return status
         try:
-            status = _do(taken, session, options, status)
+            taken = session.asker.choose("What now?", [*choices, "leave"])
         except Cancelled:
-            session.report.line("Nothing was changed.")
-        except (TargetError, UsageError) as problem:
-            session.report.problem(str(problem), problem.hint)
+            raise KeyboardInterrupt from None  # it may be that something was changed before
+        if taken == len(choices):
+            return menu.status
+        menu.tried(Menu.CHOICES[choices[taken]])
 
 
-def _do(taken: int, session: Session, options: Namespace, status: Status) -> Status:
-    """One choice of the menu; gives the status that the program will end with."""
-    if taken == 0:
-        return fix.run(session_of(_with(options, what=[options.target])))
-    if taken == 1:
-        options.user = session.asker.text("User name (Enter: anybody):") or None
-        address = session.asker.text("Your public address (Enter: any):")
-        options.sources = [address] if address else []
-        return _inspect(options)
-    if taken == 2:
-        cause = session.asker.text("Which cause (Enter: list them)?") or None
-        explain.run(session_of(_with(options, cause=cause)))
-    if taken == 3:
-        return undo.run(session_of(options))
-    if taken == 4:
-        history.run(session_of(options))
-    if taken == 5:
-        options.target = _target(session)
-        return _inspect(options)
-    return status
+class Menu:
+    """What the person may choose, and what is known so far: the options, and the status of the last inspection."""
 
+    def __init__(self, session: Session, options: Namespace) -> None:
+        self.session = session
+        self.options = options
+        self.status: Status | None = None
 
-def _with(options: Namespace, **more: object) -> Namespace:
-    return Namespace(**{**vars(options), **more})
+    def tried(self, choice: Callable[[Menu], None]) -> None:
+        """One choice done. What fails is told, and the menu goes on."""
+        try:
+            choice(self)
+        except Cancelled:
+            if self.status is None:
+                raise  # nothing was inspected yet: whoever leaves here leaves it all
+            self.session.report.line("Nothing was changed.")
+        except (TargetError, UsageError, ApplyError, OSError) as problem:
+            told = failure(problem)
+            self.session.report.problem(told.message, told.hint)
+        self.session.report.line()
 
+    def repair(self) -> None:
+        self.status = fix.run(self._asking(what=[self.options.target]))
 
-def _inspect(options: Namespace) -> Status:
-    return inspect.run(session_of(options))
+    def who(self) -> None:
+        user = self.session.asker.text("User name (Enter: anybody):") or None
+        address = self.session.asker.text("Your public address (Enter: any):")
+        self._inspect(user=user, sources=[address] if address else [])
+
+    def explain(self) -> None:
+        explain.run(self._asking(cause=self.session.asker.text("Which cause (Enter: list them)?") or None))
+
+    def undo(self) -> None:
+        undo.run(self._asking())
+        self._inspect()
+
+    def history(self) -> None:
+        history.run(self._asking())
+
+    def another(self) -> None:
+        self._inspect(target=_target(self.session))
+
+    CHOICES: ClassVar[dict[str, Callable[[Menu], None]]] = {
+        "repair it (every change is shown first)": repair,
+        "say who wants in (user, address), and inspect again": who,
+        "explain a cause": explain,
+        "take the last fix back": undo,
+        "list the fixes that were made": history,
+        "another server or disk": another,
+    }
+
+    def _inspect(self, **more: object) -> None:
+        """Inspect with `more` options, which are kept if they can be."""
+        session = self._asking(**more)
+        self.status = inspect.run(session)
+        self.options = session.options
+
+    def _asking(self, **more: object) -> Session:
+        return session_of(Namespace(**{**vars(self.options), **more}))
 
 
 def _target(session: Session) -> str:
     """The target that the person chooses from what is here."""
-    found = [disk for disk in find_disks() if disk.is_root and not disk.is_own]
-    options = [f"{disk.path}  {_words(disk)}" for disk in found]
+    try:
+        found = [disk for disk in find_disks() if disk.is_root and not disk.is_own]
+    except TargetError as problem:
+        session.report.line(f"The disks can't be listed: {safe(str(problem))}", "yellow")
+        found = []
+    options = [f"{safe(disk.path)}  {_words(disk)}" for disk in found]
     taken = session.asker.choose(
         "Which server?", [*options, "the system that runs here (/)", "an image file, device or directory: type it"]
     )
     if taken < len(found):
-        return str(found[taken].path)
+        return found[taken].path
     return "/" if taken == len(found) else session.asker.text("Path:")
 
 

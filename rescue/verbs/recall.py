@@ -1,4 +1,4 @@
-"""The last inspection, remembered on this machine, so that ``rescue fix 3`` needs no path to be typed again.
+"""The last target, remembered on this machine, so that ``rescue fix 3`` and ``rescue undo`` need no path again.
 
 It holds names and options only, in /run (gone after a reboot), readable by its owner alone.
 """
@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
+
+from rescue.verbs.session import Session, UsageError, session_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ def remember(target: str, options: dict[str, object]) -> None:
     """Keep the target's name. Failing to is no fault: the person types it again."""
     where = Path(target)
     kept = {name: options.get(name) for name in REMEMBERED}
+    if isinstance(key := kept["key"], str):
+        kept["key"] = str(Path(key).expanduser().absolute())
     text = json.dumps({"target": str(where.absolute()) if where.exists() else target, "options": kept})
     path = _path()
     try:
@@ -38,12 +43,29 @@ def remember(target: str, options: dict[str, object]) -> None:
 
 
 def recall() -> Recalled | None:
-    """The last inspection, or None."""
+    """The target inspected last, or None."""
     try:
         found = json.loads(_path().read_text())
         return Recalled(str(found["target"]), dict(found["options"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def resolved(session: Session, spec: str | None) -> tuple[Session, str]:
+    """The target named, or else the one inspected last, with the options that it was inspected with.
+
+    An option that is given now counts before a remembered one. Raises UsageError where there is neither.
+    """
+    if spec is not None:
+        return session, spec
+    last = recall()
+    if last is None:
+        verb = session.options.verb
+        raise UsageError("which target?", f"Name it: rescue {verb} TARGET. `rescue disks` shows what is here.")
+    given = {name: value for name, value in vars(session.options).items() if value not in (None, [], "auto")}
+    made = session_of(Namespace(**{**vars(session.options), **last.options, **given}))
+    made.progress(f"the target inspected last: {last.target}")
+    return made, last.target
 
 
 def _path() -> Path:

@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path, PurePosixPath
 
@@ -16,6 +16,7 @@ from rescue.target.open import open_target
 from rescue.target.protocol import Target
 from rescue.ui.prompts import Asker, asker
 from rescue.ui.report import Report, console
+from rescue.words.text import safe
 
 PUBLIC_KEY_LIMIT = 64 << 10
 """Bytes of a key file that are read: a public key is a line."""
@@ -36,7 +37,7 @@ class Session:
     options: Namespace
     client: Client
     report: Report
-    asker: Asker = field(default_factory=asker)
+    asker: Asker
 
     @property
     def json(self) -> bool:
@@ -56,28 +57,43 @@ class Session:
     def progress(self, message: str) -> None:
         """Say what takes a while, on the error stream, so that it never gets into a document."""
         if not self.json and not self.options.quiet:
-            print(f"... {message}", file=sys.stderr, flush=True)
+            print(f"... {safe(message)}", file=sys.stderr, flush=True)
+
+    def tell(self, message: str) -> None:
+        """Say what a person must know and no document has a place for: on the error stream with --json."""
+        if self.json:
+            print(safe(message), file=sys.stderr, flush=True)
+        else:
+            self.report.line(safe(message), "yellow")
 
     def client_words(self) -> list[str]:
-        """The options that say who wants in, as typed: for the commands that a report proposes."""
-        who, words = self.client, []
+        """The options that say who wants in and how to open the target, word by word: for commands to propose."""
+        who = self.client
+        words: list[str] = []
         if who.user is not None:
-            words.append(f"--user {who.user}")
-        words += [f"--from {source}" for source in who.sources]
+            words += ["--user", who.user]
+        for source in who.sources:
+            words += ["--from", str(source)]
         if who.port is not None:
-            words.append(f"--port {who.port}")
+            words += ["--port", str(who.port)]
         if self.options.key is not None:
-            words.append(f"--key {self.options.key}")
+            words += ["--key", self.options.key]
+        return words + self.opening_words()
+
+    def opening_words(self) -> list[str]:
+        """The options that say how to open the target, word by word."""
+        words: list[str] = []
         if self.options.backend != "auto":
-            words.append(f"--backend {self.options.backend}")
+            words += ["--backend", self.options.backend]
         if self.options.root is not None:
-            words.append(f"--root {self.options.root}")
+            words += ["--root", self.options.root]
         return words
 
 
 def session_of(options: Namespace) -> Session:
     """The session that the options describe. Raises UsageError where an option's value can't be."""
-    return Session(options, _client(options), Report(console(color=not options.no_color)))
+    color = not options.no_color
+    return Session(options, _client(options), Report(console(color=color)), asker(color=color))
 
 
 def _client(options: Namespace) -> Client:
@@ -89,7 +105,10 @@ def _client(options: Namespace) -> Client:
             "Your own address, as the server sees it: ask a page that shows it, such as your provider's.",
         ) from problem
     if options.port is not None and not 1 <= options.port <= 65535:
-        raise UsageError(f"--port takes a number from 1 to 65535, not {options.port}")
+        raise UsageError(
+            f"--port takes a number from 1 to 65535, not {options.port}",
+            "It is the number behind -p when you type ssh; without it, leave --port away.",
+        )
     return Client(options.user, sources, options.port, _key(options.key))
 
 
@@ -100,7 +119,9 @@ def _key(path: str | None) -> str | None:
         with Path(path).expanduser().open("rb") as stream:
             text = stream.read(PUBLIC_KEY_LIMIT).decode("utf-8", "replace")
     except OSError as problem:
-        raise UsageError(f"--key {path}: {problem.strerror}") from problem
+        raise UsageError(
+            f"--key {path}: {problem.strerror}", "Your public keys are in ~/.ssh, in files whose names end in .pub."
+        ) from problem
     if "PRIVATE KEY" in text:
         raise UsageError(
             f"--key {path} is a private key, which nobody else needs to see",

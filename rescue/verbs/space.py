@@ -16,6 +16,7 @@ from rescue.target.usage import scan_usage
 from rescue.tree import FileSystem
 from rescue.ui import document
 from rescue.ui.report import Report
+from rescue.verbs.recall import resolved
 from rescue.verbs.session import Session
 from rescue.words.numbers import plural, size
 from rescue.words.text import safe
@@ -26,7 +27,8 @@ MANY = 10
 
 def run(session: Session) -> Status:
     """Measure the file system of the root, and list what the policy allows to go."""
-    with session.target(session.options.target, write=False) as target:
+    session, spec = resolved(session, session.options.target)
+    with session.target(spec, write=False) as target:
         name = target.name
         session.progress("measuring what lies where")
         usage = scan_usage(target, "/")

@@ -13,21 +13,20 @@ from rescue.status import Status
 from rescue.ui import document
 from rescue.verbs.history import show
 from rescue.verbs.journals import store_for
+from rescue.verbs.recall import resolved
 from rescue.verbs.session import Session
 from rescue.words.text import safe
 
 
 def run(session: Session) -> Status:
     """Take it back and say what is as before."""
+    session, spec = resolved(session, session.options.target)
     options = session.options
     store = store_for(options.journal)
     if options.dry_run:
-        with session.target(options.target, write=False) as target:
-            meant = _meant(history(target, store), options.id)
-        if not session.json:
-            show(session.report, meant)
-        return _shown(session, meant)
-    with session.target(options.target, write=True) as target:
+        with session.target(spec, write=False) as target:
+            return _shown(session, _meant(history(target, store), options.id))
+    with session.target(spec, write=True) as target:
         undone = undo(target, options.id, store=store)
     if session.json:
         document.write(_document(undone), sys.stdout)
@@ -51,6 +50,7 @@ def _shown(session: Session, meant: Record) -> Status:
     if session.json:
         document.write({"schema": document.SCHEMA, "id": meant.id, "undone": False}, sys.stdout)
     else:
+        show(session.report, meant)
         session.report.line("Nothing was written (--dry-run).", "bold")
     return Status.CLEAR
 
