@@ -63,7 +63,8 @@ PIECES = st.sampled_from(
      "-m multiport", "--dports 22,80", "-m state --state NEW", "-m conntrack --ctstate new", "-m limit --limit 5/min",
      "-i eth0", "-o eth0", "! -i lo", "-m mark --mark 1", "-m comment --comment x", "-m recent --set", "-m iprange",
      "--src-range 1.1.1.1-1.1.1.9", "-j ACCEPT", "-j DROP", "-j REJECT", "--reject-with tcp-reset",
-     "-j LOG", "-g ALPHA", "--reject-with icmp-host-prohibited", "-j ALPHA", "--log-prefix x", "-m addrtype --dst-type LOCAL", "--syn",
+     "-j LOG", "-g ALPHA", "--reject-with icmp-host-prohibited", "-j ALPHA", "--log-prefix x",
+     "-m addrtype --dst-type LOCAL", "--syn",
      "--tcp-flags SYN,ACK SYN", "-p icmp", "--icmp-type echo-request", "-m owner --uid-owner 0", "-j MARK --set-mark 1",
      "-m mac --mac-source 02:00:00:00:00:01", "-m pkttype --pkt-type unicast", "-4", "-f", "-m length --length 60"]
 )  # fmt: skip
