@@ -1,6 +1,6 @@
 """A firewall is loaded at boot that this version of rescue can't read, so it may be what keeps you out.
 
-Symptom: ssh: connect to host SERVER port 22: Connection timed out (or: No route to host, Connection refused)
+Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "No route to host", or "Connection refused").
 
 Cause: nftables, firewalld, Shorewall, CSF or ferm is started when the server boots. rescue judges ufw and the files
 of iptables-save exactly; of these it only sees that they are there.
@@ -8,10 +8,13 @@ of iptables-save exactly; of these it only sees that they are there.
 Repair: none is made. Look at its files by hand, for a rule that lets TCP port 22 (or the port that sshd listens on)
 in from your address, before any that drops or rejects:
 
-    nftables    /etc/nftables.conf, or /etc/sysconfig/nftables.conf; each chain with "hook input" must accept it
-    firewalld   /etc/firewalld/zones/*.xml: <service name="ssh"/> in the zone of your network interface
+    nftables    /etc/nftables.conf, or /etc/sysconfig/nftables.conf:
+                each chain with "hook input" must accept it
+    firewalld   /etc/firewalld/zones/*.xml: <service name="ssh"/>
+                in the zone of your network interface
     shorewall   /etc/shorewall/rules: SSH(ACCEPT) net $FW
-    csf         /etc/csf/csf.conf: the port in TCP_IN; your address not in /etc/csf/csf.deny
+    csf         /etc/csf/csf.conf: the port in TCP_IN;
+                your address not in /etc/csf/csf.deny
     ferm        /etc/ferm/ferm.conf
 
 See: nft(8), firewalld(1), shorewall-rules(5), ferm(1).

@@ -46,7 +46,10 @@ def recall() -> Recalled | None:
     """The target inspected last, or None."""
     try:
         found = json.loads(_path().read_text())
-        return Recalled(str(found["target"]), dict(found["options"]))
+        options = dict(found["options"])
+        return Recalled(
+            str(found["target"]), {name: options[name] for name in REMEMBERED if options.get(name) is not None}
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

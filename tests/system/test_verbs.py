@@ -1,0 +1,339 @@
+"""Every verb typed at a console of 80 columns, on a real directory: screens, documents, exit statuses."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import select
+import shutil
+import struct
+import subprocess
+import sys
+import termios
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.system.test_bad_input import plant
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(os.geteuid() != 0, reason="owners and a /run of its own need root"),
+    pytest.mark.skipif(shutil.which("unshare") is None, reason="unshare(1) is not installed"),
+]
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PATIENCE = 240
+"""Seconds until a program that says nothing is given up: generous, nothing is measured."""
+OWN_RUN = 'mount --bind "$0" /run && exec "$@"'
+"""What is remembered of the last inspection lies in /run: each test has its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """A machine's console: a server's root to work on, and a /run of its own."""
+
+    server: Path
+    run: Path
+
+    def command(self, *words: str | Path) -> list[str]:
+        program = [sys.executable, "-m", "rescue", *map(str, words)]
+        return ["unshare", "--mount", "sh", "-c", OWN_RUN, str(self.run), *program]
+
+    def script(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        """Without a terminal."""
+        return subprocess.run(
+            self.command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE,
+            check=False, env=dict(os.environ, PYTHONPATH=str(REPOSITORY)),
+        )  # fmt: skip
+
+    def document(self, *words: str | Path) -> dict[str, object]:
+        done = self.script(*words, "--json")
+        made = json.loads(done.stdout)
+        assert isinstance(made, dict)
+        return made
+
+    def typed(self, *words: str | Path, answers: tuple[tuple[str, str], ...] = ()) -> tuple[int, str]:
+        """At a dumb terminal of 80 columns: each answer is typed after its prompt. The exit status and the screen."""
+        child, master = pty.fork()
+        if child == 0:
+            os.environ.update(TERM="dumb", PYTHONPATH=str(REPOSITORY), COLUMNS="80", LINES="25")
+            command = self.command(*words)
+            os.execvp(command[0], command)
+        fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 80, 0, 0))
+        seen, after, waiting = b"", 0, list(answers)
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            if waiting and (at := seen.find(waiting[0][0].encode(), after)) >= 0:
+                after = at + len(waiting[0][0])
+                os.write(master, waiting.pop(0)[1].encode())
+            if not select.select([master], [], [], 0.2)[0]:
+                continue
+            try:
+                more = os.read(master, 65536)
+            except OSError:
+                break
+            seen += more
+        os.close(master)
+        _, status = os.waitpid(child, 0)
+        screen = seen.decode().replace("\r\n", "\n")
+        assert not waiting, screen
+        assert "Traceback" not in screen
+        return os.waitstatus_to_exitcode(status), screen
+
+
+@pytest.fixture
+def console(tmp_path: Path) -> Console:
+    """A healthy server at hand."""
+    (tmp_path / "server").mkdir()
+    (tmp_path / "run").mkdir()
+    return Console(plant(tmp_path / "server"), tmp_path / "run")
+
+
+def broken(console: Console) -> Console:
+    """Two things broken: 1 sshd-config-error, 2 nologin."""
+    (console.server / "etc/ssh/sshd_config").write_text("PermitRootLogn prohibit-password\n")
+    (console.server / "etc/nologin").write_text("closed\n")
+    return console
+
+
+ASKED = "1-2: "
+"""The prompt of a question with two answers."""
+
+
+def test_a_healthy_server_is_clear(console: Console) -> None:
+    status, screen = console.typed("inspect", console.server)
+    assert status == 0
+    assert "Nothing found that keeps you out." in screen
+
+
+def test_no_line_is_wider_than_the_screen_nor_ends_in_blanks(console: Console) -> None:
+    broken(console)
+    for words in (["inspect", console.server], ["inspect", console.server, "--all"], ["explain"], ["--help"]):
+        _, screen = console.typed(*words)
+        wide = [line for line in screen.split("\n") if len(line) > 80 and str(console.server) not in line]
+        assert wide == []
+        assert [line for line in screen.split("\n") if line != line.rstrip()] == []
+
+
+def test_each_finding_is_asked_for_and_the_whole_once_more(console: Console) -> None:
+    broken(console)
+    status, screen = console.typed(
+        "fix", console.server, answers=(("1-3: ", "1\n"), (ASKED, "1\n"), ("Write this", ""), (ASKED, "1\n"))
+    )
+    assert status == 0, screen
+    assert "Every link that can be judged from the disk holds now." in screen
+    assert "Now leave the rescue system" in screen
+    assert not (console.server / "etc/nologin").exists()
+    assert (console.server / "etc/ssh/sshd_config").read_text() == "PermitRootLogin prohibit-password\n"
+
+
+def test_what_is_left_stays_and_is_said(console: Console) -> None:
+    broken(console)
+    status, screen = console.typed(
+        "fix", console.server, answers=(("1-3: ", "1\n"), (ASKED, "2\n"), ("Write this", ""), (ASKED, "1\n"))
+    )
+    assert status == 3
+    assert "Not mended:\n  nologin: its repair was not chosen" in screen
+    assert f"rescue inspect {console.server}" in screen
+    assert "Now leave the rescue system" not in screen
+    assert (console.server / "etc/nologin").exists()
+
+
+@pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["ctrl-c", "ctrl-d"])
+def test_leaving_a_question_changes_nothing(console: Console, key: str) -> None:
+    broken(console)
+    status, screen = console.typed("fix", console.server, answers=(("1-3: ", "1\n"), (ASKED, key)))
+    assert status == 130
+    assert "cancelled; nothing was changed" in screen
+    assert (console.server / "etc/nologin").exists()
+    assert not (console.server / "var/lib/rescue").exists()
+
+
+def test_the_last_no_writes_nothing(console: Console) -> None:
+    (console.server / "etc/nologin").write_text("closed\n")
+    status, _ = console.typed("fix", console.server, answers=((ASKED, "1\n"), ("Write this", ""), (ASKED, "2\n")))
+    assert status == 130
+    assert (console.server / "etc/nologin").exists()
+
+
+def test_a_number_alone_means_the_server_inspected_last_and_keeps_its_number(console: Console) -> None:
+    broken(console)
+    assert console.script("inspect", console.server).returncode == 3
+    status, screen = console.typed("fix", "2", answers=((ASKED, "1\n"), ("Write this", ""), (ASKED, "1\n")))
+    assert status == 3
+    assert f"the target inspected last: {console.server}" in screen
+    assert "\n2. nologin" in screen
+    assert "\n1. sshd-config-error" not in screen
+    assert not (console.server / "etc/nologin").exists()
+    assert "Logn" in (console.server / "etc/ssh/sshd_config").read_text()
+
+
+@pytest.mark.parametrize("words", [["2"], ["nologin"], ["--only", "nologin"], ["--only", "2"], ["NoLogin"]])
+def test_what_is_named_is_repaired_alone(console: Console, words: list[str]) -> None:
+    broken(console)
+    made = console.document("fix", console.server, *words, "--yes")
+    assert made["applied"] is True
+    assert [each["cause"] for each in made["repairs"]] == ["nologin"]  # type: ignore[attr-defined]
+    assert "Logn" in (console.server / "etc/ssh/sshd_config").read_text()
+
+
+def test_a_dry_run_shows_all_and_writes_nothing(console: Console) -> None:
+    broken(console)
+    done = console.script("fix", console.server, "--dry-run")
+    assert done.returncode == 3
+    assert "-PermitRootLogn" in done.stdout
+    assert done.stdout.endswith("Nothing was written (--dry-run).\n")
+    assert (console.server / "etc/nologin").exists()
+    assert not (console.server / "var/lib/rescue").exists()
+
+
+def test_a_document_is_never_mixed_with_questions(console: Console) -> None:
+    broken(console)
+    status, screen = console.typed("fix", console.server, "--json")
+    assert status == 2
+    assert "--json asks nothing" in screen
+    assert (console.server / "etc/nologin").exists()
+
+
+def test_a_command_that_is_none_is_a_document_too(console: Console) -> None:
+    assert console.document("inspect")["error"] == {
+        "message": "the following arguments are required: TARGET",
+        "hint": "See: rescue inspect --help",
+        "status": 2,
+    }
+
+
+def test_the_keys_of_the_documents(console: Console) -> None:
+    broken(console)
+    inspected = ["schema", "target", "release", "client", "verdict", "symptom", "path", "findings"]
+    made = console.document("inspect", console.server)
+    assert list(made) == inspected
+    assert list(made["findings"][0]) == [  # type: ignore[index]
+        "cause", "subject", "link", "severity", "message", "reason", "symptom", "locations", "repairs",
+    ]  # fmt: skip
+    fixed = console.document("fix", console.server, "--yes")
+    assert list(fixed) == [*inspected, "repairs", "changes", "left", "applied", "journal", "after"]
+    assert list(fixed["after"]) == inspected  # type: ignore[call-overload]
+    assert list(console.document("history", console.server)) == ["schema", "fixes"]
+    assert list(console.document("undo", console.server, "--dry-run")) == ["schema", "id", "undone"]
+    assert list(console.document("undo", console.server)) == [
+        "schema", "id", "undone", "restored", "not_restorable", "kept", "journal",
+    ]  # fmt: skip
+    assert list(console.document("space", console.server)) == [
+        "schema", "filesystem", "complete", "directories", "files", "could_go",
+    ]  # fmt: skip
+    assert list(console.document("disks")) == ["schema", "disks"]
+    assert list(console.document("explain")) == ["schema", "causes", "pages"]
+    assert list(console.document("explain", "nologin")) == ["schema", "cause", "manual"]
+
+
+def test_history_and_undo_mean_the_same_server_without_its_name(console: Console) -> None:
+    broken(console)
+    before = (console.server / "etc/ssh/sshd_config").read_bytes()
+    made = console.document("fix", console.server, "--yes")
+    assert made["applied"] is True
+    listed = console.script("history")
+    assert listed.returncode == 0
+    assert f"{made['journal']}  done" in listed.stdout
+    assert "remove      /etc/nologin" in listed.stdout
+    tried = console.script("undo", "--dry-run")
+    assert tried.stdout.endswith("Nothing was written (--dry-run).\n")
+    assert not (console.server / "etc/nologin").exists()
+    status, screen = console.typed("undo")
+    assert status == 0
+    assert "/etc/nologin" in screen
+    assert (console.server / "etc/nologin").read_text() == "closed\n"
+    assert (console.server / "etc/ssh/sshd_config").read_bytes() == before
+    again = console.script("undo")
+    assert again.returncode == 5
+    assert "nothing to undo" in again.stderr
+    assert f"{made['journal']}  undone" in console.script("history").stdout
+
+
+@pytest.mark.parametrize("verb", ["fix", "undo", "history", "space"])
+def test_without_a_target_and_nothing_remembered_the_next_step_is_said(console: Console, verb: str) -> None:
+    done = console.script(verb, *(["--yes"] if verb == "fix" else []))
+    assert done.returncode == 2
+    assert f"rescue {verb} TARGET" in done.stderr
+
+
+def test_space_lists_what_is_large(console: Console) -> None:
+    (console.server / "var/large file").write_bytes(b"x" * (3 << 20))
+    status, screen = console.typed("space", console.server)
+    assert status == 0
+    assert "3 MiB  /var/large file" in screen
+
+
+def test_disks_tells_what_to_do_next(console: Console) -> None:
+    status, screen = console.typed("disks")
+    assert status == 0
+    assert "rescue inspect" in screen
+
+
+def test_the_page_is_written_and_a_wrong_place_is_a_usage_error(console: Console, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    done = console.script("inspect", console.server, "--html", page)
+    assert (done.returncode, f"the report is in {page}" in done.stderr) == (0, True)
+    assert "The path to a login" in page.read_text()
+    lost = console.script("inspect", console.server, "--html", tmp_path / "nowhere" / "report.html")
+    assert lost.returncode == 2
+    assert "directory that is there" in lost.stderr
+
+
+def test_a_path_with_blanks_is_quoted_in_the_commands_proposed(console: Console, tmp_path: Path) -> None:
+    (console.server / "etc/nologin").touch()
+    spaced = tmp_path / "my server"
+    console.server.rename(spaced)
+    assert f"  rescue fix '{spaced}' --user alice\n" in console.script("inspect", spaced, "--user", "alice").stdout
+
+
+MENU = "1-7: "
+
+
+def test_the_guided_way_inspects_repairs_lists_and_takes_back(console: Console) -> None:
+    (console.server / "etc/nologin").write_text("closed\n")
+    others = len(
+        [each for each in console.document("disks")["disks"] if each["is_root"] and not each["is_own"]]  # type: ignore[attr-defined]
+    )
+    target = (f"1-{others + 2}: ", f"{others + 2}\n")
+    status, screen = console.typed(
+        answers=(
+            target,
+            ("Path: ", "/nowhere\n"),
+            ("is not there", ""),
+            target,
+            ("Path: ", f"{console.server}\n"),
+            (MENU, "4\n"),
+            ("nothing to undo", ""),
+            (MENU, "2\n"),
+            ("anybody): ", "\n"),
+            ("any): ", "my house\n"),
+            ("--from takes an address", ""),
+            (MENU, "3\n"),
+            ("list them)? ", "nologins\n"),
+            ("Did you mean nologin?", ""),
+            (MENU, "1\n"),
+            (ASKED, "1\n"),
+            ("Write this", ""),
+            (ASKED, "1\n"),
+            ("Recorded as", ""),
+            (MENU, "5\n"),
+            ("  done", ""),
+            (MENU, "4\n"),
+            ("was taken back", ""),
+            (MENU, "7\n"),
+        )
+    )
+    assert status == 3, screen
+    assert (console.server / "etc/nologin").read_text() == "closed\n"
+
+
+def test_leaving_the_guided_way_at_once(console: Console) -> None:
+    status, screen = console.typed(answers=(("Which server?", "\x04"),))
+    assert status == 130
+    assert "cancelled; nothing was changed" in screen

@@ -1,0 +1,100 @@
+"""The target of the last inspection stands in where none is named, with the options of that inspection."""
+
+from __future__ import annotations
+
+import stat
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+
+from rescue.cli import parser
+from rescue.verbs import recall
+from rescue.verbs.session import Session, UsageError, session_of
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where it is remembered: not this machine's own place."""
+    path = tmp_path / "run" / "last.json"
+    monkeypatch.setattr(recall, "_path", lambda: path)
+    return path
+
+
+def session(*words: str) -> Session:
+    return session_of(parser().parse_args(words))
+
+
+def remember(target: str, *options: str) -> None:
+    recall.remember(target, vars(parser().parse_args(["inspect", target, *options])))
+
+
+def test_nothing_remembered_is_told_with_the_next_step() -> None:
+    with pytest.raises(UsageError) as caught:
+        recall.resolved(session("undo"), None)
+    assert "rescue undo TARGET" in caught.value.hint
+
+
+def test_a_named_target_is_taken_as_it_is() -> None:
+    remember("/dev/vdb", "--user", "bob")
+    made, spec = recall.resolved(session("fix", "/dev/vda"), "/dev/vda")
+    assert (spec, made.client.user) == ("/dev/vda", None)
+
+
+def test_the_last_target_comes_with_its_options() -> None:
+    remember("/dev/vdb", "--user", "bob", "--from", "192.0.2.1", "--port", "2222", "--backend", "kernel", "--root", "x")
+    made, spec = recall.resolved(session("fix"), None)
+    assert spec == "/dev/vdb"
+    assert (made.client.user, [str(each) for each in made.client.sources], made.client.port) == (
+        "bob", ["192.0.2.1"], 2222,
+    )  # fmt: skip
+    assert made.opening_words() == ["--backend", "kernel", "--root", "x"]
+
+
+def test_an_option_given_now_counts_first() -> None:
+    remember("/dev/vdb", "--user", "bob", "--port", "2222")
+    made, _ = recall.resolved(session("fix", "--user", "alice"), None)
+    assert (made.client.user, made.client.port) == ("alice", 2222)
+
+
+def test_what_a_fix_alone_knows_is_never_remembered() -> None:
+    recall.remember("/dev/vdb", {"yes": True, "unsafe": True, "user": "bob"})
+    made, _ = recall.resolved(session("fix"), None)
+    assert not made.options.yes
+    assert not made.options.unsafe
+
+
+def test_paths_are_remembered_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "root").mkdir()
+    recall.remember("root", {"key": "id.pub"})
+    last = recall.recall()
+    assert last is not None
+    assert last.target == str(tmp_path / "root")
+    assert last.options["key"] == str(tmp_path / "id.pub")
+
+
+def test_only_the_owner_may_read_it(place: Path) -> None:
+    recall.remember("/dev/vdb", {})
+    assert stat.S_IMODE(place.stat().st_mode) == 0o600
+    assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("junk", [b"", b"[]", b"{}", b"\xff\x00", b'{"target": 1}', b'{"target": "/", "options": 3}'])
+def test_junk_is_nothing_remembered(place: Path, junk: bytes) -> None:
+    place.parent.mkdir()
+    place.write_bytes(junk)
+    assert recall.recall() is None
+
+
+def test_a_place_that_can_not_be_written_is_no_fault(place: Path) -> None:
+    place.parent.write_text("a file in its place")
+    recall.remember("/dev/vdb", {})
+    assert recall.recall() is None
+
+
+def test_the_commands_proposed_carry_the_options_word_by_word() -> None:
+    options = Namespace(**{**vars(parser().parse_args(["inspect", "/"])), "user": "o neill", "sources": ["::1"]})
+    assert session_of(options).client_words() == ["--user", "o neill", "--from", "::1"]
