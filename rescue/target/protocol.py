@@ -64,7 +64,8 @@ class Target(Protocol):
 
         A regular file: temporary file in the same directory, content, owner, mode, xattrs (ACLs and SELinux label
         among them), fsync, rename, fsync of the directory. The modification time is entry.mtime if it is not 0, else
-        now. An immutable or append-only flag of the old file is taken off for the exchange and put on again.
+        now; a link's as well, but through libguestfs, which can set none. An immutable or append-only flag of the
+        old file is taken off for the exchange and put on again.
         A directory or link that exists already with the same content only gets owner, mode and xattrs. The flags are
         `entry.flags` afterwards.
         Raises NoSpace, TargetError.

@@ -177,6 +177,18 @@ def test_hard_links_share_a_change_of_owner_and_are_refused_a_new_content(root: 
     assert config.stat().st_ino == (root / "root/copy").stat().st_ino
 
 
+def test_a_link_that_was_removed_comes_back_with_its_time(root: Path) -> None:
+    mask = root / "etc/mask"
+    mask.symlink_to("/dev/null")
+    os.utime(mask, ns=(1_234_567_890_123_456_789,) * 2, follow_symlinks=False)
+    with opened(root) as target:
+        tree = target.capture([Read("/etc/mask")])
+        apply_changes(target, tree.remove("/etc/mask").since(tree))
+        assert not mask.is_symlink()
+        undo(target)
+    assert (str(mask.readlink()), mask.lstat().st_mtime_ns) == ("/dev/null", 1_234_567_890_123_456_789)
+
+
 def test_an_undo_is_refused_after_a_change_by_hand_and_names_it(root: Path) -> None:
     tree = capture(root)
     with opened(root) as target:
