@@ -14,7 +14,7 @@ from rescue.apply.look import Sight, look
 from rescue.apply.recovery import Clock, Recovered, mark, moment, recover_held, taken_back, utc_now
 from rescue.apply.write import not_back, perform, take_back
 from rescue.journal import InTarget, JournalStore, Record, RecordedChange, Standing, State, decode, encode, recorded
-from rescue.journal.encoding import CONTENT_LIMIT, JOURNAL, MAX_CHANGES, RECORD_LIMIT, why_impossible
+from rescue.journal.encoding import CONTENT_LIMIT, HIGHEST, JOURNAL, MAX_CHANGES, RECORD_LIMIT, why_impossible
 from rescue.journal.store import DIFF, RECORD, decoded
 from rescue.target.protocol import NoSpace, Target, TargetError
 from rescue.tree import Action, Change
@@ -173,7 +173,7 @@ def _record(
 ) -> Record:
     record = Record(
         _free_id(begun, found),
-        max((each.number for each in decoded(found)), default=0) + 1,
+        min(max((each.number for each in decoded(found)), default=0) + 1, HIGHEST),
         State.STARTED,
         started=moment(begun),
         version=rescue.__version__,

@@ -33,6 +33,10 @@ LINK = Link.SERVICE
 READS = (Read("/etc/ssh", depth=2), Read("/etc/services", depth=0))
 
 CHECK = "sshd-config-error"
+MAX_WRONG = 50
+"""Different wrong lines that are mended one by one, each with an examination of its own."""
+MAX_COPIES = 500
+"""Wrong lines in all, copies included."""
 RESTRICTIONS = frozenset({
     "allowusers", "denyusers", "allowgroups", "denygroups", "authenticationmethods", "forcecommand", "chrootdirectory",
     "permitopen", "permitlisten", "revokedkeys", "disableforwarding", "refuseconnection", "maxauthtries",
@@ -50,8 +54,30 @@ def find(facts: Facts) -> Iterator[Finding]:
             alike.setdefault(_subject(problem), []).append(problem)
         elif problem.fault is Fault.UNDECIDED:
             yield _doubtful(problem)
+    every = [problem for problems in alike.values() for problem in problems]
+    if len(alike) > MAX_WRONG or len(every) > MAX_COPIES:
+        yield _no_configuration(every)
+        return
     for problems in alike.values():
         yield _broken(problems, facts)
+
+
+def _no_configuration(problems: Sequence[Problem]) -> Finding:
+    """One finding for a file that is something else: so many lines are wrong that mending them one by one is none."""
+    path = problems[0].location.path
+    return Finding(
+        check=CHECK,
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=(
+            f"The SSH server does not start: {len(problems)} lines of its configuration or more are wrong, so that "
+            f"{path} is hardly a configuration of it. The first: {problems[0].text}. See {problems[0].location}."
+        ),
+        symptom=Symptom.REFUSED,
+        locations=tuple(problem.location for problem in problems[:MAX_WRONG]),
+        repairs=(_put_back(path),),
+        subject=str(path),
+    )
 
 
 def _broken(problems: Sequence[Problem], facts: Facts) -> Finding:
@@ -112,11 +138,7 @@ def _repairs(problem: Problem, facts: Facts) -> Iterator[Repair]:
             yield Repair(f"remove the byte order mark at the start of {where.path}", Safety.SAFE, edit_)
             return
         case Fault.FILE:
-            yield Repair(
-                f"put {where.path} back",
-                Safety.MANUAL,
-                steps=f"install the package openssh-server again, or restore {where.path} from a backup",
-            )
+            yield _put_back(where.path)
             return
         case Fault.PLACE if _can_move(problem, facts):
             move = partial(edit.move_to_global, location=where)
@@ -132,6 +154,14 @@ def _repairs(problem: Problem, facts: Facts) -> Iterator[Repair]:
     if problem.suggestion and problem.fault in (Fault.KEYWORD, Fault.VALUE):
         yield from _correction(problem)
     yield _comment_out(problem)
+
+
+def _put_back(path: PurePosixPath) -> Repair:
+    return Repair(
+        f"put {path} back",
+        Safety.MANUAL,
+        steps=f"install the package openssh-server again, or restore {path} from a backup",
+    )
 
 
 def _can_move(problem: Problem, facts: Facts) -> bool:

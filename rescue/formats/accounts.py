@@ -19,6 +19,7 @@ from rescue.tree import Read, Tree
 PASSWD = "/etc/passwd"  # noqa: S105  a file's name
 SHADOW = "/etc/shadow"
 GROUP = "/etc/group"
+_PASSWD, _SHADOW, _GROUP = PurePosixPath(PASSWD), PurePosixPath(SHADOW), PurePosixPath(GROUP)
 ACCOUNT_READS = tuple(Read(path, depth=0) for path in (PASSWD, SHADOW, GROUP))
 
 NO_LOGIN_SHELLS = frozenset({"nologin", "false", "true", "sync", "halt", "shutdown"})
@@ -116,7 +117,7 @@ class Accounts:
         return tuple(
             account
             for number, line in _lines(self._passwd)
-            if (account := _parse_account(line, Location(PurePosixPath(PASSWD), number, _redacted(line)))) is not None
+            if (account := _parse_account(line, Location(_PASSWD, number, _redacted(line)))) is not None
         )
 
     @cached_property
@@ -152,7 +153,7 @@ class Accounts:
         return tuple(
             group
             for number, line in _lines(self._group)
-            if (group := _parse_group(line, Location(PurePosixPath(GROUP), number, _redacted(line)))) is not None
+            if (group := _parse_group(line, Location(_GROUP, number, _redacted(line)))) is not None
         )
 
     def group(self, gid: int) -> Group | None:
@@ -190,7 +191,7 @@ class Accounts:
     def _shadows(self) -> dict[str, Shadow]:
         found: dict[str, Shadow] = {}
         for number, line in _lines(self._shadow or ""):
-            shadow = _parse_shadow(line, Location(PurePosixPath(SHADOW), number, _redacted(line)))
+            shadow = _parse_shadow(line, Location(_SHADOW, number, _redacted(line)))
             if shadow is not None:
                 found.setdefault(shadow.name, shadow)
         return found

@@ -77,7 +77,7 @@ class KeyFile:
 
 def key_files(tree: Tree, account: Account, patterns: tuple[str, ...]) -> tuple[KeyFile, ...]:
     """The files that `patterns` (AuthorizedKeysFile of sshd_config(5)) name for `account`, in sshd's order."""
-    paths = [path for pattern in patterns if (path := expand(tree, account, pattern)) is not None]
+    paths = [path for pattern in dict.fromkeys(patterns) if (path := expand(tree, account, pattern)) is not None]
     tree.require(*(Read(str(path), depth=0) for path in paths))
     return tuple(read_key_file(tree, path) for path in dict.fromkeys(paths))
 

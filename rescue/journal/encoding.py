@@ -277,6 +277,7 @@ def _imprint(value: object) -> Imprint | None:
 def _attribute(name: str, text: object) -> tuple[str, bytes]:
     if not _XATTR.fullmatch(name) or not isinstance(text, str) or len(text) > 2 * MAX_ATTRIBUTE:
         raise ValueError("an attribute is none")
+    name.encode("utf-8")  # a lone surrogate can't be written
     value = b64decode(text, validate=True)
     if len(value) > MAX_ATTRIBUTE:
         raise ValueError("an attribute is too long")

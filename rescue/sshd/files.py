@@ -26,6 +26,15 @@ VENDOR_CONFIG = PurePosixPath("/usr/etc/ssh/sshd_config")
 
 SSH_DIRECTORY = "/etc/ssh"
 
+MAX_LINES = 20_000
+"""Lines of one file that are looked at: a Match block for each of thousands of users has room in it."""
+
+MAX_LINE = 32 << 10
+"""Characters of one line that is looked at: a list of thousands of users has room in it."""
+
+MAX_BAD = 1_000
+"""Lines of one file that stop sshd, after which the rest is not judged: the first one stopped it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Directive:
@@ -57,7 +66,7 @@ class Unreadable(Exception):
 
 
 class TooLarge(Exception):
-    """A file whose content is not in the picture because of its size."""
+    """A file whose content is not in the picture because of its size, or with more or longer lines than make sense."""
 
 
 @dataclass(slots=True)
@@ -80,10 +89,20 @@ class Files:
         """The lines of a file that say something. Raises Unreadable, TooLarge."""
         known = self._parsed.get(path)
         if known is None:
-            lines = parse(self._text(path), self.dialect.version)
-            known = tuple(self._directive(path, line) for line in lines if line.keyword)
-            self._parsed[path] = known
+            text = self._text(path)
+            if text.count("\n") > MAX_LINES or any(len(line) > MAX_LINE for line in text.split("\n")):
+                raise TooLarge(path)
+            known = self._parsed[path] = self._judged(path, text)
         return known
+
+    def _judged(self, path: PurePosixPath, text: str) -> tuple[Directive, ...]:
+        found: list[Directive] = []
+        bad = 0
+        for line in parse(text, self.dialect.version):
+            if line.keyword and bad < MAX_BAD:
+                found.append(self._directive(path, line))
+                bad += found[-1].bad is not None
+        return tuple(found)
 
     def _text(self, path: PurePosixPath) -> str:
         entry = self.tree.entry(path)

@@ -24,7 +24,7 @@ from rescue.tree import Read, Tree
 MAX_DEPTH = 16
 """How deep files may include each other (SERVCONF_MAX_DEPTH)."""
 
-MAX_LINES = 100_000
+MAX_LINES = 30_000
 """Lines read, repeated includes counted again, before this program gives up on a configuration made to hang it."""
 
 MAX_PORTS = 256
@@ -243,7 +243,7 @@ class _Walk:
             text = f"{path} is included, but it can't be opened (a link that leads nowhere?)"
             self.note(via or Location(path), text, Fault.INCLUDE, "Include")
         except TooLarge:
-            text = f"{path} is too large to be looked into"
+            text = f"{path} is too large to be looked into, or its lines are too many or too long"
             self.note(Location(path), text, Fault.UNDECIDED, fatal=False)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import get_close_matches
+from functools import lru_cache
 
 from rescue.sshd.algorithms import Family, is_certificate, unknown_name
 from rescue.sshd.arguments import Arguments
@@ -101,6 +102,7 @@ def _bad(name: str, word: str, why: str = "", suggestion: str = "") -> BadLine:
     return BadLine(Fault.VALUE, f"{name} does not take {word}" + (f": {why}" if why else ""), suggestion)
 
 
+@lru_cache(maxsize=4096)
 def closest(word: str, known: tuple[str, ...]) -> str:
     """What a misspelt word was meant to be; "" unless exactly one known word is close."""
     near = get_close_matches(word.lower()[:64], [each.lower() for each in known], n=2, cutoff=0.8)

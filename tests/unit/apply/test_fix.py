@@ -19,7 +19,8 @@ from rescue.apply import (
     recover,
     undo,
 )
-from rescue.journal import InDirectory, State
+from rescue.journal import InDirectory, InTarget, State, encode
+from rescue.journal.encoding import HIGHEST
 from rescue.target.protocol import TargetBusy
 from rescue.tree import Change, Entry, Kind, Tree, directory, file, symlink
 from tests.trees import server
@@ -38,6 +39,7 @@ from tests.unit.apply.broken import (
     target_of,
     without,
 )
+from tests.unit.journal.samples import record_of, replaced
 from tests.unit.memory_target import MemoryTarget
 
 pytestmark = pytest.mark.unit
@@ -299,3 +301,10 @@ def test_a_journal_that_somebody_else_may_have_planted_is_not_trusted(planted: d
         with pytest.raises(JournalError, match="can't be trusted"):
             attempt()
     assert target.steps == []
+
+
+def test_a_forged_number_does_not_keep_later_fixes_away() -> None:
+    target = target_of(broken())
+    forged = replace(record_of(replaced()), id="20200101T000000Z", number=HIGHEST)
+    InTarget(target).write(forged.id, "record.json", encode(forged))
+    assert apply_changes(target, plan(target.tree), now=clock()).record.state is State.DONE

@@ -133,3 +133,24 @@ def test_old_keywords_and_windows_line_ends_are_left_alone(line: str) -> None:
 def test_wild_bytes_are_quoted_and_not_obeyed() -> None:
     broken: Entry | bytes = b"\xff\xfe\x1b[2J no\n"
     assert causes(server({DROP_IN: broken})) == [CHECK]
+
+
+@pytest.mark.parametrize("line", ["Lorem{0} ipsum\n", "A=1\n", "Port 22\n"], ids=["different", "copies", "ports"])
+def test_a_file_that_is_no_configuration_is_one_finding_for_a_person(line: str) -> None:
+    tree = server({MAIN: "".join(line.format(number) for number in range(5_000))})
+    finding = only_finding(tree, CHECK)
+    assert finding.severity is Severity.BROKEN
+    assert [repair.safety for repair in finding.repairs] == [Safety.MANUAL]
+    assert len(finding.locations) == sshd_config_error.MAX_WRONG
+
+
+@pytest.mark.parametrize("text", ["\n" * 500_000, "AuthorizedKeysFile " + "/k1 " * 200_000], ids=["lines", "a line"])
+def test_a_file_made_to_take_for_ever_is_doubtful(text: str) -> None:
+    finding = only_finding(server({DROP_IN: text}), CHECK)
+    assert finding.severity is Severity.DOUBTFUL
+    assert "too many or too long" in finding.reason
+
+
+def test_a_configuration_of_thousands_of_users_is_judged() -> None:
+    blocks = "".join(f"Match User u{number}\n    ForceCommand internal-sftp\n" for number in range(2_000))
+    assert causes(server({DROP_IN: blocks})) == []

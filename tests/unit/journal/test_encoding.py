@@ -195,3 +195,10 @@ def test_any_json_in_any_field_reads_or_is_refused(field: str, value: object) ->
 def test_any_json_in_a_change_reads_or_is_refused(field: str, value: object) -> None:
     with suppress(JournalError):
         decode(ID, json.dumps(with_change(**{field: value})).encode())
+
+
+def test_an_attribute_whose_name_cannot_be_written_is_refused() -> None:
+    before = document()["changes"][0]["before"]
+    decode(ID, json.dumps(with_change(before={**before, "xattrs": {"user.note": ""}})).encode())
+    with pytest.raises(JournalError, match="surrogates"):
+        decode(ID, json.dumps(with_change(before={**before, "xattrs": {"user.\ud800": ""}})).encode())
