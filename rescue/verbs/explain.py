@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
+from shutil import get_terminal_size
 
 from rescue.checks import all_checks
 from rescue.man import pages
 from rescue.status import Status
 from rescue.ui import document
+from rescue.ui.prompts import Cancelled, Nobody
 from rescue.ui.report import Report
 from rescue.verbs.session import Session, UsageError
 
@@ -29,9 +33,10 @@ def run(session: Session) -> Status:
     if session.json:
         document.write({"schema": document.SCHEMA, "cause": name, "manual": text}, sys.stdout)
     else:
-        session.report.line(name, "bold")
-        session.report.line()
-        manual(session.report, text)
+        with paged(session):
+            session.report.line(name, "bold")
+            session.report.line()
+            manual(session.report, text)
     return Status.CLEAR
 
 
@@ -66,17 +71,37 @@ def _list(session: Session) -> Status:
         document.write({"schema": document.SCHEMA, "causes": causes, "pages": sorted(other)}, sys.stdout)
         return Status.CLEAR
     report, link = session.report, None
-    for check in checks:
-        if check.link is not link:
-            link = check.link
-            report.line(f"{link.order} {link.word}: {link.holds}", "bold")
-        _row(report, check.id, check.title)
-    report.line("Other pages", "bold")
-    for name in sorted(other):
-        _row(report, name, other[name].partition("\n")[0])
-    report.line()
-    report.line("rescue explain NAME shows one in full.")
+    with paged(session):
+        for check in checks:
+            if check.link is not link:
+                link = check.link
+                report.line(f"{link.order} {link.word}: {link.holds}", "bold")
+            _row(report, check.id, check.title)
+        report.line("Other pages", "bold")
+        for name in sorted(other):
+            _row(report, name, other[name].partition("\n")[0])
+        report.line()
+        report.line("rescue explain NAME shows one in full.")
     return Status.CLEAR
+
+
+@contextmanager
+def paged(session: Session) -> Iterator[None]:
+    """What is reported within, a screen at a time where somebody sits at one: a console does not scroll back."""
+    out = session.report.out
+    with out.capture() as captured:
+        yield
+    lines = captured.get().rstrip("\n").split("\n")
+    rows = max(2, get_terminal_size().lines - 2)
+    if isinstance(session.asker, Nobody):
+        rows = len(lines)
+    for start in range(0, len(lines), rows):
+        try:
+            if start:
+                session.asker.text("Enter shows more, Ctrl-C leaves:")
+        except Cancelled:
+            return
+        print("\n".join(lines[start : start + rows]))
 
 
 def _row(report: Report, name: str, title: str) -> None:

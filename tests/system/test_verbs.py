@@ -101,6 +101,7 @@ def broken(console: Console) -> Console:
     return console
 
 
+MORE = "Enter shows more, Ctrl-C leaves:"
 ASKED = "1-2: "
 """The prompt of a question with two answers."""
 
@@ -113,8 +114,15 @@ def test_a_healthy_server_is_clear(console: Console) -> None:
 
 def test_no_line_is_wider_than_the_screen_nor_ends_in_blanks(console: Console) -> None:
     broken(console)
-    for words in (["inspect", console.server], ["inspect", console.server, "--all"], ["explain"], ["--help"]):
-        _, screen = console.typed(*words)
+    more = ((MORE, "\n"), (MORE, "\n"))
+    for words, answers in (
+        (["inspect", console.server], ()),
+        (["inspect", console.server, "--all"], ()),
+        (["explain"], more),
+        (["--help"], ()),
+    ):
+        _, screen = console.typed(*words, answers=answers)
+        screen = screen.replace(f"{MORE} ", MORE)
         wide = [line for line in screen.split("\n") if len(line) > 80 and str(console.server) not in line]
         assert wide == []
         assert [line for line in screen.split("\n") if line != line.rstrip()] == []
@@ -260,6 +268,19 @@ def test_without_a_target_and_nothing_remembered_the_next_step_is_said(console: 
     done = console.script(verb, *(["--yes"] if verb == "fix" else []))
     assert done.returncode == 2
     assert f"rescue {verb} TARGET" in done.stderr
+
+
+def test_a_manual_is_shown_a_screen_at_a_time(console: Console) -> None:
+    status, screen = console.typed("explain", "sshd-allow-deny", answers=((MORE, "\n"),))
+    assert status == 0
+    first, _, rest = screen.partition(MORE)
+    assert first.count("\n") <= 24
+    assert "Symptom:" in first
+    assert "allowed_user in auth.c" in rest
+    left, screen = console.typed("explain", "sshd-allow-deny", answers=((MORE, "\x03"),))
+    assert left == 0
+    assert "allowed_user in auth.c" not in screen
+    assert MORE not in console.script("explain", "sshd-allow-deny").stdout
 
 
 def test_space_lists_what_is_large(console: Console) -> None:
