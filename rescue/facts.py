@@ -22,6 +22,10 @@ SSH_PORT = 22
 UNRELATED_PORT = 9
 """A port that no firewall has a reason to let in (discard, RFC 863): where it is open, everything is."""
 
+MOST_LOOKED_AT, MOST_JUDGED = 1000, 50
+"""Accounts whose keys are looked for, and that are judged, where the client names none: a person who is one of more
+has to say which."""
+
 READS = tuple(Read(path, depth=0) for path in ("/etc/hostname", "/etc/os-release", "/usr/lib/os-release"))
 """What the facts themselves look at, beside what the checks declare."""
 
@@ -108,20 +112,28 @@ class Facts:
 
     def key_files(self, account: Account) -> tuple[KeyFile, ...]:
         """The account's authorized_keys files as sshd names them, with the lines that count."""
-        return key_files(self.tree, account, self.effective(account).words("AuthorizedKeysFile"))
+        if account.name not in self._key_files:
+            patterns = self.effective(account).words("AuthorizedKeysFile")
+            self._key_files[account.name] = key_files(self.tree, account, patterns)
+        return self._key_files[account.name]
+
+    @cached_property
+    def _key_files(self) -> dict[str, tuple[KeyFile, ...]]:
+        return {}
 
     @cached_property
     def logins(self) -> tuple[Account, ...]:
         """The accounts to be judged: the client's user, else root and every account that was set up for a login.
 
         Set up means a login shell and at least one authorized key; where nobody is, root and the people's accounts
-        (uid 1000 and above) with a login shell. Empty if the client's user does not exist.
+        (uid 1000 and above) with a login shell. Empty if the client's user does not exist. Of a crowd the first
+        `MOST_JUDGED` stand for all.
         """
         accounts = self.accounts
         if self.client.user is not None:
             account = accounts.get(self.client.user)
             return (account,) if account else ()
-        shells = [each for each in accounts.users if each.has_login_shell]
+        shells = [each for each in accounts.users if each.has_login_shell][:MOST_LOOKED_AT]
         # One request for all homes: asking for them one by one would capture them one by one.
         self.tree.require(
             *(Read(each.home, depth=0) for each in shells if each.home.startswith("/")),
@@ -129,6 +141,6 @@ class Facts:
         )
         with_keys = [each for each in shells if any(found.keys for found in self.key_files(each))]
         if with_keys:
-            return tuple(with_keys)
+            return tuple(with_keys[:MOST_JUDGED])
         people = [each for each in shells if each.uid == 0 or each.uid >= 1000]
-        return tuple(people)
+        return tuple(people[:MOST_JUDGED])

@@ -71,11 +71,15 @@ class LoginPath:
 
 
 def login_path(findings: Iterable[Finding], looked_at: Iterable[Link]) -> LoginPath:
-    """The path that `findings` leave, where `looked_at` are the links that have at least one check."""
+    """The path that `findings` leave, where `looked_at` are the links that have at least one check.
+
+    A link that a finding hides, and of which nothing was found, is unknown.
+    """
     by_link: dict[Link, list[Finding]] = {link: [] for link in Link}
+    known = set(looked_at)
     for finding in findings:
         by_link[finding.link].append(finding)
-    known = set(looked_at)
+        known.difference_update(finding.hides)
     return LoginPath(
         tuple(Step(link, _state(found, link in known), tuple(_sorted(found))) for link, found in by_link.items())
     )

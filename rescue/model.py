@@ -123,7 +123,8 @@ class Finding:
 
     check: the cause's id ("ufw-no-ssh-rule"). subject: what tells two findings of one check apart (a user, a port, a
     mount point). message: one or two sentences for the person it happens to. reason: why a doubtful one is not sure.
-    locations: the first is the one that decided. repairs: the recommended one first.
+    locations: the first is the one that decided. repairs: the recommended one first. hides: later links of which
+    nothing can be told while this one is broken.
     """
 
     check: str
@@ -135,6 +136,7 @@ class Finding:
     repairs: tuple[Repair, ...] = ()
     subject: str = ""
     reason: str = ""
+    hides: tuple[Link, ...] = ()
 
     @property
     def key(self) -> tuple[str, str]:

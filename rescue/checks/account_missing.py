@@ -49,6 +49,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         repairs=(Repair(there, Safety.MANUAL),),
         subject=user,
         reason=f"the server also asks {', '.join(remote)} for accounts, which is not on the disk" if remote else "",
+        hides=(Link.KEY,),
     )
 
 

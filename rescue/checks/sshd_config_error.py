@@ -77,6 +77,7 @@ def _no_configuration(problems: Sequence[Problem]) -> Finding:
         locations=tuple(problem.location for problem in problems[:MAX_WRONG]),
         repairs=(_put_back(path),),
         subject=str(path),
+        hides=(Link.LISTEN,),
     )
 
 
@@ -93,6 +94,7 @@ def _broken(problems: Sequence[Problem], facts: Facts) -> Finding:
         locations=tuple(each.location for each in problems),
         repairs=tuple(repairs),
         subject=_subject(problem),
+        hides=(Link.LISTEN,),
     )
 
 

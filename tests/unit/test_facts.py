@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rescue.facts import Facts
+from rescue.facts import MOST_JUDGED, Facts
 from rescue.model import Client
 from rescue.tree import Entry, file, symlink
 from tests.trees import server
@@ -66,3 +66,11 @@ def test_where_nobody_has_a_key_everybody_who_could_is_judged() -> None:
 def test_a_named_user_alone_is_judged() -> None:
     assert [account.name for account in Facts(server(), Client(user="alice")).logins] == ["alice"]
     assert Facts(server(), Client(user="nobody-here")).logins == ()
+
+
+def test_of_a_crowd_the_first_stand_for_all() -> None:
+    crowd = "".join(f"u{number}:x:{number}:1000::/home/u{number}:/bin/bash\n" for number in range(1000, 4000))
+    nobody = {"/root/.ssh/authorized_keys": None, "/home/alice/.ssh/authorized_keys": None}
+    facts = Facts(server({"/etc/passwd": "root:x:0:0::/root:/bin/bash\n" + crowd, **nobody}))
+    assert len(facts.logins) == MOST_JUDGED
+    assert facts.logins[0].name == "root"

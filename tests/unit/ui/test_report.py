@@ -27,7 +27,7 @@ The path to a login:
    2  disk      ok
    3  network   -         not looked at
    4  service   BROKEN    sshd-config-error
-   5  listen    ok
+   5  listen    -         not looked at
    6  firewall  ok
    7  accept    -         not looked at
    8  account   BROKEN    nologin

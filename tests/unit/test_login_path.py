@@ -1,0 +1,52 @@
+"""The path: each link's state, the first broken one, and what can't be told."""
+
+from __future__ import annotations
+
+import pytest
+
+from rescue.login_path import State, Verdict, login_path
+from rescue.model import Client, Finding, Link, Severity, Symptom
+from tests.checking import examine
+from tests.trees import server
+
+pytestmark = pytest.mark.unit
+
+
+def finding(link: Link, severity: Severity = Severity.BROKEN, symptom: Symptom = Symptom.REFUSED) -> Finding:
+    return Finding(f"at-{link}", link, severity, "x", symptom)
+
+
+def states(tree_changes: dict[str, str], user: str | None = None) -> dict[str, State]:
+    path = examine(server(tree_changes), Client(user=user)).path
+    return {str(step.link): step.state for step in path.steps}
+
+
+def test_a_path_without_findings_is_clear_and_says_what_nobody_looked_at() -> None:
+    path = login_path([], [Link.SERVICE])
+    assert (path.verdict, path.symptom, path.first) == (Verdict.CLEAR, Symptom.OK, None)
+    assert [step.state for step in path.steps if step.link is Link.SERVICE] == [State.HOLDS]
+    assert [step.state for step in path.steps if step.link is Link.BOOT] == [State.UNKNOWN]
+
+
+def test_the_outside_sees_the_first_broken_link() -> None:
+    key, service = finding(Link.KEY, symptom=Symptom.DENIED), finding(Link.SERVICE)
+    path = login_path([key, service], Link)
+    assert (path.verdict, path.symptom, path.first) == (Verdict.BROKEN, Symptom.REFUSED, service)
+
+
+def test_a_broken_link_counts_before_an_earlier_doubtful_one() -> None:
+    doubt, broken = finding(Link.DISK, Severity.DOUBTFUL, Symptom.HANGS), finding(Link.KEY, symptom=Symptom.DENIED)
+    path = login_path([doubt, broken], Link)
+    assert (path.verdict, path.symptom) == (Verdict.BROKEN, Symptom.DENIED)
+    assert login_path([doubt], Link).verdict is Verdict.DOUBTFUL
+
+
+def test_where_sshd_listens_is_unknown_while_its_configuration_does_not_load() -> None:
+    found = states({"/etc/ssh/sshd_config.d/x.conf": "Prot 2222\n"})
+    assert (found["service"], found["listen"]) == (State.BROKEN, State.UNKNOWN)
+    assert states({})["listen"] is State.HOLDS
+
+
+def test_the_key_of_nobody_is_unknown() -> None:
+    found = states({}, user="bob")
+    assert (found["account"], found["key"]) == (State.BROKEN, State.UNKNOWN)
