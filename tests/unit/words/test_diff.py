@@ -47,16 +47,18 @@ lines = st.lists(st.sampled_from(["a\n", "b\n", "c\n", "\n", "d\n"]), max_size=3
 @given(lines, lines, st.integers(0, 4))
 @example(["a\n"], [], 0)
 @example(["a\n", "b\n", "a\n"], ["a\n", "a\n"], 0)
+@example(["a\n", "a\n", "a\n"], ["a\n", "b\n", "a\n", "a\n"], 2)
 @example(["c\n", "c\n", "b\n", "a\n", "c\n"], ["c\n", "b\n", "c\n", "\n"], 0)
 def test_the_hunks_lead_from_one_file_to_the_other(before: list[str], after: list[str], context: int) -> None:
     body = shown("".join(before), "".join(after), context=context)[2:]
     assert applied(body, before) == after
-    # What both files begin and end with never goes and comes.
+    # What both files begin and end with, further away than the context, never goes and comes.
     shorter = min(len(before), len(after))
     head = next((at for at in range(shorter) if before[at] != after[at]), shorter)
     tail = next((at for at in range(shorter - head) if before[-1 - at] != after[-1 - at]), shorter - head)
-    assert sum(line[0] == "-" for line in body) <= len(before) - head - tail
-    assert sum(line[0] == "+" for line in body) <= len(after) - head - tail
+    far = max(0, head - context) + max(0, tail - context)
+    assert sum(line[0] == "-" for line in body) <= len(before) - far
+    assert sum(line[0] == "+" for line in body) <= len(after) - far
 
 
 def applied(body: list[str], before: list[str]) -> list[str]:
