@@ -41,7 +41,6 @@ SOURCES = tuple(
 SLOW = settings(
     max_examples=int(os.environ.get("RESCUE_EXAMPLES", "40")),
     deadline=None,
-    derandomize=False,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 
