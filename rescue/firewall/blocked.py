@@ -18,6 +18,8 @@ from rescue.firewall.verdict import Decision, Kind, Verdict
 from rescue.tree import Tree
 
 SSH = 22
+STAND_INS = (2200, 2222, 22022, 22222)
+"""Ports that people move SSH to, and that nothing else is known to use."""
 
 
 class Mistake(StrEnum):
@@ -193,9 +195,14 @@ def _opens(rule: Rule, port: int) -> bool:
     )
 
 
+def _opens_only(rule: Rule, port: int) -> bool:
+    only = ((port, port),)
+    return any(isinstance(each, Ports) and each.destination and each.ranges == only for each in rule.conditions)
+
+
 def _is_for_ssh(rule: Rule, made: Tuple | None) -> bool:
     """Whether a rule was clearly made for SSH: by its port, by the application's name or by a comment."""
-    if _opens(rule, SSH):
+    if _opens(rule, SSH) or any(_opens_only(rule, port) for port in STAND_INS):
         return True
     return made is not None and ("ssh" in made.application.lower() or "ssh" in made.comment.lower())
 

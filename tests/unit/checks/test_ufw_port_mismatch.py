@@ -45,8 +45,15 @@ def test_a_known_client_alone_is_let_in() -> None:
 
 def test_a_rule_that_says_in_its_comment_that_it_is_for_ssh_counts() -> None:
     note = " comment=" + b"my SSH door".hex()
-    assert causes(with_ufw(allow(2200, note=note))) == [CHECK]
-    assert causes(with_ufw(allow(2200))) == ["ufw-no-ssh-rule"]
+    assert causes(with_ufw(allow(8443, note=note))) == [CHECK]
+    assert causes(with_ufw(allow(8443))) == ["ufw-no-ssh-rule"]
+
+
+@pytest.mark.parametrize("port", [2200, 2222, 22022])
+def test_the_firewall_was_told_of_a_move_and_the_server_was_not(port: int) -> None:
+    assert causes(with_ufw(allow(port))) == [CHECK]
+    plan = mended(with_ufw(allow(port)))
+    assert "-A ufw-user-input -p tcp --dport 22 -j ACCEPT" in diff(plan, USER)[1]
 
 
 def test_the_right_port_is_no_finding() -> None:
