@@ -29,6 +29,8 @@ _VARIABLE = compile_pattern(r"\$\{?(\w+)\}?")
 
 
 class AssignmentLike(Protocol):
+    """An assignment of a unit file (see rescue.formats.unit_files.Assignment)."""
+
     @property
     def section(self) -> str: ...
     @property

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from rescue.model import Location
 from rescue.sshd.arguments import Arguments
-from rescue.sshd.commandline import Options, command_line
+from rescue.sshd.commandline import AssignmentLike, Options, command_line
 from rescue.sshd.effective import Setting
 from rescue.sshd.faults import BadLine
 from rescue.sshd.numbers import integer
@@ -32,17 +32,6 @@ GENERATED = "addresses.conf"
 """The drop-in that Ubuntu's generator writes; those whose names sort behind it are read after it."""
 
 
-class AssignmentLike(Protocol):
-    @property
-    def section(self) -> str: ...
-    @property
-    def key(self) -> str: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def location(self) -> Location: ...
-
-
 class UnitLike(Protocol):
     """What is needed of a unit (see rescue.formats.units.Unit)."""
 
@@ -57,6 +46,8 @@ class UnitLike(Protocol):
 
 
 class UnitsLike(Protocol):
+    """Units by name (see rescue.formats.units.Units)."""
+
     def unit(self, name: str) -> UnitLike: ...
 
 
