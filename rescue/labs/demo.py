@@ -138,8 +138,8 @@ def _break(stage: Stage, machine: Machine) -> None:
 
 
 def _up(stage: Stage, machine: Machine) -> None:
-    print(f"$ {_qemu_words(machine)}", flush=True)
-    took = machine.start().wait_for_login()
+    print(f"$ {shlex.join(machine.start().command_line)}", flush=True)
+    took = machine.wait_for_login()
     stage.note(f"(up after {took:.0f} s)")
 
 
@@ -147,10 +147,6 @@ def _down(stage: Stage, machine: Machine) -> None:
     began = time.monotonic()
     machine.power_off()
     stage.note(f"(powered off in {time.monotonic() - began:.0f} s)")
-
-
-def _qemu_words(machine: Machine) -> str:
-    return f"qemu-system-x86_64 ... -drive file={machine.disk},if=virtio,format=raw"
 
 
 def _rescue(stage: Stage, machine: Machine, disk: Path, backend: str) -> None:
@@ -174,9 +170,10 @@ def _rescue(stage: Stage, machine: Machine, disk: Path, backend: str) -> None:
 
 
 def _visit(stage: Stage, machine: Machine) -> None:
-    """Boot a disk and keep the machine until the person has enough."""
+    """Boot a disk, try to log in, and switch the machine off again."""
     stage.step("It boots")
-    machine.start().wait_for_boot()
+    print(f"$ {shlex.join(machine.start().command_line)}", flush=True)
+    machine.wait_for_boot()
     stage.run(machine.ssh_command("hostname; ufw status"), expect=(0, 255))
     _down(stage, machine)
 

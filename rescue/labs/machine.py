@@ -60,6 +60,8 @@ class Machine:
         self.image, self.disk, self.root, self.memory = image, disk, root, memory
         self._given = network
         self.network: Network | None = None
+        self.command_line: list[str] = []
+        """How QEMU was called, once it was."""
         self._qemu: subprocess.Popen[bytes] | None = None
         self._work = Path(tempfile.mkdtemp(prefix="rescue-lab-"))
 
@@ -73,9 +75,10 @@ class Machine:
         self.network = self._given or best_network()
         for user in ("root", "alice"):
             write_config(self.config(user), self.network.host, self.network.port, user, self.image.key)
+        self.command_line = self._command(files, self.network)
         self._qemu = subprocess.Popen(
             # The kernel ends it should this process be killed.
-            self.network.command("setpriv", "--pdeathsig", "KILL", *self._command(files, self.network)),
+            self.network.command("setpriv", "--pdeathsig", "KILL", *self.command_line),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=(self._work / "qemu.log").open("wb"),
