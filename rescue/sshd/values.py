@@ -78,6 +78,9 @@ def judge(keyword: Keyword, name: str, rest: str | None, dialect: Dialect, ports
     """
     arguments = Arguments(name, rest, dialect, equals=keyword.kind is not Kind.SET_ENV)
     words = _judge(keyword.kind, name, arguments, dialect, ports)
+    if keyword.kind is Kind.KEY_FILES and not dialect.argv_split:
+        # servconf.c of 8.4 leaves this line at its first empty word, without a look at what follows.
+        arguments.consume()
     arguments.finish()
     return words
 

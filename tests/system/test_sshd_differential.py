@@ -233,6 +233,7 @@ def test_a_generated_configuration_means_the_same_to_sshd(root: SshdRoot, case: 
 @given(line=st.one_of(plausible(), odd()), block=st.booleans())
 @example(line="ListenAddress *", block=False)
 @example(line="MaxStartups 10abc", block=False)
+@example(line='AuthorizedKeysFile == "yes"', block=False)
 @example(line="AllowUsers # nobody", block=True)
 def test_a_single_line_means_the_same_to_sshd(root: SshdRoot, case: Path, line: str, block: bool) -> None:
     text = f"Match User alice\n{line}\n" if block else f"{line}\n"
