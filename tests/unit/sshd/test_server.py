@@ -359,3 +359,10 @@ def test_an_included_file_outside_of_the_picture_is_asked_for() -> None:
     with pytest.raises(NotCaptured) as wanted:
         Server(tree, Build())
     assert "/opt" in wanted.value.reads[0].path
+
+
+def test_up_to_8_6_an_empty_word_ends_the_list_of_key_files() -> None:
+    line = 'AuthorizedKeysFile == "yes"\n'
+    assert faults(reading(line, (8, 4))) == []
+    assert value(reading(line, (8, 4)), "AuthorizedKeysFile") == ".ssh/authorized_keys .ssh/authorized_keys2"
+    assert faults(reading(line, (9, 2))) != []
