@@ -365,4 +365,3 @@ def test_up_to_8_6_an_empty_word_ends_the_list_of_key_files() -> None:
     line = 'AuthorizedKeysFile == "yes"\n'
     assert faults(reading(line, (8, 4))) == []
     assert value(reading(line, (8, 4)), "AuthorizedKeysFile") == ".ssh/authorized_keys .ssh/authorized_keys2"
-    assert faults(reading(line, (9, 2))) != []
