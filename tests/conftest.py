@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from hypothesis import settings
 
 from rescue.labs.image import Image, ensure_image, find_image, missing_tools
 from tests.machines import table
+
+# A shell starts what runs in its background with SIGINT ignored, and so would be all that is started from here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A slow machine is no failure: nothing is timed in a test.
 settings.register_profile("rescue", deadline=None)
