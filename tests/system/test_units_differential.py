@@ -172,25 +172,20 @@ def ask_systemd(folder: Path) -> tuple[set[str], dict[str, Dumped]]:
     return started, found
 
 
-ASKED_AGAIN = 5
-"""systemd goes through names in the order of a hash map that is seeded anew at each start. Where a link in a .wants
-directory leads to /dev/null, its own answer depends on that order: ours has to be one of those that it gives."""
+def contradicts_itself(farm: Farm) -> bool:
+    """True if one .wants directory links a unit to /dev/null and another asks for it.
+
+    systemd goes through names in the order of a hash map that is seeded anew at each start: here its answer is one of
+    two by chance, so there is nothing to compare with.
+    """
+    links = [(name, text.endswith("/dev/null")) for (_, name), text in farm.items() if ".wants/" in name]
+    names = [name.rpartition("/")[2] for name, _ in links]
+    masked = {name.rpartition("/")[2] for name, null in links if null}
+    return any(names.count(name) > 1 for name in masked)
 
 
 def compare(folder: Path, farm: Farm) -> None:
     tree = plant(folder, farm)
-    undecided = any(".wants/" in name and text.endswith("/dev/null") for (_, name), text in farm.items())
-    for left in reversed(range(ASKED_AGAIN if undecided else 1)):
-        try:
-            compare_once(folder, tree)
-        except AssertionError:
-            if not left:
-                raise
-        else:
-            return
-
-
-def compare_once(folder: Path, tree: Tree) -> None:
     started, dumped = ask_systemd(folder)
     ours, files = Units(tree), UnitFiles(tree)
     for name in ASKED:
@@ -232,9 +227,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @example(farm={("etc", "lab-.service.d/10-a.conf"): "[Service]\nEnvironment=DROP=1\n",
                ("lib", "lab-one.service.d/10-a.conf"): "[Service]\nEnvironment=DROP=2\n",
                ("etc", "multi-user.target.wants/lab-one.service"): "-> x"})
-@example(farm={("etc", "sockets.target.wants/ssh.service"): "-> ../../../dev/null",
-               ("etc", "multi-user.target.wants/ssh.service"): "-> ssh.service"})
-@given(farm=farms)
+@given(farm=farms.filter(lambda farm: not contradicts_itself(farm)))
 def test_what_starts_and_how_it_is_set_is_what_systemd_says(folder: Path, farm: Farm) -> None:
     compare(folder, farm)
 
