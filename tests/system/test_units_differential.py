@@ -184,9 +184,29 @@ def contradicts_itself(farm: Farm) -> bool:
     return any(names.count(name) > 1 for name in masked)
 
 
+ASKINGS = 12
+"""How often systemd is asked before a difference counts.
+
+Where units are ordered in a cycle (sockets.target wants ssh.service, which waits for basic.target, which waits for
+sockets.target) it drops one of the cycle's jobs, and which one depends on the order of a hash map that is seeded anew
+at each start. So the same files get several answers, of which ours has to be one; a wrong one of ours is never given.
+"""
+
+
 def compare(folder: Path, farm: Farm) -> None:
     tree = plant(folder, farm)
-    started, dumped = ask_systemd(folder)
+    for asking in range(ASKINGS):
+        try:
+            hold_against(tree, *ask_systemd(folder))
+        except AssertionError:
+            if asking == ASKINGS - 1:
+                raise
+        else:
+            return
+
+
+def hold_against(tree: Tree, started: set[str], dumped: Mapping[str, Dumped]) -> None:
+    """Our answers beside one of systemd's."""
     ours, files = Units(tree), UnitFiles(tree)
     for name in ASKED:
         unit = ours.unit(name)
@@ -227,6 +247,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @example(farm={("etc", "lab-.service.d/10-a.conf"): "[Service]\nEnvironment=DROP=1\n",
                ("lib", "lab-one.service.d/10-a.conf"): "[Service]\nEnvironment=DROP=2\n",
                ("etc", "multi-user.target.wants/lab-one.service"): "-> x"})
+@example(farm={("etc", "sockets.target.wants/ssh.service"): "-> ../../../dev/null",
+               ("etc", "lab-one.service"): "-> /lib/systemd/system/ssh.service"})
 @given(farm=farms.filter(lambda farm: not contradicts_itself(farm)))
 def test_what_starts_and_how_it_is_set_is_what_systemd_says(folder: Path, farm: Farm) -> None:
     compare(folder, farm)
