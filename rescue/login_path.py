@@ -56,11 +56,14 @@ class LoginPath:
 
     @property
     def first(self) -> Finding | None:
-        """The finding that the outside sees: the first of the first broken link, else of the first doubtful one."""
+        """The finding that the outside sees: the first of the first broken link, else of the first doubtful one.
+
+        A login that hangs does so when everything else is through, so whatever turns the client away is seen before.
+        """
         for wanted in (State.BROKEN, State.DOUBTFUL):
-            for step in self.steps:
-                if step.state is wanted:
-                    return step.findings[0]
+            seen = [step.findings[0] for step in self.steps if step.state is wanted]
+            if seen:
+                return next((finding for finding in seen if finding.symptom is not Symptom.HANGS), seen[0])
         return None
 
     @property

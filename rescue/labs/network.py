@@ -21,6 +21,9 @@ ADDRESS = "192.0.2.2"
 CLIENT = "192.0.2.1"
 """The client's, as the server sees it."""
 PREFIX = 24
+ADDRESS6, CLIENT6 = "2001:db8::2", "2001:db8::1"
+"""The same two in IPv6 (RFC 3849)."""
+PREFIX6 = 64
 
 PATIENCE = 5.0
 """Seconds that a namespace may take to be there."""

@@ -17,22 +17,6 @@ from rescue.labs.image import Image, make_ext4
 JOURNAL = "var/lib/rescue"
 """Where a fix keeps its journal on the target."""
 
-CHROOT = r"""
-set -eu
-root=$1; shift
-mount --make-rprivate /
-mount -t proc proc "$root/proc"
-mount -t tmpfs -o mode=755 dev "$root/dev"
-mknod -m 666 "$root/dev/null" c 1 3
-mknod -m 666 "$root/dev/zero" c 1 5
-mknod -m 666 "$root/dev/urandom" c 1 9
-ln -s /proc/self/fd "$root/dev/fd"
-mount -t tmpfs -o mode=755 run "$root/run"
-mkdir -p "$root/run/sshd" "$root/run/lock"
-exec chroot "$root" "$@"
-"""
-"""A chroot with devices and a network of its own: what its programs do to /dev/null or a firewall stays in there."""
-
 
 @dataclass
 class BrokenRoot:
@@ -44,21 +28,6 @@ class BrokenRoot:
     _hashes: dict[str, str] = field(default_factory=dict)
 
     # -- breaking it -------------------------------------------------------------------------------------------
-
-    def run(self, *command: str) -> str:
-        """Run one of the server's own programs in it, alone with its own network, and return what it printed."""
-        ended = subprocess.run(
-            ["unshare", "--net", "--mount", "--", "sh", "-c", CHROOT, "sh", str(self.path), *command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-            check=False,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
-        )
-        assert ended.returncode == 0, f"{' '.join(command)}: status {ended.returncode}\n{ended.stdout}"
-        return ended.stdout
 
     def text(self, name: str) -> str:
         return (self.path / name).read_text()

@@ -34,6 +34,13 @@ def test_the_outside_sees_the_first_broken_link() -> None:
     assert (path.verdict, path.symptom, path.first) == (Verdict.BROKEN, Symptom.REFUSED, service)
 
 
+def test_a_login_that_hangs_is_seen_only_where_nothing_turns_the_client_away() -> None:
+    full = finding(Link.DISK, symptom=Symptom.HANGS)
+    assert login_path([full], Link).first is full
+    keyless = finding(Link.KEY, symptom=Symptom.DENIED)
+    assert login_path([full, keyless], Link).first is keyless
+
+
 def test_a_broken_link_counts_before_an_earlier_doubtful_one() -> None:
     doubt, broken = finding(Link.DISK, Severity.DOUBTFUL, Symptom.HANGS), finding(Link.KEY, symptom=Symptom.DENIED)
     path = login_path([doubt, broken], Link)

@@ -1,8 +1,10 @@
 """A server's root brought up without a boot: its own firewall and its own sshd, alone with a client on a wire.
 
 What starts is what systemd would start, asked of the server's own systemctl: ufw, netfilter-persistent, nftables and
-ssh. All of it runs on a layer of its own, in namespaces of its own (network, mount, process), so that neither the
-root under test nor this computer sees anything of it.
+ssh. All of it runs in namespaces of its own (network, mount, process), so that this computer sees nothing of it; and
+on a layer of its own, so that the root does not either, unless it is asked to.
+
+systemd itself does not run: `systemctl enable` works there, `systemctl restart` says that it is ignored.
 """
 
 from __future__ import annotations
@@ -16,17 +18,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from rescue.labs.network import ADDRESS, CLIENT, PREFIX, Namespace
+from rescue.labs.console import Ended, ended
+from rescue.labs.errors import LabError
+from rescue.labs.network import ADDRESS, ADDRESS6, CLIENT, CLIENT6, PREFIX, PREFIX6, Namespace
 from rescue.labs.ssh import TALKATIVE, Attempt, attempt, write_config
 
 UP = r"""
 set -eu
 root=$1 lower=$2 place=$3
 mount --make-rprivate /
-mount -t tmpfs layer "$place"
-mkdir "$place/upper" "$place/work"
-chmod 755 "$place/upper"
-mount -t overlay -o "lowerdir=$lower,upperdir=$place/upper,workdir=$place/work" overlay "$root"
+if [ -n "$place" ]; then
+    mount -t tmpfs layer "$place"
+    mkdir "$place/upper" "$place/work"
+    chmod 755 "$place/upper"
+    mount -t overlay -o "lowerdir=$lower,upperdir=$place/upper,workdir=$place/work" overlay "$root"
+else
+    mount --bind "$lower" "$root"
+fi
 mount -t proc proc "$root/proc"
 mount -t tmpfs -o mode=755 dev "$root/dev"
 mknod -m 666 "$root/dev/null" c 1 3
@@ -66,11 +74,27 @@ class RunningServer:
     client: Namespace
     config: Path
     log: Path
+    root: Path
+    """Where its root directory is mounted, in its own mount namespace."""
+    pid: int
+    """A process of it, as this computer counts them."""
 
-    def login(self, user: str = "root", *, port: int = 22) -> Attempt:
-        """A real ssh from the client: ``echo in`` on the server."""
-        options = [*TALKATIVE, "-o", "ConnectTimeout=3", "-p", str(port), "-l", user]
+    def login(self, user: str = "root", *, port: int = 22, family: int = 4) -> Attempt:
+        """A real ssh from the client, over IPv4 or IPv6: ``echo in`` on the server."""
+        host = ADDRESS if family == 4 else ADDRESS6
+        options = [*TALKATIVE, "-o", "ConnectTimeout=3", "-o", f"HostName={host}", "-p", str(port), "-l", user]
         return attempt(self.client.command("ssh", "-F", str(self.config), *options, "server", "echo in"), ATTEMPT_LIMIT)
+
+    def console(self, script: str) -> Ended:
+        """Run a script as root on the server, as in a web console: it needs no login, and sees what runs there.
+
+        script: POSIX shell, which stops at the first failure. Raises LabError if it does not end.
+        """
+        return ended(
+            ["nsenter", "-t", str(self.pid), "--net", "--mount", "--pid", "--", "chroot", str(self.root),
+             "sh", "-eu", "-s"],
+            script,
+        )  # fmt: skip
 
     @property
     def said(self) -> str:
@@ -79,8 +103,12 @@ class RunningServer:
 
 
 @contextmanager
-def running(root: Path, key: Path, *, client: str = CLIENT) -> Iterator[RunningServer]:
-    """Bring the root up, with a client at the address `client`, which may be any of the server's own net."""
+def running(root: Path, key: Path, *, client: str = CLIENT, layer: bool = True) -> Iterator[RunningServer]:
+    """Bring the root up, with a client at the address `client`, which may be any of the server's own net.
+
+    key: the private key that the client holds. layer: false where what the server writes shall stay in `root`. Needs
+    root; raises LabError where namespaces can't be made.
+    """
     with tempfile.TemporaryDirectory(prefix="rescue-run-") as place, Namespace() as wire_end:
         here = Path(place)
         for name in ("root", "layer"):
@@ -89,21 +117,27 @@ def running(root: Path, key: Path, *, client: str = CLIENT) -> Iterator[RunningS
         write_config(config, ADDRESS, 22, "root", key)
         server = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--",
-             "sh", "-c", WAIT_FOR_WIRE + UP, "sh", str(here / "root"), str(root), str(here / "layer")],
+             "sh", "-c", WAIT_FOR_WIRE + UP, "sh", str(here / "root"), str(root), str(here / "layer") if layer else ""],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log.open("ab"), text=True,
         )  # fmt: skip
         try:
             assert server.stdin is not None
             assert server.stdout is not None
-            assert server.stdout.readline() == "ready\n", log.read_text()
+            if server.stdout.readline() != "ready\n":
+                raise LabError(f"no namespaces can be made here: {log.read_text()}", "This needs root.")
             _wire(wire_end, server.pid, client)
             server.stdin.write("go\n")
             server.stdin.flush()
             _wait_until_up(server.stdout, log)
-            yield RunningServer(wire_end, config, log)
+            yield RunningServer(wire_end, config, log, here / "root", _child(server.pid))
         finally:
             server.kill()
             server.wait()
+
+
+def _child(unshare: int) -> int:
+    """The process that unshare(1) has started: the first of its process namespace."""
+    return int(Path(f"/proc/{unshare}/task/{unshare}/children").read_text().split()[0])
 
 
 WAIT_FOR_WIRE = """
@@ -117,7 +151,8 @@ def _wait_until_up(stream: IO[str], log: Path) -> None:
     """Read what the server's programs print, to the line that says that all were started."""
     with log.open("a") as kept:
         while (line := stream.readline()) != "up\n":
-            assert line, f"the server did not come up:\n{log.read_text()}"
+            if not line:
+                raise LabError(f"the server did not come up:\n{log.read_text()}")
             kept.write(line)
 
 
@@ -126,8 +161,11 @@ def _wire(client: Namespace, server: int, address: str) -> None:
     inside = ["nsenter", f"--net=/proc/{server}/ns/net", "--"]
     client.run("ip", "link", "add", "wire0", "type", "veth", "peer", "name", "eth0", "netns", str(server))
     client.run("ip", "address", "add", f"{address}/{PREFIX}", "dev", "wire0")
+    # Without "nodad" an address can't be used before nobody else has claimed it, for a second.
+    client.run("ip", "address", "add", f"{CLIENT6}/{PREFIX6}", "dev", "wire0", "nodad")
     client.run("ip", "link", "set", "wire0", "up")
     subprocess.run([*inside, "ip", "address", "add", f"{ADDRESS}/{PREFIX}", "dev", "eth0"], check=True)
+    subprocess.run([*inside, "ip", "address", "add", f"{ADDRESS6}/{PREFIX6}", "dev", "eth0", "nodad"], check=True)
     subprocess.run([*inside, "ip", "link", "set", "eth0", "up"], check=True)
     _wait_for_carrier(client)
 
@@ -141,4 +179,4 @@ def _wait_for_carrier(client: Namespace) -> None:
         if "state UP" in told.stdout:
             return
         time.sleep(0.01)
-    raise AssertionError("the wire does not come up")
+    raise LabError("the wire between the server and its client does not come up")

@@ -1,0 +1,3 @@
+ufw allow 80
+ufw allow 443
+ufw --force enable
