@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -41,6 +43,18 @@ def lab_image() -> LoadImage:
         return ensure_image(RECIPES, name, lambda message: print(f"... {message}", flush=True))
 
     return load
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several processes that share the tests hands its part of the table to the one that prints it."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["rows"] = [astuple(row) for row in table.ROWS]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Such a process has ended (pytest-xdist)."""
+    table.ROWS.extend(table.Row(*row) for row in getattr(node, "workeroutput", {}).get("rows", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
