@@ -1,47 +1,47 @@
 """Images of the lab's servers, built once and kept in a cache.
 
-One build gives: `root/` (the server's files, as a directory for chroots and overlays), `disk.raw` (the same files,
-ext4 on the whole disk) and `gpt.raw` (ext4 in the first partition of a GPT). mmdebstrap(1) and `mke2fs -d` need no
-loop device and no running system; packages come from where the machine's own apt gets them.
+One build gives `root/` (the server's files, as a directory for chroots and overlays) and `disk.raw` (the same files on
+a disk, laid out as the recipe says); a recipe that stands alone also gives `gpt.raw` (the file system in the first
+partition of a GPT). How the files are made is in `rescue.labs.roots`, how the disks are in `rescue.labs.disks`.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from fcntl import LOCK_EX, flock
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
+from rescue.labs.disks import make_disk, make_ext4, make_gpt
+from rescue.labs.layout import EXT4, InitrdKind, Layout
+from rescue.labs.programs import ImageError, Progress, missing_packages, run
 from rescue.labs.recipe import Recipe, cache_directory, load_recipe
+from rescue.labs.roots import make_root
+
+__all__ = ["Image", "ImageError", "Progress", "ensure_image", "find_image", "make_ext4", "missing_tools"]
 
 MIB = 1 << 20
-PARTITION_START = MIB
-"""Bytes before the first partition: where every partitioning tool puts it."""
 
-PROGRAMS = {
-    "mmdebstrap": "mmdebstrap",
-    "mke2fs": "e2fsprogs",
-    "sfdisk": "fdisk",
-    "ssh-keygen": "openssh-client",
-}
-"""Program -> the Debian package that brings it."""
+PROGRAMS = (
+    ("mmdebstrap", "mmdebstrap"),
+    ("apt-get", "apt"),
+    ("mke2fs", "e2fsprogs"),
+    ("sfdisk", "fdisk"),
+    ("ssh-keygen", "openssh-client"),
+    ("setpriv", "util-linux"),
+)
+"""What every build needs: (program, the Debian package that brings it). `Layout.programs` come on top."""
 
-# So that two builds of one recipe differ in nothing but keys: 2023-06-10, the day of Debian 12.
-EPOCH = "1686355200"
-
-Progress = Callable[[str], None]
-
-
-class ImageError(Exception):
-    """An image can't be built; `hint` says what to do."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+FILES_OF_A_BASE = 700 * MIB
+"""Bytes that a recipe which stands alone takes while it is installed: 350 MiB of files, and its packages."""
+MORE_FILES = 200 * MIB
+"""Bytes that a derived recipe takes beside a copy of its base's files."""
+NEARLY_FULL = 16 * MIB
+"""Fewer free bytes than that, and a failed build failed for want of room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ class Image:
     name: str
     directory: Path
     key: Path
+    layout: Layout = EXT4
 
     @property
     def root(self) -> Path:
@@ -59,43 +60,70 @@ class Image:
 
     @property
     def disk(self) -> Path:
-        """A raw disk that is one ext4 file system."""
+        """A raw disk, laid out as `layout` says."""
         return self.directory / "disk.raw"
 
     @property
     def gpt(self) -> Path:
-        """A raw disk with a GPT whose first partition is the same file system."""
+        """A raw disk with a GPT whose first partition is the same file system; only of recipes that stand alone."""
         return self.directory / "gpt.raw"
+
+    @property
+    def root_device(self) -> str:
+        """The root's block device on a machine whose first virtio disk is `disk`."""
+        return self.layout.root_device
+
+    @property
+    def initrd_kind(self) -> InitrdKind:
+        """Which initial file system can mount the root."""
+        return self.layout.initrd_kind
 
 
 def ensure_image(recipes: Path, name: str, progress: Progress = lambda message: None) -> Image:
-    """The image of the recipe `name` from the cache, built first if it is not there.
+    """The image of the recipe `name` from the cache, built first, with those it is derived from, if it is not there.
 
     A half-built image is never used: it is built under another name and renamed when it is whole. Two processes that
     ask for one image build it once. Raises ImageError and recipe.RecipeError.
     """
     recipe = load_recipe(recipes, name)
     cache = cache_directory()
-    cache.mkdir(parents=True, exist_ok=True)
-    key = lab_key(cache)
-    final = cache / f"{name}-{recipe.key(public_key(key))}"
-    image = Image(name, final, key)
-    if final.is_dir():
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        key = lab_key(cache)
+        return _ensured(recipe, cache, key, progress)
+    except OSError as problem:
+        raise ImageError(
+            f"{problem.filename or cache}: {problem.strerror}",
+            f"Images are kept in {cache}. Set RESCUE_CACHE to a directory in which you may write.",
+        ) from problem
+
+
+def _ensured(recipe: Recipe, cache: Path, key: Path, progress: Progress) -> Image:
+    image = _image(recipe, cache, key)
+    if image.directory.is_dir():
         return image
-    with (cache / f"{name}.lock").open("w") as lock:
-        flock(lock, LOCK_EX)
-        if final.is_dir():
+    _check_tools(recipe)
+    base = _ensured(recipe.base, cache, key, progress).root if recipe.base else None
+    with _only_one(cache / f"{recipe.name}.lock", recipe.name, progress):
+        if image.directory.is_dir():
             return image
-        _check_tools()
         started = time.monotonic()
-        progress(f"building the image {name} (a minute or three, once)")
-        building = cache / f"{name}.building"
+        building = cache / f"{recipe.name}.building"
         _remove_tree(building)
+        _check_room(recipe, base, cache)
+        progress(f"building the image {recipe.name} ({'seconds' if base else 'a minute or three'}, once)")
         building.mkdir()
-        _build(recipe, building, public_key(key), progress)
-        building.rename(final)
-        progress(f"built {name} in {time.monotonic() - started:.0f} s: {final}")
-        _remove_older(cache, name, final)
+        try:
+            _build(recipe, base, building, public_key(key), progress)
+            building.rename(image.directory)
+        except BaseException as problem:
+            full = _free(cache) < NEARLY_FULL
+            _remove_tree(building)
+            if full and isinstance(problem, ImageError | OSError):
+                raise _no_room(recipe, base, cache, "got full while the image was built") from problem
+            raise
+        progress(f"built {recipe.name} in {time.monotonic() - started:.0f} s: {image.directory}")
+        _remove_older(cache, recipe.name, image.directory)
     return image
 
 
@@ -105,16 +133,33 @@ def find_image(recipes: Path, name: str) -> Image | None:
     key = cache / "lab_key"
     if not key.with_suffix(".pub").is_file():
         return None
-    directory = cache / f"{name}-{load_recipe(recipes, name).key(public_key(key))}"
-    return Image(name, directory, key) if directory.is_dir() else None
+    image = _image(load_recipe(recipes, name), cache, key)
+    return image if image.directory.is_dir() else None
+
+
+def _image(recipe: Recipe, cache: Path, key: Path) -> Image:
+    return Image(recipe.name, cache / f"{recipe.name}-{recipe.key(public_key(key))}", key, recipe.layout)
+
+
+def _build(recipe: Recipe, base: Path | None, into: Path, key: str, progress: Progress) -> None:
+    root, disk = into / "root", into / "disk.raw"
+    make_root(recipe, base, root, key, progress)
+    progress(f"making the disk ({recipe.size}, {recipe.layout.name})")
+    make_disk(recipe.layout, root, disk, recipe.size, uuid=recipe.uuid)
+    if base is None:
+        make_gpt(disk, into / "gpt.raw")
 
 
 def lab_key(cache: Path) -> Path:
     """The private key that opens every lab server; made when first asked for, never leaves the cache."""
     key = cache / "lab_key"
-    if not key.with_suffix(".pub").is_file():
-        key.unlink(missing_ok=True)
-        _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(key))
+    if key.with_suffix(".pub").is_file():
+        return key
+    with (cache / "lab_key.lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        if not key.with_suffix(".pub").is_file():
+            key.unlink(missing_ok=True)
+            run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(key))
     return key
 
 
@@ -123,112 +168,71 @@ def public_key(key: Path) -> str:
     return key.with_suffix(".pub").read_text().strip()
 
 
-def missing_tools() -> tuple[str, ...]:
-    """The Debian packages without which no image can be built here."""
-    return tuple(package for program, package in PROGRAMS.items() if shutil.which(program, path=_path()) is None)
+def missing_tools(recipe: Recipe | None = None) -> tuple[str, ...]:
+    """The Debian packages without which no image, or not that of `recipe`, can be built here."""
+    return missing_packages((*PROGRAMS, *(recipe.layout.programs if recipe else ())))
 
 
-def _check_tools() -> None:
-    missing = missing_tools()
-    if missing:
+def _check_tools(recipe: Recipe) -> None:
+    if missing := missing_tools(recipe):
         raise ImageError(f"these packages are missing: {' '.join(missing)}", "Install them, or run scripts/setup.")
     if os.geteuid() != 0:
         raise ImageError("building an image needs root: its files belong to several users", "Run it with sudo.")
 
 
-def _build(recipe: Recipe, into: Path, key: str, progress: Progress) -> None:
-    root = into / "root"
-    progress(f"installing {recipe.suite} with {len(recipe.packages)} packages and what they need")
-    environment = {
-        "LAB_PUBLIC_KEY": key,
-        "LAB_FS_UUID": recipe.uuid,
-        "SOURCE_DATE_EPOCH": EPOCH,
-    }
-    _run(
-        "mmdebstrap",
-        "--quiet",
-        "--mode=root",
-        "--variant=apt",
-        f"--include={','.join(recipe.packages)}",
-        '--aptopt=APT::Install-Recommends "0"',
-        "--dpkgopt=path-exclude=/usr/share/doc/*",
-        "--dpkgopt=path-exclude=/usr/share/man/*",
-        "--dpkgopt=path-exclude=/usr/share/locale/*",
-        f"--essential-hook={recipe.directory / 'before-packages'}",
-        f"--customize-hook={recipe.directory / 'customize'}",
-        recipe.suite,
-        str(root),
-        environment=environment,
-    )
-    # mmdebstrap empties it last of all. An empty machine-id means "first boot" (machine-id(5)): systemd would apply
-    # its presets and enable what somebody has disabled.
-    (root / "etc/machine-id").write_text(recipe.machine_id + "\n")
-    progress("making the disks")
-    make_ext4(root, into / "disk.raw", recipe.size, uuid=recipe.uuid)
-    make_gpt(root, into / "gpt.raw", recipe.size, uuid=recipe.uuid)
+# -- room ------------------------------------------------------------------------------------------------------
 
 
-def make_ext4(root: Path, disk: Path, size: str, *, uuid: str = "", offset: int = 0, inodes: int | None = None) -> None:
-    """Make `disk` an ext4 file system of `size` ("2G") with the files of `root`, starting at byte `offset`.
+def bytes_needed(recipe: Recipe, base: Path | None) -> int:
+    """How many bytes a build takes at most: the files, and each disk with the same files on it.
 
-    inodes: how many it shall have at most (mke2fs -N); None for mke2fs' own choice.
+    base: the files of the recipe's base.
     """
-    extended = ["lazy_itable_init=0", "lazy_journal_init=0"]
-    if uuid:
-        extended.append(f"hash_seed={uuid}")
-    if offset:
-        extended.append(f"offset={offset}")
-    _run(
-        "mke2fs",
-        "-q",
-        "-F",
-        *("-t", "ext4"),
-        *(("-U", uuid) if uuid else ()),
-        *(("-N", str(inodes)) if inodes else ()),
-        *("-E", ",".join(extended)),
-        *("-d", str(root)),
-        str(disk),
-        size,
-        environment={"E2FSPROGS_FAKE_TIME": EPOCH},
+    files = FILES_OF_A_BASE if base is None else allocated(base) + MORE_FILES
+    disks = 2 if base is None else 1
+    return files + disks * min(files, recipe.bytes)
+
+
+def allocated(path: Path) -> int:
+    """The bytes that a directory and all below it take on the disk."""
+    total = path.lstat().st_blocks * 512
+    if path.is_dir() and not path.is_symlink():
+        with os.scandir(path) as entries:
+            total += sum(allocated(Path(entry.path)) for entry in entries)
+    return total
+
+
+def _free(cache: Path) -> int:
+    told = os.statvfs(cache)
+    return told.f_bavail * told.f_frsize
+
+
+def _check_room(recipe: Recipe, base: Path | None, cache: Path) -> None:
+    if _free(cache) < bytes_needed(recipe, base):
+        raise _no_room(recipe, base, cache, "has not enough room for the image")
+
+
+def _no_room(recipe: Recipe, base: Path | None, cache: Path, what: str) -> ImageError:
+    needed, free = bytes_needed(recipe, base), _free(cache)
+    return ImageError(
+        f"the file system of {cache} {what} {recipe.name}: {needed} bytes are needed, {free} are free",
+        f"Free {max(needed - free, 0) // MIB + 1} MiB, or set RESCUE_CACHE to a directory with more room.",
     )
 
 
-def make_gpt(root: Path, disk: Path, size: str, *, uuid: str) -> None:
-    """Make `disk` a GPT disk with one partition of `size` ("2G"), an ext4 file system with the files of `root`."""
-    length = _bytes(size)
-    with disk.open("wb") as stream:
-        # A MiB before the partition, one behind it for the second table.
-        stream.truncate(PARTITION_START + length + MIB)
-    table = f"label: gpt\nstart={PARTITION_START // 512}, size={length // 512}, type=L, name=root\n"
-    _run("sfdisk", "--quiet", str(disk), given=table)
-    make_ext4(root, disk, size, uuid=uuid, offset=PARTITION_START)
+# -- one at a time ---------------------------------------------------------------------------------------------
 
 
-def _bytes(size: str) -> int:
-    units = {"M": MIB, "G": MIB << 10}
-    return int(size[:-1]) * units[size[-1]]
-
-
-def _run(*command: str, environment: dict[str, str] | None = None, given: str = "") -> None:
-    """Run a program to its end; its words are shown only if it fails."""
-    ended = subprocess.run(
-        command,
-        env=dict(os.environ, LC_ALL="C.UTF-8", PATH=_path(), **(environment or {})),
-        input=given,
-        text=True,
-        errors="replace",
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-    )
-    if ended.returncode != 0:
-        tail = "\n".join(ended.stdout.strip().split("\n")[-20:])
-        raise ImageError(f"{command[0]} failed with status {ended.returncode}:\n{tail}")
-
-
-def _path() -> str:
-    """PATH with the system's directories, which a user's often lacks on Debian."""
-    return os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
+@contextmanager
+def _only_one(path: Path, name: str, progress: Progress) -> Iterator[None]:
+    """Hold the lock file; the kernel gives it back however this process ends (flock(2))."""
+    with path.open("w") as lock:
+        try:
+            flock(lock, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            progress(f"waiting for another process that builds {name}")
+            flock(lock, LOCK_EX)
+        yield
 
 
 def _remove_tree(path: Path) -> None:
@@ -236,7 +240,7 @@ def _remove_tree(path: Path) -> None:
     mounts = Path("/proc/self/mounts").read_text().split("\n")
     below = [line.split()[1] for line in mounts if line and line.split()[1].startswith(f"{path}/")]
     for mounted in reversed(below):
-        _run("umount", mounted)
+        run("umount", mounted)
     shutil.rmtree(path, ignore_errors=True)
 
 
