@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rescue.labs.image import Image
-from rescue.labs.initramfs import initramfs, kernel_version
+from rescue.labs.initramfs import debian_initramfs, initramfs, kernel_version
 
 LZ4_MAGIC = b"\x02\x21\x4c\x18"
 """The legacy frame of lz4, in which Debian's amd64 kernel is packed."""
@@ -25,7 +25,8 @@ class BootFiles:
 def boot_files(image: Image, into: Path) -> BootFiles:
     """Put the image's kernel and an initramfs into the directory `into`."""
     initrd = into / "initrd"
-    initrd.write_bytes(initramfs(image.root))
+    own = image.initrd_kind == "small"
+    initrd.write_bytes(initramfs(image.root, image.layout.modules) if own else debian_initramfs(image.root))
     packed = image.root / "boot" / f"vmlinuz-{kernel_version(image.root)}"
     return BootFiles(_unpacked(packed, into / "vmlinux") or packed, initrd)
 

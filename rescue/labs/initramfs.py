@@ -7,11 +7,14 @@ Documentation/driver-api/early-userspace/buffer-format.rst.
 
 from __future__ import annotations
 
+import lzma
 import re
 from pathlib import Path
 
-MODULES = ("virtio_pci", "virtio_blk", "crc32c_generic", "ext4")
-"""What a QEMU machine needs to mount its root. Those built into the kernel are left out."""
+from rescue.labs.layout import EXT4
+
+DEVICES = ("virtio_pci", "virtio_blk")
+"""The modules that a QEMU machine needs to see its disk. Those built into the kernel are left out."""
 
 SKIPPED = (
     "apt-daily-upgrade.timer",
@@ -86,10 +89,14 @@ INIT = """\
 /bin/busybox mount -t devtmpfs dev /dev
 for module in /modules/*.ko; do /bin/busybox insmod "$module"; done
 root=/dev/vda
+type=ext4
+flags=rw
 address=
 for word in $(/bin/busybox cat /proc/cmdline); do
     case $word in
     root=*) root=${word#root=} ;;
+    rootfstype=*) type=${word#rootfstype=} ;;
+    rootflags=*) flags=rw,${word#rootflags=} ;;
     lab.address=*) address=${word#lab.address=} ;;
     lab.probe) echo "lab: this processor works"; /bin/busybox poweroff -f ;;
     esac
@@ -100,13 +107,34 @@ if [ -n "$address" ]; then
 fi
 tries=0
 while [ ! -b "$root" ] && [ $tries -lt 100 ]; do /bin/busybox sleep 0.1; tries=$((tries + 1)); done
-/bin/busybox mount -t ext4 -o rw "$root" /root || { echo "lab: can't mount $root"; /bin/busybox poweroff -f; }
+/bin/busybox mount -t "$type" -o "$flags" "$root" /root || { echo "lab: can't mount $root"; /bin/busybox poweroff -f; }
 /bin/busybox umount /proc
 /bin/busybox mount -t tmpfs -o mode=755,nosuid,nodev run /root/run
 /bin/busybox cp -a /overrides/. /root/run/
 /bin/busybox mount -n -o move /dev /root/dev
 exec /bin/busybox switch_root /root /sbin/init
 """
+
+DEBIAN_ORDER = """\
+/scripts/init-bottom/lab "$@"
+/scripts/init-bottom/udev "$@"
+[ -e /conf/param.conf ] && . /conf/param.conf
+"""
+"""Which scripts Debian's initramfs runs last, in its own form (initramfs-tools(7)), with ours in front."""
+
+DEBIAN_SCRIPT = """\
+#!/lab/busybox sh
+[ "$1" = prereqs ] && exit 0
+for word in $(/lab/busybox cat /proc/cmdline); do
+    case $word in
+    lab.address=*)
+        /lab/busybox mkdir -p /overrides/systemd/network
+        /lab/busybox sed "s|ADDRESS|${word#lab.address=}|" /lab/network > /overrides/systemd/network/05-lab.network ;;
+    esac
+done
+/lab/busybox cp -a /overrides/. /run/
+"""
+"""The same overrides as in ours; /run goes on as the server's."""
 
 
 class BootError(Exception):
@@ -122,7 +150,7 @@ def kernel_version(root: Path) -> str:
     return found[-1]
 
 
-def module_files(root: Path, version: str, names: tuple[str, ...] = MODULES) -> tuple[Path, ...]:
+def module_files(root: Path, version: str, names: tuple[str, ...]) -> tuple[Path, ...]:
     """The files of modules and of all that they depend on, in the order in which insmod(8) takes them.
 
     From modules.dep (depmod(8)): "path: dependencies", each line's dependencies in the reverse order of loading.
@@ -141,28 +169,70 @@ def module_files(root: Path, version: str, names: tuple[str, ...] = MODULES) -> 
     return tuple(base / path for path in ordered)
 
 
-def initramfs(root: Path) -> bytes:
-    """The archive for the newest kernel in `root`, not compressed: unpacking costs more than reading."""
-    busybox = root / "bin/busybox"
-    if not busybox.exists():
-        raise BootError(f"no busybox in {root}: its recipe needs the package busybox-static")
+def initramfs(root: Path, modules: tuple[str, ...] = EXT4.modules) -> bytes:
+    """The archive for the newest kernel in `root`, not compressed: unpacking costs more than reading.
+
+    modules: what mounting the root file system needs.
+    """
+    made = bytearray()
+    for name in ("bin", "dev", "modules", "proc", "root"):
+        made += _record(name, 0o040755, b"")
+    made += _overrides()
+    made += _record("bin/busybox", 0o100755, _busybox(root))
+    made += _record("network", 0o100644, NETWORK.encode())
+    made += _record("init", 0o100755, INIT.encode())
+    for number, path in enumerate(module_files(root, kernel_version(root), (*DEVICES, *modules))):
+        name, data = _module(path)
+        made += _record(f"modules/{number:02}-{name}", 0o100644, data)
+    made += _record("TRAILER!!!", 0, b"")
+    return bytes(made)
+
+
+def debian_initramfs(root: Path) -> bytes:
+    """The server's own initial file system, which knows LVM, with the lab's overrides appended as a second archive."""
+    own = root / "boot" / f"initrd.img-{kernel_version(root)}"
+    if not own.exists():
+        raise BootError(f"no initial file system in {root}/boot: its recipe needs the package initramfs-tools")
+    made = bytearray(own.read_bytes())
+    # An archive that is not compressed begins at a multiple of four bytes.
+    made += b"\0" * (-len(made) % 4)
+    made += _overrides()
+    made += _record("lab", 0o040755, b"")
+    made += _record("lab/busybox", 0o100755, _busybox(root))
+    made += _record("lab/network", 0o100644, NETWORK.encode())
+    made += _record("scripts/init-bottom/lab", 0o100755, DEBIAN_SCRIPT.encode())
+    made += _record("scripts/init-bottom/ORDER", 0o100644, DEBIAN_ORDER.encode())
+    made += _record("TRAILER!!!", 0, b"")
+    return bytes(made)
+
+
+def _overrides() -> bytes:
+    """What lies over the server's units for this boot alone."""
     made = bytearray()
     units = "overrides/systemd/system"
     trigger, wants = f"{units}/systemd-udev-trigger.service.d", f"{units}/multi-user.target.wants"
-    for name in ("bin", "dev", "modules", "proc", "root", "overrides", "overrides/systemd", units, trigger, wants):
+    for name in ("overrides", "overrides/systemd", units, trigger, wants):
         made += _record(name, 0o040755, b"")
     for unit in SKIPPED:
         made += _record(f"{units}/{unit}", 0o120777, b"/dev/null")
     made += _record(f"{units}/lab-booted.service", 0o100644, BOOTED_UNIT.encode())
     made += _record(f"{wants}/lab-booted.service", 0o120777, b"../lab-booted.service")
     made += _record(f"{trigger}/lab.conf", 0o100644, UDEV_TRIGGER.encode())
-    made += _record("bin/busybox", 0o100755, busybox.read_bytes())
-    made += _record("network", 0o100644, NETWORK.encode())
-    made += _record("init", 0o100755, INIT.encode())
-    for number, path in enumerate(module_files(root, kernel_version(root))):
-        made += _record(f"modules/{number:02}-{path.name}", 0o100644, path.read_bytes())
-    made += _record("TRAILER!!!", 0, b"")
     return bytes(made)
+
+
+def _busybox(root: Path) -> bytes:
+    busybox = root / "bin/busybox"
+    if not busybox.exists():
+        raise BootError(f"no busybox in {root}: its recipe needs the package busybox-static")
+    return busybox.read_bytes()
+
+
+def _module(path: Path) -> tuple[str, bytes]:
+    """A module's file name and content, unpacked: later kernels of Debian come with modules packed by xz."""
+    if path.suffix == ".xz":
+        return path.stem, lzma.decompress(path.read_bytes())
+    return path.name, path.read_bytes()
 
 
 def _record(name: str, mode: int, data: bytes) -> bytes:

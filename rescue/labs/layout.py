@@ -33,10 +33,9 @@ class Layout:
     initrd_kind: InitrdKind = "small"
     programs: tuple[tuple[str, str], ...] = ()
 
-    @property
-    def kernel_words(self) -> tuple[str, ...]:
-        """What the kernel's command line has to say of the root (bootparam(7))."""
-        words = (f"root={self.root_device}", f"rootfstype={self.filesystem}", "rw")
+    def kernel_words(self, root_device: str = "") -> tuple[str, ...]:
+        """What the kernel's command line has to say of the root (bootparam(7)), which may be on another device."""
+        words = (f"root={root_device or self.root_device}", f"rootfstype={self.filesystem}", "rw")
         return (*words, f"rootflags={self.flags}") if self.flags else words
 
     def fstab(self, uuid: str) -> str:

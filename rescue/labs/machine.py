@@ -51,11 +51,12 @@ class MachineError(Exception):
 class Machine:
     """One machine on one disk. Use it in a `with` statement: whatever happens, QEMU is ended.
 
-    disk: a raw image that the machine writes to. root: the device of its root file system, as the machine sees it.
+    disk: a raw image that the machine writes to. root: the device of its root file system, as the machine sees it; by
+    default the one of the image's layout.
     """
 
     def __init__(
-        self, image: Image, disk: Path, *, root: str = "/dev/vda", network: Network | None = None, memory: int = 1024
+        self, image: Image, disk: Path, *, root: str = "", network: Network | None = None, memory: int = 1024
     ) -> None:
         self.image, self.disk, self.root, self.memory = image, disk, root, memory
         self._given = network
@@ -87,7 +88,7 @@ class Machine:
 
     def _command(self, files: BootFiles, network: Network) -> list[str]:
         kind = accelerator(files)
-        words = (f"root={self.root}", "rw", *QUIET_BOOT, *network.kernel_words())
+        words = (*self.image.layout.kernel_words(self.root), *QUIET_BOOT, *network.kernel_words())
         return [
             QEMU,
             *("-accel", kind, "-cpu", CPU[kind], "-machine", "q35", "-smp", "2", "-m", str(self.memory)),

@@ -13,7 +13,7 @@ UUID = "01234567-89ab-cdef-0123-456789abcdef"
 def test_the_kernel_is_told_what_fstab_says_of_the_root(name: str) -> None:
     layout = LAYOUTS[name]
     fields = layout.fstab(UUID).split("\n")[0].split()
-    words = dict(word.partition("=")[::2] for word in layout.kernel_words)
+    words = dict(word.partition("=")[::2] for word in layout.kernel_words())
     assert fields[1] == "/"
     assert words["rootfstype"] == fields[2] == layout.filesystem
     assert all(option in fields[3].split(",") for option in words.get("rootflags", "").split(",") if option)
