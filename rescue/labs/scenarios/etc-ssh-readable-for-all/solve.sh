@@ -1,0 +1,2 @@
+chmod 600 /etc/ssh/ssh_host_*_key
+systemctl restart ssh

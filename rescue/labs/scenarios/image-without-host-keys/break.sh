@@ -1,0 +1,2 @@
+rm /etc/ssh/ssh_host_*
+truncate -s 0 /etc/machine-id

@@ -1,0 +1,2 @@
+ssh-keygen -A
+systemctl restart ssh

@@ -1,0 +1,1 @@
+sed -i 's/^#PermitRootLogin prohibit-password/PermitRotLogin prohibit-password/' /etc/ssh/sshd_config

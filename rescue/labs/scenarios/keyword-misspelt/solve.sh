@@ -1,0 +1,2 @@
+sed -i s/PermitRot/PermitRoot/ /etc/ssh/sshd_config
+systemctl restart ssh

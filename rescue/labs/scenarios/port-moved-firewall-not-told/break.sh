@@ -1,0 +1,4 @@
+ufw allow OpenSSH
+ufw allow 443
+ufw --force enable
+sed -i 's/^#Port 22$/Port 2222/' /etc/ssh/sshd_config

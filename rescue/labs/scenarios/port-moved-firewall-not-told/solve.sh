@@ -1,0 +1,1 @@
+ufw allow 2222/tcp

@@ -1,0 +1,2 @@
+sed -i s/^ListenAddress/#ListenAddress/ /etc/ssh/sshd_config
+systemctl restart ssh

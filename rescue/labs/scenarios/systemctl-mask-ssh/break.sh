@@ -1,0 +1,2 @@
+systemctl stop ssh
+systemctl mask ssh

@@ -1,0 +1,2 @@
+systemctl unmask ssh
+systemctl start ssh
