@@ -1,0 +1,1 @@
+chage -E 2025-12-31 alice

@@ -1,0 +1,1 @@
+chage -E -1 alice

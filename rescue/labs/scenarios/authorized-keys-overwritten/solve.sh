@@ -1,0 +1,1 @@
+cat /root/.ssh/authorized_keys >> /home/alice/.ssh/authorized_keys

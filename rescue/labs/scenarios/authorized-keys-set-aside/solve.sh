@@ -1,0 +1,1 @@
+mv /home/alice/.ssh/authorized_keys.bak /home/alice/.ssh/authorized_keys

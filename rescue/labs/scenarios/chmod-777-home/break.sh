@@ -1,0 +1,2 @@
+mkdir -p /home/alice/reports
+chmod -R 777 /home/alice

@@ -1,0 +1,1 @@
+chown -R 1005:1005 /home/alice

@@ -1,0 +1,1 @@
+cp -rp /home/alice/.ssh /srv/alice/

@@ -1,0 +1,1 @@
+cp /root/.ssh/authorized_keys /home/alice/.ssh/authorized_keys

@@ -1,0 +1,1 @@
+echo "We are moving the data tonight. Please come back tomorrow." > /etc/nologin

@@ -1,0 +1,1 @@
+sed -i /pam_tally2/d /etc/pam.d/sshd

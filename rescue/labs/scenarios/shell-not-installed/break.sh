@@ -1,0 +1,1 @@
+usermod --shell /usr/bin/zsh alice

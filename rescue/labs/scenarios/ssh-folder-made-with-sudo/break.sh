@@ -1,0 +1,2 @@
+rm -r /home/alice/.ssh
+cp -r /root/.ssh /home/alice/.ssh

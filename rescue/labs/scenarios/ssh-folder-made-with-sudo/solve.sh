@@ -1,0 +1,1 @@
+chown -R alice:alice /home/alice/.ssh

@@ -1,0 +1,2 @@
+sed -i s/^UsePAM.no/UsePAM\ yes/ /etc/ssh/sshd_config
+systemctl restart ssh
