@@ -1,14 +1,16 @@
 """A server's root brought up without a boot: its own firewall and its own sshd, alone with a client on a wire.
 
-What starts is what systemd would start, asked of the server's own systemctl: ufw, netfilter-persistent, nftables and
-ssh. All of it runs in namespaces of its own (network, mount, process), so that this computer sees nothing of it; and
-on a layer of its own, so that the root does not either, unless it is asked to.
+What starts is what systemd would start, asked of the server's own systemctl: ufw, netfilter-persistent, nftables,
+firewalld (with a message bus of its own), ssh and fail2ban. All of it runs in namespaces of its own (network, mount,
+process), so that this computer sees nothing of it; and on a layer of its own, so that the root does not either, unless
+it is asked to.
 
 systemd itself does not run: `systemctl enable` works there, `systemctl restart` says that it is ignored.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 import time
@@ -18,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from rescue.labs.console import Ended, ended
 from rescue.labs.errors import LabError
 from rescue.labs.network import ADDRESS, ADDRESS6, CLIENT, CLIENT6, PREFIX, PREFIX6, Namespace
 from rescue.labs.ssh import TALKATIVE, Attempt, attempt, write_config
@@ -52,6 +53,19 @@ starts() { [ "$(chroot "$root" systemctl is-enabled "$1" 2>/dev/null)" = enabled
 starts ufw.service && chroot "$root" /lib/ufw/ufw-init start || true
 starts netfilter-persistent.service && chroot "$root" /usr/sbin/netfilter-persistent start || true
 starts nftables.service && chroot "$root" /usr/sbin/nft -f /etc/nftables.conf || true
+if starts firewalld.service; then
+    mkdir -p "$root/run/dbus"
+    chroot "$root" dbus-daemon --system --fork --nopidfile
+    chroot "$root" /usr/sbin/firewalld --nofork --nopid &
+    firewalld=$!
+    # Status 252 is "not running"; 251, "failed", is an answer, too (firewall-cmd(1)).
+    while kill -0 $firewalld 2>/dev/null; do
+        told=0
+        chroot "$root" firewall-cmd --state >/dev/null 2>&1 || told=$?
+        [ $told = 252 ] || break
+        sleep 0.1
+    done
+fi
 if starts ssh.service && [ ! -e "$root/etc/ssh/sshd_not_to_be_run" ] && chroot "$root" /usr/sbin/sshd -t; then
     # /etc/default/ssh is sourced as systemd reads it: assignments only.
     options=$(sed -n 's/^SSHD_OPTS=//p' "$root/etc/default/ssh" | tr -d '"')
@@ -60,11 +74,58 @@ if starts ssh.service && [ ! -e "$root/etc/ssh/sshd_not_to_be_run" ] && chroot "
     # State 0A of /proc/net/tcp is LISTEN.
     while kill -0 $sshd 2>/dev/null && ! grep -q ' 0A ' "$root/proc/net/tcp"; do sleep 0.02; done
 fi
+if starts fail2ban.service; then
+    mkdir -p "$root/run/fail2ban"
+    chroot "$root" /usr/bin/fail2ban-server -xf start &
+    fail2ban=$!
+    while kill -0 $fail2ban 2>/dev/null && ! chroot "$root" fail2ban-client status sshd >/dev/null 2>&1; do
+        sleep 0.1
+    done
+    # A thread of its own brings the old bans back, and does not say when it has. Those that are not due are left alone.
+    waited=0
+    while chroot "$root" python3 -c "$BANS" && [ $waited -lt 50 ] &&
+        ! chroot "$root" nft list ruleset | grep -Eq 'elements = |saddr [0-9a-f].* (reject|drop)'; do
+        waited=$((waited + 1))
+        sleep 0.1
+    done
+fi
 echo up
 exec sleep infinity
 """
 
+BANS = """
+import sqlite3, sys, time
+bans = sqlite3.connect("file:/var/lib/fail2ban/fail2ban.sqlite3?mode=ro", uri=True)
+query = "select count(*) from bips where bantime < 0 or timeofban + bantime > ?"
+sys.exit(bans.execute(query, (time.time(),)).fetchone()[0] == 0)
+"""
+"""Asks fail2ban's database, with the server's own Python, whether there are bans to come back: status 0 if so."""
+
 ATTEMPT_LIMIT = 20.0
+
+PATIENCE = 4
+"""Seconds that the client waits for a connection. The kernel takes 3 to find that nobody has an address."""
+
+BANNER_PATIENCE = 10
+"""Seconds that it waits where the connection is there: a server with libwrap takes 5 to close it (hosts_access(5))."""
+
+SCRIPT_LIMIT = 300.0
+"""Seconds that a script may take; filling a disk on a busy computer is the longest."""
+
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C.UTF-8",
+    "HOME": "/root",
+}
+"""What a script finds: that of a login as root."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A script's exit status, and all that it printed."""
+
+    status: int
+    output: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +142,31 @@ class RunningServer:
 
     def login(self, user: str = "root", *, port: int = 22, family: int = 4) -> Attempt:
         """A real ssh from the client, over IPv4 or IPv6: ``echo in`` on the server."""
+        seen = self._attempt(user, port, family, PATIENCE)
+        if "during banner exchange" in seen.errors:
+            return self._attempt(user, port, family, BANNER_PATIENCE)
+        return seen
+
+    def _attempt(self, user: str, port: int, family: int, patience: int) -> Attempt:
         host = ADDRESS if family == 4 else ADDRESS6
-        options = [*TALKATIVE, "-o", "ConnectTimeout=3", "-o", f"HostName={host}", "-p", str(port), "-l", user]
-        return attempt(self.client.command("ssh", "-F", str(self.config), *options, "server", "echo in"), ATTEMPT_LIMIT)
+        dialled = ["-o", f"HostName={host}", "-o", f"ConnectTimeout={patience}", "-p", str(port), "-l", user]
+        command = self.client.command("ssh", "-F", str(self.config), *TALKATIVE, *dialled, "server", "echo in")
+        return attempt(command, ATTEMPT_LIMIT)
 
     def console(self, script: str) -> Ended:
         """Run a script as root on the server, as in a web console: it needs no login, and sees what runs there.
 
         script: POSIX shell, which stops at the first failure. Raises LabError if it does not end.
         """
-        return ended(
-            ["nsenter", "-t", str(self.pid), "--net", "--mount", "--pid", "--", "chroot", str(self.root),
-             "sh", "-eu", "-s"],
-            script,
-        )  # fmt: skip
+        inside = ["nsenter", "-t", str(self.pid), "--net", "--mount", "--pid", "--", "chroot", str(self.root)]
+        try:
+            done = subprocess.run(
+                [*inside, "sh", "-eu", "-s"], input=script, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                errors="replace", timeout=SCRIPT_LIMIT, check=False, env=ENVIRONMENT,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired as late:
+            raise LabError(f"the script was not done after {SCRIPT_LIMIT:.0f} s:\n{script}") from late
+        return Ended(done.returncode, done.stdout)
 
     @property
     def said(self) -> str:
@@ -119,6 +191,7 @@ def running(root: Path, key: Path, *, client: str = CLIENT, layer: bool = True) 
             ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--",
              "sh", "-c", WAIT_FOR_WIRE + UP, "sh", str(here / "root"), str(root), str(here / "layer") if layer else ""],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log.open("ab"), text=True,
+            env=dict(os.environ, BANS=BANS),
         )  # fmt: skip
         try:
             assert server.stdin is not None

@@ -1,0 +1,1 @@
+ufw delete deny 22/tcp

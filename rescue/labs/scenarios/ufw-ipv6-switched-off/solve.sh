@@ -1,0 +1,3 @@
+sed -i s/IPV6=no/IPV6=yes/ /etc/default/ufw
+ufw reload
+ufw allow OpenSSH
