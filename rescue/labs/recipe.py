@@ -31,7 +31,7 @@ from rescue.labs.layout import EXT4, LAYOUTS, Layout, stable_uuid
 
 HOOKS = ("before-packages", "customize", "change-packages")
 
-FORMAT = 5
+FORMAT = 6
 """Raise it when what is built from an unchanged recipe changes."""
 
 HOSTNAME = "server"

@@ -54,8 +54,7 @@ def make_root(recipe: Recipe, base: Path | None, root: Path, public_key: str, pr
         progress(f"copying the files of {base.parent.name.rpartition('-')[0]}")
         run("cp", "-a", "--reflink=auto", str(base), str(root), alone=True)
     _settle(recipe, root)
-    if base is not None:
-        _renew_host_keys(root)
+    _renew_host_keys(recipe, root)
     _same_times(root, started)
     if traces := tuple(foreign_traces(root)):
         raise ImageError(f"the build left something of this machine in the image: {', '.join(traces)}")
@@ -125,11 +124,11 @@ def _settle(recipe: Recipe, root: Path) -> None:
     (root / "etc/machine-id").write_text(recipe.machine_id + "\n")
 
 
-def _renew_host_keys(root: Path) -> None:
-    """No two servers have the same."""
+def _renew_host_keys(recipe: Recipe, root: Path) -> None:
+    """No two servers have the same, and their comment names the server, not the machine that built it."""
     for key in (root / "etc/ssh").glob("ssh_host_*"):
         key.unlink()
-    _in_root(root, "ssh-keygen", "-q", "-A")
+    _in_root(root, "unshare", "--uts", "sh", "-ec", 'hostname "$1"; exec ssh-keygen -q -A', "sh", recipe.hostname)
 
 
 def _in_root(root: Path, *command: str) -> None:
