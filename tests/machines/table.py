@@ -28,3 +28,10 @@ def lines() -> list[str]:
     table = [tuple(field.name for field in fields(Row)), *(astuple(row) for row in ROWS)]
     widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
     return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+
+
+def markdown() -> list[str]:
+    """The same as a table of Markdown's."""
+    head = tuple(field.name for field in fields(Row))
+    rows = [head, tuple("---" for _ in head), *(astuple(row) for row in ROWS)]
+    return [f"| {' | '.join(row)} |" for row in rows]
