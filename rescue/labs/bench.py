@@ -11,7 +11,6 @@ import resource
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -101,9 +100,8 @@ def _in_process(image: Image) -> list[Case]:
 def _environment(image: Image) -> Mapping[str, str]:
     """What makes the peers work here too: without KVM libguestfs has to be told so."""
     told = dict(os.environ, LIBGUESTFS_BACKEND="direct")
-    with tempfile.TemporaryDirectory() as place:
-        if accelerator(boot_files(image, Path(place))) != KVM:
-            told["LIBGUESTFS_BACKEND_SETTINGS"] = "force_tcg"
+    if accelerator(boot_files(image)) != KVM:
+        told["LIBGUESTFS_BACKEND_SETTINGS"] = "force_tcg"
     return told
 
 

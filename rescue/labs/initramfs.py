@@ -11,6 +11,8 @@ import lzma
 import re
 from pathlib import Path
 
+from rescue.labs import serial_console
+from rescue.labs.errors import LabError
 from rescue.labs.layout import EXT4
 
 DEVICES = ("virtio_pci", "virtio_blk")
@@ -49,16 +51,37 @@ SKIPPED = (
 They are masked in /run for this boot alone (systemd.unit(5)): the disk stays as a server's disk is.
 """
 
-NETWORK = """\
-[Match]
-Name=eth0
+SKIPPED_GENERATORS = (
+    "systemd-bless-boot-generator",
+    "systemd-cryptsetup-generator",
+    "systemd-debug-generator",
+    "systemd-getty-generator",
+    "systemd-gpt-auto-generator",
+    "systemd-hibernate-resume-generator",
+    "systemd-integritysetup-generator",
+    "systemd-run-generator",
+    "systemd-ssh-generator",
+    "systemd-system-update-generator",
+    "systemd-tpm2-generator",
+    "systemd-veritysetup-generator",
+)
+"""Of systemd.generator(7): those whose answer is known. fstab, rc.local and init scripts decide about logins."""
 
+NETWORK = """\
 [Network]
-Address=ADDRESS
-LinkLocalAddressing=no
+DHCP=no
+LinkLocalAddressing=ipv6
 IPv6AcceptRA=no
+Address=ADDRESS4
+
+[Address]
+Address=ADDRESS6
+DuplicateAddressDetection=none
 """
-"""systemd.network(5) for a machine whose address is given with the boot: no DHCP server has to answer."""
+"""systemd.network(5), added to the server's own file for its card: no DHCP server has to answer.
+
+It is a drop-in, so that a server whose own file no longer matches its card has no network, as it would have none.
+"""
 
 PROBE_ANSWER = "lab: this processor works"
 """What the machine says on its serial line when it is booted with the word lab.probe."""
@@ -73,46 +96,64 @@ ExecStart=-udevadm trigger --action=add --subsystem-match=net --subsystem-match=
 
 BOOTED = "lab: the system is up"
 
-BOOTED_UNIT = f"""\
+BOOTED_UNIT = """\
 [Unit]
 After=multi-user.target
 
 [Service]
 Type=oneshot
-ExecStart=/bin/sh -c 'echo "{BOOTED}" > /dev/ttyS0'
+ExecStart=/bin/sh /run/lab/booted
 """
-"""Says so on the serial line: nobody can ask by ssh whether a server that locks everybody out is up."""
+BOOTED_SCRIPT = f"""\
+tries=0
+while [ $tries -lt 30 ] && ! grep -qs OPER_STATE=routable /run/systemd/netif/state; do
+    sleep 0.3
+    tries=$((tries + 1))
+done
+echo "{BOOTED}" > /dev/ttyS0
+"""
+"""Says so on the serial line: nobody can ask by ssh whether a server that locks everybody out is up.
 
-INIT = """\
-#!/bin/busybox sh
-/bin/busybox mount -t proc proc /proc
-/bin/busybox mount -t devtmpfs dev /dev
-for module in /modules/*.ko; do /bin/busybox insmod "$module"; done
+systemd-networkd counts as started before its addresses are there; one that gets none is not waited for for long.
+"""
+
+PREPARE = """\
 root=/dev/vda
 type=ext4
 flags=rw
-address=
-for word in $(/bin/busybox cat /proc/cmdline); do
+for word in $(cat /proc/cmdline); do
     case $word in
     root=*) root=${word#root=} ;;
     rootfstype=*) type=${word#rootfstype=} ;;
     rootflags=*) flags=rw,${word#rootflags=} ;;
     lab.address=*) address=${word#lab.address=} ;;
-    lab.probe) echo "lab: this processor works"; /bin/busybox poweroff -f ;;
+    lab.address6=*) address6=${word#lab.address6=} ;;
+    lab.probe) echo "lab: this processor works"; poweroff -f ;;
     esac
 done
 if [ -n "$address" ]; then
-    /bin/busybox mkdir -p /overrides/systemd/network
-    /bin/busybox sed "s|ADDRESS|$address|" /network > /overrides/systemd/network/05-lab.network
+    mkdir -p /overrides/systemd/network/10-wired.network.d
+    sed -e "s|ADDRESS4|$address|" -e "s|ADDRESS6|$address6|" /network \
+        > /overrides/systemd/network/10-wired.network.d/lab.conf
 fi
+"""
+"""What this boot was told, and the network that follows from it."""
+
+INIT = """\
+#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t devtmpfs dev /dev
+for module in /modules/*.ko; do insmod "$module"; done
+. /prepare
 tries=0
-while [ ! -b "$root" ] && [ $tries -lt 100 ]; do /bin/busybox sleep 0.1; tries=$((tries + 1)); done
-/bin/busybox mount -t "$type" -o "$flags" "$root" /root || { echo "lab: can't mount $root"; /bin/busybox poweroff -f; }
-/bin/busybox umount /proc
-/bin/busybox mount -t tmpfs -o mode=755,nosuid,nodev run /root/run
-/bin/busybox cp -a /overrides/. /root/run/
-/bin/busybox mount -n -o move /dev /root/dev
-exec /bin/busybox switch_root /root /sbin/init
+while [ ! -b "$root" ] && [ $tries -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
+mount -t "$type" -o "$flags" "$root" /root || { echo "lab: can't mount $root"; poweroff -f; }
+umount /proc
+mount -t tmpfs -o mode=755,nosuid,nodev run /root/run
+cp -a /overrides/. /root/run/
+mount -n -o move /dev /root/dev
+exec switch_root /root /sbin/init
 """
 
 DEBIAN_ORDER = """\
@@ -125,19 +166,15 @@ DEBIAN_ORDER = """\
 DEBIAN_SCRIPT = """\
 #!/lab/busybox sh
 [ "$1" = prereqs ] && exit 0
-for word in $(/lab/busybox cat /proc/cmdline); do
-    case $word in
-    lab.address=*)
-        /lab/busybox mkdir -p /overrides/systemd/network
-        /lab/busybox sed "s|ADDRESS|${word#lab.address=}|" /lab/network > /overrides/systemd/network/05-lab.network ;;
-    esac
-done
-/lab/busybox cp -a /overrides/. /run/
+/lab/busybox --install -s /lab 2> /dev/null
+PATH=/lab
+. /prepare
+cp -a /overrides/. /run/
 """
 """The same overrides as in ours; /run goes on as the server's."""
 
 
-class BootError(Exception):
+class BootError(LabError):
     """The root directory has no kernel, module or busybox to boot with."""
 
 
@@ -179,7 +216,6 @@ def initramfs(root: Path, modules: tuple[str, ...] = EXT4.modules) -> bytes:
         made += _record(name, 0o040755, b"")
     made += _overrides()
     made += _record("bin/busybox", 0o100755, _busybox(root))
-    made += _record("network", 0o100644, NETWORK.encode())
     made += _record("init", 0o100755, INIT.encode())
     for number, path in enumerate(module_files(root, kernel_version(root), (*DEVICES, *modules))):
         name, data = _module(path)
@@ -199,7 +235,6 @@ def debian_initramfs(root: Path) -> bytes:
     made += _overrides()
     made += _record("lab", 0o040755, b"")
     made += _record("lab/busybox", 0o100755, _busybox(root))
-    made += _record("lab/network", 0o100644, NETWORK.encode())
     made += _record("scripts/init-bottom/lab", 0o100755, DEBIAN_SCRIPT.encode())
     made += _record("scripts/init-bottom/ORDER", 0o100644, DEBIAN_ORDER.encode())
     made += _record("TRAILER!!!", 0, b"")
@@ -210,14 +245,23 @@ def _overrides() -> bytes:
     """What lies over the server's units for this boot alone."""
     made = bytearray()
     units = "overrides/systemd/system"
-    trigger, wants = f"{units}/systemd-udev-trigger.service.d", f"{units}/multi-user.target.wants"
-    for name in ("overrides", "overrides/systemd", units, trigger, wants):
+    trigger, generators = f"{units}/systemd-udev-trigger.service.d", "overrides/systemd/system-generators"
+    normal, early = f"{units}/multi-user.target.wants", f"{units}/sysinit.target.wants"
+    lab = "overrides/lab"
+    for name in ("overrides", lab, "overrides/systemd", units, trigger, generators, normal, early):
         made += _record(name, 0o040755, b"")
     for unit in SKIPPED:
         made += _record(f"{units}/{unit}", 0o120777, b"/dev/null")
-    made += _record(f"{units}/lab-booted.service", 0o100644, BOOTED_UNIT.encode())
-    made += _record(f"{wants}/lab-booted.service", 0o120777, b"../lab-booted.service")
+    for generator in SKIPPED_GENERATORS:
+        made += _record(f"{generators}/{generator}", 0o120777, b"/dev/null")
+    for name, unit, wants in (("lab-booted", BOOTED_UNIT, normal), ("lab-console", serial_console.UNIT, early)):
+        made += _record(f"{units}/{name}.service", 0o100644, unit.encode())
+        made += _record(f"{wants}/{name}.service", 0o120777, f"../{name}.service".encode())
+    made += _record(f"{lab}/booted", 0o100644, BOOTED_SCRIPT.encode())
+    made += _record(f"{lab}/console", 0o100644, serial_console.LISTENER.encode())
     made += _record(f"{trigger}/lab.conf", 0o100644, UDEV_TRIGGER.encode())
+    made += _record("network", 0o100644, NETWORK.encode())
+    made += _record("prepare", 0o100644, PREPARE.encode())
     return bytes(made)
 
 

@@ -2,108 +2,184 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rescue.labs.accelerate import CPU, accelerator
-from rescue.labs.boot import BootFiles, boot_files
+from rescue.labs import serial_console
+from rescue.labs.accelerate import accelerator
+from rescue.labs.boot import boot_files
+from rescue.labs.console import SCRIPT_LIMIT, Ended
+from rescue.labs.errors import LabError
 from rescue.labs.image import Image
 from rescue.labs.initramfs import BOOTED
 from rescue.labs.network import Network, best_network
+from rescue.labs.programs import search_path
+from rescue.labs.qemu import Hardware, can_boot, explained
+from rescue.labs.qmp import Monitor, MonitorError
 from rescue.labs.ssh import TALKATIVE, Attempt, attempt, write_config
 
-QEMU = "qemu-system-x86_64"
+__all__ = ["Machine", "MachineError", "can_boot", "work_copy"]
 
 BOOT_LIMIT = 240.0
 """Seconds until a machine has to answer. Twenty are usual on an idle computer without KVM."""
 
-OFF_LIMIT = 90.0
+OFF_LIMIT = 120.0
 """Seconds that a machine may take to power off."""
+
+BUTTON_LIMIT = 30.0
+"""Seconds until a machine that does not heed its power button is told to power off by its console."""
 
 COMMAND_LIMIT = 120.0
 
 BOOTING_LIMIT = 40.0
 """Seconds that one try to log in may take while the machine is still booting."""
 
-QUIET_BOOT = (
-    "console=ttyS0",
-    "quiet",
-    "net.ifnames=0",
-    "mitigations=off",
-    "tsc=reliable",
-    "random.trust_cpu=on",
-    "modprobe.blacklist=kvm_amd,kvm_intel",
-)
+MOVE_LIMIT = 120.0
+"""Seconds that writing or reading a machine's state may take."""
+
+USERS = ("root", "alice")
 
 
-class MachineError(Exception):
+class MachineError(LabError):
     """A machine does not do what it should. The message ends with the last lines of its serial line."""
 
 
 class Machine:
     """One machine on one disk. Use it in a `with` statement: whatever happens, QEMU is ended.
 
-    disk: a raw image that the machine writes to. root: the device of its root file system, as the machine sees it; by
-    default the one of the image's layout.
+    disk: a raw or qcow2 image that the machine writes to. root: the device of its root file system, as the machine sees
+    it; by default the one of the image's layout. extra_disks: further ones (/dev/vdb, ...), written to as well.
+    memory: MiB.
     """
 
     def __init__(
-        self, image: Image, disk: Path, *, root: str = "", network: Network | None = None, memory: int = 1024
+        self,
+        image: Image,
+        disk: Path,
+        *,
+        root: str | None = None,
+        network: Network | None = None,
+        memory: int = 1024,
+        extra_disks: Sequence[Path] = (),
     ) -> None:
-        self.image, self.disk, self.root, self.memory = image, disk, root, memory
-        self._given = network
+        self.image, self.disk, self.memory = image, disk, memory
+        self.root = root or image.root_device
+        self.extra_disks = tuple(extra_disks)
+        self.given_network = network
         self.network: Network | None = None
         self.command_line: list[str] = []
         """How QEMU was called, once it was."""
         self._qemu: subprocess.Popen[bytes] | None = None
+        self._monitor: Monitor | None = None
+        self._restored = False
         self._work = Path(tempfile.mkdtemp(prefix="rescue-lab-"))
 
     # -- its life ----------------------------------------------------------------------------------------------
 
-    def start(self) -> Self:
-        """Switch it on; returns at once."""
-        files = boot_files(self.image, self._work)
+    @property
+    def hardware(self) -> Hardware:
+        """What QEMU is told to make. Raises boot.BootError."""
+        files = boot_files(self.image)
+        disks = (self.disk, *self.extra_disks)
+        return Hardware(accelerator(files), files, self.image.layout, self.root, disks, self.memory)
+
+    def start(self, *, state: Path | None = None) -> Self:
+        """Switch it on; returns as soon as QEMU runs. state: a file that `save` wrote, from which it goes on.
+
+        Raises MachineError with the reason and what to do; then nothing is left running.
+        """
+        if self._qemu is not None:
+            raise MachineError("the machine is on already", "Power it off first.")
+        hardware = self.hardware
         # What an earlier run said on it would be taken for this one's.
         (self._work / "serial.log").unlink(missing_ok=True)
-        self.network = self._given or best_network()
-        for user in ("root", "alice"):
+        (self._work / "qmp").unlink(missing_ok=True)
+        self.network = self.given_network or best_network()
+        for user in USERS:
             write_config(self.config(user), self.network.host, self.network.port, user, self.image.key)
-        self.command_line = self._command(files, self.network)
-        self._qemu = subprocess.Popen(
-            # The kernel ends it should this process be killed.
-            self.network.command("setpriv", "--pdeathsig", "KILL", *self.command_line),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=(self._work / "qemu.log").open("wb"),
-        )
+        self.command_line = hardware.command(self.network, self._work)
+        incoming = ["-incoming", "defer"] if state else []
+        try:
+            self._qemu = subprocess.Popen(
+                # The kernel ends it should this process be killed.
+                self.network.command("setpriv", "--pdeathsig", "KILL", *self.command_line, *incoming),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=(self._work / "qemu.log").open("wb"),
+                env=dict(os.environ, PATH=search_path()),
+            )
+            self._monitor = Monitor(self._work / "qmp", self._must_live)
+            self._restored = state is not None
+            if state:
+                self._resume(state)
+        except MonitorError as problem:
+            self._gone_wrong(problem)
+        except FileNotFoundError as missing:
+            self._off()
+            raise MachineError(f"the program {missing.filename} is not installed", "Run scripts/setup.") from None
+        except BaseException:
+            self.kill()
+            raise
         return self
 
-    def _command(self, files: BootFiles, network: Network) -> list[str]:
-        kind = accelerator(files)
-        words = (*self.image.layout.kernel_words(self.root), *QUIET_BOOT, *network.kernel_words())
-        return [
-            QEMU,
-            *("-accel", kind, "-cpu", CPU[kind], "-machine", "q35", "-smp", "2", "-m", str(self.memory)),
-            *("-nodefaults", "-no-reboot", "-display", "none"),
-            *("-kernel", str(files.kernel), "-initrd", str(files.initrd), "-append", " ".join(words)),
-            *("-drive", f"file={self.disk},if=virtio,format=raw,cache=unsafe"),
-            *network.arguments(),
-            *("-device", "virtio-net-pci,netdev=net0,romfile=", "-device", "virtio-rng-pci"),
-            *("-serial", f"file:{self._work / 'serial.log'}"),
-            *("-qmp", f"unix:{self._work / 'qmp'},server=on,wait=off"),
-        ]
+    def _gone_wrong(self, problem: MonitorError) -> None:
+        """The monitor failed: with the reason that QEMU gave when it ended, or else the monitor's own."""
+        try:
+            if self._qemu is not None:
+                # It closes its monitor first and ends then.
+                self._qemu.wait(5)
+            self._must_live()
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            self.kill()
+        raise MachineError(f"{problem}\n{self.serial_tail()}") from problem
 
-    def config(self, user: str = "root") -> Path:
-        """The ssh_config(5) with which ``ssh -F CONFIG server`` reaches the machine as `user`."""
-        return self._work / f"ssh-{user}"
+    def _resume(self, state: Path) -> None:
+        """Let QEMU read a saved state, and go on."""
+        with state.open("rb") as stream:
+            self._order("getfd", fd=stream.fileno(), fdname="state")
+            self._order("migrate-incoming", uri="fd:state")
+            deadline = time.monotonic() + MOVE_LIMIT
+            while self._order("query-status")["status"] == "inmigrate":
+                if time.monotonic() > deadline:
+                    raise MachineError(f"its saved state was not read within {MOVE_LIMIT:.0f} s")
+                time.sleep(0.05)
+        self._order("cont")
+
+    def save(self, state: Path, disk: Path) -> None:
+        """Write the running machine's state to the file `state` and what is on its disk to `disk`; it goes on then."""
+        self._order("stop")
+        try:
+            # As fast as it goes: the machine stands still.
+            self._order("migrate-set-parameters", max_bandwidth=1 << 40)
+            with state.open("wb") as stream:
+                self._order("getfd", fd=stream.fileno(), fdname="state")
+                self._order("migrate", uri="fd:state")
+                self._wait_until_saved()
+            work_copy(self.disk, disk)
+        finally:
+            self._order("cont")
+
+    def _wait_until_saved(self) -> None:
+        deadline = time.monotonic() + MOVE_LIMIT
+        while (status := self._order("query-migrate").get("status")) != "completed":
+            if status in ("failed", "cancelled") or time.monotonic() > deadline:
+                raise MachineError(f"its state can't be saved: {status}", "Is there room in the cache?")
+            time.sleep(0.05)
+
+    def _order(self, name: str, *, fd: int | None = None, **arguments: object) -> dict[str, str]:
+        if self._monitor is None:
+            raise MachineError("the machine is off")
+        answer: dict[str, str] = self._monitor.order(name, fd=fd, **arguments)
+        return answer
 
     def wait_for_login(self, user: str = "root", limit: float = BOOT_LIMIT) -> float:
         """Wait until `user` can log in; returns the seconds since the call. Raises MachineError with the reason."""
@@ -118,44 +194,83 @@ class Machine:
         raise MachineError(f"no login within {limit:.0f} s; ssh said: {last.errors.strip()}\n{self.serial_tail()}")
 
     def wait_for_boot(self, limit: float = BOOT_LIMIT) -> float:
-        """Wait until the machine's services are up, whether or not anybody can log in."""
+        """Wait until the machine's services are up, whether or not anybody can log in; returns the seconds."""
+        return self._wait_for(BOOTED, "the system did not come up", limit)
+
+    def wait_for_console(self, limit: float = BOOT_LIMIT) -> float:
+        """Wait until `console` takes scripts, which is early in a boot, and so in one that does not get through."""
+        return self._wait_for(serial_console.READY, "the console did not listen", limit)
+
+    def _wait_for(self, word: str, problem: str, limit: float) -> float:
         started = time.monotonic()
         while time.monotonic() - started < limit:
             self._must_live()
-            if BOOTED in self.serial():
+            if self._restored or word in self.serial():
                 return time.monotonic() - started
             time.sleep(0.2)
-        raise MachineError(f"the system did not come up within {limit:.0f} s\n{self.serial_tail()}")
+        raise MachineError(f"{problem} within {limit:.0f} s\n{self.serial_tail()}")
 
     def _must_live(self) -> None:
         if self._qemu is None:
             raise MachineError("the machine is off")
         if self._qemu.poll() is not None:
             said = (self._work / "qemu.log").read_text(errors="replace").strip()
-            raise MachineError(f"QEMU ended with status {self._qemu.returncode}: {said}\n{self.serial_tail()}")
+            problem, hint = explained(said, (self.disk, *self.extra_disks), self.memory)
+            ended = f"QEMU ended with status {self._qemu.returncode}: {_printable(said)}\n{self.serial_tail()}"
+            raise MachineError(f"{problem}; {ended}" if problem else ended, hint)
+
+    def console(self, script: str, limit: float = SCRIPT_LIMIT) -> Ended:
+        """Run a script as root on the machine, as in a web console: it needs no login and no network.
+
+        script: POSIX shell, which stops at the first failure. Raises MachineError if it does not end.
+        """
+        self.wait_for_console()
+        try:
+            return serial_console.run(self._work / "console", script, limit, self._must_live)
+        except serial_console.ConsoleError as problem:
+            raise MachineError(f"{problem}\n{self.serial_tail()}") from problem
+
+    def run_script(self, script: str, limit: float = SCRIPT_LIMIT) -> int:
+        """`console`, of which only the exit status matters."""
+        return self.console(script, limit).status
 
     def power_off(self, limit: float = OFF_LIMIT) -> None:
-        """Press the power button and wait until the system has shut itself down. Needs no login."""
+        """Press the power button and wait until the system has shut itself down. Needs no login.
+
+        A system that does not heed the button, as in the emergency shell, is told by its console.
+        """
         self._must_live()
-        assert self._qemu is not None
-        self._button()
-        try:
-            self._qemu.wait(limit)
-        except subprocess.TimeoutExpired:
-            raise MachineError(f"it did not power off within {limit:.0f} s\n{self.serial_tail()}") from None
+        self._order("system_powerdown")
+        if not self._ends_within(min(limit, BUTTON_LIMIT)):
+            self._told_to_power_off()
+            if not self._ends_within(limit - BUTTON_LIMIT):
+                raise MachineError(f"it did not power off within {limit:.0f} s\n{self.serial_tail()}")
         self._off()
 
-    def _button(self) -> None:
-        """ACPI's power button by QMP: a greeting, the handshake, the command."""
-        with socket.socket(socket.AF_UNIX) as talk:
-            talk.settimeout(10)
-            talk.connect(str(self._work / "qmp"))
-            stream = talk.makefile("rw")
-            stream.readline()
-            for order in ("qmp_capabilities", "system_powerdown"):
-                stream.write(json.dumps({"execute": order}) + "\n")
-                stream.flush()
-                stream.readline()
+    def _ends_within(self, limit: float) -> bool:
+        assert self._qemu is not None
+        try:
+            self._qemu.wait(max(limit, 0))
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def _told_to_power_off(self) -> None:
+        try:
+            serial_console.run(self._work / "console", "systemctl poweroff", COMMAND_LIMIT)
+        except (serial_console.ConsoleError, OSError):
+            # It may be gone before it has answered; whether it is, is seen next.
+            return
+
+    def reboot_soft(self) -> Self:
+        """Power it off and start it."""
+        self.power_off()
+        return self.start()
+
+    def reboot_hard(self) -> Self:
+        """Pull the plug and start it."""
+        self.kill()
+        return self.start()
 
     def kill(self) -> None:
         """Pull the plug."""
@@ -166,7 +281,11 @@ class Machine:
 
     def _off(self) -> None:
         self._qemu = None
-        if self.network is not None and self.network is not self._given:
+        self._restored = False
+        if self._monitor is not None:
+            self._monitor.close()
+            self._monitor = None
+        if self.network is not None and self.network is not self.given_network:
             self.network.close()
         self.network = None
 
@@ -185,16 +304,33 @@ class Machine:
 
     # -- what it says ------------------------------------------------------------------------------------------
 
-    def ssh_command(self, *command: str, user: str = "root", options: tuple[str, ...] = ()) -> list[str]:
-        """The real client's call."""
+    def config(self, user: str = "root") -> Path:
+        """The ssh_config(5) with which ``ssh -F CONFIG server`` reaches the machine as `user`."""
+        return self._work / f"ssh-{user}"
+
+    def ssh_command(
+        self, *command: str, user: str = "root", options: tuple[str, ...] = (), family: int = 4
+    ) -> list[str]:
+        """The real client's call, over IPv4 or IPv6."""
         if self.network is None:
-            raise MachineError("the machine is off")
+            raise MachineError("the machine is off", "Start it first.")
+        if family == 6:
+            if not self.network.host6:
+                raise MachineError("this network has no IPv6", "A private network has: that needs root.")
+            options = (*options, "-o", f"HostName={self.network.host6}")
         return self.network.command("ssh", "-F", str(self.config(user)), *options, "server", *command)
 
-    def ssh(self, *command: str, user: str = "root", port: int | None = None, limit: float = COMMAND_LIMIT) -> Attempt:
+    def ssh(
+        self,
+        *command: str,
+        user: str = "root",
+        port: int | None = None,
+        family: int = 4,
+        limit: float = COMMAND_LIMIT,
+    ) -> Attempt:
         """Run a command on the machine by ssh; `port` only where it is another than the network's own."""
         options = TALKATIVE if port is None else (*TALKATIVE, "-p", str(port))
-        return attempt(self.ssh_command(*command, user=user, options=options), limit)
+        return attempt(self.ssh_command(*command, user=user, options=options, family=family), limit)
 
     def serial(self) -> str:
         """Everything that came over the serial line."""
@@ -212,17 +348,10 @@ class Machine:
 
 
 def _printable(line: str) -> str:
-    return "".join(each if each.isprintable() else "?" for each in line)
+    return "".join(each if each.isprintable() or each == "\n" else "?" for each in line)
 
 
 def work_copy(source: Path, copy: Path) -> Path:
     """A copy of an image that may be written to; holes stay holes, shared blocks are shared where that is possible."""
     subprocess.run(["cp", "--sparse=always", "--reflink=auto", str(source), str(copy)], check=True)
     return copy
-
-
-def can_boot() -> str:
-    """Why no machine can be booted here; empty if one can."""
-    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    missing = [each for each in (QEMU, "setpriv", "nsenter", "ssh") if shutil.which(each, path=path) is None]
-    return f"missing: {', '.join(missing)}" if missing else ""

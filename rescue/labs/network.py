@@ -25,6 +25,9 @@ ADDRESS6, CLIENT6 = "2001:db8::2", "2001:db8::1"
 """The same two in IPv6 (RFC 3849)."""
 PREFIX6 = 64
 
+HARDWARE = "02:00:00:00:02:01"
+"""The client's hardware address: a machine that is restored knows its neighbour still."""
+
 PATIENCE = 5.0
 """Seconds that a namespace may take to be there."""
 
@@ -33,6 +36,8 @@ class Network(Protocol):
     """A way to a machine."""
 
     host: str
+    host6: str
+    """Its address in IPv6; empty where it can't be reached by that."""
     port: int
 
     def command(self, *command: str) -> list[str]:
@@ -52,7 +57,7 @@ class UserNetwork:
     """QEMU's own network: a free port of 127.0.0.1 leads to the machine's port 22. It sees its client as 10.0.2.2."""
 
     def __init__(self) -> None:
-        self.host = "127.0.0.1"
+        self.host, self.host6 = "127.0.0.1", ""
         with socket.socket() as probe:
             probe.bind((self.host, 0))
             self.port: int = probe.getsockname()[1]
@@ -128,11 +133,13 @@ class PrivateNetwork:
     """
 
     def __init__(self, *, inside: bool = False) -> None:
-        self.host, self.port = ADDRESS, 22
+        self.host, self.host6, self.port = ADDRESS, ADDRESS6, 22
         self._namespace = None if inside else Namespace()
         for command in (
             ("ip", "tuntap", "add", "lab0", "mode", "tap"),
+            ("ip", "link", "set", "lab0", "address", HARDWARE),
             ("ip", "address", "add", f"{CLIENT}/{PREFIX}", "dev", "lab0"),
+            ("ip", "address", "add", f"{CLIENT6}/{PREFIX6}", "dev", "lab0", "nodad"),
             ("ip", "link", "set", "lab0", "up"),
         ):
             subprocess.run(self.command(*command), check=True, stdin=subprocess.DEVNULL)
@@ -144,7 +151,7 @@ class PrivateNetwork:
         return ["-netdev", "tap,id=net0,ifname=lab0,script=no,downscript=no"]
 
     def kernel_words(self) -> list[str]:
-        return [f"lab.address={ADDRESS}/{PREFIX}"]
+        return [f"lab.address={ADDRESS}/{PREFIX}", f"lab.address6={ADDRESS6}/{PREFIX6}"]
 
     def close(self) -> None:
         if self._namespace:
