@@ -9,9 +9,9 @@ nothing, a subsystem defined twice (up to OpenSSH 9.4), or settings that exclude
 goes on until it is started again, so the mistake may be old. Keywords that are only out of date never stop it.
 
 Repair: the wrong line is corrected where there is no doubt about what was meant, moved before the first Match block
-where it stands in the wrong place, and else commented out with its text kept. Of a Match line that can't be read the
-whole block is commented out, as its lines would else hold for everybody. No other line is touched; sshd_config is
-never replaced by a fresh one.
+where it stands in the wrong place, loses the algorithms that this version does not have as long as others are left in
+its list, and is else commented out with its text kept. Of a Match line that can't be read the whole block is commented
+out, as its lines would else hold for everybody. No other line is touched; sshd_config is never replaced by a fresh one.
 
 See: sshd_config(5), sshd(8) on -t and -T; servconf.c of OpenSSH.
 """
@@ -153,6 +153,8 @@ def _repairs(problem: Problem, facts: Facts) -> Iterator[Repair]:
                 partial(_enable, flag=flag, path=where.path),
                 weakens=f"{flag} is turned on; alone it lets nobody in while the line {where.text} stands",
             )
+        case Fault.ALGORITHM if problem.suggestion:
+            yield from _shorter_list(problem)
     if problem.suggestion and problem.fault in (Fault.KEYWORD, Fault.VALUE):
         yield from _correction(problem)
     yield _comment_out(problem)
@@ -185,6 +187,16 @@ def _correction(problem: Problem) -> Iterator[Repair]:
     if wrong and wrong.lower() in where.text.lower():
         change = partial(edit.replace_word, location=where, old=wrong, new=problem.suggestion)
         yield Repair(f"correct {wrong} to {problem.suggestion} ({where})", Safety.SAFE, change)
+
+
+def _shorter_list(problem: Problem) -> Iterator[Repair]:
+    """What the list was made for, to leave out the weak, still holds then."""
+    where, whole = problem.location, _wrong_word(problem)
+    left = problem.suggestion.lstrip("+^").split(",")
+    gone = [name for name in whole.strip("\"'").lstrip("+^").split(",") if name and name not in left]
+    if gone:
+        change = partial(edit.replace_word, location=where, old=whole, new=problem.suggestion)
+        yield Repair(f"take {' and '.join(gone)} out of {problem.keyword} ({where})", Safety.SAFE, change)
 
 
 def _wrong_word(problem: Problem) -> str:

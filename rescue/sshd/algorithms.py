@@ -123,6 +123,11 @@ def unknown_name(family: Family, names: str, version: Version) -> str | None:
     return None
 
 
+def known_names(family: Family, names: str, version: Version) -> str:
+    """The list without the names that this version does not know, as far as that can be judged; "" if none is left."""
+    return ",".join(name for name in names.split(",") if name and _known(family, name, version))
+
+
 def _known(family: Family, name: str, version: Version) -> bool:
     table = TABLES[family]
     span = table.get(name)

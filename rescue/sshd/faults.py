@@ -15,6 +15,7 @@ class Fault(StrEnum):
     KEYWORD = "a keyword that this sshd does not know"
     PLACE = "a global keyword inside a Match block"
     VALUE = "a value that this sshd does not take"
+    ALGORITHM = "an algorithm that this sshd does not have"
     MISSING = "a value is missing"
     EXTRA = "more values than the keyword takes"
     QUOTES = "a quotation mark is not closed"

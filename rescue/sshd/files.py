@@ -158,7 +158,8 @@ class Files:
             else:
                 words = judge(keyword, name, rest, self.dialect, self.port)
         except BadLine as problem:
-            bad = None if problem.fault is Fault.VALUE and self.dialect.may_be_ignored(name) else problem
+            value = problem.fault in (Fault.VALUE, Fault.ALGORITHM)
+            bad = None if value and self.dialect.may_be_ignored(name) else problem
         return Directive(location, name, keyword, words, bad, criteria, global_only=global_only)
 
     def _patterns(self, name: str, rest: str | None) -> tuple[str, ...]:

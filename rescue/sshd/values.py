@@ -11,7 +11,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from functools import lru_cache
 
-from rescue.sshd.algorithms import Family, is_certificate, unknown_name
+from rescue.sshd.algorithms import Family, is_certificate, known_names, unknown_name
 from rescue.sshd.arguments import Arguments
 from rescue.sshd.dialect import Dialect
 from rescue.sshd.faults import BadLine, Fault
@@ -128,7 +128,12 @@ def _algorithms(kind: Kind, name: str, word: str, dialect: Dialect) -> str:
     names = word.removeprefix("+") if word.startswith("+") else word.removeprefix("^")
     unknown = unknown_name(LISTED[kind], names, dialect.version)
     if unknown is not None:
-        raise _bad(name, unknown or word, "this version of sshd has no algorithm of that name")
+        left = known_names(LISTED[kind], names, dialect.version)
+        raise BadLine(
+            Fault.ALGORITHM,
+            f"{name} does not take {unknown or word}: this version of sshd has no algorithm of that name",
+            word.removesuffix(names) + left if left else "",
+        )
     if LISTED[kind] is Family.KEY and any(piece.startswith("!") for piece in names.split(",")):
         raise _bad(name, word, "a name can't be negated here")
     if kind is Kind.CA_ALGORITHMS and dialect.since(CA_PLAIN):

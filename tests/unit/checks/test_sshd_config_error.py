@@ -46,6 +46,24 @@ def test_a_value_that_could_mean_anything_is_commented_out_and_says_what_falls_b
     assert diff(mended(tree), DROP_IN) == (["PasswordAuthentication never"], ["#PasswordAuthentication never"])
 
 
+def test_algorithms_that_are_gone_are_taken_out_of_the_list_and_the_others_stay() -> None:
+    tree = server({DROP_IN: "MACs ^hmac-ripemd160,hmac-sha2-512,umac-64@openssh.com,hmac-ripemd160-etm@openssh.com\n"})
+    (first, _) = only_finding(tree, CHECK).repairs
+    assert first.title.startswith("take hmac-ripemd160 and hmac-ripemd160-etm@openssh.com out of MACs")
+    (_, new) = diff(mended(tree), DROP_IN)
+    assert new == ["MACs ^hmac-sha2-512,umac-64@openssh.com"]
+
+
+def test_a_list_of_algorithms_in_quotation_marks_keeps_what_is_around_it() -> None:
+    plan = mended(server({DROP_IN: 'Ciphers "aes256-ctr,arcfour" # strong\n'}))
+    assert diff(plan, DROP_IN) == (['Ciphers "aes256-ctr,arcfour" # strong'], ["Ciphers aes256-ctr # strong"])
+
+
+def test_a_list_of_which_no_algorithm_is_left_is_commented_out() -> None:
+    plan = mended(server({DROP_IN: "Ciphers arcfour,blowfish-cbc\n"}))
+    assert diff(plan, DROP_IN) == (["Ciphers arcfour,blowfish-cbc"], ["#Ciphers arcfour,blowfish-cbc"])
+
+
 def test_a_line_appended_behind_a_match_block_is_moved_before_it() -> None:
     block = "\nMatch User backup\n    X11Forwarding no\n"
     plan = mended(server({MAIN: SSHD_CONFIG + block + "UseDNS no\n"}))

@@ -220,8 +220,8 @@ def test_a_block_that_surely_applies_comes_before_an_unknown_one() -> None:
         ("Banner 'x", "QUOTES"),
         ("ListenAddress 1.2.3.4.5", "VALUE"),
         ("ListenAddress [::1", "VALUE"),
-        ("Ciphers aes128-ctr,arcfour", "VALUE"),
-        ("KexAlgorithms sntrup4591761x25519-sha512@tinyssh.org", "VALUE"),
+        ("Ciphers aes128-ctr,arcfour", "ALGORITHM"),
+        ("KexAlgorithms sntrup4591761x25519-sha512@tinyssh.org", "ALGORITHM"),
         ("AllowUsers a@127.0.0.1/8", "VALUE"),
         ("AuthenticationMethods publickey,nosuch", "VALUE"),
         ("AuthorizedKeysCommand keys", "VALUE"),
@@ -282,7 +282,7 @@ def test_a_subsystem_may_be_defined_twice_from_9_5_on() -> None:
 def test_what_a_version_does_not_know_stops_it() -> None:
     assert faults(reading("Include a.conf\n", (8, 0))) == [(1, "KEYWORD")]
     assert faults(reading("PubkeyAcceptedAlgorithms +ssh-rsa\n", (8, 4))) == [(1, "KEYWORD")]
-    assert faults(reading("HostKeyAlgorithms +ssh-dss\n", (10, 0))) == [(1, "VALUE")]
+    assert faults(reading("HostKeyAlgorithms +ssh-dss\n", (10, 0))) == [(1, "ALGORITHM")]
     assert faults(reading("HostKeyAlgorithms +ssh-dss\n", (9, 2))) == []
     assert faults(reading("PAMAuthenticationViaKbdInt yes\n", (10, 6))) == [(1, "KEYWORD")]
     assert faults(reading("Match User a\nChallengeResponseAuthentication no\n", (8, 4))) == [(2, "PLACE")]
