@@ -26,6 +26,9 @@ SAYINGS = (
 )
 """What the client prints (ssh.c, sshconnect.c, sshconnect2.c, packet.c) -> what the outside sees."""
 
+ENDED_AT_ONCE = r"This account is currently not available|Password change required but no TTY available"
+"""What a server says in place of the session: nologin(8), and do_child in session.c of OpenSSH. The status is 1."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -39,7 +42,7 @@ class Attempt:
     def symptom(self) -> Symptom | None:
         """What the outside saw; None where the client said something unknown."""
         if self.status != 255:
-            return Symptom.OK
+            return Symptom.CLOSED if re.search(ENDED_AT_ONCE, self.output + self.errors) else Symptom.OK
         return next((symptom for saying, symptom in SAYINGS if re.search(saying, self.errors)), None)
 
 

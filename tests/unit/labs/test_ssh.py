@@ -27,5 +27,16 @@ def test_a_command_that_fails_on_the_server_was_a_login() -> None:
     assert Attempt(1, "", "Permission denied").symptom is Symptom.OK
 
 
+@pytest.mark.parametrize(
+    ("output", "errors"),
+    [
+        ("This account is currently not available.\n", ""),
+        ("", "WARNING: Your password has expired.\nPassword change required but no TTY available.\n"),
+    ],
+)
+def test_a_session_that_the_server_ends_at_once_is_no_login(output: str, errors: str) -> None:
+    assert Attempt(1, output, errors).symptom is Symptom.CLOSED
+
+
 def test_words_that_nobody_knows_are_no_symptom() -> None:
     assert Attempt(255, "", "Bad owner or permissions on /etc/ssh/ssh_config\r\n").symptom is None

@@ -1,0 +1,1 @@
+chage -d 2026-01-01 alice
