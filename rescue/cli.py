@@ -31,6 +31,18 @@ exit status: 0 the path to a login is clear, 1 the tool itself failed, 2 usage,
 3 something is broken or doubtful, 4 the target can't be opened or read,
 5 refused as unsafe or rolled back, 130 cancelled.
 """
+LABS = """\
+list     the labs, the easy ones first, and which you have passed
+start    LAB or --random: a healthy server is built, broken and tried; you get
+         its disk
+status   which lab is going on, and what to do next
+hint     one hint more
+check    does the server let you in, and what did you change? (status 3: no)
+solve    the manual way; types it in if you agree
+reset    the broken disk again
+stop     the end: everything is removed
+
+"""
 LAST = "default: the one inspected last"
 
 
@@ -121,7 +133,25 @@ def parser() -> argparse.ArgumentParser:
 
     explain = verb("explain", "show the manual of a cause or a page; without one, list them all", "")
     explain.add_argument("cause", metavar="CAUSE", nargs="?", help="its name, as inspect gives it")
+
+    _lab(verb("lab", "practise on real servers that lock you out, until you are in again", LABS))
     return top
+
+
+def _lab(lab: argparse.ArgumentParser) -> None:
+    lab.add_argument(
+        "action",
+        metavar="ACTION",
+        nargs="?",
+        choices=("list", "start", "status", "hint", "check", "solve", "reset", "stop"),
+        help="see below (default: status, or list where no lab is going on)",
+    )
+    lab.add_argument("scenario", metavar="LAB", nargs="?", help="for start: its name, or its number in the list")
+    lab.add_argument("--random", action="store_true", help="start one without telling which")
+    lab.add_argument("--difficulty", metavar="WORD", help='"first-steps", "everyday" or "tricky"')
+    lab.add_argument("--with", dest="way", choices=("qemu", "namespaces"), help="how the server is brought up")
+    lab.add_argument("--yes", action="store_true", help="start: instead of another; solve: type it in; without asking")
+    lab.add_argument("--explain", action="store_true", help="check, solve, status: all that there is to learn")
 
 
 def _common(verb: argparse.ArgumentParser) -> None:

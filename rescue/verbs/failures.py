@@ -6,6 +6,7 @@ import errno
 from dataclasses import dataclass
 
 from rescue.apply import ApplyError
+from rescue.labs.errors import LabError
 from rescue.status import Status
 from rescue.target.protocol import NoSpace, TargetBusy, TargetError
 from rescue.ui.prompts import Cancelled, NobodyToAsk
@@ -48,6 +49,8 @@ def failure(problem: Exception) -> Failure:
         )
     if isinstance(problem, TargetError):
         return Failure(str(problem), problem.hint, Status.TARGET)
+    if isinstance(problem, LabError):
+        return Failure(str(problem), problem.hint, Status.FAILED)
     if isinstance(problem, OSError):
         named = f"{problem.filename}: " if problem.filename else ""
         hint = _HINTS.get(problem.errno or 0, "Run it again with --verbose for the details.")

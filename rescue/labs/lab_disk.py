@@ -1,0 +1,86 @@
+"""The disk of a lab's server: made, copied, and found in use."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from pathlib import Path
+
+from rescue.labs.errors import LabError
+from rescue.labs.image import Image, Progress, ensure_image, make_ext4
+from rescue.labs.machine import work_copy
+from rescue.labs.places import recipes_directory
+from rescue.labs.recipe import load_recipe, parse_size
+from rescue.labs.scenario import Scenario
+from rescue.target.image import written_by_machine
+from rescue.target.mounts import mounts_of
+from rescue.target.protocol import TargetBusy
+from rescue.words.numbers import size
+
+MARGIN = 256 << 20
+"""Bytes that are left free, for what the server and its repair write."""
+
+
+def image_of(scenario: Scenario, progress: Progress) -> Image:
+    """The image of the scenario's server, built if need be. Raises LabError."""
+    return ensure_image(recipes_directory(), scenario.image, progress)
+
+
+def make_lab_disk(image: Image, scenario: Scenario, disk: Path) -> None:
+    """The healthy server's disk, as a file that may be written to. Raises LabError for want of room."""
+    small = scenario.disk
+    # Twice: what it was when the lab began is kept.
+    needed = 2 * (parse_size(small.size) if small else image.disk.stat().st_blocks * 512)
+    check_room(disk.parent, needed)
+    if small:
+        # The UUID is the one that the server's fstab names.
+        uuid = load_recipe(recipes_directory(), scenario.image).uuid
+        make_ext4(image.root, disk, small.size, inodes=small.inodes, uuid=uuid)
+    else:
+        work_copy(image.disk, disk)
+
+
+def check_room(directory: Path, needed: int) -> None:
+    """Raise LabError where `directory` has not room for so many bytes, and a margin."""
+    free = shutil.disk_usage(directory).free
+    if free < needed + MARGIN:
+        raise LabError(
+            f"{directory} has {size(free)} left, and the server's disk needs {size(needed + MARGIN)}",
+            "Make room there, or set XDG_STATE_HOME to a directory with more (for all lab commands).",
+        )
+
+
+def replace_disk(source: Path, disk: Path) -> None:
+    """Make `disk` what `source` is, at once or not at all."""
+    check_room(disk.parent, source.stat().st_blocks * 512)
+    new = disk.with_name(disk.name + ".new")
+    work_copy(source, new).replace(disk)
+
+
+def check_free(disk: Path) -> None:
+    """Raise TargetBusy where somebody else has the disk open, and LabError where it is gone."""
+    if not disk.is_file():
+        raise LabError(f"the server's disk, {disk}, is not there any more", "rescue lab reset gives it back.")
+    if written_by_machine(disk):
+        raise TargetBusy(
+            f"a running machine or guestfish has {disk} open",
+            "End it first (guestfish: exit), so that all that it wrote is on the disk.",
+        )
+    for told in Path("/sys/class/block").glob("loop*/loop/backing_file"):
+        device = Path("/dev") / told.parent.parent.name
+        try:
+            if Path(told.read_text().rstrip("\n")).samefile(disk):
+                raise _attached(disk, device)
+        except OSError as problem:
+            # A loop device that is freed just now.
+            if problem.errno not in (errno.ENOENT, errno.ENXIO):
+                raise
+
+
+def _attached(disk: Path, device: Path) -> TargetBusy:
+    points = [mount.point for mount in mounts_of(device.stat().st_rdev)]
+    if points:
+        return TargetBusy(
+            f"{disk} is still mounted at {' and '.join(points)}", f"Leave that directory, and type: umount {points[0]}"
+        )
+    return TargetBusy(f"{disk} is still attached as {device}", f"Detach it: losetup -d {device}")
