@@ -1,0 +1,3 @@
+journalctl --vacuum-size=50M
+ssh-keygen -A
+systemctl restart ssh
