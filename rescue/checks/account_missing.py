@@ -5,17 +5,22 @@ Symptom: "me@SERVER: Permission denied (publickey)". The client can't tell a wro
 Cause: a typing error, another image's user name (ubuntu, debian, admin, ec2-user, root), a deleted account, or a line
 in /etc/passwd that no program can read.
 
-Repair: none on the disk: log in with a name that exists. Accounts are not made here.
+Repair: log in with a name that exists; new accounts are not made here. A deleted account whose home is still there,
+whose number nobody else has got and whose lines are still in /etc/passwd- or /var/backups/passwd.bak, and in the
+copies of shadow and group, can be brought back as it was, with its groups. It may have been deleted for a reason, so
+that is never done unasked.
 
-See: passwd(5), sshd(8), getpwnamallow in auth.c.
+See: passwd(5), userdel(8), sshd(8), getpwnamallow in auth.c.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import partial
 from pathlib import PurePosixPath
 
+from rescue.checks._deleted_account import Deleted, bring_back, deleted
 from rescue.facts import Facts
 from rescue.formats.accounts import ACCOUNT_READS
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
@@ -39,17 +44,31 @@ def find(facts: Facts) -> Iterator[Finding]:
     close = get_close_matches(user, names, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
     there = f"log in as one of: {', '.join(names[:MAX_NAMES])}" if names else "no account has a login shell"
+    former = deleted(facts.tree, user)
+    if former is not None:
+        hint = f" It was deleted: {former.location.path} still has it, and its home {former.account.home} is there."
     yield Finding(
         check="account-missing",
         link=LINK,
         severity=Severity.DOUBTFUL if remote else Severity.BROKEN,
         message=f"There is no user {user!r} on the server.{hint}",
         symptom=Symptom.DENIED,
-        locations=(Location(PurePosixPath("/etc/passwd")),),
-        repairs=(Repair(there, Safety.MANUAL),),
+        locations=(Location(PurePosixPath("/etc/passwd")), *([former.location] if former else [])),
+        repairs=(*([_restoring(former)] if former else []), Repair(there, Safety.MANUAL)),
         subject=user,
         reason=f"the server also asks {', '.join(remote)} for accounts, which is not on the disk" if remote else "",
         hides=(Link.KEY,),
+    )
+
+
+def _restoring(former: Deleted) -> Repair:
+    name = former.account.name
+    power = f", in the groups {', '.join(former.groups)}" if former.groups else ""
+    return Repair(
+        f"bring back the account {name} as {former.location.path} has it{power}",
+        Safety.UNSAFE,
+        partial(bring_back, name=name),
+        weakens=f"somebody deleted {name}, perhaps on purpose: whoever has its keys or password can log in again",
     )
 
 
