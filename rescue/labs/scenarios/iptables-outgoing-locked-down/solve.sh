@@ -1,0 +1,3 @@
+iptables -I OUTPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT
+ip6tables -I OUTPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT
+netfilter-persistent save
