@@ -96,6 +96,18 @@ ExecStart=-udevadm trigger --action=add --subsystem-match=net --subsystem-match=
 
 BOOTED = "lab: the system is up"
 
+STOPPED = "lab: the boot has stopped"
+
+STOPPED_UNIT = f"""\
+[Unit]
+DefaultDependencies=no
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'echo "{STOPPED}" > /dev/ttyS0'
+"""
+"""Says so where a boot ends in the emergency or the rescue shell (systemd.special(7))."""
+
 BOOTED_UNIT = """\
 [Unit]
 After=multi-user.target
@@ -247,16 +259,22 @@ def _overrides() -> bytes:
     units = "overrides/systemd/system"
     trigger, generators = f"{units}/systemd-udev-trigger.service.d", "overrides/systemd/system-generators"
     normal, early = f"{units}/multi-user.target.wants", f"{units}/sysinit.target.wants"
+    shells = (f"{units}/emergency.target.wants", f"{units}/rescue.target.wants")
     lab = "overrides/lab"
-    for name in ("overrides", lab, "overrides/systemd", units, trigger, generators, normal, early):
+    for name in ("overrides", lab, "overrides/systemd", units, trigger, generators, normal, early, *shells):
         made += _record(name, 0o040755, b"")
     for unit in SKIPPED:
         made += _record(f"{units}/{unit}", 0o120777, b"/dev/null")
     for generator in SKIPPED_GENERATORS:
         made += _record(f"{generators}/{generator}", 0o120777, b"/dev/null")
-    for name, unit, wants in (("lab-booted", BOOTED_UNIT, normal), ("lab-console", serial_console.UNIT, early)):
+    for name, unit, wanting in (
+        ("lab-booted", BOOTED_UNIT, (normal,)),
+        ("lab-console", serial_console.UNIT, (early,)),
+        ("lab-stopped", STOPPED_UNIT, shells),
+    ):
         made += _record(f"{units}/{name}.service", 0o100644, unit.encode())
-        made += _record(f"{wants}/{name}.service", 0o120777, f"../{name}.service".encode())
+        for wants in wanting:
+            made += _record(f"{wants}/{name}.service", 0o120777, f"../{name}.service".encode())
     made += _record(f"{lab}/booted", 0o100644, BOOTED_SCRIPT.encode())
     made += _record(f"{lab}/console", 0o100644, serial_console.LISTENER.encode())
     made += _record(f"{trigger}/lab.conf", 0o100644, UDEV_TRIGGER.encode())

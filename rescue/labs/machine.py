@@ -18,7 +18,7 @@ from rescue.labs.boot import boot_files
 from rescue.labs.console import SCRIPT_LIMIT, Ended
 from rescue.labs.errors import LabError
 from rescue.labs.image import Image
-from rescue.labs.initramfs import BOOTED
+from rescue.labs.initramfs import BOOTED, STOPPED
 from rescue.labs.network import Network, best_network
 from rescue.labs.programs import search_path
 from rescue.labs.qemu import Hardware, can_boot, explained
@@ -43,8 +43,6 @@ BOOTING_LIMIT = 40.0
 
 MOVE_LIMIT = 120.0
 """Seconds that writing or reading a machine's state may take."""
-
-USERS = ("root", "alice")
 
 
 class MachineError(LabError):
@@ -90,6 +88,11 @@ class Machine:
         disks = (self.disk, *self.extra_disks)
         return Hardware(accelerator(files), files, self.image.layout, self.root, disks, self.memory)
 
+    @property
+    def pid(self) -> int | None:
+        """QEMU's process; None while the machine is off."""
+        return self._qemu.pid if self._qemu else None
+
     def start(self, *, state: Path | None = None) -> Self:
         """Switch it on; returns as soon as QEMU runs. state: a file that `save` wrote, from which it goes on.
 
@@ -102,8 +105,6 @@ class Machine:
         (self._work / "serial.log").unlink(missing_ok=True)
         (self._work / "qmp").unlink(missing_ok=True)
         self.network = self.given_network or best_network()
-        for user in USERS:
-            write_config(self.config(user), self.network.host, self.network.port, user, self.image.key)
         self.command_line = hardware.command(self.network, self._work)
         incoming = ["-incoming", "defer"] if state else []
         try:
@@ -195,17 +196,26 @@ class Machine:
 
     def wait_for_boot(self, limit: float = BOOT_LIMIT) -> float:
         """Wait until the machine's services are up, whether or not anybody can log in; returns the seconds."""
-        return self._wait_for(BOOTED, "the system did not come up", limit)
+        started = time.monotonic()
+        if not self.wait_until_settled(limit):
+            raise MachineError(f"the boot ended in the emergency shell\n{self.serial_tail()}", "Its console works.")
+        return time.monotonic() - started
+
+    def wait_until_settled(self, limit: float = BOOT_LIMIT) -> bool:
+        """Wait until the boot has come to its end: true if the system is up, false if it is in the emergency shell."""
+        self._wait_for((BOOTED, STOPPED), "the boot did not come to an end", limit)
+        return self._restored or BOOTED in self.serial()
 
     def wait_for_console(self, limit: float = BOOT_LIMIT) -> float:
         """Wait until `console` takes scripts, which is early in a boot, and so in one that does not get through."""
-        return self._wait_for(serial_console.READY, "the console did not listen", limit)
+        return self._wait_for((serial_console.READY,), "the console did not listen", limit)
 
-    def _wait_for(self, word: str, problem: str, limit: float) -> float:
+    def _wait_for(self, words: tuple[str, ...], problem: str, limit: float) -> float:
         started = time.monotonic()
         while time.monotonic() - started < limit:
             self._must_live()
-            if self._restored or word in self.serial():
+            said = self.serial()
+            if self._restored or any(word in said for word in words):
                 return time.monotonic() - started
             time.sleep(0.2)
         raise MachineError(f"{problem} within {limit:.0f} s\n{self.serial_tail()}")
@@ -306,19 +316,23 @@ class Machine:
 
     def config(self, user: str = "root") -> Path:
         """The ssh_config(5) with which ``ssh -F CONFIG server`` reaches the machine as `user`."""
-        return self._work / f"ssh-{user}"
+        if self.network is None:
+            raise MachineError("the machine is off", "Start it first.")
+        path = self._work / f"ssh-{user}"
+        write_config(path, self.network.host, self.network.port, user, self.image.key)
+        return path
 
     def ssh_command(
         self, *command: str, user: str = "root", options: tuple[str, ...] = (), family: int = 4
     ) -> list[str]:
         """The real client's call, over IPv4 or IPv6."""
-        if self.network is None:
-            raise MachineError("the machine is off", "Start it first.")
+        config = self.config(user)
+        assert self.network is not None
         if family == 6:
             if not self.network.host6:
                 raise MachineError("this network has no IPv6", "A private network has: that needs root.")
             options = (*options, "-o", f"HostName={self.network.host6}")
-        return self.network.command("ssh", "-F", str(self.config(user)), *options, "server", *command)
+        return self.network.command("ssh", "-F", str(config), *options, "server", *command)
 
     def ssh(
         self,

@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from rescue.labs.errors import LabError
-from rescue.labs.machine import USERS, Machine, work_copy
+from rescue.labs.machine import Machine, work_copy
 from rescue.labs.network import Network, private_possible
 from rescue.labs.qemu import version
 from rescue.labs.recipe import cache_directory
@@ -26,19 +26,27 @@ from rescue.labs.recipe import cache_directory
 FORMAT = 1
 """Raise it when what is saved of an unchanged machine changes."""
 
+USERS = ("root", "alice")
+"""Who can log in to a healthy server."""
+
 CLOCK = "date --set=@{now} > /dev/null"
 
 Progress = Callable[[str], None]
 
 
 def start_healthy(
-    machine: Machine, *, base: Path | None = None, variant: str = "", progress: Progress = lambda message: None
+    machine: Machine,
+    *,
+    variant: str = "",
+    make_disk: Callable[[Path], object] | None = None,
+    progress: Progress = lambda message: None,
 ) -> bool:
     """Put a healthy server on the machine's disk and bring it up, so that its users can log in.
 
-    base: the disk that it begins with, where it is not the image's own; variant: a name for that disk, which has to be
-    another for each. Restored from a saved state if there is one (returns true), else booted, and saved for the next
-    time. A state that can't be restored is thrown away. Raises MachineError.
+    make_disk: makes the disk that it begins with at the path that it is given, where it is not a copy of the image's
+    own; variant: a name for that disk, which has to be another for each. Restored from a saved state if there is one
+    (returns true), else booted, and saved for the next time. A state that can't be restored is thrown away. Raises
+    MachineError.
     """
     place = cache_directory() / "saved"
     place.mkdir(parents=True, exist_ok=True)
@@ -54,13 +62,16 @@ def start_healthy(
                 machine.kill()
                 progress(f"the saved machine is of no use and is booted anew: {problem}")
                 shutil.rmtree(final, ignore_errors=True)
-        _boot(machine, base or machine.image.disk)
+        if make_disk:
+            make_disk(machine.disk)
+        else:
+            work_copy(machine.image.disk, machine.disk)
+        _boot(machine)
         _save(machine, final, progress)
     return False
 
 
-def _boot(machine: Machine, base: Path) -> None:
-    work_copy(base, machine.disk)
+def _boot(machine: Machine) -> None:
     machine.start().wait_for_boot()
     # What the first login makes slow is done before the state is saved, and not after each restore.
     for user in USERS:

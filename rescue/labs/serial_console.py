@@ -67,7 +67,7 @@ class ConsoleError(LabError):
 def run(path: Path, script: str, limit: float, waiting: Callable[[], None] = lambda: None) -> Ended:
     """Run `script` (POSIX shell, which stops at the first failure) as root over the console's socket at `path`.
 
-    limit: seconds. `waiting` is called every second meanwhile and may raise. Raises ConsoleError, also for a script that
+    limit: seconds. `waiting` is called every second meanwhile and may raise. Raises ConsoleError, also where a script
     is too long.
     """
     data = script.encode()

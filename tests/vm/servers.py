@@ -1,0 +1,97 @@
+"""What the tests of whole machines share: disks looked at from outside, and people who try to log in."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rescue.labs.disks import make_ext4
+from rescue.labs.image import Image
+from rescue.labs.layout import stable_uuid
+from rescue.labs.machine import Machine
+from rescue.labs.saved import start_healthy
+from rescue.labs.scenario import Scenario
+from rescue.labs.ssh import Attempt
+from rescue.model import Symptom
+from tests.machines.broken import BrokenRoot, Manifest
+
+SETTLING = 90.0
+"""Seconds that a server which is up may take to show its symptom: fail2ban bans again some time after its start."""
+
+
+def healthy(machine: Machine, scenario: Scenario) -> None:
+    """Bring the scenario's server up, restored if it can be, with a disk of its own size where the scenario says so."""
+    disk, image = scenario.disk, machine.image
+    if disk is None:
+        start_healthy(machine)
+        return
+    start_healthy(
+        machine,
+        variant=f"{disk.size}, {disk.inodes}",
+        make_disk=lambda path: make_ext4(image.root, path, disk.size, uuid=stable_uuid(image.name), inodes=disk.inodes),
+    )
+
+
+def tried(machine: Machine, scenario: Scenario) -> Attempt:
+    """What the scenario's person sees once."""
+    return machine.ssh("echo in", user=scenario.user, port=scenario.port, family=scenario.family)
+
+
+def seen(machine: Machine, scenario: Scenario, symptom: Symptom) -> Attempt:
+    """What the scenario's person sees, asked again for a while until it is `symptom`."""
+    deadline = time.monotonic() + SETTLING
+    while (attempt := tried(machine, scenario)).symptom is not symptom and time.monotonic() < deadline:
+        time.sleep(2)
+    return attempt
+
+
+def is_in(machine: Machine, scenario: Scenario) -> Attempt:
+    """The scenario's person logs in, which has to work."""
+    attempt = seen(machine, scenario, Symptom.OK)
+    assert (attempt.status, attempt.output) == (0, "in\n"), f"{attempt}\n{machine.serial_tail()}"
+    return attempt
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of where the image holds data, and of the data; holes are skipped."""
+    told = hashlib.sha256()
+    with path.open("rb") as stream:
+        end = stream.seek(0, os.SEEK_END)
+        at = 0
+        while at < end:
+            try:
+                at = os.lseek(stream.fileno(), at, os.SEEK_DATA)
+            except OSError:
+                break
+            hole = os.lseek(stream.fileno(), at, os.SEEK_HOLE)
+            stream.seek(at)
+            told.update(b"%d %d\n" % (at, hole))
+            while at < hole and (data := stream.read(min(1 << 20, hole - at))):
+                told.update(data)
+                at += len(data)
+            at = hole
+    return told.hexdigest()
+
+
+@contextmanager
+def opened(image: Image, disk: Path) -> Iterator[BrokenRoot]:
+    """The root file system of a disk that no machine uses, to be read."""
+    flags = ",".join(each for each in ("ro", "loop", image.layout.flags) if each)
+    with tempfile.TemporaryDirectory(prefix="rescue-look-") as mount:
+        subprocess.run(["mount", "-t", image.layout.filesystem, "-o", flags, str(disk), mount], check=True)
+        try:
+            yield BrokenRoot(Path(mount))
+        finally:
+            subprocess.run(["umount", mount], check=True)
+
+
+def manifest(image: Image, disk: Path) -> Manifest:
+    """Everything on the disk but the journal of fixes."""
+    with opened(image, disk) as root:
+        return root.manifest()
