@@ -1,0 +1,2 @@
+sed -i 's/^AllowUsers deploy/AllowUsers deploy alice/' /etc/ssh/sshd_config
+systemctl restart ssh

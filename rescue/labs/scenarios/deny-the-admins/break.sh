@@ -1,0 +1,1 @@
+echo "DenyGroups sudo" >> /etc/ssh/sshd_config

@@ -1,0 +1,2 @@
+sed -i /^DenyGroups/d /etc/ssh/sshd_config
+systemctl restart ssh

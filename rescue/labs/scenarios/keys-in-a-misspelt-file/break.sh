@@ -1,0 +1,1 @@
+sed -i 's,^#AuthorizedKeysFile.*,AuthorizedKeysFile .ssh/authorised_keys,' /etc/ssh/sshd_config

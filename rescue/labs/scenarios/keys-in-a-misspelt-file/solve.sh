@@ -1,0 +1,2 @@
+sed -i s/authorised/authorized/ /etc/ssh/sshd_config
+systemctl restart ssh

@@ -1,0 +1,2 @@
+chmod 755 /etc/ssh/keys
+chmod 644 /etc/ssh/keys/alice

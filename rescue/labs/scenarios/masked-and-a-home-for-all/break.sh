@@ -1,0 +1,3 @@
+chmod 777 /home/alice
+systemctl stop ssh
+systemctl mask ssh

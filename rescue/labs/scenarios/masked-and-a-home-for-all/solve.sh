@@ -1,0 +1,3 @@
+systemctl unmask ssh
+chmod go-w /home/alice
+systemctl start ssh

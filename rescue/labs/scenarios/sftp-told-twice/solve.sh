@@ -1,0 +1,2 @@
+sed -i s/^Subsystem/#Subsystem/ /etc/ssh/sshd_config
+systemctl restart ssh

@@ -1,0 +1,2 @@
+touch /etc/ssh/sshd_not_to_be_run
+systemctl stop ssh

@@ -1,0 +1,2 @@
+rm /etc/ssh/sshd_not_to_be_run
+systemctl start ssh

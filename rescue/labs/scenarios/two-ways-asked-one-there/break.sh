@@ -1,0 +1,3 @@
+cat > /etc/ssh/sshd_config.d/40-two-factors.conf <<'CONF'
+AuthenticationMethods publickey,password
+CONF
