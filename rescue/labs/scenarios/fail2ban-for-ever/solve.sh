@@ -1,0 +1,1 @@
+fail2ban-client unban 192.0.2.1
