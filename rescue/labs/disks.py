@@ -7,9 +7,8 @@ without the device mapper; the file systems are written where its extents lie.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from rescue.labs.layout import ROOT_SUBVOLUME, VOLUME_GROUP, Layout, stable_uuid
@@ -69,15 +68,23 @@ def make_disk(layout: Layout, root: Path, disk: Path, size: str, *, uuid: str) -
         case "btrfs":
             _blank(disk, parse_size(size))
             run("mkfs.btrfs", "--quiet", "--uuid", uuid, str(disk))
-            run("sh", "-c", FILL, "sh", str(disk), str(root), ROOT_SUBVOLUME, alone=True)
+            _fill(disk, root, ROOT_SUBVOLUME)
         case "xfs":
             _blank(disk, parse_size(size))
             run("mkfs.xfs", "-q", "-m", f"uuid={uuid}", str(disk))
-            run("sh", "-c", FILL, "sh", str(disk), str(root), "", alone=True)
+            _fill(disk, root)
         case "lvm":
             make_lvm(root, disk, size, uuid=uuid)
         case other:
             raise ImageError(f"nobody has written how a disk is made with the layout {other}")
+
+
+def _fill(disk: Path, root: Path, subvolume: str = "") -> None:
+    try:
+        run("sh", "-c", FILL, "sh", str(disk), str(root), subvolume, alone=True)
+    except ImageError as problem:
+        hint = "This computer's kernel has to know the file system, and to have a free loop device."
+        raise ImageError(str(problem), hint) from None
 
 
 def make_ext4(root: Path, disk: Path, size: str, *, uuid: str = "", offset: int = 0, inodes: int | None = None) -> None:
@@ -165,12 +172,15 @@ def _lvm(disk: Path, device: str, *words: str) -> str:
 
 @contextmanager
 def _loop(disk: Path) -> Iterator[str]:
-    """A loop device for `disk`, detached afterwards."""
+    """A loop device for `disk`, detached afterwards, even if this process is killed."""
     device = run("losetup", "--find", "--show", str(disk)).strip()
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(Path(device).open("rb"))
+        finally:
+            # One that is in use goes when nobody has it open any more (loop(4), LO_FLAGS_AUTOCLEAR).
+            run("losetup", "--detach", device)
         yield device
-    finally:
-        subprocess.run(["losetup", "--detach", device], check=False)
 
 
 def _blank(disk: Path, length: int) -> None:

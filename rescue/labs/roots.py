@@ -73,7 +73,7 @@ def _install(recipe: Recipe, root: Path, public_key: str, progress: Progress) ->
         str(root),
         environment={"LAB_PUBLIC_KEY": public_key, "SOURCE_DATE_EPOCH": str(EPOCH)},
         alone=True,
-        waiting=lambda: _unpacked(root),
+        waiting=lambda: _so_far(root),
         progress=progress,
     )
 
@@ -93,15 +93,18 @@ def _change(recipe: Recipe, base: Path, root: Path, progress: Progress) -> None:
         str(root),
         environment={"LAB_BASE": str(base), "LAB_PACKAGES": words, "SOURCE_DATE_EPOCH": str(EPOCH)},
         alone=True,
-        waiting=lambda: _unpacked(root),
+        waiting=lambda: _so_far(root),
         progress=progress,
     )
 
 
-def _unpacked(root: Path) -> str:
+def _so_far(root: Path) -> str:
     """How far an installation is."""
-    count = len(list((root / "var/lib/dpkg/info").glob("*.list")))
-    return f"{count} packages unpacked so far" if count else "the packages are being downloaded"
+    if unpacked := len(list((root / "var/lib/dpkg/info").glob("*.list"))):
+        return f"{unpacked} packages unpacked so far"
+    if downloaded := len(list((root / "var/cache/apt/archives").glob("*.deb"))):
+        return f"{downloaded} packages downloaded so far"
+    return "the list of packages is being downloaded"
 
 
 def _settle(recipe: Recipe, root: Path) -> None:
