@@ -1,0 +1,1 @@
+sed -i /srv.data/d /etc/fstab
