@@ -51,7 +51,7 @@ ROOM = 4 << 30
 BOOT_SECTOR = 440
 """Bytes of the first sector that are the boot loader's; the partition table is behind them."""
 
-BOOT_LIMIT = 300.0
+BOOT_LIMIT = 600.0
 """Seconds until a box has to answer in its trial. Forty are usual on an idle computer without KVM."""
 
 TRIAL = "id vagrant && sudo -n -u vagrant sudo -n true && test -e /sys/class/net/eth0 && test -x /usr/sbin/qemu-ga"

@@ -1,7 +1,7 @@
-"""``python -m rescue.labs.demo RECIPES``: a real server locked out, rescued, and put back, before your eyes.
+"""``python -m rescue.labs.demo RECIPES [SCENARIO]``: a real server locked out, rescued, and put back, before your eyes.
 
-Every command is printed before it runs, and every one is real: a Debian 12 server is booted, broken from inside as
-people break theirs, tried with ssh, repaired from its disk, and booted again.
+Every command is printed before it runs, and every one is real: a Debian server is booted, broken from inside as people
+break theirs, tried with ssh, repaired from its disk, and booted again.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rescue.labs.image import ImageError, ensure_image
-from rescue.labs.machine import Machine, MachineError, can_boot, work_copy
+from rescue.labs.errors import LabError
+from rescue.labs.image import Image, ensure_image
+from rescue.labs.lab_disk import make_lab_disk
+from rescue.labs.machine import Machine, can_boot
 from rescue.labs.network import Network, PrivateNetwork, UserNetwork, private_possible
-from rescue.labs.recipe import RecipeError, cache_directory
+from rescue.labs.scenario import Scenario, all_scenarios, scenario
 from rescue.status import Status
 
-RECIPE = "debian12"
-
-BREAK = "ufw allow 80; ufw allow 443; ufw --force enable"
-"""What so much advice says, in its order: the web is allowed, the firewall switched on. SSH was forgotten."""
+DEFAULT = "ufw-enable-without-ssh"
 
 
 class DemoError(Exception):
@@ -60,60 +60,68 @@ class Stage:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the demo. 0 if everything went as it has to; 1 with the reason."""
+    """Run the demo. 0 if everything went as it has to; 1 with the reason; 2 for a scenario that can't be shown."""
     options = _options(arguments)
-    if problem := can_boot():
-        print(f"demo: no machine can be booted here: {problem}. Run scripts/setup.", file=sys.stderr)
-        return 1
+    try:
+        chosen = scenario(options.scenario)
+        if chosen.waiting:
+            raise LabError(
+                f"this version of rescue can't find {' or '.join(chosen.waiting)} yet: {chosen.id} is for practice only",
+                f"Practise it with: rescue lab start {chosen.id}",
+            )
+    except LabError as problem:
+        return _failed(problem, Status.USAGE)
+    if hindrance := can_boot():
+        return _failed(LabError(f"no machine can be booted here: {hindrance}", "Run scripts/setup."), Status.FAILED)
     try:
         with ExitStack() as stack:
-            _play(options, stack)
-    except (DemoError, ImageError, MachineError, RecipeError) as problem_:
-        print(f"\ndemo: {problem_}", file=sys.stderr)
-        return 1
+            _play(options, chosen, stack)
+    except (DemoError, LabError) as problem:
+        return _failed(problem, Status.FAILED)
     except KeyboardInterrupt:
         print("\ndemo: cancelled; every machine that it started is off", file=sys.stderr)
         return Status.CANCELLED
-    return 0
+    return Status.CLEAR
+
+
+def _failed(problem: Exception, status: Status) -> Status:
+    print(f"\ndemo: {problem}", file=sys.stderr)
+    if hint := getattr(problem, "hint", ""):
+        print(hint, file=sys.stderr)
+    return status
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__.split("\n\n")[1])
-    parser.add_argument("recipes", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--keep", action="store_true", help="stop at the broken server and leave its disk to play with")
-    parser.add_argument(
-        "--boot", type=Path, metavar="IMAGE", help="only boot a disk that --keep left, and log in to it"
+    ready = "\n".join(f"  {each.id:<32} {each.title}" for each in all_scenarios() if not each.waiting)
+    parser = argparse.ArgumentParser(
+        prog="scripts/demo",
+        description="A real server locked out, rescued, and put back, before your eyes.",
+        epilog=f"scenarios:\n{ready}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("recipes", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("scenario", nargs="?", default=DEFAULT, metavar="SCENARIO", help=f"default: {DEFAULT}")
     parser.add_argument(
         "--backend", default="auto", choices=("auto", "guestfs", "kernel"), help="who reads the disk (as in rescue)"
     )
     return parser.parse_args(arguments)
 
 
-def _play(options: argparse.Namespace, stack: ExitStack) -> None:
+def _play(options: argparse.Namespace, chosen: Scenario, stack: ExitStack) -> None:
     stage = Stage()
-    stage.step("A Debian 12 server")
-    image = ensure_image(options.recipes, RECIPE, stage.note)
+    stage.step(f"A real server ({chosen.image})")
+    image = ensure_image(options.recipes, chosen.image, stage.note)
     network = _network(stage)
     stack.callback(network.close)
-    if options.boot is not None:
-        machine = stack.enter_context(Machine(image, options.boot, network=network))
-        _visit(stage, machine)
-        return
-    directory = cache_directory() / "demo" if options.keep else Path(tempfile.mkdtemp(prefix="rescue-demo-"))
-    directory.mkdir(parents=True, exist_ok=True)
+    directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rescue-demo-")))
     disk = directory / "server.raw"
-    if not options.keep:
-        stack.callback(directory.rmdir)
-        stack.callback(disk.unlink, missing_ok=True)
+    make_lab_disk(image, chosen, disk)
     stage.note(f"a copy of its disk: {disk}")
-    work_copy(image.disk, disk)
     machine = stack.enter_context(Machine(image, disk, network=network))
-    _break(stage, machine)
-    if options.keep:
-        _left(stage, disk)
-        return
-    _rescue(stage, machine, disk, options.backend)
+    show = Show(stage, machine, chosen, disk, image, options.backend)
+    show.locked_out()
+    show.rescued()
+    show.taken_back()
 
 
 def _network(stage: Stage) -> Network:
@@ -124,71 +132,86 @@ def _network(stage: Stage) -> Network:
     return UserNetwork()
 
 
-def _break(stage: Stage, machine: Machine) -> None:
-    stage.step("It boots, and you log in")
-    _up(stage, machine)
-    stage.run(machine.ssh_command("hostname; uptime"))
-    stage.step('You ask for help with "securing" it, and get this advice')
-    stage.run(machine.ssh_command(BREAK))
-    stage.step("You log out. Later you want to log in again:")
-    # 255 is ssh's own failure.
-    stage.run(machine.ssh_command("hostname"), expect=(255,))
-    stage.note("Locked out. All that is left is the provider's panel: power off, and a look at the disk.")
-    _down(stage, machine)
+@dataclass
+class Show:
+    """One scenario, step by step."""
 
+    stage: Stage
+    machine: Machine
+    scenario: Scenario
+    disk: Path
+    image: Image
+    backend: str
 
-def _up(stage: Stage, machine: Machine) -> None:
-    print(f"$ {shlex.join(machine.start().command_line)}", flush=True)
-    took = machine.wait_for_login()
-    stage.note(f"(up after {took:.0f} s)")
+    def locked_out(self) -> None:
+        """The healthy server, what its owner does to it, and the ssh that fails."""
+        self.stage.step("It boots, and you log in")
+        self._up()
+        self._login("hostname; uptime", healthy=True)
+        self.stage.step(f"Then this happens: {self.scenario.title}")
+        for line in textwrap.wrap(self.scenario.story, 76):
+            self.stage.note(line)
+        print("\n" + textwrap.indent(self.scenario.break_script, "# "), flush=True)
+        if status := self.machine.run_script(self.scenario.break_script):
+            raise DemoError(f"this ended with status {status} on the server")
+        self._down()
+        self.stage.step("The server starts again. You want to log in:")
+        self.machine.start().wait_for_boot()
+        who = self.scenario
+        print(f"$ {shlex.join(self._call('hostname'))}", flush=True)
+        seen = self.machine.ssh("hostname", user=who.user, port=self._port, family=who.family)
+        print(seen.errors.strip(), flush=True)
+        if seen.symptom is not who.symptom:
+            raise DemoError(f"the client should have seen {who.symptom!s}, and saw {seen.symptom!s}")
+        self.stage.note("Locked out. All that is left is the provider's panel: power off, and a look at the disk.")
+        self._down()
 
+    def rescued(self) -> None:
+        """From the disk alone: the cause, the repair, and the login as its proof."""
+        who = self.scenario.words(self.image.key)
+        self.stage.step("What keeps you out? (the disk is only read)")
+        self._rescue("inspect", *who, expect=(Status.BROKEN,))
+        self.stage.step("Repair it")
+        self._rescue("fix", "--yes", *(("--unsafe",) if self.scenario.unsafe else ()), *who)
+        self.stage.step("Boot the server again, and log in")
+        self._up()
+        self._login("hostname; uptime")
+        self._down()
 
-def _down(stage: Stage, machine: Machine) -> None:
-    began = time.monotonic()
-    machine.power_off()
-    stage.note(f"(powered off in {time.monotonic() - began:.0f} s)")
+    def taken_back(self) -> None:
+        """The undo."""
+        self.stage.step("Had it been a mistake: take the repair back")
+        self._rescue("undo")
+        self.stage.step("Done: locked out, found, repaired, logged in, taken back.")
 
+    @property
+    def _port(self) -> int | None:
+        return None if self.scenario.port == 22 else self.scenario.port
 
-def _rescue(stage: Stage, machine: Machine, disk: Path, backend: str) -> None:
-    how = [] if backend == "auto" else ["--backend", backend]
-    program = [sys.executable, "-m", "rescue"]
+    def _up(self) -> None:
+        print(f"$ {shlex.join(self.machine.start().command_line)}", flush=True)
+        took = self.machine.wait_for_boot()
+        self.stage.note(f"(up after {took:.0f} s)")
 
-    def rescue(*words: str, expect: tuple[int, ...] = (0,)) -> None:
-        stage.run([*program, *words, *how], expect=expect, shown=shlex.join(["rescue", *words, *how]))
+    def _down(self) -> None:
+        began = time.monotonic()
+        self.machine.power_off()
+        self.stage.note(f"(powered off in {time.monotonic() - began:.0f} s)")
 
-    stage.step("What keeps you out? (the disk is only read)")
-    rescue("inspect", str(disk), expect=(Status.BROKEN,))
-    stage.step("Repair it")
-    rescue("fix", str(disk), "--yes")
-    stage.step("Boot the server again, and log in")
-    _up(stage, machine)
-    stage.run(machine.ssh_command("hostname; ufw status"))
-    _down(stage, machine)
-    stage.step("Had it been a mistake: take the repair back")
-    rescue("undo", str(disk))
-    stage.step("Done: locked out, found, repaired, logged in, taken back.")
+    def _login(self, command: str, *, healthy: bool = False) -> None:
+        self.stage.run(self._call(command, healthy=healthy))
 
+    def _call(self, command: str, *, healthy: bool = False) -> list[str]:
+        """The client's call; the healthy server still listens on its usual port."""
+        port = () if healthy or self._port is None else ("-p", str(self._port))
+        user, family = self.scenario.user, self.scenario.family
+        return self.machine.ssh_command(command, user=user, options=port, family=family)
 
-def _visit(stage: Stage, machine: Machine) -> None:
-    """Boot a disk, try to log in, and switch the machine off again."""
-    stage.step("It boots")
-    print(f"$ {shlex.join(machine.start().command_line)}", flush=True)
-    machine.wait_for_boot()
-    stage.run(machine.ssh_command("hostname; ufw status"), expect=(0, 255))
-    _down(stage, machine)
-
-
-def _left(stage: Stage, disk: Path) -> None:
-    stage.step("The broken server's disk is yours:")
-    for line in (
-        f".venv/bin/rescue inspect {disk}",
-        f".venv/bin/rescue fix {disk}",
-        f"scripts/demo --boot {disk}      # does it let you in now?",
-        f".venv/bin/rescue history {disk}",
-        f".venv/bin/rescue undo {disk}",
-        f"rm {disk}",
-    ):
-        stage.note(line)
+    def _rescue(self, verb: str, *words: str, expect: tuple[int, ...] = (Status.CLEAR,)) -> None:
+        how = () if self.backend == "auto" else ("--backend", self.backend)
+        command = [verb, str(self.disk), *words, *how]
+        shown = shlex.join(["rescue", *command])
+        self.stage.run([sys.executable, "-m", "rescue", *command], expect=expect, shown=shown)
 
 
 if __name__ == "__main__":

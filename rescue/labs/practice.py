@@ -93,13 +93,13 @@ class Practice:
 
     # -- what there is -----------------------------------------------------------------------------------------------
 
-    def current(self) -> tuple[Lab, Scenario]:
-        """The lab that is going on, with a disk to work at. Raises NoLab, LabError."""
+    def current(self, *, holding: bool = False) -> tuple[Lab, Scenario]:
+        """The lab that is going on, with a disk to work at. holding: the caller is who is at work. NoLab, LabError."""
         lab = self.store.load()
         if lab is None:
             raise NoLab("no lab is going on", "Choose one: rescue lab list")
         if lab.phase is Phase.STARTING:
-            if self.store.at_work:
+            if not holding and self.store.at_work:
                 raise NoLab(f"the lab {shown_name(lab)} is being started just now", "Wait until it is.")
             again = "--random" if lab.hidden else lab.scenario
             raise NoLab(
@@ -111,7 +111,7 @@ class Practice:
     def hint(self) -> Hint | None:
         """The next hint; None where all were given."""
         with self.store.held():
-            lab, wanted = self.current()
+            lab, wanted = self.current(holding=True)
             if lab.hints >= len(wanted.hints):
                 return None
             self.store.save(replace(lab, hints=lab.hints + 1))
@@ -122,7 +122,7 @@ class Practice:
     def check(self, watcher: Watcher) -> Checked:
         """A real login to a server made from the disk as it is now, and all that was changed on it."""
         with self.store.held():
-            lab, wanted = self.current()
+            lab, wanted = self.current(holding=True)
             return self._checked(lab, wanted, watcher)
 
     def _checked(self, lab: Lab, wanted: Scenario, watcher: Watcher) -> Checked:
@@ -147,7 +147,7 @@ class Practice:
     def show_solution(self) -> Scenario:
         """The scenario with its manual way; that it was looked at is noted."""
         with self.store.held():
-            lab, wanted = self.current()
+            lab, wanted = self.current(holding=True)
             if lab.phase is not Phase.PASSED:
                 self.store.save(replace(lab, shown=True))
             return wanted
@@ -155,7 +155,7 @@ class Practice:
     def solve(self, watcher: Watcher) -> tuple[Typed, Checked | None]:
         """Type in the manual way and check. Where a command fails the disk stays as it was, and nothing is checked."""
         with self.store.held():
-            lab, wanted = self.current()
+            lab, wanted = self.current(holding=True)
             if lab.phase is not Phase.PASSED:
                 lab = replace(lab, shown=True)
                 self.store.save(lab)
@@ -175,7 +175,7 @@ class Practice:
     def reset(self) -> tuple[Lab, Scenario]:
         """Give back the broken disk; hints stay counted."""
         with self.store.held():
-            lab, wanted = self.current()
+            lab, wanted = self.current(holding=True)
             if not self.store.broken.is_file():
                 raise LabError("the broken disk that the lab began with is gone", "Start it again: rescue lab start")
             disk = Path(lab.disk)

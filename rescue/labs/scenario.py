@@ -50,6 +50,11 @@ REQUIRED = frozenset({"title", "difficulty", "story", "symptom", "causes", "hint
 OPTIONAL = frozenset(
     {"explain", "image", "user", "port", "family", "options", "unsafe", "boot", "disk", "erased", "keeps"}
 )
+TEXTS = frozenset({"title", "difficulty", "story", "symptom", "learnt", "image", "user"})
+LISTS = frozenset({"causes", "hints", "explain", "options", "erased"})
+"""Keys whose values are lists of texts."""
+NUMBERS = frozenset({"port", "family"})
+SWITCHES = frozenset({"unsafe", "boot"})
 
 
 class Difficulty(StrEnum):
@@ -150,13 +155,39 @@ def load(directory: Path) -> Scenario:
         raise ScenarioError(f"{path}: unknown: {', '.join(sorted(unknown))}")
     try:
         return _made(directory.name, told, *scripts)
-    except (KeyError, TypeError, ValueError) as problem:
+    except (TypeError, ValueError) as problem:
         raise ScenarioError(f"{path}: {problem}") from problem
 
 
+def _check(told: Mapping[str, Any]) -> None:
+    """Each value is of its key's kind. Raises TypeError and ValueError."""
+    for key, value in told.items():
+        if key in TEXTS and not isinstance(value, str):
+            raise TypeError(f"{key} has to be a text")
+        if key in LISTS and not (isinstance(value, list) and all(isinstance(each, str) for each in value)):
+            raise TypeError(f"{key} has to be a list of texts")
+        if key in SWITCHES and not isinstance(value, bool):
+            raise TypeError(f"{key} has to be true or false")
+        # True is an int, too.
+        if key in NUMBERS and (not isinstance(value, int) or isinstance(value, bool)):
+            raise TypeError(f"{key} has to be a number")
+    if told.get("family", 4) not in (4, 6):
+        raise ValueError("family has to be 4 or 6")
+    if not 0 < told.get("port", 22) < 1 << 16:
+        raise ValueError("port has to be between 1 and 65535")
+
+
+def _keep(told: Mapping[str, str]) -> Keep:
+    keep = Keep(**told)
+    try:
+        re.compile(keep.holds)
+    except re.error as problem:
+        raise ValueError(f"the pattern {keep.holds!r}: {problem}") from problem
+    return keep
+
+
 def _made(name: str, told: Mapping[str, Any], break_script: str, solve_script: str) -> Scenario:
-    for keep in told.get("keeps", ()):
-        re.compile(keep["holds"])
+    _check(told)
     return Scenario(
         id=name,
         title=told["title"],
@@ -178,5 +209,5 @@ def _made(name: str, told: Mapping[str, Any], break_script: str, solve_script: s
         boot=told.get("boot", False),
         disk=SmallDisk(**told["disk"]) if "disk" in told else None,
         erased=tuple(told.get("erased", ())),
-        keeps=tuple(Keep(**each) for each in told.get("keeps", ())),
+        keeps=tuple(_keep(each) for each in told.get("keeps", ())),
     )

@@ -33,7 +33,7 @@ CLIENT_IMAGE = "debian12"
 
 STEP_LIMIT = 1500.0
 """Seconds that one call of Vagrant may take; a boot without KVM on a busy computer is the longest."""
-QUICK_LIMIT = 120.0
+QUICK_LIMIT = 240.0
 BROKEN_LIMIT = 600.0
 """Seconds until the server has broken itself and rebooted."""
 ATTEMPT_LIMIT = 90.0
@@ -96,6 +96,7 @@ class VagrantLab:
         self.directory = (directory or cache_directory() / "vagrant").resolve()
         self.checkout, self.progress = checkout, progress
         self._namespaced: bool | None = None
+        self._plugin = False
         self._scenario: Scenario | None = None
 
     # -- whether it can be used ------------------------------------------------------------------------------------
@@ -118,8 +119,11 @@ class VagrantLab:
         return self._boxes_missing()
 
     def _libvirt_plugin(self) -> bool:
-        listed = subprocess.run(["vagrant", "plugin", "list"], capture_output=True, text=True, check=False)
-        return "vagrant-libvirt" in listed.stdout
+        """Whether Vagrant has the plugin; asked once, as Vagrant takes seconds to start."""
+        if not self._plugin:
+            listed = subprocess.run(["vagrant", "plugin", "list"], capture_output=True, text=True, check=False)
+            self._plugin = "vagrant-libvirt" in listed.stdout
+        return self._plugin
 
     def _libvirt_runs(self) -> bool:
         command = ["virsh", "--connect", "qemu:///system", "--quiet", "uri"]
@@ -163,7 +167,8 @@ class VagrantLab:
             self._bring_up()
             self._ensure_boxes(scenario)
             self._check_room()
-            self.destroy(SERVER)
+            if any((self.directory / "machines" / "machines" / SERVER).glob("*/id")):
+                self.destroy(SERVER)
             self._scenario = scenario
             self.up(SERVER)
             self.up(CLIENT)
@@ -203,6 +208,11 @@ class VagrantLab:
             self._bring_up()
         self.destroy()
         if self._uses_namespace():
+            # The boxes' disks, on which the machines' were layers: Vagrant makes them anew.
+            for name in re.findall(
+                r"^\s*(\S+_vagrant_box_image_\S+)", self._libvirt("vol-list", "default").output, re.M
+            ):
+                self._libvirt("vol-delete", "--pool", "default", name)
             self._call([str(self._namespace), "stop"], QUICK_LIMIT)
 
     def status(self) -> Mapping[str, str]:
@@ -222,6 +232,7 @@ class VagrantLab:
         server's takes the disk back.
         """
         self._bring_up()
+        (self.directory / f"ssh-{machine}").unlink(missing_ok=True)
         self._must(machine, self._vagrant("up", machine, "--no-tty"))
 
     def halt(self, machine: str, *, force: bool = False) -> None:
@@ -235,14 +246,20 @@ class VagrantLab:
 
     def ssh(self, machine: str, command: str, limit: float = ATTEMPT_LIMIT) -> Attempt:
         """Run a shell's line on a machine as the user vagrant, who may use sudo."""
-        told = self._vagrant("ssh-config", machine, limit=QUICK_LIMIT)
-        if told.status != 0:
-            raise LabError(f"Vagrant does not know how to reach {machine}", f"Is it on? vagrant up {machine}")
-        self.directory.mkdir(parents=True, exist_ok=True)
+        words = ["-F", str(self._ssh_config(machine)), "-o", "ConnectTimeout=30", "-o", "BatchMode=yes"]
+        environment = ["env", f"LAB_STATE={self.directory}"]
+        return attempt([*environment, *self._prefix(), "ssh", *words, machine, command], limit)
+
+    def _ssh_config(self, machine: str) -> Path:
+        """An ssh_config(5) for the machine, asked of Vagrant once after each time that it was switched on."""
         config = self.directory / f"ssh-{machine}"
-        # Nothing before "Host" belongs to the file.
-        config.write_text(told.output[told.output.index("Host ") :])
-        return attempt([*self._prefix(), "ssh", "-F", str(config), "-o", "ConnectTimeout=30", machine, command], limit)
+        if not config.is_file():
+            told = self._vagrant("ssh-config", machine, limit=QUICK_LIMIT)
+            if told.status != 0:
+                raise LabError(f"Vagrant does not know how to reach {machine}", f"Is it on? vagrant up {machine}")
+            # Nothing before "Host" belongs to the file.
+            config.write_text(told.output[told.output.index("Host ") :])
+        return config
 
     def serial_tail(self, machine: str, lines: int = 15) -> str:
         """The last lines of a machine's serial line, for a message; empty where none is kept."""
@@ -293,6 +310,10 @@ class VagrantLab:
     def _add(self, box: Box) -> None:
         words = ("--name", box.known_as, "--provider", "libvirt", str(box.file), "--no-tty")
         self._must("", self._vagrant("box", "add", *words))
+        if self._uses_namespace():
+            for path in (self.directory / "vagrant.d" / "boxes").glob(f"{PREFIX}{box.name}-????????????"):
+                if path.name != box.known_as:
+                    shutil.rmtree(path)
 
     # -- how Vagrant is called -------------------------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ from rescue.words.text import cut, safe
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+BAR = 16
+"""Columns of the bar."""
 WORDS = 48
 """Columns of what is being done, beside the bar and the clock."""
 
@@ -31,14 +33,15 @@ class Steps:
         if not self._session.json and not self._session.options.quiet and _drawable():
             # Only here: a bar costs more imports than all the rest of the verb.
             from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+            from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
             plain = self._session.options.no_color or "NO_COLOR" in os.environ
             console = Console(file=sys.stderr, no_color=plain or None, highlight=False, emoji=False, markup=False)
-            columns = (BarColumn(16), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+            # Of characters that every console has.
+            columns = (TextColumn("{task.fields[bar]} {task.description}", markup=False), TimeElapsedColumn())
             self._bar = Progress(*columns, console=console, transient=True, refresh_per_second=4)
             self._bar.start()
-            self._task = self._bar.add_task("", total=self._total)
+            self._task = self._bar.add_task("", total=self._total, bar=_bar(0, self._total))
         return self
 
     def step(self, words: str) -> None:
@@ -47,7 +50,8 @@ class Steps:
             self._session.progress(words)
         else:
             self._total = max(self._total, self._done + 1)
-            self._bar.update(self._task, completed=self._done, total=self._total, description=_short(words))
+            bar = _bar(self._done, self._total)
+            self._bar.update(self._task, bar=bar, description=_short(words))
 
     def note(self, words: str) -> None:
         if self._bar is None or self._task is None:
@@ -60,6 +64,11 @@ class Steps:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+
+def _bar(done: int, total: int) -> str:
+    filled = BAR * done // total
+    return f"[{'#' * filled}{'.' * (BAR - filled)}]"
 
 
 def _short(words: str) -> str:

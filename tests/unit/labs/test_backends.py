@@ -1,0 +1,88 @@
+"""Which way to bring up a server is taken, and what is said of the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from rescue.labs.backends import WAYS, LockOut, Typed, Watcher, backend, choose, must_end
+from rescue.labs.errors import LabError
+from rescue.labs.scenario import Scenario, scenario
+from rescue.labs.ssh import Attempt
+
+pytestmark = pytest.mark.unit
+
+
+@dataclass
+class Way:
+    """A way that says whether it can be used, and is never used here."""
+
+    name: str
+    why: str = ""
+    about: str = "no server at all"
+
+    def hindrance(self, scenario: Scenario) -> str:
+        return self.why
+
+    def steps(self) -> int:
+        return 0
+
+    def lock_out(self, scenario: Scenario, disk: Path, watcher: Watcher) -> LockOut:
+        raise NotImplementedError
+
+    def attempt(self, scenario: Scenario, disk: Path, watcher: Watcher) -> Attempt:
+        raise NotImplementedError
+
+    def type_in(self, scenario: Scenario, disk: Path, script: str, watcher: Watcher) -> Typed:
+        raise NotImplementedError
+
+
+LAB = scenario("sshd-disabled")
+
+
+def test_the_first_that_works_is_taken() -> None:
+    choice = choose(LAB, ways={"a": Way("a"), "b": Way("b")})
+    assert (choice.backend.name, choice.passed_over) == ("a", ())
+
+
+def test_what_does_not_work_is_passed_over_with_the_reason() -> None:
+    choice = choose(LAB, ways={"a": Way("a", "no QEMU"), "b": Way("b")})
+    assert (choice.backend.name, choice.passed_over) == ("b", (("a", "no QEMU"),))
+
+
+def test_the_one_that_is_asked_for_is_taken() -> None:
+    assert choose(LAB, "b", ways={"a": Way("a"), "b": Way("b")}).backend.name == "b"
+
+
+def test_the_one_that_is_asked_for_is_not_replaced_in_silence() -> None:
+    with pytest.raises(LabError, match="no QEMU"):
+        choose(LAB, "a", ways={"a": Way("a", "no QEMU"), "b": Way("b")})
+
+
+def test_where_none_works_each_says_why() -> None:
+    with pytest.raises(LabError, match=r"a: no QEMU; b: no programs") as caught:
+        choose(LAB, ways={"a": Way("a", "no QEMU"), "b": Way("b", "no programs")})
+    assert "scripts/setup" in caught.value.hint
+
+
+def test_where_only_root_is_missing_sudo_is_the_hint() -> None:
+    with pytest.raises(LabError) as caught:
+        choose(LAB, ways={"a": Way("a", "it needs root"), "b": Way("b", "it needs root")})
+    assert "sudo" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", sorted(WAYS))
+def test_each_way_bears_its_name(name: str) -> None:
+    assert backend(name).name == name
+
+
+def test_a_lab_that_needs_a_boot_is_not_for_namespaces() -> None:
+    assert "boots" in backend("namespaces").hindrance(replace(LAB, boot=True))
+
+
+def test_a_break_that_fails_is_the_labs_fault() -> None:
+    must_end(Typed(0, ""))
+    with pytest.raises(LabError, match=r"status 2\nno such file"):
+        must_end(Typed(2, "no such file\n"))
