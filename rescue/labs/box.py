@@ -52,7 +52,10 @@ BOOT_SECTOR = 440
 """Bytes of the first sector that are the boot loader's; the partition table is behind them."""
 
 BOOT_LIMIT = 600.0
-"""Seconds until a box has to answer in its trial. Forty are usual on an idle computer without KVM."""
+"""Seconds until a box has to answer in its trial. Seventy are usual on an idle computer."""
+
+PATIENCE = 60
+"""Seconds that sshd may take to answer: on a busy computer without KVM it does its first key exchange slowly."""
 
 TRIAL = "id vagrant && sudo -n -u vagrant sudo -n true && test -e /sys/class/net/eth0 && test -x /usr/sbin/qemu-ga"
 
@@ -192,7 +195,9 @@ def try_box(disk: Path, place: Path, key: Path, limit: float = BOOT_LIMIT) -> fl
     with _booted(disk, serial) as (qemu, port):
         write_config(config, "127.0.0.1", port, "root", key)
         while time.monotonic() - started < limit and qemu.poll() is None:
-            last = attempt(["ssh", "-F", str(config), "server", TRIAL], 60)
+            last = attempt(
+                ["ssh", "-F", str(config), "-o", f"ConnectTimeout={PATIENCE}", "server", TRIAL], 2 * PATIENCE
+            )
             if last.status == 0:
                 return time.monotonic() - started
             time.sleep(1)
