@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> int:
         chosen = scenario(options.scenario)
         if chosen.waiting:
             raise LabError(
-                f"this version of rescue can't find {' or '.join(chosen.waiting)} yet: {chosen.id} is for practice only",
+                f"{chosen.id} is only to practise on: {' or '.join(chosen.waiting)} can't be found yet",
                 f"Practise it with: rescue lab start {chosen.id}",
             )
     except LabError as problem:
