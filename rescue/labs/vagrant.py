@@ -36,7 +36,7 @@ STEP_LIMIT = 1500.0
 QUICK_LIMIT = 240.0
 BROKEN_LIMIT = 600.0
 """Seconds until the server has broken itself and rebooted."""
-ATTEMPT_LIMIT = 90.0
+ATTEMPT_LIMIT = 150.0
 
 ROOM = 3 << 30
 """Bytes of disk that the machines need."""
