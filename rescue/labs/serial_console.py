@@ -74,7 +74,7 @@ def run(path: Path, script: str, limit: float, waiting: Callable[[], None] = lam
     if len(data) > LONGEST:
         raise ConsoleError(f"a script of {len(data)} bytes is too long for the console, which takes {LONGEST}")
     number = time.monotonic_ns()
-    end = re.compile(rb"(?:^|\n)?lab: script %d ended (\d+)\n" % number)
+    end = re.compile(rb"lab: script %d ended (\d+)\n" % number)
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(str(path))
         line.sendall(b"lab-script %d %d\n" % (len(data), number) + data)

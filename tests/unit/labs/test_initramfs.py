@@ -34,7 +34,8 @@ def root(tmp_path: Path) -> Path:
 
 def unpacked(archive: bytes) -> dict[str, tuple[int, bytes]]:
     """Name -> mode and content, by the format's description."""
-    found, at = {}, 0
+    found: dict[str, tuple[int, bytes]] = {}
+    at = 0
     while True:
         assert archive[at : at + 6] == b"070701"
         mode, size, length = (int(archive[at + 6 + 8 * field : at + 14 + 8 * field], 16) for field in (1, 6, 11))
@@ -81,3 +82,23 @@ def test_a_root_that_can_not_boot_says_so(root: Path, lost: str) -> None:
     (root / lost).unlink()
     with pytest.raises(BootError):
         initramfs(root)
+
+
+def test_the_console_listens_early_and_is_there_in_the_emergency_shell(root: Path) -> None:
+    found = unpacked(initramfs(root))
+    units = "overrides/systemd/system"
+    assert found[f"{units}/sysinit.target.wants/lab-console.service"] == (0o120777, b"../lab-console.service")
+    assert b"IgnoreOnIsolate=yes" in found[f"{units}/lab-console.service"][1]
+    assert b"/dev/ttyS1" in found["overrides/lab/console"][1]
+
+
+def test_a_boot_that_stops_says_so(root: Path) -> None:
+    found = unpacked(initramfs(root))
+    for target in ("emergency", "rescue"):
+        assert f"overrides/systemd/system/{target}.target.wants/lab-stopped.service" in found
+
+
+def test_what_reads_fstab_is_left_to_the_server(root: Path) -> None:
+    masked = {name.rpartition("/")[2] for name in unpacked(initramfs(root)) if "system-generators/" in name}
+    assert "systemd-cryptsetup-generator" in masked
+    assert not masked & {"systemd-fstab-generator", "systemd-rc-local-generator", "systemd-sysv-generator"}
