@@ -1,0 +1,2 @@
+firewall-cmd --permanent --zone=drop --add-service=ssh
+firewall-cmd --reload

@@ -1,0 +1,2 @@
+firewall-cmd --permanent --add-service=ssh
+firewall-cmd --reload

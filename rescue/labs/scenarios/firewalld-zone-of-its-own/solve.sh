@@ -1,0 +1,2 @@
+firewall-cmd --permanent --zone=shop --add-service=ssh
+firewall-cmd --reload

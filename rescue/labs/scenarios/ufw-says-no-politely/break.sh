@@ -1,0 +1,4 @@
+ufw default reject incoming
+ufw allow 80/tcp
+ufw allow 443/tcp
+ufw --force enable

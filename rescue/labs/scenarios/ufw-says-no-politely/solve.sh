@@ -1,0 +1,1 @@
+ufw allow 22/tcp
