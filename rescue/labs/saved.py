@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,6 +29,9 @@ FORMAT = 1
 
 USERS = ("root", "alice")
 """Who can log in to a healthy server."""
+
+UNUSED = 14 * 86400.0
+"""Seconds after which a state that was not restored is removed."""
 
 CLOCK = "date --set=@{now} > /dev/null"
 
@@ -96,10 +100,12 @@ def _save(machine: Machine, final: Path, progress: Progress) -> None:
     try:
         machine.save(building / "state", building / "disk")
         building.rename(final)
-    except BaseException:
+    except (LabError, OSError, subprocess.CalledProcessError) as problem:
+        progress(f"the running machine can't be saved for the next time: {problem}")
+    else:
+        progress(f"saved the running machine {machine.image.name} for the next time")
+    finally:
         shutil.rmtree(building, ignore_errors=True)
-        raise
-    progress(f"saved the running machine {machine.image.name} for the next time")
 
 
 def _key(machine: Machine, variant: str) -> str:
@@ -130,10 +136,14 @@ class _Nowhere(Network):
 
 
 def _remove_orphans(place: Path) -> None:
-    """Remove the states of images that are no longer in the cache."""
+    """Remove the states of images that are no longer in the cache, and those that nobody used for long."""
     for path in place.iterdir():
         image = path.name.partition(".")[0].rpartition("-")[0]
-        if (cache_directory() / image).is_dir():
+        try:
+            used = path.stat().st_mtime
+        except FileNotFoundError:
+            continue
+        if (cache_directory() / image).is_dir() and time.time() - used < UNUSED:
             continue
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

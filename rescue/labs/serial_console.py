@@ -75,25 +75,33 @@ def run(path: Path, script: str, limit: float, waiting: Callable[[], None] = lam
         raise ConsoleError(f"a script of {len(data)} bytes is too long for the console, which takes {LONGEST}")
     number = time.monotonic_ns()
     end = re.compile(rb"lab: script %d ended (\d+)\n" % number)
-    with socket.socket(socket.AF_UNIX) as line:
-        line.connect(str(path))
-        line.sendall(b"lab-script %d %d\n" % (len(data), number) + data)
-        heard = bytearray()
-        deadline = time.monotonic() + limit
-        line.settimeout(1.0)
-        while not (found := end.search(heard)):
-            waiting()
-            if time.monotonic() > deadline:
-                raise ConsoleError(f"a script did not end within {limit:.0f} s; it printed:\n{_text(heard)}")
-            try:
-                more = line.recv(1 << 16)
-            except TimeoutError:
-                continue
-            if not more:
-                raise ConsoleError("QEMU has closed the console")
-            heard += more
-            del heard[:-KEPT]
+    heard = bytearray()
+    try:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(str(path))
+            line.sendall(b"lab-script %d %d\n" % (len(data), number) + data)
+            deadline = time.monotonic() + limit
+            line.settimeout(1.0)
+            while not (found := end.search(heard)):
+                waiting()
+                if time.monotonic() > deadline:
+                    raise ConsoleError(f"a script did not end within {limit:.0f} s; it printed:\n{_text(heard)}")
+                heard += _more(line)
+                del heard[:-KEPT]
+    except OSError as problem:
+        raise ConsoleError(f"the console is gone: {problem}") from problem
     return Ended(int(found[1]), _text(heard[: found.start()]))
+
+
+def _more(line: socket.socket) -> bytes:
+    """What comes within the line's time-out; may be nothing."""
+    try:
+        more = line.recv(1 << 16)
+    except TimeoutError:
+        return b""
+    if not more:
+        raise ConsoleError("QEMU has closed the console")
+    return more
 
 
 def _text(data: bytes | bytearray) -> str:

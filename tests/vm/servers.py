@@ -21,7 +21,7 @@ from rescue.labs.ssh import Attempt
 from rescue.model import Symptom
 from tests.machines.broken import BrokenRoot, Manifest
 
-SETTLING = 90.0
+SETTLING = 240.0
 """Seconds that a server which is up may take to show its symptom: fail2ban bans again some time after its start."""
 
 

@@ -54,7 +54,7 @@ def test_a_locked_out_person_gets_into_a_real_server_again(
     disk = place / "server.raw"
     with Machine(image, disk) as machine:
         healthy(machine, scenario)
-        assert seen_while_healthy(machine, scenario) == (0, "in\n")
+        machine.wait_for_login(scenario.user)
         done = machine.console(scenario.break_script)
         assert done.status == 0, done
         machine.power_off()
@@ -70,12 +70,6 @@ def test_a_locked_out_person_gets_into_a_real_server_again(
         if scenario.boot:
             machine.start().wait_until_settled()
             typed_in(machine, scenario)
-
-
-def seen_while_healthy(machine: Machine, scenario: Scenario) -> tuple[int, str]:
-    """Status and output of the person's login to the server as it was, where sshd is on port 22."""
-    login = machine.ssh("echo in", user=scenario.user, family=scenario.family)
-    return login.status, login.output
 
 
 def rescued(machine: Machine, scenario: Scenario, locked_out: Attempt, home: Path) -> None:
