@@ -1,0 +1,1 @@
+sed -i 's/$/\r/' /etc/ssh/ssh_host_*_key

@@ -1,0 +1,2 @@
+sed -i 's/.$//' /etc/ssh/ssh_host_*_key
+systemctl restart ssh

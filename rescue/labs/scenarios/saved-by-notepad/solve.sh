@@ -1,0 +1,2 @@
+sed -i '1s/^[^#]*//' /etc/ssh/sshd_config
+systemctl restart ssh
