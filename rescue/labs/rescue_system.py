@@ -26,6 +26,9 @@ NEEDED = ("pyroute2", "questionary", "rich", "sh")
 
 STARTER = f'#!/bin/sh\nPYTHONPATH=/{PLACE} exec /usr/bin/python3 -m rescue "$@"\n'
 
+MODULES = "etc/modules-load.d/rescue.conf"
+"""modules-load.d(5): rescue needs a loop device, and a lab's boot skips the unit that would load them on demand."""
+
 COPY = r"""
 set -eu
 disk=$1 from=$2
@@ -58,6 +61,9 @@ def _stage(stage: Path) -> None:
     shutil.copytree(package, library / "rescue", ignore=shutil.ignore_patterns("__pycache__"))
     for each in _closure():
         _copy(each, library)
+    modules = stage / MODULES
+    modules.parent.mkdir(parents=True)
+    modules.write_text("loop\n")
     starter = stage / "usr/local/bin/rescue"
     starter.parent.mkdir(parents=True)
     starter.write_text(STARTER)
