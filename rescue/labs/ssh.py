@@ -22,9 +22,9 @@ SAYINGS = (
     (r"during banner exchange", Symptom.TIMED_OUT),
     (r"No route to host|Network is unreachable", Symptom.UNREACHABLE),
     (r"Permission denied", Symptom.DENIED),
-    (r"Connection (closed|reset)|kex_exchange_identification", Symptom.CLOSED),
+    (r"Connection (to \S+ )?(closed|reset)|kex_exchange_identification|client_loop: send disconnect", Symptom.CLOSED),
 )
-"""What the client prints (ssh.c, sshconnect.c, sshconnect2.c, packet.c) -> what the outside sees."""
+"""What the client prints (ssh.c, sshconnect.c, sshconnect2.c, clientloop.c, packet.c) -> what the outside sees."""
 
 ENDED_AT_ONCE = r"This account is currently not available|Password change required but no TTY available"
 """What a server says in place of the session: nologin(8), and do_child in session.c of OpenSSH. The status is 1."""

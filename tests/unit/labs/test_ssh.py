@@ -15,6 +15,8 @@ SAID = {
     "root@192.0.2.2: Permission denied (publickey,password).\r\n": Symptom.DENIED,
     "Down for maintenance.\n\nConnection closed by 192.0.2.2 port 22\r\n": Symptom.CLOSED,
     "kex_exchange_identification: read: Connection reset by peer\r\n": Symptom.CLOSED,
+    "Connection to 192.0.2.2 closed by remote host.\r\n": Symptom.CLOSED,
+    "client_loop: send disconnect: Broken pipe\r\n": Symptom.CLOSED,
 }
 
 
