@@ -1,0 +1,2 @@
+chmod 700 /home/alice
+chmod 700 /home

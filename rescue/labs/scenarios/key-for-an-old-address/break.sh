@@ -1,0 +1,1 @@
+sed -i 's/^ssh-/from="203.0.113.5" ssh-/' /home/alice/.ssh/authorized_keys
