@@ -2,7 +2,7 @@ import pytest
 
 from rescue.model import Client, Safety, Severity, Symptom
 from rescue.plan import any_repairs, make_plan
-from rescue.tree import Entry, Tree, file, symlink
+from rescue.tree import Entry, Tree, directory, file, symlink
 from tests.checking import causes, changed_paths, diff, mended, only_finding
 from tests.trees import healthy, server
 
@@ -112,4 +112,10 @@ def test_a_line_of_shadow_that_no_copy_has_becomes_one_that_no_password_opens() 
 )
 def test_an_account_of_which_too_little_is_left_is_not_brought_back(changes: dict[str, Entry | str | None]) -> None:
     finding = only_finding(without_alice(changes=changes), "account-missing", ALICE)
+    assert [repair.safety for repair in finding.repairs] == [Safety.MANUAL]
+
+
+@pytest.mark.parametrize("copy", [symlink("passwd-"), directory(), file("\0\xff:::::\nalice:x:one:\n")])
+def test_copies_that_no_program_can_read_bring_nobody_back(copy: Entry) -> None:
+    finding = only_finding(without_alice(changes={"/etc/passwd-": copy}), "account-missing", ALICE)
     assert [repair.safety for repair in finding.repairs] == [Safety.MANUAL]
