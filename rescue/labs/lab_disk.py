@@ -8,9 +8,10 @@ from pathlib import Path
 
 from rescue.labs.errors import LabError
 from rescue.labs.image import Image, Progress, ensure_image, make_ext4
+from rescue.labs.layout import stable_uuid
 from rescue.labs.machine import work_copy
 from rescue.labs.places import recipes_directory
-from rescue.labs.recipe import load_recipe, parse_size
+from rescue.labs.recipe import parse_size
 from rescue.labs.scenario import Scenario
 from rescue.target.image import written_by_machine
 from rescue.target.mounts import mounts_of
@@ -28,16 +29,23 @@ def image_of(scenario: Scenario, progress: Progress) -> Image:
 
 def make_lab_disk(image: Image, scenario: Scenario, disk: Path) -> None:
     """The healthy server's disk, as a file that may be written to. Raises LabError for want of room."""
-    small = scenario.disk
-    # Twice: what it was when the lab began is kept.
-    needed = 2 * (parse_size(small.size) if small else image.disk.stat().st_blocks * 512)
-    check_room(disk.parent, needed)
-    if small:
+    check_disks_room(image, scenario, disk.parent)
+    fill_disk(image, scenario, disk)
+
+
+def fill_disk(image: Image, scenario: Scenario, disk: Path) -> None:
+    """The same where the room is known to be there."""
+    if small := scenario.disk:
         # The UUID is the one that the server's fstab names.
-        uuid = load_recipe(recipes_directory(), scenario.image).uuid
-        make_ext4(image.root, disk, small.size, inodes=small.inodes, uuid=uuid)
+        make_ext4(image.root, disk, small.size, inodes=small.inodes, uuid=stable_uuid(image.name))
     else:
         work_copy(image.disk, disk)
+
+
+def check_disks_room(image: Image, scenario: Scenario, directory: Path) -> None:
+    """Raise LabError where there is no room for the disk, and for the copy of what it was when the lab began."""
+    small = scenario.disk
+    check_room(directory, 2 * (parse_size(small.size) if small else image.disk.stat().st_blocks * 512))
 
 
 def check_room(directory: Path, needed: int) -> None:

@@ -140,8 +140,9 @@ def _start(session: Session, practice: Practice) -> Status:
     if session.json:
         document.write(documents.started(started, choice), sys.stdout)
     else:
-        screens.locked_out(started)
-        screens.tasks(started.lab, wanted)
+        with paged(session):
+            screens.locked_out(started)
+            screens.tasks(started.lab, wanted)
     return Status.CLEAR
 
 
@@ -178,11 +179,12 @@ def _status(session: Session, practice: Practice) -> Status:
         document.write(documents.status(lab, wanted), sys.stdout)
         return Status.CLEAR
     screens = Screens(session.report)
-    screens.story(wanted, hidden=lab.hidden and lab.phase is not Phase.PASSED)
-    screens.status(lab, wanted)
-    screens.tasks(lab, wanted)
-    if session.options.explain:
-        _explained(session, screens, lab, wanted)
+    with paged(session):
+        screens.story(wanted, hidden=lab.hidden and lab.phase is not Phase.PASSED)
+        screens.status(lab, wanted)
+        screens.tasks(lab, wanted)
+        if session.options.explain:
+            _explained(session, screens, lab, wanted)
     return Status.CLEAR
 
 
@@ -204,11 +206,12 @@ def _check(session: Session, practice: Practice) -> Status:
         document.write(documents.checked(checked), sys.stdout)
     else:
         screens = Screens(session.report)
-        screens.checked(checked)
-        if checked.grade.passed:
-            screens.learnt(checked.scenario, whole=session.options.explain)
-        elif session.options.explain:
-            _explained(session, screens, lab, checked.scenario)
+        with paged(session):
+            screens.checked(checked)
+            if checked.grade.passed:
+                screens.learnt(checked.scenario, whole=session.options.explain)
+            elif session.options.explain:
+                _explained(session, screens, lab, checked.scenario)
     return Status.CLEAR if checked.grade.passed else Status.BROKEN
 
 
@@ -244,8 +247,10 @@ def _solve(session: Session, practice: Practice) -> Status:
     if session.json:
         document.write(documents.checked(checked), sys.stdout)
     else:
-        screens.checked(checked)
-        screens.learnt(wanted, whole=session.options.explain)
+        with paged(session):
+            screens.checked(checked)
+            if checked.grade.passed:
+                screens.learnt(wanted, whole=session.options.explain)
     return Status.CLEAR if checked.grade.passed else Status.BROKEN
 
 
