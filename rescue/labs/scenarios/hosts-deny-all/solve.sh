@@ -1,1 +1,1 @@
-sed -i '$a sshd: 192.0.2.1' /etc/hosts.allow
+sed -i 's/203.0.113./203.0.113. 192.0.2.1/' /etc/hosts.allow
