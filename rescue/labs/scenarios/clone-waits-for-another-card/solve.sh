@@ -1,0 +1,1 @@
+sed -i s/^MACAddress=.*/Name=e*/ /etc/systemd/network/10-wired.network

@@ -1,0 +1,1 @@
+rm /etc/systemd/network/05-static.network
