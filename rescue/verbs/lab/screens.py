@@ -88,12 +88,17 @@ class Screens:
         if attempt.symptom is Symptom.OK and attempt.status == 0:
             self._exact("(you are in)", "green", 2)
             return
-        said = [line for line in (attempt.errors + attempt.output).split("\n") if line.strip()]
+        # That the host is new is so each time, as no lab's host key is kept.
+        told = (attempt.errors + attempt.output).split("\n")
+        said = [line for line in told if line.strip() and "Permanently added" not in line]
         for line in said[-LINES:] or [f"(ssh ended with status {attempt.status} and said nothing)"]:
             self._exact(safe(line), "red", 2)
 
     def tasks(self, lab: Lab, wanted: Scenario) -> None:
         """What the person has, and what to type."""
+        if lab.phase is Phase.PASSED:
+            self._line("rescue lab stop ends it and removes the disk; rescue lab reset gives back the broken one.")
+            return
         self._line("What you have is the server's disk, as a rescue system would show it:")
         self._exact(safe(lab.disk), "bold", 2)
         address = CLIENT if wanted.family == 4 else CLIENT6
@@ -112,7 +117,7 @@ class Screens:
         else:
             self._line("this version of rescue can't find the cause yet, so by hand:", indent=2)
         self._exact(f"guestfish --rw -i -a {safe(lab.disk)}", "bold", 2)
-        self._line("a shell on the disk (mount -o loop does it, too); leave it before you check", indent=6)
+        self._line("a shell on the disk, as with mount -o loop; leave it before you check", indent=6)
         left = len(wanted.hints) - lab.hints
         for word, what in (
             ("hint", f"{plural(left, 'hint')} left" if left else "all hints were given"),
@@ -180,9 +185,9 @@ class Screens:
         lab = checked.lab
         if found.passed:
             time_ = _duration(lab.passed - lab.ready)
-            hints = f"{plural(lab.hints, 'hint')}" if lab.hints else "no hint"
-            shown = ", with the solution" if lab.shown else ""
-            self._line(f"Passed: you are in again, after {time_} and with {hints}{shown}.", "bold green")
+            hints = f"with {plural(lab.hints, 'hint')}" if lab.hints else "without a hint"
+            shown = ", the solution at hand" if lab.shown else ""
+            self._line(f"Passed: you are in again, after {time_}, {hints}{shown}.", "bold green")
             return
         self._line("Not yet.", "bold yellow")
         if found.login.symptom is not Symptom.OK or found.login.status != 0:
