@@ -155,6 +155,10 @@ def test_a_client_with_ipv6_is_told_that_ufw_keeps_all_of_it_out() -> None:
     assert causes(tree) == []
     found = only_finding(tree, CHECK, came_from("2001:db8:5::5"))
     assert found.locations[0].text == "IPV6=no"
+    # Seen on a real server: nobody answers the neighbour's question who has the address.
+    assert found.symptom is Symptom.UNREACHABLE
+    assert [repair.safety for repair in found.repairs] == [Safety.MANUAL]
+    assert "IPV6=yes" in found.repairs[0].steps
 
 
 @pytest.mark.parametrize(
