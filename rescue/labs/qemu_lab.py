@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from rescue.labs.backends import LockOut, Typed, Watcher, must_end
@@ -17,9 +18,12 @@ from rescue.labs.ssh import Attempt
 from rescue.model import Symptom
 
 LOGIN = "echo in"
+HEALTHY_PORT = 22
 
 SETTLING = 120.0
 """Seconds that a server which is up may take to show its symptom."""
+SLOW = 60.0
+"""Seconds that sshd may take to greet: the first login after a boot reads half a system into memory."""
 PAUSE = 8.0
 """Seconds between the two logins of a check."""
 
@@ -54,7 +58,7 @@ class QemuLab:
                 make_disk=lambda path: fill_disk(image, scenario, path),
                 progress=watcher.note,
             )
-            healthy = machine.ssh(LOGIN, user=scenario.user, family=scenario.family)
+            healthy = _tried(machine, replace(scenario, port=HEALTHY_PORT))
             watcher.step("what the story tells is done to it")
             done = machine.console(scenario.break_script)
             must_end(Typed(done.status, done.output))
@@ -105,7 +109,12 @@ def _boot(machine: Machine, scenario: Scenario) -> None:
 
 
 def _tried(machine: Machine, scenario: Scenario) -> Attempt:
-    return machine.ssh(LOGIN, user=scenario.user, port=scenario.port, family=scenario.family)
+    """A login. A server that took the connection and has not said a word yet may only be slow: it is asked again."""
+    deadline = time.monotonic() + SLOW
+    while True:
+        seen = machine.ssh(LOGIN, user=scenario.user, port=scenario.port, family=scenario.family)
+        if "during banner exchange" not in seen.errors or time.monotonic() > deadline:
+            return seen
 
 
 def _settled(machine: Machine, scenario: Scenario) -> Attempt:
