@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
+import time
 from pathlib import Path
 
 from rescue.labs.errors import LabError
@@ -20,6 +20,10 @@ from rescue.words.numbers import size
 
 MARGIN = 256 << 20
 """Bytes that are left free, for what the server and its repair write."""
+
+
+FREED = 3.0
+"""Seconds after which a loop device is free again at the latest, once what was on it is unmounted."""
 
 
 def image_of(scenario: Scenario, progress: Progress) -> Image:
@@ -74,21 +78,25 @@ def check_free(disk: Path) -> None:
             f"a running machine or guestfish has {disk} open",
             "End it first (guestfish: exit), so that all that it wrote is on the disk.",
         )
+    deadline = time.monotonic() + FREED
+    while (device := _loop_device(disk)) is not None:
+        points = [mount.point for mount in mounts_of(device.stat().st_rdev)]
+        if points:
+            told = f"Leave that directory, and type: umount {points[0]}"
+            raise TargetBusy(f"{disk} is still mounted at {' and '.join(points)}", told)
+        if time.monotonic() > deadline:
+            told = f"Detach it: losetup -d {device}. If it stays, a program elsewhere still has it mounted."
+            raise TargetBusy(f"{disk} is still attached as {device}", told)
+        time.sleep(0.1)
+
+
+def _loop_device(disk: Path) -> Path | None:
+    """The loop device that the disk is attached to."""
     for told in Path("/sys/class/block").glob("loop*/loop/backing_file"):
-        device = Path("/dev") / told.parent.parent.name
         try:
             if Path(told.read_text().rstrip("\n")).samefile(disk):
-                raise _attached(disk, device)
-        except OSError as problem:
-            # A loop device that is freed just now.
-            if problem.errno not in (errno.ENOENT, errno.ENXIO):
-                raise
-
-
-def _attached(disk: Path, device: Path) -> TargetBusy:
-    points = [mount.point for mount in mounts_of(device.stat().st_rdev)]
-    if points:
-        return TargetBusy(
-            f"{disk} is still mounted at {' and '.join(points)}", f"Leave that directory, and type: umount {points[0]}"
-        )
-    return TargetBusy(f"{disk} is still attached as {device}", f"Detach it: losetup -d {device}")
+                return Path("/dev") / told.parent.parent.name
+        except OSError:
+            # It is freed just now, or its file is gone.
+            continue
+    return None
