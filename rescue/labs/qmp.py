@@ -67,7 +67,10 @@ class Monitor:
             raise MonitorError(f"{name}: QEMU does not answer: {problem}") from problem
 
     def _read(self) -> dict[str, Any]:
-        line = self._stream.readline()
+        try:
+            line = self._stream.readline()
+        except OSError as problem:
+            raise MonitorError(f"QEMU does not answer: {problem}") from problem
         if not line:
             raise MonitorError("QEMU has closed its monitor")
         heard = json.loads(line)
