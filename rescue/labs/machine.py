@@ -24,6 +24,7 @@ from rescue.labs.programs import search_path
 from rescue.labs.qemu import Hardware, can_boot, explained
 from rescue.labs.qmp import Monitor, MonitorError
 from rescue.labs.ssh import TALKATIVE, Attempt, attempt, write_config
+from rescue.labs.tied import tied
 
 __all__ = ["Machine", "MachineError", "can_boot", "work_copy"]
 
@@ -110,7 +111,7 @@ class Machine:
         try:
             self._qemu = subprocess.Popen(
                 # The kernel ends it should this process be killed.
-                self.network.command("setpriv", "--pdeathsig", "KILL", *self.command_line, *incoming),
+                self.network.command(*tied(*self.command_line, *incoming)),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=(self._work / "qemu.log").open("wb"),

@@ -23,6 +23,7 @@ from typing import IO
 from rescue.labs.errors import LabError
 from rescue.labs.network import ADDRESS, ADDRESS6, CLIENT, CLIENT6, PREFIX, PREFIX6, Namespace
 from rescue.labs.ssh import TALKATIVE, Attempt, attempt, write_config
+from rescue.labs.tied import tied
 
 UP = r"""
 set -eu
@@ -188,8 +189,9 @@ def running(root: Path, key: Path, *, client: str = CLIENT, layer: bool = True) 
         config, log = here / "ssh_config", here / "log"
         write_config(config, ADDRESS, 22, "root", key)
         server = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--",
-             "sh", "-c", WAIT_FOR_WIRE + UP, "sh", str(here / "root"), str(root), str(here / "layer") if layer else ""],
+            tied("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--",
+                 "sh", "-c", WAIT_FOR_WIRE + UP, "sh", str(here / "root"), str(root),
+                 str(here / "layer") if layer else ""),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log.open("ab"), text=True,
             env=dict(os.environ, BANS=BANS),
         )  # fmt: skip

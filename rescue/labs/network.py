@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from rescue.labs.tied import tied
+
 ADDRESS = "192.0.2.2"
 """The server's address in a private network (RFC 5737, TEST-NET-1)."""
 CLIENT = "192.0.2.1"
@@ -80,7 +82,7 @@ class Namespace:
 
     def __init__(self) -> None:
         self._holder = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--", "sleep", "infinity"],
+            tied("unshare", "--net", "--", "sleep", "infinity"),
             stdin=subprocess.DEVNULL,
         )
         self._wait()

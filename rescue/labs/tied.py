@@ -1,0 +1,13 @@
+"""Programs that end with this process, however it ends."""
+
+from __future__ import annotations
+
+import os
+
+# A parent that was killed before setpriv had asked for its signal would never send one: PPID tells.
+_STILL_THERE = '[ "$PPID" = "$1" ] || exit 1; shift; exec "$@"'
+
+
+def tied(*command: str) -> list[str]:
+    """`command` as it has to be started by this process so that the kernel kills it when we end (prctl(2))."""
+    return ["setpriv", "--pdeathsig", "KILL", "sh", "-c", _STILL_THERE, "sh", str(os.getpid()), *command]
