@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from rescue.labs.backends import Choice
 from rescue.labs.grading import Differences, Grade
 from rescue.labs.network import ADDRESS, ADDRESS6, CLIENT, CLIENT6
-from rescue.labs.practice import Checked, Hint, Started, client_key, shown_name
+from rescue.labs.practice import Checked, Hint, Started, client_key
 from rescue.labs.scenario import Scenario
 from rescue.labs.session import Lab, Passed, Phase
 from rescue.labs.ssh import Attempt
@@ -83,8 +83,7 @@ class Screens:
 
     def _ssh(self, wanted: Scenario, attempt: Attempt, port: int) -> None:
         dialled = f"-p {port} " if port != 22 else ""
-        host = ADDRESS if wanted.family == 4 else ADDRESS6
-        self._exact(f"$ ssh {dialled}{wanted.user}@{host}", "bold", 2)
+        self._exact(f"$ ssh {dialled}{wanted.user}@{_host(wanted)}", "bold", 2)
         if attempt.symptom is Symptom.OK and attempt.status == 0:
             self._exact("(you are in)", "green", 2)
             return
@@ -134,11 +133,10 @@ class Screens:
         minutes = _duration((lab.passed or time.time()) - lab.ready)
         hints = f"{lab.hints} of {plural(len(wanted.hints), 'hint')} taken"
         looked = ", the solution was shown" if lab.shown else ""
-        about = f"{shown_name(lab)}, with {lab.backend}"
-        self._line(f"State: {state} ({about})", "bold")
+        self._line(f"State: {state} (brought up with {lab.backend})", "bold")
         self._line(f"After {minutes}; {plural(lab.checks, 'check')}, {hints}{looked}.")
         if lab.phase is not Phase.PASSED:
-            self._line(f"ssh says: {wanted.symptom.words(wanted.user, ADDRESS, wanted.port)}")
+            self._line(f"ssh says: {wanted.symptom.words(wanted.user, _host(wanted), wanted.port)}")
         self._line()
 
     def hint(self, given: Hint | None, wanted: Scenario, *, shown: int) -> None:
@@ -222,6 +220,10 @@ class Screens:
         if not whole:
             self._exact("rescue lab status --explain", indent=2)
         self._line("rescue lab stop removes the disks; rescue lab list shows what is next.")
+
+
+def _host(wanted: Scenario) -> str:
+    return ADDRESS if wanted.family == 4 else ADDRESS6
 
 
 def _duration(seconds: float) -> str:
