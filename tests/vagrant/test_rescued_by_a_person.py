@@ -61,7 +61,7 @@ def test_the_server_s_disk_is_known_and_everything_is_gone_after_stop(lab: Vagra
 
 def rescue(lab: VagrantLab, words: str, *, status: int) -> dict[str, Any]:
     """``sudo rescue WORDS --json`` in the rescue system."""
-    ended = lab.ssh("rescue", f"sudo rescue {words} --json", limit=300)
+    ended = lab.ssh("rescue", f"sudo rescue {words} --json", limit=900)
     assert ended.status == status, ended
     document = json.loads(ended.output)
     assert isinstance(document, dict)
