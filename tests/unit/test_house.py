@@ -9,6 +9,7 @@ import pytest
 
 from rescue.checks import Check, all_checks
 from rescue.cli import parser
+from rescue.labs.scenario import Scenario, all_scenarios
 from rescue.man import pages
 
 pytestmark = pytest.mark.unit
@@ -65,3 +66,11 @@ def test_a_page_says_in_its_first_line_what_it_is_about() -> None:
 def _verb(name: str):  # type: ignore[no-untyped-def]  # argparse keeps the type of sub-parsers to itself
     made = parser()
     return next(action for action in made._actions if action.dest == "verb").choices[name]  # type: ignore[index, call-overload]
+
+
+@pytest.mark.parametrize("scenario", all_scenarios(), ids=lambda each: each.id)
+def test_the_readme_has_figures_of_every_scenario(scenario: Scenario) -> None:
+    row = re.search(rf"^\| {scenario.id} \| ([a-z ]+) \| ([a-z0-9, -]+) \|", README, re.MULTILINE)
+    assert row, f"{scenario.id} is missing: RESCUE_FIGURES=FILE scripts/test system vm"
+    named = f"waiting for {', '.join(scenario.waiting)}" if scenario.waiting else ", ".join(sorted(scenario.causes))
+    assert row.groups() == (str(scenario.symptom), named)
