@@ -70,6 +70,7 @@ class Console:
         while time.monotonic() < until:
             if waiting and (at := seen.find(waiting[0][0].encode(), after)) >= 0:
                 after = at + len(waiting[0][0])
+                _wait_until_it_reads(child)
                 os.write(master, waiting.pop(0)[1].encode())
             if not select.select([master], [], [], 0.2)[0]:
                 continue
@@ -84,6 +85,15 @@ class Console:
         assert not waiting, screen
         assert "Traceback" not in screen
         return os.waitstatus_to_exitcode(status), screen
+
+
+def _wait_until_it_reads(process: int) -> None:
+    """Until it sleeps: a Ctrl-C between a prompt and the reading of its answer is heard with the next key only."""
+    asleep, until = 0, time.monotonic() + PATIENCE
+    while asleep < 3 and time.monotonic() < until:
+        time.sleep(0.05)
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        asleep = asleep + 1 if state == "S" else 0
 
 
 @pytest.fixture
