@@ -30,6 +30,7 @@ from rescue.labs.image import Image, ensure_image, lab_key, public_key
 from rescue.labs.programs import Progress, missing_packages, run
 from rescue.labs.recipe import cache_directory, load_recipe, parse_size
 from rescue.labs.ssh import Attempt, attempt, write_config
+from rescue.labs.tied import tied
 
 FORMAT = 1
 """Raise it when what is built from unchanged files changes."""
@@ -212,13 +213,13 @@ def _booted(disk: Path, serial: Path) -> Iterator[tuple[subprocess.Popen[bytes],
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
-    command = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64"]
+    command = ["qemu-system-x86_64"]
     # No KVM, also where it would work: a broken /dev/kvm is common in virtual machines, and this is done once.
     command += ["-accel", "tcg", "-cpu", "max", "-m", "768", "-smp", "2", "-nodefaults", "-display", "none"]
     command += ["-no-reboot", "-snapshot", "-drive", f"file={disk},if=virtio,format=raw"]
     command += ["-netdev", f"user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:22"]
     command += ["-device", "virtio-net-pci,netdev=net0,romfile=", "-serial", f"file:{serial}"]
-    qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    qemu = subprocess.Popen(tied(*command), stdin=subprocess.DEVNULL)
     try:
         yield qemu, port
     finally:

@@ -40,6 +40,8 @@ FILES_OF_A_BASE = 700 * MIB
 """Bytes that a recipe which stands alone takes while it is installed: 350 MiB of files, and its packages."""
 MORE_FILES = 200 * MIB
 """Bytes that a derived recipe takes beside a copy of its base's files."""
+DYING = 10.0
+"""Seconds for which a program that was killed may still put files into what is being removed."""
 NEARLY_FULL = 16 * MIB
 """Fewer free bytes than that, and a failed build failed for want of room."""
 
@@ -241,7 +243,12 @@ def _remove_tree(path: Path) -> None:
     below = [line.split()[1] for line in mounts if line and line.split()[1].startswith(f"{path}/")]
     for mounted in reversed(below):
         run("umount", mounted)
-    shutil.rmtree(path, ignore_errors=True)
+    deadline = time.monotonic() + DYING
+    while True:
+        shutil.rmtree(path, ignore_errors=True)
+        if not path.exists() or time.monotonic() > deadline:
+            return
+        time.sleep(0.05)
 
 
 def _remove_older(cache: Path, name: str, current: Path) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from rescue.labs.errors import LabError
+from rescue.labs.tied import tied
 
 Progress = Callable[[str], None]
 """Is given a line for the person who waits."""
@@ -20,9 +21,6 @@ TAIL = 20
 """Lines of a failed program's output that are shown."""
 
 ALONE = (
-    "setpriv",
-    "--pdeathsig",
-    "KILL",
     "unshare",
     "--mount",
     "--pid",
@@ -54,7 +52,7 @@ def run(
 
     alone: see `ALONE`; needs root. waiting: says how far the program is, for `progress`, each `TICK` seconds.
     """
-    words = [*ALONE, *command] if alone else list(command)
+    words = tied(*ALONE, *command) if alone else list(command)
     try:
         process = subprocess.Popen(
             words,
