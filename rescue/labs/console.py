@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rescue.labs.errors import LabError
 
 SCRIPT_LIMIT = 300.0
-"""Seconds that a command may take; filling a disk on a busy computer is the longest."""
+"""Seconds that a script may take; filling a disk on a busy computer is the longest."""
 
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -20,19 +20,19 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A command's exit status, and all that it printed."""
+    """A script's exit status, and all that it printed."""
 
     status: int
     output: str
 
 
-def ended(command: list[str], given: str = "", limit: float = SCRIPT_LIMIT) -> Ended:
-    """Run a program to its end. Raises LabError if it has not ended after `limit` seconds."""
+def ended(command: list[str], script: str) -> Ended:
+    """Give a shell, called by `command`, a script to run. Raises LabError if it is not done after SCRIPT_LIMIT."""
     try:
         done = subprocess.run(
-            command, input=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-            timeout=limit, check=False, env=ENVIRONMENT,
+            command, input=script, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+            timeout=SCRIPT_LIMIT, check=False, env=ENVIRONMENT,
         )  # fmt: skip
     except subprocess.TimeoutExpired as late:
-        raise LabError(f"{command[0]} was not done after {limit:.0f} s") from late
+        raise LabError(f"the script was not done after {SCRIPT_LIMIT:.0f} s:\n{script}") from late
     return Ended(done.returncode, done.stdout)

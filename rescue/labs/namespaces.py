@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from rescue.labs.console import Ended, ended
 from rescue.labs.errors import LabError
 from rescue.labs.network import ADDRESS, ADDRESS6, CLIENT, CLIENT6, PREFIX, PREFIX6, Namespace
 from rescue.labs.ssh import TALKATIVE, Attempt, attempt, write_config
@@ -110,24 +111,6 @@ PATIENCE = 4
 BANNER_PATIENCE = 10
 """Seconds that it waits where the connection is there: a server with libwrap takes 5 to close it (hosts_access(5))."""
 
-SCRIPT_LIMIT = 300.0
-"""Seconds that a script may take; filling a disk on a busy computer is the longest."""
-
-ENVIRONMENT = {
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "LC_ALL": "C.UTF-8",
-    "HOME": "/root",
-}
-"""What a script finds: that of a login as root."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A script's exit status, and all that it printed."""
-
-    status: int
-    output: str
-
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
@@ -160,14 +143,7 @@ class RunningServer:
         script: POSIX shell, which stops at the first failure. Raises LabError if it does not end.
         """
         inside = ["nsenter", "-t", str(self.pid), "--net", "--mount", "--pid", "--", "chroot", str(self.root)]
-        try:
-            done = subprocess.run(
-                [*inside, "sh", "-eu", "-s"], input=script, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                errors="replace", timeout=SCRIPT_LIMIT, check=False, env=ENVIRONMENT,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired as late:
-            raise LabError(f"the script was not done after {SCRIPT_LIMIT:.0f} s:\n{script}") from late
-        return Ended(done.returncode, done.stdout)
+        return ended([*inside, "sh", "-eu", "-s"], script)
 
     @property
     def said(self) -> str:
