@@ -17,27 +17,13 @@ from rescue.firewall.addresses import AddressSet, Region, union
 from rescue.firewall.conditions import Flags
 from rescue.firewall.icmp import TCP_RESET, UNREACHABLE
 from rescue.firewall.packet import ICMP, Packet
-from rescue.firewall.ruleset import Firewall
+from rescue.firewall.ruleset import Chain, Firewall, Hook, Table
 from rescue.firewall.verdict import Decision, Kind, Stage
 from rescue.firewall.walk import Flows, Journey, Outcome, Piece, Tags, TooIntricate, Walk, put
 
-INWARD = (
-    ("raw", "PREROUTING"),
-    ("mangle", "PREROUTING"),
-    ("nat", "PREROUTING"),
-    ("mangle", "INPUT"),
-    ("filter", "INPUT"),
-    ("security", "INPUT"),
-    ("nat", "INPUT"),
-)
-OUTWARD = (
-    ("raw", "OUTPUT"),
-    ("mangle", "OUTPUT"),
-    ("filter", "OUTPUT"),
-    ("security", "OUTPUT"),
-    ("mangle", "POSTROUTING"),
-)
-"""The tables and chains that a packet to the server, or from it, passes, in order (by priority, then by hook)."""
+INWARD = (Hook.INGRESS, Hook.PREROUTING, Hook.INPUT)
+OUTWARD = (Hook.OUTPUT, Hook.POSTROUTING, Hook.EGRESS)
+"""The hooks that a packet to the server, or from it, passes, in order."""
 
 INTRICATE = "rules that are too intricate to follow"
 
@@ -51,6 +37,7 @@ class Evaluation:
         self.universe = universe
         self.outcome = Outcome(packet.version, universe)
         self.journey = Journey(self.outcome)
+        self.chains: dict[Hook, list[tuple[Firewall, Table, Chain]]] = {}
 
     def run(self) -> Outcome:
         """The outcome; where the rules are too intricate, everything depends on them."""
@@ -79,21 +66,34 @@ class Evaluation:
             flows = self._pass(_next(flows, inward=True), Stage.DATA, INWARD, inward)
         self.outcome.passed = union(self.packet.version, (region.frozen() for region in flows.values()))
 
-    def _pass(self, flows: Flows, stage: Stage, hooks: Iterable[tuple[str, str]], flags: set[str]) -> Flows:
+    def _pass(self, flows: Flows, stage: Stage, hooks: tuple[Hook, ...], flags: set[str]) -> Flows:
         self.journey.stage = stage
         inward = hooks is INWARD
         packet = replace(self.packet, inward=inward, flags=frozenset(flags))
         return self._through(flows, packet, hooks)
 
-    def _through(self, flows: Flows, packet: Packet, hooks: Iterable[tuple[str, str]]) -> Flows:
-        for table, chain in hooks:
-            if table == "nat" and self.journey.stage is not Stage.SYN:
-                continue  # only the first packet of a connection meets the nat table
-            for firewall in self.firewalls:
-                held = firewall.ruleset(packet.version).tables.get(table)
-                if held is not None and flows:
-                    flows = Walk(self.journey, firewall, held, packet).base(held.chains[chain], flows)
+    def _through(self, flows: Flows, packet: Packet, hooks: Iterable[Hook]) -> Flows:
+        for hook in hooks:
+            for firewall, table, chain in self._chains_at(hook):
+                if flows and self._meets(chain, packet):
+                    flows = Walk(self.journey, firewall, table, packet).base(chain, flows)
         return flows
+
+    def _chains_at(self, hook: Hook) -> list[tuple[Firewall, Table, Chain]]:
+        """The chains of all firewalls at a hook, by priority; of equal ones those that were loaded first are first."""
+        if hook not in self.chains:
+            found = [
+                (firewall, table, chain)
+                for firewall in self.firewalls
+                for table, chain in firewall.ruleset(self.packet.version).base_chains(hook)
+            ]
+            self.chains[hook] = sorted(found, key=lambda each: each[2].priority)
+        return self.chains[hook]
+
+    def _meets(self, chain: Chain, packet: Packet) -> bool:
+        if chain.nat and self.journey.stage is not Stage.SYN:
+            return False  # only the first packet of a connection meets it
+        return not chain.devices or packet.interface is None or packet.interface in chain.devices
 
     def _refuse(self) -> None:
         """Follow the refusals of the first packet out of the server; what is dropped on the way was silence."""

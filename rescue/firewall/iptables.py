@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 
 from rescue.firewall.matches import Names, Refused
 from rescue.firewall.rule_line import Command, LineReader, words_of
-from rescue.firewall.ruleset import BUILT_IN, Action, Chain, Problem, Rule, Ruleset, Table
+from rescue.firewall.ruleset import BUILT_IN, Action, Chain, Problem, Rule, Ruleset, Table, built_in_hook
 from rescue.model import Location
 
 DEEPEST = 15
@@ -35,8 +35,12 @@ class _Chain:
     def copy(self) -> _Chain:
         return _Chain(self.name, self.policy, self.location, list(self.rules))
 
-    def frozen(self) -> Chain:
-        return Chain(self.name, self.policy, self.location, tuple(self.rules))
+    def frozen(self, table: str) -> Chain:
+        rules = tuple(self.rules)
+        if not self.policy:
+            return Chain(self.name, "", self.location, rules)
+        hook, priority = built_in_hook(table, self.name)
+        return Chain(self.name, self.policy, self.location, rules, hook, priority, nat=table == "nat")
 
 
 _Chains = dict[str, _Chain]
@@ -70,7 +74,7 @@ class Loader:
     def ruleset(self) -> Ruleset:
         """What the kernel holds now."""
         tables = {
-            name: Table(name, {chain: each.frozen() for chain, each in chains.items()})
+            name: Table(name, {chain: each.frozen(name) for chain, each in chains.items()})
             for name, chains in self.tables.items()
         }
         return Ruleset(self.version, tables, tuple(self.problems))

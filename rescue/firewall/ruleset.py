@@ -20,6 +20,32 @@ BUILT_IN = {
 """The tables and their built-in chains (iptables(8))."""
 
 
+class Hook(StrEnum):
+    """A place in the kernel where packets meet chains (nft(8), "Address families")."""
+
+    INGRESS = "ingress"
+    PREROUTING = "prerouting"
+    INPUT = "input"
+    FORWARD = "forward"
+    OUTPUT = "output"
+    POSTROUTING = "postrouting"
+    EGRESS = "egress"
+
+
+CONNTRACK = -200
+"""The priority at which conntrack looks at a packet, in prerouting and output; what is below it has no state yet."""
+
+_PRIORITIES = {"raw": -300, "mangle": -150, "filter": 0, "security": 50}
+
+
+def built_in_hook(table: str, chain: str) -> tuple[Hook, int]:
+    """The hook and priority of a built-in chain of iptables (linux/netfilter_ipv4.h)."""
+    hook = Hook(chain.lower())
+    if table == "nat":
+        return hook, -100 if hook in (Hook.PREROUTING, Hook.OUTPUT) else 100
+    return hook, _PRIORITIES[table]
+
+
 class Action(StrEnum):
     """What a rule does with a packet to which it applies. DEPENDS: nothing on the disk tells what becomes of it."""
 
@@ -71,17 +97,25 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A chain. policy: "ACCEPT" or "DROP" of a built-in chain, empty for others; `location` is where it was set."""
+    """A chain. policy: "ACCEPT" or "DROP" of a base chain, empty for others; `location` is where it was set.
+
+    hook, priority: where packets meet a base chain; of the chains at one hook the lowest priority is met first.
+    nat: only the first packet of a connection meets it. devices: of ingress and egress, the interfaces it is for.
+    """
 
     name: str
     policy: str
     location: Location
     rules: tuple[Rule, ...] = ()
+    hook: Hook | None = None
+    priority: int = 0
+    nat: bool = False
+    devices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table's chains by name."""
+    """One table's chains by name. name: "filter" and so on of iptables; family and name ("inet filter") of nftables."""
 
     name: str
     chains: Mapping[str, Chain]
@@ -103,6 +137,13 @@ class Ruleset:
     version: int
     tables: Mapping[str, Table] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+
+    def base_chains(self, hook: Hook) -> Iterator[tuple[Table, Chain]]:
+        """The chains that packets meet at `hook`, in no order."""
+        for table in self.tables.values():
+            for chain in table.chains.values():
+                if chain.hook is hook:
+                    yield table, chain
 
     def rules(self) -> Iterator[tuple[str, Rule]]:
         """Every rule with its table's name."""

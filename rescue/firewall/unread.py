@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from rescue.firewall.ruleset import BUILT_IN, Action, Chain, Problem, Rule, Ruleset, Table, Target
+from rescue.firewall.ruleset import Action, Chain, Problem, Rule, Ruleset, Table, Target, built_in_hook
 from rescue.model import Location
 
 
@@ -13,6 +13,7 @@ def unread_ruleset(version: int, path: PurePosixPath) -> Ruleset:
     here = Location(path)
     reason = f"{path}, which is too large to be read"
     rule = Rule("INPUT", (), Target(Action.DEPENDS, reason=reason), here)
-    chains = {name: Chain(name, "ACCEPT", here, (rule,) if name == "INPUT" else ()) for name in BUILT_IN["filter"]}
+    hook, priority = built_in_hook("filter", "INPUT")
+    chains = {"INPUT": Chain("INPUT", "ACCEPT", here, (rule,), hook, priority)}
     problem = Problem("the file is too large to be read", here, "what its rules do is not known")
     return Ruleset(version, {"filter": Table("filter", chains)}, (problem,))

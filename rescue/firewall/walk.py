@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from rescue.firewall.addresses import FEW, AddressSet, Region, union
 from rescue.firewall.conditions import Assumed, Doubt, RecentSet
 from rescue.firewall.packet import Packet
-from rescue.firewall.ruleset import Action, Chain, Firewall, Rule, Table
+from rescue.firewall.ruleset import CONNTRACK, Action, Chain, Firewall, Hook, Rule, Table
 from rescue.firewall.verdict import Decision, Kind, Stage
 from rescue.model import Location
 
@@ -125,12 +125,14 @@ class Walk:
         self.packets: dict[Tags, Packet] = {}
         self.accepted: Flows = {}
         self.built_in = ""
+        self.tracked = True
 
     def base(self, chain: Chain, flows: Flows) -> Flows:
         """Walk a built-in chain; what comes out is the flows that this table lets pass."""
         if not chain.rules and chain.policy == "ACCEPT":
             return flows
         self.built_in = chain.name
+        self.tracked = not (chain.hook in _BEFORE_CONNTRACK and chain.priority < CONNTRACK)
         left = self._chain(chain, flows, ())
         for tags, region in left.items():
             if chain.policy == "ACCEPT":
@@ -260,7 +262,7 @@ class Walk:
         listed = self.journey.listed
         packet = self.packets.get(tags)
         if packet is None or packet.listed is not listed:
-            state = self.packet.state or _state(tags, self.journey.stage, self.table.name)
+            state = self.packet.state or _state(tags, self.journey.stage, self.tracked)
             packet = replace(self.packet, state=state, mark=tags.mark, connmark=tags.connmark, listed=listed)
             self.packets[tags] = packet
         return packet
@@ -302,9 +304,12 @@ def put(flows: Flows, tags: Tags, who: AddressSet) -> None:
         region.add(who)
 
 
-def _state(tags: Tags, stage: Stage, table: str) -> str:
+_BEFORE_CONNTRACK = (Hook.INGRESS, Hook.PREROUTING, Hook.OUTPUT)
+
+
+def _state(tags: Tags, stage: Stage, tracked: bool) -> str:
     """What conntrack calls the packet (nf_conntrack_tcp_packet(); xt_conntrack.c where it has not seen it yet)."""
-    if table == "raw":
+    if not tracked:
         return "INVALID"
     if tags.untracked:
         return "UNTRACKED"
