@@ -6,6 +6,7 @@ its own about them; what a fact means for a login is the checks' business.
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cached_property
 
 from rescue.firewall import Firewall, Reach, active_firewalls, reach
@@ -36,6 +37,11 @@ class Facts:
     def __init__(self, tree: Tree, client: Client | None = None) -> None:
         self.tree = tree
         self.client = client or Client()
+
+    @property
+    def now(self) -> datetime:
+        """The time at which the client wants in. Nothing here looks at a clock."""
+        return self.client.now
 
     @cached_property
     def release(self) -> Release:

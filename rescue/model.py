@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum, StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import PurePosixPath
@@ -150,10 +151,11 @@ class Client:
 
     user: None means root and every account that could log in. sources: the addresses the client may come from, as
     the server sees them; empty means any. port: the one dialled; None means 22 unless the disk shows that another
-    is meant. key: the client's public key as "type base64".
+    is meant. key: the client's public key as "type base64". now: when, with a time zone: bans and accounts run out.
     """
 
     user: str | None = None
     sources: tuple[Address, ...] = ()
     port: int | None = None
     key: str | None = field(default=None, repr=False)
+    now: datetime = field(default_factory=lambda: datetime.now(UTC), repr=False, compare=False)
