@@ -29,6 +29,9 @@ QUIET_BOOT = (
     "modprobe.blacklist=kvm_amd,kvm_intel",
 )
 
+PROCESSORS = "1"
+"""A second one makes no boot shorter without KVM, and costs this computer half as much again (29 s instead of 20)."""
+
 QCOW2_MAGIC = b"QFI\xfb"
 """QEMU's docs/interop/qcow2.txt."""
 
@@ -76,7 +79,8 @@ class Hardware:
         words = (*self.layout.kernel_words(self.root), *QUIET_BOOT, *network.kernel_words())
         return [
             QEMU,
-            *("-accel", self.kind, "-cpu", CPU[self.kind], "-machine", "q35", "-smp", "2", "-m", str(self.memory)),
+            *("-accel", self.kind, "-cpu", CPU[self.kind], "-machine", "q35"),
+            *("-smp", PROCESSORS, "-m", str(self.memory)),
             *("-nodefaults", "-no-reboot", "-display", "none"),
             *("-kernel", str(self.boot.kernel), "-initrd", str(self.boot.initrd), "-append", " ".join(words)),
             *(word for disk in self.disks for word in ("-drive", drive(disk))),

@@ -20,11 +20,15 @@ JOURNAL = "var/lib/rescue"
 
 @dataclass
 class BrokenRoot:
-    """A server's root at `path`. `lower` is the untouched one below it, `upper` what was changed (None: no layer)."""
+    """A server's root at `path`. `lower` is the untouched one below it, `upper` what was changed (None: no layer).
+
+    known: digests of files that earlier looks at the same server's disk have read; it is added to.
+    """
 
     path: Path
     lower: Path | None = None
     upper: Path | None = None
+    known: dict[Stamp, str] | None = None
     _hashes: dict[str, str] = field(default_factory=dict)
 
     # -- breaking it -------------------------------------------------------------------------------------------
@@ -63,7 +67,7 @@ class BrokenRoot:
         told = path.lstat()
         content = ""
         if stat.S_ISREG(told.st_mode):
-            content = self._digest(name, path)
+            content = self._digest(name, path, told)
         elif stat.S_ISLNK(told.st_mode):
             content = str(path.readlink())
         xattrs = tuple(
@@ -74,8 +78,13 @@ class BrokenRoot:
             told.st_mode, told.st_uid, told.st_gid, told.st_nlink, told.st_rdev, content, xattrs, told.st_mtime_ns
         )
 
-    def _digest(self, name: str, path: Path) -> str:
+    def _digest(self, name: str, path: Path, told: os.stat_result) -> str:
         """The content's digest. A file that is not in the upper layer is the lower one's, whose digest is kept."""
+        if self.known is not None:
+            stamp = (name, told.st_ino, told.st_size, told.st_mtime_ns, told.st_ctime_ns)
+            if stamp not in self.known:
+                self.known[stamp] = _digest_of(path)
+            return self.known[stamp]
         if self.upper is None or os.path.lexists(self.upper / name):
             return _digest_of(path)
         assert self.lower is not None
@@ -83,6 +92,9 @@ class BrokenRoot:
             LOWER_DIGESTS[self.lower][name] = _digest_of(path)
         return LOWER_DIGESTS[self.lower][name]
 
+
+Stamp = tuple[str, int, int, int, int]
+"""A path, its inode, size, and times in nanoseconds: of change and, which nobody can set, of the inode's change."""
 
 LOWER_DIGESTS: dict[Path, dict[str, str]] = {}
 """The shared roots' digests: nobody writes to them, so each file is read once in a session."""
