@@ -17,6 +17,9 @@ from rescue.tree import Read, Tree
 
 DIRECTORY_MODE, FILE_MODE, CENTRAL_MODE = 0o700, 0o600, 0o644
 
+USUAL = ".ssh/authorized_keys"
+"""The first of sshd's own default (servconf.h)."""
+
 _MISNAMED = compile_pattern(
     r"authori[sz]ed[-_. ]?keys?2?(?:\.(?:txt|bak|old|orig|save|backup|pub|disabled|1))?~? *", IGNORECASE
 )
@@ -59,6 +62,30 @@ def _appended(tree: Tree, account: Account, found: KeyFile, lines: tuple[str, ..
         if above.is_relative_to(home) and tree.entry(above) is None:
             tree = tree.make_dir(above, mode=DIRECTORY_MODE, uid=account.uid, gid=account.gid)
     return tree.write(found.path, text, mode=FILE_MODE, uid=account.uid, gid=account.gid)
+
+
+def overlooked(facts: Facts, account: Account) -> KeyFile | None:
+    """The file that sshd looks into by default, where its settings name others and no key is found in these.
+
+    None unless it holds a key that would open the account: the client's, where that is known.
+    """
+    setting = facts.effective(account).setting("AuthorizedKeysFile")
+    if setting.location is None or not account.home.startswith("/"):
+        return None
+    named = facts.key_files(account)
+    if any(each.unread or _opens(facts, each) for each in named):
+        return None
+    usual = PurePosixPath(account.home) / USUAL
+    if usual in {each.path for each in named}:
+        return None
+    facts.tree.require(Read(str(usual), depth=0))
+    found = read_key_file(facts.tree, usual)
+    return found if _opens(facts, found) and _own(facts, account, usual) else None
+
+
+def _opens(facts: Facts, found: KeyFile) -> bool:
+    wanted = facts.client.key.split()[1:2] if facts.client.key is not None else None
+    return any(wanted is None or [key.blob] == wanted for key in found.keys)
 
 
 def misplaced(facts: Facts, account: Account) -> Iterator[tuple[PurePosixPath, tuple[str, ...]]]:

@@ -81,7 +81,7 @@ def match_user(user: str, host: str | None, address: Address | None, pattern: st
     check_addresses(where)
     if not match_name(user, name):
         return False
-    return _host_and_address(host, address, where)
+    return match_host_or_address(host, address, where)
 
 
 def check_user(pattern: str) -> None:
@@ -100,8 +100,11 @@ def check_addresses(patterns: str) -> None:
         _network(text)
 
 
-def _host_and_address(host: str | None, address: Address | None, where: str) -> Known:
-    """match_host_and_ip: the host's name or its address must match, and neither may match a negated entry."""
+def match_host_or_address(host: str | None, address: Address | None, where: str) -> Known:
+    """match_host_and_ip: the host's name or its address must match, and neither may match a negated entry.
+
+    Raises BadAddress where sshd refuses the list.
+    """
     if address is None:
         return True if where == "*" else None
     by_address = _address_list(address, where)

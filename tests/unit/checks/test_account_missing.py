@@ -30,8 +30,11 @@ def test_accounts_of_a_directory_server_are_not_on_the_disk() -> None:
     assert "sss" in finding.reason
 
 
+SSHD = "sshd:x:101:65534::/run/sshd:/usr/sbin/nologin\n"
+
+
 def test_a_line_that_no_program_can_read_is_no_account() -> None:
-    tree = server({"/etc/passwd": "root:x:0:0::/root:/bin/bash\nalice:x:one:1000::/home/alice:/bin/bash\n"})
+    tree = server({"/etc/passwd": f"{SSHD}root:x:0:0::/root:/bin/bash\nalice:x:one:1000::/home/alice:/bin/bash\n"})
     only_finding(tree, "account-missing", Client(user="alice"))
 
 
@@ -105,7 +108,7 @@ def test_a_line_of_shadow_that_no_copy_has_becomes_one_that_no_password_opens() 
     "changes",
     [
         {"/etc/passwd-": None},
-        {"/etc/passwd": "root:x:0:0:root:/root:/bin/bash\nbob:x:1000:1000::/home/bob:/bin/bash\n"},
+        {"/etc/passwd": f"{SSHD}root:x:0:0:root:/root:/bin/bash\nbob:x:1000:1000::/home/bob:/bin/bash\n"},
         {"/home/alice": None, "/home/alice/.ssh": None, "/home/alice/.ssh/authorized_keys": None},
     ],
     ids=["no copy has it", "its number is somebody else's", "its home is gone"],

@@ -1,0 +1,34 @@
+"""What checks about one account's login share: which accounts are judged, and how sure it is that one is kept out by
+mistake. No check itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from rescue.facts import Facts
+from rescue.formats.accounts import ACCOUNT_READS, Account
+from rescue.model import Finding, Severity
+from rescue.tree import Read
+
+SSHD_READS = (*ACCOUNT_READS, Read("/etc/ssh", depth=2), Read("/etc/services", depth=0))
+
+OTHERS_PASS = "other accounts may log in, so this may be meant"  # noqa: S105  no password
+
+
+def each_login(
+    facts: Facts, judge: Callable[[Account], Finding | None], *, meant: bool = True
+) -> Iterator[Finding]:
+    """What `judge` finds for each account that is to log in.
+
+    meant: it may be done on purpose. Then it is a doubt where no user was named and another account is not kept out.
+    """
+    found = {account.name: judge(account) for account in facts.logins}
+    some_pass = meant and facts.client.user is None and None in found.values()
+    for finding in found.values():
+        if finding is None:
+            continue
+        if some_pass and finding.severity is Severity.BROKEN:
+            yield replace(finding, severity=Severity.DOUBTFUL, reason=finding.reason or OTHERS_PASS)
+        else:
+            yield finding

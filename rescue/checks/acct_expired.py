@@ -1,0 +1,81 @@
+"""The account has expired.
+
+Symptom: the key is accepted, then "Your account has expired; please contact your system administrator." and
+"Connection closed by SERVER port 22"; without PAM "Permission denied (publickey)".
+
+Cause: the eighth field of the account's line in /etc/shadow is the day on which it ends, counted from 1970-01-01. A
+key does not help after it. The day was set by `chage --expiredate` or `useradd --expiredate`, or by `passwd --lock`
+and `usermod --expiredate 1` to lock the account for good.
+
+Repair: the field is emptied: the account has no end. Where it ended on the first days of 1970 somebody meant to lock
+it, and it is only opened if you say so.
+
+See: shadow(5), chage(1); pam_unix(8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from rescue.checks import _pam
+from rescue.checks._each_login import each_login
+from rescue.facts import Facts
+from rescue.formats.account_lines import EXPIRES, with_shadow_field
+from rescue.formats.accounts import Account
+from rescue.formats.pam import Answer
+from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+
+LINK = Link.ACCOUNT
+READS = _pam.READS
+
+MEANT = 2
+"""Days from 1970-01-01 that no account ends on but by a command that locks it."""
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if not facts.sshd.fatal:
+        yield from each_login(facts, lambda account: _judged(facts, account))
+
+
+def _judged(facts: Facts, account: Account) -> Finding | None:
+    shadow = facts.accounts.shadow(account.name)
+    if shadow is None or shadow.expire is None or shadow.expire < 0:
+        return None
+    day = _pam.today(facts.now)
+    found = _pam.policy(facts, account)
+    without_pam = facts.effective(account).words("UsePAM") == ("no",)
+    if without_pam:
+        # auth_shadow_acctexpired: the last day is still good.
+        expired = day > shadow.expire
+    else:
+        expired = day >= shadow.expire and (found is None or _refuses(found))
+    if not expired:
+        return None
+    ended = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=min(shadow.expire, 1 << 20))).date()
+    meant = shadow.expire < MEANT
+    return Finding(
+        check="acct-expired",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"The account {account.name} expired on {ended} ({shadow.location}).",
+        symptom=Symptom.DENIED if without_pam else Symptom.CLOSED,
+        locations=(shadow.location,),
+        repairs=(
+            Repair(
+                f"let {account.name} not expire",
+                Safety.UNSAFE if meant else Safety.SAFE,
+                partial(with_shadow_field, name=account.name, field=EXPIRES, value=""),
+                weakens=f"{account.name} may log in again without an end",
+            ),
+        ),
+        subject=account.name,
+    )
+
+
+def _refuses(found: _pam.Policy) -> bool:
+    """Whether the stack turns the account away, and for no other module's sake than pam_unix'."""
+    decided = found.account.decided
+    named = decided.name if decided is not None else ""
+    return found.account.answer is not Answer.SUCCESS and named in ("pam_unix", "pam_deny")

@@ -1,0 +1,85 @@
+"""The day until which your key counts is over.
+
+Symptom: "me@SERVER: Permission denied (publickey)." although the key is in authorized_keys; the server's log says "key
+has expired".
+
+Cause: the key's line in authorized_keys begins with expiry-time="...", as it is given to people who help for a while.
+
+Repair: the option is taken out, so that the key counts without an end. That is only done if you say so, as whoever set
+the day may have meant it. Better is to let the owner of the server write a new line.
+
+See: sshd(8) on AUTHORIZED_KEYS FILE FORMAT; auth_authorise_keyopts in auth.c of OpenSSH.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC
+from functools import partial
+from re import IGNORECASE
+from re import compile as compile_pattern
+
+from rescue.checks._each_login import SSHD_READS, each_login
+from rescue.facts import Facts
+from rescue.formats.accounts import Account
+from rescue.formats.authorized_keys import AuthorizedKey
+from rescue.formats.key_options import parse_time
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Tree
+
+LINK = Link.KEY
+READS = SSHD_READS
+
+_OPTION = compile_pattern(r',?expiry-time="[^"]*"', IGNORECASE)
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if not facts.sshd.fatal:
+        yield from each_login(facts, lambda account: _judged(facts, account))
+
+
+def _judged(facts: Facts, account: Account) -> Finding | None:
+    if facts.effective(account).words("PubkeyAuthentication") == ("no",):
+        return None
+    wanted = facts.client.key.split()[1] if facts.client.key is not None else ""
+    keys = [key for found in facts.key_files(account) for key in found.keys if not wanted or key.blob == wanted]
+    if not keys or not all(_expired(facts, key) for key in keys):
+        return None
+    place = keys[0].location
+    return Finding(
+        check="key-expired",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"The key of {account.name} counted until {keys[0].option('expiry-time')} ({place}).",
+        symptom=Symptom.DENIED,
+        locations=tuple(key.location for key in keys),
+        repairs=(
+            Repair(
+                f"let the key count without an end ({place})",
+                Safety.UNSAFE,
+                partial(without_end, location=place),
+                weakens="a key counts again that was given for a while",
+            ),
+        ),
+        subject=account.name,
+    )
+
+
+def _expired(facts: Facts, key: AuthorizedKey) -> bool:
+    """Whether its time is over. A time without a zone is the server's own; taken for UTC, that is right to a day."""
+    text = key.option("expiry-time")
+    if text is None:
+        return False
+    end = parse_time(text)
+    return facts.now > (end if end.tzinfo is not None else end.replace(tzinfo=UTC))
+
+
+def without_end(tree: Tree, location: Location) -> Tree:
+    """The tree in which that line has no expiry-time. ValueError if it has none any more."""
+    lines = (tree.text(location.path) or "").split("\n")
+    line = lines[location.line - 1] if location.line <= len(lines) else ""
+    left = _OPTION.sub("", line, count=1)
+    if left == line:
+        raise ValueError(f"{location}: there is no expiry-time any more")
+    lines[location.line - 1] = left.lstrip(", ")
+    return tree.write(location.path, "\n".join(lines))

@@ -1,0 +1,106 @@
+"""Your key counts from other addresses only.
+
+Symptom: "me@SERVER: Permission denied (publickey)." although the key is in authorized_keys; the server's log says
+"correct key but not from a permitted host".
+
+Cause: the key's line in authorized_keys begins with from="...", the addresses that it counts from, and yours is not
+among them: it has changed, or was never listed.
+
+Repair: your address (--from) is added to the key's own list. From everywhere else the key counts as before.
+
+See: sshd(8) on AUTHORIZED_KEYS FILE FORMAT; auth-options.c and auth2-pubkeyfile.c of OpenSSH.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks._each_login import SSHD_READS, each_login
+from rescue.facts import Facts
+from rescue.formats.accounts import Account
+from rescue.formats.authorized_keys import AuthorizedKey
+from rescue.model import Address, Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.sshd.patterns import BadAddress, Known, match_host_or_address
+from rescue.tree import Tree
+
+LINK = Link.KEY
+READS = SSHD_READS
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if not facts.sshd.fatal:
+        yield from each_login(facts, lambda account: _judged(facts, account))
+
+
+def _judged(facts: Facts, account: Account) -> Finding | None:
+    """A finding where every key that could open the account is bound to addresses, and none to the client's."""
+    if facts.effective(account).words("PubkeyAuthentication") == ("no",):
+        return None
+    wanted = facts.client.key.split()[1] if facts.client.key is not None else ""
+    keys = [key for found in facts.key_files(account) for key in found.keys if not wanted or key.blob == wanted]
+    standings = [_allowed(facts, key) for key in keys]
+    if not keys or True in standings:
+        return None
+    bound = [key for key, standing in zip(keys, standings, strict=True) if standing is False]
+    return _outside(facts, account, bound) if bound else _unknown(account, keys)
+
+
+def _allowed(facts: Facts, key: AuthorizedKey) -> Known:
+    """Whether the key counts for the client's addresses, all of them; None if that is not to be told."""
+    patterns = key.option("from")
+    if patterns is None:
+        return True
+    found = {_from(patterns, source) for source in facts.client.sources or (None,)}
+    return found.pop() if len(found) == 1 else (False if False in found else None)
+
+
+def _from(patterns: str, source: Address | None) -> Known:
+    try:
+        return match_host_or_address(None, source, patterns)
+    except BadAddress:
+        return False  # sshd refuses a key whose list it can't read
+
+
+def _outside(facts: Facts, account: Account, keys: list[AuthorizedKey]) -> Finding:
+    sources = [each for each in facts.client.sources if _from(keys[0].option("from") or "", each) is not True]
+    mine = " and ".join(str(each) for each in sources) or "your address"
+    place = keys[0].location
+    edit = partial(admit, location=place, sources=tuple(str(each) for each in sources))
+    return Finding(
+        check="key-from",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"The key of {account.name} does not count from {mine}: its line has from= for others ({place}).",
+        symptom=Symptom.DENIED,
+        locations=tuple(key.location for key in keys),
+        repairs=(Repair(f"let the key count from {mine} as well ({place})", Safety.SAFE, edit),),
+        subject=account.name,
+    )
+
+
+def _unknown(account: Account, keys: list[AuthorizedKey]) -> Finding:
+    return Finding(
+        check="key-from",
+        link=LINK,
+        severity=Severity.DOUBTFUL,
+        message=f"The key of {account.name} counts from some addresses only ({keys[0].location}).",
+        symptom=Symptom.DENIED,
+        locations=tuple(key.location for key in keys),
+        repairs=(Repair("say where you log in from, with --from ADDRESS", Safety.MANUAL),),
+        subject=account.name,
+        reason="where you come from is not known, or it is a name that only a name server can tell",
+    )
+
+
+def admit(tree: Tree, location: Location, sources: tuple[str, ...]) -> Tree:
+    """The tree in which the key of that line counts from `sources`, too. ValueError if its list is not there."""
+    text = tree.text(location.path)
+    lines = (text or "").split("\n")
+    line = lines[location.line - 1] if location.line <= len(lines) else ""
+    at = line.lower().find('from="')
+    end = line.find('"', at + len('from="')) if at >= 0 else -1
+    if end < 0:
+        raise ValueError(f"{location}: there is no from= any more")
+    lines[location.line - 1] = line[:end] + "".join(f",{each}" for each in sources) + line[end:]
+    return tree.write(location.path, "\n".join(lines))

@@ -1,0 +1,78 @@
+"""PAM's access rules keep you out: pam_access with /etc/security/access.conf.
+
+Symptom: the key is accepted, then "Connection closed by SERVER port 22"; the server's log says "pam_access: access
+denied for user".
+
+Cause: a line with pam_access in /etc/pam.d/sshd (or a file that it includes) asks access.conf. Its lines are read from
+the top, the first that fits the user and the address decides, and where none fits the login is allowed. Most often the
+last line denies everybody whom no line before it allows.
+
+Repair: a line that allows the one user is put right before the line that denies. All others are denied as before.
+
+See: access.conf(5), pam_access(8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks import _pam
+from rescue.checks._each_login import each_login
+from rescue.facts import Facts
+from rescue.formats.accounts import Account
+from rescue.formats.pam import Answer
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Tree
+
+LINK = Link.ACCOUNT
+READS = _pam.READS
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    yield from each_login(facts, lambda account: _judged(facts, account))
+
+
+def _judged(facts: Facts, account: Account) -> Finding | None:
+    found = _pam.policy(facts, account)
+    if found is None or found.ruling is None or found.ruling.location is None:
+        return None
+    place = found.ruling.location
+    if found.ruling.allowed is None:
+        return _undecided(account, place)
+    if found.ruling.allowed or found.account.answer in (Answer.SUCCESS, Answer.NEW_AUTHTOK_REQD):
+        return None
+    allow = partial(let_in, location=place, name=account.name)
+    return Finding(
+        check="pam-access",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"PAM denies {account.name} the login after the key was accepted: {place} says {place.text}.",
+        symptom=Symptom.CLOSED,
+        locations=(place,),
+        repairs=(Repair(f"allow {account.name} before {place}", Safety.SAFE, allow),),
+        subject=account.name,
+    )
+
+
+def _undecided(account: Account, place: Location) -> Finding:
+    return Finding(
+        check="pam-access",
+        link=LINK,
+        severity=Severity.DOUBTFUL,
+        message=f"Whether PAM lets {account.name} in depends on where from ({place}).",
+        symptom=Symptom.CLOSED,
+        locations=(place,),
+        repairs=(Repair("say where you log in from, with --from ADDRESS", Safety.MANUAL),),
+        subject=account.name,
+        reason="the client's address is not known, or the line is for a name that the disk does not tell",
+    )
+
+
+def let_in(tree: Tree, location: Location, name: str) -> Tree:
+    """The tree with a line that allows `name` before the one that denies. ValueError if that is not there any more."""
+    lines = (tree.text(location.path) or "").split("\n")
+    if not 0 < location.line <= len(lines) or lines[location.line - 1].rstrip() != location.text:
+        raise ValueError(f"{location}: the line is not there any more")
+    lines.insert(location.line - 1, f"+:{name}:ALL")
+    return tree.write(location.path, "\n".join(lines))

@@ -1,0 +1,57 @@
+"""PAM can't read its own rules for SSH, and turns everybody away.
+
+Symptom: the key is accepted, then "Connection closed by SERVER port 22", for every user; the server's log says "PAM:
+initialisation failed".
+
+Cause: /etc/pam.d/sshd, or a file that it includes, names another file that is not there: common-account was removed or
+renamed, or the file was edited on Windows and its lines end in CR LF, so that the CR is taken for a part of the name.
+
+Repair: line ends of Windows are made those of Linux. A file that is missing has to be put back.
+
+See: pam.conf(5); auth-pam.c of OpenSSH.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks import _pam
+from rescue.facts import Facts
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Tree
+
+LINK = Link.ACCOUNT
+READS = _pam.READS
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    found = next((each for account in facts.logins if (each := _pam.policy(facts, account)) is not None), None)
+    if found is None or found.service.broken is None:
+        return
+    place, fault = found.service.broken, found.service.fault
+    yield Finding(
+        check="pam-init-broken",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"PAM can't read its own rules and turns everybody away: {fault} ({place}).",
+        symptom=Symptom.CLOSED,
+        locations=(place,),
+        repairs=(_repair(facts.tree, place),),
+    )
+
+
+def _repair(tree: Tree, place: Location) -> Repair:
+    if "\r\n" in (tree.text(place.path) or ""):
+        return Repair(f"give {place.path} the line ends of Linux", Safety.SAFE, partial(as_unix, location=place))
+    return Repair(
+        f"put back the file that {place} names, or correct its name",
+        Safety.MANUAL,
+        steps="On Debian and Ubuntu the files common-* come from libpam-runtime: pam-auth-update --package --force, typed "
+        "in rescue shell.",
+    )
+
+
+def as_unix(tree: Tree, location: Location) -> Tree:
+    """The tree in which no line of the file ends in CR LF."""
+    return tree.write(location.path, (tree.text(location.path) or "").replace("\r\n", "\n"))

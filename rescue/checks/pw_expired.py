@@ -1,0 +1,68 @@
+"""The account's password has run out, and has to be changed before anything else.
+
+Symptom: the key is accepted, then "You are required to change your password immediately", or without a terminal
+"Password change required but no TTY available." and the connection closes. The change asks for the old password,
+which an account that was made for keys does not have.
+
+Cause: /etc/shadow says so: the day of the last change is 0 (`chage -d 0`, `passwd --expire`, and some providers' way
+with root), or it is longer ago than the days that the password may live. That holds for logins with a key as well.
+
+Repair: today counts as the day of the last change. The password stays what it is, and its rules stay.
+
+See: shadow(5), chage(1), pam_unix(8); do_pam_account in auth-pam.c of OpenSSH.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks import _pam
+from rescue.checks._each_login import each_login
+from rescue.facts import Facts
+from rescue.formats.account_lines import CHANGED, with_shadow_field
+from rescue.formats.accounts import Account
+from rescue.formats.pam import Answer
+from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+
+LINK = Link.ACCOUNT
+READS = _pam.READS
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    yield from each_login(facts, lambda account: _judged(facts, account))
+
+
+def _judged(facts: Facts, account: Account) -> Finding | None:
+    found = _pam.policy(facts, account)
+    shadow = facts.accounts.shadow(account.name)
+    if found is None or shadow is None:
+        return None
+    day = _pam.today(facts.now)
+    if _pam.shadow_answer(shadow, day) not in (Answer.NEW_AUTHTOK_REQD, Answer.AUTHTOK_EXPIRED):
+        return None
+    if found.account.answer is Answer.SUCCESS or not _by_dates(found):
+        return None
+    why = "was marked to be changed" if shadow.lastchg == 0 else "is older than it may be"
+    return Finding(
+        check="pw-expired",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"The password of {account.name} {why} ({shadow.location}), which stops logins with a key as well.",
+        symptom=Symptom.CLOSED,
+        locations=(shadow.location,),
+        repairs=(
+            Repair(
+                f"take today for the day on which {account.name} changed the password",
+                Safety.SAFE,
+                partial(with_shadow_field, name=account.name, field=CHANGED, value=str(day)),
+                weakens="the old password may be used on",
+            ),
+        ),
+        subject=account.name,
+    )
+
+
+def _by_dates(found: _pam.Policy) -> bool:
+    decided = found.account.decided
+    return decided is not None and decided.name in ("pam_unix", "pam_deny")

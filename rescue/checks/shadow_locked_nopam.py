@@ -1,0 +1,61 @@
+"""The account is locked, and the SSH server looks at that itself, as it does not use PAM.
+
+Symptom: "me@SERVER: Permission denied (publickey)." although the key is right; root gets in. The server's log says
+"User me not allowed because account is locked".
+
+Cause: with "UsePAM no" sshd refuses every account whose password in /etc/shadow begins with an exclamation mark: all
+that never had a password, such as those made by cloud-init, and those that passwd -l locked. With PAM such a lock is
+for passwords alone, and keys work.
+
+Repair: "UsePAM yes" in the line that says no, as distributions ship it. Where no line says so, the account alone is
+unlocked: the exclamation mark becomes an asterisk, so that still no password opens it.
+
+See: sshd_config(5) on UsePAM; platform_locked_account in platform.c of OpenSSH; shadow(5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks._each_login import SSHD_READS, each_login
+from rescue.facts import Facts
+from rescue.formats.account_lines import unlocked
+from rescue.formats.accounts import Account
+from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.sshd import edit
+
+LINK = Link.ACCOUNT
+READS = SSHD_READS
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if not facts.sshd.fatal:
+        yield from each_login(facts, lambda account: _judged(facts, account))
+
+
+def _judged(facts: Facts, account: Account) -> Finding | None:
+    setting = facts.effective(account).setting("UsePAM")
+    shadow = facts.accounts.shadow(account.name)
+    if setting.words != ("no",) or shadow is None or not shadow.exclamation:
+        return None
+    said = f"UsePAM is no ({setting.location or 'the default'})"
+    alone = Repair(
+        f"unlock {account.name} in /etc/shadow; still no password opens it",
+        Safety.SAFE,
+        partial(unlocked, name=account.name),
+    )
+    repairs: tuple[Repair, ...] = (alone,)
+    if setting.location is not None:
+        back = partial(edit.set_value, location=setting.location, value="yes")
+        repairs = (Repair(f"set UsePAM yes ({setting.location})", Safety.SAFE, back), alone)
+    return Finding(
+        check="shadow-locked-nopam",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"The SSH server refuses {account.name}: {said}, and the account is locked ({shadow.location}).",
+        symptom=Symptom.DENIED,
+        locations=(*((setting.location,) if setting.location else ()), shadow.location),
+        repairs=repairs,
+        subject=account.name,
+    )

@@ -1,0 +1,62 @@
+"""The account has no line in /etc/shadow, or a broken one, so PAM turns it away.
+
+Symptom: the key is accepted, then "Connection closed by SERVER port 22".
+
+Cause: /etc/passwd says that the password is in /etc/shadow ("x"), and there is no line for the account that can be
+read: a line was deleted, an older shadow was put back, or a line ends in CR LF, or has too few fields.
+
+Repair: a line is added with which no password opens the account, so that keys work. A line that can't be read stays.
+
+See: shadow(5), pwck(8), pam_unix(8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks import _pam
+from rescue.checks._each_login import each_login
+from rescue.facts import Facts
+from rescue.formats.accounts import SHADOW, Account
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Tree
+
+LINK = Link.ACCOUNT
+READS = _pam.READS
+
+LINE = "{}:*:{}:0:99999:7:::"
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    yield from each_login(facts, lambda account: _judged(facts, account), meant=False)
+
+
+def _judged(facts: Facts, account: Account) -> Finding | None:
+    if account.password is not None or facts.accounts.shadow(account.name) is not None:
+        return None
+    found = _pam.policy(facts, account)
+    if found is None or not _pam.asks_shadow(found):
+        return None
+    place = Location(account.location.path.with_name("shadow"))
+    line = LINE.format(account.name, _pam.today(facts.now))
+    edit = partial(with_line, name=account.name, line=line)
+    return Finding(
+        check="shadow-missing-entry",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"{SHADOW} has no line for {account.name} that can be read, so PAM turns the account away.",
+        symptom=Symptom.CLOSED,
+        locations=(account.location, place),
+        repairs=(Repair(f"add a line for {account.name} to {SHADOW}; no password opens it", Safety.SAFE, edit),),
+        subject=account.name,
+    )
+
+
+def with_line(tree: Tree, name: str, line: str) -> Tree:
+    """The tree with the line at the end of shadow. ValueError if the file is not there: then more is wrong."""
+    text = tree.text(SHADOW)
+    if text is None:
+        raise ValueError(f"there is no {SHADOW}; put it back from {SHADOW}-")
+    end = "" if not text or text.endswith("\n") else "\n"
+    return tree.write(SHADOW, f"{text}{end}{line}\n")

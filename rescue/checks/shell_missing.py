@@ -1,0 +1,78 @@
+"""The account's login shell is not there, so the SSH server turns the user away.
+
+Symptom: "me@SERVER: Permission denied (publickey)." although the key is right; the server's log says "not allowed
+because shell /usr/bin/zsh does not exist".
+
+Cause: sshd looks whether the program that /etc/passwd names as the account's shell exists and may be executed, before
+it looks at any key. It is missing after the shell's package was removed, after a typo of chsh or usermod, or where the
+system was moved to a distribution that keeps it elsewhere.
+
+Repair: the account gets a shell that is there: the one by the same name in another directory, else bash, else sh.
+
+See: passwd(5), chsh(1); allowed_user in auth.c of OpenSSH.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks._each_login import SSHD_READS, each_login
+from rescue.facts import Facts
+from rescue.formats.account_lines import SHELL, with_passwd_field
+from rescue.formats.accounts import PASSWD, Account
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Read
+
+LINK = Link.ACCOUNT
+READS = SSHD_READS
+
+DEFAULT = "/bin/sh"
+FOLDERS = ("/bin", "/usr/bin", "/usr/local/bin")
+USUAL = ("bash", "sh", "ash")
+EXECUTE = 0o111
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if not facts.sshd.fatal:
+        yield from each_login(facts, lambda account: _judged(facts, account), meant=False)
+
+
+def _judged(facts: Facts, account: Account) -> Finding | None:
+    shell = account.shell or DEFAULT
+    fault = _fault(facts, shell)
+    if not fault or facts.effective(account).words("ChrootDirectory") not in ((), ("none",)):
+        return None  # sshd does not look for the shell of those whom it locks into a directory
+    return Finding(
+        check="shell-missing",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"The SSH server turns {account.name} away: the login shell {shell} {fault}.",
+        symptom=Symptom.DENIED,
+        locations=(account.location, Location(facts.tree.resolve(shell))),
+        repairs=_repairs(facts, account, shell),
+        subject=account.name,
+    )
+
+
+def _fault(facts: Facts, shell: str) -> str:
+    """What is wrong with the program, as stat(2) shows it; empty if nothing is."""
+    if not shell.startswith("/"):
+        return "is no path"
+    facts.tree.require(Read(shell, depth=0, content=False))
+    entry = facts.tree.entry(shell)
+    if entry is None:
+        return "is not there"
+    if not entry.is_file:
+        return "is no program"
+    return "" if entry.mode & EXECUTE else "may be executed by nobody"
+
+
+def _repairs(facts: Facts, account: Account, shell: str) -> tuple[Repair, ...]:
+    own = shell.rpartition("/")[2]
+    candidates = [f"{folder}/{name}" for name in dict.fromkeys((own, *USUAL)) if name for folder in FOLDERS]
+    found = next((path for path in candidates if not _fault(facts, path)), None)
+    if found is None:
+        return (Repair(f"install a shell, and name it in the line of {account.name} in {PASSWD}", Safety.MANUAL),)
+    edit = partial(with_passwd_field, name=account.name, field=SHELL, value=found)
+    return (Repair(f"give {account.name} the login shell {found}", Safety.SAFE, edit),)

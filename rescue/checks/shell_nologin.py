@@ -1,0 +1,64 @@
+"""The account has a login shell that only says no.
+
+Symptom: the key is accepted, then "This account is currently not available." and "Connection to SERVER closed.", or
+the connection closes without a word.
+
+Cause: the account's shell in /etc/passwd is nologin or false. That is right for the accounts of services. It locks a
+person out who set it to be safe, or whose account was made by useradd --system, or tidied up by a script.
+
+Repair: the account gets a shell again (bash where it is there, else sh).
+
+See: nologin(8), passwd(5), usermod(8) on --shell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks._each_login import SSHD_READS
+from rescue.facts import Facts
+from rescue.formats.account_lines import SHELL, with_passwd_field
+from rescue.formats.accounts import Account
+from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.tree import Read
+
+LINK = Link.SESSION
+SHELLS = ("/bin/bash", "/bin/sh")
+READS = (*SSHD_READS, *(Read(shell, depth=0, content=False) for shell in SHELLS))
+
+UPLOADS = "internal-sftp"
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    """A finding for the user who was named. Nobody else: whether an account is a person's is not to be told."""
+    if facts.client.user is None or facts.sshd.fatal:
+        return
+    for account in facts.logins:
+        if not account.has_login_shell:
+            yield _finding(facts, account)
+
+
+def _finding(facts: Facts, account: Account) -> Finding:
+    uploads = UPLOADS in facts.effective(account).words("ForceCommand")
+    shell = next((path for path in SHELLS if facts.tree.entry(path) is not None), SHELLS[-1])
+    edit = partial(with_passwd_field, name=account.name, field=SHELL, value=shell)
+    service = account.uid < 1000 and account.uid != 0
+    return Finding(
+        check="shell-nologin",
+        link=LINK,
+        severity=Severity.DOUBTFUL if uploads else Severity.BROKEN,
+        message=f"The login shell of {account.name} is {account.shell}, which ends at once ({account.location}).",
+        symptom=Symptom.CLOSED,
+        locations=(account.location,),
+        repairs=(
+            Repair(
+                f"give {account.name} the login shell {shell}",
+                Safety.UNSAFE if service or uploads else Safety.SAFE,
+                edit,
+                weakens=f"{account.name} may start programs on the server",
+            ),
+        ),
+        subject=account.name,
+        reason="the account is made for uploads alone, which work" if uploads else "",
+    )

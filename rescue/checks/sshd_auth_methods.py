@@ -1,0 +1,138 @@
+"""The SSH server does not take keys, or wants a second proof that you can't give.
+
+Symptom: "me@SERVER: Permission denied (publickey)."; where the second proof is missing "Permission denied (password)"
+or "(keyboard-interactive)", although ssh -v shows that the key is accepted.
+
+Cause: PubkeyAuthentication is "no" in the line that wins, which may stand in a file that is read before the one you
+edited. Or AuthenticationMethods asks for more than a key, such as "publickey,password", while passwords are switched
+off or the account has none.
+
+Repair: PubkeyAuthentication is set to "yes" where it is set to "no". From AuthenticationMethods the proof that can't
+be given is taken out, so that the key alone is enough; everything else in the line stays.
+
+See: sshd_config(5) on PubkeyAuthentication and AuthenticationMethods; auth2.c of OpenSSH.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks._each_login import SSHD_READS, each_login
+from rescue.facts import Facts
+from rescue.formats.accounts import Account, Password
+from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.sshd import Effective, edit
+from rescue.sshd.effective import Setting
+
+LINK = Link.KEY
+READS = SSHD_READS
+
+KEY = "publickey"
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if not facts.sshd.fatal:
+        yield from each_login(facts, lambda account: _judged(facts, account))
+
+
+def _judged(facts: Facts, account: Account) -> Finding | None:
+    effective = facts.effective(account)
+    keys = effective.setting("PubkeyAuthentication")
+    if keys.words == ("no",) and keys.location is not None:
+        if facts.client.key is None and _password_opens(facts, account, effective):
+            return None
+        return _keys_are_off(account, keys)
+    methods = effective.setting("AuthenticationMethods")
+    if methods.location is None or methods.words == ("any",):
+        return None
+    possible = _possible(facts, account, effective)
+    lacking = [_lacking(word, possible) for word in methods.words]
+    return None if [] in lacking else _too_much(account, methods, lacking)
+
+
+def _keys_are_off(account: Account, setting: Setting) -> Finding:
+    assert setting.location is not None
+    back = partial(edit.set_value, location=setting.location, value="yes")
+    return Finding(
+        check="sshd-auth-methods",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"The SSH server takes no key from {account.name}: PubkeyAuthentication is no ({setting.location}).",
+        symptom=Symptom.DENIED,
+        locations=(setting.location,),
+        repairs=(Repair(f"set PubkeyAuthentication yes ({setting.location})", Safety.SAFE, back),),
+        subject=account.name,
+    )
+
+
+def _possible(facts: Facts, account: Account, effective: Effective) -> frozenset[str]:
+    """The methods by which the account can log in at all. What keyboard-interactive asks for is PAM's affair."""
+    found = {KEY} if effective.words("PubkeyAuthentication") != ("no",) else set()
+    usable = facts.accounts.password(account) in (Password.HASH, Password.NONE)
+    if usable and effective.words("PasswordAuthentication") == ("yes",):
+        found.add("password")
+    if effective.words("KbdInteractiveAuthentication") == ("yes",):
+        found.add("keyboard-interactive")
+    for keyword, method in (
+        ("HostbasedAuthentication", "hostbased"),
+        ("GSSAPIAuthentication", "gssapi-with-mic"),
+    ):
+        if effective.words(keyword) == ("yes",):
+            found.add(method)
+    return frozenset(found)
+
+
+def _password_opens(facts: Facts, account: Account, effective: Effective) -> bool:
+    return "password" in _possible(facts, account, effective) and (
+        account.uid != 0 or effective.words("PermitRootLogin") == ("yes",)
+    )
+
+
+def _lacking(word: str, possible: frozenset[str]) -> list[str]:
+    """The methods of a list "a,b" that can't be had; a device behind a colon does not matter."""
+    return [method for method in word.split(",") if method.partition(":")[0] not in possible]
+
+
+def _too_much(account: Account, setting: Setting, lacking: list[list[str]]) -> Finding:
+    assert setting.location is not None
+    wanted = sorted({method for each in lacking for method in each})
+    return Finding(
+        check="sshd-auth-methods",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"The SSH server wants a proof from {account.name} that can't be given here: {', '.join(wanted)} "
+        f"(AuthenticationMethods, {setting.location}).",
+        symptom=Symptom.DENIED,
+        locations=(setting.location,),
+        repairs=tuple(_repairs(account, setting, lacking)),
+        subject=account.name,
+    )
+
+
+def _repairs(account: Account, setting: Setting, lacking: list[list[str]]) -> Iterator[Repair]:
+    assert setting.location is not None
+    # The list that the key is a part of, and of which the least is missing, is made one that can be met.
+    listed = [(len(each), word, each) for word, each in zip(setting.words, lacking, strict=True) if KEY not in each]
+    with_key = sorted((count, word, each) for count, word, each in listed if KEY in word.split(","))
+    if with_key:
+        _, word, without = with_key[0]
+        left = ",".join(method for method in word.split(",") if method not in without)
+        change = partial(edit.replace_word, location=setting.location, old=word, new=left)
+        yield Repair(
+            f"ask for {left} in place of {word} ({setting.location})",
+            Safety.SAFE,
+            change,
+            weakens=f"the key alone is enough, where {' and '.join(without)} was asked for as well",
+        )
+    else:
+        change = partial(edit.add_words, location=setting.location, words=(KEY,))
+        yield Repair(
+            f"let a key be enough ({setting.location})",
+            Safety.UNSAFE,
+            change,
+            weakens="whoever has a key in authorized_keys gets in with it alone",
+        )
+    yield Repair(
+        f"give {account.name} what is asked for", Safety.MANUAL, steps=f"rescue shell, then: passwd {account.name}"
+    )

@@ -1,0 +1,63 @@
+"""The SSH server looks for keys in other files than the one that has them.
+
+Symptom: "me@SERVER: Permission denied (publickey)." although the key is in ~/.ssh/authorized_keys.
+
+Cause: AuthorizedKeysFile names other files: a word misspelt, a path without the user in it, or a central directory
+(/etc/ssh/keys/%u) to which the keys were never copied. A "~" stands for root's home there; the user's is %h, or a path
+without a slash in front.
+
+Repair: .ssh/authorized_keys, where the keys are, is added to the line that counts. The files named there stay.
+
+See: sshd_config(5) on AuthorizedKeysFile and TOKENS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks._each_login import SSHD_READS, each_login
+from rescue.checks._key_files import overlooked
+from rescue.facts import Facts
+from rescue.formats.accounts import Account
+from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.sshd import edit
+
+LINK = Link.KEY
+READS = SSHD_READS
+
+USUAL = ".ssh/authorized_keys"
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if not facts.sshd.fatal:
+        yield from each_login(facts, lambda account: _judged(facts, account), meant=False)
+
+
+def _judged(facts: Facts, account: Account) -> Finding | None:
+    found = overlooked(facts, account)
+    setting = facts.effective(account).setting("AuthorizedKeysFile")
+    if found is None or setting.location is None:
+        return None
+    named = " and ".join(str(each.path) for each in facts.key_files(account)) or "no file at all"
+    if setting.words == ("none",):
+        change = partial(edit.set_value, location=setting.location, value=USUAL)
+    else:
+        change = partial(edit.add_words, location=setting.location, words=(USUAL,))
+    return Finding(
+        check="sshd-authorizedkeysfile",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"The SSH server looks for the keys of {account.name} in {named}; they are in {found.path}.",
+        symptom=Symptom.DENIED,
+        locations=(setting.location,),
+        repairs=(
+            Repair(
+                f"let sshd look into {USUAL}, too ({setting.location})",
+                Safety.SAFE,
+                change,
+                weakens="for everybody the keys in the own home count as well",
+            ),
+        ),
+        subject=account.name,
+    )

@@ -1,0 +1,160 @@
+"""A change of the SSH server's unit stops systemd from starting it.
+
+Symptom: "ssh: connect to host SERVER port 22: Connection refused"; systemctl status says "bad-setting", or that the
+start failed with result "resources" or status 203.
+
+Cause: a drop-in in /etc/systemd/system/ssh.service.d (as `systemctl edit ssh` writes it) or a unit file of one's own.
+ExecStart= adds a command to those that are there, and a service like sshd may have one only: the old one has to be
+taken back by an empty "ExecStart=" before it. Other mistakes: a file that EnvironmentFile= names and that is not
+there, and a program that is not there.
+
+Repair: the empty "ExecStart=" is put before the new one; a file that is missing is made one that may be missing
+("EnvironmentFile=-..."). What else the drop-in sets stays.
+
+See: systemd.service(5) on ExecStart=, systemd.exec(5) on EnvironmentFile=, systemctl(1) on edit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks._ssh_units import SERVICES
+from rescue.facts import Facts
+from rescue.formats.units import UNIT_READS, Unit, Value
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Read, Tree
+
+LINK = Link.SERVICE
+READS = UNIT_READS
+
+SECTION = "Service"
+COMMAND, VARIABLES = "ExecStart", "EnvironmentFile"
+SPECIAL = "@-:+!|"
+"""What may stand before a program's path (systemd.service(5))."""
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if facts.units.manager != "systemd":
+        return
+    found = {unit.name: unit for name in SERVICES if (unit := facts.units.unit(name)).present}
+    for unit in found.values():
+        yield from _commands(unit)
+        yield from _missing_files(facts.tree, unit)
+        yield from _missing_program(facts.tree, unit)
+
+
+def _commands(unit: Unit) -> Iterator[Finding]:
+    commands = unit.values(SECTION, COMMAND)
+    kinds = unit.values(SECTION, "Type")
+    if kinds and kinds[-1].text == "oneshot":
+        return
+    if len(commands) > 1:
+        last = commands[-1].location
+        first = next(each.location for each in commands if each.location.path == last.path)
+        edit = partial(insert_before, location=first, text=f"{COMMAND}=")
+        yield _finding(
+            unit,
+            f"{COMMAND}= is there {len(commands)} times, and a service like this may have one only",
+            tuple(each.location for each in reversed(commands)),
+            Repair(f"put an empty {COMMAND}= before {first}", Safety.SAFE, edit),
+        )
+    elif not commands and (emptied := _emptied(unit)) is not None:
+        edit = partial(comment_out, location=emptied)
+        yield _finding(
+            unit,
+            f"no {COMMAND}= is left: {emptied} takes them all back",
+            (emptied,),
+            Repair(f"comment out {emptied}", Safety.SAFE, edit),
+        )
+
+
+def _emptied(unit: Unit) -> Location | None:
+    """The line that took the last command back."""
+    empty = [each for each in unit.assignments if (each.section, each.key, each.text) == (SECTION, COMMAND, "")]
+    before = [each for each in unit.assignments if (each.section, each.key) == (SECTION, COMMAND) and each.text]
+    return empty[-1].location if empty and before else None
+
+
+def _missing_files(tree: Tree, unit: Unit) -> Iterator[Finding]:
+    for each in unit.values(SECTION, VARIABLES):
+        path = each.text
+        if not path.startswith("/") or "%" in path or any(wild in path for wild in "*?["):
+            continue
+        tree.require(Read(path, depth=0, content=False))
+        if tree.entry(path) is None:
+            edit = partial(replace_value, location=each.location, old=path, new=f"-{path}")
+            yield _finding(
+                unit,
+                f"the file {path} that {VARIABLES}= names is not there",
+                (each.location,),
+                Repair(f"let that file be missing ({each.location})", Safety.SAFE, edit),
+            )
+
+
+def _missing_program(tree: Tree, unit: Unit) -> Iterator[Finding]:
+    """Only where somebody's own file names it: a package's own program is missed elsewhere."""
+    commands = unit.values(SECTION, COMMAND)
+    if len(commands) != 1 or not str(commands[0].location.path).startswith("/etc/"):
+        return
+    path = _program(commands[0])
+    if not path.startswith("/") or "%" in path:
+        return
+    tree.require(Read(path, depth=0, content=False))
+    entry = tree.entry(path)
+    if entry is None or not entry.is_file or not entry.mode & 0o111:
+        place = commands[0].location
+        fault = "is not there" if entry is None else "can't be executed"
+        steps = f"correct the path in {place.path}"
+        yield _finding(
+            unit, f"the program {path} {fault}", (place,), Repair(f"correct {place}", Safety.MANUAL, steps=steps)
+        )
+
+
+def _program(command: Value) -> str:
+    words = command.text.split()
+    return words[0].lstrip(SPECIAL).strip('"') if words else ""
+
+
+def _finding(unit: Unit, what: str, locations: tuple[Location, ...], repair: Repair) -> Finding:
+    return Finding(
+        check="sshd-dropin-broken",
+        link=LINK,
+        severity=Severity.BROKEN if unit.started else Severity.DOUBTFUL,
+        message=f"systemd can't start {unit.name}: {what} ({locations[0]}).",
+        symptom=Symptom.REFUSED,
+        locations=locations,
+        repairs=(repair,),
+        subject=what,
+        reason="" if unit.started else f"{unit.name} is not started at boot by itself",
+    )
+
+
+def insert_before(tree: Tree, location: Location, text: str) -> Tree:
+    """The tree with a line before the one at `location`. ValueError if that is not there any more."""
+    lines, at = _line(tree, location)
+    lines[at:at] = [text + ("\r" if lines[at].endswith("\r") else "")]
+    return tree.write(location.path, "\n".join(lines))
+
+
+def comment_out(tree: Tree, location: Location) -> Tree:
+    """The tree with a ``#`` before the line."""
+    lines, at = _line(tree, location)
+    lines[at] = f"#{lines[at]}"
+    return tree.write(location.path, "\n".join(lines))
+
+
+def replace_value(tree: Tree, location: Location, old: str, new: str) -> Tree:
+    """The tree in which the line has `new` in the place of `old`."""
+    lines, at = _line(tree, location)
+    if old not in lines[at]:
+        raise ValueError(f"{location}: there is no {old} any more")
+    lines[at] = lines[at].replace(old, new, 1)
+    return tree.write(location.path, "\n".join(lines))
+
+
+def _line(tree: Tree, location: Location) -> tuple[list[str], int]:
+    lines = (tree.text(location.path) or "").split("\n")
+    if not 0 < location.line <= len(lines):
+        raise ValueError(f"{location}: the line is not there any more")
+    return lines, location.line - 1

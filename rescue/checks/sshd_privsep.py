@@ -1,0 +1,88 @@
+"""The SSH server's own system user is gone, so it does not start.
+
+Symptom: "ssh: connect to host SERVER port 22: Connection refused"; the server's log says "Privilege separation user
+sshd does not exist".
+
+Cause: sshd talks to clients as the unprivileged user "sshd", and does not start without it. Somebody tidied up
+/etc/passwd, or put back an older copy of it.
+
+Repair: the user is made again: as a copy of /etc/passwd has it, else with a free number below 1000, no password and
+no shell.
+
+See: sshd(8) on /run/sshd; SSH_PRIVSEP_USER in sshd.c of OpenSSH; passwd(5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from rescue.checks._deleted_account import COPIES
+from rescue.checks._ssh_units import serving
+from rescue.facts import Facts
+from rescue.formats.accounts import ACCOUNT_READS, PASSWD, SHADOW, Account, Accounts
+from rescue.formats.units import UNIT_READS
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Read, Tree
+
+LINK = Link.SERVICE
+_COPIES = tuple(copies.format("passwd") for copies in COPIES)
+READS = (*ACCOUNT_READS, *UNIT_READS, *(Read(copy, depth=0) for copy in _COPIES))
+
+USER = "sshd"
+OPENSSH = ("ssh.service", "sshd.service", "ssh.socket", "sshd.socket")
+HIGHEST, LOWEST = 999, 100
+"""Numbers of system users that a program picks from, the highest first (login.defs(5), SYS_UID_MAX)."""
+
+NOBODY, HOME, NO_SHELL = 65534, "/run/sshd", "/usr/sbin/nologin"
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if facts.accounts.get(USER) is not None or facts.openssh is None:
+        return
+    if not any(unit.name in OPENSSH for unit in serving(facts.units)):
+        return
+    yield Finding(
+        check="sshd-privsep",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"The SSH server can't start: its own system user {USER} is not in {PASSWD}.",
+        symptom=Symptom.REFUSED,
+        locations=(Location(PurePosixPath(PASSWD)),),
+        repairs=(Repair(f"make the system user {USER} again", Safety.SAFE, make_again),),
+    )
+
+
+def make_again(tree: Tree) -> Tree:
+    """The tree with the user. Raises ValueError if no number is free."""
+    found = Accounts(tree)
+    former = _former(tree)
+    if former is None or found.by_uid(former.uid) is not None:
+        free = next((uid for uid in range(HIGHEST, LOWEST - 1, -1) if found.by_uid(uid) is None), None)
+        if free is None:
+            raise ValueError("there is no free number for a system user")
+        group = next((each.gid for each in found.groups if each.name == USER), NOBODY)
+        line = f"{USER}:x:{free}:{group}::{HOME}:{NO_SHELL}"
+    else:
+        line = f"{USER}:x:{former.uid}:{former.gid}::{former.home}:{former.shell}"
+    tree = _with_line(tree, PASSWD, line)
+    if found.has_shadow and found.shadow(USER) is None:
+        tree = _with_line(tree, SHADOW, f"{USER}:!*:::::::")
+    return tree
+
+
+def _former(tree: Tree) -> Account | None:
+    """The user as a copy of passwd has it."""
+    for copy in _COPIES:
+        account = Accounts(tree.with_entries({PASSWD: tree.entry(copy)})).get(USER)
+        if account is not None:
+            return account
+    return None
+
+
+def _with_line(tree: Tree, path: str, line: str) -> Tree:
+    text = tree.text(path)
+    if text is None:
+        raise ValueError(f"{path} can't be read")
+    end = "" if not text or text.endswith("\n") else "\n"
+    return tree.write(path, f"{text}{end}{line}\n")

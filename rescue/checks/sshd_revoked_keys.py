@@ -1,0 +1,113 @@
+"""The SSH server's list of revoked keys keeps you out.
+
+Symptom: "me@SERVER: Permission denied (publickey)." although the key is in authorized_keys, for all keys or for one.
+
+Cause: RevokedKeys names a file that is not there or is a directory. sshd then can't know which keys are bad, and takes
+none at all; its log says "Error checking authentication key". Or the file is there, and your key is in it.
+
+Repair: a list that is missing is made, empty: no key was revoked as yet. A key that is in the list is only taken out
+if you say so, as somebody had a reason; better is another key.
+
+See: sshd_config(5) on RevokedKeys; ssh-keygen(1) on KEY REVOCATION LISTS; sshkey_check_revoked in authfile.c.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import PurePosixPath
+
+from rescue.checks._each_login import SSHD_READS, each_login
+from rescue.facts import Facts
+from rescue.formats.accounts import Account
+from rescue.formats.authorized_keys import parse_keys
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.sshd.effective import Setting
+from rescue.tree import Read, Tree
+
+LINK = Link.KEY
+READS = SSHD_READS
+
+KRL = b"SSHKRL\n\0"
+"""How a binary list begins (PROTOCOL.krl)."""
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if not facts.sshd.fatal:
+        yield from each_login(facts, lambda account: _judged(facts, account), meant=False)
+
+
+def _judged(facts: Facts, account: Account) -> Finding | None:
+    setting = facts.effective(account).setting("RevokedKeys")
+    if setting.location is None or setting.words in ((), ("none",)):
+        return None
+    path = PurePosixPath(setting.words[0])
+    facts.tree.require(Read(str(path), depth=0))
+    entry = facts.tree.entry(path)
+    if entry is None:
+        make = Repair(f"make {path}, empty", Safety.SAFE, partial(_make, path=path))
+        return _finding(account, setting, f"the list {path} is not there, so no key is taken", (make,))
+    if not entry.is_file:
+        put = Repair(f"put a file in the place of {path}", Safety.MANUAL)
+        return _finding(account, setting, f"{path} is no file, so no key is taken", (put,))
+    return _listed(facts, account, setting, path)
+
+
+def _make(tree: Tree, path: PurePosixPath) -> Tree:
+    return tree.write(path, "", mode=0o644, uid=0, gid=0)
+
+
+def _listed(facts: Facts, account: Account, setting: Setting, path: PurePosixPath) -> Finding | None:
+    """The finding where every key of the account is in the list, as far as it can be read."""
+    keys = {key.blob for each in facts.key_files(account) for key in each.keys}
+    if facts.client.key is not None:
+        keys = set(facts.client.key.split()[1:2])
+    data = facts.tree.data(path)
+    if not keys or data == b"":
+        return None
+    if data is None or data.startswith(KRL):
+        look = Repair(f"ask: ssh-keygen -Q -f {path} YOUR_KEY.pub", Safety.MANUAL)
+        why = "the list is in the binary form, which is not read"
+        return _finding(account, setting, f"the list {path} may have the key", (look,), why)
+    lines = parse_keys(facts.tree.text(path) or "", path)
+    revoked = [line for line in lines if line.key is not None and line.key.blob in keys]
+    if {line.key.blob for line in revoked if line.key is not None} != keys:
+        return None
+    remove = partial(_remove, path=path, blobs=frozenset(keys))
+    repairs = (
+        Repair("use another key, and add it with --key FILE", Safety.MANUAL),
+        Repair(
+            f"take the key from {path}", Safety.UNSAFE, remove, weakens="a key counts again that somebody has revoked"
+        ),
+    )
+    place = Location(path, revoked[0].number)
+    return _finding(account, setting, f"the key is in the list {place}", repairs, more=(place,))
+
+
+def _remove(tree: Tree, path: PurePosixPath, blobs: frozenset[str]) -> Tree:
+    text = tree.text(path) or ""
+    gone = {line.number for line in parse_keys(text, path) if line.key is not None and line.key.blob in blobs}
+    kept = [line for number, line in enumerate(text.split("\n"), start=1) if number not in gone]
+    return tree.write(path, "\n".join(kept))
+
+
+def _finding(
+    account: Account,
+    setting: Setting,
+    what: str,
+    repairs: tuple[Repair, ...],
+    reason: str = "",
+    more: tuple[Location, ...] = (),
+) -> Finding:
+    assert setting.location is not None
+    return Finding(
+        check="sshd-revoked-keys",
+        link=LINK,
+        severity=Severity.DOUBTFUL if reason else Severity.BROKEN,
+        message=f"RevokedKeys ({setting.location}) keeps {account.name} out: {what}.",
+        symptom=Symptom.DENIED,
+        locations=(setting.location, *more),
+        repairs=repairs,
+        subject=account.name,
+        reason=reason,
+    )

@@ -1,0 +1,243 @@
+"""Linux-PAM's stacks: which lines of a service's files are asked, in which order, and what comes of their answers.
+
+Follows pam.conf(5) and _pam_parse_conf_file in pam_handlers.c, _pam_dispatch_aux in pam_dispatch.c of Linux-PAM 1.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePosixPath
+from re import compile as compile_pattern
+
+from rescue.model import Location
+from rescue.tree import Read, Tree
+
+FOLDERS = ("/etc/pam.d", "/usr/lib/pam.d", "/usr/etc/pam.d")
+"""Where services' files are looked for; the first that has one counts."""
+
+MODULES = (
+    *(f"{folder}/{triplet}/security" for folder in ("/lib", "/usr/lib")
+      for triplet in ("x86_64-linux-gnu", "aarch64-linux-gnu", "arm-linux-gnueabihf", "i386-linux-gnu",
+                      "powerpc64le-linux-gnu", "riscv64-linux-gnu", "s390x-linux-gnu")),
+    "/lib64/security", "/usr/lib64/security", "/lib/security", "/usr/lib/security",
+)  # fmt: skip
+"""Where modules are, by distribution and machine."""
+
+PAM_READS = (
+    *(Read(folder, depth=1) for folder in FOLDERS),
+    *(Read(folder, depth=1, content=False) for folder in MODULES),
+)
+
+DEEPEST = 16
+"""Files that may include each other (PAM_SUBSTACK_MAX_LEVEL, and the same bound for plain includes)."""
+
+_CONTROL = compile_pattern(r"\[[^\]]*\]|[^ \t]+")
+_SPACE = compile_pattern(r"[ \t]+")
+"""What parts words; a carriage return is a letter like any other."""
+
+
+class Facility(StrEnum):
+    """The stacks of a service."""
+
+    AUTH = "auth"
+    ACCOUNT = "account"
+    PASSWORD = "password"  # noqa: S105  a word of pam.conf(5)
+    SESSION = "session"
+
+
+class Answer(StrEnum):
+    """What a module says (pam(3)), by the names that a control in brackets uses."""
+
+    SUCCESS = "success"
+    IGNORE = "ignore"
+    PERM_DENIED = "perm_denied"
+    ACCT_EXPIRED = "acct_expired"
+    AUTHTOK_EXPIRED = "authtok_expired"
+    NEW_AUTHTOK_REQD = "new_authtok_reqd"
+    USER_UNKNOWN = "user_unknown"
+    MODULE_UNKNOWN = "module_unknown"
+    MUST_FAIL = "must_fail"
+
+
+SHORT = {
+    "required": {"success": "ok", "new_authtok_reqd": "ok", "ignore": "ignore", "default": "bad"},
+    "requisite": {"success": "ok", "new_authtok_reqd": "ok", "ignore": "ignore", "default": "die"},
+    "sufficient": {"success": "done", "new_authtok_reqd": "done", "default": "ignore"},
+    "optional": {"success": "ok", "new_authtok_reqd": "ok", "default": "ignore"},
+}
+"""The words for a control, written out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """One module's line. module: its file's name, or path; actions: what each answer leads to."""
+
+    facility: Facility
+    actions: dict[str, str]
+    module: str
+    arguments: tuple[str, ...]
+    location: Location
+
+    @property
+    def name(self) -> str:
+        """The module without path and ending: "pam_unix"."""
+        return self.module.rpartition("/")[2].removesuffix(".so")
+
+    def action(self, answer: Answer) -> str:
+        return self.actions.get(answer.value, self.actions.get("default", "bad"))
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service's stacks. broken: the line at which reading its files fails; then nobody gets in by it."""
+
+    handlers: tuple[Handler, ...]
+    broken: Location | None = None
+    fault: str = ""
+
+    def stack(self, facility: Facility) -> tuple[Handler, ...]:
+        return tuple(each for each in self.handlers if each.facility is facility)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a whole stack says, and the line that decided; None where no line did."""
+
+    answer: Answer
+    decided: Handler | None = None
+
+
+class _Unreadable(Exception):
+    def __init__(self, location: Location, fault: str) -> None:
+        super().__init__(fault)
+        self.location, self.fault = location, fault
+
+
+def read_service(tree: Tree, name: str) -> Service | None:
+    """The service's stacks; None if it has no file of its own, so that "other" stands for it."""
+    tree.require(*PAM_READS)
+    path = _file(tree, name)
+    if path is None:
+        return None
+    handlers: list[Handler] = []
+    try:
+        for handler in _read(tree, path, None, 0):
+            handlers.append(handler)
+    except _Unreadable as problem:
+        return Service(tuple(handlers), problem.location, problem.fault)
+    return Service(tuple(handlers))
+
+
+def _file(tree: Tree, name: str) -> PurePosixPath | None:
+    if name.startswith("/"):
+        return PurePosixPath(name) if tree.entry(name) is not None else None
+    return next((PurePosixPath(f"{each}/{name}") for each in FOLDERS if tree.entry(f"{each}/{name}")), None)
+
+
+def _read(tree: Tree, path: PurePosixPath, only: Facility | None, deep: int) -> Iterator[Handler]:
+    """The lines of a file; `only`: those of one stack, where another file included it for that."""
+    text = tree.text(path)
+    for number, line in _lines(text or ""):
+        here = Location(path, number, line)
+        if text is None or deep > DEEPEST:
+            raise _Unreadable(here, "the files include each other" if text is not None else "it can't be read")
+        words = _SPACE.split(line, maxsplit=1)
+        if words[0].lower() == "@include":
+            yield from _included(tree, words[1] if len(words) > 1 else "", only, here, deep)
+            continue
+        facility = _facility(words[0])
+        if facility is None or len(words) < 2:
+            continue  # logged, and passed over
+        if only is None or facility is only:
+            yield from _handler(tree, facility, words[1], here, deep)
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines with their numbers: comments gone, those that end in a backslash joined."""
+    begun, start = "", 0
+    for number, line in enumerate(text.split("\n"), start=1):
+        line = line.partition("#")[0]
+        start = start or number
+        if line.endswith("\\"):
+            begun += line[:-1] + " "
+            continue
+        whole = (begun + line).strip(" \t\n")
+        if whole:
+            yield start, whole
+        begun, start = "", 0
+
+
+def _facility(word: str) -> Facility | None:
+    name = word.removeprefix("-").lower()
+    return next((each for each in Facility if each.value == name), None)
+
+
+def _included(tree: Tree, name: str, only: Facility | None, here: Location, deep: int) -> Iterator[Handler]:
+    path = _file(tree, name)
+    if path is None:
+        odd = ", as the line ends in CR LF" if name.endswith("\r") else ""
+        raise _Unreadable(here, f"the file {name.strip()} that it includes is not there{odd}")
+    yield from _read(tree, path, only, deep + 1)
+
+
+def _handler(tree: Tree, facility: Facility, rest: str, here: Location, deep: int) -> Iterator[Handler]:
+    match = _CONTROL.match(rest)
+    control = match[0] if match else ""
+    words = [word for word in _SPACE.split(rest[len(control) :]) if word]
+    if control.lower() in ("include", "substack"):
+        yield from _included(tree, words[0] if words else "", facility, here, deep)
+        return
+    actions = _actions(control)
+    if actions is None or not words:
+        # A line of which PAM makes nothing fails for sure (PAM_HT_MUST_FAIL).
+        yield Handler(facility, {"default": "bad"}, words[0] if words else "", (), here)
+        return
+    yield Handler(facility, actions, words[0], tuple(words[1:]), here)
+
+
+def _actions(control: str) -> dict[str, str] | None:
+    if not control.startswith("["):
+        return SHORT.get(control.lower())
+    pairs = [word.partition("=") for word in control[1:-1].split()]
+    return {name.lower(): action.lower() for name, _, action in pairs}
+
+
+def module_present(tree: Tree, module: str) -> bool:
+    """Whether the module's file is there; true where no directory of modules is known on this server."""
+    if module.startswith("/"):
+        tree.require(Read(module, depth=0, content=False))
+        return tree.entry(module) is not None
+    folders = [folder for folder in MODULES if tree.entry(folder) is not None]
+    return not folders or any(tree.entry(f"{folder}/{module}") is not None for folder in folders)
+
+
+def run(stack: tuple[Handler, ...], ask: Callable[[Handler], Answer]) -> Outcome:
+    """What the stack says, with `ask` for what each module does (_pam_dispatch_aux)."""
+    status: Answer | None = None
+    negative, decided, at = False, None, 0
+    while at < len(stack):
+        handler = stack[at]
+        answer = ask(handler)
+        action = handler.action(answer)
+        at += 1
+        if action.isdigit() and int(action) > 0:
+            at += int(action)
+            if at > len(stack):
+                return Outcome(Answer.MUST_FAIL, handler)
+            continue
+        if action in ("ok", "done"):
+            if not negative and status in (None, Answer.SUCCESS) and answer is not Answer.IGNORE:
+                status, decided = answer, handler
+            if not negative and status is not None and action == "done":
+                break
+        elif action in ("bad", "die"):
+            if not negative:
+                negative, decided = True, handler
+                status = Answer.MUST_FAIL if answer is Answer.IGNORE else answer
+            if action == "die":
+                break
+        elif action == "reset":
+            status, negative, decided = None, False, None
+    return Outcome(status if status is not None else Answer.MUST_FAIL, decided)

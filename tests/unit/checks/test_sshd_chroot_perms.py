@@ -1,0 +1,47 @@
+import pytest
+
+from rescue.model import Client, Severity, Symptom
+from rescue.tree import Entry, directory, file
+from tests.checking import causes, changed_paths, diff, mended, only_finding
+from tests.trees import server
+
+pytestmark = pytest.mark.unit
+
+ALICE = Client(user="alice")
+PATH = "/etc/ssh/sshd_config.d/10-jail.conf"
+JAIL = "/srv/jail"
+
+
+def jail(value: str, **more: Entry) -> dict[str, Entry | str | bytes | None]:
+    return {PATH: f"Match User alice\n    ChrootDirectory {value}\n", **more}
+
+
+def test_a_directory_of_root_alone_is_no_finding() -> None:
+    assert causes(server({**jail(JAIL), "/srv": directory(), JAIL: directory()}), ALICE) == []
+
+
+@pytest.mark.parametrize("value", ["%h", "/home/%u", "/home/alice", "/not/there"])
+def test_a_jail_without_a_shell_is_given_up(value: str) -> None:
+    tree = server(jail(value))
+    finding = only_finding(tree, "sshd-chroot-perms", ALICE)
+    assert (finding.severity, finding.symptom) == (Severity.BROKEN, Symptom.CLOSED)
+    plan = mended(tree, ALICE)
+    assert diff(plan, PATH) == ([f"    ChrootDirectory {value}"], [f"    #ChrootDirectory {value}"])
+
+
+def test_a_jail_with_a_shell_is_given_to_root() -> None:
+    changes = {
+        **jail(JAIL),
+        "/srv": directory(0o777),
+        JAIL: directory(0o775, 1000, 1000),
+        f"{JAIL}/bin": directory(),
+        f"{JAIL}/bin/bash": file("ELF", 0o755),
+    }
+    plan = mended(server(changes), ALICE)
+    assert sorted(changed_paths(plan)) == ["/srv", JAIL]
+    after = [plan.after.facts.tree.entry(path) for path in ("/srv", JAIL)]
+    assert [(each.mode, each.uid) for each in after if each] == [(0o755, 0), (0o755, 0)]
+
+
+def test_whom_it_is_not_for_is_not_locked_in() -> None:
+    assert causes(server(jail("%h")), Client(user="root")) == []
