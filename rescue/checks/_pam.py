@@ -89,14 +89,18 @@ def today(now: datetime) -> int:
 
 
 def shadow_answer(shadow: Shadow, day: int) -> Answer:
-    """What pam_unix says of an account's dates (check_shadow_expiry in passverify.c)."""
+    """What pam_unix says of an account's dates (check_shadow_expiry in passverify.c).
+
+    An empty day of the last change turns the rest off; that Linux-PAM before 1.6 takes it for long ago is told apart
+    by `counts_empty_day`.
+    """
     expire, changed = _number(shadow.expire), _number(shadow.lastchg)
     maximum, inactive = _number(shadow.maximum), _number(shadow.inactive)
     if expire != -1 and day >= expire:
         return Answer.ACCT_EXPIRED
     if changed == 0:
         return Answer.NEW_AUTHTOK_REQD
-    if day < changed:
+    if changed < 0 or day < changed:
         return Answer.SUCCESS
     age = day - changed
     if maximum != -1 and inactive != -1 and age > maximum and age > inactive and age > maximum + inactive:
@@ -104,6 +108,12 @@ def shadow_answer(shadow: Shadow, day: int) -> Answer:
     if maximum != -1 and age > maximum:
         return Answer.NEW_AUTHTOK_REQD
     return Answer.SUCCESS
+
+
+def counts_empty_day(shadow: Shadow, day: int) -> bool:
+    """Whether an older PAM takes the password for expired, as the day of its last change is empty."""
+    maximum = _number(shadow.maximum)
+    return shadow.lastchg is None and maximum != -1 and day + 1 > maximum
 
 
 def _number(value: int | None) -> int:

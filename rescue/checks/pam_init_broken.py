@@ -47,8 +47,7 @@ def _repair(tree: Tree, place: Location) -> Repair:
     return Repair(
         f"put back the file that {place} names, or correct its name",
         Safety.MANUAL,
-        steps="On Debian and Ubuntu the files common-* come from libpam-runtime: pam-auth-update --package --force, typed "
-        "in rescue shell.",
+        steps="On Debian and Ubuntu pam-auth-update --package --force, typed in rescue shell, writes common-account.",
     )
 
 

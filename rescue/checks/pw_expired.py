@@ -28,6 +28,8 @@ from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
 LINK = Link.ACCOUNT
 READS = _pam.READS
 
+EMPTY = "the day of the last change is empty, which only Linux-PAM before 1.6 takes for long ago"
+
 
 def find(facts: Facts) -> Iterator[Finding]:
     yield from each_login(facts, lambda account: _judged(facts, account))
@@ -39,15 +41,17 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     if found is None or shadow is None:
         return None
     day = _pam.today(facts.now)
-    if _pam.shadow_answer(shadow, day) not in (Answer.NEW_AUTHTOK_REQD, Answer.AUTHTOK_EXPIRED):
-        return None
-    if found.account.answer is Answer.SUCCESS or not _by_dates(found):
-        return None
+    perhaps = _pam.asks_shadow(found) and _pam.counts_empty_day(shadow, day)
+    if not perhaps:
+        if _pam.shadow_answer(shadow, day) not in (Answer.NEW_AUTHTOK_REQD, Answer.AUTHTOK_EXPIRED):
+            return None
+        if found.account.answer is Answer.SUCCESS or not _by_dates(found):
+            return None
     why = "was marked to be changed" if shadow.lastchg == 0 else "is older than it may be"
     return Finding(
         check="pw-expired",
         link=LINK,
-        severity=Severity.BROKEN,
+        severity=Severity.DOUBTFUL if perhaps else Severity.BROKEN,
         message=f"The password of {account.name} {why} ({shadow.location}), which stops logins with a key as well.",
         symptom=Symptom.CLOSED,
         locations=(shadow.location,),
@@ -60,6 +64,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
             ),
         ),
         subject=account.name,
+        reason=EMPTY if perhaps else "",
     )
 
 

@@ -39,6 +39,12 @@ def test_today_becomes_the_day_of_the_last_change(fields: str, becomes: str) -> 
     assert diff(mended(tree, ALICE), "/etc/shadow") == ([f"alice:*:{fields}"], [f"alice:*:{becomes}"])
 
 
+def test_an_empty_day_of_the_last_change_is_a_doubt() -> None:
+    finding = only_finding(server(dates(":0:30:7:::")), "pw-expired", ALICE)
+    assert finding.severity is Severity.DOUBTFUL
+    assert causes(server(dates("::::::")), ALICE) == causes(server(dates(":0:99999:7:::")), ALICE) == []
+
+
 def test_without_pam_a_key_does_not_care() -> None:
     off = {"/etc/ssh/sshd_config": SSHD_CONFIG.replace("UsePAM yes", "UsePAM no")}
     assert causes(server({**dates("0:0:99999:7:::"), **off}), ALICE) == []

@@ -32,7 +32,7 @@ The path to a login:
    7  accept    -         not looked at
    8  account   BROKEN    nologin
    9  key       ok
-  10  session   -         not looked at
+  10  session   ok
 
 What you see from outside:
   ssh: connect to host SERVER port 22: Connection refused
@@ -72,7 +72,7 @@ The path to a login:
    7  accept    -         not looked at
    8  account   ok        the user may log in
    9  key       ok        the key is found and trusted
-  10  session   -         not looked at
+  10  session   ok        a shell starts
 
 Nothing found that keeps you out.
 If you still can't get in: look at what can't be seen from this disk, which is
