@@ -8,10 +8,11 @@ from functools import lru_cache, partial
 
 from rescue.facts import Facts
 from rescue.firewall import READS as FIREWALL_READS
-from rescue.firewall import Kind, Stage, edit
+from rescue.firewall import Kind, Stage, edit, ufw
 from rescue.firewall.blocked import Block, Mistake, blocks, kept_out
 from rescue.firewall.boot import UFW
 from rescue.firewall.icmp import REFUSED_BY, TCP_RESET
+from rescue.firewall.ruleset import Problem
 from rescue.formats.units import UNIT_READS
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 
@@ -29,8 +30,21 @@ def _all_blocks(facts: Facts) -> tuple[Block, ...]:
 
 
 def blocks_of(facts: Facts, *mistakes: Mistake) -> Iterator[Block]:
-    """What keeps the client from the dialled port, of these kinds of mistake."""
-    return (block for block in _all_blocks(facts) if block.mistake in mistakes)
+    """What keeps the client from the dialled port, of these kinds of mistake, or of all."""
+    return (block for block in _all_blocks(facts) if not mistakes or block.mistake in mistakes)
+
+
+def faults(block: Block) -> tuple[Problem, ...]:
+    """What of ufw's files does not load: ufw then drops what their rules would have allowed."""
+    return block.firewall.ruleset(block.version).problems if block.firewall.manager == UFW else ()
+
+
+def without_ipv6(facts: Facts, block: Block) -> bool:
+    """Whether ufw drops all of IPv6, so that no rule of its files could let anybody in."""
+    if block.firewall.manager != UFW or block.version != 6:
+        return False
+    settings = ufw.settings(facts.tree)
+    return settings is not None and not ufw.ipv6(settings)
 
 
 def finding(

@@ -24,6 +24,9 @@ LONGEST_NAME = 28
 
 POLICIES = ("ACCEPT", "DROP")
 
+NO_COMMIT = "the table has no COMMIT"
+"""What is wrong with a file that ends within a table."""
+
 
 @dataclass(slots=True)
 class _Chain:
@@ -104,7 +107,7 @@ class _Restore:
             last = not complete and number == len(lines)
             self._line(line, ended=not last)
         if self.table:
-            raise Refused("the table has no COMMIT")
+            raise Refused(NO_COMMIT)
 
     def _line(self, line: str, *, ended: bool) -> None:
         if not self.table:

@@ -1,0 +1,85 @@
+"""The firewall ufw does not handle IPv6, and so drops all of it.
+
+Symptom: over IPv6 "ssh: connect to host SERVER port 22: No route to host"; over IPv4 (ssh -4) the login works.
+
+Cause: with IPV6=no in /etc/default/ufw none of the rules that you allowed is there for IPv6, and everything that comes
+over it is dropped, the questions by which neighbours find each other among it.
+
+Repair: IPV6=yes in the line that counts, and one rule for the port in /etc/ufw/user6.rules, as "ufw allow" writes it:
+the rules for IPv6 stand in a file of their own. What is allowed over IPv4 stays as it is.
+
+See: ufw(8), ufw-framework(8); ufw_start in src/ufw-init-functions of ufw's source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import PurePosixPath
+
+from rescue.checks import _firewall
+from rescue.facts import Facts
+from rescue.firewall import edit, ufw
+from rescue.firewall.blocked import Block
+from rescue.firewall.boot import UFW, reload
+from rescue.model import Finding, Location, Repair, Safety, Symptom
+from rescue.tree import Tree
+
+LINK = _firewall.LINK
+READS = _firewall.READS
+
+SETTING = "IPV6"
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    for block in _firewall.blocks_of(facts):
+        if _firewall.without_ipv6(facts, block):
+            yield replace(_finding(facts, block), symptom=Symptom.UNREACHABLE)
+
+
+def _finding(facts: Facts, block: Block) -> Finding:
+    found = ufw.settings(facts.tree)
+    place = found.location(SETTING, Location(ufw.DEFAULTS)) if found else Location(ufw.DEFAULTS)
+    who = ", ".join(str(source) for source in block.sources) or "everybody"
+    switch = partial(switch_on, block=block, place=place)
+    return _firewall.finding(
+        "ufw-ipv6-off",
+        block,
+        f"The firewall ufw drops all of IPv6, as it is told not to handle it ({place}); you come over IPv6.",
+        (
+            Repair(
+                f"let ufw handle IPv6 ({place}), and allow {who} to reach TCP port {block.port}",
+                Safety.SAFE,
+                switch,
+                weakens=f"{who} may connect to port {block.port} over IPv6",
+            ),
+            Repair("dial over IPv4: ssh -4", Safety.MANUAL),
+        ),
+        locations=(place,),
+    )
+
+
+def switch_on(tree: Tree, block: Block, place: Location) -> Tree:
+    """The tree in which ufw has rules for IPv6, one of which lets the client in. Raises ValueError if it can't be."""
+    tree = _told(tree, place)
+    firewall = reload(tree, block.firewall)
+    if block.firewall.manager != UFW or firewall is None:
+        raise ValueError("ufw is not switched on any more")
+    return edit.allow(tree, firewall, block.port, block.sources)
+
+
+def _told(tree: Tree, place: Location) -> Tree:
+    path = PurePosixPath(place.path)
+    text = tree.text(path)
+    if text is None:
+        raise ValueError(f"{path} can't be read")
+    if not place.line:
+        end = "" if not text or text.endswith("\n") else "\n"
+        return tree.write(path, f"{text}{end}{SETTING}=yes\n")
+    lines = text.split("\n")
+    before, name, _ = lines[place.line - 1].partition(f"{SETTING}=")
+    if not name:
+        raise ValueError(f"{place}: the line is not there any more")
+    lines[place.line - 1] = f"{before}{SETTING}=yes"
+    return tree.write(path, "\n".join(lines))

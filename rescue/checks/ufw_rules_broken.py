@@ -1,0 +1,115 @@
+"""A rules file of the firewall ufw does not load, and ufw drops what its rules would have allowed.
+
+Symptom: "ssh: connect to host SERVER port 22: Connection timed out", although "ufw allow 22" was typed; at boot
+"iptables-restore: line 41 failed".
+
+Cause: ufw sets its policy (drop) also where a file of rules fails to load. One line with a mistake in
+/etc/ufw/user.rules, before.rules or after.rules is enough: all rules of that file are missing then, those for SSH
+among them. It comes from a line typed by hand, from an editor of Windows (CR LF), from an upload that was cut off, or
+from a file that is empty after a crash.
+
+Repair: a line that can't be loaded is commented out, line ends of Windows are made those of Linux, a missing COMMIT is
+added. A file that is missing or empty is made anew as ufw is installed, where the server still has its template.
+
+See: ufw-framework(8), iptables-restore(8); ufw_start in src/ufw-init-functions of ufw's source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import PurePosixPath
+
+from rescue.checks import _firewall
+from rescue.facts import Facts
+from rescue.firewall.blocked import Block, Mistake
+from rescue.firewall.boot import reload
+from rescue.firewall.iptables import NO_COMMIT
+from rescue.firewall.ruleset import Firewall, Problem
+from rescue.model import Finding, Repair, Safety
+from rescue.tree import Read, Tree
+
+LINK = _firewall.LINK
+TEMPLATES = "/usr/share/ufw/iptables"
+READS = (*_firewall.READS, Read(TEMPLATES, depth=1))
+
+MOST_FAULTS = 100
+"""How many lines are commented out at most: a file with more was never one of ufw's."""
+
+RULES_MODE = 0o640
+BY_HAND = f"Correct that file, then run this again; {TEMPLATES} has the files as they were when ufw was installed."
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    for block in _firewall.blocks_of(facts, Mistake.RULE):
+        faults = _firewall.faults(block)
+        if not faults or _firewall.without_ipv6(facts, block):
+            continue
+        fault = faults[0]
+        yield _firewall.finding(
+            "ufw-rules-broken",
+            block,
+            f"The firewall ufw can't load all of its rules ({fault.location}: {fault.message}) and drops what they "
+            f"would have allowed: it {_firewall.keeps(block)} {_firewall.who(block)} away from port {block.port}.",
+            tuple(_repairs(facts.tree, block, fault)),
+            locations=tuple(each.location for each in faults),
+        )
+
+
+def _repairs(tree: Tree, block: Block, fault: Problem) -> Iterator[Repair]:
+    try:
+        mended(tree, block.firewall, block.version)
+    except ValueError as problem:
+        yield Repair(f"correct {fault.location}", Safety.MANUAL, steps=f"{problem}. {BY_HAND}")
+        return
+    yield Repair(
+        f"make {fault.location.path} load again ({_how(tree, fault)})",
+        Safety.SAFE,
+        partial(mended, firewall=block.firewall, version=block.version),
+    )
+
+
+def _how(tree: Tree, fault: Problem) -> str:
+    text = tree.text(fault.location.path)
+    if not text:
+        return "from ufw's own template"
+    if "\r\n" in text:
+        return "with the line ends of Linux"
+    if fault.message == NO_COMMIT:
+        return "with the COMMIT that is missing"
+    return f"comment out line {fault.location.line}"
+
+
+def mended(tree: Tree, firewall: Firewall, version: int) -> Tree:
+    """The tree in which every file of rules for that IP version loads. ValueError where that takes a person."""
+    for _ in range(MOST_FAULTS):
+        now = reload(tree, firewall)
+        problems = now.ruleset(version).problems if now is not None else ()
+        if not problems:
+            return tree
+        tree = _without(tree, problems[0])
+    raise ValueError("too much of it is wrong")
+
+
+def _without(tree: Tree, fault: Problem) -> Tree:
+    path, number = fault.location.path, fault.location.line
+    text = tree.text(path)
+    if not text:
+        return _anew(tree, path)
+    if "\r\n" in text:
+        return tree.write(path, text.replace("\r\n", "\n"))
+    if fault.message == NO_COMMIT:
+        return tree.write(path, f"{text}{'' if text.endswith(chr(10)) else chr(10)}COMMIT\n")
+    lines = text.split("\n")
+    if not path.is_relative_to("/etc/ufw") or not 0 < number <= len(lines) or lines[number - 1].startswith("#"):
+        raise ValueError(f"{fault.message} ({fault.location})")
+    lines[number - 1] = f"#{lines[number - 1]}"
+    return tree.write(path, "\n".join(lines))
+
+
+def _anew(tree: Tree, path: PurePosixPath) -> Tree:
+    tree.require(*READS)
+    template = tree.text(f"{TEMPLATES}/{path.name}")
+    if not template:
+        raise ValueError(f"{path} is missing or empty, and ufw's template of it is not there")
+    return tree.write(path, template, mode=RULES_MODE, uid=0, gid=0)
