@@ -62,24 +62,37 @@ def is_in(machine: Machine, scenario: Scenario) -> Attempt:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of where the image holds data, and of the data; holes are skipped."""
+    """SHA-256 of an image's content: of each piece that is not all zeros, and of where it is.
+
+    A hole and written zeros are the same: of zeros that a file system has merely allocated SEEK_DATA (lseek(2)) tells
+    while they are in the page cache, so that reading a disk makes another map of it.
+    """
     told = hashlib.sha256()
     with path.open("rb") as stream:
-        end = stream.seek(0, os.SEEK_END)
-        at = 0
-        while at < end:
-            try:
-                at = os.lseek(stream.fileno(), at, os.SEEK_DATA)
-            except OSError:
-                break
-            hole = os.lseek(stream.fileno(), at, os.SEEK_HOLE)
-            stream.seek(at)
-            told.update(b"%d %d\n" % (at, hole))
-            while at < hole and (data := stream.read(min(1 << 20, hole - at))):
+        for at in _pieces(stream.fileno()):
+            data = os.pread(stream.fileno(), PIECE, at)
+            if data != NOUGHT[: len(data)]:
+                told.update(b"%d %d\n" % (at, len(data)))
                 told.update(data)
-                at += len(data)
-            at = hole
     return told.hexdigest()
+
+
+PIECE = 1 << 20
+NOUGHT = bytes(PIECE)
+
+
+def _pieces(file: int) -> Iterator[int]:
+    """Where the pieces begin in which there may be anything, in their order."""
+    end = os.lseek(file, 0, os.SEEK_END)
+    at = 0
+    while at < end:
+        try:
+            at = os.lseek(file, at, os.SEEK_DATA) // PIECE * PIECE
+        except OSError:
+            # No data up to the end.
+            return
+        yield at
+        at += PIECE
 
 
 @contextmanager
