@@ -39,10 +39,13 @@ SKIPPED = (
     "sys-kernel-tracing.mount",
     "systemd-binfmt.service",
     "systemd-journal-flush.service",
+    "systemd-network-generator.service",
     "systemd-networkd-wait-online.service",
     "systemd-pstore.service",
     "systemd-random-seed.service",
     "systemd-remount-fs.service",
+    "systemd-tmpfiles-setup-dev.service",
+    "systemd-update-utmp-runlevel.service",
     "systemd-update-utmp.service",
     "user@.service",
 )
