@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rescue.labs.errors import LabError
 
-SCRIPT_LIMIT = 300.0
+SCRIPT_LIMIT = 900.0
 """Seconds that a script may take; filling a disk on a busy computer is the longest."""
 
 ENVIRONMENT = {
