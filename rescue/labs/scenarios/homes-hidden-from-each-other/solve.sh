@@ -1,1 +1,1 @@
-chmod 711 /home
+chmod 711 /home/people
