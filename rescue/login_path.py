@@ -56,14 +56,16 @@ class LoginPath:
 
     @property
     def first(self) -> Finding | None:
-        """The finding that the outside sees: the first of the first broken link, else of the first doubtful one.
+        """The finding that the outside sees: the first broken one, else the first doubtful one, in the links' order.
 
-        A login that hangs does so when everything else is through, so whatever turns the client away is seen before.
+        With two exceptions. A login that hangs does so when everything else is through, so whatever turns the client
+        away is seen before. And PAM is asked after the key (auth-pam.c of OpenSSH): where no key is taken, what would
+        close the connection later is not seen.
         """
-        for wanted in (State.BROKEN, State.DOUBTFUL):
-            seen = [step.findings[0] for step in self.steps if step.state is wanted]
-            if seen:
-                return next((finding for finding in seen if finding.symptom is not Symptom.HANGS), seen[0])
+        for wanted in (Severity.BROKEN, Severity.DOUBTFUL):
+            found = [finding for finding in self.findings if finding.severity is wanted]
+            if found:
+                return _seen_first(found)
         return None
 
     @property
@@ -71,6 +73,13 @@ class LoginPath:
         """What the outside sees."""
         first = self.first
         return first.symptom if first else Symptom.OK
+
+
+def _seen_first(found: list[Finding]) -> Finding:
+    first = next((finding for finding in found if finding.symptom is not Symptom.HANGS), found[0])
+    if first.symptom is Symptom.CLOSED and first.link.order >= Link.ACCOUNT.order:
+        return next((finding for finding in found if finding.symptom is Symptom.DENIED), first)
+    return first
 
 
 def login_path(findings: Iterable[Finding], looked_at: Iterable[Link]) -> LoginPath:

@@ -28,7 +28,7 @@ from rescue.sshd.effective import Setting
 LINK = Link.KEY
 READS = SSHD_READS
 
-KEY = "publickey"
+KEY, ANOTHER_KEY = "publickey", "another key"
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -46,8 +46,8 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     methods = effective.setting("AuthenticationMethods")
     if methods.location is None or methods.words == ("any",):
         return None
-    possible = _possible(facts, account, effective)
-    lacking = [_lacking(word, possible) for word in methods.words]
+    possible, keys_there = _possible(facts, account, effective), _key_count(facts, account)
+    lacking = [_lacking(word, possible, keys_there) for word in methods.words]
     return None if [] in lacking else _too_much(account, methods, lacking)
 
 
@@ -89,9 +89,21 @@ def _password_opens(facts: Facts, account: Account, effective: Effective) -> boo
     )
 
 
-def _lacking(word: str, possible: frozenset[str]) -> list[str]:
-    """The methods of a list "a,b" that can't be had; a device behind a colon does not matter."""
-    return [method for method in word.split(",") if method.partition(":")[0] not in possible]
+def _key_count(facts: Facts, account: Account) -> int:
+    """How many keys the client can show, as far as that is known."""
+    if facts.client.key is not None:
+        return 1
+    return len({key.blob for found in facts.key_files(account) for key in found.keys})
+
+
+def _lacking(word: str, possible: frozenset[str], keys_there: int) -> list[str]:
+    """The methods of a list "a,b" that can't be had; a device behind a colon does not matter.
+
+    One that asks for a key twice wants another one each time (auth2-pubkey.c, auth2_key_already_used).
+    """
+    methods = word.split(",")
+    lacking = [method for method in methods if method.partition(":")[0] not in possible]
+    return lacking + [ANOTHER_KEY] * (methods.count(KEY) > max(keys_there, 1))
 
 
 def _too_much(account: Account, setting: Setting, lacking: list[list[str]]) -> Finding:
@@ -117,7 +129,7 @@ def _repairs(account: Account, setting: Setting, lacking: list[list[str]]) -> It
     with_key = sorted((count, word, each) for count, word, each in listed if KEY in word.split(","))
     if with_key:
         _, word, without = with_key[0]
-        left = ",".join(method for method in word.split(",") if method not in without)
+        left = ",".join(dict.fromkeys(method for method in word.split(",") if method not in without))
         change = partial(edit.replace_word, location=setting.location, old=word, new=left)
         yield Repair(
             f"ask for {left} in place of {word} ({setting.location})",

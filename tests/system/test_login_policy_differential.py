@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from rescue.login_path import login_path
 from rescue.model import Client, Finding, Link, Severity, Symptom
 from rescue.survey import survey
 from rescue.target.directory import DirectoryTarget
@@ -148,7 +149,7 @@ def predicted(server: LoginServer) -> tuple[Symptom, tuple[Finding, ...]]:
         _, examination = survey(target, client)
     found = tuple(each for each in examination.findings if each.link in LOGIN_LINKS)
     broken = [each for each in found if each.severity is Severity.BROKEN]
-    return (broken[0].symptom if broken else Symptom.OK), found
+    return login_path(broken, LOGIN_LINKS).symptom, found
 
 
 @settings(
@@ -180,6 +181,8 @@ def predicted(server: LoginServer) -> tuple[Symptom, tuple[Finding, ...]]:
 @example(case=Case(pam_lines=("session required pam_gone.so",)))
 @example(case=Case(pam_lines=("@include common-gone",)))
 @example(case=Case(pam_lines=("@include common-gone",), pam=False))
+@example(case=Case(dates=None, options='expiry-time="20200101"'))
+@example(case=Case(settings=("AuthenticationMethods publickey,publickey",)))
 @example(case=Case(nologin=True))
 @example(case=Case(nologin=True, pam=False))
 @given(case=cases)

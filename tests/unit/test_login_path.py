@@ -41,6 +41,14 @@ def test_a_login_that_hangs_is_seen_only_where_nothing_turns_the_client_away() -
     assert login_path([full, keyless], Link).first is keyless
 
 
+def test_what_closes_after_the_key_is_not_seen_where_no_key_is_taken() -> None:
+    expired, keyless = finding(Link.ACCOUNT, symptom=Symptom.CLOSED), finding(Link.KEY, symptom=Symptom.DENIED)
+    assert login_path([expired, keyless], Link).first is keyless
+    assert login_path([expired], Link).first is expired
+    wrapped = finding(Link.ACCEPT, symptom=Symptom.CLOSED)
+    assert login_path([wrapped, keyless], Link).first is wrapped
+
+
 def test_a_broken_link_counts_before_an_earlier_doubtful_one() -> None:
     doubt, broken = finding(Link.DISK, Severity.DOUBTFUL, Symptom.HANGS), finding(Link.KEY, symptom=Symptom.DENIED)
     path = login_path([doubt, broken], Link)

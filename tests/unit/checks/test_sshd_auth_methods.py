@@ -45,6 +45,11 @@ def test_a_second_proof_that_nobody_can_give_is_taken_out() -> None:
     )
 
 
+def test_the_same_key_does_not_count_twice() -> None:
+    plan = mended(server(setting("AuthenticationMethods publickey,publickey\n")), WITH_KEY)
+    assert diff(plan, PATH)[1] == ["AuthenticationMethods publickey"]
+
+
 def test_a_second_proof_that_the_account_has_is_no_finding() -> None:
     assert causes(server({**setting("AuthenticationMethods publickey,password\n"), **PASSWORD}), ALICE) == []
 

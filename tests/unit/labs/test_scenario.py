@@ -41,15 +41,15 @@ learnt = "To be remembered."
 """
 
 PLANNED = """
-ufw-ipv6-off ufw-rules-broken ipset-persisted nft-drop firewalld-no-ssh firewalld-zone fail2ban-ban crowdsec-ban
-csf-port csf-ban shorewall-rules hosts-deny docker-port-22 port-taken sshd-binary-broken socket-port-ignored
-socket-activated-sshd-broken sshd-not-installed hostkeys-regenerated moduli-empty cloudinit-sshd-dropin crypto-policy
-sshd-maxauthtries sshd-maxsessions sshd-maxstartups sshd-penalties listenaddress-stale listenaddress-race forcecommand
-key-command rcfile-exit selinux-port selinux-context sshd-apparmor keyfile-format passwd-corrupt pam-session-broken
-pam-time pam-limits pam-listfile faillock pam-2fa nss-broken sudoers-broken suid-lost root-locked inodes quota
-fstab-emergency fs-errors disk-readonly netplan-yaml mac-mismatch-clone nic-renamed net-static-wrong net-gateway
-net-ip-conflict ifupdown-broken networkd networkmanager net-service-disabled vpn-default-route docker-subnet net-mtu
-net-sysctl net-modules boot-kernel boot-initramfs boot-emergency boot-init boot-hang time
+ipset-persisted nft-drop firewalld-no-ssh firewalld-zone fail2ban-ban crowdsec-ban csf-port csf-ban shorewall-rules
+hosts-deny docker-port-22 port-taken sshd-binary-broken socket-port-ignored socket-activated-sshd-broken
+sshd-not-installed hostkeys-regenerated moduli-empty cloudinit-sshd-dropin crypto-policy sshd-maxauthtries
+sshd-maxsessions sshd-maxstartups sshd-penalties listenaddress-stale listenaddress-race forcecommand key-command
+rcfile-exit selinux-port selinux-context sshd-apparmor keyfile-format passwd-corrupt pam-session-broken pam-time
+pam-limits pam-listfile faillock pam-2fa nss-broken sudoers-broken suid-lost root-locked inodes quota fstab-emergency
+fs-errors disk-readonly netplan-yaml mac-mismatch-clone nic-renamed net-static-wrong net-gateway net-ip-conflict
+ifupdown-broken networkd networkmanager net-service-disabled vpn-default-route docker-subnet net-mtu net-sysctl
+net-modules boot-kernel boot-initramfs boot-emergency boot-init boot-hang time
 """
 """Causes that scenarios may wait for. A misspelt cause would be waited for in vain, and nothing would be tested."""
 
