@@ -1,7 +1,7 @@
 """PAM can't read its own rules for SSH, and turns everybody away.
 
-Symptom: the key is accepted, then "Connection closed by SERVER port 22", for every user; the server's log says "PAM:
-initialisation failed".
+Symptom: "Connection closed by SERVER port 22" before any key is asked for, whoever the user is; the server's log says
+"PAM: initialisation failed".
 
 Cause: /etc/pam.d/sshd, or a file that it includes, names another file that is not there: common-account was removed or
 renamed, or the file was edited on Windows and its lines end in CR LF, so that the CR is taken for a part of the name.
@@ -21,7 +21,7 @@ from rescue.facts import Facts
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Tree
 
-LINK = Link.ACCOUNT
+LINK = Link.ACCEPT
 READS = _pam.READS
 
 

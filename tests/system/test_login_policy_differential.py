@@ -30,7 +30,7 @@ pytestmark = pytest.mark.system
 
 ALICE = 1000
 HASH = "$6$salt$" + "x" * 86
-LOGIN_LINKS = (Link.ACCOUNT, Link.KEY, Link.SESSION)
+LOGIN_LINKS = (Link.ACCEPT, Link.ACCOUNT, Link.KEY, Link.SESSION)
 EXAMPLES = int(environ.get("RESCUE_LOGINS", "40"))
 """How many generated logins each release is asked for; the full count is 300."""
 
@@ -180,6 +180,7 @@ def predicted(server: LoginServer) -> tuple[Symptom, tuple[Finding, ...]]:
 @example(case=Case(pam_lines=("account sufficient pam_permit.so",), dates=("0", "30", "", "1")))
 @example(case=Case(pam_lines=("session required pam_gone.so",)))
 @example(case=Case(pam_lines=("@include common-gone",)))
+@example(case=Case(pam_lines=("@include common-gone",), shell="/bin/zsh"))
 @example(case=Case(pam_lines=("@include common-gone",), pam=False))
 @example(case=Case(dates=None, options='expiry-time="20200101"'))
 @example(case=Case(settings=("AuthenticationMethods publickey,publickey",)))

@@ -106,7 +106,7 @@ def console(tmp_path: Path) -> Console:
 
 def broken(console: Console) -> Console:
     """Two things broken: 1 sshd-config-error, 2 nologin."""
-    (console.server / "etc/ssh/sshd_config").write_text("PermitRootLogn prohibit-password\n")
+    (console.server / "etc/ssh/sshd_config").write_text("UsePAM yes\nPermitRootLogn prohibit-password\n")
     (console.server / "etc/nologin").write_text("closed\n")
     return console
 
