@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from rescue.firewall.addresses import AddressSet, Masked, ordinary
+from rescue.firewall.addresses import AddressSet, Masked, ordinary, union
 from rescue.firewall.packet import EPHEMERAL, TCP, Packet, is_internal
 
 
@@ -271,3 +271,58 @@ class Icmp:
         kind, code = self.wanted
         same = packet.icmp[0] == kind and code in (None, packet.icmp[1])
         return same is not self.negated
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """One of several alternatives holds, each of which is some conditions that hold together."""
+
+    alternatives: tuple[tuple[Condition, ...], ...]
+    negated: bool = False
+
+    def on(self, packet: Packet) -> Answer:
+        found: list[AddressSet] = []
+        doubt: Doubt | None = None
+        assumed: Assumed | None = None
+        for alternative in self.alternatives:
+            answer = all_of(alternative, packet)
+            if answer is True:
+                return not self.negated
+            if isinstance(answer, AddressSet):
+                found.append(answer)
+            elif isinstance(answer, Doubt):
+                doubt = doubt or answer
+            elif isinstance(answer, Assumed) and (assumed is None or answer.value):
+                assumed = answer
+        if doubt is not None:
+            return doubt
+        if assumed is not None and not found:
+            return Assumed(assumed.value is not self.negated, assumed.note)
+        if not found:
+            return self.negated
+        together = union(packet.version, found)
+        return ~together if self.negated else together
+
+
+def all_of(conditions: tuple[Condition, ...], packet: Packet) -> Answer:
+    """Whether all conditions hold, as one answer: a doubt, where it is not for one thing alone to say."""
+    who: AddressSet | None = None
+    doubt: Doubt | None = None
+    assumed: Assumed | None = None
+    for condition in conditions:
+        answer = condition.on(packet)
+        if answer is False or (isinstance(answer, Assumed) and not answer.value):
+            return answer
+        if isinstance(answer, AddressSet):
+            who = answer if who is None else who & answer
+            if not who:
+                return False
+        elif isinstance(answer, Doubt):
+            doubt = doubt or answer
+        elif isinstance(answer, Assumed):
+            assumed = answer
+    if doubt is not None or (assumed is not None and who is not None):
+        return doubt or Doubt(assumed.note if assumed else "")
+    if who is not None:
+        return who
+    return assumed if assumed is not None else True
