@@ -3,12 +3,13 @@
 Symptom: "Connection closed by SERVER port 22", often with the file's text before it, after the key was accepted.
 
 Cause: while /etc/nologin exists only root may log in: pam_nologin refuses everybody else, and without PAM sshd itself
-does. It is made by hand, by a backup or maintenance script, or by an old shutdown, and other than /run/nologin it
-outlives a reboot.
+does. It is made by hand, by a backup or maintenance script, or by an old shutdown. Other than /run/nologin it outlives
+a reboot, since systemd 254; an older systemd (Debian 12, Ubuntu 22.04) removes it while the server boots, so that there
+it keeps you out until then only, and is named as a doubt.
 
 Repair: the file is removed. root could log in all along, and nothing else is changed.
 
-See: nologin(5), pam_nologin(8), do_nologin in session.c of OpenSSH.
+See: nologin(5), pam_nologin(8), systemd-user-sessions.service(8), do_nologin in session.c of OpenSSH.
 """
 
 from __future__ import annotations
@@ -17,13 +18,18 @@ from collections.abc import Iterator
 
 from rescue.facts import Facts
 from rescue.formats.accounts import ACCOUNT_READS
+from rescue.formats.packages import PACKAGE_READS, systemd_version
+from rescue.formats.units import UNIT_READS
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read, Tree
 
 LINK = Link.ACCOUNT
-READS = (Read("/etc/nologin", depth=0), *ACCOUNT_READS, Read("/etc/ssh", depth=2))
+READS = (Read("/etc/nologin", depth=0), *ACCOUNT_READS, Read("/etc/ssh", depth=2), *PACKAGE_READS, *UNIT_READS)
 
 NOLOGIN = "/etc/nologin"
+
+KEPT_SINCE = 254
+"""The release of systemd that no longer removes the file at boot (user-sessions.c)."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -32,18 +38,29 @@ def find(facts: Facts) -> Iterator[Finding]:
     kept_out = [account.name for account in facts.logins if account.uid != 0]
     if not kept_out and facts.client.user is not None:
         return
+    reason = _doubt(facts, kept_out)
     who = " and ".join(kept_out[:3]) or "everybody else"
     first = next((line for line in (facts.tree.text(NOLOGIN) or "").split("\n") if line.strip()), "")
     yield Finding(
         check="nologin",
         link=LINK,
-        severity=Severity.BROKEN if kept_out else Severity.DOUBTFUL,
+        severity=Severity.DOUBTFUL if reason else Severity.BROKEN,
         message=f"While {NOLOGIN} is there only root may log in; it keeps out {who}.",
         symptom=Symptom.CLOSED,
         locations=(Location(facts.tree.resolve(NOLOGIN), 1 if first else 0, first[:200]),),
         repairs=(Repair(f"remove {NOLOGIN}", Safety.SAFE, _remove),),
-        reason="" if kept_out else "only root was set up for a login, and root is let in",
+        reason=reason,
     )
+
+
+def _doubt(facts: Facts, kept_out: list[str]) -> str:
+    if not kept_out:
+        return "only root was set up for a login, and root is let in"
+    if facts.units.unit("systemd-user-sessions.service").started:
+        release = systemd_version(facts.tree)
+        if release is not None and release < KEPT_SINCE:
+            return f"this server's systemd ({release}) removes the file at boot: it keeps people out until then"
+    return ""
 
 
 def _remove(tree: Tree) -> Tree:

@@ -25,6 +25,7 @@ PACKAGE_READS = (
 )
 
 _VERSION = compile_pattern(r"(?:\d+:)?(\d{1,3})\.(\d{1,3})")
+_RELEASE = compile_pattern(r"(?:\d+:)?(\d{1,4})\b")
 # compat.c names many old peers ("OpenSSH_6.6.1*"); only the program's own version is followed by a portable level.
 _BANNER = compile_pattern(rb"OpenSSH_(\d{1,3}\.\d{1,3}(?:\.\d{1,3})?p\d{1,3})")
 
@@ -59,9 +60,19 @@ def openssh_version(tree: Tree) -> OpenSSH | None:
     return None
 
 
-def _from_dpkg(tree: Tree) -> Iterator[str]:
+def systemd_version(tree: Tree) -> int | None:
+    """The release of the installed systemd (252), by dpkg; None if that does not tell."""
+    tree.require(*PACKAGE_READS)
+    for found in _from_dpkg(tree, b"systemd"):
+        release = _RELEASE.match(found)
+        if release:
+            return int(release[1])
+    return None
+
+
+def _from_dpkg(tree: Tree, package: bytes = b"openssh-server") -> Iterator[str]:
     """deb-control(5) paragraphs of dpkg's status file (dpkg(1)); the third word of Status is the package's state."""
-    for paragraph in _paragraphs(tree.data(DPKG_STATUS), b"Package: openssh-server\n"):
+    for paragraph in _paragraphs(tree.data(DPKG_STATUS), b"Package: %s\n" % package):
         fields = dict(line.partition(": ")[::2] for line in paragraph.split("\n") if not line.startswith(" "))
         if fields.get("Status", "").split()[2:3] not in ([], ["config-files"], ["not-installed"]):
             yield fields.get("Version", "")

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from rescue.model import Client, Severity, Symptom
@@ -43,3 +45,23 @@ def test_a_link_to_nothing_is_no_file_and_a_directory_is_one() -> None:
 def test_a_link_is_removed_and_what_it_names_stays() -> None:
     tree = server({NOLOGIN: symlink("/etc/motd"), "/etc/motd": "hello\n"})
     assert changed_paths(mended(tree)) == [NOLOGIN]
+
+
+def with_systemd(version: str) -> dict[str, Any]:
+    return {
+        NOLOGIN: "back at noon\n",
+        "/var/lib/dpkg/status": f"Package: systemd\nStatus: install ok installed\nVersion: {version}\n",
+        "/usr/lib/systemd/system/systemd-user-sessions.service": "[Service]\nExecStart=/bin/true\n",
+        "/usr/lib/systemd/system/multi-user.target.wants/systemd-user-sessions.service": symlink(
+            "../systemd-user-sessions.service"
+        ),
+    }
+
+
+@pytest.mark.parametrize(
+    ("version", "severity"),
+    [("252.39-1~deb12u2", Severity.DOUBTFUL), ("254-1", Severity.BROKEN), ("257.8-1", Severity.BROKEN)],
+)
+def test_an_older_systemd_removes_it_at_boot(version: str, severity: Severity) -> None:
+    finding = only_finding(server(with_systemd(version)), "nologin")
+    assert (finding.severity, "at boot" in finding.reason) == (severity, severity is Severity.DOUBTFUL)
