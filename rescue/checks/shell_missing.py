@@ -41,14 +41,20 @@ def find(facts: Facts) -> Iterator[Finding]:
 def _judged(facts: Facts, account: Account) -> Finding | None:
     shell = account.shell or DEFAULT
     fault = _fault(facts, shell)
-    if not fault or facts.effective(account).words("ChrootDirectory") not in ((), ("none",)):
-        return None  # sshd does not look for the shell of those whom it locks into a directory
+    if not fault:
+        return None
+    effective = facts.effective(account)
+    jail = effective.words("ChrootDirectory")
+    # sshd does not look for the shell of those whom it locks into a directory; where that is / itself, exec(2) fails.
+    locked = jail not in ((), ("none",))
+    if locked and (jail != ("/",) or effective.words("ForceCommand")[:1] == ("internal-sftp",)):
+        return None
     return Finding(
         check="shell-missing",
         link=LINK,
         severity=Severity.BROKEN,
         message=f"The SSH server turns {account.name} away: the login shell {shell} {fault}.",
-        symptom=Symptom.DENIED,
+        symptom=Symptom.CLOSED if locked else Symptom.DENIED,
         locations=(account.location, Location(facts.tree.resolve(shell))),
         repairs=_repairs(facts, account, shell),
         subject=account.name,

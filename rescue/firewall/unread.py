@@ -9,11 +9,16 @@ from rescue.model import Location
 
 
 def unread_ruleset(version: int, path: PurePosixPath) -> Ruleset:
-    """A ruleset of which nothing is known: every connection depends on it."""
-    here = Location(path)
+    """The ruleset of a file that is too large to be read."""
     reason = f"{path}, which is too large to be read"
+    lost, problem = "what its rules do is not known", "the file is too large to be read"
+    return depends_on(version, Location(path), reason, lost, problem)
+
+
+def depends_on(version: int, here: Location, reason: str, lost: str, problem: str = "") -> Ruleset:
+    """A ruleset of which nothing is known: every connection depends on it."""
     rule = Rule("INPUT", (), Target(Action.DEPENDS, reason=reason), here)
     hook, priority = built_in_hook("filter", "INPUT")
     chains = {"INPUT": Chain("INPUT", "ACCEPT", here, (rule,), hook, priority)}
-    problem = Problem("the file is too large to be read", here, "what its rules do is not known")
-    return Ruleset(version, {"filter": Table("filter", chains)}, (problem,))
+    fault = Problem(problem or f"not read: {reason}", here, lost)
+    return Ruleset(version, {"filter": Table("filter", chains)}, (fault,))

@@ -176,6 +176,7 @@ def predicted(server: LoginServer) -> tuple[Symptom, tuple[Finding, ...]]:
 @example(case=Case(settings=("RevokedKeys /etc/ssh/revoked",), revoked="KEY"))
 @example(case=Case(settings=("ChrootDirectory %h",)))
 @example(case=Case(settings=("ChrootDirectory /",)))
+@example(case=Case(settings=("ChrootDirectory /",), shell="/bin/zsh"))
 @example(case=Case(pam_lines=("account required pam_access.so",), access=("-:ALL EXCEPT alice:ALL", "-:ALL:ALL")))
 @example(case=Case(pam_lines=("account sufficient pam_permit.so",), dates=("0", "30", "", "1")))
 @example(case=Case(pam_lines=("session required pam_gone.so",)))

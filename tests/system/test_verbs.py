@@ -147,7 +147,7 @@ def test_each_finding_is_asked_for_and_the_whole_once_more(console: Console) -> 
     assert "Every link that can be judged from the disk holds now." in screen
     assert "Now leave the rescue system" in screen
     assert not (console.server / "etc/nologin").exists()
-    assert (console.server / "etc/ssh/sshd_config").read_text() == "PermitRootLogin prohibit-password\n"
+    assert (console.server / "etc/ssh/sshd_config").read_text() == "UsePAM yes\nPermitRootLogin prohibit-password\n"
 
 
 def test_what_is_left_stays_and_is_said(console: Console) -> None:
@@ -347,7 +347,7 @@ def test_the_guided_way_inspects_repairs_lists_and_takes_back(console: Console) 
             ("--from takes an address", ""),
             (MENU, "3\n"),
             ("list them)? ", "nologins\n"),
-            ("Did you mean nologin?", ""),
+            ("Did you mean nologin or shell-nologin?", ""),
             (MENU, "1\n"),
             (ASKED, "1\n"),
             ("Write this", ""),

@@ -1,0 +1,272 @@
+"""From the tables of a script to chains as the kernel walks them, for one IP version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from rescue.firewall.conditions import AnyOf, Assumed, Condition, Doubt, Fixed
+from rescue.firewall.icmp import TCP_RESET
+from rescue.firewall.matches import Refused
+from rescue.firewall.nft.rule_reader import PORT_UNREACHABLE, REFUSALS
+from rescue.firewall.nft.script import (
+    Effect,
+    Element,
+    Ends,
+    Fills,
+    Holds,
+    Match,
+    NftChain,
+    NftRule,
+    NftTable,
+    Statement,
+    Verdict,
+    VerdictMap,
+)
+from rescue.firewall.nft.selectors import Question, Selector, Wanted
+from rescue.firewall.nft.tokens import Wrong
+from rescue.firewall.ruleset import Action, Chain, Rule, Table, Target
+from rescue.model import Location
+
+VERSIONS = {"ip": (4,), "ip6": (6,), "inet": (4, 6), "netdev": (4, 6)}
+"""The IP versions whose packets to and from the server meet a family's chains; arp and bridge have none."""
+
+Conditions = tuple[Condition, ...]
+
+
+class Lowering:
+    """Turns one table's rules into those of one IP version."""
+
+    def __init__(self, table: NftTable, question: Question) -> None:
+        self.table = table
+        self.question = question
+        self.chains: dict[str, Chain] = {}
+        self.known: dict[tuple[int, tuple[str, ...], bool, bool], list[Conditions]] = {}
+        self.number = 0
+
+    def table_of(self) -> Table:
+        """The table. Raises Wrong where nft would not take a value, or something is not there."""
+        for chain in self.table.chains.values():
+            for rule in chain.rules:
+                self._fill(rule)
+        for chain in self.table.chains.values():
+            rules = [made for rule in chain.rules for made in self._rule(chain, rule)]
+            self.chains[chain.name] = self._chain(chain, rules)
+        return Table(f"{self.table.family} {self.table.name}", self.chains)
+
+    def _fill(self, rule: NftRule) -> None:
+        for statement in rule.statements:
+            if isinstance(statement, Fills):
+                held = self.table.sets.get(statement.name)
+                if held is None:
+                    raise Wrong(f"there is no set {statement.name}", rule.location)
+                held.filled = True
+
+    def _chain(self, chain: NftChain, rules: Sequence[Rule]) -> Chain:
+        if chain.hook is None or self.table.dormant:
+            return Chain(chain.name, "", chain.location, tuple(rules))
+        return Chain(
+            chain.name,
+            (chain.policy or "accept").upper(),
+            chain.policy_at or chain.location,
+            tuple(rules),
+            chain.hook,
+            chain.priority,
+            nat=chain.kind == "nat",
+            devices=chain.devices,
+        )
+
+    def _rule(self, chain: NftChain, rule: NftRule) -> Iterator[Rule]:
+        try:
+            yield from self._lowered(chain.name, rule.statements, rule.location)
+        except Wrong:
+            raise
+        except Refused as problem:
+            raise Wrong(str(problem), rule.location) from problem
+
+    def _lowered(self, chain: str, statements: Sequence[Statement], location: Location) -> Iterator[Rule]:
+        """The rules that do what `statements` do, one after the other, in `chain`."""
+        alternatives: list[Conditions] = [()]
+        for at, statement in enumerate(statements):
+            match statement:
+                case Match():
+                    found = self._match(statement)
+                    alternatives = [(*one, *other) for one in alternatives for other in found]
+                case Holds():
+                    alternatives = [(*one, statement.condition) for one in alternatives]
+                case Effect():
+                    rest = statements[at + 1 :]
+                    yield from self._with_effect(chain, alternatives, statement.target, rest, location)
+                    return
+                case VerdictMap():
+                    goes_on: list[Conditions] = []
+                    for more, verdict in self._vmap(statement):
+                        if verdict.word == "continue":
+                            goes_on += [(*one, *more) for one in alternatives]
+                            continue
+                        target = self._target(verdict, location)
+                        yield from (Rule(chain, (*one, *more), target, location) for one in alternatives)
+                    alternatives = goes_on  # whom the map does not know is through with the rule
+                case Ends():
+                    target = self._end(statement, location)
+                    if statement.version not in (None, self.question.version):
+                        return
+                    yield from (Rule(chain, one, target, location) for one in alternatives)
+                    return
+        # A rule without a verdict still makes what it looks at be read: chains that only count are left out.
+
+    def _with_effect(
+        self,
+        chain: str,
+        alternatives: Sequence[Conditions],
+        target: Target,
+        rest: Sequence[Statement],
+        location: Location,
+    ) -> Iterator[Rule]:
+        """A rule with an effect and more behind it, as a chain of its own that the rest of the rule stands in."""
+        if not rest or all(isinstance(each, Holds) for each in rest):
+            yield from (Rule(chain, one, target, location) for one in alternatives)
+            return
+        self.number += 1
+        name = f"{chain}#{self.number}"
+        rules = [Rule(name, (), target, location), *self._lowered(name, rest, location)]
+        returns = any(rule.target.action in (Action.RETURN, Action.GOTO) for rule in rules[1:])
+        if returns and len(rules) == 2 and not rules[1].conditions:
+            # "goto" leads what returns there back to where this chain would return to.
+            jump = Target(Action.GOTO, name)
+        elif returns:
+            reason = "a rule that this version can't read (a mark, then a return under a condition)"
+            jump = Target(Action.DEPENDS, reason=reason)
+        else:
+            jump = Target(Action.JUMP, name)
+        self.chains[name] = Chain(name, "", location, tuple(rules))
+        yield from (Rule(chain, one, jump, location) for one in alternatives)
+
+    def _end(self, statement: Ends, location: Location) -> Target:
+        if statement.reject is not None:
+            return Target(Action.REJECT, "reject", how=self._how(statement.reject))
+        if statement.verdict is not None:
+            return self._target(statement.verdict, location)
+        assert statement.target is not None
+        return statement.target
+
+    def _how(self, reject: str) -> str:
+        if reject == TCP_RESET:
+            return TCP_RESET
+        kind, _, word = reject.partition(" ")
+        found = REFUSALS[kind][word] if kind else PORT_UNREACHABLE
+        return found[0 if self.question.version == 4 else 1]
+
+    def _target(self, verdict: Verdict, location: Location) -> Target:
+        if verdict.word in ("jump", "goto"):
+            below = self.table.chains.get(verdict.chain)
+            if below is None:
+                raise Wrong(f"there is no chain {verdict.chain}", location)
+            if below.hook is not None:
+                raise Wrong(f"nothing can jump to {verdict.chain}, a base chain", location)
+        return _TARGETS[verdict.word] if not verdict.chain else Target(Action(verdict.word), verdict.chain)
+
+    # -- conditions ---------------------------------------------------------------------------------------------------
+
+    def _match(self, match: Match) -> list[Conditions]:
+        """The alternatives under which the comparison holds, each some conditions."""
+        held = self.table.sets.get(match.named) if match.named else None
+        if match.named and held is None:
+            raise Refused(f"there is no set {match.named}")
+        found = self._alternatives(match.selectors, held.elements if held else match.elements, match)
+        note: Conditions = ()
+        if held is not None and held.changing:
+            reason = f"the set {held.name}, which is filled while the server runs"
+            if not held.elements and held.filled and not match.negated:
+                return [(Fixed(Assumed(False, f"the client is not in {reason}")),)]
+            note = (Fixed(Assumed(True, f"of {reason}, the file has all")),)
+        if not match.negated or len(match.selectors) == 1:
+            return [(*each, *note) for each in found]
+        return [(AnyOf(tuple(found), negated=True), *note)]
+
+    def _alternatives(
+        self, selectors: Sequence[Selector], elements: Sequence[Element], match: Match
+    ) -> list[Conditions]:
+        """What one of `elements` asks, by groups that differ in nothing but one field."""
+        if len(selectors) == 1:
+            if not elements:
+                return [(Fixed(match.negated),)]
+            wanted = Wanted(
+                [each.fields[0] for each in elements], match.negated, match.mask, match.listed, match.equals
+            )
+            return [selectors[0].conditions(wanted, self.question)]
+        grouped: dict[tuple[str, ...], list[str]] = {}
+        wide = _widest(selectors)
+        for element in elements:
+            if len(element.fields) != len(selectors):
+                raise Refused(f"{len(element.fields)} fields, where {len(selectors)} are compared")
+            rest = element.fields[:wide] + element.fields[wide + 1 :]
+            grouped.setdefault(rest, []).append(element.fields[wide])
+        found: list[Conditions] = []
+        for rest, items in grouped.items():
+            values = [[each] for each in rest]
+            values.insert(wide, items)
+            made: list[Condition] = []
+            for each, value in zip(selectors, values, strict=True):
+                made += each.conditions(Wanted(value, listed=True), self.question)
+            if Fixed(False) not in made:
+                found.append(tuple(made))
+        return found
+
+    def _vmap(self, statement: VerdictMap) -> Iterator[tuple[Conditions, Verdict]]:
+        """For each verdict of the map the conditions under which it is spoken; a catch-all element last."""
+        elements: Sequence[Element] = statement.elements
+        note: Conditions = ()
+        if statement.named:
+            held = self.table.sets.get(statement.named)
+            if held is None:
+                raise Refused(f"there is no map {statement.named}")
+            elements = held.elements
+            if held.changing:
+                note = (Fixed(Doubt(f"the map {held.name}, which is filled while the server runs")),)
+        groups: dict[Verdict, list[Element]] = {}
+        for element in elements:
+            if not isinstance(element.data, Verdict):
+                raise Refused("a map without verdicts")
+            groups.setdefault(element.data, []).append(element)
+        others = [element for element in elements if element.fields == ("*",)]
+        for verdict, members in groups.items():
+            members = [each for each in members if each not in others]
+            if members:
+                for found in self._alternatives(statement.selectors, members, Match((), listed=True)):
+                    yield (*found, *note), verdict
+        for element in others:
+            assert isinstance(element.data, Verdict)
+            rest = [each for each in elements if each not in others]
+            match = Match((), negated=True, listed=True)
+            if len(statement.selectors) > 1:
+                these = self._alternatives(statement.selectors, rest, replace(match, negated=False))
+                yield (AnyOf(tuple(these), negated=True), *note), element.data
+            else:
+                for one in self._alternatives(statement.selectors, rest, match):
+                    yield (*one, *note), element.data
+
+
+def _widest(selectors: Sequence[Selector]) -> int:
+    """Which field is gathered: the client's address, else the first."""
+    words = [each.words.rpartition(" ")[2] for each in selectors]
+    return words.index("saddr") if "saddr" in words else 0
+
+
+_TARGETS = {
+    "accept": Target(Action.ACCEPT, "accept"),
+    "drop": Target(Action.DROP, "drop"),
+    "return": Target(Action.RETURN, "return"),
+    "continue": Target(Action.CONTINUE, "continue"),
+    "queue": Target(Action.DEPENDS, "queue", reason="a program that decides on the packet (queue)"),
+}
+
+
+def tables(found: Iterable[NftTable], question: Question) -> dict[str, Table]:
+    """The tables that packets of one IP version meet. Raises Wrong."""
+    made = {}
+    for table in found:
+        lowered = Lowering(table, question).table_of()
+        if question.version in VERSIONS.get(table.family, ()):
+            made[lowered.name] = lowered
+    return made

@@ -1,0 +1,138 @@
+"""What an nftables script makes: tables with chains, sets and rules, as far as nft(8) has obeyed it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from rescue.firewall.conditions import Condition
+from rescue.firewall.nft.selectors import Selector
+from rescue.firewall.ruleset import Hook, Target
+from rescue.model import Location
+
+
+class Verdict(NamedTuple):
+    """accept, drop, continue, return, jump, goto or queue; and of jump and goto the chain."""
+
+    word: str
+    chain: str = ""
+
+
+class Element(NamedTuple):
+    """One element of a set: its fields, or of a map also what it leads to."""
+
+    fields: tuple[str, ...]
+    data: Verdict | str | None = None
+
+
+@dataclass(slots=True)
+class NamedSet:
+    """A set or map. filled: a rule adds to it. given: somebody else may add to it while the server runs."""
+
+    name: str
+    location: Location
+    is_map: bool = False
+    types: tuple[str, ...] = ()
+    flags: set[str] = field(default_factory=set)
+    elements: list[Element] = field(default_factory=list)
+    auto_merge: bool = False
+    filled: bool = False
+
+    @property
+    def changing(self) -> bool:
+        """Whether it holds something else after a while than what the script says."""
+        return self.filled or bool(self.flags & {"dynamic", "timeout"})
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Compares fields of the packet. elements: what with, of one field or several; or `named`, a set."""
+
+    selectors: tuple[Selector, ...]
+    elements: Sequence[Element] = ()
+    named: str = ""
+    negated: bool = False
+    mask: str = ""
+    listed: bool = False
+    equals: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictMap:
+    """``vmap``: what the packet's fields lead to."""
+
+    selectors: tuple[Selector, ...]
+    elements: Sequence[Element] = ()
+    named: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """A condition that asks no field: a rate limit, a quota."""
+
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What changes the packet's marks or its tracking, and lets it go on."""
+
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class Fills:
+    """Adds to a set, or takes from it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What ends the rule: a verdict, or a target that is one."""
+
+    verdict: Verdict | None = None
+    target: Target | None = None
+    reject: str | None = None
+    version: int | None = None
+
+
+Statement = Match | VerdictMap | Holds | Effect | Fills | Ends
+
+
+@dataclass(slots=True)
+class NftRule:
+    """A rule. at: the index of its first character in the text of its file; block: it stands in a chain's block."""
+
+    statements: tuple[Statement, ...]
+    location: Location
+    at: int = 0
+    block: bool = True
+
+
+@dataclass(slots=True)
+class NftChain:
+    """A chain. end: where in its file a rule would be added behind all others of it, and before what character."""
+
+    name: str
+    location: Location
+    kind: str = ""
+    hook: Hook | None = None
+    priority: int = 0
+    policy: str = ""
+    policy_at: Location | None = None
+    devices: tuple[str, ...] = ()
+    rules: list[NftRule] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class NftTable:
+    """A table. dormant: its chains are not asked."""
+
+    family: str
+    name: str
+    location: Location
+    chains: dict[str, NftChain] = field(default_factory=dict)
+    sets: dict[str, NamedSet] = field(default_factory=dict)
+    dormant: bool = False

@@ -1,0 +1,161 @@
+"""The words of an nftables script, each with its place (src/scanner.l of nftables)."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from re import compile as compile_pattern
+from typing import NamedTuple
+
+from rescue.firewall.matches import Refused
+from rescue.model import Location
+
+NEWLINE = "\n"
+"""What the kind and the text of the token for a line's end are."""
+
+WORD, STRING, PUNCTUATION, END = "word", "string", "punctuation", "newline"
+
+_TOKEN = compile_pattern(
+    r"""(?P<skip>(?:[ \t]+|\\\n|\#[^\n]*)+)
+    |(?P<newline>\n)
+    |"(?P<string>[^"\n]*)"
+    |(?P<word>
+        (?:[0-9A-Fa-f]{1,2}:){5}[0-9A-Fa-f]{1,2}(?![0-9A-Fa-f:])
+        |(?:[0-9A-Fa-f]{0,4}:){2,7}(?:\d+\.\d+\.\d+\.\d+|[0-9A-Fa-f]{0,4})
+        |\d+\.\d+\.\d+\.\d+
+        |0[xX][0-9A-Fa-f]+
+        |\d+[A-Za-z][A-Za-z0-9]*
+        |\d+
+        |[A-Za-z_][A-Za-z0-9_/.\\-]*\*?
+     )
+    |(?P<punctuation>==|!=|<=|>=|<<|>>|[][{}();,:=!<>&|^/\-*.@$+~])
+    """,
+    0x40,  # re.VERBOSE
+)
+
+
+class Token(NamedTuple):
+    """One word, quoted string, punctuation mark or line's end. at: its index in the text of `source`."""
+
+    kind: str
+    text: str
+    at: int
+    source: Source
+
+
+@dataclass(slots=True)
+class Source:
+    """A file, as it was read."""
+
+    path: PurePosixPath
+    text: str
+    lines: list[int] = field(default_factory=list)
+
+    def location(self, at: int) -> Location:
+        """The line of the character at index `at`."""
+        if not self.lines:
+            self.lines = [0, *(index + 1 for index, char in enumerate(self.text) if char == "\n")]
+        number = bisect_right(self.lines, at)
+        start = self.lines[number - 1]
+        end = self.text.find("\n", start)
+        return Location(self.path, number, self.text[start : end if end >= 0 else len(self.text)])
+
+
+class Wrong(Refused):
+    """The script is one that nft(8) does not load, and then it changes nothing at all. at: the place of the fault."""
+
+    def __init__(self, message: str, at: Location) -> None:
+        super().__init__(message)
+        self.at = at
+
+
+class Unclear(Exception):
+    """Something that this reader does not know, but nft may."""
+
+    def __init__(self, reason: str, at: Location) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.at = at
+
+
+def tokens_of(source: Source) -> list[Token]:
+    """The tokens of a file, with one for the end of its last line. Raises Wrong for a character that no word has."""
+    found: list[Token] = []
+    at, text = 0, source.text
+    for match in _TOKEN.finditer(text):
+        if match.start() != at:
+            raise Wrong(f"unexpected {text[at]!r}", source.location(at))
+        at = match.end()
+        kind = match.lastgroup or ""
+        if kind != "skip":
+            found.append(Token(kind, match.group(kind), match.start(), source))
+    if at != len(text):
+        raise Wrong(f"unexpected {text[at]!r}", source.location(at))
+    found.append(Token(END, NEWLINE, len(text), source))
+    return found
+
+
+class Cursor:
+    """A place in a list of tokens."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self.tokens = tokens
+        self.index = 0
+
+    @property
+    def done(self) -> bool:
+        return self.index >= len(self.tokens)
+
+    @property
+    def here(self) -> Location:
+        """The line of the token that comes next, or of the last one."""
+        token = self.tokens[min(self.index, len(self.tokens) - 1)]
+        return token.source.location(token.at)
+
+    def peek(self, ahead: int = 0) -> str:
+        """The text of a token to come; empty behind the end."""
+        at = self.index + ahead
+        return self.tokens[at].text if at < len(self.tokens) else ""
+
+    def kind(self) -> str:
+        return "" if self.done else self.tokens[self.index].kind
+
+    def take(self) -> str:
+        """The next token's text. Raises Wrong at the end."""
+        if self.done:
+            raise self.wrong("unexpected end of the file")
+        self.index += 1
+        return self.tokens[self.index - 1].text
+
+    def accept(self, *texts: str) -> bool:
+        """Whether the next tokens are `texts`; then they are passed."""
+        for ahead, text in enumerate(texts):
+            if self.peek(ahead) != text:
+                return False
+        self.index += len(texts)
+        return True
+
+    def expect(self, *texts: str) -> str:
+        """Pass the next token, which is one of `texts`. Raises Wrong."""
+        if self.peek() not in texts or self.done:
+            raise self.wrong(f"unexpected {self.shown()}, where {' or '.join(map(repr, texts))} should be")
+        return self.take()
+
+    def word(self) -> str:
+        """The next token, a word or a quoted string. Raises Wrong."""
+        if self.kind() not in (WORD, STRING):
+            raise self.wrong(f"unexpected {self.shown()}")
+        return self.take()
+
+    def shown(self) -> str:
+        """The next token, for people."""
+        text = self.peek()
+        return "end of the line" if text == NEWLINE else (repr(text) if text else "end of the file")
+
+    def skip_newlines(self) -> None:
+        while self.peek() == NEWLINE:
+            self.index += 1
+
+    def wrong(self, message: str) -> Wrong:
+        return Wrong(message, self.here)
