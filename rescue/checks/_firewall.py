@@ -86,6 +86,8 @@ def symptom(block: Block) -> Symptom:
     verdict = block.verdict
     decision = block.decision
     stage = decision.stage if decision is not None else verdict.stage
+    if stage is Stage.NEIGHBOUR:
+        return Symptom.UNREACHABLE
     how = verdict.how or (decision.how if decision is not None else "")
     if kept_out(verdict) is Kind.REJECT:
         if stage is Stage.DATA:

@@ -66,7 +66,7 @@ def blocks(tree: Tree, firewalls: Sequence[Firewall], port: int, sources: Sequen
     versions = sorted({source.version for source in sources}) or [4]
     for firewall in firewalls:
         for version in versions:
-            here = reach([firewall], port, version)
+            here = reach([firewall], port, version, discovery=True)
             mine = tuple(source for source in sources if source.version == version)
             found = _for_sources(here, mine) if mine else _for_anybody(here)
             if found is not None:

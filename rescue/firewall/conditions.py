@@ -257,6 +257,30 @@ class Payload:
 
 
 @dataclass(frozen=True, slots=True)
+class HopLimit:
+    """The hop limit (IPv4: time to live) is from `low` to `high`."""
+
+    low: int
+    high: int
+    negated: bool = False
+
+    def on(self, packet: Packet) -> Answer:
+        if packet.hops is None:
+            return Doubt("the distance of the client (TTL)")
+        return (self.low <= packet.hops <= self.high) is not self.negated
+
+
+@dataclass(frozen=True, slots=True)
+class ToGroup:
+    """The packet is sent to a multicast group (or, `wanted` false, to the server alone)."""
+
+    wanted: bool
+
+    def on(self, packet: Packet) -> Answer:
+        return packet.group is self.wanted
+
+
+@dataclass(frozen=True, slots=True)
 class Icmp:
     """An ICMP message of a (type, code), code None for any; `wanted` None stands for a type that is not known."""
 

@@ -59,7 +59,7 @@ def _obstacle(tree: Tree, firewall: Firewall, port: int, version: int, source: A
     now = reload(tree, firewall)
     if now is None:
         return None
-    here = reach([now], port, version)
+    here = reach([now], port, version, discovery=True)
     if source is None:
         return _widest(here)
     verdict = here.verdict_for(source)
@@ -121,14 +121,15 @@ def _saved_places(
     top = obstacle.path[0] if obstacle.path else None
     path = top.location.path if top else obstacle.location.path
     lines = _lines(tree, path)
-    body = _body(obstacle, port, source, version, states)
+    bodies = _bodies(obstacle, port, source, version, states)
+    appended = [f"-A {obstacle.chain} {body}" for body in bodies]
     if top is not None:
-        yield _inserted(tree, path, top.location.line - 1, [f"-A {obstacle.chain} {body}"])
+        yield _inserted(tree, path, top.location.line - 1, appended)
         end = _commit(lines, top.location.line - 1)
     else:
         end = _commit(lines, obstacle.location.line - 1)
-        yield _inserted(tree, path, _after_last(obstacle, lines, end), [f"-A {obstacle.chain} {body}"])
-    yield _inserted(tree, path, end, [f"-I {obstacle.chain} 1 {body}"])
+        yield _inserted(tree, path, _after_last(obstacle, lines, end), appended)
+    yield _inserted(tree, path, end, [f"-I {obstacle.chain} 1 {body}" for body in bodies])
 
 
 def _after_last(obstacle: Decision, lines: list[str], end: int) -> int:
@@ -146,8 +147,14 @@ def _commit(lines: list[str], at: int) -> int:
     raise ValueError("the table has no COMMIT")
 
 
+def _bodies(obstacle: Decision, port: int, source: Address | None, version: int, states: str) -> list[str]:
+    """The rules without their chain, in the words that iptables-save(8) would use."""
+    if obstacle.stage is Stage.NEIGHBOUR:
+        return [f"-p ipv6-icmp -m icmp6 --icmpv6-type {kind} -j ACCEPT" for kind in (135, 136)]
+    return [_body(obstacle, port, source, version, states)]
+
+
 def _body(obstacle: Decision, port: int, source: Address | None, version: int, states: str) -> str:
-    """The rule without its chain, in the words that iptables-save(8) would use."""
     outward = obstacle.stage is Stage.REPLY
     words = []
     if source is not None:
@@ -177,13 +184,14 @@ def _ufw_places(
         at = top.location.line - 1 if top and top.location.path == user and top.chain == chain else None
         yield _with_tuple(tree, user, at, allow_lines(port, source, version))
         return
-    body = _body(obstacle, port, source, version, states)
+    bodies = _bodies(obstacle, port, source, version, states)
     if top is not None:
-        yield _inserted(tree, top.location.path, top.location.line - 1, [f"-A {top.chain} {body}"])
+        yield _inserted(tree, top.location.path, top.location.line - 1, [f"-A {top.chain} {each}" for each in bodies])
         return
-    way = "output" if obstacle.stage is Stage.REPLY else "input"
+    way = "output" if obstacle.chain == "OUTPUT" else "input"
     end = _commit(_lines(tree, before), 0)
-    yield _inserted(tree, before, end, [f"-A {'ufw' if version == 4 else 'ufw6'}-before-{way} {body}"])
+    chain = f"{'ufw' if version == 4 else 'ufw6'}-before-{way}"
+    yield _inserted(tree, before, end, [f"-A {chain} {each}" for each in bodies])
 
 
 def _written(obstacle: Decision, files: Sequence[PurePosixPath]) -> Rule | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from ipaddress import IPv6Address
 
 from rescue.firewall.addresses import AddressSet, Region, union
 from rescue.firewall.conditions import Flags
@@ -25,16 +26,25 @@ INWARD = (Hook.INGRESS, Hook.PREROUTING, Hook.INPUT)
 OUTWARD = (Hook.OUTPUT, Hook.POSTROUTING, Hook.EGRESS)
 """The hooks that a packet to the server, or from it, passes, in order."""
 
+SOLICITATION, ADVERTISEMENT = (135, 0), (136, 0)
+"""The ICMPv6 type and code of neighbour discovery's question and answer (RFC 4861)."""
+
+ALL_NODES = IPv6Address("ff02::1")
+"""A stand-in for the group in which the server is asked, ff02::1:ff00:0/104 and the end of its address."""
+
 INTRICATE = "rules that are too intricate to follow"
 
 
 class Evaluation:
     """One question asked of all firewalls. `packet` says what is known of the connection."""
 
-    def __init__(self, firewalls: Sequence[Firewall], packet: Packet, universe: AddressSet) -> None:
+    def __init__(
+        self, firewalls: Sequence[Firewall], packet: Packet, universe: AddressSet, *, discovery: bool = False
+    ) -> None:
         self.firewalls = firewalls
         self.packet = packet
         self.universe = universe
+        self.discovery = discovery
         self.outcome = Outcome(packet.version, universe)
         self.journey = Journey(self.outcome)
         self.chains: dict[Hook, list[tuple[Firewall, Table, Chain]]] = {}
@@ -55,6 +65,9 @@ class Evaluation:
         self.outcome.assumed.clear()
 
     def _connect(self) -> None:
+        if self.discovery and (decision := self._undiscovered()) is not None:
+            self.outcome.pieces.append(Piece(self.universe, decision))
+            return
         flows: Flows = {Tags(): Region(self.universe)}
         flows = self._pass(flows, Stage.SYN, INWARD, {"SYN"})
         self._refuse()
@@ -65,6 +78,25 @@ class Evaluation:
             flows = self._pass(_next(flows, inward=False), Stage.REPLY, OUTWARD, outward)
             flows = self._pass(_next(flows, inward=True), Stage.DATA, INWARD, inward)
         self.outcome.passed = union(self.packet.version, (region.frozen() for region in flows.values()))
+
+    def _undiscovered(self) -> Decision | None:
+        """What certainly keeps the server's router from asking for its hardware address, or the server from answering.
+
+        conntrack does not track such messages (nf_conntrack_icmpv6_error() of the kernel).
+        """
+        router = AddressSet.network("fe80::1")
+        asked = replace(self.packet, protocol=ICMP[6], icmp=SOLICITATION, state="UNTRACKED", lone=router.bounds[0],
+                        server=ALL_NODES, hops=255, group=True)  # fmt: skip
+        answer = replace(asked, inward=False, icmp=ADVERTISEMENT, server=None, group=False)
+        for packet, hooks in ((asked, INWARD), (answer, OUTWARD)):
+            one = Evaluation(self.firewalls, self.packet, router)
+            one.journey.stage = Stage.NEIGHBOUR
+            flows = one._through({Tags(): Region(router)}, packet, hooks)
+            self.journey.count(one.journey.work)
+            blocking = [each.decision for each in one.outcome.pieces if each.decision.kind is not Kind.ACCEPT]
+            if not any(flows.values()) and blocking:
+                return blocking[0]
+        return None
 
     def _pass(self, flows: Flows, stage: Stage, hooks: tuple[Hook, ...], flags: set[str]) -> Flows:
         self.journey.stage = stage

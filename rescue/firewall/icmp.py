@@ -86,6 +86,13 @@ _TYPES = {
         "ping": (128, None),
         "echo-reply": (129, None),
         "pong": (129, None),
+        "router-solicitation": (133, None),
+        "router-advertisement": (134, None),
+        "neighbour-solicitation": (135, None),
+        "neighbor-solicitation": (135, None),
+        "neighbour-advertisement": (136, None),
+        "neighbor-advertisement": (136, None),
+        "redirect": (137, None),
     },
 }
 

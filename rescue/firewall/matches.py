@@ -16,6 +16,7 @@ from rescue.firewall.conditions import (
     Doubt,
     Fixed,
     Flags,
+    HopLimit,
     Icmp,
     Inward,
     Mark,
@@ -24,6 +25,7 @@ from rescue.firewall.conditions import (
     Recent,
     RecentSet,
     States,
+    ToGroup,
 )
 from rescue.firewall.icmp import icmp_type
 from rescue.firewall.options import SERVICES
@@ -64,8 +66,6 @@ DOUBTS = {
     "u32": "the content of the packets",
     "bpf": "a program that looks at the packets",
     "length": "the length of the packets",
-    "ttl": "the distance of the client (TTL)",
-    "hl": "the distance of the client (hop limit)",
     "osf": "the client's operating system",
     "tos": "the packets' type of service",
     "dscp": "the packets' class of service",
@@ -210,7 +210,20 @@ def _policy(given: Mapping[str, Option], opens: bool) -> Condition:
 
 def _packet_type(given: Mapping[str, Option], opens: bool) -> Condition:
     option = _need(given, "--pkt-type", "pkttype")
-    return Fixed((option.values[0].lower() in ("unicast", "host")) is not option.negated)
+    kind = option.values[0].lower()
+    if kind == "multicast":
+        return ToGroup(not option.negated)
+    return ToGroup(option.negated) if kind in ("unicast", "host") else Fixed(option.negated)
+
+
+def _hop_limit(given: Mapping[str, Option], opens: bool) -> Condition:
+    option = next(iter(given.values()), None)
+    if option is None:
+        raise Refused("a hop limit needs a value")
+    value = number(option.values[0], 255)
+    if option.name.endswith("-eq"):
+        return HopLimit(value, value, option.negated)
+    return HopLimit(0, value - 1) if option.name.endswith("-lt") else HopLimit(value + 1, 255)
 
 
 def _bridge(given: Mapping[str, Option], opens: bool) -> Condition:
@@ -236,6 +249,8 @@ _WHOLE = {
     "rpfilter": _reverse_path,
     "policy": _policy,
     "pkttype": _packet_type,
+    "ttl": _hop_limit,
+    "hl": _hop_limit,
     "physdev": _bridge,
     "string": _string,
 }

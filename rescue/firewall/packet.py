@@ -27,7 +27,7 @@ class Packet:
     empty where there is none). lone: the client's address, where only one is in question. server: the server's
     address, None if unknown. interface: the name of the network card that it passes, None if unknown.
     mark, connmark: None if unknown. listed: the "recent" lists that this client may already be on. icmp: type and
-    code of an ICMP message.
+    code of an ICMP message. hops: the hop limit, where it is known. group: it is sent to a multicast group.
     """
 
     version: int
@@ -43,6 +43,8 @@ class Packet:
     connmark: int | None = 0
     listed: frozenset[str] = field(default=frozenset())
     icmp: tuple[int, int] | None = None
+    hops: int | None = None
+    group: bool = False
 
 
 def is_internal(interface: str) -> bool:

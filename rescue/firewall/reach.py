@@ -13,7 +13,7 @@ from rescue.firewall.ruleset import Firewall
 from rescue.firewall.verdict import Decision, Kind, Stage, Verdict
 from rescue.firewall.walk import Outcome
 
-_ORDER = {stage: at for at, stage in enumerate((Stage.SYN, Stage.REFUSAL, Stage.REPLY, Stage.DATA))}
+_ORDER = {stage: at for at, stage in enumerate((Stage.NEIGHBOUR, Stage.SYN, Stage.REFUSAL, Stage.REPLY, Stage.DATA))}
 
 
 class Reach:
@@ -30,11 +30,13 @@ class Reach:
         version: int,
         interface: str | None = None,
         server: Address | None = None,
+        discovery: bool = False,
     ) -> None:
         self.firewalls = tuple(firewalls)
         self.port = port
         self.version = version
         self.server = server
+        self.discovery = discovery and version == 6
         self.told_interface = interface
         self._single: dict[int, tuple[Outcome, Verdict]] = {}
 
@@ -55,7 +57,7 @@ class Reach:
 
     def _evaluate(self, universe: AddressSet, lone: int | None = None) -> Outcome:
         packet = Packet(self.version, True, TCP, self.port, server=self.server, interface=self.interface, lone=lone)
-        return Evaluation(self.firewalls, packet, universe).run()
+        return Evaluation(self.firewalls, packet, universe, discovery=self.discovery).run()
 
     @cached_property
     def outcome(self) -> Outcome:
@@ -140,13 +142,15 @@ def reach(
     *,
     interface: str | None = None,
     server: Address | None = None,
+    discovery: bool = False,
 ) -> Reach:
     """Who may open a TCP connection to `port` over IPv4 or IPv6 (`version`).
 
     All of `firewalls` must accept a packet. `interface` and `server` say by which network interface and to which
-    address the connection comes, where that is known.
+    address the connection comes, where that is known. discovery: over IPv6, ask also whether the server may be found
+    at all: its router, or a neighbour, asks for its hardware address first.
     """
-    return Reach(firewalls, port, version, interface, server)
+    return Reach(firewalls, port, version, interface, server, discovery)
 
 
 def _verdict(outcome: Outcome, address: int, assumed: tuple[str, ...]) -> Verdict:

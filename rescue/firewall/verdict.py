@@ -19,8 +19,13 @@ class Kind(StrEnum):
 
 
 class Stage(StrEnum):
-    """The packet of a TCP connection that a verdict was spoken on, in order."""
+    """The packet of a TCP connection that a verdict was spoken on, in order.
 
+    NEIGHBOUR: over IPv6, the question for the server's hardware address, or the server's answer (RFC 4861), without
+    which no packet reaches it.
+    """
+
+    NEIGHBOUR = "the question where the server is (neighbour discovery)"
     SYN = "the first packet"
     REPLY = "the server's answer"
     DATA = "the client's next packets"

@@ -15,12 +15,14 @@ from rescue.firewall.conditions import (
     Doubt,
     Fixed,
     Flags,
+    HopLimit,
     Icmp,
     Interface,
     Inward,
     Mark,
     Ports,
     States,
+    ToGroup,
     TransportProtocol,
 )
 from rescue.firewall.matches import Names, Refused
@@ -244,6 +246,17 @@ def _route(wanted: Wanted, question: Question) -> Condition:
     return Fixed(Assumed(missing is wanted.negated, note))
 
 
+def _hop_limit(wanted: Wanted, question: Question) -> Condition:
+    found = [[number(each) for each in item.split("-")] for item in wanted.items]
+    made: list[Condition] = [HopLimit(each[0] or 0, each[-1] or 0) for each in found if None not in each]
+    return _any(made, wanted.negated) if len(made) == len(found) else Fixed(Doubt("the distance of the client (TTL)"))
+
+
+def _packet_type(wanted: Wanted, question: Question) -> Condition:
+    kinds = {"host": False, "unicast": False, "0": False, "multicast": True, "2": True}
+    return _any([ToGroup(kinds[item]) for item in wanted.items if item in kinds], wanted.negated)
+
+
 def _group(wanted: Wanted, question: Question) -> Condition:
     default = any(item in ("default", "0", "0x0") for item in wanted.items)
     return Fixed(Assumed(default is not wanted.negated, "the network interface is in the group that all begin in"))
@@ -283,7 +296,7 @@ _META: dict[str, Builder] = {
     "nfproto": _version({"ipv4": 4, "ipv6": 6, "2": 4, "10": 6}),
     "protocol": _version({"ip": 4, "ip6": 6, "0x0800": 4, "0x86dd": 6}),
     "mark": _mark(False),
-    "pkttype": _one_of("host", "unicast", "0"),
+    "pkttype": _packet_type,
     "ipsec": _assumed(False, "the client does not come through an IPsec tunnel"),
     "secpath": _assumed(False, "the client does not come through an IPsec tunnel"),
     "iifgroup": _group,
@@ -439,8 +452,8 @@ def _internet(words: str, key: str, version: int) -> Selector:
         "hdrlength": _one_of("5"),
         "frag-off": _fragment,
     }
-    reason = "the distance of the client (TTL)" if key in ("ttl", "hoplimit") else f"the packets' header ({words})"
-    return Selector(words, special.get(key, _doubt(reason)), version=version)
+    special.update({"ttl": _hop_limit, "hoplimit": _hop_limit})
+    return Selector(words, special.get(key, _doubt(f"the packets' header ({words})")), version=version)
 
 
 def _fib(cursor: Cursor) -> Selector:

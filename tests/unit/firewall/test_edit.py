@@ -147,7 +147,8 @@ def test_a_rule_deep_in_other_chains_is_met_where_the_first_one_jumps() -> None:
 def test_both_families_are_opened_for_everybody_if_both_are_closed() -> None:
     files: dict[str, Entry | str | bytes | None] = {V4: saved(RELATED), V6: saved(RELATED)}
     after = edited(files)
-    assert len(lines(files, after, V4)) == len(lines(files, after, V6)) == 1
+    assert len(lines(files, after, V4)) == 1
+    assert len(lines(files, after, V6)) == 3  # over IPv6 the server's neighbours must be able to find it, too
     files = {V4: saved(RELATED), V6: saved(policy="ACCEPT")}
     assert lines(files, edited(files), V6) == []
 
