@@ -10,7 +10,7 @@ from rescue.facts import Facts
 from rescue.firewall import READS as FIREWALL_READS
 from rescue.firewall import Kind, Stage, edit, ufw
 from rescue.firewall.blocked import Block, Mistake, blocks, kept_out
-from rescue.firewall.boot import UFW
+from rescue.firewall.boot import NFTABLES, UFW
 from rescue.firewall.icmp import REFUSED_BY, TCP_RESET
 from rescue.firewall.ruleset import Problem
 from rescue.formats.units import UNIT_READS
@@ -109,6 +109,19 @@ def who(block: Block) -> str:
     return "everybody"
 
 
+def turned_away(block: Block) -> str:
+    """What turns the client away, for a message."""
+    decision = block.decision
+    whom = f"{who(block)} away from port {block.port}"
+    if decision is None:
+        return f"The firewall {name(block)} {keeps(block)} {whom}."
+    what = "a rule" if decision.rule else f"the policy of the chain {decision.chain}"
+    line = shown(decision.location)
+    inner = f" A rule lets it in on another network interface only ({block.inner.location})." if block.inner else ""
+    subject = f"{name(block)} {keeps(block)} {whom}"
+    return f"The firewall {subject}: {what} ({line}) turns away {decision.stage}.{inner}"
+
+
 def keeps(block: Block) -> str:
     """The verb, as sure as the verdict is."""
     return "keeps" if block.certain else "may keep"
@@ -116,7 +129,7 @@ def keeps(block: Block) -> str:
 
 def name(block: Block) -> str:
     """The firewall's name, for people."""
-    return UFW if block.firewall.manager == UFW else "iptables"
+    return block.firewall.manager if block.firewall.manager in (UFW, NFTABLES) else "iptables"
 
 
 def admit(block: Block) -> Repair:

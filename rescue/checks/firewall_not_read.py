@@ -2,14 +2,12 @@
 
 Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "No route to host", or "Connection refused").
 
-Cause: nftables, firewalld, Shorewall, CSF or ferm is started when the server boots. rescue judges ufw and the files
+Cause: firewalld, Shorewall, CSF or ferm is started when the server boots. rescue judges ufw, nftables and the files
 of iptables-save exactly; of these it only sees that they are there.
 
 Repair: none is made. Look at its files by hand, for a rule that lets TCP port 22 (or the port that sshd listens on)
 in from your address, before any that drops or rejects:
 
-    nftables    /etc/nftables.conf, or /etc/sysconfig/nftables.conf:
-                each chain with "hook input" must accept it
     firewalld   /etc/firewalld/zones/*.xml: <service name="ssh"/>
                 in the zone of your network interface
     shorewall   /etc/shorewall/rules: SSH(ACCEPT) net $FW
@@ -17,15 +15,13 @@ in from your address, before any that drops or rejects:
                 your address not in /etc/csf/csf.deny
     ferm        /etc/ferm/ferm.conf
 
-See: nft(8), firewalld(1), shorewall-rules(5), ferm(1).
+See: firewalld(1), shorewall-rules(5), ferm(1).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from re import MULTILINE
-from re import compile as compile_pattern
 
 from rescue.facts import Facts
 from rescue.formats.units import UNIT_READS
@@ -35,7 +31,6 @@ from rescue.tree import Read
 LINK = Link.FIREWALL
 
 MANAGERS = {
-    "nftables": ("/etc/nftables.conf", "/etc/sysconfig/nftables.conf", "/etc/nftables.nft"),
     "firewalld": ("/etc/firewalld/firewalld.conf",),
     "shorewall": ("/etc/shorewall/rules",),
     "csf": ("/etc/csf/csf.conf",),
@@ -45,9 +40,6 @@ MANAGERS = {
 
 READS = (*UNIT_READS, *(Read(path, depth=0) for paths in MANAGERS.values() for path in paths))
 
-_BLOCKS = compile_pattern(r"^[^#\n]*\b(?:drop|reject|queue|include|vmap)\b", MULTILINE)
-"""What a file of nft(8) needs at the least to keep anybody out."""
-
 
 def find(facts: Facts) -> Iterator[Finding]:
     """One doubt for each such firewall that could block something."""
@@ -56,8 +48,6 @@ def find(facts: Facts) -> Iterator[Finding]:
         if not unit.present or not unit.started:
             continue
         path = next((each for each in paths if facts.tree.entry(each) is not None), None)
-        if name == "nftables" and not _may_block(facts, path):
-            continue
         yield Finding(
             check="firewall-not-read",
             link=LINK,
@@ -70,9 +60,3 @@ def find(facts: Facts) -> Iterator[Finding]:
             reason=f"the rules of {name} were not judged",
         )
 
-
-def _may_block(facts: Facts, path: str | None) -> bool:
-    if path is None:
-        return False
-    text = facts.tree.text(path)
-    return text is None or _BLOCKS.search(text) is not None

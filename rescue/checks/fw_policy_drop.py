@@ -22,7 +22,8 @@ from collections.abc import Iterator
 
 from rescue.checks import _firewall
 from rescue.facts import Facts
-from rescue.firewall.blocked import Block, Mistake
+from rescue.firewall.blocked import Mistake
+from rescue.firewall.boot import NFTABLES
 from rescue.model import Finding
 
 LINK = _firewall.LINK
@@ -31,18 +32,8 @@ READS = _firewall.READS
 
 def find(facts: Facts) -> Iterator[Finding]:
     for block in _firewall.blocks_of(facts, Mistake.RULE):
+        if block.firewall.manager == NFTABLES:
+            continue
         # What of ufw does not load, or is told to drop all of IPv6, is better named.
         if not _firewall.without_ipv6(facts, block) and not _firewall.faults(block):
-            yield _firewall.finding("fw-policy-drop", block, _message(block), (_firewall.admit(block),))
-
-
-def _message(block: Block) -> str:
-    decision = block.decision
-    who = f"{_firewall.who(block)} away from port {block.port}"
-    if decision is None:
-        return f"The firewall {_firewall.name(block)} {_firewall.keeps(block)} {who}."
-    what = "a rule" if decision.rule else f"the policy of the chain {decision.chain}"
-    shown = _firewall.shown(decision.location)
-    inner = f" A rule lets it in on another network interface only ({block.inner.location})." if block.inner else ""
-    keeps = f"{_firewall.name(block)} {_firewall.keeps(block)} {who}"
-    return f"The firewall {keeps}: {what} ({shown}) turns away {decision.stage}.{inner}"
+            yield _firewall.finding("fw-policy-drop", block, _firewall.turned_away(block), (_firewall.admit(block),))

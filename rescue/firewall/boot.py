@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Protocol
 
-from rescue.firewall import ufw
+from rescue.firewall import nft, ufw
 from rescue.firewall.addresses import parse_address
 from rescue.firewall.iptables import Loader
 from rescue.firewall.matches import Names
+from rescue.firewall.nft import load_nftables
 from rescue.firewall.options import SERVICES
 from rescue.firewall.ruleset import Firewall, Ruleset
 from rescue.firewall.unread import unread_ruleset
@@ -21,9 +22,12 @@ READS = (
     Read("/etc/alternatives", depth=1, content=False),
     Read("/etc/hosts"),
     Read("/etc/iptables", depth=1),
+    Read("/etc/nftables.conf", depth=0),
+    Read("/etc/nftables.nft", depth=0),
     Read("/etc/services"),
     Read("/etc/sysconfig/ip6tables"),
     Read("/etc/sysconfig/iptables"),
+    Read("/etc/sysconfig/nftables.conf", depth=0),
     Read("/usr/share/netfilter-persistent/plugins.d", depth=1, content=False),
 )
 """What `active_firewalls` looks at, beside systemd's units."""
@@ -31,6 +35,7 @@ READS = (
 PERSISTENT = "iptables-persistent"
 SERVICES_MANAGER = "iptables-services"
 UFW = "ufw"
+NFTABLES = nft.MANAGER
 
 PLUGINS = PurePosixPath("/usr/share/netfilter-persistent/plugins.d")
 
@@ -41,6 +46,12 @@ SERVICE_FILES = {
     6: (PurePosixPath("/etc/sysconfig/ip6tables"), PurePosixPath("/etc/iptables/ip6tables.rules")),
 }
 """What iptables.service and ip6tables.service load: on Fedora and its kin, and on Arch."""
+
+
+NFTABLES_FILES = tuple(
+    PurePosixPath(path) for path in ("/etc/sysconfig/nftables.conf", "/etc/nftables.conf", "/etc/nftables.nft")
+)
+"""What nftables.service loads: on Fedora and its kin, on Debian and Arch, and on Alpine."""
 
 
 class Unit(Protocol):
@@ -58,7 +69,7 @@ class UnitTable(Protocol):
 
 
 def active_firewalls(tree: Tree, units: UnitTable) -> tuple[Firewall, ...]:
-    """Every packet filter that is loaded at boot: ufw, and the saved rules of iptables. Raises `NotCaptured`."""
+    """Every packet filter that is loaded at boot: ufw, the saved rules of iptables, nftables. Raises `NotCaptured`."""
     tree.require(*READS)
     names, backend = _names(tree), _backend(tree)
     found: list[Firewall | None] = []
@@ -75,6 +86,9 @@ def active_firewalls(tree: Tree, units: UnitTable) -> tuple[Firewall, ...]:
     found.append(_saved(tree, SERVICES_MANAGER, services, names, backend))
     if units.unit("ufw.service").started:
         found.append(ufw.load_ufw(tree, names, backend))
+    if units.unit("nftables.service").started:
+        script = next((path for path in NFTABLES_FILES if tree.entry(path) is not None), None)
+        found.append(load_nftables(tree, script, names) if script else None)
     return tuple(each for each in found if each is not None)
 
 
@@ -84,6 +98,8 @@ def reload(tree: Tree, firewall: Firewall) -> Firewall | None:
     names = _names(tree)
     if firewall.manager == UFW:
         return ufw.load_ufw(tree, names, firewall.backend)
+    if firewall.manager == NFTABLES:
+        return load_nftables(tree, firewall.location.path, names)
     files = {version: paths[0] for version, paths in firewall.files.items()}
     return _saved(tree, firewall.manager, files, names, firewall.backend)
 

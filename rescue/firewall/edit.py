@@ -12,7 +12,8 @@ from pathlib import PurePosixPath
 from rescue.firewall import ufw
 from rescue.firewall.addresses import Address
 from rescue.firewall.blocked import mostly_open
-from rescue.firewall.boot import UFW, reload
+from rescue.firewall.boot import NFTABLES, UFW, reload
+from rescue.firewall.nft import edit as nft
 from rescue.firewall.reach import Reach, reach
 from rescue.firewall.ruleset import Action, Firewall, Rule
 from rescue.firewall.ufw_tuples import BEGIN, END, allow_lines, block_start
@@ -81,7 +82,7 @@ def _widest(here: Reach) -> Decision | None:
 
 def _past(tree: Tree, firewall: Firewall, obstacle: Decision, port: int, version: int, source: Address | None) -> Tree:
     """The tree with a rule that leads past `obstacle`."""
-    places = _ufw_places if firewall.manager == UFW else _saved_places
+    places = _PLACES.get(firewall.manager, _saved_places)
     last = None
     for states in (_states(obstacle), "NEW,ESTABLISHED"):
         for changed in places(tree, obstacle, port, source, version, states):
@@ -216,6 +217,15 @@ def _with_tuple(tree: Tree, path: PurePosixPath, at: int | None, made: tuple[str
     if BEGIN in bare:
         return _inserted(tree, path, bare.index(BEGIN) + 1, ["", comment, rule])
     return _inserted(tree, path, _commit(lines, 0), ["", comment, rule])
+
+
+def _nft_places(
+    tree: Tree, obstacle: Decision, port: int, source: Address | None, version: int, states: str
+) -> Iterator[Tree]:
+    return nft.places(tree, obstacle.firewall.location.path, obstacle, port, source)
+
+
+_PLACES = {UFW: _ufw_places, NFTABLES: _nft_places}
 
 
 # -- lines ------------------------------------------------------------------------------------------------------------

@@ -3,6 +3,6 @@
 `load_nftables` gives the chains that the kernel holds afterwards, in the form that all firewalls share.
 """
 
-from rescue.firewall.nft.load import load_nftables
+from rescue.firewall.nft.load import MANAGER, load_nftables
 
-__all__ = ["load_nftables"]
+__all__ = ["MANAGER", "load_nftables"]

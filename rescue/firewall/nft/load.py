@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 from rescue.firewall.addresses import AddressSet
 from rescue.firewall.matches import Names, Refused
 from rescue.firewall.nft import lower
 from rescue.firewall.nft.rule_reader import RuleReader, elements, item
-from rescue.firewall.nft.script import Element, NamedSet, NftChain, NftRule, NftTable
+from rescue.firewall.nft.script import Block, Element, NamedSet, NftChain, NftRule, NftTable
 from rescue.firewall.nft.selectors import Question
 from rescue.firewall.nft.tokens import NEWLINE, STRING, WORD, Cursor, Source, Token, Unclear, Wrong, tokens_of
 from rescue.firewall.nft.values import address, number, ports
@@ -389,6 +390,8 @@ class Script:
 
     def _chain_block(self, cursor: Cursor, table: NftTable, chain: NftChain) -> None:
         self._block(cursor, lambda: self._in_chain(cursor, table, chain))
+        brace = cursor.tokens[cursor.index - 1]
+        chain.blocks.append(Block(brace.source.path, brace.at))
 
     def _in_chain(self, cursor: Cursor, table: NftTable, chain: NftChain) -> None:
         here = cursor.here
@@ -537,6 +540,6 @@ def _check(held: NamedSet, names: Names) -> None:
     if held.auto_merge or held.is_map:
         return
     spans.sort()
-    for (first, last), (start, end) in zip(spans, spans[1:], strict=False):
+    for (first, last), (start, end) in pairwise(spans):
         if start <= last and (first, last) != (start, end):
             raise Refused(f"elements of the set {held.name} overlap")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from rescue.firewall.conditions import Condition
@@ -101,6 +102,13 @@ class Ends:
 Statement = Match | VerdictMap | Holds | Effect | Fills | Ends
 
 
+class Block(NamedTuple):
+    """A chain's block in braces. end: the index of its closing brace in the text of its file."""
+
+    path: PurePosixPath
+    end: int
+
+
 @dataclass(slots=True)
 class NftRule:
     """A rule. at: the index of its first character in the text of its file; block: it stands in a chain's block."""
@@ -113,7 +121,7 @@ class NftRule:
 
 @dataclass(slots=True)
 class NftChain:
-    """A chain. end: where in its file a rule would be added behind all others of it, and before what character."""
+    """A chain. blocks: the braces in which its rules stand, in order; rules may also be added by commands."""
 
     name: str
     location: Location
@@ -124,6 +132,7 @@ class NftChain:
     policy_at: Location | None = None
     devices: tuple[str, ...] = ()
     rules: list[NftRule] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
 
 
 @dataclass(slots=True)

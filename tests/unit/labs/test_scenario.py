@@ -41,7 +41,7 @@ learnt = "To be remembered."
 """
 
 PLANNED = """
-ipset-persisted nft-drop firewalld-no-ssh firewalld-zone fail2ban-ban crowdsec-ban csf-port csf-ban shorewall-rules
+ipset-persisted firewalld-no-ssh firewalld-zone fail2ban-ban crowdsec-ban csf-port csf-ban shorewall-rules
 hosts-deny docker-port-22 port-taken sshd-binary-broken socket-port-ignored socket-activated-sshd-broken
 sshd-not-installed hostkeys-regenerated moduli-empty cloudinit-sshd-dropin crypto-policy sshd-maxauthtries
 sshd-maxsessions sshd-maxstartups sshd-penalties listenaddress-stale listenaddress-race forcecommand key-command
