@@ -25,11 +25,16 @@ from rescue.firewall.nft.script import (
 )
 from rescue.firewall.nft.selectors import Question, Selector, Wanted
 from rescue.firewall.nft.tokens import Wrong
-from rescue.firewall.ruleset import Action, Chain, Rule, Table, Target
+from rescue.firewall.ruleset import Action, Chain, Hook, Rule, Table, Target
 from rescue.model import Location
 
 VERSIONS = {"ip": (4,), "ip6": (6,), "inet": (4, 6), "netdev": (4, 6)}
 """The IP versions whose packets to and from the server meet a family's chains; arp and bridge have none."""
+
+_REJECTING = (Hook.INPUT, Hook.FORWARD, Hook.OUTPUT, Hook.PREROUTING, Hook.INGRESS)
+
+DEEPEST = 16
+"""How many chains may be nested, the base chain among them (NFT_JUMP_STACK_SIZE)."""
 
 Conditions = tuple[Condition, ...]
 
@@ -41,8 +46,8 @@ class Lowering:
         self.table = table
         self.question = question
         self.chains: dict[str, Chain] = {}
-        self.known: dict[tuple[int, tuple[str, ...], bool, bool], list[Conditions]] = {}
         self.number = 0
+        self.validated: set[tuple[str, Hook, int]] = set()
 
     def table_of(self) -> Table:
         """The table. Raises Wrong where nft would not take a value, or something is not there."""
@@ -52,6 +57,9 @@ class Lowering:
         for chain in self.table.chains.values():
             rules = [made for rule in chain.rules for made in self._rule(chain, rule)]
             self.chains[chain.name] = self._chain(chain, rules)
+        for made in list(self.chains.values()):
+            if made.hook is not None:
+                self._validate(made, made.hook, (made.name,))
         return Table(f"{self.table.family} {self.table.name}", self.chains)
 
     def _fill(self, rule: NftRule) -> None:
@@ -61,6 +69,21 @@ class Lowering:
                 if held is None:
                     raise Wrong(f"there is no set {statement.name}", rule.location)
                 held.filled = True
+
+    def _validate(self, chain: Chain, hook: Hook, path: tuple[str, ...]) -> None:
+        """Refuse what the kernel refuses of chains that packets get to (nft_chain_validate() of nf_tables_api.c)."""
+        for rule in chain.rules:
+            if rule.target.action is Action.REJECT and hook not in _REJECTING:
+                raise Wrong(f"reject can't be used at the hook {hook}", rule.location)
+            if rule.target.action in (Action.JUMP, Action.GOTO):
+                below = rule.target.name
+                if below in path:
+                    raise Wrong(f"the chains jump in a ring: {' to '.join([*path, below])}", rule.location)
+                if len(path) >= DEEPEST:
+                    raise Wrong(f"the chains nest too deep: {below}", rule.location)
+                if (below, hook, len(path)) not in self.validated:
+                    self.validated.add((below, hook, len(path)))
+                    self._validate(self.chains[below], hook, (*path, below))
 
     def _chain(self, chain: NftChain, rules: Sequence[Rule]) -> Chain:
         if chain.hook is None or self.table.dormant:
@@ -182,7 +205,10 @@ class Lowering:
             note = (Fixed(Assumed(True, f"of {reason}, the file has all")),)
         if not match.negated or len(match.selectors) == 1:
             return [(*each, *note) for each in found]
-        return [(AnyOf(tuple(found), negated=True), *note)]
+        return [(*self._implied(match.selectors), AnyOf(tuple(found), negated=True), *note)]
+
+    def _implied(self, selectors: Sequence[Selector]) -> Conditions:
+        return tuple(each for selector in selectors for each in selector.implied(self.question))
 
     def _alternatives(
         self, selectors: Sequence[Selector], elements: Sequence[Element], match: Match
@@ -241,7 +267,8 @@ class Lowering:
             match = Match((), negated=True, listed=True)
             if len(statement.selectors) > 1:
                 these = self._alternatives(statement.selectors, rest, replace(match, negated=False))
-                yield (AnyOf(tuple(these), negated=True), *note), element.data
+                implied = self._implied(statement.selectors)
+                yield (*implied, AnyOf(tuple(these), negated=True), *note), element.data
             else:
                 for one in self._alternatives(statement.selectors, rest, match):
                     yield (*one, *note), element.data

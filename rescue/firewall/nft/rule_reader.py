@@ -29,8 +29,14 @@ VERDICTS = ("accept", "drop", "continue", "return", "jump", "goto", "queue")
 
 EVERY = (1 << 32) - 1
 
+_NETWORK = ("ip", "ip6")
+_TRANSPORT = ("tcp", "udp", "udplite", "sctp", "dccp", "ah", "esp", "comp", "icmp", "icmpv6")
+_PROTOCOL = ("meta l4proto", "ip protocol", "ip6 nexthdr")
+
 _OPERATORS = {"==": "==", "eq": "==", "!=": "!=", "ne": "!=", "<": "<", "lt": "<", ">": ">", "gt": ">",
               "<=": "<=", "le": "<=", ">=": ">=", "ge": ">="}  # fmt: skip
+
+_BITWISE = {"|": "|", "or": "|", "&": "&", "and": "&", "^": "^", "xor": "^", ">>": ">", "<<": "<", "%": "%"}
 
 RATES = "the rules' rate limits are not used up"
 
@@ -81,6 +87,8 @@ class RuleReader:
         self.table = table
         self.statements: list[Statement] = []
         self.ended = False
+        self.network = {"ip": "ip", "ip6": "ip6"}.get(table.family, "")
+        self.transport = ""
 
     def read(self) -> tuple[Statement, ...]:
         """The statements. Raises Wrong; what is not known here becomes a doubt."""
@@ -109,6 +117,9 @@ class RuleReader:
         self.ended = True
 
     def _add(self, *statements: Statement) -> None:
+        for each in statements:
+            if isinstance(each, Match | VerdictMap):
+                self._take_note(each)
         self.statements += statements
         self.ended = any(isinstance(each, Ends) for each in statements)
 
@@ -138,6 +149,29 @@ class RuleReader:
             raise Unclear(f'"{word}"', cursor.here)
         else:
             raise cursor.wrong(f"unexpected {cursor.shown()}")
+
+    def _take_note(self, statement: Match | VerdictMap) -> None:
+        """Refuse what no packet can be: of two network or two transport protocols."""
+        for each in statement.selectors:
+            first = each.words.partition(" ")[0]
+            if each.words == "meta nfproto" and self.table.family != "inet":
+                raise self.cursor.wrong("meta nfproto is for the family inet alone")
+            if first in _NETWORK:
+                self.network = self._same(self.network, first)
+            elif first in _TRANSPORT:
+                self.transport = self._same(self.transport, first)
+        if isinstance(statement, VerdictMap) or statement.negated or statement.listed or len(statement.elements) != 1:
+            return
+        value = statement.elements[0].fields[0].lower()
+        if statement.selectors[0].words == "meta nfproto" and value in ("ipv4", "ipv6"):
+            self.network = self._same(self.network, "ip" if value == "ipv4" else "ip6")
+        elif statement.selectors[0].words in _PROTOCOL and value in (*_TRANSPORT, "ipv6-icmp"):
+            self.transport = self._same(self.transport, "icmpv6" if value == "ipv6-icmp" else value)
+
+    def _same(self, before: str, now: str) -> str:
+        if before not in ("", now):
+            raise self.cursor.wrong(f"conflicting protocols: {before} and {now}")
+        return now
 
     # -- ends ---------------------------------------------------------------------------------------------------------
 
@@ -378,30 +412,37 @@ class RuleReader:
         self._match()
 
     def _new_mark(self, connection: bool) -> Target:
+        """Read what a mark is set to: a number, the other mark, its own bits changed; else it is not known."""
         cursor = self.cursor
-        begin = cursor.index
         action = Action.CONNMARK if connection else Action.MARK
-        words = []
-        depth = 0
-        while not cursor.done and (depth or cursor.peek() not in (NEWLINE, ";", "}", "comment", "counter", "log",
-                                                                  "meta", "ct", *VERDICTS)
-                                   or cursor.index == begin):  # fmt: skip
-            depth += {"{": 1, "(": 1, "}": -1, ")": -1}.get(cursor.peek(), 0)
-            words.append(cursor.take())
-        value = number(words[0]) if len(words) == 1 else None
-        if words == ["ct", "mark"] and not connection:
-            return Target(Action.RESTORE_MARK, value=EVERY, mask=EVERY)
-        if words in (["meta", "mark"], ["mark"]) and connection:
-            return Target(Action.SAVE_MARK, value=EVERY, mask=EVERY)
-        of = ["ct", "mark"] if connection else ["meta", "mark"]
-        if words[:2] == of and len(words) == 4 and (bits := number(words[3])) is not None:
-            if words[2] in ("or", "|"):
-                return Target(action, value=bits, mask=bits)
-            if words[2] in ("and", "&"):
-                return Target(action, value=0, mask=~bits & EVERY)
-            if words[2] in ("xor", "^"):
-                return Target(action, value=bits, mask=0)
-        return Target(action, value=value)
+        if cursor.peek() not in STARTS:
+            return Target(action, value=number(item(cursor)))
+        source = selector(cursor).words
+        while cursor.accept("."):
+            selector(cursor)
+        own, other = ("ct mark", "meta mark") if connection else ("meta mark", "ct mark")
+        operator = _BITWISE.get(cursor.peek(), "")
+        if cursor.accept("map"):
+            cursor.accept("@")
+            if cursor.peek() == "{":
+                elements(cursor)
+            else:
+                cursor.word()
+            return Target(action, value=None)
+        if not operator:
+            if source != other:
+                return Target(action, value=None)
+            return Target(Action.SAVE_MARK if connection else Action.RESTORE_MARK, value=EVERY, mask=EVERY)
+        cursor.take()
+        bits = number(item(cursor))
+        if source != own or bits is None or operator not in "|&^" or cursor.peek() in _BITWISE:
+            while cursor.peek() in _BITWISE:
+                cursor.take()
+                item(cursor)
+            return Target(action, value=None)
+        if operator == "|":
+            return Target(action, value=bits, mask=bits)
+        return Target(action, value=0, mask=~bits & EVERY) if operator == "&" else Target(action, value=bits, mask=0)
 
     # -- what a rule asks ---------------------------------------------------------------------------------------------
 

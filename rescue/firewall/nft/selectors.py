@@ -73,9 +73,13 @@ class Selector:
         made = self.build(wanted, question) if self.version in (None, question.version) else Fixed(False)
         if self.absent or made == Fixed(False):
             return (Fixed(False),)
-        if self.protocol is not None:
-            return (TransportProtocol(self.protocol), made)
-        return (made,)
+        return (*self.implied(question), made)
+
+    def implied(self, question: Question) -> tuple[Condition, ...]:
+        """What a packet must be to have the field at all."""
+        if self.absent or self.version not in (None, question.version):
+            return (Fixed(False),)
+        return (TransportProtocol(self.protocol),) if self.protocol is not None else ()
 
 
 # -- builders ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,286 @@
+"""nftables scripts held against the real kernel and the real nft: generated ones, and those that people have written."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import PurePosixPath
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from rescue.firewall import Firewall, Kind, active_firewalls, edit, reach
+from rescue.firewall.boot import _services
+from rescue.firewall.matches import Names
+from rescue.firewall.nft import load_nftables
+from rescue.tree import Tree
+from tests.system.firewall_rules import CORPORA, counted, net, seen
+from tests.system.netlab import SERVER, Lab
+from tests.unit.firewall.files import Started
+
+__all__ = ["counted", "net"]
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
+    pytest.mark.skipif(shutil.which("nft") is None, reason="needs the package nftables"),
+]
+
+PATH = PurePosixPath("/etc/nftables.conf")
+NFT = Started("nftables.service")
+Address = IPv4Address | IPv6Address
+
+SOURCES: tuple[Address, ...] = tuple(
+    ip_address(text)
+    for text in ("198.51.100.7", "203.0.113.5", "10.0.0.5", "10.1.2.3", "2001:db8:5::5", "2001:db8:6::1", "fd00::5")
+)
+
+SLOW = settings(
+    max_examples=int(os.environ.get("RESCUE_EXAMPLES", "40")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+
+FAMILIES = ("inet", "ip", "ip6")
+V4 = ("198.51.100.0/24", "10.0.0.0/8", "10.0.0.5", "203.0.113.0-203.0.113.9", "10.1.2.3/32", "0.0.0.0/1")
+V6 = ("2001:db8::/32", "2001:db8:5::5", "fd00::/8", "2001:db8:5::-2001:db8:5::ff", "::/0")
+CHAINS = ("alpha", "beta")
+
+
+def pick(*items: str) -> st.SearchStrategy[str]:
+    return st.sampled_from(items)
+
+
+def braced(items: Sequence[str], most: int = 3) -> st.SearchStrategy[str]:
+    return st.lists(st.sampled_from(items), min_size=1, max_size=most, unique=True).map(
+        lambda found: "{ " + ", ".join(found) + " }"
+    )
+
+
+def address(family: str) -> st.SearchStrategy[str]:
+    """A condition on the client's or the server's address, as it may stand in a table of a family."""
+    kinds = []
+    if family != "ip6":
+        values = st.one_of(st.sampled_from(V4), braced(V4[:2] + V4[3:4]), st.just("@four"))
+        kinds.append(values.map(lambda value: f"ip saddr {value}"))
+        kinds.append(values.map(lambda value: f"ip saddr != {value}"))
+        kinds.append(pick("ip daddr 192.0.2.1", "ip daddr != 192.0.2.1", "ip saddr & 255.0.0.255 == 10.0.0.5"))
+        pairs = ("10.0.0.5 . 22", "10.0.0.0/8 . 80", "198.51.100.0/24 . 20-30", "203.0.113.5 . 22")
+        kinds.append(braced(pairs[:1] + pairs[2:]).map(lambda value: f"ip saddr . tcp dport {value}"))
+        kinds.append(braced(pairs[1:]).map(lambda value: f"ip saddr . tcp dport != {value}"))
+    if family != "ip":
+        six = st.one_of(st.sampled_from(V6), braced((V6[0], V6[2])), st.just("@six"))
+        kinds.append(six.map(lambda value: f"ip6 saddr {value}"))
+        kinds.append(six.map(lambda value: f"ip6 saddr != {value}"))
+    return st.one_of(*kinds)
+
+
+CONDITIONS = pick(
+    "tcp dport 22", "tcp dport 2222", "tcp dport { 22, 80 }", "tcp dport != 22", "tcp dport != { 80, 443 }", "th dport 22",
+    "tcp dport @ports", "tcp dport != @ports", "tcp dport 1-1024", "tcp dport < 1024", "tcp dport >= 22", "udp dport 22",
+    "tcp sport 22", "tcp sport != 22", "ct state new", "ct state established,related", "ct state != new", "ct state invalid",
+    "ct state { new, untracked }", "ct state untracked", 'iifname "eth0"', 'iifname != "eth0"', 'iifname "eth*"', "iif lo",
+    'iifname { "eth0", "lo" }', 'oifname "eth0"', 'oifname != "lo"', "meta l4proto tcp", "meta l4proto { tcp, udp }",
+    "meta l4proto != tcp", "meta nfproto ipv4", "meta nfproto != ipv6", "meta mark 1", "meta mark != 1", "meta mark & 3 == 2",
+    "ct mark 1", "ct direction original", "ct direction reply", "tcp flags syn", "tcp flags & (syn|ack) == syn",
+    "tcp flags == syn", "tcp flags != syn", "tcp flags { syn, ack }", "tcp flags ! ack", "tcp flags syn / syn,ack",
+    "fib daddr type local", "fib daddr type != local", "fib saddr type local", "meta pkttype host", "meta pkttype multicast",
+    "tcp dport ssh", "ct status dnat", "counter", 'log prefix "x "', "meta iifname eth0", "meta l4proto tcp ct original proto-dst 22",
+)  # fmt: skip
+
+EFFECTS = pick("meta mark set 1", "meta mark set 2", "meta mark set meta mark or 1", "ct mark set meta mark",
+               "meta mark set ct mark", "ct mark set 1", "counter")  # fmt: skip
+
+VERDICTS = pick("accept", "accept", "drop", "drop", "reject", "reject with tcp reset", "return", "continue",
+                "jump alpha", "goto beta", "jump beta", "counter drop", "counter accept")  # fmt: skip
+
+MAPS = pick(
+    "ct state vmap { new : jump alpha, established : accept, related : accept, invalid : drop }",
+    "tcp dport vmap { 22 : accept, 80 : drop }",
+    "tcp dport vmap { 22 : jump alpha, 1000-3000 : goto beta }",
+    "meta l4proto vmap { tcp : jump beta, udp : drop }",
+    "ct state vmap { established : accept, new : continue } drop",
+    'iifname vmap { "lo" : accept, "eth0" : jump alpha }',
+    "tcp dport vmap @doors",
+    "tcp dport vmap { 22 : drop, * : accept }",
+)
+
+
+@st.composite
+def rule(draw: st.DrawFn, family: str, chain: str) -> str:
+    words = draw(st.lists(st.one_of(CONDITIONS, address(family), EFFECTS), max_size=3))
+    end = draw(st.one_of(VERDICTS, VERDICTS, MAPS, st.just("")))
+    if any(not word.startswith(("tcp flags", "tcp dport", "tcp sport", "th dport", "meta l4proto tcp")) for word in words):
+        end = end.replace("reject with tcp reset", "meta l4proto tcp reject with tcp reset")
+    below = {"alpha": ("beta",), "beta": ()}.get(chain, CHAINS)
+    for name in CHAINS:
+        if name not in below:
+            end = re.sub(rf"(jump|goto) {name}", "accept", end)
+    return " ".join([*words, end]).strip() or "counter"
+
+
+HOOKS = (
+    ("input", "filter", ("filter", "-10", "mangle", "security", "filter + 10")),
+    ("prerouting", "filter", ("raw", "mangle", "-250", "dstnat")),
+    ("output", "filter", ("filter", "raw", "mangle")),
+    ("postrouting", "filter", ("srcnat",)),
+)
+
+
+@st.composite
+def scripts(draw: st.DrawFn) -> str:
+    """A script with one or two tables, each with two chains to jump to and one to three base chains."""
+    parts = ["flush ruleset\n"]
+    for number in range(draw(st.integers(1, 2))):
+        family = draw(pick("inet", "inet", "ip", "ip6"))
+        lines = [f"table {family} t{number} {{"]
+        lines += ["\tset four { type ipv4_addr; flags interval; auto-merge; elements = { 10.0.0.0/8, 198.51.100.7 }",
+                  "\t}", "\tset six { type ipv6_addr; flags interval; elements = { fd00::/8, 2001:db8:6::/48 }", "\t}",
+                  "\tset ports { type inet_service; elements = { 22, 443 }", "\t}",
+                  "\tmap doors { type inet_service : verdict; elements = { 22 : accept, 80 : drop }", "\t}"]  # fmt: skip
+        for name in reversed(CHAINS):
+            lines += [f"\tchain {name} {{", *("\t\t" + draw(rule(family, name)) for _ in range(draw(st.integers(0, 2))))]
+            lines += ["\t}"]
+        for at in range(draw(st.integers(1, 3))):
+            hook, kind, priorities = draw(st.sampled_from(HOOKS[:1] * 3 + HOOKS[1:]))
+            policy = draw(pick("accept", "drop"))
+            lines += [f"\tchain base{at} {{"]
+            lines += [f"\t\ttype {kind} hook {hook} priority {draw(st.sampled_from(priorities))}; policy {policy};"]
+            lines += ["\t\t" + draw(rule(family, "")) for _ in range(draw(st.integers(0, 4)))]
+            lines += ["\t}"]
+        parts.append("\n".join([*lines, "}", ""]))
+    return "".join(parts)
+
+
+def firewall(text: str, names: Names | None = None) -> Firewall:
+    found = load_nftables(Tree.of({str(PATH): text}), PATH, names or Names())
+    assert found is not None
+    return found
+
+
+def load(net: Lab, text: str) -> bool:
+    return net.on_server("nft", "-f", "-", given=text, check=False).returncode == 0
+
+
+def flush(net: Lab) -> None:
+    net.on_server("nft", "flush", "ruleset")
+
+
+def held_against_kernel(net: Lab, text: str, sources: Sequence[Address], names: Names | None = None) -> None:
+    """Load the script, dial from every source, compare."""
+    found = firewall(text, names)
+    try:
+        took = load(net, text)
+        assert took == (not found.problems), (took, found.problems)
+        for source in sources:
+            version = source.version
+            here = reach([found], 22, version, interface=net.interface, server=SERVER[version])
+            verdict = here.verdict_for(source)
+            expected = seen(verdict, version)
+            if expected is not None:
+                got = net.probe(source, 22, patience=0.15)
+                assert got == expected, (str(source), verdict)
+            sets = {Kind.ACCEPT: here.accepted, Kind.DROP: here.dropped, Kind.REJECT: here.rejected}
+            for kind, members in sets.items():
+                assert source not in members or verdict.kind is kind, (str(source), kind, verdict)
+    finally:
+        flush(net)
+
+
+@SLOW
+@given(scripts())
+def test_every_verdict_is_the_kernels(net: Lab, text: str) -> None:
+    held_against_kernel(net, text, SOURCES)
+
+
+# -- scripts that nft refuses ------------------------------------------------------------------------------------------
+
+LINES = (
+    "tcp dport 22 accept", "tcp dport 70000 accept", "tcp dport 80-22 accept", "tcp dport nosuch accept",
+    "ip saddr 10.0.0.0/8 accept", "ip saddr 2001:db8::1 accept", "ip saddr nosuch.invalid accept", "ip saddr { } accept",
+    "ip saddr 10.1.2.3/8 drop", "ip saddr 10.0.0.0/33 drop", "jump nowhere", "jump later", "jump base", "ip saddr @none drop",
+    "tpc dport 22 accept", "accept tcp dport 22", "accept accept", "tcp dport 22 foo accept", "iifname eth7 accept",
+    "ct state established related accept", "ct state establshed accept", "tcp flags foo drop", "reject with icmpx foo",
+    "reject with icmpx admin-prohibited", "reject with tcp reset", "tcp dport $X accept", "ip saddr $NET accept", "DROP",
+    "tcp dport { 22, 22 } accept", "tcp dport { 22 80 } accept", "tcp dport vmap { 22 : accept }", "ct state vmap { new : yes }",
+    "meta mark set 1", "limit rate 10/minute accept", "limit rate over 10/second burst 5 packets drop", "log prefix \"a\" drop",
+    "meta l4proto nosuch drop", "icmp type echo-request accept", "icmpv6 type nd-neighbor-solicit accept", "drop comment \"x\"",
+    "counter packets 0 bytes 0 drop", "update @four { ip saddr } drop", "", "}", "{", "tcp dport 22 accept; drop", "# x",
+    "define X = 22", "ip saddr 10.0.0.0-10.0.0.9 drop", "ip saddr 10.0.0.9-10.0.0.0 drop", "tcp dport 22, 80 accept",
+    "goto later # and no further", "type filter hook input priority 0", "policy drop", "tcp dport = 22 accept",
+)  # fmt: skip
+
+
+@settings(SLOW, max_examples=80)
+@given(st.lists(st.sampled_from(LINES), min_size=1, max_size=3))
+@example(["jump base"])
+@example(["type filter hook input priority 0", "policy drop"])
+def test_a_script_is_refused_where_nft_refuses_it(net: Lab, lines: list[str]) -> None:
+    text = "\n".join(
+        ["define NET = 10.0.0.0/8", "table inet t {", "set four { type ipv4_addr; flags dynamic", "}", "chain c {",
+         *lines, "}", "chain later {", "drop", "}", "chain base {", "type filter hook input priority 0", "}", "}", ""]
+    )  # fmt: skip
+    found = firewall(text)
+    try:
+        assert load(net, text) == (not found.problems), found.problems
+    finally:
+        flush(net)
+
+
+# -- edits -------------------------------------------------------------------------------------------------------------
+
+
+@SLOW
+@given(scripts(), st.sampled_from(SOURCES), st.booleans())
+def test_what_an_edit_lets_in_gets_in(net: Lab, text: str, source: Address, everybody: bool) -> None:
+    """For one client, or for everybody: the edited script loads, the kernel lets the client in, every old line stays."""
+    tree = Tree.of({str(PATH): text})
+    found = active_firewalls(tree, NFT)
+    known = reach(found, 22, source.version).verdict_for(source)
+    if not found or known.accepted or known.kind is Kind.DEPENDS:
+        return
+    try:
+        after = edit.allow(tree, found[0], 22, () if everybody else (source,))
+    except ValueError:
+        return
+    edited = after.text(PATH) or ""
+    lines = iter(edited.split("\n"))
+    assert all(line in lines for line in text.split("\n"))
+    verdict = reach(active_firewalls(after, NFT), 22, source.version).verdict_for(source)
+    expected = seen(verdict, source.version)
+    try:
+        assert load(net, edited), edited
+        if expected is not None:
+            assert net.probe(source, patience=0.15) == expected
+        assert everybody or verdict.accepted or verdict.kind is Kind.DEPENDS
+    finally:
+        flush(net)
+
+
+# -- scripts that people have written ----------------------------------------------------------------------------------
+
+
+def corpus() -> list[str]:
+    table = CORPORA / "nft/ORACLE.tsv"
+    if not table.is_file():
+        return []
+    return [line.split("\t")[0] for line in table.read_text().split("\n")[1:] if line]
+
+
+@pytest.mark.parametrize("path", corpus() or [None])
+def test_scripts_of_real_servers_are_judged_as_the_kernel_judges_them(net: Lab, path: str | None) -> None:
+    if path is None:
+        pytest.skip(f"no collection of real scripts at {CORPORA}")
+    text = (CORPORA / path).read_bytes().decode("utf-8", "surrogateescape")
+    names = Names(dict(_services(open("/etc/services").read())))  # noqa: SIM115
+    if not load(net, text):
+        flush(net)
+        pytest.skip("this nft does not load it")
+    flush(net)
+    held_against_kernel(net, text, [ip_address("203.0.113.9"), ip_address("10.0.0.5"), ip_address("2606:4700::1")], names)
+
+
