@@ -31,6 +31,9 @@ EVERY = (1 << 32) - 1
 
 _NETWORK = ("ip", "ip6")
 _TRANSPORT = ("tcp", "udp", "udplite", "sctp", "dccp", "ah", "esp", "comp", "icmp", "icmpv6")
+_BIT_FIELDS = ("ct state", "ct status", "tcp flags", "ct label", "ct event")
+"""Fields of which a list without braces asks for any bit."""
+
 _PROTOCOL = ("meta l4proto", "ip protocol", "ip6 nexthdr")
 
 _OPERATORS = {"==": "==", "eq": "==", "!=": "!=", "ne": "!=", "<": "<", "lt": "<", ">": ">", "gt": ">",
@@ -250,14 +253,19 @@ class RuleReader:
     def counter(self) -> None:
         cursor = self.cursor
         if cursor.accept("name"):
-            if cursor.peek() in STARTS and cursor.peek(1) not in (NEWLINE, ";", *VERDICTS):
-                raise Unclear("counter name of a map", cursor.here)
-            cursor.take()
+            self._object()
         elif cursor.kind() == STRING:
             cursor.take()
         while cursor.peek() in ("packets", "bytes"):
             cursor.take()
             cursor.take()
+
+    def _object(self) -> None:
+        """Read the name of an object; a map that gives one is not followed."""
+        cursor = self.cursor
+        if cursor.peek() in STARTS and cursor.peek(1) not in (NEWLINE, ";", *VERDICTS):
+            raise Unclear("an object that a map names", cursor.here)
+        cursor.take()
 
     def log(self) -> None:
         cursor = self.cursor
@@ -279,7 +287,7 @@ class RuleReader:
     def limit(self) -> None:
         cursor = self.cursor
         if cursor.accept("name"):
-            cursor.take()
+            self._object()
             self._add(Holds(Fixed(Doubt("a rate limit of its own name"))))
             return
         if cursor.kind() == STRING:
@@ -303,7 +311,7 @@ class RuleReader:
     def quota(self) -> None:
         cursor = self.cursor
         if cursor.accept("name") or cursor.kind() == STRING:
-            cursor.take()
+            self._object()
             self._add(Holds(Fixed(Doubt("a quota of its own name"))))
             return
         over = cursor.accept("over")
@@ -415,6 +423,9 @@ class RuleReader:
         """Read what a mark is set to: a number, the other mark, its own bits changed; else it is not known."""
         cursor = self.cursor
         action = Action.CONNMARK if connection else Action.MARK
+        if cursor.peek() == "(":
+            self._parentheses()
+            return Target(action, value=None)
         if cursor.peek() not in STARTS:
             return Target(action, value=number(item(cursor)))
         source = selector(cursor).words
@@ -443,6 +454,16 @@ class RuleReader:
         if operator == "|":
             return Target(action, value=bits, mask=bits)
         return Target(action, value=0, mask=~bits & EVERY) if operator == "&" else Target(action, value=bits, mask=0)
+
+    def _parentheses(self) -> None:
+        cursor = self.cursor
+        depth = 0
+        while not cursor.done and (depth or cursor.peek() == "(" or cursor.peek() in _BITWISE):
+            if cursor.peek() in _BITWISE and not depth:
+                cursor.take()
+                item(cursor)
+                continue
+            depth += {"(": 1, ")": -1}.get(cursor.take(), 0)
 
     # -- what a rule asks ---------------------------------------------------------------------------------------------
 
@@ -497,7 +518,10 @@ class RuleReader:
             self._add(Match(selectors, found, negated=negated, mask=mask, listed=True))
             return
         items = [self._concatenated(len(selectors))]
-        while cursor.accept(","):
+        while cursor.peek() == ",":
+            if selectors[0].words not in _BIT_FIELDS:
+                raise cursor.wrong("a list needs braces")
+            cursor.take()
             cursor.skip_newlines()
             items.append((item(cursor),))
         if len(selectors) == 1 and selectors[0].words == "tcp flags" and "/" in items[0][0]:
@@ -513,6 +537,8 @@ class RuleReader:
 
     def _concatenated(self, fields: int) -> tuple[str, ...]:
         found = [item(self.cursor)]
+        while self.cursor.accept(":"):  # the hours of a day
+            found[0] += ":" + item(self.cursor)
         while len(found) < fields and self.cursor.accept("."):
             found.append(item(self.cursor))
         return tuple(found)
