@@ -1,4 +1,4 @@
-"""nftables scripts held against the real kernel and the real nft: generated ones, and those that people have written."""
+"""nftables scripts held against the real kernel and the real nft: generated ones, and people's own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -80,23 +80,89 @@ def address(family: str) -> st.SearchStrategy[str]:
 
 
 CONDITIONS = pick(
-    "tcp dport 22", "tcp dport 2222", "tcp dport { 22, 80 }", "tcp dport != 22", "tcp dport != { 80, 443 }", "th dport 22",
-    "tcp dport @ports", "tcp dport != @ports", "tcp dport 1-1024", "tcp dport < 1024", "tcp dport >= 22", "udp dport 22",
-    "tcp sport 22", "tcp sport != 22", "ct state new", "ct state established,related", "ct state != new", "ct state invalid",
-    "ct state { new, untracked }", "ct state untracked", 'iifname "eth0"', 'iifname != "eth0"', 'iifname "eth*"', "iif lo",
-    'iifname { "eth0", "lo" }', 'oifname "eth0"', 'oifname != "lo"', "meta l4proto tcp", "meta l4proto { tcp, udp }",
-    "meta l4proto != tcp", "meta nfproto ipv4", "meta nfproto != ipv6", "meta mark 1", "meta mark != 1", "meta mark & 3 == 2",
-    "ct mark 1", "ct direction original", "ct direction reply", "tcp flags syn", "tcp flags & (syn|ack) == syn",
-    "tcp flags == syn", "tcp flags != syn", "tcp flags { syn, ack }", "tcp flags ! ack", "tcp flags syn / syn,ack",
-    "fib daddr type local", "fib daddr type != local", "fib saddr type local", "meta pkttype host", "meta pkttype multicast",
-    "tcp dport ssh", "ct status dnat", "counter", 'log prefix "x "', "meta iifname eth0", "meta l4proto tcp ct original proto-dst 22",
-)  # fmt: skip
+    "tcp dport 22",
+    "tcp dport 2222",
+    "tcp dport { 22, 80 }",
+    "tcp dport != 22",
+    "tcp dport != { 80, 443 }",
+    "th dport 22",
+    "tcp dport @ports",
+    "tcp dport != @ports",
+    "tcp dport 1-1024",
+    "tcp dport < 1024",
+    "tcp dport >= 22",
+    "udp dport 22",
+    "tcp sport 22",
+    "tcp sport != 22",
+    "ct state new",
+    "ct state established,related",
+    "ct state != new",
+    "ct state invalid",
+    "ct state { new, untracked }",
+    "ct state untracked",
+    'iifname "eth0"',
+    'iifname != "eth0"',
+    'iifname "eth*"',
+    "iif lo",
+    'iifname { "eth0", "lo" }',
+    'oifname "eth0"',
+    'oifname != "lo"',
+    "meta l4proto tcp",
+    "meta l4proto { tcp, udp }",
+    "meta l4proto != tcp",
+    "meta nfproto ipv4",
+    "meta nfproto != ipv6",
+    "meta mark 1",
+    "meta mark != 1",
+    "meta mark & 3 == 2",
+    "ct mark 1",
+    "ct direction original",
+    "ct direction reply",
+    "tcp flags syn",
+    "tcp flags & (syn|ack) == syn",
+    "tcp flags == syn",
+    "tcp flags != syn",
+    "tcp flags { syn, ack }",
+    "tcp flags ! ack",
+    "tcp flags syn / syn,ack",
+    "fib daddr type local",
+    "fib daddr type != local",
+    "fib saddr type local",
+    "meta pkttype host",
+    "meta pkttype multicast",
+    "tcp dport ssh",
+    "ct status dnat",
+    "counter",
+    'log prefix "x "',
+    "meta iifname eth0",
+    "meta l4proto tcp ct original proto-dst 22",
+)
 
-EFFECTS = pick("meta mark set 1", "meta mark set 2", "meta mark set meta mark or 1", "ct mark set meta mark",
-               "meta mark set ct mark", "ct mark set 1", "counter")  # fmt: skip
+EFFECTS = pick(
+    "meta mark set 1",
+    "meta mark set 2",
+    "meta mark set meta mark or 1",
+    "ct mark set meta mark",
+    "meta mark set ct mark",
+    "ct mark set 1",
+    "counter",
+)
 
-VERDICTS = pick("accept", "accept", "drop", "drop", "reject", "reject with tcp reset", "return", "continue",
-                "jump alpha", "goto beta", "jump beta", "counter drop", "counter accept")  # fmt: skip
+VERDICTS = pick(
+    "accept",
+    "accept",
+    "drop",
+    "drop",
+    "reject",
+    "reject with tcp reset",
+    "return",
+    "continue",
+    "jump alpha",
+    "goto beta",
+    "jump beta",
+    "counter drop",
+    "counter accept",
+)
 
 MAPS = pick(
     "ct state vmap { new : jump alpha, established : accept, related : accept, invalid : drop }",
@@ -114,7 +180,9 @@ MAPS = pick(
 def rule(draw: st.DrawFn, family: str, chain: str) -> str:
     words = draw(st.lists(st.one_of(CONDITIONS, address(family), EFFECTS), max_size=3))
     end = draw(st.one_of(VERDICTS, VERDICTS, MAPS, st.just("")))
-    if any(not word.startswith(("tcp flags", "tcp dport", "tcp sport", "th dport", "meta l4proto tcp")) for word in words):
+    if any(
+        not word.startswith(("tcp flags", "tcp dport", "tcp sport", "th dport", "meta l4proto tcp")) for word in words
+    ):
         end = end.replace("reject with tcp reset", "meta l4proto tcp reject with tcp reset")
     below = {"alpha": ("beta",), "beta": ()}.get(chain, CHAINS)
     for name in CHAINS:
@@ -138,12 +206,21 @@ def scripts(draw: st.DrawFn) -> str:
     for number in range(draw(st.integers(1, 2))):
         family = draw(pick("inet", "inet", "ip", "ip6"))
         lines = [f"table {family} t{number} {{"]
-        lines += ["\tset four { type ipv4_addr; flags interval; auto-merge; elements = { 10.0.0.0/8, 198.51.100.7 }",
-                  "\t}", "\tset six { type ipv6_addr; flags interval; elements = { fd00::/8, 2001:db8:6::/48 }", "\t}",
-                  "\tset ports { type inet_service; elements = { 22, 443 }", "\t}",
-                  "\tmap doors { type inet_service : verdict; elements = { 22 : accept, 80 : drop }", "\t}"]  # fmt: skip
+        lines += [
+            "\tset four { type ipv4_addr; flags interval; auto-merge; elements = { 10.0.0.0/8, 198.51.100.7 }",
+            "\t}",
+            "\tset six { type ipv6_addr; flags interval; elements = { fd00::/8, 2001:db8:6::/48 }",
+            "\t}",
+            "\tset ports { type inet_service; elements = { 22, 443 }",
+            "\t}",
+            "\tmap doors { type inet_service : verdict; elements = { 22 : accept, 80 : drop }",
+            "\t}",
+        ]
         for name in reversed(CHAINS):
-            lines += [f"\tchain {name} {{", *("\t\t" + draw(rule(family, name)) for _ in range(draw(st.integers(0, 2))))]
+            lines += [
+                f"\tchain {name} {{",
+                *("\t\t" + draw(rule(family, name)) for _ in range(draw(st.integers(0, 2)))),
+            ]
             lines += ["\t}"]
         for at in range(draw(st.integers(1, 3))):
             hook, kind, priorities = draw(st.sampled_from(HOOKS[:1] * 3 + HOOKS[1:]))
@@ -200,19 +277,62 @@ def test_every_verdict_is_the_kernels(net: Lab, text: str) -> None:
 # -- scripts that nft refuses ------------------------------------------------------------------------------------------
 
 LINES = (
-    "tcp dport 22 accept", "tcp dport 70000 accept", "tcp dport 80-22 accept", "tcp dport nosuch accept",
-    "ip saddr 10.0.0.0/8 accept", "ip saddr 2001:db8::1 accept", "ip saddr nosuch.invalid accept", "ip saddr { } accept",
-    "ip saddr 10.1.2.3/8 drop", "ip saddr 10.0.0.0/33 drop", "jump nowhere", "jump later", "jump base", "ip saddr @none drop",
-    "tpc dport 22 accept", "accept tcp dport 22", "accept accept", "tcp dport 22 foo accept", "iifname eth7 accept",
-    "ct state established related accept", "ct state establshed accept", "tcp flags foo drop", "reject with icmpx foo",
-    "reject with icmpx admin-prohibited", "reject with tcp reset", "tcp dport $X accept", "ip saddr $NET accept", "DROP",
-    "tcp dport { 22, 22 } accept", "tcp dport { 22 80 } accept", "tcp dport vmap { 22 : accept }", "ct state vmap { new : yes }",
-    "meta mark set 1", "limit rate 10/minute accept", "limit rate over 10/second burst 5 packets drop", "log prefix \"a\" drop",
-    "meta l4proto nosuch drop", "icmp type echo-request accept", "icmpv6 type nd-neighbor-solicit accept", "drop comment \"x\"",
-    "counter packets 0 bytes 0 drop", "update @four { ip saddr } drop", "", "}", "{", "tcp dport 22 accept; drop", "# x",
-    "define X = 22", "ip saddr 10.0.0.0-10.0.0.9 drop", "ip saddr 10.0.0.9-10.0.0.0 drop", "tcp dport 22, 80 accept",
-    "goto later # and no further", "type filter hook input priority 0", "policy drop", "tcp dport = 22 accept",
-)  # fmt: skip
+    "tcp dport 22 accept",
+    "tcp dport 70000 accept",
+    "tcp dport 80-22 accept",
+    "tcp dport nosuch accept",
+    "ip saddr 10.0.0.0/8 accept",
+    "ip saddr 2001:db8::1 accept",
+    "ip saddr nosuch.invalid accept",
+    "ip saddr { } accept",
+    "ip saddr 10.1.2.3/8 drop",
+    "ip saddr 10.0.0.0/33 drop",
+    "jump nowhere",
+    "jump later",
+    "jump base",
+    "ip saddr @none drop",
+    "tpc dport 22 accept",
+    "accept tcp dport 22",
+    "accept accept",
+    "tcp dport 22 foo accept",
+    "iifname eth7 accept",
+    "ct state established related accept",
+    "ct state establshed accept",
+    "tcp flags foo drop",
+    "reject with icmpx foo",
+    "reject with icmpx admin-prohibited",
+    "reject with tcp reset",
+    "tcp dport $X accept",
+    "ip saddr $NET accept",
+    "DROP",
+    "tcp dport { 22, 22 } accept",
+    "tcp dport { 22 80 } accept",
+    "tcp dport vmap { 22 : accept }",
+    "ct state vmap { new : yes }",
+    "meta mark set 1",
+    "limit rate 10/minute accept",
+    "limit rate over 10/second burst 5 packets drop",
+    'log prefix "a" drop',
+    "meta l4proto nosuch drop",
+    "icmp type echo-request accept",
+    "icmpv6 type nd-neighbor-solicit accept",
+    'drop comment "x"',
+    "counter packets 0 bytes 0 drop",
+    "update @four { ip saddr } drop",
+    "",
+    "}",
+    "{",
+    "tcp dport 22 accept; drop",
+    "# x",
+    "define X = 22",
+    "ip saddr 10.0.0.0-10.0.0.9 drop",
+    "ip saddr 10.0.0.9-10.0.0.0 drop",
+    "tcp dport 22, 80 accept",
+    "goto later # and no further",
+    "type filter hook input priority 0",
+    "policy drop",
+    "tcp dport = 22 accept",
+)
 
 
 @settings(SLOW, max_examples=80)
@@ -221,9 +341,24 @@ LINES = (
 @example(["type filter hook input priority 0", "policy drop"])
 def test_a_script_is_refused_where_nft_refuses_it(net: Lab, lines: list[str]) -> None:
     text = "\n".join(
-        ["define NET = 10.0.0.0/8", "table inet t {", "set four { type ipv4_addr; flags dynamic", "}", "chain c {",
-         *lines, "}", "chain later {", "drop", "}", "chain base {", "type filter hook input priority 0", "}", "}", ""]
-    )  # fmt: skip
+        [
+            "define NET = 10.0.0.0/8",
+            "table inet t {",
+            "set four { type ipv4_addr; flags dynamic",
+            "}",
+            "chain c {",
+            *lines,
+            "}",
+            "chain later {",
+            "drop",
+            "}",
+            "chain base {",
+            "type filter hook input priority 0",
+            "}",
+            "}",
+            "",
+        ]
+    )
     found = firewall(text)
     try:
         assert load(net, text) == (not found.problems), found.problems
@@ -237,7 +372,7 @@ def test_a_script_is_refused_where_nft_refuses_it(net: Lab, lines: list[str]) ->
 @SLOW
 @given(scripts(), st.sampled_from(SOURCES), st.booleans())
 def test_what_an_edit_lets_in_gets_in(net: Lab, text: str, source: Address, everybody: bool) -> None:
-    """For one client, or for everybody: the edited script loads, the kernel lets the client in, every old line stays."""
+    """For one client, or everybody: the edited script loads, the kernel lets the client in, every old line stays."""
     tree = Tree.of({str(PATH): text})
     found = active_firewalls(tree, NFT)
     known = reach(found, 22, source.version).verdict_for(source)
@@ -276,11 +411,11 @@ def test_scripts_of_real_servers_are_judged_as_the_kernel_judges_them(net: Lab, 
     if path is None:
         pytest.skip(f"no collection of real scripts at {CORPORA}")
     text = (CORPORA / path).read_bytes().decode("utf-8", "surrogateescape")
-    names = Names(dict(_services(open("/etc/services").read())))  # noqa: SIM115
+    names = Names(dict(_services(Path("/etc/services").read_text())))
     if not load(net, text):
         flush(net)
         pytest.skip("this nft does not load it")
     flush(net)
-    held_against_kernel(net, text, [ip_address("203.0.113.9"), ip_address("10.0.0.5"), ip_address("2606:4700::1")], names)
-
-
+    held_against_kernel(
+        net, text, [ip_address("203.0.113.9"), ip_address("10.0.0.5"), ip_address("2606:4700::1")], names
+    )

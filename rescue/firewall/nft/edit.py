@@ -33,6 +33,8 @@ def places(tree: Tree, script: PurePosixPath, obstacle: Decision, port: int, sou
         yield from _before(tree, table, chain, found, rule)
     else:
         yield from _behind(tree, table, chain, rule)
+        if chain.rules:
+            yield from _before(tree, table, chain, chain.rules[0], rule)  # a goto leads past what stands behind it
 
 
 def _body(obstacle: Decision, port: int, source: Address | None) -> str:

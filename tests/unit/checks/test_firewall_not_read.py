@@ -30,12 +30,6 @@ def test_a_firewall_that_is_not_read_leaves_a_doubt(name: str) -> None:
     assert (finding.severity, finding.subject) == (Severity.DOUBTFUL, name)
 
 
-def test_nftables_that_drops_leaves_a_doubt() -> None:
-    rules = {"/etc/nftables.conf": NFT.format(" policy drop;")}
-    finding = only_finding(server({**started("nftables"), **rules}), "firewall-not-read")
-    assert str(finding.locations[0]) == "/etc/nftables.conf"
-
-
 def test_nftables_without_a_rule_that_blocks_is_no_matter() -> None:
     for rules in (NFT.format(""), NFT.format(" # policy drop;\n"), ""):
         assert causes(server({**started("nftables"), "/etc/nftables.conf": rules})) == []
