@@ -63,7 +63,8 @@ LINES = (
     "PubkeyAuthentication no", "PubkeyAuthentication yes", "AuthenticationMethods publickey,password",
     "AuthenticationMethods publickey", "AuthenticationMethods publickey,publickey", "AuthorizedKeysFile /etc/keys/%u",
     "AuthorizedKeysFile none", "AuthorizedKeysFile %h/.ssh/authorized_keys /nowhere", "RevokedKeys /etc/ssh/revoked",
-    "PubkeyAcceptedAlgorithms rsa-sha2-512", "PubkeyAcceptedAlgorithms -ssh-ed25519", "PubkeyAcceptedAlgorithms ssh-ed*",
+    "PubkeyAcceptedAlgorithms rsa-sha2-512", "PubkeyAcceptedAlgorithms -ssh-ed25519",
+    "PubkeyAcceptedAlgorithms ssh-ed*",
     "PubkeyAcceptedAlgorithms +ssh-rsa", "ChrootDirectory %h", "ChrootDirectory /", "ChrootDirectory none",
     "AllowUsers alice", "AllowUsers bob", "DenyGroups alice", "Match User alice\n  PubkeyAuthentication no\nMatch all",
 )  # fmt: skip

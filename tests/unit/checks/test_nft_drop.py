@@ -33,8 +33,8 @@ def with_nft(script: str, **more: Entry | str | None) -> Tree:
         {
             "/etc/systemd/system/multi-user.target.wants/ufw.service": None,
             "/etc/systemd/system/sysinit.target.wants/nftables.service": symlink(unit),
-            unit: "[Unit]\nBefore=network-pre.target\n[Service]\nType=oneshot\nExecStart=/usr/sbin/nft -f /etc/nftables.conf\n"
-            "[Install]\nWantedBy=sysinit.target\n",
+            unit: "[Unit]\nBefore=network-pre.target\n[Service]\nType=oneshot\n"
+            "ExecStart=/usr/sbin/nft -f /etc/nftables.conf\n[Install]\nWantedBy=sysinit.target\n",
             SCRIPT: script,
             **more,
         }

@@ -29,7 +29,7 @@ The path to a login:
    4  service   BROKEN    sshd-config-error
    5  listen    -         not looked at
    6  firewall  ok
-   7  accept    -         not looked at
+   7  accept    ok
    8  account   BROKEN    nologin
    9  key       ok
   10  session   ok
@@ -69,7 +69,7 @@ The path to a login:
    4  service   ok        the SSH server starts at boot
    5  listen    ok        it listens on the port that you dial
    6  firewall  ok        the firewall lets new connections in
-   7  accept    -         not looked at
+   7  accept    ok        the SSH server talks to your client
    8  account   ok        the user may log in
    9  key       ok        the key is found and trusted
   10  session   ok        a shell starts
