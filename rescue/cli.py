@@ -127,6 +127,21 @@ def parser() -> argparse.ArgumentParser:
     history.add_argument("--journal", metavar="DIR", help="where the records were kept, if not on the target")
     _target(history)
 
+    firewall = verb("firewall", "show who may reach the port, for every address, and which rule decides")
+    firewall.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
+    firewall.add_argument(
+        "--from",
+        dest="sources",
+        metavar="ADDRESS",
+        action="append",
+        default=[],
+        help="follow the packets of this address through the rules (repeatable)",
+    )
+    firewall.add_argument("--port", metavar="N", type=int, help="the port (default: the one that SSH clients dial)")
+    firewall.add_argument("--interface", metavar="NAME", help="the server's network interface that they arrive on")
+    firewall.add_argument("--all", action="store_true", help="every address and every rule, however many")
+    _target(firewall)
+
     space = verb("space", "show what fills the disk and what could go")
     space.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
     _target(space)
@@ -161,7 +176,8 @@ def _common(verb: argparse.ArgumentParser) -> None:
     group.add_argument("--quiet", action="store_true", help="no progress messages")
     group.add_argument("--verbose", action="store_true", help="details of a failure")
     verb.set_defaults(
-        user=None, sources=[], port=None, key=None, backend="auto", root=None, all=False, html=None, journal=None
+        user=None, sources=[], port=None, key=None, backend="auto", root=None, all=False, html=None, journal=None,
+        interface=None,
     )
 
 

@@ -8,10 +8,9 @@ from functools import lru_cache, partial
 
 from rescue.facts import Facts
 from rescue.firewall import READS as FIREWALL_READS
-from rescue.firewall import Kind, Stage, edit, ufw
+from rescue.firewall import edit, outside, ufw
 from rescue.firewall.blocked import Block, Mistake, blocks, kept_out
 from rescue.firewall.boot import NFTABLES, UFW
-from rescue.firewall.icmp import REFUSED_BY, TCP_RESET
 from rescue.firewall.ruleset import Problem
 from rescue.formats.units import UNIT_READS
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
@@ -86,14 +85,8 @@ def symptom(block: Block) -> Symptom:
     verdict = block.verdict
     decision = block.decision
     stage = decision.stage if decision is not None else verdict.stage
-    if stage is Stage.NEIGHBOUR:
-        return Symptom.UNREACHABLE
     how = verdict.how or (decision.how if decision is not None else "")
-    if kept_out(verdict) is Kind.REJECT:
-        if stage is Stage.DATA:
-            return Symptom.CLOSED if how == TCP_RESET else Symptom.HANGS
-        return Symptom.REFUSED if how in REFUSED_BY else Symptom.UNREACHABLE
-    return Symptom.HANGS if stage is Stage.DATA else Symptom.TIMED_OUT
+    return outside.symptom(kept_out(verdict), how, stage)
 
 
 def shown(location: Location) -> str:

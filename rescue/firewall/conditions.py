@@ -7,6 +7,7 @@ disk tells. The meaning of each match is that of the kernel's module (net/netfil
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -326,6 +327,14 @@ class AnyOf:
             return self.negated
         together = union(packet.version, found)
         return ~together if self.negated else together
+
+
+def parts_of(conditions: Iterable[Condition]) -> Iterator[Condition]:
+    """The conditions, and those that they are made of."""
+    for condition in conditions:
+        yield condition
+        if isinstance(condition, AnyOf):
+            yield from parts_of(each for alternative in condition.alternatives for each in alternative)
 
 
 def all_of(conditions: tuple[Condition, ...], packet: Packet) -> Answer:

@@ -90,7 +90,7 @@ class Evaluation:
         answer = replace(asked, inward=False, icmp=ADVERTISEMENT, server=None, group=False)
         for packet, hooks in ((asked, INWARD), (answer, OUTWARD)):
             one = Evaluation(self.firewalls, self.packet, router)
-            one.journey.stage = Stage.NEIGHBOUR
+            one.journey.stage, one.journey.visits = Stage.NEIGHBOUR, self.journey.visits
             flows = one._through({Tags(): Region(router)}, packet, hooks)
             self.journey.count(one.journey.work)
             blocking = [each.decision for each in one.outcome.pieces if each.decision.kind is not Kind.ACCEPT]

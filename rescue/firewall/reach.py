@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from rescue.firewall.addresses import Address, AddressSet, ordinary, union
-from rescue.firewall.conditions import Interface
+from rescue.firewall.conditions import Interface, parts_of
 from rescue.firewall.evaluate import Evaluation, assumptions
 from rescue.firewall.packet import TCP, Packet, assumed_interface
 from rescue.firewall.ruleset import Firewall
 from rescue.firewall.verdict import Decision, Kind, Stage, Verdict
 from rescue.firewall.walk import Outcome
 
-_ORDER = {stage: at for at, stage in enumerate((Stage.NEIGHBOUR, Stage.SYN, Stage.REFUSAL, Stage.REPLY, Stage.DATA))}
+ORDER = {stage: at for at, stage in enumerate((Stage.NEIGHBOUR, Stage.SYN, Stage.REFUSAL, Stage.REPLY, Stage.DATA))}
+"""Which packet comes first."""
 
 
 class Reach:
@@ -50,7 +51,7 @@ class Reach:
             for firewall in self.firewalls
             for ruleset in firewall.rulesets.values()
             for _, rule in ruleset.rules()
-            for condition in rule.conditions
+            for condition in parts_of(rule.conditions)
             if isinstance(condition, Interface)
         }
         return assumed_interface(frozenset(names))
@@ -110,7 +111,7 @@ class Reach:
         value = int(address)
         if value not in self._single:
             outcome = self._evaluate(AddressSet.of(address), value)
-            self._single[value] = (outcome, _verdict(outcome, value, self._assumed_interface()))
+            self._single[value] = (outcome, _verdict(outcome, value, self.taken_for_granted))
         return self._single[value][1]
 
     def deciding(self, address: Address) -> tuple[Decision, ...]:
@@ -125,11 +126,13 @@ class Reach:
         passed = (outcome.passed & sources).count
         if not parts or passed > max(part.count for part, _ in parts):
             return Verdict(Kind.ACCEPT)
-        part, _ = max(parts, key=lambda pair: (pair[0].count, -_ORDER[pair[1].decision.stage]))
+        part, _ = max(parts, key=lambda pair: (pair[0].count, -ORDER[pair[1].decision.stage]))
         address = part.first or sources.first
         return self.verdict_for(address) if address is not None else Verdict(Kind.ACCEPT)
 
-    def _assumed_interface(self) -> tuple[str, ...]:
+    @property
+    def taken_for_granted(self) -> tuple[str, ...]:
+        """What is taken for granted of the interface, for people."""
         if self.told_interface is not None or self.interface is None:
             return ()
         return (f"your connection arrives on {self.interface}, the only outside interface that the rules name",)
@@ -157,7 +160,7 @@ def _verdict(outcome: Outcome, address: int, assumed: tuple[str, ...]) -> Verdic
     pieces = [piece for piece in outcome.pieces if address in piece.addresses]
     passed = address in outcome.passed
     blocking = [piece for piece in pieces if piece.decision.kind is not Kind.ACCEPT]
-    blocking.sort(key=lambda piece: _ORDER[piece.decision.stage])
+    blocking.sort(key=lambda piece: ORDER[piece.decision.stage])
     notes = (*assumed, *assumptions(outcome, address))
     if not blocking:
         return Verdict(Kind.ACCEPT, assumed=notes, decisions=tuple(piece.decision for piece in pieces))

@@ -85,6 +85,24 @@ class Step:
     lists: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A rule that applies to the packet, or (rule None) the policy at the end of a base chain.
+
+    base: the base chain. depth: how many jumps led there. passed: how many rules of the chain did not apply, since the
+    last visit. doubt: why it is not certain that the rule applies.
+    """
+
+    stage: Stage
+    firewall: Firewall
+    table: str
+    base: Chain
+    depth: int
+    rule: Rule | None
+    passed: int = 0
+    doubt: str = ""
+
+
 @dataclass(slots=True)
 class Journey:
     """What all walks of one question share: the outcome so far, how much was looked at, which lists were filled."""
@@ -94,6 +112,7 @@ class Journey:
     work: int = 0
     listed: frozenset[str] = frozenset()
     steps: dict[int, list[Step]] = field(default_factory=dict)
+    visits: list[Visit] | None = None
 
     def count(self, work: int) -> None:
         self.work += work
@@ -125,6 +144,8 @@ class Walk:
         self.packets: dict[Tags, Packet] = {}
         self.accepted: Flows = {}
         self.built_in = ""
+        self.begun: Chain | None = None
+        self.passed = 0
         self.tracked = True
 
     def base(self, chain: Chain, flows: Flows) -> Flows:
@@ -132,9 +153,13 @@ class Walk:
         if not chain.rules and chain.policy == "ACCEPT":
             return flows
         self.built_in = chain.name
+        self.begun = chain
+        self.passed = 0
         self.tracked = not (chain.hook in _BEFORE_CONNTRACK and chain.priority < CONNTRACK)
         left = self._chain(chain, flows, ())
         for tags, region in left.items():
+            if region:
+                self._visit(None, 0, "")
             if chain.policy == "ACCEPT":
                 put(self.accepted, tags, region.frozen())
             else:
@@ -169,6 +194,7 @@ class Walk:
         who: AddressSet | None = None
         doubts: list[str] = []
         notes: list[str] = []
+        self.passed += 1
         for condition in rule.conditions:
             answer = condition.on(packet)
             if answer is True:
@@ -198,7 +224,17 @@ class Walk:
             self.outcome.doubts.append((who, doubts[0]))
         else:
             region.remove(who)
+        self._visit(rule, len(path), doubts[0] if doubts else "")
         self._act(rule, tags, who, doubts[0] if doubts else "", flows, returned, path)
+
+    def _visit(self, rule: Rule | None, depth: int, doubt: str) -> None:
+        if self.journey.visits is None or self.begun is None:
+            return
+        passed = self.passed - (rule is not None)
+        stage = self.journey.stage
+        self.passed = 0
+        visit = Visit(stage, self.firewall, self.table.name, self.begun, depth, rule, passed, doubt)
+        self.journey.visits.append(visit)
 
     def _weigh(self, who: AddressSet, region: Region) -> None:
         """Count the work of cutting `who` out of `region`; small sets cost nothing beside the rule itself."""

@@ -1,0 +1,25 @@
+"""The way of one client's packets through the rules, rule by rule."""
+
+from __future__ import annotations
+
+from rescue.firewall.addresses import Address, AddressSet
+from rescue.firewall.evaluate import Evaluation
+from rescue.firewall.packet import TCP, Packet
+from rescue.firewall.reach import Reach
+from rescue.firewall.walk import Visit
+
+
+def way(here: Reach, source: Address) -> tuple[Visit, ...]:
+    """The rules and policies that the packets of a connection from `source` meet and that apply to it, in order.
+
+    ValueError if the address is of the other IP version.
+    """
+    if source.version != here.version:
+        raise ValueError(f"{source} is not an IPv{here.version} address")
+    packet = Packet(
+        here.version, True, TCP, here.port, server=here.server, interface=here.interface, lone=int(source)
+    )
+    evaluation = Evaluation(here.firewalls, packet, AddressSet.of(source), discovery=here.discovery)
+    evaluation.journey.visits = []
+    evaluation.run()
+    return tuple(evaluation.journey.visits)

@@ -1,0 +1,307 @@
+"""The firewall's verdict on the terminal and as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address
+from itertools import islice
+from typing import Protocol
+
+from rescue.facts import Facts
+from rescue.firewall import Firewall, Kind, Reach, Stage, Verdict
+from rescue.firewall.addresses import AddressSet
+from rescue.firewall.ruleset import Action, Rule
+from rescue.firewall.table import Row, everybody, most
+from rescue.firewall.verdict import Decision
+from rescue.firewall.walk import Visit
+from rescue.model import Symptom
+from rescue.ui import document
+from rescue.ui.report import Report
+from rescue.words.numbers import plural
+from rescue.words.text import cut, safe
+
+ROWS, NETWORKS, RULES = 12, 8, 24
+"""How many parts of a table, networks of a part and rules of a way are shown, unless all are asked for."""
+
+WORDS = {
+    Symptom.OK: "gets in",
+    Symptom.REFUSED: "refused",
+    Symptom.TIMED_OUT: "times out",
+    Symptom.UNREACHABLE: "no route",
+    Symptom.CLOSED: "closed",
+    Symptom.HANGS: "hangs",
+}
+STYLES = {Kind.ACCEPT: "green", Kind.DROP: "bold red", Kind.REJECT: "bold red", Kind.DEPENDS: "bold yellow"}
+
+STAGES = {
+    Stage.NEIGHBOUR: "Neighbour discovery: who has the server's address?",
+    Stage.SYN: "The first packet of the connection (SYN)",
+    Stage.REFUSAL: "The refusal, on its way out",
+    Stage.REPLY: "The server's answer (SYN-ACK)",
+    Stage.DATA: "The client's next packets (ACK, data)",
+}
+
+
+class Way(Protocol):
+    """One client's packets."""
+
+    @property
+    def source(self) -> IPv4Address | IPv6Address: ...
+    @property
+    def verdict(self) -> Verdict: ...
+    @property
+    def visits(self) -> tuple[Visit, ...]: ...
+
+
+class Judged(Protocol):
+    """What the verb has found."""
+
+    @property
+    def facts(self) -> Facts: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def reaches(self) -> Mapping[int, Reach]: ...
+    @property
+    def rows(self) -> Mapping[int, tuple[Row, ...]]: ...
+    @property
+    def ways(self) -> Sequence[Way]: ...
+    @property
+    def blocked(self) -> bool: ...
+
+
+class FirewallReport:
+    """Writes the verdict to one console."""
+
+    def __init__(self, report: Report, *, every: bool) -> None:
+        self.report = report
+        self.every = every
+
+    def show(self, judged: Judged, name: str, method: str, notes: Iterable[str]) -> None:
+        """The firewalls, the table for each IP version, and the way of each client."""
+        line = self.report.line
+        line(f"{safe(name)} ({method}): who may open TCP port {judged.port} after the next boot", "bold")
+        for note in notes:
+            line(f"Note: {safe(note)}", "yellow")
+        self._firewalls(judged.facts.firewalls)
+        for version, found in judged.rows.items():
+            line(f"Over IPv{version}:", "bold")
+            for row in sorted(found if self.every else found[:ROWS], key=_reading_order):
+                self._row(row, alone=len(found) == 1)
+            self._left_out(found)
+            line()
+        self._taken_for_granted(judged)
+        for way in judged.ways:
+            self._way(way, judged.port)
+
+    def _firewalls(self, firewalls: Sequence[Firewall]) -> None:
+        line = self.report.line
+        if not firewalls:
+            line("No firewall that can be judged is loaded at boot.")
+        for firewall in firewalls:
+            line(f"{firewall.manager}, because of {safe(str(firewall.location))}", indent=2, hang=2)
+            for problem in firewall.problems:
+                line(f"does not load: {safe(problem.message)} ({safe(str(problem.location))})", "yellow", 4, 2)
+                if problem.lost:
+                    line(f"the kernel lacks {safe(problem.lost)}", "yellow", 6, 2)
+        line()
+
+    def _left_out(self, found: Sequence[Row]) -> None:
+        if self.every or len(found) <= ROWS:
+            return
+        rest = found[ROWS:]
+        admitted = sum(row.kind is Kind.ACCEPT for row in rest)
+        self.report.line(
+            f"and {plural(len(rest), 'smaller part')} ({admitted} of them get in); --all shows every one", "dim", 2
+        )
+
+    def _row(self, row: Row, *, alone: bool) -> None:
+        report = self.report
+        said = WORDS[row.symptom] if row.kind is not Kind.DEPENDS else "depends"
+        who = self._who(row, alone)
+        report.line(f"{said:<12}{who}", STYLES[row.kind], 2, 12)
+        if row.reason:
+            report.line(f"on {safe(row.reason)}", "yellow", 14, 2)
+        if row.decision is not None:
+            self._decision(row.decision)
+        elif row.kind is Kind.ACCEPT:
+            report.line("no rule and no policy turns them away", "dim", 14)
+
+    def _who(self, row: Row, alone: bool) -> str:
+        if alone or everybody(row):
+            return "everybody"
+        if most(row):
+            return "everybody else"
+        return networks(row.sources, None if self.every else NETWORKS)
+
+    def _decision(self, decision: Decision) -> None:
+        report = self.report
+        what = f"{decision.firewall.manager}, {decision.table}, chain {decision.chain}"
+        if decision.rule is None:
+            what += ": its policy"
+        if decision.stage is not Stage.SYN:
+            what += f"; it meets {decision.stage}"
+        report.line(safe(what), "dim", 14, 2)
+        report.exact(safe(str(decision.location)), "cyan", 14)
+        if decision.location.text.strip():
+            report.exact(cut(safe(decision.location.text.strip()), report.out.width - 18), "", 18)
+
+    def _taken_for_granted(self, judged: Judged) -> None:
+        notes = {note: None for way in judged.ways for note in way.verdict.assumed}
+        for here in judged.reaches.values():
+            notes |= dict.fromkeys([*here.taken_for_granted, *here.outcome.assumed])
+        if notes:
+            self.report.line("Taken for granted:")
+            for note in notes:
+                self.report.line(f"{safe(note)}", indent=2, hang=2)
+            self.report.line()
+
+    # -- one client ---------------------------------------------------------------------------------------------------
+
+    def _way(self, way: Way, port: int) -> None:
+        line = self.report.line
+        line(f"The way of {way.source} to port {port}:", "bold")
+        stage: Stage | None = None
+        base: tuple[object, ...] = ()
+        shown = way.visits if self.every else way.visits[:RULES]
+        for visit in shown:
+            if visit.stage is not stage:
+                stage, base = visit.stage, ()
+                line(STAGES[stage], indent=2)
+            here = (id(visit.firewall), visit.table, visit.base.name)
+            if here != base:
+                base = here
+                line(safe(f"{visit.firewall.manager}, {visit.table}, chain {visit.base.name}"), "dim", 4)
+            self._visit(visit)
+        if len(shown) < len(way.visits):
+            line(f"and {plural(len(way.visits) - len(shown), 'more rule')}; --all shows them", "dim", 6)
+        if not way.visits:
+            line("no rule of a firewall applies to it", indent=4)
+        self._end(way, port)
+
+    def _visit(self, visit: Visit) -> None:
+        report = self.report
+        indent = min(6 + 2 * visit.depth, 16)
+        if visit.passed:
+            report.line(f"({plural(visit.passed, 'rule')} passed by)", "dim", indent)
+        rule = visit.rule
+        text = safe(rule.text.strip()) if rule is not None else f"policy {visit.base.policy}"
+        place = rule.location if rule is not None else visit.base.location
+        style = {Action.ACCEPT: "green", Action.DROP: "red", Action.REJECT: "red"}.get(_action(visit, rule), "")
+        report.exact(cut(text, report.out.width - indent), style, indent)
+        report.exact(safe(str(place)), "cyan", indent + 2)
+        if visit.doubt:
+            report.line(f"applies perhaps: it depends on {safe(visit.doubt)}", "yellow", indent + 2, 2)
+
+    def _end(self, way: Way, port: int) -> None:
+        verdict = way.verdict
+        said = WORDS[_seen(verdict)] if verdict.kind is not Kind.DEPENDS else f"depends on {safe(verdict.reason)}"
+        self.report.line(f"{way.source} {said}.", STYLES[verdict.kind], 2)
+        if verdict.kind is not Kind.ACCEPT and verdict.kind is not Kind.DEPENDS:
+            self.report.exact(_seen(verdict).words(port=port), indent=4)
+        self.report.line()
+
+
+def _reading_order(row: Row) -> tuple[bool, int]:
+    """Who gets in first, and "everybody else" last."""
+    return most(row), (Kind.ACCEPT, Kind.DEPENDS, Kind.REJECT, Kind.DROP).index(row.kind)
+
+
+def _action(visit: Visit, rule: Rule | None) -> Action:
+    if rule is not None:
+        return rule.target.action
+    return Action.ACCEPT if visit.base.policy == "ACCEPT" else Action.DROP
+
+
+def _seen(verdict: Verdict) -> Symptom:
+    if verdict.accepted or not verdict.decisions:
+        return Symptom.OK if verdict.accepted else Symptom.TIMED_OUT
+    return Row(AddressSet(4), verdict.kind, verdict.decisions[0]).symptom
+
+
+def networks(sources: AddressSet, limit: int | None = NETWORKS) -> str:
+    """The sources in CIDR notation: at most `limit` networks, and how many more there are."""
+    shown = list(islice(sources.networks(), limit))
+    if limit is None or len(shown) < limit:
+        return ", ".join(shown)
+    total = sum(1 for _ in islice(sources.networks(), 100_000))
+    return ", ".join(shown) + (f" and {total - limit} more networks" if total > limit else "")
+
+
+# -- as a document ----------------------------------------------------------------------------------------------------
+
+
+def as_document(judged: Judged, name: str, method: str, notes: Sequence[str]) -> dict[str, object]:
+    """What ``firewall --json`` prints."""
+    return {
+        "schema": document.SCHEMA,
+        "target": {"name": name, "method": method, "notes": list(notes)},
+        "port": judged.port,
+        "blocked": judged.blocked,
+        "firewalls": [_firewall(each) for each in judged.facts.firewalls],
+        "reach": [
+            {"version": version, "interface": judged.reaches[version].interface, "rows": [_row(row) for row in found],
+             "assumed": [*judged.reaches[version].taken_for_granted, *judged.reaches[version].outcome.assumed]}
+            for version, found in judged.rows.items()
+        ],
+        "ways": [_way(each) for each in judged.ways],
+    }  # fmt: skip
+
+
+def _firewall(firewall: Firewall) -> dict[str, object]:
+    return {
+        "manager": firewall.manager,
+        "location": document.location(firewall.location),
+        "files": {str(version): [str(path) for path in paths] for version, paths in firewall.files.items()},
+        "problems": [
+            {"message": each.message, "location": document.location(each.location), "lost": each.lost}
+            for each in firewall.problems
+        ],
+    }
+
+
+def _row(row: Row) -> dict[str, object]:
+    return {
+        "sources": list(row.sources.networks()),
+        "verdict": str(row.kind),
+        "symptom": str(row.symptom),
+        "reason": row.reason,
+        "decision": _decision(row.decision) if row.decision else None,
+    }
+
+
+def _decision(decision: Decision) -> dict[str, object]:
+    return {
+        "manager": decision.firewall.manager,
+        "table": decision.table,
+        "chain": decision.chain,
+        "policy": decision.rule is None,
+        "stage": decision.stage.name.lower(),
+        "how": decision.how,
+        "location": document.location(decision.location),
+    }
+
+
+def _way(way: Way) -> dict[str, object]:
+    return {
+        "from": str(way.source),
+        "verdict": str(way.verdict.kind),
+        "symptom": str(_seen(way.verdict)),
+        "reason": way.verdict.reason,
+        "assumed": list(way.verdict.assumed),
+        "visits": [
+            {
+                "stage": visit.stage.name.lower(),
+                "manager": visit.firewall.manager,
+                "table": visit.table,
+                "chain": visit.base.name,
+                "depth": visit.depth,
+                "passed": visit.passed,
+                "action": str(_action(visit, visit.rule)),
+                "policy": visit.rule is None,
+                "doubt": visit.doubt,
+                "location": document.location(visit.rule.location if visit.rule else visit.base.location),
+            }
+            for visit in way.visits
+        ],
+    }
