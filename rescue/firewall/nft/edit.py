@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from rescue.firewall.addresses import Address
-from rescue.firewall.nft.load import Script
+from rescue.firewall.nft.commands import Script
 from rescue.firewall.nft.script import NftChain, NftRule, NftTable
 from rescue.firewall.verdict import Decision, Stage
 from rescue.tree import Tree

@@ -8,7 +8,7 @@ from dataclasses import replace
 from rescue.firewall.conditions import AnyOf, Assumed, Condition, Doubt, Fixed
 from rescue.firewall.icmp import TCP_RESET
 from rescue.firewall.matches import Refused
-from rescue.firewall.nft.rule_reader import PORT_UNREACHABLE, REFUSALS
+from rescue.firewall.nft.builders import Question, Wanted
 from rescue.firewall.nft.script import (
     Effect,
     Element,
@@ -23,7 +23,8 @@ from rescue.firewall.nft.script import (
     Verdict,
     VerdictMap,
 )
-from rescue.firewall.nft.selectors import Question, Selector, Wanted
+from rescue.firewall.nft.selectors import Selector
+from rescue.firewall.nft.statements import PORT_UNREACHABLE, REFUSALS
 from rescue.firewall.nft.tokens import Wrong
 from rescue.firewall.ruleset import Action, Chain, Hook, Rule, Table, Target
 from rescue.model import Location

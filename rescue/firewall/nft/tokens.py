@@ -46,10 +46,11 @@ class Token(NamedTuple):
 
 @dataclass(slots=True)
 class Source:
-    """A file, as it was read."""
+    """A file, as it was read. depth: how many files include it, one in the other."""
 
     path: PurePosixPath
     text: str
+    depth: int = 0
     lines: list[int] = field(default_factory=list)
 
     def location(self, at: int) -> Location:
@@ -156,6 +157,15 @@ class Cursor:
     def skip_newlines(self) -> None:
         while self.peek() == NEWLINE:
             self.index += 1
+
+    def line(self) -> list[Token]:
+        """Pass what is left of the line, up to its end, a semicolon or the end of the block: its tokens."""
+        begin, depth = self.index, 0
+        while not self.done and (depth or self.peek() not in (NEWLINE, ";", "}")):
+            if self.kind() != STRING:
+                depth += {"{": 1, "}": -1}.get(self.peek(), 0)
+            self.index += 1
+        return self.tokens[begin : self.index]
 
     def wrong(self, message: str) -> Wrong:
         return Wrong(message, self.here)

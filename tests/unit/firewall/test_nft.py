@@ -114,6 +114,19 @@ def test_files_are_included_in_order() -> None:
     assert judged('include "nftables.d/a.nft"\n' + chain("tcp dport $PORT accept"), others=files).accepted
 
 
+def test_a_file_may_be_included_within_a_chain() -> None:
+    files: Files = {"/etc/nftables.d/ssh.nft": "tcp dport 22 accept\n"}
+    text = chain('include "/etc/nftables.d/ssh.nft"', "counter")
+    verdict = judged(text, others=files)
+    assert verdict.accepted
+    assert str(verdict.decisions[0].location) == "/etc/nftables.d/ssh.nft:1"
+    assert loaded(text).problems
+
+
+def test_files_that_include_each_other_load_nothing() -> None:
+    assert "too often" in loaded('include "/etc/nftables.conf"\n').problems[0].message
+
+
 def test_definitions_stand_for_what_they_name() -> None:
     head = "define OFFICE = { 198.51.100.0/24, 203.0.113.5 }\ndefine ALL = { $OFFICE, 10.0.0.0/8 }\n"
     assert lets_in(head + chain("ip saddr $ALL tcp dport 22 accept"))

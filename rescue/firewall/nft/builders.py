@@ -1,0 +1,258 @@
+"""Conditions from what a field of the packet is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from rescue.firewall.addresses import AddressSet, Masked, masked
+from rescue.firewall.conditions import (
+    Addresses,
+    AnyOf,
+    Assumed,
+    ByDirection,
+    Condition,
+    Doubt,
+    Fixed,
+    Flags,
+    HopLimit,
+    Icmp,
+    Interface,
+    Inward,
+    Mark,
+    Ports,
+    States,
+    ToGroup,
+    TransportProtocol,
+)
+from rescue.firewall.matches import Names, Refused
+from rescue.firewall.nft.values import ICMP_TYPES, PROTOCOLS, TCP_BITS, addresses, bits, number, ports
+from rescue.firewall.packet import TCP
+
+EVERY = (1 << 32) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a packet's field is compared with: `items` are alternatives. mask: of the field, where one is laid on it.
+
+    listed: the items come from a set, where flags are compared whole; by themselves they ask for any of the flags.
+    """
+
+    items: Sequence[str]
+    negated: bool = False
+    mask: str = ""
+    listed: bool = False
+    equals: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The IP version asked about and the names that are known."""
+
+    version: int
+    names: Names = field(default_factory=Names)
+
+
+Builder = Callable[[Wanted, Question], Condition]
+
+
+def address(source: bool) -> Builder:
+    def build(wanted: Wanted, question: Question) -> Condition:
+        version = question.version
+        if wanted.mask:
+            value, mask = (int(_only(each, version, question.names)) for each in (wanted.items[0], wanted.mask))
+            found: AddressSet | Masked = masked(version, value, mask)
+        else:
+            found = addresses(wanted.items, version, question.names)
+        if isinstance(found, Masked):
+            return Addresses(source, found, wanted.negated)
+        return Addresses(source, ~found if wanted.negated else found)
+
+    return build
+
+
+def _only(text: str, version: int, names: Names) -> int:
+    found = addresses([text], version, names)
+    if isinstance(found, Masked) or found.count != 1:
+        raise Refused(f"not one address: {text}")
+    return found.bounds[0]
+
+
+def port(source: bool) -> Builder:
+    def build(wanted: Wanted, question: Question) -> Condition:
+        if wanted.mask:
+            return Fixed(Doubt("some bits of a port"))
+        if list(wanted.items) == ["*"]:
+            return Fixed(not wanted.negated)
+        return Ports(source, not source, ports(wanted.items, question.names), wanted.negated)
+
+    return build
+
+
+def interface(inward: bool) -> Builder:
+    def build(wanted: Wanted, question: Question) -> Condition:
+        made = [Interface(inward, name[:-1] + "+" if name.endswith("*") else name) for name in wanted.items]
+        return _any(made, wanted.negated)
+
+    return build
+
+
+def _any(made: Sequence[Condition], negated: bool) -> Condition:
+    if len(made) == 1 and not negated:
+        return made[0]
+    return AnyOf(tuple((each,) for each in made), negated)
+
+
+def protocol(wanted: Wanted, question: Question) -> Condition:
+    made: list[Condition] = []
+    for item in wanted.items:
+        value = PROTOCOLS.get(item.lower(), number(item))
+        if value is None and "-" in item:
+            first, last = (number(part) or 0 for part in item.split("-", 1))
+            made += [TransportProtocol(each) for each in (1, TCP, 58) if first <= each <= last]
+        elif value is None:
+            raise Refused(f"unknown protocol: {item!r}")
+        else:
+            made.append(TransportProtocol(value))
+    return _any(made, wanted.negated) if made else Fixed(wanted.negated)
+
+
+def states(wanted: Wanted, question: Question) -> Condition:
+    if wanted.mask:
+        return Fixed(Doubt("some bits of conntrack's state"))
+    names = frozenset(part.upper() for item in wanted.items for part in item.split("|"))
+    known = frozenset(["INVALID", "NEW", "ESTABLISHED", "RELATED", "UNTRACKED"])
+    if not names <= known:
+        raise Refused(f"unknown connection state: {', '.join(sorted(names - known)).lower()}")
+    return States(names, wanted.negated)
+
+
+def mark(connection: bool) -> Builder:
+    def build(wanted: Wanted, question: Question) -> Condition:
+        mask = number(wanted.mask) if wanted.mask else EVERY
+        values = [number(item) for item in wanted.items]
+        if mask is None or None in values:
+            return Fixed(Doubt("a packet mark"))
+        return _any([Mark(value, mask, connection) for value in values if value is not None], wanted.negated)
+
+    return build
+
+
+def tcp_flags(wanted: Wanted, question: Question) -> Condition:
+    every = frozenset(name.upper() for name in TCP_BITS if name not in ("ecn", "cwr"))
+    values = [bits(item, TCP_BITS) for item in wanted.items]
+    mask = bits(wanted.mask, TCP_BITS) if wanted.mask else None
+    if None in values or (wanted.mask and mask is None):
+        raise Refused(f"unknown TCP flags: {', '.join(wanted.items)}")
+    held = [value for value in values if value is not None]
+    if mask is not None:
+        return _any([Flags(_names(mask), _names(value)) for value in held if not value & ~mask], wanted.negated)
+    if wanted.listed or wanted.equals or wanted.negated:
+        total = 0
+        for value in held:
+            total |= value
+        exact = held if wanted.listed else [total]
+        return _any([Flags(every, _names(value)) for value in exact], wanted.negated)
+    one = [name for value in held for name in _names(value)]
+    return AnyOf(tuple((Flags(frozenset([name]), frozenset([name])),) for name in one))
+
+
+def _names(value: int) -> frozenset[str]:
+    return frozenset(name.upper() for name, bit in TCP_BITS.items() if value & bit and name not in ("ecn", "cwr"))
+
+
+def icmp(version: int) -> Builder:
+    def build(wanted: Wanted, question: Question) -> Condition:
+        made: list[Condition] = []
+        for item in wanted.items:
+            value = ICMP_TYPES[version].get(item, number(item))
+            made.append(Icmp((value, None) if value is not None else None))
+        return _any(made, wanted.negated)
+
+    return build
+
+
+def icmp_code(wanted: Wanted, question: Question) -> Condition:
+    return Fixed(Doubt("the code of an ICMP message"))
+
+
+def version_in(known: dict[str, int]) -> Builder:
+    def build(wanted: Wanted, question: Question) -> Condition:
+        return Fixed((question.version in [known.get(item.lower(), 0) for item in wanted.items]) is not wanted.negated)
+
+    return build
+
+
+def direction(wanted: Wanted, question: Question) -> Condition:
+    made: list[Condition] = [Inward(item in ("original", "0")) for item in wanted.items]
+    return _any(made, wanted.negated)
+
+
+def one_of(*names: str) -> Builder:
+    """A field of which the packet's value is always the same."""
+
+    def build(wanted: Wanted, question: Question) -> Condition:
+        return Fixed(any(item.lower() in names for item in wanted.items) is not wanted.negated)
+
+    return build
+
+
+def fragment(wanted: Wanted, question: Question) -> Condition:
+    # The packets of a handshake are never fragments; the flag that forbids to make any may be set.
+    mask, values = number(wanted.mask) if wanted.mask else None, [number(item) for item in wanted.items]
+    if mask is None or None in values or mask & 0x4000:
+        return Fixed(Doubt("the packets' fragmentation"))
+    return Fixed((0 in values) is not wanted.negated)
+
+
+def status(wanted: Wanted, question: Question) -> Condition:
+    parts = {part for item in wanted.items for part in item.split("|")}
+    if parts <= {"dnat", "snat", "expected", "dying"}:
+        return Fixed(wanted.negated)
+    return Fixed(Doubt("the state of the connection (ct status)"))
+
+
+def route(wanted: Wanted, question: Question) -> Condition:
+    missing = any(item in ("missing", "0") for item in wanted.items)
+    note = "the way back to the client leads through the interface that it comes in by"
+    return Fixed(Assumed(missing is wanted.negated, note))
+
+
+def hop_limit(wanted: Wanted, question: Question) -> Condition:
+    found = [[number(each) for each in item.split("-")] for item in wanted.items]
+    made: list[Condition] = [HopLimit(each[0] or 0, each[-1] or 0) for each in found if None not in each]
+    return _any(made, wanted.negated) if len(made) == len(found) else Fixed(Doubt("the distance of the client (TTL)"))
+
+
+def packet_type(wanted: Wanted, question: Question) -> Condition:
+    kinds = {"host": False, "unicast": False, "0": False, "multicast": True, "2": True}
+    return _any([ToGroup(kinds[item]) for item in wanted.items if item in kinds], wanted.negated)
+
+
+def group(wanted: Wanted, question: Question) -> Condition:
+    default = any(item in ("default", "0", "0x0") for item in wanted.items)
+    return Fixed(Assumed(default is not wanted.negated, "the network interface is in the group that all begin in"))
+
+
+def doubt(reason: str) -> Builder:
+    def build(wanted: Wanted, question: Question) -> Condition:
+        return Fixed(Doubt(reason))
+
+    return build
+
+
+def assumed(value: bool, note: str) -> Builder:
+    def build(wanted: Wanted, question: Question) -> Condition:
+        return Fixed(Assumed(value is not wanted.negated, note))
+
+    return build
+
+
+def address_type(inward_holds: str, outward_holds: str) -> Builder:
+    def build(wanted: Wanted, question: Question) -> Condition:
+        inside = (any(item == inward_holds for item in wanted.items)) is not wanted.negated
+        outside = (any(item == outward_holds for item in wanted.items)) is not wanted.negated
+        return ByDirection(Fixed(inside), Fixed(outside))
+
+    return build

@@ -1,0 +1,183 @@
+"""nft(8) at work: the commands of a script obeyed in order.
+
+Behaviour was taken from nft(8), src/parser_bison.y and src/evaluate.c of nftables 1.0, and tried with nft 1.0.6.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from rescue.firewall.nft.blocks import OBJECTS, Blocks
+from rescue.firewall.nft.preprocess import Preprocessor
+from rescue.firewall.nft.script import NamedSet, NftChain, NftTable
+from rescue.firewall.nft.tokens import NEWLINE, Cursor, Unclear, Wrong
+from rescue.model import Location
+from rescue.tree import Tree
+
+FAMILIES = ("ip", "ip6", "inet", "arp", "bridge", "netdev")
+
+Key = tuple[str, str]
+
+_VERBS = frozenset(["add", "create", "insert", "delete", "destroy", "flush", "replace", "rename", "list", "reset",
+                    "monitor", "describe", "export", "import"])  # fmt: skip
+
+
+class Script:
+    """The tables while a script is obeyed."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.preprocessor = Preprocessor(tree)
+        self.blocks = Blocks(self.preprocessor)
+        self.tables: dict[Key, NftTable] = {}
+
+    def run(self, path: PurePosixPath) -> None:
+        """Obey a file. Raises Wrong, Unclear and NotCaptured."""
+        cursor = Cursor(self.preprocessor.opened(path, Location(path)))
+        while not cursor.done:
+            if cursor.peek() in (NEWLINE, ";"):
+                cursor.index += 1
+                continue
+            if self.preprocessor.directive(cursor):
+                continue
+            self._command(cursor)
+            if not cursor.done and cursor.peek() not in (NEWLINE, ";"):
+                raise cursor.wrong(f"unexpected {cursor.shown()}")
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    def _command(self, cursor: Cursor) -> None:
+        here = cursor.here
+        word = cursor.peek()
+        verb = cursor.take() if word in _VERBS else "add"
+        match verb:
+            case "add" | "create":
+                self._add(cursor, create=verb == "create")
+            case "insert":
+                cursor.expect("rule")
+                self._add_rule(cursor, first=True)
+            case "delete" | "destroy":
+                self._delete(cursor, here, must=verb == "delete")
+            case "flush":
+                self._flush(cursor, here)
+            case "replace" | "rename":
+                raise Unclear(verb, here)
+            case _:
+                cursor.line()
+
+    def _add(self, cursor: Cursor, *, create: bool) -> None:
+        here = cursor.here
+        word = cursor.peek()
+        if word == "table":
+            cursor.take()
+            self._add_table(cursor, here, create=create)
+        elif word == "chain":
+            cursor.take()
+            table = self._table(cursor)
+            name = cursor.word()
+            if create and name in table.chains:
+                raise Wrong(f"the chain {name} is there already", here)
+            chain = table.chains.setdefault(name, NftChain(name, here))
+            if cursor.accept("{"):
+                self.blocks.chain(cursor, table, chain)
+        elif word in ("set", "map"):
+            cursor.take()
+            table = self._table(cursor)
+            name = cursor.word()
+            if create and name in table.sets:
+                raise Wrong(f"the set {name} is there already", here)
+            held = table.sets.setdefault(name, NamedSet(name, here, word == "map"))
+            if cursor.accept("{"):
+                self.blocks.set(cursor, held)
+        elif word == "element":
+            cursor.take()
+            held = self._set(cursor)
+            held.elements += self.blocks.elements(cursor)
+        elif word in OBJECTS:
+            cursor.line()
+        else:
+            if word == "rule":
+                cursor.take()
+            self._add_rule(cursor, first=False)
+
+    def _add_table(self, cursor: Cursor, here: Location, *, create: bool) -> None:
+        key = self._table_key(cursor)
+        if create and key in self.tables:
+            raise Wrong(f"the table {' '.join(key)} is there already", here)
+        table = self.tables.setdefault(key, NftTable(*key, here))
+        if cursor.accept("{"):
+            self.blocks.table(cursor, table)
+
+    def _add_rule(self, cursor: Cursor, *, first: bool) -> None:
+        here = cursor.here
+        at = cursor.tokens[min(cursor.index, len(cursor.tokens) - 1)].at
+        table = self._table(cursor)
+        chain = self._chain(cursor, table)
+        if cursor.peek() in ("position", "handle", "index"):
+            raise Unclear(f"a rule's {cursor.peek()}", here)
+        rule = self.blocks.rule(cursor, table)
+        rule.block, rule.at = False, at
+        chain.rules.insert(0 if first else len(chain.rules), rule)
+
+    def _delete(self, cursor: Cursor, here: Location, *, must: bool) -> None:
+        word = cursor.take()
+        if word == "table":
+            key = self._table_key(cursor)
+            if self.tables.pop(key, None) is None and must:
+                raise Wrong(f"there is no table {' '.join(key)}", here)
+        elif word in ("chain", "set", "map"):
+            table = self._table(cursor)
+            name = cursor.word()
+            held: dict[str, NftChain] | dict[str, NamedSet] = table.chains if word == "chain" else table.sets
+            if held.pop(name, None) is None and must:
+                raise Wrong(f"there is no {word} {name}", here)
+        elif word == "element":
+            found = self._set(cursor)
+            gone = {each.fields for each in self.blocks.elements(cursor)}
+            found.elements = [each for each in found.elements if each.fields not in gone]
+        elif word in OBJECTS:
+            cursor.line()
+        else:
+            raise Unclear(f"delete {word}", here)
+
+    def _flush(self, cursor: Cursor, here: Location) -> None:
+        word = cursor.take()
+        if word == "ruleset":
+            family = cursor.take() if cursor.peek() in FAMILIES else ""
+            self.tables = {key: table for key, table in self.tables.items() if family not in ("", key[0])}
+        elif word == "table":
+            for chain in self._table(cursor).chains.values():
+                chain.rules.clear()
+        elif word == "chain":
+            self._chain(cursor, self._table(cursor)).rules.clear()
+        elif word in ("set", "map"):
+            self._set(cursor).elements.clear()
+        else:
+            raise Unclear(f"flush {word}", here)
+
+    # -- names --------------------------------------------------------------------------------------------------------
+
+    def _table_key(self, cursor: Cursor) -> Key:
+        family = cursor.take() if cursor.peek() in FAMILIES else "ip"
+        return family, self.preprocessor.name(cursor)
+
+    def _table(self, cursor: Cursor) -> NftTable:
+        here = cursor.here
+        key = self._table_key(cursor)
+        if key not in self.tables:
+            raise Wrong(f"there is no table {' '.join(key)}", here)
+        return self.tables[key]
+
+    def _chain(self, cursor: Cursor, table: NftTable) -> NftChain:
+        here = cursor.here
+        name = self.preprocessor.name(cursor)
+        if name not in table.chains:
+            raise Wrong(f"there is no chain {name}", here)
+        return table.chains[name]
+
+    def _set(self, cursor: Cursor) -> NamedSet:
+        table = self._table(cursor)
+        here = cursor.here
+        name = cursor.word()
+        if name not in table.sets:
+            raise Wrong(f"there is no set {name}", here)
+        return table.sets[name]
