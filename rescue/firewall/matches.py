@@ -359,9 +359,21 @@ def addresses(text: str, version: int, names: Names) -> list[AddressSet | Masked
     return found
 
 
+_BYTE = "(0|[1-9][0-9]{0,2})"
+_USUAL = compile_pattern(rf"{_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}(?:/(0|[1-9][0-9]?))?")
+
+
 @lru_cache(maxsize=1 << 16)
 def _network(text: str, version: int) -> AddressSet | Masked:
     """One address or network in any form that iptables takes: 10.0.0.0/8, 10/8, 10.0.0.0/255.0.0.0, 2001:db8::/32."""
+    usual = _USUAL.fullmatch(text) if version == 4 else None
+    if usual is not None:
+        one, two, three, four, prefix = usual.groups()
+        parts = (int(one), int(two), int(three), int(four))
+        if max(parts) < 256 and (prefix is None or int(prefix) <= 32):
+            size = 1 << (32 - int(prefix)) if prefix is not None else 1
+            first = (parts[0] << 24 | parts[1] << 16 | parts[2] << 8 | parts[3]) & -size
+            return AddressSet(4, (first, first + size))
     base, slash, mask = text.partition("/")
     bits = 32 if version == 4 else 128
     value = _dotted(base) if version == 4 else _colons(base)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import product
 from re import compile as compile_pattern
 
@@ -61,11 +61,13 @@ class _Match:
 
 def words_of(line: str) -> list[str]:
     """A line's words. Only double quotes quote, and only in them a backslash escapes (add_param_to_argv, xshared.c)."""
-    if '"' not in line:
+    if '"' in line:
+        found = list(_quoted_words(line))
+    elif "\t" in line or "  " in line or line[:1] == " " or line[-1:] == " ":
         found = [word for word in _BLANKS.split(line) if word]
     else:
-        found = list(_quoted_words(line))
-    if any(len(word) > LONGEST_WORD for word in found):
+        found = line.split(" ")
+    if len(line) > LONGEST_WORD and any(len(word) > LONGEST_WORD for word in found):
         raise Refused("a word is too long")
     return found
 
@@ -108,7 +110,7 @@ class LineReader:
     def read(self, words: Sequence[str]) -> Command:
         """The command of a line. Raises Refused."""
         start = 1 if words and words[0].startswith("[") and words[0].endswith("]") else 0
-        if list(words[start : start + 3 : 2]) == ["-A", "-s"] and len(words) > start + 4:
+        if len(words) > start + 4 and words[start] == "-A" and words[start + 2] == "-s":
             return self._source_first(words[start:])
         command = _Line(self, words[start:]).command()
         if command.name == "-X":
@@ -125,7 +127,8 @@ class LineReader:
         if command is None:
             command = self._known[rest] = _Line(self, rest).command()
         source = Addresses(True, found[0])
-        return replace(command, bodies=tuple((source, *body) for body in command.bodies))
+        bodies = tuple((source, *body) for body in command.bodies)
+        return Command(command.name, command.chain, bodies, command.target)
 
 
 class _Line:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from rescue.firewall.addresses import FEW, AddressSet, Region, union
-from rescue.firewall.conditions import Assumed, Doubt, RecentSet
+from rescue.firewall.conditions import Addresses, Answer, Assumed, Doubt, RecentSet
 from rescue.firewall.packet import Packet
+from rescue.firewall.paint import paint
 from rescue.firewall.ruleset import CONNTRACK, Action, Chain, Firewall, Hook, Rule, Table
 from rescue.firewall.verdict import Decision, Kind, Stage
 from rescue.model import Location
@@ -19,6 +20,9 @@ JUMP = 10
 
 MERGED = 4
 """How many boundaries of sets of addresses cost as much as a rule, where whole sets are merged or kept."""
+
+RUN = 32
+"""How many rules make a run that is worth obeying at once."""
 
 MAX_DEPTH = 120
 """How many jumps may nest before the ruleset is called too intricate."""
@@ -77,6 +81,11 @@ class TooIntricate(Exception):
     """More rules would have to be looked at than is reasonable."""
 
 
+_ENDS = {Action.ACCEPT: Kind.ACCEPT, Action.DROP: Kind.DROP, Action.REJECT: Kind.REJECT}
+
+_NONE: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A rule as the walk needs it."""
@@ -125,7 +134,10 @@ class Journey:
         if key not in self.steps:
             found = []
             for rule in chain.rules:
-                lists = frozenset(each.name for each in rule.conditions if isinstance(each, RecentSet))
+                lists = _NONE
+                for each in rule.conditions:
+                    if type(each) is RecentSet:
+                        lists |= {each.name}
                 if lists or rule.target.action is not Action.CONTINUE:
                     found.append(Step(rule, lists))
             self.steps[key] = found
@@ -141,7 +153,8 @@ class Walk:
         self.firewall = firewall
         self.table = table
         self.packet = packet
-        self.packets: dict[Tags, Packet] = {}
+        self.packets: dict[Tags, tuple[Packet, dict[int, Answer]]] = {}
+        self.answers: dict[int, Answer] = {}
         self.accepted: Flows = {}
         self.built_in = ""
         self.begun: Chain | None = None
@@ -172,7 +185,17 @@ class Walk:
             raise TooIntricate
         returned: Flows = {}
         steps = self.journey.steps_of(chain)
-        for step in steps:
+        at = look = 0
+        while at < len(steps):
+            if look <= at <= len(steps) - RUN:
+                begun = at
+                look = self._run(steps, begun, flows, path)
+                if look - begun >= RUN:
+                    at = look
+                    continue
+                look += 1  # no run that begins before the rule which ended this one is any longer
+            step = steps[at]
+            at += 1
             # A rule may give a flow other marks: the flows that come of it are new, and meet the next rule only.
             for tags, region in list(flows.items()):
                 if region:
@@ -185,18 +208,82 @@ class Walk:
             put(returned, tags, region.frozen())
         return returned
 
+    def _run(self, steps: list[Step], begin: int, flows: Flows, path: tuple[Rule, ...]) -> int:
+        """Obey a run of at least RUN rules that each end the way of one network, all at once: the index behind them.
+
+        A shorter run is left alone. It comes to the same as obeying them one by one (see `paint`), only faster.
+        """
+        live = [tags for tags, region in flows.items() if region]
+        if len(live) != 1 or self.journey.visits is not None:
+            return begin
+        (tags,) = live
+        packet = self._packet(tags)
+        rules: list[Rule] = []
+        spans: list[tuple[int, int]] = []
+        end = begin
+        for end in range(begin, len(steps)):
+            span = self._span(steps[end], packet)
+            if span is None:
+                break
+            if span:
+                rules.append(steps[end].rule)
+                spans.append((span[0], span[1]))
+        else:
+            end = len(steps)
+        if end - begin < RUN:
+            return end
+        self.journey.count(end - begin)
+        taken, left = paint(flows[tags].bounds, spans)
+        flows[tags].bounds = left
+        accepted: list[AddressSet] = []
+        for rule, bounds in zip(rules, taken, strict=True):
+            if bounds:
+                who = AddressSet(packet.version, tuple(bounds))
+                kind = _ENDS[rule.target.action]
+                if kind is Kind.ACCEPT:
+                    accepted.append(who)
+                self._record(who, kind, rule, path, "", rule.location)
+        put(self.accepted, tags, union(packet.version, accepted))
+        return end
+
+    def _span(self, step: Step, packet: Packet) -> tuple[int, ...] | None:
+        """The one network whose way a rule ends, () if it is for none here; None if it is another kind of rule."""
+        rule = step.rule
+        first = rule.conditions[0] if rule.conditions else None
+        if (
+            step.lists
+            or rule.target.action not in _ENDS
+            or type(first) is not Addresses
+            or first.source is not packet.inward
+            or type(first.addresses) is not AddressSet
+            or len(first.addresses.bounds) != 2
+        ):
+            return None
+        answers = self.answers
+        for condition in rule.conditions[1:]:
+            key = id(condition)
+            answer = answers[key] if key in answers else answers.setdefault(key, condition.on(packet))
+            if answer is False:
+                return ()
+            if answer is not True:
+                return None
+        return first.addresses.bounds
+
     def _rule(
         self, step: Step, tags: Tags, region: Region, flows: Flows, returned: Flows, path: tuple[Rule, ...]
     ) -> None:
         self.journey.count(1)
         rule = step.rule
         packet = self._packet(tags)
+        answers = self.answers
         who: AddressSet | None = None
         doubts: list[str] = []
         notes: list[str] = []
         self.passed += 1
         for condition in rule.conditions:
-            answer = condition.on(packet)
+            # Rules share most of their conditions, which have one answer for one packet.
+            key = id(condition)
+            answer = answers[key] if key in answers else answers.setdefault(key, condition.on(packet))
             if answer is True:
                 continue
             if answer is False:
@@ -296,11 +383,12 @@ class Walk:
 
     def _packet(self, tags: Tags) -> Packet:
         listed = self.journey.listed
-        packet = self.packets.get(tags)
-        if packet is None or packet.listed is not listed:
+        known = self.packets.get(tags)
+        if known is None or known[0].listed is not listed:
             state = self.packet.state or _state(tags, self.journey.stage, self.tracked)
             packet = replace(self.packet, state=state, mark=tags.mark, connmark=tags.connmark, listed=listed)
-            self.packets[tags] = packet
+            known = self.packets[tags] = (packet, {})
+        packet, self.answers = known
         return packet
 
     def _retagged(self, rule: Rule, tags: Tags) -> Tags:
