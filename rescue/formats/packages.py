@@ -14,6 +14,7 @@ DPKG_STATUS = "/var/lib/dpkg/status"
 APK_INSTALLED = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
 PACMAN_LOCAL = "/var/lib/pacman/local"
 SSHD = ("/usr/sbin/sshd", "/usr/bin/sshd", "/usr/local/sbin/sshd")
+SESSION = ("/usr/lib/openssh/sshd-session", "/usr/libexec/openssh/sshd-session", "/usr/lib/ssh/sshd-session")
 
 DATABASE_LIMIT = 32 << 20
 PROGRAM_LIMIT = 4 << 20
@@ -70,12 +71,29 @@ def systemd_version(tree: Tree) -> int | None:
     return None
 
 
+def links_libwrap(tree: Tree) -> bool:
+    """Whether the installed sshd asks TCP wrappers (hosts.allow, hosts.deny): told by what its package depends on, else
+    by the libraries that the programs name. From 9.8 on it is sshd-session that does."""
+    tree.require(*PACKAGE_READS)
+    for fields in _dpkg_fields(tree, b"openssh-server"):
+        if "Depends" in fields:
+            return "libwrap" in fields["Depends"]
+    tree.require(*(Read(path, depth=0, limit=PROGRAM_LIMIT) for path in (*SSHD, *SESSION)))
+    return any(b"\0libwrap.so.0\0" in (tree.data(path) or b"") for path in (*SSHD, *SESSION))
+
+
 def _from_dpkg(tree: Tree, package: bytes = b"openssh-server") -> Iterator[str]:
+    """The package's version."""
+    for fields in _dpkg_fields(tree, package):
+        yield fields.get("Version", "")
+
+
+def _dpkg_fields(tree: Tree, package: bytes) -> Iterator[dict[str, str]]:
     """deb-control(5) paragraphs of dpkg's status file (dpkg(1)); the third word of Status is the package's state."""
     for paragraph in _paragraphs(tree.data(DPKG_STATUS), b"Package: %s\n" % package):
         fields = dict(line.partition(": ")[::2] for line in paragraph.split("\n") if not line.startswith(" "))
         if fields.get("Status", "").split()[2:3] not in ([], ["config-files"], ["not-installed"]):
-            yield fields.get("Version", "")
+            yield fields
 
 
 def _from_apk(tree: Tree) -> Iterator[str]:

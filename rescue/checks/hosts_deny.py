@@ -1,0 +1,206 @@
+"""hosts.allow and hosts.deny keep your address out: the SSH server asks them before it says a word.
+
+Symptom: "Connection closed by SERVER port 22" or "kex_exchange_identification: Connection closed by remote host", after
+some five seconds of silence; the server's log says "refused connect from".
+
+Cause: Debian and Ubuntu build their SSH server with TCP wrappers. It asks /etc/hosts.allow first: who fits a line there
+is let in, unless the line ends in "deny". Then /etc/hosts.deny: who fits a line there is turned away. It comes from an
+old handbook ("ALL: ALL"), or from a program that bans (DenyHosts, a script of your own), which writes the address in
+again unless it is taken out of that program's own list too. A last line of hosts.deny without an end of line turns
+everybody away, whatever it says.
+
+Repair: a ban of your address alone is taken out; a missing end of line is added; else one line in hosts.allow lets in
+your address. All others stay as they are.
+
+See: hosts_access(5), hosts_options(5); auth_hosts in Debian's patch restore-tcp-wrappers.patch of OpenSSH.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks._firewall import ask_for_address
+from rescue.facts import Facts
+from rescue.formats.hosts_access import (
+    ALLOW,
+    DAEMON,
+    DENY,
+    HOSTS_READS,
+    Line,
+    Ruling,
+    admits_somebody,
+    first_that_may_fit,
+    hosts_access,
+    lines_for_sshd,
+    words,
+)
+from rescue.formats.packages import PACKAGE_READS, links_libwrap
+from rescue.model import Address, Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Tree
+
+LINK = Link.ACCEPT
+READS = (*HOSTS_READS, *PACKAGE_READS)
+
+MOST_BANS = 100
+"""How many lines one address is taken out of at most."""
+
+SHOWN = 120
+"""Characters of a line that a message shows."""
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    tree = facts.tree
+    if not (tree.text(ALLOW) or tree.text(DENY)):
+        return
+    sources = facts.client.sources
+    rulings = {source: hosts_access(tree, source) for source in sources or (None,)}
+    kept_out = {source: ruling for source, ruling in rulings.items() if not ruling.allowed and ruling.line}
+    if not kept_out or not links_libwrap(tree):
+        return
+    ruling = next((each for each in kept_out.values() if each.allowed is False), next(iter(kept_out.values())))
+    addresses = tuple(each for each, found in kept_out.items() if each and found.allowed is ruling.allowed)
+    if addresses:
+        yield _for_addresses(tree, addresses, ruling)
+    elif ruling.allowed is False:
+        yield _for_anybody(tree, ruling)
+
+
+def _for_addresses(tree: Tree, addresses: tuple[Address, ...], ruling: Ruling) -> Finding:
+    whom = ", ".join(str(each) for each in addresses)
+    if ruling.allowed is None:
+        repairs = tuple(_admitting(addresses, Safety.UNSAFE))
+        return _finding(ruling, f"may keep your address {whom} out", repairs, REASON)
+    return _finding(ruling, f"keeps your address {whom} out", tuple(_repairs(tree, addresses)))
+
+
+def _for_anybody(tree: Tree, ruling: Ruling) -> Finding:
+    """Nobody said where they come from: whoever no line names is kept out."""
+    if ruling.line is not None and ruling.line.unfinished and _whole(tree) != tree:
+        return _finding(ruling, "keeps everybody out", (_newline(),))
+    lines = (*lines_for_sshd(tree, ALLOW), *lines_for_sshd(tree, DENY))
+    if any(admits_somebody(line) for line in lines):
+        reason = "some addresses are let in, and yours is not known"
+        return _finding(ruling, "keeps out whoever is not named", (ask_for_address(),), reason)
+    everybody = Repair(
+        "let everybody reach the SSH server, in hosts.allow",
+        Safety.SAFE,
+        partial(_inserted, word="ALL", before=None),
+        weakens="any address may talk to the SSH server: only keys and passwords protect it then",
+    )
+    return _finding(ruling, "keeps everybody out", (everybody, ask_for_address()))
+
+
+REASON = "the line names hosts by their names or asks a program, and the disk tells nothing of these"
+
+
+def _finding(ruling: Ruling, does: str, repairs: tuple[Repair, ...], reason: str = "") -> Finding:
+    line = ruling.line
+    place = line.location if line else Location(DENY)
+    shown = place.text[:SHOWN] + ("..." if len(place.text) > SHOWN else "")
+    why = f"{place}: {shown}"
+    if line is not None and line.unfinished:
+        why = f"{place}: the line has no end, and libwrap turns everybody away for that"
+    return Finding(
+        check="hosts-deny",
+        link=LINK,
+        severity=Severity.DOUBTFUL if reason else Severity.BROKEN,
+        message=f"The SSH server asks hosts.allow and hosts.deny, and that {does} ({why}).",
+        symptom=Symptom.CLOSED,
+        locations=(place,),
+        repairs=repairs,
+        reason=reason,
+    )
+
+
+def _repairs(tree: Tree, addresses: tuple[Address, ...]) -> Iterator[Repair]:
+    """What lets all of the addresses in, the smallest edit first."""
+    if _all_in(_whole(tree), addresses):
+        yield _newline()
+    elif _all_in(lifted(tree, addresses), addresses):
+        listed = ", ".join(str(each) for each in addresses)
+        yield Repair(f"take {listed} out of the bans", Safety.SAFE, partial(lifted, addresses=addresses))
+    yield from _admitting(addresses, Safety.SAFE)
+
+
+def _newline() -> Repair:
+    return Repair("end the last line of hosts.allow and hosts.deny as it has to end", Safety.SAFE, _whole)
+
+
+def _admitting(addresses: tuple[Address, ...], safety: Safety) -> Iterator[Repair]:
+    listed = ", ".join(str(each) for each in addresses)
+    yield Repair(
+        f"let {listed} in, in hosts.allow",
+        safety,
+        partial(admitted, addresses=addresses),
+        weakens=f"{listed} may talk to the SSH server, whatever the two files say",
+    )
+
+
+def _all_in(tree: Tree, addresses: tuple[Address, ...]) -> bool:
+    return all(hosts_access(tree, address).allowed for address in addresses)
+
+
+def _whole(tree: Tree) -> Tree:
+    """The tree in which the last line of both files has its newline."""
+    for path in (ALLOW, DENY):
+        text = tree.text(path)
+        if text and (not text.endswith("\n") or text.endswith("\\\n")):
+            tree = tree.write(path, f"{text}\n")
+    return tree
+
+
+def admitted(tree: Tree, addresses: tuple[Address, ...]) -> Tree:
+    """The tree in which hosts.allow lets the addresses in, before any line of it that does not."""
+    for address in addresses:
+        if not hosts_access(tree, address).allowed:
+            first = first_that_may_fit(tree, address)
+            before = first.first if first is not None and first.path == ALLOW else None
+            tree = _inserted(tree, _pattern(address), before)
+    return tree
+
+
+def _inserted(tree: Tree, word: str, before: int | None) -> Tree:
+    text = tree.text(ALLOW) or ""
+    unfinished = next((line.first for line in lines_for_sshd(tree, ALLOW) if line.unfinished), None)
+    lines = text.split("\n")
+    at = before or (unfinished if unfinished is not None and text.endswith("\n") else None)
+    if at is None and lines[-1]:
+        lines.append("")
+    if at is None and len(lines) > 1 and lines[-2].endswith("\\"):
+        lines.append("")
+    lines.insert(at - 1 if at else len(lines) - 1, f"{DAEMON}: {word}")
+    return tree.write(ALLOW, "\n".join(lines))
+
+
+def _pattern(address: Address) -> str:
+    return f"[{address}]" if address.version == 6 else str(address)
+
+
+def lifted(tree: Tree, addresses: tuple[Address, ...]) -> Tree:
+    """The tree in which no line of hosts.deny (or one of hosts.allow that denies) bans just these addresses."""
+    for address in addresses:
+        for _ in range(MOST_BANS):
+            line = hosts_access(tree, address).line
+            if line is None or line.unfinished or hosts_access(tree, address).allowed:
+                break
+            after = _without(tree, line, {_pattern(address), f"{address}/32", f"[{address}]/128"})
+            if after is None:
+                break
+            tree = after
+    return tree
+
+
+def _without(tree: Tree, line: Line, bans: set[str]) -> Tree | None:
+    """The tree without those words in the line, or without the line if it names nobody else."""
+    named = words(line.clients)
+    left = [word for word in named if word not in bans]
+    if len(left) == len(named) or any(word.upper() == "EXCEPT" for word in named):
+        return None
+    lines = (tree.text(line.path) or "").split("\n")
+    new: list[str] = []
+    if left:
+        options = f":{line.options}" if line.options is not None else ""
+        new = [f"{line.daemons}: {' '.join(left)}{options}".rstrip()]
+    lines[line.first - 1 : line.last] = new
+    return tree.write(line.path, "\n".join(lines))
