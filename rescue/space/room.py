@@ -89,9 +89,9 @@ def wanted_bytes(filesystem: FileSystem) -> int:
 
 
 def wanted_inodes(filesystem: FileSystem) -> int:
-    """Inodes to give back until 2 %, and at least 1000 (but never more than a tenth), are free; 0 if they are."""
-    if filesystem.type in INODES_ON_DEMAND:
+    """Inodes to give back until 2 %, and at least 1000 (but at most a tenth, or one), are free; 0 if they are."""
+    if filesystem.type in INODES_ON_DEMAND or filesystem.inodes <= 0:
         return 0
-    goal = min(max(filesystem.inodes // 50, LOW_INODES), filesystem.inodes // 10)
+    goal = max(1, min(max(filesystem.inodes // 50, LOW_INODES), filesystem.inodes // 10))
     return max(0, goal - filesystem.inodes_free)
 

@@ -37,8 +37,6 @@ PATIENCE = 60.0
 """Seconds that a step of a build may take to begin, or its processes to be gone."""
 
 NOT_JUDGED_YET = {
-    "debian12-nftables": "nftables",
-    "debian13-nftables": "nftables",
     "debian12-firewalld": "firewalld",
 }
 """Healthy servers with a firewall that no check reads yet -> the firewall. Remove an entry when its check is there."""

@@ -72,6 +72,8 @@ def test_two_percent_of_the_inodes_or_a_thousand_should_be_free() -> None:
     assert wanted_inodes(replace(ROOMY, inodes=1_000_000, inodes_free=0)) == 20_000
     assert wanted_inodes(replace(ROOMY, inodes=20_000, inodes_free=10)) == 990
     assert wanted_inodes(replace(ROOMY, inodes=4096, inodes_free=0)) == 409
+    assert wanted_inodes(replace(ROOMY, inodes=1, inodes_free=0)) == 1
+    assert wanted_inodes(replace(ROOMY, inodes=0, inodes_free=0)) == 0
 
 
 @given(

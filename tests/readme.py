@@ -1,0 +1,70 @@
+"""What the README says of causes and scenarios, written from what is there: `scripts/update-readme`.
+
+The causes come from the checks, the figures from the files that `RESCUE_FIGURES=FILE scripts/test system vm` wrote. A
+scenario that no such file tells of keeps the row that it has.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from rescue.checks import all_checks
+from rescue.labs.scenario import all_scenarios
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+CAUSES = re.compile(r"^\| cause \|.*\n\| ---.*\n((?:\| `.*\n)*)", re.MULTILINE)
+FIGURES = re.compile(r"^\| scenario \|.*\n\| ---.*\n((?:\|.*\n)*)", re.MULTILINE)
+COUNTED = re.compile(r"\d+ scenarios of \d+ have causes that this version finds: in \d+ of \d+")
+WAITING = re.compile(r"The other \d+ are \*waiting\*")
+CAUSES_COUNTED = re.compile(r"\d+ causes in")
+
+
+def rows(text: str) -> dict[str, str]:
+    """A table's rows, by the scenario that each is of; machines' rows and heads are left out."""
+    found = {}
+    for line in text.split("\n"):
+        name = line.removeprefix("| ").partition(" |")[0]
+        if line.startswith("| ") and re.fullmatch(r"[a-z0-9-]+", name) and name not in ("scenario", "---"):
+            found[name] = line
+    return found
+
+
+def updated(text: str, figures: Mapping[str, str]) -> str:
+    """The README with the causes that there are and these figures."""
+    causes = "".join(f"| `{check.id}` | {check.title} |\n" for check in all_checks())
+    text = _in_table(CAUSES, text, causes)
+    known = {each.id for each in all_scenarios()}
+    table = FIGURES.search(text)
+    have = rows(table.group(1)) if table else {}
+    merged = {name: row for name, row in {**have, **figures}.items() if name in known}
+    text = _in_table(FIGURES, text, "".join(f"{merged[name]}\n" for name in sorted(merged)))
+    waiting = sum(1 for each in all_scenarios() if each.waiting)
+    found = len(known) - waiting
+    text = COUNTED.sub(f"{found} scenarios of {len(known)} have causes that this version finds: in {found} of {found}", text)
+    return WAITING.sub(f"The other {waiting} are *waiting*", text)
+
+
+def _in_table(table: re.Pattern[str], text: str, body: str) -> str:
+    found = table.search(text)
+    if found is None:
+        raise SystemExit(f"README.md: there is no table that begins with {table.pattern!r}")
+    return text[: found.start(1)] + body + text[found.end(1) :]
+
+
+def main(files: Iterable[str]) -> None:
+    """Write README.md and the count in CHANGELOG.md."""
+    figures: dict[str, str] = {}
+    for file in files:
+        figures.update(rows(Path(file).read_text(encoding="utf-8")))
+    readme, changelog = REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md"
+    readme.write_text(updated(readme.read_text(encoding="utf-8"), figures), encoding="utf-8")
+    text = CAUSES_COUNTED.sub(f"{len(all_checks())} causes in", changelog.read_text(encoding="utf-8"), count=1)
+    changelog.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
