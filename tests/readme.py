@@ -44,7 +44,8 @@ def updated(text: str, figures: Mapping[str, str]) -> str:
     text = _in_table(FIGURES, text, "".join(f"{merged[name]}\n" for name in sorted(merged)))
     waiting = sum(1 for each in all_scenarios() if each.waiting)
     found = len(known) - waiting
-    text = COUNTED.sub(f"{found} scenarios of {len(known)} have causes that this version finds: in {found} of {found}", text)
+    counted = f"{found} scenarios of {len(known)} have causes that this version finds: in {found} of {found}"
+    text = COUNTED.sub(counted, text)
     return WAITING.sub(f"The other {waiting} are *waiting*", text)
 
 
