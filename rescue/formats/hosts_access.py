@@ -32,7 +32,7 @@ DEEPEST = 4
 _SEPARATORS = compile_pattern(r"[, \t\r\n]+")
 _BY_NAME = {"KNOWN", "UNKNOWN", "LOCAL", "PARANOID"}
 _NUMERIC = compile_pattern(r"[0-9.*?/]+", ASCII)
-_QUAD = compile_pattern(r"[0-9]{1,3}(\.[0-9]{1,3}){3}", ASCII)
+_PART = compile_pattern(r"0[xX](?P<hex>[0-9a-fA-F]{1,40})|0(?P<octal>[0-7]{0,40})|(?P<decimal>[1-9][0-9]{0,40})", ASCII)
 _INTEGER = compile_pattern(r"\s*[+-]?[0-9]{1,9}", ASCII)
 _OPTION = compile_pattern(r"([^= \t\r\n]*)[ \t\r\n]*=?[ \t\r\n]*(.*)", DOTALL)
 _FIELD = compile_pattern(r"(?<!\\):")
@@ -310,13 +310,19 @@ def _atoi(text: str) -> int:
 
 
 def _quad(text: str) -> int | None:
-    """dot_quad_addr: four numbers; inet_addr(3) reads a leading 0 as octal, and has no 255.255.255.255."""
-    if not _QUAD.fullmatch(text):
+    """dot_quad_addr: four numbers, also octal (0377) or hexadecimal; inet_addr(3) has no 255.255.255.255."""
+    parts = [_PART.fullmatch(part) for part in text.split(".")]
+    if len(parts) != 4:
         return None
-    try:
-        value = int.from_bytes(bytes(int(part, 8 if part.startswith("0") else 10) for part in text.split(".")))
-    except ValueError:
-        return None
+    value = 0
+    for part in parts:
+        if part is None:
+            return None
+        base = 16 if part["hex"] else 10 if part["decimal"] else 8
+        number = int(part["hex"] or part["decimal"] or part["octal"] or "0", base)
+        if number > 0xFF:
+            return None
+        value = value << 8 | number
     return None if value == 0xFFFFFFFF else value
 
 
