@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
@@ -61,6 +62,22 @@ def counted(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 COUNT: Counter[str] = Counter()
+
+
+def stock_ufw() -> Path | None:
+    """The package ufw, unpacked; None where it can't be fetched. Downloaded once."""
+    store = CACHE / "ufw"
+    root = store / "root"
+    if not (root / "usr/sbin/ufw").exists():
+        if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+            return None
+        store.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["apt-get", "-q", "download", "ufw"], cwd=store, capture_output=True, check=False)
+        packages = sorted(store.glob("ufw_*.deb"))
+        if not packages:
+            return None
+        subprocess.run(["dpkg-deb", "-x", str(packages[-1]), str(root)], check=True)
+    return root
 
 
 def loaded(text: str, version: int, backend: str) -> Firewall:

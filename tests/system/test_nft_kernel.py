@@ -366,6 +366,27 @@ def test_a_script_is_refused_where_nft_refuses_it(net: Lab, lines: list[str]) ->
         flush(net)
 
 
+@pytest.mark.parametrize(
+    "end", ["", "\n", " # x", "\n# x", "\n# x\n", ";", "\ndefine X = 22", "\n ", '\ninclude "/none/*"']
+)
+def test_the_end_of_a_file_is_read_as_nft_reads_it(net: Lab, end: str) -> None:
+    text = "table inet t {\n\tchain c {\n\t\taccept\n\t}\n}" + end
+    try:
+        assert load(net, text) == (not firewall(text).problems)
+    finally:
+        flush(net)
+
+
+@pytest.mark.parametrize("first", ["accept", "accept;", "accept\n"])
+@pytest.mark.parametrize("second", ["}", "};", "}\n"])
+def test_a_block_on_one_line_is_read_as_nft_reads_it(net: Lab, first: str, second: str) -> None:
+    text = f"table inet t {{ chain c {{ {first} {second} }}\n"
+    try:
+        assert load(net, text) == (not firewall(text).problems)
+    finally:
+        flush(net)
+
+
 # -- edits -------------------------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rescue.firewall import Firewall, active_firewalls, edit, reach
 from rescue.firewall.settings import read_settings
 from rescue.tree import Tree, file
-from tests.system.firewall_rules import CACHE, NEEDED, SLOW, counted, net, seen
+from tests.system.firewall_rules import NEEDED, SLOW, counted, net, seen, stock_ufw
 from tests.system.netlab import OPEN, SILENT, Lab
 from tests.unit.firewall.files import Started
 
@@ -27,17 +27,9 @@ pytestmark = NEEDED
 @pytest.fixture(scope="session")
 def ufw_package() -> Path:
     """The package ufw, unpacked. Downloaded once."""
-    store = CACHE / "ufw"
-    root = store / "root"
-    if not (root / "usr/sbin/ufw").exists():
-        if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-            pytest.skip("needs apt-get to fetch the package ufw")
-        store.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["apt-get", "-q", "download", "ufw"], cwd=store, capture_output=True, check=False)
-        packages = sorted(store.glob("ufw_*.deb"))
-        if not packages:
-            pytest.skip("the package ufw can't be fetched")
-        subprocess.run(["dpkg-deb", "-x", str(packages[-1]), str(root)], check=True)
+    root = stock_ufw()
+    if root is None:
+        pytest.skip("the package ufw can't be fetched: that needs apt-get and dpkg-deb")
     return root
 
 

@@ -27,8 +27,11 @@ class Blocks:
     def __init__(self, preprocessor: Preprocessor) -> None:
         self.preprocessor = preprocessor
 
-    def _block(self, cursor: Cursor, line: Callable[[], None]) -> None:
-        """Read a block's lines up to its closing brace, in a scope of its own."""
+    def _block(self, cursor: Cursor, line: Callable[[], bool]) -> None:
+        """Read a block's lines up to its closing brace, in a scope of its own.
+
+        line: reads one; True if the closing brace may follow it at once. Most need a semicolon or their own line.
+        """
         with self.preprocessor.scope():
             while not cursor.accept("}"):
                 if cursor.done:
@@ -36,7 +39,9 @@ class Blocks:
                 if cursor.peek() in (NEWLINE, ";"):
                     cursor.index += 1
                 elif not self.preprocessor.directive(cursor):
-                    line()
+                    ended = line()
+                    if cursor.peek() == "}" and not ended:
+                        raise cursor.wrong("a semicolon or a new line is missing before '}'")
                     if not cursor.done and cursor.peek() not in (NEWLINE, ";", "}"):
                         raise cursor.wrong(f"unexpected {cursor.shown()}")
 
@@ -44,7 +49,7 @@ class Blocks:
         """Read the block of a table, behind its opening brace."""
         self._block(cursor, lambda: self._in_table(cursor, table))
 
-    def _in_table(self, cursor: Cursor, table: NftTable) -> None:
+    def _in_table(self, cursor: Cursor, table: NftTable) -> bool:
         here = cursor.here
         word = cursor.take()
         if word == "chain":
@@ -67,6 +72,7 @@ class Blocks:
             raise Unclear(word, here)
         else:
             raise Wrong(f"unexpected {word!r}", here)
+        return False
 
     def chain(self, cursor: Cursor, table: NftTable, chain: NftChain) -> None:
         """Read the block of a chain, behind its opening brace."""
@@ -74,7 +80,7 @@ class Blocks:
         brace = cursor.tokens[cursor.index - 1]
         chain.blocks.append(Block(brace.source.path, brace.at))
 
-    def _in_chain(self, cursor: Cursor, table: NftTable, chain: NftChain) -> None:
+    def _in_chain(self, cursor: Cursor, table: NftTable, chain: NftChain) -> bool:
         here = cursor.here
         if cursor.peek() == "type" and cursor.peek(2) == "hook":
             self._hook(cursor, table, chain, here)
@@ -93,6 +99,7 @@ class Blocks:
             chain.devices = tuple(word for word in _words(cursor) if word not in "{},")
         else:
             chain.rules.append(self.rule(cursor, table))
+        return False
 
     def _hook(self, cursor: Cursor, table: NftTable, chain: NftChain, here: Location) -> None:
         cursor.take()
@@ -114,7 +121,7 @@ class Blocks:
         """Read the block of a set or map, behind its opening brace."""
         self._block(cursor, lambda: self._in_set(cursor, held))
 
-    def _in_set(self, cursor: Cursor, held: NamedSet) -> None:
+    def _in_set(self, cursor: Cursor, held: NamedSet) -> bool:
         here = cursor.here
         word = cursor.take()
         if word in ("type", "typeof"):
@@ -135,6 +142,7 @@ class Blocks:
             _words(cursor)
         else:
             raise Wrong(f"unexpected {word!r}", here)
+        return word in ("elements", "auto-merge")
 
     def elements(self, cursor: Cursor) -> list[Element]:
         """Read the elements of a set in braces, or those that a name stands for."""

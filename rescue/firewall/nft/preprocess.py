@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
-from rescue.firewall.nft.tokens import NEWLINE, STRING, Cursor, Source, Token, Unclear, Wrong, tokens_of
+from rescue.firewall.nft.tokens import NEWLINE, STRING, WORD, Cursor, Source, Token, Unclear, Wrong, tokens_of
 from rescue.model import Location
 from rescue.tree import Read, Tree
 
@@ -61,6 +61,7 @@ class Preprocessor:
                 raise Wrong(f"{name} is defined already", here)
             cursor.expect("=")
             self.scopes[-1][name] = self._value(cursor)
+            _ended(cursor, word)
         elif word == "undefine":
             cursor.take()
             if self.scopes[-1].pop(cursor.word(), None) is None:
@@ -76,6 +77,7 @@ class Preprocessor:
         if cursor.kind() != STRING:
             raise cursor.wrong("include needs a name in quotes")
         name = cursor.take()
+        _ended(cursor, "include")
         found = [token for path in self._included(name, here) for token in self.opened(path, here, depth + 1)]
         cursor.tokens[begin : cursor.index] = found
         cursor.index = begin
@@ -108,6 +110,10 @@ class Preprocessor:
         depth = 0
         while not cursor.done and (depth or cursor.peek() not in (NEWLINE, ";")):
             depth += {"{": 1, "}": -1}.get(cursor.peek(), 0)
+            if not depth and cursor.peek() == "[":
+                raise cursor.wrong("unexpected '['")
+            if not depth and cursor.index > begin and not _follows(cursor):
+                raise cursor.wrong(f"unexpected {cursor.shown()}")
             cursor.index += 1
         return self.expanded(cursor.tokens[begin : cursor.index])
 
@@ -140,3 +146,21 @@ class Preprocessor:
                 raise cursor.wrong(f"${name} is not defined")
             return held[0].text
         return cursor.word()
+
+
+def _follows(cursor: Cursor) -> bool:
+    """Whether a definition's next word may stand behind the one before: a word needs a mark between, "/" a number."""
+    if cursor.kind() not in (WORD, STRING):
+        return True
+    before = cursor.tokens[cursor.index - 1]
+    if before.kind in (WORD, STRING):
+        return False
+    return before.text != "/" or cursor.peek().isdigit()
+
+
+def _ended(cursor: Cursor, word: str) -> None:
+    """Hold that a directive is followed by a semicolon or a newline; the end of the file is neither. Raises Wrong."""
+    if cursor.at_end_of_file:
+        raise cursor.wrong(f"the line with {word} is the file's last and does not end in a newline")
+    if cursor.peek() not in (NEWLINE, ";"):
+        raise cursor.wrong(f"unexpected {cursor.shown()}")

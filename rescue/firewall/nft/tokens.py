@@ -81,7 +81,10 @@ class Unclear(Exception):
 
 
 def tokens_of(source: Source) -> list[Token]:
-    """The tokens of a file, with one for the end of its last line. Raises Wrong for a character that no word has."""
+    """The tokens of a file, with one for the end of its last line. Raises Wrong for a character that no word has.
+
+    nft's scanner takes a comment only with the newline behind it: one that ends the file is "unexpected junk".
+    """
     found: list[Token] = []
     at, text = 0, source.text
     for match in _TOKEN.finditer(text):
@@ -89,7 +92,10 @@ def tokens_of(source: Source) -> list[Token]:
             raise Wrong(f"unexpected {text[at]!r}", source.location(at))
         at = match.end()
         kind = match.lastgroup or ""
-        if kind != "skip":
+        if kind == "skip":
+            if at == len(text) and "#" in match.group():
+                raise Wrong("a comment at the very end of the file, without a newline", source.location(at))
+        else:
             found.append(Token(kind, match.group(kind), match.start(), source))
     if at != len(text):
         raise Wrong(f"unexpected {text[at]!r}", source.location(at))
@@ -118,6 +124,12 @@ class Cursor:
         """The text of a token to come; empty behind the end."""
         at = self.index + ahead
         return self.tokens[at].text if at < len(self.tokens) else ""
+
+    @property
+    def at_end_of_file(self) -> bool:
+        """Whether the next token is the end of a file whose last line has no newline."""
+        token = self.tokens[self.index] if not self.done else None
+        return token is not None and token.kind == END and token.at == len(token.source.text)
 
     def kind(self) -> str:
         return "" if self.done else self.tokens[self.index].kind

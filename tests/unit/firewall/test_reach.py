@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from ipaddress import ip_address
-from pathlib import Path
 
 import pytest
 
 from rescue.firewall import Kind, Stage, reach
 from rescue.firewall.addresses import AddressSet, ordinary
-from rescue.firewall.icmp import TCP_RESET, UNREACHABLE
 from tests.unit.firewall.files import RELATED, firewall, reached, saved
 
 pytestmark = pytest.mark.unit
 
-CORPORA = Path(os.environ.get("RESCUE_CORPORA", Path(__file__).resolve().parents[4] / "shared/corpora"))
 SSH = "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT"
 WORLD = ordinary(4)
 
@@ -244,32 +240,3 @@ def test_ten_thousand_rules_are_judged() -> None:
     here = reached(saved(RELATED, *rules))
     assert AddressSet.network("1.0.0.0/24") <= here.accepted
     assert AddressSet.network("2.0.1.0/24") <= here.dropped
-
-
-def rows() -> list[list[str]]:
-    table = CORPORA / "iptables/ORACLE.tsv"
-    return [line.split("\t") for line in table.read_text().split("\n")[1:] if line] if table.is_file() else []
-
-
-RATE_LIMITED = "config_memphis_testbed"
-"""Its refusals are limited to five at once, which the first five of the nine sources used up."""
-
-
-@pytest.mark.parametrize("row", rows() or [None])
-def test_real_rules_are_judged_as_a_kernel_once_judged_them(row: list[str] | None) -> None:
-    if row is None:
-        pytest.skip(f"no collection of real rules at {CORPORA}")
-    text = (CORPORA / row[0]).read_bytes().decode("utf-8", "surrogateescape")
-    cells = dict(cell.split("=") for cell in row[6:])
-    for version in {ip_address(source).version for source in cells}:
-        server = ip_address("192.0.2.1" if version == 4 else "2001:db8::1")
-        here = reach([firewall(text, version)], int(row[5]), version, interface=row[3], server=server)
-        for source, seen in cells.items():
-            if ip_address(source).version != version:
-                continue
-            found = here.verdict_for(ip_address(source))
-            said = {Kind.ACCEPT: "open", Kind.DROP: "no-reply"}.get(found.kind)
-            if found.kind is Kind.REJECT:
-                said = "rst" if found.how == TCP_RESET else "icmp:{}/{}".format(*UNREACHABLE[version][found.how])
-            limited = RATE_LIMITED in row[0] and any("rate limits" in note for note in found.assumed)
-            assert said == seen or limited, (source, found)
