@@ -62,7 +62,7 @@ def shown_as_raw(resources: Resources, path: Path, image_format: str, *, write: 
     for node in nodes:
         words += ["--blockdev", json.dumps(node)]
     # The daemon takes its mount away when it ends; one that was killed can't.
-    resources.add(lambda: unmount_leftover(shown))
+    resources.add(lambda: unmount_leftover(shown), command=("umount", "--lazy", str(shown)))
     process = resources.process([*words, "--export", json.dumps(export)])
     _wait_until_shown(process, shown)
     return shown

@@ -2,7 +2,7 @@
 
 A signal that arrives while something changes hands is held back until it has been noted for closing; then it becomes
 a KeyboardInterrupt like any other. What is left is SIGKILL and the power cut: mounts are made so that a loop device
-goes with its mount.
+goes with its mount, and `rescue.target.ledger` notes what is open, so that `rescue umount` closes it afterwards.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+from rescue.target.ledger import Ledger, started
 from rescue.target.protocol import TargetError
 from rescue.target.syscalls import MNT_DETACH, mount, umount
 
@@ -102,6 +103,8 @@ class Resources:
 
     def __init__(self) -> None:
         self._stack = ExitStack()
+        self._ledger = Ledger()
+        self._stack.callback(self._ledger.close)
         self._open = True
         _signals.acquire()
 
@@ -116,20 +119,24 @@ class Resources:
         finally:
             _signals.release()
 
-    def add(self, closing: Callable[[], None]) -> None:
-        """Call `closing` when all is closed."""
+    def add(self, closing: Callable[[], None], *, command: tuple[str, ...] = ()) -> None:
+        """Call `closing` when all is closed. `command`: what does the same if a kill -9 keeps us from it."""
+        if command:
+            self._ledger.note("command", *command)
         self._stack.callback(closing)
 
     def directory(self) -> Path:
         """A new private directory (mode 0700), removed at the end."""
         with _signals.held():
             made = Path(tempfile.mkdtemp(prefix="rescue-"))
+            self._ledger.note("directory", str(made))
             self._stack.callback(shutil.rmtree, made, ignore_errors=True)
         return made
 
     def mount(self, source: str, point: str, kind: str, flags: int, options: str = "", *, unmount: str = "") -> None:
         """mount(2), undone at the end. `unmount`: the path to unmount, where `point` is a descriptor's. OSError."""
         with _signals.held():
+            self._ledger.note("mount", unmount or point)
             mount(source, point, kind, flags, options)
             self._stack.callback(unmount_for_sure, unmount or point)
 
@@ -146,6 +153,8 @@ class Resources:
         words += ["--read-only"] if read_only else []
         with _signals.held():
             device = run(*words, "--", str(path)).strip()
+            self._ledger.note("loop", device, str(path.resolve()))
+            self._ledger.note("mount", unmount or point)
             try:
                 mount(device, point, kind, flags, options)
                 self._stack.callback(_wait_until_free, device)
@@ -159,7 +168,7 @@ class Resources:
         """A helper that runs until all is closed. Its error output can be read."""
         with _signals.held():
             try:
-                started = subprocess.Popen(
+                helper = subprocess.Popen(
                     words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                     start_new_session=True,
                 )  # fmt: skip
@@ -167,8 +176,9 @@ class Resources:
                 package = _PACKAGES.get(words[0], words[0])
                 message = f"the program {words[0]} is not there"
                 raise ProgramError(message, f"Install the package {package}.") from problem
-            self._stack.callback(_end, started)
-        return started
+            self._ledger.note("process", helper.pid, started(helper.pid))
+            self._stack.callback(_end, helper)
+        return helper
 
 
 def unmount_for_sure(point: str) -> None:
