@@ -26,6 +26,12 @@ TARGET is what is to be repaired: a block device (/dev/vda), a disk image
 running system.
 
 """
+SSHD = """\
+rescue explain sshd TARGET --user NAME --from ADDRESS
+         the SSH server's settings for this connection: each value with the
+         file and line that set it
+
+"""
 STATUSES = """\
 exit status: 0 the path to a login is clear, 1 the tool itself failed, 2 usage,
 3 something is broken or doubtful, 4 the target can't be opened or read,
@@ -146,8 +152,12 @@ def parser() -> argparse.ArgumentParser:
     space.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
     _target(space)
 
-    explain = verb("explain", "show the manual of a cause or a page; without one, list them all", "")
+    explain = verb("explain", "show the manual of a cause or a page; without one, list them all", SSHD + TARGETS)
     explain.add_argument("cause", metavar="CAUSE", nargs="?", help="its name, as inspect gives it")
+    explain.add_argument("target", metavar="TARGET", nargs="?", help=f"for explain sshd ({LAST})")
+    explain.add_argument("--all", action="store_true", help="explain sshd: every keyword, with its default")
+    _client(explain)
+    _target(explain)
 
     _lab(verb("lab", "practise on real servers that lock you out, until you are in again", LABS))
     return top

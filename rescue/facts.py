@@ -16,7 +16,7 @@ from rescue.formats.os_release import Release, read_release
 from rescue.formats.packages import OpenSSH, openssh_version
 from rescue.formats.units import Units
 from rescue.model import Client
-from rescue.sshd import Effective, Listener, Server, listeners
+from rescue.sshd import Effective, Listener, Server, listeners, options
 from rescue.tree import Read, Tree
 
 SSH_PORT = 22
@@ -65,8 +65,8 @@ class Facts:
 
     @cached_property
     def sshd(self) -> Server:
-        """sshd's configuration, parsed with its includes; it may have problems that stop sshd."""
-        return Server(self.tree, self.openssh)
+        """sshd's configuration, parsed with its includes and options; it may have problems that stop sshd."""
+        return Server(self.tree, self.openssh, options(self.tree, self.units))
 
     @cached_property
     def listeners(self) -> tuple[Listener, ...]:

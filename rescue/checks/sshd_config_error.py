@@ -134,6 +134,9 @@ def _subject(problem: Problem) -> str:
 
 def _repairs(problem: Problem, facts: Facts) -> Iterator[Repair]:
     where = problem.location
+    if str(where.path).startswith("/usr/"):
+        yield Repair(f"correct the command in {where.path}", Safety.MANUAL, steps=f"take {problem.keyword} out of it")
+        return
     match problem.fault:
         case Fault.MARK:
             edit_ = partial(edit.remove_mark, path=where.path)
@@ -174,7 +177,7 @@ def _can_move(problem: Problem, facts: Facts) -> bool:
         moved = edit.move_to_global(facts.tree, problem.location)
     except (ValueError, OSError):
         return False
-    return _alike(Server(moved, facts.openssh), problem) < _alike(facts.sshd, problem)
+    return _alike(Server(moved, facts.openssh, facts.sshd.given), problem) < _alike(facts.sshd, problem)
 
 
 def _alike(server: Server, problem: Problem) -> int:

@@ -7,7 +7,7 @@ says about a user, and `edit` changes one line and leaves every other byte.
 
 from rescue.sshd.effective import Alternative, Effective, Setting
 from rescue.sshd.faults import Fault, Problem
-from rescue.sshd.listen import Listener, listeners
+from rescue.sshd.listen import Listener, listeners, options
 from rescue.sshd.server import Server
 
-__all__ = ["Alternative", "Effective", "Fault", "Listener", "Problem", "Server", "Setting", "listeners"]
+__all__ = ["Alternative", "Effective", "Fault", "Listener", "Problem", "Server", "Setting", "listeners", "options"]

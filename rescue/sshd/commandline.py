@@ -24,6 +24,8 @@ SCRIPT_COMMAND = "sshd $SSHD_OPTS $command_args"
 VALUED = frozenset("bCcEfghkopu")
 """sshd's options that take an argument (sshd.c)."""
 
+FAMILIES = {"4": "inet", "6": "inet6"}
+
 _WORD = compile_pattern(r"""(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+""")
 _VARIABLE = compile_pattern(r"\$\{?(\w+)\}?")
 
@@ -43,10 +45,14 @@ class AssignmentLike(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """sshd's command line: `-p` ports, and `-o` settings as (keyword in lower case, value), each with its place."""
+    """sshd's command line: `-p` ports, `-o` settings as (keyword in lower case, value), the file of `-f`, with places.
+
+    -4 and -6 are AddressFamily settings.
+    """
 
     ports: tuple[tuple[int, Location], ...] = ()
     settings: tuple[tuple[str, str, Location], ...] = ()
+    config: PurePosixPath | None = None
 
     def values(self, keyword: str) -> tuple[tuple[str, Location], ...]:
         return tuple((value, place) for key, value, place in self.settings if key == keyword)
@@ -122,6 +128,7 @@ def _expand(command: Word, variables: Mapping[str, Word]) -> Iterator[Word]:
 def _options(words: Iterator[Word]) -> Options:
     ports: list[tuple[int, Location]] = []
     settings: list[tuple[str, str, Location]] = []
+    config: PurePosixPath | None = None
     program, _ = next(words, ("", Location(PurePosixPath("/"))))
     if not program.rpartition("/")[2].startswith("sshd"):
         return Options()
@@ -132,7 +139,11 @@ def _options(words: Iterator[Word]) -> Options:
         elif letter == "o":
             keyword, _, argument = value.replace("=", " ", 1).strip().partition(" ")
             settings.append((keyword.lower(), argument.strip(), place))
-    return Options(tuple(ports), tuple(settings))
+        elif letter in FAMILIES:
+            settings.append(("addressfamily", FAMILIES[letter], place))
+        elif letter == "f" and value.startswith("/"):
+            config = PurePosixPath(value)
+    return Options(tuple(ports), tuple(settings), config)
 
 
 def _letters(words: Iterator[Word]) -> Iterator[tuple[str, str, Location]]:
@@ -148,3 +159,4 @@ def _letters(words: Iterator[Word]) -> Iterator[tuple[str, str, Location]]:
                     rest, place = next(words, ("", place))
                 yield letter, rest, place
                 break
+            yield letter, "", place

@@ -75,12 +75,16 @@ class Files:
 
     tree: Tree
     dialect: Dialect
+    given: PurePosixPath | None = None
+    """The file that sshd's command line names (-f)."""
     _parsed: dict[PurePosixPath, tuple[Directive, ...]] = field(default_factory=dict)
     _included: dict[str, tuple[PurePosixPath, ...]] = field(default_factory=dict)
 
     @property
     def main(self) -> PurePosixPath:
         """The file that sshd reads first."""
+        if self.given is not None:
+            return self.given
         if self.tree.lentry(CONFIG) is None and self.tree.entry(VENDOR_CONFIG) is not None:
             return VENDOR_CONFIG
         return CONFIG
@@ -116,8 +120,13 @@ class Files:
             raise TooLarge(path)
         return text
 
-    def _directive(self, path: PurePosixPath, line: Line) -> Directive:
-        location = Location(path, line.number, line.text)
+    def option(self, keyword: str, value: str, place: Location) -> Directive | None:
+        """A setting of the command line (-o), judged as a line of the file would be; None if it says nothing."""
+        line = parse(f"{keyword} {value}", self.dialect.version)[0]
+        return self._directive(place.path, line, place) if line.keyword else None
+
+    def _directive(self, path: PurePosixPath, line: Line, place: Location | None = None) -> Directive:
+        location = place or Location(path, line.number, line.text)
         name = line.keyword
         if line.number == 1 and name.startswith(BOM):
             text = "the file begins with an invisible byte order mark, which makes its first keyword wrong"

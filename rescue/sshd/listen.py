@@ -91,7 +91,7 @@ def options(tree: Tree, units: UnitsLike) -> Options:
 
 def configured(server: Server, given: Options) -> Iterator[Listener]:
     """The sockets that sshd opens by itself."""
-    ports = _ports(server, given)
+    numbers = ports(server, given)
     lines = [*_given_addresses(server, given), *server.globals("ListenAddress")]
     for line in lines:
         host, port = line.words[0], line.words[1]
@@ -99,9 +99,9 @@ def configured(server: Server, given: Options) -> Iterator[Listener]:
             if port:
                 yield Listener(address, int(port), line.location)
             else:
-                yield from (Listener(address, number, line.location) for number, _ in ports)
+                yield from (Listener(address, number, line.location) for number, _ in numbers)
     if not lines:
-        yield from (Listener(None, number, place) for number, place in ports)
+        yield from (Listener(None, number, place) for number, place in numbers)
 
 
 def _addresses(host: str) -> tuple[str, ...]:
@@ -115,7 +115,8 @@ def _addresses(host: str) -> tuple[str, ...]:
 Place = tuple[int, Location | None]
 
 
-def _ports(server: Server, given: Options) -> list[Place]:
+def ports(server: Server, given: Options) -> list[Place]:
+    """The ports that count where an address names none, with their places; None for the default."""
     if given.ports:
         # After -p sshd does not look at any Port line; -o Port= only comes first.
         return list(given.ports)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
 from rescue.model import Location
+from rescue.sshd.commandline import Options
 from rescue.sshd.dialect import Dialect, Installed
 from rescue.sshd.effective import Alternative, Effective, Setting, Values
 from rescue.sshd.faults import Fault, Problem
@@ -29,6 +30,11 @@ MAX_LINES = 30_000
 
 MAX_PORTS = 256
 
+NO_OPTIONS = Options()
+
+ELSEWHERE = frozenset({"port", "listenaddress"})
+"""Settings of the command line that are looked at where the listeners are (rescue.sshd.listen)."""
+
 DUPLICATES_ALLOWED = (9, 5)
 """From when a second Subsystem of the same name is ignored and no longer an error."""
 
@@ -42,10 +48,12 @@ class Overflow(Exception):
 class Server:
     """The configuration of one tree. Reading it never raises but NotCaptured; what is wrong is in `problems`."""
 
-    def __init__(self, tree: Tree, openssh: Installed | None) -> None:
-        tree.require(Read("/etc/ssh", depth=2))
+    def __init__(self, tree: Tree, openssh: Installed | None, given: Options = NO_OPTIONS) -> None:
+        """given: the command line by which the service starts sshd; what it sets comes before every file."""
+        tree.require(Read("/etc/ssh", depth=2), *([Read(str(given.config), depth=0)] if given.config else []))
         self.dialect = Dialect.of(openssh)
-        self.files = Files(tree, self.dialect)
+        self.files = Files(tree, self.dialect, given.config)
+        self.given = given
         self._globals: Values = {}
         self._problems: dict[tuple[Location, str], Problem] = {}
         self._overflow = False
@@ -95,6 +103,10 @@ class Server:
             text = "there is no configuration file, and sshd does not start without one"
             self._note(Location(self.files.main), text, Fault.FILE)
             return
+        for keyword, value, place in self.given.settings:
+            directive = None if keyword in ELSEWHERE else self.files.option(keyword, value, place)
+            if directive is not None and not (directive.is_include or directive.is_match):
+                self._visit_globally(directive, True, None)
         try:
             self._walk(self._visit_globally, None)
         except Overflow:
@@ -173,6 +185,25 @@ class Server:
             for key, blocks in undecided.items()
         }
         return Effective(self.dialect, connection, self._globals, matched, alternatives)
+
+    def lines(self, connection: Connection) -> Iterator[tuple[Directive, Known, Location | None]]:
+        """Every line that sshd takes, whether it counts for the connection (None: it can't be told), and its Match.
+
+        In the order in which sshd meets them; the command line first. A line outside of Match blocks has no Match.
+        """
+        found: list[tuple[Directive, Known, Location | None]] = []
+
+        def visit(directive: Directive, active: Known, match: Location | None) -> None:
+            if directive.keyword is not None and directive.bad is None and not directive.is_match:
+                found.append((directive, True if match is None else active, match))
+
+        for keyword, value, place in self.given.settings:
+            directive = self.files.option(keyword, value, place)
+            if directive is not None:
+                visit(directive, True, None)
+        if not self._overflow and self.files.tree.entry(self.files.main) is not None:
+            self._walk(visit, connection)
+        yield from found
 
     # -- both --------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,7 @@
-"""``rescue explain [NAME]``: the manual of a cause, which is the docstring of its check, or another page."""
+"""``rescue explain [NAME]``: the manual of a cause, which is the docstring of its check, or another page.
+
+``rescue explain sshd TARGET`` shows sshd's settings for one connection.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,11 @@ from rescue.status import Status
 from rescue.ui import document
 from rescue.ui.prompts import Cancelled, Nobody
 from rescue.ui.report import Report
+from rescue.verbs.recall import recall
 from rescue.verbs.session import Session, UsageError
+
+SSHD = "sshd"
+"""The page that is also a question about a target."""
 
 COLUMN = 20
 """Columns of a name in the list."""
@@ -27,6 +34,13 @@ def run(session: Session) -> Status:
     if wanted is None:
         return _list(session)
     name = wanted.lower().replace("_", "-")
+    spec = session.options.target
+    if name == SSHD and (spec is not None or recall() is not None):
+        from rescue.verbs.effective import show
+
+        return show(session, spec)
+    if spec is not None:
+        raise UsageError(f"only `explain {SSHD}` takes a target, not `explain {name}`", f"See: rescue explain {SSHD}")
     text = manuals().get(name)
     if text is None:
         raise UsageError(f"there is no cause or page called {wanted!r}", _nearest(name))

@@ -1,38 +1,20 @@
-"""Our reading of sshd_config against the real one: the same verdict, and the same value for every keyword."""
+"""Our reading of sshd_config against the real one: the same verdict, and the same value for every keyword.
+
+A sample; `scripts/fuzz-sshd` asks about thousands of configurations.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from ipaddress import ip_address
 from pathlib import Path
-from shutil import rmtree
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from rescue.formats.packages import OpenSSH
-from rescue.sshd import Effective, Server
-from rescue.sshd.commandline import Options
-from rescue.sshd.keywords import GLOBAL, MATCHABLE, Kind, Store
-from rescue.sshd.listen import configured
-from rescue.sshd.match import Connection
-from rescue.tree import Tree
-from tests.system.sshd_root import CORPORA, GROUPS, USER, Answer, SshdRoot, sshd_root
+from tests.system.sshd_configs import compare, configurations, corpus, odd, plausible
+from tests.system.sshd_root import SshdRoot, sshd_root
 
 pytestmark = pytest.mark.system
-
-CLIENT, HOST, SERVER = "203.0.113.7", "laptop.example.org", "192.0.2.1"
-
-UNCOMPARED = {
-    # What a build chooses by itself, or what is spelt in numbers.
-    "ipqos", "ciphers", "macs", "kexalgorithms", "hostkeyalgorithms", "pubkeyacceptedalgorithms", "hostkey",
-    "hostbasedacceptedalgorithms", "casignaturealgorithms", "gssapikexalgorithms", "xauthlocation", "pidfile",
-    "sshdsessionpath", "sshdauthpath", "persourcepenalties", "include", "match", "rdomain", "listenaddress",
-    "versionaddendum", "debianbanner", "hostkeyagent", "hostcertificate", "persourcenetblocksize",
-}  # fmt: skip
-
-NAMES_FOR = {"without-password": "prohibit-password", "silent": "quiet", "debug": "debug1", "delayed": "yes"}
 
 
 @pytest.fixture(scope="module", params=["bookworm", "trixie", "bullseye"])
@@ -40,181 +22,9 @@ def root(request: pytest.FixtureRequest) -> SshdRoot:
     return sshd_root(request.param)
 
 
-def _ours(files: Mapping[str, bytes], root: SshdRoot) -> Server:
-    tree = Tree.of({f"/etc/ssh/{name}": data for name, data in files.items()} | {"/etc/services": root.services})
-    return Server(tree, OpenSSH(*root.version, "debian", "test"))
-
-
-def _compare(root: SshdRoot, case: Path, files: Mapping[str, bytes]) -> None:
-    rmtree(case, ignore_errors=True)
-    for name, data in files.items():
-        (case / name).parent.mkdir(parents=True, exist_ok=True)
-        (case / name).write_bytes(data)
-    answer = root.ask(case, user=USER, host=HOST, addr=CLIENT, laddr=SERVER, lport="2222")
-    server = _ours(files, root)
-    said = "\n".join(f"{problem.location}: {problem.text}" for problem in server.problems)
-    assert (not server.fatal) == answer.accepted, f"sshd: {answer.complaint}\nours: {said}"
-    if answer.accepted:
-        connection = Connection(USER, GROUPS, ip_address(CLIENT), HOST, ip_address(SERVER), 2222)
-        _same_values(server.effective_for(connection), answer)
-        _same_listeners(server, answer)
-
-
-def _same_values(effective: Effective, answer: Answer) -> None:
-    for keyword in (*GLOBAL, *MATCHABLE):
-        if keyword.key not in answer.values or keyword.key in UNCOMPARED:
-            continue
-        theirs = [value.lower() for value in answer.values[keyword.key]]
-        theirs = [NAMES_FOR.get(value, value).replace("//", "/") for value in theirs]
-        lines = effective.all(keyword.name)
-        ours = [" ".join(line.words).lower() for line in lines]
-        if keyword.store is Store.ALL:
-            ours = [word.lower() for line in lines for word in line.words]
-        elif keyword.kind is Kind.REKEY and len(lines[0].words) == 1:
-            ours = [f"{ours[0]} 0"]
-        elif keyword.kind is Kind.SET_ENV:
-            ours = [word.lower() for line in lines for word in line.words]
-        assert ours == theirs, keyword.name
-
-
-def _same_listeners(server: Server, answer: Answer) -> None:
-    family = server.globals("AddressFamily")
-    hosts = {"inet": ["0.0.0.0"], "inet6": ["[::]"]}.get(family[0].words[0] if family else "", ["0.0.0.0", "[::]"])
-    ours = set()
-    for each in configured(server, Options()):
-        places = hosts if each.address is None else [f"[{each.address}]" if ":" in each.address else each.address]
-        ours |= {f"{place}:{each.port}" for place in places}
-    theirs = set(answer.values["listenaddress"])
-    if family and any(line.words[0] == "*" for line in server.globals("ListenAddress")):
-        return  # a star is as many addresses as the family has
-    assert ours == theirs
-
-
 @pytest.fixture(scope="module")
 def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("ssh") / "case"
-
-
-# -- generated configurations ----------------------------------------------------------------------------------
-
-WORDS = st.sampled_from([
-    "yes", "no", "YES", "No", "none", "any", "true", "22", "2222", "0", "65536", "ssh", "alice", "bob", "root",
-    "al*", "alice@203.0.113.0/24", "alice@203.0.113.7/24", "*@*.example.org", "sudo", "users", "!sudo", "alice,bob",
-    "prohibit-password", "without-password", "forced-commands-only", "2m", "1h30m", "90", "-5", "1G", "10:30:60",
-    "5", "5:200:10", "/etc/banner", "relative", "~/keys", "%h/.ssh/keys", ".ssh/authorized_keys", "publickey",
-    "publickey,password", "keyboard-interactive", "publickey,keyboard-interactive", "LANG", "LC_*", "A=b", "inet",
-    "inet6", "0.0.0.0", "::", "[::1]:2022", "127.0.0.1:2022", "sftp", "internal-sftp", "/usr/lib/sftp", "INFO",
-    "verbose", "DEBUG", "AUTH", "local0", "aes128-ctr", "aes128-ctr,arcfour", "+aes128-cbc", "ssh-rsa", "-ssh-rsa",
-    "ssh-dss", "hmac-sha2-256", "curve25519-sha256", "sntrup761x25519-sha512@openssh.com", "local", "remote", "all",
-    "clientspecified", "ethernet", "0177", "999", "sha256", "touch-required", "session=5m", "af21", "0x10", "host:80",
-    "*:80", "default", "delayed", "", "a b", "tab\there", "it's", "#no", "x#y", "back\\slash", "quo\"te", "=",
-])  # fmt: skip
-
-NAMES = st.one_of(
-    st.sampled_from([keyword.name for keyword in (*GLOBAL, *MATCHABLE) if keyword.name not in ("Match", "Include")]),
-    st.sampled_from([
-        "Protocol", "UsePrivilegeSeparation", "RSAAuthentication", "ChallengeResponseAuthentication", "KeepAlive",
-        "SkeyAuthentication", "PubkeyAcceptedKeyTypes", "HostDSAKey", "AuthorizedKeysFile2", "PermitRootLogn", "Foo",
-        "permitrootlogin", "PASSWORDAUTHENTICATION", "usepam",
-    ]),
-)  # fmt: skip
-
-PLAUSIBLE: dict[Kind, list[str]] = {
-    Kind.FLAG: ["yes", "no", "Yes"],
-    Kind.ROOT_LOGIN: ["yes", "no", "prohibit-password", "without-password", "forced-commands-only"],
-    Kind.PORT: ["22", "2222", "ssh", "022"],
-    Kind.INTEGER: ["0", "3", "10"],
-    Kind.TIME: ["0", "30", "2m", "1h30m", "1w2d"],
-    Kind.TIME_OR_NONE: ["none", "0", "5m"],
-    Kind.USERS: ["alice", "bob", "root", "a*", "alice@203.0.113.0/24", "alice bob", "*@laptop.*"],
-    Kind.GROUPS: ["sudo", "users", "s* u?ers", "nosuch"],
-    Kind.KEY_FILES: [".ssh/authorized_keys", "none", "/etc/keys/%u .ssh/keys", "~/keys"],
-    Kind.METHODS: ["any", "publickey", "publickey,password", "publickey password", "publickey,keyboard-interactive"],
-    Kind.SUBSYSTEM: ["sftp internal-sftp", "sftp /usr/lib/sftp -f x", "other /bin/other"],
-    Kind.STARTUPS: ["10", "10:30:60", "0", "5:50:10"],
-    Kind.LISTEN: ["0.0.0.0", "::", "127.0.0.1:2022", "[::1]:2022", "10", "*", "1.2.3.4.5"],
-    Kind.ACCEPT_ENV: ["LANG LC_*", "X"],
-    Kind.SET_ENV: ["A=b", "A=b A=c", "B=c D=e"],
-    Kind.LOG_LEVEL: ["INFO", "verbose", "debug", "quiet"],
-    Kind.FACILITY: ["AUTH", "local3"],
-    Kind.ADDRESS_FAMILY: ["any", "inet", "inet6"],
-    Kind.FORWARDING: ["yes", "no", "local", "remote", "all"],
-    Kind.GATEWAY: ["yes", "no", "clientspecified"],
-    Kind.CIPHERS: ["aes128-ctr", "aes256-gcm@openssh.com,aes128-ctr", "+aes128-cbc", "arcfour"],
-    Kind.MACS: ["hmac-sha2-256", "hmac-ripemd160", "-hmac-sha1*"],
-    Kind.EXCHANGES: [
-        "curve25519-sha256", "sntrup761x25519-sha512", "mlkem768x25519-sha256",
-        "sntrup4591761x25519-sha512@tinyssh.org", "^diffie-hellman-group14-sha256",
-    ],
-    Kind.KEY_ALGORITHMS: ["ssh-ed25519", "+ssh-rsa", "ssh-ed25519,ssh-dss", "ecdsa-*", "nosuch"],
-    Kind.CA_ALGORITHMS: ["ssh-ed25519", "+ssh-rsa"],
-    Kind.REKEY: ["1G", "default none", "512M 1h", "1"],
-    Kind.OPEN: ["any", "none", "host:80", "host:80 [::1]:22", "host"],
-    Kind.LISTEN_FORWARD: ["any", "80", "*:80", "host:http"],
-    Kind.COMMAND: ["none", "/usr/bin/keys %u", "relative"],
-    Kind.TEXT: ["none", "internal-sftp -f x", "/bin/echo \"a b\""],
-    Kind.PENALTIES: ["no", "yes", "authfail:5s crash:10", "foo:1"],
-    Kind.KEY_OPTIONS: ["none", "touch-required", "verify-required touch-required"],
-    Kind.CHANNEL_TIMEOUT: ["none", "session=5m", "session=5m direct-tcpip=1h", "x"],
-    Kind.RHOSTS: ["yes", "no", "shosts-only"],
-    Kind.OCTAL: ["0177", "0077", "8", "1777"],
-}  # fmt: skip
-
-
-@st.composite
-def plausible(draw: st.DrawFn) -> str:
-    keyword = draw(st.sampled_from([each for each in (*GLOBAL, *MATCHABLE) if each.name not in ("Match", "Include")]))
-    value = draw(st.sampled_from(PLAUSIBLE.get(keyword.kind, ["yes", "/a/path", "none"])))
-    return keyword.name + draw(st.sampled_from([" ", "\t", "=", " = ", "  "])) + value
-
-
-@st.composite
-def odd(draw: st.DrawFn) -> str:
-    words = draw(st.lists(WORDS, max_size=3))
-    quoted = [draw(st.sampled_from(['"{}"', "'{}'", "{}", "{}", "{}"])).format(word) for word in words]
-    separator = draw(st.sampled_from([" ", "\t", "=", " = ", " =", "", " == "]))
-    end = draw(st.sampled_from(["", "", "", " ", "\r", " # why", "\f", " \\"]))
-    return draw(st.sampled_from(["", "", " ", "\t"])) + draw(NAMES) + separator + " ".join(quoted) + end
-
-
-MATCHES = st.sampled_from([
-    "all", "ALL", "User alice", "User bob", "User !alice,*", "user al*,!alicia", "Group sudo", "Group !sudo,*",
-    "Group wheel", "Host *.example.org", "Host LAPTOP.example.org", "Address 203.0.113.0/24", "Address 203.0.113.*",
-    "Address !203.0.113.7,*", "Address 10.0.0.1/8", "LocalPort 2222", "LocalPort 22", "LocalAddress 192.0.2.1",
-    "User alice Group sudo", "User alice Address 10.0.0.0/8", "User=alice", "user = alice", "User", "Usr alice",
-    "all User alice", "User alice # note", "", "Address ,", "LocalPort x", "User \"alice\"", "User \"alice,bob\"",
-])  # fmt: skip
-INCLUDES = st.sampled_from([
-    "a.conf", "sshd_config.d/*.conf", "/etc/ssh/b.conf", "nothing*", "a.conf b.conf", "\"a.conf\"", "sshd_config.d",
-    "", "sshd_config.d/[0-2]*.conf", "sshd_config",
-])  # fmt: skip
-LINES = st.one_of(
-    plausible(), plausible(), plausible(), plausible(), plausible(), plausible(), odd(),
-    MATCHES.map("Match {}".format), MATCHES.map("Match {}".format), INCLUDES.map("Include {}".format),
-    st.sampled_from(["", "# comment", "   ", "\"Port\" 23", "\"unclosed", "=Port 24", "Port\x0022", "\ufeffPort 22"]),
-)  # fmt: skip
-GENTLE_LINES = st.one_of(
-    plausible(), plausible(), plausible(), plausible(),
-    MATCHES.map("Match {}".format), INCLUDES.map("Include {}".format),
-)  # fmt: skip
-ENDS = st.sampled_from(["\n", "\n", "\n", "\r\n"])
-
-
-@st.composite
-def config(draw: st.DrawFn, lines: st.SearchStrategy[str], most: int) -> bytes:
-    end = draw(ENDS)
-    text = end.join(draw(st.lists(lines, max_size=most))) + draw(st.sampled_from([end, ""]))
-    return text.encode("utf-8", "surrogateescape")
-
-
-@st.composite
-def configurations(draw: st.DrawFn) -> dict[str, bytes]:
-    lines = draw(st.sampled_from([LINES, GENTLE_LINES]))
-    files = {"sshd_config": draw(config(lines, 6))}
-    for name in ("a.conf", "b.conf", "sshd_config.d/10-x.conf", "sshd_config.d/9-y.conf", "sshd_config.d/Z.conf"):
-        if draw(st.booleans()):
-            files[name] = draw(config(lines, 3))
-    return files
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -226,7 +36,7 @@ def configurations(draw: st.DrawFn) -> dict[str, bytes]:
 @example(files={"sshd_config": b"Include a.conf\nX11Forwarding no\n", "a.conf": b"Match all\nX11Forwarding yes\n"})
 @example(files={"sshd_config": b"MaxStartups 5:50:10\nMaxStartups 7\n"})
 def test_a_generated_configuration_means_the_same_to_sshd(root: SshdRoot, case: Path, files: dict[str, bytes]) -> None:
-    _compare(root, case, files)
+    compare(root, case, files)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -237,14 +47,10 @@ def test_a_generated_configuration_means_the_same_to_sshd(root: SshdRoot, case: 
 @example(line="AllowUsers # nobody", block=True)
 def test_a_single_line_means_the_same_to_sshd(root: SshdRoot, case: Path, line: str, block: bool) -> None:
     text = f"Match User alice\n{line}\n" if block else f"{line}\n"
-    _compare(root, case, {"sshd_config": text.encode("utf-8", "surrogateescape")})
+    compare(root, case, {"sshd_config": text.encode("utf-8", "surrogateescape")})
 
 
-def _corpus() -> list[Path]:
-    return sorted(path for path in (CORPORA / "sshd").rglob("*") if path.is_file()) if CORPORA.is_dir() else []
-
-
-@pytest.mark.skipif(not _corpus(), reason="the corpus of real configurations is not here (RESCUE_CORPORA)")
-@pytest.mark.parametrize("path", _corpus(), ids=lambda path: "/".join(path.parts[-4:]))
+@pytest.mark.skipif(not corpus(), reason="the corpus of real configurations is not here (RESCUE_CORPORA)")
+@pytest.mark.parametrize("path", corpus(), ids=lambda path: "/".join(path.parts[-4:]))
 def test_a_real_configuration_means_the_same_to_sshd(root: SshdRoot, case: Path, path: Path) -> None:
-    _compare(root, case, {"sshd_config": path.read_bytes()})
+    compare(root, case, {"sshd_config": path.read_bytes()})
