@@ -115,6 +115,11 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         help="this cause (or finding, by its number) alone; repeatable",
     )
+    fix.add_argument(
+        "--add-key",
+        metavar="FILE",
+        help="add this public key for --user, too, if it is not there (alone: with --only key-missing)",
+    )
     fix.add_argument("--dry-run", action="store_true", help="print the changes and write nothing")
     fix.add_argument("--journal", metavar="DIR", help="keep the record of the fix here instead of on the target")
     _client(fix)
@@ -187,7 +192,7 @@ def _common(verb: argparse.ArgumentParser) -> None:
     group.add_argument("--verbose", action="store_true", help="details of a failure")
     verb.set_defaults(
         user=None, sources=[], port=None, key=None, backend="auto", root=None, all=False, html=None, journal=None,
-        interface=None,
+        interface=None, add_key=None,
     )
 
 

@@ -151,7 +151,8 @@ class Client:
 
     user: None means root and every account that could log in. sources: the addresses the client may come from, as
     the server sees them; empty means any. port: the one dialled; None means 22 unless the disk shows that another
-    is meant. key: the client's public key as "type base64". now: when, with a time zone: bans and accounts run out.
+    is meant. key: the client's public key as "type base64"; comment: what stands behind it in its file, "" for nothing.
+    now: when, with a time zone: bans and accounts run out.
     """
 
     user: str | None = None
@@ -159,3 +160,4 @@ class Client:
     port: int | None = None
     key: str | None = field(default=None, repr=False)
     now: datetime = field(default_factory=lambda: datetime.now(UTC), repr=False, compare=False)
+    comment: str = field(default="", repr=False, compare=False)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import PurePosixPath
 from re import IGNORECASE
 from re import compile as compile_pattern
@@ -13,12 +14,15 @@ from rescue.formats.accounts import Account
 from rescue.formats.authorized_keys import KeyFile, read_key_file
 from rescue.formats.permissions import WRITE, Person, allows
 from rescue.model import Client
-from rescue.tree import Read, Tree
+from rescue.tree import SELINUX, Entry, Read, Tree
 
 DIRECTORY_MODE, FILE_MODE, CENTRAL_MODE = 0o700, 0o600, 0o644
 
 USUAL = ".ssh/authorized_keys"
 """The first of sshd's own default (servconf.h)."""
+
+KEYS_TYPE = b"ssh_home_t"
+"""What SELinux's policies call ~/.ssh and the files in it (ssh.fc of the reference policy)."""
 
 _MISNAMED = compile_pattern(
     r"authori[sz]ed[-_. ]?keys?2?(?:\.(?:txt|bak|old|orig|save|backup|pub|disabled|1))?~? *", IGNORECASE
@@ -58,10 +62,29 @@ def _appended(tree: Tree, account: Account, found: KeyFile, lines: tuple[str, ..
     entry = tree.entry(home)
     if entry is None or not entry.is_dir:
         raise ValueError(f"the home directory {home} does not exist")
+    made = [found.path]
     for above in reversed(found.path.parents):
         if above.is_relative_to(home) and tree.entry(above) is None:
             tree = tree.make_dir(above, mode=DIRECTORY_MODE, uid=account.uid, gid=account.gid)
-    return tree.write(found.path, text, mode=FILE_MODE, uid=account.uid, gid=account.gid)
+            made.append(above)
+    tree = tree.write(found.path, text, mode=FILE_MODE, uid=account.uid, gid=account.gid)
+    return _labelled(tree, entry, made)
+
+
+def _labelled(tree: Tree, home: Entry, made: Iterable[PurePosixPath]) -> Tree:
+    """New files of keys with the SELinux type that sshd may read; untouched where the home has no label."""
+    parts = (home.xattr(SELINUX) or b"").rstrip(b"\0").split(b":", 3)
+    if len(parts) < 3:
+        return tree
+    label = b":".join([parts[0], parts[1], KEYS_TYPE, *parts[3:]]) + b"\0"
+    for path in made:
+        real = tree.resolve(path)
+        entry = tree.lentry(real)
+        if entry is not None:
+            others = tuple(pair for pair in entry.xattrs if pair[0] != SELINUX)
+            labelled = replace(entry, xattrs=tuple(sorted((*others, (SELINUX, label)))))
+            tree = tree.with_entries({str(real): labelled})
+    return tree
 
 
 def overlooked(facts: Facts, account: Account) -> KeyFile | None:

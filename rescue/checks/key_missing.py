@@ -105,8 +105,7 @@ def _dead_lines(facts: Facts, found: KeyFile) -> Iterator[tuple[KeyFile, KeyLine
     """The lines that sshd passes over and that may be meant: with the client's key in them, where that is known."""
     wanted = facts.client.key.split()[1] if facts.client.key is not None else ""
     for line in found.lines:
-        secret = "PRIVATE KEY" in line.text
-        if line.problem and not secret and wanted in line.text:
+        if line.problem and wanted in line.text:
             yield found, line
 
 
@@ -121,7 +120,8 @@ def _other_source(facts: Facts, account: Account) -> str:
 
 def _repairs(facts: Facts, account: Account) -> Iterator[Repair]:
     if facts.client.key is not None:
-        edit = partial(add_lines, client=facts.client, name=account.name, lines=(facts.client.key,))
+        line = f"{facts.client.key} {facts.client.comment}".strip()
+        edit = partial(add_lines, client=facts.client, name=account.name, lines=(line,))
         yield Repair(f"add your key for {account.name}", Safety.SAFE, edit)
         return
     for path, lines in misplaced(facts, account):

@@ -5,7 +5,7 @@ type ssh-ed25519 not in PubkeyAcceptedAlgorithms".
 
 Cause: PubkeyAcceptedAlgorithms (PubkeyAcceptedKeyTypes up to OpenSSH 8.4) lists the kinds of keys that count, and
 yours is none of them: a list for older keys only, a hardening guide, or a new version that dropped ssh-dss or RSA keys
-signed with SHA-1.
+signed with SHA-1. Or RequiredRSASize asks for longer RSA keys than yours.
 
 Repair: the kind of your key is added to the list that counts. Kinds that OpenSSH itself has given up are not brought
 back: there another key is the way.
@@ -21,16 +21,17 @@ from functools import partial
 from rescue.checks._each_login import SSHD_READS, each_login
 from rescue.facts import Facts
 from rescue.formats.accounts import Account
+from rescue.formats.authorized_keys import AuthorizedKey
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
 from rescue.sshd import edit
 from rescue.sshd.effective import Setting
+from rescue.sshd.key_kinds import SIGNATURES, NotTaken, hopeless, listed
 from rescue.sshd.patterns import match_list
 
 LINK = Link.KEY
 READS = SSHD_READS
 
-SIGNATURES = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")}
-"""The algorithms with which a key of this type can sign; any other type signs with its own (RFC 8332)."""
+NEW_KEY = "make a new key (ssh-keygen -t ed25519), and add it with rescue fix --add-key FILE --user NAME"
 
 ADDED = {"ssh-rsa": "rsa-sha2-512"}
 """What is added to a list for a key of this type: for RSA not the form with SHA-1."""
@@ -43,18 +44,25 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 def _judged(facts: Facts, account: Account) -> Finding | None:
     effective = facts.effective(account)
+    keys = _keys(facts, account)
+    if not keys or effective.words("PubkeyAuthentication") == ("no",):
+        return None
+    reasons = [hopeless(effective, key.type, key.bits) for key in keys]
+    known = [reason for reason in reasons if reason is not None]
+    if len(known) == len(reasons):
+        return _no_way(account, keys[0], known[0])
     setting = effective.setting("PubkeyAcceptedAlgorithms")
-    if setting.location is None or not setting.words or effective.words("PubkeyAuthentication") == ("no",):
+    if setting.location is None or not setting.words:
         return None
-    kinds = _kinds(facts, account)
-    if not kinds or any(_taken(setting.words[0], kind) is not False for kind in kinds):
+    kinds = tuple(dict.fromkeys(key.type for key, reason in zip(keys, reasons, strict=True) if reason is None))
+    if any(listed(setting.words[0], kind) is not False for kind in kinds):
         return None
-    listed = " and ".join(kinds)
+    told = " and ".join(kinds)
     return Finding(
         check="sshd-algo-mismatch",
         link=LINK,
         severity=Severity.BROKEN,
-        message=f"The SSH server takes no key of {account.name}: their kind, {listed}, is not in "
+        message=f"The SSH server takes no key of {account.name}: their kind, {told}, is not in "
         f"PubkeyAcceptedAlgorithms ({setting.location}).",
         symptom=Symptom.DENIED,
         locations=(setting.location,),
@@ -63,30 +71,32 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     )
 
 
-def _kinds(facts: Facts, account: Account) -> tuple[str, ...]:
-    """The types of the keys in question: the client's, where it is known and the account has it, else all there are."""
+def _keys(facts: Facts, account: Account) -> tuple[AuthorizedKey, ...]:
+    """The keys in question: the client's, where it is known and the account has it, else all there are."""
     wanted = facts.client.key.split()[1] if facts.client.key is not None else ""
     keys = [key for found in facts.key_files(account) for key in found.keys]
-    return tuple(dict.fromkeys(key.type for key in keys if not wanted or key.blob == wanted))
+    return tuple(key for key in keys if not wanted or key.blob == wanted)
 
 
-def _taken(value: str, kind: str) -> bool | None:
-    """Whether a list takes keys of a type; None where that hangs on the defaults of the version."""
-    names = SIGNATURES.get(kind, (kind,))
-    found = any(match_list(name, value.lstrip("+-^")) == 1 for name in names)
-    if value[:1] in "+^":
-        return found or None
-    if value[:1] == "-":
-        every = all(match_list(name, value[1:]) == 1 for name in names)
-        return False if every else None
-    return found
+def _no_way(account: Account, key: AuthorizedKey, reason: NotTaken) -> Finding:
+    """A finding for keys that no list of algorithms would bring back."""
+    return Finding(
+        check="sshd-algo-mismatch",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"The SSH server takes no key of {account.name}: {reason.why}.",
+        symptom=Symptom.DENIED,
+        locations=(key.location, *([reason.location] if reason.location is not None else [])),
+        repairs=(Repair(NEW_KEY, Safety.MANUAL),),
+        subject=account.name,
+    )
 
 
 def _repairs(setting: Setting, kinds: tuple[str, ...]) -> tuple[Repair, ...]:
     assert setting.location is not None
     value, kind = setting.words[0], kinds[0]
     if kind == "ssh-dss":
-        return (Repair("make a new key (ssh-keygen -t ed25519), and add it with --key FILE", Safety.MANUAL),)
+        return (Repair(NEW_KEY, Safety.MANUAL),)
     name = ADDED.get(kind, kind)
     if value.startswith("-"):
         kept = [each for each in value[1:].split(",") if match_list(name, each) != 1]

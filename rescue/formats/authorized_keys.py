@@ -12,13 +12,17 @@ from re import compile as compile_pattern
 
 from rescue.formats.accounts import Account, Accounts
 from rescue.formats.key_options import OptionError, parse_options
-from rescue.formats.public_keys import BODIES, SIGNATURE_NAMES, check_public_key
+from rescue.formats.public_keys import BODIES, SIGNATURE_NAMES, check_public_key, fingerprint, rsa_bits
 from rescue.formats.sshwire import WireError, decode_base64
 from rescue.model import Location
 from rescue.tree import Read, Tree
 
 BLANK = " \t"
 MAX_PATH = 4096
+
+_SECRETS = (("PRIVATE KEY-----", "-----END"), ("PuTTY-User-Key-File", "Private-MAC"))
+"""With what a private key begins and ends in its file, PEM's or PuTTY's."""
+_SECRET = "it is part of a private key; the public key belongs here"  # noqa: S105  words about one
 
 _TOKEN = compile_pattern(r"%(.?)", DOTALL)
 
@@ -38,6 +42,16 @@ class AuthorizedKey:
         """The key alone: "type base64"."""
         return f"{self.type} {self.blob}"
 
+    @property
+    def fingerprint(self) -> str:
+        """As `ssh-keygen -l` shows it."""
+        return fingerprint(decode_base64(self.blob))
+
+    @property
+    def bits(self) -> int | None:
+        """The length of an RSA key; None for other kinds."""
+        return rsa_bits(self.type, decode_base64(self.blob))
+
     def option(self, name: str) -> str | None:
         """The first value of an option, "" for a flag; None if it is not set."""
         return next((value for known, value in self.options if known == name), None)
@@ -48,6 +62,7 @@ class KeyLine:
     """A line that is neither blank nor a comment: a key, or the reason why sshd passes over it.
 
     problem is empty for a key, and for a certificate authority (`authority`), which is a line in order but no key.
+    text is empty where the line is a part of a private key, which nobody is shown.
     """
 
     number: int
@@ -120,13 +135,16 @@ def expand(tree: Tree, account: Account, pattern: str) -> PurePosixPath | None:
 
 def parse_keys(text: str, path: PurePosixPath) -> tuple[KeyLine, ...]:
     """The lines of an authorized_keys file that sshd looks at."""
-    lines = []
+    lines, secret = [], ""
     for number, whole in enumerate(text.split("\n"), start=1):
         line = whole.partition("\0")[0].lstrip(BLANK)
         if not line and "\0" in whole:
-            lines.append(KeyLine(number, whole, problem="it begins with zero bytes, as a crash leaves them"))
+            lines.append(KeyLine(number, "", problem="it begins with zero bytes, as a crash leaves them"))
         elif line and not line.startswith("#") and line != "\r":
-            lines.append(_key_line(number, line, path))
+            secret = next((end for begin, end in _SECRETS if begin in line), secret)
+            found = _key_line(number, line, path)
+            lines.append(KeyLine(number, "", problem=_SECRET) if secret and found.problem else found)
+            secret = "" if secret and secret in line else secret
     return tuple(lines)
 
 
@@ -186,8 +204,6 @@ def _why_no_key(line: str) -> str:
     """What a person would say of a line in which sshd finds no key."""
     if line.startswith("\ufeff"):
         return "it begins with a byte order mark, which some editors write"
-    if "PRIVATE KEY" in line or line.startswith("PuTTY-User-Key-File"):
-        return "it is part of a private key; the public key belongs here"
     if line.startswith("---- BEGIN SSH2 PUBLIC KEY"):
         return "it is a key in the format of RFC 4716; sshd wants one line, as `ssh-keygen -i` makes it"
     if line.startswith(('"', "'")):

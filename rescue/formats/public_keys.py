@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 
 from rescue.formats.sshwire import Reader, WireError
 
@@ -69,6 +71,20 @@ def _rsa(reader: Reader) -> None:
     reader.mpint()
     if reader.mpint().bit_length() < RSA_MINIMUM_BITS:
         raise WireError(f"an RSA key below {RSA_MINIMUM_BITS} bits is refused")
+
+
+def rsa_bits(type_name: str, blob: bytes) -> int | None:
+    """The length of an RSA key's modulus; None for other kinds. Raises WireError for what is no key."""
+    reader = Reader(blob)
+    if reader.name() != "ssh-rsa" or type_name not in ("ssh-rsa", *SIGNATURE_NAMES):
+        return None
+    reader.mpint()
+    return reader.mpint().bit_length()
+
+
+def fingerprint(blob: bytes) -> str:
+    """What `ssh-keygen -l` shows of a key: "SHA256:" and the digest in base64 without padding."""
+    return "SHA256:" + b64encode(sha256(blob).digest()).decode("ascii").rstrip("=")
 
 
 def _dsa(reader: Reader) -> None:

@@ -19,6 +19,7 @@ from rescue.tree import Change, NotCaptured, Tree
 from rescue.ui import document
 from rescue.ui.prompts import Cancelled, Nobody, NobodyToAsk
 from rescue.ui.report import command
+from rescue.verbs.adding import Adding, Outcome, adding, outcome
 from rescue.verbs.journals import store_for
 from rescue.verbs.recall import remember, resolved
 from rescue.verbs.session import Session, UsageError
@@ -53,6 +54,7 @@ def run(session: Session) -> Status:
     """One fix, from the command line."""
     session, spec, selection = _wanted(session)
     options = session.options
+    key = adding(session)
     attended = not options.yes and not options.dry_run
     if attended and session.json:
         raise UsageError("--json asks nothing", "Add --yes to take every safe repair, or --dry-run to see the changes.")
@@ -63,7 +65,7 @@ def run(session: Session) -> Status:
         remember(spec, vars(options))
         if not options.dry_run and not attended:
             _recover(session, target)
-        fix = _plan(session, target, selection)
+        fix = _plan(session, target, selection, key)
         if options.yes and not options.dry_run:
             return _apply(session, target, spec, fix)
         _say_interrupted(session, target)
@@ -83,6 +85,12 @@ class Fix:
     tree: Tree
     plan: Plan
     examination: Examination
+    key: Outcome | None = None
+
+    @property
+    def own(self) -> dict[str, object]:
+        """What the document has beside the plan."""
+        return {} if self.key is None else {"key": self.key.document()}
 
 
 def _wanted(session: Session) -> tuple[Session, str, Selection]:
@@ -103,15 +111,18 @@ def _wanted(session: Session) -> tuple[Session, str, Selection]:
     return session, spec, Selection(frozenset(numbers), frozenset(causes))
 
 
-def _plan(session: Session, target: Target, selection: Selection) -> Fix:
+def _plan(session: Session, target: Target, selection: Selection, key: Adding | None) -> Fix:
     tree, examination = survey(target, session.client)
     wanted = selection.keys(examination)
-    chooser = Chooser(session, wanted, [finding.key for finding in examination.findings])
+    added = key.finding if key is not None else None
+    if key is not None:
+        key.check(examination)
+    chooser = Chooser(session, wanted, [finding.key for finding in examination.findings], added)
     if not session.json:
         session.report.heading(examination, target.name, target.method, target.notes)
         session.report.path(examination)
     tree, plan = complete(target, tree, lambda picture: make_plan(picture, session.client, chooser))
-    return Fix(tree, plan, examination)
+    return Fix(tree, plan, examination, outcome(key, plan) if key is not None else None)
 
 
 @dataclass
@@ -119,16 +130,19 @@ class Chooser:
     """Says which repair to take for a finding, asking a person where one is there. Asks each question once.
 
     wanted: the findings meant; None for all. known: the findings in the order in which inspect numbers them; what
-    comes to light is numbered after them.
+    comes to light is numbered after them. added: the finding that --add-key asks to be repaired: chosen already.
     """
 
     session: Session
     wanted: frozenset[FindingKey] | None
     known: list[FindingKey]
+    added: FindingKey | None = None
     answers: dict[FindingKey, str | None] = field(default_factory=dict)
 
     def __call__(self, finding: Finding, tree: Tree) -> Repair | None:
         options = self.session.options
+        if finding.key == self.added:
+            return self._asked_for(finding, tree)
         if self.wanted is not None and finding.key not in self.wanted:
             return None
         if options.yes or options.dry_run:
@@ -138,6 +152,17 @@ class Chooser:
         if finding.key not in self.answers:
             self.answers[finding.key] = self._ask(finding, ways, tree)
         return next((each for each in ways if each.title == self.answers[finding.key]), None)
+
+    def _asked_for(self, finding: Finding, tree: Tree) -> Repair | None:
+        """The repair that the command line asks for by name. It is shown once where a person looks on."""
+        repair = safe_repairs(finding, tree)
+        options = self.session.options
+        if repair is not None and not (options.yes or options.dry_run) and finding.key not in self.answers:
+            self.answers[finding.key] = repair.title
+            self.session.report.line(f"{safe(repair.title)}:", "bold")
+            self.session.report.changes(_preview(repair, tree))
+            self.session.report.line()
+        return repair
 
     def _ask(self, finding: Finding, ways: Sequence[Repair], tree: Tree) -> str | None:
         report = self.session.report
@@ -196,10 +221,12 @@ def _proposed(session: Session, target: Target, fix: Fix) -> Status:
         made = document.fix(
             plan, target.name, target.method, applied=False, journal=None, after=plan.after, notes=target.notes
         )
-        document.write(made, sys.stdout)
+        document.write({**made, **fix.own}, sys.stdout)
     elif not plan.before.findings:
         session.report.findings(plan.before)
+        _say_key(session, fix, written=False)
     else:
+        _say_key(session, fix, written=False)
         if plan.changes:
             _show_whole(session, plan)
             session.report.line("Nothing was written (--dry-run).", "bold")
@@ -222,7 +249,7 @@ def _apply(session: Session, target: Target, spec: str, fix: Fix) -> Status:
         made = document.fix(
             plan, target.name, target.method, applied=True, journal=applied.record.id, after=after, notes=target.notes
         )
-        document.write(made, sys.stdout)
+        document.write({**made, **fix.own}, sys.stdout)
     else:
         _done(session, spec, applied, fix, after)
     return Status.CLEAR if after.path.verdict is Verdict.CLEAR else Status.BROKEN
@@ -232,6 +259,7 @@ def _done(session: Session, spec: str, applied: Applied, fix: Fix, after: Examin
     report = session.report
     report.line("Done. The disk was inspected again:", "bold")
     report.path(after)
+    _say_key(session, fix, written=True)
     if after.findings:
         report.left(fix.plan.left)
     else:
@@ -250,6 +278,11 @@ def _done(session: Session, spec: str, applied: Applied, fix: Fix, after: Examin
         report.line(f"Now leave the rescue system: boot the server from its own disk{how}")
     else:
         report.line("The running services still have their old settings until they are restarted, or the server is.")
+
+
+def _say_key(session: Session, fix: Fix, *, written: bool) -> None:
+    if fix.key is not None:
+        session.report.line(fix.key.words(written=written), "" if fix.key.state != "missing" else "yellow")
 
 
 def _say_interrupted(session: Session, target: Target) -> None:

@@ -29,6 +29,7 @@ def remember(target: str, options: dict[str, object]) -> None:
     """Keep the target's name. Failing to is no fault: the person types it again."""
     where = Path(target)
     kept = {name: options.get(name) for name in REMEMBERED}
+    kept["key"] = kept["key"] or options.get("add_key")
     if isinstance(key := kept["key"], str):
         kept["key"] = str(Path(key).expanduser().absolute())
     text = json.dumps({"target": str(where.absolute()) if where.exists() else target, "options": kept})
@@ -66,7 +67,8 @@ def resolved(session: Session, spec: str | None) -> tuple[Session, str]:
         verb = session.options.verb
         raise UsageError("which target?", f"Name it: rescue {verb} TARGET. `rescue disks` shows what is here.")
     given = {name: value for name, value in vars(session.options).items() if value not in (None, [], "auto")}
-    made = session_of(Namespace(**{**vars(session.options), **last.options, **given}))
+    known = {name: value for name, value in last.options.items() if name != "key" or "add_key" not in given}
+    made = session_of(Namespace(**{**vars(session.options), **known, **given}))
     made.progress(f"the target inspected last: {last.target}")
     return made, last.target
 

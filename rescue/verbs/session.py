@@ -8,26 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
-from pathlib import Path, PurePosixPath
 
-from rescue.formats.authorized_keys import parse_keys
-from rescue.model import Client
+from rescue.model import Address, Client
 from rescue.target.open import open_target
 from rescue.target.protocol import Target
 from rescue.ui.prompts import Asker, asker
 from rescue.ui.report import Report, console
+from rescue.verbs.public_key import comment_of, key_to_add, read_public_key
+from rescue.verbs.usage import UsageError
 from rescue.words.text import safe
 
-PUBLIC_KEY_LIMIT = 64 << 10
-"""Bytes of a key file that are read: a public key is a line."""
-
-
-class UsageError(Exception):
-    """The command line names something that can't be. Exit status 2."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+__all__ = ["Session", "UsageError", "session_of"]
 
 
 @dataclass
@@ -76,8 +67,9 @@ class Session:
             words += ["--from", str(source)]
         if who.port is not None:
             words += ["--port", str(who.port)]
-        if self.options.key is not None:
-            words += ["--key", self.options.key]
+        key = self.options.key or self.options.add_key
+        if key is not None:
+            words += ["--key", key]
         return words + self.opening_words()
 
     def opening_words(self) -> list[str]:
@@ -109,28 +101,15 @@ def _client(options: Namespace) -> Client:
             f"--port takes a number from 1 to 65535, not {options.port}",
             "It is the number behind -p when you type ssh; without it, leave --port away.",
         )
-    return Client(options.user, sources, options.port, _key(options.key))
+    if options.add_key is not None:
+        return _adding(options, sources)
+    key = read_public_key(options.key, "--key").public if options.key is not None else None
+    return Client(options.user, sources, options.port, key)
 
 
-def _key(path: str | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        with Path(path).expanduser().open("rb") as stream:
-            text = stream.read(PUBLIC_KEY_LIMIT).decode("utf-8", "replace")
-    except OSError as problem:
-        raise UsageError(
-            f"--key {path}: {problem.strerror}", "Your public keys are in ~/.ssh, in files whose names end in .pub."
-        ) from problem
-    if "PRIVATE KEY" in text:
-        raise UsageError(
-            f"--key {path} is a private key, which nobody else needs to see",
-            f"Give the public one beside it: --key {path}.pub",
-        )
-    for line in parse_keys(text, PurePosixPath(path)):
-        if line.key is not None:
-            return line.key.public
-    raise UsageError(
-        f"--key {path} holds no public key in OpenSSH's form",
-        "It is one line such as 'ssh-ed25519 AAAA... me@laptop', in a file whose name ends in .pub.",
-    )
+def _adding(options: Namespace, sources: tuple[Address, ...]) -> Client:
+    """The client who wants a key to be added: it is the key that they log in with."""
+    if options.key is not None:
+        raise UsageError("--key and --add-key: one of them", "--add-key takes the key for yours, and adds it.")
+    key = key_to_add(options.add_key)
+    return Client(options.user, sources, options.port, key.public, comment=comment_of(key))
