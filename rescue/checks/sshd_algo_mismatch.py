@@ -25,7 +25,7 @@ from rescue.formats.authorized_keys import AuthorizedKey
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
 from rescue.sshd import edit
 from rescue.sshd.effective import Setting
-from rescue.sshd.key_kinds import SIGNATURES, NotTaken, hopeless, listed
+from rescue.sshd.key_kinds import NotTaken, hopeless, listed
 from rescue.sshd.patterns import match_list
 
 LINK = Link.KEY
