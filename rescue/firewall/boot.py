@@ -144,6 +144,11 @@ def _names(tree: Tree) -> Names:
     return Names(services, _hosts(tree.text("/etc/hosts") or ""))
 
 
+def service_ports(tree: Tree) -> dict[str, int]:
+    """The ports of the services that rules and the like may name: those of services(5), and the usual ones."""
+    return {**SERVICES, **dict(_services(tree.text("/etc/services") or ""))}
+
+
 def _services(text: str) -> Iterator[tuple[str, int]]:
     for line in text.split("\n"):
         words = line.partition("#")[0].split()

@@ -1,0 +1,94 @@
+"""What the checks of programs that ban addresses share. No check itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rescue.bans.words import Ban
+from rescue.facts import Facts
+from rescue.model import Address, Edit, Finding, Link, Location, Repair, Safety, Severity, Symptom
+
+MOST_SHOWN = 3
+"""Bans that a message names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lifting:
+    """How bans of one program are taken back. edit: takes the given spellings out; command: what a running server
+    is told, with the spellings behind it."""
+
+    program: str
+    edit: Edit
+    command: str
+
+
+def bans_of(facts: Facts, bans: Sequence[Ban]) -> dict[Address, tuple[Ban, ...]]:
+    """The client's addresses that are banned, each with its bans: the sure ones first."""
+    found = {}
+    for source in facts.client.sources:
+        mine = sorted((ban for ban in bans if ban.holds(source)), key=lambda ban: (bool(ban.doubt), ban.location))
+        if mine:
+            found[source] = tuple(mine)
+    return found
+
+
+def spellings(found: dict[Address, tuple[Ban, ...]]) -> tuple[str, ...]:
+    """How the lists spell what has to be taken out of them."""
+    return tuple(dict.fromkeys(ban.written for bans in found.values() for ban in bans))
+
+
+def finding(check: str, facts: Facts, found: dict[Address, tuple[Ban, ...]], lifting: Lifting) -> Finding:
+    """The finding for banned addresses of the client."""
+    addresses = ", ".join(str(each) for each in found)
+    every = tuple(dict.fromkeys(ban for bans in found.values() for ban in bans))
+    first = every[0]
+    ends = [ban.until for ban in every]
+    last = max((end for end in ends if end is not None), default=None)
+    until = "for good" if None in ends or last is None else f"until {last:%Y-%m-%d %H:%M} UTC"
+    wide = [ban.written for ban in every if not ban.of_one]
+    within = f" (it bans all of {', '.join(wide[:MOST_SHOWN])})" if wide else ""
+    doubt = next((ban.doubt for bans in found.values() for ban in bans[:1]), "")
+    verb = "may ban" if doubt else "bans"
+    by = ", ".join(dict.fromkeys(ban.by for ban in every[:MOST_SHOWN]))
+    return Finding(
+        check=check,
+        link=Link.ACCEPT if first.symptom is Symptom.CLOSED else Link.FIREWALL,
+        severity=Severity.DOUBTFUL if doubt else Severity.BROKEN,
+        message=f"{lifting.program} {verb} your address {addresses} from port {facts.dialled} {until}{within}: it is "
+        f"in force again as soon as the server has started ({by}, {first.location.path}).",
+        symptom=first.symptom,
+        locations=tuple(dict.fromkeys(ban.location for ban in every)),
+        repairs=_repairs(addresses, wide, spellings(found), lifting),
+        reason=doubt,
+    )
+
+
+def _repairs(addresses: str, wide: list[str], written: tuple[str, ...], lifting: Lifting) -> tuple[Repair, ...]:
+    whom = ", ".join(wide) if wide else addresses
+    lift = Repair(
+        f"take {whom} out of the bans of {lifting.program}",
+        Safety.UNSAFE if wide else Safety.SAFE,
+        lifting.edit,
+        weakens=f"{whom} may connect, until {lifting.program} has a reason to ban again",
+    )
+    live = Repair(
+        f"on a running server: {lifting.command} {' '.join(written[:MOST_SHOWN])}",
+        Safety.MANUAL,
+        steps=f"{lifting.program} keeps its bans in memory, too: the repair above is for its next start.",
+    )
+    return lift, live
+
+
+def unreadable(check: str, program: str, reason: str, location: Location) -> Finding:
+    """The finding for a list of bans that can't be read, while the client has said where it comes from."""
+    return Finding(
+        check=check,
+        link=Link.FIREWALL,
+        severity=Severity.DOUBTFUL,
+        message=f"{program} is started at boot, and whom it bans can't be read ({location.path}).",
+        symptom=Symptom.REFUSED,
+        locations=(location,),
+        repairs=(Repair(f"look by hand whether {program} bans your address", Safety.MANUAL),),
+        reason=reason,
+    )

@@ -1,0 +1,64 @@
+"""fail2ban has banned your address, and bans it again each time that the server starts.
+
+Symptom: "ssh: connect to host SERVER port 22: Connection refused" (or "Connection timed out", where its answer is
+DROP) from your address, while it works from another one.
+
+Cause: fail2ban has seen failed logins from your address: a mistyped password, a backup job with an old key, somebody
+else behind the same router. It keeps its bans in a database over reboots, and puts those in force again that have not
+ended when it starts; bantime = -1 never ends. The ban counts for the ports of the jail that made it.
+
+Repair: with --from ADDRESS, your address is taken out of the database; all others stay banned, and so does how far the
+logs were read. What made you fail is still there: find it before fail2ban does. To never be banned again, name your
+address in ignoreip of /etc/fail2ban/jail.local. Without --from nothing is said: a server on the Internet bans
+strangers all day.
+
+See: jail.conf(5), fail2ban-client(1): "fail2ban-client unban ADDRESS" does the same on a running server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import PurePosixPath
+
+from rescue.bans import fail2ban
+from rescue.bans.database import open_database
+from rescue.bans.fail2ban_config import DIRECTORY, ConfigError
+from rescue.checks import _bans
+from rescue.facts import Facts
+from rescue.formats.sqlite_image import NotSqlite
+from rescue.formats.units import UNIT_READS
+from rescue.model import Finding, Link, Location
+from rescue.tree import Read, Tree
+
+LINK = Link.FIREWALL
+READS = (*UNIT_READS, *fail2ban.READS, Read("/etc/services"))
+
+CHECK, PROGRAM = "fail2ban-ban", "fail2ban"
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if not facts.client.sources or not facts.units.unit(fail2ban.UNIT).started:
+        return
+    try:
+        this = fail2ban.fail2ban(facts.tree)
+    except ConfigError:
+        return  # with a configuration that can't be read it does not start, and bans nobody
+    except NotSqlite as problem:
+        yield _bans.unreadable(CHECK, PROGRAM, str(problem), Location(DIRECTORY))
+        return
+    if this.database is None:
+        return
+    try:
+        found = _bans.bans_of(facts, tuple(fail2ban.bans(facts.tree, this, facts.dialled, facts.now)))
+    except NotSqlite as problem:
+        yield _bans.unreadable(CHECK, PROGRAM, str(problem), Location(this.database.path))
+        return
+    if found:
+        edit = partial(_lifted, path=this.database.path, addresses=_bans.spellings(found))
+        yield _bans.finding(CHECK, facts, found, _bans.Lifting(PROGRAM, edit, "fail2ban-client unban"))
+
+
+def _lifted(tree: Tree, path: PurePosixPath, addresses: tuple[str, ...]) -> Tree:
+    database = open_database(tree, path)
+    return tree if database is None else fail2ban.lifted(tree, database, addresses)
