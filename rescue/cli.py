@@ -168,6 +168,10 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+WAYS = ("vagrant", "qemu", "namespaces", "image")
+"""Of `rescue.labs.backends`, which takes too long to import for every verb."""
+
+
 def _lab(lab: argparse.ArgumentParser) -> None:
     lab.add_argument(
         "action",
@@ -179,7 +183,7 @@ def _lab(lab: argparse.ArgumentParser) -> None:
     lab.add_argument("scenario", metavar="LAB", nargs="?", help="for start: its name, or its number in the list")
     lab.add_argument("--random", action="store_true", help="start one without telling which")
     lab.add_argument("--difficulty", metavar="WORD", help='"first-steps", "everyday" or "tricky"')
-    lab.add_argument("--with", dest="way", choices=("qemu", "namespaces"), help="how the server is brought up")
+    lab.add_argument("--with", dest="way", choices=WAYS, help="how the server is brought up")
     lab.add_argument("--yes", action="store_true", help="start: instead of another; solve: type it in; without asking")
     lab.add_argument("--explain", action="store_true", help="check, solve, status: all that there is to learn")
 

@@ -6,6 +6,7 @@ as it then is. Between the two nothing runs.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from rescue.labs.errors import LabError
+from rescue.labs.network import ADDRESS, ADDRESS6, CLIENT, CLIENT6
 from rescue.labs.scenario import Scenario
 from rescue.labs.ssh import Attempt
 
@@ -66,12 +68,29 @@ class Backend(Protocol):
     def type_in(self, scenario: Scenario, disk: Path, script: str, watcher: Watcher) -> Typed:
         """Run a script as root on the server, as in a web console; what it writes is on the disk afterwards."""
 
+    def remove(self) -> None:
+        """Take away what is kept beside the lab's directory, if anything is."""
+
 
 WAYS: Mapping[str, tuple[str, str]] = {
+    "vagrant": ("rescue.labs.vagrant_lab", "VagrantWay"),
     "qemu": ("rescue.labs.qemu_lab", "QemuLab"),
     "namespaces": ("rescue.labs.image_lab", "NamespaceLab"),
+    "image": ("rescue.labs.inspected_lab", "InspectedLab"),
 }
 """Name -> module and class, the most real one first."""
+
+
+UNTRIED = ("image",)
+"""The ways in which nobody logs in: what is seen is what rescue's examination of the disk predicts."""
+
+
+def addresses(name: str, family: int = 4) -> tuple[str, str]:
+    """The server's address and the client's, with the way called `name`."""
+    if name == "vagrant":
+        network = os.environ.get("LAB_NET", "192.168.56")
+        return f"{network}.10", f"{network}.20"
+    return (ADDRESS, CLIENT) if family == 4 else (ADDRESS6, CLIENT6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +131,6 @@ def must_end(done: Typed) -> None:
 
 
 def _hint(passed_over: list[tuple[str, str]]) -> str:
-    if all("root" in why for _, why in passed_over):
+    if any("root" in why for _, why in passed_over):
         return "Run it with sudo, and the other lab commands that follow as well."
     return "scripts/setup installs what is missing. --with NAME takes another way; rescue lab list shows other labs."

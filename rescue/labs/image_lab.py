@@ -35,6 +35,10 @@ class NamespaceLab:
     def hindrance(self, scenario: Scenario) -> str:
         if scenario.boot:
             return "this scenario shows only when a server boots"
+        return self.missing()
+
+    def missing(self) -> str:
+        """What is missing here for any scenario; empty if nothing is."""
         path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
         if missing := [each for each in PROGRAMS if shutil.which(each, path=path) is None]:
             return f"missing programs: {', '.join(missing)}"
@@ -48,12 +52,12 @@ class NamespaceLab:
         image = image_of(scenario, watcher.note)
         watcher.step("making its disk")
         make_lab_disk(image, scenario, disk)
-        with _mounted(image, disk) as root:
+        with mounted(image, disk) as root:
             watcher.step("the server comes up, and you log in")
             with running(root, image.key) as up:
                 healthy = up.login(scenario.user, family=scenario.family)
             watcher.step("what the story tells is done to it")
-            must_end(_typed(root, image, scenario.break_script))
+            must_end(typed(root, image, scenario.break_script))
             watcher.step("the server comes up again, and you try to log in")
             with running(root, image.key) as up:
                 broken = up.login(scenario.user, port=scenario.port, family=scenario.family)
@@ -62,24 +66,28 @@ class NamespaceLab:
     def attempt(self, scenario: Scenario, disk: Path, watcher: Watcher) -> Attempt:
         image = image_of(scenario, watcher.note)
         watcher.step("the server comes up, and you try to log in")
-        with _mounted(image, disk, write=False) as root, running(root, image.key) as up:
+        with mounted(image, disk, write=False) as root, running(root, image.key) as up:
             return up.login(scenario.user, port=scenario.port, family=scenario.family)
 
     def type_in(self, scenario: Scenario, disk: Path, script: str, watcher: Watcher) -> Typed:
         image = image_of(scenario, watcher.note)
         watcher.step("the commands are typed in on the server")
-        with _mounted(image, disk) as root:
-            return _typed(root, image, script)
+        with mounted(image, disk) as root:
+            return typed(root, image, script)
+
+    def remove(self) -> None:
+        """There is nothing beside the lab's directory."""
 
 
-def _typed(root: Path, image: Image, script: str) -> Typed:
+def typed(root: Path, image: Image, script: str) -> Typed:
+    """Run a script on the server whose root is mounted, with its firewall and its SSH server up."""
     with running(root, image.key, layer=False) as up:
         done = up.console(script)
     return Typed(done.status, done.output)
 
 
 @contextmanager
-def _mounted(image: Image, disk: Path, *, write: bool = True) -> Iterator[Path]:
+def mounted(image: Image, disk: Path, *, write: bool = True) -> Iterator[Path]:
     """The server's root, mounted where nobody else sees it."""
     with own_mounts():
         resources = Resources()

@@ -21,7 +21,7 @@ from rescue.labs.own_mounts import own_mounts
 from rescue.labs.places import recipes_directory
 from rescue.labs.recipe import cache_directory
 from rescue.labs.scenario import Scenario, scenario
-from rescue.labs.session import Lab, Passed, Phase, Store
+from rescue.labs.session import Lab, Passed, Phase, RecordError, Store
 from rescue.labs.ssh import Attempt
 from rescue.model import Symptom
 
@@ -76,7 +76,7 @@ class Practice:
     def start(self, wanted: Scenario, choice: Choice, watcher: Watcher, *, hidden: bool = False) -> Started:
         """Build, break and prove it. What was there is removed first. Raises LabError, and leaves nothing then."""
         with self.store.held():
-            self.store.clear()
+            self._clear()
             lab = Lab(wanted.id, choice.backend.name, self._clock(), hidden=hidden)
             self.store.save(lab)
             try:
@@ -87,7 +87,7 @@ class Practice:
                 lab = replace(lab, phase=Phase.LOCKED_OUT, disk=str(seen.disk), ready=self._clock())
                 self.store.save(lab)
             except BaseException:
-                self.store.clear()
+                self._clear()
                 raise
         return Started(lab, wanted, seen)
 
@@ -190,10 +190,28 @@ class Practice:
         """Remove the lab with its disks; false where there was none. A disk that is still mounted is kept."""
         with self.store.held():
             there = self.store.directory.joinpath("lab.json").exists() or self.store.disk.exists()
-            if self.store.disk.exists():
-                check_free(self.store.disk)
-            self.store.clear()
+            disk = self._disk()
+            if disk.exists():
+                check_free(disk)
+            self._clear()
             return there
+
+    def _disk(self) -> Path:
+        try:
+            lab = self.store.load()
+        except RecordError:
+            lab = None
+        return Path(lab.disk) if lab is not None and lab.disk else self.store.disk
+
+    def _clear(self) -> None:
+        """Remove what there is: first what the way keeps elsewhere, as the record tells of it."""
+        try:
+            lab = self.store.load()
+        except RecordError:
+            lab = None
+        if lab is not None and lab.backend in (self._ways or WAYS):
+            self._backend(lab).remove()
+        self.store.clear()
 
     def _backend(self, lab: Lab) -> Backend:
         if self._ways is not None:

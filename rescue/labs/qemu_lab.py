@@ -95,6 +95,9 @@ class QemuLab:
             machine.power_off()
         return Typed(done.status, done.output)
 
+    def remove(self) -> None:
+        """There is nothing beside the lab's directory."""
+
 
 def _boot(machine: Machine, scenario: Scenario) -> None:
     """Until the server is up, or as far up as it gets: an emergency shell is the end of a boot, too."""

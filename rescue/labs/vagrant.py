@@ -10,12 +10,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import subprocess
-import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from rescue.labs.box import PREFIX, RESCUE, Box, boxes, ensure_box, find_box, last_lines
@@ -24,6 +21,7 @@ from rescue.labs.programs import Progress
 from rescue.labs.recipe import cache_directory
 from rescue.labs.scenario import Scenario
 from rescue.labs.ssh import TALKATIVE, Attempt, attempt
+from rescue.labs.vagrant_call import COMPLAINTS, PACKAGES, Said, called
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -46,38 +44,6 @@ BREAKING, FAILED = "lab: the server is broken now", "lab: break.sh has failed"
 AT_REST = re.compile(r"login: |Press Enter for maintenance|emergency mode|initramfs\)")
 """What the serial line says when a boot has come to its end, good or bad."""
 
-PACKAGES = "vagrant vagrant-libvirt libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients dnsmasq-base rsync"
-
-COMPLAINTS = (
-    (r"libvirt-sock|Failed to connect socket|Error while connecting to [Ll]ibvirt", "libvirt's daemon can't be reached",
-     "Start it: sudo systemctl start libvirtd. Without systemd: sudo scripts/lab-namespace start."),
-    (r"No space left on device|not enough (free )?space", "the disk is full",
-     "Make room; the machines need 3 GiB. `vagrant destroy -f` frees what they take."),
-    (r"[Aa]ddress already in use|port .*(in use|collision)|ports? .*forwarded", "a port or an address is in use",
-     "End what uses it, or set LAB_NET to another network, such as 192.168.57."),
-    (r"Network .*(already in use|overlap)|interface .*already exists", "the lab's network is in use here",
-     "Set LAB_NET to another one, such as 192.168.57."),
-    (r"[Bb]ox '[^']*' could not be found|couldn't be found or", "Vagrant has no box for the machine",
-     "Build it: sudo scripts/build-box. With a network Vagrant would have fetched one from the catalogue."),
-    (r"provider '[^']*' could not be found|No usable default provider", "Vagrant has no provider that works here",
-     f"Debian: apt-get install --no-install-recommends {PACKAGES}"),
-    (r"another process is already executing", "another Vagrant works on this machine at the moment",
-     "Wait until it is done, or end it."),
-    (r"Failed to get .*lock", "a disk is in use by two machines",
-     "Halt the rescue system: vagrant halt -f rescue."),
-    (r"waiting for the machine to boot|unable to communicate|waiting for domain", "the machine does not boot",
-     "Its serial line's last words are above. Give it more time with LAB_BOOT_TIMEOUT (seconds), or begin anew."),
-)  # fmt: skip
-"""What Vagrant and its providers print -> what is wrong, what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """A call of Vagrant that has ended."""
-
-    status: int
-    output: str
-
 
 class VagrantLab:
     """The lab's machines. One directory is one lab: what Vagrant notes of its machines is kept there.
@@ -98,6 +64,7 @@ class VagrantLab:
         self._namespaced: bool | None = None
         self._plugin = False
         self._scenario: Scenario | None = None
+        self._held = False
 
     # -- whether it can be used ------------------------------------------------------------------------------------
 
@@ -155,27 +122,47 @@ class VagrantLab:
 
     # -- a lab's life ----------------------------------------------------------------------------------------------
 
-    def start(self, scenario: Scenario) -> None:
+    def start(self, scenario: Scenario) -> Attempt:
         """Boot a healthy server and a client, break the server as the scenario says, and reboot it.
 
-        Afterwards its person is locked out. What an earlier scenario left is removed first. If it fails or is
-        interrupted, everything is removed again. Boxes that are missing are built, which takes minutes and root.
+        Returns the login to the healthy server; afterwards its person is locked out. What an earlier scenario left is
+        removed first. If it fails or is interrupted, everything is removed again. Boxes that are missing are built,
+        which takes minutes and root.
         """
         if problem := self.available():
             raise LabError(f"Vagrant can't be used here: {problem}")
         try:
-            self._bring_up()
-            self._ensure_boxes(scenario)
-            self._check_room()
-            if any((self.directory / "machines" / "machines" / SERVER).glob("*/id")):
-                self.destroy(SERVER)
-            self._scenario = scenario
-            self.up(SERVER)
+            self.prepare(scenario)
             self.up(CLIENT)
-            self._wait_until_broken(scenario)
+            self.up_healthy()
+            healthy = self.attempt(scenario.user)
+            self.break_server(scenario)
         except BaseException:
             self.stop()
             raise
+        return healthy
+
+    def prepare(self, scenario: Scenario) -> None:
+        """Libvirt is up, the boxes are there, and no server is."""
+        self._bring_up()
+        self._ensure_boxes(scenario)
+        self._check_room()
+        if any((self.directory / "machines" / "machines" / SERVER).glob("*/id")):
+            self.destroy(SERVER)
+        self._scenario = scenario
+
+    def up_healthy(self) -> None:
+        """Boot the server, and leave it healthy."""
+        self._held = True
+        try:
+            self.up(SERVER)
+        finally:
+            self._held = False
+
+    def break_server(self, scenario: Scenario) -> None:
+        """Do to the running server what the scenario tells, and wait until it has rebooted as far as it goes."""
+        self._must(SERVER, self._vagrant("provision", SERVER, "--provision-with", "break", "--no-tty"))
+        self._wait_until_broken(scenario)
 
     def attempt(self, user: str, port: int = 22) -> Attempt:
         """A real ssh from the client to the server, as `user`: what it printed, and what the outside sees by it."""
@@ -206,13 +193,19 @@ class VagrantLab:
             if not any((self.directory / "machines" / "machines").glob("*/libvirt/id")):
                 return
             self._bring_up()
-        self.destroy()
+        try:
+            self.destroy()
+            if self._uses_namespace():
+                # The boxes' disks, on which the machines' were layers: Vagrant makes them anew.
+                listed = self._libvirt("vol-list", "default").output
+                for name in re.findall(r"^\s*(\S+_vagrant_box_image_\S+)", listed, re.MULTILINE):
+                    self._libvirt("vol-delete", "--pool", "default", name)
+        finally:
+            self.end()
+
+    def end(self) -> None:
+        """End libvirt where it was started for the lab; the machines that are off stay known."""
         if self._uses_namespace():
-            # The boxes' disks, on which the machines' were layers: Vagrant makes them anew.
-            for name in re.findall(
-                r"^\s*(\S+_vagrant_box_image_\S+)", self._libvirt("vol-list", "default").output, re.M
-            ):
-                self._libvirt("vol-delete", "--pool", "default", name)
             self._call([str(self._namespace), "stop"], QUICK_LIMIT)
 
     def status(self) -> Mapping[str, str]:
@@ -341,44 +334,27 @@ class VagrantLab:
     def _serial(self, machine: str) -> Path:
         return self.directory / f"serial-{machine}.log"
 
-    def _libvirt(self, *words: str) -> _Said:
+    def _libvirt(self, *words: str) -> Said:
         return self._call([*self._prefix(), "virsh", "--connect", "qemu:///system", *words], QUICK_LIMIT)
 
-    def _vagrant(self, *words: str, limit: float = STEP_LIMIT) -> _Said:
+    def _vagrant(self, *words: str, limit: float = STEP_LIMIT) -> Said:
         return self._call([*self._prefix(), "vagrant", *words], limit)
 
-    def _call(self, command: list[str], limit: float) -> _Said:
+    def _call(self, command: list[str], limit: float) -> Said:
         """Run a program to its end, a line at a time; it is ended, with its children, when we are interrupted."""
         environment = dict(os.environ, LAB_STATE=str(self.directory), VAGRANT_CHECKPOINT_DISABLE="1")
         if self._scenario is not None:
             environment["LAB_SCENARIO"] = self._scenario.id
+        environment["LAB_HOLD"] = "1" if self._held else "0"
         if not self._namespaced:
             # Set by lab-namespace itself; for others it would say that everything is root's.
             del environment["LAB_STATE"]
             environment["VAGRANT_DOTFILE_PATH"] = str(self.directory / "machines")
         if "lab-namespace" in command[0]:
             environment["LAB_STATE"] = str(self.directory)
-        process = subprocess.Popen(
-            command, cwd=self.checkout, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
-        )  # fmt: skip
-        overdue = threading.Timer(limit, os.killpg, (process.pid, signal.SIGKILL))
-        overdue.start()
-        lines = []
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                lines.append(line)
-                if shown := line.strip().removeprefix("==> "):
-                    self.progress(shown)
-            return _Said(process.wait(), "".join(lines))
-        except BaseException:
-            _end(process)
-            raise
-        finally:
-            overdue.cancel()
+        return called(command, self.checkout, environment, limit, self.progress)
 
-    def _must(self, machine: str, said: _Said) -> None:
+    def _must(self, machine: str, said: Said) -> None:
         """Raise LabError if a call has failed, in words that say what to do."""
         if said.status == 0:
             return
@@ -388,14 +364,3 @@ class VagrantLab:
             if re.search(pattern, said.output):
                 raise LabError(f"{wrong}; Vagrant said:\n{tail}{serial}", hint)
         raise LabError(f"Vagrant failed with status {said.status}:\n{tail}{serial}")
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """Interrupt a program and its children, as Ctrl-C does, so that it cleans up; then kill what is left."""
-    for number, patience in ((signal.SIGINT, 30.0), (signal.SIGKILL, 5.0)):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(patience)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
-            continue
-        return

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from subprocess import Popen
 
-from rescue.target.resources import ProgramError, Resources, run, unmount_for_sure
+from rescue.target.resources import ProgramError, Resources, ensure_device, run, unmount_for_sure
 
 _PATIENCE = 20.0
 """Seconds that the daemon may take to show the file; it takes a twentieth of one."""
@@ -22,7 +22,7 @@ _PATIENCE = 20.0
 def available() -> bool:
     """Whether this machine has what it takes."""
     programs = ("qemu-storage-daemon", "qemu-img")
-    return all(shutil.which(program) for program in programs) and Path("/dev/fuse").exists()
+    return all(shutil.which(program) for program in programs) and ensure_device("/dev/fuse", "fuse")
 
 
 def virtual_size(path: Path, image_format: str) -> int:

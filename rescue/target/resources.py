@@ -25,6 +25,7 @@ from rescue.target.syscalls import MNT_DETACH, mount, umount
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PACKAGES = {
     "losetup": "util-linux",
+    "modprobe": "kmod",
     "lsblk": "util-linux",
     "qemu-img": "qemu-utils",
     "qemu-storage-daemon": "qemu-system-common (Debian, Ubuntu) or qemu-img (Fedora)",
@@ -50,6 +51,16 @@ def run(*words: str) -> str:
         said = done.stderr.decode("utf-8", "replace").strip() or f"it ended with status {done.returncode}"
         raise ProgramError(f"{words[0]} failed: {said}")
     return done.stdout.decode("utf-8", "surrogateescape")
+
+
+def ensure_device(device: str, module: str) -> bool:
+    """Whether the kernel has `device`; a small rescue system may not have loaded its module yet."""
+    if not Path(device).exists():
+        try:
+            run("modprobe", "--quiet", module)
+        except ProgramError:
+            return False
+    return Path(device).exists()
 
 
 class _Signals:
@@ -152,6 +163,7 @@ class Resources:
         words += [f"--sizelimit={size}"] if size else []
         words += ["--read-only"] if read_only else []
         with _signals.held():
+            ensure_device("/dev/loop-control", "loop")
             device = run(*words, "--", str(path)).strip()
             self._ledger.note("loop", device, str(path.resolve()))
             self._ledger.note("mount", unmount or point)

@@ -76,6 +76,15 @@ def test_a_person_gets_in_again(person: Person, name: str) -> None:
     assert [(lab["id"], lab["hints_taken"]) for lab in labs if lab["passed"]] == [(name, 1)]
 
 
+def test_without_a_login_the_examination_judges_and_says_so(person: Person) -> None:
+    started = person.starts(DISABLED, "image")
+    assert started["lab"]["judge"] == "examination"
+    assert (started["healthy"]["symptom"], started["broken"]["symptom"]) == ("ok", str(scenario(DISABLED).symptom))
+    assert "nobody has logged in" in person.types("lab", "check", status=Status.BROKEN)
+    person.reads("fix", str(person.disk), "--backend", "kernel", "--yes")
+    assert "by inspection" in person.types("lab", "check")
+
+
 def test_a_check_changes_nothing_on_the_disk(person: Person) -> None:
     person.starts(DISABLED)
     before = person.disk.read_bytes()

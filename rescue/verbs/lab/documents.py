@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rescue.labs.backends import Choice
+from rescue.labs.backends import UNTRIED, Choice
 from rescue.labs.practice import Checked, Hint, Started
 from rescue.labs.scenario import Scenario
 from rescue.labs.session import Lab, Passed, Phase
@@ -59,6 +59,7 @@ def status(lab: Lab | None, wanted: Scenario | None) -> Json:
             "symptom": str(wanted.symptom),
             "causes": list(wanted.causes) if lab.phase is Phase.PASSED else None,
             "backend": lab.backend,
+            "judge": "examination" if lab.backend in UNTRIED else "login",
             "phase": str(lab.phase),
             "disk": lab.disk,
             "user": wanted.user,

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from rescue.labs.backends import Choice
+from rescue.labs.backends import UNTRIED, Choice, addresses
 from rescue.labs.grading import Differences, Grade
-from rescue.labs.network import ADDRESS, ADDRESS6, CLIENT, CLIENT6
 from rescue.labs.practice import Checked, Hint, Started, client_key
 from rescue.labs.scenario import Scenario
 from rescue.labs.session import Lab, Passed, Phase
@@ -74,18 +73,21 @@ class Screens:
     def locked_out(self, started: Started) -> None:
         """The login that worked, and the one that does not."""
         wanted = started.scenario
+        if started.lab.backend in UNTRIED:
+            self._line("Nobody logs in here: rescue examines the disk, and says what ssh would.")
         self._line("The healthy server let you in:")
-        self._ssh(wanted, started.seen.healthy, port=22)
+        self._ssh(wanted, started.lab, started.seen.healthy, port=22)
         self._line("Then it happened, and the server was started again. Now:")
-        self._ssh(wanted, started.seen.broken, port=wanted.port)
+        self._ssh(wanted, started.lab, started.seen.broken, port=wanted.port)
         self._line("You are locked out, exactly as the story has it. The server is switched off.", "bold")
         self._line()
 
-    def _ssh(self, wanted: Scenario, attempt: Attempt, port: int) -> None:
+    def _ssh(self, wanted: Scenario, lab: Lab, attempt: Attempt, port: int) -> None:
         dialled = f"-p {port} " if port != 22 else ""
-        self._exact(f"$ ssh {dialled}{wanted.user}@{_host(wanted)}", "bold", 2)
+        self._exact(f"$ ssh {dialled}{wanted.user}@{_host(wanted, lab)}", "bold", 2)
         if attempt.symptom is Symptom.OK and attempt.status == 0:
-            self._exact("(you are in)", "green", 2)
+            untried = lab.backend in UNTRIED
+            self._exact("(nothing on the disk keeps you out)" if untried else "(you are in)", "green", 2)
             return
         # That the host is new is so each time, as no lab's host key is kept.
         told = (attempt.errors + attempt.output).split("\n")
@@ -100,7 +102,7 @@ class Screens:
             return
         self._line("What you have is the server's disk, as a rescue system would show it:")
         self._exact(safe(lab.disk), "bold", 2)
-        address = CLIENT if wanted.family == 4 else CLIENT6
+        _, address = addresses(lab.backend, wanted.family)
         port = f" on port {wanted.port}" if wanted.port != 22 else ""
         who = f"You log in as {wanted.user}{port}, from {address}, with the key"
         self._line(who)
@@ -136,7 +138,7 @@ class Screens:
         self._line(f"State: {state} (brought up with {lab.backend})", "bold")
         self._line(f"After {minutes}; {plural(lab.checks, 'check')}, {hints}{looked}.")
         if lab.phase is not Phase.PASSED:
-            self._line(f"ssh says: {wanted.symptom.words(wanted.user, _host(wanted), wanted.port)}")
+            self._line(f"ssh says: {wanted.symptom.words(wanted.user, _host(wanted, lab), wanted.port)}")
         self._line()
 
     def hint(self, given: Hint | None, wanted: Scenario, *, shown: int) -> None:
@@ -156,8 +158,10 @@ class Screens:
     def checked(self, checked: Checked) -> None:
         """The login, what changed, and the verdict."""
         wanted, found = checked.scenario, checked.grade
-        self._line("The server was brought up from the disk as it is now:")
-        self._ssh(wanted, found.login, wanted.port)
+        untried = checked.lab.backend in UNTRIED
+        done = "The disk was examined" if untried else "The server was brought up from the disk"
+        self._line(f"{done} as it is now:")
+        self._ssh(wanted, checked.lab, found.login, wanted.port)
         self._line()
         self.differences(found.differences)
         self._verdict(checked, found)
@@ -185,7 +189,8 @@ class Screens:
             time_ = _duration(lab.passed - lab.ready)
             hints = f"with {plural(lab.hints, 'hint')}" if lab.hints else "without a hint"
             shown = ", the solution at hand" if lab.shown else ""
-            self._line(f"Passed: you are in again, after {time_}, {hints}{shown}.", "bold green")
+            by = ", by inspection alone" if lab.backend in UNTRIED else ""
+            self._line(f"Passed{by}: you are in again, after {time_}, {hints}{shown}.", "bold green")
             return
         self._line("Not yet.", "bold yellow")
         if found.login.symptom is not Symptom.OK or found.login.status != 0:
@@ -222,8 +227,8 @@ class Screens:
         self._line("rescue lab stop removes the disks; rescue lab list shows what is next.")
 
 
-def _host(wanted: Scenario) -> str:
-    return ADDRESS if wanted.family == 4 else ADDRESS6
+def _host(wanted: Scenario, lab: Lab) -> str:
+    return addresses(lab.backend, wanted.family)[0]
 
 
 def _duration(seconds: float) -> str:

@@ -31,6 +31,7 @@ class Stage:
     problem: BaseException | None = None
     name: str = "stage"
     about: str = "no server at all"
+    removed: int = 0
 
     def hindrance(self, scenario: Scenario) -> str:
         return ""
@@ -50,6 +51,9 @@ class Stage:
     def type_in(self, scenario: Scenario, disk: Path, script: str, watcher: Watcher) -> Typed:
         disk.write_text("typed")
         return Typed(1, "no such unit\n")
+
+    def remove(self) -> None:
+        self.removed += 1
 
 
 @dataclass
@@ -107,8 +111,10 @@ def test_a_break_that_is_not_the_predicted_one_does_not_count(store: Store, stag
 
 @pytest.mark.parametrize("problem", [LabError("no room"), KeyboardInterrupt()], ids=["failed", "interrupted"])
 def test_a_start_that_fails_leaves_nothing(store: Store, problem: BaseException) -> None:
+    stage = Stage(problem=problem)
     with pytest.raises(type(problem)):
-        start(store, Stage(problem=problem))
+        start(store, stage)
+    assert stage.removed == 1
     assert [path.name for path in store.directory.iterdir()] == ["lock"]
 
 
@@ -139,8 +145,11 @@ def test_a_lab_whose_beginning_is_gone_says_to_start_again(store: Store) -> None
 
 
 def test_after_the_stop_nothing_is_there(store: Store) -> None:
-    made = start(store, Stage())
+    stage = Stage()
+    made = start(store, stage)
+    assert stage.removed == 0
     assert made.stop()
     assert not made.stop()
+    assert stage.removed == 1
     with pytest.raises(NoLab):
         made.current()

@@ -10,7 +10,8 @@ import pytest
 
 from rescue.labs.errors import LabError
 from rescue.labs.scenario import scenario
-from rescue.labs.vagrant import AT_REST, COMPLAINTS, VagrantLab, _Said
+from rescue.labs.vagrant import AT_REST, VagrantLab
+from rescue.labs.vagrant_call import COMPLAINTS, Said
 
 pytestmark = pytest.mark.unit
 
@@ -20,7 +21,7 @@ SCENARIO = "ufw-enable-without-ssh"
 def complaint(said: str) -> str:
     """What a failed call that printed `said` is turned into: the message and the hint."""
     with pytest.raises(LabError) as raised:
-        VagrantLab(Path("/nonexistent"))._must("", _Said(1, said))
+        VagrantLab(Path("/nonexistent"))._must("", Said(1, said))
     return f"{raised.value} {raised.value.hint}"
 
 
@@ -67,7 +68,7 @@ def test_a_complaint_that_nobody_knows_is_shown_as_it_is() -> None:
 def test_a_machine_that_does_not_boot_shows_its_serial_line(tmp_path: Path) -> None:
     (tmp_path / "serial-server.log").write_text("Kernel panic - not syncing\n")
     with pytest.raises(LabError, match="Kernel panic"):
-        VagrantLab(tmp_path)._must("server", _Said(1, "Timed out while waiting for the machine to boot."))
+        VagrantLab(tmp_path)._must("server", Said(1, "Timed out while waiting for the machine to boot."))
 
 
 def test_a_user_whose_name_is_a_command_is_refused(tmp_path: Path) -> None:

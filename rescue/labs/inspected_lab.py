@@ -1,0 +1,81 @@
+"""A lab without a login: the broken disk, and rescue's own examination as the judge.
+
+For a computer on which nothing can be booted, and for the scenarios that only a boot would show. What the person sees
+is what the examination predicts, and it is said to be that.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+
+from rescue.labs.backends import LockOut, Typed, Watcher, addresses, must_end
+from rescue.labs.image import Image
+from rescue.labs.image_lab import NamespaceLab, mounted, typed
+from rescue.labs.lab_disk import image_of, make_lab_disk
+from rescue.labs.scenario import Scenario
+from rescue.labs.ssh import Attempt
+from rescue.login_path import Verdict
+from rescue.model import Client
+from rescue.survey import survey
+from rescue.target.directory import DirectoryTarget
+
+NOT_TRIED = "(nobody has logged in: this is what the examination of the disk says)"
+
+
+class InspectedLab(NamespaceLab):
+    """Breaks the server on its mounted disk, and examines it. Needs root; see `rescue.labs.backends.Backend`."""
+
+    name = "image"
+    about = "its disk alone: nothing is started, and rescue's examination stands for the login"
+
+    def hindrance(self, scenario: Scenario) -> str:
+        if scenario.waiting:
+            return "this version of rescue can't find its cause, so that nothing could judge the disk"
+        return self.missing()
+
+    def lock_out(self, scenario: Scenario, disk: Path, watcher: Watcher) -> LockOut:
+        watcher.step("getting the server's image")
+        image = image_of(scenario, watcher.note)
+        watcher.step("making its disk")
+        make_lab_disk(image, scenario, disk)
+        watcher.step("the healthy disk is examined")
+        healthy = _examined(image, scenario, disk)
+        watcher.step("what the story tells is done to it")
+        with mounted(image, disk) as root:
+            must_end(typed(root, image, scenario.break_script))
+        watcher.step("the broken disk is examined")
+        return LockOut(disk, healthy, _examined(image, scenario, disk))
+
+    def attempt(self, scenario: Scenario, disk: Path, watcher: Watcher) -> Attempt:
+        image = image_of(scenario, watcher.note)
+        watcher.step("the disk is examined")
+        return _examined(image, scenario, disk)
+
+    def type_in(self, scenario: Scenario, disk: Path, script: str, watcher: Watcher) -> Typed:
+        image = image_of(scenario, watcher.note)
+        watcher.step("the commands are typed in on its disk")
+        with mounted(image, disk) as root:
+            return typed(root, image, script)
+
+
+def _examined(image: Image, scenario: Scenario, disk: Path) -> Attempt:
+    """What the scenario's person would see by the disk, in the form of a login."""
+    server, address = addresses(InspectedLab.name, scenario.family)
+    client = Client(scenario.user, (ip_address(address),), scenario.port, _key(image))
+    with mounted(image, disk, write=False) as root:
+        target = DirectoryTarget(str(root))
+        try:
+            _, examination = survey(target, client)
+        finally:
+            target.close()
+    if examination.path.verdict is Verdict.CLEAR:
+        return Attempt(0, f"{NOT_TRIED}\n", "")
+    symptom = examination.path.symptom
+    words = symptom.words(scenario.user, server, scenario.port) if symptom else "it is not known what ssh would say"
+    return Attempt(255, "", f"{NOT_TRIED}\n{words}\n")
+
+
+def _key(image: Image) -> str:
+    """The lab's public key as "type base64"."""
+    return " ".join(image.key.with_suffix(".pub").read_text().split()[:2])
