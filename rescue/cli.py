@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 TARGETS = """\
 TARGET is what is to be repaired: a block device (/dev/vda), a disk image
-(server.qcow2), a directory in which the server's root is mounted, or / for the
-running system.
+(server.qcow2), a directory in which the server's root is mounted, / for the
+running system, or a picture that was saved of a server (rescue capture).
 
 """
 SSHD = """\
@@ -156,6 +156,13 @@ def parser() -> argparse.ArgumentParser:
     space = verb("space", "show what fills the disk and what could go")
     space.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
     _target(space)
+
+    capture = verb("capture", "save a picture of a server, without its secrets, for others to judge")
+    capture.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
+    capture.add_argument("-o", "--output", metavar="FILE", help="default: the server's name with .picture, here")
+    capture.add_argument("--quick", action="store_true", help="do not measure what fills the disk")
+    _client(capture)
+    _target(capture)
 
     explain = verb("explain", "show the manual of a cause or a page; without one, list them all", SSHD + TARGETS)
     explain.add_argument("cause", metavar="CAUSE", nargs="?", help="its name, as inspect gives it")

@@ -6,8 +6,8 @@ the work starts again on a larger picture: it is pure, so that nothing is lost b
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeVar
 
 from rescue.examine import Examination, declared_reads, examine
 from rescue.model import Client
@@ -30,7 +30,14 @@ def survey(
     return complete(target, target.capture(declared_reads()), lambda tree: work(tree, client))
 
 
-def complete(target: Target, tree: Tree, work: Callable[[Tree], T]) -> tuple[Tree, T]:
+class Captures(Protocol):
+    """The part of a target that is asked for more."""
+
+    def capture(self, reads: Iterable[Read]) -> Tree:
+        """See `rescue.target.protocol.Target.capture`."""
+
+
+def complete(target: Captures, tree: Tree, work: Callable[[Tree], T]) -> tuple[Tree, T]:
     """Do `work` on `tree`, enlarged from `target` until it holds all that is asked for: the tree, and the result.
 
     Raises TargetError where the target can't be read, or asks for more and more.

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rescue.examine import examine
+from rescue.formats.left_out import without_secrets
 from rescue.model import Client, Finding
 from rescue.plan import Choose, Plan, make_plan, safe_repairs
 from rescue.tree import Tree
+from rescue.ui.document import finding
 
 
 def causes(tree: Tree, client: Client | None = None) -> list[str]:
@@ -23,8 +25,12 @@ def only_finding(tree: Tree, check: str, client: Client | None = None) -> Findin
 
 
 def mended(tree: Tree, client: Client | None = None, choose: Choose = safe_repairs) -> Plan:
-    """The plan that mends everything: a second examination is silent, a second plan empty, undo gives all back."""
+    """The plan that mends everything: a second examination is silent, a second plan empty, undo gives all back.
+
+    What is found in the tree is found in a saved picture of it, too, whose secrets were left out.
+    """
     who = client or Client()
+    assert told(without_secrets(tree), who) == told(tree, who)
     plan = make_plan(tree, who, choose)
     assert plan.left == (), plan.left
     repaired = plan.after.facts.tree
@@ -32,6 +38,11 @@ def mended(tree: Tree, client: Client | None = None, choose: Choose = safe_repai
     assert make_plan(repaired, who, choose).changes == ()
     assert undone(repaired, plan).since(tree) == ()
     return plan
+
+
+def told(tree: Tree, client: Client) -> list[dict[str, object]]:
+    """All that is found, as a program is told it."""
+    return [finding(each) for each in examine(tree, client).findings]
 
 
 def undone(repaired: Tree, plan: Plan) -> Tree:

@@ -17,7 +17,7 @@ BACKENDS = ("auto", "kernel", "guestfs")
 def open_target(
     spec: str, *, write: bool, backend: str | None, root: str | None, progress: Callable[[str], None]
 ) -> Target:
-    """The target that `spec` names: "/", a directory, a block device or an image file.
+    """The target that `spec` names: "/", a directory, a block device, an image file or a saved picture.
 
     backend: "kernel" or "guestfs" for disks and images; None or "auto" chooses. root: which file system of a disk is
     the server's root, where there are several. progress: told what takes a while. Raises TargetError, TargetBusy.
@@ -33,6 +33,10 @@ def open_target(
         return _directory(spec, path.resolve(), write)
     if not (stat.S_ISREG(found.st_mode) or stat.S_ISBLK(found.st_mode)):
         raise TargetError(f"{spec} is neither a disk, an image nor a directory", "See: rescue disks")
+    if stat.S_ISREG(found.st_mode) and os.access(path, os.R_OK) and _packed(path):
+        from rescue.target.picture import open_picture
+
+        return open_picture(path, write=write)
     if not os.access(path, os.R_OK | (os.W_OK if write else 0)):
         raise TargetError(f"you may not {'write to' if write else 'read'} {spec}", _sudo())
     # A directory needs none of what disks and images do, and a nearly dead machine feels every import.
@@ -65,6 +69,12 @@ def _directory(spec: str, path: Path, write: bool) -> Target:
         target.close()
         raise
     return target
+
+
+def _packed(path: Path) -> bool:
+    """Whether the file begins as those of gzip(1) do, which a picture is, and no disk."""
+    with path.open("rb") as stream:
+        return stream.read(3) == b"\x1f\x8b\x08"
 
 
 def _sudo() -> str:

@@ -17,6 +17,7 @@ from rescue.target.appliance import Handle
 from rescue.target.beneath import Root
 from rescue.target.directory import DirectoryTarget
 from rescue.target.guestfs import GuestfsTarget
+from rescue.target.picture import PictureTarget
 from rescue.target.protocol import Target, TargetError
 
 MAX_INODES = 20_000_000
@@ -37,6 +38,8 @@ def scan_usage(target: Target, mount: str = "/", largest: int = LARGEST) -> Usag
         return _walk(target.looking_root, mount, largest)
     if isinstance(target, GuestfsTarget):
         return _ask_appliance(target.handle, mount, largest)
+    if isinstance(target, PictureTarget):
+        return target.usage(mount)
     raise TargetError(f"{target.name}: what fills it can't be scanned", "Mount it, and name its directory.")
 
 

@@ -14,16 +14,16 @@ LINE_MARK = "(line not shown)"
 _KEY_FILE = re.compile(r"ssh_host_.*_?key$|id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?$|.*\.(?:key|keytab|p12|pfx)$")
 _KEY_PLACE = re.compile(r".*/private/")
 """Where keys lie by convention: /etc/ssl/private, /etc/ipsec.d/private."""
-_BEGIN = re.compile(r"BEGIN[A-Z0-9 ]{0,40}PRIVATE KEY|PuTTY-User-Key-File|Private-Lines:")
-_END = re.compile(r"END[A-Z0-9 ]{0,40}PRIVATE KEY")
-_CRYPT = re.compile(r"\$(?:1|2[abxy]?|3|5|6|7|8|y|gy|md5|sha1|argon2[id]{1,2})[,$][^\s:\"']{8,}")
+BEGIN = re.compile(r"BEGIN[A-Z0-9 ]{0,40}PRIVATE KEY|PuTTY-User-Key-File|Private-Lines:")
+END = re.compile(r"END[A-Z0-9 ]{0,40}PRIVATE KEY")
+CRYPT = re.compile(r"\$(?:1|2[abxy]?|3|5|6|7|8|y|gy|md5|apr1|sha1|argon2[id]{1,2})[,$][^\s:\"']{8,}")
 """A hash as of crypt(5), wherever it stands."""
 _NAMED = re.compile(
     r"\b(private[-_]?key|pre-?shared-?key|psk|password|passphrase|secret)(\"?\s*[:=]\s*)(\S.*)", re.IGNORECASE
 )
 """``PrivateKey = ...`` of wg(8), ``psk=`` of NetworkManager, ``password:`` of netplan(5) and cloud-init."""
 _ANY = re.compile(r"PRIVATE KEY|PuTTY|\$|private|psk|pass|secret|shared", re.IGNORECASE)
-_ACCOUNT_FILES = re.compile(r"/etc/(?:security/(?=op))?(shadow|gshadow|passwd|group|opasswd)[^/]*$")
+ACCOUNT_FILES = re.compile(r"/etc/(?:security/(?=op))?(shadow|gshadow|passwd|group|opasswd)[^/]*$")
 """The files with hashes, and their copies (``shadow-``, ``shadow.bak``)."""
 _NO_HASH = ("", "*", "x", "!", "!!", "!*", "*LK*", "*NP*")
 """Password fields that hold no hash (shadow(5))."""
@@ -40,21 +40,21 @@ def hidden_file(path: str, data: bytes) -> bool:
 
 def hide_secrets(path: str, lines: Sequence[str]) -> list[str]:
     """`lines` (each with its line end) with a marker in the place of every secret; as many lines as there were."""
-    accounts = _ACCOUNT_FILES.match(path)
+    accounts = ACCOUNT_FILES.match(path)
     if not accounts and not _ANY.search("".join(lines)):
         return list(lines)  # nearly every file: one pass instead of four for each line
     shown, inside = [], False
     for line in lines:
         text = line.rstrip("\r\n")
         end = line[len(text) :]
-        begins = _BEGIN.search(text) is not None
+        begins = BEGIN.search(text) is not None
         if inside or begins:
-            inside = _END.search(text) is None
+            inside = END.search(text) is None
             shown.append(KEY_MARK + end)
             continue
         if accounts:
             text = _account(text, accounts[1])
-        text = _CRYPT.sub(HASH_MARK, text)
+        text = CRYPT.sub(HASH_MARK, text)
         shown.append(_NAMED.sub(_named, text) + end)
     return shown
 

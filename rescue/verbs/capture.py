@@ -1,0 +1,197 @@
+"""``rescue capture TARGET``: a picture of a server without its secrets, for others to judge. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from shlex import join
+
+from rescue.examine import declared_reads, examine
+from rescue.formats.left_out import without_secrets
+from rescue.journal import InTarget, read_records
+from rescue.model import Client
+from rescue.space.policy import candidates, reads
+from rescue.space.usage import Usage
+from rescue.status import Status
+from rescue.survey import complete
+from rescue.target.picture import METHOD
+from rescue.target.picture_file import Picture, write_picture
+from rescue.target.protocol import Target, TargetError
+from rescue.target.usage import scan_usage
+from rescue.tree import Entry, NotCaptured, Read, Tree
+from rescue.ui import document
+from rescue.verbs.firewall import judge
+from rescue.verbs.recall import resolved
+from rescue.verbs.session import Session, UsageError
+from rescue.words.numbers import plural, size
+from rescue.words.text import safe
+
+MANY_USERS = 20
+"""Accounts for which a picture can be asked: those that --user could name on the target."""
+
+CHANGED = (
+    "without the secrets the verdict on this server is another one: trust what rescue inspect says where the disk is"
+)
+
+
+@dataclass
+class Recorder:
+    """A target that keeps all that was ever captured of it."""
+
+    target: Target
+    tree: Tree
+
+    def capture(self, reads: Iterable[Read]) -> Tree:
+        """See `rescue.target.protocol.Target.capture`."""
+        captured = self.target.capture(reads)
+        self.tree = self.tree.merged(captured)
+        return captured
+
+    def put(self, path: PurePosixPath, entry: Entry) -> None:
+        """Nothing is written while a picture is taken."""
+        raise TargetError(f"{self.target.name} is only looked at")
+
+    def remove(self, path: PurePosixPath) -> None:
+        """Nothing is removed while a picture is taken."""
+        raise TargetError(f"{self.target.name} is only looked at")
+
+
+def run(session: Session) -> Status:
+    """Look at all that any verb would, leave the secrets out, prove that the verdict is the same, write."""
+    session, spec = resolved(session, session.options.target)
+    words = session.options.output
+    if words is not None:
+        _refuse_existing(_place(words))
+    with session.target(spec, write=False) as target:
+        if target.method == METHOD:
+            raise UsageError(f"{spec} is a picture already", f"Copy it: cp {join([spec])} NEW")
+        session.progress("looking at all that may matter")
+        tree, clients = gathered(target, session.client)
+        usages = _usages(session, target)
+        name, method, notes = target.name, target.method, target.notes
+    shown = without_secrets(tree)
+    if not same_verdicts(tree, shown, clients):
+        notes = (*notes, CHANGED)
+    taken = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    picture = Picture(shown, name, method, taken, notes, tuple(_who(session)), usages)
+    path = _place(words) if words is not None else Path(f"{_called(shown)}.picture")
+    _write(path, picture)
+    _tell(session, path, picture)
+    return Status.CLEAR
+
+
+def gathered(target: Target, client: Client) -> tuple[Tree, tuple[Client, ...]]:
+    """All of the target that a verb could ask for, for `client` and for every account that could log in."""
+    recorder = Recorder(target, target.capture((*declared_reads(), *reads())))
+    _, examination = complete(recorder, recorder.tree, lambda tree: examine(tree, client))
+    named = [each.name for each in examination.facts.accounts.users if each.has_login_shell][:MANY_USERS]
+    clients = (client, *(replace(client, user=name) for name in named if name != client.user))
+    for each in clients[1:]:
+        complete(recorder, recorder.tree, lambda tree, who=each: examine(tree, who))  # type: ignore[misc]  # mypy can't tell the type of a default
+    complete(recorder, recorder.tree, lambda tree: judge(tree, client))
+    complete(recorder, recorder.tree, lambda tree: candidates(tree, "/"))
+    with suppress(TargetError):
+        read_records(InTarget(recorder))
+    return recorder.tree, clients
+
+
+def same_verdicts(tree: Tree, shown: Tree, clients: Iterable[Client]) -> bool:
+    """Whether all that is found in `tree` is found in `shown`, and nothing else, for every one of `clients`."""
+    try:
+        return all(
+            [document.finding(each) for each in examine(tree, client).findings]
+            == [document.finding(each) for each in examine(shown, client).findings]
+            for client in clients
+        )
+    except NotCaptured:
+        return False
+
+
+def _usages(session: Session, target: Target) -> tuple[Usage, ...]:
+    if session.options.quick:
+        return ()
+    session.progress("measuring what lies where (--quick leaves this out)")
+    try:
+        return (scan_usage(target, "/"),)
+    except TargetError as problem:
+        session.progress(str(problem))
+        return ()
+
+
+def _who(session: Session) -> list[str]:
+    """The options that say who wants in, but for the key's file, which is not where the picture is read."""
+    who = session.client
+    words = ["--user", who.user] if who.user is not None else []
+    for source in who.sources:
+        words += ["--from", str(source)]
+    return words + (["--port", str(who.port)] if who.port is not None else [])
+
+
+def _called(tree: Tree) -> str:
+    """The server's name, as far as it is good for the name of a file."""
+    name = (tree.text("/etc/hostname") or "").strip().partition("\n")[0] if tree.covers("/etc/hostname") else ""
+    return re.sub(r"[^A-Za-z0-9.-]", "", name).strip(".-")[:63] or "server"
+
+
+def _place(words: str) -> Path:
+    return Path(words).expanduser()
+
+
+def _refuse_existing(path: Path) -> None:
+    if path.exists() or path.is_symlink():
+        raise UsageError(f"{path} is there already", "Name another file after -o, or remove it first.")
+
+
+def _write(path: Path, picture: Picture) -> None:
+    """Write it whole, readable by its owner alone, or not at all."""
+    _refuse_existing(path)
+    part = path.with_name(f".{path.name}.part-{os.getpid()}")
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as problem:
+        raise UsageError(
+            f"{path}: {problem.strerror}", "Name a file in a directory that is there and can be written: -o FILE"
+        ) from problem
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            write_picture(stream, picture)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _tell(session: Session, path: Path, picture: Picture) -> None:
+    length, count = path.stat().st_size, len(picture.tree)
+    if session.json:
+        document.write(
+            {
+                "schema": document.SCHEMA,
+                "picture": str(path),
+                "bytes": length,
+                "entries": count,
+                "target": {"name": picture.name, "method": picture.method, "notes": list(picture.notes)},
+                "taken": picture.created,
+            },
+            sys.stdout,
+        )
+        return
+    report = session.report
+    report.exact(f"{safe(str(path))}: {size(length)}, {plural(count, 'entry', 'entries')}", "bold")
+    for note in picture.notes:
+        report.line(f"Note: {safe(note)}", "yellow")
+    report.line(
+        "Private keys, password hashes and passwords in settings were left out. Names of users, addresses and the "
+        "settings themselves are in it: give it to people whom you trust with those."
+    )
+    report.line("Whoever has it can ask:")
+    for verb in ("inspect", "firewall", "space", "fix --dry-run"):
+        report.exact(safe(f"rescue {verb} {join([path.name])}"), "bold", 2)
