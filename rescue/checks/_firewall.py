@@ -10,7 +10,7 @@ from rescue.facts import Facts
 from rescue.firewall import READS as FIREWALL_READS
 from rescue.firewall import edit, outside, ufw
 from rescue.firewall.blocked import Block, Mistake, blocks, kept_out
-from rescue.firewall.boot import NFTABLES, UFW
+from rescue.firewall.boot import FIREWALLD, NFTABLES, UFW
 from rescue.firewall.ruleset import Problem
 from rescue.formats.units import UNIT_READS
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
@@ -122,7 +122,7 @@ def keeps(block: Block) -> str:
 
 def name(block: Block) -> str:
     """The firewall's name, for people."""
-    return block.firewall.manager if block.firewall.manager in (UFW, NFTABLES) else "iptables"
+    return block.firewall.manager if block.firewall.manager in (UFW, NFTABLES, FIREWALLD) else "iptables"
 
 
 def admit(block: Block) -> Repair:

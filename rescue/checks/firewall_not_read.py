@@ -2,20 +2,18 @@
 
 Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "No route to host", or "Connection refused").
 
-Cause: firewalld, Shorewall, CSF or ferm is started when the server boots. rescue judges ufw, nftables and the files
-of iptables-save exactly; of these it only sees that they are there.
+Cause: Shorewall, CSF or ferm is started when the server boots. rescue judges ufw, nftables, firewalld and the files of
+iptables-save exactly; of these it only sees that they are there.
 
 Repair: none is made. Look at its files by hand, for a rule that lets TCP port 22 (or the port that sshd listens on)
 in from your address, before any that drops or rejects:
 
-    firewalld   /etc/firewalld/zones/*.xml: <service name="ssh"/>
-                in the zone of your network interface
     shorewall   /etc/shorewall/rules: SSH(ACCEPT) net $FW
     csf         /etc/csf/csf.conf: the port in TCP_IN;
                 your address not in /etc/csf/csf.deny
     ferm        /etc/ferm/ferm.conf
 
-See: firewalld(1), shorewall-rules(5), ferm(1).
+See: shorewall-rules(5), ferm(1).
 """
 
 from __future__ import annotations
@@ -31,7 +29,6 @@ from rescue.tree import Read
 LINK = Link.FIREWALL
 
 MANAGERS = {
-    "firewalld": ("/etc/firewalld/firewalld.conf",),
     "shorewall": ("/etc/shorewall/rules",),
     "csf": ("/etc/csf/csf.conf",),
     "ferm": ("/etc/ferm/ferm.conf",),

@@ -3,8 +3,8 @@
 Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "Connection refused", where others are
 rejected) from your address, while it works from another one.
 
-Cause: a rule of ufw or iptables admits SSH from an office's, a provider's or a home's address alone ("ufw allow from
-203.0.113.7 to any port 22"), and the address that you come from has changed since.
+Cause: a rule of the firewall (ufw, iptables, nftables, firewalld) admits SSH from an office's, a provider's or a home's
+address alone ("ufw allow from 203.0.113.7 to any port 22"), and the address that you come from has changed since.
 
 Repair: with --from ADDRESS a rule for that address is added beside the others. The old address stays: it may be
 somebody else's, and you can take it out once you are in. Without --from nothing is changed, unless you choose to open

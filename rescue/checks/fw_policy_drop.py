@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from rescue.checks import _firewall
 from rescue.facts import Facts
 from rescue.firewall.blocked import Mistake
-from rescue.firewall.boot import NFTABLES
+from rescue.firewall.boot import FIREWALLD, NFTABLES
 from rescue.model import Finding
 
 LINK = _firewall.LINK
@@ -32,7 +32,7 @@ READS = _firewall.READS
 
 def find(facts: Facts) -> Iterator[Finding]:
     for block in _firewall.blocks_of(facts, Mistake.RULE):
-        if block.firewall.manager == NFTABLES:
+        if block.firewall.manager in (NFTABLES, FIREWALLD):
             continue
         # What of ufw does not load, or is told to drop all of IPv6, is better named.
         if not _firewall.without_ipv6(facts, block) and not _firewall.faults(block):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Protocol
 
-from rescue.firewall import nft, ufw
+from rescue.firewall import firewalld, nft, ufw
 from rescue.firewall.addresses import parse_address
 from rescue.firewall.iptables import Loader
 from rescue.firewall.matches import Names
@@ -36,6 +36,7 @@ PERSISTENT = "iptables-persistent"
 SERVICES_MANAGER = "iptables-services"
 UFW = "ufw"
 NFTABLES = nft.MANAGER
+FIREWALLD = firewalld.MANAGER
 
 PLUGINS = PurePosixPath("/usr/share/netfilter-persistent/plugins.d")
 
@@ -69,7 +70,7 @@ class UnitTable(Protocol):
 
 
 def active_firewalls(tree: Tree, units: UnitTable) -> tuple[Firewall, ...]:
-    """Every packet filter that is loaded at boot: ufw, the saved rules of iptables, nftables. Raises `NotCaptured`."""
+    """Every packet filter that is loaded at boot: ufw, saved rules, nftables, firewalld. Raises `NotCaptured`."""
     tree.require(*READS)
     names, backend = _names(tree), _backend(tree)
     found: list[Firewall | None] = []
@@ -89,6 +90,8 @@ def active_firewalls(tree: Tree, units: UnitTable) -> tuple[Firewall, ...]:
     if units.unit("nftables.service").started:
         script = next((path for path in NFTABLES_FILES if tree.entry(path) is not None), None)
         found.append(load_nftables(tree, script, names) if script else None)
+    if units.unit("firewalld.service").started:
+        found.append(firewalld.load_firewalld(tree, names, backend, told=_told(units)))
     return tuple(each for each in found if each is not None)
 
 
@@ -100,8 +103,21 @@ def reload(tree: Tree, firewall: Firewall) -> Firewall | None:
         return ufw.load_ufw(tree, names, firewall.backend)
     if firewall.manager == NFTABLES:
         return load_nftables(tree, firewall.location.path, names)
+    if firewall.manager == FIREWALLD:
+        return firewalld.load_firewalld(tree, names, firewall.backend, told=firewall.told)
     files = {version: paths[0] for version, paths in firewall.files.items()}
     return _saved(tree, firewall.manager, files, names, firewall.backend)
+
+
+def firewalld_configuration(tree: Tree, firewall: Firewall) -> firewalld.Configuration | None:
+    """What firewalld runs with, as zones and policies; None where that is not known."""
+    tree.require(*READS)
+    return firewalld.configuration(tree, _names(tree), told=firewall.told)
+
+
+def _told(units: UnitTable) -> bool:
+    """Whether something that knows of zones brings the network up."""
+    return any(units.unit(name).started for name in ("NetworkManager.service", "network.service"))
 
 
 def _plugged(tree: Tree, version: int) -> bool:

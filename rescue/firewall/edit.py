@@ -12,7 +12,8 @@ from pathlib import PurePosixPath
 from rescue.firewall import ufw
 from rescue.firewall.addresses import Address
 from rescue.firewall.blocked import mostly_open
-from rescue.firewall.boot import NFTABLES, UFW, reload
+from rescue.firewall.boot import FIREWALLD, NFTABLES, UFW, reload
+from rescue.firewall.firewalld import edit as firewalld
 from rescue.firewall.nft import edit as nft
 from rescue.firewall.reach import Reach, reach
 from rescue.firewall.ruleset import Action, Firewall, Rule
@@ -225,7 +226,16 @@ def _nft_places(
     return nft.places(tree, obstacle.firewall.location.path, obstacle, port, source)
 
 
-_PLACES = {UFW: _ufw_places, NFTABLES: _nft_places}
+def _firewalld_places(
+    tree: Tree, obstacle: Decision, port: int, source: Address | None, version: int, states: str
+) -> Iterator[Tree]:
+    faults = obstacle.firewall.problems
+    if faults:
+        raise ValueError(f"firewalld does not take {faults[0].location}: {faults[0].message}")
+    return firewalld.places(tree, obstacle, port, source, version)
+
+
+_PLACES = {UFW: _ufw_places, NFTABLES: _nft_places, FIREWALLD: _firewalld_places}
 
 
 # -- lines ------------------------------------------------------------------------------------------------------------

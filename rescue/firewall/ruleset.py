@@ -157,8 +157,9 @@ class Ruleset:
 class Firewall:
     """A packet filter that is loaded at boot.
 
-    manager: "ufw", "iptables-persistent" or "iptables-services". location: what makes it active. files: those it
-    loads its rules from, by IP version. backend: "nft" or "legacy", the kind of iptables that loads them.
+    manager: "ufw", "iptables-persistent", "iptables-services", "nftables" or "firewalld". location: what makes it
+    active. files: those it loads its rules from, by IP version. backend: "nft" or "legacy", the kind of iptables that
+    loads them. told: of firewalld, whether what brings the network up tells it of zones.
     """
 
     manager: str
@@ -166,6 +167,7 @@ class Firewall:
     rulesets: Mapping[int, Ruleset]
     files: Mapping[int, tuple[PurePosixPath, ...]]
     backend: str = "nft"
+    told: bool = False
 
     def ruleset(self, version: int) -> Ruleset:
         """The ruleset for IPv4 or IPv6; an empty one if there is none."""

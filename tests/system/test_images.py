@@ -36,11 +36,6 @@ MIB = 1 << 20
 PATIENCE = 60.0
 """Seconds that a step of a build may take to begin, or its processes to be gone."""
 
-NOT_JUDGED_YET = {
-    "debian12-firewalld": "firewalld",
-}
-"""Healthy servers with a firewall that no check reads yet -> the firewall. Remove an entry when its check is there."""
-
 NAMES = tuple(name for name in recipes(RECIPES) if not name.startswith("box-"))
 ASKED_FOR = {"debian12", *(each.image for each in all_scenarios())}
 
@@ -56,11 +51,6 @@ def test_nothing_is_found_on_a_healthy_server(name: str, lab_image: LoadImage, t
     assert list(foreign_traces(image.root)) == []
     with layered(image.root) as server:
         document = rescue("inspect", server.path, home=tmp_path)
-    if firewall := NOT_JUDGED_YET.get(name):
-        assert causes(document) == ["firewall-not-read"], f"{firewall} is judged now: remove {name} from NOT_JUDGED_YET"
-        assert firewall in document["findings"][0]["message"]
-        print(f"{name}: waiting for a check that reads {firewall}")
-        return
     assert causes(document) == []
     assert (document["verdict"], document["symptom"]) == ("clear", "ok")
 

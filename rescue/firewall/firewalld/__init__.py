@@ -1,0 +1,9 @@
+"""firewalld: what it puts into the kernel, from its own files and over those that it is installed with.
+
+`load_firewalld` reads them as the daemon does at boot and gives chains and rules in the form that `evaluate` walks.
+"""
+
+from rescue.firewall.firewalld.load import MANAGER, READS, configuration, load_firewalld
+from rescue.firewall.firewalld.store import Configuration
+
+__all__ = ["MANAGER", "READS", "Configuration", "configuration", "load_firewalld"]

@@ -1,0 +1,145 @@
+"""What firewalld asks of its configuration as a whole before it makes rules of it (full_check_config of core/fw.py),
+and where applying it would fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+from itertools import pairwise
+
+from rescue.firewall.firewalld.faults import Invalid, Unclear
+from rescue.firewall.firewalld.objects import AddressList, Area, Named, Policy, RichRule, Zone
+from rescue.firewall.firewalld.services import SOURCE_TYPES
+from rescue.firewall.firewalld.store import STOCK, Configuration
+from rescue.firewall.firewalld.values import address, is_mac
+from rescue.model import Location
+
+NEEDED = ("block", "drop", "trusted")
+"""Zones without which firewalld does not start."""
+
+UNSPECIFIED = str(IPv4Address(0))
+"""An entry that no ipset takes."""
+
+
+def check(config: Configuration) -> None:
+    """Raises Invalid with the first mistake, and Unclear."""
+    for name in NEEDED:
+        if name not in config.zones:
+            raise Invalid(f"there is no zone {name!r}", Location(STOCK / "zones"))
+    _check_lists(config)
+    for zone in config.zones.values():
+        _check_area(config, zone)
+        if zone.name in config.policies:
+            raise Invalid(f"a policy has the same name: {zone.name!r}", zone.location)
+    _check_bindings(config)
+    for policy in config.policies.values():
+        _check_area(config, policy)
+        _check_ends(config, policy)
+
+
+def active(config: Configuration, area: Area) -> bool:
+    """Whether firewalld makes rules of a zone: it has interfaces or sources, or it is the default."""
+    return (
+        isinstance(area, Policy)
+        or area.name == config.default
+        or bool(isinstance(area, Zone) and (area.interfaces or area.sources))
+    )
+
+
+def _check_area(config: Configuration, area: Area) -> None:
+    for use in area.services:
+        config.service(use)
+    if not active(config, area):
+        return  # what only fails when it is applied does not matter
+    for use in area.services:
+        _check_includes(config, use)
+    for rule in area.rules:
+        _check_rule(config, rule)
+
+
+def _check_includes(config: Configuration, use: Named) -> None:
+    seen, left = {use.name}, [use]
+    while left:
+        for included in config.service(left.pop()).includes:
+            if included.name not in seen:
+                seen.add(included.name)
+                left.append(included)
+
+
+def _check_rule(config: Configuration, rule: RichRule) -> None:
+    if rule.element == "service":
+        use = Named(rule.value, rule.location)
+        _check_includes(config, use)
+        if config.service(use).destination and rule.destination:
+            raise Invalid("the rule and its service both have a destination", rule.location)
+    for end, kinds in ((rule.source, SOURCE_TYPES), (rule.destination, None)):
+        if end is None or not end.ipset:
+            continue
+        found = config.list(end.ipset, rule.location)
+        if kinds is not None and found.kind not in kinds:
+            raise Invalid(f"the ipset {end.ipset!r} is of a kind that is no source ({found.kind})", rule.location)
+        if kinds is not None and found.kind != "hash:mac" and rule.family not in ("", f"ipv{found.version}"):
+            raise Invalid(f"the ipset {end.ipset!r} is of another family", rule.location)
+
+
+def _check_bindings(config: Configuration) -> None:
+    bound: dict[str, str] = {}
+    for zone in config.zones.values():
+        for each in (*zone.interfaces, *zone.sources):
+            other = bound.setdefault(each.name, zone.name)
+            if other != zone.name:
+                raise Invalid(f"{each.name} is bound to the zone {other!r} already", each.location)
+        for each in zone.sources:
+            if each.name.startswith("ipset:"):
+                found = config.list(each.name[6:], each.location)
+                if found.kind not in SOURCE_TYPES:
+                    raise Invalid(f"an ipset of a kind that is no source: {found.kind}", each.location)
+
+
+def _check_ends(config: Configuration, policy: Policy) -> None:
+    for ends in (policy.ingress, policy.egress):
+        special = [each for each in ends if each.name in ("ANY", "HOST")]
+        for each in ends:
+            if each not in special and each.name not in config.zones:
+                raise Invalid(f"there is no zone {each.name!r}", each.location)
+        if special and len(ends) > 1:
+            raise Invalid(f"{special[0].name} stands beside other zones", special[0].location)
+    if any(each.name == "HOST" for each in policy.ingress) and any(each.name == "HOST" for each in policy.egress):
+        raise Invalid("HOST is on both sides", policy.location)
+
+
+def _check_lists(config: Configuration) -> None:
+    if not config.own:
+        return
+    for name, path in config.store.paths("ipsets").items():
+        found = config.list(name, Location(path))
+        if found.kind in ("hash:ip", "hash:net") and config.conf.nftables:
+            _check_overlap(found)
+
+
+def _check_overlap(found: AddressList) -> None:
+    """nftables takes no set in which one network lies within another."""
+    spans = sorted((*span, entry.location) for entry, span in members(found))
+    for (_, last, _), (start, _, at) in pairwise(spans):
+        if start <= last:
+            raise Invalid(f"entries of the ipset {found.name!r} overlap", at)
+
+
+def members(found: AddressList) -> Iterator[tuple[Named, tuple[int, int]]]:
+    """The entries of a set of addresses or networks that firewalld takes, as (first, last); others it leaves out."""
+    seen = set()
+    for entry in found.entries:
+        text = entry.name
+        if text in seen or is_mac(text):
+            continue
+        seen.add(text)
+        low, dash, _ = text.partition("-")
+        try:
+            first = address(low, entry.location)
+        except Invalid:
+            continue
+        if first.version != found.version or text == UNSPECIFIED or text.endswith("/0"):
+            continue
+        if dash:
+            raise Unclear(f"a range in an ipset: {text!r}", entry.location)
+        yield entry, (first.bounds[0], first.bounds[-1] - 1)

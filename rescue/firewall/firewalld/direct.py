@@ -1,0 +1,137 @@
+"""direct.xml: chains and rules of iptables that firewalld passes on (firewalld.direct(5), core/fw_direct.py).
+
+With the nftables backend they stand in iptables' own chains, which are met before firewalld's; with the iptables
+backend in chains of their own, before the zones.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from rescue.firewall.firewalld.faults import Invalid, Unclear
+from rescue.firewall.firewalld.xml import Element, parse
+from rescue.firewall.iptables import Loader
+from rescue.firewall.matches import Names
+from rescue.firewall.ruleset import BUILT_IN, Table
+from rescue.model import Location
+from rescue.tree import Tree
+
+PATH = PurePosixPath("/etc/firewalld/direct.xml")
+
+_ATTRIBUTES = {
+    "chain": ("ipv", "table", "chain"),
+    "rule": ("ipv", "table", "chain", "priority"),
+    "passthrough": ("ipv",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """One line for iptables-restore; order: the priority of a rule among those of its chain."""
+
+    table: str
+    line: str
+    at: Location
+    order: int = 0
+
+
+def direct_tables(tree: Tree, version: int, names: Names, backend: str, *, nftables: bool) -> dict[str, Table]:
+    """The tables of iptables that direct.xml fills, by name. Raises Invalid and Unclear."""
+    data = tree.data(PATH)
+    if data is None:
+        return {}
+    try:
+        root = parse(data, PATH)
+    except Invalid:
+        return {}  # firewalld says so in its log, and goes on without
+    loader = Loader(version, names, backend)
+    for command in _commands(root, f"ipv{version}", nftables=nftables):
+        text = f"*{command.table}\n{command.line}\nCOMMIT\n"
+        if not loader.restore(text, PATH, noflush=True, shown=command.at):
+            raise Invalid(loader.problems[-1].message, command.at)
+    return dict(loader.ruleset().tables)
+
+
+def joined(own: Mapping[str, Table], direct: Mapping[str, Table]) -> dict[str, Table]:
+    """The tables of the iptables backend with those of direct.xml put into them."""
+    found = dict(own)
+    for name, table in direct.items():
+        built_in = BUILT_IN[name]
+        chains = {each: chain for each, chain in table.chains.items() if each not in built_in}
+        mine = found[name].chains if name in found else {}
+        for each in built_in:
+            chain = table.chains[each]
+            if each not in mine and f"{each}_direct" in chains and not chain.rules:
+                # firewalld's own jump, in a chain of which nothing else was built.
+                chains[each] = replace(chain, rules=chains[f"{each}_direct"].rules)
+        found[name] = Table(name, {**mine, **chains})
+    return found
+
+
+def _commands(root: Element, family: str, *, nftables: bool) -> Iterator[_Command]:
+    for element in root.children:
+        needed = _ATTRIBUTES.get(element.name)
+        if needed is None or set(needed) != element.attributes.keys():
+            raise Invalid(f"<{element.name}> with missing or unknown attributes", element.location)
+        if element.get("ipv") not in ("ipv4", "ipv6", "eb"):
+            raise Invalid(f"not a family: {element.get('ipv')!r}", element.location)
+    mine = [element for element in root.children if element.get("ipv") == family]
+    own = [element for element in mine if element.name == "chain"]
+    if not nftables:
+        for table, chains in BUILT_IN.items():
+            for chain in chains:
+                yield _Command(table, f":{chain}_direct - [0:0]", Location(PATH))
+    for element in own:
+        yield _Command(_table(element), f":{element.attributes['chain']} - [0:0]", element.location)
+    rules = [_rule(element, nftables=nftables) for element in mine if element.name == "rule" and element.text.strip()]
+    yield from sorted(rules, key=lambda rule: rule.order)
+    for element in mine:
+        if element.name == "passthrough" and element.text.strip():
+            if not nftables:
+                raise Unclear("a passthrough rule with the iptables backend", element.location)
+            yield _passthrough(element)
+
+
+def _rule(element: Element, *, nftables: bool) -> _Command:
+    table, chain = _table(element), element.attributes["chain"]
+    bare = chain.removesuffix("_direct")
+    if bare in BUILT_IN[table]:
+        chain = bare if nftables else f"{bare}_direct"
+    try:
+        order = int(element.attributes["priority"])
+    except ValueError as problem:
+        raise Unclear("a priority that is not a number", element.location) from problem
+    return _Command(table, f"-A {chain} {_quoted(_words(element))}", element.location, order)
+
+
+def _passthrough(element: Element) -> _Command:
+    words, table = _words(element), "filter"
+    for option in ("-t", "--table"):
+        if option in words[:-1]:
+            at = words.index(option)
+            table = words[at + 1]
+            del words[at : at + 2]
+    if table not in BUILT_IN:
+        raise Invalid(f"there is no table {table!r}", element.location)
+    return _Command(table, _quoted(words), element.location)
+
+
+def _table(element: Element) -> str:
+    table = element.attributes["table"]
+    if table not in BUILT_IN:
+        raise Invalid(f"there is no table {table!r}", element.location)
+    return table
+
+
+def _words(element: Element) -> list[str]:
+    try:
+        return shlex.split(element.text)
+    except ValueError as problem:
+        raise Invalid(f"quotes that do not end: {problem}", element.location) from problem
+
+
+def _quoted(words: list[str]) -> str:
+    return " ".join(f'"{word}"' if " " in word or not word else word for word in words)

@@ -1,0 +1,116 @@
+"""Which elements and attributes firewalld takes in which file, by its version (core/io/*.py of firewalld).
+
+An element or attribute that is not known stops firewalld 1.2 and newer. What a version newer than those read here
+takes is not known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rescue.firewall.firewalld.faults import Invalid, Unclear
+from rescue.firewall.firewalld.xml import Element
+
+Version = tuple[int, int]
+
+NEWEST: Version = (2, 3)
+"""The newest release whose source was read."""
+
+FAILSAFE: Version = (1, 2)
+"""Since when firewalld starts with the configuration that it is installed with where the administrator's is invalid."""
+
+BY_PAIRS: Version = (2, 0)
+"""Since when policies are put between the packets' zones one by one, and zones have priorities."""
+
+_COMMON = """
+short: description: service:name! port:port!,protocol! icmp-block:name! icmp-type:name!
+forward-port:port!,protocol!,to-port,to-addr rule:family,priority source:address,mac,invert,family,ipset
+destination:address,invert,ipset protocol:value! source-port:port!,protocol! log:prefix,level
+nflog:group,prefix,queue-size audit: accept: reject:type drop: mark:set! limit:value! tcp-mss-clamp:value
+"""
+_ZONE = "zone:name,immutable,target,version masquerade:enabled forward: interface:name! icmp-block-inversion:"
+_POLICY = "policy:target!,version,priority masquerade: ingress-zone:name! egress-zone:name!"
+_SERVICE = """
+short: description: service:name,version port:port,protocol protocol:value module:name destination:ipv4,ipv6
+source-port:port,protocol include:service helper:name
+"""
+_IPSET = "short: description: ipset:type!,version option:name!,value entry:"
+
+_SINCE_2 = {"zone": ("ingress-priority", "egress-priority"), "limit": ("burst",)}
+
+Attributes = dict[str, tuple[frozenset[str], frozenset[str]]]
+"""By element: the attributes that it must have, and all that it may have."""
+
+
+def _read(text: str) -> Attributes:
+    found: Attributes = {}
+    for word in text.split():
+        name, _, attributes = word.partition(":")
+        listed = [each for each in attributes.split(",") if each]
+        needed = frozenset(each[:-1] for each in listed if each.endswith("!"))
+        found[name] = (needed, frozenset(each.rstrip("!") for each in listed))
+    return found
+
+
+KINDS = {
+    "zones": _read(_COMMON + _ZONE),
+    "policies": _read(_COMMON + _POLICY),
+    "services": _read(_SERVICE),
+    "ipsets": _read(_IPSET),
+}
+"""The grammar of each folder's files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How the installed firewalld reads its files; version None if it is not known."""
+
+    version: Version | None
+
+    @property
+    def newer(self) -> bool:
+        """Whether it may know more than is known here."""
+        return self.version is None or self.version > NEWEST
+
+    @property
+    def failsafe(self) -> bool:
+        return self.version is None or self.version >= FAILSAFE
+
+    @property
+    def by_pairs(self) -> bool:
+        return self.version is not None and self.version >= BY_PAIRS
+
+    @property
+    def drops_rules(self) -> bool | None:
+        """Whether a rich rule with a mistake is left out alone; None if that is not known. Since 2.x it is fatal."""
+        if self.version is None or (1, 3) < self.version < NEWEST:
+            return None
+        return self.version <= (1, 3)
+
+    def check(self, kind: str, root: Element) -> None:
+        """Every element and attribute is one that firewalld takes. Raises Invalid or Unclear."""
+        for element in _every(root):
+            needed, allowed = KINDS[kind].get(element.name, (None, frozenset[str]()))
+            if needed is None:
+                self._unknown(f"unknown element <{element.name}>", element)
+                continue
+            if self.version is None or self.version >= BY_PAIRS:
+                allowed |= frozenset(_SINCE_2.get(element.name, ()))
+            if missing := needed - element.attributes.keys():
+                raise Invalid(f"<{element.name}> lacks {', '.join(sorted(missing))}", element.location)
+            if unknown := element.attributes.keys() - allowed:
+                self._unknown(f"unknown attribute {', '.join(sorted(unknown))} of <{element.name}>", element)
+
+    def _unknown(self, what: str, element: Element) -> None:
+        if self.newer:
+            raise Unclear(what, element.location)
+        raise Invalid(what, element.location)
+
+
+def _every(root: Element) -> list[Element]:
+    found, left = [], [root]
+    while left:
+        element = left.pop()
+        found.append(element)
+        left += reversed(element.children)
+    return found

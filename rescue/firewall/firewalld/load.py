@@ -1,0 +1,138 @@
+"""From the files on the disk to the firewall that firewalld makes of them while the server boots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import PurePosixPath
+from re import compile as compile_pattern
+
+from rescue.firewall.firewalld import bindings, direct
+from rescue.firewall.firewalld.check import check
+from rescue.firewall.firewalld.conf import PATH, Conf, read_conf
+from rescue.firewall.firewalld.faults import Invalid, Unclear
+from rescue.firewall.firewalld.grammar import Dialect, Version
+from rescue.firewall.firewalld.lower import Lowering
+from rescue.firewall.firewalld.objects import Named
+from rescue.firewall.firewalld.store import OWN, STOCK, Configuration, Store
+from rescue.firewall.matches import Names
+from rescue.firewall.ruleset import Firewall, Problem, Ruleset, Table
+from rescue.firewall.unread import depends_on
+from rescue.model import Location
+from rescue.tree import Read, Tree
+
+MANAGER = "firewalld"
+
+PYTHON = PurePosixPath("/usr/lib/python3/dist-packages/firewall/config/__init__.py")
+"""Where Debian and its kin keep the file that tells firewalld's version."""
+
+READS = (Read(str(OWN)), Read(str(STOCK)), Read(str(PYTHON), depth=0), *bindings.READS)
+
+FALLBACK = "all of /etc/firewalld: firewalld starts with the configuration that it was installed with"
+
+_VERSION = compile_pattern(r"(?m)^VERSION = ['\"](\d{1,3})\.(\d{1,3})")
+_PYTHON = compile_pattern(r"python3(\.\d+)?")
+
+
+def load_firewalld(tree: Tree, names: Names, backend: str, *, told: bool) -> Firewall:
+    """The firewall as firewalld sets it up at boot. Raises NotCaptured.
+
+    told: whether NetworkManager, or what reads ifcfg files, brings the network up and tells firewalld of zones.
+    """
+    tree.require(*READS)
+    files, rulesets = _loaded(tree, names, backend, told=told)
+    files = files or (PATH,)
+    return Firewall(MANAGER, Location(PATH), rulesets, {4: files, 6: files}, backend, told)
+
+
+def configuration(tree: Tree, names: Names, *, told: bool) -> Configuration | None:
+    """What firewalld runs with; None where that is not known."""
+    tree.require(*READS)
+    try:
+        return _started(tree, names, "nft", told=told)[0]
+    except (Unclear, Invalid):
+        return None
+
+
+def installed_version(tree: Tree) -> Version | None:
+    """firewalld's version, from its own file; None if it is not found."""
+    text = tree.text(PYTHON)
+    if text is None:
+        tree.require(Read("/usr/lib", depth=1, content=False))
+        paths = [
+            PurePosixPath("/usr/lib", name, "site-packages/firewall/config/__init__.py")
+            for name in tree.children("/usr/lib")
+            if _PYTHON.fullmatch(name)
+        ]
+        tree.require(*(Read(str(path), depth=0) for path in paths))
+        text = next((found for path in paths if (found := tree.text(path)) is not None), "")
+    match = _VERSION.search(text)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def _loaded(
+    tree: Tree, names: Names, backend: str, *, told: bool
+) -> tuple[tuple[PurePosixPath, ...], dict[int, Ruleset]]:
+    try:
+        config, tables, problem = _started(tree, names, backend, told=told)
+    except Unclear as unclear:
+        reason = f"{unclear.at}, which this version can't judge ({unclear})"
+        lost = "what its rules do is not known"
+        return (PATH,), {version: depends_on(version, unclear.at, reason, lost) for version in (4, 6)}
+    except Invalid as invalid:
+        # Not even the configuration that it is installed with: firewalld ends, and leaves no rule.
+        fault = Problem(str(invalid), invalid.at, "every rule: firewalld does not start")
+        return (PATH,), {version: Ruleset(version, {}, (fault,)) for version in (4, 6)}
+    problems = (problem,) if problem is not None else ()
+    files = tuple(dict.fromkeys((PATH, *config.store.files)))
+    return files, {version: Ruleset(version, tables[version], problems) for version in (4, 6)}
+
+
+Started = tuple[Configuration, dict[int, dict[str, Table]], Problem | None]
+
+
+def _started(tree: Tree, names: Names, backend: str, *, told: bool) -> Started:
+    """The configuration, its tables, and why it is not that of /etc. Raises Unclear, and Invalid if nothing helps."""
+    dialect = Dialect(installed_version(tree))
+    text = tree.text(PATH)
+    conf = read_conf(text) if text is not None else Conf()
+    store = Store(tree, dialect, names)
+    zones = bindings.told_zones(tree) if told else {}
+    build: Callable[[Configuration], dict[int, dict[str, Table]]] = lambda config: {  # noqa: E731
+        version: _tables(tree, config, names, backend, version) for version in (4, 6)
+    }
+    try:
+        config = store.gather(conf, own=True)
+        check(config)
+        _tell(config, zones)
+        return config, build(config), None
+    except Invalid as invalid:
+        if dialect.version is None or not dialect.failsafe:
+            raise Unclear(f"an invalid configuration: {invalid}", invalid.at) from invalid
+        fault = Problem(str(invalid), invalid.at, FALLBACK)
+    config = store.gather(Conf(), own=False)
+    check(config)
+    _tell(config, zones)
+    return config, build(config), fault
+
+
+def _tell(config: Configuration, zones: dict[str, Named]) -> None:
+    """Give interfaces to the zones that the network's configuration names; an unknown zone changes nothing."""
+    for interface, zone in zones.items():
+        name = zone.name or config.default
+        if name not in config.zones:
+            continue
+        for each in config.zones.values():
+            each.interfaces = [known for known in each.interfaces if known.name != interface]
+        config.zones[name].interfaces.append(Named(interface, zone.location))
+        config.outside[interface] = zone
+
+
+def _tables(tree: Tree, config: Configuration, names: Names, backend: str, version: int) -> dict[str, Table]:
+    nftables = config.conf.nftables
+    own = Lowering(config, version).tables()
+    if config.dialect.version is not None and config.dialect.version < (1, 0) and config.conf.drifting:
+        for zone in config.zones.values():
+            if zone.sources and zone.target == "default":
+                raise Unclear(f"whether packets drift out of the zone {zone.name} (AllowZoneDrifting)", zone.location)
+    others = direct.direct_tables(tree, version, names, backend, nftables=nftables) if config.own else {}
+    return {**others, **own} if nftables else direct.joined(own, others)
