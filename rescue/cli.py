@@ -151,6 +151,9 @@ def parser() -> argparse.ArgumentParser:
     firewall.add_argument("--port", metavar="N", type=int, help="the port (default: the one that SSH clients dial)")
     firewall.add_argument("--interface", metavar="NAME", help="the server's network interface that they arrive on")
     firewall.add_argument("--all", action="store_true", help="every address and every rule, however many")
+    firewall.add_argument(
+        "--prove", action="store_true", help="hold it against this computer's kernel, in a network of its own (root)"
+    )
     _target(firewall)
 
     space = verb("space", "show what fills the disk and what could go")
@@ -203,7 +206,7 @@ def _common(verb: argparse.ArgumentParser) -> None:
     group.add_argument("--verbose", action="store_true", help="details of a failure")
     verb.set_defaults(
         user=None, sources=[], port=None, key=None, backend="auto", root=None, all=False, html=None, journal=None,
-        interface=None, add_key=None,
+        interface=None, add_key=None, prove=False,
     )
 
 

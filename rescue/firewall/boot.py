@@ -72,7 +72,7 @@ class UnitTable(Protocol):
 def active_firewalls(tree: Tree, units: UnitTable) -> tuple[Firewall, ...]:
     """Every packet filter that is loaded at boot: ufw, saved rules, nftables, firewalld. Raises `NotCaptured`."""
     tree.require(*READS)
-    names, backend = _names(tree), _backend(tree)
+    names, backend = names_of(tree), _backend(tree)
     found: list[Firewall | None] = []
     if units.unit("netfilter-persistent.service").started:
         files = {version: path for version, path in PERSISTENT_FILES.items() if _plugged(tree, version)}
@@ -98,7 +98,7 @@ def active_firewalls(tree: Tree, units: UnitTable) -> tuple[Firewall, ...]:
 def reload(tree: Tree, firewall: Firewall) -> Firewall | None:
     """The same firewall as `tree` now has it; None if it has nothing to load any more."""
     tree.require(*READS)
-    names = _names(tree)
+    names = names_of(tree)
     if firewall.manager == UFW:
         return ufw.load_ufw(tree, names, firewall.backend)
     if firewall.manager == NFTABLES:
@@ -153,7 +153,7 @@ def _backend(tree: Tree) -> str:
     return "legacy" if entry is not None and "legacy" in entry.link else "nft"
 
 
-def _names(tree: Tree) -> Names:
+def names_of(tree: Tree) -> Names:
     """The names that rules may use in place of ports and addresses."""
     services = dict(SERVICES)
     services.update(_services(tree.text("/etc/services") or ""))

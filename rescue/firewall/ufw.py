@@ -8,6 +8,7 @@ jump to the user's chain is added last; the policy is set at the end, even where
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from rescue.firewall.iptables import Loader
@@ -88,11 +89,52 @@ def _load(tree: Tree, found: Settings, version: int, names: Names, backend: str)
 
 def _without_ipv6(found: Settings, backend: str) -> Ruleset:
     loader = Loader(6, backend=backend)
+    _shut_out(found, loader)
+    return loader.ruleset()
+
+
+def _shut_out(found: Settings, loader: Loader) -> None:
     lines = ["*filter", *(f":{chain} DROP [0:0]" for chain in ("INPUT", "FORWARD", "OUTPUT"))]
     lines += ["-A INPUT -i lo -j ACCEPT", "-A OUTPUT -o lo -j ACCEPT", "COMMIT", ""]
     where = found.location("IPV6", Location(DEFAULTS))
     loader.restore("\n".join(lines), DEFAULTS, shown=where)
-    return loader.ruleset()
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """One run of iptables-restore by ufw-init. noflush: with ``-n``, so that what is loaded already stays."""
+
+    version: int
+    text: str
+    path: PurePosixPath
+    noflush: bool
+
+
+def restores(tree: Tree, names: Names, backend: str) -> list[Restore]:
+    """What ufw-init hands to iptables-restore and ip6tables-restore, in order; nothing where ufw is off."""
+    found = settings(tree)
+    if found is None or not enabled(found):
+        return []
+    done: list[Restore] = []
+    for version in (4, 6):
+        recorder = _Recorder(version, names, backend, done)
+        if version == 6 and not ipv6(found):
+            _shut_out(found, recorder)
+        else:
+            _Start(tree, found, recorder).run()
+    return done
+
+
+class _Recorder(Loader):
+    """Loads, and writes down what."""
+
+    def __init__(self, version: int, names: Names, backend: str, done: list[Restore]) -> None:
+        super().__init__(version, names, backend)
+        self.done = done
+
+    def restore(self, text: str, path: PurePosixPath, *, noflush: bool = False, shown: Location | None = None) -> bool:
+        self.done.append(Restore(self.version, text, path, noflush))
+        return super().restore(text, path, noflush=noflush, shown=shown)
 
 
 class _Start:

@@ -15,7 +15,6 @@ from rescue.firewall.table import Row, everybody, most
 from rescue.firewall.verdict import Decision
 from rescue.firewall.walk import Visit
 from rescue.model import Symptom
-from rescue.ui import document
 from rescue.ui.report import Report
 from rescue.words.numbers import plural
 from rescue.words.text import cut, safe
@@ -187,7 +186,7 @@ class FirewallReport:
         rule = visit.rule
         text = safe(rule.text.strip()) if rule is not None else f"policy {visit.base.policy}"
         place = rule.location if rule is not None else visit.base.location
-        style = {Action.ACCEPT: "green", Action.DROP: "red", Action.REJECT: "red"}.get(_action(visit, rule), "")
+        style = {Action.ACCEPT: "green", Action.DROP: "red", Action.REJECT: "red"}.get(action(visit, rule), "")
         report.exact(cut(text, report.out.width - indent), style, indent)
         report.exact(safe(str(place)), "cyan", indent + 2)
         if visit.doubt:
@@ -195,10 +194,10 @@ class FirewallReport:
 
     def _end(self, way: Way, port: int) -> None:
         verdict = way.verdict
-        said = WORDS[_seen(verdict)] if verdict.kind is not Kind.DEPENDS else f"depends on {safe(verdict.reason)}"
+        said = WORDS[seen(verdict)] if verdict.kind is not Kind.DEPENDS else f"depends on {safe(verdict.reason)}"
         self.report.line(f"{way.source} {said}.", STYLES[verdict.kind], 2)
         if verdict.kind is not Kind.ACCEPT and verdict.kind is not Kind.DEPENDS:
-            self.report.exact(_seen(verdict).words(port=port), indent=4)
+            self.report.exact(seen(verdict).words(port=port), indent=4)
         self.report.line()
 
 
@@ -207,13 +206,13 @@ def _reading_order(row: Row) -> tuple[bool, int]:
     return most(row), (Kind.ACCEPT, Kind.DEPENDS, Kind.REJECT, Kind.DROP).index(row.kind)
 
 
-def _action(visit: Visit, rule: Rule | None) -> Action:
+def action(visit: Visit, rule: Rule | None) -> Action:
     if rule is not None:
         return rule.target.action
     return Action.ACCEPT if visit.base.policy == "ACCEPT" else Action.DROP
 
 
-def _seen(verdict: Verdict) -> Symptom:
+def seen(verdict: Verdict) -> Symptom:
     if verdict.accepted or not verdict.decisions:
         return Symptom.OK if verdict.accepted else Symptom.TIMED_OUT
     return Row(AddressSet(4), verdict.kind, verdict.decisions[0]).symptom
@@ -226,82 +225,3 @@ def networks(sources: AddressSet, limit: int | None = NETWORKS) -> str:
         return ", ".join(shown)
     total = sum(1 for _ in islice(sources.networks(), 100_000))
     return ", ".join(shown) + (f" and {total - limit} more networks" if total > limit else "")
-
-
-# -- as a document ----------------------------------------------------------------------------------------------------
-
-
-def as_document(judged: Judged, name: str, method: str, notes: Sequence[str]) -> dict[str, object]:
-    """What ``firewall --json`` prints."""
-    return {
-        "schema": document.SCHEMA,
-        "target": {"name": name, "method": method, "notes": list(notes)},
-        "port": judged.port,
-        "blocked": judged.blocked,
-        "firewalls": [_firewall(each) for each in judged.facts.firewalls],
-        "reach": [
-            {"version": version, "interface": judged.reaches[version].interface, "rows": [_row(row) for row in found],
-             "assumed": [*judged.reaches[version].taken_for_granted, *judged.reaches[version].outcome.assumed]}
-            for version, found in judged.rows.items()
-        ],
-        "ways": [_way(each) for each in judged.ways],
-    }  # fmt: skip
-
-
-def _firewall(firewall: Firewall) -> dict[str, object]:
-    return {
-        "manager": firewall.manager,
-        "location": document.location(firewall.location),
-        "files": {str(version): [str(path) for path in paths] for version, paths in firewall.files.items()},
-        "problems": [
-            {"message": each.message, "location": document.location(each.location), "lost": each.lost}
-            for each in firewall.problems
-        ],
-    }
-
-
-def _row(row: Row) -> dict[str, object]:
-    return {
-        "sources": list(row.sources.networks()),
-        "verdict": str(row.kind),
-        "symptom": str(row.symptom),
-        "reason": row.reason,
-        "decision": _decision(row.decision) if row.decision else None,
-    }
-
-
-def _decision(decision: Decision) -> dict[str, object]:
-    return {
-        "manager": decision.firewall.manager,
-        "table": decision.table,
-        "chain": decision.chain,
-        "policy": decision.rule is None,
-        "stage": decision.stage.name.lower(),
-        "how": decision.how,
-        "location": document.location(decision.location),
-    }
-
-
-def _way(way: Way) -> dict[str, object]:
-    return {
-        "from": str(way.source),
-        "verdict": str(way.verdict.kind),
-        "symptom": str(_seen(way.verdict)),
-        "reason": way.verdict.reason,
-        "assumed": list(way.verdict.assumed),
-        "visits": [
-            {
-                "stage": visit.stage.name.lower(),
-                "manager": visit.firewall.manager,
-                "table": visit.table,
-                "chain": visit.base.name,
-                "depth": visit.depth,
-                "passed": visit.passed,
-                "action": str(_action(visit, visit.rule)),
-                "policy": visit.rule is None,
-                "doubt": visit.doubt,
-                "location": document.location(visit.rule.location if visit.rule else visit.base.location),
-            }
-            for visit in way.visits
-        ],
-    }

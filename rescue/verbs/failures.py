@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rescue.apply import ApplyError
 from rescue.labs.errors import LabError
+from rescue.proof import ProofError
 from rescue.status import Status
 from rescue.target.protocol import NoSpace, TargetBusy, TargetError
 from rescue.ui.prompts import Cancelled, NobodyToAsk
@@ -49,6 +50,8 @@ def failure(problem: Exception) -> Failure:
         )
     if isinstance(problem, TargetError):
         return Failure(str(problem), problem.hint, Status.TARGET)
+    if isinstance(problem, ProofError):
+        return Failure(str(problem), problem.hint, Status.FAILED)
     if isinstance(problem, LabError):
         return Failure(str(problem), problem.hint, Status.FAILED)
     if isinstance(problem, OSError):

@@ -1,4 +1,7 @@
-"""``rescue firewall TARGET``: who may reach the port, and which rule decides. Changes nothing, and runs nothing."""
+"""``rescue firewall TARGET``: who may reach the port, and which rule decides. Changes nothing.
+
+With ``--prove`` the verdict is held against this computer's kernel, in networks of its own (`rescue.proof`).
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,20 @@ from rescue.status import Status
 from rescue.survey import complete
 from rescue.tree import Tree
 from rescue.ui import document
-from rescue.ui.firewall import FirewallReport, as_document
+from rescue.ui.firewall import FirewallReport
+from rescue.ui.firewall_document import as_document
+from rescue.ui.firewall_proof import show_proof
 from rescue.verbs.recall import resolved
 from rescue.verbs.session import Session
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rescue.proof.prove import Proof
+
 VERSIONS = (4, 6)
+
+USUAL_INTERFACE = "eth0"
+"""The network interface of a proof where neither the rules nor the person name one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +65,32 @@ def run(session: Session) -> Status:
     session, spec = resolved(session, session.options.target)
     with session.target(spec, write=False) as target:
         session.progress("reading the firewall's files")
-        _, judged = complete(
+        tree, judged = complete(
             target,
             target.capture(declared_reads()),
             lambda tree: judge(tree, session.client, session.options.interface),
         )
         name, method, notes = target.name, target.method, target.notes
+    proof = _prove(session, tree, judged) if session.options.prove else None
     if session.json:
-        document.write(as_document(judged, name, method, notes), sys.stdout)
+        document.write(as_document(judged, name, method, notes, proof), sys.stdout)
     else:
-        FirewallReport(session.report, every=session.options.all).show(judged, name, method, notes)
+        report = FirewallReport(session.report, every=session.options.all)
+        report.show(judged, name, method, notes)
+        if proof is not None:
+            show_proof(session.report, proof, judged.port)
+    if proof is not None and not proof.holds:
+        return Status.FAILED
     return Status.BROKEN if judged.blocked else Status.CLEAR
+
+
+def _prove(session: Session, tree: Tree, judged: Judged) -> Proof:
+    """Hold the verdict against the kernel. Raises ProofError where that can't be done here."""
+    from rescue.proof.prove import prove  # pyroute2 takes its time, and only this needs it
+
+    named = (session.options.interface, *(here.interface for here in judged.reaches.values()))
+    interface = next((each for each in named if each), USUAL_INTERFACE)
+    return prove(tree, judged.facts.firewalls, judged.port, interface, session.client.sources, session.progress)
 
 
 def judge(tree: Tree, client: Client, interface: str | None = None) -> Judged:

@@ -11,7 +11,8 @@ import pytest
 from rescue.firewall.addresses import AddressSet, union
 from rescue.model import Client
 from rescue.tree import Tree
-from rescue.ui.firewall import FirewallReport, as_document, networks
+from rescue.ui.firewall import FirewallReport, networks
+from rescue.ui.firewall_document import as_document
 from rescue.ui.report import Report, console
 from rescue.verbs.firewall import judge
 from tests.trees import server

@@ -1,0 +1,93 @@
+"""The firewall's verdict as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rescue.firewall import Firewall
+from rescue.firewall.table import Row
+from rescue.firewall.verdict import Decision
+from rescue.ui import document
+from rescue.ui.firewall import Judged, Way, action, seen
+from rescue.ui.firewall_proof import Proof, proof_document
+
+
+def as_document(
+    judged: Judged, name: str, method: str, notes: Sequence[str], proof: Proof | None = None
+) -> dict[str, object]:
+    """What ``firewall --json`` prints."""
+    made: dict[str, object] = {
+        "schema": document.SCHEMA,
+        "target": {"name": name, "method": method, "notes": list(notes)},
+        "port": judged.port,
+        "blocked": judged.blocked,
+        "firewalls": [_firewall(each) for each in judged.facts.firewalls],
+        "reach": [
+            {"version": version, "interface": judged.reaches[version].interface, "rows": [_row(row) for row in found],
+             "assumed": [*judged.reaches[version].taken_for_granted, *judged.reaches[version].outcome.assumed]}
+            for version, found in judged.rows.items()
+        ],
+        "ways": [_way(each) for each in judged.ways],
+    }  # fmt: skip
+    if proof is not None:
+        made["proof"] = proof_document(proof)
+    return made
+
+
+def _firewall(firewall: Firewall) -> dict[str, object]:
+    return {
+        "manager": firewall.manager,
+        "location": document.location(firewall.location),
+        "files": {str(version): [str(path) for path in paths] for version, paths in firewall.files.items()},
+        "problems": [
+            {"message": each.message, "location": document.location(each.location), "lost": each.lost}
+            for each in firewall.problems
+        ],
+    }
+
+
+def _row(row: Row) -> dict[str, object]:
+    return {
+        "sources": list(row.sources.networks()),
+        "verdict": str(row.kind),
+        "symptom": str(row.symptom),
+        "reason": row.reason,
+        "decision": _decision(row.decision) if row.decision else None,
+    }
+
+
+def _decision(decision: Decision) -> dict[str, object]:
+    return {
+        "manager": decision.firewall.manager,
+        "table": decision.table,
+        "chain": decision.chain,
+        "policy": decision.rule is None,
+        "stage": decision.stage.name.lower(),
+        "how": decision.how,
+        "location": document.location(decision.location),
+    }
+
+
+def _way(way: Way) -> dict[str, object]:
+    return {
+        "from": str(way.source),
+        "verdict": str(way.verdict.kind),
+        "symptom": str(seen(way.verdict)),
+        "reason": way.verdict.reason,
+        "assumed": list(way.verdict.assumed),
+        "visits": [
+            {
+                "stage": visit.stage.name.lower(),
+                "manager": visit.firewall.manager,
+                "table": visit.table,
+                "chain": visit.base.name,
+                "depth": visit.depth,
+                "passed": visit.passed,
+                "action": str(action(visit, visit.rule)),
+                "policy": visit.rule is None,
+                "doubt": visit.doubt,
+                "location": document.location(visit.rule.location if visit.rule else visit.base.location),
+            }
+            for visit in way.visits
+        ],
+    }

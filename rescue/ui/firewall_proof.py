@@ -1,0 +1,112 @@
+"""What a kernel did with the target's rules, on the terminal and as a document."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address
+from typing import Protocol
+
+from rescue.ui.report import Report
+from rescue.words.numbers import plural
+from rescue.words.text import safe
+
+SEEN = {"open": "opened", "no-reply": "timed out", "rst": "were refused", "synack-only": "hung"}
+"""What a probe sees, in words."""
+
+
+class Difference(Protocol):
+    """Where the kernel does something else."""
+
+    @property
+    def what(self) -> str: ...
+    @property
+    def said(self) -> str: ...
+    @property
+    def seen(self) -> str: ...
+
+
+class Load(Protocol):
+    """A file that was loaded for the proof, or not."""
+
+    @property
+    def what(self) -> str: ...
+    @property
+    def program(self) -> str: ...
+    @property
+    def taken(self) -> bool: ...
+
+
+class Proof(Protocol):
+    """What a kernel did with the same rules."""
+
+    @property
+    def interface(self) -> str: ...
+    @property
+    def addresses(self) -> Mapping[int, IPv4Address | IPv6Address]: ...
+    @property
+    def asked(self) -> int: ...
+    @property
+    def agreed(self) -> int: ...
+    @property
+    def depends(self) -> int: ...
+    @property
+    def left_out(self) -> int: ...
+    @property
+    def seen(self) -> Counter[str]: ...
+    @property
+    def loads(self) -> Sequence[Load]: ...
+    @property
+    def differences(self) -> Sequence[Difference]: ...
+    @property
+    def holds(self) -> bool: ...
+
+
+def show_proof(report: Report, proof: Proof, port: int) -> None:
+    """What this computer's kernel did with the same rules."""
+    line = report.line
+    where = f"on {safe(proof.interface)}, to {proof.addresses[4]} and {proof.addresses[6]}"
+    line(f"Proof: this computer's kernel was given these rules, and port {port} was dialled ({where}).", "bold")
+    told = [f"{plural(proof.asked, 'question')}: {proof.agreed} answered as said above"]
+    if proof.depends:
+        told.append(f"{proof.depends} depend, so that no kernel can tell")
+    if proof.left_out:
+        told.append(
+            f"{plural(proof.left_out, 'address', 'addresses')} left out, as others had used up what a limit grants"
+        )
+    line(", ".join(told) + ".", "green" if proof.holds else "", 2, 2)
+    seen = ", ".join(f"{count} {SEEN.get(word, word)}" for word, count in proof.seen.most_common())
+    if seen:
+        line(f"Connections: {seen}.", "dim", 2, 2)
+    for each in proof.differences:
+        line(
+            f"{safe(each.what)}: rescue says {_in_words(each.said)}, the kernel {_in_words(each.seen)}",
+            "bold red",
+            2,
+            4,
+        )
+    if proof.differences:
+        line("This is a fault of rescue: don't rely on the table above, and please report it.", "red", 2, 2)
+    line()
+
+
+def _in_words(word: str) -> str:
+    """A probe's answer, for people."""
+    if word.startswith("icmp:"):
+        return f'"refused" (ICMP {word[5:]})'
+    return f'"{safe(SEEN.get(word, word))}"'
+
+
+def proof_document(proof: Proof) -> dict[str, object]:
+    return {
+        "holds": proof.holds,
+        "interface": proof.interface,
+        "server": [str(each) for each in proof.addresses.values()],
+        "asked": proof.asked,
+        "agreed": proof.agreed,
+        "depends": proof.depends,
+        "left_out": proof.left_out,
+        "seen": dict(proof.seen),
+        "loads": [{"file": each.what, "program": each.program, "loaded": each.taken} for each in proof.loads],
+        "differences": [{"what": each.what, "said": each.said, "seen": each.seen} for each in proof.differences],
+    }
