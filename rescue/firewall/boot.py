@@ -112,7 +112,7 @@ def reload(tree: Tree, firewall: Firewall) -> Firewall | None:
 def firewalld_configuration(tree: Tree, firewall: Firewall) -> firewalld.Configuration | None:
     """What firewalld runs with, as zones and policies; None where that is not known."""
     tree.require(*READS)
-    return firewalld.configuration(tree, _names(tree), told=firewall.told)
+    return firewalld.configuration(tree, names_of(tree), told=firewall.told)
 
 
 def _told(units: UnitTable) -> bool:
