@@ -57,8 +57,13 @@ class Console:
         assert isinstance(made, dict)
         return made
 
-    def typed(self, *words: str | Path, answers: tuple[tuple[str, str], ...] = ()) -> tuple[int, str]:
-        """At a dumb terminal of 80 columns: each answer is typed after its prompt. The exit status and the screen."""
+    def typed(
+        self, *words: str | Path, answers: tuple[tuple[str, str], ...] = (), always: tuple[str, str] | None = None
+    ) -> tuple[int, str]:
+        """At a dumb terminal of 80 columns: each answer is typed after its prompt, then `always` after each of its own.
+
+        The exit status and the screen.
+        """
         child, master = pty.fork()
         if child == 0:
             os.environ.update(TERM="dumb", PYTHONPATH=str(REPOSITORY), COLUMNS="80", LINES="25")
@@ -67,22 +72,25 @@ class Console:
         fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 80, 0, 0))
         seen, after, waiting = b"", 0, list(answers)
         until = time.monotonic() + PATIENCE
-        while time.monotonic() < until:
-            if waiting and (at := seen.find(waiting[0][0].encode(), after)) >= 0:
-                after = at + len(waiting[0][0])
+        ended = False
+        while not ended and time.monotonic() < until:
+            asked = waiting[0] if waiting else always
+            if asked and (at := seen.find(asked[0].encode(), after)) >= 0:
+                after = at + len(asked[0])
                 _wait_until_it_reads(child)
-                os.write(master, waiting.pop(0)[1].encode())
+                os.write(master, asked[1].encode())
+                del waiting[:1]
             if not select.select([master], [], [], 0.2)[0]:
                 continue
             try:
-                more = os.read(master, 65536)
+                seen += os.read(master, 65536)
             except OSError:
-                break
-            seen += more
+                ended = True
         os.close(master)
         _, status = os.waitpid(child, 0)
         screen = seen.decode().replace("\r\n", "\n")
         assert not waiting, screen
+        assert ended, f"it still waits for something: {screen}"
         assert "Traceback" not in screen
         return os.waitstatus_to_exitcode(status), screen
 
@@ -124,14 +132,8 @@ def test_a_healthy_server_is_clear(console: Console) -> None:
 
 def test_no_line_is_wider_than_the_screen_nor_ends_in_blanks(console: Console) -> None:
     broken(console)
-    more = ((MORE, "\n"), (MORE, "\n"))
-    for words, answers in (
-        (["inspect", console.server], ()),
-        (["inspect", console.server, "--all"], ()),
-        (["explain"], more),
-        (["--help"], ()),
-    ):
-        _, screen = console.typed(*words, answers=answers)
+    for words in (["inspect", console.server], ["inspect", console.server, "--all"], ["explain"], ["--help"]):
+        _, screen = console.typed(*words, always=(MORE, "\n"))
         screen = screen.replace(f"{MORE} ", MORE)
         wide = [line for line in screen.split("\n") if len(line) > 80 and str(console.server) not in line]
         assert wide == []
