@@ -81,7 +81,9 @@ class Menu:
         self._inspect(user=user, sources=[address] if address else [])
 
     def explain(self) -> None:
-        explain.run(self._asking(cause=self.session.asker.text("Which cause (Enter: list them)?") or None))
+        cause = self.session.asker.text("Which cause (Enter: list them)?") or None
+        target = self.options.target if cause == explain.SSHD else None
+        explain.run(self._asking(cause=cause, target=target))
 
     def undo(self) -> None:
         undo.run(self._asking())
