@@ -5,47 +5,115 @@ sshd asks the modules for passwords only where a password is asked for; a key pa
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from rescue.checks._each_login import SSHD_READS
+from rescue.checks._pam_modules import MODULE_READS, MODULES
 from rescue.facts import Facts
-from rescue.formats.access_conf import ACCESS_READS, Ruling, access
 from rescue.formats.accounts import Account, Shadow
-from rescue.formats.pam import PAM_READS, Answer, Facility, Handler, Outcome, Service, module_present, read_service, run
+from rescue.formats.pam import (
+    PAM_READS,
+    Answer,
+    Facility,
+    Handler,
+    Outcome,
+    Ruling,
+    Service,
+    module_present,
+    read_service,
+    run,
+)
 
-READS = (*SSHD_READS, *PAM_READS, *ACCESS_READS)
+READS = (*SSHD_READS, *PAM_READS, *MODULE_READS)
 
 SERVICE = "sshd"
 DAY = 86400
 
+PASSES = (Answer.SUCCESS, Answer.NEW_AUTHTOK_REQD)
+"""What a stack may say where no module turned the account away: the latter is the matter of a password's age."""
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """PAM's part of a login: the service's stacks, and what they say to one account."""
+    """PAM's part of a login: the service's stacks, and what they say to one account.
+
+    rulings: what the modules that decide by files say. needed: those of them that must say something else before the
+    account gets in. perhaps: those that can't be told, and on which the login hangs.
+    """
 
     service: Service
     account: Outcome
     session: Outcome
-    ruling: Ruling | None
+    rulings: tuple[tuple[Handler, Ruling], ...] = ()
+    needed: tuple[tuple[Handler, Ruling], ...] = ()
+    perhaps: tuple[tuple[Handler, Ruling], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A module that keeps an account out, or (certain is false) may."""
+
+    handler: Handler
+    ruling: Ruling
+    certain: bool
+
+
+@lru_cache(maxsize=64)
 def policy(facts: Facts, account: Account) -> Policy | None:
     """What PAM says; None where sshd does not ask it, or has no stacks of its own for it."""
+    # Ten checks ask the same question of the same facts.
     if facts.sshd.fatal or facts.effective(account).words("UsePAM") != ("yes",):
         return None
     service = read_service(facts.tree, SERVICE)
     if service is None:
         return None
-    rulings: list[Ruling] = []
-    ask = _asker(facts, account, rulings)
-    return Policy(
+    found = Policy(
         service,
-        run(service.stack(Facility.ACCOUNT), ask),
-        run(service.stack(Facility.SESSION), ask),
-        rulings[0] if rulings else None,
+        run(service.stack(Facility.ACCOUNT), _asker(facts, account)),
+        run(service.stack(Facility.SESSION), _asker(facts, account)),
     )
+    if service.broken is not None:
+        return found
+    for facility in (Facility.ACCOUNT, Facility.SESSION):
+        found = _weighed(facts, account, found, service.stack(facility))
+    return found
+
+
+def _weighed(facts: Facts, account: Account, found: Policy, stack: tuple[Handler, ...]) -> Policy:
+    """`found` with the modules of one stack on which the login hangs: each asked, and what if it said otherwise."""
+    rulings = [(handler, ruling) for handler in stack if (ruling := _ruling(facts, account, handler)) is not None]
+    denying = [each for each in rulings if each[1].allowed is False and not each[1].ignored]
+    open_ends = [each for each in rulings if each[1].allowed is None]
+    relevant = denying or open_ends
+    if not relevant:
+        return replace(found, rulings=(*found.rulings, *rulings))
+
+    def passes(refusing: list[tuple[Handler, Ruling]]) -> bool:
+        return run(stack, _otherwise(facts, account, [handler for handler, _ in refusing])).answer in PASSES
+
+    needed = [each for each in denying if passes([]) and not passes([each])]
+    needed = needed or ([] if passes(denying) or not passes([]) else denying)
+    perhaps = [each for each in open_ends if passes(needed) and not passes([*needed, each])]
+    return replace(
+        found,
+        rulings=(*found.rulings, *rulings),
+        needed=(*found.needed, *needed),
+        perhaps=(*found.perhaps, *perhaps),
+    )
+
+
+def refusals(facts: Facts, account: Account, module: str) -> Iterator[Refusal]:
+    """The lines of a module that keep the account out, certain ones first."""
+    found = policy(facts, account)
+    if found is None:
+        return
+    for certain, each in ((True, found.needed), (False, found.perhaps)):
+        for handler, ruling in each:
+            if handler.name == module:
+                yield Refusal(handler, ruling, certain)
 
 
 def asks_shadow(found: Policy) -> bool:
@@ -53,34 +121,66 @@ def asks_shadow(found: Policy) -> bool:
     return any(each.name == "pam_unix" for each in found.service.stack(Facility.ACCOUNT))
 
 
-def _asker(facts: Facts, account: Account, rulings: list[Ruling]) -> Callable[[Handler], Answer]:
+def denying_line(facts: Facts, account: Account, stack: tuple[Handler, ...]) -> Handler | None:
+    """The line with pam_deny at which a stack ends for everybody, whatever the modules say; None if there is none."""
+    outcome = run(stack, _otherwise(facts, account, []))
+    decided = outcome.decided
+    return decided if outcome.answer not in PASSES and decided is not None and decided.name == "pam_deny" else None
+
+
+def _asker(facts: Facts, account: Account) -> Callable[[Handler], Answer]:
+    """What each module says."""
     shadow = facts.accounts.shadow(account.name)
 
     def ask(handler: Handler) -> Answer:
         if not handler.module or not module_present(facts.tree, handler.module):
             return Answer.MODULE_UNKNOWN
-        if handler.name == "pam_deny":
-            return Answer.PERM_DENIED
-        if handler.name == "pam_nologin":
-            return Answer.IGNORE  # where the file is there, that is a finding of its own
         if handler.facility is Facility.ACCOUNT and handler.name == "pam_unix":
             return shadow_answer(shadow, today(facts.now)) if shadow is not None else Answer.SUCCESS
-        if handler.facility is Facility.ACCOUNT and handler.name == "pam_access":
-            rulings.append(_ruling(facts, account, handler))
-            return Answer.PERM_DENIED if rulings[-1].allowed is False else Answer.SUCCESS
+        fixed = _FIXED.get(handler.name)
+        if fixed is not None:
+            return fixed
+        ruling = _ruling(facts, account, handler)
+        if ruling is not None and ruling.ignored:
+            return Answer.IGNORE
+        if ruling is not None and ruling.allowed is False:
+            return MODULES[handler.name].refusal
         return Answer.SUCCESS
 
     return ask
 
 
-def _ruling(facts: Facts, account: Account, handler: Handler) -> Ruling:
-    """From several addresses a login is refused if it is from one of them."""
-    found = [access(facts.tree, account, source, handler.arguments) for source in facts.client.sources or (None,)]
-    for wanted in (False, None):
-        for each in found:
-            if each.allowed is wanted:
-                return each
-    return found[0]
+def _otherwise(facts: Facts, account: Account, refusing: list[Handler]) -> Callable[[Handler], Answer]:
+    """What each module would say if only those of `refusing` turned the account away, and all were there."""
+
+    def ask(handler: Handler) -> Answer:
+        if not handler.module or not module_present(facts.tree, handler.module):
+            return Answer.IGNORE
+        ruling = _ruling(facts, account, handler)
+        if handler in refusing:
+            return MODULES[handler.name].refusal
+        if ruling is not None and ruling.ignored:
+            return Answer.IGNORE
+        return _FIXED.get(handler.name, Answer.SUCCESS)
+
+    return ask
+
+
+_FIXED = {
+    "pam_deny": Answer.PERM_DENIED,
+    # Where the file is there, that is a finding of its own.
+    "pam_nologin": Answer.IGNORE,
+    "pam_warn": Answer.IGNORE,
+}
+"""What these say, whoever asks."""
+
+
+def _ruling(facts: Facts, account: Account, handler: Handler) -> Ruling | None:
+    """What a module that decides by files says; None for any other, and for one that is not there."""
+    module = MODULES.get(handler.name)
+    if module is None or handler.facility not in module.stacks or not module_present(facts.tree, handler.module):
+        return None
+    return module.rule(facts, account, handler)
 
 
 def today(now: datetime) -> int:

@@ -21,7 +21,6 @@ from rescue.checks import _pam
 from rescue.checks._each_login import each_login
 from rescue.facts import Facts
 from rescue.formats.accounts import Account
-from rescue.formats.pam import Answer
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Tree
 
@@ -34,14 +33,12 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _judged(facts: Facts, account: Account) -> Finding | None:
-    found = _pam.policy(facts, account)
-    if found is None or found.ruling is None or found.ruling.location is None:
+    found = next(_pam.refusals(facts, account, "pam_access"), None)
+    if found is None:
         return None
-    place = found.ruling.location
-    if found.ruling.allowed is None:
+    place = found.ruling.location or found.handler.location
+    if not found.certain:
         return _undecided(account, place)
-    if found.ruling.allowed or found.account.answer in (Answer.SUCCESS, Answer.NEW_AUTHTOK_REQD):
-        return None
     allow = partial(let_in, location=place, name=account.name)
     return Finding(
         check="pam-access",

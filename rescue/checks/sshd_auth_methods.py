@@ -1,7 +1,8 @@
 """The SSH server does not take keys, or wants a second proof that you can't give.
 
 Symptom: "me@SERVER: Permission denied (publickey)."; where the second proof is missing "Permission denied (password)"
-or "(keyboard-interactive)", although ssh -v shows that the key is accepted.
+or "(keyboard-interactive)", although ssh -v shows that the key is accepted. Where every list of AuthenticationMethods
+has a method that is switched off: "Received disconnect from SERVER port 22:2: no authentication methods enabled".
 
 Cause: PubkeyAuthentication is "no" in the line that wins, which may stand in a file that is read before the one you
 edited. Or AuthenticationMethods asks for more than a key, such as "publickey,password", while passwords are switched
@@ -30,6 +31,15 @@ READS = SSHD_READS
 
 KEY, ANOTHER_KEY = "publickey", "another key"
 
+SWITCHES = {
+    "PubkeyAuthentication": KEY,
+    "PasswordAuthentication": "password",
+    "KbdInteractiveAuthentication": "keyboard-interactive",
+    "HostbasedAuthentication": "hostbased",
+    "GSSAPIAuthentication": "gssapi-with-mic",
+}
+"""What turns each method on."""
+
 
 def find(facts: Facts) -> Iterator[Finding]:
     if not facts.sshd.fatal:
@@ -42,24 +52,36 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     if keys.words == ("no",) and keys.location is not None:
         if facts.client.key is None and _password_opens(facts, account, effective):
             return None
-        return _keys_are_off(account, keys)
+        return _keys_are_off(account, keys, at_once=_hopeless(effective))
     methods = effective.setting("AuthenticationMethods")
     if methods.location is None or methods.words == ("any",):
         return None
     possible, keys_there = _possible(facts, account, effective), _key_count(facts, account)
     lacking = [_lacking(word, possible, keys_there) for word in methods.words]
-    return None if [] in lacking else _too_much(account, methods, lacking)
+    return None if [] in lacking else _too_much(account, methods, lacking, at_once=_hopeless(effective))
 
 
-def _keys_are_off(account: Account, setting: Setting) -> Finding:
+def _hopeless(effective: Effective) -> bool:
+    """Whether sshd ends the connection before it asks for anything: each list names a method that is switched off.
+
+    See auth2_setup_methods_lists in auth2.c. Where that holds for everybody sshd does not even start.
+    """
+    lists = effective.words("AuthenticationMethods")
+    if lists in ((), ("any",)):
+        return False
+    off = {method for keyword, method in SWITCHES.items() if effective.words(keyword) in (("no",), ())}
+    return all(off & {method.partition(":")[0] for method in each.split(",")} for each in lists)
+
+
+def _keys_are_off(account: Account, setting: Setting, *, at_once: bool) -> Finding:
     assert setting.location is not None
     back = partial(edit.set_value, location=setting.location, value="yes")
     return Finding(
         check="sshd-auth-methods",
-        link=LINK,
+        link=Link.ACCEPT if at_once else LINK,
         severity=Severity.BROKEN,
         message=f"The SSH server takes no key from {account.name}: PubkeyAuthentication is no ({setting.location}).",
-        symptom=Symptom.DENIED,
+        symptom=Symptom.CLOSED if at_once else Symptom.DENIED,
         locations=(setting.location,),
         repairs=(Repair(f"set PubkeyAuthentication yes ({setting.location})", Safety.SAFE, back),),
         subject=account.name,
@@ -106,16 +128,16 @@ def _lacking(word: str, possible: frozenset[str], keys_there: int) -> list[str]:
     return lacking + [ANOTHER_KEY] * (methods.count(KEY) > max(keys_there, 1))
 
 
-def _too_much(account: Account, setting: Setting, lacking: list[list[str]]) -> Finding:
+def _too_much(account: Account, setting: Setting, lacking: list[list[str]], *, at_once: bool) -> Finding:
     assert setting.location is not None
     wanted = sorted({method for each in lacking for method in each})
     return Finding(
         check="sshd-auth-methods",
-        link=LINK,
+        link=Link.ACCEPT if at_once else LINK,
         severity=Severity.BROKEN,
         message=f"The SSH server wants a proof from {account.name} that can't be given here: {', '.join(wanted)} "
         f"(AuthenticationMethods, {setting.location}).",
-        symptom=Symptom.DENIED,
+        symptom=Symptom.CLOSED if at_once else Symptom.DENIED,
         locations=(setting.location,),
         repairs=tuple(_repairs(account, setting, lacking)),
         subject=account.name,

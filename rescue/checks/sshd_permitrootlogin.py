@@ -1,6 +1,7 @@
 """The SSH server does not let root in, whatever the key.
 
-Symptom: "root@SERVER: Permission denied (publickey)." although the key is in /root/.ssh/authorized_keys.
+Symptom: "root@SERVER: Permission denied (publickey)." although the key is in /root/.ssh/authorized_keys; with
+forced-commands-only "Connection closed by SERVER port 22" or "client_loop: send disconnect: Broken pipe".
 
 Cause: PermitRootLogin is "no" (or "forced-commands-only", which gives no shell) in the line that wins. The first line
 wins, and on Debian, Ubuntu and Red Hat the files in /etc/ssh/sshd_config.d are read before sshd_config itself, so that
@@ -17,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from rescue.checks._forced import keys_of
 from rescue.checks._login_policy import POLICY_READS, Standing, standings
 from rescue.facts import Facts
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
@@ -27,6 +29,7 @@ READS = POLICY_READS
 
 CHECK = "sshd-permitrootlogin"
 KEYS_ONLY = "prohibit-password"
+FORCED = "forced-commands-only"
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -37,7 +40,10 @@ def find(facts: Facts) -> Iterator[Finding]:
         if each.account.uid != 0 or (facts.client.user is None and others):
             continue
         if each.root.allowed is False:
-            yield _refused(each)
+            forced = each.root.refusals[0].pattern == FORCED
+            # A key with a command of its own is let in; that it gives no shell is the key's own cause.
+            if not (forced and any(key.option("command") is not None for key in keys_of(facts, each.account))):
+                yield _refused(each)
         elif each.root.allowed is None:
             yield _undecided(each)
 
@@ -52,7 +58,8 @@ def _refused(standing: Standing) -> Finding:
         link=LINK,
         severity=Severity.BROKEN,
         message=f"PermitRootLogin {refusal.pattern} {what} ({refusal.location}), so {name} is refused with any key.",
-        symptom=Symptom.DENIED,
+        # With forced-commands-only sshd's two halves disagree, and the connection ends (monitor.c).
+        symptom=Symptom.CLOSED if refusal.pattern == FORCED else Symptom.DENIED,
         locations=(refusal.location,),
         repairs=(
             Repair(

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from re import compile as compile_pattern
 
 from rescue.formats.accounts import Account, Accounts
+from rescue.formats.pam import Ruling
 from rescue.model import Address, Location
 from rescue.tree import Read, Tree
 
@@ -17,14 +18,6 @@ FOLDER = "/etc/security/access.d"
 ACCESS_READS = (Read(str(DEFAULT), depth=0), Read(FOLDER, depth=1))
 
 _BLANK = compile_pattern(r"[ \t,]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """What the file says. allowed: None where that can't be told. location: the line; None where none fits."""
-
-    allowed: bool | None
-    location: Location | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rescue.formats.accounts import PASSWD, SHADOW, Accounts
+from rescue.formats.accounts import GROUP, PASSWD, SHADOW, Accounts
 from rescue.model import Location
 from rescue.tree import Tree
 
@@ -53,3 +53,14 @@ def _with_field(tree: Tree, path: str, location: Location, field: int, value: st
     fields[field] = value
     lines[location.line - 1] = ":".join(fields)
     return tree.write(path, "\n".join(lines))
+
+
+def with_member(tree: Tree, group: str, name: str) -> Tree:
+    """The tree in which the group's line of group(5) lists `name` as well. ValueError if there is no such group."""
+    found = next((each for each in Accounts(tree).groups if each.name == group), None)
+    if found is None:
+        raise ValueError(f"there is no group {group}")
+    lines = (tree.text(GROUP) or "").split("\n")
+    *fields, listed = [*lines[found.location.line - 1].split(":", 3), "", "", ""][:4]
+    lines[found.location.line - 1] = ":".join([*fields, f"{listed},{name}" if listed.strip() else name])
+    return tree.write(GROUP, "\n".join(lines))

@@ -52,6 +52,7 @@ class Answer(StrEnum):
 
     SUCCESS = "success"
     IGNORE = "ignore"
+    AUTH_ERR = "auth_err"
     PERM_DENIED = "perm_denied"
     ACCT_EXPIRED = "acct_expired"
     AUTHTOK_EXPIRED = "authtok_expired"
@@ -87,6 +88,20 @@ class Handler:
 
     def action(self, answer: Answer) -> str:
         return self.actions.get(answer.value, self.actions.get("default", "bad"))
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What one module says of one login.
+
+    allowed: None where that can't be told. location: the line of the module's own file that decides; None where none
+    does. why: for the middle of a sentence. ignored: the module takes no part.
+    """
+
+    allowed: bool | None
+    location: Location | None = None
+    why: str = ""
+    ignored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

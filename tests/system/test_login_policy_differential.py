@@ -68,7 +68,7 @@ LINES = (
     "PubkeyAcceptedAlgorithms +ssh-rsa", "ChrootDirectory %h", "ChrootDirectory /", "ChrootDirectory none",
     "AllowUsers alice", "AllowUsers bob", "DenyGroups alice", "Match User alice\n  PubkeyAuthentication no\nMatch all",
 )  # fmt: skip
-OPTIONS = ("no-pty", 'expiry-time="20200101"', 'expiry-time="29990101Z"', 'command="echo in"', "restrict")
+OPTIONS = ("no-pty", 'expiry-time="20200101"', 'expiry-time="29990101Z"', 'command="echo out"', "restrict")
 PAM_LINES = (
     "account required pam_access.so", "account required pam_tally2.so", "account requisite pam_gone.so",
     "account optional pam_gone.so", "session required pam_gone.so", "session optional pam_gone.so",
@@ -172,7 +172,7 @@ def predicted(server: LoginServer) -> tuple[Symptom, tuple[Finding, ...]]:
 @example(case=Case(word="!", pam=False))
 @example(case=Case(word=f"!{HASH}", pam=False))
 @example(case=Case(shell="/bin/zsh", pam_lines=("account required pam_deny.so",)))
-@example(case=Case(shell="/usr/sbin/nologin", options='command="echo in"'))
+@example(case=Case(shell="/usr/sbin/nologin", options='command="echo out"'))
 @example(case=Case(settings=("RevokedKeys /etc/ssh/revoked",), revoked=None))
 @example(case=Case(settings=("RevokedKeys /etc/ssh/revoked",), revoked="KEY"))
 @example(case=Case(settings=("ChrootDirectory %h",)))

@@ -6,10 +6,10 @@ import pytest
 
 from rescue.checks import sshd_permitrootlogin
 from rescue.facts import Facts
-from rescue.model import Client, Severity
-from rescue.tree import Tree
+from rescue.model import Client, Severity, Symptom
+from rescue.tree import Tree, file
 from tests.checking import causes, changed_paths, diff, mended, only_finding
-from tests.trees import SSHD_CONFIG, server
+from tests.trees import KEY, SSHD_CONFIG, server
 
 pytestmark = pytest.mark.unit
 
@@ -77,3 +77,14 @@ def test_a_block_for_some_addresses_is_doubtful_until_the_address_is_told() -> N
 
 def test_a_configuration_that_stops_sshd_is_the_only_finding() -> None:
     assert causes(refusing("PermitRootLogin no\nFoo bar"), ROOT) == ["sshd-config-error"]
+
+
+def test_a_key_with_a_command_of_its_own_is_let_in_by_forced_commands_only() -> None:
+    own = file(f'command="/usr/bin/backup" {KEY}\n', 0o600)
+    tree = server({DROP_IN: "PermitRootLogin forced-commands-only\n", "/root/.ssh/authorized_keys": own})
+    assert causes(tree, ROOT) == ["key-command"]
+
+
+def test_without_one_the_connection_ends_after_the_key() -> None:
+    assert only_finding(refusing("PermitRootLogin forced-commands-only"), CHECK, ROOT).symptom is Symptom.CLOSED
+    assert only_finding(refusing(), CHECK, ROOT).symptom is Symptom.DENIED

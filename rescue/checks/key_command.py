@@ -1,0 +1,90 @@
+"""Your key starts a command that is fixed, and no shell.
+
+Symptom: the key is accepted, then a text such as 'Please login as the user "debian" rather than the user "root".', and
+the connection closes; or the connection closes without a word.
+
+Cause: the key's line in authorized_keys begins with command="...". cloud-init puts such a line before root's keys, so
+that people log in as the user of the image; keys for backups have one as well.
+
+Repair: log in as the user that the text names. The command is only taken from the line if you say so: whoever wrote it
+wanted that the key gives no shell.
+
+See: sshd(8) on AUTHORIZED_KEYS FILE FORMAT; cloud-init's disable_root.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from re import IGNORECASE
+from re import compile as compile_pattern
+
+from rescue.checks._each_login import SSHD_READS
+from rescue.checks._forced import keys_of, only_says, where_nobody_else_gets_a_shell
+from rescue.facts import Facts
+from rescue.formats.accounts import Account
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Tree
+
+LINK = Link.SESSION
+READS = SSHD_READS
+
+LONGEST = 100
+_OPTION = compile_pattern(r'command="(?:\\.|[^"\\])*"', IGNORECASE)
+_NAMED = compile_pattern(r'login as the user \\*"([^"\\]{1,32})\\*"')
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if not facts.sshd.fatal:
+        yield from where_nobody_else_gets_a_shell(facts, lambda account: _judged(facts, account))
+
+
+def _judged(facts: Facts, account: Account) -> Finding | None:
+    effective = facts.effective(account)
+    keys = keys_of(facts, account)
+    commands = [key.option("command") for key in keys]
+    # ForceCommand counts before a key's own command (do_exec in session.c); it is a cause of its own.
+    if not keys or None in commands or effective.words("ForceCommand") not in ((), ("none",)):
+        return None
+    command, place = commands[0] or "", keys[0].location
+    certain = all(only_says(each or "") for each in commands)
+    shown = command if len(command) <= LONGEST else command[:LONGEST] + "..."
+    return Finding(
+        check="key-command",
+        link=LINK,
+        severity=Severity.BROKEN if certain else Severity.DOUBTFUL,
+        message=f"The key of {account.name} starts a fixed command and no shell ({place}): {shown}",
+        symptom=Symptom.CLOSED,
+        locations=tuple(key.location for key in keys),
+        repairs=tuple(_repairs(account, command, place)),
+        subject=account.name,
+        reason="" if certain else "the command may be what the key is for, or start a shell",
+    )
+
+
+def _repairs(account: Account, command: str, place: Location) -> Iterator[Repair]:
+    named = _NAMED.search(command)
+    if named is not None:
+        yield Repair(f"log in as {named[1]}", Safety.MANUAL)
+    yield Repair(
+        f"take the command from the key's line ({place})",
+        Safety.UNSAFE,
+        partial(without_command, location=place),
+        weakens=f"the key gives a shell as {account.name}",
+    )
+
+
+def without_command(tree: Tree, location: Location) -> Tree:
+    """The tree in which the line has no command. ValueError if it has none any more."""
+    lines = (tree.text(location.path) or "").split("\n")
+    line = lines[location.line - 1] if location.line <= len(lines) else ""
+    match = _OPTION.search(line)
+    if match is None:
+        raise ValueError(f"{location}: there is no command any more")
+    before, after = line[: match.start()], line[match.end() :]
+    if before.endswith(","):
+        before = before[:-1]
+    elif after.startswith(","):
+        after = after[1:]
+    lines[location.line - 1] = (before + after).lstrip(" ")
+    return tree.write(location.path, "\n".join(lines))

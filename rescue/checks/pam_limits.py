@@ -1,0 +1,63 @@
+"""A limit of PAM's leaves you no login or no process: pam_limits with /etc/security/limits.conf.
+
+Symptom: the key is accepted, then "There were too many logins for 'me'." and the connection closes; or "exec request
+failed on channel 0", "fork: retry: Resource temporarily unavailable".
+
+Cause: a line of limits.conf, or of a file in limits.d, sets maxlogins, maxsyslogins or nproc to 0 for you, a group of
+yours, or everybody. A line for a user counts more than one for a group, and that more than one for "*". Root is not
+held by lines for groups and everybody.
+
+Repair: a line that is for you alone is commented out; where it is for others as well, a line for you alone lifts it.
+
+See: limits.conf(5), pam_limits(8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks import _pam
+from rescue.checks._each_login import each_login
+from rescue.checks._pam_refused import commented, line_of, refused
+from rescue.facts import Facts
+from rescue.formats.accounts import Account
+from rescue.model import Finding, Link, Location, Repair, Safety
+from rescue.tree import Tree
+
+LINK = Link.SESSION
+READS = _pam.READS
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    yield from each_login(facts, lambda account: _judged(facts, account))
+
+
+def _judged(facts: Facts, account: Account) -> Finding | None:
+    found = next(_pam.refusals(facts, account, "pam_limits"), None)
+    if found is None or found.ruling.location is None:
+        return None
+    place = found.ruling.location
+    return refused(
+        "pam-limits",
+        LINK,
+        account,
+        found,
+        f"PAM opens no session for {account.name}: {found.ruling.why} ({place}).",
+        (_repair(account, place),),
+    )
+
+
+def _repair(account: Account, place: Location) -> Repair:
+    if place.text.split()[0] == account.name:
+        return Repair(f"comment out {place}", Safety.SAFE, partial(commented, location=place))
+    lift = partial(lifted, location=place, name=account.name)
+    return Repair(f"lift the limit for {account.name} alone, behind {place}", Safety.SAFE, lift)
+
+
+def lifted(tree: Tree, location: Location, name: str) -> Tree:
+    """The tree with a line for `name` alone that sets no limit."""
+    lines, at = line_of(tree, location)
+    item = lines[at].split()[2]
+    lines.insert(at + 1, f"{name} - {item} unlimited")
+    return tree.write(location.path, "\n".join(lines))

@@ -1,0 +1,96 @@
+"""PAM looks your name up in a list, and the list keeps you out: pam_listfile.
+
+Symptom: the key is accepted, then "Connection closed by SERVER port 22"; the server's log says "pam_listfile: Refused
+user me for service sshd".
+
+Cause: a line with pam_listfile in /etc/pam.d/sshd names a file of those who may log in, and you are not in it, or of
+those who may not, and you are. With onerr=fail a list that is missing, or that anybody may write, keeps everybody out.
+
+Repair: your name is added to the list, or taken from it; a list that is missing is made. All others are treated as
+before.
+
+See: pam_listfile(8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import PurePosixPath
+
+from rescue.checks import _pam
+from rescue.checks._each_login import each_login
+from rescue.checks._pam_refused import exempted, refused
+from rescue.facts import Facts
+from rescue.formats.accounts import Account
+from rescue.formats.pam_lists import OTHERS_WRITE, ListOptions
+from rescue.formats.permissions import chmod
+from rescue.model import Finding, Link, Location, Repair, Safety
+from rescue.tree import Tree
+
+LINK = Link.ACCOUNT
+READS = _pam.READS
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    yield from each_login(facts, lambda account: _judged(facts, account))
+
+
+def _judged(facts: Facts, account: Account) -> Finding | None:
+    found = next(_pam.refusals(facts, account, "pam_listfile"), None)
+    if found is None:
+        return None
+    return refused(
+        "pam-listfile",
+        LINK,
+        account,
+        found,
+        f"PAM {'turns' if found.certain else 'may turn'} {account.name} away after the key was accepted: "
+        f"{found.ruling.why} ({found.handler.location}).",
+        tuple(_repairs(facts.tree, account, found)),
+    )
+
+
+def _repairs(tree: Tree, account: Account, found: _pam.Refusal) -> Iterator[Repair]:
+    options, place = ListOptions.of(found.handler.arguments), found.ruling.location
+    if not found.certain:
+        yield Repair("say where you log in from, with --from ADDRESS", Safety.MANUAL)
+        return
+    if place is not None and options.item == "user":
+        entry = tree.lentry(place.path)
+        if entry is None:
+            names = () if options.denies else (account.name,)
+            what = "empty" if options.denies else f"with {account.name} in it"
+            make = partial(_make, path=place.path, names=names)
+            yield Repair(f"make the list {place.path}, {what}", Safety.SAFE, make)
+        elif entry.is_file and entry.mode & OTHERS_WRITE:
+            yield Repair(f"chmod o-w {place.path}", Safety.SAFE, partial(_close, path=place.path))
+        elif options.denies and place.line:
+            yield Repair(f"take {account.name} from {place}", Safety.SAFE, partial(_remove, location=place))
+        elif options.denies is False and entry.is_file:
+            add = partial(_add, path=place.path, name=account.name)
+            yield Repair(f"add {account.name} to {place.path}", Safety.SAFE, add)
+    pass_over = partial(exempted, location=found.handler.location, name=account.name)
+    yield Repair(f"ask the list for everybody but {account.name} ({found.handler.location})", Safety.UNSAFE, pass_over,
+                 weakens=f"{account.name} gets in whatever the list says")  # fmt: skip
+
+
+def _make(tree: Tree, path: PurePosixPath, names: tuple[str, ...]) -> Tree:
+    return tree.write(path, "".join(f"{name}\n" for name in names), mode=0o644, uid=0, gid=0)
+
+
+def _close(tree: Tree, path: PurePosixPath) -> Tree:
+    entry = tree.entry(path)
+    return tree if entry is None else chmod(tree, path, entry.mode & ~OTHERS_WRITE)
+
+
+def _remove(tree: Tree, location: Location) -> Tree:
+    lines = (tree.text(location.path) or "").split("\n")
+    left = [line for line in lines if line.rstrip("\r") != location.text.rstrip("\r")]
+    return tree.write(location.path, "\n".join(left))
+
+
+def _add(tree: Tree, path: PurePosixPath, name: str) -> Tree:
+    text = tree.text(path) or ""
+    end = "" if not text or text.endswith("\n") else "\n"
+    return tree.write(path, f"{text}{end}{name}\n")

@@ -1,0 +1,65 @@
+"""PAM lets in only those whose shell is in /etc/shells, and yours is not: pam_shells.
+
+Symptom: the key is accepted, then "Connection closed by SERVER port 22", although the shell is there and works.
+
+Cause: a line with pam_shells in /etc/pam.d/sshd, or in a file that it includes, looks for the account's shell in
+/etc/shells. The file is missing, may be written by anybody, or has the shell in another spelling (/usr/bin/zsh where
+/bin/zsh is the account's), as when the shell was installed by hand.
+
+Repair: the shell is added to /etc/shells; a file that anybody may write is closed.
+
+See: shells(5), pam_shells(8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks import _pam
+from rescue.checks._each_login import each_login
+from rescue.checks._pam_refused import refused
+from rescue.facts import Facts
+from rescue.formats.accounts import Account
+from rescue.formats.pam_lists import OTHERS_WRITE, SHELLS
+from rescue.formats.permissions import chmod
+from rescue.model import Finding, Link, Repair, Safety
+from rescue.tree import Tree
+
+LINK = Link.ACCOUNT
+READS = _pam.READS
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    yield from each_login(facts, lambda account: _judged(facts, account) if account.has_login_shell else None)
+
+
+def _judged(facts: Facts, account: Account) -> Finding | None:
+    found = next(_pam.refusals(facts, account, "pam_shells"), None)
+    if found is None:
+        return None
+    shell = account.shell or "/bin/sh"
+    return refused(
+        "pam-shells",
+        LINK,
+        account,
+        found,
+        f"PAM turns {account.name} away after the key was accepted: {found.ruling.why} ({found.handler.location}).",
+        (
+            Repair(
+                f"let {SHELLS} have {shell}, closed to others",
+                Safety.SAFE,
+                partial(_listed, shell=shell),
+                weakens=f"everybody may choose {shell} for a shell",
+            ),
+        ),
+    )
+
+
+def _listed(tree: Tree, shell: str) -> Tree:
+    entry = tree.entry(SHELLS)
+    text = tree.text(SHELLS) or ""
+    if shell not in text.split("\n"):
+        end = "" if not text or text.endswith("\n") else "\n"
+        tree = tree.write(SHELLS, f"{text}{end}{shell}\n")
+    return chmod(tree, SHELLS, entry.mode & ~OTHERS_WRITE) if entry is not None else tree

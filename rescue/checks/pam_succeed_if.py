@@ -1,0 +1,70 @@
+"""PAM asks a condition of your account that it does not meet: pam_succeed_if.
+
+Symptom: the key is accepted, then "Connection closed by SERVER port 22"; the server's log says 'pam_succeed_if:
+requirement "user ingroup ssh-users" not met by user "me"'.
+
+Cause: a line such as "account required pam_succeed_if.so user ingroup ssh-users" in /etc/pam.d/sshd, or in a file that
+it includes, lets in only those for whom every condition holds.
+
+Repair: the line is passed over for you alone, by a line before it; it counts for everybody else as before. Where a
+group is asked for, you may be added to it, which gives you all that the group may do: that is only done if you say so.
+
+See: pam_succeed_if(8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks import _pam
+from rescue.checks._each_login import each_login
+from rescue.checks._pam_refused import exempted, refused
+from rescue.facts import Facts
+from rescue.formats.account_lines import with_member
+from rescue.formats.accounts import Account
+from rescue.formats.succeed_if import failed_group
+from rescue.model import Finding, Link, Repair, Safety
+
+LINK = Link.ACCOUNT
+READS = _pam.READS
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    yield from each_login(facts, lambda account: _judged(facts, account))
+
+
+def _judged(facts: Facts, account: Account) -> Finding | None:
+    found = next(_pam.refusals(facts, account, "pam_succeed_if"), None)
+    if found is None:
+        return None
+    return refused(
+        "pam-succeed-if",
+        LINK,
+        account,
+        found,
+        f"PAM {'turns' if found.certain else 'may turn'} {account.name} away after the key was accepted: "
+        f"{found.ruling.why} ({found.handler.location}).",
+        tuple(_repairs(facts, account, found)),
+    )
+
+
+def _repairs(facts: Facts, account: Account, found: _pam.Refusal) -> Iterator[Repair]:
+    if not found.certain:
+        yield Repair("say where you log in from, with --from ADDRESS", Safety.MANUAL)
+        return
+    place = found.handler.location
+    yield Repair(
+        f"ask the condition of everybody but {account.name} ({place})",
+        Safety.SAFE,
+        partial(exempted, location=place, name=account.name),
+        weakens=f"{account.name} gets in without it",
+    )
+    group = failed_group(facts.tree, account, found.handler.arguments)
+    if any(each.name == group for each in facts.accounts.groups):
+        yield Repair(
+            f"add {account.name} to the group {group}",
+            Safety.UNSAFE,
+            partial(with_member, group=group, name=account.name),
+            weakens=f"{account.name} may do whatever the group {group} may",
+        )

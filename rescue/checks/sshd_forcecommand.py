@@ -1,0 +1,67 @@
+"""The SSH server starts a command that is fixed for you, and no shell: ForceCommand.
+
+Symptom: the key is accepted, then the command's own text, or nothing, and the connection closes; "This service allows
+sftp connections only."
+
+Cause: ForceCommand in sshd_config, most often in a Match block for users who may only upload files, holds for you as
+well: the block's condition fits more people than was meant, or the line stands outside of every block.
+
+Repair: the line is commented out, but only if you say so: it may be meant for you.
+
+See: sshd_config(5) on ForceCommand and Match.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks._each_login import SSHD_READS
+from rescue.checks._forced import only_says, where_nobody_else_gets_a_shell
+from rescue.facts import Facts
+from rescue.formats.accounts import Account
+from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.sshd import edit
+
+LINK = Link.SESSION
+READS = SSHD_READS
+
+UPLOADS = "internal-sftp"
+LONGEST = 100
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if not facts.sshd.fatal:
+        yield from where_nobody_else_gets_a_shell(facts, lambda account: _judged(facts, account))
+
+
+def _judged(facts: Facts, account: Account) -> Finding | None:
+    effective = facts.effective(account)
+    setting = effective.setting("ForceCommand")
+    if setting.location is None or setting.words in ((), ("none",)) or not account.has_login_shell:
+        return None
+    if effective.words("ChrootDirectory") not in ((), ("none",)):
+        return None  # an account for uploads, set up as the manual tells
+    command = " ".join(setting.words)
+    uploads = command.split()[0].rpartition("/")[2] in (UPLOADS, "sftp-server")
+    certain = only_says(command)
+    shown = command if len(command) <= LONGEST else command[:LONGEST] + "..."
+    what = "uploads and downloads work, a shell does not" if uploads else "the command may be what you are to get"
+    return Finding(
+        check="sshd-forcecommand",
+        link=LINK,
+        severity=Severity.BROKEN if certain else Severity.DOUBTFUL,
+        message=f"ForceCommand gives {account.name} no shell ({setting.location}): {shown}",
+        symptom=Symptom.CLOSED,
+        locations=(setting.location,),
+        repairs=(
+            Repair(
+                f"comment out ForceCommand ({setting.location})",
+                Safety.UNSAFE,
+                partial(edit.comment_out, location=setting.location),
+                weakens="everybody for whom the line holds gets a shell",
+            ),
+        ),
+        subject=account.name,
+        reason="" if certain else what,
+    )
