@@ -49,8 +49,11 @@ def main(words: list[str]) -> int:
     asked = argparse.ArgumentParser(prog="fuzz-sshd", description=__doc__.partition("\n")[0])
     asked.add_argument("--seed", type=int, default=secrets.randbelow(1 << 32))
     asked.add_argument("--count", type=int, default=1000, help="generated configurations for each suite")
-    asked.add_argument("suites", nargs="*", default=list(VERSIONS), choices=list(VERSIONS))
+    asked.add_argument("suites", nargs="*", help=f"of {', '.join(VERSIONS)}; default: all")
     options = asked.parse_args(words)
+    options.suites = options.suites or list(VERSIONS)
+    if set(options.suites) - set(VERSIONS):
+        asked.error(f"suites are {', '.join(VERSIONS)}")
     print(f"seed {options.seed}, {options.count} for each of {', '.join(options.suites)}", flush=True)
     good = True
     for suite in options.suites:

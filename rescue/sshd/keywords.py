@@ -116,7 +116,7 @@ GLOBAL: tuple[Keyword, ...] = (
     Keyword("UsePAM", Kind.FLAG, default=NO),
     Keyword("Port", Kind.PORT, Store.ALL, ("22",)),
     Keyword("HostKey", Kind.FILE, Store.ALL, HOST_KEYS),
-    Keyword("HostKeyAgent", Kind.FILE),
+    Keyword("HostKeyAgent", Kind.FILE, default=NONE),
     Keyword("PidFile", Kind.FILE, default=("/run/sshd.pid",)),
     Keyword("ModuliFile", Kind.FILE, default=("/etc/ssh/moduli",), added=(8, 6)),
     Keyword("LoginGraceTime", Kind.TIME, default=("120",)),

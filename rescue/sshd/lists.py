@@ -14,6 +14,7 @@ from rescue.sshd.faults import BadLine, Fault
 from rescue.sshd.keywords import Kind
 from rescue.sshd.numbers import integer, seconds
 from rescue.sshd.patterns import BadAddress, check_user
+from rescue.sshd.qos import quality
 
 Words = tuple[str, ...]
 
@@ -190,4 +191,5 @@ LISTS: dict[Kind, ListJudge] = {
     Kind.SUBSYSTEM: _subsystem,
     Kind.PENALTIES: _penalties,
     Kind.CHANNEL_TIMEOUT: _channel_timeouts,
+    Kind.QOS: quality,
 }

@@ -53,10 +53,6 @@ CHOICES: dict[Kind, dict[str, str]] = {
 """What sshd takes in any case, and how it calls it."""
 
 TUNNELS = ("no", "point-to-point", "ethernet", "yes")
-QOS = frozenset({
-    "none", "lowdelay", "throughput", "reliability", "ef", "le", "va",
-    *(f"cs{n}" for n in range(8)), *(f"af{n}{m}" for n in range(1, 5) for m in range(1, 4)),
-})  # fmt: skip
 LISTED = {
     Kind.CIPHERS: Family.CIPHER,
     Kind.MACS: Family.MAC,
@@ -254,27 +250,6 @@ def _rekey(name: str, arguments: Arguments) -> Words:
     return (str(size), *_time(name, arguments))
 
 
-def _qos(name: str, arguments: Arguments) -> Words:
-    words = [_qos_class(name, arguments.need())]
-    following = arguments.take()
-    words.append(words[0] if following is None else _qos_class(name, following))
-    return tuple(words)
-
-
-def _qos_class(name: str, word: str) -> str:
-    if word.lower() in QOS:
-        return word.lower()
-    text = word.strip().removeprefix("+")
-    base = 16 if text[:2] in ("0x", "0X") else 8 if text.startswith("0") else 10
-    try:
-        number = int(text, base)
-    except ValueError:
-        number = -1
-    if not 0 <= number <= 255 or "_" in word:
-        raise _bad(name, word, "it takes a name such as af21, or a number up to 255")
-    return word
-
-
 def _octal(name: str, arguments: Arguments) -> Words:
     word = arguments.need()
     value = octal(word)
@@ -324,7 +299,6 @@ SCALARS: dict[Kind, Scalar] = {
     Kind.BLOCK_SIZE: _block_size,
     Kind.ADDRESSES: _addresses,
     Kind.REKEY: _rekey,
-    Kind.QOS: _qos,
     Kind.OCTAL: _octal,
     Kind.TEXT: _text,
     Kind.VERSION_TEXT: _version_text,

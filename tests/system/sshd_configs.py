@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rescue.formats.packages import OpenSSH
 from rescue.sshd import Effective, Server
 from rescue.sshd.commandline import Options
-from rescue.sshd.keywords import GLOBAL, MATCHABLE, Kind, Store
+from rescue.sshd.keywords import GLOBAL, MATCHABLE, Keyword, Kind, Store
 from rescue.sshd.listen import configured
 from rescue.sshd.match import Connection
 from rescue.tree import Tree
@@ -49,13 +49,11 @@ SOMEBODY = Who()
 ROOT = Who("root", frozenset({"root"}), "2001:db8::7", "host.example.net", "2001:db8::1", 22)
 NOBODY = Who("nosuch", frozenset(), "10.0.0.1", "10.0.0.1", "127.0.0.1", 22)
 
-UNCOMPARED = {
-    # What a build chooses by itself, or what is spelt in numbers.
-    "ipqos", "ciphers", "macs", "kexalgorithms", "hostkeyalgorithms", "pubkeyacceptedalgorithms", "hostkey",
-    "hostbasedacceptedalgorithms", "casignaturealgorithms", "gssapikexalgorithms", "xauthlocation", "pidfile",
-    "sshdsessionpath", "sshdauthpath", "persourcepenalties", "include", "match", "rdomain", "listenaddress",
-    "versionaddendum", "debianbanner", "hostkeyagent", "hostcertificate", "persourcenetblocksize",
-}  # fmt: skip
+UNCOMPARED = {"hostkey", "include", "match", "rdomain", "listenaddress", "persourcepenalties"}
+"""hostkey is given on the command line; listenaddress is compared as sockets; of penalties we keep the lines only."""
+
+LISTS = (Kind.CIPHERS, Kind.MACS, Kind.EXCHANGES, Kind.KEY_ALGORITHMS, Kind.CA_ALGORITHMS, Kind.GSSAPI_EXCHANGES)
+"""Kinds that `sshd -T` prints as the whole list that comes of a line; compared where the line is that list."""
 
 NAMES_FOR = {"without-password": "prohibit-password", "silent": "quiet", "debug": "debug1", "delayed": "yes"}
 
@@ -73,8 +71,10 @@ def compare(root: SshdRoot, case: Path, files: Mapping[str, bytes], who: Who = S
         (case / name).write_bytes(data)
     answer = root.ask(case, **who.words)
     server = reading(files, root)
+    starts = root.starts(case)
     said = "\n".join(f"{problem.location}: {problem.text}" for problem in server.problems)
     assert (not server.fatal) == answer.accepted, f"sshd: {answer.complaint}\nours: {said}"
+    assert (not server.fatal) == starts, f"sshd -t: {starts}\nours: {said}"
     if answer.accepted:
         _same_values(server.effective_for(who.connection), answer)
         _same_listeners(server, answer)
@@ -84,6 +84,9 @@ def compare(root: SshdRoot, case: Path, files: Mapping[str, bytes], who: Who = S
 def _same_values(effective: Effective, answer: Answer) -> None:
     for keyword in (*GLOBAL, *MATCHABLE):
         if keyword.key not in answer.values or keyword.key in UNCOMPARED:
+            continue
+        own_list = keyword.kind in LISTS or keyword.kind is Kind.QOS or keyword.key.endswith("path")
+        if own_list and not _whole(effective, keyword):
             continue
         theirs = [value.lower() for value in answer.values[keyword.key]]
         theirs = [NAMES_FOR.get(value, value).replace("//", "/") for value in theirs]
@@ -96,6 +99,12 @@ def _same_values(effective: Effective, answer: Answer) -> None:
         elif keyword.kind is Kind.SET_ENV:
             ours = [word.lower() for line in lines for word in line.words]
         assert ours == theirs, keyword.name
+
+
+def _whole(effective: Effective, keyword: Keyword) -> bool:
+    """Whether a line gives the list by itself, as it stands."""
+    words = effective.words(keyword.name)
+    return len(words) > 0 and words[0][:1] not in ("+", "-", "^") and not set(words[0]) & set("*?!")
 
 
 def _same_listeners(server: Server, answer: Answer) -> None:
@@ -173,6 +182,9 @@ PLAUSIBLE: dict[Kind, list[str]] = {
     Kind.KEY_OPTIONS: ["none", "touch-required", "verify-required touch-required"],
     Kind.CHANNEL_TIMEOUT: ["none", "session=5m", "session=5m direct-tcpip=1h", "x"],
     Kind.RHOSTS: ["yes", "no", "shosts-only"],
+    Kind.QOS: ["af21", "lowdelay throughput", "none", "0x10", "16 cs1", "le", "256", "reliability", "EF 010"],
+    Kind.BLOCK_SIZE: ["32", "24:56", "33:1", "0:0"],
+    Kind.VERSION_TEXT: ["none", "My own text", "x"],
     Kind.OCTAL: ["0177", "0077", "8", "1777"],
 }  # fmt: skip
 
