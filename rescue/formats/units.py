@@ -167,6 +167,11 @@ class Units:
                 found[real].append(location)
         return found
 
+    @property
+    def reached(self) -> tuple[str, ...]:
+        """The names of all units that the boot pulls in, whether they can be loaded or not; () without systemd."""
+        return tuple(self._reached) if self.manager == "systemd" else ()
+
     @cached_property
     def default_target(self) -> PurePosixPath:
         """Where default.target is defined: most often a link."""

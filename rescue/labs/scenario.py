@@ -19,6 +19,7 @@ Keys of scenario.toml, all but those with a default required:
     family       4 or 6: how the client reaches the server (default 4)
     options      what the person tells `rescue inspect` and `fix`; KEY stands for the public key's file
     unsafe       true where the repair lets in others, too, so that one has to agree (default false)
+    doubtful     true where the disk alone can't settle it: inspect says so, and names the cause (default false)
     boot         true where only a boot shows it: fstab, interfaces, sockets (default false)
     disk         a small disk of its own: { size = "512M", inodes = 12000 }, inodes may be left out
     erased       directories whose logs the repair deletes, which undo can't bring back (default none)
@@ -48,13 +49,13 @@ DIRECTORY = Path(__file__).resolve().parent / "scenarios"
 
 REQUIRED = frozenset({"title", "difficulty", "story", "symptom", "causes", "hints", "learnt"})
 OPTIONAL = frozenset(
-    {"explain", "image", "user", "port", "family", "options", "unsafe", "boot", "disk", "erased", "keeps"}
+    {"explain", "image", "user", "port", "family", "options", "unsafe", "doubtful", "boot", "disk", "erased", "keeps"}
 )
 TEXTS = frozenset({"title", "difficulty", "story", "symptom", "learnt", "image", "user"})
 LISTS = frozenset({"causes", "hints", "explain", "options", "erased"})
 """Keys whose values are lists of texts."""
 NUMBERS = frozenset({"port", "family"})
-SWITCHES = frozenset({"unsafe", "boot"})
+SWITCHES = frozenset({"unsafe", "doubtful", "boot"})
 
 
 class Difficulty(StrEnum):
@@ -107,6 +108,7 @@ class Scenario:
     family: int = 4
     options: tuple[str, ...] = ()
     unsafe: bool = False
+    doubtful: bool = False
     boot: bool = False
     disk: SmallDisk | None = None
     erased: tuple[str, ...] = ()
@@ -206,6 +208,7 @@ def _made(name: str, told: Mapping[str, Any], break_script: str, solve_script: s
         family=told.get("family", 4),
         options=tuple(told.get("options", ())),
         unsafe=told.get("unsafe", False),
+        doubtful=told.get("doubtful", False),
         boot=told.get("boot", False),
         disk=SmallDisk(**told["disk"]) if "disk" in told else None,
         erased=tuple(told.get("erased", ())),

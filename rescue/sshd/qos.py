@@ -1,7 +1,7 @@
 """The classes of IPQoS, by name or by number, as `sshd -T` spells them.
 
-Source: parse_ipqos and iptos2str in misc.c of OpenSSH. Debian's 10.0 takes decimal numbers only, and takes the old names
-of RFC 1349 for none.
+Source: parse_ipqos and iptos2str in misc.c of OpenSSH. Debian's 10.0 takes decimal numbers only, and takes the old
+names of RFC 1349 for none.
 """
 
 from __future__ import annotations

@@ -1,0 +1,111 @@
+"""The SSH server may start before the address that it is to listen on is there.
+
+Symptom: after a reboot "ssh: connect to host SERVER port 22: Connection refused", and all is well once somebody starts
+the service by hand; the server's log says "Cannot bind any address".
+
+Cause: sshd with a ListenAddress of its own stops where that address is not there yet. Its unit waits for
+network.target, which means that the network's program was started, not that addresses are set; systemd-networkd,
+NetworkManager and interfaces marked allow-hotplug set them a little later, DHCP later still. Debian's and Ubuntu's
+unit does not try again after that error (RestartPreventExitStatus=255). Whether it is in time is a matter of
+milliseconds, so that it may have gone well for years. ssh.socket with an address is bound even earlier.
+
+Repair: a drop-in that lets the service wait for network-online.target, or lets the socket bind to an address that is
+not there yet (FreeBind=yes). Or the ListenAddress lines are commented out.
+
+See: systemd.special(7) on network-online.target, systemd.socket(5) on FreeBind=, sshd_config(5) on ListenAddress.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks import _listen_addresses
+from rescue.checks._listen_addresses import Told, free_bind, last, on_all, told
+from rescue.checks._ssh_units import SYSTEM, ssh_service
+from rescue.facts import Facts
+from rescue.formats.boot_order import waits_for_network
+from rescue.formats.own_addresses import INTERFACES
+from rescue.formats.units import Unit
+from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.tree import Tree
+
+LINK = Link.LISTEN
+READS = _listen_addresses.READS
+
+CHECK = "listenaddress-race"
+DROP_IN = "rescue.conf"
+CONFIGURATION_ERROR = "255"
+"""The exit status of an sshd that can bind no address."""
+
+WAIT = "[Unit]\nWants=network-online.target\nAfter=network-online.target\n"
+FREE = "[Socket]\nFreeBind=yes\n"
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    asked = told(facts)
+    if asked is None or facts.units.manager != "systemd":
+        return
+    here = [each for each in asked.binds if each.here is True]
+    if not here or any(each.address.is_loopback for each in asked.binds) or any(_early(asked, each) for each in here):
+        return
+    unit = asked.socket or ssh_service(facts.units)
+    if unit is None or _waits(facts, unit, asked):
+        return
+    named = ", ".join(str(each.address) for each in here)
+    places = tuple(dict.fromkeys(each.listener.location for each in here if each.listener.location is not None))
+    yield Finding(
+        check=CHECK,
+        link=LINK,
+        severity=Severity.DOUBTFUL,
+        message=f"{unit.name} needs the address {named} when it starts, and does not wait until that is set.",
+        symptom=Symptom.REFUSED,
+        locations=(*places, *(asked.own.written[each.address] for each in here if each.address in asked.own.written)),
+        repairs=(_wait(unit, free=asked.socket is not None), *on_all(asked)),
+        subject=unit.name,
+        reason="whether the address is there in time is decided anew by each boot",
+    )
+
+
+def _early(asked: Told, bind: _listen_addresses.Bind) -> bool:
+    """Whether ifupdown sets the address before network.target: its stanza is marked auto."""
+    place = asked.own.written.get(bind.address)
+    return place is not None and str(place.path).startswith(INTERFACES) and asked.socket is None
+
+
+def _waits(facts: Facts, unit: Unit, asked: Told) -> bool:
+    if asked.socket is not None:
+        return free_bind(unit)
+    return _tries_again(unit) or waits_for_network(facts.units, unit.name)
+
+
+def _tries_again(unit: Unit) -> bool:
+    """Whether systemd starts the service again, after a while, when the address was not there (systemd.service(5))."""
+    restart, not_after = last(unit, "Service", "Restart"), unit.values("Service", "RestartPreventExitStatus")
+    if restart is None or restart.text not in ("always", "on-failure"):
+        return False
+    if any(CONFIGURATION_ERROR in each.text.split() for each in not_after):
+        return False
+    pause = last(unit, "Service", "RestartSec")
+    # Five quick tries within ten seconds are the limit: only with a pause does it go on.
+    return pause is not None and pause.text.rstrip("s").isdigit() and int(pause.text.rstrip("s")) >= 3
+
+
+def _wait(unit: Unit, *, free: bool) -> Repair:
+    path = f"{SYSTEM}/{unit.name}.d/{DROP_IN}"
+    if free:
+        return Repair(
+            f"let {unit.name} bind to an address that is not there yet, by a drop-in",
+            Safety.SAFE,
+            partial(_dropped_in, path=path, text=FREE),
+        )
+    return Repair(
+        f"let {unit.name} wait for the network, by a drop-in", Safety.SAFE, partial(_dropped_in, path=path, text=WAIT)
+    )
+
+
+def _dropped_in(tree: Tree, path: str, text: str) -> Tree:
+    before = tree.text(path) or ""
+    gap = "" if not before or before.endswith("\n") else "\n"
+    return tree.write(path, f"{before}{gap}{text}")
+

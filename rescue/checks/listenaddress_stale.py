@@ -1,0 +1,101 @@
+"""The SSH server is told to listen on an address that the server does not have.
+
+Symptom: "ssh: connect to host SERVER port 22: Connection refused"; the server's log says "Cannot bind any address".
+
+Cause: a ListenAddress line in sshd_config (or a ListenStream= of ssh.socket) names an address of this machine, and that
+address is gone: the server was moved, made from a snapshot or cloned, got another address from its provider, or the
+line has a typing mistake. Where none of the addresses that are named is there, sshd stops. What the server's addresses
+are is read from the files of ifupdown, systemd-networkd, netplan, NetworkManager and the like; where they are asked of
+the network (DHCP), it can't be told from the disk, and the finding is a doubt. In a rescue system the present addresses
+of the machine are the rescue system's.
+
+Repair: where the files give the server exactly one address, that one takes the place of the wrong one. Else the
+ListenAddress lines are commented out, so that sshd listens on every address, and the firewall says who may come. The
+ports stay.
+
+See: sshd_config(5) on ListenAddress, ip(7) on ip_nonlocal_bind, systemd.socket(5) on ListenStream= and FreeBind=.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks import _listen_addresses
+from rescue.checks._listen_addresses import Bind, Told, free_bind, on_all, told
+from rescue.facts import Facts
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.sshd import edit
+
+LINK = Link.LISTEN
+READS = _listen_addresses.READS
+
+CHECK = "listenaddress-stale"
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    asked = told(facts)
+    if asked is None or any(each.here is True for each in asked.binds):
+        return
+    if asked.socket is not None and free_bind(asked.socket):
+        return
+    unsure = [each for each in asked.binds if each.here is None]
+    named = ", ".join(dict.fromkeys(str(each.address) for each in asked.binds))
+    places = tuple(dict.fromkeys(each.listener.location for each in asked.binds if each.listener.location is not None))
+    if unsure:
+        message = f"The SSH server listens on {named} only ({places[0]}), and stops if the server does not get it."
+    else:
+        message = (
+            f"The SSH server is told to listen on {named} only ({places[0]}), which the server does not have "
+            f"({_have(asked)}): it does not start."
+        )
+    yield Finding(
+        check=CHECK,
+        link=LINK,
+        severity=Severity.DOUBTFUL if unsure else Severity.BROKEN,
+        message=message,
+        symptom=Symptom.REFUSED,
+        locations=(*places, *_given(asked)),
+        repairs=(*_own_address(asked), *on_all(asked), *_by_hand(asked)),
+        subject=named,
+        reason=_reason(asked, unsure[0]) if unsure else "",
+    )
+
+
+def _have(asked: Told) -> str:
+    have = [str(address) for address in asked.own.written if not address.is_loopback]
+    return f"its files give it {', '.join(have[:4])}" if have else "its files give it no such address"
+
+
+def _given(asked: Told) -> tuple[Location, ...]:
+    return tuple(place for address, place in asked.own.written.items() if not address.is_loopback)[:3]
+
+
+def _reason(asked: Told, bind: Bind) -> str:
+    by = asked.own.asked(bind.address.version)
+    if by is not None:
+        return f"addresses are asked of the network ({by}); whether the server gets {bind.address} is not on the disk"
+    return "the files that give the server its addresses were not found, or are of a kind that is not read"
+
+
+def _own_address(asked: Told) -> Iterator[Repair]:
+    """Put the server's only address in the place of a single wrong one."""
+    if len(asked.binds) != 1 or asked.binds[0].here is None or asked.socket is not None:
+        return
+    wrong = asked.binds[0]
+    have = [each for each in asked.own.written if each.version == wrong.address.version and not each.is_loopback]
+    place = wrong.listener.location
+    if len(have) == 1 and place is not None and str(wrong.address) in place.text:
+        change = partial(edit.replace_word, location=place, old=str(wrong.address), new=str(have[0]))
+        yield Repair(f"listen on {have[0]} in the place of {wrong.address} ({place})", Safety.SAFE, change)
+
+
+def _by_hand(asked: Told) -> Iterator[Repair]:
+    if asked.socket is not None:
+        name = asked.socket.name
+        yield Repair(
+            f"let {name} bind to an address that is not there yet, by a drop-in (FreeBind=yes), or correct the address",
+            Safety.MANUAL,
+            steps=f"systemctl edit {name}   (section [Socket])",
+        )
+
