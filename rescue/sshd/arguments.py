@@ -13,10 +13,11 @@ class Arguments:
     text: everything behind the keyword, for the few options that take it whole.
     """
 
-    __slots__ = ("_argv", "_at", "_keyword", "text", "words")
+    __slots__ = ("_argv", "_at", "_keyword", "dialect", "text", "words")
 
     def __init__(self, keyword: str, rest: str | None, dialect: Dialect, *, equals: bool = True) -> None:
         self._keyword = keyword
+        self.dialect = dialect
         self._argv = dialect.argv_split
         self._at = 0
         self.text = (rest or "").lstrip(BLANKS)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Protocol
 
@@ -44,6 +45,10 @@ class Standing(Enum):
     UNKNOWN = auto()
 
 
+def nowhere(user: str) -> None:
+    """Nobody has a home."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """A build of sshd. `certain` is false where the version could not be told; distro is "" where it could not."""
@@ -51,12 +56,14 @@ class Dialect:
     version: Version = ASSUMED
     distro: str = ""
     certain: bool = False
+    home: Callable[[str], str | None] = field(default=nowhere, compare=False, repr=False)
+    """A user's home directory; None where there is no such user."""
 
     @classmethod
-    def of(cls, installed: Installed | None) -> Dialect:
+    def of(cls, installed: Installed | None, home: Callable[[str], str | None] = nowhere) -> Dialect:
         if installed is None:
-            return cls()
-        return cls(installed.version, installed.distro.lower(), True)
+            return cls(home=home)
+        return cls(installed.version, installed.distro.lower(), True, home)
 
     @property
     def argv_split(self) -> bool:

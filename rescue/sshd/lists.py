@@ -24,6 +24,9 @@ EMPTY_REFUSED = (10, 0)
 ROOT_HOME = "/root"
 """What ``~`` in a file name means to sshd: root's home, for everybody."""
 
+WHOLE_NAME = (8, 5)
+"""Up to 8.4 surely, "~name" without a slash is a file in root's home; from 9.2 on it is that user's home."""
+
 METHODS = frozenset({
     "none", "publickey", "password", "keyboard-interactive", "hostbased", "gssapi-with-mic", "gssapi-keyex",
 })  # fmt: skip
@@ -67,13 +70,21 @@ def _names(name: str, arguments: Arguments, dialect: Dialect) -> Words:
 
 
 def _key_files(name: str, arguments: Arguments, dialect: Dialect) -> Words:
-    words = tuple(tilde(word) for word in arguments.every())
+    words = tuple(tilde(name, word, dialect) for word in arguments.every())
     return _not_empty(name, words, dialect)
 
 
-def tilde(word: str) -> str:
-    """A file name with its ``~`` replaced."""
-    return ROOT_HOME + word[1:] if word == "~" or word.startswith("~/") else word
+def tilde(name: str, word: str, dialect: Dialect) -> str:
+    """A file name with its ``~`` or ``~user`` replaced (tilde_expand_filename in misc.c)."""
+    if not word.startswith("~"):
+        return word
+    user, slash, rest = word[1:].partition("/")
+    if not slash and dialect.before(WHOLE_NAME):
+        user, rest = "", user
+    home = dialect.home(user) if user else ROOT_HOME
+    if home is None:
+        raise _refuse(name, word, f"there is no user {user}")
+    return f"{home.rstrip('/')}/{rest}"
 
 
 def _accept_env(name: str, arguments: Arguments, dialect: Dialect) -> Words:

@@ -8,6 +8,7 @@ of OpenSSH 8.4, 9.2 and 10.0. When it starts, sshd takes every line outside of M
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import PurePosixPath
 
 from rescue.model import Location
@@ -51,7 +52,7 @@ class Server:
     def __init__(self, tree: Tree, openssh: Installed | None, given: Options = NO_OPTIONS) -> None:
         """given: the command line by which the service starts sshd; what it sets comes before every file."""
         tree.require(Read("/etc/ssh", depth=2), *([Read(str(given.config), depth=0)] if given.config else []))
-        self.dialect = Dialect.of(openssh)
+        self.dialect = Dialect.of(openssh, partial(_home, tree))
         self.files = Files(tree, self.dialect, given.config)
         self.given = given
         self._globals: Values = {}
@@ -276,6 +277,15 @@ class _Walk:
         except TooLarge:
             text = f"{path} is too large to be looked into, or its lines are too many or too long"
             self.note(Location(path), text, Fault.UNDECIDED, fatal=False)
+
+
+def _home(tree: Tree, user: str) -> str | None:
+    """passwd(5): the sixth field of the user's line."""
+    for line in (tree.text("/etc/passwd") or "").split("\n"):
+        fields = line.split(":")
+        if len(fields) == 7 and fields[0] == user:
+            return fields[5]
+    return None
 
 
 def _both(one: Known, other: Known) -> Known:

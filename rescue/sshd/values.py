@@ -177,14 +177,14 @@ def _word(name: str, arguments: Arguments) -> Words:
 
 def _file(name: str, arguments: Arguments) -> Words:
     """A file: sshd makes a relative name absolute from its working directory, which is / for a service."""
-    word = tilde(arguments.need())
+    word = tilde(name, arguments.need(), arguments.dialect)
     if word.lower() == "none" or word in ("internal", "SSH_AUTH_SOCK"):
         return (word.lower() if word != "SSH_AUTH_SOCK" else word,)
     return (word if word.startswith("/") else f"/{word}",)
 
 
 def _file_pattern(name: str, arguments: Arguments) -> Words:
-    word = tilde(arguments.need())
+    word = tilde(name, arguments.need(), arguments.dialect)
     return ("none",) if word.lower() == "none" else (word,)
 
 
@@ -224,7 +224,8 @@ def _block_size(name: str, arguments: Arguments) -> Words:
     numbers = triple(word)[:2]
     if not numbers or not 0 <= numbers[0] <= 32 or (len(numbers) == 2 and not 0 <= numbers[1] <= 128):
         raise _bad(name, word, "it takes a mask for IPv4 and one for IPv6, as 32:128")
-    return (":".join(str(number) for number in numbers),)
+    # Where IPv6's is left out it is 0, not the default: all of IPv6 counts as one source.
+    return (f"{numbers[0]}:{numbers[1] if len(numbers) == 2 else 0}",)
 
 
 def _addresses(name: str, arguments: Arguments) -> Words:

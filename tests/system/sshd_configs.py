@@ -55,11 +55,13 @@ UNCOMPARED = {"hostkey", "include", "match", "rdomain", "listenaddress", "persou
 LISTS = (Kind.CIPHERS, Kind.MACS, Kind.EXCHANGES, Kind.KEY_ALGORITHMS, Kind.CA_ALGORITHMS, Kind.GSSAPI_EXCHANGES)
 """Kinds that `sshd -T` prints as the whole list that comes of a line; compared where the line is that list."""
 
-NAMES_FOR = {"without-password": "prohibit-password", "silent": "quiet", "debug": "debug1", "delayed": "yes"}
+NAMES_FOR = {"without-password": "prohibit-password", "silent": "quiet", "debug": "debug1", "delayed": "yes",
+    "(null)": "none",}
 
 
 def reading(files: Mapping[str, bytes], root: SshdRoot) -> Server:
-    tree = Tree.of({f"/etc/ssh/{name}": data for name, data in files.items()} | {"/etc/services": root.services})
+    others = {"/etc/services": root.services, "/etc/passwd": (root.path / "etc/passwd").read_text()}
+    tree = Tree.of({f"/etc/ssh/{name}": data for name, data in files.items()} | others)
     return Server(tree, OpenSSH(*root.version, "debian", "test"))
 
 

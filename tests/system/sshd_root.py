@@ -57,22 +57,22 @@ class SshdRoot:
         spec = ",".join(f"{name}={value}" for name, value in connection.items())
         ran = self._sshd(case, "-T", *(["-C", spec] if spec else []))
         values: dict[str, list[str]] = defaultdict(list)
-        for line in ran.stdout.split("\n"):
+        for line in ran.stdout.decode("utf-8", "surrogateescape").split("\n"):
             key, _, value = line.partition(" ")
             if key:
                 values[key.lower()].append(value)
-        return Answer(ran.returncode == 0, ran.stderr, values)
+        return Answer(ran.returncode == 0, ran.stderr.decode("utf-8", "replace"), values)
 
     def starts(self, case: Path) -> bool:
         """`sshd -t` about the files in `case`, after `ask`."""
         return self._sshd(case, "-t").returncode == 0
 
-    def _sshd(self, case: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    def _sshd(self, case: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
         program = ["/usr/sbin/sshd", *words, "-h", f"/etc/ssh/{HOST_KEY}"]
         script = 'mount --bind "$1" "$2/etc/ssh" && cd / && shift && root=$1 && shift && exec chroot "$root" "$@"'
         return subprocess.run(
             ["unshare", "-n", "-m", "sh", "-c", script, "sh", str(case), str(self.path), *program],
-            capture_output=True, text=True, errors="surrogateescape", timeout=30, check=False,
+            capture_output=True, timeout=30, check=False,
         )  # fmt: skip
 
 

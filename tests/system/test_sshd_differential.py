@@ -45,6 +45,16 @@ def test_a_generated_configuration_means_the_same_to_sshd(root: SshdRoot, case: 
 @example(line="MaxStartups 10abc", block=False)
 @example(line='AuthorizedKeysFile == "yes"', block=False)
 @example(line="AllowUsers # nobody", block=True)
+@example(line="HostCertificate none", block=False)
+@example(line="PerSourceNetBlockSize 32", block=False)
+@example(line="IPQoS 0x10", block=False)
+@example(line="IPQoS 16 lowdelay", block=True)
+@example(line="IPQoS 010 reliability", block=False)
+@example(line="AuthorizedKeysFile ~", block=False)
+@example(line="AuthorizedKeysFile ~alice .ssh/keys", block=True)
+@example(line="AuthorizedKeysFile ~alice/keys ~/keys", block=False)
+@example(line="Banner ~nosuch/banner", block=False)
+@example(line="AllowUsers 1\r1", block=False)
 def test_a_single_line_means_the_same_to_sshd(root: SshdRoot, case: Path, line: str, block: bool) -> None:
     text = f"Match User alice\n{line}\n" if block else f"{line}\n"
     compare(root, case, {"sshd_config": text.encode("utf-8", "surrogateescape")})
