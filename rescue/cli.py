@@ -32,6 +32,12 @@ rescue explain sshd TARGET --user NAME --from ADDRESS
          file and line that set it
 
 """
+SHELL = """\
+rescue shell TARGET -- COMMAND ...
+         one command instead of a shell; its exit status is given (127: it is
+         not there, 126: it can't be run, 128+N: signal N ended it)
+
+"""
 STATUSES = """\
 exit status: 0 the path to a login is clear, 1 the tool itself failed, 2 usage,
 3 something is broken or doubtful, 4 the target can't be opened or read,
@@ -160,6 +166,22 @@ def parser() -> argparse.ArgumentParser:
     space.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
     _target(space)
 
+    mount = verb("mount", "mount the server's file systems under one folder, to repair by hand")
+    mount.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
+    mount.add_argument("dir", metavar="DIR", nargs="?", help="default: /mnt/rescue-NAME, after the server")
+    mount.add_argument("--read-only", action="store_true", help="to look at only: the disk is not changed")
+    _target(mount)
+
+    umount = verb("umount", "unmount what rescue mount has mounted, and what a killed run has left", "")
+    umount.add_argument("what", metavar="TARGET|DIR", nargs="?", help="default: all of it")
+
+    shell = verb("shell", "a shell, or one command, of the server's own inside its root", SHELL + TARGETS)
+    shell.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
+    shell.add_argument("--read-only", action="store_true", help="the disk is not changed")
+    shell.add_argument("--no-network", action="store_true", help="an empty network, in which ufw and iptables may act")
+    shell.set_defaults(command=())
+    _target(shell)
+
     capture = verb("capture", "save a picture of a server, without its secrets, for others to judge")
     capture.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
     capture.add_argument("-o", "--output", metavar="FILE", help="default: the server's name with .picture, here")
@@ -248,12 +270,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from rescue.status import Status
 
     words = list(sys.argv[1:] if arguments is None else arguments)
+    command: list[str] = []
+    if words[:1] == ["shell"] and "--" in words:
+        # What stands behind it is the server's, options and all.
+        at = words.index("--")
+        words, command = words[:at], words[at + 1 :]
     try:
         options = parser().parse_args(words or ["disks"])
     except Misused as problem:
         return _failed("--json" in words, str(problem), problem.hint, Status.USAGE)
     if not words:
         options.verb = "menu"
+    if command:
+        options.command = command
     try:
         from rescue.verbs.session import session_of
 

@@ -149,6 +149,9 @@ def _closed(what: list[str | int], run: Callable[..., str]) -> str:
         return _ended(Process(int(words[0]), int(words[1])))
     if kind == "directory":
         return _removed(Path(str(words[0])))
+    if kind == "rmdir":
+        with suppress(OSError):
+            Path(str(words[0])).rmdir()
     if kind == "command":
         with suppress(TargetError):
             run(*map(str, words))

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rescue.target.directory import DirectoryTarget
-from rescue.target.protocol import Target, TargetError
+from rescue.target.mount_records import mounted_from
+from rescue.target.protocol import Target, TargetBusy, TargetError
 from rescue.target.roots import READS, found_root
 
 BACKENDS = ("auto", "kernel", "guestfs")
@@ -39,6 +40,8 @@ def open_target(
         return open_picture(path, write=write)
     if not os.access(path, os.R_OK | (os.W_OK if write else 0)):
         raise TargetError(f"you may not {'write to' if write else 'read'} {spec}", _sudo())
+    if write and (mounted := mounted_from(path)) is not None:
+        raise TargetBusy(f"{spec} is mounted at {mounted.point}", f"Repair it there: rescue fix {mounted.point}")
     # A directory needs none of what disks and images do, and a nearly dead machine feels every import.
     from rescue.target.media import open_device, open_image
 

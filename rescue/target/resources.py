@@ -19,8 +19,9 @@ from pathlib import Path
 from types import FrameType
 
 from rescue.target.ledger import Ledger, started
+from rescue.target.mounts import mounts
 from rescue.target.protocol import TargetError
-from rescue.target.syscalls import MNT_DETACH, mount, umount
+from rescue.target.syscalls import MNT_DETACH, MS_BIND, MS_PRIVATE, MS_REC, mount, umount
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PACKAGES = {
@@ -176,6 +177,22 @@ class Resources:
                 run("losetup", "--detach", device)
         return device
 
+    def bind(self, source: str, point: str) -> None:
+        """Show `source`, with all that is mounted below it, at `point` as well; undone at the end. OSError."""
+        with _signals.held():
+            self._ledger.note("mount", point)
+            mount(source, point, "", MS_BIND | MS_REC)
+            self._stack.callback(unmount_all, point)
+            # Else what is unmounted here would be unmounted there.
+            mount("", point, "", MS_REC | MS_PRIVATE)
+
+    def new_directory(self, path: Path) -> None:
+        """Make the directory, and remove it at the end if it is empty by then. OSError."""
+        with _signals.held():
+            self._ledger.note("rmdir", str(path))
+            path.mkdir(mode=0o755)
+            self._stack.callback(remove_empty, path)
+
     def process(self, words: list[str]) -> subprocess.Popen[bytes]:
         """A helper that runs until all is closed. Its error output can be read."""
         with _signals.held():
@@ -204,6 +221,19 @@ def unmount_for_sure(point: str) -> None:
         return
     with suppress(OSError):
         umount(point, MNT_DETACH)
+
+
+def unmount_all(point: str) -> None:
+    """Unmount what is at `point` and below it, the last made first."""
+    found = [each.point for each in mounts() if each.point == point or each.point.startswith(f"{point}/")]
+    for each in reversed(found):
+        unmount_for_sure(each)
+
+
+def remove_empty(path: Path) -> None:
+    """Remove a directory of ours, unless somebody has put something into it."""
+    with suppress(OSError):
+        path.rmdir()
 
 
 def _wait_until_free(device: str) -> None:

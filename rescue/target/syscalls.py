@@ -121,6 +121,7 @@ def set_inode_flags(descriptor: int, flags: int) -> None:
 
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME = 1, 2, 4, 8, 1024
+MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 0x20, 0x1000, 0x4000, 0x40000
 MNT_DETACH, UMOUNT_NOFOLLOW = 2, 8
 
 
@@ -137,3 +138,38 @@ def umount(point: str, flags: int = 0) -> None:
     encoded = point.encode("utf-8", "surrogateescape")
     if _libc.umount2(encoded, flags | UMOUNT_NOFOLLOW) < 0:
         raise _fail(encoded)
+
+
+def set_mount_attributes(path: str, *, on: int = 0, off: int = 0) -> None:
+    """mount_setattr(2), Linux 5.12: MOUNT_ATTR_* of the mount at `path` and of all below it."""
+    attributes = _MountAttr(on, off, 0, 0)
+    encoded = path.encode("utf-8", "surrogateescape")
+    size = ctypes.sizeof(attributes)
+    if _libc.syscall(_MOUNT_SETATTR, AT_FDCWD, encoded, AT_RECURSIVE, ctypes.byref(attributes), size) < 0:
+        raise _fail(encoded)
+
+
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWNET = (
+    0x00020000, 0x04000000, 0x08000000, 0x20000000, 0x40000000,
+)  # fmt: skip
+
+
+def unshare(flags: int) -> None:
+    """unshare(2): namespaces of its own for this process (CLONE_NEWPID: for its children)."""
+    if _libc.unshare(flags) < 0:
+        raise _fail()
+
+
+_PR_SET_PDEATHSIG, _PR_CAPBSET_DROP = 1, 24
+
+
+def die_with_parent(number: int) -> None:
+    """prctl(2), PR_SET_PDEATHSIG: get this signal when the parent ends."""
+    if _libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(number), 0, 0, 0) < 0:
+        raise _fail()
+
+
+def drop_capability(number: int) -> None:
+    """prctl(2), PR_CAPBSET_DROP: no program that is started from now on has the capability (capabilities(7))."""
+    if _libc.prctl(_PR_CAPBSET_DROP, ctypes.c_ulong(number), 0, 0, 0) < 0:
+        raise _fail()

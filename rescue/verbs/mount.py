@@ -1,0 +1,81 @@
+"""``rescue mount TARGET [DIR]``: the server's file systems under one folder, until ``rescue umount``."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+from rescue.status import Status
+from rescue.target.mount_records import Mounted, mounted_from
+from rescue.target.mounted import mount_target
+from rescue.target.protocol import TargetBusy
+from rescue.ui import document
+from rescue.ui.report import command
+from rescue.verbs.recall import resolved
+from rescue.verbs.session import Session, UsageError
+from rescue.words.text import safe
+
+
+def run(session: Session) -> Status:
+    """Mount it, and say where it is and how it is unmounted."""
+    options = session.options
+    session, spec = resolved(session, options.target)
+    path = Path(spec)
+    _refuse_what_needs_no_mount(spec, path)
+    if options.backend == "guestfs" or (path.is_file() and options.backend != "kernel"):
+        raise UsageError(
+            f"mounting an image lets this machine's kernel read its file systems: {spec}",
+            f"If you trust it: {command('mount', '--backend', 'kernel', spec)}",
+        )
+    if (held := mounted_from(path)) is not None:
+        unmount = command("umount", held.point)
+        raise TargetBusy(f"{spec} is mounted at {held.point} already", f"Unmount it first: {unmount}")
+    where = Path(options.dir).expanduser().absolute() if options.dir is not None else None
+    mounted = mount_target(
+        spec, where, write=not options.read_only, root=options.root, progress=session.progress
+    )
+    if session.json:
+        document.write({"schema": document.SCHEMA, "mounted": as_document(mounted)}, sys.stdout)
+    else:
+        _say(session, mounted)
+    return Status.CLEAR
+
+
+def _refuse_what_needs_no_mount(spec: str, path: Path) -> None:
+    try:
+        kind = path.stat().st_mode
+    except (OSError, ValueError):
+        return  # what opens it says why
+    if stat.S_ISDIR(kind):
+        raise UsageError(f"{spec} is a folder: there is nothing to mount", "Name a disk; rescue disks lists them.")
+    if os.geteuid() != 0:
+        raise UsageError("mounting needs root", f"sudo {command('mount', spec)}")
+
+
+def _say(session: Session, mounted: Mounted) -> None:
+    report = session.report
+    who = safe(mounted.release or "a server") + (f" on {safe(mounted.hostname)}" if mounted.hostname else "")
+    report.line(f"{who}, mounted {'for writing' if mounted.writable else 'read-only'}:", "bold")
+    for point, source in mounted.sources:
+        report.exact(f"{safe(point)}  ({safe(source)})", indent=2)
+    for note in mounted.notes:
+        report.line(f"Note: {safe(note)}", "yellow")
+    if mounted.writable:
+        report.line("What you change there is changed on the server's disk.")
+    report.line("When you have finished:")
+    report.exact(command("umount", mounted.point), "bold", 2)
+
+
+def as_document(mounted: Mounted) -> dict[str, object]:
+    """What programs are told of a mount."""
+    return {
+        "target": mounted.target,
+        "point": mounted.point,
+        "writable": mounted.writable,
+        "release": mounted.release,
+        "hostname": mounted.hostname,
+        "filesystems": [{"point": point, "source": source} for point, source in mounted.sources],
+        "notes": list(mounted.notes),
+    }

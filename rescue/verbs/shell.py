@@ -1,0 +1,90 @@
+"""``rescue shell TARGET [-- COMMAND]``: the server's own programs, inside its root; nothing stays mounted."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+from rescue.status import Status
+from rescue.target.directory import DirectoryTarget
+from rescue.target.inside import Inside, prompt, run_inside
+from rescue.target.mounted import good_name
+from rescue.target.open import open_target
+from rescue.target.roots import READS, FoundRoot, found_root
+from rescue.ui.report import command
+from rescue.verbs.recall import resolved
+from rescue.verbs.session import Session, UsageError
+from rescue.words.text import safe
+
+
+def run(session: Session) -> int:
+    """Assemble, enter, close. The status is the command's own; a shell's is always CLEAR."""
+    options = session.options
+    words: tuple[str, ...] = tuple(options.command)
+    if session.json:
+        raise UsageError("--json: the terminal belongs to the server's own programs", "Leave --json away.")
+    session, spec = resolved(session, options.target)
+    _refuse(spec, options.backend)
+    target = open_target(
+        spec, write=not options.read_only, backend="kernel", root=options.root, progress=session.progress
+    )
+    try:
+        if not isinstance(target, DirectoryTarget):
+            raise UsageError(f"{spec} can't be entered", "Name the server's disk, or the folder where it is mounted.")
+        found = found_root(target.capture(READS))
+        name = good_name(found.hostname) if found is not None else ""
+        where = Inside(
+            Path(target.path), name, write=not options.read_only, network=not options.no_network,
+            devices=() if options.read_only else _devices(spec),
+        )  # fmt: skip
+        with target.lock():
+            if not words:
+                _welcome(session, spec, found, where)
+            status = run_inside(where, words)
+    finally:
+        target.close()
+    if not words:
+        session.progress("everything is unmounted again" if Path(spec).resolve() != where.root else "you have left it")
+        return Status.CLEAR
+    return status
+
+
+def _refuse(spec: str, backend: str) -> None:
+    if str(Path(spec).resolve()) == "/":
+        raise UsageError("/ is the system that runs here: you are in it", "Name the server's disk; see rescue disks.")
+    if backend == "guestfs":
+        raise UsageError("--backend guestfs: the server's programs run on this machine's kernel", "Leave it away.")
+    if os.geteuid() != 0:
+        raise UsageError("a shell in the server's root needs root", f"sudo {command('shell', spec)}")
+
+
+def _devices(spec: str) -> tuple[Path, ...]:
+    """The server's disk and its partitions, so that a boot loader can be installed from inside."""
+    path = Path(spec).resolve()
+    if not (path.exists() and stat.S_ISBLK(path.stat().st_mode)):
+        return ()
+    number = path.stat().st_rdev
+    here = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}").resolve()
+    whole = here.parent if (here / "partition").exists() else here
+    names = [whole.name, *sorted(each.parent.name for each in whole.glob("*/partition"))]
+    return tuple(node for name in names if (node := Path("/dev") / name).is_block_device())
+
+
+def _welcome(session: Session, spec: str, found: FoundRoot | None, where: Inside) -> None:
+    if not sys.stdin.isatty() or session.options.quiet:
+        return
+    report = session.report
+    named = safe(found.release) if found is not None else "a server"
+    written = "what you change is changed on its disk" if where.write else "read-only"
+    report.line(f"You are in {safe(spec)}: {named}, {written}.", "bold")
+    report.line(f"The prompt begins with {prompt(where.name).strip()}. The server's own programs run here, not this "
+                "rescue system's; its services are not started.")
+    if where.network:
+        report.line("The network is the rescue system's, and can't be changed from here, nor can its firewall: for "
+                    "ufw, iptables and nft leave, and enter with --no-network.")
+    else:
+        report.line("There is no network here: ufw, iptables and nft act on an empty one.")
+    report.line("A new password for NAME: passwd NAME. Leave with exit or Ctrl-D; then all is unmounted.")
+    report.line()

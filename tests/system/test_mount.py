@@ -1,0 +1,340 @@
+"""mount, umount and shell on real disks: what is written is on the disk, and nothing stays open, however it ends."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from rescue.labs.disks import make_ext4, make_gpt
+from rescue.labs.layout import stable_uuid
+from tests.conftest import LoadImage
+from tests.machines.broken import layered
+from tests.system.test_bad_input import plant
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root"),
+    pytest.mark.skipif(shutil.which("nsenter") is None, reason="nsenter(1) is not installed"),
+]
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PATIENCE = 120
+WORLD = 'mount --bind "$0" /run && mount -t tmpfs mnt /mnt && echo ready && exec sleep infinity'
+UUID = stable_uuid("mounted in a test")
+
+
+@dataclass
+class World:
+    """A rescue system of its own: its mounts, its /run, its /mnt and its place for temporary files."""
+
+    pid: int
+    home: Path
+
+    def command(self, *words: str | Path) -> list[str]:
+        return ["nsenter", f"--mount=/proc/{self.pid}/ns/mnt", "--wd=/", "--", *map(str, words)]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return dict(os.environ, PYTHONPATH=str(REPOSITORY), TMPDIR=str(self.home / "tmp"), TERM="dumb")
+
+    def run(self, *words: str | Path, typed: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*words), input=typed, capture_output=True, text=True, timeout=PATIENCE, check=False,
+            env=self.environment,
+        )  # fmt: skip
+
+    def rescue(self, *words: str | Path, status: int = 0, typed: str = "") -> subprocess.CompletedProcess[str]:
+        done = self.run(sys.executable, "-m", "rescue", *words, typed=typed)
+        assert done.returncode == status, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done
+
+    def document(self, *words: str | Path) -> dict[str, object]:
+        made = json.loads(self.rescue(*words, "--json").stdout)
+        assert isinstance(made, dict)
+        return made
+
+    def started(self, *words: str | Path) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self.command(sys.executable, "-m", "rescue", *words), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, env=self.environment, start_new_session=True,
+        )  # fmt: skip
+
+    def open_things(self, disk: Path) -> tuple[object, ...]:
+        """All that a run may leave: mounts, loop devices, processes, temporary files, lists of what is open."""
+        mounts = Path(f"/proc/{self.pid}/mountinfo").read_text().splitlines()
+        loops = subprocess.run(["losetup", "--associated", str(disk)], capture_output=True, text=True, check=True)
+        processes = [
+            path.parent.name
+            for path in Path("/proc").glob("[0-9]*/cmdline")
+            if str(self.home).encode() in _bytes(path) and int(path.parent.name) not in (os.getpid(), self.pid)
+        ]
+        left = [path.name for path in (self.home / "tmp").iterdir()]
+        lists = [str(path) for path in (self.home / "run/rescue").glob("*/*")]
+        points = [path.name for path in Path(f"/proc/{self.pid}/root/mnt").iterdir()]
+        return mounts, loops.stdout, processes, left, lists, points
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with new_world(tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def new_world(tmp_path: Path) -> Iterator[World]:
+    """It sees the mounts that are there when it is made, and no later ones."""
+    for name in ("run", "tmp"):
+        (tmp_path / name).mkdir()
+    command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", WORLD, str(tmp_path / "run")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        made = World(process.pid, tmp_path)
+        try:
+            yield made
+        finally:
+            made.run(sys.executable, "-m", "rescue", "umount")
+            process.kill()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    """A GPT disk with the healthy server's files; what is on it needs no program."""
+    root = tmp_path / "root"
+    root.mkdir()
+    plant(root)
+    for name in ("proc", "sys", "dev", "run"):
+        (root / name).mkdir(exist_ok=True)
+    made, disk = tmp_path / "ext4.raw", tmp_path / "server.raw"
+    make_ext4(root, made, "64M", uuid=UUID)
+    make_gpt(made, disk)
+    made.unlink()
+    shutil.rmtree(root)
+    return disk
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+KERNEL = ("--backend", "kernel")
+
+
+def read(world: World, disk: Path, name: str) -> str:
+    """A file of the disk, as it is there once all is closed."""
+    at = world.document("mount", disk, "--read-only", *KERNEL)["mounted"]["point"]  # type: ignore[index]
+    text = world.run("cat", f"{at}/{name}").stdout
+    world.rescue("umount")
+    return text
+
+
+def test_what_is_written_is_on_the_disk_and_nothing_stays_open(world: World, disk: Path) -> None:
+    before = world.open_things(disk)
+    told = world.document("mount", disk, *KERNEL)["mounted"]
+    assert told["point"] == "/mnt/rescue-lab"  # type: ignore[index]
+    assert told["writable"]  # type: ignore[index]
+    world.run("sh", "-c", "echo by hand >/mnt/rescue-lab/etc/motd")
+    assert world.open_things(disk) != before
+    refused = world.rescue("mount", disk, *KERNEL, status=5)
+    assert "rescue umount /mnt/rescue-lab" in refused.stderr
+    assert "rescue fix /mnt/rescue-lab" in world.rescue("fix", disk, "--yes", *KERNEL, status=5).stderr
+    assert "is unmounted" in world.rescue("umount", disk).stdout
+    assert world.open_things(disk) == before
+    assert read(world, disk, "etc/motd") == "by hand\n"
+    assert world.open_things(disk) == before
+
+
+def test_read_only_changes_no_byte_and_lets_nobody_write(world: World, disk: Path, tmp_path: Path) -> None:
+    was, place = digest(disk), tmp_path / "a place"
+    world.rescue("mount", disk, place, "--read-only", *KERNEL)
+    assert world.run("cat", place / "etc/hostname").stdout == "lab\n"
+    assert world.run("touch", place / "etc/new").returncode != 0
+    world.rescue("umount", place)
+    assert digest(disk) == was
+    assert not place.exists()
+
+
+@pytest.mark.skipif(shutil.which("qemu-storage-daemon") is None, reason="qemu-storage-daemon is not installed")
+def test_a_qcow2_is_mounted_and_a_killed_holder_is_cleaned_up_after(world: World, disk: Path, tmp_path: Path) -> None:
+    image = tmp_path / "server.qcow2"
+    subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(disk), str(image)], check=True)
+    before = world.open_things(image)
+    world.rescue("mount", image, *KERNEL)
+    world.run("sh", "-c", "echo by hand >/mnt/rescue-lab/etc/motd; sync")
+    record = next((tmp_path / "run/rescue/mounted").iterdir())
+    os.kill(json.loads(record.read_text())["pid"], signal.SIGKILL)
+    assert "ended process" in world.rescue("umount").stdout
+    assert world.open_things(image) == before
+    assert read(world, image, "etc/motd") == "by hand\n"
+    assert "Nothing is mounted." in world.rescue("umount").stdout
+
+
+def test_a_device_in_use_is_refused_and_so_is_a_folder_that_somebody_is_in(
+    world: World, disk: Path, tmp_path: Path
+) -> None:
+    # A whole disk as the kernel shows it: the partition alone, as this kernel may not find it itself.
+    whole = subprocess.run(
+        ["losetup", "--find", "--show", "--offset", str(1 << 20), str(disk)], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    try:
+        world.rescue("mount", whole)
+        assert world.rescue("mount", whole, tmp_path / "other", status=5).stderr
+        assert "is mounted at" in world.rescue("fix", whole, "--yes", status=5).stderr
+        (tmp_path / "full").mkdir()
+        (tmp_path / "full/file").touch()
+        sleeper = subprocess.Popen(world.command("sh", "-c", "cd /mnt/rescue-lab/etc && echo in && exec sleep 600"),
+                                   stdout=subprocess.PIPE, text=True)  # fmt: skip
+        try:
+            assert sleeper.stdout is not None
+            assert sleeper.stdout.readline() == "in\n"
+            busy = world.rescue("umount", status=5)
+            assert f"sleep (process {sleeper.pid})" in busy.stderr
+            assert world.run("cat", "/mnt/rescue-lab/etc/hostname").stdout == "lab\n"
+        finally:
+            sleeper.kill()
+            sleeper.wait()
+        world.rescue("umount", whole)
+        assert "not empty" in world.rescue("mount", whole, tmp_path / "full", status=5).stderr
+    finally:
+        subprocess.run(["losetup", "--detach", whole], check=True)
+
+
+def test_what_can_not_be_mounted_is_said(world: World, disk: Path, tmp_path: Path) -> None:
+    (tmp_path / "junk").write_bytes(os.urandom(1 << 20))
+    before = world.open_things(disk)
+    assert "--backend kernel" in world.rescue("mount", disk, status=2).stderr
+    assert "is a folder" in world.rescue("mount", tmp_path, status=2).stderr
+    assert "is not there" in world.rescue("mount", tmp_path / "none", status=4).stderr
+    world.rescue("mount", tmp_path / "junk", *KERNEL, status=4)
+    assert "has not mounted" in world.rescue("umount", tmp_path, status=2).stderr
+    for words in (("shell", "/"), ("shell", disk, "--json"), ("shell", disk, "--backend", "guestfs")):
+        world.rescue(*words, status=2)
+    assert "on the server" in world.rescue("shell", disk, "--", "true", status=127).stderr
+    assert world.open_things(disk) == before
+
+
+def test_nothing_is_left_after_runs_that_were_interrupted(world: World, disk: Path) -> None:
+    before = world.open_things(disk)
+    chance = random.Random(20261125)
+    for number in range(6):
+        how = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)[number % 3]
+        words = (("mount", disk), ("inspect", disk), ("mount", disk, "--read-only"))[number // 2] + KERNEL
+        process = world.started(*words)
+        time.sleep(chance.uniform(0.05, 0.6))
+        process.send_signal(how)
+        process.wait(PATIENCE)
+        # The holder of a run that was killed may still be at work.
+        for _ in range(100):
+            world.rescue("umount")
+            if world.open_things(disk) == before:
+                break
+            time.sleep(0.05)
+        assert world.open_things(disk) == before, (number, words, how)
+
+
+# -- shell ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_servers_programs_run_in_its_root_and_cannot_reach_this_machine(
+    lab_image: LoadImage, tmp_path: Path
+) -> None:
+    with layered(lab_image("debian12").root) as server, new_world(tmp_path) as world:
+        before = world.open_things(server.path)
+
+        def said(*words: str, status: int = 0, options: tuple[str, ...] = ()) -> str:
+            return world.rescue("shell", server.path, *options, "--", *words, status=status).stdout
+
+        assert said("hostname") == server.text("etc/hostname")
+        assert said("sh", "-c", "exit 7", status=7) == ""
+        said("sh", "-c", "kill -9 $$", status=137)
+        said("no-such-program", status=127)
+        said("/etc/passwd", status=126)
+        # The nodes are its own: this machine's null stays as it is.
+        said("sh", "-c", "chmod 600 /dev/null; sleep 12345 & exit 0")
+        assert Path("/dev/null").stat().st_mode & 0o777 == 0o666
+        # No other process, no other mount, and nothing to be done to this kernel's network, clock or settings.
+        seen = said("sh", "-c", "ls -d /proc/[0-9]*; cat /proc/mounts")
+        assert seen.count("/proc/") - seen.count("/proc/sys") <= 4
+        assert str(world.home) not in seen
+        for_others = ("iptables -F", "nft flush ruleset", "ip link add x type dummy", "date -s 2020-01-01",
+                      "echo 1 >/proc/sys/net/ipv4/ip_forward", "touch /sys/x")  # fmt: skip
+        script = "; ".join(f"({each}) >/dev/null 2>&1 && echo '{each}'" for each in for_others)
+        assert said("sh", "-c", f"{script}; true") == ""
+        # In an empty network the firewall can be worked on.
+        firewall = ("iptables -A INPUT -j DROP", "iptables -S INPUT")
+        assert "-A INPUT -j DROP" in said("sh", "-c", " && ".join(firewall), options=("--no-network",))
+        # What was started there has ended with it.
+        assert subprocess.run(["pgrep", "-f", "^sleep 12345"], check=False).returncode == 1
+        # A password is set as on the server itself.
+        said("sh", "-c", "echo alice:correcthorse | chpasswd")
+        assert "alice:$y$" in server.text("etc/shadow")
+        assert world.open_things(server.path) == before
+
+
+def test_a_shell_reads_what_is_typed_and_nothing_stays_mounted(lab_image: LoadImage, tmp_path: Path) -> None:
+    with layered(lab_image("debian12").root) as server, new_world(tmp_path) as world:
+        before = world.open_things(server.path)
+        script = "echo $PS1; echo typed >/root/typed; readlink /proc/1/root; cat /etc/resolv.conf; exit 3\n"
+        world.rescue("shell", server.path, typed=script)
+        assert server.text("root/typed") == "typed\n"
+        assert world.rescue("shell", server.path, "--read-only", "--", "touch", "/root/x", status=1)
+        assert not (server.path / "root/x").exists()
+        # A shell that is none, and links that lead out, keep nobody out and let nothing out.
+        server.replace("etc/passwd", "root:x:0:0:root:/root:/bin/bash", "root:x:0:0:root:/root:/usr/sbin/nologin")
+        (server.path / "etc/resolv.conf").unlink(missing_ok=True)
+        (server.path / "etc/resolv.conf").symlink_to("../../../../../../run/systemd/resolve/stub-resolv.conf")
+        done = world.rescue("shell", server.path, typed="cat /etc/resolv.conf >/root/resolver\n")
+        assert done.returncode == 0
+        assert server.text("root/resolver") == Path("/etc/resolv.conf").read_text()
+        assert world.open_things(server.path) == before
+
+
+def test_a_disk_is_entered_and_a_killed_shell_leaves_nothing(world: World, lab_image: LoadImage) -> None:
+    image = lab_image("debian12")
+    disk = next(path for path in (image.root.parent / "disk.raw", image.root.parent / "gpt.raw") if path.exists())
+    before, was = world.open_things(disk), disk.stat().st_mtime_ns
+    assert world.rescue("shell", disk, "--read-only", "--", "cat", "/etc/hostname").stdout == "server\n"
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        process = world.started("shell", disk, "--read-only", "--", "sleep", "54321")
+        for _ in range(1000):
+            if subprocess.run(["pgrep", "-f", "^sleep 54321"], check=False, stdout=subprocess.DEVNULL).returncode == 0:
+                break
+            time.sleep(0.02)
+        process.send_signal(how)
+        process.wait(PATIENCE)
+        world.rescue("umount")
+        assert subprocess.run(["pgrep", "-f", "^sleep 54321"], check=False).returncode == 1
+        assert world.open_things(disk) == before
+    assert disk.stat().st_mtime_ns == was
+
+
+def test_a_server_for_another_processor_is_said_to_be_one(lab_image: LoadImage, tmp_path: Path) -> None:
+    with layered(lab_image("debian12").root) as server, new_world(tmp_path) as world:
+        for shell in ("bash", "dash"):
+            path = server.path / "usr/bin" / shell
+            data = bytearray(path.read_bytes())
+            data[18:20] = (183 if os.uname().machine != "aarch64" else 62).to_bytes(2, "little")
+            path.write_bytes(data)
+        done = world.rescue("shell", server.path, status=4)
+        assert "programs are made for" in done.stderr
