@@ -228,7 +228,7 @@ def _common(verb: argparse.ArgumentParser) -> None:
     group.add_argument("--verbose", action="store_true", help="details of a failure")
     verb.set_defaults(
         user=None, sources=[], port=None, key=None, backend="auto", root=None, all=False, html=None, journal=None,
-        interface=None, add_key=None, prove=False,
+        interface=None, add_key=None, prove=False, disks=[], key_file=None, format=None, allow_backing=None,
     )
 
 
@@ -261,6 +261,28 @@ def _target(verb: argparse.ArgumentParser) -> None:
         help="who reads an image: libguestfs (default, isolated) or this kernel (fast; for images that you trust)",
     )
     group.add_argument("--root", metavar="DEVICE", help="which file system, where several look like a root")
+    group.add_argument(
+        "--disk",
+        metavar="FILE",
+        dest="disks",
+        action="append",
+        default=[],
+        help="another disk of the same server (repeatable; other block devices here are found without it)",
+    )
+    group.add_argument(
+        "--key-file", metavar="FILE", help="the passphrase of an encrypted disk (default: asked for on the terminal)"
+    )
+    group.add_argument(
+        "--format",
+        choices=("raw", "qcow2", "vmdk", "vhdx", "vpc", "vdi"),
+        help="the image's format, where the file itself does not make it clear",
+    )
+    group.add_argument(
+        "--allow-backing",
+        action="store_true",
+        default=None,
+        help="read a qcow2 image that leans on other files of this machine; for images that you trust",
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

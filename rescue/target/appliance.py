@@ -13,12 +13,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from rescue.target.image import Image
 from rescue.target.locking import run_directory
 from rescue.target.protocol import TargetBusy, TargetError
 
@@ -27,6 +28,8 @@ Handle = Any
 
 _WITH_KVM = 30.0
 """Seconds that a machine with KVM may take to start; it takes 3 to 5. A broken KVM hangs in the machine's firmware."""
+_TELL = 10.0
+"""Seconds after which a person is told again that something goes on."""
 _BROKEN_KVM = "kvm-is-broken"
 _PACKAGES = "python3-guestfs (Debian, Ubuntu) or python3-libguestfs (Fedora, RHEL, SUSE)"
 
@@ -70,7 +73,7 @@ def bindings() -> ModuleType:
             sys.path.remove(str(place))
     raise TargetError(
         "opening an image needs libguestfs, which this Python does not find",
-        f"Install the package {_PACKAGES}; or, as root and for a raw image, use --backend kernel.",
+        f"Install the package {_PACKAGES}; or, as root and for an image that you trust, add --backend kernel.",
     )
 
 
@@ -81,9 +84,9 @@ def _distribution_places() -> tuple[Path, ...]:
 
 
 def launched(
-    path: Path, image_format: str, *, write: bool, progress: Callable[[str], None], keep: Callable[[Handle], None]
+    images: Sequence[Image], *, write: bool, progress: Callable[[str], None], keep: Callable[[Handle], None]
 ) -> Handle:
-    """A running appliance with the disk at `path` in it; without `write`, behind an overlay that is thrown away.
+    """A running appliance with the disks in it; without `write`, behind overlays that are thrown away.
 
     keep: told of every handle before it is launched, so that it is closed whatever happens. Raises TargetError.
     """
@@ -97,16 +100,17 @@ def launched(
         handle.set_pgroup(True)
         if not with_kvm:
             handle.set_backend_setting("force_tcg", "1")
-        handle.add_drive_opts(str(path.absolute()), readonly=not write, format=image_format)
+        for image in images:
+            handle.add_drive_opts(str(image.path.absolute()), readonly=not write, format=image.format)
         progress("starting libguestfs" + ("" if with_kvm else ", without KVM: this takes 15 to 40 seconds"))
         try:
-            _launch(handle, _WITH_KVM if with_kvm else None)
+            _launch(handle, _WITH_KVM if with_kvm else None, progress)
         except RuntimeError as problem:
             if with_kvm and "lock" not in str(problem):
                 progress("KVM does not work on this machine")
                 _remember_broken_kvm()
                 continue
-            raise _explained(path, problem) from problem
+            raise _explained(images, problem) from problem
         return handle
     raise AssertionError("the last attempt returns or raises")
 
@@ -124,7 +128,7 @@ def _remember_broken_kvm() -> None:
         (run_directory() / _BROKEN_KVM).touch()
 
 
-def _launch(handle: Handle, seconds: float | None) -> None:
+def _launch(handle: Handle, seconds: float | None, progress: Callable[[str], None] = lambda message: None) -> None:
     """Launch in a thread, so that a signal or the end of our patience can end the virtual machine meanwhile.
 
     seconds: how long the machine may take from its start on; what is built before it may take its time.
@@ -141,9 +145,13 @@ def _launch(handle: Handle, seconds: float | None) -> None:
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     deadline: float | None = None
+    started = told = time.monotonic()
     try:
         while thread.is_alive():
             thread.join(0.2)
+            if time.monotonic() > told + _TELL:
+                told = time.monotonic()
+                progress(f"libguestfs is starting, {told - started:.0f} seconds so far")
             if seconds is None:
                 continue
             if deadline is None:
@@ -178,10 +186,12 @@ def _end_machines(before: set[int], thread: threading.Thread) -> None:
             return
 
 
-def _explained(path: Path, problem: RuntimeError) -> TargetError:
+def _explained(images: Sequence[Image], problem: RuntimeError) -> TargetError:
     said = str(problem)
     if "lock" in said:
-        return TargetBusy(f"a running machine uses {path}", "Shut the machine down first.")
+        return TargetBusy(
+            f"a running machine uses {' or '.join(str(each.path) for each in images)}", "Shut the machine down first."
+        )
     unreadable = [str(each) for each in Path("/boot").glob("vmlinuz-*") if not os.access(each, os.R_OK)]
     if unreadable and ("supermin" in said or "kernel" in said):
         hint = f"libguestfs needs to read the kernel: sudo chmod 0644 {unreadable[0]} (Ubuntu makes it 0600)"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rescue.target.volumes import Volume
+from rescue.target.volumes import Volume, mapper_name
 
 _MATTERS = ("/home", "/var", "/usr", "/root", "/etc", "/opt", "/srv", "/tmp", "/boot")  # noqa: S108 - mount points
 _OCTAL = re.compile(r"\\([0-7]{3})")
@@ -51,9 +51,10 @@ def wanted_mounts(fstab: str) -> tuple[Wanted, ...]:
 
 def belonging(fstab: str, root: Volume, volumes: Iterable[Volume]) -> tuple[Belongs, ...]:
     """For every mount that fstab wants below `root`: which of the disk's volumes it is."""
-    known = tuple(volumes)
+    # Of two volume groups of one name, the root's own comes first.
+    known = tuple(sorted(volumes, key=lambda volume: volume.group != root.group))
     own = _own_disk(fstab, root)
-    return tuple(Belongs(wanted, _find(wanted.device, known, own)) for wanted in wanted_mounts(fstab))
+    return tuple(Belongs(wanted, _find(wanted.device, known, own, root.disk)) for wanted in wanted_mounts(fstab))
 
 
 def _own_disk(fstab: str, root: Volume) -> str:
@@ -65,15 +66,8 @@ def _own_disk(fstab: str, root: Volume) -> str:
     return ""
 
 
-def _mapper_name(name: str) -> str:
-    """"/dev/group/volume" as device-mapper calls it: "/dev/mapper/group-volume", its own hyphens doubled (lvm(8))."""
-    parts = name.split("/")
-    if len(parts) != 4 or parts[2] == "mapper":
-        return name
-    return f"/dev/mapper/{parts[2].replace('-', '--')}-{parts[3].replace('-', '--')}"
-
-
-def _find(device: str, volumes: tuple[Volume, ...], own: str) -> Volume | None:
+def _find(device: str, volumes: tuple[Volume, ...], own: str, disk: str) -> Volume | None:
+    """The volume that fstab calls `device`; own: what the server calls the disk that is `disk` here, or empty."""
     kind, _, word = device.partition("=")
     match = _NODE.fullmatch(device)
     if match and match["by"]:
@@ -86,10 +80,11 @@ def _find(device: str, volumes: tuple[Volume, ...], own: str) -> Volume | None:
             "PARTUUID": volume.partition.partuuid,
             "PARTLABEL": volume.partition.label,
         }
-        if device in (volume.name, str(volume.node), _mapper_name(volume.name)):
+        if mapper_name(device) in (mapper_name(volume.name), str(volume.node)) and not (match and match["disk"] == own):
             return volume
         if word and names.get(kind, "").lower() == word.lower():
             return volume
-        if match and match["disk"] and match["disk"] == own and int(match["number"]) == volume.partition.number:
+        named = match and match["disk"] and match["disk"] == own and int(match["number"]) == volume.partition.number
+        if named and volume.disk == disk:
             return volume
     return None

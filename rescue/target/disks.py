@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rescue.target import volumes
+from rescue.target import disk as opened_disk
 from rescue.target.directory import DirectoryTarget
 from rescue.target.kernel import look_at
 from rescue.target.mounts import Mount, mounts, mounts_of
@@ -116,7 +116,7 @@ def _look_there(point: str) -> FoundRoot | None:
 def _look_inside(disk: Disk) -> Disk:
     resources = Resources()
     try:
-        opened = volumes.Disk(Path(disk.path), resources)
+        opened = opened_disk.Disk(Path(disk.path), resources)
         held = opened.volumes
         if len(held) == 1 and not held[0].partition.number:
             told = held[0].found

@@ -6,29 +6,28 @@ Needs no root, and reads LVM, RAID and every image format; a launch takes a few 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
-from rescue.target import appliance
+from rescue.target import appliance, guestfs_volumes
 from rescue.target.appliance import Handle
 from rescue.target.assemble import belonging
 from rescue.target.capture import Capture
 from rescue.target.guestfs_source import GuestfsSource
 from rescue.target.guestfs_writing import GuestfsWriter
-from rescue.target.image import Image, written_by_machine
+from rescue.target.image import Image, image_at, written_by_machine
 from rescue.target.locking import locked
-from rescue.target.probe import Found, Partition
+from rescue.target.mounts import mounts_of
+from rescue.target.opening import Opening
 from rescue.target.protocol import TargetBusy, TargetError
 from rescue.target.resources import Resources
-from rescue.target.roots import READS, FoundRoot, found_root
-from rescue.target.volumes import Volume
+from rescue.target.roots import READS, SUBVOLUMES, FoundRoot, found_root
+from rescue.target.volumes import Volume, no_volume
 from rescue.tree import Entry, FileSystem, Read, Tree
 
 METHOD = "libguestfs"
-_MOUNTABLE = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs"})
 _OPTIONS = "noatime,nosuid,nodev,noexec"
 _UNREADABLE_SHOWN = 3
 
@@ -121,34 +120,57 @@ class GuestfsTarget:
 
 
 def open_guestfs(
-    image: Image, *, write: bool, root: str | None, progress: Callable[[str], None]
+    path: Path, *, write: bool, opening: Opening, progress: Callable[[str], None]
 ) -> GuestfsTarget:
-    """The one server's root in `image`.
+    """The one server's root in the image or on the block device at `path`, and on its other disks.
 
     Raises TargetError where libguestfs is not there or does not start, where there is no root, or more than one and
-    `root` does not say which; TargetBusy for writing to an image that a running machine uses.
+    `opening` does not say which; TargetBusy for writing to an image that a running machine uses.
     """
     appliance.bindings()
-    busy = written_by_machine(image.path)
+    images = [_image(each, opening) for each in (path, *opening.disks)]
+    busy = [image.path for image in images if written_by_machine(image.path)]
     if busy and write:
-        raise TargetBusy(f"a running machine uses {image.path}", "Shut the machine down first.")
+        raise TargetBusy(f"a running machine uses {busy[0]}", "Shut the machine down first.")
+    if write:
+        _refuse_if_mounted(images)
     resources = Resources()
     try:
         notes = ["a running machine writes to this image: the picture may be half old, half new"] if busy else []
         handle = appliance.launched(
-            image.path, image.format, write=write, progress=progress,
-            keep=lambda made: resources.add(lambda: _close(made, write)),
-        )  # fmt: skip
-        mounted = _mount(handle, image, write, root, progress, notes)
+            images, write=write, progress=progress, keep=lambda made: resources.add(lambda: _close(made, write))
+        )
+        mounted = _mount(handle, images[0], write, opening, progress, notes)
     except BaseException:
         resources.close()
         raise
-    found = image.path.stat()
+    found = path.stat()
     number = found.st_rdev or found.st_dev
     identity = f"{os.major(number)}:{os.minor(number)}-{found.st_ino}"
     return GuestfsTarget(
-        handle, resources, name=str(image.path), identity=identity, write=write, notes=tuple(notes), mounted=mounted
+        handle, resources, name=str(path), identity=identity, write=write, notes=tuple(notes), mounted=mounted
     )
+
+
+def _image(path: Path, opening: Opening) -> Image:
+    if path.is_block_device():
+        return Image(path, "raw", 0)
+    return image_at(path, opening.format, allow_backing=opening.allow_backing)
+
+
+def _refuse_if_mounted(images: list[Image]) -> None:
+    """What this machine's kernel has mounted is its own to write to."""
+    for image in images:
+        if not image.path.is_block_device():
+            continue
+        number = image.path.stat().st_rdev
+        told = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}")
+        for each in (told / "dev", *told.glob("*/dev")):
+            major, minor = each.read_text().split(":")
+            for mount in mounts_of(os.makedev(int(major), int(minor))):
+                raise TargetBusy(
+                    f"a part of {image.path} is mounted at {mount.point}", f"Repair it there: rescue fix {mount.point}"
+                )
 
 
 def _close(handle: Handle, write: bool) -> None:
@@ -167,11 +189,18 @@ def _close(handle: Handle, write: bool) -> None:
 
 
 def _mount(
-    handle: Handle, image: Image, write: bool, root: str | None, progress: Callable[[str], None], notes: list[str]
+    handle: Handle, image: Image, write: bool, opening: Opening, progress: Callable[[str], None], notes: list[str]
 ) -> dict[str, tuple[str, str]]:
     """Mount the root and what belongs below it: mount point -> device, type."""
-    volumes = _volumes(handle)
-    chosen, found = _choose(handle, image, volumes, root, progress)
+    volumes = guestfs_volumes.volumes_of(handle)
+    locked = any(volume.found.type == "LUKS" for volume in volumes)
+    if locked and opening.has_key:
+        volumes, locked = guestfs_volumes.unlocked(handle, volumes, opening, write=write), False
+    roots, failed = _roots(handle, volumes, opening.root, progress)
+    if locked and not roots:
+        volumes = guestfs_volumes.unlocked(handle, volumes, opening, write=write)
+        roots, failed = _roots(handle, volumes, opening.root, progress)
+    chosen, found = _only(image, volumes, roots, failed, opening.root)
     handle.umount_all()
     options = _OPTIONS + ("" if write else ",ro")
     try:
@@ -179,16 +208,19 @@ def _mount(
     except RuntimeError as problem:
         raise TargetError(
             f"{chosen.name} can't be mounted: {problem}",
-            "The file system may be damaged: check a copy of it with fsck.",
+            guestfs_volumes.checking(image, chosen),
         ) from problem
     mounted = {"/": (chosen.name, chosen.found.type)}
     for each in belonging(found.fstab, chosen, volumes):
         point = each.wanted.point
         volume = each.volume
         if each.wanted.subvolume:
-            volume = _subvolume(volume or chosen, each.wanted.subvolume, volumes)
+            volume = guestfs_volumes.subvolume(volume, each.wanted.subvolume) if volume else None
         if volume is None:
-            notes.append(f"{point} is on {each.wanted.device!r}, which is not in this image: it was not looked at")
+            notes.append(
+                f"{point} is on {each.wanted.device!r}, which is not here: it was not looked at "
+                "(another disk of the server is added with --disk)"
+            )
         elif volume is not chosen:
             try:
                 _below(handle, point)
@@ -200,68 +232,65 @@ def _mount(
     return mounted
 
 
-def _volumes(handle: Handle) -> tuple[Volume, ...]:
-    found = []
-    for name, kind in handle.list_filesystems().items():
-        if kind not in _MOUNTABLE:
-            if kind not in ("swap", "vfat", "unknown"):
-                found.append(Volume(Partition(0, 0, 0), Found(kind), None, name))
-            continue
-        number = re.search(r"^/dev/[hsv]d[a-z]+(\d+)$", name)
-        partition = Partition(int(number[1]) if number else 0, 0, 0)
-        told = Found(kind, _told(handle.vfs_uuid, name), _told(handle.vfs_label, name))
-        found.append(Volume(partition, told, None, name))
-    return tuple(found)
-
-
-def _told(call: Callable[[str], str], name: str) -> str:
-    try:
-        return call(name)
-    except (RuntimeError, UnicodeDecodeError):
-        return ""
-
-
-def _subvolume(volume: Volume, subvolume: str, volumes: Iterable[Volume]) -> Volume | None:
-    """The btrfs subvolume of the same file system, which libguestfs lists as a volume of its own."""
-    wanted = subvolume.strip("/")
-    own = re.sub(r"^btrfsvol:(/dev/[^/]+).*", r"\1", volume.name)
-    return next((each for each in volumes if each.name == f"btrfsvol:{own}/{wanted}"), None)
-
-
-def _choose(
-    handle: Handle, image: Image, volumes: tuple[Volume, ...], root: str | None, progress: Callable[[str], None]
-) -> tuple[Volume, FoundRoot]:
-    candidates = [volume for volume in volumes if volume.found.type in _MOUNTABLE]
-    listed = "; ".join(f"{volume.name}: {volume.found.type}" for volume in volumes) or "nothing"
-    if root is not None:
-        candidates = [volume for volume in candidates if volume.is_called(root)]
-        if not candidates:
-            raise TargetError(f"{image.path} has no volume {root!r}: {listed}", "Name one of these after --root.")
+def _roots(
+    handle: Handle, volumes: tuple[Volume, ...], root: str | None, progress: Callable[[str], None]
+) -> tuple[list[tuple[Volume, FoundRoot]], list[tuple[Volume, str]]]:
+    """Which of the volumes, or of those that `root` may mean, hold a server's root; which could not be mounted."""
+    candidates = [
+        volume for volume in volumes
+        if volume.found.type in guestfs_volumes.MOUNTABLE and (root is None or volume.is_called(root))
+    ]  # fmt: skip
     found: list[tuple[Volume, FoundRoot]] = []
-    failed: list[str] = []
+    failed: list[tuple[Volume, str]] = []
     for volume in candidates:
         if len(candidates) > 1:
             progress(f"looking at {volume.name}")
         try:
-            handle.umount_all()
-            handle.mount_options(_OPTIONS + ",ro", volume.name, "/")
-            tree = Capture(GuestfsSource(handle)).tree(READS, ())
+            seen = _root_on(handle, volume)
         except RuntimeError as problem:
-            failed.append(f"{volume.name}: {problem}")
+            failed.append((volume, f"{volume.name}: {problem}"))
             continue
+        if seen is not None:
+            found.append(seen)
+    return found, failed
+
+
+def _root_on(handle: Handle, volume: Volume) -> tuple[Volume, FoundRoot] | None:
+    """The root on `volume`, or in one of the btrfs subvolumes that distributions keep it in. Raises RuntimeError."""
+    inside = [guestfs_volumes.subvolume(volume, name) for name in SUBVOLUMES] if volume.found.type == "btrfs" else []
+    for each in (volume, *inside):
+        handle.umount_all()
+        try:
+            handle.mount_options(_OPTIONS + ",ro", each.name, "/")
+        except RuntimeError:
+            if each is volume:
+                raise
+            continue
+        tree = Capture(GuestfsSource(handle)).tree(READS, ())
         if (seen := found_root(tree)) is not None:
-            found.append((volume, seen))
+            return each, seen
+    return None
+
+
+def _only(
+    image: Image, volumes: tuple[Volume, ...], found: list[tuple[Volume, FoundRoot]],
+    failed: list[tuple[Volume, str]], root: str | None,
+) -> tuple[Volume, FoundRoot]:  # fmt: skip
     if len(found) == 1:
         return found[0]
-    if not found:
-        trouble = f"; could not be mounted: {'; '.join(failed)}" if failed else ""
+    listed = "; ".join(f"{volume.name}: {volume.found.type}" for volume in volumes[:20]) or "nothing"
+    if found:
+        roots = "; ".join(f"{volume.name}: {each.release}, {each.hostname!r}" for volume, each in found)
         raise TargetError(
-            f"there is no server's root in {image.path} (found: {listed}{trouble})", "Is it the right image?"
+            f"there is more than one server's root in {image.path}: {roots}", f"Say which: --root {found[0][0].name}"
         )
-    roots = "; ".join(f"{volume.name}: {each.release}, {each.hostname!r}" for volume, each in found)
-    raise TargetError(
-        f"there is more than one server's root in {image.path}: {roots}", f"Say which: --root {found[0][0].name}"
-    )
+    if root is not None and not any(volume.is_called(root) for volume in volumes):
+        raise TargetError(f"{image.path} has no volume {root!r}: {listed}", "Name one of these after --root.")
+    if not any(volume.found.type in guestfs_volumes.MOUNTABLE for volume in volumes):
+        raise no_volume(str(image.path), volumes)
+    trouble = f"; could not be mounted: {'; '.join(told for _, told in failed)}" if failed else ""
+    hint = guestfs_volumes.checking(image, failed[0][0]) if failed else "Is it the right image?"
+    raise TargetError(f"there is no server's root in {image.path} (found: {listed}{trouble})", hint)
 
 
 def _below(handle: Handle, point: str) -> None:

@@ -1,8 +1,9 @@
 """Disk image files: which format, whether it is safe to open, and whether a running machine has it open.
 
-The format is told from the file's own magic and then stated to whatever opens it: a raw disk whose content looks like
-a qcow2 header must not be taken for one. An image that names another file (a backing file, an external data file, an
-extent, a parent) is refused: it could name any file of this machine.
+The format is told from the file's own magic, once, and then stated to whatever opens it, which never probes. A server
+can write whatever it likes to the first bytes of its own raw disk, a qcow2 header among it: where a file may be either,
+the person says which. An image that names another file (a backing file, an external data file, an extent, a parent) is
+refused, as it could name any file of this machine; a qcow2's are followed where the person has agreed to it.
 Sources: docs/interop/qcow2.txt, vmdk.txt and block/file-posix.c of QEMU.
 """
 
@@ -10,13 +11,22 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 
 from rescue.target.protocol import TargetError
 
+FORMATS = ("raw", "qcow2", "vmdk", "vhdx", "vpc", "vdi")
+"""QEMU's names of the formats that are known; vpc is Microsoft's VHD."""
+
 _QCOW2_DATA_FILE = 1 << 2
+_QCOW2_BACKING_FORMAT, _QCOW2_DATA_FILE_NAME = 0xE2792ACA, 0x44415441
+_MAX_CHAIN = 16
+_RAW_NAMES = (".raw", ".dd", ".bin", ".hdd")
+_PROTOCOL = re.compile(r"[^/]*:")
+"""What QEMU takes for a protocol (path_has_protocol), "json:" among them."""
 _VMDK_DESCRIPTOR_LIMIT = 64 << 10
 
 # block/file-posix.c: RAW_LOCK_PERM_BASE and RAW_LOCK_SHARED_BASE; block.h: BLK_PERM_WRITE is bit 1.
@@ -27,23 +37,49 @@ _OFD_GETLK, _OFD_SETLK = 36, 37
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image file. format: QEMU's name for it. size: of the file, in bytes."""
+    """An image file. format: QEMU's name for it. size: of the file, in bytes.
+
+    backing: what is below it; data_file: the raw file that holds its data. Both only where it was agreed to.
+    """
 
     path: Path
     format: str
     size: int
+    backing: Image | None = None
+    data_file: Path | None = None
 
 
-def image_at(path: Path) -> Image:
-    """The image at `path`. Raises TargetError for an empty one, and for one that leans on another file."""
+def image_at(path: Path, stated: str | None = None, *, allow_backing: bool = False) -> Image:
+    """The image at `path`; `stated`: its format, as the person says.
+
+    Raises TargetError for an empty one, for one that leans on another file (but a qcow2's with `allow_backing`), and
+    for one that may be a raw disk or another format.
+    """
+    return _image(path, stated, allow_backing, _MAX_CHAIN)
+
+
+def _image(path: Path, stated: str | None, allow_backing: bool, depth: int) -> Image:
     with path.open("rb") as stream:
         size = os.fstat(stream.fileno()).st_size
         head = stream.read(4096)
         if not head:
             raise TargetError(f"{path} is empty", "Was the copy interrupted? Copy the image again.")
+        if stated == "raw":
+            return Image(path, "raw", size)
+        if stated is None and head[:4] in (b"QFI\xfb", b"KDMV") and _may_be_raw(path, head):
+            other = _magic_format(head)
+            raise TargetError(
+                f"{path} may be a raw disk or a {other} image: a server can write such a header to its own raw disk",
+                f"Say what the machine that runs it is told: --format raw, or --format {other}.",
+            )
+        if stated is not None and stated != _magic_format(head):
+            raise TargetError(
+                f"{path} is no {stated} image",
+                "Say its format: --format " + _magic_format(head) + ", or leave --format away.",
+            )
         if head[:4] == b"QFI\xfb":
-            _check_qcow2(path, head)
-            return Image(path, "qcow2", size)
+            stream.seek(0)
+            return _qcow2(path, stream.read(64 << 10), size, allow_backing, depth)
         if head[:4] == b"KDMV":
             sector = struct.unpack_from("<Q", head, 28)[0] if len(head) >= 44 else 0
             count = struct.unpack_from("<Q", head, 36)[0] if len(head) >= 44 else 0
@@ -61,20 +97,79 @@ def image_at(path: Path) -> Image:
     return Image(path, "raw", size)
 
 
-def _check_qcow2(path: Path, head: bytes) -> None:
+def _magic_format(head: bytes) -> str:
+    for magic, name in ((b"QFI\xfb", "qcow2"), (b"KDMV", "vmdk"), (b"vhdxfile", "vhdx"), (b"conectix", "vpc")):
+        if head.startswith(magic):
+            return name
+    return "vdi" if head[:4] == b"<<< " and head[64:68] == b"\x7f\x10\xda\xbe" else "raw"
+
+
+def _may_be_raw(path: Path, head: bytes) -> bool:
+    """Whether the file is named as a raw disk, or holds traces of one: a boot sector, a GPT, an ext4 superblock."""
+    traces = head[510:512] == b"\x55\xaa" or head[512:520] == b"EFI PART" or head[1080:1082] == b"\x53\xef"
+    return traces or path.name.lower().endswith(_RAW_NAMES)
+
+
+def _qcow2(path: Path, head: bytes, size: int, allow_backing: bool, depth: int) -> Image:
     if len(head) < 72:
         raise TargetError(f"{path} is cut off: it has no whole qcow2 header", "Copy the image again.")
-    version, backing = struct.unpack_from(">IQ", head, 4)
+    version, at, length = struct.unpack_from(">IQI", head, 4)
     if version not in (2, 3):
         raise TargetError(f"{path} is qcow version {version}, which is not known", _convert(path))
-    if backing:
-        raise _leans(path, "it has a backing file", f"Merge it into one: {_convert(path)}")
-    features = struct.unpack_from(">Q", head, 72)[0] if version >= 3 and len(head) >= 80 else 0
-    if features & _QCOW2_DATA_FILE:
-        raise _leans(path, "its data is in an external file", f"Merge it into one: {_convert(path)}")
-    crypt = struct.unpack_from(">I", head, 32)[0]
+    crypt, entries, table = struct.unpack_from(">IIQ", head, 32)
     if crypt:
         raise TargetError(f"{path} is encrypted", "Decrypt it to another file with qemu-img convert first.")
+    features = struct.unpack_from(">Q", head, 72)[0] if version >= 3 and len(head) >= 80 else 0
+    outside = bool(features & _QCOW2_DATA_FILE)
+    if entries and table >= size:
+        raise TargetError(f"{path} is cut off: it is {size} bytes, and its tables are behind that", "Copy it again.")
+    backing, data_file = None, None
+    if (at or outside) and not allow_backing:
+        what = "it has a backing file" if at else "its data is in an external file"
+        told = f"{_convert(path)}; or, if you trust the image, add --allow-backing."
+        raise _leans(path, what, f"Merge it into one: {told}")
+    if at or outside:
+        extensions = _extensions(head, version)
+        if outside:
+            data_file = _named(path, extensions.get(_QCOW2_DATA_FILE_NAME, b""))
+        if at:
+            if not depth:
+                raise TargetError(f"{path} leads to backing files without an end", "It is damaged, or made to harm.")
+            below = _named(path, head[at : at + length] if length <= 1023 else b"")
+            told_format = extensions.get(_QCOW2_BACKING_FORMAT, b"").decode("ascii", "replace")
+            if told_format not in FORMATS:
+                raise TargetError(
+                    f"{path} does not say which format its backing file {str(below)!r} has",
+                    f"Say it: qemu-img rebase -u -F FORMAT -b {below} {path}",
+                )
+            backing = _image(below, told_format, True, depth - 1)
+    return Image(path, "qcow2", size, backing, data_file)
+
+
+def _extensions(head: bytes, version: int) -> dict[int, bytes]:
+    """The header extensions of a qcow2, by their type."""
+    at = struct.unpack_from(">I", head, 100)[0] if version >= 3 and len(head) >= 104 else 72
+    found: dict[int, bytes] = {}
+    while at + 8 <= len(head):
+        kind, length = struct.unpack_from(">II", head, at)
+        if not kind:
+            break
+        found[kind] = head[at + 8 : at + 8 + length]
+        at += 8 + (length + 7 & ~7)
+    return found
+
+
+def _named(path: Path, name: bytes) -> Path:
+    """The regular file that an image names. A name that QEMU takes for something else than a file is refused."""
+    text = os.fsdecode(name)
+    below = path.parent / text
+    if not text or "\0" in text or _PROTOCOL.match(text):
+        raise _leans(path, f"it names {text!r}, which is no file", f"Merge it into one: {_convert(path)}")
+    if not below.is_file():
+        raise TargetError(
+            f"{path} needs the file {str(below)!r}, which is not there", "Copy it beside the image, and try again."
+        )
+    return below
 
 
 def _check_vmdk(path: Path, head: bytes, descriptor: bytes) -> None:

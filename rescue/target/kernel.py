@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from rescue.target.assemble import belonging
+from rescue.target.assemble import Belongs, belonging
 from rescue.target.beneath import Root
 from rescue.target.directory import DirectoryTarget
+from rescue.target.disk import Disk
 from rescue.target.image import written_by_machine
 from rescue.target.mounts import mounts_of
+from rescue.target.opening import Opening
 from rescue.target.protocol import TargetBusy, TargetError
 from rescue.target.resources import Resources
 from rescue.target.roots import READS, SUBVOLUMES, FoundRoot, found_root
 from rescue.target.syscalls import MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
-from rescue.target.volumes import Disk, Volume, mount_to_write, no_volume
+from rescue.target.volumes import Volume, listed, mount_to_write, no_volume
 
 METHOD = "kernel mount"
 _SAFE = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME
@@ -44,11 +47,11 @@ class KernelTarget(DirectoryTarget):
         self._resources.close()
 
 
-def open_kernel(path: Path, *, write: bool, root: str | None, progress: Callable[[str], None]) -> DirectoryTarget:
-    """The one server's root on the block device or in the image at `path`.
+def open_kernel(path: Path, *, write: bool, opening: Opening, progress: Callable[[str], None]) -> DirectoryTarget:
+    """The one server's root on the block device or in the image at `path`, and on the disks beside it.
 
-    Raises TargetError where there is none, or more than one and `root` does not say which; TargetBusy for writing to
-    what is in use.
+    Raises TargetError where there is none, or more than one and `opening` does not say which; TargetBusy for writing
+    to what is in use; TargetUnsafe for writing to one side of a mirror and the like.
     """
     if os.geteuid() != 0:
         raise TargetError(
@@ -56,41 +59,43 @@ def open_kernel(path: Path, *, write: bool, root: str | None, progress: Callable
         )
     resources = Resources()
     try:
-        return _open(path, resources, write=write, root=root, progress=progress)
+        return _open(path, resources, write=write, opening=opening, progress=progress)
     except BaseException:
         resources.close()
         raise
 
 
 def _open(
-    path: Path, resources: Resources, *, write: bool, root: str | None, progress: Callable[[str], None]
+    path: Path, resources: Resources, *, write: bool, opening: Opening, progress: Callable[[str], None]
 ) -> DirectoryTarget:
     looking = Resources()
     resources.add(looking.close)
-    disk = Disk(path, looking)
+    disk = Disk(path, looking, opening)
     if write:
         _refuse_if_busy(disk)
-    mounted = None if write else _mounted_already(disk, root)
+    mounted = None if write else _mounted_already(disk, opening.root)
     if mounted is not None:
         resources.close()
         return mounted
-    volume, inside, found = _choose(disk, root, progress)
+    volume, inside, found = _choose(disk, opening.root, progress)
+    placed = _placed(disk, volume, found)
     notes = list(disk.notes)
-    if not disk.is_device and not write and written_by_machine(path):
+    if not write and any(written_by_machine(source.path) for source in disk.sources if not source.is_device):
         notes.append("a running machine writes to this image: the picture may be half old, half new")
     point = resources.directory()
     if write:
         looking.close()
-        device = mount_to_write(resources, disk, volume, point)
+        device = mount_to_write(resources, volume, point)
     else:
         disk.notes.clear()
         device = disk.mount_to_look(resources, volume, point)
     base = f"{point}/{inside}" if inside else str(point)
     sources = {"/": volume.name}
-    _assemble(resources, disk, volume, device, base, found, write, notes, sources)
+    _assemble(resources, disk, volume, device, base, placed, write, notes, sources)
+    notes += disk.notes
     return KernelTarget(
         base, resources, name=str(path), write=write, notes=tuple(dict.fromkeys(notes)),
-        identity=_identity(disk, volume), sources=sources,
+        identity=_identity(volume), sources=sources,
     )  # fmt: skip
 
 
@@ -100,12 +105,16 @@ def _open(
 def _choose(disk: Disk, root: str | None, progress: Callable[[str], None]) -> tuple[Volume, str, FoundRoot]:
     candidates = [volume for volume in disk.volumes if volume.mountable]
     if not candidates:
-        raise no_volume(disk)
+        raise no_volume(disk.name, disk.volumes)
     if root is not None:
         named = [volume for volume in disk.volumes if volume.is_called(root)]
         if not named:
-            raise TargetError(f"{disk.path} has no volume {root!r}: {_listed(disk)}", "Name one of these after --root.")
-        candidates = named
+            raise TargetError(
+                f"{disk.name} has no volume {root!r}: {listed(disk.volumes)}", "Name one of these after --root."
+            )
+        candidates = [volume for volume in named if volume.mountable]
+        if not candidates:
+            raise no_volume(f"{root!r} of {disk.name}", named)
     found: list[tuple[Volume, str, FoundRoot]] = []
     failed: list[TargetError] = []
     for volume in candidates:
@@ -124,12 +133,12 @@ def _choose(disk: Disk, root: str | None, progress: Callable[[str], None]) -> tu
         raise failed[0]
     if not found:
         raise TargetError(
-            f"there is no server's root on {disk.path} ({_listed(disk)})", "Is it the right disk? See `rescue disks`."
+            f"there is no server's root on {disk.name} ({listed(disk.volumes)})",
+            "Is it the right disk? See `rescue disks`.",
         )
     roots = "; ".join(f"{volume.describe()}: {each.release}, {each.hostname!r}" for volume, _, each in found)
     raise TargetError(
-        f"there is more than one server's root on {disk.path}: {roots}",
-        f"Say which: --root {found[0][0].partition.number}",
+        f"there is more than one server's root on {disk.name}: {roots}", f"Say which: --root {_word(found[0][0])}"
     )
 
 
@@ -154,25 +163,25 @@ def look_at(disk: Disk, volume: Volume) -> tuple[str, FoundRoot] | None:
     return None
 
 
-def _listed(disk: Disk) -> str:
-    return "; ".join(volume.describe() for volume in disk.volumes)
+def _word(volume: Volume) -> str:
+    """How a person names it after --root."""
+    return str(volume.partition.number) if volume.partition.number and not volume.group else volume.name
 
 
 # -- what is in use -----------------------------------------------------------------------------------------------
 
 
 def _refuse_if_busy(disk: Disk) -> None:
-    if not disk.is_device:
-        if written_by_machine(disk.path):
-            raise TargetBusy(f"a running machine uses {disk.path}", "Shut the machine down first.")
-        if (device := _attached(disk.path)) is not None:
-            raise TargetBusy(f"{disk.path} is attached as {device}", f"Unmount it, then: losetup -d {device}")
-        return
+    for source in disk.sources:
+        if source.is_device:
+            continue
+        if written_by_machine(source.path):
+            raise TargetBusy(f"a running machine uses {source.path}", "Shut the machine down first.")
+        if (device := _attached(source.path)) is not None:
+            raise TargetBusy(f"{source.path} is attached as {device}", f"Unmount it, then: losetup -d {device}")
     for node in _nodes(disk):
         for mount in mounts_of(node.stat().st_rdev):
             raise TargetBusy(f"{node} is mounted at {mount.point}", f"Repair it there: rescue fix {mount.point}")
-        if any(Path(f"/sys/class/block/{node.name}/holders").glob("*")):
-            raise TargetBusy(f"{node} is part of something bigger (LVM, RAID, encryption)", "See `rescue disks`.")
 
 
 def _mounted_already(disk: Disk, root: str | None) -> DirectoryTarget | None:
@@ -194,7 +203,8 @@ def _mounted_already(disk: Disk, root: str | None) -> DirectoryTarget | None:
 
 
 def _nodes(disk: Disk) -> tuple[Path, ...]:
-    return tuple({disk.path: 0, **{volume.node: 0 for volume in disk.volumes if volume.node is not None}})
+    named = [source.path for source in disk.sources if source.is_device]
+    return tuple(dict.fromkeys([*named, *(volume.node for volume in disk.volumes if volume.node is not None)]))
 
 
 def _attached(path: Path) -> str | None:
@@ -208,26 +218,38 @@ def _attached(path: Path) -> str | None:
     return None
 
 
-def _identity(disk: Disk, volume: Volume) -> str:
+def _identity(volume: Volume) -> str:
     """What is locked: the same for every way to the same file system on a block device, or to the same image."""
-    found = (volume.node or disk.path).stat()
-    number = found.st_rdev if disk.is_device else found.st_dev
-    inode = {"ext4": 2, "xfs": 128, "btrfs": 256}.get(volume.found.type, 0) if disk.is_device else found.st_ino
+    found = (volume.node or volume.pieces[0].source.path).stat()
+    device = stat.S_ISBLK(found.st_mode)
+    number = found.st_rdev if device else found.st_dev
+    inode = {"ext4": 2, "xfs": 128, "btrfs": 256}.get(volume.found.type, 0) if device else found.st_ino
     return f"{os.major(number)}:{os.minor(number)}-{inode}"
 
 
 # -- what belongs below it ----------------------------------------------------------------------------------------
 
 
+def _placed(disk: Disk, root: Volume, found: FoundRoot) -> tuple[Belongs, ...]:
+    """What the server's fstab has below its root, on its own disks or, where they lack it, on this machine's others."""
+    placed = belonging(found.fstab, root, disk.volumes)
+    if disk.is_device and any(each.volume is None for each in placed):
+        return belonging(found.fstab, root, disk.everything())
+    return placed
+
+
 def _assemble(
-    resources: Resources, disk: Disk, root: Volume, device: str, base: str, found: FoundRoot, write: bool,
+    resources: Resources, disk: Disk, root: Volume, device: str, base: str, placed: tuple[Belongs, ...], write: bool,
     notes: list[str], sources: dict[str, str],
 ) -> None:  # fmt: skip
-    """Mount what the server's fstab has below its root and this disk holds; say what is missing."""
-    for each in belonging(found.fstab, root, disk.volumes):
+    """Mount what belongs below the root; say what is missing."""
+    for each in placed:
         point, volume = each.wanted.point, each.volume
         if volume is None:
-            notes.append(f"{point} is on {each.wanted.device!r}, which is not on this disk: it was not looked at")
+            notes.append(
+                f"{point} is on {each.wanted.device!r}, which is not here: it was not looked at "
+                "(another disk of the server is added with --disk)"
+            )
             continue
         if volume is root and not each.wanted.subvolume:
             continue
@@ -259,7 +281,7 @@ def _mount_below(
                 flags = _SAFE if write else _SAFE | MS_RDONLY
                 resources.mount(device, str(where), "btrfs", flags, options, unmount=unmount)
             elif write:
-                mount_to_write(resources, disk, volume, where, unmount=unmount)
+                mount_to_write(resources, volume, where, unmount=unmount)
             else:
                 disk.mount_to_look(resources, volume, where, unmount=unmount)
         finally:

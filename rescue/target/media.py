@@ -7,26 +7,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rescue.target import guestfs
-from rescue.target.image import Image, image_at
+from rescue.target.image import image_at
 from rescue.target.kernel import open_kernel
+from rescue.target.opening import Opening
 from rescue.target.protocol import Target
 
 
-def open_device(
-    path: Path, *, write: bool, backend: str, root: str | None, progress: Callable[[str], None]
-) -> Target:
+def open_device(path: Path, *, write: bool, opening: Opening, progress: Callable[[str], None]) -> Target:
     """A block device: by this machine's kernel, unless libguestfs is asked for. Raises TargetError, TargetBusy."""
-    if backend == "guestfs":
-        return guestfs.open_guestfs(Image(path, "raw", 0), write=write, root=root, progress=progress)
-    return open_kernel(path, write=write, root=root, progress=progress)
+    if opening.backend == "guestfs":
+        return guestfs.open_guestfs(path, write=write, opening=opening, progress=progress)
+    return open_kernel(path, write=write, opening=opening, progress=progress)
 
 
-def open_image(path: Path, *, write: bool, backend: str, root: str | None, progress: Callable[[str], None]) -> Target:
+def open_image(path: Path, *, write: bool, opening: Opening, progress: Callable[[str], None]) -> Target:
     """An image file: by libguestfs, unless the kernel is asked for or nothing else is there. Raises as above."""
-    image = image_at(path)
-    if backend == "kernel":
-        return open_kernel(path, write=write, root=root, progress=progress)
-    if backend == "auto" and not guestfs.available() and image.format == "raw" and os.geteuid() == 0:
+    if opening.backend == "kernel":
+        return open_kernel(path, write=write, opening=opening, progress=progress)
+    image = image_at(path, opening.format, allow_backing=opening.allow_backing)
+    if opening.backend == "auto" and not guestfs.available() and image.format == "raw" and os.geteuid() == 0:
         progress("libguestfs is not installed: this machine's kernel reads the image")
-        return open_kernel(path, write=write, root=root, progress=progress)
-    return guestfs.open_guestfs(image, write=write, root=root, progress=progress)
+        return open_kernel(path, write=write, opening=opening, progress=progress)
+    return guestfs.open_guestfs(path, write=write, opening=opening, progress=progress)

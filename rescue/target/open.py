@@ -5,23 +5,25 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from rescue.target.directory import DirectoryTarget
 from rescue.target.mount_records import mounted_from
+from rescue.target.opening import Opening
 from rescue.target.protocol import Target, TargetBusy, TargetError
 from rescue.target.roots import READS, found_root
 
-BACKENDS = ("auto", "kernel", "guestfs")
-
 
 def open_target(
-    spec: str, *, write: bool, backend: str | None, root: str | None, progress: Callable[[str], None]
-) -> Target:
+    spec: str, *, write: bool, backend: str | None, root: str | None, progress: Callable[[str], None],
+    opening: Opening | None = None,
+) -> Target:  # fmt: skip
     """The target that `spec` names: "/", a directory, a block device, an image file or a saved picture.
 
     backend: "kernel" or "guestfs" for disks and images; None or "auto" chooses. root: which file system of a disk is
-    the server's root, where there are several. progress: told what takes a while. Raises TargetError, TargetBusy.
+    the server's root, where there are several. progress: told what takes a while. opening: what else the person said
+    of it. Raises TargetError, TargetBusy, TargetUnsafe.
     """
     path = Path(spec)
     try:
@@ -34,7 +36,8 @@ def open_target(
         return _directory(spec, path.resolve(), write)
     if not (stat.S_ISREG(found.st_mode) or stat.S_ISBLK(found.st_mode)):
         raise TargetError(f"{spec} is neither a disk, an image nor a directory", "See: rescue disks")
-    if stat.S_ISREG(found.st_mode) and os.access(path, os.R_OK) and _packed(path):
+    stated = opening is not None and opening.format is not None
+    if not stated and stat.S_ISREG(found.st_mode) and os.access(path, os.R_OK) and _packed(path):
         from rescue.target.picture import open_picture
 
         return open_picture(path, write=write)
@@ -45,8 +48,22 @@ def open_target(
     # A directory needs none of what disks and images do, and a nearly dead machine feels every import.
     from rescue.target.media import open_device, open_image
 
-    opening = open_device if stat.S_ISBLK(found.st_mode) else open_image
-    return opening(path, write=write, backend=backend or "auto", root=root, progress=progress)
+    more = replace(opening or Opening(), backend=backend or "auto", root=root)
+    for disk in more.disks:
+        _check_disk(disk, write)
+    opener = open_device if stat.S_ISBLK(found.st_mode) else open_image
+    return opener(path, write=write, opening=more, progress=progress)
+
+
+def _check_disk(path: Path, write: bool) -> None:
+    try:
+        mode = path.stat().st_mode
+    except OSError as problem:
+        raise TargetError(f"--disk {path}: {problem.strerror}", "Name the server's other disk or image.") from problem
+    if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
+        raise TargetError(f"--disk {path} is neither a disk nor an image", "Name the server's other disk or image.")
+    if not os.access(path, os.R_OK | (os.W_OK if write else 0)):
+        raise TargetError(f"you may not {'write to' if write else 'read'} {path}", _sudo())
 
 
 def _directory(spec: str, path: Path, write: bool) -> Target:

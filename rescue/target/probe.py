@@ -18,6 +18,7 @@ ReadAt = Callable[[int, int], bytes]
 _MAX_PARTITIONS = 256
 _EXTENDED = frozenset({0x05, 0x0F, 0x85})
 _PROTECTIVE = 0xEE
+_UBERBLOCKS = (0x00BAB10C.to_bytes(8, "little"), 0x00BAB10C.to_bytes(8, "big"))
 
 MOUNTABLE = frozenset({"ext4", "xfs", "btrfs", "f2fs"})
 """File systems that a Linux server's root is kept on, and that the kernel mounts without help."""
@@ -195,6 +196,8 @@ def _other(read: ReadAt) -> Found | None:
                 return Found("vfat", f"{number >> 16:04X}-{number & 0xFFFF:04X}")
     if read(1024, 4) == b"\x10\x20\xf5\xf2":
         return Found("f2fs", str(uuid.UUID(bytes=read(1024 + 108, 16).ljust(16, b"\0"))))
+    if any(read((128 << 10) + at, 8) in _UBERBLOCKS for at in range(0, 128 << 10, 1024)):
+        return Found("ZFS")
     if page[:4] == b"hsqs":
         return Found("squashfs")
     if read(32769, 5) == b"CD001":

@@ -29,6 +29,10 @@ class TargetBusy(TargetError):
     """Somebody else holds the target: another fix, or a running machine. Exit status 5."""
 
 
+class TargetUnsafe(TargetError):
+    """What was asked for would do harm. Exit status 5."""
+
+
 class NoSpace(TargetError):
     """The target has no block or inode left for what was to be written (ENOSPC, EDQUOT)."""
 

@@ -193,6 +193,17 @@ class Resources:
             path.mkdir(mode=0o755)
             self._stack.callback(remove_empty, path)
 
+    def loop(self, path: Path, offset: int, size: int) -> Path:
+        """A loop device for a part of a file or device, to write to it, detached at the end. Raises ProgramError."""
+        with _signals.held():
+            device = run(
+                "losetup", "--find", "--show", f"--offset={offset}", f"--sizelimit={size}", "--", str(path)
+            ).strip()
+            self._ledger.note("loop", device, str(path.resolve()))
+            self._stack.callback(_wait_until_free, device)
+            self._stack.callback(run, "losetup", "--detach", device)
+        return Path(device)
+
     def process(self, words: list[str]) -> subprocess.Popen[bytes]:
         """A helper that runs until all is closed. Its error output can be read."""
         with _signals.held():

@@ -1,20 +1,19 @@
-"""The volumes of one disk or image: what they hold, and mounting them without changing the disk."""
+"""The volumes of one server's disks: what they hold, and mounting them without changing a disk."""
 
 from __future__ import annotations
 
 import errno
 import os
 import re
-import stat
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rescue.target import overlay
-from rescue.target.image import Image, hold_as_writer, image_at
-from rescue.target.probe import MOUNTABLE, Found, Partition, partitions, probe
-from rescue.target.protocol import TargetBusy, TargetError
-from rescue.target.resources import ProgramError, Resources
+from rescue.target.probe import MOUNTABLE, Found, Partition
+from rescue.target.protocol import TargetBusy, TargetError, TargetUnsafe
+from rescue.target.resources import Resources
+from rescue.target.sources import Piece, joined_to_write
 from rescue.target.syscalls import MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
 
 _SAFE = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME
@@ -31,24 +30,37 @@ STALE = (
 
 _HINTS = {
     "LVM": "Make its volumes known with `vgchange -ay`, then see `rescue disks`; or use --backend guestfs.",
-    "LUKS": "Open it with `cryptsetup open DEVICE NAME`, then see `rescue disks`.",
+    "LUKS": "Open it with `cryptsetup open DEVICE NAME` and run this again; or use --backend guestfs.",
     "RAID": "Assemble it with `mdadm --assemble --scan`, then see `rescue disks`; or use --backend guestfs.",
+    "ZFS": "ZFS is not supported here. Import the pool (zpool import -N -o readonly=on -R /mnt POOL; zfs mount), "
+    "then: rescue inspect /mnt",
 }
+_FSCK = {"ext4": "e2fsck -f", "xfs": "xfs_repair -n", "btrfs": "btrfs check --readonly", "f2fs": "fsck.f2fs"}
 
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A partition, or a whole disk without partitions. node: its own block device, where it has one."""
+    """A file system, or what might be one: a partition, a whole disk without partitions, a logical volume, an array.
+
+    node: its own block device, where it has one. pieces: where its bytes lie; () in an appliance. disk: the disk that
+    `partition` counts on. group: the UUID of its volume group. read_only: why it must not be written through its
+    pieces, or empty. note: what the person must know of its picture, or empty.
+    """
 
     partition: Partition
     found: Found
     node: Path | None
     name: str
+    pieces: tuple[Piece, ...] = ()
+    disk: str = ""
+    group: str = ""
+    read_only: str = ""
+    note: str = ""
 
     @property
     def mountable(self) -> bool:
         """Whether the kernel may be asked to mount it."""
-        return self.found.type in MOUNTABLE
+        return self.found.type in MOUNTABLE and bool(self.pieces)
 
     def describe(self) -> str:
         """For people: "2: ext4 'cloudimg-rootfs'"."""
@@ -56,135 +68,114 @@ class Volume:
         # The label is the disk's word: shown with everything odd in it escaped.
         shown = f" {label!r}" if label else ""
         number = f"{self.partition.number}: " if self.partition.number else ""
-        return f"{number}{self.found.type or 'unknown content'}{shown}"
+        if not number and self.group:
+            number = f"{self.name}: "
+        why = f" ({self.read_only})" if self.read_only and not self.pieces else ""
+        return f"{number}{self.found.type or 'unknown content'}{shown}{why}"
 
     def is_called(self, root: str) -> bool:
         """Whether `root`, as typed after --root, means this one: number, device, UUID or label."""
         own = {str(self.partition.number), self.name, self.found.uuid, self.found.label, self.partition.partuuid}
         word = root.partition("=")[2] or root
-        tail = re.search(r"(?<=[a-z])p?(\d+)$", word) if word.startswith("/dev/") else None
-        return word in own - {""} or bool(tail and tail[1] == str(self.partition.number))
+        if mapper_name(root) == mapper_name(self.name):
+            return True
+        tail = re.search(r"(?<=[a-z])p?(\d+)$", word) if re.match(r"/dev/(?!mapper/)[^/]+$", word) else None
+        return word in own - {"", "0"} or bool(tail and tail[1] == str(self.partition.number))
 
 
-class Disk:
-    """A block device or image file, opened for looking. Everything it starts is closed with `resources`."""
+def mapper_name(name: str) -> str:
+    """"/dev/group/volume" as device-mapper calls it: "/dev/mapper/group-volume", its own hyphens doubled (lvm(8))."""
+    parts = name.split("/")
+    if len(parts) != 4 or parts[1] != "dev" or parts[2] == "mapper":
+        return name
+    return f"/dev/mapper/{parts[2].replace('-', '--')}-{parts[3].replace('-', '--')}"
 
-    def __init__(self, path: Path, resources: Resources) -> None:
-        self.path = path
+
+class Mounter:
+    """Mounts volumes to look at. The daemons that this takes end with `looking`."""
+
+    def __init__(self, looking: Resources) -> None:
         self.notes: list[str] = []
-        self._resources = resources
-        found = path.stat()
-        self.is_device = stat.S_ISBLK(found.st_mode)
-        self.image = Image(path, "raw", 0) if self.is_device else image_at(path)
-        # What is not raw can only be read through a daemon, and then it may as well be through a layer.
-        self._layered: Path | None = None
-        self._writable: Path | None = None
-        if self.image.format != "raw":
-            self._layered = self._layer()
-        self._nodes = _partition_nodes(found.st_rdev) if self.is_device else {}
-        self.volumes = self._volumes(self._layered or path)
+        self._looking = looking
+        self._joined: dict[tuple[Piece, ...], Path] = {}
 
     def mount_to_look(self, resources: Resources, volume: Volume, point: Path, *, unmount: str = "") -> str:
         """Mount `volume` read-only at `point`, its journal replayed into thin air; returns the device mounted.
 
         The disk stays as it is to the last byte. Raises TargetError.
         """
-        kind = volume.found.type
-        start, size = (0, 0) if volume.node else (volume.partition.start, volume.partition.size)
+        kind, options = volume.found.type, _OPTIONS.get(volume.found.type, "")
+        _refuse_twin(volume)
+        if volume.note:
+            self.notes.append(volume.note)
+        plain = len(volume.pieces) == 1 and volume.pieces[0].source.is_raw
         problem: OSError | None = None
-        if self._layered is None and volume.found.dirty is not True:
+        if plain and volume.found.dirty is not True:
             try:
                 # A read-only loop device can't be written to, not even by a file system that insists.
-                return resources.mount_file(
-                    volume.node or self.path, str(point), kind, _SAFE | MS_RDONLY, _OPTIONS.get(kind, ""),
-                    offset=start, size=size, unmount=unmount,
-                )  # fmt: skip
+                return _mount_piece(resources, volume, point, options, unmount)
             except OSError as refused:
                 problem = refused
                 if refused.errno in (errno.EPERM, errno.ENODEV):
                     raise _cannot_mount(volume, refused) from refused
-        if self._layered is not None or overlay.available():
+        if not plain or overlay.available():
+            path, start = self._layered(volume)
             try:
                 return resources.mount_file(
-                    self._layer(), str(point), kind, _SAFE | MS_RDONLY, _OPTIONS.get(kind, ""),
-                    offset=volume.partition.start, size=volume.partition.size, read_only=False,
-                    unmount=unmount,
+                    path, str(point), kind, _SAFE | MS_RDONLY, options,
+                    offset=start, size=_size(volume), read_only=False, unmount=unmount,
                 )  # fmt: skip
             except OSError as refused:
                 raise _cannot_mount(volume, refused) from refused
         if kind not in _WITHOUT_JOURNAL:
             raise _cannot_mount(volume, problem or OSError(errno.EROFS, os.strerror(errno.EROFS)))
         try:
-            device = resources.mount_file(
-                volume.node or self.path, str(point), kind, _SAFE | MS_RDONLY, _WITHOUT_JOURNAL[kind],
-                offset=start, size=size, unmount=unmount,
-            )  # fmt: skip
+            device = _mount_piece(resources, volume, point, _WITHOUT_JOURNAL[kind], unmount)
         except OSError as refused:
             raise _cannot_mount(volume, refused) from refused
         self.notes.append(STALE.format(name=volume.name))
         return device
 
-    def _layer(self) -> Path:
-        if self._layered is None:
+    def _layered(self, volume: Volume) -> tuple[Path, int]:
+        """A raw file in which the volume's bytes begin at that offset, and what is written is thrown away."""
+        if len(volume.pieces) == 1:
+            piece = volume.pieces[0]
+            return piece.source.layer(), piece.start
+        if volume.pieces not in self._joined:
             if not overlay.available():
                 raise TargetError(
-                    f"{self.path} is a {self.image.format} image, which this machine can't read",
-                    "Install qemu-utils and qemu-system-common, or use --backend guestfs.",
+                    f"{volume.name} lies in {len(volume.pieces)} pieces, which this machine can't put together",
+                    "Install qemu-utils and qemu-system-common; or make it known with: vgchange -ay",
                 )
-            self._layered = overlay.shown_as_raw(self._resources, self.path, self.image.format)
-        return self._layered
-
-    def writable(self, resources: Resources) -> Path:
-        """The raw file or device to write to, held against a machine that would start. TargetBusy if one runs."""
-        if self._writable is None:
-            if self.image.format == "raw":
-                self._writable = self.path
-                if not self.is_device:
-                    _hold(resources, self.path)
-            else:
-                self._writable = _shown_to_write(resources, self)
-        return self._writable
-
-    def _volumes(self, readable: Path) -> tuple[Volume, ...]:
-        descriptor = os.open(readable, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            size = os.lseek(descriptor, 0, os.SEEK_END)
-            listed = partitions(_reader(descriptor, 0, size), size)
-            whole = (Partition(0, 0, size),)
-            return tuple(
-                self._volume(part, probe(_reader(descriptor, part.start, part.size))) for part in listed or whole
-            )
-        except OSError as problem:
-            raise TargetError(
-                f"{self.path} can't be read: {problem.strerror}",
-                "The disk fails. Make a copy of it (ddrescue) before anything else.",
-            ) from problem
-        finally:
-            os.close(descriptor)
-
-    def _volume(self, part: Partition, found: Found) -> Volume:
-        node = self.path if self.is_device and not part.number else self._nodes.get(part.number)
-        if node is not None:
-            name = str(node)
-        else:
-            name = f"{self.path} partition {part.number}" if part.number else str(self.path)
-        return Volume(part, found, node, name)
+            parts = [(piece.source.readable(), piece.start, piece.size) for piece in volume.pieces]
+            self._joined[volume.pieces] = overlay.joined(self._looking, parts)
+        return self._joined[volume.pieces], 0
 
 
-def mount_to_write(resources: Resources, disk: Disk, volume: Volume, point: Path, *, unmount: str = "") -> str:
+def mount_to_write(resources: Resources, volume: Volume, point: Path, *, unmount: str = "") -> str:
     """Mount `volume` for writing at `point`; returns the device mounted. The disk's own volumes must not be mounted.
 
-    Raises TargetBusy if the image is in use, TargetError.
+    Raises TargetBusy if it is in use, TargetUnsafe where writing would do harm, TargetError.
     """
     kind, options = volume.found.type, _OPTIONS.get(volume.found.type, "")
-    start, size = volume.partition.start, volume.partition.size
+    _refuse_twin(volume)
     try:
         if volume.node is not None:
             resources.mount(str(volume.node), str(point), kind, _SAFE, options, unmount=unmount)
             return str(volume.node)
+        if volume.read_only:
+            raise TargetUnsafe(
+                f"{volume.name} is not written to: {volume.read_only}",
+                "As root on a machine that knows it, make it known (mdadm --assemble --scan; vgchange -ay) and see "
+                "`rescue disks`; or use --backend guestfs.",
+            )
+        if len(volume.pieces) == 1:
+            path, start = volume.pieces[0].source.writable(resources), volume.pieces[0].start
+        else:
+            path, start = joined_to_write(resources, volume.pieces), 0
         return resources.mount_file(
-            disk.writable(resources), str(point), kind, _SAFE, options,
-            offset=start, size=size, read_only=False, unmount=unmount,
+            path, str(point), kind, _SAFE, options,
+            offset=start, size=_size(volume), read_only=False, unmount=unmount,
         )  # fmt: skip
     except OSError as problem:
         if problem.errno == errno.EBUSY:
@@ -192,56 +183,65 @@ def mount_to_write(resources: Resources, disk: Disk, volume: Volume, point: Path
         raise _cannot_mount(volume, problem) from problem
 
 
-def _hold(resources: Resources, path: Path) -> None:
-    """Lock the image as QEMU does, and see that all of it is on the disk at the end."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    resources.add(lambda: os.close(descriptor))
-    hold_as_writer(descriptor)
-    resources.add(lambda: os.fsync(descriptor))
-
-
-def _shown_to_write(resources: Resources, disk: Disk) -> Path:
-    try:
-        return overlay.shown_as_raw(resources, disk.path, disk.image.format, write=True)
-    except ProgramError as problem:
-        if "lock" in str(problem):
-            raise TargetBusy(f"a running machine uses {disk.path}", "Shut the machine down first.") from problem
-        raise
-
-
-def no_volume(disk: Disk) -> TargetError:
-    """The error for a disk on which nothing can be mounted."""
-    kinds = {volume.found.type for volume in disk.volumes}
-    hints = [_HINTS[kind] for kind in _HINTS if kind in kinds]
-    listed = "; ".join(volume.describe() for volume in disk.volumes)
-    return TargetError(
-        f"there is no Linux file system on {disk.path} (found: {listed})",
-        hints[0] if hints else "Is it the right disk? See `rescue disks`.",
+def _mount_piece(resources: Resources, volume: Volume, point: Path, options: str, unmount: str) -> str:
+    piece = volume.pieces[0]
+    path, start, size = (volume.node, 0, 0) if volume.node else (piece.source.path, piece.start, piece.size)
+    return resources.mount_file(
+        path, str(point), volume.found.type, _SAFE | MS_RDONLY, options, offset=start, size=size, unmount=unmount
     )
 
 
+def _size(volume: Volume) -> int:
+    return sum(piece.size for piece in volume.pieces)
+
+
+def _refuse_twin(volume: Volume) -> None:
+    """btrfs knows its file systems by their UUID: a copy of a mounted one would be mixed with it (btrfs(5))."""
+    if volume.found.type != "btrfs" or volume.node is not None:
+        return
+    if Path(f"/sys/fs/btrfs/{volume.found.uuid}").is_dir():
+        raise TargetError(
+            f"a btrfs with the UUID of {volume.name} is mounted here already: the kernel would mix the two up",
+            "Unmount the other one, or use --backend guestfs.",
+        )
+
+
+def no_volume(what: str, volumes: Sequence[Volume]) -> TargetError:
+    """The error for disks on which nothing can be mounted."""
+    kinds = {volume.found.type for volume in volumes}
+    hints = [_HINTS[kind] for kind in _HINTS if kind in kinds]
+    hint = hints[0] if hints else "Is it the right disk? See `rescue disks`."
+    return TargetError(f"there is no Linux file system on {what} (found: {listed(volumes)})", hint)
+
+
+def listed(volumes: Sequence[Volume]) -> str:
+    """All of them for people, or the first twenty."""
+    shown = [volume.describe() for volume in volumes[:20]]
+    return "; ".join([*shown, "..."] if len(volumes) > 20 else shown)
+
+
 def _cannot_mount(volume: Volume, problem: OSError) -> TargetError:
-    hint = f"The file system may be damaged. Check it: fsck -n {volume.node or '(its device)'}"
     if problem.errno == errno.EPERM:
         hint = "Mounting needs root: run it with sudo, or use --backend guestfs."
     elif problem.errno == errno.ENODEV:
         hint = f"This rescue system's kernel has no {volume.found.type}. Use --backend guestfs."
+    elif problem.errno == errno.ENXIO and volume.found.type == "btrfs":
+        hint = "It may lie on several disks: give the others with --disk, and use --backend guestfs."
+    else:
+        hint = "The file system may be damaged. " + "; ".join(_checking(volume))
     return TargetError(f"{volume.name} ({volume.found.type}) can't be mounted: {problem.strerror}", hint)
 
 
-def _reader(descriptor: int, start: int, size: int) -> Callable[[int, int], bytes]:
-    def read(offset: int, length: int) -> bytes:
-        length = min(length, size - offset)
-        return os.pread(descriptor, length, start + offset) if length > 0 else b""
-
-    return read
-
-
-def _partition_nodes(device: int) -> dict[int, Path]:
-    """The block devices of a disk's partitions, by number, as the kernel knows them."""
-    found = {}
-    for told in Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").glob("*/partition"):
-        node = Path("/dev") / told.parent.name.replace("!", "/")
-        if node.exists():
-            found[int(told.read_text())] = node
-    return found
+def _checking(volume: Volume) -> Iterator[str]:
+    """How to check it, which nobody does unasked: a repair may lose files."""
+    program = _FSCK.get(volume.found.type, "fsck")
+    if volume.node is not None:
+        yield f"Make a copy of the disk, then check it: {program} {volume.node}"
+    elif len(volume.pieces) == 1 and volume.pieces[0].source.is_raw:
+        piece = volume.pieces[0]
+        yield (
+            f"On a copy of it: losetup -f --show -o {piece.start} --sizelimit {piece.size} COPY, "
+            f"then {program} on the device that this prints"
+        )
+    else:
+        yield f"On a copy of it, make it a block device and check that: {program} DEVICE"

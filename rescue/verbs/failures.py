@@ -9,7 +9,7 @@ from rescue.apply import ApplyError
 from rescue.labs.errors import LabError
 from rescue.proof import ProofError
 from rescue.status import Status
-from rescue.target.protocol import NoSpace, TargetBusy, TargetError
+from rescue.target.protocol import NoSpace, TargetBusy, TargetError, TargetUnsafe
 from rescue.ui.prompts import Cancelled, NobodyToAsk
 from rescue.verbs.session import UsageError
 
@@ -42,7 +42,7 @@ def failure(problem: Exception) -> Failure:
             "Add --yes to take every safe repair, or --dry-run to see the changes.",
             Status.USAGE,
         )
-    if isinstance(problem, (TargetBusy, ApplyError)):
+    if isinstance(problem, (TargetBusy, TargetUnsafe, ApplyError)):
         return Failure(str(problem), problem.hint, Status.REFUSED)
     if isinstance(problem, NoSpace):
         return Failure(

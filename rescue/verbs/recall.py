@@ -22,7 +22,9 @@ class Recalled:
     options: dict[str, object]
 
 
-REMEMBERED = ("user", "sources", "port", "key", "backend", "root")
+REMEMBERED = (
+    "user", "sources", "port", "key", "backend", "root", "disks", "key_file", "format", "allow_backing",
+)  # fmt: skip
 
 
 def remember(target: str, options: dict[str, object]) -> None:
@@ -32,6 +34,10 @@ def remember(target: str, options: dict[str, object]) -> None:
     kept["key"] = kept["key"] or options.get("add_key")
     if isinstance(key := kept["key"], str):
         kept["key"] = str(Path(key).expanduser().absolute())
+    if isinstance(passphrase := kept["key_file"], str):
+        kept["key_file"] = str(Path(passphrase).expanduser().absolute())
+    if isinstance(disks := kept["disks"], list):
+        kept["disks"] = [str(Path(disk).absolute()) for disk in disks]
     text = json.dumps({"target": str(where.absolute()) if where.exists() else target, "options": kept})
     path = _path()
     try:

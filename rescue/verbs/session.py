@@ -14,6 +14,7 @@ from rescue.target.open import open_target
 from rescue.target.protocol import Target
 from rescue.ui.prompts import Asker, asker
 from rescue.ui.report import Report, console
+from rescue.verbs.opening import opening_of
 from rescue.verbs.public_key import comment_of, key_to_add, read_public_key
 from rescue.verbs.usage import UsageError
 from rescue.words.text import safe
@@ -38,8 +39,9 @@ class Session:
     def target(self, spec: str, *, write: bool) -> Iterator[Target]:
         """The target opened, and closed again whatever happens."""
         opened = open_target(
-            spec, write=write, backend=self.options.backend, root=self.options.root, progress=self.progress
-        )
+            spec, write=write, backend=self.options.backend, root=self.options.root, progress=self.progress,
+            opening=opening_of(self.options),
+        )  # fmt: skip
         try:
             yield opened
         finally:
@@ -79,6 +81,14 @@ class Session:
             words += ["--backend", self.options.backend]
         if self.options.root is not None:
             words += ["--root", self.options.root]
+        for disk in self.options.disks:
+            words += ["--disk", disk]
+        if self.options.key_file is not None:
+            words += ["--key-file", self.options.key_file]
+        if self.options.format is not None:
+            words += ["--format", self.options.format]
+        if self.options.allow_backing:
+            words.append("--allow-backing")
         return words
 
 

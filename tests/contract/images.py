@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rescue.labs.disks import LVM_SETTINGS
 from tests.contract.sample import write_sample
 
 SIZES = {"ext4": 64 << 20, "xfs": 320 << 20, "btrfs": 128 << 20}
@@ -126,3 +128,69 @@ def left_behind(image: Path) -> list[str]:
         if b"qemu" in words and os.fsencode(image) in words:
             found.append(words.decode(errors="replace"))
     return found
+
+
+def lvm_disk(path: Path) -> Path:
+    """A GPT disk with a volume group in it, whose volume "root" lies in two pieces and holds the sample.
+
+    lvm(8) writes the metadata without device-mapper, and says itself where the pieces are.
+    """
+    mib = 1 << 20
+    whole = image_with(path.with_suffix(".whole"), "ext4")
+    with path.open("wb") as stream:
+        stream.truncate(128 * mib)
+    table = "label: gpt\nstart=2MiB, size=120MiB, type=E6D6D379-F507-44C2-A23C-238F2A3DF928\n"
+    subprocess.run(["sfdisk", "-q", path], input=table, text=True, check=True, capture_output=True)
+    device = run("losetup", "--find", "--show", f"--offset={2 * mib}", f"--sizelimit={120 * mib}", path).strip()
+    try:
+        lvm = _Lvm(path, device)
+        lvm("pvcreate", "-q", device)
+        lvm("vgcreate", "-q", "-s", "1m", "server-vg", device)
+        lvm.create("root", 40)
+        lvm.create("gap", 4)
+        lvm("lvextend", "-q", "--size", "64m", "server-vg/root")
+        lvm("lvremove", "-q", "-y", "server-vg/gap")
+        told = json.loads(
+            lvm("pvs", "--segments", "--units=b", "--nosuffix", "--reportformat=json",
+                "-o", "pe_start,pvseg_start,pvseg_size,lv_name,seg_start", device)
+        )["report"][0]["pvseg"]  # fmt: skip
+    finally:
+        run("losetup", "--detach", device)
+    pieces = [each for each in told if each["lv_name"] == "root"]
+    assert len(pieces) == 2
+    with whole.open("rb") as source, path.open("r+b") as disk:
+        for piece in pieces:
+            source.seek(int(piece["seg_start"]))
+            disk.seek(2 * mib + int(piece["pe_start"]) + int(piece["pvseg_start"]) * mib)
+            disk.write(source.read(int(piece["pvseg_size"]) * mib))
+    whole.unlink()
+    return path
+
+
+class _Lvm:
+    """lvm(8) on one device, which asks nothing of the kernel and keeps nothing on this machine."""
+
+    def __init__(self, path: Path, device: str) -> None:
+        self._settings = LVM_SETTINGS.replace("DEVICE", device).replace("PLACE", str(path.parent))
+
+    def __call__(self, *words: str) -> str:
+        return run("lvm", *words, "--driverloaded", "n", "--config", self._settings)
+
+    def create(self, name: str, mib: int) -> None:
+        quiet = ("-q", "--activate", "n", "--zero", "n", "--wipesignatures", "n")
+        self("lvcreate", *quiet, "--name", name, "--size", f"{mib}m", "server-vg")
+
+
+def mbr_disk(path: Path) -> Path:
+    """An MBR disk whose second logical partition holds the sample on XFS."""
+    whole = image_with(path.with_suffix(".whole"), "xfs")
+    size = SIZES["xfs"]
+    with path.open("wb") as stream:
+        stream.truncate(size + (32 << 20))
+    table = f"label: dos\n1: size=4MiB, type=83\n2: type=5\n5: size=4MiB\n6: size={size // 512}\n"
+    subprocess.run(["sfdisk", "-q", path], input=table, text=True, check=True, capture_output=True)
+    told = json.loads(run("sfdisk", "--json", path))["partitiontable"]["partitions"]
+    start = next(each["start"] for each in told if each["node"].endswith("6"))
+    run("dd", f"if={whole}", f"of={path}", "bs=1M", f"seek={start * 512}", "oflag=seek_bytes", "conv=notrunc,sparse")
+    whole.unlink()
+    return path

@@ -371,8 +371,9 @@ def test_an_interrupted_opening_leaves_nothing(tmp_path: Path, number: signal.Si
     before = images.digest(path)
     program = (
         "import sys, time; from pathlib import Path; from rescue.target.kernel import open_kernel\n"
+        "from rescue.target.opening import Opening\n"
         "print('begin', flush=True)\n"
-        "target = open_kernel(Path(sys.argv[1]), write=bool(int(sys.argv[2])), root=None, progress=print)\n"
+        "target = open_kernel(Path(sys.argv[1]), write=bool(int(sys.argv[2])), opening=Opening(), progress=print)\n"
         "try: time.sleep(30)\n"
         "finally: target.close()\n"
     )

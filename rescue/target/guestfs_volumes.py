@@ -1,0 +1,141 @@
+"""The volumes that an appliance sees: partitions, arrays and logical volumes by themselves, encrypted ones opened."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from rescue.target.appliance import Handle
+from rescue.target.image import Image
+from rescue.target.opening import Opening
+from rescue.target.probe import Found, Partition
+from rescue.target.protocol import TargetError
+from rescue.target.volumes import Volume
+
+MOUNTABLE = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs"})
+_NAMES = {"crypto_LUKS": "LUKS", "LVM2_member": "LVM", "linux_raid_member": "RAID", "zfs_member": "ZFS"}
+"""libblkid's names, which vfs_type gives, and ours."""
+_LEFT_OUT = ("swap", "vfat", "")
+_COLUMNS = "PATH,TYPE,FSTYPE,UUID,LABEL,PARTUUID,PARTLABEL"
+_MAX_DEPTH = 16
+_MAX_VOLUMES = 512
+_TRIES = 3
+_PARTITION = re.compile(r"/dev/[hsv]d[a-z]+(\d+)")
+_DISK = re.compile(r"/dev/[hsv]d[a-z]+")
+
+
+def unlocked(handle: Handle, volumes: tuple[Volume, ...], opening: Opening, *, write: bool) -> tuple[Volume, ...]:
+    """The volumes with what is in the encrypted ones. Raises TargetError where a passphrase is wrong."""
+    locked = [volume for volume in volumes if volume.found.type == "LUKS"]
+    for number, volume in enumerate(locked):
+        _unlock(handle, volume, f"rescue-luks-{number}", opening, write)
+    handle.lvm_scan(True)
+    return volumes_of(handle)
+
+
+def _unlock(handle: Handle, volume: Volume, name: str, opening: Opening, write: bool) -> None:
+    last: RuntimeError | None = None
+    for attempt in range(_TRIES if opening.asks else 1):
+        key = opening.passphrase(volume.name, attempt > 0)
+        # A passphrase in a file mostly ends with a line's end that is none of it; a key may end so, too.
+        for form in dict.fromkeys((key, key.removesuffix(b"\n"))):
+            try:
+                handle.cryptsetup_open(volume.name, form.decode("utf-8", "surrogateescape"), name, readonly=not write)
+            except RuntimeError as problem:
+                last = problem
+                continue
+            return
+    raise TargetError(
+        f"the passphrase of {volume.name} is wrong, or it can't be opened: {str(last).rpartition(': ')[2]}",
+        "It is the one that the server asks for when it boots.",
+    ) from last
+
+
+def volumes_of(handle: Handle) -> tuple[Volume, ...]:
+    """Every volume that is there; encrypted ones as such.
+
+    One call of lsblk(8) in the appliance: libguestfs' own list asks again for each, and takes seconds.
+    """
+    found = _blocks(handle, "")
+    if found is not None and any(volume.found.type == "RAID" for volume in found):
+        # A mirror that lacks a disk waits for it, but for being told to run.
+        found = _blocks(handle, "(mdadm --incremental --run --scan; lvm vgchange -q -ay) >/dev/null 2>&1;")
+    return _listed(handle) if found is None else found
+
+
+def _blocks(handle: Handle, before: str) -> tuple[Volume, ...] | None:
+    try:
+        said = handle.debug("sh", [f"{before} udevadm settle; lsblk --json --output {_COLUMNS}"])
+        told = json.loads(said)["blockdevices"]
+    except (RuntimeError, ValueError, KeyError):
+        return None
+    disks = set(handle.list_devices())
+    found: dict[str, Volume] = {}
+    for disk in told:
+        if disk["path"] in disks:
+            _leaves(disk, disk["path"], found, 0)
+    return tuple(found.values())
+
+
+def _leaves(told: dict[str, Any], disk: str, found: dict[str, Volume], depth: int) -> None:
+    """What nothing else lies in. An array hangs below each of its members: it is told once."""
+    path, kind = str(told["path"]), str(told["fstype"] or "")
+    children = told.get("children") or ()
+    for child in children if depth < _MAX_DEPTH else ():
+        _leaves(child, disk, found, depth + 1)
+    if children or path in found or len(found) >= _MAX_VOLUMES or kind in _LEFT_OUT:
+        return
+    name, group = (_logical(path) if told["type"] == "lvm" else (path, ""))
+    number = _PARTITION.fullmatch(path)
+    partition = Partition(
+        int(number[1]) if number else 0, 0, 0, str(told["partuuid"] or ""), str(told["partlabel"] or "")
+    )
+    what = Found(_NAMES.get(kind, kind), str(told["uuid"] or ""), str(told["label"] or ""))
+    found[path] = Volume(partition, what, None, name, disk=disk, group=group)
+
+
+def _logical(path: str) -> tuple[str, str]:
+    """"/dev/mapper/group-volume" as LVM calls it, and the group: see lvm(8) on hyphens."""
+    group, _, volume = path.removeprefix("/dev/mapper/").replace("--", "\0").partition("-")
+    group, volume = group.replace("\0", "-"), volume.replace("\0", "-")
+    return (f"/dev/{group}/{volume}", group) if volume else (path, "")
+
+
+def _listed(handle: Handle) -> tuple[Volume, ...]:
+    """The same by libguestfs' own list."""
+    found = []
+    for name, kind in handle.list_filesystems().items():
+        if kind in MOUNTABLE and not name.startswith("btrfsvol:"):
+            number = _PARTITION.fullmatch(name)
+            disk = _DISK.match(name)
+            told = Found(kind, _told(handle.vfs_uuid, name), _told(handle.vfs_label, name))
+            partition = Partition(int(number[1]) if number else 0, 0, 0)
+            found.append(Volume(partition, told, None, name, disk=disk[0] if disk else ""))
+        elif kind not in (*_LEFT_OUT, "unknown") and kind not in MOUNTABLE:
+            found.append(Volume(Partition(0, 0, 0), Found(_NAMES.get(kind, kind)), None, name))
+    return tuple(found)
+
+
+def _told(call: Callable[[str], str], name: str) -> str:
+    try:
+        return call(name)
+    except (RuntimeError, UnicodeDecodeError):
+        return ""
+
+
+def subvolume(volume: Volume, name: str) -> Volume:
+    """A btrfs subvolume of the same file system, as libguestfs names it."""
+    device = re.sub(r"^btrfsvol:((?:/[^/]+){2,3}?)/.*", r"\1", volume.name)
+    return replace(volume, name=f"btrfsvol:{device}/{name.strip('/')}")
+
+
+def checking(image: Image, volume: Volume) -> str:
+    """What to type to check a file system that can't be mounted; nobody does it unasked, as a repair may lose files."""
+    command = {"xfs": f"xfs-repair {volume.name} nomodify:true", "btrfs": f"btrfs-check {volume.name}"}.get(
+        volume.found.type, f"e2fsck {volume.name} forceall:true"
+    )
+    return f"The file system may be damaged. Check a copy of it: guestfish -a COPY-OF-{image.path.name} run : {command}"
+
