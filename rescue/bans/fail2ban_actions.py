@@ -30,6 +30,8 @@ _FILTERS = compile_pattern(
     r"(?:^|[\s;&|({/$])(?:ip6?tables|nft|ipset|firewall-cmd|ufw|shorewall6?|ip\s+(?:-[46]\s+)?route|route|apf|csf|pfctl)\s"
 )
 _REJECTS = compile_pattern(r"\breject\b", IGNORECASE)
+_PASSES = compile_pattern(r"^(RETURN|ACCEPT)\b")
+"""Jails such as pass2allow-ftp let in whom they "ban"."""
 _ROUTE = compile_pattern(r"prohib|host-unreach|net-unreach|no-route", IGNORECASE)
 _OTHER_CHAINS = compile_pattern(r"(FORWARD|DOCKER(-[\w-]+)?|OUTPUT|POSTROUTING)", IGNORECASE)
 
@@ -67,7 +69,8 @@ def _keeping(tree: Tree, name: str, options: Mapping[str, str]) -> Iterator[Keep
     elif _FILTERS.search(ban):
         by_port = _PORT in ban or _PORT in start
         how = next((text for tag in _ANSWERS if (text := tags.filled(f"<{tag}>")) != f"<{tag}>"), ban)
-        yield Keeping(name, tags.filled(_PORT, itself=True) if by_port else None, _symptom(how))
+        if not _PASSES.search(how):
+            yield Keeping(name, tags.filled(_PORT, itself=True) if by_port else None, _symptom(how))
 
 
 _PORT = "<port>"

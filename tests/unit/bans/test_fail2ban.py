@@ -181,6 +181,7 @@ def test_the_local_file_of_an_action_changes_its_answer() -> None:
     [
         ("mail", "[Definition]\nactionban = printf '<ip> is banned' | mail -s banned root\n"),
         ("once", "[Definition]\nnorestored = 1\nactionban = iptables -I INPUT -s <ip> -j DROP\n"),
+        ("pass2allow", "[Definition]\nactionban = iptables -s <ip> -j <blocktype>\n[Init]\nblocktype = RETURN\n"),
         ("dns", "[Definition]\nactionban = iptables -I INPUT -p <protocol> -s <ip>\n[Init]\nprotocol = udp\n"),
         ("guests", "[Definition]\nactionban = iptables -I <chain> -s <ip> -j DROP\n[Init]\nchain = DOCKER-USER\n"),
     ],
