@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Protocol
 
 from rescue.firewall import firewalld, nft, ufw
 from rescue.firewall.addresses import parse_address
+from rescue.firewall.ipset import read_sets
 from rescue.firewall.iptables import Loader
 from rescue.firewall.matches import Names
 from rescue.firewall.nft import load_nftables
@@ -17,16 +19,23 @@ from rescue.firewall.unread import unread_ruleset
 from rescue.model import Location
 from rescue.tree import Read, Tree
 
+LARGEST_SETS = 1 << 26
+"""Bytes of a file of ipsets that are read: lists of whole countries are larger than other configuration."""
+
 READS = (
     *ufw.READS,
     Read("/etc/alternatives", depth=1, content=False),
     Read("/etc/hosts"),
+    Read("/etc/ipset.conf", depth=0, limit=LARGEST_SETS),
     Read("/etc/iptables", depth=1),
+    Read("/etc/iptables/ipsets", depth=0, limit=LARGEST_SETS),
     Read("/etc/nftables.conf", depth=0),
     Read("/etc/nftables.nft", depth=0),
     Read("/etc/services"),
     Read("/etc/sysconfig/ip6tables"),
     Read("/etc/sysconfig/iptables"),
+    Read("/etc/sysconfig/ipset.d", depth=1, content=False),
+    Read("/etc/sysconfig/ipset", depth=0, limit=LARGEST_SETS),
     Read("/etc/sysconfig/nftables.conf", depth=0),
     Read("/usr/share/netfilter-persistent/plugins.d", depth=1, content=False),
 )
@@ -48,6 +57,15 @@ SERVICE_FILES = {
 }
 """What iptables.service and ip6tables.service load: on Fedora and its kin, and on Arch."""
 
+
+SET_FILES = tuple(PurePosixPath(path) for path in ("/etc/sysconfig/ipset", "/etc/ipset.conf"))
+"""What ipset.service loads: on Fedora and its kin, and on Arch."""
+
+MORE_SETS = PurePosixPath("/etc/sysconfig/ipset.d")
+"""A folder of one file for each set, which newer ones of Fedora's kind load instead. It is not read."""
+
+PERSISTENT_SETS = PurePosixPath("/etc/iptables/ipsets")
+"""What netfilter-persistent's plug-in for ipset loads, before the rules."""
 
 NFTABLES_FILES = tuple(
     PurePosixPath(path) for path in ("/etc/sysconfig/nftables.conf", "/etc/nftables.conf", "/etc/nftables.nft")
@@ -72,7 +90,8 @@ class UnitTable(Protocol):
 def active_firewalls(tree: Tree, units: UnitTable) -> tuple[Firewall, ...]:
     """Every packet filter that is loaded at boot: ufw, saved rules, nftables, firewalld. Raises `NotCaptured`."""
     tree.require(*READS)
-    names, backend = names_of(tree), _backend(tree)
+    sets = _sets_file(tree, units)
+    names, backend = names_of(tree, sets), _backend(tree)
     found: list[Firewall | None] = []
     if units.unit("netfilter-persistent.service").started:
         files = {version: path for version, path in PERSISTENT_FILES.items() if _plugged(tree, version)}
@@ -92,21 +111,34 @@ def active_firewalls(tree: Tree, units: UnitTable) -> tuple[Firewall, ...]:
         found.append(load_nftables(tree, script, names) if script else None)
     if units.unit("firewalld.service").started:
         found.append(firewalld.load_firewalld(tree, names, backend, told=_told(units)))
-    return tuple(each for each in found if each is not None)
+    return tuple(replace(each, sets=sets) for each in found if each is not None)
+
+
+def _sets_file(tree: Tree, units: UnitTable) -> PurePosixPath | None:
+    """The file from which ipsets are loaded before any rules; None if nothing is known to load some."""
+    plugged = any(name.endswith("-ipset") for name in tree.children(PLUGINS))
+    if plugged and units.unit("netfilter-persistent.service").started:
+        return PERSISTENT_SETS
+    if units.unit("ipset.service").started and not tree.children(MORE_SETS):
+        return next((path for path in SET_FILES if tree.entry(path) is not None), None)
+    return None
 
 
 def reload(tree: Tree, firewall: Firewall) -> Firewall | None:
     """The same firewall as `tree` now has it; None if it has nothing to load any more."""
     tree.require(*READS)
-    names = names_of(tree)
+    names = names_of(tree, firewall.sets)
+    now: Firewall | None
     if firewall.manager == UFW:
-        return ufw.load_ufw(tree, names, firewall.backend)
-    if firewall.manager == NFTABLES:
-        return load_nftables(tree, firewall.location.path, names)
-    if firewall.manager == FIREWALLD:
-        return firewalld.load_firewalld(tree, names, firewall.backend, told=firewall.told)
-    files = {version: paths[0] for version, paths in firewall.files.items()}
-    return _saved(tree, firewall.manager, files, names, firewall.backend)
+        now = ufw.load_ufw(tree, names, firewall.backend)
+    elif firewall.manager == NFTABLES:
+        now = load_nftables(tree, firewall.location.path, names)
+    elif firewall.manager == FIREWALLD:
+        now = firewalld.load_firewalld(tree, names, firewall.backend, told=firewall.told)
+    else:
+        files = {version: paths[0] for version, paths in firewall.files.items()}
+        now = _saved(tree, firewall.manager, files, names, firewall.backend)
+    return replace(now, sets=firewall.sets) if now is not None else None
 
 
 def firewalld_configuration(tree: Tree, firewall: Firewall) -> firewalld.Configuration | None:
@@ -153,11 +185,15 @@ def _backend(tree: Tree) -> str:
     return "legacy" if entry is not None and "legacy" in entry.link else "nft"
 
 
-def names_of(tree: Tree) -> Names:
-    """The names that rules may use in place of ports and addresses."""
+def names_of(tree: Tree, sets: PurePosixPath | None = None) -> Names:
+    """The names that rules may use in place of ports and addresses, and those of the ipsets in the file `sets`."""
     services = dict(SERVICES)
     services.update(_services(tree.text("/etc/services") or ""))
-    return Names(services, _hosts(tree.text("/etc/hosts") or ""))
+    held = None
+    if sets is not None:
+        text = tree.text(sets) if tree.entry(sets) is not None else ""
+        held = read_sets(text, sets) if text is not None else None
+    return Names(services, _hosts(tree.text("/etc/hosts") or ""), held)
 
 
 def service_ports(tree: Tree) -> dict[str, int]:

@@ -28,6 +28,8 @@ from rescue.firewall.conditions import (
     ToGroup,
 )
 from rescue.firewall.icmp import icmp_type
+from rescue.firewall.ipset import IpSets
+from rescue.firewall.ipset_match import DIRECTIONS, MOST_DIMENSIONS, InSet
 from rescue.firewall.options import SERVICES
 
 
@@ -37,10 +39,12 @@ class Refused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names that a server can resolve while it boots: services(5) and hosts(5)."""
+    """The names that a server can resolve while it boots: services(5), hosts(5), and the ipsets that are loaded before
+    its rules; None if nothing is known of these."""
 
     services: Mapping[str, int] = field(default_factory=lambda: SERVICES)
     hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sets: IpSets | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,8 @@ def conditions(module: str, options: Sequence[Option], version: int, names: Name
     if module in ("mark", "connmark"):
         value, mask = mark_and_mask(_need(given, "--mark", module).values[0])
         return [Mark(value, mask, module == "connmark", given["--mark"].negated)]
+    if module == "set" and names.sets is not None:
+        return [_in_set(_need(given, "--match-set", module), version, names.sets)]
     if module in _WHOLE:
         return [_WHOLE[module](given, opens)]
     if module in ("comment", "nfacct"):
@@ -158,6 +164,16 @@ def _address_type(option: Option) -> Condition:
     client = Fixed(("UNICAST" in types) is not option.negated)
     server = Fixed(("LOCAL" in types) is not option.negated)
     return ByDirection(client, server) if source else ByDirection(server, client)
+
+
+def _in_set(option: Option, version: int, sets: IpSets) -> Condition:
+    name, sides = option.values[0], option.values[1].split(",")
+    held = sets.sets.get(name)
+    if held is None:
+        raise Refused(f"there is no ipset {name!r}")
+    if not DIRECTIONS.issuperset(sides) or len(sides) > MOST_DIMENSIONS:
+        raise Refused(f"not a list of src and dst: {option.values[1]!r}")
+    return InSet(held, tuple(side == "src" for side in sides), sets, option.negated)
 
 
 def _limit(given: Mapping[str, Option], opens: bool) -> Condition:

@@ -159,7 +159,8 @@ class Firewall:
 
     manager: "ufw", "iptables-persistent", "iptables-services", "nftables" or "firewalld". location: what makes it
     active. files: those it loads its rules from, by IP version. backend: "nft" or "legacy", the kind of iptables that
-    loads them. told: of firewalld, whether what brings the network up tells it of zones.
+    loads them. told: of firewalld, whether what brings the network up tells it of zones. sets: the file from which
+    ipsets are loaded before it, where there is one.
     """
 
     manager: str
@@ -168,6 +169,7 @@ class Firewall:
     files: Mapping[int, tuple[PurePosixPath, ...]]
     backend: str = "nft"
     told: bool = False
+    sets: PurePosixPath | None = None
 
     def ruleset(self, version: int) -> Ruleset:
         """The ruleset for IPv4 or IPv6; an empty one if there is none."""
