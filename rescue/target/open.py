@@ -91,6 +91,11 @@ def _directory(spec: str, path: Path, write: bool) -> Target:
     return target
 
 
+def is_saved_picture(path: Path) -> bool:
+    """Whether `path` is a file of which nothing is to be mounted or changed."""
+    return path.is_file() and os.access(path, os.R_OK) and _packed(path)
+
+
 def _packed(path: Path) -> bool:
     """Whether the file begins as those of gzip(1) do, which a picture is, and no disk."""
     with path.open("rb") as stream:

@@ -11,7 +11,7 @@ from rescue.status import Status
 from rescue.target.disks import Disk, find_disks
 from rescue.target.protocol import TargetError
 from rescue.ui.prompts import Cancelled, Nobody, NobodyToAsk
-from rescue.verbs import explain, fix, history, inspect, undo
+from rescue.verbs import explain, fix, history, inspect, more, undo
 from rescue.verbs.failures import failure
 from rescue.verbs.session import Session, UsageError, session_of
 from rescue.words.numbers import size
@@ -27,6 +27,13 @@ DEFAULTS: dict[str, object] = {
     "dry_run": False,
     "journal": None,
     "id": None,
+    "command": (),
+    "dir": None,
+    "what": None,
+    "read_only": False,
+    "no_network": False,
+    "output": None,
+    "quick": False,
 }
 """The options that a verb's own command line would have set."""
 
@@ -95,6 +102,15 @@ class Menu:
     def another(self) -> None:
         self._inspect(target=_target(self.session))
 
+    def more(self) -> None:
+        ways = more.ways(self.options.target)
+        taken = self.session.asker.choose("More:", [*(each.title for each in ways), "back"])
+        if taken == len(ways):
+            return
+        ways[taken].run(self._asking())
+        if ways[taken].changes:
+            self._inspect()
+
     CHOICES: ClassVar[dict[str, Callable[[Menu], None]]] = {
         "repair it (every change is shown first)": repair,
         "say who wants in (user, address), and inspect again": who,
@@ -102,6 +118,7 @@ class Menu:
         "take the last fix back": undo,
         "list the fixes that were made": history,
         "another server or disk": another,
+        "more: the firewall, the disk's room, repairs by hand, a picture for a helper": more,
     }
 
     def _inspect(self, **more: object) -> None:

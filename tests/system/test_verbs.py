@@ -325,7 +325,7 @@ def test_a_path_with_blanks_is_quoted_in_the_commands_proposed(console: Console,
     assert f"  rescue fix '{spaced}' --user alice\n" in console.script("inspect", spaced, "--user", "alice").stdout
 
 
-MENU = "1-7: "
+MENU = "1-8: "
 
 
 def test_the_guided_way_inspects_repairs_lists_and_takes_back(console: Console) -> None:
@@ -360,6 +360,12 @@ def test_the_guided_way_inspects_repairs_lists_and_takes_back(console: Console) 
             (MENU, "4\n"),
             ("was taken back", ""),
             (MENU, "7\n"),
+            ("for somebody who helps", ""),
+            ("1-5: ", "1\n"),
+            ("IPv4", ""),
+            (MENU, "7\n"),
+            ("1-5: ", "5\n"),
+            (MENU, "8\n"),
         )
     )
     assert status == 3, screen
