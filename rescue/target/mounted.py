@@ -24,7 +24,8 @@ from rescue.target.ledger import close_what_is_left, myself
 from rescue.target.mount_records import Mounted, all_mounted, as_mounted, record_of
 from rescue.target.mounts import mounts
 from rescue.target.open import open_target
-from rescue.target.protocol import Target, TargetBusy, TargetError
+from rescue.target.opening import Opening
+from rescue.target.protocol import Target, TargetBusy, TargetError, TargetUnsafe
 from rescue.target.resources import Resources, run
 from rescue.target.roots import READS, found_root
 from rescue.target.syscalls import MOUNT_ATTR_NOEXEC, MOUNT_ATTR_RDONLY, set_mount_attributes
@@ -43,11 +44,11 @@ class User:
 
 
 def mount_target(
-    spec: str, point: Path | None, *, write: bool, root: str | None, progress: Callable[[str], None]
+    spec: str, point: Path | None, *, write: bool, opening: Opening, progress: Callable[[str], None]
 ) -> Mounted:
     """Mount the server on the disk or image `spec` at `point` (None: /mnt/rescue-NAME), until it is unmounted.
 
-    Raises TargetError, TargetBusy.
+    Raises TargetError, TargetBusy, TargetUnsafe.
     """
     ours, theirs = os.pipe()
     sys.stdout.flush()
@@ -55,7 +56,7 @@ def mount_target(
     child = os.fork()
     if not child:
         os.close(ours)
-        _hold(theirs, spec, point, write, root, progress)
+        _hold(theirs, spec, point, write, opening, progress)
     os.close(theirs)
     try:
         with os.fdopen(ours, "rb") as stream:
@@ -69,8 +70,9 @@ def mount_target(
     if "point" in document:
         return as_mounted(document)
     os.waitpid(child, 0)
-    kind = TargetBusy if document.get("busy") else TargetError
-    raise kind(document.get("problem", "what mounts it was ended"), document.get("hint", "See: rescue umount"))
+    kinds = {kind.__name__: kind for kind in (TargetBusy, TargetUnsafe)}
+    problem, hint = document.get("problem", "what mounts it was ended"), document.get("hint", "See: rescue umount")
+    raise kinds.get(document.get("kind", ""), TargetError)(problem, hint)
 
 
 def users_of(mounted: Mounted) -> tuple[User, ...]:
@@ -117,16 +119,15 @@ def busy(mounted: Mounted, users: tuple[User, ...]) -> TargetBusy:
 
 
 def _hold(
-    pipe: int, spec: str, point: Path | None, write: bool, root: str | None, progress: Callable[[str], None]
+    pipe: int, spec: str, point: Path | None, write: bool, opening: Opening, progress: Callable[[str], None]
 ) -> NoReturn:
     """The process that holds it: tell how it went through `pipe`, sleep, close. Never returns."""
     status = 1
     try:
-        os.setsid()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         resources = Resources()
         try:
-            mounted = _opened(resources, spec, point, write, root, progress)
+            mounted = _opened(resources, spec, point, write, opening, progress)
             record = record_of(os.getpid())
             resources.add(lambda: record.unlink(missing_ok=True))
             told = json.dumps(asdict(mounted)).encode()
@@ -138,14 +139,10 @@ def _hold(
             resources.close()
     except KeyboardInterrupt:
         status = 0
-    except (TargetError, OSError) as problem:
-        told = json.dumps(
-            {
-                "problem": str(problem),
-                "hint": getattr(problem, "hint", "See: rescue disks"),
-                "busy": isinstance(problem, TargetBusy),
-            }
-        ).encode()
+    except Exception as problem:  # noqa: BLE001  whatever it is, the one who waits is told
+        hint = getattr(problem, "hint", "See: rescue disks")
+        words = {"problem": str(problem) or "cancelled", "hint": hint, "kind": type(problem).__name__}
+        told = json.dumps(words).encode()
         with suppress(OSError):
             os.write(pipe, told)
     finally:
@@ -153,9 +150,11 @@ def _hold(
 
 
 def _opened(
-    resources: Resources, spec: str, point: Path | None, write: bool, root: str | None, progress: Callable[[str], None]
+    resources: Resources, spec: str, point: Path | None, write: bool, opening: Opening, progress: Callable[[str], None]
 ) -> Mounted:
-    target = open_target(spec, write=write, backend="kernel", root=root, progress=progress)
+    target = open_target(
+        spec, write=write, backend="kernel", root=opening.root, progress=progress, opening=opening
+    )
     resources.add(target.close)
     if not isinstance(target, KernelTarget):
         raise TargetBusy(f"{spec} is mounted already: {' '.join(target.notes)}", "Work there, or unmount it first.")
@@ -195,7 +194,8 @@ def _sources(target: Target, where: Path) -> tuple[tuple[str, str], ...]:
 
 
 def _let_go(pipe: int, told: bytes) -> None:
-    """Tell the caller, and hold nothing of its terminal."""
+    """Tell the caller, and hold nothing of its terminal, on which a passphrase may have been asked for."""
+    os.setsid()
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)

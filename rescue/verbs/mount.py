@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from rescue.status import Status
 from rescue.target.mount_records import Mounted, mounted_from
 from rescue.target.mounted import mount_target
-from rescue.target.protocol import TargetBusy
+from rescue.target.protocol import TargetBusy, TargetUnsafe
 from rescue.ui import document
 from rescue.ui.report import command
+from rescue.verbs.opening import opening_of
 from rescue.verbs.recall import resolved
 from rescue.verbs.session import Session, UsageError
 from rescue.words.text import safe
@@ -25,17 +27,18 @@ def run(session: Session) -> Status:
     path = Path(spec)
     _refuse_what_needs_no_mount(spec, path)
     if options.backend == "guestfs" or (path.is_file() and options.backend != "kernel"):
-        raise UsageError(
+        raise TargetUnsafe(
             f"mounting an image lets this machine's kernel read its file systems: {spec}",
-            f"If you trust it: {command('mount', '--backend', 'kernel', spec)}",
+            f"If you trust it: {command('mount', spec, '--backend', 'kernel')}",
         )
     if (held := mounted_from(path)) is not None:
         unmount = command("umount", held.point)
         raise TargetBusy(f"{spec} is mounted at {held.point} already", f"Unmount it first: {unmount}")
     where = Path(options.dir).expanduser().absolute() if options.dir is not None else None
     mounted = mount_target(
-        spec, where, write=not options.read_only, root=options.root, progress=session.progress
-    )
+        spec, where, write=not options.read_only, opening=replace(opening_of(options), root=options.root),
+        progress=session.progress,
+    )  # fmt: skip
     if session.json:
         document.write({"schema": document.SCHEMA, "mounted": as_document(mounted)}, sys.stdout)
     else:

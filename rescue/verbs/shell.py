@@ -14,6 +14,7 @@ from rescue.target.mounted import good_name
 from rescue.target.open import open_target
 from rescue.target.roots import READS, FoundRoot, found_root
 from rescue.ui.report import command
+from rescue.verbs.opening import opening_of
 from rescue.verbs.recall import resolved
 from rescue.verbs.session import Session, UsageError
 from rescue.words.text import safe
@@ -28,8 +29,9 @@ def run(session: Session) -> int:
     session, spec = resolved(session, options.target)
     _refuse(spec, options.backend)
     target = open_target(
-        spec, write=not options.read_only, backend="kernel", root=options.root, progress=session.progress
-    )
+        spec, write=not options.read_only, backend="kernel", root=options.root, progress=session.progress,
+        opening=opening_of(options),
+    )  # fmt: skip
     try:
         if not isinstance(target, DirectoryTarget):
             raise UsageError(f"{spec} can't be entered", "Name the server's disk, or the folder where it is mounted.")
