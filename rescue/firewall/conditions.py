@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rescue.firewall.addresses import AddressSet, Masked, ordinary, union
-from rescue.firewall.packet import EPHEMERAL, TCP, Packet, is_internal
+from rescue.firewall.packet import EPHEMERAL, TCP, TRACKED, Packet, is_internal
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +173,16 @@ class States:
 
 
 @dataclass(frozen=True, slots=True)
+class Tracked:
+    """The packet belongs to a connection that conntrack knows, or (`negated`) to none."""
+
+    negated: bool = False
+
+    def on(self, packet: Packet) -> Answer:
+        return (packet.state in TRACKED) is not self.negated
+
+
+@dataclass(frozen=True, slots=True)
 class Inward:
     """The packet goes in the direction in which the connection was opened."""
 
@@ -204,6 +214,8 @@ class Mark:
     negated: bool = False
 
     def on(self, packet: Packet) -> Answer:
+        if self.connection and packet.state not in TRACKED:
+            return False  # without a connection nothing matches, negated or not (xt_connmark.c, nft_ct.c)
         mark = packet.connmark if self.connection else packet.mark
         if mark is None:
             return Doubt("a packet mark")

@@ -10,6 +10,7 @@ from re import compile as compile_pattern
 from rescue.firewall.addresses import AddressSet, Masked, masked, parse_address
 from rescue.firewall.conditions import (
     Addresses,
+    AnyOf,
     Assumed,
     ByDirection,
     Condition,
@@ -26,6 +27,7 @@ from rescue.firewall.conditions import (
     RecentSet,
     States,
     ToGroup,
+    Tracked,
 )
 from rescue.firewall.icmp import icmp_type
 from rescue.firewall.ipset import IpSets
@@ -87,7 +89,9 @@ ABSENT = frozenset(["helper", "rt", "frag", "hbh", "dst", "ah", "esp", "mh", "dc
 def conditions(module: str, options: Sequence[Option], version: int, names: Names, opens: bool) -> list[Condition]:
     """What one match asks for. `opens`: the rule's target lets packets in. Raises Refused."""
     given = {option.name: option for option in options}
-    if module in ("tcp", "multiport", "iprange", "state", "conntrack", "addrtype", "icmp", "icmp6"):
+    if module == "conntrack":
+        return _of_connection([_one(module, option, version, names) for option in options])
+    if module in ("tcp", "multiport", "iprange", "state", "addrtype", "icmp", "icmp6"):
         return [_one(module, option, version, names) for option in options if option.name not in _FLAGS_ONLY]
     if module in ("mark", "connmark"):
         value, mask = mark_and_mask(_need(given, "--mark", module).values[0])
@@ -103,6 +107,21 @@ def conditions(module: str, options: Sequence[Option], version: int, names: Name
     if module in ABSENT:
         return [Fixed(all(option.negated for option in options) and bool(options))]
     return [Fixed(Doubt(DOUBTS.get(module, f'the match "{module}"')))]
+
+
+def _of_connection(asked: list[Condition]) -> list[Condition]:
+    """What "conntrack" asks for: a packet of no connection has a state, and that is all that is looked at then.
+
+    conntrack_mt() of net/netfilter/xt_conntrack.c: without a connection it says yes where the state fits, and no
+    where none was asked for.
+    """
+    states: list[Condition] = [each for each in asked if isinstance(each, States)]
+    others = [each for each in asked if not isinstance(each, States)]
+    if not others:
+        return states
+    if not states:
+        return [Tracked(), *others]
+    return [*states, AnyOf(((Tracked(negated=True),), tuple(others)))]
 
 
 _FLAGS_ONLY = frozenset(["--limit-iface-in", "--limit-iface-out"])

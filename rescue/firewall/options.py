@@ -213,6 +213,33 @@ ADDON_MATCHES = frozenset(
 )  # fmt: skip
 """Matches from outside the kernel's tree, or long gone from it, whose options are not known here."""
 
+NEVER_NEGATED = {
+    module: frozenset(f"--{name}" for name in names.split())
+    for module, names in {
+        "addrtype": "limit-iface-in limit-iface-out",
+        "bpf": "bytecode object-pinned",
+        "comment": "comment",
+        "connbytes": "connbytes-dir connbytes-mode",
+        "connlimit": "connlimit-mask connlimit-saddr connlimit-daddr",
+        "conntrack": "ctdir",
+        "hashlimit": "hashlimit-burst hashlimit-mode hashlimit-srcmask hashlimit-dstmask hashlimit-name "
+        "hashlimit-htable-size hashlimit-htable-max hashlimit-htable-expire hashlimit-htable-gcinterval",
+        "hl": "hl-lt hl-gt",
+        "limit": "limit limit-burst",
+        "owner": "suppl-groups",
+        "policy": "dir pol strict next",
+        "recent": "seconds reap hitcount rttl name rsource rdest mask",
+        "rpfilter": "loose validmark accept-local invert",
+        "set": "return-nomatch packets-lt packets-gt bytes-lt bytes-gt",
+        "socket": "transparent nowildcard restore-skmark",
+        "statistic": "mode packet",
+        "string": "algo from to icase",
+        "time": "timestart timestop datestart datestop utc localtz kerneltz contiguous",
+        "ttl": "ttl-lt ttl-gt",
+    }.items()
+}
+"""The options of matches that "!" can't stand before (tried with iptables 1.8.9); those of targets never take it."""
+
 NEEDS_PROTOCOL = {"tcp": (6,), "udp": (17,), "dccp": (33,), "sctp": (132,), "udplite": (136,), "icmp": (1,),
                   "icmp6": (58,), "mh": (135,), "esp": (50,), "ah": (51,),
                   "multiport": (6, 17, 33, 132, 136)}  # fmt: skip

@@ -10,6 +10,9 @@ from rescue.firewall.addresses import Address
 TCP = 6
 ICMP = {4: 1, 6: 58}
 
+TRACKED = frozenset(["NEW", "ESTABLISHED", "RELATED"])
+"""conntrack's states of packets that belong to a connection; INVALID and UNTRACKED ones have none."""
+
 EPHEMERAL = (1024, 65535)
 """From which ports a client may come: any that needs no privilege, as address translators choose freely."""
 

@@ -20,6 +20,7 @@ from rescue.firewall.options import (
     MATCHES,
     NEEDS_OPTION,
     NEEDS_PROTOCOL,
+    NEVER_NEGATED,
     PROTOCOLS,
     TARGETS,
 )
@@ -307,6 +308,8 @@ class _Line:
                 values.append(self._value(word))
         into = self.target_options if holder is None else holder.options
         name = ALIASES.get(name, name)
+        if negated and (holder is None or name in NEVER_NEGATED.get(holder.module, ())):
+            raise Refused(f"{word} can't be negated")
         if any(option.name == name for option in into) and (holder is None or holder.module != "policy"):
             raise Refused(f"{word} twice")
         into.append(Option(name, tuple(values), negated))

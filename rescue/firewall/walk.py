@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from rescue.firewall.addresses import FEW, AddressSet, Region, union
 from rescue.firewall.conditions import Addresses, Answer, Assumed, Doubt, RecentSet
-from rescue.firewall.packet import Packet
+from rescue.firewall.packet import TRACKED, Packet
 from rescue.firewall.paint import paint
 from rescue.firewall.ruleset import CONNTRACK, Action, Chain, Firewall, Hook, Rule, Table
 from rescue.firewall.verdict import Decision, Kind, Stage
@@ -82,6 +82,9 @@ class TooIntricate(Exception):
 
 
 _ENDS = {Action.ACCEPT: Kind.ACCEPT, Action.DROP: Kind.DROP, Action.REJECT: Kind.REJECT}
+
+_OF_CONNECTION = frozenset([Action.CONNMARK, Action.SAVE_MARK, Action.RESTORE_MARK])
+"""What does nothing to a packet that belongs to no connection."""
 
 _NONE: frozenset[str] = frozenset()
 
@@ -386,6 +389,8 @@ class Walk:
         known = self.packets.get(tags)
         if known is None or known[0].listed is not listed:
             state = self.packet.state or _state(tags, self.journey.stage, self.tracked)
+            if state == "UNTRACKED" and not self.tracked:
+                state = "INVALID"  # that conntrack leaves it alone is found out later
             packet = replace(self.packet, state=state, mark=tags.mark, connmark=tags.connmark, listed=listed)
             known = self.packets[tags] = (packet, {})
         packet, self.answers = known
@@ -393,6 +398,8 @@ class Walk:
 
     def _retagged(self, rule: Rule, tags: Tags) -> Tags:
         target = rule.target
+        if target.action in _OF_CONNECTION and self._packet(tags).state not in TRACKED:
+            return tags
         match target.action:
             case Action.MARK:
                 return replace(tags, mark=_changed(tags.mark, target.value, target.mask))

@@ -56,13 +56,14 @@ HALF = "synack-only"
 """The server answers, but what the client sends next does not arrive."""
 RESET = "rst"
 
-SENTINEL = 2.0
-"""Seconds to wait for the answer to the ARP request, which rules of a table arp or of an ingress hook may drop."""
+SENTINEL, DEAF = 10.0, 0.3
+"""Seconds to wait for the answer to the ARP request; and once there was none, as rules of a table arp or of an ingress
+hook may drop it, for what else is to come."""
 
 WITHOUT_DNS = ("unshare", "--mount", "sh", "-c", 'mount --bind /dev/null /etc/resolv.conf; exec "$@"', "sh")
 """Runs a program that asks no name server: there is none in here, and to wait for one takes ten seconds a name."""
 
-SLOW = 2.0
+SLOW = 10.0
 """Seconds to wait for the banner where the kernel has acknowledged what the client sent."""
 
 _PERMANENT, _NODAD, _ON_LINK = 0x80, 0x02, 253
@@ -95,6 +96,7 @@ class Lab:
         }
         self.listeners: list[socket.socket] = []
         self.port_of_client = 20000
+        self.sentinel = SENTINEL
         self.spaces: list[Namespace] = []
         try:
             self._make(ports)
@@ -261,10 +263,11 @@ class Lab:
         assert isinstance(server, IPv4Address)
         head = b"\xff" * 6 + self.macs[0] + struct.pack("!H", ARP)
         self.wire.send(head + arp_question(self.macs[0], router, server))
-        for frame in self.frames(SENTINEL):
+        for frame in self.frames(self.sentinel):
             if is_arp_answer(frame):
                 return
             yield frame
+        self.sentinel = DEAF
 
     def frames(self, seconds: float) -> Iterator[bytes]:
         """The frames that arrive from the server, for some seconds."""

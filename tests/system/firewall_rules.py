@@ -121,8 +121,20 @@ def held_against_kernel(net: Lab, text: str, sources: Sequence[IPv4Address], bac
         net.flush_used(text, backend)
 
 
-NETWORKS = ("198.51.100.0/24", "198.51.100.7", "203.0.113.0/25", "10.0.0.0/8", "10.1/16", "0.0.0.0/1", "172.16.0.0/12",
-            "10.0.0.5/255.0.0.255", "192.0.2.0/24", "198.51.100.0/26,10.1.2.3")  # fmt: skip
+NETWORKS = {
+    4: ("198.51.100.0/24", "198.51.100.7", "203.0.113.0/25", "10.0.0.0/8", "10.1/16", "0.0.0.0/1", "172.16.0.0/12",
+        "10.0.0.5/255.0.0.255", "192.0.2.0/24", "198.51.100.0/26,10.1.2.3"),
+    6: ("2001:db8:5::/48", "2001:db8:5::5", "2001:db8:6::/64", "fd00::/8", "::/1", "2001:db8:5::/127", "2001:db8::/32",
+        "2001:db8:5::/50,fd00::5"),
+}  # fmt: skip
+SERVERS = {
+    4: ["-d 192.0.2.1", "! -d 192.0.2.1", "-d 192.0.2.0/24", "-d 224.0.0.0/4"],
+    6: ["-d 2001:db8::1", "! -d 2001:db8::1", "-d 2001:db8::/64", "-d ff00::/8"],
+}
+RANGES = {
+    4: ["-m iprange --src-range 10.0.0.1-10.0.0.9", "-m iprange ! --src-range 8.0.0.0-198.51.100.9"],
+    6: ["-m iprange --src-range 2001:db8:5::1-2001:db8:5::9", "-m iprange ! --src-range 2000::-2001:db8:6::9"],
+}
 CHAINS = ("ALPHA", "BETA", "GAMMA")
 
 
@@ -131,8 +143,7 @@ def maybe_not(text: str) -> st.SearchStrategy[str]:
     return st.sampled_from([text, f"! {text}"]) if "," not in text else st.just(text)
 
 
-MATCHES = st.one_of(
-    st.sampled_from(NETWORKS).flatmap(lambda text: maybe_not(f"-s {text}")),
+COMMON = st.one_of(
     st.sampled_from(["-p tcp", "-p udp", "! -p udp", "-p 6", "-p icmp", "-p all"]),
     st.sampled_from(["22", "1:100", "80", "ssh", ":21", "2222"]).map(lambda port: f"-p tcp --dport {port}"),
     st.sampled_from(["22", "80"]).map(lambda port: f"-p tcp -m tcp ! --dport {port}"),
@@ -150,7 +161,6 @@ MATCHES = st.one_of(
             "-p tcp --tcp-flags ACK,PSH ACK",
         ]
     ),
-    st.sampled_from(["-m iprange --src-range 10.0.0.1-10.0.0.9", "-m iprange ! --src-range 8.0.0.0-198.51.100.9"]),
     st.sampled_from(
         [
             "-m addrtype --dst-type LOCAL",
@@ -170,17 +180,37 @@ MATCHES = st.one_of(
             "-m conntrack --ctorigdstport 22 --ctproto tcp",
         ]
     ),
-    st.sampled_from(["-d 192.0.2.1", "! -d 192.0.2.1", "-d 192.0.2.0/24", "-d 224.0.0.0/4"]),
 )
+
+
+def matches(version: int) -> st.SearchStrategy[str]:
+    """One match of a rule for that IP version."""
+    return st.one_of(
+        st.sampled_from(NETWORKS[version]).flatmap(lambda text: maybe_not(f"-s {text}")),
+        st.sampled_from(NETWORKS[version]).flatmap(lambda text: maybe_not(f"-s {text}")),
+        st.sampled_from(SERVERS[version]),
+        st.sampled_from(RANGES[version]),
+        COMMON,
+        COMMON,
+    )
+
+
+MATCHES = {version: matches(version) for version in (4, 6)}
 SIDES = {
     "PREROUTING": ["-i eth0", "! -i eth0", "-i lo", "-i eth+", "! -i lo", "-i docker0"],
     "INPUT": ["-i eth0", "! -i eth0", "-i lo", "-i eth+", "! -i lo", "-i docker0"],
     "OUTPUT": ["-o eth0", "! -o lo", "-o lo", "-o e+"],
 }
-REFUSALS = ("", " --reject-with icmp-host-prohibited", " --reject-with icmp-admin-prohibited")
-FINAL = st.sampled_from(
-    ["-j ACCEPT", "-j ACCEPT", "-j DROP", "-j RETURN", "-j LOG", "", *("-j REJECT" + how for how in REFUSALS)]
-)
+REFUSALS = {
+    4: ("", " --reject-with icmp-host-prohibited", " --reject-with icmp-admin-prohibited"),
+    6: ("", " --reject-with icmp6-adm-prohibited", " --reject-with icmp6-addr-unreachable"),
+}
+FINAL = {
+    version: st.sampled_from(
+        ["-j ACCEPT", "-j ACCEPT", "-j DROP", "-j RETURN", "-j LOG", "", *("-j REJECT" + how for how in refusals)]
+    )
+    for version, refusals in REFUSALS.items()
+}
 MARKING = st.sampled_from(
     [
         *("-j MARK --set-mark 1", "-j MARK --set-xmark 2/2", "-j MARK --or-mark 1"),
@@ -190,9 +220,9 @@ MARKING = st.sampled_from(
 
 
 @st.composite
-def rule(draw: st.DrawFn, chain: str, table: str, below: Sequence[str]) -> str:
+def rule(draw: st.DrawFn, chain: str, table: str, below: Sequence[str], version: int = 4) -> str:
     """One rule that iptables takes. The protocol is named once at most."""
-    words = draw(st.lists(MATCHES, max_size=3))
+    words = draw(st.lists(MATCHES[version], max_size=3))
     chosen = [words[0]] if words else []
     for word in words[1:]:
         # An option may stand once only, and a rule has one protocol.
@@ -200,7 +230,7 @@ def rule(draw: st.DrawFn, chain: str, table: str, below: Sequence[str]) -> str:
             chosen.append(word)
     if chain in SIDES and draw(st.booleans()):
         chosen.append(draw(st.sampled_from(SIDES[chain])))
-    targets = [FINAL] if table == "filter" else [st.sampled_from(["-j ACCEPT", "-j DROP", "-j RETURN"])]
+    targets = [FINAL[version]] if table == "filter" else [st.sampled_from(["-j ACCEPT", "-j DROP", "-j RETURN"])]
     if below:
         targets.append(st.sampled_from(below).flatmap(lambda name: st.sampled_from([f"-j {name}", f"-g {name}"])))
     if table == "mangle":
@@ -220,15 +250,18 @@ def rule(draw: st.DrawFn, chain: str, table: str, below: Sequence[str]) -> str:
 
 
 @st.composite
-def rulesets(draw: st.DrawFn) -> str:
+def rulesets(draw: st.DrawFn, version: int = 4) -> str:
     """A whole file: the tables raw and mangle perhaps, filter always."""
+
+    def some(chain: str, table: str, below: Sequence[str] = (), least: int = 0, most: int = 2) -> list[str]:
+        return draw(st.lists(rule(chain, table, below, version), min_size=least, max_size=most))
+
     lines: list[str] = []
     if draw(st.integers(0, 3)) == 0:
-        lines += ["*raw", *draw(st.lists(rule("PREROUTING", "raw", ()), max_size=2))]
-        lines += [*draw(st.lists(rule("OUTPUT", "raw", ()), max_size=1)), "COMMIT"]
+        lines += ["*raw", *some("PREROUTING", "raw"), *some("OUTPUT", "raw", most=1), "COMMIT"]
     if draw(st.integers(0, 2)) == 0:
-        lines += ["*mangle", ":MARKS - [0:0]", *draw(st.lists(rule("MARKS", "mangle", ()), max_size=2))]
-        lines += [*draw(st.lists(rule("PREROUTING", "mangle", ("MARKS",)), max_size=3)), "COMMIT"]
+        lines += ["*mangle", ":MARKS - [0:0]", *some("MARKS", "mangle")]
+        lines += [*some("PREROUTING", "mangle", ("MARKS",), most=3), "COMMIT"]
     policies = [
         draw(st.sampled_from(["ACCEPT", "DROP"])),
         draw(st.sampled_from(["ACCEPT", "ACCEPT", "ACCEPT", "DROP"])),
@@ -237,8 +270,8 @@ def rulesets(draw: st.DrawFn) -> str:
     lines += [f":{chain} - [0:0]" for chain in CHAINS]
     if draw(st.booleans()):
         lines.append("-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT")
-    lines += draw(st.lists(rule("INPUT", "filter", CHAINS), min_size=1, max_size=7))
+    lines += some("INPUT", "filter", CHAINS, least=1, most=7)
     for at, chain in enumerate(CHAINS):
-        lines += draw(st.lists(rule(chain, "filter", CHAINS[at + 1 :]), max_size=3))
-    lines += draw(st.lists(rule("OUTPUT", "filter", ()), max_size=2))
+        lines += some(chain, "filter", CHAINS[at + 1 :], most=3)
+    lines += some("OUTPUT", "filter")
     return "\n".join([*lines, "COMMIT", ""])

@@ -66,6 +66,8 @@ PIECES = st.sampled_from(
      "-j LOG", "-g ALPHA", "--reject-with icmp-host-prohibited", "-j ALPHA", "--log-prefix x",
      "-m addrtype --dst-type LOCAL", "--syn",
      "--tcp-flags SYN,ACK SYN", "-p icmp", "--icmp-type echo-request", "-m owner --uid-owner 0", "-j MARK --set-mark 1",
+     "-m limit ! --limit 5/min", "-j REJECT ! --reject-with tcp-reset", "-m recent ! --set", "! --dport 22",
+     "-m conntrack ! --ctdir REPLY", "-m conntrack ! --ctstate NEW", "-m owner ! --uid-owner 0", "! --syn",
      "-m mac --mac-source 02:00:00:00:00:01", "-m pkttype --pkt-type unicast", "-4", "-f", "-m length --length 60"]
 )  # fmt: skip
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from rescue.firewall.conditions import ByDirection, Condition, Fixed, TransportProtocol
+from rescue.firewall.conditions import ByDirection, Condition, Fixed, Tracked, TransportProtocol
 from rescue.firewall.nft import builders
 from rescue.firewall.nft.builders import Builder, Question, Wanted
 from rescue.firewall.nft.tokens import WORD, Cursor, Unclear
@@ -13,13 +13,14 @@ from rescue.firewall.packet import TCP
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """A field of the packet. implied: what a packet must be to have it at all, by version."""
+    """A field of the packet. tracked: only packets of a connection have it."""
 
     words: str
     build: Builder
     version: int | None = None
     protocol: int | None = None
     absent: bool = False
+    tracked: bool = False
 
     def conditions(self, wanted: Wanted, question: Question) -> tuple[Condition, ...]:
         """The conditions of comparing the field with `wanted`. Raises Refused for a value that is none."""
@@ -32,7 +33,8 @@ class Selector:
         """What a packet must be to have the field at all."""
         if self.absent or self.version not in (None, question.version):
             return (Fixed(False),)
-        return (TransportProtocol(self.protocol),) if self.protocol is not None else ()
+        needed: tuple[Condition, ...] = (Tracked(),) if self.tracked else ()
+        return (*needed, TransportProtocol(self.protocol)) if self.protocol is not None else needed
 
 
 # -- the table --------------------------------------------------------------------------------------------------------
@@ -135,6 +137,12 @@ def selector(cursor: Cursor) -> Selector:
 
 
 def _ct(cursor: Cursor) -> Selector:
+    """A field of the connection. All but its state break the rule off where there is none (nft_ct.c)."""
+    found = _field_of_connection(cursor)
+    return found if found.words == "ct state" else replace(found, tracked=True)
+
+
+def _field_of_connection(cursor: Cursor) -> Selector:
     here = cursor.here
     key = cursor.word()
     if key in ("original", "reply"):

@@ -14,8 +14,10 @@ ICMP = "-A INPUT -p ipv6-icmp -j ACCEPT"
 ME = ip_address("2001:db8:5::5")
 
 
-def judged(*rules: str, output: str = "ACCEPT", discovery: bool = True):  # type: ignore[no-untyped-def]
-    here = reach([firewall(saved(*rules, output=output), 6)], 22, 6, discovery=discovery)
+def judged(  # type: ignore[no-untyped-def]
+    *rules: str, policy: str = "DROP", output: str = "ACCEPT", discovery: bool = True
+):
+    here = reach([firewall(saved(*rules, policy=policy, output=output), 6)], 22, 6, discovery=discovery)
     return here.verdict_for(ME)
 
 
@@ -28,6 +30,15 @@ def test_who_drops_all_of_icmpv6_is_not_found_any_more() -> None:
 def test_conntrack_does_not_know_neighbours() -> None:
     assert not judged("-A INPUT -m conntrack --ctstate NEW,ESTABLISHED,RELATED -j ACCEPT", SSH).accepted
     assert judged("-A INPUT -m conntrack --ctstate UNTRACKED -j ACCEPT", RELATED, SSH).accepted
+
+
+def test_a_packet_of_no_connection_has_no_direction() -> None:
+    """conntrack_mt() of the kernel: only the state is asked of it; found by scripts/fuzz-firewall."""
+    assert judged("-A INPUT -m conntrack --ctdir ORIGINAL -j DROP", policy="ACCEPT", discovery=True).kind is Kind.DROP
+    assert judged("-A INPUT -p icmpv6 -m conntrack --ctdir ORIGINAL -j DROP", policy="ACCEPT").accepted
+    assert judged("-A INPUT -p icmpv6 -m conntrack ! --ctdir REPLY -j DROP", policy="ACCEPT").accepted
+    untracked = "-A INPUT -p icmpv6 -m conntrack --ctstate UNTRACKED --ctdir REPLY -j DROP"
+    assert not judged(untracked, policy="ACCEPT").accepted
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,11 @@ def test_a_rule_knows_its_line() -> None:
     "line",
     [
         "-A INPUT -s ! 1.2.3.4 -j ACCEPT",
+        "-A INPUT -m limit ! --limit 5/min -j ACCEPT",
+        "-A INPUT -m conntrack ! --ctdir REPLY -j DROP",
+        "-A INPUT -m recent --rcheck ! --seconds 60 -j DROP",
+        "-A INPUT -m comment ! --comment x -j DROP",
+        "-A INPUT -j REJECT ! --reject-with icmp-host-prohibited",
         "-A INPUT -p tcp --dport ! 22 -j ACCEPT",
         "-A INPUT -m comment --comment 'two words' -j ACCEPT",
         "  ",

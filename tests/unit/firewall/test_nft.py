@@ -343,6 +343,14 @@ def test_a_packet_that_conntrack_does_not_see_has_no_state() -> None:
     assert lets_in(raw + chain("ct state untracked accept", "ct state invalid accept"))
 
 
+@pytest.mark.parametrize("field", ["ct direction original", "ct mark != 5", "ct status != dnat"])
+def test_what_belongs_to_no_connection_has_nothing_of_one_but_a_state(field: str) -> None:
+    """nft_ct_get_eval() of the kernel breaks the rule off."""
+    raw = "table inet raw {\n\tchain pre {\n\t\ttype filter hook prerouting priority raw;\n\t\tnotrack\n\t}\n}\n"
+    assert not lets_in(chain(f"{field} drop", policy="accept"))
+    assert lets_in(raw + chain(f"{field} drop", policy="accept"))
+
+
 def test_the_network_card_itself_may_have_a_chain() -> None:
     rule = 'table netdev n {\n\tchain in {\n\t\ttype filter hook ingress device "eth0" priority 0; policy accept;\n'
     rule += "\t\tip saddr 203.0.113.0/24 drop\n\t}\n}\n"

@@ -1,0 +1,74 @@
+"""A small sample of ``scripts/fuzz-firewall``, other rulesets each time; and what it found, by name."""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+import pytest
+
+from tests.fuzz_firewall import KINDS, Trial, run, saved_server, script
+from tests.system.firewall_rules import NEEDED
+
+pytestmark = NEEDED
+
+SAMPLE = int(os.environ.get("RESCUE_RULESETS", "6"))
+SOURCES = 60
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_generated_rulesets_are_judged_as_the_kernel_judges_them(kind: str) -> None:
+    seed = secrets.randbelow(1 << 32)
+    _, difference = run(kind, SAMPLE, seed, SOURCES)
+    assert not difference, f"{kind}, seed {seed}: {difference}"
+
+
+RAW = "*raw\n-A PREROUTING -p tcp -j NOTRACK\n-A OUTPUT -p tcp -j NOTRACK\nCOMMIT\n"
+FOUND = {
+    "neighbours have no direction": (6, "*filter\n-A INPUT -m conntrack --ctdir ORIGINAL -j DROP\nCOMMIT\n"),
+    "a direction is never negated": (6, "*filter\n-A INPUT -m conntrack ! --ctdir REPLY -j DROP\nCOMMIT\n"),
+    "of what has no connection only the state is asked": (
+        4, RAW + "*filter\n-A INPUT -m conntrack --ctstate UNTRACKED --ctdir REPLY -j DROP\nCOMMIT\n",
+    ),
+    "no connection, no mark": (4, RAW + "*filter\n-A INPUT -m connmark ! --mark 5 -j DROP\nCOMMIT\n"),
+    "no connection, no mark to keep": (
+        4, RAW + "*mangle\n-A PREROUTING -j MARK --set-mark 1\n-A PREROUTING -j CONNMARK --restore-mark\nCOMMIT\n"
+        "*filter\n-A INPUT -m mark --mark 1 -j DROP\nCOMMIT\n",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", ["nft", "legacy"])
+@pytest.mark.parametrize(("version", "text"), FOUND.values(), ids=list(FOUND))
+def test_saved_rules_that_were_once_misjudged(version: int, text: str, backend: str) -> None:
+    trial = Trial(SOURCES)
+    try:
+        trial.hold(saved_server(version, backend, text))
+    finally:
+        trial.close()
+
+
+NFT_RAW = "table inet raw {\n\tchain pre {\n\t\ttype filter hook prerouting priority raw;\n\t\tnotrack\n\t}\n}\n"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "ct direction original drop",
+        "ct direction != reply drop",
+        "ct mark != 5 drop",
+        "ct mark 0 drop",
+        "ct status != dnat drop",
+        "meta l4proto tcp ct original proto-dst 22 drop",
+        "ct direction vmap { original : drop, reply : accept }",
+        "ct state untracked ct direction original drop",
+    ],
+)
+@pytest.mark.parametrize("before", ["", NFT_RAW], ids=["tracked", "untracked"])
+def test_scripts_that_ask_for_a_connection(before: str, rule: str) -> None:
+    text = f"{before}table inet t {{\n\tchain c {{\n\t\ttype filter hook input priority 0;\n\t\t{rule}\n\t}}\n}}\n"
+    trial = Trial(SOURCES)
+    try:
+        trial.hold(script(text))
+    finally:
+        trial.close()
