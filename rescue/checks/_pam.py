@@ -116,9 +116,15 @@ def refusals(facts: Facts, account: Account, module: str) -> Iterator[Refusal]:
                 yield Refusal(handler, ruling, certain)
 
 
-def asks_shadow(found: Policy) -> bool:
-    """Whether pam_unix is asked whether the account may log in."""
-    return any(each.name == "pam_unix" for each in found.service.stack(Facility.ACCOUNT))
+def asks_shadow(facts: Facts, account: Account, found: Policy) -> bool:
+    """Whether the login hangs on what pam_unix finds of the account in shadow(5)."""
+    stack = found.service.stack(Facility.ACCOUNT)
+    usual = _otherwise(facts, account, [])
+
+    def without(handler: Handler) -> Answer:
+        return Answer.AUTHINFO_UNAVAIL if handler.name == "pam_unix" else usual(handler)
+
+    return run(stack, without).answer not in PASSES and run(stack, usual).answer in PASSES
 
 
 def denying_line(facts: Facts, account: Account, stack: tuple[Handler, ...]) -> Handler | None:

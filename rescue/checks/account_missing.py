@@ -2,8 +2,7 @@
 
 Symptom: "me@SERVER: Permission denied (publickey)". The client can't tell a wrong name from a wrong key.
 
-Cause: a typing error, another image's user name (ubuntu, debian, admin, ec2-user, root), a deleted account, or a line
-in /etc/passwd that no program can read.
+Cause: a typing error, another image's user name (ubuntu, debian, admin, ec2-user, root), or a deleted account.
 
 Repair: log in with a name that exists; new accounts are not made here. A deleted account whose home is still there,
 whose number nobody else has got and whose lines are still in /etc/passwd- or /var/backups/passwd.bak, and in the
@@ -22,7 +21,7 @@ from pathlib import PurePosixPath
 
 from rescue.checks._deleted_account import Deleted, bring_back, deleted
 from rescue.facts import Facts
-from rescue.formats.accounts import ACCOUNT_READS
+from rescue.formats.accounts import ACCOUNT_READS, PASSWD
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read
 
@@ -37,7 +36,7 @@ MAX_NAMES = 12
 
 def find(facts: Facts) -> Iterator[Finding]:
     user = facts.client.user
-    if user is None or facts.accounts.get(user) is not None:
+    if user is None or facts.accounts.get(user) is not None or _damaged(facts, user):
         return
     remote = _remote_sources(facts)
     names = [each.name for each in facts.accounts.users if each.has_login_shell and (each.uid == 0 or each.uid >= 1000)]
@@ -59,6 +58,11 @@ def find(facts: Facts) -> Iterator[Finding]:
         reason=f"the server also asks {', '.join(remote)} for accounts, which is not on the disk" if remote else "",
         hides=(Link.KEY,),
     )
+
+
+def _damaged(facts: Facts, user: str) -> bool:
+    """Whether there is a line for the user that no program can read, which is a cause of its own."""
+    return any(line.startswith(f"{user}:") for line in (facts.tree.text(PASSWD) or "").split("\n"))
 
 
 def _restoring(former: Deleted) -> Repair:

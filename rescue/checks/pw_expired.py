@@ -41,7 +41,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     if found is None or shadow is None:
         return None
     day = _pam.today(facts.now)
-    perhaps = _pam.asks_shadow(found) and _pam.counts_empty_day(shadow, day)
+    perhaps = _pam.asks_shadow(facts, account, found) and _pam.counts_empty_day(shadow, day)
     if not perhaps:
         if _pam.shadow_answer(shadow, day) not in (Answer.NEW_AUTHTOK_REQD, Answer.AUTHTOK_EXPIRED):
             return None

@@ -36,7 +36,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     if account.password is not None or facts.accounts.shadow(account.name) is not None:
         return None
     found = _pam.policy(facts, account)
-    if found is None or not _pam.asks_shadow(found):
+    if found is None or not _pam.asks_shadow(facts, account, found):
         return None
     place = Location(account.location.path.with_name("shadow"))
     line = LINE.format(account.name, _pam.today(facts.now))

@@ -40,6 +40,8 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 def _judged(facts: Facts, account: Account) -> Finding | None:
     shell = account.shell or DEFAULT
+    if shell.endswith("\r"):
+        return None  # the whole file is damaged: passwd-corrupt
     fault = _fault(facts, shell)
     if not fault:
         return None

@@ -41,7 +41,7 @@ _ANY = compile_pattern(
 )
 _WORDS_ALLOWED = (
     "/etc/nsswitch.conf", "/etc/pam.d/", "/usr/lib/pam.d/", "/etc/login.defs", "/etc/ssh/sshd_config",
-    "/var/lib/rescue/",
+    "/etc/sudoers", "/var/lib/rescue/",
 )  # fmt: skip
 """Where such words are no names of secrets: ``passwd: files systemd``."""
 

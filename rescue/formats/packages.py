@@ -26,6 +26,7 @@ PACKAGE_READS = (
 )
 
 _VERSION = compile_pattern(r"(?:\d+:)?(\d{1,3})\.(\d{1,3})")
+_NUMBERS = compile_pattern(r"(?:\d+:)?(\d{1,6}(?:\.\d{1,6}){0,4})")
 _RELEASE = compile_pattern(r"(?:\d+:)?(\d{1,4})\b")
 # compat.c names many old peers ("OpenSSH_6.6.1*"); only the program's own version is followed by a portable level.
 _BANNER = compile_pattern(rb"OpenSSH_(\d{1,3}\.\d{1,3}(?:\.\d{1,3})?p\d{1,3})")
@@ -68,6 +69,16 @@ def systemd_version(tree: Tree) -> int | None:
         release = _RELEASE.match(found)
         if release:
             return int(release[1])
+    return None
+
+
+def package_version(tree: Tree, name: str) -> tuple[int, ...] | None:
+    """The upstream release of an installed package as numbers (1, 9, 13), by dpkg; None if that does not tell."""
+    tree.require(*PACKAGE_READS)
+    for found in _from_dpkg(tree, name.encode()):
+        numbers = _NUMBERS.match(found)
+        if numbers:
+            return tuple(int(each) for each in numbers[1].split("."))
     return None
 
 

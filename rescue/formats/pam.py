@@ -58,6 +58,7 @@ class Answer(StrEnum):
     AUTHTOK_EXPIRED = "authtok_expired"
     NEW_AUTHTOK_REQD = "new_authtok_reqd"
     USER_UNKNOWN = "user_unknown"
+    AUTHINFO_UNAVAIL = "authinfo_unavail"
     MODULE_UNKNOWN = "module_unknown"
     MUST_FAIL = "must_fail"
 

@@ -26,6 +26,9 @@ HASH = "$6$salt$" + "x" * 86
 HASHES = [HASH, f"!{HASH}"]
 LOGIN_LINKS = (Link.ACCEPT, Link.ACCOUNT, Link.KEY, Link.SESSION)
 
+STOPPING = ("sshd-config-error", "nss-broken")
+"""Causes for which sshd does not start, so that over a pipe the connection closes."""
+
 LAYOUTS = ("plain", "plain", "plain", "linked home", "linked ssh", "linked file", "central")
 COMPONENTS = ("home", "ssh", "file")
 MODES = {
@@ -101,6 +104,15 @@ SHELLS = (
 SHELL_LISTS = ("/bin/sh\n/bin/bash\n", "/bin/sh\n", "# none\n", "/bin/bash", "/bin/bash \n", None)
 
 
+NSSWITCH = "passwd: files\ngroup: files\nshadow: files\n"
+SOURCES = (
+    None, "", "passwd: files\nshadow: sss\n", "passwd: sss\n", "passwd: sss files\ngroup: files\n",
+    "passwd: files\nshadow: sss [NOTFOUND=return] files\n", "passwd:files\nshadow:compat\n", "#passwd: sss\n",
+    "passwd: files\nshadow: sss [UNAVAIL=return] files\n", "passwd: files\nshadow:\n",
+    "passwd: files\nshadow: nowhere\n",
+)  # fmt: skip
+
+
 def today(shift: int = 0) -> str:
     return str((datetime.now(UTC) - datetime(1970, 1, 1, tzinfo=UTC)).days + shift)
 
@@ -130,6 +142,7 @@ class Case:
     shells: str | None = "/bin/sh\n/bin/bash\n"
     shells_mode: int = 0o644
     nologin: bool = False
+    nsswitch: str | None = NSSWITCH
     revoked: str | None = ""
 
 
@@ -184,6 +197,7 @@ def made(seed: int) -> Case:
         shells=rng.choice(SHELL_LISTS) if maybe(0.5) else "/bin/sh\n/bin/bash\n",
         shells_mode=0o666 if maybe(0.1) else 0o644,
         nologin=maybe(0.05),
+        nsswitch=rng.choice(SOURCES) if maybe(0.06) else NSSWITCH,
         revoked=rng.choice(["", "KEY", None]),
     )
 
@@ -208,7 +222,7 @@ def plant(server: LoginServer, stock: str, case: Case) -> None:
         line = f"{case.user}:{case.word}:{last}:0:{most}:7:{idle}:{end}:\n"
     other = "alice" if case.user == "root" else "root"
     _write(root, "etc/shadow", f"{other}:*:19700:0:99999:7:::\n{line}")
-    _write(root, "etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\n")
+    _write(root, "etc/nsswitch.conf", case.nsswitch)
     _keys(server, case, home)
     _write(root, "etc/pam.d/sshd", "".join(f"{each}\n" for each in case.pam_lines) + stock)
     _write(root, "etc/security/access.conf", _lines(case.access))
@@ -283,7 +297,9 @@ def predicted(server: LoginServer, case: Case) -> tuple[Symptom, tuple[Finding, 
     """What an examination of the files says of the login itself."""
     with closing(DirectoryTarget(str(server.path))) as target:
         _, examination = survey(target, Client(user=case.user, key=server.public_key))
-    found = tuple(each for each in examination.findings if each.link in LOGIN_LINKS)
+    found = tuple(each for each in examination.findings if each.link in LOGIN_LINKS or each.check in STOPPING)
+    if any(each.check in STOPPING and each.link is Link.SERVICE for each in found):
+        return Symptom.CLOSED, found  # sshd -i says nothing, and ends
     broken = [each for each in found if each.severity is Severity.BROKEN]
     return login_path(broken, LOGIN_LINKS).symptom, found
 

@@ -37,6 +37,9 @@ ONCE_WRONG = {
     "root may only start commands, and the key's says nothing": Case(
         user="root", settings=("PermitRootLogin forced-commands-only",), options='command="echo out"'
     ),
+    "no line in shadow, and nobody who asks for it": Case(dates=None, pam_lines=("account sufficient pam_permit.so",)),
+    "a shadow that is looked for elsewhere": Case(nsswitch="passwd: files\nshadow: sss\n"),
+    "sshd's own user is looked for elsewhere": Case(pam=False, nsswitch="passwd: sss\n"),
     "faillock counts, and lets a key pass": Case(pam_lines=("account required pam_faillock.so",)),
 }
 

@@ -33,9 +33,9 @@ def test_accounts_of_a_directory_server_are_not_on_the_disk() -> None:
 SSHD = "sshd:x:101:65534::/run/sshd:/usr/sbin/nologin\n"
 
 
-def test_a_line_that_no_program_can_read_is_no_account() -> None:
+def test_a_line_that_no_program_can_read_is_another_cause() -> None:
     tree = server({"/etc/passwd": f"{SSHD}root:x:0:0::/root:/bin/bash\nalice:x:one:1000::/home/alice:/bin/bash\n"})
-    only_finding(tree, "account-missing", Client(user="alice"))
+    only_finding(tree, "passwd-corrupt", Client(user="alice"))
 
 
 def test_a_passwd_that_is_gone_or_a_loop_does_not_crash() -> None:

@@ -1,0 +1,92 @@
+"""The system looks for its accounts elsewhere than in its own files: nsswitch.conf.
+
+Symptom: "Connection refused" or a connection that closes at once, for everybody; the server's log says "Privilege
+separation user sshd does not exist". Where only shadow is concerned: "Connection closed by SERVER port 22" after the
+key was accepted.
+
+Cause: the line passwd: (or group:, shadow:) of /etc/nsswitch.conf does not name "files": after a directory service was
+set up, or taken away, or after a slip of the pen. A file that is missing as a whole does no harm.
+
+Repair: "files" is put first in that line. What else it names stays.
+
+See: nsswitch.conf(5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import PurePosixPath
+from re import compile as compile_pattern
+
+from rescue.checks import _pam
+from rescue.facts import Facts
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Read, Tree
+
+NSSWITCH = PurePosixPath("/etc/nsswitch.conf")
+LINK = Link.SERVICE
+READS = (*_pam.READS, Read(str(NSSWITCH), depth=0))
+
+LOCAL = frozenset({"files", "compat", "altfiles", "db"})
+"""Sources that read the accounts of the disk."""
+
+_ACTION = compile_pattern(r"\[[^\]]*\]")
+_STOP = compile_pattern(r"\[\s*!?\s*(notfound|unavail)\s*=\s*return", 2)
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    lines = dict(_lines(facts.tree))
+    if "passwd" in lines and _asks_files(lines["passwd"]) is not True:
+        yield _finding("passwd", lines["passwd"], Link.SERVICE, Symptom.REFUSED, "sshd finds not even its own user")
+    if "shadow" in lines and _asks_files(lines["shadow"]) is not True:
+        account = next(iter(facts.logins), None)
+        found = _pam.policy(facts, account) if account is not None else None
+        if account is not None and found is not None and _pam.asks_shadow(facts, account, found):
+            what = "PAM turns everybody away, as it finds no account"
+            yield _finding("shadow", lines["shadow"], Link.ACCOUNT, Symptom.CLOSED, what)
+
+
+def _lines(tree: Tree) -> Iterator[tuple[str, Location]]:
+    """Each database with its line; of two lines with one name the last counts."""
+    for number, line in enumerate((tree.text(NSSWITCH) or "").split("\n"), start=1):
+        name, colon, _ = line.partition("#")[0].partition(":")
+        if colon:
+            yield name.strip(), Location(NSSWITCH, number, line.rstrip())
+
+
+def _asks_files(place: Location) -> bool | None:
+    """Whether the local files are asked; None where that hangs on what another source before them says."""
+    sources = place.text.partition("#")[0].partition(":")[2]
+    if not any(word in LOCAL for word in _ACTION.sub(" ", sources).split()):
+        return False
+    stop = _STOP.search(sources)
+    return True if stop is None or any(word in LOCAL for word in sources[: stop.start()].split()) else None
+
+
+def _finding(name: str, place: Location, link: Link, symptom: Symptom, what: str) -> Finding:
+    doubtful = _asks_files(place) is None
+    return Finding(
+        check="nss-broken",
+        link=link,
+        severity=Severity.DOUBTFUL if doubtful else Severity.BROKEN,
+        message=f"The local accounts are not looked at ({place}: {place.text.strip()}): {what}.",
+        symptom=symptom,
+        locations=(place,),
+        repairs=(
+            Repair(
+                f'put "files" first in the line {name}: of {NSSWITCH}', Safety.SAFE, partial(with_files, place=place)
+            ),
+        ),
+        subject=name,
+        reason="the source before the files may end the search, which is not on the disk" if doubtful else "",
+    )
+
+
+def with_files(tree: Tree, place: Location) -> Tree:
+    """The tree in which the line asks the local files first."""
+    lines = (tree.text(NSSWITCH) or "").split("\n")
+    name, colon, sources = lines[place.line - 1].partition(":")
+    blanks = sources[: len(sources) - len(sources.lstrip(" \t"))] or " "
+    lines[place.line - 1] = f"{name}{colon}{blanks}files {sources.lstrip(' ' + chr(9))}".rstrip()
+    return tree.write(NSSWITCH, "\n".join(lines))

@@ -1,0 +1,107 @@
+"""/etc/passwd is damaged: lines that end in CR LF, or a line that no program can read.
+
+Symptom: "me@SERVER: Permission denied (publickey)." for everybody, or for the one account.
+
+Cause: the file was edited on Windows or copied from there, so that every shell has a carriage return at its end and
+does not exist; or a field was lost or mistyped, so that the line is no account any more.
+
+Repair: the line ends of Linux are put back. A line that can't be read is replaced by the one for the same account in
+the copies that the system keeps (/etc/passwd-, /var/backups/passwd.bak), if they have one.
+
+See: passwd(5); allowed_user in auth.c of OpenSSH.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import PurePosixPath
+
+from rescue.checks._each_login import SSHD_READS
+from rescue.facts import Facts
+from rescue.formats.accounts import PASSWD, Accounts
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Read, Tree
+
+LINK = Link.ACCOUNT
+COPIES = ("/etc/passwd-", "/var/backups/passwd.bak")
+READS = (*SSHD_READS, *(Read(copy, depth=0) for copy in COPIES))
+
+ROOT = "root"
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    text = facts.tree.text(PASSWD) or ""
+    ending = [account for account in facts.accounts.users if account.shell.endswith("\r")]
+    if ending:
+        if facts.client.user is None or any(account.name == facts.client.user for account in ending):
+            yield _windows(ending[0].location)
+        return
+    names = {facts.client.user} if facts.client.user is not None else {ROOT}
+    for name in sorted(names - {account.name for account in facts.accounts.users}):
+        place = _line(text, name)
+        if place is not None:
+            yield _unread(facts.tree, name, place)
+
+
+def _line(text: str, name: str) -> Location | None:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.startswith(f"{name}:"):
+            # What stands there may be a password's hash out of its place.
+            return Location(PurePosixPath(PASSWD), number)
+    return None
+
+
+def _windows(place: Location) -> Finding:
+    return Finding(
+        check="passwd-corrupt",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"Lines of {PASSWD} end in CR LF, so that the shells in them do not exist ({place}).",
+        symptom=Symptom.DENIED,
+        locations=(Location(place.path, place.line),),
+        repairs=(Repair(f"give {PASSWD} the line ends of Linux", Safety.SAFE, _as_unix),),
+    )
+
+
+def _unread(tree: Tree, name: str, place: Location) -> Finding:
+    copy = next((copy for copy in COPIES if _copied(tree, copy, name)), None)
+    if copy is None:
+        repair = Repair(f"write the line of {name} anew: NAME:x:UID:GID:TEXT:HOME:SHELL", Safety.MANUAL)
+    else:
+        repair = Repair(
+            f"take the line of {name} from {copy}", Safety.SAFE, partial(_taken, copy=copy, name=name, line=place.line)
+        )
+    return Finding(
+        check="passwd-corrupt",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"The line of {name} in {PASSWD} can't be read ({place}), so there is no such account.",
+        symptom=Symptom.DENIED,
+        locations=(place,),
+        repairs=(repair,),
+        subject=name,
+        hides=(Link.KEY,),
+    )
+
+
+def _copied(tree: Tree, copy: str, name: str) -> str | None:
+    """The account's line in a copy, if it is an account there."""
+    entry = tree.entry(copy)
+    if entry is None:
+        return None
+    account = Accounts(tree.with_entries({PASSWD: entry})).get(name)
+    return None if account is None else (tree.text(copy) or "").split("\n")[account.location.line - 1]
+
+
+def _taken(tree: Tree, copy: str, name: str, line: int) -> Tree:
+    found = _copied(tree, copy, name)
+    if found is None:
+        raise ValueError(f"{copy} has no line for {name}")
+    lines = (tree.text(PASSWD) or "").split("\n")
+    lines[line - 1] = found
+    return tree.write(PASSWD, "\n".join(lines))
+
+
+def _as_unix(tree: Tree) -> Tree:
+    return tree.write(PASSWD, (tree.text(PASSWD) or "").replace("\r\n", "\n").removesuffix("\r"))

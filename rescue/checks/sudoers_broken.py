@@ -1,0 +1,114 @@
+"""You will get in and not become root: sudo refuses its own rules.
+
+Symptom: the login works; then "sudo: /etc/sudoers is world writable", "sudo: no valid sudoers sources found, quitting",
+or "me is not in the sudoers file".
+
+Cause: /etc/sudoers belongs to somebody else or can be written by others (`chmod -R 777 /etc`), is missing, or a line
+that somebody typed without visudo can't be read. sudo 1.9.3 and later pass over such a line alone; older ones refuse
+everything for it. A file in /etc/sudoers.d that others may write is passed over as a whole.
+
+Repair: owner and mode are put right (root's, 0440); a line that can't be read is commented out. No right is given to
+anybody who had none.
+
+See: sudoers(5), visudo(8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import PurePosixPath
+
+from rescue.checks._becoming_root import WHY, concerned, who_needs_sudo
+from rescue.checks._each_login import SSHD_READS
+from rescue.checks._pam_refused import line_of
+from rescue.facts import Facts
+from rescue.formats.packages import PACKAGE_READS, package_version
+from rescue.formats.sudoers import SUDOERS, SUDOERS_READS, SudoersFile, SudoersLine, sudoers_files
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Read, Tree
+
+LINK = Link.SESSION
+SUDO = "/usr/bin/sudo"
+READS = (*SSHD_READS, *SUDOERS_READS, *PACKAGE_READS, Read(SUDO, depth=0, content=False))
+
+MODE = 0o440
+FORGIVING = (1, 9, 3)
+"""The first release of sudo that passes over a line it can't read."""
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if facts.tree.entry(SUDO) is None or not who_needs_sudo(facts):
+        return
+    files = sudoers_files(facts.tree)
+    if not files:
+        put = Repair(f"put back {SUDOERS}, from the package sudo", Safety.MANUAL)
+        yield _finding(f"{SUDOERS} is not there, so sudo works for nobody.", (Location(SUDOERS),), (put,), str(SUDOERS))
+        return
+    for each in files:
+        if each.refused and _matters(facts, each):
+            yield _refused(each)
+        elif not each.refused:
+            yield from (_unread(facts, line) for line in each.lines if line.problem and _counts(facts, line))
+
+
+def _matters(facts: Facts, each: SudoersFile) -> bool:
+    """The main file always does; another one where it has a rule for somebody who is judged."""
+    if each.path == SUDOERS:
+        return True
+    return any(concerned(facts, account, line.who) for account in who_needs_sudo(facts) for line in each.lines)
+
+
+def _counts(facts: Facts, line: SudoersLine) -> bool:
+    if not _forgiving(facts):
+        return True
+    return any(concerned(facts, account, line.who) for account in who_needs_sudo(facts))
+
+
+def _forgiving(facts: Facts) -> bool:
+    release = package_version(facts.tree, "sudo")
+    return release is None or release >= FORGIVING
+
+
+def _refused(each: SudoersFile) -> Finding:
+    what = "sudo works for nobody" if each.path == SUDOERS else "its rules do not count"
+    repair = Repair(f"give {each.path} to root, mode {MODE:04o}", Safety.SAFE, partial(_own, path=each.path))
+    return _finding(f"{each.path} {each.refused}, so {what}.", (Location(each.path),), (repair,), str(each.path))
+
+
+def _unread(facts: Facts, line: SudoersLine) -> Finding:
+    what = "sudo passes over it" if _forgiving(facts) else "sudo works for nobody"
+    return _finding(
+        f"{line.location} can't be read ({line.problem}), so {what}.",
+        (line.location,),
+        (Repair(f"comment out {line.location}", Safety.SAFE, partial(_commented, location=line.location)),),
+        str(line.location),
+    )
+
+
+def _finding(message: str, places: tuple[Location, ...], repairs: tuple[Repair, ...], subject: str) -> Finding:
+    return Finding(
+        check="sudoers-broken",
+        link=LINK,
+        severity=Severity.DOUBTFUL,
+        message=message,
+        symptom=Symptom.OK,
+        locations=places,
+        repairs=repairs,
+        subject=subject,
+        reason=WHY,
+    )
+
+
+def _own(tree: Tree, path: PurePosixPath) -> Tree:
+    return tree.set_mode(path, mode=MODE, uid=0, gid=0)
+
+
+def _commented(tree: Tree, location: Location) -> Tree:
+    """The tree in which the line is a comment; with a blank, as "#1000" would be a user's number."""
+    lines, at = line_of(tree, location)
+    last = at
+    while lines[last].rstrip("\r").endswith("\\") and last + 1 < len(lines):
+        last += 1
+    lines[at : last + 1] = [f"# {line}" for line in lines[at : last + 1]]
+    return tree.write(location.path, "\n".join(lines))

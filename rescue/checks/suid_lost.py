@@ -1,0 +1,60 @@
+"""You will get in and not become root: sudo has lost its set-uid bit, or does not belong to root.
+
+Symptom: the login works; then "sudo: /usr/bin/sudo must be owned by uid 0 and have the setuid bit set".
+
+Cause: `chmod -R 755 /usr`, `chown -R me /usr`, or a restore that did not keep modes and owners.
+
+Repair: the program's owner and bit are put back, as its package has them. What else lost its mode then has to be put
+back from the packages.
+
+See: sudo(8), chmod(2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rescue.checks._becoming_root import WHY, who_needs_sudo
+from rescue.checks._each_login import SSHD_READS
+from rescue.facts import Facts
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Entry, Read, Tree
+
+LINK = Link.SESSION
+SUDO = "/usr/bin/sudo"
+READS = (*SSHD_READS, Read(SUDO, depth=0, content=False))
+
+SET_UID, SET_GID, RUN, OTHERS_WRITE = 0o4000, 0o2000, 0o111, 0o022
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    entry = facts.tree.entry(SUDO)
+    if entry is None or not entry.is_file or not who_needs_sudo(facts):
+        return
+    if entry.uid == 0 and entry.mode & SET_UID:
+        return
+    fault = "does not belong to root" if entry.uid != 0 else "has lost its set-uid bit"
+    yield Finding(
+        check="suid-lost",
+        link=LINK,
+        severity=Severity.DOUBTFUL,
+        message=f"{SUDO} {fault}, so it starts for nobody.",
+        symptom=Symptom.OK,
+        locations=(Location(facts.tree.resolve(SUDO)),),
+        repairs=(_repair(entry),),
+        reason=WHY,
+    )
+
+
+def _repair(entry: Entry) -> Repair:
+    if entry.mode & OTHERS_WRITE:
+        # What others could write may be their program by now: it must not be made root's.
+        return Repair("install the package sudo again: others could write to it", Safety.MANUAL)
+    return Repair(f"give {SUDO} to root, with the set-uid bit", Safety.SAFE, _put_back)
+
+
+def _put_back(tree: Tree) -> Tree:
+    entry = tree.entry(SUDO)
+    if entry is None:
+        raise ValueError(f"{SUDO} is not there")
+    return tree.set_mode(SUDO, mode=entry.mode & ~SET_GID | SET_UID | RUN, uid=0, gid=0)
