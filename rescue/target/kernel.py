@@ -23,7 +23,7 @@ from rescue.target.protocol import TargetBusy, TargetError
 from rescue.target.resources import Resources
 from rescue.target.roots import READS, SUBVOLUMES, FoundRoot, found_root
 from rescue.target.syscalls import MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
-from rescue.target.volumes import Volume, listed, mount_to_write, no_volume
+from rescue.target.volumes import Volume, hint_for, listed, mount_to_write, no_volume
 
 METHOD = "kernel mount"
 _SAFE = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME
@@ -134,7 +134,7 @@ def _choose(disk: Disk, root: str | None, progress: Callable[[str], None]) -> tu
     if not found:
         raise TargetError(
             f"there is no server's root on {disk.name} ({listed(disk.volumes)})",
-            "Is it the right disk? See `rescue disks`.",
+            hint_for(disk.volumes) or "Is it the right disk? See `rescue disks`.",
         )
     roots = "; ".join(f"{volume.describe()}: {each.release}, {each.hostname!r}" for volume, _, each in found)
     raise TargetError(
@@ -254,7 +254,8 @@ def _assemble(
         if volume is root and not each.wanted.subvolume:
             continue
         if not volume.mountable:
-            notes.append(f"{point} is on {volume.name} ({volume.found.type}): it was not looked at")
+            why = volume.read_only or volume.found.type or "unknown content"
+            notes.append(f"{point} is on {volume.name} ({why}): it was not looked at")
             continue
         try:
             _mount_below(resources, disk, root, volume, device, base, point, each.wanted.subvolume, write)

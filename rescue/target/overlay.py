@@ -130,7 +130,8 @@ def _wait_until_shown(process: Popen[bytes], shown: Path) -> None:
     while time.monotonic() < deadline:
         if process.poll() is not None:
             said = process.stderr.read().decode("utf-8", "replace").strip() if process.stderr else ""
-            raise ProgramError(f"qemu-storage-daemon failed: {said}")
+            # The reason is at the end; before it stands all that the daemon was told.
+            raise ProgramError(f"the disk can't be shown: {said.rpartition('}: ')[2] or 'qemu-storage-daemon ended'}")
         if shown.stat().st_dev != own:
             return
         time.sleep(0.003)

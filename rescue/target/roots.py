@@ -13,6 +13,7 @@ READS = (
     Read("/etc/os-release", depth=0),
     Read("/usr/lib/os-release", depth=0),
     Read("/etc/debian_version", depth=0),
+    Read("/etc/alpine-release", depth=0),
     Read("/etc/redhat-release", depth=0),
     Read("/etc/system-release", depth=0),
     Read("/etc/passwd", depth=0, content=False),

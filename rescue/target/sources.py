@@ -46,7 +46,10 @@ class Source:
                     f"{self.path} is a {self.image.format} image, which this machine can't read",
                     "Install qemu-utils and qemu-system-common, or use --backend guestfs.",
                 )
-            self._layer = overlay.shown_as_raw(self._looking, self.image)
+            try:
+                self._layer = overlay.shown_as_raw(self._looking, self.image)
+            except ProgramError as problem:
+                raise _unreadable(self, problem) from problem
         return self._layer
 
     def writable(self, resources: Resources) -> Path:
@@ -95,6 +98,18 @@ def joined_to_write(resources: Resources, pieces: Sequence[Piece]) -> Path:
         (resources.loop(piece.source.writable(resources), piece.start, piece.size), 0, piece.size) for piece in pieces
     ]
     return overlay.joined(resources, parts, write=True)
+
+
+def _unreadable(source: Source, problem: ProgramError) -> TargetError:
+    if problem.hint:
+        return problem
+    said = str(problem).rpartition("can't be shown: ")[2]
+    if source.is_raw:
+        return TargetError(f"{source.path} can't be read through a layer: {said}", "See what uses it: lsblk, fuser -v.")
+    return TargetError(
+        f"{source.path} can't be read as a {source.image.format} image: {said}",
+        f"It is damaged or cut off. Copy it again, or look at it: qemu-img check {source.path}",
+    )
 
 
 def _image(path: Path, opening: Opening) -> Image:

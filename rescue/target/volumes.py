@@ -29,7 +29,7 @@ STALE = (
 )
 
 _HINTS = {
-    "LVM": "Make its volumes known with `vgchange -ay`, then see `rescue disks`; or use --backend guestfs.",
+    "LVM": "Name the server's other disk with --disk, if it has one; or use --backend guestfs, which reads all of LVM.",
     "LUKS": "Open it with `cryptsetup open DEVICE NAME` and run this again; or use --backend guestfs.",
     "RAID": "Assemble it with `mdadm --assemble --scan`, then see `rescue disks`; or use --backend guestfs.",
     "ZFS": "ZFS is not supported here. Import the pool (zpool import -N -o readonly=on -R /mnt POOL; zfs mount), "
@@ -208,10 +208,14 @@ def _refuse_twin(volume: Volume) -> None:
 
 def no_volume(what: str, volumes: Sequence[Volume]) -> TargetError:
     """The error for disks on which nothing can be mounted."""
+    hint = hint_for(volumes) or "Is it the right disk? See `rescue disks`."
+    return TargetError(f"there is no Linux file system on {what} (found: {listed(volumes) or 'nothing'})", hint)
+
+
+def hint_for(volumes: Sequence[Volume]) -> str:
+    """What to type where the root may be inside something that was not opened; empty if there is nothing such."""
     kinds = {volume.found.type for volume in volumes}
-    hints = [_HINTS[kind] for kind in _HINTS if kind in kinds]
-    hint = hints[0] if hints else "Is it the right disk? See `rescue disks`."
-    return TargetError(f"there is no Linux file system on {what} (found: {listed(volumes)})", hint)
+    return next((hint for kind, hint in _HINTS.items() if kind in kinds), "")
 
 
 def listed(volumes: Sequence[Volume]) -> str:

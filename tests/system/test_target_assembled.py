@@ -1,0 +1,93 @@
+"""Disks of servers with LVM, software RAID and encryption, read and written without this kernel knowing any of them."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from rescue.target import appliance
+from rescue.target.open import open_target
+from rescue.target.opening import Opening
+from rescue.target.protocol import Target, TargetError, TargetUnsafe
+from rescue.tree import Read, file
+from tests.contract import assembled, images
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root"),
+    pytest.mark.skipif(not appliance.available(), reason="the disks are made with libguestfs, which is not installed"),
+]
+
+MIB = 1 << 20
+READS = (Read("/etc"), Read("/var/lib", limit=64 * MIB), Read("/var/log"), Read("/home"))
+
+
+def opened(path: Path, *others: Path, write: bool = False, root: str | None = None) -> Target:
+    return open_target(
+        str(path), write=write, backend="kernel", root=root, progress=print, opening=Opening(disks=others)
+    )
+
+
+def test_lvm_over_two_disks_in_any_number_of_pieces(tmp_path: Path) -> None:
+    disks = assembled.disks(tmp_path, ("lvm-a", "lvm-b"))
+    paths = list(disks.values())
+    before = [images.digest(path) for path in paths]
+    with closing(opened(*paths)) as target:
+        tree = target.capture(READS)
+        assert target.notes == ()
+        assert tree.data("/etc/hostname") == b"lvm\n"
+        assert tree.data("/var/lib/state") == b"state\n" * 3_000_000
+        assert tree.data("/var/log/auth.log") == b"log\n"
+        assert tree.data("/home/alice/key") == b"key\n"
+    assert [images.digest(path) for path in paths] == before
+
+    with closing(opened(*paths, write=True)) as target:
+        # One side of a mirror alone must not be written.
+        assert [note.partition(" is")[0] for note in target.notes] == ["/home"]
+        target.put(PurePosixPath("/var/lib/state"), file(b"new\n" * MIB))
+        target.put(PurePosixPath("/var/log/auth.log"), file(b"new\n"))
+        target.put(PurePosixPath("/etc/hostname"), file(b"new\n"))
+        target.sync()
+    with closing(opened(*paths)) as target:
+        tree = target.capture(READS)
+        assert tree.data("/var/lib/state") == b"new\n" * MIB
+        assert tree.data("/var/log/auth.log") == tree.data("/etc/hostname") == b"new\n"
+    assert [images.left_behind(path) for path in paths] == [[], []]
+
+
+def test_of_two_disks_one_is_enough_to_find_the_root_and_the_rest_is_named(tmp_path: Path) -> None:
+    disks = assembled.disks(tmp_path, ("lvm-a", "lvm-b"))
+    with closing(opened(disks["lvm-a"])) as target:
+        assert target.capture(READS).data("/etc/hostname") == b"lvm\n"
+        told = "\n".join(target.notes)
+        assert "/var is on" in told
+        assert "/var/log is on" in told
+        assert "another disk" in told
+        assert target.capture(READS).data("/home/alice/key") == b"key\n"
+    with pytest.raises(TargetError, match="striped"):
+        opened(disks["lvm-b"])
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.0", "0.90"])
+def test_one_side_of_a_mirror_is_looked_at_and_not_written(tmp_path: Path, version: str) -> None:
+    one, other = assembled.disks(tmp_path, (f"md-{version}-a", f"md-{version}-b")).values()
+    before = images.digest(one)
+    for disks in ((one,), (other,), (one, other)):
+        with closing(opened(*disks)) as target:
+            assert target.capture(READS).data("/etc/hostname") == f"md-{version}\n".encode()
+            assert [note for note in target.notes if "mirror" not in note] == []
+            assert len(target.notes) == (0 if len(disks) == 2 else 1)
+    with pytest.raises(TargetUnsafe, match="mirror"):
+        opened(one, write=True)
+    assert images.digest(one) == before
+    assert images.left_behind(one) == []
+
+
+def test_an_encrypted_disk_is_named_with_what_opens_it(tmp_path: Path) -> None:
+    path = assembled.disks(tmp_path, ("luks",))["luks"]
+    with pytest.raises(TargetError, match=r"no server's root.*LUKS") as refused:
+        opened(path)
+    assert "guestfs" in refused.value.hint

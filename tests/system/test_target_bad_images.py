@@ -1,0 +1,177 @@
+"""Images that are broken or made to harm: one clear word, the next command, and no file of this machine is read."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from rescue.status import Status
+from rescue.target.open import open_target
+from rescue.target.opening import Opening
+from rescue.target.protocol import Target, TargetError
+from rescue.tree import Read
+from tests import fuzz_disks
+from tests.contract import images
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root"),
+]
+
+MIB = 1 << 20
+
+
+def opened(path: Path, *, write: bool = False, **more: object) -> Target:
+    return open_target(
+        str(path), write=write, backend="kernel", root=None, progress=print, opening=Opening(**more)  # type: ignore[arg-type]
+    )
+
+
+def refused(path: Path, match: str, **more: object) -> TargetError:
+    """The error, which says what to do next."""
+    with pytest.raises(TargetError, match=match) as told:
+        opened(path, **more).close()
+    assert told.value.hint
+    assert images.left_behind(path) == []
+    return told.value
+
+
+def little_root(point: Path) -> None:
+    (point / "etc").mkdir()
+    (point / "etc" / "hostname").write_text("server\n")
+    (point / "etc" / "passwd").write_text("root:x:0:0::/root:/bin/sh\n")
+
+
+def qcow2(raw: Path, path: Path) -> Path:
+    images.run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, path)
+    return path
+
+
+def hostname(target: Target) -> bytes | None:
+    return target.capture([Read("/etc/hostname")]).data("/etc/hostname")
+
+
+def test_junk_where_disks_say_what_they_are_harms_nobody(tmp_path: Path) -> None:
+    assert fuzz_disks.run(7, 10, tmp_path) == []
+
+
+@pytest.mark.parametrize("kept", [3, 60, 100, 512, 70_000])
+def test_a_qcow2_that_is_cut_off(tmp_path: Path, kept: int) -> None:
+    path = qcow2(images.image_with(tmp_path / "raw.img", "ext4", little_root), tmp_path / "disk.qcow2")
+    os.truncate(path, kept)
+    refused(path, "cut off|no Linux file system|can't be read|can't be mounted")
+
+
+def test_backing_files_are_read_only_where_that_was_agreed_to(tmp_path: Path) -> None:
+    base = images.image_with(tmp_path / "base.img", "ext4", little_root)
+    over = tmp_path / "over.qcow2"
+    images.run("qemu-img", "create", "-q", "-f", "qcow2", "-b", "base.img", "-F", "raw", over)
+    before = images.digest(base), images.digest(over)
+    assert "--allow-backing" in refused(over, "on its own").hint
+    with closing(opened(over, allow_backing=True)) as target:
+        assert hostname(target) == b"server\n"
+    assert (images.digest(base), images.digest(over)) == before
+
+
+@pytest.mark.parametrize(
+    "name", ['json:{"driver":"raw","file":{"driver":"file","filename":"/etc/passwd"}}', "nbd://127.0.0.1:1/x", "none"]
+)
+def test_a_backing_file_that_is_no_file_is_refused_even_then(tmp_path: Path, name: str) -> None:
+    over = tmp_path / "over.qcow2"
+    images.run("qemu-img", "create", "-q", "-f", "qcow2", "-u", "-b", name, "-F", "raw", over, "8M")
+    refused(over, "no file|not there", allow_backing=True)
+
+
+def test_backing_files_in_a_circle_end(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.qcow2", tmp_path / "two.qcow2"
+    for path, other in ((one, two), (two, one)):
+        images.run("qemu-img", "create", "-q", "-f", "qcow2", "-u", "-b", other.name, "-F", "qcow2", path, "8M")
+    refused(one, "without an end", allow_backing=True)
+
+
+def test_external_data_are_read_only_where_that_was_agreed_to(tmp_path: Path) -> None:
+    raw = images.image_with(tmp_path / "raw.img", "ext4", little_root)
+    path = tmp_path / "disk.qcow2"
+    images.run(
+        "qemu-img", "convert", "-f", "raw", "-O", "qcow2", "-o", f"data_file={tmp_path / 'data'}", raw, path
+    )  # fmt: skip
+    refused(path, "external file")
+    with closing(opened(path, allow_backing=True)) as target:
+        assert hostname(target) == b"server\n"
+
+
+def test_a_raw_disk_that_carries_a_qcow2_header_is_what_the_person_says(tmp_path: Path) -> None:
+    # A server writes to the first kilobyte of its own raw disk, which ext4 leaves free, that it is a qcow2.
+    for name in ("server.raw", "server.img"):
+        path = images.image_with(tmp_path / name, "ext4", little_root)
+        with path.open("r+b") as disk:
+            header = struct.pack(">4sIQIIQIIQQIIQ", b"QFI\xfb", 3, 600, 11, 16, 64 * MIB, 0, 1, 1024, 2048, 1, 0, 0)
+            disk.write(header)
+            disk.seek(600)
+            disk.write(b"/etc/shadow")
+        error = refused(path, "may be a raw disk or a qcow2")
+        assert "--format raw" in error.hint
+        with closing(opened(path, format="raw")) as target:
+            assert hostname(target) == b"server\n"
+        refused(path, "on its own", format="qcow2")
+    refused(path, "no vmdk image", format="vmdk")
+
+
+def test_a_name_in_the_form_of_json_is_the_name_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = 'json:{"driver":"qcow2","file.filename":"other.qcow2"}'
+    path = Path(name)
+    qcow2(images.image_with(tmp_path / "raw.img", "ext4", little_root), tmp_path / "plain.qcow2")
+    (tmp_path / "plain.qcow2").rename(path)
+    with closing(opened(path)) as target:
+        assert hostname(target) == b"server\n"
+
+
+def test_a_file_system_that_does_not_mount_is_named_with_its_check(tmp_path: Path) -> None:
+    path = images.image_with(tmp_path / "disk.img", "ext4", little_root)
+    with path.open("r+b") as disk:
+        disk.seek(1024 + 24)
+        disk.write(b"\xff\xff\xff\xff")
+    before = images.digest(path)
+    assert "e2fsck" in refused(path, "can't be mounted").hint
+    assert images.digest(path) == before
+
+
+def test_zfs_is_named_with_what_opens_it(tmp_path: Path) -> None:
+    path = tmp_path / "disk.img"
+    with path.open("wb") as disk:
+        disk.truncate(16 * MIB)
+        disk.seek((128 << 10) + 3 * 1024)
+        disk.write(0x00BAB10C.to_bytes(8, "little"))
+    assert "zpool import" in refused(path, "found: ZFS").hint
+
+
+def test_every_refusal_has_its_status_and_no_traceback(tmp_path: Path) -> None:
+    text, empty, mounted = tmp_path / "text.img", tmp_path / "empty.img", tmp_path / "used.img"
+    text.write_bytes(b"not a disk\n" * 1000)
+    empty.touch()
+    images.image_with(mounted, "ext4", little_root)
+
+    def status(verb: str, *words: str | Path) -> int:
+        done = subprocess.run(
+            [sys.executable, "-m", "rescue", verb, "--backend", "kernel", *words],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert "Traceback" not in done.stderr
+        assert len(done.stderr.rstrip().split("\n")) >= 2, done.stderr
+        return done.returncode
+
+    assert status("inspect", text) == Status.TARGET
+    assert status("inspect", empty) == Status.TARGET
+    assert status("inspect", tmp_path / "none") == Status.TARGET
+    assert status("inspect", mounted, "--disk", tmp_path / "none") == Status.TARGET
+    assert status("inspect", mounted, "--format", "qcow2") == Status.TARGET
+    assert status("inspect", mounted, "--key-file", empty) == Status.USAGE
+    with images.mounted(mounted, "ext4", tmp_path / "mnt"):
+        assert status("fix", mounted, "--yes") == Status.REFUSED
