@@ -12,11 +12,12 @@ from rescue.target import appliance
 from rescue.target.open import open_target
 from rescue.target.opening import Opening
 from rescue.target.protocol import Target, TargetError, TargetUnsafe
+from rescue.target.resources import Resources
 from rescue.tree import Read, file
 from tests.contract import assembled, images
 
 pytestmark = [
-    pytest.mark.system,
+    pytest.mark.image,
     pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root"),
     pytest.mark.skipif(not appliance.available(), reason="the disks are made with libguestfs, which is not installed"),
 ]
@@ -91,3 +92,17 @@ def test_an_encrypted_disk_is_named_with_what_opens_it(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match=r"no server's root.*LUKS") as refused:
         opened(path)
     assert "guestfs" in refused.value.hint
+
+
+def test_a_block_devices_other_disk_is_found_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disks = assembled.disks(tmp_path, ("lvm-a", "lvm-b"))
+    with closing(Resources()) as resources:
+        one, other = (resources.loop(path, 0, path.stat().st_size) for path in disks.values())
+        # Loop devices are nobody's disks: these two are this machine's, for once.
+        monkeypatch.setattr("rescue.target.disk.other_disks", lambda: (one, other))
+        with closing(opened(one)) as target:
+            tree = target.capture(READS)
+            assert target.notes == ()
+            assert tree.data("/var/lib/state") == b"state\n" * 3_000_000
+            assert tree.data("/var/log/auth.log") == b"log\n"
+    assert [images.left_behind(path) for path in disks.values()] == [[], []]
