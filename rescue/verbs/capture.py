@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from shlex import join
 
 from rescue.examine import declared_reads, examine
+from rescue.formats.accounts import Account
 from rescue.formats.left_out import without_secrets
 from rescue.journal import InTarget, read_records
 from rescue.model import Client
@@ -34,6 +35,9 @@ from rescue.words.text import safe
 
 MANY_USERS = 20
 """Accounts for which a picture can be asked: those that --user could name on the target."""
+
+NOBODY = 65534
+"""The uid of the account "nobody", the last one of those that adduser(8) gives to people and others."""
 
 CHANGED = (
     "without the secrets the verdict on this server is another one: trust what rescue inspect says where the disk is"
@@ -90,7 +94,7 @@ def gathered(target: Target, client: Client) -> tuple[Tree, tuple[Client, ...]]:
     """All of the target that a verb could ask for, for `client` and for every account that could log in."""
     recorder = Recorder(target, target.capture((*declared_reads(), *reads())))
     _, examination = complete(recorder, recorder.tree, lambda tree: examine(tree, client))
-    named = [each.name for each in examination.facts.accounts.users if each.has_login_shell][:MANY_USERS]
+    named = [each.name for each in examination.facts.accounts.users if _is_person(each)][:MANY_USERS]
     clients = (client, *(replace(client, user=name) for name in named if name != client.user))
     for each in clients[1:]:
         complete(recorder, recorder.tree, lambda tree, who=each: examine(tree, who))  # type: ignore[misc]  # mypy can't tell the type of a default
@@ -99,6 +103,11 @@ def gathered(target: Target, client: Client) -> tuple[Tree, tuple[Client, ...]]:
     with suppress(TargetError):
         read_records(InTarget(recorder))
     return recorder.tree, clients
+
+
+def _is_person(account: Account) -> bool:
+    """Whether somebody may ask for this account: it has a login shell, or had one (uids from 1000 on: login.defs(5))."""
+    return account.has_login_shell or 1000 <= account.uid < NOBODY
 
 
 def same_verdicts(tree: Tree, shown: Tree, clients: Iterable[Client]) -> bool:

@@ -14,6 +14,8 @@ from rescue.model import Finding, Repair
 from rescue.plan import Plan, any_repairs, make_plan, safe_repairs
 from rescue.status import Status
 from rescue.survey import complete, survey
+from rescue.target.picture import METHOD as PICTURE
+from rescue.target.picture import refused
 from rescue.target.protocol import Target
 from rescue.tree import Change, NotCaptured, Tree
 from rescue.ui import document
@@ -62,6 +64,8 @@ def run(session: Session) -> Status:
         raise NobodyToAsk("fix")
     # With --yes the target is opened once, for writing. A person is asked first, while it is only read.
     with session.target(spec, write=options.yes and not options.dry_run) as target:
+        if attended and target.method == PICTURE:
+            raise refused(target.name)  # before anything is asked
         remember(spec, vars(options))
         if not options.dry_run and not attended:
             _recover(session, target)

@@ -108,6 +108,16 @@ def test_a_picture_is_judged_as_the_disk_is_and_holds_no_secret(
         assert not [line for line in lines[len(lines) // 2 + 1 : -2] if len(line) > 20 and line in content]
 
 
+def test_a_picture_can_be_asked_for_somebody_whose_shell_only_says_no(console: Console, tmp_path: Path) -> None:
+    passwd = console.server / "etc/passwd"
+    passwd.write_text(passwd.read_text().replace(":/home/alice:/bin/bash", ":/home/alice:/usr/sbin/nologin"))
+    picture = tmp_path / "server.picture"
+    assert console.script("capture", console.server, "-o", picture).returncode == 0
+    asked = [console.document("inspect", where, "--user", "alice") for where in (console.server, picture)]
+    assert [each["cause"] for each in asked[0]["findings"]] == ["shell-nologin"]
+    assert asked[0]["findings"] == asked[1]["findings"]
+
+
 @pytest.mark.skipif(which("ssh-keygen") is None, reason="needs ssh-keygen")
 def test_an_emptied_key_is_judged_as_the_key_was_and_keeps_no_part_of_its_secret(tmp_path: Path) -> None:
     def said(data: bytes) -> str:
@@ -180,6 +190,8 @@ def test_every_verb_that_looks_takes_a_picture_and_those_that_write_refuse(conso
     planned, real = (console.document("fix", each, "--dry-run", *words) for each in (picture, console.server))
     assert planned["changes"] == real["changes"]
     before = picture.read_bytes()
+    status, screen = console.typed("fix", str(picture), *words)
+    assert (status, "there is nothing to repair in it" in screen, "1-" in screen) == (4, True, False)
     for refused in (("fix", picture, "--yes", *words), ("undo", picture)):
         done = console.script(*refused)
         assert done.returncode == 4
