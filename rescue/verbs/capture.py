@@ -106,7 +106,7 @@ def gathered(target: Target, client: Client) -> tuple[Tree, tuple[Client, ...]]:
 
 
 def _is_person(account: Account) -> bool:
-    """Whether somebody may ask for this account: it has a login shell, or had one (uids from 1000 on: login.defs(5))."""
+    """Whether somebody may ask for it: it has a login shell, or may have had one (uids from 1000 on: login.defs(5))."""
     return account.has_login_shell or 1000 <= account.uid < NOBODY
 
 
