@@ -44,10 +44,15 @@ ALLOW_IPV6 = f"""{HEAD}<policy target="CONTINUE" priority="-15000">
 </policy>
 """
 
+ICMP_TYPE = f"{HEAD}<icmptype>\n  <short>Type</short>\n  <description>A type.</description>\n</icmptype>\n"
+
 INSTALLED: Mapping[str, Entry | str] = {
     f"{OWN}/zones": directory(0o750),
     CONF: "# firewalld config file\n\nDefaultZone=public\nIPv6_rpfilter=yes\nFirewallBackend=nftables\n",
     VERSION: "VERSION = '1.3.3'\n",
+    f"{STOCK}/icmptypes/echo-request.xml": ICMP_TYPE,
+    f"{STOCK}/icmptypes/neighbour-advertisement.xml": ICMP_TYPE.replace("<d", '<destination ipv6="yes"/>\n  <d'),
+    f"{STOCK}/icmptypes/neighbour-solicitation.xml": ICMP_TYPE.replace("<d", '<destination ipv6="yes"/>\n  <d'),
     f"{STOCK}/policies/allow-host-ipv6.xml": ALLOW_IPV6,
     f"{STOCK}/services/dhcpv6-client.xml": service('<port protocol="udp" port="546"/>'),
     f"{STOCK}/services/http.xml": service('<port protocol="tcp" port="80"/>'),

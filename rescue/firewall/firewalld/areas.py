@@ -172,7 +172,7 @@ class _Reader:
     def _rule(self, element: Element) -> None:
         try:
             rule = read_rule(element, self.names)
-        except (Mistake, Invalid) as problem:
+        except Mistake as problem:
             dropped = self.dialect.drops_rules
             if dropped is None:
                 raise Unclear(f"a rich rule with a mistake: {problem}", element.location) from problem
@@ -183,7 +183,7 @@ class _Reader:
 
 
 def read_rule(element: Element, names: Names) -> RichRule:
-    """A rich rule. Raises Mistake or Invalid where firewalld does not take it."""
+    """A rich rule. Raises Mistake where firewalld does not take it, Invalid where it does not even get to judge it."""
     family = element.get("family") or ""
     if family and family not in REJECTS:
         raise Mistake(f"unknown family {family!r}")
@@ -199,15 +199,23 @@ def read_rule(element: Element, names: Names) -> RichRule:
     if len(about) > 1 or len(acting) > 1:
         raise Mistake("more than one element or action")
     action = acting[0] if acting else None
+    ends = {name: _endpoint(element, name) for name in ("source", "destination")}
+    try:
+        for name, end in ends.items():
+            _check_endpoint(end, name, family, element)
+        value = _value(about[0]) if about else ""
+        port = _rule_port(about[0], names) if about else None
+    except Invalid as problem:
+        raise Mistake(str(problem)) from problem
     rule = RichRule(
         location=element.location,
         family=family,
         priority=priority,
-        source=_endpoint(element, "source", family),
-        destination=_endpoint(element, "destination", family),
+        source=ends["source"],
+        destination=ends["destination"],
         element=about[0].name if about else "",
-        value=_value(about[0]) if about else "",
-        port=_rule_port(about[0], names) if about else None,
+        value=value,
+        port=port,
         action=action.name if action else "",
         reject_type=(action.get("type") or "") if action else "",
         mark=(action.get("set") or "") if action else "",
@@ -241,7 +249,7 @@ def _limited(action: Element | None) -> bool:
     return bool(limits)
 
 
-def _endpoint(rule: Element, name: str, family: str) -> Endpoint | None:
+def _endpoint(rule: Element, name: str) -> Endpoint | None:
     found = list(rule.all(name))
     if not found:
         return None
@@ -250,18 +258,22 @@ def _endpoint(rule: Element, name: str, family: str) -> Endpoint | None:
     element = found[0]
     invert = (element.get("invert") or "").lower() in ("yes", "true")
     made = Endpoint(element.get("address") or "", element.get("mac") or "", element.get("ipset") or "", invert)
-    given = [each for each in (made.address, made.mac, made.ipset) if each]
-    if not given:
+    if not (made.address or made.mac or made.ipset):
         raise Invalid(f"a {name} without an address", element.location)
-    if len(given) > 1:
-        raise Mistake("address, MAC and set exclude each other")
-    if (made.address or name == "destination") and not family:
-        raise Mistake("an address needs a family")
-    if made.address and address(made.address, element.location).version != (4 if family == "ipv4" else 6):
-        raise Mistake("the address is of another family")
-    if made.mac and not is_mac(made.mac):
-        raise Mistake("not a MAC address")
     return made
+
+
+def _check_endpoint(end: Endpoint | None, name: str, family: str, rule: Element) -> None:
+    if end is None:
+        return
+    if sum(bool(each) for each in (end.address, end.mac, end.ipset)) > 1:
+        raise Mistake("address, MAC and set exclude each other")
+    if (end.address or name == "destination") and not family:
+        raise Mistake("an address needs a family")
+    if end.address and address(end.address, rule.location).version != (4 if family == "ipv4" else 6):
+        raise Mistake("the address is of another family")
+    if end.mac and not is_mac(end.mac):
+        raise Mistake("not a MAC address")
 
 
 def _check(rule: RichRule, logs: bool) -> None:

@@ -17,6 +17,9 @@ from rescue.model import Location
 NEEDED = ("block", "drop", "trusted")
 """Zones without which firewalld does not start."""
 
+IPSET = "/usr/sbin/ipset"
+"""The program that the iptables backend needs for sets."""
+
 UNSPECIFIED = str(IPv4Address(0))
 """An entry that no ipset takes."""
 
@@ -49,6 +52,11 @@ def active(config: Configuration, area: Area) -> bool:
 def _check_area(config: Configuration, area: Area) -> None:
     for use in area.services:
         config.service(use)
+    types = config.store.paths("icmptypes", own=config.own)
+    rules = [Named(rule.value, rule.location) for rule in area.rules if rule.element in ("icmp-block", "icmp-type")]
+    for use in (*area.icmp_blocks, *rules):
+        if use.name not in types:
+            raise Invalid(f"there is no ICMP type {use.name!r}", use.location)
     if not active(config, area):
         return  # what only fails when it is applied does not matter
     for use in area.services:
@@ -111,6 +119,9 @@ def _check_ends(config: Configuration, policy: Policy) -> None:
 def _check_lists(config: Configuration) -> None:
     if not config.own:
         return
+    if not config.conf.nftables and config.store.tree.entry(IPSET) is None:
+        for path in config.store.paths("ipsets").values():
+            raise Invalid(f"an ipset, and {IPSET} is not installed", Location(path))
     for name, path in config.store.paths("ipsets").items():
         found = config.list(name, Location(path))
         if found.kind in ("hash:ip", "hash:net") and config.conf.nftables:

@@ -30,12 +30,11 @@ _ATTRIBUTES = {
 
 @dataclass(frozen=True, slots=True)
 class _Command:
-    """One line for iptables-restore; order: the priority of a rule among those of its chain."""
+    """One line for iptables-restore."""
 
     table: str
     line: str
     at: Location
-    order: int = 0
 
 
 def direct_tables(tree: Tree, version: int, names: Names, backend: str, *, nftables: bool) -> dict[str, Table]:
@@ -86,8 +85,7 @@ def _commands(root: Element, family: str, *, nftables: bool) -> Iterator[_Comman
                 yield _Command(table, f":{chain}_direct - [0:0]", Location(PATH))
     for element in own:
         yield _Command(_table(element), f":{element.attributes['chain']} - [0:0]", element.location)
-    rules = [_rule(element, nftables=nftables) for element in mine if element.name == "rule" and element.text.strip()]
-    yield from sorted(rules, key=lambda rule: rule.order)
+    yield from _rules([element for element in mine if element.name == "rule"], nftables=nftables)
     for element in mine:
         if element.name == "passthrough" and element.text.strip():
             if not nftables:
@@ -95,16 +93,55 @@ def _commands(root: Element, family: str, *, nftables: bool) -> Iterator[_Comman
             yield _passthrough(element)
 
 
-def _rule(element: Element, *, nftables: bool) -> _Command:
-    table, chain = _table(element), element.attributes["chain"]
-    bare = chain.removesuffix("_direct")
-    if bare in BUILT_IN[table]:
-        chain = bare if nftables else f"{bare}_direct"
+def _rules(elements: list[Element], *, nftables: bool) -> Iterator[_Command]:
+    """The rules in the order in which they stand in the kernel at last.
+
+    Each is put behind those of the same or a lower priority; of two names for one chain (INPUT, INPUT_direct) each is
+    counted by itself, from the chain's front.
+    """
+    held: dict[tuple[str, str], list[_Command]] = {}
+    counted: dict[tuple[str, str], list[int]] = {}
+    named = dict.fromkeys((element.attributes["table"], element.attributes["chain"]) for element in elements)
+    for table_and_chain in named:
+        for element in elements:
+            if (element.attributes["table"], element.attributes["chain"]) != table_and_chain:
+                continue
+            order = _priority(element)
+            table, chain = _table(element), _chain(element, nftables=nftables)
+            known = counted.setdefault(table_and_chain, [])
+            at = sum(each <= order for each in known)
+            words = _split(_words(element)) if element.text.strip() else []
+            lines = [f"-A {chain} {_quoted(each)}" for each in words]
+            into = held.setdefault((table, chain), [])
+            into[at:at] = [_Command(table, line, element.location) for line in lines]
+            known += [order] * len(lines)
+    for commands in held.values():
+        yield from commands
+
+
+def _priority(element: Element) -> int:
     try:
-        order = int(element.attributes["priority"])
+        return int(element.attributes["priority"])
     except ValueError as problem:
         raise Unclear("a priority that is not a number", element.location) from problem
-    return _Command(table, f"-A {chain} {_quoted(_words(element))}", element.location, order)
+
+
+def _chain(element: Element, *, nftables: bool) -> str:
+    chain = element.attributes["chain"]
+    bare = chain.removesuffix("_direct")
+    if bare in BUILT_IN[_table(element)]:
+        return bare if nftables or bare != chain else f"{bare}_direct"
+    return chain
+
+
+def _split(words: list[str]) -> list[list[str]]:
+    """One rule for each address of a list, as firewalld makes them."""
+    found = [words]
+    for options in (("-s", "--source"), ("-d", "--destination")):
+        at = next((index for index, word in enumerate(words[:-1]) if word in options), None)
+        if at is not None:
+            found = [[*each[: at + 1], part, *each[at + 2 :]] for each in found for part in words[at + 1].split(",")]
+    return found
 
 
 def _passthrough(element: Element) -> _Command:

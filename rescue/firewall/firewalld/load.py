@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from re import compile as compile_pattern
 
 from rescue.firewall.firewalld import bindings, direct
-from rescue.firewall.firewalld.check import check
+from rescue.firewall.firewalld.check import IPSET, check
 from rescue.firewall.firewalld.conf import PATH, Conf, read_conf
 from rescue.firewall.firewalld.faults import Invalid, Unclear
 from rescue.firewall.firewalld.grammar import Dialect, Version
@@ -25,7 +25,13 @@ MANAGER = "firewalld"
 PYTHON = PurePosixPath("/usr/lib/python3/dist-packages/firewall/config/__init__.py")
 """Where Debian and its kin keep the file that tells firewalld's version."""
 
-READS = (Read(str(OWN)), Read(str(STOCK)), Read(str(PYTHON), depth=0), *bindings.READS)
+READS = (
+    Read(str(OWN)),
+    Read(str(STOCK)),
+    Read(str(PYTHON), depth=0),
+    Read(IPSET, depth=0, content=False),
+    *bindings.READS,
+)
 
 FALLBACK = "all of /etc/firewalld: firewalld starts with the configuration that it was installed with"
 
