@@ -80,7 +80,7 @@ def held_against_core(core: Core, files: Mapping[str, str]) -> None:
 def compare(lab: Lab, found: Firewall) -> None:
     for source in SOURCES:
         version = source.version
-        here = reach([found], 22, version, interface=lab.interface, server=SERVER[version], discovery=True)
+        here = reach([found], 22, version, interface=lab.interface, server=SERVER[version])
         verdict = here.verdict_for(source)
         expected = seen(verdict, version)
         if expected is not None:
@@ -111,7 +111,7 @@ def test_a_configuration_is_refused_where_firewalld_refuses_it(core: Core, line:
 def test_what_an_edit_lets_in_gets_in(core: Core, files: dict[str, str], source: Address, everybody: bool) -> None:
     """For one client, or everybody: firewalld takes the edited files, the client gets in, no line is lost."""
     tree, found = firewall(core, files)
-    known = reach([found], 22, source.version, interface="eth0", discovery=True).verdict_for(source)
+    known = reach([found], 22, source.version, interface="eth0").verdict_for(source)
     if known.accepted or known.kind is Kind.DEPENDS:
         return
     try:

@@ -7,7 +7,7 @@ from re import compile as compile_pattern
 
 from rescue.firewall.firewalld.faults import Invalid, Unclear
 from rescue.firewall.firewalld.grammar import Dialect
-from rescue.firewall.firewalld.objects import Area, Endpoint, Named, Policy, PortRange, RichRule, Zone
+from rescue.firewall.firewalld.objects import Area, Endpoint, Forward, Named, Policy, PortRange, RichRule, Zone
 from rescue.firewall.firewalld.values import address, is_mac, ports, protocol
 from rescue.firewall.firewalld.xml import Element
 from rescue.firewall.matches import Names
@@ -144,15 +144,16 @@ class _Reader:
     def _ports(self, element: Element) -> PortRange:
         return ports(element.attributes["port"], element.attributes["protocol"], self.names, element.location)
 
-    def _forward(self, element: Element) -> PortRange:
+    def _forward(self, element: Element) -> Forward:
         found = self._ports(element)
         if to_port := element.get("to-port"):
             ports(to_port, found.protocol, self.names, element.location)
+        version = 4
         if to_address := element.get("to-addr"):
-            address(to_address, element.location)
+            version = address(to_address, element.location).version
         if not to_port and not to_address:
             raise Invalid("a forward-port without to-port and to-addr", element.location)
-        return found
+        return Forward(found, version)
 
     def _binding(self, zone: Zone, element: Element) -> None:
         here = element.location

@@ -130,7 +130,7 @@ def _chain(element: Element, *, nftables: bool) -> str:
     chain = element.attributes["chain"]
     bare = chain.removesuffix("_direct")
     if bare in BUILT_IN[_table(element)]:
-        return bare if nftables or bare != chain else f"{bare}_direct"
+        return bare if nftables else f"{bare}_direct"
     return chain
 
 

@@ -25,6 +25,14 @@ class PortRange:
 
 
 @dataclass(frozen=True, slots=True)
+class Forward:
+    """A forwarded port, of one IP version."""
+
+    port: PortRange
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Named:
     """A name and where it is used: a service, an interface, an address, a zone."""
 
@@ -73,7 +81,7 @@ class Area:
     protocols: list[Named] = field(default_factory=list)
     source_ports: list[PortRange] = field(default_factory=list)
     icmp_blocks: list[Named] = field(default_factory=list)
-    forward_ports: list[PortRange] = field(default_factory=list)
+    forward_ports: list[Forward] = field(default_factory=list)
     rules: list[RichRule] = field(default_factory=list)
     icmp_block_inversion: bool = False
 

@@ -82,8 +82,9 @@ class Parts:
                     yield from self._rich(rule)
             return
         if table == "nat":
-            for port in area.forward_ports:
-                yield Part("allow", self._dports(port), FORWARDED, port.location)
+            for each in area.forward_ports:
+                if each.version == self.version:
+                    yield Part("allow", self._dports(each.port), FORWARDED, each.port.location)
             for rule in rules:
                 if rule.element == "forward-port":
                     yield from self._rich(rule)
@@ -96,8 +97,8 @@ class Parts:
             yield Part("allow", self._sports(port), ACCEPT, port.location)
         for block in area.icmp_blocks:
             yield self._icmp_block(area, block)
-        for each in area.protocols:
-            yield Part("allow", (TransportProtocol(protocol(each.name, each.location)),), ACCEPT, each.location)
+        for use in area.protocols:
+            yield Part("allow", (TransportProtocol(protocol(use.name, use.location)),), ACCEPT, use.location)
         for rule in rules:
             if rule.action != "mark" and rule.element not in ("forward-port", "masquerade", "tcp-mss-clamp"):
                 yield from self._rich(rule)
