@@ -1,3 +1,2 @@
 sed -i 's|\(<port port="2222" protocol="tcp"\)>|\1/>|' /etc/firewalld/zones/public.xml
-firewall-offline-cmd --check-config
 firewall-cmd --reload
