@@ -97,7 +97,9 @@ def parser() -> argparse.ArgumentParser:
         _common(made)
         return made
 
-    verb("disks", "list the disks and file systems here, and which look like a server's root", "")
+    disks = verb("disks", "list the disks and file systems here, and which look like a server's root", "")
+    disks.add_argument("what", metavar="DISK|IMAGE", nargs="*", help="only these (default: all block devices)")
+    _target(disks)
     inspect = verb("inspect", "show the path to a login and what breaks it; changes nothing")
     inspect.add_argument("target", metavar="TARGET", help="what to look at (see below)")
     inspect.add_argument("--all", action="store_true", help="say what holds, too")

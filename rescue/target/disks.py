@@ -9,43 +9,86 @@ from pathlib import Path
 
 from rescue.target import disk as opened_disk
 from rescue.target.directory import DirectoryTarget
-from rescue.target.kernel import look_at
+from rescue.target.kernel import look_into, root_word
+from rescue.target.last_boot import READS as LAST_BOOT_READS
+from rescue.target.last_boot import last_boot
 from rescue.target.mounts import Mount, mounts, mounts_of
+from rescue.target.opening import Opening
 from rescue.target.protocol import TargetError
 from rescue.target.resources import Resources, run
 from rescue.target.roots import READS, FoundRoot, found_root
+from rescue.target.volumes import Volume
+from rescue.tree import Tree
 
-_COLUMNS = "PATH,SIZE,TYPE,LABEL,FSTYPE,PKNAME"
+_COLUMNS = "PATH,SIZE,TYPE,LABEL,FSTYPE,PKNAME,UUID,PTTYPE"
 _KINDS = ("disk", "part", "lvm", "crypt", "mpath")
+_READS = (*READS, *LAST_BOOT_READS)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a file system holds. size, used: its bytes, 0 if that can't be seen. last_boot: seconds since the epoch, or
+    0. release, hostname: of the server's root that it is, if `is_root`.
+    """
+
+    fstype: str = ""
+    label: str = ""
+    uuid: str = ""
+    size: int = 0
+    used: int = 0
+    is_root: bool = False
+    release: str = ""
+    hostname: str = ""
+    last_boot: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """A volume for which this machine has no device of its own: a partition of an image, a logical volume.
+
+    size: bytes. root: how it is named after --root. problem: why it could not be looked at, or empty.
+    """
+
+    name: str
+    root: str
+    size: int
+    content: Content
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """A block device. size: bytes. type: "disk", "part", "lvm", "crypt", "raid1", ... as lsblk(8) calls it.
+    """A block device or an image. size: bytes. type: "disk", "part", "lvm", "crypt", ... as lsblk(8) calls it; "file".
 
-    fstype: what is on it, or empty; mountpoint: where it is mounted here, or empty. release, hostname: of the
-    server's root on it. is_root: it holds a server's root. is_own: it belongs to the system that is running now.
-    problem: why it could not be looked at, or empty.
+    table: its partition table ("gpt", "dos"), or empty. above: the device that it is a part of, or empty. mountpoint:
+    where it is mounted here, or empty. is_own: it belongs to the system that is running now. inside: its volumes that
+    have no device. problem: why it could not be looked at, or empty.
     """
 
     path: str
     size: int
     type: str
-    label: str = ""
-    fstype: str = ""
+    content: Content = Content()
+    table: str = ""
+    above: str = ""
     mountpoint: str = ""
-    release: str = ""
-    hostname: str = ""
-    is_root: bool = False
     is_own: bool = False
+    inside: tuple[Inside, ...] = ()
     problem: str = ""
 
     @property
-    def next_command(self) -> str:
-        """What to type to inspect it; empty if there is nothing to inspect."""
-        if not self.is_root:
-            return ""
-        return f"rescue inspect {self.mountpoint or self.path}"
+    def roots(self) -> tuple[Content, ...]:
+        """The servers' roots on it."""
+        return tuple(each for each in (self.content, *(volume.content for volume in self.inside)) if each.is_root)
+
+    @property
+    def next_commands(self) -> tuple[tuple[str, ...], ...]:
+        """What to type to inspect them, word by word."""
+        named = [volume.root for volume in self.inside if volume.content.is_root]
+        words = ("rescue", "inspect", self.mountpoint or self.path)
+        if self.content.is_root or len(named) == 1:
+            return (words,)
+        return tuple((*words, "--root", each) for each in named)
 
 
 def find_disks(kinds: tuple[str, ...] = _KINDS) -> tuple[Disk, ...]:
@@ -62,11 +105,28 @@ def find_disks(kinds: tuple[str, ...] = _KINDS) -> tuple[Disk, ...]:
         kind, path = str(each["type"]), str(each["path"])
         if not (kind in kinds or kind.startswith("raid")) or not int(each["size"] or 0):
             continue
+        content = Content(each["fstype"] or "", each["label"] or "", each["uuid"] or "")
+        above = f"/dev/{each['pkname']}" if each["pkname"] else ""
         disk = Disk(
-            path, int(each["size"]), kind, each["label"] or "", each["fstype"] or "", is_own=path in own
+            path, int(each["size"]), kind, content, each["pttype"] or "", above=above, is_own=path in own
         )
         found.append(disk if Path(path).name in parents else _looked_at(disk))
     return tuple(found)
+
+
+def disk_at(path: Path, opening: Opening, *, look: bool) -> Disk:
+    """The image at `path`, which need not be a device. look: this machine's kernel may mount its file systems.
+
+    Raises TargetError.
+    """
+    found = path.stat()
+    resources = Resources()
+    try:
+        opened = opened_disk.Disk(path, resources, opening)
+        inside = tuple(_inside(opened, volume, look=look) for volume in opened.volumes)
+    finally:
+        resources.close()
+    return Disk(str(path), found.st_size, "file", inside=inside)
 
 
 def _own_devices(told: list[dict[str, str | None]]) -> set[str]:
@@ -90,8 +150,8 @@ def _looked_at(disk: Disk) -> Disk:
     mounted = _mount_of(disk)
     try:
         if mounted is not None:
-            disk = replace(disk, mountpoint=mounted.point, fstype=disk.fstype or mounted.type)
-            return _with_root(disk, _look_there(mounted.point))
+            told = disk.content if disk.content.fstype else replace(disk.content, fstype=mounted.type)
+            return replace(disk, mountpoint=mounted.point, content=_look_there(mounted.point, told))
         if os.geteuid() != 0:
             return replace(disk, problem="run it as root (sudo) to see what is on it")
         return _look_inside(disk)
@@ -105,32 +165,50 @@ def _mount_of(disk: Disk) -> Mount | None:
     return min(found, key=lambda mount: (mount.point != "/", len(mount.point)), default=None)
 
 
-def _look_there(point: str) -> FoundRoot | None:
+def _look_there(point: str, content: Content) -> Content:
     target = DirectoryTarget(point)
     try:
-        return found_root(target.capture(READS))
+        tree = target.capture(_READS)
     finally:
         target.close()
+    return _with(content, tree, found_root(tree))
 
 
 def _look_inside(disk: Disk) -> Disk:
     resources = Resources()
     try:
         opened = opened_disk.Disk(Path(disk.path), resources)
-        held = opened.volumes
-        if len(held) == 1 and not held[0].partition.number:
-            told = held[0].found
-            disk = replace(disk, fstype=told.type or disk.fstype, label=told.label or disk.label)
-        # Partitions that the kernel made no device for are looked at through their disk.
-        for volume in held:
-            if volume.mountable and (seen := look_at(opened, volume)) is not None:
-                return _with_root(disk, seen[1])
-        return disk
+        volumes = opened.volumes
+        if len(volumes) == 1 and not volumes[0].partition.number and not volumes[0].group:
+            told = _inside(opened, volumes[0], look=True)
+            content = told.content if told.content.fstype else disk.content
+            return replace(disk, content=content, problem=told.problem)
+        # Partitions and volumes that the kernel made no device for are looked at through their disk.
+        return replace(disk, inside=tuple(_inside(opened, volume, look=True) for volume in volumes))
     finally:
         resources.close()
 
 
-def _with_root(disk: Disk, root: FoundRoot | None) -> Disk:
+def _inside(opened: opened_disk.Disk, volume: Volume, *, look: bool) -> Inside:
+    content = Content(volume.found.type, volume.found.label or volume.partition.label, volume.found.uuid)
+    made = Inside(
+        volume.name, root_word(volume), sum(piece.size for piece in volume.pieces) or volume.partition.size, content
+    )
+    if not look or not volume.mountable:
+        return made
+    try:
+        seen = look_into(opened, volume, _READS)
+    except (TargetError, OSError) as problem:
+        return replace(made, problem=str(problem))
+    return replace(made, content=_with(content, seen.tree, seen.root))
+
+
+def _with(content: Content, tree: Tree, root: FoundRoot | None) -> Content:
+    filesystem = tree.filesystem("/")
+    if filesystem is not None:
+        content = replace(content, size=filesystem.size, used=filesystem.size - filesystem.free)
     if root is None:
-        return disk
-    return replace(disk, is_root=True, release=root.release, hostname=root.hostname)
+        return content
+    return replace(
+        content, is_root=True, release=root.release, hostname=root.hostname, last_boot=last_boot(tree)
+    )

@@ -9,7 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rescue.target.assemble import Belongs, belonging
@@ -24,6 +25,7 @@ from rescue.target.resources import Resources
 from rescue.target.roots import READS, SUBVOLUMES, FoundRoot, found_root
 from rescue.target.syscalls import MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
 from rescue.target.volumes import Volume, hint_for, listed, mount_to_write, no_volume
+from rescue.tree import Read, Tree
 
 METHOD = "kernel mount"
 _SAFE = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME
@@ -138,13 +140,29 @@ def _choose(disk: Disk, root: str | None, progress: Callable[[str], None]) -> tu
         )
     roots = "; ".join(f"{volume.describe()}: {each.release}, {each.hostname!r}" for volume, _, each in found)
     raise TargetError(
-        f"there is more than one server's root on {disk.name}: {roots}", f"Say which: --root {_word(found[0][0])}"
+        f"there is more than one server's root on {disk.name}: {roots}", f"Say which: --root {root_word(found[0][0])}"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen on a volume. inside: the directory (btrfs subvolume) of the root; tree: of what was read."""
+
+    inside: str
+    root: FoundRoot | None
+    tree: Tree
 
 
 def look_at(disk: Disk, volume: Volume) -> tuple[str, FoundRoot] | None:
     """The root on `volume`, and in which of its directories (btrfs subvolumes) it is; None if there is none."""
+    seen = look_into(disk, volume, READS)
+    return None if seen.root is None else (seen.inside, seen.root)
+
+
+def look_into(disk: Disk, volume: Volume, reads: Sequence[Read]) -> Look:
+    """What is on `volume`: `reads` of its root, or of its top directory where no root is. Raises TargetError."""
     resources = Resources()
+    looks: list[Look] = []
     try:
         point = resources.directory()
         disk.mount_to_look(resources, volume, point)
@@ -154,16 +172,18 @@ def look_at(disk: Disk, volume: Volume) -> tuple[str, FoundRoot] | None:
                 continue
             target = DirectoryTarget(str(where))
             try:
-                if (found := found_root(target.capture(READS))) is not None:
-                    return inside, found
+                tree = target.capture(reads)
             finally:
                 target.close()
+            looks.append(Look(inside, found_root(tree), tree))
+            if looks[-1].root is not None:
+                break
     finally:
         resources.close()
-    return None
+    return looks[-1] if looks[-1].root is not None else looks[0]
 
 
-def _word(volume: Volume) -> str:
+def root_word(volume: Volume) -> str:
     """How a person names it after --root."""
     return str(volume.partition.number) if volume.partition.number and not volume.group else volume.name
 

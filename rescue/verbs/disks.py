@@ -3,70 +3,192 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from shlex import join
 
 from rescue.status import Status
-from rescue.target.disks import Disk, find_disks
+from rescue.target.disks import Content, Disk, Inside, disk_at, find_disks
+from rescue.target.protocol import TargetError
 from rescue.ui import document
-from rescue.ui.report import Report
-from rescue.verbs.session import Session
+from rescue.ui.report import Report, command
+from rescue.verbs.opening import opening_of
+from rescue.verbs.session import Session, UsageError
 from rescue.words.numbers import size
 from rescue.words.text import safe
 
+_NAME, _SIZE, _USED = 21, 10, 5
+_COLUMN = 2 + _NAME + 1 + _SIZE + 2 + _USED + 2
+"""Where what is on a device begins: two blanks, its name, its size, how full it is."""
+
+_TABLES = {"gpt": "GPT partition table", "dos": "MBR partition table"}
+_HOLDS = {
+    "LVM": "LVM: holds logical volumes", "LVM2_member": "LVM: holds logical volumes",
+    "RAID": "part of a RAID array", "linux_raid_member": "part of a RAID array",
+    "LUKS": "encrypted (LUKS)", "crypto_LUKS": "encrypted (LUKS)",
+    "swap": "swap space",
+}  # fmt: skip
+
 
 def run(session: Session) -> Status:
-    """List the block devices."""
-    disks = find_disks()
+    """List the block devices, or what was named."""
+    named = list(session.options.what)
+    disks = tuple(_named(session, named)) if named else find_disks()
     if session.json:
         document.write({"schema": document.SCHEMA, "disks": [_document(each) for each in disks]}, sys.stdout)
         return Status.CLEAR
     report = session.report
-    report.line("Disks and file systems here:", "bold")
+    heading = f"{'DEVICE':<{_NAME}} {'SIZE':>{_SIZE}}  {'USED':>{_USED}}  WHAT IS ON IT"
+    report.exact(heading, "bold", 2)
     for disk in disks:
-        _row(report, disk)
+        _disk(report, disk)
     report.line()
-    servers = [disk for disk in disks if disk.is_root and not disk.is_own]
-    if servers:
-        report.line("To find out what keeps you out:")
-        for disk in servers:
-            report.exact(disk.next_command, "bold", 2)
-    else:
-        report.line("No other server's root was found on them." if disks else "There is no block device here.")
-        report.line("An image file or a mounted directory can be given as well: rescue inspect PATH.")
-        report.line("To look at the system that runs here: rescue inspect /")
+    _next(report, disks, named)
     return Status.CLEAR
 
 
-def _row(report: Report, disk: Disk) -> None:
-    report.exact(f"{safe(disk.path):<16}  {safe(disk.type):<5} {size(disk.size):>10}  {disk.fstype or '-'}", indent=2)
-    if what := _what(disk):
-        report.line(what, indent=4)
-    if disk.problem:
-        report.line(safe(disk.problem), "yellow", 4)
+def _named(session: Session, names: list[str]) -> Iterator[Disk]:
+    """The devices and images that were named, with what the devices are divided into."""
+    here: tuple[Disk, ...] | None = None
+    for name in names:
+        path = Path(name)
+        if path.is_dir():
+            raise UsageError(f"{name} is a folder", f"Is a server's root mounted there? {command('inspect', name)}")
+        try:
+            if path.is_block_device():
+                here = here or find_disks(("disk", "part", "lvm", "crypt", "mpath", "loop"))
+                yield from _with_parts(here, str(path.resolve()))
+                continue
+            yield disk_at(path, opening_of(session.options), look=session.options.backend == "kernel")
+        except OSError as problem:
+            raise TargetError(f"{name}: {problem.strerror}", "See what is here: rescue disks") from problem
 
 
-def _what(disk: Disk) -> str:
-    words = [f"named {disk.label}"] if disk.label else []
+def _with_parts(disks: tuple[Disk, ...], path: str) -> Iterator[Disk]:
+    meant = {path}
+    for disk in disks:
+        if disk.path in meant or disk.above in meant:
+            meant.add(disk.path)
+            yield disk
+
+
+def _next(report: Report, disks: tuple[Disk, ...], named: list[str]) -> None:
+    commands = [words for disk in disks if not disk.is_own for words in disk.next_commands]
+    images = [("rescue", "inspect", disk.path) for disk in disks if disk.type == "file" and not disk.next_commands]
+    if commands or images:
+        report.line("To find out what keeps you out:")
+        for words in (*commands, *images):
+            report.exact(safe(join(words)), "bold", 2)
+        return
+    if named:
+        report.line("No server's root was found on it.")
+        return
+    report.line("No other server's root was found on them." if disks else "There is no block device here.")
+    report.line("An image file or a mounted directory can be given as well: rescue inspect PATH.")
+    report.line("To look at the system that runs here: rescue inspect /")
+
+
+# -- rows -------------------------------------------------------------------------------------------------------------
+
+
+def _disk(report: Report, disk: Disk) -> None:
+    words = []
+    if disk.table and not disk.content.fstype:
+        words.append(_TABLES.get(disk.table, f"{disk.table} partition table"))
+    elif disk.inside and not disk.content.fstype:
+        words.append("a disk image" if disk.type == "file" else "its parts have no devices here")
+    else:
+        words += _words(disk.content)
     if disk.is_own:
         words.append("of the system that runs here")
-    elif disk.is_root:
-        words.append(f"a server: {disk.release or 'Linux'}" + (f" on {disk.hostname}" if disk.hostname else ""))
     if disk.mountpoint:
         words.append(f"mounted at {disk.mountpoint}")
-    return safe(", ".join(words))
+    _row(report, disk.path, disk.size, disk.content, words)
+    _more(report, disk.content, disk.problem, own=disk.is_own)
+    for volume in disk.inside:
+        _inside(report, disk, volume)
+
+
+def _inside(report: Report, disk: Disk, volume: Inside) -> None:
+    name = volume.name.removeprefix(f"{disk.path} ")
+    shown = f"  {name}" if name != disk.path else "  (all of it)"
+    _row(report, shown, volume.size, volume.content, _words(volume.content))
+    _more(report, volume.content, volume.problem, own=False)
+
+
+def _row(report: Report, name: str, length: int, content: Content, words: list[str]) -> None:
+    used = f"{100 * content.used // content.size} %" if content.size else ""
+    if len(name) > _NAME:
+        report.exact(safe(name), indent=2)
+        name = ""
+    head = f"{safe(name):<{_NAME}} {size(length):>{_SIZE}}  {used:>{_USED}}  "
+    report.line(f"{head}{safe(', '.join(words))}", indent=2, hang=_COLUMN - 2)
+
+
+def _words(content: Content) -> list[str]:
+    words = [_HOLDS.get(content.fstype, content.fstype) or "nothing known"]
+    return words + ([f'named "{content.label}"'] if content.label else [])
+
+
+def _more(report: Report, content: Content, problem: str, *, own: bool) -> None:
+    if content.is_root and not own:
+        name = f" on {content.hostname}" if content.hostname else ""
+        report.line(safe(f"a server: {content.release or 'Linux'}{name}"), "bold", _COLUMN)
+        if content.last_boot:
+            report.line(f"last started {_time(content.last_boot)}", indent=_COLUMN)
+    if problem:
+        report.line(safe(problem), "yellow", _COLUMN)
+
+
+def _time(seconds: int) -> str:
+    """The disk's word for it may be any number."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (ValueError, OverflowError, OSError):
+        return "at no time that can be"
+
+
+# -- the document -----------------------------------------------------------------------------------------------------
 
 
 def _document(disk: Disk) -> dict[str, object]:
+    commands = [join(words) for words in disk.next_commands]
     return {
         "path": disk.path,
         "size": disk.size,
         "type": disk.type,
-        "label": disk.label,
-        "fstype": disk.fstype,
+        "table": disk.table or None,
+        "part_of": disk.above or None,
+        **_content(disk.content),
+        **_root(disk),
         "mountpoint": disk.mountpoint,
-        "release": disk.release,
-        "hostname": disk.hostname,
-        "is_root": disk.is_root,
         "is_own": disk.is_own,
+        "volumes": [
+            {"name": each.name, "size": each.size, **_content(each.content), "problem": each.problem}
+            for each in disk.inside
+        ],
         "problem": disk.problem,
-        "next": disk.next_command,
+        "next": commands[0] if commands else "",
+        "commands": commands,
+    }
+
+
+def _root(disk: Disk) -> dict[str, object]:
+    """The server on it; of several the first."""
+    first = disk.roots[0] if disk.roots else disk.content
+    return {"release": first.release, "hostname": first.hostname, "is_root": first.is_root}
+
+
+def _content(content: Content) -> dict[str, object]:
+    return {
+        "label": content.label,
+        "fstype": content.fstype,
+        "uuid": content.uuid,
+        "filesystem_size": content.size or None,
+        "filesystem_used": content.used if content.size else None,
+        "release": content.release,
+        "hostname": content.hostname,
+        "is_root": content.is_root,
+        "last_boot": _time(content.last_boot) if content.last_boot else None,
     }

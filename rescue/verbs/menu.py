@@ -100,7 +100,7 @@ class Menu:
         history.run(self._asking())
 
     def another(self) -> None:
-        self._inspect(target=_target(self.session))
+        self._inspect(**_target(self.session))
 
     def more(self) -> None:
         ways = more.ways(self.options.target)
@@ -131,22 +131,29 @@ class Menu:
         return session_of(Namespace(**{**vars(self.options), **more}))
 
 
-def _target(session: Session) -> str:
-    """The target that the person chooses from what is here."""
+def _target(session: Session) -> dict[str, str | None]:
+    """The target that the person chooses from what is here, and which root of it, as options."""
     try:
-        found = [disk for disk in find_disks() if disk.is_root and not disk.is_own]
+        found = [(disk, words) for disk in find_disks() if not disk.is_own for words in disk.next_commands]
     except TargetError as problem:
         session.report.line(f"The disks can't be listed: {safe(str(problem))}", "yellow")
         found = []
-    options = [f"{safe(disk.path)}  {_words(disk)}" for disk in found]
+    options = [f"{safe(disk.path)}  {_words(disk, number)}" for number, disk in _numbered([each for each, _ in found])]
     taken = session.asker.choose(
         "Which server?", [*options, "the system that runs here (/)", "an image file, device or directory: type it"]
     )
     if taken < len(found):
-        return found[taken].path
-    return "/" if taken == len(found) else session.asker.text("Path:")
+        disk, words = found[taken]
+        return {"target": disk.path, "root": words[4] if len(words) > 4 else None}
+    return {"target": "/" if taken == len(found) else session.asker.text("Path:"), "root": None}
 
 
-def _words(disk: Disk) -> str:
-    name = disk.release or "Linux"
-    return safe(f"{name}{f' on {disk.hostname}' if disk.hostname else ''}, {size(disk.size)}")
+def _numbered(disks: list[Disk]) -> list[tuple[int, Disk]]:
+    """Each disk with how often it was there before: its first root, its second one."""
+    return [(disks[:at].count(disk), disk) for at, disk in enumerate(disks)]
+
+
+def _words(disk: Disk, number: int) -> str:
+    root = disk.roots[number]
+    name = root.release or "Linux"
+    return safe(f"{name}{f' on {root.hostname}' if root.hostname else ''}, {size(disk.size)}")

@@ -344,3 +344,58 @@ def test_a_server_for_another_processor_is_said_to_be_one(lab_image: LoadImage, 
             path.write_bytes(data)
         done = world.rescue("shell", server.path, status=4)
         assert "programs are made for" in done.stderr
+
+
+# -- disks ------------------------------------------------------------------------------------------------------------
+
+
+def test_an_image_is_listed_without_being_mounted_unless_asked_for(world: World, disk: Path) -> None:
+    before, was = world.open_things(disk), digest(disk)
+    (plain,) = world.document("disks", disk)["disks"]  # type: ignore[misc]
+    (part,) = plain["volumes"]
+    assert (plain["type"], plain["is_root"], part["fstype"], part["is_root"]) == ("file", False, "ext4", False)
+    screen = world.rescue("disks", disk).stdout
+    assert f"  rescue inspect {disk}\n" in screen
+    (looked,) = world.document("disks", disk, *KERNEL)["disks"]  # type: ignore[misc]
+    (part,) = looked["volumes"]
+    assert (looked["is_root"], looked["hostname"], looked["next"]) == (True, "lab", f"rescue inspect {disk}")
+    assert 0 < part["filesystem_used"] < part["filesystem_size"] <= part["size"]
+    screen = world.rescue("disks", disk, *KERNEL).stdout
+    assert "a server: Debian GNU/Linux 12" in screen
+    assert "lab" in screen
+    assert [line for line in screen.split("\n") if len(line) > 80 and str(disk) not in line] == []
+    assert [line for line in screen.split("\n") if line != line.rstrip()] == []
+    assert digest(disk) == was
+    assert world.open_things(disk) == before
+
+
+def test_two_roots_on_one_disk_each_have_their_command(world: World, disk: Path, tmp_path: Path) -> None:
+    both, start, size = tmp_path / "both.raw", 1 << 20, 64 << 20
+    with both.open("wb") as stream:
+        stream.truncate(3 * start + 2 * size)
+    places = [f"start={at // 512}, size={size // 512}" for at in (start, start + size)]
+    layout = "\n".join(("label: gpt", *places))
+    subprocess.run(["sfdisk", "--quiet", str(both)], input=layout, text=True, check=True)
+    with disk.open("rb") as one, both.open("r+b") as stream:
+        one.seek(start)
+        content = one.read(size)
+        for at in (start, start + size):
+            stream.seek(at)
+            stream.write(content)
+    (found,) = world.document("disks", both, *KERNEL)["disks"]  # type: ignore[misc]
+    assert found["commands"] == [f"rescue inspect {both} --root {number}" for number in (1, 2)]
+    for words in found["commands"]:
+        world.rescue(*words.split()[1:], *KERNEL, "--json")
+
+
+def test_a_device_is_listed_with_what_is_on_it(world: World, disk: Path, tmp_path: Path) -> None:
+    device = subprocess.run(
+        ["losetup", "--find", "--show", "--read-only", str(disk)], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    try:
+        (found,) = world.document("disks", device)["disks"]  # type: ignore[misc]
+        assert (found["path"], found["type"], found["hostname"]) == (device, "loop", "lab")
+    finally:
+        subprocess.run(["losetup", "--detach", device], check=True)
+    assert "is a folder" in world.rescue("disks", tmp_path, status=2).stderr
+    world.rescue("disks", tmp_path / "none", status=4)

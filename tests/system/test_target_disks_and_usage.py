@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from rescue.target.directory import DirectoryTarget
-from rescue.target.disks import find_disks
+from rescue.target.disks import Disk, find_disks
 from rescue.target.open import open_target
 from rescue.target.protocol import TargetBusy, TargetError
 from rescue.target.usage import scan_usage
@@ -32,7 +32,7 @@ def attached(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     images.run("losetup", "--detach", device)
 
 
-def disk_at(device: str) -> object:
+def disk_at(device: str) -> Disk:
     return next(disk for disk in find_disks(("loop", "disk", "part")) if disk.path == device)
 
 
@@ -41,16 +41,18 @@ def test_the_running_systems_own_disk_is_known() -> None:
     if os.major(Path("/").stat().st_dev) == 0:
         pytest.skip("the root of this machine is on no block device")
     assert [disk.mountpoint for disk in own if disk.mountpoint == "/"]
-    assert all(disk.next_command in ("", "rescue inspect /") for disk in own)
+    assert all(disk.next_commands in ((), (("rescue", "inspect", "/"),)) for disk in own)
 
 
 def test_a_disk_with_a_root_is_looked_at_and_left_as_it_is(attached: tuple[Path, str]) -> None:
     image, device = attached
     before = images.digest(image)
     disk = disk_at(device)
-    assert (disk.is_root, disk.is_own, disk.hostname, disk.fstype) == (True, False, "lab", "ext4")  # type: ignore[attr-defined]
-    assert disk.release == "Debian GNU/Linux 12 (bookworm)"  # type: ignore[attr-defined]
-    assert disk.next_command == f"rescue inspect {device}"  # type: ignore[attr-defined]
+    content = disk.content
+    assert (content.is_root, disk.is_own, content.hostname, content.fstype) == (True, False, "lab", "ext4")
+    assert content.release == "Debian GNU/Linux 12 (bookworm)"
+    assert 0 < content.used < content.size <= disk.size
+    assert disk.next_commands == (("rescue", "inspect", device),)
     assert images.digest(image) == before
     assert device not in Path("/proc/self/mountinfo").read_text()
 
@@ -63,8 +65,8 @@ def test_a_mounted_disk_is_looked_at_where_it_is(attached: tuple[Path, str], tmp
     try:
         (point / "etc/hostname").write_text("changed\n")
         disk = disk_at(device)
-        assert disk.hostname == "changed"  # type: ignore[attr-defined]
-        assert disk.next_command == f"rescue inspect {point}"  # type: ignore[attr-defined]
+        assert disk.content.hostname == "changed"
+        assert disk.next_commands == (("rescue", "inspect", str(point)),)
         target = open_target(device, write=False, backend=None, root=None, progress=print)
         try:
             assert target.capture([Read("/etc/hostname")]).data("/etc/hostname") == b"changed\n"

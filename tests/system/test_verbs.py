@@ -330,9 +330,7 @@ MENU = "1-8: "
 
 def test_the_guided_way_inspects_repairs_lists_and_takes_back(console: Console) -> None:
     (console.server / "etc/nologin").write_text("closed\n")
-    others = len(
-        [each for each in console.document("disks")["disks"] if each["is_root"] and not each["is_own"]]  # type: ignore[attr-defined]
-    )
+    others = sum(len(each["commands"]) for each in console.document("disks")["disks"] if not each["is_own"])  # type: ignore[attr-defined]
     target = (f"1-{others + 2}: ", f"{others + 2}\n")
     status, screen = console.typed(
         answers=(
