@@ -10,6 +10,7 @@ from functools import cache
 from rescue.firewall.addresses import Address, AddressSet, ordinary, union
 from rescue.firewall.boot import UFW
 from rescue.firewall.conditions import Addresses, Interface, Ports
+from rescue.firewall.ipset_match import InSet
 from rescue.firewall.packet import is_internal
 from rescue.firewall.reach import Reach, reach
 from rescue.firewall.ruleset import Action, Firewall, Rule
@@ -29,6 +30,7 @@ class Mistake(StrEnum):
     OTHER_PORT = "the rule for SSH is for another port"
     RULE = "a rule or a policy turns the client away"
     ALLOW_LIST = "only certain addresses are let in, and the client's is none of them"
+    SET = "a saved ipset has the client in it, or not in it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,9 @@ class Block:
 
     sources: the client's addresses that are turned away; empty if none is known, then `verdict` is that on most of the
     world. certain: false if that depends on something which is not on the disk. admitted: who gets through.
-    other: the rule for SSH on another port, of Mistake.OTHER_PORT. inner: a rule that lets the port in on an inner
-    interface alone, such as a VPN's: then it may be meant to be closed to the world.
+    other: the rule for SSH on another port, of Mistake.OTHER_PORT; the rule that asks the set, of Mistake.SET. inner: a
+    rule that lets the port in on an inner interface alone, such as a VPN's: then it may be meant to be closed to the
+    world.
     """
 
     firewall: Firewall
@@ -144,6 +147,8 @@ def mostly_open(here: Reach) -> bool:
 
 def _mistake(tree: Tree, here: Reach, found: _Found) -> tuple[Mistake, Rule | None]:
     firewall = here.firewalls[0]
+    if (asking := _rule_with_set(here, found)) is not None:
+        return Mistake.SET, asking
     if _people(here.accepted):
         return (Mistake.RULE if mostly_open(here) or _singled_out(found) else Mistake.ALLOW_LIST), None
     ruleset = firewall.ruleset(here.version)
@@ -154,6 +159,26 @@ def _mistake(tree: Tree, here: Reach, found: _Found) -> tuple[Mistake, Rule | No
         return Mistake.RULE, None
     other = next((rule for rule in rules if _is_for_ssh(rule, tuple_of(tree, rule.location))), None)
     return (Mistake.OTHER_PORT, other) if other else (Mistake.NO_RULE, None)
+
+
+def asks_set(rule: Rule) -> InSet | None:
+    """What a rule asks an ipset about where connections come from; None if it does not."""
+    return next((each for each in rule.conditions if isinstance(each, InSet) and each.of_client), None)
+
+
+def _rule_with_set(here: Reach, found: _Found) -> Rule | None:
+    """The rule that asks an ipset, by which the client is turned away or would be let in."""
+    decisions = found.verdict.decisions
+    turning = next((rule for each in decisions[:1] for rule in each.path if asks_set(rule) is not None), None)
+    if turning is not None and (found.sources or not mostly_open(here)):
+        return turning
+    for _, rule in here.firewalls[0].ruleset(here.version).rules():
+        asked = asks_set(rule)
+        if asked is not None and not asked.negated and rule.target.action is Action.ACCEPT:
+            for_ports = any(isinstance(each, Ports) and each.destination for each in rule.conditions)
+            if not for_ports or _opens(rule, here.port):
+                return rule
+    return None
 
 
 def _singled_out(found: _Found) -> bool:

@@ -1,0 +1,155 @@
+"""CrowdSec: the decisions in its local database, and the bouncer that carries them out.
+
+Taken from CrowdSec 1.4 (the table `decisions`, what its API gives to a bouncer that starts) and from the
+configuration of crowdsec-firewall-bouncer 0.0.25. The bouncer turns addresses away on every port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
+from re import compile as compile_pattern
+
+from rescue.bans.database import Database, open_database
+from rescue.bans.words import Ban, parse_network
+from rescue.bans.yaml_lines import items, value
+from rescue.formats.sqlite import Where, rows, with_value
+from rescue.model import Location, Symptom
+from rescue.tree import Read, Tree
+
+UNIT = "crowdsec.service"
+BOUNCERS = ("crowdsec-firewall-bouncer.service", "cs-firewall-bouncer.service")
+CONFIG = PurePosixPath("/etc/crowdsec/config.yaml")
+BOUNCER_CONFIG = PurePosixPath("/etc/crowdsec/bouncers/crowdsec-firewall-bouncer.yaml")
+DATABASE = "/var/lib/crowdsec/data/crowdsec.db"
+READS = tuple(
+    Read(f"{path}{local}", depth=0) for path in (CONFIG, BOUNCER_CONFIG) for local in ("", ".local")
+)
+
+_LISTS = ("capi", "lists")
+"""Origins of decisions that come again with the next pull of a list."""
+
+_TIME = compile_pattern(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.\d+)?(?: ?([+-]\d\d):?(\d\d)|Z)?(?: .*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Crowdsec:
+    """What CrowdSec does at the next boot. database: None if it has none yet. elsewhere: why its decisions are not on
+    this disk. chains: the chains that the bouncer puts its rules into (of iptables). symptom: of one who is banned.
+    without_ipv6: whether IPv6 is let alone."""
+
+    database: Database | None
+    symptom: Symptom
+    elsewhere: str = ""
+    chains: tuple[str, ...] = ()
+    without_ipv6: bool = False
+
+
+def crowdsec(tree: Tree) -> Crowdsec:
+    """The configuration, and the database that it names. Raises `NotCaptured` and NotSqlite."""
+    tree.require(*READS)
+    action = (_bouncer(tree, "deny_action") or "DROP").upper()
+    mode = (_bouncer(tree, "mode") or "").lower()
+    text = _text(tree, BOUNCER_CONFIG)
+    chains = tuple(chain.upper() for chain in items(text, "iptables_chains")) if mode in ("iptables", "ipset") else ()
+    url = _bouncer(tree, "api_url") or ""
+    kind = (_setting(tree, "type") or "sqlite").lower()
+    elsewhere = ""
+    if url and not any(f"//{host}" in url for host in ("127.", "localhost", "[::1]")):
+        elsewhere = f"another server decides whom it bans ({url[:80]})"
+    elif kind != "sqlite":
+        elsewhere = f"its decisions are in a database of the kind {kind[:20]}"
+    place = _setting(tree, "db_path") or DATABASE
+    database = open_database(tree, PurePosixPath(place)) if place.startswith("/") and not elsewhere else None
+    return Crowdsec(
+        database,
+        Symptom.REFUSED if action == "REJECT" else Symptom.TIMED_OUT,
+        elsewhere,
+        chains,
+        (_bouncer(tree, "disable_ipv6") or "").lower() == "true",
+    )
+
+
+def _text(tree: Tree, path: PurePosixPath) -> str:
+    return tree.text(path) or ""
+
+
+def _setting(tree: Tree, key: str) -> str | None:
+    return _over(tree, CONFIG, "db_config", key)
+
+
+def _bouncer(tree: Tree, key: str) -> str | None:
+    return _over(tree, BOUNCER_CONFIG, key)
+
+
+def _over(tree: Tree, path: PurePosixPath, *keys: str) -> str | None:
+    """The value in the file's .local, which counts for more, else in the file."""
+    local = value(_text(tree, path.with_name(f"{path.name}.local")), *keys)
+    return local if local is not None else value(_text(tree, path), *keys)
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    id: int
+    value: str
+    until: datetime
+    scope: str
+    origin: str
+    scenario: str
+
+
+def _active(database: Database, now: datetime) -> Iterator[_Decision]:
+    columns = ("id", "until", "scenario", "type", "scope", "value", "origin", "simulated")
+    for number, until, scenario, kind, scope, banned, origin, simulated in rows(database.image, "decisions", columns):
+        end = moment(until) if isinstance(until, str) else None
+        if not isinstance(number, int) or not isinstance(banned, str) or simulated or end is None or end <= now:
+            continue
+        if str(kind).lower() == "ban" and str(scope).lower() in ("ip", "range"):
+            yield _Decision(number, banned, end, str(scope), str(origin), str(scenario))
+
+
+def moment(text: str) -> datetime | None:
+    """A time as CrowdSec's database has it: "2026-11-25 23:02:16.27+00:00"; None if it is none."""
+    found = _TIME.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        here = datetime.fromisoformat(f"{found[1]} {found[2]}").replace(tzinfo=UTC)
+        if found[3]:
+            ahead = timedelta(hours=int(found[3][1:]), minutes=int(found[4]))
+            here = here - ahead if found[3][0] == "+" else here + ahead
+    except (ValueError, OverflowError):
+        return None
+    return here
+
+
+def bans(this: Crowdsec, now: datetime) -> Iterator[Ban]:
+    """Whom the bouncer keeps out from its start on. Raises NotSqlite."""
+    if this.database is None or (this.chains and "INPUT" not in this.chains):
+        return
+    for decision in _active(this.database, now):
+        network = parse_network(decision.value)
+        if network is None or (network.version == 6 and this.without_ipv6):
+            continue
+        again = ", a list of CrowdSec's: it comes again with the next pull" if from_list(decision.origin) else ""
+        yield Ban(
+            network=network,
+            written=decision.value,
+            by=f"{decision.scenario[:60]}, {decision.origin[:20]}{again}",
+            until=decision.until,
+            location=Location(this.database.path, 0, f"decision {decision.id}: {decision.value}"),
+            symptom=this.symptom,
+        )
+
+
+def from_list(origin: str) -> bool:
+    return origin.lower().partition(":")[0] in _LISTS
+
+
+def lifted(tree: Tree, database: Database, written: tuple[str, ...], now: datetime) -> Tree:
+    """The tree in which the present decisions on `written` ended at `now`, as after ``cscli decisions delete``."""
+    ended = f"{now.astimezone(UTC):%Y-%m-%d %H:%M:%S}+00:00"
+    these = [Where("decisions", "id", each.id) for each in _active(database, now) if each.value in written]
+    return database.written(tree, with_value(database.image, "until", ended, *these))
