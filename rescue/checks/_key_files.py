@@ -24,6 +24,9 @@ USUAL = ".ssh/authorized_keys"
 KEYS_TYPE = b"ssh_home_t"
 """What SELinux's policies call ~/.ssh and the files in it (ssh.fc of the reference policy)."""
 
+_NOWHERE = frozenset({"/", "/nonexistent", "/dev/null", "/var/empty", "/run/sshd", "/bin", "/sbin"})
+"""What accounts without a home have in its place."""
+
 _MISNAMED = compile_pattern(
     r"authori[sz]ed[-_. ]?keys?2?(?:\.(?:txt|bak|old|orig|save|backup|pub|disabled|1))?~? *", IGNORECASE
 )
@@ -85,6 +88,17 @@ def _labelled(tree: Tree, home: Entry, made: Iterable[PurePosixPath]) -> Tree:
             labelled = replace(entry, xattrs=tuple(sorted((*others, (SELINUX, label)))))
             tree = tree.with_entries({str(real): labelled})
     return tree
+
+
+def home_missing(facts: Facts, account: Account) -> bool:
+    """Whether the account's home is not there, and every file that sshd reads for it would be in it."""
+    home = PurePosixPath(account.home)
+    if not account.home.startswith("/") or str(home) in _NOWHERE:
+        return False
+    facts.tree.require(Read(str(home), depth=0))
+    files = facts.key_files(account)
+    inside = bool(files) and all(each.path.is_relative_to(home) for each in files)
+    return inside and facts.tree.entry(home) is None
 
 
 def overlooked(facts: Facts, account: Account) -> KeyFile | None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks._key_files import add_lines, misplaced, overlooked, places
+from rescue.checks._key_files import add_lines, home_missing, misplaced, overlooked, places
 from rescue.facts import Facts
 from rescue.formats.accounts import ACCOUNT_READS, Account, Password
 from rescue.formats.authorized_keys import KeyFile, KeyLine
@@ -54,7 +54,7 @@ def _lacks_key(facts: Facts, account: Account) -> bool:
     if facts.effective(account).words("PubkeyAuthentication") == ("no",):
         return False
     files = facts.key_files(account)
-    if any(found.unread for found in files) or overlooked(facts, account) is not None:
+    if home_missing(facts, account) or any(found.unread for found in files) or overlooked(facts, account) is not None:
         return False
     if facts.client.key is None:
         return not any(found.keys or any(line.authority for line in found.lines) for found in files)

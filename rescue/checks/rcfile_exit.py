@@ -1,0 +1,127 @@
+"""A start file of the shell ends every session: it says exit where nothing is asked before.
+
+Symptom: the key is accepted, the message of the day may come, then "Connection to SERVER closed.", at once.
+
+Cause: a line with `exit` or `logout` stands outside of every condition in /etc/profile, a file of /etc/profile.d, or
+the account's own .bash_profile, .bash_login, .profile or .bashrc, which bash reads when it starts. Most often it
+belonged to a script that was pasted there.
+
+Repair: the line is commented out. What stands behind it is obeyed again.
+
+See: bash(1) on INVOCATION.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from re import compile as compile_pattern
+
+from rescue.checks._each_login import SSHD_READS
+from rescue.checks._pam_refused import line_of
+from rescue.facts import Facts
+from rescue.formats.accounts import Account
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Read, Tree
+
+LINK = Link.SESSION
+SYSTEM, FOLDER = "/etc/profile", "/etc/profile.d"
+READS = (*SSHD_READS, Read(SYSTEM, depth=0), Read(FOLDER, depth=1))
+
+SHELLS = frozenset({"bash", "sh", "dash", "ash", ""})
+OWN = (".bash_profile", ".bash_login", ".profile")
+"""The first that is there is read; sh and dash read only the last."""
+LONGEST = 2000
+"""Lines of a file that are looked at."""
+
+_EXIT = compile_pattern(r"(?:exit|logout)(?:[ \t]+\d{1,3})?[ \t]*;?[ \t]*(?:#.*)?")
+_OPENS = compile_pattern(r"(?:^|[;&|(\s])(?:if|case|for|while|until|select|function)\b|\{\s*(?:#.*)?$|\(\s*$")
+_CLOSES = compile_pattern(r"^(?:fi|esac|done|\}|\))(?:\b|$|[;&|\s])")
+_OPEN_AND_SHUT = compile_pattern(r"(?:\bfi|\besac|\bdone|\}|\))\s*;?\s*(?:#.*)?$")
+_UNSURE = compile_pattern(r"<<|^\s*return\b|\\$")
+"""What makes it hard to tell what follows: a document within the script, an early return, a line that goes on."""
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if facts.sshd.fatal:
+        return
+    told: set[Location] = set()
+    for account in facts.logins:
+        place = _exit(facts, account)
+        if place is not None and place not in told:
+            told.add(place)
+            yield _finding(account, place)
+
+
+def _exit(facts: Facts, account: Account) -> Location | None:
+    """The first exit that an interactive login shell of the account surely meets."""
+    shell = account.shell.rpartition("/")[2]
+    effective = facts.effective(account)
+    if shell not in SHELLS or effective.words("ForceCommand") not in ((), ("none",)):
+        return None
+    if effective.words("ChrootDirectory") not in ((), ("none",)):
+        return None
+    for path in _files(facts.tree, account, shell):
+        place = _unconditional(facts.tree, path)
+        if place is not None:
+            return place
+    return None
+
+
+def _files(tree: Tree, account: Account, shell: str) -> Iterator[str]:
+    """What the shell reads, in its order. .bashrc only counts where one of the others reads it."""
+    tree.require(Read(SYSTEM, depth=0), Read(FOLDER, depth=1))
+    system = tree.text(SYSTEM) or ""
+    if system:
+        yield SYSTEM
+    if FOLDER in system:
+        yield from (f"{FOLDER}/{name}" for name in tree.children(FOLDER) if name.endswith(".sh"))
+    home = account.home.rstrip("/")
+    if not home.startswith("/"):
+        return
+    own = [f"{home}/{name}" for name in (OWN if shell == "bash" else OWN[-1:])]
+    tree.require(*(Read(path, depth=0) for path in (*own, f"{home}/.bashrc")))
+    first = next((path for path in own if tree.entry(path) is not None), None)
+    if first is not None:
+        yield first
+        if shell == "bash" and ".bashrc" in (tree.text(first) or ""):
+            yield f"{home}/.bashrc"
+
+
+def _unconditional(tree: Tree, path: str) -> Location | None:
+    """The line with an exit outside of every condition; None where there is none, or it can't be told."""
+    depth = 0
+    for number, line in enumerate((tree.text(path) or "").split("\n")[:LONGEST], start=1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        if text.count("'") % 2 or text.count('"') % 2:
+            return None  # a word goes on in the next line
+        if _CLOSES.match(text):
+            depth = max(0, depth - 1)
+        elif _OPENS.search(text):
+            depth += 0 if _OPEN_AND_SHUT.search(text) else 1
+        elif depth == 0 and _EXIT.fullmatch(text):
+            return Location(tree.resolve(path), number, line.rstrip())
+        elif depth == 0 and _UNSURE.search(text):
+            return None
+    return None
+
+
+def _finding(account: Account, place: Location) -> Finding:
+    return Finding(
+        check="rcfile-exit",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"The shell of {account.name} ends as soon as it starts: {place} says {place.text.strip()}.",
+        symptom=Symptom.CLOSED,
+        locations=(place,),
+        repairs=(Repair(f"comment out {place}", Safety.SAFE, partial(_commented, location=place)),),
+        subject=str(place.path),
+    )
+
+
+def _commented(tree: Tree, location: Location) -> Tree:
+    lines, at = line_of(tree, location)
+    lines[at] = f"# {lines[at]}"
+    return tree.write(location.path, "\n".join(lines))

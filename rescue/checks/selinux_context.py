@@ -1,0 +1,145 @@
+"""SELinux keeps the SSH server from reading your keys: home, .ssh or the key file has a wrong label, or none.
+
+Symptom: "me@SERVER: Permission denied (publickey)." although owner and modes are right; audit.log says "avc: denied {
+read } for ... comm=sshd name=authorized_keys".
+
+Cause: with SELinux enforcing it is not only modes that count. A restore without labels (rsync without -X, tar without
+--selinux), files moved there from /tmp, a home outside of /home that nobody told the policy of, or a file that was
+edited from a rescue system leaves them without a label, or with one that sshd may not read.
+
+Repair: the label that the policy has for ~/.ssh, or for a home, is set on what has a wrong one. Where hardly anything
+has a label, the whole system has to be labelled anew (an empty file /.autorelabel, and a boot that takes minutes).
+
+See: restorecon(8), selinux(8); ssh.fc and ssh.te of the reference policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import PurePosixPath
+
+from rescue.checks._each_login import SSHD_READS
+from rescue.checks._forced import keys_of
+from rescue.facts import Facts
+from rescue.formats.accounts import PASSWD, Account
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import SELINUX, Entry, Read, Tree
+
+CONFIG, RELABEL = "/etc/selinux/config", "/.autorelabel"
+LINK = Link.KEY
+READS = (*SSHD_READS, Read(CONFIG, depth=0), Read(RELABEL, depth=0, content=False))
+
+KEYS_TYPE, HOME_TYPE, ROOTS_HOME = "ssh_home_t", "user_home_dir_t", "admin_home_t"
+DEFAULT = "unconfined_u:object_r:{}:s0"
+
+UNREADABLE = frozenset({
+    "unlabeled_t", "file_t", "default_t", "user_tmp_t", "tmp_t", "home_root_t", "var_t", "mnt_t", "root_t", "usr_t",
+})  # fmt: skip
+"""Types that sshd may not read, as they are what is left where no rule of the policy fits, or of other places."""
+READABLE = frozenset({KEYS_TYPE, HOME_TYPE, "user_home_t", "etc_t", "sshd_key_t"})
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    tree = facts.tree
+    if not _enforcing(tree) or tree.entry(RELABEL) is not None:
+        return
+    labelled = tree.entry(PASSWD)
+    if labelled is None or labelled.xattr(SELINUX) is None:
+        if facts.logins:
+            yield _nothing_labelled()
+        return
+    for account in facts.logins:
+        wrong = tuple(_wrong(facts, account))
+        if wrong:
+            yield _finding(account, wrong)
+
+
+def _enforcing(tree: Tree) -> bool:
+    """Whether the system boots with SELinux enforcing; the last SELINUX= counts."""
+    mode = ""
+    for line in (tree.text(CONFIG) or "").split("\n"):
+        name, sign, value = line.strip().partition("=")
+        if sign and name.strip() == "SELINUX":
+            mode = value.strip().lower()
+    return mode == "enforcing"
+
+
+def _type(entry: Entry) -> str:
+    """The type in the label; "" where there is none, which the kernel takes for unlabeled_t."""
+    parts = (entry.xattr(SELINUX) or b"").rstrip(b"\0").decode("utf-8", "replace").split(":")
+    return parts[2] if len(parts) > 2 else ""
+
+
+def _wrong(facts: Facts, account: Account) -> Iterator[tuple[PurePosixPath, Entry, str]]:
+    """What of the way to the keys has a wrong label: path, entry, and the type that it should have."""
+    used = {key.location.path for key in keys_of(facts, account)}
+    if not used or not account.home.startswith("/"):
+        return
+    home = PurePosixPath(account.home)
+    wanted = [(home, ROOTS_HOME if account.uid == 0 else HOME_TYPE)]
+    for path in sorted(used):
+        if path.is_relative_to(home):
+            below = (each for each in (path, *path.parents) if each != home and each.is_relative_to(home))
+            wanted += [(each, KEYS_TYPE) for each in below]
+    facts.tree.require(*(Read(str(path), depth=0) for path, _ in wanted))
+    for path, right in wanted:
+        entry = facts.tree.entry(path)
+        if entry is None:
+            continue
+        found = _type(entry)
+        if not found or found in UNREADABLE or (right == KEYS_TYPE and found == ROOTS_HOME):
+            yield facts.tree.resolve(path), entry, right
+
+
+def _finding(account: Account, wrong: tuple[tuple[PurePosixPath, Entry, str], ...]) -> Finding:
+    told = ", ".join(f"{path} ({_type(entry) or 'no label'})" for path, entry, _ in wrong)
+    return Finding(
+        check="selinux-context",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"SELinux keeps sshd from the keys of {account.name}, as labels are wrong: {told}.",
+        symptom=Symptom.DENIED,
+        locations=tuple(Location(path) for path, _, _ in wrong),
+        repairs=(
+            Repair(
+                "set the labels that the policy has for homes and keys",
+                Safety.SAFE,
+                partial(_labelled, types=tuple((path, right) for path, _, right in wrong)),
+            ),
+        ),
+        subject=account.name,
+    )
+
+
+def _nothing_labelled() -> Finding:
+    return Finding(
+        check="selinux-context",
+        link=LINK,
+        severity=Severity.DOUBTFUL,
+        message=f"SELinux is enforcing ({CONFIG}), and not even {PASSWD} has a label: sshd may read nothing.",
+        symptom=Symptom.DENIED,
+        locations=(Location(PurePosixPath(CONFIG)), Location(PurePosixPath(PASSWD))),
+        repairs=(
+            Repair(f"have everything labelled anew at the next boot ({RELABEL})", Safety.SAFE, _relabel),
+        ),
+        reason="labels may have been lost on the way here, as in a copy, and the boot may put them back",
+    )
+
+
+def _labelled(tree: Tree, types: tuple[tuple[PurePosixPath, str], ...]) -> Tree:
+    for path, right in types:
+        entry = tree.lentry(path)
+        if entry is None:
+            raise ValueError(f"{path} is not there")
+        parts = (entry.xattr(SELINUX) or b"").rstrip(b"\0").decode("utf-8", "surrogateescape").split(":", 3)
+        label = ":".join([*parts[:2], right, *parts[3:]]) if len(parts) > 2 else DEFAULT.format(right)
+        others = tuple(pair for pair in entry.xattrs if pair[0] != SELINUX)
+        raw = label.encode("utf-8", "surrogateescape") + b"\0"
+        tree = tree.with_entries({str(path): replace(entry, xattrs=tuple(sorted((*others, (SELINUX, raw)))))})
+    return tree
+
+
+def _relabel(tree: Tree) -> Tree:
+    return tree.write(RELABEL, "", mode=0o644, uid=0, gid=0)
