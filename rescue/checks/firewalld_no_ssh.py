@@ -43,6 +43,6 @@ def _message(block: Block) -> str:
     if here is None or not here.whole or block.decision is None:
         return _firewall.turned_away(block)
     return (
-        f"The zone {here.zone} of firewalld, which you come into as {here.by}, has nothing that lets port {block.port} "
+        f"You come into the zone {here.zone} of firewalld ({here.by}), and it has nothing that lets port {block.port} "
         f"in ({_firewall.shown(block.decision.location)}): it {_firewall.keeps(block)} {_firewall.who(block)} out."
     )

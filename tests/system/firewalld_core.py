@@ -71,10 +71,10 @@ class Core:
         self.tree.mkdir()
         self.noise = (place / "noise").open("w+")
         self.process = subprocess.Popen(
-            ["ip", "netns", "exec", net.server, "unshare", "--mount", "sh", "-c", ENTER, "sh", str(root),
-             str(self.tree), str(core or "")],
+            ["nsenter", f"--net=/proc/self/fd/{net.server.handle}", "--", "unshare", "--mount",
+             "sh", "-c", ENTER, "sh", str(root), str(self.tree), str(core or "")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.noise, text=True,
-            env=dict(os.environ, DRIVER=DRIVER),
+            env=dict(os.environ, DRIVER=DRIVER), pass_fds=[net.server.handle],
         )  # fmt: skip
         self.version = self._answer()["version"]
 

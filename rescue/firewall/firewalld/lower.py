@@ -7,7 +7,7 @@ the order of policies and zones is kept, not the form: there each zone's policie
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rescue.firewall.addresses import AddressSet, union
 from rescue.firewall.conditions import Addresses, Assumed, Condition, Fixed, Icmp, Interface, States
@@ -41,6 +41,21 @@ HIDDEN = (
 )  # fmt: skip
 """IPv6 addresses with an IPv4 address in them that nobody has on the internet (RFC 3964)."""
 
+HERE = Location(PATH)
+
+
+def own(what: str) -> Location:
+    """Where a rule that firewalld always has stands, in its own words."""
+    return Location(PATH, 0, f"(firewalld's own: {what})")
+
+
+KNOWN = own("what belongs to a connection that was let in is accepted")
+LOOPBACK = own("the server's own packets are accepted")
+ODD = own("packets that fit no connection are dropped")
+DIRECT = own("direct rules")
+ZONES = own("to the zone that the packet comes into")
+LEFT = own("what no zone has taken is refused")
+
 BACK = "the way back to the client leads through the interface that it comes in by"
 
 
@@ -63,7 +78,6 @@ class Lowering:
         self.parts = Parts(config, version)
         self.rules: dict[tuple[str, str], list[Rule]] = {}
         self.bindings = list(bindings(config, self.parts))
-        self.here = Location(PATH)
 
     def tables(self) -> dict[str, Table]:
         """The tables by name. Raises Invalid and Unclear."""
@@ -92,26 +106,24 @@ class Lowering:
     # -- base chains ------------------------------------------------------------------------------------------------
 
     def _input(self) -> None:
-        here = self.here
-        self.add("filter", "INPUT", ACCEPT, here, States(frozenset(["ESTABLISHED", "RELATED"])))
-        self.add("filter", "INPUT", ACCEPT, here, Interface(True, "lo"))
-        self.add("filter", "INPUT", DROP, here, States(frozenset(["INVALID"])))
+        self.add("filter", "INPUT", ACCEPT, KNOWN, States(frozenset(["ESTABLISHED", "RELATED"])))
+        self.add("filter", "INPUT", ACCEPT, LOOPBACK, Interface(True, "lo"))
+        self.add("filter", "INPUT", DROP, ODD, States(frozenset(["INVALID"])))
         if not self.nft:
-            self.lead("filter", "INPUT", "INPUT_direct", here)
+            self.lead("filter", "INPUT", "INPUT_direct", DIRECT)
         self._dispatch("filter", "INPUT")
-        self.add("filter", "INPUT", refusal(self.version, prohibited=True, nftables=self.nft), here)
+        self.add("filter", "INPUT", refusal(self.version, prohibited=True, nftables=self.nft), LEFT)
 
     def _output(self) -> None:
-        here = self.here
         if not self.nft:
-            self.lead("filter", "OUTPUT", "OUTPUT_direct", here)
-        self.add("filter", "OUTPUT", ACCEPT, here, States(frozenset(["ESTABLISHED", "RELATED"])))
+            self.lead("filter", "OUTPUT", "OUTPUT_direct", DIRECT)
+        self.add("filter", "OUTPUT", ACCEPT, KNOWN, States(frozenset(["ESTABLISHED", "RELATED"])))
         if self.version == 6 and self.config.conf.refuses_6to4:
             hidden = union(6, map(AddressSet.network, HIDDEN))
             unreachable = Target(Action.REJECT, how="icmp6-addr-unreachable")
             at = self.config.conf.location("RFC3964_IPv4")
             self.add("filter", "OUTPUT", unreachable, at, Addresses(False, hidden))
-        self.add("filter", "OUTPUT", ACCEPT, here, Interface(False, "lo"))
+        self.add("filter", "OUTPUT", ACCEPT, LOOPBACK, Interface(False, "lo"))
         for policy in self._ordered(each for each in self.config.policies.values() if _has(each.ingress, "HOST")):
             for conditions in self._fragments(policy.egress, inward=False):
                 chain = self._area_chain("filter", policy, f"OUT_policy_{policy.name}")
@@ -127,7 +139,7 @@ class Lowering:
 
     def _dispatch(self, table: str, hook: str) -> None:
         chain = f"{hook}_ZONES"
-        self.lead(table, hook, chain, self.here)
+        self.lead(table, hook, chain, ZONES)
         done: set[str] = set()
         for binding in self.bindings:
             to = self._zone_chain(table, hook, binding.zone, done)
@@ -243,7 +255,7 @@ class Lowering:
         found: dict[str, dict[str, Chain]] = {}
         for (table, name), rules in self.rules.items():
             hook, priority = bases.get((table, name), (None, 0))
-            chain = Chain(name, "ACCEPT" if hook else "", self.here, tuple(rules), hook, priority, nat=table == "nat")
+            chain = Chain(name, "ACCEPT" if hook else "", HERE, tuple(rules), hook, priority, nat=table == "nat")
             found.setdefault(NFT_TABLE if self.nft else table, {})[name] = chain
         return {name: Table(name, chains) for name, chains in found.items()}
 
@@ -264,7 +276,10 @@ def bindings(config: Configuration, parts: Parts) -> Iterator[Binding]:
             yield Binding(zone, (Interface(True, each.name),), each.location)
         elif (condition := parts.address(each.name, True, each.location)) is not None:
             yield Binding(zone, (condition,), each.location)
-    yield Binding(config.zones[config.default], (), config.conf.location("DefaultZone"))
+    at = config.conf.location("DefaultZone")
+    yield Binding(
+        config.zones[config.default], (), at if at.line else replace(at, text=f"(DefaultZone={config.default})")
+    )
 
 
 def _bound(config: Configuration) -> Iterator[tuple[Zone, str, Named]]:
