@@ -26,8 +26,10 @@ SAYINGS = (
 )
 """What the client prints (ssh.c, sshconnect.c, sshconnect2.c, clientloop.c, packet.c) -> what the outside sees."""
 
-ENDED_AT_ONCE = r"This account is currently not available|Password change required but no TTY available"
-"""What a server says in place of the session: nologin(8), and do_child in session.c of OpenSSH. The status is 1."""
+ENDED_AT_ONCE = (
+    r"This account is currently not available|Password change required but no TTY available|Please login as the user"
+)
+"""What a server says in place of the session: nologin(8), do_child in session.c of OpenSSH, cloud-init's root."""
 
 
 @dataclass(frozen=True, slots=True)
