@@ -31,13 +31,13 @@ _BINARY_BEGIN = compile_pattern(r"-----BEGIN[A-Z0-9 ]{0,40}PRIVATE KEY-----[^-]{
 _GRUB = compile_pattern(r"(grub\.pbkdf2\.[a-z0-9]+\.)[0-9]+\.[0-9A-Fa-f.]+")
 _NAMED = compile_pattern(
     r"((?:private[-_]?key|pre-?shared-?key|psk|passw(?:or)?d|passphrase|secret|token|api[-_]?key|authtok|bindpw"
-    r"|access[-_]?key|credentials?)[\"']?\s*[:=]\s*)(\S.*)",
+    r"|access[-_]?key|credentials?|wep[-_]?key[0-3]?|(?<![a-z])pin|(?<![a-z])key[1-4])[\"']?\s*[:=]\s*)(\S.*)",
     IGNORECASE,
 )
 """A setting whose name ends in such a word: ``PrivateKey = ...``, ``DB_PASSWORD=...``, ``ldap_bindpw: ...``."""
 _URL = compile_pattern(r"(://[^/\s:@]{1,256}:)[^/\s@]{1,256}(?=@)")
 _ANY = compile_pattern(
-    r"PRIVATE KEY|PuTTY|\$|://|grub\.pbkdf2|key|psk|pass|secret|token|authtok|bindpw|credential", IGNORECASE
+    r"PRIVATE KEY|PuTTY|\$|://|grub\.pbkdf2|key|psk|pass|secret|token|authtok|bindpw|credential|pin", IGNORECASE
 )
 _WORDS_ALLOWED = (
     "/etc/nsswitch.conf", "/etc/pam.d/", "/usr/lib/pam.d/", "/etc/login.defs", "/etc/ssh/sshd_config",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hypothesis import strategies as st
 
@@ -138,6 +138,9 @@ def policies(draw: st.DrawFn) -> dict[str, str]:
     return files
 
 
+KEYFILE = "/etc/NetworkManager/system-connections/x.nmconnection"
+"""A connection of NetworkManager, which tells firewalld of its zone."""
+
 DIRECT = (
     "-p tcp --dport 22 -j DROP", "-s 10.0.0.0/8 -j DROP", "-p tcp --dport 22 -j ACCEPT", "-s 198.51.100.7 -j REJECT",
     "-p tcp --dport 22 -s 198.51.100.0/24,10.0.0.0/8 -j ACCEPT", "-m state --state NEW -j DROP",
@@ -158,21 +161,28 @@ def direct(draw: st.DrawFn) -> dict[str, str]:
 
 @st.composite
 def trees(draw: st.DrawFn, pairs: bool = False) -> dict[str, str]:
-    """The files of a whole configuration, over those that firewalld is installed with. pairs: for firewalld 2."""
+    """The files of a configuration, over those that firewalld is installed with. pairs: for firewalld 2."""
     conf = [f"DefaultZone={draw(pick('public', 'public', *NAMES, 'nowhere'))}"]
     conf.append(f"FirewallBackend={draw(pick('nftables', 'nftables', 'iptables'))}")
     conf.append(f"IPv6_rpfilter={draw(pick('yes', 'no'))}")
     conf.append(f"LogDenied={draw(pick('off', 'off', 'all'))}")
-    files = {path: text for path, text in INSTALLED.items() if isinstance(text, str)}
-    files |= {CONF: "\n".join([*conf, ""]), **SERVICES}
-    made = {**draw(zones(pairs)), **draw(policies()), **draw(direct())}
-    if "FirewallBackend=iptables" in conf:  # the server has no ipset(8)
-        return {**files, **{path: _without_sets(text) for path, text in made.items()}}
-    return {**files, **LISTS, **made}
+    made = {CONF: "\n".join([*conf, ""]), **draw(zones(pairs)), **draw(policies()), **draw(direct())}
+    if draw(st.integers(0, 3)) == 0:
+        made[KEYFILE] = f"[connection]\nid=x\ninterface-name=eth0\nzone={draw(pick('', 'public', 'drop', 'trusted'))}\n"
+    if "FirewallBackend=iptables" in conf or (pairs and f"{OWN}/direct.xml" in made):  # the server has no ipset(8)
+        return {path: _without_sets(text) for path, text in made.items()}
+    return made
 
 
 def _without_sets(text: str) -> str:
     return "\n".join(line for line in text.split("\n") if "ipset=" not in line)
+
+
+def whole(made: Mapping[str, str]) -> dict[str, str]:
+    """A configuration with all that those of `trees` may refer to."""
+    files = {path: text for path, text in INSTALLED.items() if isinstance(text, str)}
+    lists = LISTS if any("ipset=" in text for text in made.values()) else {}
+    return {**files, **SERVICES, **lists, **made}
 
 
 MISTAKES = (
@@ -187,6 +197,7 @@ MISTAKES = (
     '<forward-port port="22" protocol="tcp"/>', '<protocol value="300"/>', '<source address="10.0.0.0/8" invert="y"/>',
     '<rule priority="1"><accept><limit value="0/m"/></accept></rule>', '<source/>', "<short><b>x</b></short>", "&amp;",
     '<rule family="ipv4"><destination address="192.0.2.1"/><service name="four"/><drop/></rule>', "&none;", "\x07",
+    '<rule family="ipv4"><destination ipset="none"/><drop/></rule>', '<rule family="ipv4" priority="-5"><drop/></rule>',
     '<port port="30-20" protocol="tcp"/>', '<port port="ssh" protocol="tcp"/>', '<port port="" protocol="tcp"/>',
 )  # fmt: skip
 """Lines in a zone that firewalld may not take."""

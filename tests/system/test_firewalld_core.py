@@ -17,10 +17,10 @@ from rescue.firewall.boot import active_firewalls
 from rescue.firewall.firewalld.load import FALLBACK
 from rescue.tree import Tree
 from tests.conftest import LoadImage
-from tests.firewalld import INSTALLED, OWN, VERSION, zone
+from tests.firewalld import OWN, VERSION, zone
 from tests.system.firewall_rules import CORPORA, counted, net, seen
 from tests.system.firewalld_core import Core
-from tests.system.firewalld_trees import MISTAKES, trees
+from tests.system.firewalld_trees import KEYFILE, MISTAKES, trees, whole
 from tests.system.netlab import SERVER, Lab
 from tests.unit.firewall.files import Started
 
@@ -31,7 +31,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
 ]
 
-FIREWALLD = Started("firewalld.service")
+FIREWALLD = Started("firewalld.service", "NetworkManager.service")
 OTHER_CORE = os.environ.get("RESCUE_FIREWALLD_CORE")
 """Another release's package "firewall" (a folder) to hold ours against."""
 PAIRS = OTHER_CORE is not None
@@ -71,7 +71,9 @@ def held_against_core(core: Core, files: Mapping[str, str]) -> None:
     _, found = firewall(core, files)
     fell_back = any(problem.lost == FALLBACK for problem in found.problems)
     unclear = any(problem.message.startswith("not read") for problem in found.problems)
-    with core.running(files) as told:
+    keyfile = files.get(KEYFILE)
+    zones = {"eth0": keyfile.partition("zone=")[2].strip()} if keyfile else {}
+    with core.running(files, zones) as told:
         if not unclear:
             assert told["state"] == ("FAILED" if fell_back else "RUNNING"), (told, found.problems)
         compare(core.net, found)
@@ -94,7 +96,7 @@ def compare(lab: Lab, found: Firewall) -> None:
 @SLOW
 @given(trees(pairs=PAIRS))
 def test_every_verdict_is_that_of_firewalld_and_the_kernel(core: Core, files: dict[str, str]) -> None:
-    held_against_core(core, files)
+    held_against_core(core, whole(files))
 
 
 @settings(SLOW, max_examples=len(MISTAKES) if "RESCUE_EXAMPLES" not in os.environ else SLOW.max_examples)
@@ -102,14 +104,14 @@ def test_every_verdict_is_that_of_firewalld_and_the_kernel(core: Core, files: di
 def test_a_configuration_is_refused_where_firewalld_refuses_it(core: Core, line: str, stands_in_use: bool) -> None:
     """A mistake counts in a zone that is not in use, too; some only where it is."""
     name = "public" if stands_in_use else "shop"
-    files = {path: text for path, text in INSTALLED.items() if isinstance(text, str)}
-    held_against_core(core, {**files, f"{OWN}/zones/{name}.xml": zone(line)})
+    held_against_core(core, whole({f"{OWN}/zones/{name}.xml": zone(line)}))
 
 
 @settings(SLOW, max_examples=max(1, SLOW.max_examples // 2))
 @given(trees(pairs=PAIRS), st.sampled_from(SOURCES), st.booleans())
 def test_what_an_edit_lets_in_gets_in(core: Core, files: dict[str, str], source: Address, everybody: bool) -> None:
     """For one client, or everybody: firewalld takes the edited files, the client gets in, no line is lost."""
+    files = whole(files)
     tree, found = firewall(core, files)
     known = reach([found], 22, source.version, interface="eth0").verdict_for(source)
     if known.accepted or known.kind is Kind.DEPENDS:

@@ -11,6 +11,7 @@ from rescue.firewall.firewalld.objects import Area, Endpoint, Forward, Named, Po
 from rescue.firewall.firewalld.values import address, is_mac, ports, protocol
 from rescue.firewall.firewalld.xml import Element
 from rescue.firewall.matches import Names
+from rescue.model import Location
 
 ZONE_TARGETS = ("ACCEPT", "%%REJECT%%", "DROP", "default", "{chain}_{zone}")
 POLICY_TARGETS = ("ACCEPT", "REJECT", "DROP", "CONTINUE")
@@ -165,7 +166,8 @@ class _Reader:
             return
         found, listed = element.get("address"), element.get("ipset")
         if (found is None) is (listed is None) or "invert" in element.attributes:
-            return  # firewalld warns and goes on
+            self._mistaken("a source without an address, or with too much", here)
+            return
         if found is not None and not is_mac(found):
             address(found, here)
         _once(zone.sources, Named(found if found is not None else f"ipset:{listed}", here))
@@ -174,13 +176,16 @@ class _Reader:
         try:
             rule = read_rule(element, self.names)
         except Mistake as problem:
-            dropped = self.dialect.drops_rules
-            if dropped is None:
-                raise Unclear(f"a rich rule with a mistake: {problem}", element.location) from problem
-            if not dropped:
-                raise Invalid(f"a rich rule with a mistake: {problem}", element.location) from problem
+            self._mistaken(f"a rich rule with a mistake: {problem}", element.location)
             return
         self.area.rules.append(rule)
+
+    def _mistaken(self, what: str, at: Location) -> None:
+        """1.x warns of it, and goes on without."""
+        if self.dialect.drops_rules is None:
+            raise Unclear(what, at)
+        if not self.dialect.drops_rules:
+            raise Invalid(what, at)
 
 
 def read_rule(element: Element, names: Names) -> RichRule:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 from itertools import pairwise
 
+from rescue.firewall.firewalld.direct import is_used
 from rescue.firewall.firewalld.faults import Invalid, Unclear
 from rescue.firewall.firewalld.objects import AddressList, Area, Named, Policy, RichRule, Zone
 from rescue.firewall.firewalld.services import SOURCE_TYPES
@@ -18,7 +19,7 @@ NEEDED = ("block", "drop", "trusted")
 """Zones without which firewalld does not start."""
 
 IPSET = "/usr/sbin/ipset"
-"""The program that the iptables backend needs for sets."""
+"""The program for sets that nftables does not keep."""
 
 UNSPECIFIED = str(IPv4Address(0))
 """An entry that no ipset takes."""
@@ -30,6 +31,10 @@ def check(config: Configuration) -> None:
         if name not in config.zones:
             raise Invalid(f"there is no zone {name!r}", Location(STOCK / "zones"))
     _check_lists(config)
+    if config.own:
+        for service in config.store.own_services():
+            for included in service.includes:
+                config.service(included)
     for zone in config.zones.values():
         _check_area(config, zone)
         if zone.name in config.policies:
@@ -57,12 +62,30 @@ def _check_area(config: Configuration, area: Area) -> None:
     for use in (*area.icmp_blocks, *rules):
         if use.name not in types:
             raise Invalid(f"there is no ICMP type {use.name!r}", use.location)
+    if config.dialect.drops_rules is not True:
+        for rule in area.rules:
+            _check_names(config, rule)
     if not active(config, area):
         return  # what only fails when it is applied does not matter
     for use in area.services:
         _check_includes(config, use)
     for rule in area.rules:
         _check_rule(config, rule)
+
+
+def _check_names(config: Configuration, rule: RichRule) -> None:
+    """Since 2.x what rules name has to be there, used or not: the first of these that a rule names is looked for."""
+    try:
+        if rule.element == "service":
+            config.service(Named(rule.value, rule.location))
+        elif rule.element not in ("icmp-block", "icmp-type"):
+            ends = [end.ipset for end in (rule.source, rule.destination) if end is not None and end.ipset]
+            for name in ends[:1]:
+                config.list(name, rule.location)
+    except Invalid as problem:
+        if config.dialect.drops_rules is None:
+            raise Unclear(f"a rich rule with a mistake: {problem}", problem.at) from problem
+        raise
 
 
 def _check_includes(config: Configuration, use: Named) -> None:
@@ -119,13 +142,23 @@ def _check_ends(config: Configuration, policy: Policy) -> None:
 def _check_lists(config: Configuration) -> None:
     if not config.own:
         return
-    if not config.conf.nftables and config.store.tree.entry(IPSET) is None:
+    if config.store.tree.entry(IPSET) is None:
         for path in config.store.paths("ipsets").values():
-            raise Invalid(f"an ipset, and {IPSET} is not installed", Location(path))
+            _check_program(config, Location(path))
     for name, path in config.store.paths("ipsets").items():
         found = config.list(name, Location(path))
         if found.kind in ("hash:ip", "hash:net") and config.conf.nftables:
             _check_overlap(found)
+
+
+def _check_program(config: Configuration, at: Location) -> None:
+    """The iptables backend needs ipset(8) for sets; since 2.x the other one does, too, where there are direct rules."""
+    if config.conf.nftables:
+        if not is_used(config.store.tree) or config.dialect.drops_rules:
+            return
+        if config.dialect.drops_rules is None:
+            raise Unclear(f"an ipset beside direct rules, and {IPSET} is not installed", at)
+    raise Invalid(f"an ipset, and {IPSET} is not installed", at)
 
 
 def _check_overlap(found: AddressList) -> None:

@@ -54,6 +54,15 @@ def direct_tables(tree: Tree, version: int, names: Names, backend: str, *, nftab
     return dict(loader.ruleset().tables)
 
 
+def is_used(tree: Tree) -> bool:
+    """Whether direct.xml asks for anything."""
+    data = tree.data(PATH)
+    try:
+        return data is not None and bool(parse(data, PATH).children)
+    except Invalid:
+        return False
+
+
 def joined(own: Mapping[str, Table], direct: Mapping[str, Table]) -> dict[str, Table]:
     """The tables of the iptables backend with those of direct.xml put into them."""
     found = dict(own)

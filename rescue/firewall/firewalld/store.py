@@ -104,6 +104,12 @@ class Store:
             self.services[name, own] = found
         return self.services[name, own]
 
+    def own_services(self) -> Iterator[Service]:
+        """The services of /etc/firewalld."""
+        for path in self._xml(OWN / "services"):
+            if (service := self.service(path.stem, own=True)) is not None:
+                yield service
+
     def list(self, name: str, *, own: bool) -> AddressList | None:
         if (name, own) not in self.lists:
             path = self.paths("ipsets", own=own).get(name)

@@ -370,3 +370,27 @@ def test_firewalld_is_reloaded_from_a_changed_tree() -> None:
     after = reload(tree.write(PUBLIC, zone()), before)
     assert after is not None
     assert reach([after], 22).verdict_for(ip_address(ME)).kind is Kind.REJECT
+
+
+def test_what_a_rule_of_an_unused_zone_names_has_to_be_there_since_2() -> None:
+    files = {f"{OWN}/zones/shop.xml": zone(rule('<service name="none"/>', "<drop/>", family=""))}
+    assert not fell_back(files)
+    assert fell_back({**files, VERSION: "VERSION = '2.3.1'\n"})
+
+
+def test_a_source_without_an_address_is_fatal_since_2() -> None:
+    assert not fell_back({PUBLIC: zone(SSH, "<source/>")})
+    assert fell_back({PUBLIC: zone(SSH, "<source/>"), VERSION: "VERSION = '2.3.1'\n"})
+
+
+def test_sets_beside_direct_rules_need_the_program_ipset_since_2() -> None:
+    files = {f"{OWN}/ipsets/near.xml": '<ipset type="hash:net"/>', DIRECT: direct(direct_rule("-j RETURN"))}
+    two = {**files, VERSION: "VERSION = '2.3.1'\n"}
+    assert not fell_back(files)
+    assert fell_back(two)
+    assert not fell_back({**two, "/usr/sbin/ipset": "x"})
+    assert not fell_back({**two, DIRECT: direct()})
+
+
+def test_an_included_service_has_to_be_there() -> None:
+    assert fell_back({f"{OWN}/services/a.xml": service('<include service="none"/>')})

@@ -65,6 +65,9 @@ def test_every_file_of_accounts_and_its_copies_are_cleaned(path: str) -> None:
 SETTINGS = {
     "PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=": "yAnz5TF",
     "psk=correcthorse": "correcthorse",
+    "wep-key0=correcthorse": "correcthorse",
+    "pin=12345678": "12345678",
+    "KEY1=correcthorse": "correcthorse",
     "          password: correcthorse": "correcthorse",
     'Environment="DB_PASSWORD=correcthorse"': "correcthorse",
     "ldap_default_authtok = correcthorse": "correcthorse",
