@@ -9,20 +9,15 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from rescue.labs.disks import make_ext4, make_gpt
-from rescue.labs.layout import stable_uuid
 from tests.conftest import LoadImage
 from tests.machines.broken import layered
-from tests.system.test_bad_input import plant
+from tests.machines.world import PATIENCE, SIGNALS, World, interrupt, made_disk, new_world
 
 pytestmark = [
     pytest.mark.system,
@@ -30,75 +25,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("nsenter") is None, reason="nsenter(1) is not installed"),
 ]
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-PATIENCE = 120
-WORLD = 'mount --bind "$0" /run && mount -t tmpfs mnt /mnt && echo ready && exec sleep infinity'
-UUID = stable_uuid("mounted in a test")
-
-
-@dataclass
-class World:
-    """A rescue system of its own: its mounts, its /run, its /mnt and its place for temporary files."""
-
-    pid: int
-    home: Path
-
-    def command(self, *words: str | Path) -> list[str]:
-        return ["nsenter", f"--mount=/proc/{self.pid}/ns/mnt", "--wd=/", "--", *map(str, words)]
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return dict(os.environ, PYTHONPATH=str(REPOSITORY), TMPDIR=str(self.home / "tmp"), TERM="dumb")
-
-    def run(self, *words: str | Path, typed: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*words), input=typed, capture_output=True, text=True, timeout=PATIENCE, check=False,
-            env=self.environment,
-        )  # fmt: skip
-
-    def rescue(self, *words: str | Path, status: int = 0, typed: str = "") -> subprocess.CompletedProcess[str]:
-        done = self.run(sys.executable, "-m", "rescue", *words, typed=typed)
-        assert done.returncode == status, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        assert "Traceback" not in done.stderr
-        return done
-
-    def document(self, *words: str | Path) -> dict[str, object]:
-        made = json.loads(self.rescue(*words, "--json").stdout)
-        assert isinstance(made, dict)
-        return made
-
-    def started(self, *words: str | Path) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            self.command(sys.executable, "-m", "rescue", *words), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, env=self.environment, start_new_session=True,
-        )  # fmt: skip
-
-    def open_things(self, disk: Path) -> set[tuple[str, str]]:
-        """All that a run may leave: mounts, loop devices, processes, temporary files, lists of what is open."""
-        loops = subprocess.run(["losetup", "--associated", str(disk)], capture_output=True, text=True, check=True)
-        here = (os.getpid(), self.pid)
-        mounts = Path(f"/proc/{self.pid}/mountinfo").read_text().splitlines()
-        found = {
-            # Networks of other tests come and go everywhere.
-            "mount": [line for line in mounts if "/run/netns/" not in line],
-            "loop": loops.stdout.splitlines(),
-            "process": [
-                path.parent.name
-                for path in Path("/proc").glob("[0-9]*/cmdline")
-                if str(self.home).encode() in _bytes(path) and int(path.parent.name) not in here
-            ],
-            "file": [path.name for path in (self.home / "tmp").iterdir()],
-            "list": [str(path) for path in (self.home / "run/rescue").glob("*/*")],
-            "point": [path.name for path in Path(f"/proc/{self.pid}/root/mnt").iterdir()],
-        }
-        return {(kind, each) for kind, things in found.items() for each in things}
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
+KERNEL = ("--backend", "kernel")
 
 
 @pytest.fixture
@@ -107,44 +34,13 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield made
 
 
-@contextmanager
-def new_world(tmp_path: Path) -> Iterator[World]:
-    """It sees the mounts that are there when it is made, and no later ones."""
-    for name in ("run", "tmp"):
-        (tmp_path / name).mkdir()
-    command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", WORLD, str(tmp_path / "run")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        made = World(process.pid, tmp_path)
-        try:
-            yield made
-        finally:
-            made.run(sys.executable, "-m", "rescue", "umount")
-            process.kill()
-
-
 @pytest.fixture
 def disk(tmp_path: Path) -> Path:
-    """A GPT disk with the healthy server's files; what is on it needs no program."""
-    root = tmp_path / "root"
-    root.mkdir()
-    plant(root)
-    for name in ("proc", "sys", "dev", "run"):
-        (root / name).mkdir(exist_ok=True)
-    made, disk = tmp_path / "ext4.raw", tmp_path / "server.raw"
-    make_ext4(root, made, "64M", uuid=UUID)
-    make_gpt(made, disk)
-    made.unlink()
-    shutil.rmtree(root)
-    return disk
+    return made_disk(tmp_path)
 
 
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-KERNEL = ("--backend", "kernel")
 
 
 def read(world: World, disk: Path, name: str) -> str:
@@ -241,22 +137,11 @@ def test_what_can_not_be_mounted_is_said(world: World, disk: Path, tmp_path: Pat
 
 
 def test_nothing_is_left_after_runs_that_were_interrupted(world: World, disk: Path) -> None:
-    before = world.open_things(disk)
+    """A sample; scripts/fuzz-interrupted makes as many as one likes."""
     chance = random.Random(20261125)
     for number in range(6):
-        how = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)[number % 3]
         words = (("mount", disk), ("inspect", disk), ("mount", disk, "--read-only"))[number // 2] + KERNEL
-        process = world.started(*words)
-        time.sleep(chance.uniform(0.05, 0.6))
-        process.send_signal(how)
-        process.wait(PATIENCE)
-        # The holder of a run that was killed may still be at work.
-        for _ in range(100):
-            world.rescue("umount")
-            if world.open_things(disk) == before:
-                break
-            time.sleep(0.05)
-        assert world.open_things(disk) == before, (number, words, how)
+        assert interrupt(world, disk, words, SIGNALS[number % 3], chance.uniform(0.05, 0.6)) == set(), number
 
 
 # -- shell ------------------------------------------------------------------------------------------------------------
