@@ -16,11 +16,13 @@ MOST_SHOWN = 3
 @dataclass(frozen=True, slots=True)
 class Lifting:
     """How bans of one program are taken back. edit: takes the given spellings out; command: what a running server
-    is told, with the spellings behind it."""
+    is told, with the spellings behind it. for_one: the edit lets in the client alone, even of a network that is banned.
+    """
 
     program: str
     edit: Edit
     command: str
+    for_one: bool = False
 
 
 def bans_of(facts: Facts, bans: Sequence[Ban]) -> dict[Address, tuple[Ban, ...]]:
@@ -59,7 +61,7 @@ def finding(check: str, facts: Facts, found: dict[Address, tuple[Ban, ...]], lif
         f"in force again as soon as the server has started ({by}, {first.location.path}).",
         symptom=first.symptom,
         locations=tuple(dict.fromkeys(ban.location for ban in every)),
-        repairs=_repairs(addresses, wide, spellings(found), lifting),
+        repairs=_repairs(addresses, [] if lifting.for_one else wide, spellings(found), lifting),
         reason=doubt,
     )
 
@@ -72,8 +74,9 @@ def _repairs(addresses: str, wide: list[str], written: tuple[str, ...], lifting:
         lifting.edit,
         weakens=f"{whom} may connect, until {lifting.program} has a reason to ban again",
     )
+    words = [addresses.replace(",", "")] if lifting.for_one else [*written[:MOST_SHOWN]]
     live = Repair(
-        f"on a running server: {lifting.command} {' '.join(written[:MOST_SHOWN])}",
+        f"on a running server: {lifting.command} {' '.join(words)}",
         Safety.MANUAL,
         steps=f"{lifting.program} keeps its bans in memory, too: the repair above is for its next start.",
     )

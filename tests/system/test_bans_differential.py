@@ -17,9 +17,11 @@ from typing import Any
 
 import pytest
 
+from rescue.bans import sshguard
 from rescue.bans.crowdsec import bans, crowdsec, lifted
 from rescue.tree import Tree
 from tests.system.firewall_rules import CACHE
+from tests.unit.bans import csf_files
 from tests.unit.bans.crowdsec_files import BOUNCER, DATABASE
 
 pytestmark = [
@@ -151,3 +153,28 @@ def test_crowdsec_bans_whom_we_say_and_no_more_after_an_edit(tmp_path: Path) -> 
     assert after is not None
     (tmp_path / "data/crowdsec.db").write_bytes(after)
     assert set(real.banned()) - {"DE", "198.51.100.2"} == {"2001:db8::1", "203.0.113.0/24"}
+
+
+LINES = ("1540000000|100|4|192.0.2.1", "1540000000|260|6|2001:db8::1", "junk", "", "# a comment", "1|2|4|203.0.113.9",
+         "1540000002|100|4|192.0.2.77", "a|b|c|d", "1540000003|100|4|300.1.1.1", "4|100|6|2001:db8::1")  # fmt: skip
+
+
+@pytest.mark.parametrize("subnets", [{}, {4: 24}, {4: 16, 6: 64}])
+def test_sshguard_blocks_again_whom_we_say(tmp_path: Path, subnets: dict[int, int]) -> None:
+    blocker = unpacked("sshguard") / "usr/libexec/sshguard/sshg-blocker"
+    text = "".join(f"{line}\n" for line in LINES)
+    blacklist = tmp_path / "enemies"
+    blacklist.write_text(text)
+    words = [word for version, bits in subnets.items() for word in ("-n" if version == 4 else "-N", str(bits))]
+    run = subprocess.run([str(blocker), "-b", f"100:{blacklist}", *words, "-w", "192.0.2.1"], input="",
+                         capture_output=True, text=True, timeout=30, check=False)  # fmt: skip
+    blocked = [line.split() for line in run.stdout.split("\n") if line.startswith("block ")]
+    # What is no address is handed on as well, and no firewall takes it.
+    told = {f"{address}/{bits}" for _, address, _, bits in blocked if address != "300.1.1.1"}
+    more = "".join(f"IPV{version}_SUBNET={bits}\n" for version, bits in subnets.items())
+    tree = Tree.of(csf_files.sshguard(text, more=more))
+    this = sshguard.sshguard(tree)
+    assert this is not None
+    mine = {f"{ban.written}/{ban.network.prefixlen}" for ban in sshguard.bans(tree, this, frozenset())}
+    assert mine == told
+    assert "192.0.2.1/" in " ".join(mine)  # the whitelist does not count

@@ -1,0 +1,78 @@
+"""CSF does not open the port that you dial: it is not in TCP_IN.
+
+Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "Connection refused", where DROP is REJECT).
+
+Cause: /etc/csf/csf.conf lists the open ports in TCP_IN, and for IPv6 in TCP6_IN. The port was taken out, or sshd was
+moved to another one that is not in it. Whoever is in /etc/csf/csf.allow gets in all the same.
+
+Repair: the port is added to TCP_IN, and to TCP6_IN where CSF looks after IPv6. Where only those of csf.allow were let
+in, and --from gives your address, a line there lets in your address alone. TESTING stays as it is: switched on, it
+would empty the firewall every few minutes.
+
+See: CSF's readme.txt and csf.conf. Its program is in no archive, so that this reading could not be held against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.bans import csf
+from rescue.checks._firewall import ask_for_address
+from rescue.facts import Facts
+from rescue.formats.units import UNIT_READS
+from rescue.model import Address, Finding, Link, Location, Repair, Safety, Severity
+
+LINK = Link.FIREWALL
+READS = (*UNIT_READS, *csf.READS)
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    this = csf.csf(facts.tree, facts.units)
+    if this is None:
+        return
+    tree, port = facts.tree, facts.dialled
+    sources = facts.client.sources
+    out = tuple(
+        each for each in sources if not this.open_to(port, each.version) and not csf.allowed(tree, each, port)
+    )
+    if not (out if sources else not this.open_to(port, 4)):
+        return
+    name = "TCP6_IN" if out and all(each.version == 6 for each in out) else "TCP_IN"
+    setting = this.settings.get(name)
+    others = csf.lets_others_in(tree, port)
+    asking = others and not sources
+    doubt = this.healing or ("csf.allow lets some in, and your address is not known" if asking else "")
+    yield Finding(
+        check="csf-port",
+        link=LINK,
+        severity=Severity.DOUBTFUL if doubt else Severity.BROKEN,
+        message=f"CSF does not let port {port} in: it is not in {name} of {csf.CONF}"
+        + (", and csf.allow does not name your address." if sources else "."),
+        symptom=this.symptom,
+        locations=(setting.location if setting else Location(csf.CONF),),
+        repairs=tuple(_repairs(this, port, out, others=others)),
+        subject=f"port {port}",
+        reason=doubt,
+    )
+
+
+def _repairs(this: csf.Csf, port: int, out: tuple[Address, ...], *, others: bool) -> Iterator[Repair]:
+    listed = ", ".join(str(each) for each in out)
+    versions = (4, 6) if this.on("IPV6") else (4,)
+    everybody = Repair(
+        f"add port {port} to {' and '.join('TCP_IN' if each == 4 else 'TCP6_IN' for each in versions)} of CSF",
+        Safety.UNSAFE if others else Safety.SAFE,
+        partial(csf.opened, port=port, versions=versions),
+        weakens=f"anybody may connect to port {port}: only keys and passwords protect it then",
+    )
+    if out:
+        alone = Repair(
+            f"let {listed} reach port {port}, in csf.allow",
+            Safety.SAFE,
+            partial(csf.admitted, addresses=out, port=port),
+            weakens=f"{listed} may connect to port {port}",
+        )
+        yield from (alone, everybody) if others else (everybody, alone)
+    else:
+        yield from (ask_for_address(), everybody) if others else (everybody,)

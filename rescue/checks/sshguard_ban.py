@@ -1,0 +1,53 @@
+"""sshguard has your address on its blacklist, and blocks it again each time that it starts.
+
+Symptom: "ssh: connect to host SERVER port 22: Connection timed out" from your address, while it works from another one.
+
+Cause: sshguard has blocked your address so often that it put it on its blacklist (BLACKLIST_FILE in
+/etc/sshguard/sshguard.conf). What is there is blocked for good, on every port, whatever the whitelist says.
+
+Repair: with --from ADDRESS, your line of the blacklist is taken out; all others stay. To never be blocked again, put
+your address on the whitelist. Without --from nothing is said: strangers are blocked all day.
+
+See: sshguard(8), sshguard-setup(7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import PurePosixPath
+
+from rescue.bans import sshguard
+from rescue.checks import _bans
+from rescue.facts import Facts
+from rescue.firewall import READS as FIREWALL_READS
+from rescue.formats.units import UNIT_READS
+from rescue.model import Finding, Link
+from rescue.tree import Tree
+
+LINK = Link.FIREWALL
+READS = (*UNIT_READS, *FIREWALL_READS, *sshguard.READS)
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if not facts.client.sources or not facts.units.unit(sshguard.UNIT).started:
+        return
+    this = sshguard.sshguard(facts.tree)
+    if this is None:
+        return
+    chains = frozenset(
+        chain
+        for firewall in facts.firewalls
+        for ruleset in firewall.rulesets.values()
+        for table in ruleset.tables.values()
+        for chain in table.chains
+    )
+    found = _bans.bans_of(facts, tuple(sshguard.bans(facts.tree, this, chains)))
+    if found:
+        edit = partial(_lifted, path=this.blacklist, written=_bans.spellings(found))
+        told = "take the line out, then: systemctl restart sshguard #"
+        yield _bans.finding("sshguard-ban", facts, found, _bans.Lifting("sshguard", edit, told))
+
+
+def _lifted(tree: Tree, path: PurePosixPath, written: tuple[str, ...]) -> Tree:
+    return sshguard.lifted(tree, path, written)
