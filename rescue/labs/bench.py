@@ -1,4 +1,4 @@
-"""``python -m rescue.labs.bench RECIPES [ROUNDS]``: what people wait for, beside what they would use else.
+"""``python -m rescue.labs.bench RECIPES [ROUNDS [NAME]]``: what people wait for, beside what they would use else.
 
 Commands are run in turn, not one after another, so that a busy minute hits all of them. Wall time is the person's;
 CPU is that of the process and its children (getrusage(2)), which a busy machine changes less.
@@ -7,10 +7,10 @@ CPU is that of the process and its children (getrusage(2)), which a busy machine
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,67 +23,129 @@ from rescue.labs.boot import boot_files
 from rescue.labs.image import Image, ensure_image
 from rescue.model import Client
 from rescue.survey import survey
+from rescue.target import guestfs
 from rescue.target.directory import DirectoryTarget
 from rescue.tree import Read
 
 CLEAR = 0
+FILES = 300_000
+"""Files of a large server: memory must not grow with them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds of one run."""
+    """Seconds of one run, and the most memory that one of its processes had, in bytes (0: not measured)."""
 
     wall: float
     cpu: float
+    memory: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Something to time. peer: the name of the case that it is compared with."""
+    """Something to time. peer: the name of the case that it is compared with. before: done first, and not timed."""
 
     name: str
     run: Callable[[], Timing]
     peer: str = ""
+    before: Callable[[], object] = lambda: None
 
 
 def main(arguments: list[str]) -> int:
     """Print the table."""
     recipes, rounds = Path(arguments[0]), int(arguments[1]) if len(arguments) > 1 else 5
-    image = ensure_image(recipes, "debian12", lambda message: print(f"... {message}", file=sys.stderr))
-    cases = _cases(image)
-    timings: dict[str, list[Timing]] = {case.name: [] for case in cases}
-    for number in range(rounds):
-        print(f"... round {number + 1} of {rounds}", file=sys.stderr, flush=True)
-        for case in cases:
-            timings[case.name].append(case.run())
+    only = arguments[2] if len(arguments) > 2 else ""
+
+    def say(message: str) -> None:
+        print(f"... {message}", file=sys.stderr, flush=True)
+
+    image, lvm = ensure_image(recipes, "debian12", say), ensure_image(recipes, "debian12-lvm", say)
+    with tempfile.TemporaryDirectory(prefix="rescue-bench-") as place:
+        cases = [case for case in _cases(image, lvm, Path(place), say) if only in case.name or only in case.peer]
+        timings: dict[str, list[Timing]] = {case.name: [] for case in cases}
+        for number in range(rounds):
+            say(f"round {number + 1} of {rounds}")
+            for case in cases:
+                case.before()
+                timings[case.name].append(case.run())
     _print(cases, timings, rounds)
     return 0
 
 
-def _cases(image: Image) -> list[Case]:
+def _cases(image: Image, lvm: Image, place: Path, say: Callable[[str], None]) -> list[Case]:
     environment = _environment(image)
     program = [sys.executable, "-m", "rescue"]
-    disk = str(image.disk)
+    say("making the disks")
+    raw, qcow2, lvm_qcow2 = image.disk, place / "server.qcow2", place / "lvm.qcow2"
+    for source, made in ((raw, qcow2), (lvm.disk, lvm_qcow2)):
+        subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", source, made], check=True)
+    many = place / "many"
+    _many_files(image.root, many)
 
-    def command(*words: str, status: int = CLEAR) -> Callable[[], Timing]:
-        return lambda: _timed(list(words), environment, status)
+    def command(*words: str | Path, status: int = CLEAR) -> Callable[[], Timing]:
+        return lambda: _timed([str(word) for word in words], environment, status)
+
+    def inspect(disk: Path, backend: str) -> Callable[[], Timing]:
+        return command(*program, "inspect", "--backend", backend, disk)
 
     cases = [
         Case("rescue --version", command(*program, "--version")),
-        Case("rescue inspect DIRECTORY", command(*program, "inspect", str(image.root))),
-        Case(
-            "rescue inspect IMAGE (kernel)", command(*program, "inspect", "--backend", "kernel", disk), "guestfish -i"
-        ),
+        Case("rescue inspect DIRECTORY", command(*program, "inspect", image.root)),
+        Case(f"rescue inspect, {FILES:,} files", command(*program, "inspect", many)),
+        Case(f"rescue space, {FILES:,} files", command(*program, "space", many)),
+        Case("rescue inspect raw (kernel)", inspect(raw, "kernel"), "guestfish -i"),
+        Case("rescue inspect qcow2 (kernel)", inspect(qcow2, "kernel"), "guestfish -i"),
+        Case("rescue inspect LVM qcow2 (kernel)", inspect(lvm_qcow2, "kernel"), "guestfish -i LVM"),
     ]
-    if shutil.which("guestfish"):
-        guestfs = command(*program, "inspect", "--backend", "guestfs", disk)
+    if guestfs.available() and shutil.which("guestfish"):
         cases += [
-            Case("rescue inspect IMAGE (libguestfs)", guestfs, "guestfish -i"),
-            Case("guestfish -i", command("guestfish", "--ro", "-i", "-a", disk, "exit")),
+            Case("rescue inspect qcow2 (libguestfs)", inspect(qcow2, "guestfs"), "guestfish run"),
+            Case("rescue inspect LVM qcow2 (libguestfs)", inspect(lvm_qcow2, "guestfs"), "guestfish run LVM"),
+            Case("guestfish run", command("guestfish", "--ro", "-a", qcow2, "run")),
+            Case("guestfish run LVM", command("guestfish", "--ro", "-a", lvm_qcow2, "run")),
+            Case("guestfish -i", command("guestfish", "--ro", "-i", "-a", qcow2, "exit")),
+            Case("guestfish -i LVM", command("guestfish", "--ro", "-i", "-a", lvm_qcow2, "exit")),
         ]
+    if guestfs.available() and shutil.which("virt-customize"):
+        cases += _fixes(raw, place, program, command)
     if shutil.which("virt-inspector"):
-        cases.append(Case("virt-inspector", command("virt-inspector", "-a", disk), "guestfish -i"))
+        cases.append(Case("virt-inspector", command("virt-inspector", "-a", qcow2), "guestfish run"))
     return [*cases, *_in_process(image)]
+
+
+def _fixes(raw: Path, place: Path, program: list[str], command: Callable[..., Callable[[], Timing]]) -> list[Case]:
+    """The same repair by us and by hand: a server with /etc/nologin in it."""
+    broken = place / "broken.raw"
+    subprocess.run(["cp", "--sparse=always", raw, broken], check=True)
+
+    def put_nologin() -> None:
+        subprocess.run(["debugfs", "-w", "-R", "write /dev/null /etc/nologin", broken], check=True, capture_output=True)
+
+    ours = command(*program, "fix", "--backend", "guestfs", "--yes", broken)
+    theirs = command("virt-customize", "-a", broken, "--delete", "/etc/nologin")
+    return [
+        Case("rescue fix raw (libguestfs)", ours, "virt-customize", put_nologin),
+        Case("virt-customize", theirs, before=put_nologin),
+    ]
+
+
+def _many_files(root: Path, made: Path) -> None:
+    """A server's configuration, and a great many files beside it."""
+    (made / "usr" / "lib").mkdir(parents=True)
+    for name in ("etc", "usr/lib/systemd", "usr/lib/os-release", "usr/sbin/sshd", "usr/bin/bash", "root", "home"):
+        (made / name).parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-a", "--", root / name, made / name], check=True)
+    (made / "bin").symlink_to("usr/bin")
+    (made / "lib").symlink_to("usr/lib")
+    (made / "sbin").symlink_to("usr/sbin")
+    for name in ("var/lib/dpkg", "var/log"):
+        (made / name).parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-a", "--", root / name, made / name], check=True)
+    for number in range(FILES // 300):
+        directory = made / "var" / "www" / f"{number // 30}" / f"{number}"
+        directory.mkdir(parents=True)
+        for each in range(300):
+            (directory / f"{each}.html").touch()
 
 
 def _in_process(image: Image) -> list[Case]:
@@ -106,14 +168,19 @@ def _environment(image: Image) -> Mapping[str, str]:
 
 
 def _timed(command: list[str], environment: Mapping[str, str], status: int) -> Timing:
-    before, started = _children(), time.monotonic()
-    ended = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, check=False
-    )
-    timing = Timing(time.monotonic() - started, _children() - before)
-    if ended.returncode != status:
-        raise SystemExit(f"{' '.join(command)}: status {ended.returncode}\n{ended.stderr}")
-    return timing
+    with tempfile.TemporaryFile() as said:
+        started = time.monotonic()
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, env=environment
+        )
+        _, ended, used = os.wait4(process.pid, 0)
+        wall = time.monotonic() - started
+        process.returncode = os.waitstatus_to_exitcode(ended)
+        if process.returncode != status:
+            said.seek(0)
+            told = said.read().decode("utf-8", "replace")
+            raise SystemExit(f"{' '.join(command)}: status {process.returncode}\n{told}")
+    return Timing(wall, used.ru_utime + used.ru_stime, used.ru_maxrss << 10)
 
 
 def _clocked(work: Callable[[], object]) -> Timing:
@@ -122,19 +189,21 @@ def _clocked(work: Callable[[], object]) -> Timing:
     return Timing(time.monotonic() - started, time.process_time() - before)
 
 
-def _children() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
 def _print(cases: list[Case], timings: Mapping[str, list[Timing]], rounds: int) -> None:
     print(f"medians of {rounds} rounds, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
-    print(f"{'':<36}{'wall':>10}{'CPU':>10}   ratio of CPU")
+    print(f"{'':<40}{'wall':>10}{'CPU':>10}{'memory':>9}   ratio")
     walls = {name: median(each.wall for each in found) for name, found in timings.items()}
     cpus = {name: median(each.cpu for each in found) for name, found in timings.items()}
     for case in cases:
-        ratio = f"{cpus[case.name] / cpus[case.peer]:8.3f} of {case.peer}" if case.peer in cpus else ""
-        print(f"{case.name:<36}{walls[case.name]:>8.3f} s{cpus[case.name]:>8.3f} s   {ratio}".rstrip())
+        memory = max(each.memory for each in timings[case.name]) >> 20
+        ratio = ""
+        if case.peer in cpus:
+            wall, cpu = walls[case.name] / walls[case.peer], cpus[case.name] / cpus[case.peer]
+            ratio = f"{wall:6.3f} (CPU {cpu:.3f}) of {case.peer}"
+        print(
+            f"{case.name:<40}{walls[case.name]:>8.3f} s{cpus[case.name]:>8.3f} s"
+            f"{f'{memory} MB' if memory else '':>9}   {ratio}".rstrip()
+        )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,14 @@ MOUNTABLE = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs"})
 _NAMES = {"crypto_LUKS": "LUKS", "LVM2_member": "LVM", "linux_raid_member": "RAID", "zfs_member": "ZFS"}
 """libblkid's names, which vfs_type gives, and ours."""
 _LEFT_OUT = ("swap", "vfat", "")
-_COLUMNS = "PATH,TYPE,FSTYPE,UUID,LABEL,PARTUUID,PARTLABEL"
+_BLKID = "blkid -c /dev/null -o export || true"
+_RUN_ARRAYS = """
+for array in /dev/md[0-9]*; do mdadm --run "$array"; done >/dev/null 2>&1
+mdadm --assemble --scan --run >/dev/null 2>&1
+udevadm settle
+lvm vgchange -q -ay >/dev/null 2>&1
+udevadm settle
+"""
 _MAX_DEPTH = 16
 _MAX_VOLUMES = 512
 _TRIES = 3
@@ -57,43 +64,59 @@ def _unlock(handle: Handle, volume: Volume, name: str, opening: Opening, write: 
 def volumes_of(handle: Handle) -> tuple[Volume, ...]:
     """Every volume that is there; encrypted ones as such.
 
-    One call of lsblk(8) in the appliance: libguestfs' own list asks again for each, and takes seconds.
+    One call of lsblk(8) and blkid(8) in the appliance: libguestfs' own list asks again for each, and takes seconds.
     """
     found = _blocks(handle, "")
     if found is not None and any(volume.found.type == "RAID" for volume in found):
         # A mirror that lacks a disk waits for it, but for being told to run.
-        found = _blocks(handle, "(mdadm --incremental --run --scan; lvm vgchange -q -ay) >/dev/null 2>&1;")
+        found = _blocks(handle, _RUN_ARRAYS)
     return _listed(handle) if found is None else found
 
 
 def _blocks(handle: Handle, before: str) -> tuple[Volume, ...] | None:
     try:
-        said = handle.debug("sh", [f"{before} udevadm settle; lsblk --json --output {_COLUMNS}"])
-        told = json.loads(said)["blockdevices"]
+        said = handle.debug("sh", [f"{before} lsblk --json --output PATH,TYPE; echo; {_BLKID}"])
+        # lsblk itself knows the types from udev, which does not know them all.
+        listed, _, probed = said.partition("\n\n")
+        told, known = json.loads(listed)["blockdevices"], _probed(probed)
     except (RuntimeError, ValueError, KeyError):
         return None
     disks = set(handle.list_devices())
     found: dict[str, Volume] = {}
     for disk in told:
         if disk["path"] in disks:
-            _leaves(disk, disk["path"], found, 0)
+            _leaves(disk, disk["path"], known, found, 0)
     return tuple(found.values())
 
 
-def _leaves(told: dict[str, Any], disk: str, found: dict[str, Volume], depth: int) -> None:
+def _probed(text: str) -> dict[str, dict[str, str]]:
+    """The devices of ``blkid -o export``: paragraphs of NAME=value, odd characters behind a backslash."""
+    found = {}
+    for paragraph in text.split("\n\n"):
+        pairs = (line.partition("=") for line in paragraph.split("\n"))
+        values = {name: re.sub(r"\\(.)", r"\1", value) for name, _, value in pairs}
+        found[values.get("DEVNAME", "")] = values
+    return found
+
+
+def _leaves(
+    told: dict[str, Any], disk: str, known: dict[str, dict[str, str]], found: dict[str, Volume], depth: int
+) -> None:
     """What nothing else lies in. An array hangs below each of its members: it is told once."""
-    path, kind = str(told["path"]), str(told["fstype"] or "")
+    path = str(told["path"])
+    values = known.get(path, {})
+    kind = values.get("TYPE", "")
     children = told.get("children") or ()
     for child in children if depth < _MAX_DEPTH else ():
-        _leaves(child, disk, found, depth + 1)
+        _leaves(child, disk, known, found, depth + 1)
     if children or path in found or len(found) >= _MAX_VOLUMES or kind in _LEFT_OUT:
         return
-    name, group = (_logical(path) if told["type"] == "lvm" else (path, ""))
+    name, group = _logical(path) if told["type"] == "lvm" else (path, "")
     number = _PARTITION.fullmatch(path)
     partition = Partition(
-        int(number[1]) if number else 0, 0, 0, str(told["partuuid"] or ""), str(told["partlabel"] or "")
+        int(number[1]) if number else 0, 0, 0, values.get("PARTUUID", ""), values.get("PARTLABEL", "")
     )
-    what = Found(_NAMES.get(kind, kind), str(told["uuid"] or ""), str(told["label"] or ""))
+    what = Found(_NAMES.get(kind, kind), values.get("UUID", ""), values.get("LABEL", ""))
     found[path] = Volume(partition, what, None, name, disk=disk, group=group)
 
 
@@ -127,9 +150,8 @@ def _told(call: Callable[[str], str], name: str) -> str:
 
 
 def subvolume(volume: Volume, name: str) -> Volume:
-    """A btrfs subvolume of the same file system, as libguestfs names it."""
-    device = re.sub(r"^btrfsvol:((?:/[^/]+){2,3}?)/.*", r"\1", volume.name)
-    return replace(volume, name=f"btrfsvol:{device}/{name.strip('/')}")
+    """A subvolume of this btrfs, as libguestfs names it."""
+    return replace(volume, name=f"btrfsvol:{volume.name}/{name.strip('/')}")
 
 
 def checking(image: Image, volume: Volume) -> str:
