@@ -17,7 +17,7 @@ from rescue.target.assemble import belonging
 from rescue.target.capture import Capture
 from rescue.target.guestfs_source import GuestfsSource
 from rescue.target.guestfs_writing import GuestfsWriter
-from rescue.target.image import Image, image_at, written_by_machine
+from rescue.target.image import Image, attached_as, image_at, written_by_machine
 from rescue.target.locking import locked
 from rescue.target.mounts import mounts_of
 from rescue.target.opening import Opening
@@ -162,6 +162,8 @@ def _refuse_if_mounted(images: list[Image]) -> None:
     """What this machine's kernel has mounted is its own to write to."""
     for image in images:
         if not image.path.is_block_device():
+            if (device := attached_as(image.path)) is not None:
+                raise TargetBusy(f"{image.path} is attached as {device}", f"Unmount it, then: losetup -d {device}")
             continue
         number = image.path.stat().st_rdev
         told = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}")
@@ -211,6 +213,11 @@ def _mount(
             guestfs_volumes.checking(image, chosen),
         ) from problem
     mounted = {"/": (chosen.name, chosen.found.type)}
+    if write and (count := guestfs_volumes.missing_disks(handle, chosen)):
+        notes.append(
+            f"{chosen.name} runs without {count} of its disks, which don't learn of a change: add them again on the "
+            "server (mdadm --manage ARRAY --re-add DISK)"
+        )
     for each in belonging(found.fstab, chosen, volumes):
         point = each.wanted.point
         volume = each.volume

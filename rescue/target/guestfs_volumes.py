@@ -154,6 +154,15 @@ def subvolume(volume: Volume, name: str) -> Volume:
     return replace(volume, name=f"btrfsvol:{volume.name}/{name.strip('/')}")
 
 
+def missing_disks(handle: Handle, volume: Volume) -> int:
+    """How many disks an array runs without; 0 for what is none."""
+    array = re.fullmatch(r"/dev/(md\d+)(?:p\d+)?", volume.name)
+    if array is None:
+        return 0
+    told = _told(lambda name: str(handle.debug("sh", [f"cat /sys/block/{name}/md/degraded"])), array[1]).strip()
+    return int(told) if told.isascii() and told.isdigit() else 0
+
+
 def checking(image: Image, volume: Volume) -> str:
     """What to type to check a file system that can't be mounted; nobody does it unasked, as a repair may lose files."""
     command = {"xfs": f"xfs-repair {volume.name} nomodify:true", "btrfs": f"btrfs-check {volume.name}"}.get(

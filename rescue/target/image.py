@@ -206,6 +206,19 @@ def written_by_machine(path: Path) -> bool:
     return bool(struct.unpack_from("h", told)[0] != fcntl.F_UNLCK)
 
 
+def attached_as(path: Path) -> str | None:
+    """The loop device, able to write, that somebody has attached the image to."""
+    for told in Path("/sys/class/block").glob("loop*/loop/backing_file"):
+        try:
+            same = Path(told.read_text().rstrip("\n")).samefile(path)
+            read_only = (told.parent.parent / "ro").read_text().strip() == "1"
+        except OSError:
+            continue
+        if same and not read_only:
+            return f"/dev/{told.parent.parent.name}"
+    return None
+
+
 def hold_as_writer(descriptor: int) -> None:
     """Take the locks of a QEMU that writes and shares writing with nobody, so that no machine starts meanwhile."""
     for byte in (_HELD_WRITE, _UNSHARED_WRITE):

@@ -17,7 +17,7 @@ from rescue.target.assemble import Belongs, belonging
 from rescue.target.beneath import Root
 from rescue.target.directory import DirectoryTarget
 from rescue.target.disk import Disk
-from rescue.target.image import written_by_machine
+from rescue.target.image import attached_as, written_by_machine
 from rescue.target.mounts import mounts_of
 from rescue.target.opening import Opening
 from rescue.target.protocol import TargetBusy, TargetError
@@ -81,15 +81,19 @@ def _open(
         return mounted
     volume, inside, found = _choose(disk, opening.root, progress)
     placed = _placed(disk, volume, found)
-    notes = list(disk.notes)
+    # What was said of volumes that turned out to be others is of no use.
+    disk.notes.clear()
+    notes = [volume.note] if write and volume.note else []
     if not write and any(written_by_machine(source.path) for source in disk.sources if not source.is_device):
         notes.append("a running machine writes to this image: the picture may be half old, half new")
+    attached = [attached_as(source.path) for source in disk.sources if not source.is_device]
+    if not write and any(attached):
+        notes.append(f"the image is attached as {next(filter(None, attached))}, and may be written to there meanwhile")
     point = resources.directory()
     if write:
         looking.close()
         device = mount_to_write(resources, volume, point)
     else:
-        disk.notes.clear()
         device = disk.mount_to_look(resources, volume, point)
     base = f"{point}/{inside}" if inside else str(point)
     sources = {"/": volume.name}
@@ -197,7 +201,7 @@ def _refuse_if_busy(disk: Disk) -> None:
             continue
         if written_by_machine(source.path):
             raise TargetBusy(f"a running machine uses {source.path}", "Shut the machine down first.")
-        if (device := _attached(source.path)) is not None:
+        if (device := attached_as(source.path)) is not None:
             raise TargetBusy(f"{source.path} is attached as {device}", f"Unmount it, then: losetup -d {device}")
     for node in _nodes(disk):
         for mount in mounts_of(node.stat().st_rdev):
@@ -225,17 +229,6 @@ def _mounted_already(disk: Disk, root: str | None) -> DirectoryTarget | None:
 def _nodes(disk: Disk) -> tuple[Path, ...]:
     named = [source.path for source in disk.sources if source.is_device]
     return tuple(dict.fromkeys([*named, *(volume.node for volume in disk.volumes if volume.node is not None)]))
-
-
-def _attached(path: Path) -> str | None:
-    """The loop device that somebody else has attached the image to."""
-    for told in Path("/sys/class/block").glob("loop*/loop/backing_file"):
-        try:
-            if Path(told.read_text().rstrip("\n")).samefile(path):
-                return f"/dev/{told.parent.parent.name}"
-        except OSError:
-            continue
-    return None
 
 
 def _identity(volume: Volume) -> str:

@@ -106,3 +106,37 @@ def test_a_block_devices_other_disk_is_found_by_itself(tmp_path: Path, monkeypat
             assert tree.data("/var/lib/state") == b"state\n" * 3_000_000
             assert tree.data("/var/log/auth.log") == b"log\n"
     assert [images.left_behind(path) for path in disks.values()] == [[], []]
+
+
+def test_an_encrypted_disk_is_opened_by_the_appliance(tmp_path: Path) -> None:
+    path = assembled.disks(tmp_path, ("luks",))["luks"]
+    before = images.digest(path)
+    asked: list[str] = []
+
+    def passphrase(name: str, again: bool) -> bytes:
+        asked.append(name)
+        return b"mistyped" if not again else assembled.PASSPHRASE.encode()
+
+    with closing(in_appliance(path, Opening(passphrase=passphrase, asks=True))) as target:
+        tree = target.capture((*READS, Read("/boot")))
+        assert target.notes == ()
+        assert tree.data("/etc/hostname") == b"luks\n"
+        assert tree.data("/boot/vmlinuz") == b"kernel"
+    assert asked == ["/dev/sda2", "/dev/sda2"]
+    assert images.digest(path) == before
+    assert images.left_behind(path) == []
+
+
+def test_a_mirror_that_lost_a_disk_is_written_to_by_the_appliance(tmp_path: Path) -> None:
+    path = assembled.disks(tmp_path, ("md-1.2-a",))["md-1.2-a"]
+    with closing(in_appliance(path, Opening(), write=True)) as target:
+        assert [note for note in target.notes if "--re-add" in note]
+        target.put(PurePosixPath("/etc/hostname"), file(b"new\n"))
+        target.sync()
+    with closing(opened(path)) as target:
+        assert target.capture(READS).data("/etc/hostname") == b"new\n"
+    assert images.left_behind(path) == []
+
+
+def in_appliance(path: Path, opening: Opening, *, write: bool = False) -> Target:
+    return open_target(str(path), write=write, backend="guestfs", root=None, progress=print, opening=opening)

@@ -175,3 +175,5 @@ def test_every_refusal_has_its_status_and_no_traceback(tmp_path: Path) -> None:
     assert status("inspect", mounted, "--key-file", empty) == Status.USAGE
     with images.mounted(mounted, "ext4", tmp_path / "mnt"):
         assert status("fix", mounted, "--yes") == Status.REFUSED
+        with closing(opened(mounted)) as target:
+            assert [note for note in target.notes if "attached as /dev/loop" in note]
