@@ -144,7 +144,7 @@ def _choose(disk: Disk, root: str | None, progress: Callable[[str], None]) -> tu
         )
     roots = "; ".join(f"{volume.describe()}: {each.release}, {each.hostname!r}" for volume, _, each in found)
     raise TargetError(
-        f"there is more than one server's root on {disk.name}: {roots}", f"Say which: --root {root_word(found[0][0])}"
+        f"there is more than one server's root on {disk.name}: {roots}", f"Say which: --root {root_word(found[0][0], disk.volumes)}"
     )
 
 
@@ -187,9 +187,10 @@ def look_into(disk: Disk, volume: Volume, reads: Sequence[Read]) -> Look:
     return looks[-1] if looks[-1].root is not None else looks[0]
 
 
-def root_word(volume: Volume) -> str:
-    """How a person names it after --root."""
-    return str(volume.partition.number) if volume.partition.number and not volume.group else volume.name
+def root_word(volume: Volume, volumes: Sequence[Volume]) -> str:
+    """How a person names it after --root: of several disks, or of two volume groups of one name, by its UUID."""
+    word = str(volume.partition.number) if volume.partition.number and not volume.group else volume.name
+    return word if sum(each.is_called(word) for each in volumes) == 1 else f"UUID={volume.found.uuid}"
 
 
 # -- what is in use -----------------------------------------------------------------------------------------------

@@ -130,7 +130,7 @@ def left_behind(image: Path) -> list[str]:
     return found
 
 
-def lvm_disk(path: Path) -> Path:
+def lvm_disk(path: Path, group: str = "server-vg") -> Path:
     """A GPT disk with a volume group in it, whose volume "root" lies in two pieces and holds the sample.
 
     lvm(8) writes the metadata without device-mapper, and says itself where the pieces are.
@@ -143,13 +143,13 @@ def lvm_disk(path: Path) -> Path:
     subprocess.run(["sfdisk", "-q", path], input=table, text=True, check=True, capture_output=True)
     device = run("losetup", "--find", "--show", f"--offset={2 * mib}", f"--sizelimit={120 * mib}", path).strip()
     try:
-        lvm = _Lvm(path, device)
+        lvm = _Lvm(path, device, group)
         lvm("pvcreate", "-q", device)
-        lvm("vgcreate", "-q", "-s", "1m", "server-vg", device)
+        lvm("vgcreate", "-q", "-s", "1m", group, device)
         lvm.create("root", 40)
         lvm.create("gap", 4)
-        lvm("lvextend", "-q", "--size", "64m", "server-vg/root")
-        lvm("lvremove", "-q", "-y", "server-vg/gap")
+        lvm("lvextend", "-q", "--size", "64m", f"{group}/root")
+        lvm("lvremove", "-q", "-y", f"{group}/gap")
         told = json.loads(
             lvm("pvs", "--segments", "--units=b", "--nosuffix", "--reportformat=json",
                 "-o", "pe_start,pvseg_start,pvseg_size,lv_name,seg_start", device)
@@ -170,7 +170,8 @@ def lvm_disk(path: Path) -> Path:
 class _Lvm:
     """lvm(8) on one device, which asks nothing of the kernel and keeps nothing on this machine."""
 
-    def __init__(self, path: Path, device: str) -> None:
+    def __init__(self, path: Path, device: str, group: str) -> None:
+        self._group = group
         self._settings = LVM_SETTINGS.replace("DEVICE", device).replace("PLACE", str(path.parent))
 
     def __call__(self, *words: str) -> str:
@@ -178,7 +179,7 @@ class _Lvm:
 
     def create(self, name: str, mib: int) -> None:
         quiet = ("-q", "--activate", "n", "--zero", "n", "--wipesignatures", "n")
-        self("lvcreate", *quiet, "--name", name, "--size", f"{mib}m", "server-vg")
+        self("lvcreate", *quiet, "--name", name, "--size", f"{mib}m", self._group)
 
 
 def mbr_disk(path: Path) -> Path:

@@ -87,6 +87,19 @@ def test_one_side_of_a_mirror_is_looked_at_and_not_written(tmp_path: Path, versi
     assert images.left_behind(one) == []
 
 
+def test_two_volume_groups_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    one = assembled.disks(tmp_path, ("lvm-a", "lvm-b"))
+    other = tmp_path / "other.img"
+    images.lvm_disk(other, group="vg-0")
+    with pytest.raises(TargetError, match=r"more than one.*'lvm'") as refused:
+        opened(one["lvm-a"], one["lvm-b"], other)
+    word = refused.value.hint.rpartition("--root ")[2]
+    assert word.startswith("UUID=")
+    with closing(opened(one["lvm-a"], one["lvm-b"], other, root=word)) as target:
+        assert target.notes == ()
+        assert target.capture(READS).data("/var/log/auth.log") == b"log\n"
+
+
 def test_an_encrypted_disk_is_named_with_what_opens_it(tmp_path: Path) -> None:
     path = assembled.disks(tmp_path, ("luks",))["luks"]
     with pytest.raises(TargetError, match=r"no server's root.*LUKS") as refused:

@@ -42,6 +42,25 @@ def test_a_logical_volume_is_found_by_either_of_its_names() -> None:
         assert [each.volume for each in found] == [LOGICAL]
 
 
+def test_of_two_groups_of_one_name_the_roots_own_is_meant() -> None:
+    root, mine = (
+        Volume(Partition(0, 0, 0), Found("ext4", f"mine-{name}"), None, f"/dev/vg/{name}", group="mine")
+        for name in ("root", "home")
+    )
+    theirs = Volume(Partition(0, 0, 0), Found("ext4", "theirs"), None, "/dev/vg/home", group="theirs")
+    for volumes in ((theirs, root, mine), (mine, theirs, root)):
+        found = belonging("/dev/vg/home /home ext4 defaults 0 2\n", root, volumes)
+        assert [each.volume for each in found] == [mine]
+
+
+def test_a_partition_of_another_disk_with_the_same_number_is_not_meant() -> None:
+    root = Volume(Partition(1, 0, 0), Found("ext4"), None, "/dev/vda1", disk="/dev/vda")
+    other = Volume(Partition(2, 0, 0), Found("ext4"), None, "/dev/vdb2", disk="/dev/vdb")
+    own = Volume(Partition(2, 0, 0), Found("ext4"), None, "/dev/vda2", disk="/dev/vda")
+    fstab = "/dev/sda1 / ext4 defaults 0 1\n/dev/sda2 /home ext4 defaults 0 2\n"
+    assert [each.volume for each in belonging(fstab, root, (root, other, own))] == [own]
+
+
 def test_another_disks_partition_is_not_taken_for_this_ones() -> None:
     fstab = "/dev/sda1 / ext4 defaults 0 1\n/dev/sdb2 /home xfs defaults 0 2\n"
     assert [each.volume for each in belonging(fstab, ROOT, (ROOT, HOME))] == [None]
