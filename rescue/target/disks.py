@@ -192,8 +192,9 @@ def _look_inside(disk: Disk) -> Disk:
 def _inside(opened: opened_disk.Disk, volume: Volume, *, look: bool) -> Inside:
     content = Content(volume.found.type, volume.found.label or volume.partition.label, volume.found.uuid)
     made = Inside(
-        volume.name, root_word(volume, opened.volumes), sum(piece.size for piece in volume.pieces) or volume.partition.size, content
-    )
+        volume.name, root_word(volume, opened.volumes),
+        sum(piece.size for piece in volume.pieces) or volume.partition.size, content,
+    )  # fmt: skip
     if not look or not volume.mountable:
         return made
     try:

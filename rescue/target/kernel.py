@@ -144,7 +144,8 @@ def _choose(disk: Disk, root: str | None, progress: Callable[[str], None]) -> tu
         )
     roots = "; ".join(f"{volume.describe()}: {each.release}, {each.hostname!r}" for volume, _, each in found)
     raise TargetError(
-        f"there is more than one server's root on {disk.name}: {roots}", f"Say which: --root {root_word(found[0][0], disk.volumes)}"
+        f"there is more than one server's root on {disk.name}: {roots}",
+        f"Say which: --root {root_word(found[0][0], disk.volumes)}",
     )
 
 
