@@ -15,6 +15,7 @@ See: nsswitch.conf(5).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 from re import compile as compile_pattern
@@ -31,6 +32,8 @@ READS = (*_pam.READS, Read(str(NSSWITCH), depth=0))
 LOCAL = frozenset({"files", "compat", "altfiles", "db"})
 """Sources that read the accounts of the disk."""
 
+EMPTY = "a line without any source stops programs with newer releases of glibc (Debian 13), not with older ones"
+
 _ACTION = compile_pattern(r"\[[^\]]*\]")
 _STOP = compile_pattern(r"\[\s*!?\s*(notfound|unavail)\s*=\s*return", 2)
 
@@ -45,6 +48,10 @@ def find(facts: Facts) -> Iterator[Finding]:
         if account is not None and found is not None and _pam.asks_shadow(facts, account, found):
             what = "PAM turns everybody away, as it finds no account"
             yield _finding("shadow", lines["shadow"], Link.ACCOUNT, Symptom.CLOSED, what)
+        elif not _sources(lines["shadow"]).strip():
+            what = "sshd may end as it looks for the account"
+            ending = _finding("shadow", lines["shadow"], Link.ACCOUNT, Symptom.CLOSED, what)
+            yield replace(ending, severity=Severity.DOUBTFUL, reason=EMPTY)
 
 
 def _lines(tree: Tree) -> Iterator[tuple[str, Location]]:
@@ -55,9 +62,13 @@ def _lines(tree: Tree) -> Iterator[tuple[str, Location]]:
             yield name.strip(), Location(NSSWITCH, number, line.rstrip())
 
 
+def _sources(place: Location) -> str:
+    return place.text.partition("#")[0].partition(":")[2]
+
+
 def _asks_files(place: Location) -> bool | None:
     """Whether the local files are asked; None where that hangs on what another source before them says."""
-    sources = place.text.partition("#")[0].partition(":")[2]
+    sources = _sources(place)
     if not any(word in LOCAL for word in _ACTION.sub(" ", sources).split()):
         return False
     stop = _STOP.search(sources)

@@ -46,6 +46,10 @@ def test_for_shadow_without_pam_nobody_cares() -> None:
     assert causes(server({NSS: "shadow: sss\n"})) == []
 
 
+def test_an_empty_line_is_doubtful_even_then() -> None:
+    assert only_finding(server({NSS: "shadow:\n"}), "nss-broken").severity is Severity.DOUBTFUL
+
+
 @pytest.mark.parametrize("action", ["[NOTFOUND=return]", "[ !UNAVAIL = return ]"])
 def test_what_another_source_may_end_is_doubtful(action: str) -> None:
     assert only_finding(server({NSS: f"passwd: sss {action} files\n"}), "nss-broken").severity is Severity.DOUBTFUL
