@@ -15,6 +15,8 @@ Words = tuple[str, ...]
 DECIMAL_ONLY = (10, 0)
 """From when numbers are surely decimal and the old names mean none; up to 9.2 surely neither."""
 VA = (10, 1)
+LE_MOVED, OLD_LE = (8, 5), 0x01
+"""Up to 8.4 surely, "le" is another number; in 9.2 surely not."""
 
 OLD = {"throughput": 0x08, "reliability": 0x04, "lowdelay": 0x10}
 CLASSES = {
@@ -40,17 +42,15 @@ def _class(name: str, word: str, dialect: Dialect) -> str:
         return "none"
     if key == "va" and not dialect.before(VA):
         return key
-    number = CLASSES[key] if key in CLASSES else _number(word, dialect)
+    classes = {**CLASSES, "le": OLD_LE} if dialect.before(LE_MOVED) else CLASSES
+    number = classes[key] if key in classes else _number(word, dialect)
     if number is None:
         raise BadLine(
             Fault.VALUE, f"{name} does not take {word}: it takes a name such as af21, or a number up to 255"
         )
-    named = {value: known for known, value in reversed(CLASSES.items()) if known not in OLD or not _renamed(dialect)}
+    shown = {known: value for known, value in classes.items() if known not in OLD or not dialect.since(DECIMAL_ONLY)}
+    named = {value: known for known, value in reversed(shown.items())}
     return named.get(number, f"0x{number:02x}")
-
-
-def _renamed(dialect: Dialect) -> bool:
-    return dialect.since(DECIMAL_ONLY)
 
 
 def _number(word: str, dialect: Dialect) -> int | None:
