@@ -22,6 +22,9 @@ HOST_KEY = (
 )
 """A key file of the right form, made of zeros: it opens nothing."""
 
+PROGRAM = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\0\x3e\0" + bytes(44)
+"""A program for x86-64 that needs no library, and does nothing."""
+
 SSHD_CONFIG = """\
 # made for tests, in the shape of Debian's
 
@@ -96,7 +99,9 @@ def healthy() -> dict[str, Entry | str | bytes]:
         "/usr/bin/bash": file("ELF", 0o755),
         "/usr/bin/sh": symlink("bash"),
         "/usr/sbin/nologin": file("ELF", 0o755),
-        "/usr/sbin/sshd": file("ELF", 0o755),
+        "/usr/sbin/sshd": file(PROGRAM, 0o755),
+        "/usr/lib/openssh/sshd-session": file(PROGRAM, 0o755),
+        "/usr/lib/openssh/sshd-auth": file(PROGRAM, 0o755),
         "/etc/hostname": "lab\n",
         "/etc/passwd": (
             "root:x:0:0:root:/root:/bin/bash\n"

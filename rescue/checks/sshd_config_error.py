@@ -23,6 +23,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 
+from rescue.checks._sshd_program import installed
 from rescue.facts import Facts
 from rescue.model import Edit, Finding, Link, Repair, Safety, Severity, Symptom
 from rescue.sshd import Fault, Problem, Server, edit
@@ -48,6 +49,8 @@ RESTRICTIONS = frozenset({
 
 
 def find(facts: Facts) -> Iterator[Finding]:
+    if not installed(facts):
+        return
     alike: dict[str, list[Problem]] = {}
     for problem in facts.sshd.problems:
         if problem.fatal:

@@ -6,12 +6,15 @@ start failed with result "resources" or status 203.
 Cause: a drop-in in /etc/systemd/system/ssh.service.d (as `systemctl edit ssh` writes it) or a unit file of one's own.
 ExecStart= adds a command to those that are there, and a service like sshd may have one only: the old one has to be
 taken back by an empty "ExecStart=" before it. Other mistakes: a file that EnvironmentFile= names and that is not
-there, and a program that is not there.
+there, a program that is not there (ExecStartPre= too), Requires= of a unit that does not exist or is masked, which
+systemd passes over without a word at boot, and PrivateNetwork= or User=, with which sshd runs for nobody.
 
 Repair: the empty "ExecStart=" is put before the new one; a file that is missing is made one that may be missing
-("EnvironmentFile=-..."). What else the drop-in sets stays.
+("EnvironmentFile=-..."); the name of the missing unit is taken out, and another line at fault is commented out. What
+else the drop-in sets stays.
 
-See: systemd.service(5) on ExecStart=, systemd.exec(5) on EnvironmentFile=, systemctl(1) on edit.
+See: systemd.service(5) on ExecStart=, systemd.exec(5) on EnvironmentFile=, systemd.unit(5) on Requires=, systemctl(1)
+on edit.
 """
 
 from __future__ import annotations
@@ -30,6 +33,14 @@ READS = UNIT_READS
 
 SECTION = "Service"
 COMMAND, VARIABLES = "ExecStart", "EnvironmentFile"
+BEFORE = "ExecStartPre"
+NEEDED = ("Requires", "BindsTo", "Requisite")
+LOADED = (".service", ".socket", ".target", ".timer", ".path")
+"""Kinds of units that are files; others are made by generators or by the kernel."""
+SHUT_IN = (
+    ("PrivateNetwork", ("no", "false", "0", "off", ""), "leaves the SSH server without a network"),
+    ("User", ("root", "0", ""), "leaves the SSH server without the rights to let anybody in"),
+)
 SPECIAL = "@-:+!|"
 """What may stand before a program's path (systemd.service(5))."""
 
@@ -42,6 +53,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         yield from _commands(unit)
         yield from _missing_files(facts.tree, unit)
         yield from _missing_program(facts.tree, unit)
+        yield from _own_lines(facts, unit)
 
 
 def _commands(unit: Unit) -> Iterator[Finding]:
@@ -109,6 +121,50 @@ def _missing_program(tree: Tree, unit: Unit) -> Iterator[Finding]:
         yield _finding(
             unit, f"the program {path} {fault}", (place,), Repair(f"correct {place}", Safety.MANUAL, steps=steps)
         )
+
+
+def _own_lines(facts: Facts, unit: Unit) -> Iterator[Finding]:
+    """What a person's own files add: dependencies that can't be met, and what shuts the service in."""
+    for key in NEEDED:
+        for each in unit.values("Unit", key):
+            if _own(each):
+                yield from _unmet(facts, unit, key, each)
+    for each in unit.values(SECTION, BEFORE):
+        path = _program(each)
+        if _own(each) and not each.text.startswith("-") and path.startswith("/") and "%" not in path:
+            facts.tree.require(Read(path, depth=0, content=False))
+            if facts.tree.entry(path) is None:
+                yield _taken_out(unit, f"the program {path} of {BEFORE}= is not there", each.location)
+    for key, harmless, what in SHUT_IN:
+        last = unit.values(SECTION, key)[-1:]
+        if last and _own(last[0]) and last[0].text.lower() not in harmless:
+            yield _taken_out(unit, f"{key}={last[0].text} {what}", last[0].location)
+
+
+def _own(value: Value) -> bool:
+    return str(value.location.path).startswith("/etc/")
+
+
+def _unmet(facts: Facts, unit: Unit, key: str, value: Value) -> Iterator[Finding]:
+    for word in value.text.split():
+        if "%" in word or not word.endswith(LOADED):
+            continue
+        other = facts.units.unit(word)
+        if other.present:
+            continue
+        state = "is masked" if other.masked else "does not exist"
+        if value.text.split() == [word]:
+            yield _taken_out(unit, f"{key}= names {word}, which {state}", value.location)
+        else:
+            edit = partial(replace_value, location=value.location, old=word, new="")
+            repair = Repair(f"take {word} out of {value.location}", Safety.SAFE, edit)
+            yield _finding(unit, f"{key}= names {word}, which {state}", (value.location,), repair)
+
+
+def _taken_out(unit: Unit, what: str, place: Location) -> Finding:
+    return _finding(
+        unit, what, (place,), Repair(f"comment out {place}", Safety.SAFE, partial(comment_out, location=place))
+    )
 
 
 def _program(command: Value) -> str:

@@ -62,6 +62,17 @@ def openssh_version(tree: Tree) -> OpenSSH | None:
     return None
 
 
+def package_state(tree: Tree, package: str) -> tuple[str, str, str] | None:
+    """What dpkg was told to do with a package, its flag and its state: ("install", "ok", "installed"); None without."""
+    tree.require(*PACKAGE_READS)
+    for paragraph in _paragraphs(tree.data(DPKG_STATUS), b"Package: %s\n" % package.encode()):
+        for line in paragraph.split("\n"):
+            words = line.removeprefix("Status: ").split()
+            if line.startswith("Status: ") and len(words) == 3:
+                return words[0], words[1], words[2]
+    return None
+
+
 def systemd_version(tree: Tree) -> int | None:
     """The release of the installed systemd (252), by dpkg; None if that does not tell."""
     tree.require(*PACKAGE_READS)

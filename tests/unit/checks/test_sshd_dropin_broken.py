@@ -48,3 +48,39 @@ def test_a_file_that_is_missing_may_be_missing() -> None:
 def test_a_program_that_is_missing_is_a_persons_affair() -> None:
     finding = only_finding(server(dropin("ExecStart=", "ExecStart=/opt/sshd -D")), "sshd-dropin-broken")
     assert [repair.safety for repair in finding.repairs] == [Safety.MANUAL]
+
+
+def unit_part(*lines: str) -> dict[str, Entry | str | bytes | None]:
+    return {PATH: "".join(f"{line}\n" for line in ("[Unit]", *lines))}
+
+
+def test_a_unit_that_does_not_exist_is_not_waited_for() -> None:
+    tree = server(unit_part("Requires=vpn.service"))
+    assert "vpn.service, which does not exist" in only_finding(tree, "sshd-dropin-broken").message
+    assert diff(mended(tree), PATH) == (["Requires=vpn.service"], ["#Requires=vpn.service"])
+
+
+def test_of_several_the_missing_one_is_taken_out() -> None:
+    tree = server(unit_part("Requires=ufw.service vpn.service"))
+    assert diff(mended(tree), PATH) == (["Requires=ufw.service vpn.service"], ["Requires=ufw.service "])
+
+
+@pytest.mark.parametrize(
+    "line", ["Requires=ufw.service", "Wants=vpn.service", "After=vpn.service", "Requires=x-y.mount"]
+)
+def test_what_is_there_or_only_wished_for_is_no_finding(line: str) -> None:
+    assert causes(server(unit_part(line))) == []
+
+
+@pytest.mark.parametrize("line", ["ExecStartPre=/opt/gone", "PrivateNetwork=yes", "User=alice"])
+def test_what_shuts_the_service_in_is_commented_out(line: str) -> None:
+    tree = server(dropin(line))
+    only_finding(tree, "sshd-dropin-broken")
+    assert diff(mended(tree), PATH) == ([line], [f"#{line}"])
+
+
+@pytest.mark.parametrize(
+    "line", ["ExecStartPre=-/opt/gone", "ExecStartPre=/usr/bin/bash -c true", "PrivateNetwork=no", "User=root"]
+)
+def test_what_does_no_harm_stays(line: str) -> None:
+    assert causes(server(dropin(line))) == []

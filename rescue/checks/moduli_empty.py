@@ -1,0 +1,66 @@
+"""The SSH server has no numbers for the only key exchange that it offers, and hangs up.
+
+Symptom: the connection hangs after "expecting SSH2_MSG_KEX_DH_GEX_REPLY" (ssh -v), or "Connection reset by peer".
+
+Cause: KexAlgorithms allows diffie-hellman-group-exchange alone, and the file of its prime numbers (/etc/ssh/moduli) is
+there and holds none: emptied by a hardening guide that filters out small ones, or by a full disk. Up to OpenSSH 9.9
+sshd falls back on groups of its own; from 10.0 on the connection dies. With a missing file it falls back, too.
+
+Repair: the file without numbers is removed. Better ones come with the package, or from ssh-keygen -M.
+
+See: moduli(5), choose_dh in dh.c of OpenSSH; ssh-keygen(1) on -M.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import PurePosixPath
+
+from rescue.checks._ssh_units import serving
+from rescue.facts import Facts
+from rescue.formats.packages import PACKAGE_READS
+from rescue.formats.units import UNIT_READS
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Read, Tree
+
+LINK = Link.ACCEPT
+READS = (*UNIT_READS, *PACKAGE_READS, Read("/etc/ssh", depth=2))
+
+EXCHANGE = "diffie-hellman-group-exchange-"
+DIES = (10, 0)
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if facts.sshd.fatal or not serving(facts.units) or facts.openssh is None or facts.openssh.version < DIES:
+        return
+    lines = facts.sshd.globals("KexAlgorithms")
+    if not lines or not all(name.startswith(EXCHANGE) for name in lines[0].words[0].split(",")):
+        return
+    given = facts.sshd.globals("ModuliFile")
+    path = given[0].words[0] if given else "/etc/ssh/moduli"
+    facts.tree.require(Read(path, depth=0))
+    entry = facts.tree.entry(path)
+    if entry is None or not entry.is_file or _primes(facts.tree.text(path)):
+        return
+    place = lines[0].location
+    yield Finding(
+        check="moduli-empty",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"{path} holds no prime numbers, and the only key exchange that is allowed needs them.",
+        symptom=Symptom.HANGS,
+        locations=(Location(PurePosixPath(path)), *([place] if place else [])),
+        repairs=(
+            Repair(f"remove {path}, so that the SSH server uses its own", Safety.SAFE, partial(_gone, path=path)),
+        ),
+    )
+
+
+def _primes(text: str | None) -> bool:
+    """Whether there is any line that says something. A file too large to look into has some."""
+    return text is None or any(line.strip() and not line.startswith("#") for line in text.split("\n"))
+
+
+def _gone(tree: Tree, path: str) -> Tree:
+    return tree.remove(path)

@@ -1,0 +1,105 @@
+"""The SSH server's program can't be started: it, or a library that it needs, is missing or damaged.
+
+Symptom: "ssh: connect to host SERVER port 22: Connection refused"; or, where it is a part that is started for each
+connection, "kex_exchange_identification: Connection closed by remote host".
+
+Cause: an upgrade that was cut off, a file that a crash or a full disk left empty, a library that was removed or
+replaced by hand, a tar file unpacked over the system. From OpenSSH 9.8 on sshd is several programs (sshd-session, and
+from 10.0 on sshd-auth), of which each has to be there.
+
+Repair: a program that is only not executable is made so. What is missing or damaged comes back with its package only,
+which takes the network: in the server's own system (rescue shell, or the provider's console).
+
+See: ld.so(8), elf(5), dpkg(1) on --configure and --verify.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import PurePosixPath
+
+from rescue.checks import _sshd_program
+from rescue.checks._ssh_units import OTHERS, serving, ssh_service
+from rescue.checks._sshd_program import Fault, faults, installed, program
+from rescue.facts import Facts
+from rescue.formats.packages import package_state
+from rescue.formats.permissions import chmod
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+
+LINK = Link.SERVICE
+READS = _sshd_program.READS
+
+CHECK = "sshd-binary-broken"
+INTERRUPTED = frozenset({"half-installed", "unpacked"})
+AGAIN = "reinstreq"
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if not installed(facts) or any(unit.name in OTHERS for unit in serving(facts.units)):
+        return
+    if _named_by_a_person(facts):
+        return
+    found = list(faults(facts))
+    for fault in found:
+        yield _broken(facts, fault)
+    state = package_state(facts.tree, "openssh-server")
+    if not found and state is not None and (state[1] == AGAIN or state[2] in INTERRUPTED):
+        yield _interrupted(" ".join(state))
+
+
+def _named_by_a_person(facts: Facts) -> bool:
+    """A command of somebody's own whose program is not there is a finding about that file (sshd-dropin-broken)."""
+    unit = ssh_service(facts.units)
+    commands = unit.values("Service", "ExecStart") if unit else ()
+    return bool(commands) and str(commands[-1].location.path).startswith("/etc/") and (
+        facts.tree.entry(program(facts)) is None
+    )
+
+
+def _broken(facts: Facts, fault: Fault) -> Finding:
+    repairs = [_reinstall(facts)]
+    if fault.mode:
+        change = partial(chmod, path=fault.path, mode=0o755)
+        repairs.insert(0, Repair(f"make {fault.path} executable (0755)", Safety.SAFE, change))
+    return Finding(
+        check=CHECK,
+        link=Link.ACCEPT if fault.closed else LINK,
+        severity=Severity.BROKEN,
+        message=f"{fault.path} {fault.what}.",
+        symptom=Symptom.CLOSED if fault.closed else Symptom.REFUSED,
+        locations=(Location(PurePosixPath(fault.path)),) if fault.path.startswith("/") else (),
+        repairs=tuple(repairs),
+        subject=fault.path,
+    )
+
+
+def _interrupted(state: str) -> Finding:
+    return Finding(
+        check=CHECK,
+        link=LINK,
+        severity=Severity.DOUBTFUL,
+        message=f"The installation of the package openssh-server was cut off: dpkg has it as {state!r}.",
+        symptom=Symptom.REFUSED,
+        locations=(Location(PurePosixPath("/var/lib/dpkg/status")),),
+        repairs=(
+            Repair(
+                "let dpkg end what it began, in the server's own system",
+                Safety.MANUAL,
+                steps="dpkg --configure -a\napt-get -f install",
+            ),
+        ),
+        subject="package",
+        reason="every file that could be looked into is there and whole",
+    )
+
+
+def _reinstall(facts: Facts) -> Repair:
+    command = "apt-get install --reinstall openssh-server"
+    if facts.release.is_red_hat:
+        command = "dnf reinstall openssh-server openssl-libs"
+    elif facts.release.id == "alpine":
+        command = "apk fix openssh-server"
+    return Repair(
+        "install the package again, in the server's own system", Safety.MANUAL, steps=f"rescue shell TARGET\n{command}"
+    )

@@ -1,0 +1,34 @@
+"""The SSH server takes your key, and then opens no session.
+
+Symptom: "channel 0: open failed: connect failed: open failed", after a login that seemed to succeed.
+
+Cause: "MaxSessions 0" in sshd_config, which allows no shell, no command and no sftp over a connection, only forwarding
+of ports. It is meant for jump hosts, inside a Match block for the users concerned.
+
+Repair: the line that counts for you is set to 10, which is sshd's default.
+
+See: sshd_config(5) on MaxSessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rescue.checks import _limits
+from rescue.checks._limits import Cause, Limit, for_each_login
+from rescue.facts import Facts
+from rescue.model import Finding, Link, Symptom
+
+LINK = Link.SESSION
+READS = _limits.READS
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    yield from for_each_login(facts, CAUSE)
+
+
+def _judge(value: str) -> Limit | None:
+    return Limit("the SSH server opens no shell and runs no command for you") if value == "0" else None
+
+
+CAUSE = Cause("sshd-maxsessions", LINK, Symptom.CLOSED, "MaxSessions", "10", _judge)

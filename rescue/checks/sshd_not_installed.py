@@ -1,0 +1,62 @@
+"""There is no SSH server on this disk, or nothing that would start it.
+
+Symptom: "ssh: connect to host SERVER port 22: Connection refused".
+
+Cause: the package was removed, by hand or by an "autoremove" after another package went; it was never installed on
+this image; or the unit by which systemd starts it was deleted. Or this is not the disk of the server's system.
+
+Repair: none that a change of a file could make: install the package openssh-server in the server's own system (rescue
+shell, or the provider's console).
+
+See: dpkg(1), apt-get(8), dnf(8), apk(8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rescue.checks import _sshd_program
+from rescue.checks._ssh_units import OTHERS, serving, ssh_service
+from rescue.checks._sshd_program import installed
+from rescue.facts import Facts
+from rescue.formats.packages import package_state
+from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+
+LINK = Link.SERVICE
+READS = _sshd_program.READS
+
+TARGET = "multi-user.target"
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if serving(facts.units) or any(facts.units.unit(name).present for name in OTHERS):
+        return
+    if not installed(facts):
+        state = package_state(facts.tree, "openssh-server")
+        removed = " It was removed; its configuration is left." if state and state[2] == "config-files" else ""
+        yield _finding(facts, f"There is no SSH server on this disk.{removed}")
+    elif ssh_service(facts.units) is None and facts.units.manager == "systemd" and facts.units.unit(TARGET).present:
+        yield _finding(facts, "The SSH server's program is there, but no unit by which systemd would start it.")
+
+
+def _finding(facts: Facts, message: str) -> Finding:
+    command = "apt-get install --reinstall openssh-server"
+    if facts.release.is_red_hat:
+        command = "dnf install openssh-server"
+    elif facts.release.id == "alpine":
+        command = "apk add openssh-server"
+    return Finding(
+        check="sshd-not-installed",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=message,
+        symptom=Symptom.REFUSED,
+        repairs=(
+            Repair(
+                "install the package openssh-server, in the server's own system",
+                Safety.MANUAL,
+                steps=f"rescue shell TARGET\n{command}",
+            ),
+        ),
+        hides=(Link.LISTEN,),
+    )

@@ -1,0 +1,113 @@
+"""What a program needs to be started at all: its machine, its interpreter and its shared libraries (elf(5), ld.so(8)).
+
+Only the headers and the dynamic section are looked at; every number in them is checked against the file's size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from struct import Struct, error
+
+MAGIC = b"\x7fELF"
+_LOAD, _DYNAMIC, _INTERPRETER = 1, 2, 3
+_NEEDED, _STRINGS, _RPATH, _RUNPATH = 1, 5, 15, 29
+
+MAX_HEADERS, MAX_ENTRIES = 256, 4096
+MAX_NAME = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Elf:
+    """A program or library. bits: 32 or 64; machine: e_machine (62: x86-64). paths: RUNPATH, else RPATH."""
+
+    bits: int
+    machine: int
+    interpreter: str
+    needed: tuple[str, ...]
+    paths: tuple[str, ...]
+
+
+class ElfError(ValueError):
+    """The file is no whole ELF file; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    kind: int
+    offset: int
+    address: int
+    size: int
+
+
+def read_elf(data: bytes) -> Elf:
+    """The file's needs. Raises ElfError where it is damaged, cut off, or something else."""
+    if not data.strip(b"\0"):
+        raise ElfError("is empty" if not data else "holds nothing but zeros")
+    if not data.startswith(MAGIC) or len(data) < 20:
+        raise ElfError("is no program")
+    bits = {1: 32, 2: 64}.get(data[4], 0)
+    order = {1: "<", 2: ">"}.get(data[5], "")
+    if not bits or not order:
+        raise ElfError("is damaged")
+    try:
+        return _read(data, bits, order)
+    except (error, IndexError) as problem:
+        raise ElfError("is damaged or cut off") from problem
+
+
+def _read(data: bytes, bits: int, order: str) -> Elf:
+    machine = Struct(f"{order}H").unpack_from(data, 18)[0]
+    segments = tuple(_segments(data, bits, order))
+    if any(each.kind == _LOAD and each.offset + each.size > len(data) for each in segments):
+        raise ElfError("is cut off")
+    interpreter = next((_text(data, each.offset, each.size) for each in segments if each.kind == _INTERPRETER), "")
+    entries = tuple(_dynamic(data, bits, order, segments))
+    strings = next((_offset(segments, value) for tag, value in entries if tag == _STRINGS), 0)
+    names = {tag: [_text(data, strings + value) for key, value in entries if key == tag]
+             for tag in (_NEEDED, _RPATH, _RUNPATH)}  # fmt: skip
+    paths = (names[_RUNPATH] or names[_RPATH] or [""])[0]
+    return Elf(bits, machine, interpreter, tuple(names[_NEEDED]), tuple(part for part in paths.split(":") if part))
+
+
+def _segments(data: bytes, bits: int, order: str) -> Iterator[_Segment]:
+    if bits == 64:
+        start = Struct(f"{order}Q").unpack_from(data, 32)[0]
+        size, count = Struct(f"{order}HH").unpack_from(data, 54)
+        shape = Struct(f"{order}IIQQQQ")
+    else:
+        start = Struct(f"{order}I").unpack_from(data, 28)[0]
+        size, count = Struct(f"{order}HH").unpack_from(data, 42)
+        shape = Struct(f"{order}IIIII")
+    for number in range(min(count, MAX_HEADERS)):
+        fields = shape.unpack_from(data, start + number * size)
+        if bits == 64:
+            kind, _, offset, address, _, length = fields
+        else:
+            kind, offset, address, _, length = fields
+        yield _Segment(kind, offset, address, length)
+
+
+def _dynamic(data: bytes, bits: int, order: str, segments: tuple[_Segment, ...]) -> Iterator[tuple[int, int]]:
+    found = next((each for each in segments if each.kind == _DYNAMIC), None)
+    if found is None:
+        return
+    shape = Struct(f"{order}QQ" if bits == 64 else f"{order}II")
+    for number in range(min(found.size // shape.size, MAX_ENTRIES)):
+        tag, value = shape.unpack_from(data, found.offset + number * shape.size)
+        if tag == 0:
+            return
+        yield tag, value
+
+
+def _offset(segments: tuple[_Segment, ...], address: int) -> int:
+    """Where in the file what is loaded at `address` stands."""
+    for each in segments:
+        if each.kind == _LOAD and each.address <= address < each.address + each.size:
+            return each.offset + address - each.address
+    return address
+
+
+def _text(data: bytes, start: int, size: int = MAX_NAME) -> str:
+    end = min(start + size, start + MAX_NAME, len(data))
+    return data[start:end].partition(b"\0")[0].decode("utf-8", "replace")

@@ -1,0 +1,33 @@
+"""What programs need, read from headers that may say anything."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rescue.formats.elf import ElfError, read_elf
+from tests.unit.checks.test_sshd_binary_broken import elf
+
+pytestmark = pytest.mark.unit
+
+
+def test_libraries_and_interpreter() -> None:
+    found = read_elf(elf("liba.so.1", "libb.so.2", interpreter="/lib/ld.so"))
+    assert (found.needed, found.interpreter, found.machine) == (("liba.so.1", "libb.so.2"), "/lib/ld.so", 62)
+
+
+@given(st.integers(0, 400), st.integers(0, 255), st.integers(0, 500))
+def test_a_damaged_file_is_read_or_refused(at: int, value: int, end: int) -> None:
+    data = bytearray(elf("liba.so.1", "libb.so.2", interpreter="/lib/ld.so"))
+    data[at % len(data)] = value
+    with suppress(ElfError):
+        assert len(read_elf(bytes(data[:end])).needed) <= end
+
+
+@given(st.binary(max_size=300))
+def test_junk_is_no_program(data: bytes) -> None:
+    with suppress(ElfError):
+        assert read_elf(b"\x7fELF" + data).bits in (32, 64)
