@@ -5,7 +5,7 @@ import pytest
 from rescue.model import Client, Safety, Severity, Symptom
 from rescue.tree import Entry, Tree, file
 from tests.checking import causes, changed_paths, diff, mended, only_finding
-from tests.trees import DPKG_STATUS, server
+from tests.trees import DPKG_STATUS, PROGRAM, server
 
 pytestmark = pytest.mark.unit
 
@@ -44,7 +44,7 @@ def test_a_server_without_the_library_never_asks_the_files() -> None:
 
 @pytest.mark.parametrize("program", ["/usr/sbin/sshd", "/usr/lib/openssh/sshd-session"])
 def test_where_no_database_tells_the_program_names_its_libraries(program: str) -> None:
-    binary: Entry = file(b"ELF OpenSSH_9.2p1 \0libc.so.6\0libwrap.so.0\0", 0o755)
+    binary: Entry = file(PROGRAM + b" OpenSSH_9.2p1 \0libc.so.6\0libwrap.so.0\0", 0o755)
     tree = server({"/var/lib/dpkg/status": None, program: binary, DENY: "ALL: ALL\n"})
     assert causes(tree, HERE) == ["hosts-deny"]
 
