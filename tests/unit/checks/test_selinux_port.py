@@ -21,6 +21,7 @@ def enforcing(port: int, **more: str) -> Changes:
     return {
         "/etc/selinux/config": "# SELINUX= can take one of these\nSELINUX=enforcing\nSELINUXTYPE=targeted\n",
         "/etc/selinux/targeted/policy/policy.33": "x",
+        "/.autorelabel": "",
         MAIN: f"{SSHD_CONFIG}Port {port}\n",
         **more,
     }
