@@ -25,8 +25,11 @@ MANAGER = "firewalld"
 PYTHON = PurePosixPath("/usr/lib/python3/dist-packages/firewall/config/__init__.py")
 """Where Debian and its kin keep the file that tells firewalld's version."""
 
+LARGEST = 8 << 20
+"""Bytes of a file that is read: lists of whole countries' networks are put into sets."""
+
 READS = (
-    Read(str(OWN)),
+    Read(str(OWN), limit=LARGEST),
     Read(str(STOCK)),
     Read(str(PYTHON), depth=0),
     Read(IPSET, depth=0, content=False),
@@ -125,7 +128,7 @@ def _tell(config: Configuration, zones: dict[str, Named]) -> None:
     """Give interfaces to the zones that the network's configuration names; an unknown zone changes nothing."""
     for interface, zone in zones.items():
         name = zone.name or config.default
-        if name not in config.zones:
+        if name not in config.zones or any(each.name == interface for each in config.zones[name].interfaces):
             continue
         for each in config.zones.values():
             each.interfaces = [known for known in each.interfaces if known.name != interface]

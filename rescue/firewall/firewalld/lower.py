@@ -270,7 +270,9 @@ def bindings(config: Configuration, parts: Parts) -> Iterator[Binding]:
     else:
         bound = list(_bound(config))
         sources = [each for each in bound if each[1] == "source"]
-        order = [*sources, *reversed([each for each in bound if each[1] == "interface"])]
+        interfaces = [each for each in bound if each[1] == "interface"]
+        interfaces.sort(key=lambda each: each[2].name in config.outside)  # those come when firewalld runs already
+        order = [*sources, *reversed(interfaces)]
     for zone, kind, each in order:
         if kind == "interface":
             yield Binding(zone, (Interface(True, each.name),), each.location)

@@ -68,6 +68,7 @@ class Parts:
         self.config = config
         self.version = version
         self.family = f"ipv{version}"
+        self.sets: dict[str, AddressSet] = {}
 
     def of(self, area: Area, table: str) -> list[Part]:
         """The rules of a zone or policy in "filter", "nat" or "mangle", those of equal parts in order."""
@@ -230,8 +231,10 @@ class Parts:
             return None
         if found.kind not in ("hash:ip", "hash:net"):
             return Fixed(Doubt(f"the ipset {name}, a list of more than addresses"))
-        spans = (AddressSet.between(self.version, low, high) for _, (low, high) in members(found))
-        together = union(self.version, spans)
+        if name not in self.sets:
+            spans = (AddressSet(self.version, (low, high + 1)) for _, (low, high) in members(found))
+            self.sets[name] = union(self.version, spans)
+        together = self.sets[name]
         return Addresses(source, ~together if invert else together)
 
 

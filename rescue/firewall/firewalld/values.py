@@ -61,6 +61,10 @@ def address(text: str, at: Location) -> AddressSet:
     if ":" in base:
         base = base.strip("[]")
     try:
+        return AddressSet.network(base + slash + mask)
+    except ValueError:
+        pass
+    try:
         if (slash and not mask) or "%" in text:
             raise ValueError(text)
         found = ip_network(base + slash + mask, strict=False)

@@ -15,7 +15,7 @@ from xml.parsers import expat
 from rescue.firewall.firewalld.faults import Invalid, Unclear
 from rescue.model import Location
 
-MOST_ELEMENTS = 100_000
+MOST_ELEMENTS = 250_000
 DEEPEST = 16
 LONGEST_TEXT = 400
 """Characters of an element that its location shows."""

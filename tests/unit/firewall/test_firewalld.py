@@ -118,6 +118,18 @@ def test_an_interface_that_is_not_known_is_a_doubt() -> None:
     assert "the network interface" in found.reason
 
 
+def test_an_interface_that_networkmanager_brings_comes_before_those_of_the_files() -> None:
+    keyfile = "/etc/NetworkManager/system-connections/x.nmconnection"
+    files = {
+        **INSTALLED,
+        f"{OWN}/zones/trusted.xml": zone('<interface name="e+"/>', target="DROP"),
+        keyfile: "[connection]\ninterface-name=eth0\n",
+    }
+    (found,) = active_firewalls(Tree.of(files), Started("firewalld.service", "NetworkManager.service"))
+    assert reach([found], 22, 4, interface="eth0").verdict_for(ip_address(ME)).kind is Kind.ACCEPT
+    assert reach([found], 22, 4, interface="eth1").verdict_for(ip_address(ME)).kind is Kind.DROP
+
+
 def test_the_files_of_a_folder_make_one_zone_without_a_target() -> None:
     files = {f"{OWN}/zones/public/a.xml": zone(target="DROP"), f"{OWN}/zones/public/b.xml": zone(SSH)}
     assert kind(files) is Kind.ACCEPT
@@ -353,7 +365,7 @@ def test_entities_are_not_followed() -> None:
     assert kind({PUBLIC: '<!DOCTYPE z SYSTEM "file:///etc/shadow"><zone/>'}) is Kind.DEPENDS
 
 
-@pytest.mark.parametrize("junk", ["", "\0\xff", "<" * 5000, "<a>" * 100, "<zone>" + "<short/>" * 120_000 + "</zone>"])
+@pytest.mark.parametrize("junk", ["", "\0\xff", "<" * 5000, "<a>" * 100, "<zone>" + "<short/>" * 260_000 + "</zone>"])
 def test_junk_is_no_traceback(junk: str) -> None:
     assert kind({PUBLIC: junk}) in (Kind.ACCEPT, Kind.DEPENDS)
 
