@@ -180,7 +180,7 @@ class Trial:
         return made
 
     def _neighbours(self, made: Lab, tree: Tree, firewalls: Sequence[Firewall]) -> None:
-        here = reach(firewalls, PORTS[0], 6, interface="eth0", discovery=True)
+        here = reach(firewalls, PORTS[0], 6, interface="eth0", server=made.addresses[6], discovery=True)
         unfound = any(piece.decision.stage is Stage.NEIGHBOUR for piece in here.outcome.pieces)
         self.count["solicitations"] += 1
         if made.solicit() is unfound:

@@ -11,7 +11,7 @@ from rescue.firewall import READS as FIREWALL_READS
 from rescue.firewall import edit, outside, ufw
 from rescue.firewall.blocked import Block, Mistake, blocks, kept_out
 from rescue.firewall.boot import FIREWALLD, NFTABLES, UFW
-from rescue.firewall.ruleset import Problem
+from rescue.firewall.ruleset import Firewall, Problem
 from rescue.formats.units import UNIT_READS
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 
@@ -120,9 +120,23 @@ def keeps(block: Block) -> str:
     return "keeps" if block.certain else "may keep"
 
 
+def keep(block: Block) -> str:
+    """The same verb for many rules."""
+    return "keep" if block.certain else "may keep"
+
+
+def decided(block: Block) -> str:
+    """What turns the client away: the place and its text, for a message."""
+    return shown(block.decision.location) if block.decision is not None else str(block.firewall.location)
+
+
 def name(block: Block) -> str:
     """The firewall's name, for people."""
-    return block.firewall.manager if block.firewall.manager in (UFW, NFTABLES, FIREWALLD) else "iptables"
+    return name_of(block.firewall)
+
+
+def name_of(firewall: Firewall) -> str:
+    return firewall.manager if firewall.manager in (UFW, NFTABLES, FIREWALLD) else "iptables"
 
 
 def admit(block: Block) -> Repair:

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from rescue.checks import _firewall
 from rescue.facts import Facts
 from rescue.firewall.blocked import Mistake
+from rescue.firewall.boot import UFW
 from rescue.model import Finding
 
 LINK = _firewall.LINK
@@ -28,6 +29,8 @@ READS = _firewall.READS
 
 def find(facts: Facts) -> Iterator[Finding]:
     for block in _firewall.blocks_of(facts, Mistake.OTHER_PORT):
+        if block.firewall.manager != UFW:
+            continue
         other = block.other.location if block.other else None
         yield _firewall.finding(
             "ufw-port-mismatch",

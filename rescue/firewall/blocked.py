@@ -8,19 +8,16 @@ from enum import StrEnum
 from functools import cache
 
 from rescue.firewall.addresses import Address, AddressSet, ordinary, union
-from rescue.firewall.boot import UFW
+from rescue.firewall.boot import FIREWALLD, NFTABLES, UFW
 from rescue.firewall.conditions import Addresses, Interface, Ports
 from rescue.firewall.ipset_match import InSet
+from rescue.firewall.openings import is_for_ssh, openings, opens, port_is_denied, user_chain
 from rescue.firewall.packet import is_internal
 from rescue.firewall.reach import Reach, reach
 from rescue.firewall.ruleset import Action, Firewall, Rule
-from rescue.firewall.ufw_tuples import Tuple, tuple_of
-from rescue.firewall.verdict import Decision, Kind, Verdict
+from rescue.firewall.ufw_tuples import tuple_of
+from rescue.firewall.verdict import Decision, Kind, Stage, Verdict
 from rescue.tree import Tree
-
-SSH = 22
-STAND_INS = (2200, 2222, 22022, 22222)
-"""Ports that people move SSH to, and that nothing else is known to use."""
 
 
 class Mistake(StrEnum):
@@ -31,6 +28,15 @@ class Mistake(StrEnum):
     RULE = "a rule or a policy turns the client away"
     ALLOW_LIST = "only certain addresses are let in, and the client's is none of them"
     SET = "a saved ipset has the client in it, or not in it"
+    ORDER = "a rule that denies stands before the one that allows"
+    REPLY = "the server's answer is not let out"
+    IPV6 = "what is let in over IPv4 is not over IPv6"
+    TWO = "another firewall beside it lets the client in, this one does not"
+    NOT_LOADED = "the file of nftables that was to take its place does not load"
+
+
+_PLAIN = (Mistake.RULE, Mistake.NO_RULE, Mistake.OTHER_PORT)
+"""Mistakes that what stands beside may explain better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +45,9 @@ class Block:
 
     sources: the client's addresses that are turned away; empty if none is known, then `verdict` is that on most of the
     world. certain: false if that depends on something which is not on the disk. admitted: who gets through.
-    other: the rule for SSH on another port, of Mistake.OTHER_PORT; the rule that asks the set, of Mistake.SET. inner: a
-    rule that lets the port in on an inner interface alone, such as a VPN's: then it may be meant to be closed to the
-    world.
+    other: the rule that was meant for SSH, of OTHER_PORT, ORDER, IPV6 and TWO; the rule that asks the set, of SET.
+    beside: the other firewall, of TWO and NOT_LOADED. inner: a rule that lets the port in on an inner interface alone,
+    such as a VPN's: then it may be meant to be closed to the world.
     """
 
     firewall: Firewall
@@ -54,6 +60,7 @@ class Block:
     admitted: AddressSet
     other: Rule | None = None
     inner: Rule | None = None
+    beside: Firewall | None = None
 
     @property
     def decision(self) -> Decision | None:
@@ -73,11 +80,15 @@ def blocks(tree: Tree, firewalls: Sequence[Firewall], port: int, sources: Sequen
             mine = tuple(source for source in sources if source.version == version)
             found = _for_sources(here, mine) if mine else _for_anybody(here)
             if found is not None:
-                yield _block(tree, here, found)
+                yield _block(tree, here, found, [each for each in firewalls if each is not firewall])
 
 
-def _block(tree: Tree, here: Reach, found: _Found) -> Block:
+def _block(tree: Tree, here: Reach, found: _Found, others: Sequence[Firewall]) -> Block:
     mistake, other = _mistake(tree, here, found)
+    beside = None
+    if mistake in _PLAIN and not _singled_out(found) and _can_be_told(here):
+        better = _by_what_stands_beside(here, found, others)
+        mistake, other, beside = better or (mistake, other, None)
     return Block(
         firewall=here.firewalls[0],
         port=here.port,
@@ -89,13 +100,49 @@ def _block(tree: Tree, here: Reach, found: _Found) -> Block:
         admitted=here.accepted,
         other=other,
         inner=_inner(here),
+        beside=beside,
     )
+
+
+def _can_be_told(here: Reach) -> bool:
+    """Whether the firewall's rules are a person's, and loaded: firewalld's are told by zones, broken files first."""
+    firewall = here.firewalls[0]
+    if firewall.manager == UFW:
+        return not firewall.ruleset(here.version).problems and user_chain(firewall, here.version) is not None
+    return firewall.manager != FIREWALLD
+
+
+def _by_what_stands_beside(
+    here: Reach, found: _Found, others: Sequence[Firewall]
+) -> tuple[Mistake, Rule | None, Firewall | None] | None:
+    """The mistake that other firewalls, or the same one over IPv4, explain."""
+    firewall = here.firewalls[0]
+    for other in others:
+        if other.manager == NFTABLES and other.problems:
+            return Mistake.NOT_LOADED, None, other
+    if found.verdict.stage is Stage.REPLY:
+        return None
+    for other in others:
+        rule = next(openings(other, here.version, here.port), None)
+        if rule is not None and _lets_in(reach([other], here.port, here.version, discovery=True), found):
+            return Mistake.TWO, rule, other
+    if here.version == 6:
+        rule = next(openings(firewall, 4, here.port), None)
+        if rule is not None and mostly_open(reach([firewall], here.port, 4)):
+            return Mistake.IPV6, rule, None
+    return None
+
+
+def _lets_in(other: Reach, found: _Found) -> bool:
+    if found.sources:
+        return all(other.verdict_for(source).accepted for source in found.sources)
+    return mostly_open(other)
 
 
 def _inner(here: Reach) -> Rule | None:
     """A rule that lets the port in on an interface by which nobody from outside comes."""
     for _, rule in here.firewalls[0].ruleset(here.version).rules():
-        if rule.target.action is Action.ACCEPT and _opens(rule, here.port):
+        if rule.target.action is Action.ACCEPT and opens(rule, here.port):
             for each in rule.conditions:
                 if isinstance(each, Interface) and not each.negated and each.name != "lo" and is_internal(each.name):
                     return rule
@@ -146,19 +193,40 @@ def mostly_open(here: Reach) -> bool:
 
 
 def _mistake(tree: Tree, here: Reach, found: _Found) -> tuple[Mistake, Rule | None]:
-    firewall = here.firewalls[0]
     if (asking := _rule_with_set(here, found)) is not None:
         return Mistake.SET, asking
+    firewall, version, port = here.firewalls[0], here.version, here.port
+    if firewall.manager == FIREWALLD:
+        listed = _people(here.accepted) and not mostly_open(here) and not _singled_out(found)
+        return (Mistake.ALLOW_LIST if listed else Mistake.RULE), None
     if _people(here.accepted):
         return (Mistake.RULE if mostly_open(here) or _singled_out(found) else Mistake.ALLOW_LIST), None
-    ruleset = firewall.ruleset(here.version)
-    if firewall.manager != UFW or ruleset.problems or _user_chain(firewall, here.version) is None:
+    if not _can_be_told(here):
         return Mistake.RULE, None
-    rules = list(_openings(firewall, here.version))
-    if any(_opens(rule, here.port) for rule in rules):
+    if found.verdict.stage is Stage.REPLY and found.certain:
+        return Mistake.REPLY, None
+    if any(True for _ in openings(firewall, version, port)):
+        later = _later(here, found) if firewall.manager == UFW else None
+        return (Mistake.ORDER, later) if later else (Mistake.RULE, None)
+    if firewall.manager != UFW and port_is_denied(firewall, version, port):
         return Mistake.RULE, None
-    other = next((rule for rule in rules if _is_for_ssh(rule, tuple_of(tree, rule.location))), None)
-    return (Mistake.OTHER_PORT, other) if other else (Mistake.NO_RULE, None)
+    other = next(
+        (rule for rule in openings(firewall, version) if is_for_ssh(rule, tuple_of(tree, rule.location))), None
+    )
+    if other is not None:
+        return Mistake.OTHER_PORT, other
+    return (Mistake.NO_RULE if firewall.manager == UFW else Mistake.RULE), None
+
+
+def _later(here: Reach, found: _Found) -> Rule | None:
+    """ufw's rule that would let the client in, if one of ufw's own rules did not turn it away before."""
+    decisions = found.verdict.decisions
+    rules = user_chain(here.firewalls[0], here.version) or ()
+    denying = decisions[0].rule if decisions else None
+    if denying is None or denying not in rules or _singled_out(found):
+        return None
+    behind = rules[rules.index(denying) + 1 :]
+    return next((rule for rule in openings(here.firewalls[0], here.version, here.port) if rule in behind), None)
 
 
 def asks_set(rule: Rule) -> InSet | None:
@@ -176,7 +244,7 @@ def _rule_with_set(here: Reach, found: _Found) -> Rule | None:
         asked = asks_set(rule)
         if asked is not None and not asked.negated and rule.target.action is Action.ACCEPT:
             for_ports = any(isinstance(each, Ports) and each.destination for each in rule.conditions)
-            if not for_ports or _opens(rule, here.port):
+            if not for_ports or opens(rule, here.port):
                 return rule
     return None
 
@@ -194,42 +262,6 @@ def _singled_out(found: _Found) -> bool:
         for rule in decisions[0].path
         for each in rule.conditions
     )
-
-
-def _user_chain(firewall: Firewall, version: int) -> tuple[Rule, ...] | None:
-    """The rules of ufw's chain for what a person has allowed; None if ufw has none for this IP version."""
-    table = firewall.ruleset(version).tables.get("filter")
-    chain = table.chains.get("ufw-user-input" if version == 4 else "ufw6-user-input") if table else None
-    return chain.rules if chain is not None else None
-
-
-def _openings(firewall: Firewall, version: int) -> Iterator[Rule]:
-    """ufw's rules that let TCP connections to certain ports in."""
-    for rule in _user_chain(firewall, version) or ():
-        accepts = rule.target.action is Action.ACCEPT or rule.target.name.endswith("-user-limit-accept")
-        if accepts and any(isinstance(each, Ports) and each.destination for each in rule.conditions):
-            yield rule
-
-
-def _opens(rule: Rule, port: int) -> bool:
-    return any(
-        low <= port <= high
-        for each in rule.conditions
-        if isinstance(each, Ports) and each.destination and not each.negated
-        for low, high in each.ranges
-    )
-
-
-def _opens_only(rule: Rule, port: int) -> bool:
-    only = ((port, port),)
-    return any(isinstance(each, Ports) and each.destination and each.ranges == only for each in rule.conditions)
-
-
-def _is_for_ssh(rule: Rule, made: Tuple | None) -> bool:
-    """Whether a rule was clearly made for SSH: by its port, by the application's name or by a comment."""
-    if _opens(rule, SSH) or any(_opens_only(rule, port) for port in STAND_INS):
-        return True
-    return made is not None and ("ssh" in made.application.lower() or "ssh" in made.comment.lower())
 
 
 def kept_out(verdict: Verdict) -> Kind:

@@ -87,7 +87,7 @@ class Evaluation:
         router = AddressSet.network("fe80::1")
         asked = replace(self.packet, protocol=ICMP[6], icmp=SOLICITATION, state="UNTRACKED", lone=router.bounds[0],
                         server=ALL_NODES, hops=255, group=True)  # fmt: skip
-        answer = replace(asked, inward=False, icmp=ADVERTISEMENT, server=None, group=False)
+        answer = replace(asked, inward=False, icmp=ADVERTISEMENT, server=self.packet.server, group=False)
         for packet, hooks in ((asked, INWARD), (answer, OUTWARD)):
             one = Evaluation(self.firewalls, self.packet, router)
             one.journey.stage, one.journey.visits = Stage.NEIGHBOUR, self.journey.visits

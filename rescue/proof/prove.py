@@ -169,7 +169,7 @@ def _ask(proof: Proof, asker: _Asker, here: Reach, sources: Sequence[Address]) -
 
 def _neighbours(proof: Proof, made: Lab, firewalls: Sequence[Firewall], port: int) -> None:
     """Whether the server is found over IPv6 at all."""
-    here = reach(firewalls, port, 6, interface=proof.interface, discovery=True)
+    here = reach(firewalls, port, 6, interface=proof.interface, server=proof.addresses[6], discovery=True)
     unfound = any(piece.decision.stage is Stage.NEIGHBOUR for piece in here.outcome.pieces)
     answered = made.solicit()
     proof.asked += 1

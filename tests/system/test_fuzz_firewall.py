@@ -26,6 +26,9 @@ def test_generated_rulesets_are_judged_as_the_kernel_judges_them(kind: str) -> N
 RAW = "*raw\n-A PREROUTING -p tcp -j NOTRACK\n-A OUTPUT -p tcp -j NOTRACK\nCOMMIT\n"
 FOUND = {
     "neighbours have no direction": (6, "*filter\n-A INPUT -m conntrack --ctdir ORIGINAL -j DROP\nCOMMIT\n"),
+    "the answer of a neighbour comes from the server's address": (
+        6, "*filter\n:OUTPUT DROP [0:0]\n-A OUTPUT -s 2001:db8:5::/48 -j ACCEPT\nCOMMIT\n",
+    ),
     "a direction is never negated": (6, "*filter\n-A INPUT -m conntrack ! --ctdir REPLY -j DROP\nCOMMIT\n"),
     "of what has no connection only the state is asked": (
         4, RAW + "*filter\n-A INPUT -m conntrack --ctstate UNTRACKED --ctdir REPLY -j DROP\nCOMMIT\n",

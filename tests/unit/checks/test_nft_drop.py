@@ -115,15 +115,6 @@ def test_answers_that_may_not_leave_get_a_rule() -> None:
     assert added(with_nft(HEAD + out), came_from()) == [f"\t\tip daddr {ME} tcp sport 22 accept"]
 
 
-def test_over_ipv6_neighbours_have_to_find_the_server() -> None:
-    tree = with_nft(HEAD + WEB.replace("80, 443", "22").replace("{ icmp, ipv6-icmp }", "icmp"))
-    assert causes(tree, came_from()) == []
-    finding = only_finding(tree, "nft-drop", came_from("2001:db8::7"))
-    assert finding.symptom is Symptom.UNREACHABLE
-    rule = "\t\ticmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept"
-    assert added(tree, came_from("2001:db8::7")) == [rule]
-
-
 def test_a_list_of_the_allowed_is_another_cause() -> None:
     tree = with_nft(HEAD + WEB.replace("tcp dport {", "ip saddr 198.51.100.0/24 tcp dport 22 accept\n\t\ttcp dport {"))
     assert causes(tree, came_from()) == ["fw-allowlist"]

@@ -1,0 +1,50 @@
+"""Two firewalls are loaded: one lets SSH in, the other does not, and both have to.
+
+Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "Connection refused", "No route to host", where
+the other one rejects), although the firewall that you know of allows SSH.
+
+Cause: ufw, the saved rules of iptables and nftables do not replace each other. Each that is loaded at boot is asked,
+and a packet has to be accepted by all of them: what one accepts, another may still drop. It comes of a change from one
+to another while the old one is still enabled, or of an image that had one already.
+
+Repair: one rule for the port in the firewall that turns you away; with --from, for that address alone. Both stay
+enabled. If you want only one of them, disable the other's service yourself once you are in.
+
+See: nft(8) on "VERDICT STATEMENTS" (an accept ends only its own chain), ufw(8), netfilter-persistent(8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rescue.checks import _firewall
+from rescue.facts import Facts
+from rescue.firewall.blocked import Mistake
+from rescue.firewall.verdict import Decision
+from rescue.model import Finding, Location
+
+LINK = _firewall.LINK
+READS = _firewall.READS
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    for block in _firewall.blocks_of(facts, Mistake.TWO):
+        if block.beside is None or block.other is None:
+            continue
+        closed, opened = _firewall.name(block), _firewall.name_of(block.beside)
+        message = (
+            f"Two firewalls are loaded, and both have to let SSH in: {opened} does "
+            f"({_firewall.shown(block.other.location)}), {closed} does not ({_firewall.decided(block)}). "
+            f"So {closed} {_firewall.keeps(block)} {_firewall.who(block)} away from port {block.port}."
+        )
+        yield _firewall.finding(
+            "fw-two-firewalls",
+            block,
+            message,
+            (_firewall.admit(block),),
+            locations=(*_where(block.decision), block.other.location),
+        )
+
+
+def _where(decision: Decision | None) -> tuple[Location, ...]:
+    return (decision.location,) if decision is not None else ()

@@ -1,0 +1,2 @@
+iptables -I INPUT -p tcp --dport 22 -j ACCEPT
+netfilter-persistent save
