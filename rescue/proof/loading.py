@@ -48,7 +48,22 @@ def load(lab: Lab, tree: Tree, firewall: Firewall) -> list[Load]:
             f"{firewall.manager} can't be loaded here: its rules are made by a program of its own",
             "The verdict without --prove is the same; it is not held against a kernel then.",
         )
-    return list(loader(lab, tree, firewall))
+    return [*_sets(lab, tree, firewall), *loader(lab, tree, firewall)]
+
+
+def _sets(lab: Lab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
+    """The saved ipsets that the rules ask for."""
+    path = firewall.sets
+    if path is None or tree.entry(path) is None:
+        return
+    program = _needed("ipset", PACKAGES["ipset"])
+    held = names_of(tree, path).sets
+    with etc_of(tree, ()) as around:
+        done = lab.server.run(program, "restore", "-exist", given=_data(tree, path), check=False, around=around)
+    taken = done.returncode == 0
+    unknown = held is None or any(each.doubt for each in held.sets.values())
+    expected = taken if unknown else not (held and held.problems)
+    yield Load(str(path), program, taken, expected, done.stderr.strip())
 
 
 def _saved(lab: Lab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
@@ -65,7 +80,7 @@ def _saved(lab: Lab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
 def _ufw(lab: Lab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
     problems = {each.location.path for each in firewall.problems}
     with etc_of(tree, ()) as around:
-        for each in ufw.restores(tree, names_of(tree), firewall.backend):
+        for each in ufw.restores(tree, names_of(tree, firewall.sets), firewall.backend):
             program = _needed(restorer(each.version, firewall.backend), "iptables")
             options = ["-n"] if each.noflush else []
             done = lab.server.run(program, *options, given=each.text, check=False, around=around)

@@ -21,6 +21,7 @@ from rescue.status import Status
 from rescue.tree import Tree
 from tests.system.test_bad_input import run
 from tests.system.test_firewall_verb import planted
+from tests.unit.checks.test_ipset_persisted import saved as with_sets
 from tests.unit.checks.test_nft_drop import with_nft
 from tests.unit.firewall.files import LIMIT, RELATED, Started, allow, saved, ufw_files, with_saved, with_ufw
 
@@ -67,6 +68,11 @@ TREES = {
     ),
     "nftables": with_nft(NFT),
 }
+if shutil.which("ipset") is not None:
+    TREES["saved rules that ask an ipset"] = with_sets(
+        "create bad hash:net\nadd bad 192.0.0.0/16\nadd bad 192.0.2.0/24 nomatch\nadd bad 10.0.0.0/8\n",
+        "-A INPUT -p tcp -m set --match-set bad src -j REJECT",
+    )
 
 
 @pytest.mark.parametrize("tree", TREES.values(), ids=list(TREES))
