@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rescue.bans.words import Ban
+from rescue.checks._firewall import ask_for_address
 from rescue.facts import Facts
+from rescue.formats.wtmp import Login, logins
 from rescue.model import Address, Edit, Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.words.text import safe
 
 MOST_SHOWN = 3
 """Bans that a message names."""
@@ -33,6 +36,38 @@ def bans_of(facts: Facts, bans: Sequence[Ban]) -> dict[Address, tuple[Ban, ...]]
         if mine:
             found[source] = tuple(mine)
     return found
+
+
+def of_people(facts: Facts, bans: Sequence[Ban]) -> tuple[tuple[Ban, Login], ...]:
+    """Where the client has not said where it comes from: the bans of addresses from which somebody has logged in,
+    each with the last such login, the newest first. Strangers are banned all day, and do not log in."""
+    singles = {ban.network[0]: ban for ban in bans if ban.of_one}
+    last: dict[Address, Login] = {}
+    for login in logins(facts.tree) if singles else ():
+        known = last.get(login.address)
+        if login.address in singles and (known is None or login.at > known.at):
+            last[login.address] = login
+    ordered = sorted(last.values(), key=lambda each: each.at, reverse=True)
+    return tuple((singles[each.address], each) for each in ordered)
+
+
+def perhaps(check: str, program: str, facts: Facts, found: tuple[tuple[Ban, Login], ...]) -> Finding:
+    """The finding for bans of addresses from which people have logged in: one of them may be the client's."""
+    shown = ", ".join(
+        f"{ban.written} ({safe(login.user)} on {login.at:%Y-%m-%d})" for ban, login in found[:MOST_SHOWN]
+    )
+    more = f" and {len(found) - MOST_SHOWN} more" if len(found) > MOST_SHOWN else ""
+    first = found[0][0]
+    return Finding(
+        check=check,
+        link=Link.ACCEPT if first.symptom is Symptom.CLOSED else Link.FIREWALL,
+        severity=Severity.DOUBTFUL,
+        message=f"{program} bans addresses from port {facts.dialled} from which somebody has logged in: {shown}{more}.",
+        symptom=first.symptom,
+        locations=tuple(dict.fromkeys(ban.location for ban, _ in found[:MOST_SHOWN])),
+        repairs=(ask_for_address(),),
+        reason="your address is not known: is it one of them?",
+    )
 
 
 def spellings(found: dict[Address, tuple[Ban, ...]]) -> tuple[str, ...]:

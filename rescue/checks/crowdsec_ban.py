@@ -9,7 +9,8 @@ have not ended when it starts. It bans an address on every port.
 
 Repair: with --from ADDRESS, the decisions on your address end now, in the database; all others stay. A ban that came
 with a shared list comes again with the next pull: put your address on an allowlist ("cscli allowlists", or a whitelist
-in /etc/crowdsec/parsers/s02-enrich) once you are in. Without --from nothing is said: strangers are banned all day.
+in /etc/crowdsec/parsers/s02-enrich) once you are in. Without --from only bans of addresses from which somebody has
+logged in (wtmp) are told: strangers are banned all day.
 
 See: "cscli decisions list" and "cscli decisions delete --ip ADDRESS" on a running server; CrowdSec's documentation,
 "Decisions" and "Allowlists".
@@ -38,24 +39,32 @@ CHECK, PROGRAM = "crowdsec-ban", "CrowdSec"
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    units = facts.units
-    if not facts.client.sources or not any(units.unit(name).started for name in crowdsec.BOUNCERS):
+    units, told = facts.units, bool(facts.client.sources)
+    if not any(units.unit(name).started for name in crowdsec.BOUNCERS):
         return
     try:
         this = crowdsec.crowdsec(facts.tree)
     except NotSqlite as problem:
-        yield _bans.unreadable(CHECK, PROGRAM, str(problem), Location(crowdsec.CONFIG))
+        if told:
+            yield _bans.unreadable(CHECK, PROGRAM, str(problem), Location(crowdsec.CONFIG))
         return
     if this.elsewhere:
-        yield _bans.unreadable(CHECK, PROGRAM, this.elsewhere, Location(crowdsec.BOUNCER_CONFIG))
+        if told:
+            yield _bans.unreadable(CHECK, PROGRAM, this.elsewhere, Location(crowdsec.BOUNCER_CONFIG))
         return
     if this.database is None or not units.unit(crowdsec.UNIT).started:
         return  # the bouncer has nobody to ask
     try:
-        found = _bans.bans_of(facts, tuple(crowdsec.bans(this, facts.now)))
+        bans = tuple(crowdsec.bans(this, facts.now))
     except NotSqlite as problem:
-        yield _bans.unreadable(CHECK, PROGRAM, str(problem), Location(this.database.path))
+        if told:
+            yield _bans.unreadable(CHECK, PROGRAM, str(problem), Location(this.database.path))
         return
+    if not told:
+        if people := _bans.of_people(facts, bans):
+            yield _bans.perhaps(CHECK, PROGRAM, facts, people)
+        return
+    found = _bans.bans_of(facts, bans)
     if found:
         written = _bans.spellings(found)
         edit = partial(_lifted, path=this.database.path, written=written, now=facts.now)

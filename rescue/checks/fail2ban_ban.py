@@ -9,8 +9,8 @@ ended when it starts; bantime = -1 never ends. The ban counts for the ports of t
 
 Repair: with --from ADDRESS, your address is taken out of the database; all others stay banned, and so does how far the
 logs were read. What made you fail is still there: find it before fail2ban does. To never be banned again, name your
-address in ignoreip of /etc/fail2ban/jail.local. Without --from nothing is said: a server on the Internet bans
-strangers all day.
+address in ignoreip of /etc/fail2ban/jail.local. Without --from only bans of addresses from which somebody has logged in
+(wtmp) are told: a server on the Internet bans strangers all day.
 
 See: jail.conf(5), fail2ban-client(1): "fail2ban-client unban ADDRESS" does the same on a running server.
 """
@@ -38,22 +38,30 @@ CHECK, PROGRAM = "fail2ban-ban", "fail2ban"
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    if not facts.client.sources or not facts.units.unit(fail2ban.UNIT).started:
+    if not facts.units.unit(fail2ban.UNIT).started:
         return
+    told = bool(facts.client.sources)
     try:
         this = fail2ban.fail2ban(facts.tree)
     except ConfigError:
         return  # with a configuration that can't be read it does not start, and bans nobody
     except NotSqlite as problem:
-        yield _bans.unreadable(CHECK, PROGRAM, str(problem), Location(DIRECTORY))
+        if told:
+            yield _bans.unreadable(CHECK, PROGRAM, str(problem), Location(DIRECTORY))
         return
     if this.database is None:
         return
     try:
-        found = _bans.bans_of(facts, tuple(fail2ban.bans(facts.tree, this, facts.dialled, facts.now)))
+        bans = tuple(fail2ban.bans(facts.tree, this, facts.dialled, facts.now))
     except NotSqlite as problem:
-        yield _bans.unreadable(CHECK, PROGRAM, str(problem), Location(this.database.path))
+        if told:
+            yield _bans.unreadable(CHECK, PROGRAM, str(problem), Location(this.database.path))
         return
+    if not told:
+        if people := _bans.of_people(facts, bans):
+            yield _bans.perhaps(CHECK, PROGRAM, facts, people)
+        return
+    found = _bans.bans_of(facts, bans)
     if found:
         edit = partial(_lifted, path=this.database.path, addresses=_bans.spellings(found))
         yield _bans.finding(CHECK, facts, found, _bans.Lifting(PROGRAM, edit, "fail2ban-client unban"))

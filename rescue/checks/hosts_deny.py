@@ -9,8 +9,8 @@ old handbook ("ALL: ALL"), or from a program that bans (DenyHosts, a script of y
 again unless it is taken out of that program's own list too. A last line of hosts.deny without an end of line turns
 everybody away, whatever it says.
 
-Repair: a ban of your address alone is taken out; a missing end of line is added; else one line in hosts.allow lets in
-your address. All others stay as they are.
+Repair: a ban of your address alone is taken out, and of what DenyHosts has counted, too (a script's list is yours to
+find); a missing end of line is added; else one line in hosts.allow lets in your address. All others stay as they are.
 
 See: hosts_access(5), hosts_options(5); auth_hosts in Debian's patch restore-tcp-wrappers.patch of OpenSSH.
 """
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import PurePosixPath
 
 from rescue.checks._firewall import ask_for_address
 from rescue.facts import Facts
@@ -37,10 +38,14 @@ from rescue.formats.hosts_access import (
 )
 from rescue.formats.packages import PACKAGE_READS, links_libwrap
 from rescue.model import Address, Finding, Link, Location, Repair, Safety, Severity, Symptom
-from rescue.tree import Tree
+from rescue.tree import Read, Tree
 
 LINK = Link.ACCEPT
-READS = (*HOSTS_READS, *PACKAGE_READS)
+DENYHOSTS = PurePosixPath("/var/lib/denyhosts")
+COUNTS = ("hosts", "hosts-restricted", "hosts-root", "hosts-valid")
+"""The files in which DenyHosts counts an address's failed logins ("ADDRESS:COUNT:TIME"), to ban it again by them."""
+
+READS = (*HOSTS_READS, *PACKAGE_READS, Read(str(DENYHOSTS), depth=1))
 
 MOST_BANS = 100
 """How many lines one address is taken out of at most."""
@@ -187,7 +192,18 @@ def lifted(tree: Tree, addresses: tuple[Address, ...]) -> Tree:
             after = _without(tree, line, {_pattern(address), f"{address}/32", f"[{address}]/128"})
             if after is None:
                 break
-            tree = after
+            tree = _uncounted(after, address)
+    return tree
+
+
+def _uncounted(tree: Tree, address: Address) -> Tree:
+    """The tree in which DenyHosts has not counted anything against the address."""
+    for name in COUNTS:
+        path = DENYHOSTS / name
+        lines = (tree.text(path) or "").split("\n")
+        left = [line for line in lines if not line.startswith(f"{address}:")]
+        if len(left) < len(lines):
+            tree = tree.write(path, "\n".join(left))
     return tree
 
 

@@ -11,6 +11,7 @@ from rescue.tree import Entry, Tree
 from tests.checking import causes, changed_paths, mended, only_finding
 from tests.trees import server
 from tests.unit.bans.fail2ban_files import DATABASE, NOW, Row, addresses, database, installed
+from tests.unit.formats.test_wtmp import record
 
 pytestmark = pytest.mark.unit
 
@@ -59,6 +60,15 @@ def test_how_far_the_logs_were_read_stays() -> None:
 def test_a_healthy_server_bans_strangers() -> None:
     assert causes(banned(*OTHERS), ME) == []
     assert causes(banned(MINE, *OTHERS)) == []  # nobody has said where they come from
+
+
+def test_where_nobody_says_where_they_come_from_bans_of_people_who_logged_in_are_told() -> None:
+    tree = banned(MINE, *OTHERS, more={"/var/log/wtmp": record("alice", "192.0.2.1") + record("bob", "192.0.2.77")})
+    finding = only_finding(tree, "fail2ban-ban")
+    assert finding.severity is Severity.DOUBTFUL
+    assert "192.0.2.1 (alice on 2026-02-20)" in finding.message
+    assert "203.0.113.9" not in finding.message
+    assert make_plan(tree, Client()).changes == ()
 
 
 def test_a_ban_ends_and_a_service_that_is_not_started_bans_nobody() -> None:

@@ -71,6 +71,14 @@ def test_a_ban_is_lifted_and_the_other_bans_stay() -> None:
     assert changed_paths(plan) == [DENY]
 
 
+def test_what_denyhosts_has_counted_goes_with_the_ban() -> None:
+    counted = "192.0.2.1:12:Mon Nov 2 10:00:00 2026\n192.0.2.11:12:Mon Nov 2 10:00:00 2026\n"
+    files = {"/var/lib/denyhosts/hosts": counted, "/var/lib/dpkg/status": WRAPPED, DENY: "sshd: 192.0.2.1\n"}
+    plan = mended(server(files), HERE)
+    assert changed_paths(plan) == [DENY, "/var/lib/denyhosts/hosts"]
+    assert diff(plan, "/var/lib/denyhosts/hosts") == (counted.split("\n")[:1], [])
+
+
 def test_a_ban_is_taken_out_of_a_line_with_several() -> None:
     plan = mended(wrapped("", "sshd: 203.0.113.9, 192.0.2.1 198.51.100.2: severity auth.info\n"), HERE)
     assert plan.after.facts.tree.text(DENY) == "sshd: 203.0.113.9 198.51.100.2: severity auth.info\n"
