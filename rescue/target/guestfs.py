@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from rescue.target import appliance, guestfs_volumes
@@ -198,20 +198,20 @@ def _mount(
     locked = any(volume.found.type == "LUKS" for volume in volumes)
     if locked and opening.has_key:
         volumes, locked = guestfs_volumes.unlocked(handle, volumes, opening, write=write), False
-    roots, failed = _roots(handle, volumes, opening.root, progress)
-    if locked and not roots:
+    search = _roots(handle, volumes, opening.root, progress)
+    if locked and not search.found:
         volumes = guestfs_volumes.unlocked(handle, volumes, opening, write=write)
-        roots, failed = _roots(handle, volumes, opening.root, progress)
-    chosen, found = _only(image, volumes, roots, failed, opening.root)
-    handle.umount_all()
+        search = _roots(handle, volumes, opening.root, progress)
+    chosen, found = _only(image, volumes, search, opening.root)
     options = _OPTIONS + ("" if write else ",ro")
-    try:
-        handle.mount_options(options, chosen.name, "/")
-    except RuntimeError as problem:
-        raise TargetError(
-            f"{chosen.name} can't be mounted: {problem}",
-            guestfs_volumes.checking(image, chosen),
-        ) from problem
+    if write or search.mounted != chosen.name:
+        handle.umount_all()
+        try:
+            handle.mount_options(options, chosen.name, "/")
+        except RuntimeError as problem:
+            raise TargetError(
+                f"{chosen.name} can't be mounted: {problem}", guestfs_volumes.checking(image, chosen)
+            ) from problem
     mounted = {"/": (chosen.name, chosen.found.type)}
     if write and (count := guestfs_volumes.missing_disks(handle, chosen)):
         notes.append(
@@ -239,40 +239,51 @@ def _mount(
     return mounted
 
 
+@dataclass
+class _Search:
+    """The server's roots; what could not be mounted, and why; the name of what is mounted at the end."""
+
+    found: list[tuple[Volume, FoundRoot]] = field(default_factory=list)
+    failed: list[tuple[Volume, str]] = field(default_factory=list)
+    mounted: str = ""
+
+
 def _roots(
     handle: Handle, volumes: tuple[Volume, ...], root: str | None, progress: Callable[[str], None]
-) -> tuple[list[tuple[Volume, FoundRoot]], list[tuple[Volume, str]]]:
-    """Which of the volumes, or of those that `root` may mean, hold a server's root; which could not be mounted."""
+) -> _Search:
+    """Look on every volume, or on those that `root` may mean."""
     candidates = [
         volume for volume in volumes
         if volume.found.type in guestfs_volumes.MOUNTABLE and (root is None or volume.is_called(root))
     ]  # fmt: skip
-    found: list[tuple[Volume, FoundRoot]] = []
-    failed: list[tuple[Volume, str]] = []
+    search = _Search()
     for volume in candidates:
         if len(candidates) > 1:
             progress(f"looking at {volume.name}")
         try:
-            seen = _root_on(handle, volume)
+            seen = _root_on(handle, volume, search)
         except RuntimeError as problem:
-            failed.append((volume, f"{volume.name}: {problem}"))
+            search.failed.append((volume, f"{volume.name}: {problem}"))
             continue
         if seen is not None:
-            found.append(seen)
-    return found, failed
+            search.found.append(seen)
+    return search
 
 
-def _root_on(handle: Handle, volume: Volume) -> tuple[Volume, FoundRoot] | None:
+def _root_on(handle: Handle, volume: Volume, search: _Search) -> tuple[Volume, FoundRoot] | None:
     """The root on `volume`, or in one of the btrfs subvolumes that distributions keep it in. Raises RuntimeError."""
     inside = [guestfs_volumes.subvolume(volume, name) for name in SUBVOLUMES] if volume.found.type == "btrfs" else []
     for each in (volume, *inside):
-        handle.umount_all()
+        if search.mounted:
+            handle.umount_all()
+            search.mounted = ""
         try:
             handle.mount_options(_OPTIONS + ",ro", each.name, "/")
         except RuntimeError:
             if each is volume:
                 raise
             continue
+        search.mounted = each.name
         tree = Capture(GuestfsSource(handle)).tree(READS, ())
         if (seen := found_root(tree)) is not None:
             return each, seen
@@ -280,9 +291,9 @@ def _root_on(handle: Handle, volume: Volume) -> tuple[Volume, FoundRoot] | None:
 
 
 def _only(
-    image: Image, volumes: tuple[Volume, ...], found: list[tuple[Volume, FoundRoot]],
-    failed: list[tuple[Volume, str]], root: str | None,
-) -> tuple[Volume, FoundRoot]:  # fmt: skip
+    image: Image, volumes: tuple[Volume, ...], search: _Search, root: str | None
+) -> tuple[Volume, FoundRoot]:
+    found, failed = search.found, search.failed
     if len(found) == 1:
         return found[0]
     listed = "; ".join(f"{volume.name}: {volume.found.type}" for volume in volumes[:20]) or "nothing"
