@@ -66,17 +66,14 @@ def _image(path: Path, stated: str | None, allow_backing: bool, depth: int) -> I
             raise TargetError(f"{path} is empty", "Was the copy interrupted? Copy the image again.")
         if stated == "raw":
             return Image(path, "raw", size)
-        if stated is None and head[:4] in (b"QFI\xfb", b"KDMV") and _may_be_raw(path, head):
-            other = _magic_format(head)
+        other = _magic_format(head)
+        if stated is None and other != "raw" and _may_be_raw(path, head):
             raise TargetError(
                 f"{path} may be a raw disk or a {other} image: a server can write such a header to its own raw disk",
                 f"Say what the machine that runs it is told: --format raw, or --format {other}.",
             )
-        if stated is not None and stated != _magic_format(head):
-            raise TargetError(
-                f"{path} is no {stated} image",
-                "Say its format: --format " + _magic_format(head) + ", or leave --format away.",
-            )
+        if stated is not None and stated != other:
+            raise TargetError(f"{path} is no {stated} image", f"Say --format {other}, or leave --format away.")
         if head[:4] == b"QFI\xfb":
             stream.seek(0)
             return _qcow2(path, stream.read(64 << 10), size, allow_backing, depth)

@@ -71,3 +71,16 @@ def test_what_is_cut_off_empty_or_encrypted_is_refused(tmp_path: Path, content: 
     with pytest.raises(TargetError) as refused:
         image_at(path)
     assert refused.value.hint
+
+
+@pytest.mark.parametrize("name", ["server.raw", "server.img"])
+@pytest.mark.parametrize("content", [qcow2(), vmdk(ONE_EXTENT), b"vhdxfile" + bytes(600)])
+def test_a_raw_disk_may_carry_any_header_and_the_person_decides(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    # The name says raw, or the boot sector's end does.
+    path.write_bytes(content if name.endswith(".raw") else content[:510].ljust(510, b"\0") + b"\x55\xaa" + bytes(512))
+    with pytest.raises(TargetError, match="may be a raw disk"):
+        image_at(path)
+    assert image_at(path, "raw").format == "raw"
+    with pytest.raises(TargetError, match="no vdi image"):
+        image_at(path, "vdi")
