@@ -32,7 +32,7 @@ FOR_EVER = -1
 _NOT_RECORDED = -2
 """A ban time of a row that was written by a fail2ban that did not record it."""
 
-MOST_JAILS = 300
+MOST_JAILS, MOST_LOGS = 300, 50
 
 _TIME = compile_pattern(r"\s*(\d{1,12}(?:\.\d{1,6})?)\s*([a-z]*)", IGNORECASE)
 _UNITS = (
@@ -79,7 +79,10 @@ def fail2ban(tree: Tree) -> Fail2ban:
     config = Config(tree, "jail")
     for name in config.sections[:MOST_JAILS]:
         try:
-            jails += _jail(tree, config, name)
+            found = list(_jail(tree, config, name))
+            if found and not _has_log(tree, config, name):
+                problem = problem or f"there is no log for the jail {name}"
+            jails += found
         except ConfigError as wrong:
             problem = problem or str(wrong)
     if place.lower() in ("none", ":memory:") or not place.startswith("/"):
@@ -105,6 +108,22 @@ def _jail(tree: Tree, config: Config, name: str) -> Iterator[Jail]:
         ignored=ignored,
         asks=bool(value("ignorecommand")) or len(ignored) < len(listed),
     )
+
+
+def _has_log(tree: Tree, config: Config, name: str) -> bool:
+    """Whether the jail finds something to read: if one of them does not, fail2ban does not start (jailreader.py)."""
+    if config.get(name, "backend", "auto").strip().startswith("systemd"):
+        return True
+    listed = config.get(name, "logpath").split("\n")[:MOST_LOGS]
+    paths = [line.rsplit(" ", 1)[0].strip() if line.endswith((" head", " tail")) else line.strip() for line in listed]
+    wanted = [path for path in paths if path]
+    return not wanted or any(tree.entry(each) is not None for path in wanted for each in _matching(tree, path))
+
+
+def _matching(tree: Tree, path: str) -> tuple[PurePosixPath, ...]:
+    if not path.startswith("/"):
+        return ()
+    return tree.glob(path) if any(mark in path for mark in "*?[") else (PurePosixPath(path),)
 
 
 def seconds(text: str) -> float | None:

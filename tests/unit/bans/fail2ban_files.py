@@ -119,5 +119,6 @@ def installed(bans: Iterable[Row] = (), *, local: str = "[sshd]\nenabled = true\
             "[Service]\nExecStart=/usr/bin/fail2ban-server -xf start\n[Install]\nWantedBy=multi-user.target\n",
         "/etc/systemd/system/multi-user.target.wants/fail2ban.service":
             symlink("/usr/lib/systemd/system/fail2ban.service"),
+        "/var/log/auth.log": "",
         DATABASE: file(database(*bans), 0o600),
     }  # fmt: skip

@@ -199,6 +199,18 @@ def test_a_jail_that_is_wrong_leaves_a_doubt_on_the_others() -> None:
     assert "gone" in ban.doubt
 
 
+@pytest.mark.parametrize(
+    "local, there",
+    [("", False), ("[sshd]\nbackend = systemd\n", True), ("[sshd]\nlogpath = /var/log/a*.log tail\n", True)],
+)
+def test_a_jail_without_a_log_keeps_fail2ban_from_starting(local: str, there: bool) -> None:
+    files = installed([BANNED], local=local)
+    del files["/var/log/auth.log"]
+    tree = Tree.of({**files, "/var/log/apt.log": ""})
+    (ban,) = bans(tree, fail2ban(tree), 22, NOW)
+    assert ban.doubt == ("" if there else "fail2ban may not start: there is no log for the jail sshd")
+
+
 def test_tags_that_refer_to_each_other_are_an_error() -> None:
     looping = "[Definition]\nactionban = iptables <a>\na = <b><b>\nb = <a><a>\n"
     tree = Tree.of({**installed(local="[sshd]\naction = x\n"), "/etc/fail2ban/action.d/x.conf": looping})
