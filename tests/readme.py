@@ -24,9 +24,15 @@ CAUSES_COUNTED = re.compile(r"\d+ causes in")
 
 
 def rows(text: str) -> dict[str, str]:
-    """A table's rows, by the scenario that each is of; machines' rows and heads are left out."""
+    """A table's rows, by the scenario that each is of; heads are left out.
+
+    So are machines' rows, but of the scenarios that only a boot shows, which have no other.
+    """
     found = {}
+    machines = {f"| machine: {each.id} |" for each in all_scenarios() if each.boot}
     for line in text.split("\n"):
+        if any(line.startswith(head) for head in machines):
+            line = line.replace("machine: ", "", 1)
         name = line.removeprefix("| ").partition(" |")[0]
         if line.startswith("| ") and re.fullmatch(r"[a-z0-9-]+", name) and name not in ("scenario", "---"):
             found[name] = line

@@ -58,7 +58,7 @@ class Grade:
 
 def grade(scenario: Scenario, login: Attempt, broken: Path, disk: Path) -> Grade:
     """Compare the disk with what it was when the lab began. Raises TargetError."""
-    with _opened(broken) as one, _opened(disk) as two:
+    with opened(broken) as one, opened(disk) as two:
         before, after = _compared(one, two)
         kept = after.merged(two.capture([Read(keep.file, depth=0) for keep in scenario.keeps]))
     return Grade(login, lost(scenario, kept), differences(before, after))
@@ -103,7 +103,8 @@ def _below(path: PurePosixPath, places: tuple[str, ...]) -> bool:
 
 
 @contextmanager
-def _opened(disk: Path) -> Iterator[Target]:
+def opened(disk: Path) -> Iterator[Target]:
+    """The disk to look at: mounted by this kernel where that can be, else in an appliance. Raises TargetError."""
     try:
         opened = open_target(str(disk), write=False, backend="kernel", root=None, progress=lambda message: None)
     except TargetError:

@@ -162,7 +162,16 @@ def lab_key(cache: Path) -> Path:
         if not key.with_suffix(".pub").is_file():
             key.unlink(missing_ok=True)
             run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(key))
+            _hand_over(cache, key, key.with_suffix(".pub"), key.with_name("lab_key.lock"))
     return key
+
+
+def _hand_over(*paths: Path) -> None:
+    """Give what root makes with sudo to who asked for it: labs can be used without root, and only built by it."""
+    owner, group = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
+    if os.geteuid() == 0 and owner.isdecimal() and group.isdecimal() and "RESCUE_CACHE" in os.environ:
+        for path in paths:
+            os.chown(path, int(owner), int(group), follow_symlinks=False)
 
 
 def public_key(key: Path) -> str:

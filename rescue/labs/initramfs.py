@@ -51,6 +51,8 @@ SKIPPED = (
 )
 """Units that have nothing to do with a login and cost an emulated machine seconds each.
 
+The journal is kept on the disk where the machine is booted with the word lab.journal.
+
 They are masked in /run for this boot alone (systemd.unit(5)): the disk stays as a server's disk is.
 """
 
@@ -143,6 +145,7 @@ for word in $(cat /proc/cmdline); do
     rootflags=*) flags=rw,${word#rootflags=} ;;
     lab.address=*) address=${word#lab.address=} ;;
     lab.address6=*) address6=${word#lab.address6=} ;;
+    lab.journal) rm -f /overrides/systemd/system/systemd-journal-flush.service ;;
     lab.probe) echo "lab: this processor works"; poweroff -f ;;
     esac
 done

@@ -6,19 +6,26 @@ is what the examination predicts, and it is said to be that.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 
 from rescue.labs.backends import LockOut, Typed, Watcher, addresses, must_end
+from rescue.labs.grading import opened
 from rescue.labs.image import Image
 from rescue.labs.image_lab import NamespaceLab, mounted, typed
 from rescue.labs.lab_disk import image_of, make_lab_disk
+from rescue.labs.own_mounts import own_mounts
 from rescue.labs.scenario import Scenario
 from rescue.labs.ssh import Attempt
 from rescue.login_path import Verdict
 from rescue.model import Client
 from rescue.survey import survey
-from rescue.target.directory import DirectoryTarget
+
+ONLY_A_BOOT = ("mac-mismatch-clone", "nic-renamed")
+"""Causes that are found by what the server said while it booted."""
+
+HEALTHY_PORT = 22
 
 NOT_TRIED = "(nobody has logged in: this is what the examination of the disk says)"
 
@@ -32,6 +39,8 @@ class InspectedLab(NamespaceLab):
     def hindrance(self, scenario: Scenario) -> str:
         if scenario.waiting:
             return "this version of rescue can't find its cause, so that nothing could judge the disk"
+        if shown := [cause for cause in scenario.causes if cause in ONLY_A_BOOT]:
+            return f"{shown[0]} shows only in the journal of a boot"
         return self.missing()
 
     def lock_out(self, scenario: Scenario, disk: Path, watcher: Watcher) -> LockOut:
@@ -40,7 +49,7 @@ class InspectedLab(NamespaceLab):
         watcher.step("making its disk")
         make_lab_disk(image, scenario, disk)
         watcher.step("the healthy disk is examined")
-        healthy = _examined(image, scenario, disk)
+        healthy = _examined(image, replace(scenario, port=HEALTHY_PORT), disk)
         watcher.step("what the story tells is done to it")
         with mounted(image, disk) as root:
             must_end(typed(root, image, scenario.break_script))
@@ -63,12 +72,8 @@ def _examined(image: Image, scenario: Scenario, disk: Path) -> Attempt:
     """What the scenario's person would see by the disk, in the form of a login."""
     server, address = addresses(InspectedLab.name, scenario.family)
     client = Client(scenario.user, (ip_address(address),), scenario.port, _key(image))
-    with mounted(image, disk, write=False) as root:
-        target = DirectoryTarget(str(root))
-        try:
-            _, examination = survey(target, client)
-        finally:
-            target.close()
+    with own_mounts(), opened(disk) as target:
+        _, examination = survey(target, client)
     if examination.path.verdict is Verdict.CLEAR:
         return Attempt(0, f"{NOT_TRIED}\n", "")
     symptom = examination.path.symptom

@@ -1,9 +1,10 @@
 """How a lab's machine is reached.
 
 Two ways. `UserNetwork` needs no right at all, but QEMU itself takes the client's connection before it asks the guest:
-a firewall that drops shows as a silent server, not as a connection that times out. `PrivateNetwork` (root) puts the
-machine and its clients into a network namespace of their own (network_namespaces(7)), joined by a tap device: the
-client sees exactly what it would see on the internet, and nothing of it touches this computer's own network.
+a firewall that drops shows as a silent server, not as a connection that times out. `PrivateNetwork` puts the machine
+and its clients into a network namespace of their own (network_namespaces(7)), joined by a tap device: the client sees
+exactly what it would see on the internet, and nothing of it touches this computer's own network. Who is not root is
+that in a user namespace of the same life (user_namespaces(7)), where the computer lets people have one.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import os
 import socket
 import subprocess
 import time
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
+from rescue.labs.programs import search_path
 from rescue.labs.tied import tied
 
 ADDRESS = "192.0.2.2"
@@ -29,6 +32,9 @@ PREFIX6 = 64
 
 HARDWARE = "02:00:00:00:02:01"
 """The client's hardware address: a machine that is restored knows its neighbour still."""
+
+AS_ROOT = ("--user", "--map-root-user")
+"""Options of unshare(1): root in there, and oneself outside."""
 
 PATIENCE = 5.0
 """Seconds that a namespace may take to be there."""
@@ -81,8 +87,9 @@ class Namespace:
     """A network namespace, held by a sleeping process that ends with this one."""
 
     def __init__(self) -> None:
+        self._own_user = os.geteuid() != 0
         self._holder = subprocess.Popen(
-            tied("unshare", "--net", "--", "sleep", "infinity"),
+            tied("unshare", *(AS_ROOT if self._own_user else ()), "--net", "--", "sleep", "infinity"),
             stdin=subprocess.DEVNULL,
         )
         self._wait()
@@ -98,7 +105,7 @@ class Namespace:
         ours = Path("/proc/self/ns/net").readlink()
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            if Path(f"/proc/{self.pid}/ns/net").readlink() != ours:
+            if Path(f"/proc/{self.pid}/ns/net").readlink() != ours and self._is_somebody():
                 return
             if self._holder.poll() is not None:
                 break
@@ -106,13 +113,20 @@ class Namespace:
         self.close()
         raise OSError("no network namespace could be made: that needs root")
 
+    def _is_somebody(self) -> bool:
+        """Whether the holder's users are those of a namespace that is ready: they are named after it is made."""
+        return not self._own_user or bool(Path(f"/proc/{self.pid}/uid_map").read_text().strip())
+
     def command(self, *command: str) -> list[str]:
         """`command` as it has to be called to run in the namespace."""
-        return ["nsenter", f"--net=/proc/{self.pid}/ns/net", "--", *command]
+        place = f"/proc/{self.pid}/ns"
+        user = [f"--user={place}/user", "--preserve-credentials"] if self._own_user else []
+        return ["nsenter", *user, f"--net={place}/net", "--", *command]
 
     def run(self, *command: str) -> None:
         """Run a program in the namespace; raises CalledProcessError if it fails."""
-        subprocess.run(self.command(*command), check=True, stdin=subprocess.DEVNULL)
+        environment = dict(os.environ, PATH=search_path())
+        subprocess.run(self.command(*command), check=True, stdin=subprocess.DEVNULL, env=environment)
 
     def close(self) -> None:
         """End it, and with it every device in it."""
@@ -129,7 +143,7 @@ class Namespace:
 
 
 class PrivateNetwork:
-    """A machine and its clients alone in a namespace. Needs root and /dev/net/tun.
+    """A machine and its clients alone in a namespace. Needs /dev/net/tun; see `private_possible`.
 
     inside: true where this process is in a namespace of its own already, which is then used.
     """
@@ -144,7 +158,8 @@ class PrivateNetwork:
             ("ip", "address", "add", f"{CLIENT6}/{PREFIX6}", "dev", "lab0", "nodad"),
             ("ip", "link", "set", "lab0", "up"),
         ):
-            subprocess.run(self.command(*command), check=True, stdin=subprocess.DEVNULL)
+            environment = dict(os.environ, PATH=search_path())
+            subprocess.run(self.command(*command), check=True, stdin=subprocess.DEVNULL, env=environment)
 
     def command(self, *command: str) -> list[str]:
         return self._namespace.command(*command) if self._namespace else list(command)
@@ -162,9 +177,22 @@ class PrivateNetwork:
             subprocess.run(["ip", "link", "delete", "lab0"], check=False, stdin=subprocess.DEVNULL)
 
 
+@cache
 def private_possible() -> bool:
     """Whether this process may make a private network here."""
-    return os.geteuid() == 0 and Path("/dev/net/tun").exists()
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        return False
+    if os.geteuid() == 0:
+        return True
+    # Some systems keep people from it (kernel.unprivileged_userns_clone, AppArmor): only a try tells.
+    command = ["unshare", *AS_ROOT, "--net", "--", "ip", "tuntap", "add", "lab0", "mode", "tap"]
+    try:
+        return subprocess.run(
+            command, env=dict(os.environ, PATH=search_path()), stdin=subprocess.DEVNULL, capture_output=True,
+            check=False, timeout=30,
+        ).returncode == 0  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return False
 
 
 def best_network() -> Network:

@@ -6,8 +6,10 @@ symptom that the scenario predicts. Every step leaves a record (`rescue.labs.ses
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -132,7 +134,8 @@ class Practice:
             raise LabError("the broken disk that the lab began with is gone", "Start it again: rescue lab start")
         login = self._backend(lab).attempt(wanted, disk, watcher)
         watcher.step("comparing the disk with the broken one")
-        with own_mounts():
+        # Who is not root mounts nothing here: an appliance does it then.
+        with own_mounts() if os.geteuid() == 0 else nullcontext():
             found = grade(wanted, login, self.store.broken, disk)
         now = self._clock()
         if found.passed and lab.phase is not Phase.PASSED:

@@ -82,10 +82,13 @@ class Hardware:
     root: str
     disks: tuple[Path, ...]
     memory: int
+    journal: bool = False
+    """Whether the journal is kept on the disk, as on a server."""
 
     def command(self, network: Network, work: Path) -> list[str]:
         """QEMU's call. work: where its serial lines and its monitor are put."""
         words = (*self.layout.kernel_words(self.root), *QUIET_BOOT, *network.kernel_words())
+        words += ("lab.journal",) if self.journal else ()
         return [
             QEMU,
             *("-accel", self.kind, "-cpu", CPU[self.kind], "-machine", "q35"),

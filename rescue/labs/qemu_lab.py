@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from dataclasses import replace
 from pathlib import Path
 
 from rescue.labs.backends import LockOut, Typed, Watcher, must_end
+from rescue.labs.image import find_image
 from rescue.labs.initramfs import BOOTED
 from rescue.labs.lab_disk import check_disks_room, fill_disk, image_of
 from rescue.labs.machine import BOOT_LIMIT, Machine, can_boot, work_copy
 from rescue.labs.network import private_possible
+from rescue.labs.places import recipes_directory
+from rescue.labs.recipe import cache_directory
 from rescue.labs.saved import start_healthy
 from rescue.labs.scenario import Scenario
 from rescue.labs.ssh import Attempt
@@ -32,7 +36,7 @@ ENDS = rf"{BOOTED}|emergency mode|rescue mode|Control-D"
 
 
 class QemuLab:
-    """Boots the server from its disk. Needs root, for the network; see `rescue.labs.backends.Backend`."""
+    """Boots the server from its disk. Root is needed to build it; see `rescue.labs.backends.Backend`."""
 
     name = "qemu"
     about = "a machine that QEMU boots, alone with its client in a network of its own"
@@ -40,7 +44,12 @@ class QemuLab:
     def hindrance(self, scenario: Scenario) -> str:
         if problem := can_boot():
             return problem
-        return "" if private_possible() else "it needs root and /dev/net/tun, for the network"
+        if not private_possible():
+            return "it needs root, or a user namespace with a network of its own, and /dev/net/tun"
+        if os.geteuid() != 0 and find_image(recipes_directory(), scenario.image) is None:
+            built = f"sudo RESCUE_CACHE={cache_directory()} scripts/build-images {scenario.image}"
+            return f"building its server needs root, once: {built}"
+        return ""
 
     def steps(self) -> int:
         return 6
@@ -50,7 +59,7 @@ class QemuLab:
         image = image_of(scenario, watcher.note)
         check_disks_room(image, scenario, disk.parent)
         small = scenario.disk
-        with Machine(image, disk) as machine:
+        with Machine(image, disk, journal=scenario.boot) as machine:
             watcher.step("the server boots, and you log in")
             start_healthy(
                 machine,
@@ -77,7 +86,7 @@ class QemuLab:
         copy = disk.with_name("trial.raw")
         try:
             work_copy(disk, copy)
-            with Machine(image, copy) as machine:
+            with Machine(image, copy, journal=scenario.boot) as machine:
                 watcher.step("the server boots, and you try to log in")
                 _boot(machine, scenario)
                 return _twice(machine, scenario)
@@ -86,7 +95,7 @@ class QemuLab:
 
     def type_in(self, scenario: Scenario, disk: Path, script: str, watcher: Watcher) -> Typed:
         image = image_of(scenario, watcher.note)
-        with Machine(image, disk) as machine:
+        with Machine(image, disk, journal=scenario.boot) as machine:
             watcher.step("the server boots")
             machine.start()
             watcher.step("the commands are typed in on its console")

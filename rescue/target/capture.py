@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from rescue.target.protocol import TargetError
-from rescue.tree import MAX_LINKS, Entry, FileSystem, Read, Tree
+from rescue.tree import MAX_LINKS, Devices, Entry, FileSystem, Read, Tree
 
 MAX_ENTRIES = 200_000
 MAX_CONTENT = 256 << 20
@@ -87,13 +87,15 @@ class Capture:
         self._links: dict[str, int] = {}
         self._reads: list[Read] = []
 
-    def tree(self, reads: Iterable[Read], filesystems: Iterable[FileSystem]) -> Tree:
+    def tree(
+        self, reads: Iterable[Read], filesystems: Iterable[FileSystem], devices: Devices | None = None
+    ) -> Tree:
         """The tree of all `reads` and of what their links point to."""
         for read in reads:
             self._add(read)
         self._follow_links(depth=1)
         self._follow_links(depth=0)
-        return Tree(self._entries, self._reads, filesystems)
+        return Tree(self._entries, self._reads, filesystems, devices)
 
     def _add(self, read: Read) -> None:
         self._reads.append(read)

@@ -10,13 +10,14 @@ from pathlib import Path, PurePosixPath
 
 from rescue.target.beneath import DIRECTORY, Root, raw
 from rescue.target.capture import Capture
+from rescue.target.devices import of_a_running_system
 from rescue.target.local import LocalSource
 from rescue.target.locking import locked
 from rescue.target.mounts import NETWORK, PSEUDO, filesystems_below, mounts
 from rescue.target.protocol import TargetError
 from rescue.target.syscalls import quiet_clone, syncfs
 from rescue.target.writing import Writer
-from rescue.tree import Entry, FileSystem, Read, Tree
+from rescue.tree import Devices, Entry, FileSystem, Read, Tree
 
 _KERNELS_OWN = frozenset({"/proc", "/sys"})
 _NOT_FROM_ABOVE = frozenset({"/dev", "/proc", "/run", "/sys"})
@@ -40,6 +41,7 @@ class DirectoryTarget:
         notes: tuple[str, ...] = (),
         identity: str = "",
         sources: Mapping[str, str] | None = None,
+        devices: Devices | None = None,
     ) -> None:
         self.name = name or path
         self.method = method
@@ -49,6 +51,7 @@ class DirectoryTarget:
         self._running = path == "/"
         self._real = path
         self._sources = dict(sources or {})
+        self._devices = of_a_running_system() if self._running else devices
         self._stack = ExitStack()
         self._look = Root(_open_quietly(path))
         self._stack.callback(self._look.close)
@@ -77,7 +80,7 @@ class DirectoryTarget:
         """See `rescue.target.protocol.Target.capture`."""
         source = LocalSource(self._look, **self._rules())
         with closing(source):
-            tree = Capture(source).tree(reads, self.filesystems())
+            tree = Capture(source).tree(reads, self.filesystems(), self._devices)
         self._unreadable.extend(each for each in source.unreadable if each not in self._unreadable)
         return tree
 

@@ -25,7 +25,7 @@ from rescue.target.protocol import TargetBusy, TargetError
 from rescue.target.resources import Resources
 from rescue.target.roots import READS, SUBVOLUMES, FoundRoot, found_root
 from rescue.target.volumes import Volume, no_volume
-from rescue.tree import Entry, FileSystem, Read, Tree
+from rescue.tree import Devices, Entry, FileSystem, Read, Tree
 
 METHOD = "libguestfs"
 _OPTIONS = "noatime,nosuid,nodev,noexec"
@@ -41,7 +41,7 @@ class GuestfsTarget:
 
     def __init__(
         self, handle: Handle, resources: Resources, *, name: str, identity: str, write: bool, notes: tuple[str, ...],
-        mounted: dict[str, tuple[str, str]],
+        mounted: dict[str, tuple[str, str]], devices: Devices,
     ) -> None:  # fmt: skip
         self.name = name
         self.handle = handle
@@ -49,6 +49,7 @@ class GuestfsTarget:
         self._identity = identity
         self._notes = notes
         self._mounted = mounted
+        self._devices = devices
         self._unreadable: list[str] = []
         self._writer = GuestfsWriter(handle) if write else None
         self._filesystems: tuple[FileSystem, ...] | None = None
@@ -64,7 +65,7 @@ class GuestfsTarget:
     def capture(self, reads: Iterable[Read]) -> Tree:
         """See `rescue.target.protocol.Target.capture`."""
         source = GuestfsSource(self.handle)
-        tree = Capture(source).tree(reads, self.filesystems())
+        tree = Capture(source).tree(reads, self.filesystems(), self._devices)
         entries = {str(path): entry for path in tree.paths() if (entry := tree.lentry(path)) is not None}
         flags = source.flags(entries.items())
         self._unreadable.extend(each for each in source.unreadable if each not in self._unreadable)
@@ -141,6 +142,7 @@ def open_guestfs(
             images, write=write, progress=progress, keep=lambda made: resources.add(lambda: _close(made, write))
         )
         mounted = _mount(handle, images[0], write, opening, progress, notes)
+        devices = Devices(guestfs_volumes.devices_of(handle))
     except BaseException:
         resources.close()
         raise
@@ -148,8 +150,9 @@ def open_guestfs(
     number = found.st_rdev or found.st_dev
     identity = f"{os.major(number)}:{os.minor(number)}-{found.st_ino}"
     return GuestfsTarget(
-        handle, resources, name=str(path), identity=identity, write=write, notes=tuple(notes), mounted=mounted
-    )
+        handle, resources, name=str(path), identity=identity, write=write, notes=tuple(notes), mounted=mounted,
+        devices=devices,
+    )  # fmt: skip
 
 
 def _image(path: Path, opening: Opening) -> Image:

@@ -14,6 +14,7 @@ from rescue.target.opening import Opening
 from rescue.target.probe import Found, Partition
 from rescue.target.protocol import TargetError
 from rescue.target.volumes import Volume
+from rescue.tree import Device
 
 MOUNTABLE = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs"})
 _NAMES = {"crypto_LUKS": "LUKS", "LVM2_member": "LVM", "linux_raid_member": "RAID", "zfs_member": "ZFS"}
@@ -27,6 +28,7 @@ udevadm settle
 lvm vgchange -q -ay >/dev/null 2>&1
 udevadm settle
 """
+_TOLD = ("TYPE", "UUID", "LABEL", "PARTUUID", "PARTLABEL")
 _MAX_DEPTH = 16
 _MAX_VOLUMES = 512
 _TRIES = 3
@@ -118,6 +120,21 @@ def _leaves(
     )
     what = Found(_NAMES.get(kind, kind), values.get("UUID", ""), values.get("LABEL", ""))
     found[path] = Volume(partition, what, None, name, disk=disk, group=group)
+
+
+def devices_of(handle: Handle) -> tuple[Device, ...]:
+    """Everything that fstab(5) could name, with its names; what the appliance calls a partition is not among them."""
+    try:
+        probed = _probed(handle.debug("sh", [f"udevadm settle; {_BLKID}"]))
+    except RuntimeError:
+        return ()
+    found = []
+    for path, told in sorted(probed.items())[:_MAX_VOLUMES]:
+        number = _PARTITION.fullmatch(path)
+        kind, uuid, label, partuuid, partlabel = (told.get(name, "") for name in _TOLD)
+        name = "" if _DISK.match(path) else path
+        found.append(Device(name, kind, uuid, label, partuuid, partlabel, int(number[1]) if number else 0))
+    return tuple(found)
 
 
 def _logical(path: str) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rescue.target.assemble import Belongs, belonging
 from rescue.target.beneath import Root
+from rescue.target.devices import of_a_disk
 from rescue.target.directory import DirectoryTarget
 from rescue.target.disk import Disk
 from rescue.target.image import attached_as, written_by_machine
@@ -25,7 +26,7 @@ from rescue.target.resources import Resources
 from rescue.target.roots import READS, SUBVOLUMES, FoundRoot, found_root
 from rescue.target.syscalls import MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
 from rescue.target.volumes import Volume, hint_for, listed, mount_to_write, no_volume
-from rescue.tree import Read, Tree
+from rescue.tree import Devices, Read, Tree
 
 METHOD = "kernel mount"
 _SAFE = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME
@@ -36,11 +37,12 @@ class KernelTarget(DirectoryTarget):
 
     def __init__(
         self, path: str, resources: Resources, *, name: str, write: bool, notes: tuple[str, ...], identity: str,
-        sources: dict[str, str],
+        sources: dict[str, str], devices: Devices,
     ) -> None:  # fmt: skip
         super().__init__(
-            path, name=name, method=METHOD, write=write, notes=notes, identity=identity, sources=sources
-        )
+            path, name=name, method=METHOD, write=write, notes=notes, identity=identity, sources=sources,
+            devices=devices,
+        )  # fmt: skip
         self._resources = resources
 
     def close(self) -> None:
@@ -99,9 +101,10 @@ def _open(
     sources = {"/": volume.name}
     _assemble(resources, disk, volume, device, base, placed, write, notes, sources)
     notes += disk.notes
+    devices = of_a_disk(disk.volumes, is_device=disk.is_device)
     return KernelTarget(
         base, resources, name=str(path), write=write, notes=tuple(dict.fromkeys(notes)),
-        identity=_identity(volume), sources=sources,
+        identity=_identity(volume), sources=sources, devices=devices,
     )  # fmt: skip
 
 

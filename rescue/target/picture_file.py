@@ -26,7 +26,7 @@ from rescue import __version__
 from rescue.space.usage import DirectoryUse, FileUse, Usage
 from rescue.target.capture import MAX_CONTENT, MAX_ENTRIES, Budget
 from rescue.target.protocol import TargetError
-from rescue.tree import Entry, FileSystem, Kind, Read, Tree
+from rescue.tree import Device, Devices, Entry, FileSystem, Kind, Read, Tree
 
 SCHEMA = 1
 HEAD, READS, ENTRIES, FILES = "picture.json", "reads.jsonl", "entries.jsonl", "files"
@@ -109,6 +109,7 @@ def _head(picture: Picture) -> dict[str, object]:
         "notes": list(picture.notes),
         "client": list(picture.client),
         "filesystems": [_plain(each) for each in picture.tree.filesystems],
+        "devices": _devices(picture.tree.devices),
         "usages": [_usage(each) for each in picture.usages],
     }
 
@@ -125,6 +126,12 @@ def _usage(usage: Usage) -> dict[str, object]:
     }
 
 
+def _devices(devices: Devices | None) -> dict[str, object] | None:
+    if devices is None:
+        return None
+    return {"complete": devices.complete, "found": [_plain(each) for each in devices.found]}
+
+
 def _entry(path: str, entry: Entry) -> dict[str, object]:
     made = {"path": path, **_plain(entry)}
     del made["data"]
@@ -134,7 +141,7 @@ def _entry(path: str, entry: Entry) -> dict[str, object]:
     return made
 
 
-def _plain(value: Read | Entry | FileSystem) -> dict[str, object]:
+def _plain(value: Read | Entry | FileSystem | Device) -> dict[str, object]:
     return {each.name: getattr(value, each.name) for each in fields(value)}
 
 
@@ -207,7 +214,7 @@ def _read(members: _Bounded) -> Picture:
     members.end()
     filesystems = [_as_filesystem(each) for each in _list(head.get("filesystems"), 10_000)]
     return Picture(
-        Tree(entries, reads, filesystems),
+        Tree(entries, reads, filesystems, _as_devices(head.get("devices"))),
         _text(head.get("name")),
         _text(head.get("method")),
         _text(head.get("created")),
@@ -303,6 +310,17 @@ def _as_filesystem(value: Any) -> FileSystem:
         read_only=bool(value["read_only"]),
         source=_text(value["source"]),
     )
+
+
+def _as_devices(value: Any) -> Devices | None:
+    if value is None:
+        return None
+    names = ("name", "type", "uuid", "label", "partuuid", "partlabel")
+    found = [
+        Device(**{name: _text(each[name]) for name in names}, number=_number(each["number"]))
+        for each in _list(value["found"], 10_000)
+    ]
+    return Devices(tuple(found), bool(value["complete"]))
 
 
 def _as_usage(value: Any) -> Usage:

@@ -10,6 +10,7 @@ surrogateescape, so they can be written back byte for byte.
 """
 
 from rescue.tree.change import Action, Change
+from rescue.tree.devices import Device, Devices
 from rescue.tree.entry import SELINUX, Entry, FileSystem, Kind, directory, file, symlink
 from rescue.tree.paths import AnyPath
 from rescue.tree.picture import MAX_LINKS, LinkLoop, Tree
@@ -22,6 +23,8 @@ __all__ = [
     "Action",
     "AnyPath",
     "Change",
+    "Device",
+    "Devices",
     "Entry",
     "FileSystem",
     "Kind",

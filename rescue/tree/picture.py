@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from rescue.tree.change import Action, Change
+from rescue.tree.devices import Devices
 from rescue.tree.entry import SELINUX, Entry, FileSystem, Kind, directory, file
 from rescue.tree.paths import AnyPath, bytes_of, key_of, matcher, parent_of, parents_of
 from rescue.tree.reads import NotCaptured, Read, as_wide
@@ -25,13 +26,14 @@ class Tree:
     Look-ups cost one dictionary access for each path component; a changed tree costs one copy of the dictionary.
     """
 
-    __slots__ = ("_above", "_children", "_covered", "_entries", "_everything", "filesystems")
+    __slots__ = ("_above", "_children", "_covered", "_entries", "_everything", "devices", "filesystems")
 
     def __init__(
         self,
         entries: Mapping[str, Entry],
         reads: Iterable[Read] = (),
         filesystems: Iterable[FileSystem] = (),
+        devices: Devices | None = None,
     ) -> None:
         self._entries: dict[str, Entry] = dict(entries)
         self._covered: dict[str, tuple[Read, ...]] = {}
@@ -44,10 +46,15 @@ class Tree:
         self._everything = False
         self._children: dict[str, tuple[str, ...]] | None = None
         self.filesystems: tuple[FileSystem, ...] = tuple(sorted(filesystems, key=lambda each: each.mount))
+        self.devices = devices
+        """What can be mounted, as far as the target shows it; None where it shows nothing."""
 
     @classmethod
     def of(
-        cls, entries: Mapping[str, Entry | str | bytes], filesystems: Iterable[FileSystem] = ()
+        cls,
+        entries: Mapping[str, Entry | str | bytes],
+        filesystems: Iterable[FileSystem] = (),
+        devices: Devices | None = None,
     ) -> Tree:
         """A whole tree from a literal: text and bytes become root's files of mode 0644, parents become directories.
 
@@ -59,7 +66,7 @@ class Tree:
             for parent in parents_of(path):
                 made.setdefault(parent, directory())
             made[path] = entry
-        tree = cls(made, (Read("/"),), filesystems)
+        tree = cls(made, (Read("/"),), filesystems, devices)
         tree._everything = True
         return tree
 
@@ -322,6 +329,7 @@ class Tree:
         made._above = self._above
         made._everything = self._everything
         made._children = None
+        made.devices = self.devices
         made.filesystems = tuple(filesystems[mount] for mount in sorted(filesystems))
         return made
 
@@ -455,7 +463,7 @@ class Tree:
             if known is None or (known.data is None and entry.data is not None):
                 entries[path] = entry
         filesystems = {each.mount: each for each in (*self.filesystems, *other.filesystems)}
-        return Tree(entries, (*self.reads, *other.reads), filesystems.values())
+        return Tree(entries, (*self.reads, *other.reads), filesystems.values(), self.devices or other.devices)
 
     def since(self, other: Tree) -> tuple[Change, ...]:
         """The changes that lead from `other` to this tree, in the order in which they can be applied.

@@ -7,8 +7,10 @@ import pytest
 from rescue.formats.accounts import Accounts, Password
 from rescue.formats.ed25519 import new_key_pair
 from rescue.formats.hostkeys import private_key_type
+from rescue.formats.journal_file import JournalFile
 from rescue.formats.left_out import left_out, without_secrets
 from rescue.tree import Tree
+from tests.journals import journal
 
 pytestmark = pytest.mark.unit
 
@@ -156,3 +158,14 @@ def _decoded(data: bytes) -> bytes:
     from base64 import b64decode
 
     return b64decode(b"".join(data.split(b"\n")[1:-2]))
+
+
+def test_of_a_journal_only_what_it_says_of_network_cards_leaves() -> None:
+    boot = b"b" * 16
+    data = journal([("eth0: Gained carrier", boot), ("password hunter2 for eth0", boot), ("the end", boot)])
+    shown = left_out("/var/log/journal/0123/system.journal", data)
+    assert b"hunter2" not in shown
+    told = JournalFile(shown)
+    assert told.last_boot == boot
+    assert [(each.text, each.boot) for each in told.messages(b".", 10)] == [("eth0: Gained carrier", boot)]
+    assert left_out("/var/log/journal/0123/system.journal", b"no journal") == b""

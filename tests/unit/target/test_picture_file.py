@@ -18,11 +18,13 @@ from rescue.target.open import open_target
 from rescue.target.picture import PictureTarget
 from rescue.target.picture_file import Picture, is_picture, read_picture, write_picture
 from rescue.target.protocol import TargetError
-from rescue.tree import Entry, FileSystem, Kind, NotCaptured, Read, Tree, directory, file, symlink
+from rescue.tree import Device, Devices, Entry, FileSystem, Kind, NotCaptured, Read, Tree, directory, file, symlink
 
 pytestmark = pytest.mark.unit
 
 ODD = "/etc/" + "x" * 200 + "/caf\udce9 \u202e"
+
+DEVICES = Devices((Device("/dev/vda1", "ext4", "0e5b", "caf\udce9", "4d-01", "root", 1), Device()), complete=True)
 
 
 def sample() -> Picture:
@@ -45,7 +47,7 @@ def sample() -> Picture:
     filesystems = (FileSystem("/", "ext4", 100, 50, 40, 10, 5, source="/dev/vda1"),)
     usage = Usage("/", (DirectoryUse(_pure("/var"), 10, 2),), (FileUse(_pure("/var/caf\udce9"), 9),), 20, 3)
     return Picture(
-        Tree(entries, reads, filesystems), "/dev/vda", "kernel mount", "2026-11-25 18:00 UTC", ("a note",),
+        Tree(entries, reads, filesystems, DEVICES), "/dev/vda", "kernel mount", "2026-11-25 18:00 UTC", ("a note",),
         ("--user", "alice"), (usage,),
     )  # fmt: skip
 
@@ -71,6 +73,7 @@ def test_the_same_picture_comes_out(saved: Path) -> None:
         assert got.tree.lentry(path) == put.tree.lentry(path)
     assert got.tree.reads == put.tree.reads
     assert got.tree.filesystems == put.tree.filesystems
+    assert got.tree.devices == put.tree.devices
     assert (got.name, got.method, got.created, got.notes, got.client, got.usages) == (
         put.name, put.method, put.created, put.notes, put.client, put.usages,
     )  # fmt: skip

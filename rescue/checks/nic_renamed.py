@@ -1,0 +1,102 @@
+"""The network settings are for a card that has another name now, so no card gets an address.
+
+Symptom: nothing answers: "No route to host" or "Connection timed out", and no ping. The provider's console shows a
+login prompt, so the server runs.
+
+Cause: names such as ens3 or enp1s0 come from where a card is plugged in. They change when a server is moved to another
+machine or provider, when its virtual hardware is changed, and with some upgrades (systemd's naming scheme, net.ifnames
+on the kernel's command line, biosdevname). Settings for the old name are then for nobody: systemd-networkd, ifupdown
+and netplan leave a card alone that no file is for.
+
+Which cards the machine has the disk can't show. The journal of its last boots can: it names the cards that came up. So
+this is found only where there is such a journal (/var/log/journal), and the settings name one card that is not in it.
+
+Repair: the one name is replaced by that of the card that the journal tells of. Addresses and everything else stay.
+
+See: systemd.net-naming-scheme(7), systemd.network(5), interfaces(5), netplan.yaml(5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.facts import Facts
+from rescue.formats.network import (
+    CARD_READS,
+    NETWORK_READS,
+    Cards,
+    Network,
+    Profile,
+    is_card,
+    read_network,
+    seen_cards,
+)
+from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.tree import Tree
+from rescue.words.numbers import listed
+
+LINK = Link.NETWORK
+READS = (*NETWORK_READS, *CARD_READS)
+
+OLDER = "in the last boot that the journal tells of no card came up, and what it tells of the boots before may be old"
+OTHERS = "cloud-init or another program may configure the card without these files"
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    network = read_network(facts.tree, facts.units)
+    waiting = [profile for profile in network.profiles if is_card(profile.exact)]
+    if not waiting:
+        return
+    cards = seen_cards(facts.tree)
+    if cards is None or not _none_is_taken(network, cards):
+        return
+    yield _finding(waiting, network, cards)
+
+
+def _none_is_taken(network: Network, cards: Cards) -> bool:
+    """Whether it is certain that no settings are for any of the cards."""
+    return all(
+        profile.takes(name, mac) is False for profile in network.profiles for name, mac in cards.found.items()
+    )
+
+
+def _finding(waiting: list[Profile], network: Network, cards: Cards) -> Finding:
+    there = sorted(cards.found)
+    first = waiting[0]
+    wanted = sorted({profile.exact for profile in waiting})
+    reason = "" if cards.latest else OLDER
+    return Finding(
+        check="nic-renamed",
+        link=LINK,
+        severity=Severity.DOUBTFUL if reason or not network.certain else Severity.BROKEN,
+        message=(
+            f"{first.manager} is told to configure {listed(wanted)}, and when the server last came up its network "
+            f"{'card was' if len(there) == 1 else 'cards were'} {listed(there)}: no card gets an address."
+        ),
+        symptom=Symptom.UNREACHABLE,
+        locations=tuple(profile.location for profile in waiting),
+        repairs=(_repair(waiting, there),),
+        subject=", ".join(wanted),
+        reason=reason or ("" if network.certain else OTHERS),
+    )
+
+
+def _repair(waiting: list[Profile], there: list[str]) -> Repair:
+    first = waiting[0]
+    if len({profile.exact for profile in waiting}) == 1 and len(there) == 1 and first.rename is not None:
+        return Repair(
+            f"configure {there[0]} instead of {first.exact} in {first.location.path}",
+            Safety.SAFE,
+            partial(_configured, profile=first, name=there[0]),
+        )
+    return Repair(
+        f"put the names of the cards that are there into {first.location.path}",
+        Safety.MANUAL,
+        steps=f"The server's cards were {listed(there)}. `ip link` on its console shows them, with their addresses.",
+    )
+
+
+def _configured(tree: Tree, profile: Profile, name: str) -> Tree:
+    assert profile.rename is not None
+    return profile.rename(tree, name)

@@ -1,0 +1,18 @@
+"""How a server's network cards get their settings: systemd-networkd, netplan, ifupdown, NetworkManager; and which cards
+it has had, as its journal tells."""
+
+from rescue.formats.network.cards import CARD_READS, Cards, cards_alone, is_card, seen_cards
+from rescue.formats.network.managers import NETWORK_READS, Network, read_network
+from rescue.formats.network.profile import Profile
+
+__all__ = [
+    "CARD_READS",
+    "NETWORK_READS",
+    "Cards",
+    "Network",
+    "Profile",
+    "cards_alone",
+    "is_card",
+    "read_network",
+    "seen_cards",
+]

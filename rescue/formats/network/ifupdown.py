@@ -1,0 +1,133 @@
+"""ifupdown's /etc/network/interfaces (interfaces(5)): which cards come up at boot.
+
+Lines end with a backslash to go on; "source" names files by a glob, "source-directory" takes those whose names are made
+of letters, digits, hyphens and underscores.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import PurePosixPath
+
+from rescue.formats.network.profile import Profile, address, interface
+from rescue.model import Location
+from rescue.tree import LinkLoop, Read, Tree
+
+INTERFACES = "/etc/network/interfaces"
+READS = (Read("/etc/network", depth=2),)
+
+MOST_FILES = 100
+_MEMBERS = ("bridge_ports", "bridge-ports", "bond-slaves", "slaves", "vlan-raw-device", "vlan_raw_device")
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    path: PurePosixPath
+    number: int
+    words: tuple[str, ...]
+
+
+def profiles(tree: Tree) -> Iterator[Profile]:
+    """One for each card that is brought up at boot and configured."""
+    lines = tuple(_lines(tree, PurePosixPath(INTERFACES), [MOST_FILES]))
+    started = {word for line in lines if line.words[0] == "auto" or line.words[0].startswith("allow-") for word in
+               line.words[1:]}  # fmt: skip
+    for at, line in enumerate(lines):
+        if line.words[0] == "iface" and len(line.words) > 1 and _starts(line.words[1], started):
+            yield _with_addresses(_profile(line, line.words[1]), line, lines[at + 1 :])
+        elif line.words[0] in _MEMBERS:
+            # A card that is part of a bridge or a bond.
+            for name in line.words[1:]:
+                if name not in ("none", "all", "regex"):
+                    yield _profile(line, name)
+
+
+_STANZAS = ("iface", "auto", "mapping", "source", "source-directory", "no-auto-down", "no-scripts", "rename")
+
+
+def _with_addresses(profile: Profile, line: _Line, after: tuple[_Line, ...]) -> Profile:
+    """The profile with what a static stanza sets."""
+    if line.words[3:4] != ("static",):
+        return profile
+    told: dict[str, str] = {}
+    for each in after:
+        if each.words[0] in _STANZAS or each.words[0].startswith("allow-"):
+            break
+        # "up ip route add ..." may make any router reachable.
+        if each.words[0] in ("up", "pre-up", "post-up", "pointopoint"):
+            return profile
+        if len(each.words) > 1:
+            told.setdefault(each.words[0], each.words[1])
+    own = told.get("address", "")
+    mask = told.get("netmask", "")
+    found = interface(f"{own}/{mask}" if mask and "/" not in own else own)
+    router = address(told.get("gateway", ""))
+    if found is None or ("/" not in own and not mask):
+        return profile
+    return replace(profile, addresses=(found,), gateways=(router,) if router else ())
+
+
+def _starts(name: str, started: set[str]) -> bool:
+    return name in started or any("*" in each or each.startswith("/") for each in started)
+
+
+def _profile(line: _Line, name: str) -> Profile:
+    location = Location(line.path, line.number, " ".join(line.words)[:200])
+    glob = name.lstrip("/") if name.startswith("/") else name
+    return Profile("ifupdown", location, (glob,), rename=partial(_renamed, old=name))
+
+
+def _lines(tree: Tree, path: PurePosixPath, left: list[int]) -> Iterator[_Line]:
+    """The lines that say something, of the file and of those that it names."""
+    left[0] -= 1
+    if left[0] < 0:
+        return
+    try:
+        text = tree.text(path) or ""
+    except LinkLoop:
+        return
+    kept, began = "", 0
+    for number, raw in enumerate(text.split("\n"), 1):
+        began = began if kept else number
+        line = f"{kept}{raw.strip()}"
+        if line.endswith("\\"):
+            kept = f"{line[:-1]} "
+            continue
+        kept = ""
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        if words[0] in ("source", "source-directory") and len(words) > 1:
+            for each in _sourced(tree, path, words):
+                yield from _lines(tree, each, left)
+        else:
+            yield _Line(path, began, tuple(words))
+
+
+def _sourced(tree: Tree, path: PurePosixPath, words: list[str]) -> list[PurePosixPath]:
+    found = []
+    for word in words[1:]:
+        pattern = word if word.startswith("/") else str(path.parent / word)
+        if words[0] == "source-directory":
+            pattern = f"{pattern.rstrip('/')}/*"
+        parent = PurePosixPath(pattern).parent
+        tree.require(Read(str(parent), depth=1))
+        for each in tree.glob(pattern):
+            if words[0] == "source" or re.fullmatch(r"[A-Za-z0-9_-]+", each.name):
+                found.append(each)
+    return sorted(found)
+
+
+def _renamed(tree: Tree, name: str, *, old: str) -> Tree:
+    """Every line that speaks of the card speaks of `name` instead."""
+    pattern = re.compile(rf"(?<!\S){re.escape(old)}(?=[\s.:]|$)")
+    first = re.compile(rf"\s*(auto|allow-\S+|iface|no-auto-down|no-scripts|{'|'.join(map(re.escape, _MEMBERS))})\s")
+    for path in {line.path for line in _lines(tree, PurePosixPath(INTERFACES), [MOST_FILES])}:
+        lines = (tree.text(path) or "").split("\n")
+        made = [pattern.sub(name, line) if first.match(line) else line for line in lines]
+        if made != lines:
+            tree = tree.write(path, "\n".join(made))
+    return tree

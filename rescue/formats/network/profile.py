@@ -1,0 +1,83 @@
+"""Settings that wait for a network card, whoever applies them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_address, ip_interface
+
+from rescue.model import Location
+from rescue.tree import Tree
+
+Interface = IPv4Interface | IPv6Interface
+Address = IPv4Address | IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The settings of one file or stanza.
+
+    location: of what chooses the card. names: globs of which one has to match; () for any. macs: the same, of hardware
+    addresses in lower case. unclear: it chooses by something that the disk does not tell (a driver, a slot).
+    addresses: those set by hand. gateways: the routers that have to be in one of their networks. rename(tree, name) and
+    unbind(tree): the tree in which it chooses the card of that name, or every wired card instead of one hardware
+    address; None where that is not written.
+    """
+
+    manager: str
+    location: Location
+    names: tuple[str, ...] = ()
+    macs: tuple[str, ...] = ()
+    unclear: bool = False
+    addresses: tuple[Interface, ...] = ()
+    gateways: tuple[Address, ...] = ()
+    rename: Callable[[Tree, str], Tree] | None = None
+    unbind: Callable[[Tree], Tree] | None = None
+
+    def takes(self, name: str, mac: str = "") -> bool | None:
+        """Whether it is for the card; None where that hangs on a hardware address that is not known."""
+        if self.unclear:
+            return None
+        positive = [each for each in self.names if not each.startswith("!")]
+        if any(fnmatchcase(name, each[1:]) for each in self.names if each.startswith("!")):
+            return False
+        if positive and not any(fnmatchcase(name, each) for each in positive):
+            return False
+        if not self.macs:
+            return True
+        return mac.lower() in self.macs if mac else None
+
+    @property
+    def exact(self) -> str:
+        """The one name that it waits for, and nothing else; empty if it is not of that kind."""
+        if len(self.names) != 1 or self.macs or self.unclear or any(char in self.names[0] for char in "*?[!"):
+            return ""
+        return self.names[0]
+
+
+def interface(text: str) -> Interface | None:
+    """An address with its prefix length or mask; None where it is none."""
+    try:
+        return ip_interface(text)
+    except ValueError:
+        return None
+
+
+def address(text: str) -> Address | None:
+    """An address; None where it is none."""
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
+
+
+def replaced_line(tree: Tree, location: Location, old: str, new: str) -> Tree:
+    """The tree with `old` replaced once in the line; ValueError if the line no longer holds it."""
+    lines = (tree.text(location.path) or "").split("\n")
+    at = location.line - 1
+    if not 0 <= at < len(lines) or old not in lines[at]:
+        raise ValueError(f"{location} no longer says {old!r}")
+    before, _, after = lines[at].rpartition(old)
+    lines[at] = f"{before}{new}{after}"
+    return tree.write(location.path, "\n".join(lines))
