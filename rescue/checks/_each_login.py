@@ -13,6 +13,8 @@ from rescue.tree import Read
 
 SSHD_READS = (*ACCOUNT_READS, Read("/etc/ssh", depth=2), Read("/etc/services", depth=0))
 
+NOT_ON_DISK = "{} is set, and what it would allow is not on the disk"
+
 OTHERS_PASS = "other accounts may log in, so this may be meant"  # noqa: S105  no password
 
 
@@ -32,3 +34,21 @@ def each_login(
             yield replace(finding, severity=Severity.DOUBTFUL, reason=finding.reason or OTHERS_PASS)
         else:
             yield finding
+
+
+def elsewhere(facts: Facts, account: Account) -> str:
+    """Why the account's keys may be found beside its files, so that these alone decide nothing; "" if they may not."""
+    settings = facts.effective(account)
+    for keyword in ("AuthorizedKeysCommand", "TrustedUserCAKeys"):
+        words = settings.words(keyword)
+        if words and words[0].lower() != "none":
+            return NOT_ON_DISK.format(keyword)
+    return ""
+
+
+def unless_elsewhere(facts: Facts, account: Account, finding: Finding) -> Finding:
+    """What is wrong with the account's key files: a doubt, where sshd looks for keys beside them."""
+    reason = elsewhere(facts, account)
+    if not reason or finding.severity is not Severity.BROKEN:
+        return finding
+    return replace(finding, severity=Severity.DOUBTFUL, reason=reason)

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks._each_login import SSHD_READS, each_login
+from rescue.checks._each_login import SSHD_READS, each_login, unless_elsewhere
 from rescue.checks._key_files import home_missing
 from rescue.facts import Facts
 from rescue.formats.accounts import Account, Password
@@ -46,7 +46,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     mounted = mount is not None and any(each.mount == str(mount.place) for each in facts.tree.filesystems)
     if mount is not None and mount.at_boot and not mounted:
         return _elsewhere(account, mount)
-    return _gone(account, home, None if mounted else mount)
+    return unless_elsewhere(facts, account, _gone(account, home, None if mounted else mount))
 
 
 def _elsewhere(account: Account, mount: Mount) -> Finding:

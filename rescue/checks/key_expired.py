@@ -19,7 +19,7 @@ from functools import partial
 from re import IGNORECASE
 from re import compile as compile_pattern
 
-from rescue.checks._each_login import SSHD_READS, each_login
+from rescue.checks._each_login import SSHD_READS, each_login, unless_elsewhere
 from rescue.facts import Facts
 from rescue.formats.accounts import Account
 from rescue.formats.authorized_keys import AuthorizedKey
@@ -46,7 +46,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     if not keys or not all(_expired(facts, key) for key in keys):
         return None
     place = keys[0].location
-    return Finding(
+    found = Finding(
         check="key-expired",
         link=LINK,
         severity=Severity.BROKEN,
@@ -63,6 +63,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         ),
         subject=account.name,
     )
+    return unless_elsewhere(facts, account, found)
 
 
 def _expired(facts: Facts, key: AuthorizedKey) -> bool:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks._each_login import SSHD_READS, each_login
+from rescue.checks._each_login import SSHD_READS, each_login, unless_elsewhere
 from rescue.facts import Facts
 from rescue.formats.accounts import Account
 from rescue.formats.authorized_keys import AuthorizedKey
@@ -43,7 +43,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     if not keys or True in standings:
         return None
     bound = [key for key, standing in zip(keys, standings, strict=True) if standing is False]
-    return _outside(facts, account, bound) if bound else _unknown(account, keys)
+    return unless_elsewhere(facts, account, _outside(facts, account, bound) if bound else _unknown(account, keys))
 
 
 def _allowed(facts: Facts, key: AuthorizedKey) -> Known:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from rescue.checks._each_login import elsewhere
 from rescue.checks._key_files import add_lines, home_missing, misplaced, overlooked, places
 from rescue.facts import Facts
 from rescue.formats.accounts import ACCOUNT_READS, Account, Password
@@ -78,7 +79,7 @@ def _root_may(facts: Facts, account: Account) -> bool:
 
 def _finding(facts: Facts, account: Account) -> Finding:
     files = facts.key_files(account)
-    reason = _other_source(facts, account)
+    reason = elsewhere(facts, account)
     dead = [line for found in files for line in _dead_lines(facts, found)]
     places = " and ".join(str(found.path) for found in files) or "no file at all (AuthorizedKeysFile is none)"
     what = "does not know your key" if facts.client.key is not None else "knows no key"
@@ -107,15 +108,6 @@ def _dead_lines(facts: Facts, found: KeyFile) -> Iterator[tuple[KeyFile, KeyLine
     for line in found.lines:
         if line.problem and wanted in line.text:
             yield found, line
-
-
-def _other_source(facts: Facts, account: Account) -> str:
-    settings = facts.effective(account)
-    for keyword in ("AuthorizedKeysCommand", "TrustedUserCAKeys"):
-        words = settings.words(keyword)
-        if words and words[0].lower() != "none":
-            return f"{keyword} is set, and what it would allow is not on the disk"
-    return ""
 
 
 def _repairs(facts: Facts, account: Account) -> Iterator[Repair]:

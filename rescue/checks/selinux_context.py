@@ -20,7 +20,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks._each_login import SSHD_READS
+from rescue.checks._each_login import SSHD_READS, unless_elsewhere
 from rescue.checks._forced import keys_of
 from rescue.facts import Facts
 from rescue.formats.accounts import PASSWD, Account
@@ -53,7 +53,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     for account in facts.logins:
         wrong = tuple(_wrong(facts, account))
         if wrong:
-            yield _finding(account, wrong)
+            yield unless_elsewhere(facts, account, _finding(account, wrong))
 
 
 def _enforcing(tree: Tree) -> bool:

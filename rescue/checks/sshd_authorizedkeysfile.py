@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks._each_login import SSHD_READS, each_login
+from rescue.checks._each_login import SSHD_READS, each_login, unless_elsewhere
 from rescue.checks._key_files import overlooked
 from rescue.facts import Facts
 from rescue.formats.accounts import Account
@@ -44,7 +44,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         change = partial(edit.set_value, location=setting.location, value=USUAL)
     else:
         change = partial(edit.add_words, location=setting.location, words=(USUAL,))
-    return Finding(
+    finding = Finding(
         check="sshd-authorizedkeysfile",
         link=LINK,
         severity=Severity.BROKEN,
@@ -61,3 +61,4 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         ),
         subject=account.name,
     )
+    return unless_elsewhere(facts, account, finding)

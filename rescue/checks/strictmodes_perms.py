@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
+from rescue.checks._each_login import unless_elsewhere
 from rescue.checks._trust import walk_of
 from rescue.facts import Facts
 from rescue.formats.accounts import ACCOUNT_READS, Account
@@ -40,7 +41,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         walk = walk_of(facts, account)
         faults = {path: walk.faults(path) for path in _wanted(facts, account)}
         if faults and all(faults.values()):
-            yield _finding(facts, account, faults)
+            yield unless_elsewhere(facts, account, _finding(facts, account, faults))
 
 
 def _wanted(facts: Facts, account: Account) -> tuple[PurePosixPath, ...]:
