@@ -4,7 +4,7 @@ Symptom: "Connection closed by SERVER port 22" or "client_loop: send disconnect:
 accepted; the server's log says "fatal: bad ownership or modes for chroot directory".
 
 Cause: with ChrootDirectory every part of the path must belong to root, and nobody else may write there; a user's own
-home never fits. Or the directory is not there at all.
+home never fits. Or the directory is not there at all, or has no shell in it, as one that was made for uploads.
 
 Repair: where the directory has programs to start in it (/bin/sh), the path is given to root and closed to others.
 Where it has none nobody could ever get a shell: the line that locks the user in is commented out.
@@ -31,6 +31,8 @@ LINK = Link.SESSION
 READS = SSHD_READS
 
 FOREIGN_WRITE = 0o022
+UPLOADS = "internal-sftp"
+"""The command that needs no program in the directory."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -41,12 +43,12 @@ def find(facts: Facts) -> Iterator[Finding]:
 def _judged(facts: Facts, account: Account) -> Finding | None:
     effective = facts.effective(account)
     setting = effective.setting("ChrootDirectory")
-    if account.uid == 0 and setting.words != ("none",):
-        return None  # root is locked in as well, but its directory is as good as anybody's
     if setting.location is None or setting.words in ((), ("none",)):
         return None
     path = _expanded(setting.words[0], account)
     faults = tuple(_faults(facts.tree, path))
+    if not faults and UPLOADS not in effective.words("ForceCommand")[:1]:
+        faults = tuple(_without_shell(facts.tree, account, path))
     if not faults:
         return None
     what = "; ".join(f"{where} {fault}" for where, fault in faults)
@@ -89,11 +91,21 @@ def _faults(tree: Tree, path: PurePosixPath) -> Iterator[tuple[PurePosixPath, st
             yield each, "is no directory"
 
 
-def _repairs(tree: Tree, account: Account, setting: Setting, path: PurePosixPath) -> Iterator[Repair]:
-    assert setting.location is not None
+def _without_shell(tree: Tree, account: Account, path: PurePosixPath) -> Iterator[tuple[PurePosixPath, str]]:
+    """A directory that holds somebody, and in which no shell can start."""
+    if path != PurePosixPath("/") and tree.entry(shell := _shell(tree, account, path)) is None:
+        yield shell, "is not there, so no shell starts"
+
+
+def _shell(tree: Tree, account: Account, path: PurePosixPath) -> PurePosixPath:
     shell = PurePosixPath(f"{path}/{(account.shell or '/bin/sh').lstrip('/')}")
     tree.require(Read(str(shell), depth=0, content=False))
-    if tree.entry(path) is not None and tree.entry(shell) is not None:
+    return shell
+
+
+def _repairs(tree: Tree, account: Account, setting: Setting, path: PurePosixPath) -> Iterator[Repair]:
+    assert setting.location is not None
+    if tree.entry(path) is not None and tree.entry(_shell(tree, account, path)) is not None:
         yield Repair(f"give {path} to root alone", Safety.SAFE, partial(make_roots, path=path))
         return
     yield Repair(

@@ -13,7 +13,7 @@ from rescue.verbs.public_key import comment_of, key_to_add
 from rescue.verbs.session import Session, UsageError
 from rescue.words.text import safe
 
-CAUSE = "key-missing"
+CAUSE, HOME = "key-missing", "home-missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,11 @@ class Adding:
     def finding(self) -> tuple[str, str]:
         """The finding whose repair adds the key."""
         return (CAUSE, self.user)
+
+    @property
+    def findings(self) -> frozenset[tuple[str, str]]:
+        """Those whose repairs it takes: the key needs a home as well."""
+        return frozenset({self.finding, (HOME, self.user)})
 
     @property
     def words(self) -> str:
@@ -108,6 +113,9 @@ def outcome(wanted: Adding, plan: Plan) -> Outcome:
         return Outcome(wanted, "present" if before is not None else "added", after or before)
     left = {each.finding.key: each.reason for each in plan.left}
     reason = left.get(wanted.finding) or _other_reason(wanted, plan)
+    homeless = left.get((HOME, wanted.user))
+    if homeless is not None:
+        reason = f"the home is not there, and {homeless}"
     return Outcome(wanted, "missing", None, reason)
 
 

@@ -118,7 +118,7 @@ def _wanted(session: Session) -> tuple[Session, str, Selection]:
 def _plan(session: Session, target: Target, selection: Selection, key: Adding | None) -> Fix:
     tree, examination = survey(target, session.client)
     wanted = selection.keys(examination)
-    added = key.finding if key is not None else None
+    added: frozenset[FindingKey] = key.findings if key is not None else frozenset()
     if key is not None:
         key.check(examination)
     chooser = Chooser(session, wanted, [finding.key for finding in examination.findings], added)
@@ -134,18 +134,18 @@ class Chooser:
     """Says which repair to take for a finding, asking a person where one is there. Asks each question once.
 
     wanted: the findings meant; None for all. known: the findings in the order in which inspect numbers them; what
-    comes to light is numbered after them. added: the finding that --add-key asks to be repaired: chosen already.
+    comes to light is numbered after them. added: those that --add-key asks to be repaired.
     """
 
     session: Session
     wanted: frozenset[FindingKey] | None
     known: list[FindingKey]
-    added: FindingKey | None = None
+    added: frozenset[FindingKey] = frozenset()
     answers: dict[FindingKey, str | None] = field(default_factory=dict)
 
     def __call__(self, finding: Finding, tree: Tree) -> Repair | None:
         options = self.session.options
-        if finding.key == self.added:
+        if finding.key in self.added:
             return self._asked_for(finding, tree)
         if self.wanted is not None and finding.key not in self.wanted:
             return None

@@ -40,6 +40,7 @@ ONCE_WRONG = {
     "no line in shadow, and nobody who asks for it": Case(dates=None, pam_lines=("account sufficient pam_permit.so",)),
     "a shadow that is looked for elsewhere": Case(nsswitch="passwd: files\nshadow: sss\n"),
     "sshd's own user is looked for elsewhere": Case(pam=False, nsswitch="passwd: sss\n"),
+    "root is held in a directory without a shell": Case(user="root", pam=False, settings=("ChrootDirectory %h",)),
     "faillock counts, and lets a key pass": Case(pam_lines=("account required pam_faillock.so",)),
 }
 

@@ -16,8 +16,18 @@ def jail(value: str, **more: Entry) -> dict[str, Entry | str | bytes | None]:
     return {PATH: f"Match User alice\n    ChrootDirectory {value}\n", **more}
 
 
-def test_a_directory_of_root_alone_is_no_finding() -> None:
-    assert causes(server({**jail(JAIL), "/srv": directory(), JAIL: directory()}), ALICE) == []
+@pytest.mark.parametrize("more", ["\n    ForceCommand internal-sftp", None])
+def test_a_directory_of_root_alone_that_has_what_starts_is_no_finding(more: str | None) -> None:
+    shell = {f"{JAIL}/bin/bash": file("ELF", 0o755)} if more is None else {}
+    changes = {**jail(JAIL + (more or "")), "/srv": directory(), JAIL: directory(), **shell}
+    assert "sshd-chroot-perms" not in causes(server(changes), ALICE)
+
+
+@pytest.mark.parametrize("user", ["alice", "root"])
+def test_one_without_a_shell_in_it_gives_none(user: str) -> None:
+    changes = {PATH: f"ChrootDirectory {JAIL}\n", "/srv": directory(), JAIL: directory()}
+    finding = only_finding(server(changes), "sshd-chroot-perms", Client(user=user))
+    assert "no shell starts" in finding.message
 
 
 @pytest.mark.parametrize("value", ["%h", "/home/%u", "/home/alice", "/not/there"])

@@ -22,6 +22,8 @@ SSH, KEYS = "/home/alice/.ssh", "/home/alice/.ssh/authorized_keys"
 MINE = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 DSA = "ssh-dss AAAAB3NzaC1kc3MAAAABAwAAAAEDAAAAAQMAAAABAw=="
 
+NO_HOME = {"/home/alice": None, SSH: None, KEYS: None}
+
 Changes = dict[str, Entry | str | bytes | None]
 
 
@@ -53,6 +55,12 @@ def test_a_key_that_is_there_and_works_needs_nothing() -> None:
     assert (told.state, str(told.place)) == ("present", f"{KEYS}:1")
 
 
+def test_a_home_that_is_gone_is_made_first() -> None:
+    plan, told = planned({**NO_HOME, "/home": directory()}, adding())
+    assert changed_paths(plan) == ["/home/alice", SSH, KEYS]
+    assert (told.state, str(told.place)) == ("added", f"{KEYS}:1")
+
+
 def test_the_file_is_the_one_that_sshd_reads_for_the_user() -> None:
     config = f"{SSHD_CONFIG}Match User alice\n  AuthorizedKeysFile %h/.keys/%u\n"
     plan, told = planned({"/etc/ssh/sshd_config": config, SSH: None, KEYS: None}, adding())
@@ -78,7 +86,7 @@ def test_new_files_get_the_label_that_sshd_may_read() -> None:
     "changes, user, why",
     [
         ({}, "bob", "no such account"),
-        ({"/home/alice": None, SSH: None, KEYS: None}, "alice", "home directory /home/alice does not exist"),
+        ({**NO_HOME, "/etc/fstab": "#/dev/vdb /home ext4\n"}, "alice", "the home is not there"),
         ({"/etc/ssh/sshd_config": f"AuthorizedKeysFile none\n{SSHD_CONFIG}"}, "alice", "reads no key file for alice"),
     ],
 )
