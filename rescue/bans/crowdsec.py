@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from re import compile as compile_pattern
 
 from rescue.bans.database import Database, open_database
-from rescue.bans.words import Ban, parse_network
+from rescue.bans.words import Ban, may_concern, parse_network
 from rescue.bans.yaml_lines import items, value
 from rescue.formats.sqlite import Where, rows, with_value
 from rescue.model import Location, Symptom
@@ -125,12 +125,13 @@ def moment(text: str) -> datetime | None:
     return here
 
 
-def bans(this: Crowdsec, now: datetime) -> Iterator[Ban]:
-    """Whom the bouncer keeps out from its start on. Raises NotSqlite."""
+def bans(this: Crowdsec, now: datetime, addresses: frozenset[str] | None = None) -> Iterator[Ban]:
+    """Whom the bouncer keeps out from its start on (where `addresses` are given, at least all of these). Raises
+    NotSqlite."""
     if this.database is None or (this.chains and "INPUT" not in this.chains):
         return
     for decision in _active(this.database, now):
-        network = parse_network(decision.value)
+        network = parse_network(decision.value) if may_concern(decision.value, addresses) else None
         if network is None or (network.version == 6 and this.without_ipv6):
             continue
         again = ", a list of CrowdSec's: it comes again with the next pull" if from_list(decision.origin) else ""

@@ -18,7 +18,7 @@ from rescue.bans.database import Database, open_database
 from rescue.bans.fail2ban_actions import Keeping, keepings
 from rescue.bans.fail2ban_config import READS as CONFIG_READS
 from rescue.bans.fail2ban_config import Config, ConfigError
-from rescue.bans.words import Ban, Network, parse_network
+from rescue.bans.words import Ban, Network, may_concern, parse_network
 from rescue.firewall.boot import service_ports
 from rescue.formats.sqlite import Value, Where, rows, tables, without
 from rescue.model import Location
@@ -161,15 +161,18 @@ def _number(word: str, services: dict[str, int]) -> int | None:
     return int(word) if word.isascii() and word.isdigit() and len(word) < 6 else services.get(word)
 
 
-def bans(tree: Tree, this: Fail2ban, port: int, now: datetime) -> Iterator[Ban]:
-    """The bans that keep somebody from a TCP port, on and after `now`. Raises NotSqlite."""
+def bans(
+    tree: Tree, this: Fail2ban, port: int, now: datetime, addresses: frozenset[str] | None = None
+) -> Iterator[Ban]:
+    """The bans that keep somebody (or, where `addresses` are given, at least all of these) from a TCP port, on and
+    after `now`. Raises NotSqlite."""
     services = service_ports(tree)
     concerned = {jail.name: jail for jail in this.jails if any(jail.on_port(port, services))}
     if this.database is None or not concerned:
         return
     for name, written, since, length in _rows(this.database):
         jail = concerned.get(name)
-        network = parse_network(written)
+        network = parse_network(written) if may_concern(written, addresses) else None
         if jail is None or network is None:
             continue
         end = _end(jail, since, length)

@@ -37,6 +37,12 @@ class Ban:
         return address.version == self.network.version and address in self.network
 
 
+def may_concern(written: str, addresses: frozenset[str] | None) -> bool:
+    """Whether a ban so spelled may be of one of `addresses` (None: of anybody), told in little time: IPv4 addresses are
+    spelled in one way only, and lists have a hundred thousand of them."""
+    return addresses is None or written in addresses or "/" in written or ":" in written
+
+
 def parse_network(text: str) -> Network | None:
     """An address or network in any usual form; None if it is none, such as a host's name."""
     try:

@@ -38,17 +38,21 @@ def bans_of(facts: Facts, bans: Sequence[Ban]) -> dict[Address, tuple[Ban, ...]]
     return found
 
 
-def of_people(facts: Facts, bans: Sequence[Ban]) -> tuple[tuple[Ban, Login], ...]:
-    """Where the client has not said where it comes from: the bans of addresses from which somebody has logged in,
-    each with the last such login, the newest first. Strangers are banned all day, and do not log in."""
-    singles = {ban.network[0]: ban for ban in bans if ban.of_one}
+def people(facts: Facts) -> dict[Address, Login]:
+    """Where the client has not said where it comes from: the addresses from which somebody has logged in, each with
+    the last such login, the newest first. Strangers are banned all day, and do not log in."""
     last: dict[Address, Login] = {}
-    for login in logins(facts.tree) if singles else ():
+    for login in () if facts.client.sources else logins(facts.tree):
         known = last.get(login.address)
-        if login.address in singles and (known is None or login.at > known.at):
+        if known is None or login.at > known.at:
             last[login.address] = login
-    ordered = sorted(last.values(), key=lambda each: each.at, reverse=True)
-    return tuple((singles[each.address], each) for each in ordered)
+    return dict(sorted(last.items(), key=lambda pair: pair[1].at, reverse=True))
+
+
+def of_people(bans: Sequence[Ban], last: dict[Address, Login]) -> tuple[tuple[Ban, Login], ...]:
+    """The bans of single addresses from which somebody has logged in."""
+    singles = {ban.network[0]: ban for ban in bans if ban.of_one}
+    return tuple((singles[address], login) for address, login in last.items() if address in singles)
 
 
 def perhaps(check: str, program: str, facts: Facts, found: tuple[tuple[Ban, Login], ...]) -> Finding:

@@ -52,17 +52,19 @@ def find(facts: Facts) -> Iterator[Finding]:
         if told:
             yield _bans.unreadable(CHECK, PROGRAM, this.elsewhere, Location(crowdsec.BOUNCER_CONFIG))
         return
-    if this.database is None or not units.unit(crowdsec.UNIT).started:
+    people = _bans.people(facts)
+    addresses = frozenset(map(str, facts.client.sources or people))
+    if this.database is None or not addresses or not units.unit(crowdsec.UNIT).started:
         return  # the bouncer has nobody to ask
     try:
-        bans = tuple(crowdsec.bans(this, facts.now))
+        bans = tuple(crowdsec.bans(this, facts.now, addresses))
     except NotSqlite as problem:
         if told:
             yield _bans.unreadable(CHECK, PROGRAM, str(problem), Location(this.database.path))
         return
     if not told:
-        if people := _bans.of_people(facts, bans):
-            yield _bans.perhaps(CHECK, PROGRAM, facts, people)
+        if perhaps := _bans.of_people(bans, people):
+            yield _bans.perhaps(CHECK, PROGRAM, facts, perhaps)
         return
     found = _bans.bans_of(facts, bans)
     if found:

@@ -40,7 +40,8 @@ CHECK, PROGRAM = "fail2ban-ban", "fail2ban"
 def find(facts: Facts) -> Iterator[Finding]:
     if not facts.units.unit(fail2ban.UNIT).started:
         return
-    told = bool(facts.client.sources)
+    told, people = bool(facts.client.sources), _bans.people(facts)
+    addresses = frozenset(map(str, facts.client.sources or people))
     try:
         this = fail2ban.fail2ban(facts.tree)
     except ConfigError:
@@ -49,17 +50,17 @@ def find(facts: Facts) -> Iterator[Finding]:
         if told:
             yield _bans.unreadable(CHECK, PROGRAM, str(problem), Location(DIRECTORY))
         return
-    if this.database is None:
+    if this.database is None or not addresses:
         return
     try:
-        bans = tuple(fail2ban.bans(facts.tree, this, facts.dialled, facts.now))
+        bans = tuple(fail2ban.bans(facts.tree, this, facts.dialled, facts.now, addresses))
     except NotSqlite as problem:
         if told:
             yield _bans.unreadable(CHECK, PROGRAM, str(problem), Location(this.database.path))
         return
     if not told:
-        if people := _bans.of_people(facts, bans):
-            yield _bans.perhaps(CHECK, PROGRAM, facts, people)
+        if perhaps := _bans.of_people(bans, people):
+            yield _bans.perhaps(CHECK, PROGRAM, facts, perhaps)
         return
     found = _bans.bans_of(facts, bans)
     if found:

@@ -189,7 +189,8 @@ def _in_set(option: Option, version: int, sets: IpSets) -> Condition:
     name, sides = option.values[0], option.values[1].split(",")
     held = sets.sets.get(name)
     if held is None:
-        raise Refused(f"there is no ipset {name!r}")
+        ends = "".join(f": {each.location} ends their load, {each.message}" for each in sets.problems[:1])
+        raise Refused(f"there is no ipset {name!r}{ends}")
     if not DIRECTIONS.issuperset(sides) or len(sides) > MOST_DIMENSIONS:
         raise Refused(f"not a list of src and dst: {option.values[1]!r}")
     return InSet(held, tuple(side == "src" for side in sides), sets, option.negated)

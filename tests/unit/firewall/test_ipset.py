@@ -139,6 +139,13 @@ def test_without_the_set_the_whole_table_does_not_load() -> None:
     assert verdict(None, shut) == (Kind.ACCEPT, 1)
 
 
+def test_the_line_that_ends_the_load_of_the_sets_is_told() -> None:
+    entries = {**LOADED, "/etc/iptables/rules.v4": file(RULES), str(FILE): file("create other hash:what\n")}
+    (firewall,) = active_firewalls(Tree.of(entries), Started("netfilter-persistent.service"))
+    (problem,) = firewall.problems
+    assert "/etc/iptables/ipsets:1 ends their load" in problem.message
+
+
 def test_where_nothing_is_known_to_load_sets_it_depends() -> None:
     assert verdict("create bad hash:ip\nadd bad 10.0.0.1\n", plugins=False)[0] is Kind.DEPENDS
 
