@@ -219,6 +219,9 @@ class _Finder:
         if own and len(mine) < len(group.physicals):
             self._incomplete = True
         for logical in group.logicals:
+            self._count += 1
+            if self._count > _MAX_REGIONS:
+                return
             name = f"/dev/{group.name}/{logical.name}"
             if mapper_name(name) in self._active:
                 continue

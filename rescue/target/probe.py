@@ -196,7 +196,8 @@ def _other(read: ReadAt) -> Found | None:
                 return Found("vfat", f"{number >> 16:04X}-{number & 0xFFFF:04X}")
     if read(1024, 4) == b"\x10\x20\xf5\xf2":
         return Found("f2fs", str(uuid.UUID(bytes=read(1024 + 108, 16).ljust(16, b"\0"))))
-    if any(read((128 << 10) + at, 8) in _UBERBLOCKS for at in range(0, 128 << 10, 1024)):
+    ring = read(128 << 10, 128 << 10)
+    if any(ring[at : at + 8] in _UBERBLOCKS for at in range(0, len(ring), 1024)):
         return Found("ZFS")
     if page[:4] == b"hsqs":
         return Found("squashfs")

@@ -135,6 +135,7 @@ def test_ext4_tells_whether_its_journal_waits(incompatible: int, dirty: bool) ->
         (0, b"hsqs", "squashfs"),
         (0, b"XFSB", "xfs"),
         (0x10040, b"_BHRfS_M", "btrfs"),
+        ((128 + 5) << 10, b"\x0c\xb1\xba\0\0\0\0\0", "ZFS"),
         (0, b"nothing", ""),
     ],
 )
