@@ -7,7 +7,7 @@ from re import compile as compile_pattern
 
 from rescue.firewall.firewalld.faults import Invalid, Unclear
 from rescue.firewall.firewalld.grammar import Dialect
-from rescue.firewall.firewalld.objects import Area, Endpoint, Forward, Named, Policy, PortRange, RichRule, Zone
+from rescue.firewall.firewalld.objects import UNSAID, Area, Endpoint, Forward, Named, Policy, PortRange, RichRule, Zone
 from rescue.firewall.firewalld.values import address, is_mac, ports, protocol
 from rescue.firewall.firewalld.xml import Element
 from rescue.firewall.matches import Names
@@ -54,7 +54,8 @@ def read_zone(root: Element, name: str, dialect: Dialect, names: Names) -> Zone:
     dialect.check("zones", root)
     zone = Zone(name, root.location)
     for element in root.all("zone") if root.name != "zone" else [root]:
-        zone.target = _target(element, ZONE_TARGETS, "default").replace("{chain}_{zone}", "default")
+        zone.target = _target(element, ZONE_TARGETS, UNSAID)
+        zone.target = UNSAID if zone.target == "{chain}_{zone}" else zone.target
         zone.ingress_priority = _number(element, "ingress-priority", 0)
     if zone.ingress_priority not in PRIORITIES:
         raise Invalid(f"not a priority: {zone.ingress_priority}", root.location)

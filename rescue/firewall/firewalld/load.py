@@ -12,7 +12,7 @@ from rescue.firewall.firewalld.conf import PATH, Conf, read_conf
 from rescue.firewall.firewalld.faults import Invalid, Unclear
 from rescue.firewall.firewalld.grammar import Dialect, Version
 from rescue.firewall.firewalld.lower import Lowering
-from rescue.firewall.firewalld.objects import Named
+from rescue.firewall.firewalld.objects import UNSAID, Named
 from rescue.firewall.firewalld.store import OWN, STOCK, Configuration, Store
 from rescue.firewall.matches import Names
 from rescue.firewall.ruleset import Firewall, Problem, Ruleset, Table
@@ -141,7 +141,7 @@ def _tables(tree: Tree, config: Configuration, names: Names, backend: str, versi
     own = Lowering(config, version).tables()
     if config.dialect.version is not None and config.dialect.version < (1, 0) and config.conf.drifting:
         for zone in config.zones.values():
-            if zone.sources and zone.target == "default":
+            if zone.sources and zone.target in (UNSAID, "default"):
                 raise Unclear(f"whether packets drift out of the zone {zone.name} (AllowZoneDrifting)", zone.location)
     others = direct.direct_tables(tree, version, names, backend, nftables=nftables) if config.own else {}
     return {**others, **own} if nftables else direct.joined(own, others)

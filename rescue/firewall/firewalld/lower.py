@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from rescue.firewall.addresses import AddressSet, union
 from rescue.firewall.conditions import Addresses, Assumed, Condition, Fixed, Icmp, Interface, States
+from rescue.firewall.firewalld import objects
 from rescue.firewall.firewalld.conf import PATH
 from rescue.firewall.firewalld.objects import Area, Named, Policy, Zone
 from rescue.firewall.firewalld.parts import ACCEPT, ANY_ICMP, DROP, SUFFIXES, Parts, refusal
@@ -143,7 +144,11 @@ class Lowering:
         done: set[str] = set()
         for binding in self.bindings:
             to = self._zone_chain(table, hook, binding.zone, done)
-            self.lead(table, chain, to, binding.at, *binding.conditions, goto=True)
+            goto = not self._falls_through(binding.zone)
+            self.lead(table, chain, to, binding.at, *binding.conditions, goto=goto)
+        default = self.config.zones[self.config.default]
+        if table == "filter" and self._falls_through(default):
+            self.add(table, chain, self._zone_target(default), default.location)
 
     def _zone_chain(self, table: str, hook: str, zone: Zone, done: set[str]) -> str:
         chain = f"{'IN' if table == 'filter' else 'PRE'}_{zone.name}"
@@ -158,9 +163,14 @@ class Lowering:
         self._policies(table, hook, chain, zone, before=False)
         if not pairs:
             self._icmp(table, chain, zone)
-        if table == "filter":
+        if table == "filter" and not self._falls_through(zone):
             self.add(table, chain, self._zone_target(zone), zone.location)
         return chain
+
+    def _falls_through(self, zone: Zone) -> bool:
+        """Since 2.0 what a zone with the target "default" does not take goes on to the next one; before, it is refused
+        as what no zone has taken."""
+        return zone.target == "default" and self.config.dialect.by_pairs
 
     def _zone_target(self, zone: Zone) -> Target:
         match zone.target:
@@ -168,7 +178,7 @@ class Lowering:
                 return ACCEPT
             case "DROP":
                 return DROP
-            case "default":
+            case objects.UNSAID:
                 return refusal(self.version, prohibited=self.nft, nftables=self.nft)
         return refusal(self.version, prohibited=True, nftables=self.nft)
 

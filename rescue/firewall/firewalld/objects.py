@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from rescue.model import Location
 
+UNSAID = ""
+"""The target of a zone whose file names none."""
+
 Ranges = tuple[tuple[int, int], ...]
 
 
@@ -71,11 +74,14 @@ class RichRule:
 
 @dataclass(slots=True)
 class Area:
-    """What a zone and a policy have in common. location: the outermost element."""
+    """What a zone and a policy have in common. location: the outermost element. target: what becomes of the rest.
+
+    A zone whose file says "default" in so many words has no rule for the rest (UNSAID is another thing to firewalld).
+    """
 
     name: str
     location: Location
-    target: str = "default"
+    target: str = UNSAID
     services: list[Named] = field(default_factory=list)
     ports: list[PortRange] = field(default_factory=list)
     protocols: list[Named] = field(default_factory=list)

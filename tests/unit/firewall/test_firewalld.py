@@ -83,6 +83,14 @@ def test_the_iptables_backend_has_answers_of_its_own() -> None:
     assert how({CONF: IPTABLES, PUBLIC: zone(target="%%REJECT%%")}) == "icmp-host-prohibited"
 
 
+def test_a_target_of_default_in_so_many_words_is_no_target_at_all() -> None:
+    assert how({CONF: IPTABLES, PUBLIC: zone(target="default")}) == "icmp-host-prohibited"
+    files = {f"{OWN}/zones/shop.xml": zone(f'<source address="{ME}"/>', target="default")}
+    assert kind(files) is Kind.REJECT
+    assert kind({**files, VERSION: "VERSION = '2.3.1'\n"}) is Kind.ACCEPT  # goes on to the default zone
+    assert kind({PUBLIC: zone(target="default"), VERSION: "VERSION = '2.3.1'\n"}) is Kind.REJECT
+
+
 def test_a_source_comes_before_an_interface_and_both_before_the_default() -> None:
     files = {
         f"{OWN}/zones/shop.xml": zone(f'<source address="{ME}"/>', target="DROP"),
