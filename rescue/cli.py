@@ -24,6 +24,7 @@ TARGETS = """\
 TARGET is what is to be repaired: a block device (/dev/vda), a disk image
 (server.qcow2), a directory in which the server's root is mounted, / for the
 running system, or a picture that was saved of a server (rescue capture).
+More of it, LVM, RAID and encrypted disks: rescue explain target
 
 """
 SSHD = """\
