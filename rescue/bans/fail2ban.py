@@ -15,7 +15,7 @@ from re import IGNORECASE
 from re import compile as compile_pattern
 
 from rescue.bans.database import Database, open_database
-from rescue.bans.fail2ban_actions import Keeping, keepings
+from rescue.bans.fail2ban_actions import Actions, Keeping
 from rescue.bans.fail2ban_config import READS as CONFIG_READS
 from rescue.bans.fail2ban_config import Config, ConfigError
 from rescue.bans.words import Ban, Network, may_concern, parse_network
@@ -76,10 +76,10 @@ def fail2ban(tree: Tree) -> Fail2ban:
     place = Config(tree, "fail2ban").get("Definition", "dbfile", DATABASE).strip()
     jails: list[Jail] = []
     problem = ""
-    config = Config(tree, "jail")
+    config, actions = Config(tree, "jail"), Actions(tree)
     for name in config.sections[:MOST_JAILS]:
         try:
-            found = list(_jail(tree, config, name))
+            found = list(_jail(actions, config, name))
             if found and not _has_log(tree, config, name):
                 problem = problem or f"there is no log for the jail {name}"
             jails += found
@@ -90,7 +90,7 @@ def fail2ban(tree: Tree) -> Fail2ban:
     return Fail2ban(tuple(jails), open_database(tree, PurePosixPath(place)), problem)
 
 
-def _jail(tree: Tree, config: Config, name: str) -> Iterator[Jail]:
+def _jail(actions: Actions, config: Config, name: str) -> Iterator[Jail]:
     def value(option: str, default: str = "") -> str:
         return config.get(name, option, default).strip()
 
@@ -102,7 +102,7 @@ def _jail(tree: Tree, config: Config, name: str) -> Iterator[Jail]:
     ignored = tuple(network for network in map(parse_network, listed) if network is not None)
     yield Jail(
         name=name,
-        keepings=tuple(keepings(tree, value("action"), name)),
+        keepings=tuple(actions.keepings(value("action"), name)),
         ban_time=seconds(value("bantime", "10m")),
         longest=longest if increment else None,
         ignored=ignored,

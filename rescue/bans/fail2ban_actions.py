@@ -17,10 +17,11 @@ from rescue.bans.fail2ban_config import Config, ConfigError
 from rescue.model import Symptom
 from rescue.tree import Tree
 
-MOST_TAGS, LONGEST = 300, 1 << 15
-"""Tags that are put into one text, and characters that it may get by that."""
+MOST_TAGS, LONGEST = 100, 1 << 14
+"""Different tags that are put into one text, and characters that it may get by that."""
 
-MOST_ACTIONS = 50
+MOST_ACTIONS = 1000
+"""Actions of all jails together."""
 
 _TAG = compile_pattern(r"<([^ <>]+)>")
 _OPTION = compile_pattern(r"""\s*([\w.-]+)=(?:"([^"]*)"|'([^']*)'|([^,\]]*))""")
@@ -45,19 +46,32 @@ class Keeping:
     symptom: Symptom
 
 
-def keepings(tree: Tree, actions: str, jail: str) -> Iterator[Keeping]:
-    """What of the `actions` of the jail so called keeps addresses out after a restart. Raises ConfigError."""
-    for at, (name, options) in enumerate(split_actions(actions)):
-        if at >= MOST_ACTIONS:
-            raise ConfigError("a jail has too many actions")
-        if not name.endswith(".py"):
-            yield from _keeping(tree, name, {"name": jail, **options})
+class Actions:
+    """The actions of a tree, each of which is read once."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._known: dict[str, Config] = {}
+        self._left = MOST_ACTIONS
+
+    def keepings(self, actions: str, jail: str) -> Iterator[Keeping]:
+        """What of the `actions` of the jail so called keeps addresses out after a restart. Raises ConfigError."""
+        for name, options in split_actions(actions):
+            self._left -= 1
+            if self._left < 0:
+                raise ConfigError("the jails have too many actions")
+            if not name.endswith(".py"):
+                yield from _keeping(self._config(name), name, {"name": jail, **options})
+
+    def _config(self, name: str) -> Config:
+        if name not in self._known:
+            self._known[name] = Config(self._tree, f"action.d/{name}")
+        if not self._known[name].sections:
+            raise ConfigError(f"there is no action {name!r}")
+        return self._known[name]
 
 
-def _keeping(tree: Tree, name: str, options: Mapping[str, str]) -> Iterator[Keeping]:
-    config = Config(tree, f"action.d/{name}")
-    if not config.sections:
-        raise ConfigError(f"there is no action {name!r}")
+def _keeping(config: Config, name: str, options: Mapping[str, str]) -> Iterator[Keeping]:
     tags = _Tags(config, options)
     if tags.value("norestored").strip().lower() in ("1", "true", "yes", "on"):
         return
@@ -112,9 +126,10 @@ class _Tags:
             found = next((tag for tag in _TAG.finditer(text) if self._known(tag.group(1), itself)), None)
             if found is None:
                 return text
-            text = text[: found.start()] + self.value(found.group(1)) + text[found.end() :]
-            if len(text) > LONGEST:
+            value = self.value(found.group(1))
+            if len(text) + text.count(found.group()) * len(value) > LONGEST:
                 break
+            text = text.replace(found.group(), value)
         raise ConfigError(f"the tags of the action {self._config.name!r} refer to each other")
 
     def _known(self, tag: str, itself: bool) -> bool:

@@ -23,9 +23,12 @@ DEFAULT, INCLUDES, KNOWN = "DEFAULT", "INCLUDES", "KNOWN/"
 DEEPEST = 10
 """How many values may refer to each other in a row (configparser's MAX_INTERPOLATION_DEPTH)."""
 
-MOST_FILES, LONGEST = 200, 1 << 16
-"""Files of one configuration, and characters of one value after all that it refers to was put in."""
+MOST_FILES, LONGEST, MOST_REFERENCES = 200, 1 << 16, 3000
+"""Files of one configuration; characters of one value after all that it refers to was put in, and how often that is
+done."""
 
+_WIDE = compile_pattern(r"[^\S\n]{40,}")
+"""Space that configparser's own patterns would take long over: they go through it once for each of its characters."""
 _CONDITIONAL = compile_pattern(r"^(\w+)(\?.+)$")
 _REFERENCE = compile_pattern(r"%(?:%|\(([^)]*)\)s)?")
 
@@ -42,6 +45,7 @@ class Config:
         self.name = name
         self.defaults: dict[str, str] = {}
         self._sections: dict[str, dict[str, str]] = {}
+        self._left = MOST_REFERENCES
         files = _Files(tree)
         for path in files.own(DIRECTORY / name):
             for included in files.with_includes(path, ()):
@@ -74,6 +78,7 @@ class Config:
         """An option's value with all references put in. Raises ConfigError where one leads nowhere."""
         values = {**self.defaults, **self._sections.get(section, {}), "__name__": section}
         raw = values.get(option)
+        self._left = MOST_REFERENCES
         return default if raw is None else self._put_in(raw, section, values, 1)
 
     def _put_in(self, raw: str, section: str, values: Mapping[str, str], depth: int) -> str:
@@ -82,6 +87,9 @@ class Config:
         made: list[str] = []
         length = at = 0
         for found in _REFERENCE.finditer(raw):
+            self._left -= 1
+            if self._left < 0:
+                raise ConfigError(f"the values of [{section}] refer to too many others")
             made.append(raw[at : found.start()])
             at = found.end()
             if found.group() == "%%":
@@ -180,7 +188,8 @@ def _parsed(data: bytes | None, path: PurePosixPath) -> _Parsed:
         raise ConfigError(f"{path} can't be read")
     try:
         # Python ends the lines of a text file at \r, too.
-        parser.read_string(data.decode().replace("\r\n", "\n").replace("\r", "\n"), str(path))
+        text = data.decode().replace("\r\n", "\n").replace("\r", "\n")
+        parser.read_string(_WIDE.sub(" ", text), str(path))
     except (Error, UnicodeDecodeError) as problem:
         raise ConfigError(f"{path} has an error: {str(problem).partition(chr(10))[0]}") from problem
     defaults = dict(parser.defaults())

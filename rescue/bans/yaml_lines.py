@@ -8,7 +8,7 @@ from __future__ import annotations
 from re import compile as compile_pattern
 
 _LINE = compile_pattern(r"( *)(- )?([A-Za-z_][\w.-]*) *:(?:\s+(.*))?\s*")
-_ITEM = compile_pattern(r" *- +(.*?)\s*")
+_ITEM = compile_pattern(r" *- (.*)")
 
 
 def value(text: str, *keys: str) -> str | None:

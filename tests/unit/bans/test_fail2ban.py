@@ -64,6 +64,7 @@ def test_references_find_options_of_the_section_of_the_defaults_of_others_and_wh
         "[x]\na = %(a)s\n",
         "[x]\na = %(gone)s\n",
         "[x]\na = 5%\n",
+        "[x]\nd =\n" + "".join(f"{one} = {f'%({two})s' * 99}\n" for one, two in ("ab", "bc", "cd")),
         "[x]\nd = 1234567890\n" + "".join(f"{one} = {f'%({two})s' * 99}\n" for one, two in ("ab", "bc", "cd")),
     ],
 )
@@ -77,6 +78,12 @@ def test_references_that_lead_nowhere_or_too_far_are_errors(text: str) -> None:
 def test_a_file_that_python_does_not_parse_is_an_error(text: str | bytes) -> None:
     with pytest.raises(ConfigError):
         Config(Tree.of({"/etc/fail2ban/jail.conf": text}), "jail")
+
+
+def test_a_line_of_blanks_takes_no_time() -> None:
+    tree = Tree.of({"/etc/fail2ban/jail.conf": "[x]\na" + " " * 500_000 + "b\n"})
+    with pytest.raises(ConfigError):
+        Config(tree, "jail")
 
 
 def test_files_include_others_before_and_after_themselves_with_their_local_ones() -> None:
