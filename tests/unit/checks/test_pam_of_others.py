@@ -114,12 +114,14 @@ session    required     pam_env.so user_readenv=1 envfile=/etc/default/locale
     "account [default=bad success=ok user_unknown=ignore] pam_sss.so\n",
     "common-password": "password [success=1 default=ignore] pam_unix.so\npassword requisite pam_deny.so\n",
     "common-session": "session [default=1] pam_permit.so\nsession requisite pam_deny.so\n"
-    "session required pam_permit.so\nsession optional pam_umask.so\nsession required pam_unix.so\nsession optional pam_systemd.so\n",
+    "session required pam_permit.so\nsession optional pam_umask.so\nsession required pam_unix.so\n"
+    "session optional pam_systemd.so\n",
 }
 NAMES = (
-    "access deny env faildelay faillock keyinit lastlog limits localuser loginuid mail motd namespace nologin permit "
-    "selinux sepermit sss succeed_if systemd umask unix usertype"
-).split()
+    "access", "deny", "env", "faildelay", "faillock", "keyinit", "lastlog", "limits", "localuser", "loginuid", "mail",
+    "motd", "namespace", "nologin", "permit", "selinux", "sepermit", "sss", "succeed_if", "systemd", "umask", "unix",
+    "usertype",
+)  # fmt: skip
 LIMITS = "#*               soft    core            0\n# End of file\n"
 
 
