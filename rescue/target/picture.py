@@ -9,10 +9,8 @@ from shlex import join
 
 from rescue.space.usage import Usage
 from rescue.target.picture_file import is_picture, read_picture
-from rescue.target.protocol import TargetError
+from rescue.target.protocol import PICTURE, TargetError
 from rescue.tree import Entry, NotCaptured, Read, Tree
-
-METHOD = "picture"
 
 
 class PictureTarget:
@@ -21,7 +19,7 @@ class PictureTarget:
     def __init__(self, path: Path) -> None:
         self._picture = read_picture(path)
         self.name = str(path)
-        self.method = METHOD
+        self.method = PICTURE
 
     @property
     def notes(self) -> tuple[str, ...]:

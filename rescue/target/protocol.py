@@ -12,6 +12,9 @@ from typing import Protocol
 
 from rescue.tree import Entry, Read, Tree
 
+PICTURE = "picture"
+"""The method of a target that was saved by ``rescue capture``."""
+
 TEMPORARY = ".rescue-"
 """How the names of temporary files begin, which `put` makes beside the file it replaces. No glob of a configuration
 directory reads them; a recovery removes what a kill left of them."""
@@ -46,7 +49,7 @@ class Target(Protocol):
 
     @property
     def method(self) -> str:
-        """How it is reached: "directory", "running system", "kernel mount", "libguestfs"."""
+        """How it is reached: "directory", "running system", "kernel mount", "libguestfs", "picture"."""
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -183,14 +183,19 @@ class Report:
                 self.exact(safe(each), indent=5)
         self.line()
 
-    def next_steps(self, examination: Examination, target: str, options: Sequence[str] = ()) -> None:
-        """What to type now."""
+    def next_steps(
+        self, examination: Examination, target: str, options: Sequence[str] = (), *, writable: bool = True
+    ) -> None:
+        """What to type now. writable: false for a saved picture, in which nothing can be repaired."""
         findings = examination.findings
         if not findings:
             return
         fixable = [each for each in findings if any(way.edit for way in each.repairs)]
         self.line("What to do next:")
-        if fixable:
+        if fixable and not writable:
+            self.exact(command("fix", target, *options, "--dry-run"), "bold", HANG)
+            self.line("shows the changes; they are made where the server's disk is", indent=6)
+        elif fixable:
             self.exact(command("fix", target, *options), "bold", HANG)
             self.line("shows every change before it is made, and asks", indent=6)
         self.exact(command("explain", findings[0].check), "bold", HANG)

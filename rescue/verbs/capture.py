@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 from shlex import join
 
@@ -17,13 +18,13 @@ from rescue.formats.accounts import Account
 from rescue.formats.left_out import without_secrets
 from rescue.journal import InTarget, read_records
 from rescue.model import Client
+from rescue.plan import Choose, Plan, any_repairs, make_plan, safe_repairs
 from rescue.space.policy import candidates, reads
 from rescue.space.usage import Usage
 from rescue.status import Status
 from rescue.survey import complete
-from rescue.target.picture import METHOD
 from rescue.target.picture_file import Picture, write_picture
-from rescue.target.protocol import Target, TargetError
+from rescue.target.protocol import PICTURE, Target, TargetError
 from rescue.target.usage import scan_usage
 from rescue.tree import Entry, NotCaptured, Read, Tree
 from rescue.ui import document
@@ -73,7 +74,7 @@ def run(session: Session) -> Status:
     if words is not None:
         _refuse_existing(_place(words))
     with session.target(spec, write=False) as target:
-        if target.method == METHOD:
+        if target.method == PICTURE:
             raise UsageError(f"{spec} is a picture already", f"Copy it: cp {join([spec])} NEW")
         session.progress("looking at all that may matter")
         tree, clients = gathered(target, session.client)
@@ -96,13 +97,19 @@ def gathered(target: Target, client: Client) -> tuple[Tree, tuple[Client, ...]]:
     _, examination = complete(recorder, recorder.tree, lambda tree: examine(tree, client))
     named = [each.name for each in examination.facts.accounts.users if _is_person(each)][:MANY_USERS]
     clients = (client, *(replace(client, user=name) for name in named if name != client.user))
-    for each in clients[1:]:
-        complete(recorder, recorder.tree, lambda tree, who=each: examine(tree, who))  # type: ignore[misc]  # mypy can't tell the type of a default
+    for each in clients:
+        # What a repaired server is asked for, too: a fix can be tried on the picture.
+        for choose in (safe_repairs, any_repairs):
+            complete(recorder, recorder.tree, partial(_planned, client=each, choose=choose))
     complete(recorder, recorder.tree, lambda tree: judge(tree, client))
     complete(recorder, recorder.tree, lambda tree: candidates(tree, "/"))
     with suppress(TargetError):
         read_records(InTarget(recorder))
     return recorder.tree, clients
+
+
+def _planned(tree: Tree, client: Client, choose: Choose) -> Plan:
+    return make_plan(tree, client, choose)
 
 
 def _is_person(account: Account) -> bool:

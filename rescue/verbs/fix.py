@@ -14,9 +14,8 @@ from rescue.model import Finding, Repair
 from rescue.plan import Plan, any_repairs, make_plan, safe_repairs
 from rescue.status import Status
 from rescue.survey import complete, survey
-from rescue.target.picture import METHOD as PICTURE
 from rescue.target.picture import refused
-from rescue.target.protocol import Target
+from rescue.target.protocol import PICTURE, Target
 from rescue.tree import Change, NotCaptured, Tree
 from rescue.ui import document
 from rescue.ui.prompts import Cancelled, Nobody, NobodyToAsk

@@ -182,6 +182,8 @@ def test_every_verb_that_looks_takes_a_picture_and_those_that_write_refuse(conso
     for same in ("findings", "path", "verdict", "symptom", "release", "client"):
         assert in_picture[same] == on_disk[same]
     assert in_picture["target"]["method"] == "picture"  # type: ignore[index]
+    screen = console.script("inspect", picture, *words).stdout
+    assert f"  rescue fix {picture} --user alice --dry-run\n" in screen
     assert str(console.server) in in_picture["target"]["notes"][0]  # type: ignore[index]
     firewalls = [console.document("firewall", each) for each in (picture, console.server)]
     assert {**firewalls[0], "target": None} == {**firewalls[1], "target": None}
