@@ -91,10 +91,7 @@ class _Finder:
             return
         self._seen.add(known)
         try:
-            descriptor = os.open(source.readable(), os.O_RDONLY | os.O_CLOEXEC)
-            self._stack.callback(os.close, descriptor)
-            self._descriptors[source] = descriptor
-            size = os.lseek(descriptor, 0, os.SEEK_END)
+            size = self._open(source)
             node = source.path if source.is_device else None
             number, disk = _place(source)
             self._look(
@@ -146,12 +143,25 @@ class _Finder:
         nodes = _partition_nodes(region.node) if region.node is not None else {}
         for part in parts:
             node = nodes.get(part.number)
+            pieces = self._own_pieces(node) if node is not None else cut(region.pieces, part.start, part.size)
             self._look(
                 replace(
-                    region, pieces=cut(region.pieces, part.start, part.size), partition=part, node=node,
+                    region, pieces=pieces, partition=part, node=node,
                     name=str(node) if node else f"{region.name} partition {part.number}", depth=region.depth + 1,
                 )
             )  # fmt: skip
+
+    def _own_pieces(self, node: Path) -> tuple[Piece, ...]:
+        """A partition through its own device: the kernel caches the whole disk's bytes apart from its partitions'."""
+        source = Source(node, self._looking, self._opening)
+        return (Piece(source, 0, self._open(source)),)
+
+    def _open(self, source: Source) -> int:
+        """Open `source` to read, until all is found; its size in bytes. Raises OSError, TargetError."""
+        descriptor = os.open(source.readable(), os.O_RDONLY | os.O_CLOEXEC)
+        self._stack.callback(os.close, descriptor)
+        self._descriptors[source] = descriptor
+        return os.lseek(descriptor, 0, os.SEEK_END)
 
     def _holders(self, region: _Region) -> bool:
         """Look at what the kernel has made of this device already: mapped volumes, arrays. Whether there is any."""

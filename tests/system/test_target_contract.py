@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from rescue.target.open import open_target
 from rescue.target.protocol import Target
+from rescue.tree import Read, file
 from tests.contract import checks, images, sample
 
 pytestmark = [
@@ -152,3 +153,35 @@ def test_without_the_storage_daemon_a_stale_picture_is_called_stale(
         target.close()
     assert images.digest(path) == before
     assert shutil.which("qemu-storage-daemon") is None
+
+
+def test_a_disk_with_partition_devices_is_seen_as_it_was_left(tmp_path: Path) -> None:
+    path = images.disk_with_home(tmp_path / "disk.img")
+    before = images.digest(path)
+    device = Path(images.run("losetup", "--find", "--show", path).strip())
+    try:
+        # The kernel's caches of a disk and of its partitions are two: what is written to one is not seen in the other.
+        with device.open("rb"):
+            images.run("partx", "--add", device)
+            for written in (None, b"one\n", b"two\n"):
+                target = opened(device, write=written is not None)
+                try:
+                    assert target.notes == ()
+                    if written is not None:
+                        target.put(PurePosixPath("/etc/hostname"), file(written))
+                        target.put(PurePosixPath("/home/alice/new"), file(written))
+                        target.sync()
+                finally:
+                    target.close()
+                if written is None:
+                    assert images.digest(path) == before
+                    continue
+                target = opened(device)
+                try:
+                    tree = target.capture([Read("/etc/hostname"), Read("/home/alice")])
+                    assert tree.data("/etc/hostname") == tree.data("/home/alice/new") == written
+                finally:
+                    target.close()
+            images.run("partx", "--delete", device)
+    finally:
+        images.run("losetup", "--detach", device)
