@@ -10,7 +10,7 @@ from rescue.facts import READS as FACT_READS
 from rescue.facts import Facts
 from rescue.login_path import LoginPath, login_path
 from rescue.model import Client, Finding
-from rescue.tree import Read, Tree
+from rescue.tree import NotCaptured, Read, Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,22 @@ class Examination:
 
 
 def examine(tree: Tree, client: Client, checks: Iterable[Check] | None = None) -> Examination:
-    """Ask every check (or `checks`) about `tree`. Pure; raises `NotCaptured` where the tree is too small a picture."""
+    """Ask every check (or `checks`) about `tree`. Pure; raises `NotCaptured` where the tree is too small a picture.
+
+    It is raised when every check was asked, with all that they miss: each enlargement of the picture costs a look at
+    the target, and an examination.
+    """
     asked = tuple(all_checks() if checks is None else checks)
     facts = Facts(tree, client)
-    findings = [finding for check in asked for finding in check.find(facts)]
+    findings: list[Finding] = []
+    missing: dict[Read, None] = {}
+    for check in asked:
+        try:
+            findings.extend(check.find(facts))
+        except NotCaptured as problem:
+            missing.update(dict.fromkeys(problem.reads))
+    if missing:
+        raise NotCaptured(*missing)
     return Examination(facts, login_path(findings, (check.link for check in asked)))
 
 

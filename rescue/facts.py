@@ -7,7 +7,6 @@ its own about them; what a fact means for a login is the checks' business.
 from __future__ import annotations
 
 from datetime import datetime
-from functools import cached_property
 
 from rescue.firewall import Firewall, Reach, active_firewalls, reach
 from rescue.formats.accounts import Account, Accounts
@@ -16,6 +15,7 @@ from rescue.formats.os_release import Release, read_release
 from rescue.formats.packages import OpenSSH, openssh_version
 from rescue.formats.units import Units
 from rescue.model import Client
+from rescue.once import fact
 from rescue.sshd import Effective, Listener, Server, listeners, options
 from rescue.tree import Read, Tree
 
@@ -43,42 +43,42 @@ class Facts:
         """The time at which the client wants in. Nothing here looks at a clock."""
         return self.client.now
 
-    @cached_property
+    @fact
     def release(self) -> Release:
         """The distribution and its version, from os-release(5)."""
         return read_release(self.tree)
 
-    @cached_property
+    @fact
     def openssh(self) -> OpenSSH | None:
         """The installed OpenSSH server's version, from the package database; None if it can't be told."""
         return openssh_version(self.tree)
 
-    @cached_property
+    @fact
     def units(self) -> Units:
         """systemd's units: present, masked, started at boot."""
         return Units(self.tree)
 
-    @cached_property
+    @fact
     def accounts(self) -> Accounts:
         """passwd(5), shadow(5) and group(5)."""
         return Accounts(self.tree)
 
-    @cached_property
+    @fact
     def sshd(self) -> Server:
         """sshd's configuration, parsed with its includes and options; it may have problems that stop sshd."""
         return Server(self.tree, self.openssh, options(self.tree, self.units))
 
-    @cached_property
+    @fact
     def listeners(self) -> tuple[Listener, ...]:
         """Where sshd will listen after the next boot, if it starts; () if its configuration stops it."""
         return listeners(self.tree, self.sshd, self.units)
 
-    @cached_property
+    @fact
     def listening_ports(self) -> tuple[int, ...]:
         """The TCP ports of `listeners`, sorted."""
         return tuple(sorted({each.port for each in self.listeners}))
 
-    @cached_property
+    @fact
     def firewalls(self) -> tuple[Firewall, ...]:
         """Every packet filter that is loaded at boot."""
         return active_firewalls(self.tree, self.units)
@@ -87,11 +87,11 @@ class Facts:
         """Which sources may open a TCP connection to `port` over IPv4 or IPv6 (`version`), and which rules decide."""
         return self._reaches.setdefault((port, version), reach(self.firewalls, port, version))
 
-    @cached_property
+    @fact
     def _reaches(self) -> dict[tuple[int, int], Reach]:
         return {}
 
-    @cached_property
+    @fact
     def dialled(self) -> int:
         """The TCP port that the client dials.
 
@@ -123,11 +123,11 @@ class Facts:
             self._key_files[account.name] = key_files(self.tree, account, patterns)
         return self._key_files[account.name]
 
-    @cached_property
+    @fact
     def _key_files(self) -> dict[str, tuple[KeyFile, ...]]:
         return {}
 
-    @cached_property
+    @fact
     def logins(self) -> tuple[Account, ...]:
         """The accounts to be judged: the client's user, else root and every account that was set up for a login.
 
