@@ -21,7 +21,7 @@ from rescue.target.image import Image, attached_as, image_at, written_by_machine
 from rescue.target.locking import locked
 from rescue.target.mounts import mounts_of
 from rescue.target.opening import Opening
-from rescue.target.protocol import TargetBusy, TargetError
+from rescue.target.protocol import SeveralRoots, TargetBusy, TargetError
 from rescue.target.resources import Resources
 from rescue.target.roots import READS, SUBVOLUMES, FoundRoot, found_root
 from rescue.target.volumes import Volume, no_volume
@@ -301,10 +301,8 @@ def _only(
         return found[0]
     listed = "; ".join(f"{volume.name}: {volume.found.type}" for volume in volumes[:20]) or "nothing"
     if found:
-        roots = "; ".join(f"{volume.name}: {each.release}, {each.hostname!r}" for volume, each in found)
-        raise TargetError(
-            f"there is more than one server's root in {image.path}: {roots}", f"Say which: --root {found[0][0].name}"
-        )
+        roots = [(guestfs_volumes.device_of(volume), f"{each.release}, {each.hostname!r}") for volume, each in found]
+        raise SeveralRoots(str(image.path), roots)
     if root is not None and not any(volume.is_called(root) for volume in volumes):
         raise TargetError(f"{image.path} has no volume {root!r}: {listed}", "Name one of these after --root.")
     if not any(volume.found.type in guestfs_volumes.MOUNTABLE for volume in volumes):

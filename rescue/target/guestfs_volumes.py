@@ -171,6 +171,12 @@ def subvolume(volume: Volume, name: str) -> Volume:
     return replace(volume, name=f"btrfsvol:{volume.name}/{name.strip('/')}")
 
 
+def device_of(volume: Volume) -> str:
+    """The device that `subvolume` was made of, or the volume's own."""
+    name = volume.name
+    return name.removeprefix("btrfsvol:").rpartition("/")[0] if name.startswith("btrfsvol:") else name
+
+
 def missing_disks(handle: Handle, volume: Volume) -> int:
     """How many disks an array runs without; 0 for what is none."""
     array = re.fullmatch(r"/dev/(md\d+)(?:p\d+)?", volume.name)

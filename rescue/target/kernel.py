@@ -21,7 +21,7 @@ from rescue.target.disk import Disk
 from rescue.target.image import attached_as, written_by_machine
 from rescue.target.mounts import mounts_of
 from rescue.target.opening import Opening
-from rescue.target.protocol import TargetBusy, TargetError
+from rescue.target.protocol import SeveralRoots, TargetBusy, TargetError
 from rescue.target.resources import Resources
 from rescue.target.roots import READS, SUBVOLUMES, FoundRoot, found_root
 from rescue.target.syscalls import MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
@@ -145,11 +145,8 @@ def _choose(disk: Disk, root: str | None, progress: Callable[[str], None]) -> tu
             f"there is no server's root on {disk.name} ({listed(disk.volumes)})",
             hint_for(disk.volumes) or "Is it the right disk? See `rescue disks`.",
         )
-    roots = "; ".join(f"{volume.describe()}: {each.release}, {each.hostname!r}" for volume, _, each in found)
-    raise TargetError(
-        f"there is more than one server's root on {disk.name}: {roots}",
-        f"Say which: --root {root_word(found[0][0], disk.volumes)}",
-    )
+    roots = [(root_word(volume, disk.volumes), f"{each.release}, {each.hostname!r}") for volume, _, each in found]
+    raise SeveralRoots(disk.name, roots)
 
 
 @dataclass(frozen=True, slots=True)

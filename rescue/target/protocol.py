@@ -5,7 +5,7 @@ Every implementation is held to the same contract by one suite (tests/system/tes
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import PurePosixPath
 from typing import Protocol
@@ -30,6 +30,15 @@ class TargetError(Exception):
 
 class TargetBusy(TargetError):
     """Somebody else holds the target: another fix, or a running machine. Exit status 5."""
+
+
+class SeveralRoots(TargetError):
+    """A disk holds more than one server. roots: what to give after --root, and whose root that is."""
+
+    def __init__(self, where: str, roots: Sequence[tuple[str, str]]) -> None:
+        told = "; ".join(f"{word}: {what}" for word, what in roots)
+        super().__init__(f"there is more than one server's root on {where}: {told}", f"Say which: --root {roots[0][0]}")
+        self.roots = tuple(roots)
 
 
 class TargetUnsafe(TargetError):

@@ -11,8 +11,8 @@ from ipaddress import ip_address
 
 from rescue.model import Address, Client
 from rescue.target.open import open_target
-from rescue.target.protocol import Target
-from rescue.ui.prompts import Asker, asker
+from rescue.target.protocol import SeveralRoots, Target
+from rescue.ui.prompts import Asker, Nobody, asker
 from rescue.ui.report import Report, console
 from rescue.verbs.opening import opening_of
 from rescue.verbs.public_key import comment_of, key_to_add, read_public_key
@@ -38,14 +38,24 @@ class Session:
     @contextmanager
     def target(self, spec: str, *, write: bool) -> Iterator[Target]:
         """The target opened, and closed again whatever happens."""
-        opened = open_target(
-            spec, write=write, backend=self.options.backend, root=self.options.root, progress=self.progress,
-            opening=opening_of(self.options),
-        )  # fmt: skip
+        try:
+            opened = self._opened(spec, write)
+        except SeveralRoots as several:
+            if self.json or getattr(self.options, "yes", False) or isinstance(self.asker, Nobody):
+                raise
+            chosen = self.asker.choose("There is more than one server. Which one?", [what for _, what in several.roots])
+            self.options.root = several.roots[chosen][0]
+            opened = self._opened(spec, write)
         try:
             yield opened
         finally:
             opened.close()
+
+    def _opened(self, spec: str, write: bool) -> Target:
+        return open_target(
+            spec, write=write, backend=self.options.backend, root=self.options.root, progress=self.progress,
+            opening=opening_of(self.options),
+        )  # fmt: skip
 
     def progress(self, message: str) -> None:
         """Say what takes a while, on the error stream, so that it never gets into a document."""
