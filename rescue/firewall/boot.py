@@ -193,6 +193,7 @@ def names_of(tree: Tree, sets: PurePosixPath | None = None) -> Names:
     if sets is not None:
         text = tree.text(sets) if tree.entry(sets) is not None else ""
         held = read_sets(text, sets) if text is not None else None
+        held = held if held is not None and held.whole else None
     return Names(services, _hosts(tree.text("/etc/hosts") or ""), held)
 
 

@@ -15,7 +15,7 @@ from re import compile as compile_pattern
 from typing import NamedTuple
 
 from rescue.firewall.addresses import AddressSet, union
-from rescue.firewall.ipset_elements import Key, Wrong, keys
+from rescue.firewall.ipset_elements import Full, Key, Wrong, keys
 from rescue.firewall.ruleset import Problem
 from rescue.model import Location
 
@@ -23,8 +23,8 @@ LONGEST_NAME = 31
 """Characters of a set's name (IPSET_MAXNAMELEN, less the end)."""
 
 MAXELEM = 65536
-MOST_ELEMENTS = 1 << 21
-"""Elements of all sets together that are kept."""
+MOST_ELEMENTS = 1 << 20
+"""Elements that the lines of one file may stand for altogether."""
 
 TYPES = frozenset(
     ["bitmap:ip", "bitmap:ip,mac", "bitmap:port", "hash:ip", "hash:mac", "hash:ip,mac", "hash:net", "hash:net,net",
@@ -123,11 +123,12 @@ def _most_specific(version: int, parts: list[tuple[int, int, bool]]) -> AddressS
 
 @dataclass(eq=False, frozen=True, slots=True)
 class IpSets:
-    """The sets of one file, and what of it does not load."""
+    """The sets of one file, and what of it does not load. whole: whether all of it was looked at."""
 
     path: PurePosixPath
     sets: Mapping[str, IpSet]
     problems: tuple[Problem, ...] = ()
+    whole: bool = True
 
 
 @lru_cache(maxsize=2)
@@ -141,7 +142,7 @@ def read_sets(text: str, path: PurePosixPath) -> IpSets:
         try:
             left -= 1 if _usual(line, number, sets) else _obey(line, number, sets)
             if left < 0:
-                raise Wrong("more elements than can be kept here")
+                return IpSets(path, sets, whole=False)
         except Full as problem:
             full = full or str(problem)
         except Wrong as problem:
@@ -150,10 +151,6 @@ def read_sets(text: str, path: PurePosixPath) -> IpSets:
         if full:
             _doubted(line, sets, full)
     return IpSets(path, sets)
-
-
-class Full(Exception):
-    """A large set may not hold its next element."""
 
 
 COUNTED_WHOLE = 2048
@@ -195,7 +192,7 @@ def _usual(line: str, number: int, sets: Mapping[str, IpSet]) -> bool:
 
 
 def _obey(line: str, number: int, sets: dict[str, IpSet]) -> int:
-    """Carry out a line; how many elements it added."""
+    """Carry out a line; how many elements it stands for."""
     words = line.split() if '"' not in line else list(_quoted(line))
     words = [word for word in words if word not in ("-exist", "-!", "--exist")] if "exist" in line else words
     command = _COMMANDS.get(words[0], words[0])
@@ -210,6 +207,8 @@ def _obey(line: str, number: int, sets: dict[str, IpSet]) -> int:
     held = sets.get(name)
     if held is None:
         raise Wrong(f"there is no set {name[:40]!r}")
+    if held.doubt and command == "add":
+        return 0  # what of it is loaded is not known already
     if command == "destroy":
         del sets[name]
     elif command == "flush":
@@ -278,6 +277,7 @@ def _add(held: IpSet, words: list[str], number: int, sets: Mapping[str, IpSet]) 
             raise Wrong(f"not an option of an element: {word[:40]!r}")
     added = 0
     for key, count in keys(held, words[2], sets, wildcard=wildcard):
+        added += count
         if key not in held.members:
             over = held.count + count > held.most
             held.count += count
@@ -285,10 +285,9 @@ def _add(held: IpSet, words: list[str], number: int, sets: Mapping[str, IpSet]) 
                 raise Wrong(f"the set {held.name} is full: it holds {held.most} elements at most (maxelem)")
             if over:
                 raise Full(f"{held.name} gets more elements than it holds (maxelem {held.most}), where the load ends")
-            added += count
         held.members[key] = Member(nomatch, number)
         if added > MOST_ELEMENTS:
-            raise Wrong("more elements than can be kept here")
+            break
     return added
 
 

@@ -32,6 +32,10 @@ class Wrong(ValueError):
     """A line that ipset does not take."""
 
 
+class Full(Exception):
+    """A large set may not hold what is added to it: what it holds in the end is not known."""
+
+
 class Held(Protocol):
     """What of a set matters to its elements."""
 
@@ -110,8 +114,10 @@ def _mark(held: Held, text: str) -> int:
 def _singles(held: Held, text: str) -> Iterator[tuple[int, int]]:
     """Single addresses, or what the set's netmask makes of them."""
     low, high = _span(held, text)
-    if high - low > 1 and (held.version == 6 or high - low > MOST_EXPANDED):
-        raise Wrong(f"too many addresses in one element: {text[:60]!r}")
+    if high - low > 1 and held.version == 6:
+        raise _wrong(held, text)
+    if high - low > MOST_EXPANDED:
+        raise Full(f"{text[:60]} stands for more addresses than are looked at here")
     if held.type.startswith("bitmap:"):
         first, last = _span(held, held.options.get("range", "0.0.0.0/0"))
         if not (first <= low and high <= last):

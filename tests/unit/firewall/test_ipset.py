@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from rescue.firewall import Kind, active_firewalls, reach
+from rescue.firewall import Kind, active_firewalls, ipset, reach
 from rescue.firewall.addresses import AddressSet
 from rescue.firewall.conditions import Doubt
 from rescue.firewall.ipset import IpSets, read_sets
@@ -104,6 +104,20 @@ def test_a_small_set_is_full_at_a_line_and_a_large_one_somewhere() -> None:
     large = read("create a hash:ip maxelem 3000", *(f"add a 10.0.{at // 256}.{at % 256}" for at in range(3001)))
     assert large.problems == ()
     assert isinstance(who(large, "a"), Doubt)
+
+
+def test_a_whole_class_of_single_addresses_is_not_looked_at() -> None:
+    held = read("create a hash:ip maxelem 99999999", "add a 10.0.0.0/8", "create b hash:ip", "add b 10.0.0.1")
+    assert isinstance(who(held, "a"), Doubt)
+    assert isinstance(who(held, "b"), Doubt)  # if the load has ended there, it is empty
+
+
+def test_many_lines_for_many_addresses_end_some_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ipset, "MOST_ELEMENTS", 100_000)
+    lines = ["create a hash:ip,port,ip", *("add a 10.0.0.0/16,22,10.0.0.1" for _ in range(20_000))]
+    held = read(*lines)
+    assert not held.whole
+    assert held.problems == ()
 
 
 def test_junk_is_a_line_that_cannot_be_obeyed() -> None:
