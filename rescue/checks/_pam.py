@@ -29,7 +29,9 @@ from rescue.formats.pam import (
 
 READS = (*SSHD_READS, *PAM_READS, *MODULE_READS)
 
-SERVICE = "sshd"
+SERVICE, OTHER = "sshd", "other"
+"""The service's file, and the one that stands for every service that has none."""
+
 DAY = 86400
 
 PASSES = (Answer.SUCCESS, Answer.NEW_AUTHTOK_REQD)
@@ -61,13 +63,19 @@ class Refusal:
     certain: bool
 
 
+def _service_name(facts: Facts, account: Account) -> str:
+    """What sshd calls itself to PAM: PAMServiceName, from 9.8 on (its default is the program's own name)."""
+    words = facts.effective(account).words("PAMServiceName")
+    return words[0] if words else SERVICE
+
+
 @lru_cache(maxsize=64)
 def policy(facts: Facts, account: Account) -> Policy | None:
-    """What PAM says; None where sshd does not ask it, or has no stacks of its own for it."""
+    """What PAM says; None where sshd does not ask it, or where there are no stacks for it."""
     # Ten checks ask the same question of the same facts.
     if facts.sshd.fatal or facts.effective(account).words("UsePAM") != ("yes",):
         return None
-    service = read_service(facts.tree, SERVICE)
+    service = read_service(facts.tree, _service_name(facts, account)) or read_service(facts.tree, OTHER)
     if service is None:
         return None
     found = Policy(

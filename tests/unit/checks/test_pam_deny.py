@@ -4,7 +4,7 @@ from rescue.model import Safety, Symptom
 from rescue.plan import any_repairs
 from tests.checking import causes, diff, mended, only_finding
 from tests.pam_files import COMMON_ACCOUNT, SSHD, with_pam
-from tests.trees import server
+from tests.trees import DPKG_STATUS, SSHD_CONFIG, server
 
 pytestmark = pytest.mark.unit
 
@@ -29,6 +29,22 @@ def test_a_line_written_on_purpose_goes_only_if_somebody_says_so(line: str) -> N
     tree = server(with_pam(sshd=f"{line}\n{SSHD}"))
     assert [each.safety for each in only_finding(tree, "pam-deny").repairs] == [Safety.UNSAFE]
     assert diff(mended(tree, choose=any_repairs), "/etc/pam.d/sshd") == ([line], [f"#{line}"])
+
+
+def test_where_sshd_has_no_rules_of_its_own_those_for_others_count() -> None:
+    own = with_pam()
+    denies = "".join(f"{stack} required pam_deny.so\n" for stack in ("auth", "account", "session"))
+    assert causes(server({**own, "/etc/pam.d/sshd": None})) == []
+    assert causes(server({**own, "/etc/pam.d/sshd": None, "/etc/pam.d/other": SSHD})) == []
+    assert causes(server({**own, "/etc/pam.d/sshd": None, "/etc/pam.d/other": denies})) == ["pam-deny", "pam-deny"]
+
+
+def test_the_service_may_be_called_otherwise() -> None:
+    newer = DPKG_STATUS.replace("1:9.2p1-2+deb12u6", "1:10.0p1-7")
+    config = SSHD_CONFIG + "PAMServiceName mine\n"
+    tree = server({**with_pam(mine="account required pam_deny.so\n"), "/etc/ssh/sshd_config": config,
+                   "/var/lib/dpkg/status": newer})  # fmt: skip
+    assert causes(tree) == ["pam-deny"]
 
 
 def test_an_expired_account_is_not_its_fault() -> None:
