@@ -12,6 +12,7 @@ from rescue.checks._trust import walk_of
 from rescue.facts import Facts
 from rescue.formats.accounts import Account
 from rescue.formats.authorized_keys import KeyFile, read_key_file
+from rescue.formats.key_mending import mended
 from rescue.formats.permissions import WRITE, Person, allows
 from rescue.model import Client
 from rescue.tree import SELINUX, Entry, Read, Tree
@@ -47,6 +48,16 @@ def add_lines(tree: Tree, client: Client, name: str, lines: tuple[str, ...]) -> 
     found = next((each for each in files if each.present and not each.unread), files[0])
     tree = _appended(tree, account, found, lines)
     return walk_of(Facts(tree, client), account).mended(found.path)
+
+
+def make_whole(tree: Tree, client: Client, name: str, path: PurePosixPath) -> Tree:
+    """The tree in which what is a key but for the way it was pasted counts, and sshd trusts the file."""
+    whole = mended(tree.data(path) or b"")
+    account = Facts(tree, client).accounts.get(name)
+    if whole is None or account is None:
+        raise ValueError(f"{path} has no line that could be made a key")
+    tree = tree.write(path, whole)
+    return walk_of(Facts(tree, client), account).mended(path)
 
 
 def _appended(tree: Tree, account: Account, found: KeyFile, lines: tuple[str, ...]) -> Tree:

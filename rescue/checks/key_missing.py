@@ -8,8 +8,9 @@ place, or with lines that are no whole key (broken in two, pasted with quotation
 nothing. Neither does a key that was added for another user.
 
 Repair: with --key FILE your public key is added as a line of its own; the directory and the file are made if need be,
-as the user's own. Without --key, where a misnamed file of the user's holds keys, these are put where sshd looks. The
-lines that are there stay as they are.
+as the user's own. Without --key, where lines are a key but for the way in which they were pasted or saved (broken in
+two, with a byte order mark, as PuTTY exports them), they are made whole; where a misnamed file of the user's holds
+keys, these are put where sshd looks. The lines that are there stay as they are.
 
 See: sshd(8) on the format of authorized_keys, sshd_config(5) on AuthorizedKeysFile, auth2-pubkeyfile.c.
 """
@@ -20,10 +21,11 @@ from collections.abc import Iterator
 from functools import partial
 
 from rescue.checks._each_login import elsewhere
-from rescue.checks._key_files import add_lines, home_missing, misplaced, overlooked, places
+from rescue.checks._key_files import add_lines, home_missing, make_whole, misplaced, overlooked, places
 from rescue.facts import Facts
 from rescue.formats.accounts import ACCOUNT_READS, Account, Password
 from rescue.formats.authorized_keys import KeyFile, KeyLine
+from rescue.formats.key_mending import mended
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read
 
@@ -116,6 +118,13 @@ def _repairs(facts: Facts, account: Account) -> Iterator[Repair]:
         edit = partial(add_lines, client=facts.client, name=account.name, lines=(line,))
         yield Repair(f"add your key for {account.name}", Safety.SAFE, edit)
         return
+    for found in facts.key_files(account):
+        if mended(facts.tree.data(found.path) or b"") is not None:
+            yield Repair(
+                f"make whole what was pasted or saved wrongly in {found.path}",
+                Safety.SAFE,
+                partial(make_whole, client=facts.client, name=account.name, path=found.path),
+            )
     for path, lines in misplaced(facts, account):
         edit = partial(add_lines, client=facts.client, name=account.name, lines=lines)
         count = "the key" if len(lines) == 1 else f"the {len(lines)} keys"

@@ -156,3 +156,15 @@ def test_odd_things_in_the_place_of_the_file_do_not_crash(entry: Entry) -> None:
 def test_a_home_that_is_gone_gets_no_key() -> None:
     gone: dict[str, Entry | str | bytes | None] = {path: None for path in healthy() if path.startswith(HOME)}
     assert causes(server(gone), WITH_KEY) == ["home-missing"]
+
+
+def test_a_key_that_was_pasted_in_pieces_is_made_whole() -> None:
+    kind, blob = KEY.split()
+    tree = server({KEYS: own(f"# mine\n{kind} {blob[:30]}\n{blob[30:]} me\n", 0o666)})
+    only_finding(tree, "key-missing", ALICE)
+    plan = mended(tree, ALICE)
+    assert changed_paths(plan) == [KEYS]
+    assert plan.after.facts.tree.text(KEYS) == f"# mine\n{KEY} me\n"
+    entry = plan.after.facts.tree.entry(KEYS)
+    assert entry is not None
+    assert entry.mode == 0o644
