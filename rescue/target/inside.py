@@ -11,13 +11,9 @@ is entered: it would be the server's.
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import signal
-import socket
-import stat
-import struct
 import sys
 import termios
 from collections.abc import Sequence
@@ -26,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from rescue.target.furnish import loopback_up, mount_dev, mount_proc, mount_resolver, resolver
 from rescue.target.protocol import TargetError
 from rescue.target.syscalls import (
     CLONE_NEWIPC,
@@ -39,12 +36,9 @@ from rescue.target.syscalls import (
     MOUNT_ATTR_RDONLY,
     MS_BIND,
     MS_NODEV,
-    MS_NOEXEC,
     MS_NOSUID,
     MS_PRIVATE,
-    MS_RDONLY,
     MS_REC,
-    MS_REMOUNT,
     die_with_parent,
     drop_capability,
     mount,
@@ -58,11 +52,6 @@ NOT_FOUND, NOT_RUN = 127, 126
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _NET_ADMIN, _SYS_MODULE, _SYS_RAWIO, _SYS_BOOT, _SYS_TIME = 12, 16, 17, 22, 25
-_NODES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
-_LINKS = {
-    "ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1",
-    "stderr": "/proc/self/fd/2",
-}  # fmt: skip
 _SHELLS = ("bash", "sh", "dash", "ash", "ksh", "mksh", "zsh")
 _RC = "/run/rescue-shellrc"
 _PASSWD_LIMIT = 1 << 20
@@ -199,20 +188,20 @@ def _enter(where: Inside, command: tuple[str, ...], pipe: int, *, foreground: bo
     mount(root, root, "", MS_BIND | MS_REC)
     off = MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSUID
     set_mount_attributes(root, on=MOUNT_ATTR_NODEV | (0 if where.write else MOUNT_ATTR_RDONLY), off=off)
-    resolver = _resolver()
+    name_servers = resolver()
     nodes = [(path.name, path.stat()) for path in where.devices]
     os.chdir(root)
     os.chroot(".")
     # From here on no path of the server's, whatever its links say, leads out of its root.
     os.umask(0)
-    _mount_proc()
-    _mount_dev(nodes)
+    mount_proc()
+    mount_dev(nodes)
     mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
     Path("/run/lock").mkdir(mode=0o1777)
     os.umask(0o022)
-    _mount_resolver(resolver)
+    mount_resolver(name_servers)
     if not where.network:
-        _loopback_up()
+        loopback_up()
     for number in (_SYS_MODULE, _SYS_RAWIO, _SYS_BOOT, _SYS_TIME, *((_NET_ADMIN,) if where.network else ())):
         drop_capability(number)
     words, program = _what_to_run(where.name, command)
@@ -222,73 +211,6 @@ def _enter(where: Inside, command: tuple[str, ...], pipe: int, *, foreground: bo
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGTTOU):
         signal.signal(number, signal.SIG_DFL)
     return _run(program, words, _environment(where.name, program), pipe)
-
-
-def _mount_proc() -> None:
-    _mounted("proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
-    _mounted("sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY)
-    for path in ("/proc/sys", "/proc/sysrq-trigger"):
-        if not Path(path).exists():
-            continue  # this kernel has none
-        mount(path, path, "", MS_BIND)
-        mount("", path, "", MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
-
-
-def _mounted(kind: str, point: str, flags: int, options: str = "") -> None:
-    try:
-        mount(kind, point, kind, flags, options)
-    except OSError as problem:
-        if problem.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
-            raise
-        raise TargetError(
-            f"the server's root has no directory {point}, which its programs need",
-            f"Make it: rescue mount TARGET, then mkdir in that folder: {point.lstrip('/')}",
-        ) from problem
-
-
-def _mount_dev(nodes: Sequence[tuple[str, os.stat_result]]) -> None:
-    _mounted("tmpfs", "/dev", MS_NOSUID | MS_NOEXEC, "mode=755")
-    for name, (major, minor) in _NODES.items():
-        os.mknod(f"/dev/{name}", stat.S_IFCHR | 0o666, os.makedev(major, minor))
-    for name, told in nodes:
-        os.mknod(f"/dev/{name}", stat.S_IFMT(told.st_mode) | 0o600, told.st_rdev)
-    for name, target in _LINKS.items():
-        Path(f"/dev/{name}").symlink_to(target)
-    for name, mode in (("pts", 0o755), ("shm", 0o1777)):
-        Path(f"/dev/{name}").mkdir(mode=mode)
-    mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5")
-    mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")  # noqa: S108 - the name is the point
-
-
-def _resolver() -> bytes:
-    """This machine's name servers: the server's own may not be reachable from here."""
-    try:
-        with Path("/etc/resolv.conf").open("rb") as stream:
-            return stream.read(64 << 10)
-    except OSError:
-        return b""
-
-
-def _mount_resolver(resolver: bytes) -> None:
-    """Shown in the place of the server's own, which is not changed. If there is none, none is made."""
-    if not resolver:
-        return
-    own = Path("/run/rescue-resolv.conf")
-    own.write_bytes(resolver)
-    at = Path("/etc/resolv.conf")
-    with suppress(OSError):
-        # systemd-resolved's lies in /run, which is a new one here.
-        if at.is_symlink() and (where := Path(os.path.realpath(at))).is_relative_to("/run") and not where.exists():
-            where.parent.mkdir(parents=True, exist_ok=True)
-            where.write_bytes(resolver)
-        elif at.is_file():
-            mount(str(own), str(at), "", MS_BIND)
-
-
-def _loopback_up() -> None:
-    # SIOCSIFFLAGS with IFF_UP (netdevice(7)).
-    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
-        fcntl.ioctl(made, 0x8914, struct.pack("16sH22x", b"lo", 1))
 
 
 def _what_to_run(name: str, command: tuple[str, ...]) -> tuple[list[str], str]:

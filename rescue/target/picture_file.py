@@ -16,17 +16,29 @@ import io
 import json
 import tarfile
 import zlib
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any
 
 from rescue import __version__
-from rescue.space.usage import DirectoryUse, FileUse, Usage
+from rescue.space.usage import Usage
 from rescue.target.capture import MAX_CONTENT, MAX_ENTRIES, Budget
+from rescue.target.picture_values import (
+    LISTED,
+    PATH_LIMIT,
+    as_devices,
+    as_entry,
+    as_filesystem,
+    as_list,
+    as_number,
+    as_read,
+    as_text,
+    as_usage,
+)
 from rescue.target.protocol import TargetError
-from rescue.tree import Device, Devices, Entry, FileSystem, Kind, Read, Tree
+from rescue.tree import Device, Devices, Entry, FileSystem, Read, Tree
 
 SCHEMA = 1
 HEAD, READS, ENTRIES, FILES = "picture.json", "reads.jsonl", "entries.jsonl", "files"
@@ -36,12 +48,8 @@ _LINE_LIMIT = 1 << 20
 _LINES_LIMIT = 128 << 20
 _UNPACKED_LIMIT = MAX_CONTENT + 2 * _LINES_LIMIT
 """Bytes that are unpacked at most, whatever the file's own length is."""
-_PATH_LIMIT = 1 << 16
 _BLOCK = 512
 _END_LIMIT = 1 << 20
-_ID = (1 << 32) - 1
-_LISTED = 1000
-"""Directories and files of one file system whose use of room is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +123,14 @@ def _head(picture: Picture) -> dict[str, object]:
 
 
 def _usage(usage: Usage) -> dict[str, object]:
-    largest = sorted(usage.directories, key=lambda each: -each.bytes)[:_LISTED]
+    largest = sorted(usage.directories, key=lambda each: -each.bytes)[:LISTED]
     return {
         "mount": usage.mount,
         "bytes": usage.bytes,
         "inodes": usage.inodes,
         "complete": usage.complete,
         "directories": [[str(each.path), each.bytes, each.inodes] for each in largest],
-        "files": [[str(each.path), each.bytes] for each in usage.files[:_LISTED]],
+        "files": [[str(each.path), each.bytes] for each in usage.files[:LISTED]],
     }
 
 
@@ -186,19 +194,19 @@ def _read(members: _Bounded) -> Picture:
     head = json.loads(_member(members, HEAD, _HEAD_LIMIT))
     if not isinstance(head, dict):
         raise ValueError("its head is no object")
-    schema = _number(head.get("rescue_picture"), 1, 1 << 31)
+    schema = as_number(head.get("rescue_picture"), 1, 1 << 31)
     if schema != SCHEMA:
         raise TargetError(
-            f"the picture was taken by a newer rescue ({_text(head.get('rescue', ''))}), in a form that this one "
+            f"the picture was taken by a newer rescue ({as_text(head.get('rescue', ''))}), in a form that this one "
             f"({__version__}) can't read",
             "Update rescue here, or take the picture with the same version.",
         )
-    reads = [_as_read(each) for each in _lines(_member(members, READS, _LINES_LIMIT))]
+    reads = [as_read(each) for each in _lines(_member(members, READS, _LINES_LIMIT))]
     budget = Budget()
     entries: dict[str, Entry] = {}
     wanted: list[str] = []
     for each in _lines(_member(members, ENTRIES, _LINES_LIMIT)):
-        path, entry, content = _as_entry(each)
+        path, entry, content = as_entry(each)
         budget.add_entry(path)
         budget.add_bytes(path, sum(len(value) for _, value in entry.xattrs))
         above = entries.get(path.rpartition("/")[0] or "/")
@@ -212,15 +220,15 @@ def _read(members: _Bounded) -> Picture:
         budget.add_bytes(path, len(data))
         entries[path] = replace(entries[path], data=data)
     members.end()
-    filesystems = [_as_filesystem(each) for each in _list(head.get("filesystems"), 10_000)]
+    filesystems = [as_filesystem(each) for each in as_list(head.get("filesystems"), 10_000)]
     return Picture(
-        Tree(entries, reads, filesystems, _as_devices(head.get("devices"))),
-        _text(head.get("name")),
-        _text(head.get("method")),
-        _text(head.get("created")),
-        tuple(_text(each) for each in _list(head.get("notes"), 1000)),
-        tuple(_text(each) for each in _list(head.get("client"), 1000)),
-        tuple(_as_usage(each) for each in _list(head.get("usages"), 1000)),
+        Tree(entries, reads, filesystems, as_devices(head.get("devices"))),
+        as_text(head.get("name")),
+        as_text(head.get("method")),
+        as_text(head.get("created")),
+        tuple(as_text(each) for each in as_list(head.get("notes"), 1000)),
+        tuple(as_text(each) for each in as_list(head.get("client"), 1000)),
+        tuple(as_usage(each) for each in as_list(head.get("usages"), 1000)),
     )
 
 
@@ -229,7 +237,7 @@ def _member(members: _Bounded, name: str, limit: int) -> bytes:
     wanted, called = name.encode("utf-8", "surrogateescape"), b""
     header = members.read(_BLOCK)
     if header[156:157] == b"L":
-        called = _padded(members, _size(header, _PATH_LIMIT * 4)).rstrip(b"\0")
+        called = _padded(members, _size(header, PATH_LIMIT * 4)).rstrip(b"\0")
         header = members.read(_BLOCK)
     if (called or header[:100].rstrip(b"\0")) != wanted or header[156:157] != b"0":
         raise ValueError("it holds something that no picture does")
@@ -258,109 +266,3 @@ def _lines(data: bytes) -> Iterator[dict[str, Any]]:
             if not isinstance(value, dict):
                 raise ValueError("a line is no object")
             yield value
-
-
-def _as_entry(value: dict[str, Any]) -> tuple[str, Entry, bool]:
-    kind = Kind(value["kind"])
-    attributes = value.get("xattrs", {})
-    if not isinstance(attributes, dict):
-        raise ValueError("the attributes are none")
-    first, second = (_number(each) for each in _list(value.get("ident", [0, 0]), 2))
-    link = _text(value.get("link", ""))
-    if "\0" in link:
-        raise ValueError("a link holds a null byte")
-    content = bool(value.get("content", False))
-    if content and kind is not Kind.FILE:
-        raise ValueError("what is no file has a content")
-    made = Entry(
-        kind,
-        _number(value["mode"], 0, 0o7777),
-        _number(value["uid"], 0, _ID),
-        _number(value["gid"], 0, _ID),
-        size=_number(value["size"]),
-        mtime=_number(value["mtime"], -(1 << 63)),
-        nlink=_number(value["nlink"]),
-        link=link if kind is Kind.LINK else "",
-        xattrs=tuple(sorted((_text(name), b64decode(_text(text), validate=True)) for name, text in attributes.items())),
-        ident=(first, second),
-        allocated=_number(value["allocated"]),
-        flags=_number(value["flags"]),
-        rdev=_number(value["rdev"]),
-    )
-    return _path(value["path"]), made, content
-
-
-def _as_read(value: dict[str, Any]) -> Read:
-    return Read(
-        _path(value["path"]), _number(value["depth"], 0, 1 << 16), bool(value["content"]), _number(value["limit"], 0)
-    )
-
-
-def _as_filesystem(value: Any) -> FileSystem:
-    if not isinstance(value, dict):
-        raise ValueError("a file system is none")
-    return FileSystem(
-        _path(value["mount"]),
-        _text(value["type"]),
-        _number(value["size"]),
-        _number(value["free"]),
-        _number(value["available"]),
-        _number(value["inodes"]),
-        _number(value["inodes_free"]),
-        read_only=bool(value["read_only"]),
-        source=_text(value["source"]),
-    )
-
-
-def _as_devices(value: Any) -> Devices | None:
-    if value is None:
-        return None
-    names = ("name", "type", "uuid", "label", "partuuid", "partlabel")
-    found = [
-        Device(**{name: _text(each[name]) for name in names}, number=_number(each["number"]))
-        for each in _list(value["found"], 10_000)
-    ]
-    return Devices(tuple(found), bool(value["complete"]))
-
-
-def _as_usage(value: Any) -> Usage:
-    if not isinstance(value, dict):
-        raise ValueError("a use of room is none")
-    directories = [_list(each, 3) for each in _list(value["directories"], _LISTED)]
-    files = [_list(each, 2) for each in _list(value["files"], _LISTED)]
-    return Usage(
-        _path(value["mount"]),
-        tuple(DirectoryUse(PurePosixPath(_path(each[0])), _number(each[1]), _number(each[2])) for each in directories),
-        tuple(FileUse(PurePosixPath(_path(each[0])), _number(each[1])) for each in files),
-        _number(value["bytes"]),
-        _number(value["inodes"]),
-        bool(value["complete"]),
-    )
-
-
-def _path(value: Any) -> str:
-    text = _text(value)
-    parts = text.split("/")[1:]
-    plain = text.startswith("/") and "\0" not in text
-    if text != "/" and (not plain or any(part in ("", ".", "..") or len(part) > 255 for part in parts)):
-        raise ValueError("a path leads nowhere")
-    return text
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > _PATH_LIMIT * 2:
-        raise ValueError("a text is none, or too long")
-    value.encode("utf-8", "surrogateescape")  # a lone surrogate that stands for no byte was not written by us
-    return value
-
-
-def _number(value: Any, lowest: int = 0, highest: int = (1 << 64) - 1) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
-        raise ValueError("a number is none, or out of bounds")
-    return value
-
-
-def _list(value: Any, limit: int) -> list[Any]:
-    if not isinstance(value, list) or len(value) > limit:
-        raise ValueError("a list is none, or too long")
-    return value
