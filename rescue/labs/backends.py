@@ -85,6 +85,11 @@ UNTRIED = ("image",)
 """The ways in which nobody logs in: what is seen is what rescue's examination of the disk predicts."""
 
 
+def image_format(name: str) -> str:
+    """The format of the lab's disks, with the way called `name`."""
+    return "qcow2" if name == "vagrant" else "raw"
+
+
 def addresses(name: str, family: int = 4) -> tuple[str, str]:
     """The server's address and the client's, with the way called `name`."""
     if name == "vagrant":

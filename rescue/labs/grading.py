@@ -12,6 +12,7 @@ from rescue.labs.scenario import Keep, Scenario
 from rescue.labs.ssh import Attempt
 from rescue.model import Symptom
 from rescue.target.open import open_target
+from rescue.target.opening import Opening
 from rescue.target.protocol import Target, TargetError
 from rescue.tree import Change, Entry, Read, Tree
 
@@ -56,9 +57,9 @@ class Grade:
         return self.login.symptom is Symptom.OK and self.login.status == 0 and not self.lost
 
 
-def grade(scenario: Scenario, login: Attempt, broken: Path, disk: Path) -> Grade:
-    """Compare the disk with what it was when the lab began. Raises TargetError."""
-    with opened(broken) as one, opened(disk) as two:
+def grade(scenario: Scenario, login: Attempt, broken: Path, disk: Path, image_format: str = "raw") -> Grade:
+    """Compare the disk with what it was when the lab began. image_format: of both. Raises TargetError."""
+    with opened(broken, image_format) as one, opened(disk, image_format) as two:
         before, after = _compared(one, two)
         kept = after.merged(two.capture([Read(keep.file, depth=0) for keep in scenario.keeps]))
     return Grade(login, lost(scenario, kept), differences(before, after))
@@ -103,17 +104,24 @@ def _below(path: PurePosixPath, places: tuple[str, ...]) -> bool:
 
 
 @contextmanager
-def opened(disk: Path) -> Iterator[Target]:
+def opened(disk: Path, image_format: str = "raw") -> Iterator[Target]:
     """The disk to look at: mounted by this kernel where that can be, else in an appliance. Raises TargetError."""
     try:
-        opened = open_target(str(disk), write=False, backend="kernel", root=None, progress=lambda message: None)
+        opened = _open(disk, "kernel", image_format)
     except TargetError:
         # A volume group, or a file system that this kernel does not know.
-        opened = open_target(str(disk), write=False, backend="guestfs", root=None, progress=lambda message: None)
+        opened = _open(disk, "guestfs", image_format)
     try:
         yield opened
     finally:
         opened.close()
+
+
+def _open(disk: Path, backend: str, image_format: str) -> Target:
+    opening = Opening(format=image_format)
+    return open_target(
+        str(disk), write=False, backend=backend, root=None, progress=lambda message: None, opening=opening
+    )
 
 
 def _compared(one: Target, two: Target) -> tuple[Tree, Tree]:

@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rescue.labs.backends import WAYS, Backend, Choice, LockOut, Typed, Watcher, backend
+from rescue.labs.backends import WAYS, Backend, Choice, LockOut, Typed, Watcher, backend, image_format
 from rescue.labs.errors import LabError
 from rescue.labs.grading import Grade, grade
 from rescue.labs.image import find_image
@@ -136,7 +136,7 @@ class Practice:
         watcher.step("comparing the disk with the broken one")
         # Who is not root mounts nothing here: an appliance does it then.
         with own_mounts() if os.geteuid() == 0 else nullcontext():
-            found = grade(wanted, login, self.store.broken, disk)
+            found = grade(wanted, login, self.store.broken, disk, image_format(lab.backend))
         now = self._clock()
         if found.passed and lab.phase is not Phase.PASSED:
             lab = replace(lab, phase=Phase.PASSED, passed=now)

@@ -45,6 +45,14 @@ AT_REST = re.compile(r"login: |Press Enter for maintenance|emergency mode|initra
 """What the serial line says when a boot has come to its end, good or bad."""
 
 
+TOLD = ("up", "halt", "destroy", "provision", "box")
+"""Calls of Vagrant that take long, and say how far they are."""
+
+
+def _silent(message: str) -> None:
+    """For answers that are for us."""
+
+
 class VagrantLab:
     """The lab's machines. One directory is one lab: what Vagrant notes of its machines is kept there.
 
@@ -338,10 +346,13 @@ class VagrantLab:
         return self._call([*self._prefix(), "virsh", "--connect", "qemu:///system", *words], QUICK_LIMIT)
 
     def _vagrant(self, *words: str, limit: float = STEP_LIMIT) -> Said:
-        return self._call([*self._prefix(), "vagrant", *words], limit)
+        return self._call([*self._prefix(), "vagrant", *words], limit, tell=words[0] in TOLD)
 
-    def _call(self, command: list[str], limit: float) -> Said:
-        """Run a program to its end, a line at a time; it is ended, with its children, when we are interrupted."""
+    def _call(self, command: list[str], limit: float, *, tell: bool = False) -> Said:
+        """Run a program to its end; it is ended, with its children, when we are interrupted.
+
+        tell: whether each of its lines is for the person who waits.
+        """
         environment = dict(os.environ, LAB_STATE=str(self.directory), VAGRANT_CHECKPOINT_DISABLE="1")
         if self._scenario is not None:
             environment["LAB_SCENARIO"] = self._scenario.id
@@ -352,7 +363,8 @@ class VagrantLab:
             environment["VAGRANT_DOTFILE_PATH"] = str(self.directory / "machines")
         if "lab-namespace" in command[0]:
             environment["LAB_STATE"] = str(self.directory)
-        return called(command, self.checkout, environment, limit, self.progress)
+        progress = self.progress if tell else _silent
+        return called(command, self.checkout, environment, limit, progress)
 
     def _must(self, machine: str, said: Said) -> None:
         """Raise LabError if a call has failed, in words that say what to do."""

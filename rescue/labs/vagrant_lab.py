@@ -32,6 +32,9 @@ from rescue.model import Symptom
 SETTLING = 120.0
 """Seconds that a server which is up may take to show its symptom, or to let somebody in."""
 
+SETTLED = 45.0
+"""The same where it was waited for the end of the boot before: sshd starts about then."""
+
 AGENT_LIMIT = 600.0
 """Seconds until the agent on a server that boots has to answer."""
 
@@ -107,7 +110,7 @@ class VagrantWay:
             lab.up(CLIENT_MACHINE)
             watcher.step("the server boots, and you try to log in")
             lab.boot_from_disk()
-            return _awaited(lab, scenario, Symptom.OK)
+            return _awaited(lab, scenario, Symptom.OK, SETTLED if lab.tells_of_boots else SETTLING)
 
     def type_in(self, scenario: Scenario, disk: Path, script: str, watcher: Watcher) -> Typed:
         lab = VagrantPractice(progress=watcher.note)
@@ -165,9 +168,11 @@ def _flatten(disk: Path) -> None:
         new.unlink(missing_ok=True)
 
 
-def _awaited(lab: VagrantPractice, scenario: Scenario, symptom: Symptom) -> Attempt:
+def _awaited(
+    lab: VagrantPractice, scenario: Scenario, symptom: Symptom, limit: float = SETTLING
+) -> Attempt:
     """A login, tried again for a while until it shows `symptom`: sshd may start after the console's prompt."""
-    deadline = time.monotonic() + SETTLING
+    deadline = time.monotonic() + limit
     while True:
         seen = lab.attempt(scenario.user, scenario.port)
         if seen.symptom is symptom or time.monotonic() > deadline:

@@ -41,6 +41,11 @@ class VagrantPractice(VagrantLab):
                 return
             time.sleep(1)
 
+    @property
+    def tells_of_boots(self) -> bool:
+        """Whether the server's serial line is kept, which says how far a boot is."""
+        return self._serial(SERVER).is_file()
+
     def stopped_early(self) -> bool:
         """Whether the server's boot has ended in the emergency shell, as far as its serial line tells."""
         log = self._serial(SERVER)

@@ -38,6 +38,12 @@ def test_a_root_in_a_partition_may_be_named(tmp_path: Path) -> None:
     assert "root=/dev/vda1" in kernel_words(call(tmp_path, root="/dev/vda1"))
 
 
+def test_the_journal_is_kept_where_it_is_asked_for(tmp_path: Path) -> None:
+    hardware = Hardware(TCG, FILES, EXT4, EXT4.root_device, (tmp_path / "disk",), 1024, journal=True)
+    assert "lab.journal" in kernel_words(hardware.command(UserNetwork(), tmp_path))
+    assert "lab.journal" not in kernel_words(call(tmp_path))
+
+
 def test_the_servers_disk_comes_first_and_others_behind_it(tmp_path: Path) -> None:
     own, other = tmp_path / "own.raw", tmp_path / "other.raw"
     assert [word.split(",")[0] for word in drives(call(tmp_path, disks=(own, other)))] == [
