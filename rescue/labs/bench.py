@@ -14,10 +14,12 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 from rescue.examine import examine
+from rescue.labs import bench_firewall
 from rescue.labs.accelerate import KVM, accelerator
 from rescue.labs.boot import boot_files
 from rescue.labs.image import Image, ensure_image
@@ -61,7 +63,8 @@ def main(arguments: list[str]) -> int:
 
     image, lvm = ensure_image(recipes, "debian12", say), ensure_image(recipes, "debian12-lvm", say)
     with tempfile.TemporaryDirectory(prefix="rescue-bench-") as place:
-        cases = [case for case in _cases(image, lvm, Path(place), say) if only in case.name or only in case.peer]
+        cases = [*_cases(image, lvm, Path(place), say), *_firewall(Path(place))]
+        cases = [case for case in cases if only in case.name or only in case.peer]
         timings: dict[str, list[Timing]] = {case.name: [] for case in cases}
         for number in range(rounds):
             say(f"round {number + 1} of {rounds}")
@@ -70,6 +73,23 @@ def main(arguments: list[str]) -> int:
                 timings[case.name].append(case.run())
     _print(cases, timings, rounds)
     return 0
+
+
+def _firewall(folder: Path) -> list[Case]:
+    """Large rule files, read and judged by us, and read by the tools that load them."""
+    cases = []
+    for kind in bench_firewall.PEERS:
+        for count in bench_firewall.SIZES:
+            name = f"{kind}, {count:,} {'elements' if kind == 'nft set' else 'rules'}"
+            path = folder / name.replace(" ", "-")
+            path.write_text(bench_firewall.text(kind, count))
+            ours = [sys.executable, "-m", bench_firewall.__name__, kind, str(path)]
+            command = bench_firewall.peer(kind, path)
+            tool = f"{' '.join(bench_firewall.PEERS[kind])}, {name.partition(', ')[2]}" if command else ""
+            cases.append(Case(name, partial(_timed, ours, os.environ, CLEAR), tool))
+            if command is not None:
+                cases.append(Case(tool, partial(_timed, command, os.environ, CLEAR)))
+    return cases
 
 
 def _cases(image: Image, lvm: Image, place: Path, say: Callable[[str], None]) -> list[Case]:

@@ -122,8 +122,10 @@ class Cursor:
 
     def peek(self, ahead: int = 0) -> str:
         """The text of a token to come; empty behind the end."""
-        at = self.index + ahead
-        return self.tokens[at].text if at < len(self.tokens) else ""
+        try:
+            return self.tokens[self.index + ahead].text
+        except IndexError:
+            return ""
 
     @property
     def at_end_of_file(self) -> bool:
@@ -132,7 +134,10 @@ class Cursor:
         return token is not None and token.kind == END and token.at == len(token.source.text)
 
     def kind(self) -> str:
-        return "" if self.done else self.tokens[self.index].kind
+        try:
+            return self.tokens[self.index].kind
+        except IndexError:
+            return ""
 
     def take(self) -> str:
         """The next token's text. Raises Wrong at the end."""
@@ -143,10 +148,12 @@ class Cursor:
 
     def accept(self, *texts: str) -> bool:
         """Whether the next tokens are `texts`; then they are passed."""
-        for ahead, text in enumerate(texts):
-            if self.peek(ahead) != text:
+        tokens, at = self.tokens, self.index
+        for text in texts:
+            if at >= len(tokens) or tokens[at].text != text:
                 return False
-        self.index += len(texts)
+            at += 1
+        self.index = at
         return True
 
     def expect(self, *texts: str) -> str:

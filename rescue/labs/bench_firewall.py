@@ -1,0 +1,97 @@
+"""Large rule files for `rescue.labs.bench`: ours to read and to judge, beside the tools that only read them.
+
+Files of 10,000 and 100,000 rules for random networks, as blocklists are: saved rules of iptables, scripts of nftables,
+and a set of nftables. The peers check the same file: ``iptables-restore --test`` and ``nft -c -f``, in a network
+namespace of their own, since they ask the kernel.
+"""
+
+from __future__ import annotations
+
+import gc
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from random import Random
+
+from rescue.firewall import Firewall, reach
+from rescue.firewall.iptables import Loader
+from rescue.firewall.matches import Names
+from rescue.firewall.nft import load_nftables
+from rescue.model import Location
+from rescue.tree import Tree
+
+SIZES = (10_000, 100_000)
+SEED = 1
+PATH = PurePosixPath("/etc/iptables/rules.v4")
+SCRIPT = PurePosixPath("/etc/nftables.conf")
+PEERS = {"iptables": ("iptables-restore", "--test"), "nft": ("nft", "-c", "-f"), "nft set": ("nft", "-c", "-f")}
+
+
+def _networks(count: int) -> Iterator[tuple[str, str]]:
+    """Random networks, and what becomes of them."""
+    random = Random(SEED)  # noqa: S311  the same ones each time
+    for _ in range(count):
+        address = ".".join(str(random.randrange(1, 224)) for _ in range(4))
+        yield f"{address}/{random.choice([16, 24, 28, 32])}", random.choice(["DROP", "DROP", "ACCEPT"])
+
+
+def text(kind: str, count: int) -> str:
+    """A file of `count` rules, or (kind "nft set") of a set with as many elements."""
+    if kind == "iptables":
+        head = ["*filter", ":INPUT DROP [0:0]", ":FORWARD ACCEPT [0:0]", ":OUTPUT ACCEPT [0:0]"]
+        head += ["-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"]
+        rules = [
+            f"-A INPUT -s {network} -p tcp -m tcp --dport {(22, 443)[at % 2]} -j {end}" if at % 3 else
+            f"-A INPUT -s {network} -j {end}"
+            for at, (network, end) in enumerate(_networks(count))
+        ]  # fmt: skip
+        return "\n".join([*head, *rules, "COMMIT", ""])
+    head = ["flush ruleset", "table inet filter {"]
+    chain = ["\tchain input {", "\t\ttype filter hook input priority filter; policy drop;"]
+    chain += ["\t\tct state established,related accept"]
+    if kind == "nft set":
+        elements = ", ".join(dict.fromkeys(network for network, _ in _networks(count)))
+        held = [
+            "\tset bad {",
+            "\t\ttype ipv4_addr; flags interval; auto-merge;",
+            f"\t\telements = {{ {elements} }}",
+            "\t}",
+        ]
+        return "\n".join([*head, *held, *chain, "\t\tip saddr @bad drop", "\t\ttcp dport 22 accept", "\t}", "}", ""])
+    rules = [f"\t\tip saddr {network} {end.lower()}" for network, end in _networks(count)]
+    return "\n".join([*head, *chain, *rules, "\t}", "}", ""])
+
+
+def judged(kind: str, content: str) -> int:
+    """Read a file and judge it for every source: how many addresses reach port 22."""
+    if kind == "iptables":
+        loader = Loader(4)
+        loader.restore(content, PATH)
+        firewall = Firewall("iptables-persistent", Location(PATH), {4: loader.ruleset()}, {4: (PATH,)})
+    else:
+        found = load_nftables(Tree.of({str(SCRIPT): content}), SCRIPT, Names())
+        assert found is not None
+        firewall = found
+    if firewall.problems:
+        raise SystemExit(f"{kind}: {firewall.problems[0]}")
+    return reach([firewall], 22, interface="eth0").accepted.count
+
+
+def peer(kind: str, path: Path) -> list[str] | None:
+    """The command that checks a file; None where it is not here."""
+    words = PEERS[kind]
+    if shutil.which(words[0]) is None or shutil.which("unshare") is None:
+        return None
+    return ["unshare", "--net", *words, str(path)]
+
+
+def main(arguments: list[str]) -> int:
+    """Read one file, judge it, and print how many addresses get in."""
+    gc.set_threshold(100_000)  # as the program itself does
+    print(judged(arguments[0], Path(arguments[1]).read_text()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
