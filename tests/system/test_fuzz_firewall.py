@@ -65,10 +65,11 @@ NFT_RAW = "table inet raw {\n\tchain pre {\n\t\ttype filter hook prerouting prio
         "meta l4proto tcp ct original proto-dst 22 drop",
         "ct direction vmap { original : drop, reply : accept }",
         "ct state untracked ct direction original drop",
+        "reject with tcp reset",
     ],
 )
 @pytest.mark.parametrize("before", ["", NFT_RAW], ids=["tracked", "untracked"])
-def test_scripts_that_ask_for_a_connection(before: str, rule: str) -> None:
+def test_scripts_that_were_once_misjudged_or_ask_for_a_connection(before: str, rule: str) -> None:
     text = f"{before}table inet t {{\n\tchain c {{\n\t\ttype filter hook input priority 0;\n\t\t{rule}\n\t}}\n}}\n"
     trial = Trial(SOURCES)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from rescue.firewall.conditions import AnyOf, Assumed, Condition, Doubt, Fixed
+from rescue.firewall.conditions import AnyOf, Assumed, Condition, Doubt, Fixed, TransportProtocol
 from rescue.firewall.icmp import TCP_RESET
 from rescue.firewall.matches import Refused
 from rescue.firewall.nft.builders import Question, Wanted
@@ -26,6 +26,7 @@ from rescue.firewall.nft.script import (
 from rescue.firewall.nft.selectors import Selector
 from rescue.firewall.nft.statements import PORT_UNREACHABLE, REFUSALS
 from rescue.firewall.nft.tokens import Wrong
+from rescue.firewall.packet import TCP
 from rescue.firewall.ruleset import Action, Chain, Hook, Rule, Table, Target
 from rescue.model import Location
 
@@ -132,6 +133,8 @@ class Lowering:
                         yield from (Rule(chain, (*one, *more), target, location) for one in alternatives)
                     alternatives = goes_on  # whom the map does not know is through with the rule
                 case Ends():
+                    if statement.reject == TCP_RESET:  # nft itself puts this condition before it
+                        alternatives = [(*one, TransportProtocol(TCP)) for one in alternatives]
                     target = self._end(statement, location)
                     if statement.version not in (None, self.question.version):
                         return

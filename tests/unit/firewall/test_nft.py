@@ -419,3 +419,10 @@ def test_what_has_no_end_does_not_load(text: str) -> None:
 )
 def test_what_needs_no_newline_loads_without_one(text: str) -> None:
     assert not loaded(text, {"/etc/nftables.d/a.nft": "flush ruleset\n"}).problems
+
+
+def test_a_tcp_reset_is_for_tcp_alone() -> None:
+    """nft puts the condition there itself; found by scripts/fuzz-firewall."""
+    found = reach([loaded(chain("reject with tcp reset", policy="accept"))], 22, 6, discovery=True)
+    verdict = found.verdict_for(ip_address(ME6))
+    assert (verdict.kind, verdict.stage) == (Kind.REJECT, Stage.SYN)
