@@ -27,6 +27,7 @@ class Disk(Mounter):
         self.sources = tuple(Source(each, resources, self._opening) for each in (path, *self._opening.disks))
         self.is_device = self.sources[0].is_device
         self._others: tuple[Source, ...] | None = None
+        self._strange: tuple[Volume, ...] = ()
         found = self._discovered(())
         if found.incomplete and self.is_device:
             found = self._discovered(self._beside())
@@ -41,8 +42,12 @@ class Disk(Mounter):
         """The volumes, and those of this machine's other disks: a server's /var may be on one of them."""
         if not self.is_device:
             return self.volumes
-        found = self._discovered(self._beside())
-        return self.volumes + found.beside
+        self._strange = self._discovered(self._beside()).beside
+        return self.volumes + self._strange
+
+    def is_beside(self, volume: Volume) -> bool:
+        """Whether it is on a disk that nobody named."""
+        return volume in self._strange
 
     def _discovered(self, beside: tuple[Source, ...]) -> Discovery:
         return discover(self.sources, beside, self._resources, self._opening)

@@ -268,6 +268,9 @@ def _assemble(
             continue
         if volume is root and not each.wanted.subvolume:
             continue
+        if disk.is_beside(volume) and volume.disk != root.disk and "label" in each.wanted.device.lower():
+            # Names are less sure than UUIDs: another server's disk may be here, too.
+            notes.append(f"{point} is {each.wanted.device!r}: {volume.name}, on another disk, was taken for it")
         if not volume.mountable:
             why = volume.read_only or volume.found.type or "unknown content"
             notes.append(f"{point} is on {volume.name} ({why}): it was not looked at")

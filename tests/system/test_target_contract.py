@@ -185,3 +185,25 @@ def test_a_disk_with_partition_devices_is_seen_as_it_was_left(tmp_path: Path) ->
             images.run("partx", "--delete", device)
     finally:
         images.run("losetup", "--detach", device)
+
+
+def test_what_was_taken_from_another_disk_by_its_name_alone_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = images.disk_with_home(tmp_path / "disk.img")
+    mib = 1 << 20
+    root = images.run("losetup", "-f", "--show", f"-o{17 * mib}", f"--sizelimit={128 * mib}", path).strip()
+    home = images.run("losetup", "-f", "--show", f"-o{145 * mib}", f"--sizelimit={64 * mib}", path).strip()
+    try:
+        # Loop devices are nobody's disks: these two are this machine's, for once.
+        monkeypatch.setattr("rescue.target.disk.other_disks", lambda: (Path(root), Path(home)))
+        target = opened(Path(root))
+        try:
+            assert target.capture([Read("/home")]).children("/home") == ("alice",)
+            assert [note for note in target.notes if home in note and "another disk" in note] == list(target.notes)
+            assert len(target.notes) == 1
+        finally:
+            target.close()
+    finally:
+        for device in (root, home):
+            images.run("losetup", "--detach", device)
