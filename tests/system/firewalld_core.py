@@ -36,7 +36,10 @@ for line in sys.stdin:
         told["problem"] = f"{type(problem).__name__}: {problem}"
     told["state"] = firewall._state
     for interface, zone in json.loads(line).items():
-        firewall.zone.change_zone_of_interface(zone, interface)
+        try:
+            firewall.zone.change_zone_of_interface(zone, interface)
+        except Exception as problem:
+            told["problem"] = f"{told['problem']} {problem}"
     print("\\n" + json.dumps(told), flush=True)
     sys.stdin.readline()
     try:

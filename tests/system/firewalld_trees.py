@@ -160,8 +160,11 @@ def direct(draw: st.DrawFn) -> dict[str, str]:
 
 
 @st.composite
-def trees(draw: st.DrawFn, pairs: bool = False) -> dict[str, str]:
-    """The files of a configuration, over those that firewalld is installed with. pairs: for firewalld 2."""
+def trees(draw: st.DrawFn, pairs: bool = False, sets: bool = True) -> dict[str, str]:
+    """The files of a configuration, over those that firewalld is installed with.
+
+    pairs: for firewalld 2. sets: with ipsets; the server has no ipset(8), which some need.
+    """
     conf = [f"DefaultZone={draw(pick('public', 'public', *NAMES, 'nowhere'))}"]
     conf.append(f"FirewallBackend={draw(pick('nftables', 'nftables', 'iptables'))}")
     conf.append(f"IPv6_rpfilter={draw(pick('yes', 'no'))}")
@@ -169,7 +172,7 @@ def trees(draw: st.DrawFn, pairs: bool = False) -> dict[str, str]:
     made = {CONF: "\n".join([*conf, ""]), **draw(zones(pairs)), **draw(policies()), **draw(direct())}
     if draw(st.integers(0, 3)) == 0:
         made[KEYFILE] = f"[connection]\nid=x\ninterface-name=eth0\nzone={draw(pick('', 'public', 'drop', 'trusted'))}\n"
-    if "FirewallBackend=iptables" in conf or (pairs and f"{OWN}/direct.xml" in made):  # the server has no ipset(8)
+    if not sets or "FirewallBackend=iptables" in conf or (pairs and f"{OWN}/direct.xml" in made):
         return {path: _without_sets(text) for path, text in made.items()}
     return made
 

@@ -153,6 +153,9 @@ def _check_lists(config: Configuration) -> None:
 
 def _check_program(config: Configuration, at: Location) -> None:
     """The iptables backend needs ipset(8) for sets; since 2.x the other one does, too, where there are direct rules."""
+    version = config.dialect.version
+    if version is not None and version < (1, 0):
+        raise Unclear(f"an ipset, and {IPSET} is not installed", at)
     if config.conf.nftables:
         if not is_used(config.store.tree) or config.dialect.drops_rules:
             return

@@ -38,6 +38,9 @@ _IPSET = "short: description: ipset:type!,version option:name!,value entry:"
 
 _SINCE_2 = {"zone": ("ingress-priority", "egress-priority"), "limit": ("burst",)}
 
+_SINCE_1 = ("nflog", "tcp-mss-clamp")
+"""Elements that 0.9 does not know; nor does it know sets as a rule's destination."""
+
 Attributes = dict[str, tuple[frozenset[str], frozenset[str]]]
 """By element: the attributes that it must have, and all that it may have."""
 
@@ -96,10 +99,18 @@ class Dialect:
                 continue
             if self.version is None or self.version >= BY_PAIRS:
                 allowed |= frozenset(_SINCE_2.get(element.name, ()))
+            if self.version is not None and self.version < (1, 0):
+                self._old(element)
             if missing := needed - element.attributes.keys():
                 raise Invalid(f"<{element.name}> lacks {', '.join(sorted(missing))}", element.location)
             if unknown := element.attributes.keys() - allowed:
                 self._unknown(f"unknown attribute {', '.join(sorted(unknown))} of <{element.name}>", element)
+
+    def _old(self, element: Element) -> None:
+        if element.name in _SINCE_1 or (element.name == "destination" and "ipset" in element.attributes):
+            raise Unclear(f"<{element.name}>, which firewalld before 1.0 may not know", element.location)
+        if "." in (element.get("address") or "").partition("/")[2]:
+            raise Unclear("a mask in dots, which firewalld before 1.0 may not take", element.location)
 
     def _unknown(self, what: str, element: Element) -> None:
         if self.newer:

@@ -136,12 +136,20 @@ def _tell(config: Configuration, zones: dict[str, Named]) -> None:
         config.outside[interface] = zone
 
 
+def _check_old(config: Configuration) -> None:
+    """What firewalld before 1.0 does in a way of its own, which is not followed here. Raises Unclear."""
+    for zone in config.zones.values():
+        if config.conf.drifting and zone.sources and zone.target in (UNSAID, "default"):
+            raise Unclear(f"whether packets drift out of the zone {zone.name} (AllowZoneDrifting)", zone.location)
+    for policy in config.policies.values():
+        if policy.location.path.is_relative_to(OWN):
+            raise Unclear("policies of firewalld before 1.0", policy.location)
+
+
 def _tables(tree: Tree, config: Configuration, names: Names, backend: str, version: int) -> dict[str, Table]:
     nftables = config.conf.nftables
     own = Lowering(config, version).tables()
-    if config.dialect.version is not None and config.dialect.version < (1, 0) and config.conf.drifting:
-        for zone in config.zones.values():
-            if zone.sources and zone.target in (UNSAID, "default"):
-                raise Unclear(f"whether packets drift out of the zone {zone.name} (AllowZoneDrifting)", zone.location)
+    if config.dialect.version is not None and config.dialect.version < (1, 0):
+        _check_old(config)
     others = direct.direct_tables(tree, version, names, backend, nftables=nftables) if config.own else {}
     return {**others, **own} if nftables else direct.joined(own, others)

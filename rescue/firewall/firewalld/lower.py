@@ -76,6 +76,7 @@ class Lowering:
         self.config = config
         self.version = version
         self.nft = config.conf.nftables
+        self.old = config.dialect.version is not None and config.dialect.version < (1, 0)
         self.parts = Parts(config, version)
         self.rules: dict[tuple[str, str], list[Rule]] = {}
         self.bindings = list(bindings(config, self.parts))
@@ -118,7 +119,8 @@ class Lowering:
     def _output(self) -> None:
         if not self.nft:
             self.lead("filter", "OUTPUT", "OUTPUT_direct", DIRECT)
-        self.add("filter", "OUTPUT", ACCEPT, KNOWN, States(frozenset(["ESTABLISHED", "RELATED"])))
+        if not self.old:
+            self.add("filter", "OUTPUT", ACCEPT, KNOWN, States(frozenset(["ESTABLISHED", "RELATED"])))
         if self.version == 6 and self.config.conf.refuses_6to4:
             hidden = union(6, map(AddressSet.network, HIDDEN))
             unreachable = Target(Action.REJECT, how="icmp6-addr-unreachable")
@@ -178,7 +180,7 @@ class Lowering:
                 return ACCEPT
             case "DROP":
                 return DROP
-            case objects.UNSAID:
+            case objects.UNSAID if not self.old:
                 return refusal(self.version, prohibited=self.nft, nftables=self.nft)
         return refusal(self.version, prohibited=True, nftables=self.nft)
 

@@ -414,3 +414,22 @@ def test_sets_beside_direct_rules_need_the_program_ipset_since_2() -> None:
 
 def test_an_included_service_has_to_be_there() -> None:
     assert fell_back({f"{OWN}/services/a.xml": service('<include service="none"/>')})
+
+
+OLD = {VERSION: "VERSION = '0.9.3'\n"}
+
+
+def test_before_1_0_the_iptables_backend_refuses_what_no_zone_has_taken() -> None:
+    assert how({**OLD, CONF: IPTABLES, PUBLIC: zone()}) == "icmp-host-prohibited"
+    assert kind(OLD) is Kind.ACCEPT
+
+
+@pytest.mark.parametrize("files", [
+    {PUBLIC: zone(rule('<destination ipset="near"/>', "<accept/>"))},
+    {PUBLIC: zone('<source address="10.0.0.0/255.0.0.0"/>')},
+    {f"{OWN}/policies/shut.xml": policy(target="DROP")},
+    {f"{OWN}/ipsets/near.xml": '<ipset type="hash:net"/>'},
+    {CONF: "AllowZoneDrifting=yes\n", f"{OWN}/zones/home.xml": zone('<source address="10.0.0.0/8"/>')},
+])  # fmt: skip
+def test_what_differs_before_1_0_and_is_not_followed_is_a_doubt(files: dict[str, str | Entry]) -> None:
+    assert kind({**files, **OLD}) is Kind.DEPENDS
