@@ -55,9 +55,14 @@ class Jail:
     ignored: tuple[Network, ...]
     asks: bool
 
-    def on_port(self, port: int, services: dict[str, int]) -> Iterator[Keeping]:
-        """What of it concerns a TCP port."""
-        return (each for each in self.keepings if each.ports is None or port_in(each.ports, port, services))
+    def on_port(
+        self, port: int, services: dict[str, int], firewalls: frozenset[str] | None = None
+    ) -> Iterator[Keeping]:
+        """What of it concerns a TCP port, where `firewalls` are on (None: whichever it needs)."""
+        for each in self.keepings:
+            works = not each.needs or firewalls is None or each.needs in firewalls
+            if works and (each.ports is None or port_in(each.ports, port, services)):
+                yield each
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +167,17 @@ def _number(word: str, services: dict[str, int]) -> int | None:
 
 
 def bans(
-    tree: Tree, this: Fail2ban, port: int, now: datetime, addresses: frozenset[str] | None = None
+    tree: Tree,
+    this: Fail2ban,
+    port: int,
+    now: datetime,
+    addresses: frozenset[str] | None = None,
+    firewalls: frozenset[str] | None = None,
 ) -> Iterator[Ban]:
     """The bans that keep somebody (or, where `addresses` are given, at least all of these) from a TCP port, on and
-    after `now`. Raises NotSqlite."""
+    after `now`, where `firewalls` are on (None: whichever they need). Raises NotSqlite."""
     services = service_ports(tree)
-    concerned = {jail.name: jail for jail in this.jails if any(jail.on_port(port, services))}
+    concerned = {jail.name: jail for jail in this.jails if any(jail.on_port(port, services, firewalls))}
     if this.database is None or not concerned:
         return
     for name, written, since, length in _rows(this.database):
@@ -181,7 +191,7 @@ def bans(
         if any(_inside(network, other) for other in jail.ignored):
             continue
         shown = f"{written}, banned by the jail {name} on {_moment(since):%Y-%m-%d %H:%M} UTC" if since else written
-        keeping = next(jail.on_port(port, services))
+        keeping = next(jail.on_port(port, services, firewalls))
         yield Ban(
             network=network,
             written=written,

@@ -30,6 +30,7 @@ _HOSTS = compile_pattern(r"hosts\.(deny|allow)")
 _FILTERS = compile_pattern(
     r"(?:^|[\s;&|({/$])(?:ip6?tables|nft|ipset|firewall-cmd|ufw|shorewall6?|ip\s+(?:-[46]\s+)?route|route|apf|csf|pfctl)\s"
 )
+_MANAGERS = (("firewalld", compile_pattern(r"\bfirewall-cmd\s")), ("ufw", compile_pattern(r"\bufw\s")))
 _REJECTS = compile_pattern(r"\breject\b", IGNORECASE)
 _PASSES = compile_pattern(r"^(RETURN|ACCEPT)\b")
 """Jails such as pass2allow-ftp let in whom they "ban"."""
@@ -39,11 +40,13 @@ _OTHER_CHAINS = compile_pattern(r"(FORWARD|DOCKER(-[\w-]+)?|OUTPUT|POSTROUTING)"
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """How one action keeps an address out. ports: fail2ban's words for them; None for all ports."""
+    """How one action keeps an address out. ports: fail2ban's words for them; None for all ports. needs: the firewall
+    that has to be on for it ("ufw", "firewalld"), empty for none."""
 
     name: str
     ports: str | None
     symptom: Symptom
+    needs: str = ""
 
 
 class Actions:
@@ -84,7 +87,8 @@ def _keeping(config: Config, name: str, options: Mapping[str, str]) -> Iterator[
         by_port = _PORT in ban or _PORT in start
         how = next((text for tag in _ANSWERS if (text := tags.filled(f"<{tag}>")) != f"<{tag}>"), ban)
         if not _PASSES.search(how):
-            yield Keeping(name, tags.filled(_PORT, itself=True) if by_port else None, _symptom(how))
+            needs = next((manager for manager, word in _MANAGERS if word.search(ban)), "")
+            yield Keeping(name, tags.filled(_PORT, itself=True) if by_port else None, _symptom(how), needs)
 
 
 _PORT = "<port>"

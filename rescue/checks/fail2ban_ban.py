@@ -26,13 +26,14 @@ from rescue.bans.database import open_database
 from rescue.bans.fail2ban_config import DIRECTORY, ConfigError
 from rescue.checks import _bans
 from rescue.facts import Facts
+from rescue.firewall import READS as FIREWALL_READS
 from rescue.formats.sqlite_image import NotSqlite
 from rescue.formats.units import UNIT_READS
 from rescue.model import Finding, Link, Location
-from rescue.tree import Read, Tree
+from rescue.tree import Tree
 
 LINK = Link.FIREWALL
-READS = (*UNIT_READS, *fail2ban.READS, Read("/etc/services"))
+READS = (*UNIT_READS, *FIREWALL_READS, *fail2ban.READS)
 
 CHECK, PROGRAM = "fail2ban-ban", "fail2ban"
 
@@ -53,7 +54,8 @@ def find(facts: Facts) -> Iterator[Finding]:
     if this.database is None or not addresses:
         return
     try:
-        bans = tuple(fail2ban.bans(facts.tree, this, facts.dialled, facts.now, addresses))
+        firewalls = frozenset(each.manager for each in facts.firewalls)
+        bans = tuple(fail2ban.bans(facts.tree, this, facts.dialled, facts.now, addresses, firewalls))
     except NotSqlite as problem:
         if told:
             yield _bans.unreadable(CHECK, PROGRAM, str(problem), Location(this.database.path))

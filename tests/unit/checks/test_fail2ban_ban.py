@@ -11,6 +11,7 @@ from rescue.tree import Entry, Tree
 from tests.checking import causes, changed_paths, mended, only_finding
 from tests.trees import server
 from tests.unit.bans.fail2ban_files import DATABASE, NOW, Row, addresses, database, installed
+from tests.unit.firewall.files import allow, ufw_files
 from tests.unit.formats.test_wtmp import record
 
 pytestmark = pytest.mark.unit
@@ -118,6 +119,16 @@ def test_a_database_that_cannot_be_read_is_a_doubt() -> None:
     assert finding.severity is Severity.DOUBTFUL
     assert finding.reason
     assert causes(banned(more={DATABASE: b"junk" * 1000})) == []
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_an_action_of_ufw_bans_nobody_where_ufw_is_off(enabled: bool) -> None:
+    action = "[Definition]\nactionban = ufw prepend reject from <ip> to any\n"
+    more = {**ufw_files(allow(22)), "/etc/fail2ban/action.d/ufw.conf": action}
+    if not enabled:
+        more["/etc/ufw/ufw.conf"] = "ENABLED=no\n"
+    tree = banned(MINE, local=FOR_EVER + "banaction = ufw\n", more=more)
+    assert causes(tree, ME) == (["fail2ban-ban"] if enabled else [])
 
 
 def test_a_configuration_that_does_not_load_bans_nobody() -> None:
