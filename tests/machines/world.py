@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import select
 import shutil
 import signal
 import subprocess
@@ -60,6 +62,31 @@ class World:
             self.command(sys.executable, "-m", "rescue", *words), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, env=self.environment, start_new_session=True,
         )  # fmt: skip
+
+    def typed(self, *words: str | Path, answers: Sequence[tuple[str, str]]) -> tuple[int, str]:
+        """At a terminal of its own: each answer is typed after its prompt. The exit status and the screen."""
+        master, slave = pty.openpty()
+        process = subprocess.Popen(
+            ["setsid", "--ctty", "--wait", *self.command(sys.executable, "-m", "rescue", *words)],
+            stdin=slave, stdout=slave, stderr=slave, env=self.environment,
+        )  # fmt: skip
+        os.close(slave)
+        seen, after, waiting, until = b"", 0, list(answers), time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            if waiting and (at := seen.find(waiting[0][0].encode(), after)) >= 0:
+                after = at + len(waiting[0][0])
+                time.sleep(0.3)  # until it reads
+                os.write(master, waiting.pop(0)[1].encode())
+            if not select.select([master], [], [], 0.2)[0]:
+                continue
+            try:
+                seen += os.read(master, 65536)
+            except OSError:
+                break
+        os.close(master)
+        screen = seen.decode("utf-8", "replace").replace("\r\n", "\n")
+        assert not waiting, screen
+        return process.wait(PATIENCE), screen
 
     def open_things(self, disk: Path) -> set[tuple[str, str]]:
         """All that a run may leave: mounts, loop devices, processes, temporary files, lists of what is open."""

@@ -201,6 +201,24 @@ def test_a_shell_reads_what_is_typed_and_nothing_stays_mounted(lab_image: LoadIm
         assert world.open_things(server.path) == before
 
 
+def test_at_a_terminal_the_prompt_says_whose_root_it_is_and_ctrl_c_is_for_what_runs_inside(
+    lab_image: LoadImage, tmp_path: Path
+) -> None:
+    with layered(lab_image("debian12").root) as server, new_world(tmp_path) as world:
+        before = world.open_things(server.path)
+        prompt = "(server server) root@server:~# "
+        status, screen = world.typed(
+            "shell", server.path,
+            answers=((prompt, "sleep 600\n"), ("sleep 600", "\x03"), (prompt, "echo got $?\n"), ("got 130", ""),
+                     (prompt, "exit 5\n")),
+        )  # fmt: skip
+        assert status == 0, screen
+        assert "passwd NAME" in screen
+        assert "--no-network" in screen
+        assert screen.rstrip().endswith("you have left it"), screen
+        assert world.open_things(server.path) <= before
+
+
 def test_a_disk_is_entered_and_a_killed_shell_leaves_nothing(world: World, lab_image: LoadImage) -> None:
     image = lab_image("debian12")
     disk = next(path for path in (image.root.parent / "disk.raw", image.root.parent / "gpt.raw") if path.exists())
