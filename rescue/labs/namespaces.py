@@ -74,7 +74,10 @@ if starts ssh.service && [ ! -e "$root/etc/ssh/sshd_not_to_be_run" ] && chroot "
     chroot "$root" /usr/sbin/sshd -D -e $options &
     sshd=$!
     # State 0A of /proc/net/tcp is LISTEN.
-    while kill -0 $sshd 2>/dev/null && ! grep -q ' 0A ' "$root/proc/net/tcp"; do sleep 0.02; done
+    # An sshd for IPv6 alone has its socket in tcp6; else IPv4's comes first.
+    while kill -0 $sshd 2>/dev/null && ! cat "$root/proc/net/tcp" "$root/proc/net/tcp6" | grep -q ' 0A '; do
+        sleep 0.02
+    done
 fi
 if starts fail2ban.service; then
     mkdir -p "$root/run/fail2ban"

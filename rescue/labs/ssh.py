@@ -23,6 +23,7 @@ SAYINGS = (
     (r"No route to host|Network is unreachable", Symptom.UNREACHABLE),
     (r"Permission denied", Symptom.DENIED),
     (r"Connection (to \S+ )?(closed|reset)|kex_exchange_identification|client_loop: send disconnect", Symptom.CLOSED),
+    (r"channel \d+: open failed", Symptom.CLOSED),
 )
 """What the client prints (ssh.c, sshconnect.c, sshconnect2.c, clientloop.c, packet.c) -> what the outside sees."""
 

@@ -26,7 +26,7 @@ VENDOR_CONFIG = PurePosixPath("/usr/etc/ssh/sshd_config")
 
 SSH_DIRECTORY = "/etc/ssh"
 
-MAX_LINES = 20_000
+MAX_LINES = 25_000
 """Lines of one file that are looked at: a Match block for each of thousands of users has room in it."""
 
 MAX_LINE = 32 << 10

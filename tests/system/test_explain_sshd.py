@@ -47,7 +47,7 @@ def _circle(root: Path) -> None:
 
 
 def _blocks(root: Path) -> None:
-    lines = (f"Match User user{number}\n  X11Forwarding no\n" for number in range(9_900))
+    lines = (f"Match User user{number}\n  X11Forwarding no\n" for number in range(10_000))
     (root / MAIN).write_text("Port 22\n" + "".join(lines))
 
 

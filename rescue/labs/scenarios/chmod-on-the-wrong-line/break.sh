@@ -1,0 +1,1 @@
+chmod 600 /usr/sbin/sshd /usr/bin/wall

@@ -1,0 +1,2 @@
+chmod 755 /usr/sbin/sshd /usr/bin/wall
+systemctl restart ssh

@@ -1,0 +1,2 @@
+sed -i 's/^AddressFamily inet6/AddressFamily any/' /etc/ssh/sshd_config
+systemctl restart ssh
