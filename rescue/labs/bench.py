@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 
 from rescue.examine import examine
-from rescue.labs import bench_firewall
+from rescue.labs import bench_firewall, bench_sshd
 from rescue.labs.accelerate import KVM, accelerator
 from rescue.labs.boot import boot_files
 from rescue.labs.image import Image, ensure_image
@@ -176,7 +176,13 @@ def _in_process(image: Image) -> list[Case]:
         tree = tree.merged(target.capture([Read("/etc")]))
     finally:
         target.close()
-    return [Case(f"examination of {len(tree):,} entries", lambda: _clocked(lambda: examine(tree, Client())))]
+    connections, checks = bench_sshd.connections(), bench_sshd.checks(tree)
+    lines = f"{bench_sshd.LINES:,} lines, {bench_sshd.BLOCKS} Match"
+    return [
+        Case(f"examination of {len(tree):,} entries", lambda: _clocked(lambda: examine(tree, Client()))),
+        Case(f"sshd: {bench_sshd.CONNECTIONS:,} clients, {lines}", lambda: _clocked(connections)),
+        Case(f"sshd: all checks, {bench_sshd.ACCOUNTS} accounts", lambda: _clocked(checks)),
+    ]
 
 
 def _environment(image: Image) -> Mapping[str, str]:

@@ -61,6 +61,15 @@ class Directive:
         return self.keyword is not None and self.keyword.kind is Kind.MATCH
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Lines of a file up to the next Match. match: the Match line that begins them; None at the start of the file."""
+
+    match: Directive | None
+    lines: tuple[Directive, ...]
+    includes: bool
+
+
 class Unreadable(Exception):
     """A file that sshd can't open: it stops."""
 
@@ -78,6 +87,7 @@ class Files:
     given: PurePosixPath | None = None
     """The file that sshd's command line names (-f)."""
     _parsed: dict[PurePosixPath, tuple[Directive, ...]] = field(default_factory=dict)
+    _blocks: dict[PurePosixPath, tuple[Block, ...]] = field(default_factory=dict)
     _included: dict[str, tuple[PurePosixPath, ...]] = field(default_factory=dict)
 
     @property
@@ -97,6 +107,21 @@ class Files:
             if text.count("\n") > MAX_LINES or any(len(line) > MAX_LINE for line in text.split("\n")):
                 raise TooLarge(path)
             known = self._parsed[path] = self._judged(path, text)
+        return known
+
+    def blocks(self, path: PurePosixPath) -> tuple[Block, ...]:
+        """The lines of a file, cut at its Match lines. Raises Unreadable, TooLarge."""
+        known = self._blocks.get(path)
+        if known is None:
+            cut: list[tuple[Directive | None, list[Directive]]] = [(None, [])]
+            for directive in self.directives(path):
+                if directive.is_match:
+                    cut.append((directive, []))
+                else:
+                    cut[-1][1].append(directive)
+            known = self._blocks[path] = tuple(
+                Block(match, tuple(lines), any(line.is_include for line in lines)) for match, lines in cut
+            )
         return known
 
     def _judged(self, path: PurePosixPath, text: str) -> tuple[Directive, ...]:

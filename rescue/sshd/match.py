@@ -56,10 +56,14 @@ class Criteria:
         """Whether the block counts; None where it can't be told. No connection: as sshd reads it when it starts."""
         if self.everybody:
             return True
-        results = [_decide(name, argument, connection) for name, argument in self.tests]
-        if False in results:
-            return False
-        return None if None in results else True
+        sure: Known = True
+        for name, argument in self.tests:
+            result = _decide(name, argument, connection)
+            if result is False:
+                return False
+            if result is None:
+                sure = None
+        return sure
 
 
 def parse_match(rest: str | None, dialect: Dialect, ports: Ports) -> Criteria:

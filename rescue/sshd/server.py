@@ -16,7 +16,7 @@ from rescue.sshd.commandline import Options
 from rescue.sshd.dialect import Dialect, Installed
 from rescue.sshd.effective import Alternative, Effective, Setting, Values
 from rescue.sshd.faults import Fault, Problem
-from rescue.sshd.files import Directive, Files, TooLarge, Unreadable
+from rescue.sshd.files import Block, Directive, Files, TooLarge, Unreadable
 from rescue.sshd.keywords import Kind, Store
 from rescue.sshd.match import Connection
 from rescue.sshd.patterns import Address, Known
@@ -180,7 +180,7 @@ class Server:
                 _store(undecided.setdefault(key, {}).setdefault(match, []), directive)
 
         if not self._overflow and self.files.tree.entry(self.files.main) is not None:
-            self._walk(visit, connection)
+            self._walk(visit, connection, whole=False)
         alternatives = {
             key: tuple(Alternative(match, tuple(settings)) for match, settings in blocks.items())
             for key, blocks in undecided.items()
@@ -208,16 +208,21 @@ class Server:
 
     # -- both --------------------------------------------------------------------------------------------------
 
-    def _walk(self, visit: Visit, connection: Connection | None) -> None:
-        _Walk(self.files, connection, visit, self._note).file(self.files.main, connection is None, None)
+    def _walk(self, visit: Visit, connection: Connection | None, *, whole: bool = True) -> None:
+        walk = _Walk(self.files, connection, visit, self._note, whole=whole)
+        walk.file(self.files.main, connection is None, None)
 
 
 class _Walk:
-    """One reading of the main file and what it includes. `connection`: None when sshd starts."""
+    """One reading of the main file and what it includes. `connection`: None when sshd starts.
+
+    whole: visit every line; else those are passed over that surely do not count, or stand outside of blocks.
+    """
 
     def __init__(
-        self, files: Files, connection: Connection | None, visit: Visit, note: Callable[..., None]
+        self, files: Files, connection: Connection | None, visit: Visit, note: Callable[..., None], *, whole: bool
     ) -> None:
+        self.whole = whole
         self.files = files
         self.connection = connection
         self.visit = visit
@@ -237,21 +242,24 @@ class _Walk:
 
         sshd's own flags: SSHCFG_NEVERMATCH is a ceiling of False; SSHCFG_MATCH_ONLY is no `match` with a connection.
         """
-        for directive in self._directives(path, via):
-            self.lines += 1
-            if self.lines > MAX_LINES:
-                raise Overflow
-            if directive.is_include:
-                if not self._include(directive, active, match, ceiling, depth):
-                    return
-            elif directive.is_match and directive.criteria is not None:
+        for block in self._blocks(path, via):
+            directive = block.match
+            if directive is not None and directive.criteria is not None:
                 result = directive.criteria.holds_for(self.connection)
                 active, match = _both(ceiling, result), directive.location
-            elif directive.is_match:
+            elif directive is not None:
                 self.visit(directive, True, match)
                 active, match = None, directive.location
-            else:
-                self.visit(directive, active, match)
+            self.lines += len(block.lines) + 1
+            if self.lines > MAX_LINES:
+                raise Overflow
+            if not self.whole and not block.includes and (active is False or match is None):
+                continue
+            for line in block.lines:
+                if not line.is_include:
+                    self.visit(line, active, match)
+                elif not self._include(line, active, match, ceiling, depth):
+                    return
 
     def _include(
         self, directive: Directive, active: Known, match: Location | None, ceiling: Known, depth: int
@@ -268,9 +276,9 @@ class _Walk:
                 self.file(path, active, match, ceiling, depth + 1, directive.location)
         return True
 
-    def _directives(self, path: PurePosixPath, via: Location | None) -> Iterator[Directive]:
+    def _blocks(self, path: PurePosixPath, via: Location | None) -> Iterator[Block]:
         try:
-            yield from self.files.directives(path)
+            yield from self.files.blocks(path)
         except Unreadable:
             text = f"{path} is included, but it can't be opened (a link that leads nowhere?)"
             self.note(via or Location(path), text, Fault.INCLUDE, "Include")

@@ -27,7 +27,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("ssh") / "case"
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(files=configurations())
 @example(files={"sshd_config": b"Port\x0022"})
 @example(files={"sshd_config": b"Banner yes\nRevokedKeys keys\n"})
@@ -39,7 +39,7 @@ def test_a_generated_configuration_means_the_same_to_sshd(root: SshdRoot, case: 
     compare(root, case, files)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(line=st.one_of(plausible(), odd()), block=st.booleans())
 @example(line="ListenAddress *", block=False)
 @example(line="MaxStartups 10abc", block=False)
