@@ -19,7 +19,7 @@ from rescue.model import Address, Location, Symptom
 from rescue.tree import Read, Tree
 
 DIRECTORY = PurePosixPath("/etc/csf")
-CONF, ALLOW, DENY, IGNORE = (DIRECTORY / f"csf.{name}" for name in ("conf", "allow", "deny", "ignore"))
+CONF, ALLOW, DENY = (DIRECTORY / f"csf.{name}" for name in ("conf", "allow", "deny"))
 TEMPORARY = PurePosixPath("/var/lib/csf/csf.tempban")
 HOOKS = tuple(
     PurePosixPath(folder) / name for folder in (DIRECTORY, "/usr/local/csf/bin") for name in ("csfpre.sh", "csfpost.sh")

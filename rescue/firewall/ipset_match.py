@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from rescue.firewall.addresses import AddressSet, union
+from rescue.firewall.addresses import AddressSet
 from rescue.firewall.conditions import (
     Addresses,
     Answer,
@@ -109,8 +109,3 @@ def _asked(held: IpSet, dimension: str, part: Any, source: bool) -> Iterator[Con
         case "mac":
             if part:
                 yield Fixed(Doubt("the MAC address that your packets arrive from"))
-
-
-def ordinary_members(held: IpSet) -> AddressSet:
-    """All addresses that a set of addresses alone holds, for people."""
-    return union(held.version or 4, held.groups.values())
