@@ -20,19 +20,26 @@ KEYFILES = tuple(
 IFCFG = PurePosixPath("/etc/sysconfig/network-scripts")
 READS = (*(Read(str(path), depth=1) for path in KEYFILES), Read(str(IFCFG), depth=1))
 
+ANY_CARD = ""
+"""Stands for an interface that is not named."""
+
+WIRED = Named("ethernet", Location(KEYFILES[-1]))
+WIRED_TYPES = ("ethernet", "802-3-ethernet")
+"""nm-settings(5) on connection.type."""
+
 NO_IFCFG = (".bak", ".orig", ".rpmnew", ".rpmorig", ".rpmsave", "-range", "~")
 
 
 def told_zones(tree: Tree) -> dict[str, Named]:
     """By interface: the zone, its name empty where a connection leaves the choice to firewalld.
 
-    A connection that is for any interface is not among them: nothing tells where it will be used.
+    Under ANY_CARD: the zone of a connection that is for any network card, where there is one with a zone of its own.
     """
     tree.require(*READS)
     found: dict[str, Named] = {}
     for settings in (*_ifcfg(tree), *_keyfiles(tree)):
         interface, zone = settings
-        if interface and (interface not in found or zone.name):
+        if (interface or zone.name) and (interface not in found or zone.name):
             found[interface] = zone
     return found
 
@@ -44,6 +51,8 @@ def _keyfiles(tree: Tree) -> Iterator[tuple[str, Named]]:
             if name.startswith(".") or name.endswith("~") or not _is_file(tree, path):
                 continue
             values = dict(_keys(tree, path, "connection"))
+            if "interface-name" not in values and values.get("type", WIRED).name not in WIRED_TYPES:
+                continue
             interface = values.get("interface-name", Named("", Location(path)))
             yield interface.name, values.get("zone", Named("", interface.location))
 

@@ -128,6 +128,9 @@ def _tell(config: Configuration, zones: dict[str, Named]) -> None:
     """Give interfaces to the zones that the network's configuration names; an unknown zone changes nothing."""
     for interface, zone in zones.items():
         name = zone.name or config.default
+        if interface == bindings.ANY_CARD:
+            config.anywhere = zone if name in config.zones and name != config.default else None
+            continue
         if name not in config.zones or any(each.name == interface for each in config.zones[name].interfaces):
             continue
         for each in config.zones.values():

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from rescue.firewall.addresses import AddressSet, union
-from rescue.firewall.conditions import Addresses, Assumed, Condition, Fixed, Icmp, Interface, States
+from rescue.firewall.conditions import Addresses, Assumed, Condition, Doubt, Fixed, Icmp, Interface, States
 from rescue.firewall.firewalld import objects
 from rescue.firewall.firewalld.conf import PATH
 from rescue.firewall.firewalld.objects import Area, Named, Policy, Zone
@@ -290,6 +290,9 @@ def bindings(config: Configuration, parts: Parts) -> Iterator[Binding]:
             yield Binding(zone, (Interface(True, each.name),), each.location)
         elif (condition := parts.address(each.name, True, each.location)) is not None:
             yield Binding(zone, (condition,), each.location)
+    if (told := config.anywhere) is not None:
+        reason = f"which network interface gets the zone {told.name} ({told.location})"
+        yield Binding(config.zones[told.name], (Fixed(Doubt(reason)),), told.location)
     at = config.conf.location("DefaultZone")
     yield Binding(
         config.zones[config.default], (), at if at.line else replace(at, text=f"(DefaultZone={config.default})")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rescue.firewall.conditions import Addresses, Condition, Interface
+from rescue.firewall.conditions import Condition, Fixed, Interface
 from rescue.firewall.firewalld.load import FALLBACK
 from rescue.firewall.firewalld.objects import Zone
 from rescue.firewall.firewalld.parts import Parts
@@ -45,10 +45,10 @@ def entered(decision: Decision) -> Entered | None:
 
 def _how(conditions: tuple[Condition, ...]) -> str:
     for each in conditions:
+        if isinstance(each, Fixed):
+            return "what you come by may belong to it"
         if isinstance(each, Interface):
             return f"the network interface {each.name} belongs to it"
-        if isinstance(each, Addresses):
-            return "your address belongs to it" if each.source else ""
     return "it is the default zone" if not conditions else "your address belongs to it"
 
 

@@ -138,6 +138,20 @@ def test_an_interface_that_networkmanager_brings_comes_before_those_of_the_files
     assert reach([found], 22, 4, interface="eth1").verdict_for(ip_address(ME)).kind is Kind.DROP
 
 
+@pytest.mark.parametrize("connection, expected", [
+    ("type=ethernet\nzone=drop\n", Kind.DEPENDS),
+    ("zone=public\n", Kind.ACCEPT),
+    ("type=wifi\nzone=drop\n", Kind.ACCEPT),
+    ("zone=nowhere\n", Kind.ACCEPT),
+    ("", Kind.ACCEPT),
+])  # fmt: skip
+def test_a_connection_for_any_card_is_a_doubt_where_it_has_a_zone(connection: str, expected: Kind) -> None:
+    keyfile = "/etc/NetworkManager/system-connections/x.nmconnection"
+    files = {**INSTALLED, keyfile: f"[connection]\nid=x\n{connection}"}
+    (found,) = active_firewalls(Tree.of(files), Started("firewalld.service", "NetworkManager.service"))
+    assert reach([found], 22, 4).verdict_for(ip_address(ME)).kind is expected
+
+
 def test_the_files_of_a_folder_make_one_zone_without_a_target() -> None:
     files = {f"{OWN}/zones/public/a.xml": zone(target="DROP"), f"{OWN}/zones/public/b.xml": zone(SSH)}
     assert kind(files) is Kind.ACCEPT
