@@ -1,0 +1,128 @@
+"""The empty directory that the SSH server shuts itself into is missing or open to others, so it does not start.
+
+Symptom: "ssh: connect to host SERVER port 22: Connection refused"; the server's log says "Missing privilege separation
+directory: /run/sshd", or that it "must be owned by root and not group or world-writable".
+
+Cause: the part of sshd that talks to strangers locks itself into an empty directory of root's. On Debian and Ubuntu it
+is /run/sshd, which is gone after each boot and made again by RuntimeDirectory=sshd in the service's unit: a unit of
+one's own in /etc/systemd/system has to have that line, too. Elsewhere it is on the disk (/usr/share/empty.sshd,
+/var/empty/sshd, /var/empty), and a restore that leaves empty directories out, or a chmod of everything, breaks it.
+
+Repair: the line is added by a drop-in; or the directory is made, or made root's alone, again.
+
+See: systemd.exec(5) on RuntimeDirectory=, sshd(8) on /run/sshd; PRIVSEP_PATH in sshd.c of OpenSSH.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import PurePosixPath
+
+from rescue.checks import _sshd_program
+from rescue.checks._ssh_units import SYSTEM, serving, ssh_service
+from rescue.checks._sshd_program import program
+from rescue.facts import Facts
+from rescue.formats.packages import PROGRAM_LIMIT
+from rescue.formats.permissions import put, with_mode
+from rescue.formats.units import Unit
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Read, Tree
+
+LINK = Link.SERVICE
+TMPFILES = ("/etc/tmpfiles.d", "/usr/lib/tmpfiles.d", "/usr/local/lib/tmpfiles.d")
+READS = (*_sshd_program.READS, *(Read(path, depth=1) for path in TMPFILES))
+
+CHECK = "sshd-privsep-directory"
+VOLATILE = "/run/sshd"
+ON_DISK = ("/usr/share/empty.sshd", "/var/empty/sshd", "/var/empty")
+FOREIGN_WRITE = 0o022
+MODES = {"/usr/share/empty.sshd": 0o711, "/var/empty/sshd": 0o711, "/var/empty": 0o755}
+
+DROP_IN = "rescue.conf"
+LINES = "[Service]\nRuntimeDirectory=sshd\nRuntimeDirectoryMode=0755\n"
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    unit = ssh_service(facts.units)
+    if unit is None or unit not in serving(facts.units):
+        return
+    path = program(facts)
+    facts.tree.require(Read(path, depth=0, limit=PROGRAM_LIMIT))
+    data = facts.tree.data(path) or b""
+    if b"\0/run/sshd\0" in data:
+        if facts.units.manager == "systemd" and not _made(facts.tree, unit):
+            yield _unmade(unit)
+        return
+    place = next((each for each in ON_DISK if f"\0{each}\0".encode() in data), None)
+    if place is not None:
+        yield from _on_disk(facts.tree, place)
+
+
+def _made(tree: Tree, unit: Unit) -> bool:
+    """Whether the unit, a command of it or systemd-tmpfiles(8) makes /run/sshd."""
+    words = {word for value in unit.values("Service", "RuntimeDirectory") for word in value.text.split()}
+    if "sshd" in words or str(unit.path).startswith("/etc/init.d/"):
+        return True
+    if any(VOLATILE in value.text for value in unit.values("Service", "ExecStartPre")):
+        return True
+    for folder in TMPFILES:
+        for name in tree.children(folder):
+            for line in (tree.text(f"{folder}/{name}") or "").split("\n"):
+                fields = line.split()
+                if len(fields) > 1 and fields[0][:1] in "dDvqQ" and fields[1] in (VOLATILE, f"/var{VOLATILE}"):
+                    return True
+    return False
+
+
+def _unmade(unit: Unit) -> Finding:
+    path = f"{SYSTEM}/{unit.name}.d/{DROP_IN}"
+    where = Location(unit.path) if unit.path is not None else None
+    return Finding(
+        check=CHECK,
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"Nothing makes {VOLATILE} at boot, and the SSH server does not start without it ({unit.path}).",
+        symptom=Symptom.REFUSED,
+        locations=(where,) if where else (),
+        repairs=(
+            Repair(f"let {unit.name} make {VOLATILE}, by a drop-in", Safety.SAFE, partial(_dropped_in, path=path)),
+        ),
+        subject=VOLATILE,
+    )
+
+
+def _dropped_in(tree: Tree, path: str) -> Tree:
+    before = tree.text(path) or ""
+    return tree.write(path, f"{before}{'' if not before or before.endswith(chr(10)) else chr(10)}{LINES}")
+
+
+def _on_disk(tree: Tree, path: str) -> Iterator[Finding]:
+    tree.require(Read(path, depth=0))
+    entry = tree.entry(path)
+    if entry is not None and entry.is_dir and entry.uid == 0 and not entry.mode & FOREIGN_WRITE:
+        return
+    what = "is not there" if entry is None else "is no directory" if not entry.is_dir else "is not root's alone"
+    repairs: tuple[Repair, ...] = (Repair(f"put a directory of root's at {path}", Safety.MANUAL),)
+    if entry is None or entry.is_dir:
+        title = f"make {path} again" if entry is None else f"give {path} to root, and close it to others' writing"
+        repairs = (Repair(title, Safety.SAFE, partial(_closed, path=path)),)
+    yield Finding(
+        check=CHECK,
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"{path} {what}, and the SSH server does not start without that empty directory.",
+        symptom=Symptom.REFUSED,
+        locations=(Location(PurePosixPath(path)),),
+        repairs=repairs,
+        subject=path,
+    )
+
+
+def _closed(tree: Tree, path: str) -> Tree:
+    entry = tree.entry(path)
+    if entry is None:
+        return tree.make_dir(path, mode=MODES[path])
+    mine = replace(entry, uid=0, gid=0) if entry.uid else entry
+    return put(tree, tree.resolve(path), with_mode(mine, entry.mode & ~FOREIGN_WRITE))
