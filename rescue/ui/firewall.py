@@ -16,7 +16,7 @@ from rescue.firewall.verdict import Decision
 from rescue.firewall.walk import Visit
 from rescue.model import Symptom
 from rescue.ui.report import Report
-from rescue.words.numbers import plural
+from rescue.words.numbers import listed, plural
 from rescue.words.text import cut, safe
 
 ROWS, NETWORKS, RULES = 12, 8, 24
@@ -30,6 +30,16 @@ WORDS = {
     Symptom.CLOSED: "closed",
     Symptom.HANGS: "hangs",
 }
+SHARED = {
+    Symptom.OK: "get in",
+    Symptom.REFUSED: "are refused",
+    Symptom.TIMED_OUT: "time out",
+    Symptom.UNREACHABLE: "find no route",
+    Symptom.CLOSED: "are cut off",
+    Symptom.HANGS: "hang",
+}
+"""The same of many."""
+
 STYLES = {Kind.ACCEPT: "green", Kind.DROP: "bold red", Kind.REJECT: "bold red", Kind.DEPENDS: "bold yellow"}
 
 STAGES = {
@@ -85,6 +95,8 @@ class FirewallReport:
         self._firewalls(judged.facts.firewalls)
         for version, found in judged.rows.items():
             line(f"Over IPv{version}:", "bold")
+            if len(found) > ROWS:
+                line(f"Of all addresses {shares(found)}.", indent=2, hang=2)
             for row in sorted(found if self.every else found[:ROWS], key=_reading_order):
                 self._row(row, alone=len(found) == 1)
             self._left_out(found)
@@ -216,6 +228,22 @@ def seen(verdict: Verdict) -> Symptom:
     if verdict.accepted or not verdict.decisions:
         return Symptom.OK if verdict.accepted else Symptom.TIMED_OUT
     return Row(AddressSet(4), verdict.kind, verdict.decisions[0]).symptom
+
+
+def shares(found: Sequence[Row]) -> str:
+    """Of a table with many parts: which share of all addresses has which end."""
+    total = sum(row.sources.count for row in found)
+    count: dict[str, int] = {}
+    for row in found:
+        word = SHARED[row.symptom] if row.kind is not Kind.DEPENDS else "depend"
+        count[word] = count.get(word, 0) + row.sources.count
+    parts = sorted(count.items(), key=lambda each: -each[1])
+    return listed([f"{_percent(part, total)} {word}" for word, part in parts])
+
+
+def _percent(part: int, total: int) -> str:
+    value = 100 * part / total
+    return f"{value:.1f} %" if 0.05 <= value <= 99.95 else "almost all" if value > 50 else "less than 0.1 %"
 
 
 def networks(sources: AddressSet, limit: int | None = NETWORKS) -> str:

@@ -12,11 +12,14 @@ from rescue.tree import Entry, Kind, Tree
 from tests.system.test_bad_input import run
 from tests.unit.checks.test_fw_policy_drop import with_saved
 from tests.unit.checks.test_nft_drop import HEAD, WEB, with_nft
-from tests.unit.firewall.files import RELATED, saved
+from tests.unit.firewall.files import RELATED, allow, saved, user, with_ufw
 
 pytestmark = pytest.mark.system
 
 SSH = "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT"
+
+
+LONG = "1.1.1.1," * 200_000
 
 
 def planted(tree: Tree, root: Path) -> Path:
@@ -58,9 +61,20 @@ BROKEN = [
     ("nft: junk", with_nft("\x00\x01{{{{"), "does not load"),
     ("nft: no end", with_nft(HEAD + WEB[:-4]), "does not load"),
     ("nft: line ends of Windows", with_nft((HEAD + WEB).replace("\n", "\r\n")), "does not load"),
+    ("a set that nothing loads", iptables(saved(RELATED, SSH.replace("tcp -m tcp", "tcp -m set --match-set no src"))),
+     "an ipset, a list of addresses kept outside the rules"),
+    ("nothing but a table's name", iptables("*filter"), "does not load"),
+    ("a chain without a table", iptables(":INPUT DROP [0:0]\nCOMMIT\n"), "outside any table"),
+    ("a port out of range", iptables(saved(RELATED, SSH.replace("22", "99999"))), "does not load"),
+    ("a very long line", iptables(saved(RELATED, f"-A INPUT -s {LONG}2.2.2.2 -j DROP")), "does not load"),
+    ("ufw: binary junk", with_ufw(allow(22), **{"ufw__user.rules": "*filter\n\x00\x1b[2J\xff\n"}), "does not load"),
+    ("ufw: line ends of Windows", with_ufw(**{"ufw__user.rules": user(4).replace("\n", "\r\n")}), "does not load"),
+    ("nft: a comment without its line end", with_nft(HEAD + WEB + "# the end"), "without a newline"),
+    ("nft: a chain on one line", with_nft("table ip x { chain c { accept } }\n"), "semicolon"),
+    ("nft: a set that is not there", with_nft(HEAD + WEB.replace("{ 80, 443 }", "@nosuch")), "nosuch"),
     ("nft: a ring of files", with_nft('include "/etc/nftables.conf"\n'), "include each other"),
     ("nft: a folder", with_nft('include "/etc"\n'), "does not load"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("what", "tree", "says"), BROKEN, ids=[each[0] for each in BROKEN])
@@ -71,6 +85,7 @@ def test_a_broken_file_is_told_and_nothing_is_written(what: str, tree: Tree, say
     assert done.returncode in (0, 3), done.stderr
     assert says in " ".join(done.stdout.split())
     assert "Traceback" not in done.stdout + done.stderr
+    assert all(character.isprintable() or character == "\n" for character in done.stdout)
     assert digest(root) == before
 
 
