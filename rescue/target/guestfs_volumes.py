@@ -77,7 +77,7 @@ def volumes_of(handle: Handle) -> tuple[Volume, ...]:
 
 def _blocks(handle: Handle, before: str) -> tuple[Volume, ...] | None:
     try:
-        said = handle.debug("sh", [f"{before} lsblk --json --output PATH,TYPE; echo; {_BLKID}"])
+        said = handle.debug("sh", [f"{before} lsblk --json --output NAME,PATH,TYPE; echo; {_BLKID}"])
         # lsblk itself knows the types from udev, which does not know them all.
         listed, _, probed = said.partition("\n\n")
         told, known = json.loads(listed)["blockdevices"], _probed(probed)

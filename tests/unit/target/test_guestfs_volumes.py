@@ -79,6 +79,8 @@ class Appliance:
 
     def debug(self, command: str, words: list[str]) -> str:
         assert command == "sh"
+        # lsblk prints its tree for the column NAME alone; without it all devices stand side by side.
+        assert "--output NAME," in words[0]
         return self.said
 
     def list_devices(self) -> list[str]:
