@@ -137,6 +137,8 @@ def test_after_the_edit_ufw_shows_the_rule_and_the_kernel_follows_it(ufw: Ufw, s
     assert ufw.net.probe(client, 2222) == SILENT
     shown = [line.split() for line in ufw.run("status").split("\n") if line.startswith("22/tcp") or source]
     assert any("ALLOW" in words and (source or "Anywhere") in words for words in shown)
+    assert "reloaded" in ufw.run("reload")
+    assert ufw.net.probe(client) == OPEN
     ufw.run("allow", "8443/tcp")  # writes the file anew, from the comment lines
     assert ufw.net.probe(client) == OPEN
 
