@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
+from re import IGNORECASE, escape, search
 
 from rescue.checks._sshd_program import installed
 from rescue.facts import Facts
@@ -140,6 +141,12 @@ def _repairs(problem: Problem, facts: Facts) -> Iterator[Repair]:
     if str(where.path).startswith("/usr/"):
         yield Repair(f"correct the command in {where.path}", Safety.MANUAL, steps=f"take {problem.keyword} out of it")
         return
+    option = _option(problem)
+    if option:
+        change = partial(edit.replace_word, location=where, old=option, new="")
+        weakens = _weakens(problem.keyword)
+        yield Repair(f"take the option {option.strip()} out of {where}", Safety.SAFE, change, weakens=weakens)
+        return
     match problem.fault:
         case Fault.MARK:
             edit_ = partial(edit.remove_mark, path=where.path)
@@ -164,6 +171,16 @@ def _repairs(problem: Problem, facts: Facts) -> Iterator[Repair]:
     if problem.suggestion and problem.fault in (Fault.KEYWORD, Fault.VALUE):
         yield from _correction(problem)
     yield _comment_out(problem)
+
+
+def _option(problem: Problem) -> str:
+    """The option -o by which a command line sets the keyword; "" where the line is sshd's own, or another form."""
+    key, text = escape(problem.keyword), problem.location.text
+    if not key or "=" not in text.partition("-o")[0]:
+        return ""
+    forms = rf"\"{key}[= ][^\"]*\"|'{key}[= ][^']*'|{key}=[^\s\"']+"
+    found = search(rf"-o\s*(?:{forms})[ \t]?", text, IGNORECASE)
+    return found[0] if found else ""
 
 
 def _put_back(path: PurePosixPath) -> Repair:

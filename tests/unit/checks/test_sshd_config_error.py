@@ -7,7 +7,7 @@ from rescue.facts import Facts
 from rescue.model import Safety, Severity
 from rescue.tree import Entry, symlink
 from tests.checking import causes, changed_paths, diff, mended, only_finding
-from tests.trees import SSHD_CONFIG, server
+from tests.trees import SSH_SERVICE, SSHD_CONFIG, server
 
 pytestmark = pytest.mark.unit
 
@@ -172,3 +172,24 @@ def test_a_file_made_to_take_for_ever_is_doubtful(text: str) -> None:
 def test_a_configuration_of_thousands_of_users_is_judged() -> None:
     blocks = "".join(f"Match User u{number}\n    ForceCommand internal-sftp\n" for number in range(2_000))
     assert causes(server({DROP_IN: blocks})) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("SSHD_OPTS='-p 22 -oFoo=1'", "SSHD_OPTS='-p 22 '"),
+        ("SSHD_OPTS=-oX11Forwarding=maybe -p 22", "SSHD_OPTS=-p 22"),
+        ("SSHD_OPTS=-o 'Ciphers nosuch' -p 22", "SSHD_OPTS=-p 22"),
+    ],
+)
+def test_a_bad_option_of_the_command_line_is_taken_out_alone(before: str, after: str) -> None:
+    path = "/etc/default/ssh"
+    tree = server({path: f"{before}\n"})
+    only_finding(tree, "sshd-config-error")
+    assert diff(mended(tree), path) == ([before], [after])
+
+
+def test_a_packages_own_unit_is_not_edited() -> None:
+    unit = SSH_SERVICE.replace("$SSHD_OPTS", "-oFoo=1")
+    finding = only_finding(server({"/usr/lib/systemd/system/ssh.service": unit}), "sshd-config-error")
+    assert [repair.edit for repair in finding.repairs] == [None]
