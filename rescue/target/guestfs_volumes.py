@@ -108,6 +108,9 @@ def _leaves(
     path = str(told["path"])
     values = known.get(path, {})
     kind = values.get("TYPE", "")
+    if not kind and str(told["type"]).startswith(("raid", "md")):
+        # An array that waits for a disk holds nothing yet.
+        kind = "linux_raid_member"
     children = told.get("children") or ()
     for child in children if depth < _MAX_DEPTH else ():
         _leaves(child, disk, known, found, depth + 1)

@@ -153,3 +153,17 @@ def test_a_person_may_mistype_twice_and_a_file_never() -> None:
 def test_a_subvolume_is_named_as_libguestfs_does() -> None:
     volume = Volume(Partition(1, 0, 0), Found("btrfs"), None, "/dev/vg/root")
     assert subvolume(volume, "/@home").name == "btrfsvol:/dev/vg/root/@home"
+
+
+def test_an_array_that_waits_for_a_disk_is_told_to_run_without_it() -> None:
+    waits = device("/dev/sda", "disk", device("/dev/md0", "md"))
+    said = {
+        False: json.dumps({"blockdevices": [waits]}) + "\n\nDEVNAME=/dev/sda\nTYPE=linux_raid_member\n",
+        True: json.dumps({"blockdevices": [waits]}) + "\n\nDEVNAME=/dev/md0\nTYPE=ext4\n",
+    }
+
+    class Waiting(Appliance):
+        def debug(self, command: str, words: list[str]) -> str:
+            return said["mdadm --run" in words[0]]
+
+    assert [(each.name, each.found.type) for each in volumes_of(Waiting(""))] == [("/dev/md0", "ext4")]
