@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import PurePosixPath
+from re import search
 
 from rescue.checks._ssh_units import SERVICES, ssh_service
 from rescue.facts import Facts
@@ -18,8 +19,8 @@ SPLIT, SPLIT_AGAIN = (9, 8), (10, 0)
 """From when sshd starts sshd-session for each connection, and that sshd-auth for the login."""
 
 HELPERS = {"sshd-session": ("SshdSessionPath", SPLIT), "sshd-auth": ("SshdAuthPath", SPLIT_AGAIN)}
-FOLDERS = ("/usr/lib/openssh", "/usr/libexec/openssh", "/usr/lib/ssh", "/usr/libexec")
-"""Debian's; Red Hat's; Arch's, Alpine's and SUSE's; OpenSSH's own."""
+FOLDERS = ("/usr/lib/openssh", "/usr/libexec/openssh", "/usr/lib/ssh", "/usr/libexec/ssh", "/usr/libexec")
+"""Debian's; Red Hat's; Arch's and Alpine's; SUSE's; OpenSSH's own."""
 
 SPECIAL = "@-:+!|"
 LOADER_CONFIG = "/etc/ld.so.conf"
@@ -89,6 +90,12 @@ def _helper(facts: Facts, name: str, keyword: str) -> str:
     if given:
         facts.tree.require(Read(given[0].words[0], depth=0, limit=PROGRAM_LIMIT))
         return given[0].words[0]
+    built_in = search(rb"\0(/[\w./+-]{1,200}/" + name.encode() + rb")\0", facts.tree.data(program(facts)) or b"")
+    if built_in:
+        # sshd itself names where its own build keeps them.
+        path = built_in[1].decode("ascii", "replace")
+        facts.tree.require(Read(path, depth=0, limit=PROGRAM_LIMIT))
+        return path
     paths = [f"{folder}/{name}" for folder in FOLDERS]
     usual = paths[0] if facts.release.is_debian else paths[1] if facts.release.is_red_hat else paths[2]
     return next((path for path in paths if facts.tree.lentry(path) is not None), usual)

@@ -96,3 +96,11 @@ def test_a_package_that_was_cut_off_is_a_doubt() -> None:
 
 def test_somebodys_own_script_is_left_alone() -> None:
     assert causes(server({SSHD: file("#!/bin/sh\nexec /opt/sshd\n", 0o755)})) == []
+
+
+def test_sshd_itself_says_where_its_parts_are() -> None:
+    own = file(PROGRAM + b"\0/opt/ssh/libexec/sshd-session\0/opt/ssh/libexec/sshd-auth\0", 0o755)
+    finding = only_finding(
+        server({**NEW, SSHD: own, "/opt/ssh/libexec/sshd-auth": file(PROGRAM, 0o755)}), "sshd-binary-broken"
+    )
+    assert finding.subject == "/opt/ssh/libexec/sshd-session"
