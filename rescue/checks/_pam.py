@@ -126,13 +126,18 @@ def refusals(facts: Facts, account: Account, module: str) -> Iterator[Refusal]:
 
 def asks_shadow(facts: Facts, account: Account, found: Policy) -> bool:
     """Whether the login hangs on what pam_unix finds of the account in shadow(5)."""
+    return hangs_on(facts, account, found, "pam_unix")
+
+
+def hangs_on(facts: Facts, account: Account, found: Policy, module: str) -> bool:
+    """Whether the account gets in if all is well, and does not if this module says otherwise."""
     stack = found.service.stack(Facility.ACCOUNT)
     usual = _otherwise(facts, account, [])
 
-    def without(handler: Handler) -> Answer:
-        return Answer.AUTHINFO_UNAVAIL if handler.name == "pam_unix" else usual(handler)
+    def against(handler: Handler) -> Answer:
+        return Answer.AUTHINFO_UNAVAIL if handler.name == module else usual(handler)
 
-    return run(stack, without).answer not in PASSES and run(stack, usual).answer in PASSES
+    return run(stack, against).answer not in PASSES and run(stack, usual).answer in PASSES
 
 
 def denying_line(facts: Facts, account: Account, stack: tuple[Handler, ...]) -> Handler | None:

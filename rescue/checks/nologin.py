@@ -2,10 +2,10 @@
 
 Symptom: "Connection closed by SERVER port 22", often with the file's text before it, after the key was accepted.
 
-Cause: while /etc/nologin exists only root may log in: pam_nologin refuses everybody else, and without PAM sshd itself
-does. It is made by hand, by a backup or maintenance script, or by an old shutdown. Other than /run/nologin it outlives
-a reboot, since systemd 254; an older systemd (Debian 12, Ubuntu 22.04) removes it while the server boots, so that there
-it keeps you out until then only, and is named as a doubt.
+Cause: while /etc/nologin exists only root may log in: pam_nologin, which PAM's rules ask for SSH, refuses everybody
+else, and without PAM sshd itself does. It is made by hand, by a backup or maintenance script, or by an old shutdown.
+Other than /run/nologin it outlives a reboot, since systemd 254; an older systemd (Debian 12, Ubuntu 22.04) removes it
+while the server boots, so that there it keeps you out until then only, and is named as a doubt.
 
 Repair: the file is removed. root could log in all along, and nothing else is changed.
 
@@ -16,15 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rescue.checks import _pam
 from rescue.facts import Facts
-from rescue.formats.accounts import ACCOUNT_READS
+from rescue.formats.accounts import Account
 from rescue.formats.packages import PACKAGE_READS, systemd_version
 from rescue.formats.units import UNIT_READS
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read, Tree
 
 LINK = Link.ACCOUNT
-READS = (Read("/etc/nologin", depth=0), *ACCOUNT_READS, Read("/etc/ssh", depth=2), *PACKAGE_READS, *UNIT_READS)
+READS = (Read("/etc/nologin", depth=0), *_pam.READS, *PACKAGE_READS, *UNIT_READS)
 
 NOLOGIN = "/etc/nologin"
 
@@ -35,7 +36,7 @@ KEPT_SINCE = 254
 def find(facts: Facts) -> Iterator[Finding]:
     if facts.tree.entry(NOLOGIN) is None:
         return
-    kept_out = [account.name for account in facts.logins if account.uid != 0]
+    kept_out = [account.name for account in facts.logins if account.uid != 0 and _asked(facts, account)]
     if not kept_out and facts.client.user is not None:
         return
     reason = _doubt(facts, kept_out)
@@ -51,6 +52,12 @@ def find(facts: Facts) -> Iterator[Finding]:
         repairs=(Repair(f"remove {NOLOGIN}", Safety.SAFE, _remove),),
         reason=reason,
     )
+
+
+def _asked(facts: Facts, account: Account) -> bool:
+    """Whether the file counts: without PAM sshd looks itself, with PAM only a line with pam_nologin does."""
+    found = _pam.policy(facts, account)
+    return found is None or found.service.broken is not None or _pam.hangs_on(facts, account, found, "pam_nologin")
 
 
 def _doubt(facts: Facts, kept_out: list[str]) -> str:

@@ -41,6 +41,9 @@ ONCE_WRONG = {
     "a shadow that is looked for elsewhere": Case(nsswitch="passwd: files\nshadow: sss\n"),
     "sshd's own user is looked for elsewhere": Case(pam=False, nsswitch="passwd: sss\n"),
     "root is held in a directory without a shell": Case(user="root", pam=False, settings=("ChrootDirectory %h",)),
+    "a line that jumps over pam_nologin": Case(
+        nologin=True, pam_lines=("account [success=1 default=ignore] pam_succeed_if.so user = alice",)
+    ),
     "faillock counts, and lets a key pass": Case(pam_lines=("account required pam_faillock.so",)),
 }
 

@@ -5,6 +5,7 @@ import pytest
 from rescue.model import Client, Severity, Symptom
 from rescue.tree import directory, symlink
 from tests.checking import causes, changed_paths, mended, only_finding
+from tests.pam_files import SSHD, with_pam
 from tests.trees import SSHD_CONFIG, server
 
 pytestmark = pytest.mark.unit
@@ -65,3 +66,11 @@ def with_systemd(version: str) -> dict[str, Any]:
 def test_an_older_systemd_removes_it_at_boot(version: str, severity: Severity) -> None:
     finding = only_finding(server(with_systemd(version)), "nologin")
     assert (finding.severity, "at boot" in finding.reason) == (severity, severity is Severity.DOUBTFUL)
+
+
+@pytest.mark.parametrize(
+    "line, found", [("account required pam_permit.so", ["nologin"]), ("account sufficient pam_permit.so", [])]
+)
+def test_with_pam_the_file_counts_where_its_module_is_asked(line: str, found: list[str]) -> None:
+    tree = server({**with_pam(sshd=f"{line}\n{SSHD}"), "/etc/nologin": "closed\n"})
+    assert causes(tree, Client(user="alice")) == found
