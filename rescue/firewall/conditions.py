@@ -205,6 +205,17 @@ class ByDirection:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnAddress:
+    """The kind of the server's own address in the packet, a word of addrtype's: LOCAL, or the MULTICAST of a group."""
+
+    kinds: frozenset[str]
+    negated: bool = False
+
+    def on(self, packet: Packet) -> Answer:
+        return (("MULTICAST" if packet.group else "LOCAL") in self.kinds) is not self.negated
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """The packet's mark (or its connection's), under a mask."""
 

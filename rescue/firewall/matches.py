@@ -21,6 +21,7 @@ from rescue.firewall.conditions import (
     Icmp,
     Inward,
     Mark,
+    OwnAddress,
     Payload,
     Ports,
     Recent,
@@ -181,7 +182,7 @@ def _address_type(option: Option) -> Condition:
     types = {part.upper() for part in option.values[0].split(",")}
     source = option.name == "--src-type"
     client = Fixed(("UNICAST" in types) is not option.negated)
-    server = Fixed(("LOCAL" in types) is not option.negated)
+    server = OwnAddress(frozenset(types), option.negated)
     return ByDirection(client, server) if source else ByDirection(server, client)
 
 

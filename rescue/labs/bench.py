@@ -80,7 +80,7 @@ def _firewall(folder: Path) -> list[Case]:
     cases = []
     for kind in bench_firewall.PEERS:
         for count in bench_firewall.SIZES:
-            name = f"{kind}, {count:,} {'elements' if kind == 'nft set' else 'rules'}"
+            name = f"{kind}, {count:,} {'elements' if kind.endswith('set') else 'rules'}"
             path = folder / name.replace(" ", "-")
             path.write_text(bench_firewall.text(kind, count))
             ours = [sys.executable, "-m", bench_firewall.__name__, kind, str(path)]

@@ -1,8 +1,8 @@
 """Large rule files for `rescue.labs.bench`: ours to read and to judge, beside the tools that only read them.
 
 Files of 10,000 and 100,000 rules for random networks, as blocklists are: saved rules of iptables, scripts of nftables,
-and a set of nftables. The peers check the same file: ``iptables-restore --test`` and ``nft -c -f``, in a network
-namespace of their own, since they ask the kernel.
+a set of nftables and one of ipset. The peers check the same file (``iptables-restore --test``, ``nft -c -f``; ipset can
+only load it), in a network namespace of their own, since they ask the kernel.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from random import Random
 
 from rescue.firewall import Firewall, reach
+from rescue.firewall.ipset import read_sets
 from rescue.firewall.iptables import Loader
 from rescue.firewall.matches import Names
 from rescue.firewall.nft import load_nftables
@@ -24,8 +25,11 @@ from rescue.tree import Tree
 SIZES = (10_000, 100_000)
 SEED = 1
 PATH = PurePosixPath("/etc/iptables/rules.v4")
+SETS = PurePosixPath("/etc/iptables/ipsets")
+WITH_SET = "*filter\n-A INPUT -m set --match-set bad src -j DROP\nCOMMIT\n"
 SCRIPT = PurePosixPath("/etc/nftables.conf")
-PEERS = {"iptables": ("iptables-restore", "--test"), "nft": ("nft", "-c", "-f"), "nft set": ("nft", "-c", "-f")}
+PEERS = {"iptables": ("iptables-restore", "--test"), "nft": ("nft", "-c", "-f"), "nft set": ("nft", "-c", "-f"),
+         "ipset": ("ipset", "restore", "-exist", "-file")}  # fmt: skip
 
 
 def _networks(count: int) -> Iterator[tuple[str, str]]:
@@ -37,7 +41,7 @@ def _networks(count: int) -> Iterator[tuple[str, str]]:
 
 
 def text(kind: str, count: int) -> str:
-    """A file of `count` rules, or (kind "nft set") of a set with as many elements."""
+    """A file of `count` rules, or (kinds "nft set", "ipset") of a set with as many elements."""
     if kind == "iptables":
         head = ["*filter", ":INPUT DROP [0:0]", ":FORWARD ACCEPT [0:0]", ":OUTPUT ACCEPT [0:0]"]
         head += ["-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"]
@@ -47,6 +51,9 @@ def text(kind: str, count: int) -> str:
             for at, (network, end) in enumerate(_networks(count))
         ]  # fmt: skip
         return "\n".join([*head, *rules, "COMMIT", ""])
+    if kind == "ipset":
+        distinct = dict.fromkeys(network for network, _ in _networks(count))
+        return "\n".join(["create bad hash:net maxelem 1000000", *(f"add bad {each}" for each in distinct), ""])
     head = ["flush ruleset", "table inet filter {"]
     chain = ["\tchain input {", "\t\ttype filter hook input priority filter; policy drop;"]
     chain += ["\t\tct state established,related accept"]
@@ -65,9 +72,9 @@ def text(kind: str, count: int) -> str:
 
 def judged(kind: str, content: str) -> int:
     """Read a file and judge it for every source: how many addresses reach port 22."""
-    if kind == "iptables":
-        loader = Loader(4)
-        loader.restore(content, PATH)
+    if kind in ("iptables", "ipset"):
+        loader = Loader(4, Names(sets=read_sets(content, SETS)) if kind == "ipset" else None)
+        loader.restore(WITH_SET if kind == "ipset" else content, PATH)
         firewall = Firewall("iptables-persistent", Location(PATH), {4: loader.ruleset()}, {4: (PATH,)})
     else:
         found = load_nftables(Tree.of({str(SCRIPT): content}), SCRIPT, Names())

@@ -29,6 +29,9 @@ FOUND = {
     "the answer of a neighbour comes from the server's address": (
         6, "*filter\n:OUTPUT DROP [0:0]\n-A OUTPUT -s 2001:db8:5::/48 -j ACCEPT\nCOMMIT\n",
     ),
+    "a question for a neighbour is sent to a group": (
+        6, "*filter\n-A INPUT -m addrtype --dst-type LOCAL -j ACCEPT\n-A INPUT -j DROP\nCOMMIT\n",
+    ),
     "a direction is never negated": (6, "*filter\n-A INPUT -m conntrack ! --ctdir REPLY -j DROP\nCOMMIT\n"),
     "of what has no connection only the state is asked": (
         4, RAW + "*filter\n-A INPUT -m conntrack --ctstate UNTRACKED --ctdir REPLY -j DROP\nCOMMIT\n",
@@ -66,6 +69,9 @@ NFT_RAW = "table inet raw {\n\tchain pre {\n\t\ttype filter hook prerouting prio
         "ct direction vmap { original : drop, reply : accept }",
         "ct state untracked ct direction original drop",
         "reject with tcp reset",
+        "fib daddr type local accept\n\t\tdrop",
+        "fib daddr type { local, multicast } accept\n\t\tdrop",
+        "fib daddr type != local drop",
     ],
 )
 @pytest.mark.parametrize("before", ["", NFT_RAW], ids=["tracked", "untracked"])

@@ -20,6 +20,7 @@ from rescue.firewall.conditions import (
     Interface,
     Inward,
     Mark,
+    OwnAddress,
     Ports,
     States,
     ToGroup,
@@ -249,10 +250,12 @@ def assumed(value: bool, note: str) -> Builder:
     return build
 
 
-def address_type(inward_holds: str, outward_holds: str) -> Builder:
+def address_type(*, source: bool) -> Builder:
+    """The kind of the packet's source address, or of its destination."""
+
     def build(wanted: Wanted, question: Question) -> Condition:
-        inside = (any(item == inward_holds for item in wanted.items)) is not wanted.negated
-        outside = (any(item == outward_holds for item in wanted.items)) is not wanted.negated
-        return ByDirection(Fixed(inside), Fixed(outside))
+        client = Fixed(("unicast" in wanted.items) is not wanted.negated)
+        server = OwnAddress(frozenset(item.upper() for item in wanted.items), wanted.negated)
+        return ByDirection(client, server) if source else ByDirection(server, client)
 
     return build

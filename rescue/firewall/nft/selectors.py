@@ -222,9 +222,9 @@ def _fib(cursor: Cursor) -> Selector:
         fields.append(cursor.word())
     asked = cursor.word()
     if asked == "type" and "daddr" in fields:
-        return Selector("fib daddr type", builders.address_type("local", "unicast"))
+        return Selector("fib daddr type", builders.address_type(source=False))
     if asked == "type" and "saddr" in fields:
-        return Selector("fib saddr type", builders.address_type("unicast", "local"))
+        return Selector("fib saddr type", builders.address_type(source=True))
     if asked in ("oif", "oifname") and "saddr" in fields:
         return Selector("fib saddr oif", builders.route)
     return Selector("fib", builders.doubt("the server's routes (fib)"))

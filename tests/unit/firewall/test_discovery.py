@@ -32,6 +32,12 @@ def test_conntrack_does_not_know_neighbours() -> None:
     assert judged("-A INPUT -m conntrack --ctstate UNTRACKED -j ACCEPT", RELATED, SSH).accepted
 
 
+def test_the_question_is_sent_to_a_group() -> None:
+    """So it is none to one of the server's own addresses; found by scripts/fuzz-firewall."""
+    assert judged("-A INPUT -m addrtype --dst-type LOCAL -j ACCEPT").stage is Stage.NEIGHBOUR
+    assert judged("-A INPUT -m addrtype --dst-type LOCAL,MULTICAST -j ACCEPT").accepted
+
+
 def test_a_packet_of_no_connection_has_no_direction() -> None:
     """conntrack_mt() of the kernel: only the state is asked of it; found by scripts/fuzz-firewall."""
     assert judged("-A INPUT -m conntrack --ctdir ORIGINAL -j DROP", policy="ACCEPT", discovery=True).kind is Kind.DROP
