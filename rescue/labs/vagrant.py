@@ -36,6 +36,9 @@ BROKEN_LIMIT = 600.0
 """Seconds until the server has broken itself and rebooted."""
 ATTEMPT_LIMIT = 150.0
 
+RELEASE = 5.0
+"""Seconds after which a machine is free again whose action was interrupted."""
+
 ROOM = 3 << 30
 """Bytes of disk that the machines need."""
 
@@ -146,9 +149,21 @@ class VagrantLab:
             healthy = self.attempt(scenario.user)
             self.break_server(scenario)
         except BaseException:
-            self.stop()
+            self.abandon()
             raise
         return healthy
+
+    def abandon(self) -> None:
+        """`stop` after something else went wrong, which is what has to be told."""
+        try:
+            self.stop()
+        except LabError:
+            # A call that was interrupted may hold a machine a little longer.
+            time.sleep(RELEASE)
+            try:
+                self.stop()
+            except LabError as problem:
+                self.progress(str(problem))
 
     def prepare(self, scenario: Scenario) -> None:
         """Libvirt is up, the boxes are there, and no server is."""

@@ -71,8 +71,11 @@ def called(
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Interrupt a program and its children, as Ctrl-C does, so that it cleans up; then kill what is left."""
-    for number, patience in ((signal.SIGINT, 30.0), (signal.SIGKILL, 5.0)):
+    """Interrupt a program and its children, as Ctrl-C does, so that it cleans up; then kill what is left.
+
+    Vagrant goes on to the end of what it does after the first, and ends at once after the second.
+    """
+    for number, patience in ((signal.SIGINT, 15.0), (signal.SIGINT, 15.0), (signal.SIGKILL, 5.0)):
         try:
             os.killpg(process.pid, number)
             process.wait(patience)

@@ -98,7 +98,7 @@ class VagrantWay:
             _flatten(own)
             lab.end()
         except BaseException:
-            lab.stop()
+            lab.abandon()
             raise
         return LockOut(own, healthy, broken)
 
