@@ -25,7 +25,7 @@ Judged for user root, alice, from any address, to port 22.
 The path to a login:
    1  boot      -         not looked at
    2  disk      ok
-   3  network   -         not looked at
+   3  network   ok
    4  service   BROKEN    sshd-config-error
    5  listen    -         not looked at
    6  firewall  ok
@@ -65,7 +65,7 @@ Judged for user alice, from 192.0.2.7, to port 22.
 The path to a login:
    1  boot      -         not looked at
    2  disk      ok        file systems have room and can be written
-   3  network   -         not looked at
+   3  network   ok        an address comes up, with a route
    4  service   ok        the SSH server starts at boot
    5  listen    ok        it listens on the port that you dial
    6  firewall  ok        the firewall lets new connections in
