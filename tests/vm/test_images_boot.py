@@ -28,6 +28,7 @@ ACTIVE = {
     "debian13-nftables": ("ssh.service", "nftables.service"),
     "debian12-iptables": ("ssh.service", "netfilter-persistent.service"),
     "debian13-iptables": ("ssh.service", "netfilter-persistent.service"),
+    "debian12-ipset": ("ssh.service", "netfilter-persistent.service"),
     "debian12-firewalld": ("ssh.service", "firewalld.service"),
     "debian12-fail2ban": ("ssh.service", "fail2ban.service"),
 }
