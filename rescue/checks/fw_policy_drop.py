@@ -1,13 +1,13 @@
 """A firewall rule, or the policy for what no rule allows, keeps SSH out.
 
 Symptom: "ssh: connect to host SERVER port 22: Connection timed out" for DROP. For REJECT: "Connection refused", or "No
-route to host" where the refusal says host-prohibited or admin-prohibited. Where only the answers are blocked, the
-connection opens and then hangs.
+route to host" where the refusal says host-prohibited or admin-prohibited. Where only what follows the first packet is
+blocked, the connection opens and then hangs.
 
 Cause: saved rules of iptables, in /etc/iptables/rules.v4 and rules.v6 (netfilter-persistent) or in
 /etc/sysconfig/iptables and ip6tables, end in a policy of DROP or in a rule that rejects everything, and no rule before
-it lets the port through; or a rule names the client's address (a ban that was saved with the rest). Or one of ufw's
-rules turns the client away before another one would allow it.
+it lets the port through; or a rule names the client's address (a ban that was saved with the rest, a network that "ufw
+deny from" shuts out).
 
 Repair: one rule that accepts new connections to the port is put before the rule (or policy) that decides; with --from,
 for that address alone. Where the server's answers can't leave, a rule for these is added too. The policy and every

@@ -112,13 +112,17 @@ class Evaluation:
         return flows
 
     def _chains_at(self, hook: Hook) -> list[tuple[Firewall, Table, Chain]]:
-        """The chains of all firewalls at a hook, by priority; of equal ones those that were loaded first are first."""
+        """The chains of all firewalls at a hook, by priority; of equal ones the one that was loaded last is first.
+
+        nf_hook_entries_grow() of net/netfilter/core.c puts a new one in front of those with the same priority.
+        """
         if hook not in self.chains:
             found = [
                 (firewall, table, chain)
                 for firewall in self.firewalls
                 for table, chain in firewall.ruleset(self.packet.version).base_chains(hook)
             ]
+            found.reverse()
             self.chains[hook] = sorted(found, key=lambda each: each[2].priority)
         return self.chains[hook]
 

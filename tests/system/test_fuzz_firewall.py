@@ -82,3 +82,13 @@ def test_scripts_that_were_once_misjudged_or_ask_for_a_connection(before: str, r
         trial.hold(script(text))
     finally:
         trial.close()
+
+
+def test_of_two_chains_with_one_priority_the_later_one_is_asked_first() -> None:
+    chain = "table inet {0} {{\n\tchain c {{\n\t\ttype filter hook input priority 0; policy {1};\n\t\t{2}\n\t}}\n}}\n"
+    trial = Trial(SOURCES)
+    try:
+        for pair in (("drop", "reject"), ("reject", "drop")):
+            trial.hold(script("".join(chain.format(at, "accept", rule) for at, rule in zip("ab", pair, strict=True))))
+    finally:
+        trial.close()

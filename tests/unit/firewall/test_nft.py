@@ -426,3 +426,9 @@ def test_a_tcp_reset_is_for_tcp_alone() -> None:
     found = reach([loaded(chain("reject with tcp reset", policy="accept"))], 22, 6, discovery=True)
     verdict = found.verdict_for(ip_address(ME6))
     assert (verdict.kind, verdict.stage) == (Kind.REJECT, Stage.SYN)
+
+
+def test_of_two_chains_with_one_priority_the_later_one_is_asked_first() -> None:
+    first, later = chain("drop", policy="accept"), chain("reject", policy="accept").replace("filter {", "later {", 1)
+    assert judged(first + later).kind is Kind.REJECT
+    assert judged(later + first).kind is Kind.DROP
