@@ -10,7 +10,8 @@ from rescue.model import Finding, Link, Severity, Symptom
 
 
 class State(StrEnum):
-    """Whether a link holds. UNKNOWN: nothing on this disk tells (no check looks at the link yet)."""
+    """Whether a link holds. UNKNOWN: nothing was found, and that is not enough to tell (see `Link.partly_judged`), or
+    it was not looked at."""
 
     HOLDS = "holds"
     BROKEN = "broken"
@@ -85,7 +86,7 @@ def _seen_first(found: list[Finding]) -> Finding:
 def login_path(findings: Iterable[Finding], looked_at: Iterable[Link]) -> LoginPath:
     """The path that `findings` leave, where `looked_at` are the links that have at least one check.
 
-    A link that a finding hides, and of which nothing was found, is unknown.
+    A link that a finding hides, or that is never judged whole, is unknown where nothing was found.
     """
     by_link: dict[Link, list[Finding]] = {link: [] for link in Link}
     known = set(looked_at)
@@ -93,7 +94,7 @@ def login_path(findings: Iterable[Finding], looked_at: Iterable[Link]) -> LoginP
         by_link[finding.link].append(finding)
         known.difference_update(finding.hides)
     return LoginPath(
-        tuple(Step(link, _state(found, link in known), tuple(_sorted(found))) for link, found in by_link.items())
+        tuple(Step(link, _state(found, link in known and not link.partly_judged), tuple(_sorted(found))) for link, found in by_link.items())
     )
 
 

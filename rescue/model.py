@@ -37,6 +37,12 @@ class Link(Enum):
         self.holds = holds
 
     @property
+    def partly_judged(self) -> bool:
+        """Whether a disk never tells all of it: that the machine boots, or that its network answers. Then no fault
+        found is not called a link that holds."""
+        return self in (Link.BOOT, Link.NETWORK)
+
+    @property
     def order(self) -> int:
         """1 for the first link."""
         return list(Link).index(self) + 1

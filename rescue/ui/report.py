@@ -119,7 +119,7 @@ class Report:
         if step.findings:
             words, style = ", ".join(sorted({finding.check for finding in step.findings})), ""
         elif step.state is State.UNKNOWN:
-            words, style = "not looked at", "dim"
+            words, style = "no fault found, as far as a disk tells" if step.link.partly_judged else "not looked at", "dim"
         else:
             words, style = step.link.holds if every else "", ""
         first, *more = wrap(words, self.out.width - len(head), break_on_hyphens=False) or [""]
@@ -139,8 +139,8 @@ class Report:
                 self.line(f"The SSH server listens on port {port}, so dial it with: ssh -p {port} ...")
             self.line(
                 "If you still can't get in: look at what can't be seen from this disk, which is the provider's own "
-                "firewall (security group), the address you dial, and your network. The links marked - were not "
-                "looked at either."
+                "firewall (security group), the address you dial, and your network. Whether the machine boots and "
+                "its network answers, a disk tells in part only."
             )
             return
         first = path.first

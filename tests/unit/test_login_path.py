@@ -65,3 +65,9 @@ def test_where_sshd_listens_is_unknown_while_its_configuration_does_not_load() -
 def test_the_key_of_nobody_is_unknown() -> None:
     found = states({}, user="bob")
     assert (found["account"], found["key"]) == (State.BROKEN, State.UNKNOWN)
+
+
+def test_a_link_that_a_disk_never_tells_whole_is_not_said_to_hold() -> None:
+    states = {step.link: step.state for step in login_path([], Link).steps}
+    assert {link for link, state in states.items() if state is State.UNKNOWN} == {Link.BOOT, Link.NETWORK}
+    assert {states[link] for link in Link if not link.partly_judged} == {State.HOLDS}

@@ -23,9 +23,9 @@ disk.img (libguestfs): Debian GNU/Linux 12 (bookworm) on lab
 Judged for user root, alice, from any address, to port 22.
 
 The path to a login:
-   1  boot      -         not looked at
+   1  boot      -         no fault found, as far as a disk tells
    2  disk      ok
-   3  network   ok
+   3  network   -         no fault found, as far as a disk tells
    4  service   BROKEN    sshd-config-error
    5  listen    -         not looked at
    6  firewall  ok
@@ -63,9 +63,9 @@ CLEAR = """\
 Judged for user alice, from 192.0.2.7, to port 22.
 
 The path to a login:
-   1  boot      -         not looked at
+   1  boot      -         no fault found, as far as a disk tells
    2  disk      ok        file systems have room and can be written
-   3  network   ok        an address comes up, with a route
+   3  network   -         no fault found, as far as a disk tells
    4  service   ok        the SSH server starts at boot
    5  listen    ok        it listens on the port that you dial
    6  firewall  ok        the firewall lets new connections in
@@ -77,7 +77,8 @@ The path to a login:
 Nothing found that keeps you out.
 If you still can't get in: look at what can't be seen from this disk, which is
 the provider's own firewall (security group), the address you dial, and your
-network. The links marked - were not looked at either.
+network. Whether the machine boots and its network answers, a disk tells in part
+only.
 """
 
 
