@@ -93,8 +93,9 @@ def login_path(findings: Iterable[Finding], looked_at: Iterable[Link]) -> LoginP
     for finding in findings:
         by_link[finding.link].append(finding)
         known.difference_update(finding.hides)
+    known -= {link for link in Link if link.partly_judged}
     return LoginPath(
-        tuple(Step(link, _state(found, link in known and not link.partly_judged), tuple(_sorted(found))) for link, found in by_link.items())
+        tuple(Step(link, _state(found, link in known), tuple(_sorted(found))) for link, found in by_link.items())
     )
 
 

@@ -119,7 +119,8 @@ class Report:
         if step.findings:
             words, style = ", ".join(sorted({finding.check for finding in step.findings})), ""
         elif step.state is State.UNKNOWN:
-            words, style = "no fault found, as far as a disk tells" if step.link.partly_judged else "not looked at", "dim"
+            partly = step.link.partly_judged
+            words, style = "no fault found, as far as a disk tells" if partly else "not looked at", "dim"
         else:
             words, style = step.link.holds if every else "", ""
         first, *more = wrap(words, self.out.width - len(head), break_on_hyphens=False) or [""]
