@@ -44,6 +44,7 @@ class RuleReader:
         self.ended = False
         self.network = {"ip": "ip", "ip6": "ip6"}.get(table.family, "")
         self.transport = ""
+        self.several = ""
 
     def read(self) -> tuple[Statement, ...]:
         """The statements. Raises Wrong; what is not known here becomes a doubt."""
@@ -115,7 +116,13 @@ class RuleReader:
             if first in _NETWORK:
                 self.network = self._same(self.network, first)
             elif first in _TRANSPORT:
+                if self.several:
+                    raise self.cursor.wrong(f"conflicting protocols: {self.several} and {first}")
                 self.transport = self._same(self.transport, first)
+        if isinstance(statement, Match) and statement.selectors[0].words in _PROTOCOL and not statement.negated:
+            names = [element.fields[0].lower() for element in statement.elements]
+            if len(names) > 1 and all(name in (*_TRANSPORT, "ipv6-icmp") for name in names):
+                self.several = ", ".join(names)  # nft wants one protocol before a field of one
         if isinstance(statement, VerdictMap) or statement.negated or statement.listed or len(statement.elements) != 1:
             return
         value = statement.elements[0].fields[0].lower()

@@ -396,6 +396,8 @@ BODY = "table inet t {\n\tchain c {\n\t\taccept\n\t}\n}"
         "define RATE = 100000/second\n",
         "define DEVICE = [the address]\n",
         "define PORTS = 22 80\n",
+        chain("meta l4proto { tcp, udp } tcp dport 22 accept"),
+        chain("ip protocol { tcp, udp } tcp dport 22 accept"),
     ],
 )
 def test_what_has_no_end_does_not_load(text: str) -> None:
@@ -415,6 +417,8 @@ def test_what_has_no_end_does_not_load(text: str) -> None:
         "table inet t { set s { type ipv4_addr; elements = { 10.0.0.1 } }\n}\n",
         "define NET = 10.0.0.0/8\n",
         "define NETS = @name\n",
+        chain("meta l4proto { tcp, udp } th dport 22 accept"),
+        chain("meta l4proto { tcp } tcp dport 22 accept"),
     ],
 )
 def test_what_needs_no_newline_loads_without_one(text: str) -> None:
