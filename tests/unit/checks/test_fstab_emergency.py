@@ -2,7 +2,7 @@ import pytest
 
 from rescue.model import Safety, Severity, Symptom
 from rescue.plan import any_repairs
-from rescue.tree import Device, Devices, Entry, Tree, directory
+from rescue.tree import Device, Devices, Entry, Tree, directory, symlink
 from tests.checking import causes, changed_paths, diff, lines, mended, only_finding
 from tests.trees import ROOMY, healthy, server
 
@@ -66,6 +66,15 @@ def test_a_volume_that_no_disk_here_has_is_a_doubt_and_its_line_gets_one_word() 
     plan = mended(tree)
     assert changed_paths(plan) == ["/etc/fstab"]
     assert diff(plan, "/etc/fstab") == ([GONE], [GONE.replace("defaults", "defaults,nofail")])
+
+
+def test_systemd_networkd_does_not_wait_for_file_systems() -> None:
+    unit = "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n"
+    started: dict[str, Entry | str | bytes] = {
+        "/usr/lib/systemd/system/systemd-networkd.service": unit,
+        "/etc/systemd/system/multi-user.target.wants/systemd-networkd.service": symlink("x"),
+    }
+    assert only_finding(with_fstab(GONE, extra=started), "fstab-emergency").symptom is Symptom.REFUSED
 
 
 def test_a_server_that_runs_knows_all_its_devices() -> None:

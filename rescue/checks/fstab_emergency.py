@@ -1,0 +1,161 @@
+"""A file system that /etc/fstab requires does not come, and the boot stops in emergency mode.
+
+Symptom: "Connection refused" where systemd-networkd configures the network, which it does early; with ifupdown or
+NetworkManager nothing answers, not even a ping ("No route to host", "Connection timed out"). The provider's console
+shows "You are in emergency mode", or "Cannot open access to console, the root account is locked".
+
+Cause: a line of /etc/fstab names a disk that is not there: a volume that was detached or deleted, a partition that was
+formatted again (its UUID is another one then), a device that has another name now. systemd waits for it for a minute
+and a half. Then local-fs.target fails, and with it the boot: no SSH server, and mostly no network. A line with the
+wrong file system type, or a bind mount of a directory that is gone, does the same. Lines with nofail or noauto, network
+file systems and swap don't.
+
+On a disk that is looked at from another system, a volume can be missing only because it was not attached there: then
+this is a doubt and not a certainty, and says so.
+
+Repair: the one line gets the option nofail, so that the server starts without that file system, and mounts it if it
+comes. The line stays, and so does everything else. For /var and what is below it that is left to you to agree to, and
+for /usr to do: a server has no use for a start without them.
+
+See: systemd.mount(5), systemd-fstab-generator(8), fstab(5), bootup(7).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import PurePosixPath
+
+from rescue.facts import Facts
+from rescue.formats.fstab import FSTAB, Line, read_fstab, with_option
+from rescue.formats.units import UNIT_READS, Units
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Device, Devices, Read, Tree
+
+LINK = Link.BOOT
+READS = (Read(FSTAB, depth=0), *UNIT_READS)
+
+ELSEWHERE = "it may be on a disk of the server that is not attached here: then this line is right, and stays as it is"
+
+EXT = frozenset({"ext2", "ext3", "ext4"})
+KNOWN_TYPES = EXT | {"btrfs", "f2fs", "swap", "vfat", "xfs"}
+"""Types that are told for certain from what is on the device."""
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    devices = facts.tree.devices
+    if facts.units.manager != "systemd":
+        return
+    lines = read_fstab(facts.tree.text(FSTAB) or "")
+    seen: set[str] = set()
+    for line in lines:
+        # Of two lines for one place the first counts.
+        if line.point in seen:
+            continue
+        seen.add(line.point)
+        if not line.required:
+            continue
+        if (problem := _problem(facts.tree, line, lines, devices)) is not None:
+            yield _finding(line, *problem, _symptom(facts.units))
+
+
+def _problem(
+    tree: Tree, line: Line, lines: tuple[Line, ...], devices: Devices | None
+) -> tuple[str, str] | None:
+    """What is wrong with a line's source, and why that is a doubt (empty if it is none); None if nothing is."""
+    kind, value = line.tag
+    if not kind and not value.startswith("/dev/"):
+        return _bound(tree, line, lines)
+    if devices is None or _made_later(value):
+        return None
+    named = [device for device in devices.found if _is(device, kind, value) or _is_partition(device, value)]
+    if not named:
+        what = f"{line.source}, which is not there" if devices.complete else f"{line.source}, which no disk here has"
+        return what, "" if devices.complete else ELSEWHERE
+    types = {device.type for device in named if device.type in KNOWN_TYPES}
+    if types and line.type in KNOWN_TYPES and not any(_same_type(line.type, each) for each in types):
+        return f"{line.source} as {line.type}, and it is {' or '.join(sorted(types))}", ""
+    return None
+
+
+def _bound(tree: Tree, line: Line, lines: tuple[Line, ...]) -> tuple[str, str] | None:
+    """The same for a directory or file that is mounted in another place."""
+    path = line.source
+    if not path.startswith("/") or not line.has("bind", "rbind", "loop"):
+        return None
+    above = {each.point for each in lines if each.point != "/" and each is not line}
+    if any(path == each or path.startswith(f"{each}/") for each in above):
+        return None
+    tree.require(Read(path, depth=0, content=False))
+    return None if tree.entry(path) is not None else (f"{path}, which does not exist", "")
+
+
+def _made_later(name: str) -> bool:
+    """Devices that are made while the server boots, or whose name no disk shows: volumes, arrays, containers."""
+    return name.startswith(("/dev/mapper/", "/dev/md", "/dev/zvol/", "/dev/loop", "/dev/dm-", "/dev/disk/")) or (
+        # /dev/GROUP/VOLUME
+        name.startswith("/dev/") and name.count("/") == 3
+    )
+
+
+def _is(device: Device, kind: str, value: str) -> bool:
+    if not kind:
+        return device.name == value
+    told = {"UUID": device.uuid, "LABEL": device.label, "PARTUUID": device.partuuid, "PARTLABEL": device.partlabel}
+    return bool(value) and told[kind].lower() == value.lower()
+
+
+def _is_partition(device: Device, name: str) -> bool:
+    """Whether `name` is that of a partition on a server's first disk, and that is this one."""
+    found = re.fullmatch(r"/dev/(?:[hsv]da|xvda|(?:nvme0n1|mmcblk0)p)(\d+)", name)
+    return found is not None and device.number == int(found[1])
+
+
+def _same_type(one: str, other: str) -> bool:
+    return one == other or (one in EXT and other in EXT)
+
+
+def _symptom(units: Units) -> Symptom:
+    """What the outside sees of an emergency mode: systemd-networkd alone does not wait for the file systems."""
+    return Symptom.REFUSED if units.unit("systemd-networkd.service").started else Symptom.UNREACHABLE
+
+
+def _finding(line: Line, what: str, doubt: str, symptom: Symptom) -> Finding:
+    return Finding(
+        check="fstab-emergency",
+        link=LINK,
+        severity=Severity.DOUBTFUL if doubt else Severity.BROKEN,
+        message=(
+            f"{FSTAB} requires for {line.point} {what}. Without it the boot waits 90 seconds, and stops in emergency "
+            "mode, without SSH."
+        ),
+        symptom=symptom,
+        locations=(Location(PurePosixPath(FSTAB), line.number, line.text.strip()[:200]),),
+        repairs=(_repair(line),),
+        subject=line.point,
+        reason=doubt,
+    )
+
+
+def _repair(line: Line) -> Repair:
+    if line.point == "/usr":
+        return Repair(
+            f"name the right device for {line.point} in {FSTAB}",
+            Safety.MANUAL,
+            steps="`blkid` lists what is there. A server does not start without /usr, so nofail is of no use.",
+        )
+    needed = line.point == "/var" or line.point.startswith("/var/")
+    return Repair(
+        f"let the server start without {line.point}: add nofail to its line in {FSTAB}",
+        Safety.UNSAFE if needed else Safety.SAFE,
+        partial(_made_dispensable, number=line.number),
+        weakens=(
+            f"services no longer wait for {line.point}, and what they write there while it is missing is on the root "
+            "file system, and hidden when it comes back"
+        ),
+    )
+
+
+def _made_dispensable(tree: Tree, number: int) -> Tree:
+    return tree.write(FSTAB, with_option(tree.text(FSTAB) or "", number, "nofail"))
