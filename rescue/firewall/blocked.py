@@ -215,7 +215,8 @@ def _mistake(tree: Tree, here: Reach, found: _Found) -> tuple[Mistake, Rule | No
     )
     if other is not None:
         return Mistake.OTHER_PORT, other
-    return (Mistake.NO_RULE if firewall.manager == UFW else Mistake.RULE), None
+    forgotten = firewall.manager == UFW and _inner(here) is None
+    return (Mistake.NO_RULE if forgotten else Mistake.RULE), None
 
 
 def _later(here: Reach, found: _Found) -> Rule | None:

@@ -123,3 +123,8 @@ def test_junk_in_ufws_files_gives_no_error() -> None:
     for junk in (b"\x00\xff" * 100, b"'", b"*filter\nCOMMIT\n"):
         for name in ("default__ufw", "ufw__ufw.conf", "ufw__user.rules", "ufw__before.rules", "ufw__user6.rules"):
             causes(with_ufw(allow(22), **{name: junk}), came_from("203.0.113.5", "2001:db8::5"))
+
+
+def test_a_rule_for_a_vpn_is_no_forgotten_rule() -> None:
+    inner = allow(22).replace("0.0.0.0/0 in\n", "0.0.0.0/0 in_wg0\n").replace("-p tcp", "-i wg0 -p tcp")
+    assert causes(with_ufw(inner)) == ["fw-policy-drop"]
