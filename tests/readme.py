@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 CAUSES = re.compile(r"^\| cause \|.*\n\| ---.*\n((?:\| `.*\n)*)", re.MULTILINE)
 FIGURES = re.compile(r"^\| scenario \|.*\n\| ---.*\n((?:\|.*\n)*)", re.MULTILINE)
 COUNTED = re.compile(r"\d+ scenarios of \d+ have causes that this version finds: in \d+ of \d+")
-WAITING = re.compile(r"The other \d+ are \*waiting\*")
+WAITING = re.compile(r"Scenarios that wait for a check: \d+")
 CAUSES_COUNTED = re.compile(r"\d+ causes in")
 
 
@@ -52,7 +52,7 @@ def updated(text: str, figures: Mapping[str, str]) -> str:
     found = len(known) - waiting
     counted = f"{found} scenarios of {len(known)} have causes that this version finds: in {found} of {found}"
     text = COUNTED.sub(counted, text)
-    return WAITING.sub(f"The other {waiting} are *waiting*", text)
+    return WAITING.sub(f"Scenarios that wait for a check: {waiting}", text)
 
 
 def _in_table(table: re.Pattern[str], text: str, body: str) -> str:
