@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from rescue.checks._ssh_units import serving, triggered
 from rescue.facts import Facts
-from rescue.formats.own_addresses import ADDRESS_READS, OwnAddresses, own_addresses
+from rescue.formats.network.own_addresses import ADDRESS_READS, OwnAddresses, own_addresses
 from rescue.formats.unit_files import Assignment
 from rescue.formats.units import UNIT_READS, Unit
 from rescue.model import Repair, Safety

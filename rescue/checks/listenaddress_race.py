@@ -25,7 +25,7 @@ from rescue.checks._listen_addresses import Told, free_bind, last, on_all, told
 from rescue.checks._ssh_units import SYSTEM, ssh_service
 from rescue.facts import Facts
 from rescue.formats.boot_order import waits_for_network
-from rescue.formats.own_addresses import INTERFACES
+from rescue.formats.network.own_addresses import INTERFACES
 from rescue.formats.units import Unit
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
 from rescue.tree import Tree

@@ -1,5 +1,6 @@
 """How a server's network cards get their settings: systemd-networkd, netplan, ifupdown, NetworkManager; and which cards
-it has had, as its journal tells."""
+it has had, as its journal tells. For sshd's ListenAddress `own_addresses` lists every address that is written anywhere.
+"""
 
 from rescue.formats.network.cards import CARD_READS, Cards, cards_alone, is_card, seen_cards
 from rescue.formats.network.managers import NETWORK_READS, Network, read_network
