@@ -134,14 +134,14 @@ class EffectiveReport:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    """At blanks, else at commas, else anywhere."""
+    """At blanks, else behind commas and slashes, else anywhere."""
     found: list[str] = []
     for piece in wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]:
         if len(piece) <= width:
             found.append(piece)
             continue
         line = ""
-        for part in piece.replace(",", ",\n").split("\n"):
+        for part in piece.replace(",", ",\n").replace("/", "/\n").split("\n"):
             if len(line) + len(part) > width and line:
                 found.append(line)
                 line = ""

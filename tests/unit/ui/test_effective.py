@@ -45,8 +45,8 @@ PasswordAuthentication        no
 KbdInteractiveAuthentication  no                    /etc/ssh/sshd_config:7
 X11Forwarding                 yes                   /etc/ssh/sshd_config:9
 Subsystem                     sftp                  /etc/ssh/sshd_config:12
-                              /usr/lib/openssh/sft
-                              p-server
+                              /usr/lib/openssh/
+                              sftp-server
 AcceptEnv                     LANG LC_*             /etc/ssh/sshd_config:11
 
 and 91 keywords that no line sets; --all shows their defaults
