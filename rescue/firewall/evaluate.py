@@ -73,7 +73,8 @@ class Evaluation:
         self._refuse()
         rounds = [({"SYN", "ACK"}, {"ACK"})]
         if any(_looks_at_flags(firewall, self.packet.version) for firewall in self.firewalls):
-            rounds += [({"ACK"}, {"ACK", "PSH"}), ({"ACK", "PSH"}, {"ACK"})]
+            # Who only acknowledges may go unheard: both sides say something next, and acknowledge with it.
+            rounds = [({"SYN", "ACK"}, {"ACK", "PSH"}), ({"ACK", "PSH"}, {"ACK", "PSH"})]
         for outward, inward in rounds:
             flows = self._pass(_next(flows, inward=False), Stage.REPLY, OUTWARD, outward)
             flows = self._pass(_next(flows, inward=True), Stage.DATA, INWARD, inward)

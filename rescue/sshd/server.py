@@ -21,6 +21,7 @@ from rescue.sshd.keywords import Kind, Store
 from rescue.sshd.match import Connection
 from rescue.sshd.patterns import Address, Known
 from rescue.sshd.soundness import unsound
+from rescue.sshd.syntax import ARGV_SPLIT
 from rescue.tree import Read, Tree
 
 MAX_DEPTH = 16
@@ -125,6 +126,13 @@ class Server:
                 self._note(directive.location, text, Fault.PLACE, directive.name)
             return
         bad = directive.bad
+        if bad is not None and self._is_late(directive):
+            if active is not True:
+                text = f"{bad.text}; sshd starts, and closes the connections that this Match block is for"
+                self._note(directive.location, text, Fault.UNDECIDED, directive.name, fatal=False)
+                return
+            if self._globals.get(self.dialect.canonical(directive.name)):
+                return
         if bad is not None:
             self._note(directive.location, bad.text, bad.fault, directive.name, bad.suggestion)
             return
@@ -134,6 +142,11 @@ class Server:
             return
         if active is True:
             self._keep_globally(directive)
+
+    def _is_late(self, directive: Directive) -> bool:
+        """Whether this version looks at the program's name only where the line counts (servconf.c before 8.7)."""
+        command = directive.keyword is not None and directive.keyword.kind is Kind.COMMAND
+        return command and self.dialect.before(ARGV_SPLIT)
 
     def _keep_globally(self, directive: Directive) -> None:
         key = self.dialect.canonical(directive.name)

@@ -10,7 +10,7 @@ import os
 import platform
 import shutil
 import subprocess
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -141,7 +141,7 @@ def test_crowdsec_bans_whom_we_say_and_no_more_after_an_edit(tmp_path: Path) -> 
         "--ip 192.0.2.1 -d 4h", "--ip 192.0.2.1 -d 2h", "--range 203.0.113.0/24 -d 4h", "--ip 2001:db8::1 -d 90m",
         "--ip 198.51.100.1 -d 4h --type captcha", "--scope country --value DE -d 4h", "--ip 198.51.100.2 -d 1s",
     )  # fmt: skip
-    now = datetime.now(UTC)
+    now = datetime.now(UTC) + timedelta(seconds=2)  # when the ban of a second is over
     tree = real.tree()
     this = crowdsec(tree)
     mine = sorted({ban.written for ban in bans(this, now)})

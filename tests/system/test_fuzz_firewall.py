@@ -1,4 +1,4 @@
-"""A small sample of ``scripts/fuzz-firewall``, other rulesets each time; and what it found, by name."""
+"""A small sample of ``scripts/fuzz-firewall``, other rulesets each time but in CI; and what it found, by name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOURCES = 60
 
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_generated_rulesets_are_judged_as_the_kernel_judges_them(kind: str) -> None:
-    seed = secrets.randbelow(1 << 32)
+    seed = 0 if os.environ.get("CI") else secrets.randbelow(1 << 32)
     _, difference = run(kind, SAMPLE, seed, SOURCES)
     assert not difference, f"{kind}, seed {seed}: {difference}"
 

@@ -62,9 +62,9 @@ def test_what_is_written_is_on_the_disk_and_nothing_stays_open(world: World, dis
     assert "rescue umount /mnt/rescue-lab" in refused.stderr
     assert "rescue fix /mnt/rescue-lab" in world.rescue("fix", disk, "--yes", *KERNEL, status=5).stderr
     assert "is unmounted" in world.rescue("umount", disk).stdout
-    assert world.open_things(disk) == before
+    assert world.open_things(disk) <= before
     assert read(world, disk, "etc/motd") == "by hand\n"
-    assert world.open_things(disk) == before
+    assert world.open_things(disk) <= before
 
 
 def test_read_only_changes_no_byte_and_lets_nobody_write(world: World, disk: Path, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_qcow2_is_mounted_and_a_killed_holder_is_cleaned_up_after(world: World
     record = next((tmp_path / "run/rescue/mounted").iterdir())
     os.kill(json.loads(record.read_text())["pid"], signal.SIGKILL)
     assert "ended process" in world.rescue("umount").stdout
-    assert world.open_things(image) == before
+    assert world.open_things(image) <= before
     assert read(world, image, "etc/motd") == "by hand\n"
     assert "Nothing is mounted." in world.rescue("umount").stdout
 
@@ -133,7 +133,7 @@ def test_what_can_not_be_mounted_is_said(world: World, disk: Path, tmp_path: Pat
     for words in (("shell", "/"), ("shell", disk, "--json"), ("shell", disk, "--backend", "guestfs")):
         world.rescue(*words, status=2)
     assert "on the server" in world.rescue("shell", disk, "--", "true", status=127).stderr
-    assert world.open_things(disk) == before
+    assert world.open_things(disk) <= before
 
 
 def test_nothing_is_left_after_runs_that_were_interrupted(world: World, disk: Path) -> None:
@@ -180,7 +180,7 @@ def test_the_servers_programs_run_in_its_root_and_cannot_reach_this_machine(
         # A password is set as on the server itself.
         said("sh", "-c", "echo alice:correcthorse | chpasswd")
         assert "alice:$y$" in server.text("etc/shadow")
-        assert world.open_things(server.path) == before
+        assert world.open_things(server.path) <= before
 
 
 def test_a_shell_reads_what_is_typed_and_nothing_stays_mounted(lab_image: LoadImage, tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_shell_reads_what_is_typed_and_nothing_stays_mounted(lab_image: LoadIm
         done = world.rescue("shell", server.path, typed="cat /etc/resolv.conf >/root/resolver\n")
         assert done.returncode == 0
         assert server.text("root/resolver") == Path("/etc/resolv.conf").read_text()
-        assert world.open_things(server.path) == before
+        assert world.open_things(server.path) <= before
 
 
 def test_at_a_terminal_the_prompt_says_whose_root_it_is_and_ctrl_c_is_for_what_runs_inside(
@@ -234,7 +234,7 @@ def test_a_disk_is_entered_and_a_killed_shell_leaves_nothing(world: World, lab_i
         process.wait(PATIENCE)
         world.rescue("umount")
         assert subprocess.run(["pgrep", "-f", "^sleep 54321"], check=False).returncode == 1
-        assert world.open_things(disk) == before
+        assert world.open_things(disk) <= before
     assert disk.stat().st_mtime_ns == was
 
 
@@ -269,7 +269,7 @@ def test_an_image_is_listed_without_being_mounted_unless_asked_for(world: World,
     assert [line for line in screen.split("\n") if len(line) > 80 and str(disk) not in line] == []
     assert [line for line in screen.split("\n") if line != line.rstrip()] == []
     assert digest(disk) == was
-    assert world.open_things(disk) == before
+    assert world.open_things(disk) <= before
 
 
 def test_two_roots_on_one_disk_each_have_their_command(world: World, disk: Path, tmp_path: Path) -> None:

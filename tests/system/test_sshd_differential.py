@@ -35,6 +35,11 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @example(files={"sshd_config": b"Match User alice\nInclude a.conf\n", "a.conf": b"Match all\nX11Forwarding yes\n"})
 @example(files={"sshd_config": b"Include a.conf\nX11Forwarding no\n", "a.conf": b"Match all\nX11Forwarding yes\n"})
 @example(files={"sshd_config": b"MaxStartups 5:50:10\nMaxStartups 7\n"})
+@example(files={"sshd_config": b"Match User alice\nAuthorizedKeysCommand relative\n"})
+@example(
+    files={"sshd_config": b"AuthorizedPrincipalsCommand /x\nAuthorizedPrincipalsCommandUser nobody\n"
+           b"AuthorizedPrincipalsCommand relative\n"}
+)
 def test_a_generated_configuration_means_the_same_to_sshd(root: SshdRoot, case: Path, files: dict[str, bytes]) -> None:
     compare(root, case, files)
 

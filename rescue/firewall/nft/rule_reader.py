@@ -319,9 +319,9 @@ class RuleReader:
             cursor.take()
             cursor.skip_newlines()
             items.append((item(cursor),))
-        if len(selectors) == 1 and selectors[0].words == "tcp flags" and "/" in items[0][0]:
-            value, _, first = items[0][0].partition("/")
-            mask = "|".join([first, *(each[0] for each in items[1:])])
+        if len(selectors) == 1 and selectors[0].words == "tcp flags" and any("/" in each[0] for each in items):
+            # Lists on both sides: "ack,psh / syn,ack,psh".
+            value, _, mask = ",".join(each[0] for each in items).replace(",", "|").partition("/")
             items = [(value,)]
         elif mask and len(items) > 1 and selectors[0].words == "tcp flags":
             items = [("|".join(each[0] for each in items),)]

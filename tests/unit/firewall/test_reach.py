@@ -88,6 +88,13 @@ def test_new_connections_alone_are_not_enough() -> None:
     assert (found.kind, found.stage) == (Kind.DROP, Stage.DATA)
 
 
+def test_who_only_acknowledges_may_go_unheard_and_who_says_something_may_not() -> None:
+    dropped = "-A INPUT -p tcp -m tcp --tcp-flags {} -j DROP"
+    assert verdict(saved(dropped.format("ALL ACK"), policy="ACCEPT")).accepted
+    assert verdict(saved(dropped.format("ACK,PSH ACK"), policy="ACCEPT")).accepted
+    assert verdict(saved(dropped.format("ALL PSH,ACK"), policy="ACCEPT")).stage is Stage.DATA
+
+
 def test_chains_jump_return_and_go_for_good() -> None:
     text = saved(
         ":A - [0:0]", ":B - [0:0]", RELATED,
