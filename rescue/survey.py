@@ -21,13 +21,19 @@ ROUNDS = 200
 
 
 def survey(
-    target: Target, client: Client, work: Callable[[Tree, Client], Examination] = examine
+    target: Target,
+    client: Client,
+    work: Callable[[Tree, Client], Examination] = examine,
+    *,
+    again: Tree | None = None,
 ) -> tuple[Tree, Examination]:
     """Capture `target` and examine it for `client`: the picture, and what was found in it.
 
+    again: an earlier picture of it: all that it holds is captured anew at once, not found out step by step.
     Raises TargetError where the target can't be read, or asks for more and more.
     """
-    return complete(target, target.capture(declared_reads()), lambda tree: work(tree, client))
+    reads = declared_reads() if again is None else again.reads
+    return complete(target, target.capture(reads), lambda tree: work(tree, client))
 
 
 class Captures(Protocol):

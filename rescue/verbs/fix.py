@@ -247,7 +247,7 @@ def _apply(session: Session, target: Target, spec: str, fix: Fix) -> Status:
         _show_whole(session, plan)
     titles = [f"{mend.finding.check}: {mend.repair.title}" for mend in plan.mends]
     applied = apply_changes(target, plan.changes, titles, store=store_for(session.options.journal))
-    _, after = survey(target, session.client)
+    _, after = survey(target, session.client, again=fix.tree)
     if session.json:
         made = document.fix(
             plan, target.name, target.method, applied=True, journal=applied.record.id, after=after, notes=target.notes

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from rescue.survey import complete
+from rescue.examine import Examination, examine
+from rescue.model import Client
+from rescue.survey import complete, survey
 from rescue.target.protocol import TargetError
 from rescue.tree import NotCaptured, Read, Tree
+from tests.trees import server
 from tests.unit.memory_target import MemoryTarget
 
 pytestmark = pytest.mark.unit
@@ -36,6 +39,20 @@ def test_what_leads_to_the_next_is_captured_step_by_step() -> None:
     tree, found = complete(target, Tree({}), work)
     assert found == "the end"
     assert tree.covers("/srv/c", content=True)
+
+
+def test_a_second_survey_captures_all_at_once() -> None:
+    target = MemoryTarget(server({"/etc/ssh/sshd_config": "Include extra.conf\n", "/etc/ssh/extra.conf": ""}))
+    tree, _ = survey(target, Client())
+    asked: list[int] = []
+
+    def work(tree: Tree, client: Client) -> Examination:
+        asked.append(len(tree))
+        return examine(tree, client)
+
+    again, _ = survey(target, Client(), work, again=tree)
+    assert len(asked) == 1
+    assert again.reads == tree.reads
 
 
 def test_what_does_not_exist_is_an_answer() -> None:
