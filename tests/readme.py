@@ -21,6 +21,7 @@ FIGURES = re.compile(r"^\| scenario \|.*\n\| ---.*\n((?:\|.*\n)*)", re.MULTILINE
 COUNTED = re.compile(r"\d+ scenarios of \d+ have causes that this version finds: in \d+ of \d+")
 WAITING = re.compile(r"Scenarios that wait for a check: \d+")
 CAUSES_COUNTED = re.compile(r"\d+ causes in")
+LABS_COUNTED = re.compile(r"\d+ real servers that lock")
 
 
 def rows(text: str) -> dict[str, str]:
@@ -70,6 +71,7 @@ def main(files: Iterable[str]) -> None:
     readme, changelog = REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md"
     readme.write_text(updated(readme.read_text(encoding="utf-8"), figures), encoding="utf-8")
     text = CAUSES_COUNTED.sub(f"{len(all_checks())} causes in", changelog.read_text(encoding="utf-8"), count=1)
+    text = LABS_COUNTED.sub(f"{len(all_scenarios())} real servers that lock", text, count=1)
     changelog.write_text(text, encoding="utf-8")
 
 

@@ -54,9 +54,10 @@ def test_the_readme_names_every_verb_and_option() -> None:
     assert sorted(option for option in options if option not in README) == []
 
 
-def test_the_changelog_counts_the_causes() -> None:
+def test_the_changelog_counts_causes_and_labs() -> None:
     text = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"{len(all_checks())} causes" in text
+    assert f"{len(all_scenarios())} real servers" in text
 
 
 def test_a_page_says_in_its_first_line_what_it_is_about() -> None:
