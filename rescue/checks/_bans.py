@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rescue.bans.words import Ban
@@ -72,6 +72,21 @@ def perhaps(check: str, program: str, facts: Facts, found: tuple[tuple[Ban, Logi
         repairs=(ask_for_address(),),
         reason="your address is not known: is it one of them?",
     )
+
+
+def judged(
+    check: str, program: str, facts: Facts, bans: Sequence[Ban], lifting: Callable[[tuple[str, ...]], Lifting]
+) -> Iterator[Finding]:
+    """What these bans are to the client: one, none, or perhaps one where it has not said where it comes from.
+
+    lifting: how the bans of the given spellings are taken back.
+    """
+    if not facts.client.sources:
+        if them := of_people(bans, people(facts)):
+            yield perhaps(check, program, facts, them)
+        return
+    if found := bans_of(facts, bans):
+        yield finding(check, facts, found, lifting(spellings(found)))
 
 
 def spellings(found: dict[Address, tuple[Ban, ...]]) -> tuple[str, ...]:

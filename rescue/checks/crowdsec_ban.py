@@ -52,8 +52,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         if told:
             yield _bans.unreadable(CHECK, PROGRAM, this.elsewhere, Location(crowdsec.BOUNCER_CONFIG))
         return
-    people = _bans.people(facts)
-    addresses = frozenset(map(str, facts.client.sources or people))
+    addresses = frozenset(map(str, facts.client.sources or _bans.people(facts)))
     if this.database is None or not addresses or not units.unit(crowdsec.UNIT).started:
         return  # the bouncer has nobody to ask
     try:
@@ -62,15 +61,11 @@ def find(facts: Facts) -> Iterator[Finding]:
         if told:
             yield _bans.unreadable(CHECK, PROGRAM, str(problem), Location(this.database.path))
         return
-    if not told:
-        if perhaps := _bans.of_people(bans, people):
-            yield _bans.perhaps(CHECK, PROGRAM, facts, perhaps)
-        return
-    found = _bans.bans_of(facts, bans)
-    if found:
-        written = _bans.spellings(found)
-        edit = partial(_lifted, path=this.database.path, written=written, now=facts.now)
-        yield _bans.finding(CHECK, facts, found, _bans.Lifting(PROGRAM, edit, "cscli decisions delete --ip"))
+    yield from _bans.judged(CHECK, PROGRAM, facts, bans, partial(_lifting, path=this.database.path, now=facts.now))
+
+
+def _lifting(written: tuple[str, ...], path: PurePosixPath, now: datetime) -> _bans.Lifting:
+    return _bans.Lifting(PROGRAM, partial(_lifted, path=path, written=written, now=now), "cscli decisions delete --ip")
 
 
 def _lifted(tree: Tree, path: PurePosixPath, written: tuple[str, ...], now: datetime) -> Tree:

@@ -41,8 +41,8 @@ CHECK, PROGRAM = "fail2ban-ban", "fail2ban"
 def find(facts: Facts) -> Iterator[Finding]:
     if not facts.units.unit(fail2ban.UNIT).started:
         return
-    told, people = bool(facts.client.sources), _bans.people(facts)
-    addresses = frozenset(map(str, facts.client.sources or people))
+    told = bool(facts.client.sources)
+    addresses = frozenset(map(str, facts.client.sources or _bans.people(facts)))
     try:
         this = fail2ban.fail2ban(facts.tree)
     except ConfigError:
@@ -60,14 +60,11 @@ def find(facts: Facts) -> Iterator[Finding]:
         if told:
             yield _bans.unreadable(CHECK, PROGRAM, str(problem), Location(this.database.path))
         return
-    if not told:
-        if perhaps := _bans.of_people(bans, people):
-            yield _bans.perhaps(CHECK, PROGRAM, facts, perhaps)
-        return
-    found = _bans.bans_of(facts, bans)
-    if found:
-        edit = partial(_lifted, path=this.database.path, addresses=_bans.spellings(found))
-        yield _bans.finding(CHECK, facts, found, _bans.Lifting(PROGRAM, edit, "fail2ban-client unban"))
+    yield from _bans.judged(CHECK, PROGRAM, facts, bans, partial(_lifting, path=this.database.path))
+
+
+def _lifting(written: tuple[str, ...], path: PurePosixPath) -> _bans.Lifting:
+    return _bans.Lifting(PROGRAM, partial(_lifted, path=path, addresses=written), "fail2ban-client unban")
 
 
 def _lifted(tree: Tree, path: PurePosixPath, addresses: tuple[str, ...]) -> Tree:

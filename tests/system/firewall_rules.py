@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from rescue.firewall import Firewall, Kind, Stage, Verdict, reach
-from rescue.firewall.icmp import TCP_RESET, UNREACHABLE
+from rescue.firewall import Firewall, Kind, Verdict, reach
 from rescue.firewall.iptables import Loader
 from rescue.model import Location
-from tests.system.netlab import HALF, OPEN, RESET, SERVER, SILENT, Lab, lab
+from rescue.proof.prove import expected
+from tests.system.netlab import SERVER, Lab, lab
 
 NEEDED = [
     pytest.mark.system,
@@ -89,16 +89,8 @@ def loaded(text: str, version: int, backend: str) -> Firewall:
 def seen(verdict: Verdict, version: int) -> str | None:
     """What a probe must see for a verdict; None where the verdict leaves it open."""
     COUNT["asked"] += 1
-    if verdict.kind is Kind.DEPENDS:
-        COUNT["depends"] += 1
-        return None
-    if verdict.kind is Kind.ACCEPT:
-        return OPEN
-    if verdict.stage is Stage.DATA:
-        return HALF
-    if verdict.kind is Kind.DROP:
-        return SILENT
-    return RESET if verdict.how == TCP_RESET else "icmp:{}/{}".format(*UNREACHABLE[version][verdict.how])
+    COUNT["depends"] += verdict.kind is Kind.DEPENDS
+    return expected(verdict, version)
 
 
 def held_against_kernel(net: Lab, text: str, sources: Sequence[IPv4Address], backend: str, port: int = 22) -> None:
