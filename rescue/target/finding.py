@@ -80,6 +80,7 @@ class _Finder:
         self._members: dict[str, list[tuple[raid.Member, _Region]]] = {}
         self._physicals: list[tuple[lvm.Physical, _Region]] = []
         self._active: set[str] = set()
+        self._groups: dict[str, str] = {}  # of the active volumes, by their names
         self._seen: set[Path | int] = set()
         self._count = 0
         self._incomplete = False
@@ -112,8 +113,11 @@ class _Finder:
         for group in lvm.groups(physical for physical, _ in self._physicals):
             self._group(group)
         self._loose_physicals()
-        own = tuple(volume for volume, mine in self._volumes if mine)
-        return Discovery(own, tuple(volume for volume, mine in self._volumes if not mine), self._incomplete)
+        volumes = [
+            (replace(each, group=each.group or self._groups.get(each.name, "")), mine) for each, mine in self._volumes
+        ]
+        own = tuple(volume for volume, mine in volumes if mine)
+        return Discovery(own, tuple(volume for volume, mine in volumes if not mine), self._incomplete)
 
     # -- one region ---------------------------------------------------------------------------------------------------
 
@@ -167,7 +171,8 @@ class _Finder:
         """Look at what the kernel has made of this device already: mapped volumes, arrays. Whether there is any."""
         if region.node is None:
             return False
-        found = [_node_of(held) for held in Path(f"/sys/class/block/{region.node.resolve().name}/holders").glob("*")]
+        holders = Path(f"/sys/class/block/{region.node.resolve().name}/holders").glob("*")
+        found = [_node_of(held) for held in holders if _is_running(held)]
         for node in found:
             self._active.add(str(node))
             self.source(Source(node, self._looking, self._opening), own=region.own)
@@ -234,6 +239,7 @@ class _Finder:
                 return
             name = f"/dev/{group.name}/{logical.name}"
             if mapper_name(name) in self._active:
+                self._groups[mapper_name(name)] = group.uuid
                 continue
             missing = logical.physicals - regions.keys()
             why = logical.why
@@ -277,6 +283,14 @@ def _place(source: Source) -> tuple[int, str]:
     except (OSError, ValueError):
         return 0, str(source.path)
     return number, f"/dev/{told.resolve().parent.name}"
+
+
+def _is_running(held: Path) -> bool:
+    """False for an array that was put together and not started, as it lacks a disk: it has no bytes of its own."""
+    try:
+        return int((held / "size").read_text()) > 0
+    except (OSError, ValueError):
+        return True
 
 
 def _node_of(held: Path) -> Path:

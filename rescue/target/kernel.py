@@ -268,7 +268,8 @@ def _assemble(
             continue
         if volume is root and not each.wanted.subvolume:
             continue
-        if disk.is_beside(volume) and volume.disk != root.disk and "label" in each.wanted.device.lower():
+        together = volume.disk == root.disk or (volume.group and volume.group == root.group)
+        if disk.is_beside(volume) and not together and "label" in each.wanted.device.lower():
             # Names are less sure than UUIDs: another server's disk may be here, too.
             notes.append(f"{point} is {each.wanted.device!r}: {volume.name}, on another disk, was taken for it")
         if not volume.mountable:
@@ -279,7 +280,9 @@ def _assemble(
             _mount_below(resources, disk, root, volume, device, base, point, each.wanted.subvolume, write)
         except (OSError, TargetError) as problem:
             reason = problem.strerror if isinstance(problem, OSError) else str(problem)
-            notes.append(f"{point} is on {volume.name}, which could not be mounted ({reason}): it was not looked at")
+            told = f"{point} is on {volume.name}, which could not be mounted ({reason}): it was not looked at"
+            hint = problem.hint if isinstance(problem, TargetError) else ""
+            notes.append(f"{told}. {hint}" if hint else told)
             continue
         sources[point] = volume.name
 

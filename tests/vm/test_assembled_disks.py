@@ -1,0 +1,84 @@
+"""A rescue system whose kernel knows LVM, RAID and encryption, and has put a server's disks together by itself.
+
+What is active there is looked at and repaired as it is; what is not, from its bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rescue.labs.machine import Machine, work_copy
+from rescue.labs.rescue_system import RECIPE, put_rescue
+from rescue.target import appliance
+from tests.conftest import LoadImage
+from tests.contract import assembled, images
+
+pytestmark = [
+    pytest.mark.vm,
+    pytest.mark.skipif(not appliance.available(), reason="the disks are made with libguestfs, which is not installed"),
+]
+
+LIMIT = 900.0
+"""Seconds that a run of rescue may take inside an emulated machine."""
+
+
+def test_what_a_rescue_system_has_made_of_a_servers_disks_is_used(lab_image: LoadImage, place: Path) -> None:
+    server, rescue_system = lab_image("debian12-lvm"), lab_image(RECIPE)
+    own, lvm = work_copy(rescue_system.disk, place / "own.raw"), work_copy(server.disk, place / "lvm.raw")
+    made = assembled.disks(place, ("lvm-a", "lvm-b", "luks", "md-1.2-a"))
+    put_rescue(own)
+    before = images.digest(lvm)
+    with Machine(rescue_system, own, extra_disks=(lvm, *made.values())) as machine:
+        machine.start().wait_for_login()
+
+        def asked(command: str) -> str:
+            ended = machine.ssh(command, limit=LIMIT)
+            assert ended.status == 0, ended
+            return str(ended.output).strip()
+
+        def inspected(disk: str) -> dict[str, Any]:
+            ended = machine.ssh(f"rescue inspect {disk} --json", limit=LIMIT)
+            assert ended.status in (0, 3), ended
+            told: dict[str, Any] = json.loads(ended.output)
+            return told
+
+        # /dev/vdb: LVM on the whole disk, with a /var of its own, first active and then not.
+        asked("vgchange -ay")
+        for action in ("-ay", "-an"):
+            asked(f"vgchange {action}")
+            found = inspected("/dev/vdb")
+            assert (found["verdict"], found["target"]["notes"]) == ("clear", [])
+        # /dev/vdc and /dev/vdd: LVM over both. This system has no QEMU to join the pieces of /var: LVM has to.
+        asked("vgchange -an")
+        found = inspected("/dev/vdc")
+        assert found["release"]["name"] == "A server"
+        assert [note for note in found["target"]["notes"] if "/var is on" in note and "vgchange -ay" in note]
+        asked("vgchange -ay")
+        found = inspected("/dev/vdc")
+        assert (found["release"]["name"], found["target"]["notes"]) == ("A server", [])
+        fixed = machine.ssh("rescue fix /dev/vdc --yes", limit=LIMIT)
+        assert "/home is on" not in fixed.output
+        # /dev/vde: /boot beside an encrypted volume.
+        refused = machine.ssh("rescue inspect /dev/vde", limit=LIMIT)
+        assert refused.status == 4, refused
+        asked(f"printf %s {shlex.quote(assembled.PASSPHRASE)} | cryptsetup open --key-file - /dev/vde2 server")
+        asked("udevadm settle; vgchange -ay vg1")
+        found = inspected("/dev/vde")
+        assert (found["release"]["name"], found["target"]["notes"]) == ("A server", [])
+        # /dev/vdf: a mirror that lost its other disk, as it is and as md has it.
+        found = inspected("/dev/vdf")
+        assert len(found["target"]["notes"]) <= 1
+        asked("cat /proc/mdstat; mdadm --run /dev/md[0-9]* || mdadm --assemble --scan --run; cat /proc/mdstat")
+        found = inspected("/dev/vdf")
+        assert (found["release"]["name"], found["target"]["notes"]) == ("A server", [])
+
+        listed = {each["path"]: each for each in json.loads(asked("rescue disks --json"))["disks"]}
+        assert [path for path, each in listed.items() if each["is_own"]] == ["/dev/vda"]
+        asked("vgchange -an")
+        machine.power_off()
+    assert images.digest(lvm) == before
