@@ -21,6 +21,7 @@ _NAMES = {"crypto_LUKS": "LUKS", "LVM2_member": "LVM", "linux_raid_member": "RAI
 """libblkid's names, which vfs_type gives, and ours."""
 _LEFT_OUT = ("swap", "vfat", "")
 _BLKID = "blkid -c /dev/null -o export || true"
+_ORDER = "for link in /dev/disk/by-path/*; do readlink -f $link; done | grep -v '[0-9]$'"
 _RUN_ARRAYS = """
 for array in /dev/md[0-9]*; do mdadm --run "$array"; done >/dev/null 2>&1
 mdadm --assemble --scan --run >/dev/null 2>&1
@@ -77,13 +78,18 @@ def volumes_of(handle: Handle) -> tuple[Volume, ...]:
 
 def _blocks(handle: Handle, before: str) -> tuple[Volume, ...] | None:
     try:
-        said = handle.debug("sh", [f"{before} lsblk --json --output NAME,PATH,TYPE; echo; {_BLKID}"])
+        said = handle.debug("sh", [f"{before} {_ORDER}; echo; lsblk --json --output NAME,PATH,TYPE; echo; {_BLKID}"])
+        order, _, said = said.partition("\n\n")
         # lsblk itself knows the types from udev, which does not know them all.
         listed, _, probed = said.partition("\n\n")
         told, known = json.loads(listed)["blockdevices"], _probed(probed)
     except (RuntimeError, ValueError, KeyError):
         return None
-    disks = set(handle.list_devices())
+    disks = handle.list_devices()
+    if order.split("\n")[: len(disks)] != disks:
+        # The kernel found the disks in another order than they were given in. libguestfs goes by the latter, and so
+        # its names are not those of lsblk (daemon/device-name-translation.c).
+        return None
     found: dict[str, Volume] = {}
     for disk in told:
         if disk["path"] in disks:

@@ -149,7 +149,7 @@ def test_crowdsec_bans_whom_we_say_and_no_more_after_an_edit(tmp_path: Path) -> 
     assert set(mine) == set(told) - {"DE", "198.51.100.2"}
     assert any(ban.holds(ip_address("192.0.2.1")) for ban in bans(this, now))
     assert this.database is not None
-    after = lifted(tree, this.database, ("192.0.2.1",), now).data(DATABASE)
+    after = lifted(tree, this.database, ("192.0.2.1",), datetime.now(UTC)).data(DATABASE)
     assert after is not None
     (tmp_path / "data/crowdsec.db").write_bytes(after)
     assert set(real.banned()) - {"DE", "198.51.100.2"} == {"2001:db8::1", "203.0.113.0/24"}

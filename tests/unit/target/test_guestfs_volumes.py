@@ -103,7 +103,9 @@ class Appliance:
         assert activate
 
 
-SAID = json.dumps({"blockdevices": DISKS}, indent=3) + "\n\n" + KNOWN
+ORDER = "/dev/sda\n/dev/sdb\n/dev/sdc\n\n"
+LISTED = json.dumps({"blockdevices": DISKS}, indent=3) + "\n\n" + KNOWN
+SAID = ORDER + LISTED
 
 
 def test_what_nothing_else_lies_in_is_a_volume_and_the_appliances_own_disk_is_none() -> None:
@@ -125,6 +127,12 @@ def test_names_numbers_and_identifiers_are_read() -> None:
 def test_where_the_appliance_has_no_shell_libguestfs_own_list_serves() -> None:
     found = volumes_of(Appliance("no shell"))
     assert [(volume.name, volume.found) for volume in found] == [("/dev/sda1", Found("ext4", "4444", "4444"))]
+
+
+def test_where_the_kernel_has_found_the_disks_in_another_order_libguestfs_names_count() -> None:
+    for order in ("/dev/sdb\n/dev/sda\n/dev/sdc\n\n", "/dev/sdc\n/dev/sda\n/dev/sdb\n\n", "\n"):
+        found = volumes_of(Appliance(order + LISTED))
+        assert [volume.found for volume in found] == [Found("ext4", "4444", "4444")]
 
 
 @pytest.mark.parametrize("given", [b"right", b"right\n"])
@@ -158,8 +166,8 @@ def test_a_subvolume_is_named_as_libguestfs_does() -> None:
 def test_an_array_that_waits_for_a_disk_is_told_to_run_without_it() -> None:
     waits = device("/dev/sda", "disk", device("/dev/md0", "md"))
     said = {
-        False: json.dumps({"blockdevices": [waits]}) + "\n\nDEVNAME=/dev/sda\nTYPE=linux_raid_member\n",
-        True: json.dumps({"blockdevices": [waits]}) + "\n\nDEVNAME=/dev/md0\nTYPE=ext4\n",
+        False: ORDER + json.dumps({"blockdevices": [waits]}) + "\n\nDEVNAME=/dev/sda\nTYPE=linux_raid_member\n",
+        True: ORDER + json.dumps({"blockdevices": [waits]}) + "\n\nDEVNAME=/dev/md0\nTYPE=ext4\n",
     }
 
     class Waiting(Appliance):
