@@ -86,15 +86,29 @@ def _blocks(handle: Handle, before: str) -> tuple[Volume, ...] | None:
     except (RuntimeError, ValueError, KeyError):
         return None
     disks = handle.list_devices()
-    if order.split("\n")[: len(disks)] != disks:
-        # The kernel found the disks in another order than they were given in. libguestfs goes by the latter, and so
-        # its names are not those of lsblk (daemon/device-name-translation.c).
+    real = order.split("\n")
+    if len(real) < len(disks) or len(set(real)) != len(real):
         return None
+    # The kernel may find the disks in another order than they were given in. libguestfs goes by the latter, and so its
+    # names are not those of lsblk (daemon/device-name-translation.c).
+    names = dict(zip(real, disks, strict=False))
+    known = {own: values for path, values in known.items() if (own := _renamed(path, names))}
     found: dict[str, Volume] = {}
     for disk in told:
-        if disk["path"] in disks:
-            _leaves(disk, disk["path"], known, found, 0)
+        if disk["path"] in names:
+            _leaves(_all_renamed(disk, names, 0), names[disk["path"]], known, found, 0)
     return tuple(found.values())
+
+
+def _renamed(path: str, names: dict[str, str]) -> str:
+    """What libguestfs calls a device of the kernel; empty for the appliance's own disk."""
+    disk = _DISK.match(path)
+    return path if disk is None else names[disk[0]] + path[disk.end() :] if disk[0] in names else ""
+
+
+def _all_renamed(told: dict[str, Any], names: dict[str, str], depth: int) -> dict[str, Any]:
+    children = [_all_renamed(each, names, depth + 1) for each in told.get("children") or () if depth < _MAX_DEPTH]
+    return {**told, "path": _renamed(str(told["path"]), names), "children": children}
 
 
 def _probed(text: str) -> dict[str, dict[str, str]]:

@@ -130,9 +130,14 @@ def test_where_the_appliance_has_no_shell_libguestfs_own_list_serves() -> None:
 
 
 def test_where_the_kernel_has_found_the_disks_in_another_order_libguestfs_names_count() -> None:
-    for order in ("/dev/sdb\n/dev/sda\n/dev/sdc\n\n", "/dev/sdc\n/dev/sda\n/dev/sdb\n\n", "\n"):
-        found = volumes_of(Appliance(order + LISTED))
-        assert [volume.found for volume in found] == [Found("ext4", "4444", "4444")]
+    swapped = volumes_of(Appliance("/dev/sdb\n/dev/sda\n/dev/sdc\n\n" + LISTED))
+    assert ("/dev/sdb2", "/dev/sdb") in {(volume.name, volume.disk) for volume in swapped}
+    shifted = volumes_of(Appliance("/dev/sdc\n/dev/sda\n/dev/sdb\n\n" + LISTED))
+    assert {"/dev/sda": "ext2", "/dev/sdb2": "LUKS"}.items() <= {
+        volume.name: volume.found.type for volume in shifted
+    }.items()
+    unknown = volumes_of(Appliance("\n" + LISTED))
+    assert [volume.found for volume in unknown] == [Found("ext4", "4444", "4444")]
 
 
 @pytest.mark.parametrize("given", [b"right", b"right\n"])
