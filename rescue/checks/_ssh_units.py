@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from rescue.formats.units import Unit, Units
+from rescue.model import Symptom
+from rescue.sshd.listen import SOCKETS
 from rescue.tree import Tree
 
 SERVICES = ("ssh.service", "sshd.service")
-SOCKETS = ("ssh.socket", "sshd.socket")
 OTHERS = ("dropbear.service", "dropbear.socket", "tinysshd.socket")
 """Other SSH servers: who runs one of them does not miss OpenSSH's."""
 
@@ -29,11 +30,26 @@ def triggered(units: Units, socket: Unit) -> Unit:
     named = socket.values("Socket", "Service")
     if named:
         return units.unit(named[-1].text)
-    accept = socket.values("Socket", "Accept")
     stem = socket.name.rpartition(".")[0]
     # Any instance will do: what is asked is whether the template is there.
-    instance = "@0" if accept and accept[-1].text.lower() in ("yes", "true", "on", "1") else ""
-    return units.unit(f"{stem}{instance}.service")
+    return units.unit(f"{stem}{'@0' if accepting(socket) else ''}.service")
+
+
+def accepting(socket: Unit) -> bool:
+    """Whether systemd takes each connection by itself and starts one service for it (systemd.socket(5), Accept=)."""
+    accept = socket.values("Socket", "Accept")
+    return bool(accept) and accept[-1].text.lower() in ("yes", "y", "true", "t", "on", "1")
+
+
+def of_ending_server(units: Units) -> Symptom:
+    """What the outside sees of an sshd that ends as soon as it is started.
+
+    Nothing listens then, unless systemd does in its place and starts an sshd for each connection: that one is taken
+    first and closed then. A socket that hands itself to one service is given up once the service has failed a few
+    times (systemd.socket(5), TriggerLimitBurst=; systemd.unit(5), StartLimitBurst=), and is refused from then on.
+    """
+    socket = next((unit for name in SOCKETS if (unit := units.unit(name)).started), None)
+    return Symptom.CLOSED if socket is not None and accepting(socket) else Symptom.REFUSED
 
 
 def ssh_service(units: Units) -> Unit | None:

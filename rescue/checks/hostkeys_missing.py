@@ -21,12 +21,13 @@ from collections.abc import Iterator
 from functools import partial
 
 from rescue.checks._host_keys import host_keys, made_at_start
+from rescue.checks._ssh_units import of_ending_server
 from rescue.facts import Facts
 from rescue.formats.ed25519 import new_key_pair
 from rescue.formats.hostkeys import DEFAULT_HOST_KEYS, HostKey, KeyFormatError, private_key_type
 from rescue.formats.packages import PACKAGE_READS
 from rescue.formats.units import UNIT_READS
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity
 from rescue.tree import Read, Tree
 
 LINK = Link.SERVICE
@@ -55,7 +56,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         link=LINK,
         severity=Severity.DOUBTFUL if unread else Severity.BROKEN,
         message=f"The SSH server has no host key that it can load, and stops without one: {listed}.",
-        symptom=Symptom.REFUSED,
+        symptom=of_ending_server(facts.units),
         locations=tuple(Location(key.path) for key in keys),
         repairs=tuple(_repairs(facts.tree, keys)),
         reason="a key file is too large to have been looked into" if unread else "",

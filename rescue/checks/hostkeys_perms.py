@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from rescue.checks._host_keys import host_keys
+from rescue.checks._ssh_units import of_ending_server
 from rescue.facts import Facts
 from rescue.formats.accounts import ACCOUNT_READS
 from rescue.formats.hostkeys import HostKey
@@ -47,7 +48,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         link=LINK,
         severity=Severity.DOUBTFUL if some_load else Severity.BROKEN,
         message=_message(facts.tree, exposed, some_load),
-        symptom=Symptom.OK if some_load else Symptom.REFUSED,
+        symptom=Symptom.OK if some_load else of_ending_server(facts.units),
         locations=tuple(Location(key.path) for key in exposed),
         repairs=(Repair(f"chmod 600 {' '.join(paths)}", Safety.SAFE, partial(protect, paths=paths)),),
         reason="the SSH server starts with its other keys; a client that knows only this one will not trust it"

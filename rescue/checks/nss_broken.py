@@ -21,6 +21,7 @@ from pathlib import PurePosixPath
 from re import compile as compile_pattern
 
 from rescue.checks import _pam
+from rescue.checks._ssh_units import of_ending_server
 from rescue.facts import Facts
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read, Tree
@@ -41,7 +42,8 @@ _STOP = compile_pattern(r"\[\s*!?\s*(notfound|unavail)\s*=\s*return", 2)
 def find(facts: Facts) -> Iterator[Finding]:
     lines = dict(_lines(facts.tree))
     if "passwd" in lines and _asks_files(lines["passwd"]) is not True:
-        yield _finding("passwd", lines["passwd"], Link.SERVICE, Symptom.REFUSED, "sshd finds not even its own user")
+        what = "sshd finds not even its own user"
+        yield _finding("passwd", lines["passwd"], Link.SERVICE, of_ending_server(facts.units), what)
     if "shadow" in lines and _asks_files(lines["shadow"]) is not True:
         account = next(iter(facts.logins), None)
         found = _pam.policy(facts, account) if account is not None else None

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from rescue.checks import _sshd_program
-from rescue.checks._ssh_units import OTHERS, serving, ssh_service
+from rescue.checks._ssh_units import OTHERS, of_ending_server, serving, ssh_service
 from rescue.checks._sshd_program import Fault, faults, installed, program
 from rescue.facts import Facts
 from rescue.formats.packages import package_state
@@ -45,7 +45,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         yield _broken(facts, fault)
     state = package_state(facts.tree, "openssh-server")
     if not found and state is not None and (state[1] == AGAIN or state[2] in INTERRUPTED):
-        yield _interrupted(" ".join(state))
+        yield _interrupted(facts, " ".join(state))
 
 
 def _named_by_a_person(facts: Facts) -> bool:
@@ -67,20 +67,20 @@ def _broken(facts: Facts, fault: Fault) -> Finding:
         link=Link.ACCEPT if fault.closed else LINK,
         severity=Severity.BROKEN,
         message=f"{fault.path} {fault.what}.",
-        symptom=Symptom.CLOSED if fault.closed else Symptom.REFUSED,
+        symptom=Symptom.CLOSED if fault.closed else of_ending_server(facts.units),
         locations=(Location(PurePosixPath(fault.path)),) if fault.path.startswith("/") else (),
         repairs=tuple(repairs),
         subject=fault.path,
     )
 
 
-def _interrupted(state: str) -> Finding:
+def _interrupted(facts: Facts, state: str) -> Finding:
     return Finding(
         check=CHECK,
         link=LINK,
         severity=Severity.DOUBTFUL,
         message=f"The installation of the package openssh-server was cut off: dpkg has it as {state!r}.",
-        symptom=Symptom.REFUSED,
+        symptom=of_ending_server(facts.units),
         locations=(Location(PurePosixPath("/var/lib/dpkg/status")),),
         repairs=(
             Repair(

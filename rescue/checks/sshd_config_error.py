@@ -24,9 +24,10 @@ from functools import partial
 from pathlib import PurePosixPath
 from re import IGNORECASE, escape, search
 
+from rescue.checks._ssh_units import of_ending_server
 from rescue.checks._sshd_program import installed
 from rescue.facts import Facts
-from rescue.model import Edit, Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Edit, Finding, Link, Repair, Safety, Severity
 from rescue.sshd import Fault, Problem, Server, edit
 from rescue.sshd.keywords import keyword
 from rescue.tree import Read, Tree
@@ -57,16 +58,16 @@ def find(facts: Facts) -> Iterator[Finding]:
         if problem.fatal:
             alike.setdefault(_subject(problem), []).append(problem)
         elif problem.fault is Fault.UNDECIDED:
-            yield _doubtful(problem)
+            yield _doubtful(problem, facts)
     every = [problem for problems in alike.values() for problem in problems]
     if len(alike) > MAX_WRONG or len(every) > MAX_COPIES:
-        yield _no_configuration(every)
+        yield _no_configuration(every, facts)
         return
     for problems in alike.values():
         yield _broken(problems, facts)
 
 
-def _no_configuration(problems: Sequence[Problem]) -> Finding:
+def _no_configuration(problems: Sequence[Problem], facts: Facts) -> Finding:
     """One finding for a file that is something else: so many lines are wrong that mending them one by one is none."""
     path = problems[0].location.path
     return Finding(
@@ -77,7 +78,7 @@ def _no_configuration(problems: Sequence[Problem]) -> Finding:
             f"The SSH server does not start: {len(problems)} lines of its configuration or more are wrong, so that "
             f"{path} is hardly a configuration of it. The first: {problems[0].text}. See {problems[0].location}."
         ),
-        symptom=Symptom.REFUSED,
+        symptom=of_ending_server(facts.units),
         locations=tuple(problem.location for problem in problems[:MAX_WRONG]),
         repairs=(_put_back(path),),
         subject=str(path),
@@ -94,7 +95,7 @@ def _broken(problems: Sequence[Problem], facts: Facts) -> Finding:
         link=LINK,
         severity=Severity.BROKEN,
         message=f"The SSH server does not start: {problem.text}. See {problem.location}.",
-        symptom=Symptom.REFUSED,
+        symptom=of_ending_server(facts.units),
         locations=tuple(each.location for each in problems),
         repairs=tuple(repairs),
         subject=_subject(problem),
@@ -115,13 +116,13 @@ def _again(tree: Tree, change: Edit, times: int) -> Tree:
     return tree
 
 
-def _doubtful(problem: Problem) -> Finding:
+def _doubtful(problem: Problem, facts: Facts) -> Finding:
     return Finding(
         check=CHECK,
         link=LINK,
         severity=Severity.DOUBTFUL,
         message=f"Whether the SSH server starts can't be told from the disk. See {problem.location}.",
-        symptom=Symptom.REFUSED,
+        symptom=of_ending_server(facts.units),
         locations=(problem.location,),
         repairs=(
             Repair(f"look at {problem.location}", Safety.MANUAL, steps="sshd -t on the running server tells for sure"),

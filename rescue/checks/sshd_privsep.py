@@ -18,11 +18,11 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from rescue.checks._deleted_account import COPIES
-from rescue.checks._ssh_units import serving
+from rescue.checks._ssh_units import of_ending_server, serving
 from rescue.facts import Facts
 from rescue.formats.accounts import ACCOUNT_READS, PASSWD, SHADOW, Account, Accounts
 from rescue.formats.units import UNIT_READS
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity
 from rescue.tree import Read, Tree
 
 LINK = Link.SERVICE
@@ -47,7 +47,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         link=LINK,
         severity=Severity.BROKEN,
         message=f"The SSH server can't start: its own system user {USER} is not in {PASSWD}.",
-        symptom=Symptom.REFUSED,
+        symptom=of_ending_server(facts.units),
         locations=(Location(PurePosixPath(PASSWD)),),
         repairs=(Repair(f"make the system user {USER} again", Safety.SAFE, make_again),),
     )

@@ -21,13 +21,13 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from rescue.checks import _sshd_program
-from rescue.checks._ssh_units import SYSTEM, serving, ssh_service
+from rescue.checks._ssh_units import SYSTEM, of_ending_server, serving, ssh_service
 from rescue.checks._sshd_program import program
 from rescue.facts import Facts
 from rescue.formats.packages import PROGRAM_LIMIT
 from rescue.formats.permissions import put, with_mode
 from rescue.formats.units import Unit
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity
 from rescue.tree import Read, Tree
 
 LINK = Link.SERVICE
@@ -53,11 +53,11 @@ def find(facts: Facts) -> Iterator[Finding]:
     data = facts.tree.data(path) or b""
     if b"\0/run/sshd\0" in data:
         if facts.units.manager == "systemd" and not _made(facts.tree, unit):
-            yield _unmade(unit)
+            yield _unmade(unit, facts)
         return
     place = next((each for each in ON_DISK if f"\0{each}\0".encode() in data), None)
     if place is not None:
-        yield from _on_disk(facts.tree, place)
+        yield from _on_disk(facts, place)
 
 
 def _made(tree: Tree, unit: Unit) -> bool:
@@ -76,7 +76,7 @@ def _made(tree: Tree, unit: Unit) -> bool:
     return False
 
 
-def _unmade(unit: Unit) -> Finding:
+def _unmade(unit: Unit, facts: Facts) -> Finding:
     path = f"{SYSTEM}/{unit.name}.d/{DROP_IN}"
     where = Location(unit.path) if unit.path is not None else None
     return Finding(
@@ -84,7 +84,7 @@ def _unmade(unit: Unit) -> Finding:
         link=LINK,
         severity=Severity.BROKEN,
         message=f"Nothing makes {VOLATILE} at boot, and the SSH server does not start without it ({unit.path}).",
-        symptom=Symptom.REFUSED,
+        symptom=of_ending_server(facts.units),
         locations=(where,) if where else (),
         repairs=(
             Repair(f"let {unit.name} make {VOLATILE}, by a drop-in", Safety.SAFE, partial(_dropped_in, path=path)),
@@ -98,7 +98,8 @@ def _dropped_in(tree: Tree, path: str) -> Tree:
     return tree.write(path, f"{before}{'' if not before or before.endswith(chr(10)) else chr(10)}{LINES}")
 
 
-def _on_disk(tree: Tree, path: str) -> Iterator[Finding]:
+def _on_disk(facts: Facts, path: str) -> Iterator[Finding]:
+    tree = facts.tree
     tree.require(Read(path, depth=0))
     entry = tree.entry(path)
     if entry is not None and entry.is_dir and entry.uid == 0 and not entry.mode & FOREIGN_WRITE:
@@ -113,7 +114,7 @@ def _on_disk(tree: Tree, path: str) -> Iterator[Finding]:
         link=LINK,
         severity=Severity.BROKEN,
         message=f"{path} {what}, and the SSH server does not start without that empty directory.",
-        symptom=Symptom.REFUSED,
+        symptom=of_ending_server(facts.units),
         locations=(Location(PurePosixPath(path)),),
         repairs=repairs,
         subject=path,
