@@ -15,6 +15,7 @@ from re import compile as compile_pattern
 
 from rescue.bans.words import Ban, Network, parse_network
 from rescue.firewall.boot import UnitTable
+from rescue.formats.last_line import ended
 from rescue.model import Address, Location, Symptom
 from rescue.tree import Read, Tree
 
@@ -226,8 +227,7 @@ def admitted(tree: Tree, addresses: tuple[Address, ...], port: int) -> Tree:
     for address in addresses:
         if not allowed(tree, address, port):
             text = tree.text(ALLOW) or ""
-            end = "" if not text or text.endswith("\n") else "\n"
-            tree = tree.write(ALLOW, f"{text}{end}tcp|in|d={port}|s={address}\n")
+            tree = tree.write(ALLOW, f"{ended(text)}tcp|in|d={port}|s={address}\n")
     return tree
 
 

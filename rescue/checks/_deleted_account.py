@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from rescue.formats.accounts import GROUP, PASSWD, SHADOW, Account, Accounts
+from rescue.formats.last_line import with_last_line
 from rescue.model import Location
 from rescue.tree import Entry, Read, Tree
 
@@ -81,27 +82,18 @@ def bring_back(tree: Tree, name: str) -> Tree:
     copies = next(each for each in COPIES if each.format("passwd") == str(found.location.path))
     former, present = _former(tree, copies), Accounts(tree)
     raw = {path: (tree.text(copies.format(PurePosixPath(path).name)) or "").split("\n") for path in FILES}
-    edited = _with_line(tree, PASSWD, raw[PASSWD][found.account.location.line - 1])
+    edited = with_last_line(tree, PASSWD, raw[PASSWD][found.account.location.line - 1])
     if found.account.password is None and present.has_shadow and present.shadow(name) is None:
         shadow = former.shadow(name)
-        edited = _with_line(
+        edited = with_last_line(
             edited, SHADOW, raw[SHADOW][shadow.location.line - 1] if shadow else NO_PASSWORD.format(name)
         )
     edited = _in_groups(edited, dict(_lost_groups(present, former, name)), name)
     first = former.group(found.account.gid)
     names = {group.name for group in present.groups}
     if first is not None and present.group(first.gid) is None and first.name not in names:
-        edited = _with_line(edited, GROUP, raw[GROUP][first.location.line - 1])
+        edited = with_last_line(edited, GROUP, raw[GROUP][first.location.line - 1])
     return edited
-
-
-def _with_line(tree: Tree, path: str, line: str) -> Tree:
-    """`line` as the file's last one."""
-    text = tree.text(path)
-    if text is None:
-        raise ValueError(f"{path} can't be read")
-    end = "" if not text or text.endswith("\n") else "\n"
-    return tree.write(path, f"{text}{end}{line}\n")
 
 
 def _in_groups(tree: Tree, groups: dict[str, int], name: str) -> Tree:

@@ -25,6 +25,7 @@ from rescue.checks._listen_addresses import Told, free_bind, last, on_all, told
 from rescue.checks._ssh_units import SYSTEM, ssh_service
 from rescue.facts import Facts
 from rescue.formats.boot_order import waits_for_network
+from rescue.formats.last_line import ended
 from rescue.formats.network.own_addresses import INTERFACES
 from rescue.formats.units import Unit
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
@@ -106,6 +107,5 @@ def _wait(unit: Unit, *, free: bool) -> Repair:
 
 def _dropped_in(tree: Tree, path: str, text: str) -> Tree:
     before = tree.text(path) or ""
-    gap = "" if not before or before.endswith("\n") else "\n"
-    return tree.write(path, f"{before}{gap}{text}")
+    return tree.write(path, f"{ended(before)}{text}")
 

@@ -23,6 +23,7 @@ from rescue.checks._each_login import each_login
 from rescue.checks._pam_refused import exempted, refused
 from rescue.facts import Facts
 from rescue.formats.accounts import Account
+from rescue.formats.last_line import ended
 from rescue.formats.pam_lists import OTHERS_WRITE, ListOptions
 from rescue.formats.permissions import chmod
 from rescue.model import Finding, Link, Location, Repair, Safety
@@ -91,6 +92,4 @@ def _remove(tree: Tree, location: Location) -> Tree:
 
 
 def _add(tree: Tree, path: PurePosixPath, name: str) -> Tree:
-    text = tree.text(path) or ""
-    end = "" if not text or text.endswith("\n") else "\n"
-    return tree.write(path, f"{text}{end}{name}\n")
+    return tree.write(path, f"{ended(tree.text(path) or '')}{name}\n")

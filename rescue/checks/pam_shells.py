@@ -21,6 +21,7 @@ from rescue.checks._each_login import each_login
 from rescue.checks._pam_refused import refused
 from rescue.facts import Facts
 from rescue.formats.accounts import Account
+from rescue.formats.last_line import ended
 from rescue.formats.pam_lists import OTHERS_WRITE, SHELLS
 from rescue.formats.permissions import chmod
 from rescue.model import Finding, Link, Repair, Safety
@@ -60,6 +61,5 @@ def _listed(tree: Tree, shell: str) -> Tree:
     entry = tree.entry(SHELLS)
     text = tree.text(SHELLS) or ""
     if shell not in text.split("\n"):
-        end = "" if not text or text.endswith("\n") else "\n"
-        tree = tree.write(SHELLS, f"{text}{end}{shell}\n")
+        tree = tree.write(SHELLS, f"{ended(text)}{shell}\n")
     return chmod(tree, SHELLS, entry.mode & ~OTHERS_WRITE) if entry is not None else tree

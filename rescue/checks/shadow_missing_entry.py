@@ -19,6 +19,7 @@ from rescue.checks import _pam
 from rescue.checks._each_login import each_login
 from rescue.facts import Facts
 from rescue.formats.accounts import SHADOW, Account
+from rescue.formats.last_line import ended
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Tree
 
@@ -58,5 +59,4 @@ def with_line(tree: Tree, name: str, line: str) -> Tree:
     text = tree.text(SHADOW)
     if text is None:
         raise ValueError(f"there is no {SHADOW}; put it back from {SHADOW}-")
-    end = "" if not text or text.endswith("\n") else "\n"
-    return tree.write(SHADOW, f"{text}{end}{line}\n")
+    return tree.write(SHADOW, f"{ended(text)}{line}\n")

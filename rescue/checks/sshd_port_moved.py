@@ -23,6 +23,7 @@ from re import escape, sub
 
 from rescue.checks._ssh_units import serving
 from rescue.facts import Facts
+from rescue.formats.last_line import ended
 from rescue.formats.units import UNIT_READS
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.sshd import Listener, Setting, edit
@@ -124,4 +125,4 @@ def _another_port(tree: Tree, present: tuple[Setting, ...], path: PurePosixPath,
 def _widen_socket(tree: Tree, socket: str, port: int) -> Tree:
     path = f"/etc/systemd/system/{socket}.d/{DROP_IN}"
     before = tree.text(path) or "[Socket]\n"
-    return tree.write(path, f"{before}{'' if before.endswith(chr(10)) else chr(10)}ListenStream={port}\n")
+    return tree.write(path, f"{ended(before)}ListenStream={port}\n")

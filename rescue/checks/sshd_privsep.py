@@ -21,6 +21,7 @@ from rescue.checks._deleted_account import COPIES
 from rescue.checks._ssh_units import of_ending_server, serving
 from rescue.facts import Facts
 from rescue.formats.accounts import ACCOUNT_READS, PASSWD, SHADOW, Account, Accounts
+from rescue.formats.last_line import with_last_line
 from rescue.formats.units import UNIT_READS
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity
 from rescue.tree import Read, Tree
@@ -65,9 +66,9 @@ def make_again(tree: Tree) -> Tree:
         line = f"{USER}:x:{free}:{group}::{HOME}:{NO_SHELL}"
     else:
         line = f"{USER}:x:{former.uid}:{former.gid}::{former.home}:{former.shell}"
-    tree = _with_line(tree, PASSWD, line)
+    tree = with_last_line(tree, PASSWD, line)
     if found.has_shadow and found.shadow(USER) is None:
-        tree = _with_line(tree, SHADOW, f"{USER}:!*:::::::")
+        tree = with_last_line(tree, SHADOW, f"{USER}:!*:::::::")
     return tree
 
 
@@ -78,11 +79,3 @@ def _former(tree: Tree) -> Account | None:
         if account is not None:
             return account
     return None
-
-
-def _with_line(tree: Tree, path: str, line: str) -> Tree:
-    text = tree.text(path)
-    if text is None:
-        raise ValueError(f"{path} can't be read")
-    end = "" if not text or text.endswith("\n") else "\n"
-    return tree.write(path, f"{text}{end}{line}\n")

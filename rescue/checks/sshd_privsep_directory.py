@@ -24,6 +24,7 @@ from rescue.checks import _sshd_program
 from rescue.checks._ssh_units import SYSTEM, of_ending_server, serving, ssh_service
 from rescue.checks._sshd_program import program
 from rescue.facts import Facts
+from rescue.formats.last_line import ended
 from rescue.formats.packages import PROGRAM_LIMIT
 from rescue.formats.permissions import put, with_mode
 from rescue.formats.units import Unit
@@ -95,7 +96,7 @@ def _unmade(unit: Unit, facts: Facts) -> Finding:
 
 def _dropped_in(tree: Tree, path: str) -> Tree:
     before = tree.text(path) or ""
-    return tree.write(path, f"{before}{'' if not before or before.endswith(chr(10)) else chr(10)}{LINES}")
+    return tree.write(path, f"{ended(before)}{LINES}")
 
 
 def _on_disk(facts: Facts, path: str) -> Iterator[Finding]:

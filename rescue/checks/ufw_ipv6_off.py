@@ -23,6 +23,7 @@ from rescue.facts import Facts
 from rescue.firewall import edit, ufw
 from rescue.firewall.blocked import Block
 from rescue.firewall.boot import UFW, reload
+from rescue.formats.last_line import ended
 from rescue.model import Finding, Location, Repair, Safety, Symptom
 from rescue.tree import Tree
 
@@ -75,8 +76,7 @@ def _told(tree: Tree, place: Location) -> Tree:
     if text is None:
         raise ValueError(f"{path} can't be read")
     if not place.line:
-        end = "" if not text or text.endswith("\n") else "\n"
-        return tree.write(path, f"{text}{end}{SETTING}=yes\n")
+        return tree.write(path, f"{ended(text)}{SETTING}=yes\n")
     lines = text.split("\n")
     before, name, _ = lines[place.line - 1].partition(f"{SETTING}=")
     if not name:

@@ -26,6 +26,7 @@ from rescue.firewall.blocked import Block, Mistake
 from rescue.firewall.boot import reload
 from rescue.firewall.iptables import NO_COMMIT
 from rescue.firewall.ruleset import Firewall, Problem
+from rescue.formats.last_line import ended
 from rescue.model import Finding, Repair, Safety
 from rescue.tree import Read, Tree
 
@@ -99,7 +100,7 @@ def _without(tree: Tree, fault: Problem) -> Tree:
     if "\r\n" in text:
         return tree.write(path, text.replace("\r\n", "\n"))
     if fault.message == NO_COMMIT:
-        return tree.write(path, f"{text}{'' if text.endswith(chr(10)) else chr(10)}COMMIT\n")
+        return tree.write(path, f"{ended(text)}COMMIT\n")
     lines = text.split("\n")
     if not path.is_relative_to("/etc/ufw") or not 0 < number <= len(lines) or lines[number - 1].startswith("#"):
         raise ValueError(f"{fault.message} ({fault.location})")
