@@ -11,8 +11,8 @@ import os
 import select
 import socket
 import struct
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -98,6 +98,7 @@ class Lab:
         self.port_of_client = 20000
         self.sentinel = SENTINEL
         self.spaces: list[Namespace] = []
+        self.held = ExitStack()
         try:
             self._make(ports)
         except BaseException:
@@ -169,6 +170,7 @@ class Lab:
 
     def close(self) -> None:
         """End it. What is forgotten here ends with the process."""
+        self.held.close()
         for listener in self.listeners:
             with suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
@@ -177,6 +179,10 @@ class Lab:
             self.wire.close()
         for space in self.spaces:
             space.close()
+
+    def until_closed(self, end: Callable[[], None]) -> None:
+        """`end` is called when the lab is closed."""
+        self.held.callback(end)
 
     # -- rules ------------------------------------------------------------------------------------------------------
 

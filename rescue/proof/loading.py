@@ -10,9 +10,16 @@ from pathlib import PurePosixPath
 
 from rescue.firewall import Firewall, ufw
 from rescue.firewall.boot import NFTABLES, PERSISTENT, SERVICES_MANAGER, UFW, names_of
+from rescue.firewall.firewalld.bindings import ANY_CARD, told_zones
+from rescue.firewall.firewalld.conf import PATH as FIREWALLD_CONF
+from rescue.firewall.firewalld.grammar import Dialect
+from rescue.firewall.firewalld.load import MANAGER as FIREWALLD
+from rescue.firewall.firewalld.load import NOT_KNOWN, installed_version, version_in
 from rescue.proof.errors import ProofError
 from rescue.proof.etc import etc_of
+from rescue.proof.firewalld import APART, Core, folder_of
 from rescue.proof.lab import Lab, restorer
+from rescue.proof.options import runs_programs
 from rescue.tree import Tree
 
 PACKAGES = {"nft": "nftables", "ipset": "ipset"}
@@ -41,11 +48,13 @@ class Load:
 
 def load(lab: Lab, tree: Tree, firewall: Firewall) -> list[Load]:
     """Load one firewall into the lab's server. Raises ProofError where that can't be done here."""
-    loaders = {UFW: _ufw, NFTABLES: _nftables, PERSISTENT: _saved, SERVICES_MANAGER: _saved}
+    loaders = {
+        UFW: _ufw, NFTABLES: _nftables, PERSISTENT: _saved, SERVICES_MANAGER: _saved, FIREWALLD: _firewalld,
+    }  # fmt: skip
     loader = loaders.get(firewall.manager)
     if loader is None:
         raise ProofError(
-            f"{firewall.manager} can't be loaded here: its rules are made by a program of its own",
+            f"{firewall.manager} can't be loaded here",
             "The verdict without --prove is the same; it is not held against a kernel then.",
         )
     return [*_sets(lab, tree, firewall), *loader(lab, tree, firewall)]
@@ -70,7 +79,7 @@ def _saved(lab: Lab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
     for version, paths in sorted(firewall.files.items()):
         for path in paths:
             program = _needed(restorer(version, firewall.backend), "iptables")
-            data = _data(tree, path)
+            data = _rules(_data(tree, path), path)
             with etc_of(tree, ()) as around:
                 done = lab.server.run(program, given=data, check=False, around=around)
             problems = firewall.ruleset(version).problems
@@ -83,7 +92,8 @@ def _ufw(lab: Lab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
         for each in ufw.restores(tree, names_of(tree, firewall.sets), firewall.backend):
             program = _needed(restorer(each.version, firewall.backend), "iptables")
             options = ["-n"] if each.noflush else []
-            done = lab.server.run(program, *options, given=each.text, check=False, around=around)
+            given = _rules(each.text.encode("utf-8", "surrogateescape"), each.path)
+            done = lab.server.run(program, *options, given=given, check=False, around=around)
             expected = each.path not in problems
             yield Load(str(each.path), program, done.returncode == 0, expected, done.stderr.strip())
 
@@ -101,6 +111,38 @@ def _nftables(lab: Lab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
     with etc_of(tree, files) as around:
         done = lab.server.run(program, "-f", str(path), check=False, around=around)
     yield Load(str(path), program, done.returncode == 0, not firewall.problems, done.stderr.strip())
+
+
+def _firewalld(lab: Lab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
+    """Start firewalld's core with the target's configuration; it runs until the lab is closed."""
+    told = told_zones(tree) if firewall.told else {}
+    zones = {interface: zone.name for interface, zone in told.items() if interface != ANY_CARD}
+    with etc_of(tree, ()) as around, folder_of(tree) as folder:
+        core = Core(lab.server, str(folder), (*around, "sh", "-eu", "-c", APART, "sh"))
+        lab.until_closed(core.close)
+        _check_version(tree, core.version)
+        done = core.start(zones, firewall.backend)
+    taken = done["state"] == "RUNNING"
+    unread = any(each.lost == NOT_KNOWN for each in firewall.problems)
+    expected = taken if unread else not firewall.problems
+    yield Load(str(FIREWALLD_CONF.parent), f"firewalld {core.version}", taken, expected, done["problem"].strip())
+
+
+def _check_version(tree: Tree, here: str) -> None:
+    """The core has to make the same rules as the target's firewalld does. Raises ProofError."""
+    there = installed_version(tree)
+    if there is not None and not Dialect(there).makes_same_rules(Dialect(version_in(here))):
+        raise ProofError(
+            f"the server has firewalld {there[0]}.{there[1]}, this system {here}: other rules of the same files",
+            "Prove it where the server's release is installed (the package python3-firewall).",
+        )
+
+
+def _rules(data: bytes, path: PurePosixPath) -> bytes:
+    """`data`, as rules that may be loaded. Raises ProofError."""
+    if runs_programs(data.decode("utf-8", "surrogateescape")):
+        raise ProofError(f"{path} names a program that iptables is to run (--modprobe)", "It is not loaded here.")
+    return data
 
 
 def _data(tree: Tree, path: PurePosixPath) -> bytes:

@@ -70,6 +70,15 @@ class Dialect:
 
     version: Version | None
 
+    def makes_same_rules(self, other: Dialect) -> bool:
+        """Whether both make the same rules of the same files, as far as is known here."""
+        return self._kind == other._kind
+
+    @property
+    def _kind(self) -> tuple[object, ...]:
+        first = self.version is not None and self.version < (1, 0)
+        return first, self.failsafe, self.by_pairs, self.drops_rules, self.newer
+
     @property
     def newer(self) -> bool:
         """Whether it may know more than is known here."""

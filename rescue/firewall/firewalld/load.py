@@ -36,9 +36,13 @@ READS = (
     *bindings.READS,
 )
 
+NOT_KNOWN = "what its rules do is not known"
+"""What is lost by a configuration that can't be judged."""
+
 FALLBACK = "all of /etc/firewalld: firewalld starts with the configuration that it was installed with"
 
-_VERSION = compile_pattern(r"(?m)^VERSION = ['\"](\d{1,3})\.(\d{1,3})")
+_VERSION = compile_pattern(r"(?m)^VERSION = ['\"](\d{1,3}\.\d{1,3})")
+_NUMBERS = compile_pattern(r"(\d{1,3})\.(\d{1,3})")
 _PYTHON = compile_pattern(r"python3(\.\d+)?")
 
 
@@ -75,6 +79,12 @@ def installed_version(tree: Tree) -> Version | None:
         tree.require(*(Read(str(path), depth=0) for path in paths))
         text = next((found for path in paths if (found := tree.text(path)) is not None), "")
     match = _VERSION.search(text)
+    return version_in(match[1]) if match else None
+
+
+def version_in(text: str) -> Version | None:
+    """Of a release such as "1.3.3" what counts; None if it is no number."""
+    match = _NUMBERS.match(text)
     return (int(match[1]), int(match[2])) if match else None
 
 
@@ -85,8 +95,7 @@ def _loaded(
         config, tables, problem = _started(tree, names, backend, told=told)
     except Unclear as unclear:
         reason = f"{unclear.at}, which this version can't judge ({unclear})"
-        lost = "what its rules do is not known"
-        return (PATH,), {version: depends_on(version, unclear.at, reason, lost) for version in (4, 6)}
+        return (PATH,), {version: depends_on(version, unclear.at, reason, NOT_KNOWN) for version in (4, 6)}
     except Invalid as invalid:
         # Not even the configuration that it is installed with: firewalld ends, and leaves no rule.
         fault = Problem(str(invalid), invalid.at, "every rule: firewalld does not start")
