@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from rescue.firewall import Firewall, Reach, active_firewalls, reach
+from rescue.firewall import Active, Firewall, Reach, loaded_at_boot, reach
 from rescue.formats.accounts import Account, Accounts
 from rescue.formats.authorized_keys import KeyFile, key_files
+from rescue.formats.boot_commands import boot_commands
 from rescue.formats.os_release import Release, read_release
 from rescue.formats.packages import OpenSSH, openssh_version
 from rescue.formats.units import Units
@@ -80,8 +81,13 @@ class Facts:
 
     @fact
     def firewalls(self) -> tuple[Firewall, ...]:
-        """Every packet filter that is loaded at boot."""
-        return active_firewalls(self.tree, self.units)
+        """Every packet filter that is loaded at boot and can be judged."""
+        return self.at_boot.firewalls
+
+    @fact
+    def at_boot(self) -> Active:
+        """The same, with the commands of a person's own scripts that load something which can't be read."""
+        return loaded_at_boot(self.tree, self.units, boot_commands(self.tree, self.units))
 
     def reach(self, port: int, version: int = 4) -> Reach:
         """Which sources may open a TCP connection to `port` over IPv4 or IPv6 (`version`), and which rules decide."""

@@ -12,11 +12,11 @@ from rescue.firewall import edit, outside, ufw
 from rescue.firewall.blocked import Block, Mistake, blocks, kept_out
 from rescue.firewall.boot import FIREWALLD, NFTABLES, UFW
 from rescue.firewall.ruleset import Firewall, Problem
-from rescue.formats.units import UNIT_READS
+from rescue.formats.boot_commands import READS as BOOT_READS
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 
 LINK = Link.FIREWALL
-READS = (*UNIT_READS, *FIREWALL_READS)
+READS = (*BOOT_READS, *FIREWALL_READS)
 
 LONGEST = 160
 """Characters of a rule that a message shows."""
@@ -78,6 +78,8 @@ def _where(block: Block) -> Iterator[Location]:
         yield decision.location
     if decision is None or block.firewall.location.path != decision.location.path:
         yield block.firewall.location
+    if block.firewall.loaded_by is not None:
+        yield block.firewall.loaded_by
 
 
 def symptom(block: Block) -> Symptom:

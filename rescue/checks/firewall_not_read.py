@@ -2,9 +2,11 @@
 
 Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "No route to host", or "Connection refused").
 
-Cause: Shorewall or ferm is started when the server boots, or CSF with a list of countries or scripts of your own beside
-it. rescue judges ufw, nftables, firewalld and the files of iptables-save exactly, and CSF's own files; of these it only
-sees that they are there.
+Cause: a program that makes its own rules is started when the server boots (Shorewall, ferm, FireHOL and the like), or
+CSF with a list of countries or scripts of your own beside it; or a script of your own has commands of iptables, nft or
+ufw: /etc/rc.local, a unit, a line of /etc/network/interfaces, a script in /etc/network/if-pre-up.d, a @reboot of cron.
+rescue judges ufw, nftables, firewalld and the files of iptables-save exactly, also where a script only loads such a
+file, and CSF's own files; of these it only sees that they are there.
 
 Repair: none is made. Look at its files by hand, for a rule that lets TCP port 22 (or the port that sshd listens on)
 in from your address, before any that drops or rejects:
@@ -13,31 +15,54 @@ in from your address, before any that drops or rejects:
     csf         /etc/csf/csf.conf: CC_DENY, CC_ALLOW_FILTER;
                 csfpre.sh and csfpost.sh in /etc/csf
     ferm        /etc/ferm/ferm.conf
+    firehol     /etc/firehol/firehol.conf: server ssh accept
+    a script    iptables -I INPUT 1 -p tcp --dport 22 -j ACCEPT
+                as its last line of iptables
 
-See: shorewall-rules(5), ferm(1).
+To be let in at once, and look at it from inside: put # before the line that starts it, take it away later.
+
+See: shorewall-rules(5), ferm(1), iptables(8).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from rescue.bans import csf
 from rescue.facts import Facts
-from rescue.formats.units import UNIT_READS
+from rescue.firewall import READS as FIREWALL_READS
+from rescue.firewall.by_hand import Command
+from rescue.formats.boot_commands import READS as BOOT_READS
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read
+from rescue.words.numbers import plural
+from rescue.words.text import cut
 
 LINK = Link.FIREWALL
 
 MANAGERS = {
-    "shorewall": ("/etc/shorewall/rules",),
+    "arno-iptables-firewall": ("/etc/arno-iptables-firewall/firewall.conf",),
     "csf": ("/etc/csf/csf.conf",),
     "ferm": ("/etc/ferm/ferm.conf",),
+    "firehol": ("/etc/firehol/firehol.conf",),
+    "foomuuri": ("/etc/foomuuri",),
+    "shorewall": ("/etc/shorewall/rules",),
+    "shorewall-lite": ("/var/lib/shorewall-lite/firewall",),
+    "shorewall6": ("/etc/shorewall6/rules",),
+    "uif": ("/etc/uif/uif.conf",),
 }
 """Services by name, and where their rules begin."""
 
-READS = (*UNIT_READS, *csf.READS, *(Read(path, depth=0) for paths in MANAGERS.values() for path in paths))
+READS = (
+    *BOOT_READS,
+    *FIREWALL_READS,
+    *csf.READS,
+    *(Read(path, depth=0) for paths in MANAGERS.values() for path in paths),
+)
+
+LONGEST = 100
+"""Characters of a command that a message shows."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -65,4 +90,34 @@ def find(facts: Facts) -> Iterator[Finding]:
             subject=name,
             reason=reason,
         )
+    yield from _scripts(facts, facts.at_boot.unread)
 
+
+def _scripts(facts: Facts, unread: Iterable[Command]) -> Iterator[Finding]:
+    """One doubt for each file with such commands."""
+    by_file: dict[PurePosixPath, list[Command]] = {}
+    for command in unread:
+        by_file.setdefault(command.location.path, []).append(command)
+    for path, commands in by_file.items():
+        first, more = commands[0], len(commands) - 1
+        others = f", and {plural(more, 'line')} more" if more else ""
+        yield Finding(
+            check="firewall-not-read",
+            link=LINK,
+            severity=Severity.DOUBTFUL,
+            message=f"{path}, which is run at boot, changes the firewall by commands of its own, which are not judged "
+            f"({first.location}: {cut(first.text, LONGEST)}{others}).",
+            symptom=Symptom.TIMED_OUT,
+            locations=tuple(command.location for command in commands[:3]),
+            repairs=(
+                Repair(
+                    f"see by hand whether {path} lets TCP port {facts.dialled} in",
+                    Safety.MANUAL,
+                    steps=f"Read {path}: the first rule of INPUT that fits decides, then its policy (-P). A line that "
+                    f"lets you in, behind its other commands: iptables -I INPUT 1 -p tcp --dport {facts.dialled} -j "
+                    "ACCEPT",
+                ),
+            ),
+            subject=str(path),
+            reason=f"what the commands of {path} do was not judged",
+        )

@@ -4,13 +4,14 @@
 """
 
 from rescue.firewall.addresses import AddressSet
-from rescue.firewall.boot import READS, active_firewalls
+from rescue.firewall.boot import READS, Active, active_firewalls, loaded_at_boot
 from rescue.firewall.reach import Reach, reach
 from rescue.firewall.ruleset import Firewall, Problem, Rule, Ruleset
 from rescue.firewall.verdict import Decision, Kind, Stage, Verdict
 
 __all__ = [
     "READS",
+    "Active",
     "AddressSet",
     "Decision",
     "Firewall",
@@ -22,5 +23,6 @@ __all__ = [
     "Stage",
     "Verdict",
     "active_firewalls",
+    "loaded_at_boot",
     "reach",
 ]

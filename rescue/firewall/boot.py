@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from rescue.firewall import firewalld, nft, ufw
 from rescue.firewall.addresses import parse_address
+from rescue.firewall.by_hand import Command, Load, apart, script_of
 from rescue.firewall.ipset import read_sets
 from rescue.firewall.iptables import Loader
 from rescue.firewall.matches import Names
@@ -37,6 +38,7 @@ READS = (
     Read("/etc/sysconfig/ipset.d", depth=1, content=False),
     Read("/etc/sysconfig/ipset", depth=0, limit=LARGEST_SETS),
     Read("/etc/sysconfig/nftables.conf", depth=0),
+    *(Read(f"/var/lib/{name}/rules-save", depth=0) for name in ("iptables", "ip6tables", "nftables")),
     Read("/usr/share/netfilter-persistent/plugins.d", depth=1, content=False),
 )
 """What `active_firewalls` looks at, beside systemd's units."""
@@ -52,11 +54,18 @@ PLUGINS = PurePosixPath("/usr/share/netfilter-persistent/plugins.d")
 PERSISTENT_FILES = {4: PurePosixPath("/etc/iptables/rules.v4"), 6: PurePosixPath("/etc/iptables/rules.v6")}
 
 SERVICE_FILES = {
-    4: (PurePosixPath("/etc/sysconfig/iptables"), PurePosixPath("/etc/iptables/iptables.rules")),
-    6: (PurePosixPath("/etc/sysconfig/ip6tables"), PurePosixPath("/etc/iptables/ip6tables.rules")),
-}
-"""What iptables.service and ip6tables.service load: on Fedora and its kin, and on Arch."""
+    version: tuple(map(PurePosixPath, places))
+    for version, places in (
+        (4, ("/etc/sysconfig/iptables", "/etc/iptables/iptables.rules", "/etc/iptables/rules-save",
+             "/var/lib/iptables/rules-save")),
+        (6, ("/etc/sysconfig/ip6tables", "/etc/iptables/ip6tables.rules", "/etc/iptables/rules6-save",
+             "/var/lib/ip6tables/rules-save")),
+    )
+}  # fmt: skip
+"""What the services iptables and ip6tables load: on Fedora and its kin, on Arch, on Alpine, on Gentoo."""
 
+RESTORED = "iptables-restore"
+"""The manager of rules that a person's own script or unit loads."""
 
 SET_FILES = tuple(PurePosixPath(path) for path in ("/etc/sysconfig/ipset", "/etc/ipset.conf"))
 """What ipset.service loads: on Fedora and its kin, and on Arch."""
@@ -68,9 +77,22 @@ PERSISTENT_SETS = PurePosixPath("/etc/iptables/ipsets")
 """What netfilter-persistent's plug-in for ipset loads, before the rules."""
 
 NFTABLES_FILES = tuple(
-    PurePosixPath(path) for path in ("/etc/sysconfig/nftables.conf", "/etc/nftables.conf", "/etc/nftables.nft")
+    PurePosixPath(path)
+    for path in (
+        "/etc/sysconfig/nftables.conf",
+        "/etc/nftables.conf",
+        "/etc/nftables.nft",
+        "/var/lib/nftables/rules-save",
+    )
 )
-"""What nftables.service loads: on Fedora and its kin, on Debian and Arch, and on Alpine."""
+"""What nftables.service loads, unless its own lines say: on Fedora and its kin, Debian and Arch, Alpine, Gentoo."""
+
+
+class Value(Protocol):
+    """One value of a unit's setting."""
+
+    @property
+    def text(self) -> str: ...
 
 
 class Unit(Protocol):
@@ -80,6 +102,9 @@ class Unit(Protocol):
     def started(self) -> bool:
         """Whether the unit is started at boot."""
 
+    def values(self, section: str, key: str) -> Sequence[Value]:
+        """The values of a setting."""
+
 
 class UnitTable(Protocol):
     """systemd's units by name."""
@@ -87,8 +112,23 @@ class UnitTable(Protocol):
     def unit(self, name: str) -> Unit: ...
 
 
-def active_firewalls(tree: Tree, units: UnitTable) -> tuple[Firewall, ...]:
-    """Every packet filter that is loaded at boot: ufw, saved rules, nftables, firewalld. Raises `NotCaptured`."""
+class Active(NamedTuple):
+    """What is loaded at boot. unread: commands of a person's own scripts that load something which was not read."""
+
+    firewalls: tuple[Firewall, ...]
+    unread: tuple[Command, ...] = ()
+
+
+def active_firewalls(tree: Tree, units: UnitTable, commands: Sequence[Command] = ()) -> tuple[Firewall, ...]:
+    """Every packet filter that is loaded at boot and can be judged. Raises `NotCaptured`."""
+    return loaded_at_boot(tree, units, commands).firewalls
+
+
+def loaded_at_boot(tree: Tree, units: UnitTable, commands: Sequence[Command] = ()) -> Active:
+    """ufw, saved rules, nftables and firewalld, by their services or by `commands`, which the boot obeys, too.
+
+    Raises `NotCaptured`.
+    """
     tree.require(*READS)
     sets = _sets_file(tree, units)
     names, backend = names_of(tree, sets), _backend(tree)
@@ -107,11 +147,45 @@ def active_firewalls(tree: Tree, units: UnitTable) -> tuple[Firewall, ...]:
     if units.unit("ufw.service").started:
         found.append(ufw.load_ufw(tree, names, backend))
     if units.unit("nftables.service").started:
-        script = next((path for path in NFTABLES_FILES if tree.entry(path) is not None), None)
+        told = [script_of(each.text) for each in units.unit("nftables.service").values("Service", "ExecStart")]
+        places = [path for path in told if path is not None] or NFTABLES_FILES
+        script = next((path for path in places if tree.entry(path) is not None), None)
         found.append(load_nftables(tree, script, names) if script else None)
     if units.unit("firewalld.service").started:
         found.append(firewalld.load_firewalld(tree, names, backend, told=_told(units)))
-    return tuple(replace(each, sets=sets) for each in found if each is not None)
+    managed = [replace(each, sets=sets) for each in found if each is not None]
+    more, unread = _by_hand(tree, managed, commands, names, backend)
+    return Active((*managed, *more), unread)
+
+
+def _by_hand(
+    tree: Tree, managed: Sequence[Firewall], commands: Sequence[Command], names: Names, backend: str
+) -> tuple[list[Firewall], tuple[Command, ...]]:
+    """The firewalls of a person's own scripts, and the commands that were not read.
+
+    What would take the place of rules that a service has loaded is not: which of them comes last decides.
+    """
+    loads, unread = apart(commands, bool(managed))
+    tree.require(*(Read(str(load.path), depth=0) for load in loads))
+    files: dict[int, Load] = {}
+    more: list[Firewall | None] = []
+    for load in loads:
+        if any(load.path in paths for each in managed for paths in each.files.values()):
+            continue
+        rivals = [each.manager for each in managed if (each.manager == NFTABLES) is (load.version == 0)]
+        if rivals and rivals != [FIREWALLD]:
+            unread = (*unread, load.command)
+        elif load.version:
+            files[load.version] = load
+        else:
+            script = load_nftables(tree, load.path, names)
+            more.append(replace(script, loaded_by=load.command.location) if script is not None else None)
+    if files:
+        first = files[min(files)]
+        kind = first.backend or backend
+        rules = _saved(tree, RESTORED, {version: load.path for version, load in files.items()}, names, kind)
+        more.append(replace(rules, loaded_by=first.command.location) if rules is not None else None)
+    return [each for each in more if each is not None], unread
 
 
 def _sets_file(tree: Tree, units: UnitTable) -> PurePosixPath | None:

@@ -157,10 +157,11 @@ class Ruleset:
 class Firewall:
     """A packet filter that is loaded at boot.
 
-    manager: "ufw", "iptables-persistent", "iptables-services", "nftables" or "firewalld". location: what makes it
-    active. files: those it loads its rules from, by IP version. backend: "nft" or "legacy", the kind of iptables that
-    loads them. told: of firewalld, whether what brings the network up tells it of zones. sets: the file from which
-    ipsets are loaded before it, where there is one.
+    manager: "ufw", "iptables-persistent", "iptables-services", "iptables-restore", "nftables" or "firewalld".
+    location: what makes it active. loaded_by: the line of a person's own script that loads it, if one does. files:
+    those it loads its rules from, by IP version. backend: "nft" or "legacy", the kind of iptables that loads them.
+    told: of firewalld, whether what brings the network up tells it of zones. sets: the file from which ipsets are
+    loaded before it, where there is one.
     """
 
     manager: str
@@ -170,6 +171,7 @@ class Firewall:
     backend: str = "nft"
     told: bool = False
     sets: PurePosixPath | None = None
+    loaded_by: Location | None = None
 
     def ruleset(self, version: int) -> Ruleset:
         """The ruleset for IPv4 or IPv6; an empty one if there is none."""

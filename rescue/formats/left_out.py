@@ -12,6 +12,7 @@ from re import IGNORECASE, Match
 from re import compile as compile_pattern
 
 from rescue.formats.emptied_keys import MARK, emptied_key
+from rescue.formats.left_out_scripts import firewall_alone, is_own_script
 from rescue.formats.network import cards_alone
 from rescue.tree import Entry, Tree
 from rescue.words.secrets import ACCOUNT_FILES, BEGIN, CRYPT, END, hidden_file
@@ -69,6 +70,9 @@ def left_out(path: str, data: bytes) -> bytes:
     if b"\0" in data:
         return _binary(data)
     text = data.decode("utf-8", "surrogateescape")
+    if is_own_script(path, text):
+        text = firewall_alone(text, WORD)
+        data = text.encode("utf-8", "surrogateescape")
     accounts = ACCOUNT_FILES.match(path)
     if not accounts and not _ANY.search(text):
         return data

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from rescue.firewall import Firewall, ufw
-from rescue.firewall.boot import NFTABLES, PERSISTENT, SERVICES_MANAGER, UFW, names_of
+from rescue.firewall.boot import NFTABLES, PERSISTENT, RESTORED, SERVICES_MANAGER, UFW, names_of
 from rescue.firewall.firewalld.bindings import ANY_CARD, told_zones
 from rescue.firewall.firewalld.conf import PATH as FIREWALLD_CONF
 from rescue.firewall.firewalld.grammar import Dialect
@@ -49,7 +49,8 @@ class Load:
 def load(lab: Lab, tree: Tree, firewall: Firewall) -> list[Load]:
     """Load one firewall into the lab's server. Raises ProofError where that can't be done here."""
     loaders = {
-        UFW: _ufw, NFTABLES: _nftables, PERSISTENT: _saved, SERVICES_MANAGER: _saved, FIREWALLD: _firewalld,
+        UFW: _ufw, NFTABLES: _nftables, FIREWALLD: _firewalld,
+        PERSISTENT: _saved, SERVICES_MANAGER: _saved, RESTORED: _saved,
     }  # fmt: skip
     loader = loaders.get(firewall.manager)
     if loader is None:

@@ -14,7 +14,7 @@ from rescue.firewall.ruleset import Action, Rule
 from rescue.firewall.table import Row, everybody, most
 from rescue.firewall.verdict import Decision
 from rescue.firewall.walk import Visit
-from rescue.model import Symptom
+from rescue.model import Finding, Symptom
 from rescue.ui.report import Report
 from rescue.words.numbers import listed, plural
 from rescue.words.text import cut, safe
@@ -77,6 +77,8 @@ class Judged(Protocol):
     def ways(self) -> Sequence[Way]: ...
     @property
     def blocked(self) -> bool: ...
+    @property
+    def not_read(self) -> Sequence[Finding]: ...
 
 
 class FirewallReport:
@@ -93,6 +95,11 @@ class FirewallReport:
         for note in notes:
             line(f"Note: {safe(note)}", "yellow")
         self._firewalls(judged.facts.firewalls)
+        for each in judged.not_read:
+            line(f"Not judged: {safe(each.message)}", "bold yellow", hang=2)
+        if judged.not_read:
+            line("What follows is true as far as that does not change it.", "yellow")
+            line()
         for version, found in judged.rows.items():
             line(f"Over IPv{version}:", "bold")
             if len(found) > ROWS:
@@ -110,7 +117,9 @@ class FirewallReport:
         if not firewalls:
             line("No firewall that can be judged is loaded at boot.")
         for firewall in firewalls:
-            line(f"{firewall.manager}, because of {safe(str(firewall.location))}", indent=2, hang=2)
+            why = f"{firewall.manager}, because of {safe(str(firewall.location))}"
+            loaded_by = f", which {safe(str(firewall.loaded_by))} loads" if firewall.loaded_by is not None else ""
+            line(why + loaded_by, indent=2, hang=2)
             for problem in firewall.problems:
                 line(f"does not load: {safe(problem.message)} ({safe(str(problem.location))})", "yellow", 4, 2)
                 if problem.lost:

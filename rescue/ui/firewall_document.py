@@ -28,6 +28,8 @@ def as_document(
             for version, found in judged.rows.items()
         ],
         "ways": [_way(each) for each in judged.ways],
+        "not_read": [{"message": each.message, "locations": [document.location(place) for place in each.locations]}
+                     for each in judged.not_read],
     }  # fmt: skip
     if proof is not None:
         made["proof"] = proof_document(proof)
@@ -38,6 +40,7 @@ def _firewall(firewall: Firewall) -> dict[str, object]:
     return {
         "manager": firewall.manager,
         "location": document.location(firewall.location),
+        "loaded_by": document.location(firewall.loaded_by) if firewall.loaded_by is not None else None,
         "files": {str(version): [str(path) for path in paths] for version, paths in firewall.files.items()},
         "problems": [
             {"message": each.message, "location": document.location(each.location), "lost": each.lost}

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
+from rescue.checks import firewall_not_read
 from rescue.examine import declared_reads
 from rescue.facts import Facts
 from rescue.firewall import Reach, reach
@@ -17,7 +18,7 @@ from rescue.firewall.table import Row, rows
 from rescue.firewall.verdict import Verdict
 from rescue.firewall.walk import Visit
 from rescue.firewall.way import way
-from rescue.model import Client
+from rescue.model import Client, Finding
 from rescue.status import Status
 from rescue.survey import complete
 from rescue.tree import Tree
@@ -50,7 +51,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """All that the verb shows."""
+    """All that the verb shows. not_read: the firewalls beside these that could not be judged."""
 
     facts: Facts
     port: int
@@ -58,10 +59,11 @@ class Judged:
     rows: dict[int, tuple[Row, ...]]
     ways: tuple[Way, ...]
     blocked: bool
+    not_read: tuple[Finding, ...] = ()
 
 
 def run(session: Session) -> Status:
-    """Capture, judge, show. BROKEN where the client (or, none given, most of the world) is kept out."""
+    """Capture, judge, show. BROKEN where the client (or, none given, most of the world) is kept out, or may be."""
     session, spec = resolved(session, session.options.target)
     with session.target(spec, write=False) as target:
         session.progress("reading the firewall's files")
@@ -81,7 +83,7 @@ def run(session: Session) -> Status:
             show_proof(session.report, proof, judged.port)
     if proof is not None and not proof.holds:
         return Status.FAILED
-    return Status.BROKEN if judged.blocked else Status.CLEAR
+    return Status.BROKEN if judged.blocked or judged.not_read else Status.CLEAR
 
 
 def _prove(session: Session, tree: Tree, judged: Judged) -> Proof:
@@ -106,4 +108,5 @@ def judge(tree: Tree, client: Client, interface: str | None = None) -> Judged:
         for here in (reaches[source.version],)
     )
     found = any(True for _ in blocks(tree, facts.firewalls, port, client.sources))
-    return Judged(facts, port, reaches, {version: rows(here) for version, here in reaches.items()}, ways, found)
+    tables = {version: rows(here) for version, here in reaches.items()}
+    return Judged(facts, port, reaches, tables, ways, found, tuple(firewall_not_read.find(facts)))

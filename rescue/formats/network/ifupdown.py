@@ -24,20 +24,27 @@ _MEMBERS = ("bridge_ports", "bridge-ports", "bond-slaves", "slaves", "vlan-raw-d
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class Line:
+    """One line that says something, cut into words."""
+
     path: PurePosixPath
     number: int
     words: tuple[str, ...]
 
 
+def lines(tree: Tree) -> Iterator[Line]:
+    """The lines of /etc/network/interfaces and of the files that it names. Raises NotCaptured."""
+    yield from _lines(tree, PurePosixPath(INTERFACES), [MOST_FILES])
+
+
 def profiles(tree: Tree) -> Iterator[Profile]:
     """One for each card that is brought up at boot and configured."""
-    lines = tuple(_lines(tree, PurePosixPath(INTERFACES), [MOST_FILES]))
-    started = {word for line in lines if line.words[0] == "auto" or line.words[0].startswith("allow-") for word in
+    said = tuple(lines(tree))
+    started = {word for line in said if line.words[0] == "auto" or line.words[0].startswith("allow-") for word in
                line.words[1:]}  # fmt: skip
-    for at, line in enumerate(lines):
+    for at, line in enumerate(said):
         if line.words[0] == "iface" and len(line.words) > 1 and _starts(line.words[1], started):
-            yield _with_addresses(_profile(line, line.words[1]), line, lines[at + 1 :])
+            yield _with_addresses(_profile(line, line.words[1]), line, said[at + 1 :])
         elif line.words[0] in _MEMBERS:
             # A card that is part of a bridge or a bond.
             for name in line.words[1:]:
@@ -48,7 +55,7 @@ def profiles(tree: Tree) -> Iterator[Profile]:
 _STANZAS = ("iface", "auto", "mapping", "source", "source-directory", "no-auto-down", "no-scripts", "rename")
 
 
-def _with_addresses(profile: Profile, line: _Line, after: tuple[_Line, ...]) -> Profile:
+def _with_addresses(profile: Profile, line: Line, after: tuple[Line, ...]) -> Profile:
     """The profile with what a static stanza sets."""
     if line.words[3:4] != ("static",):
         return profile
@@ -74,13 +81,13 @@ def _starts(name: str, started: set[str]) -> bool:
     return name in started or any("*" in each or each.startswith("/") for each in started)
 
 
-def _profile(line: _Line, name: str) -> Profile:
+def _profile(line: Line, name: str) -> Profile:
     location = Location(line.path, line.number, " ".join(line.words)[:200])
     glob = name.lstrip("/") if name.startswith("/") else name
     return Profile("ifupdown", location, (glob,), rename=partial(_renamed, old=name))
 
 
-def _lines(tree: Tree, path: PurePosixPath, left: list[int]) -> Iterator[_Line]:
+def _lines(tree: Tree, path: PurePosixPath, left: list[int]) -> Iterator[Line]:
     """The lines that say something, of the file and of those that it names."""
     left[0] -= 1
     if left[0] < 0:
@@ -104,7 +111,7 @@ def _lines(tree: Tree, path: PurePosixPath, left: list[int]) -> Iterator[_Line]:
             for each in _sourced(tree, path, words):
                 yield from _lines(tree, each, left)
         else:
-            yield _Line(path, began, tuple(words))
+            yield Line(path, began, tuple(words))
 
 
 def _sourced(tree: Tree, path: PurePosixPath, words: list[str]) -> list[PurePosixPath]:
@@ -125,9 +132,9 @@ def _renamed(tree: Tree, name: str, *, old: str) -> Tree:
     """Every line that speaks of the card speaks of `name` instead."""
     pattern = re.compile(rf"(?<!\S){re.escape(old)}(?=[\s.:]|$)")
     first = re.compile(rf"\s*(auto|allow-\S+|iface|no-auto-down|no-scripts|{'|'.join(map(re.escape, _MEMBERS))})\s")
-    for path in {line.path for line in _lines(tree, PurePosixPath(INTERFACES), [MOST_FILES])}:
-        lines = (tree.text(path) or "").split("\n")
-        made = [pattern.sub(name, line) if first.match(line) else line for line in lines]
-        if made != lines:
+    for path in {line.path for line in lines(tree)}:
+        old_lines = (tree.text(path) or "").split("\n")
+        made = [pattern.sub(name, line) if first.match(line) else line for line in old_lines]
+        if made != old_lines:
             tree = tree.write(path, "\n".join(made))
     return tree

@@ -33,6 +33,10 @@ IPT_MODULES=""
 class _Unit:
     started: bool
 
+    def values(self, section: str, key: str) -> tuple[()]:
+        """No unit here says how it is started."""
+        return ()
+
 
 class Started:
     """Units of which only some start at boot."""
