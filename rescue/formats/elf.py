@@ -52,7 +52,7 @@ def read_elf(data: bytes) -> Elf:
         raise ElfError("is damaged")
     try:
         return _read(data, bits, order)
-    except (error, IndexError) as problem:
+    except (error, IndexError, OverflowError) as problem:
         raise ElfError("is damaged or cut off") from problem
 
 

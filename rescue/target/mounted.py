@@ -22,7 +22,7 @@ from typing import NoReturn
 from rescue.target.kernel import KernelTarget
 from rescue.target.ledger import close_what_is_left, myself
 from rescue.target.mount_records import Mounted, all_mounted, as_mounted, record_of
-from rescue.target.mounts import mounts
+from rescue.target.mounts import Mount, mounts
 from rescue.target.open import open_target
 from rescue.target.opening import Opening
 from rescue.target.protocol import Target, TargetBusy, TargetError, TargetUnsafe
@@ -214,7 +214,7 @@ def good_name(name: str) -> str:
 
 
 def _users(point: str) -> Iterator[User]:
-    devices = {each.device for each in mounts() if each.point == point or each.point.startswith(f"{point}/")}
+    devices = {number for each in mounts() if _below(each.point, point) for number in _numbers(each)}
     inside = f"{point}/"
     for process in sorted(Path("/proc").glob("[0-9]*"), key=lambda each: int(each.name)):
         links = [process / "cwd", process / "root", process / "exe"]
@@ -226,8 +226,29 @@ def _users(point: str) -> Iterator[User]:
                 told = link.stat()
             except OSError:
                 continue
-            number = f"{os.major(told.st_dev)}:{os.minor(told.st_dev)}"
-            if (where == point or where.startswith(inside)) and number in devices and stat.S_IFMT(told.st_mode):
+            there = where == point or where.startswith(inside)
+            if there and stat.S_IFMT(told.st_mode) and (told.st_dev in devices or _is_at(told, where)):
                 with suppress(OSError):
                     yield User(int(process.name), (process / "comm").read_text().strip())
                 break
+
+
+def _below(path: str, point: str) -> bool:
+    return path == point or path.startswith(f"{point}/")
+
+
+def _numbers(mount: Mount) -> tuple[int, ...]:
+    """The device numbers that stat(2) gives for files there: btrfs has one for each subvolume, none of them mount's."""
+    major, minor = mount.device.split(":")
+    numbers = [os.makedev(int(major), int(minor))]
+    with suppress(OSError):
+        numbers.append(Path(mount.point).stat().st_dev)
+    return tuple(numbers)
+
+
+def _is_at(told: os.stat_result, where: str) -> bool:
+    """Whether a process's file is the one that we see at that path, and not one of another mount namespace."""
+    try:
+        return os.path.samestat(told, Path(where).lstat())
+    except (OSError, ValueError):
+        return False

@@ -36,7 +36,8 @@ def run(session: Session) -> Status:
     named = list(session.options.what)
     disks = tuple(_named(session, named)) if named else find_disks()
     if session.json:
-        document.write({"schema": document.SCHEMA, "disks": [_document(each) for each in disks]}, sys.stdout)
+        told = [_document(each, _commands(session, each)) for each in disks]
+        document.write({"schema": document.SCHEMA, "disks": told}, sys.stdout)
         return Status.CLEAR
     report = session.report
     heading = f"{'DEVICE':<{_NAME}} {'SIZE':>{_SIZE}}  {'USED':>{_USED}}  WHAT IS ON IT"
@@ -44,7 +45,7 @@ def run(session: Session) -> Status:
     for disk in disks:
         _disk(report, disk)
     report.line()
-    _next(report, disks, named)
+    _next(session, disks, named)
     return Status.CLEAR
 
 
@@ -73,9 +74,19 @@ def _with_parts(disks: tuple[Disk, ...], path: str) -> Iterator[Disk]:
             yield disk
 
 
-def _next(report: Report, disks: tuple[Disk, ...], named: list[str]) -> None:
-    commands = [words for disk in disks if not disk.is_own for words in disk.next_commands]
-    images = [("rescue", "inspect", disk.path) for disk in disks if disk.type == "file" and not disk.next_commands]
+def _commands(session: Session, disk: Disk, *, unseen: bool = False) -> list[tuple[str, ...]]:
+    """What to type to inspect it, with how it was to be opened. unseen: also where no root was seen on it."""
+    found = disk.next_commands or ((("rescue", "inspect", disk.path),) if unseen else ())
+    named = session.options.what and session.options.root is None
+    return [(*words, *session.opening_words()) if named else words for words in found]
+
+
+def _next(session: Session, disks: tuple[Disk, ...], named: list[str]) -> None:
+    report = session.report
+    others = [disk for disk in disks if not disk.is_own]
+    commands = [words for disk in others for words in _commands(session, disk)]
+    unseen = [disk for disk in others if disk.type == "file" and not disk.next_commands]
+    images = [words for disk in unseen for words in _commands(session, disk, unseen=True)]
     if commands or images:
         report.line("To find out what keeps you out:")
         for words in (*commands, *images):
@@ -152,8 +163,8 @@ def _time(seconds: int) -> str:
 # -- the document -----------------------------------------------------------------------------------------------------
 
 
-def _document(disk: Disk) -> dict[str, object]:
-    commands = [join(words) for words in disk.next_commands]
+def _document(disk: Disk, following: list[tuple[str, ...]]) -> dict[str, object]:
+    commands = [join(words) for words in following]
     return {
         "path": disk.path,
         "size": disk.size,

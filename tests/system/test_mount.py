@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import LoadImage
+from tests.contract import images
 from tests.machines.broken import layered
 from tests.machines.world import PATIENCE, SIGNALS, World, interrupt, made_disk, new_world
 
@@ -120,6 +121,29 @@ def test_a_device_in_use_is_refused_and_so_is_a_folder_that_somebody_is_in(
         assert "not empty" in world.rescue("mount", whole, tmp_path / "full", status=5).stderr
     finally:
         subprocess.run(["losetup", "--detach", whole], check=True)
+
+
+def test_a_btrfs_that_somebody_is_in_is_not_unmounted(world: World, tmp_path: Path) -> None:
+    # Its files have other device numbers than its mount, each subvolume's its own.
+    def fill(point: Path) -> None:
+        subprocess.run(["btrfs", "-q", "subvolume", "create", str(point / "@")], check=True)
+        subprocess.run(["btrfs", "-q", "subvolume", "create", str(point / "@/srv")], check=True)
+        (point / "@/etc").mkdir()
+        (point / "@/etc/passwd").write_text("root:x:0:0::/root:/bin/sh\n")
+
+    disk = images.image_with(tmp_path / "disk.img", "btrfs", fill)
+    at = world.document("mount", disk, *KERNEL)["mounted"]["point"]  # type: ignore[index]
+    for place in ("etc", "srv"):
+        sleeper = subprocess.Popen(world.command("sh", "-c", f"cd {at}/{place} && echo in && exec sleep 600"),
+                                   stdout=subprocess.PIPE, text=True)  # fmt: skip
+        try:
+            assert sleeper.stdout is not None
+            assert sleeper.stdout.readline() == "in\n"
+            assert f"sleep (process {sleeper.pid})" in world.rescue("umount", status=5).stderr
+        finally:
+            sleeper.kill()
+            sleeper.wait()
+    world.rescue("umount", disk)
 
 
 def test_what_can_not_be_mounted_is_said(world: World, disk: Path, tmp_path: Path) -> None:
@@ -261,7 +285,9 @@ def test_an_image_is_listed_without_being_mounted_unless_asked_for(world: World,
     assert f"  rescue inspect {disk}\n" in screen
     (looked,) = world.document("disks", disk, *KERNEL)["disks"]  # type: ignore[misc]
     (part,) = looked["volumes"]
-    assert (looked["is_root"], looked["hostname"], looked["next"]) == (True, "lab", f"rescue inspect {disk}")
+    assert (looked["is_root"], looked["hostname"], looked["next"]) == (
+        True, "lab", f"rescue inspect {disk} --backend kernel",
+    )  # fmt: skip
     assert 0 < part["filesystem_used"] < part["filesystem_size"] <= part["size"]
     screen = world.rescue("disks", disk, *KERNEL).stdout
     assert "a server: Debian GNU/Linux 12" in screen
@@ -286,9 +312,10 @@ def test_two_roots_on_one_disk_each_have_their_command(world: World, disk: Path,
             stream.seek(at)
             stream.write(content)
     (found,) = world.document("disks", both, *KERNEL)["disks"]  # type: ignore[misc]
-    assert found["commands"] == [f"rescue inspect {both} --root {number}" for number in (1, 2)]
+    more = "--backend kernel"
+    assert found["commands"] == [f"rescue inspect {both} --root {number} {more}" for number in (1, 2)]
     for words in found["commands"]:
-        world.rescue(*words.split()[1:], *KERNEL, "--json")
+        world.rescue(*words.split()[1:], "--json")
 
 
 def test_a_device_is_listed_with_what_is_on_it(world: World, disk: Path, tmp_path: Path) -> None:

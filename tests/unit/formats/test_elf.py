@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rescue.formats.elf import ElfError, read_elf
@@ -19,6 +19,7 @@ def test_libraries_and_interpreter() -> None:
     assert (found.needed, found.interpreter, found.machine) == (("liba.so.1", "libb.so.2"), "/lib/ld.so", 62)
 
 
+@example(39, 128, 58)
 @given(st.integers(0, 400), st.integers(0, 255), st.integers(0, 500))
 def test_a_damaged_file_is_read_or_refused(at: int, value: int, end: int) -> None:
     data = bytearray(elf("liba.so.1", "libb.so.2", interpreter="/lib/ld.so"))
