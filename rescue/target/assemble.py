@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from rescue.target.volumes import Volume, mapper_name
 
 _MATTERS = ("/home", "/var", "/usr", "/root", "/etc", "/opt", "/srv", "/tmp", "/boot")  # noqa: S108 - mount points
+_MAX_MOUNTS = 64
+"""Mounts below a root that are made: a stranger's fstab may name any number, and each takes its time."""
+
 _OCTAL = re.compile(r"\\([0-7]{3})")
 _NODE = re.compile(
     r"/dev/(?:(?:disk/by-(?P<by>uuid|label|partuuid|partlabel)/(?P<word>.+))|(?P<disk>.+?)p?(?P<number>\d+))"
@@ -33,20 +36,35 @@ class Belongs:
 
 
 def wanted_mounts(fstab: str) -> tuple[Wanted, ...]:
-    """The mounts below the root that may matter to a login, parents before children."""
+    """The mounts below the root that may matter to a login, parents before children; of too many, the uppermost."""
+    found = _wanted(fstab)
+    kept = sorted(found, key=lambda point: (point.count("/"), point))[:_MAX_MOUNTS]
+    return tuple(found[point] for point in sorted(kept))
+
+
+def surplus(fstab: str) -> tuple[str, ...]:
+    """A note where fstab wants more mounts than are made."""
+    more = len(_wanted(fstab)) - _MAX_MOUNTS
+    return (f"fstab has {more} mounts more than are made here: what is on them was not looked at",) if more > 0 else ()
+
+
+def _wanted(fstab: str) -> dict[str, Wanted]:
     found = {}
     for line in fstab.split("\n"):
         fields = [_OCTAL.sub(lambda octal: chr(int(octal[1], 8) & 0xFF), field) for field in line.split()]
         if len(fields) < 4 or fields[0].startswith("#"):
             continue
         device, point, kind, options = fields[:4]
-        point = point.rstrip("/")
+        parts = [part for part in point.split("/") if part not in ("", ".")]
+        if not point.startswith("/") or ".." in parts or "\0" in point:
+            continue
+        point = "/" + "/".join(parts)
         if kind in ("swap", "vfat", "tmpfs") or not device.startswith(("/dev/", "UUID=", "LABEL=", "PART")):
             continue
-        if any(point == each or point.startswith(each + "/") for each in _MATTERS) and ".." not in point.split("/"):
+        if any(point == each or point.startswith(each + "/") for each in _MATTERS):
             named = [option[7:] for option in options.split(",") if option.startswith("subvol=")]
             found[point] = Wanted(device, point, named[0] if named else "")
-    return tuple(found[point] for point in sorted(found))
+    return found
 
 
 def belonging(fstab: str, root: Volume, volumes: Iterable[Volume]) -> tuple[Belongs, ...]:

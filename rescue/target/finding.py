@@ -22,6 +22,8 @@ from rescue.target.volumes import Volume, mapper_name
 
 _MAX_REGIONS = 512
 _MAX_DEPTH = 6
+_MAX_METADATA = 64 << 20
+"""Bytes of LVM's metadata that are read from all physical volumes together."""
 
 MIRROR = "it is one side of a mirror, and the other side would differ"
 ONE_SIDE = "{name} is a mirror of {members} disks, of which one was read: if that one had dropped out, this is old"
@@ -83,6 +85,7 @@ class _Finder:
         self._groups: dict[str, str] = {}  # of the active volumes, by their names
         self._seen: set[Path | int] = set()
         self._count = 0
+        self._metadata = 0
         self._incomplete = False
 
     def source(self, source: Source, *, own: bool) -> None:
@@ -219,8 +222,14 @@ class _Finder:
         )  # fmt: skip
 
     def _physical(self, region: _Region, read: ReadAt) -> None:
+        def counted(offset: int, length: int) -> bytes:
+            self._metadata += length
+            if self._metadata > _MAX_METADATA:
+                raise lvm.BadMetadata("there is more LVM metadata than any server has")
+            return read(offset, length)
+
         try:
-            physical = lvm.read_physical(read)
+            physical = lvm.read_physical(counted)
         except lvm.BadMetadata as problem:
             self._volume(replace(region, pieces=(), read_only=str(problem)), Found("LVM"))
             return

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from rescue.target import appliance, guestfs_volumes
 from rescue.target.appliance import Handle
-from rescue.target.assemble import belonging
+from rescue.target.assemble import belonging, surplus
 from rescue.target.capture import Capture
 from rescue.target.guestfs_source import GuestfsSource
 from rescue.target.guestfs_writing import GuestfsWriter
@@ -221,6 +221,7 @@ def _mount(
             f"{chosen.name} runs without {count} of its disks, which don't learn of a change: add them again on the "
             "server (mdadm --manage ARRAY --re-add DISK)"
         )
+    notes += surplus(found.fstab)
     for each in belonging(found.fstab, chosen, volumes):
         point = each.wanted.point
         volume = each.volume

@@ -28,6 +28,8 @@ _RAW_NAMES = (".raw", ".dd", ".bin", ".hdd")
 _PROTOCOL = re.compile(r"[^/]*:")
 """What QEMU takes for a protocol (path_has_protocol), "json:" among them."""
 _VMDK_DESCRIPTOR_LIMIT = 64 << 10
+_VMDK_PARENT = (512, 20 * 512)
+"""Where QEMU looks for a parent, and how many bytes: wherever the header says that the descriptor is."""
 
 # block/file-posix.c: RAW_LOCK_PERM_BASE and RAW_LOCK_SHARED_BASE; block.h: BLK_PERM_WRITE is bit 1.
 _HELD_WRITE = 101
@@ -81,17 +83,16 @@ def _image(path: Path, stated: str | None, allow_backing: bool, depth: int) -> I
             sector = struct.unpack_from("<Q", head, 28)[0] if len(head) >= 44 else 0
             count = struct.unpack_from("<Q", head, 36)[0] if len(head) >= 44 else 0
             stream.seek(min(sector * 512, size))
-            _check_vmdk(path, head, stream.read(min(count * 512, _VMDK_DESCRIPTOR_LIMIT)))
+            descriptor = stream.read(min(count * 512, _VMDK_DESCRIPTOR_LIMIT))
+            stream.seek(_VMDK_PARENT[0])
+            _check_vmdk(path, head, descriptor, stream.read(_VMDK_PARENT[1]))
             return Image(path, "vmdk", size)
-    if head[:8] == b"vhdxfile":
-        return Image(path, "vhdx", size)
     if head.lstrip().startswith(b"# Disk DescriptorFile"):
         raise _leans(path, "its data is in other files", "Name the data file (often ...-flat.vmdk) instead.")
-    if head[:8] == b"conectix":
-        return Image(path, "vpc", size)
-    if head[:64].startswith(b"<<< ") and head[64:68] == b"\x7f\x10\xda\xbe":
-        return Image(path, "vdi", size)
-    return Image(path, "raw", size)
+    if other in ("vpc", "vdi") and _is_difference(head, other):
+        hint = "Merge it with its parent, where the machine ran: VBoxManage clonemedium FILE NEW.vdi; Convert-VHD."
+        raise _leans(path, "it holds only the difference to another image", hint)
+    return Image(path, other, size)
 
 
 def _magic_format(head: bytes) -> str:
@@ -99,6 +100,13 @@ def _magic_format(head: bytes) -> str:
         if head.startswith(magic):
             return name
     return "vdi" if head[:4] == b"<<< " and head[64:68] == b"\x7f\x10\xda\xbe" else "raw"
+
+
+def _is_difference(head: bytes, kind: str) -> bool:
+    """Whether a VHD's or VDI's header tells of a parent: by the type of the disk, or by the UUIDs of others."""
+    if kind == "vpc":
+        return head[60:64] == struct.pack(">I", 4)
+    return head[0x4C:0x50] == struct.pack("<I", 4) or any(head[0x1A8:0x1C8])
 
 
 def _may_be_raw(path: Path, head: bytes) -> bool:
@@ -123,8 +131,8 @@ def _qcow2(path: Path, head: bytes, size: int, allow_backing: bool, depth: int) 
     backing, data_file = None, None
     if (at or outside) and not allow_backing:
         what = "it has a backing file" if at else "its data is in an external file"
-        told = f"{_convert(path)}; or, if you trust the image, add --allow-backing."
-        raise _leans(path, what, f"Merge it into one: {told}")
+        told = f"{_convert(path)}; or add --allow-backing."
+        raise _leans(path, what, f"If you trust the image, merge it into one: {told}")
     if at or outside:
         extensions = _extensions(head, version)
         if outside:
@@ -161,7 +169,9 @@ def _named(path: Path, name: bytes) -> Path:
     text = os.fsdecode(name)
     below = path.parent / text
     if not text or "\0" in text or _PROTOCOL.match(text):
-        raise _leans(path, f"it names {text!r}, which is no file", f"Merge it into one: {_convert(path)}")
+        raise _leans(
+            path, f"it names {text!r}, which is no file", f"If you trust it, merge it into one: {_convert(path)}"
+        )
     if not below.is_file():
         raise TargetError(
             f"{path} needs the file {str(below)!r}, which is not there", "Copy it beside the image, and try again."
@@ -169,13 +179,13 @@ def _named(path: Path, name: bytes) -> Path:
     return below
 
 
-def _check_vmdk(path: Path, head: bytes, descriptor: bytes) -> None:
+def _check_vmdk(path: Path, head: bytes, descriptor: bytes, second: bytes) -> None:
     capacity = struct.unpack_from("<Q", head, 12)[0] if len(head) >= 44 else 0
     extents = [
         line for line in descriptor.split(b"\n") if line.startswith((b"RW ", b"RDONLY ", b"NOACCESS "))
     ]
-    if not capacity or len(extents) > 1 or b"parentFileNameHint" in descriptor:
-        raise _leans(path, "its data is in other files", f"Merge it into one: {_convert(path)}")
+    if not capacity or len(extents) > 1 or any(b"parentFileNameHint" in each for each in (descriptor, second)):
+        raise _leans(path, "its data is in other files", f"If you trust it, merge it into one: {_convert(path)}")
 
 
 def _leans(path: Path, why: str, hint: str) -> TargetError:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rescue.target.assemble import Belongs, belonging
+from rescue.target.assemble import Belongs, belonging, surplus
 from rescue.target.beneath import Root
 from rescue.target.devices import of_a_disk
 from rescue.target.directory import DirectoryTarget
@@ -85,7 +85,7 @@ def _open(
     placed = _placed(disk, volume, found)
     # What was said of volumes that turned out to be others is of no use.
     disk.notes.clear()
-    notes = [volume.note] if write and volume.note else []
+    notes = [*surplus(found.fstab), *([volume.note] if write and volume.note else [])]
     if not write and any(written_by_machine(source.path) for source in disk.sources if not source.is_device):
         notes.append("a running machine writes to this image: the picture may be half old, half new")
     attached = [attached_as(source.path) for source in disk.sources if not source.is_device]

@@ -22,7 +22,13 @@ _FIRST_CRC = 0xF597A6CF
 _MAX_TEXT = 4 << 20
 _MAX_DEPTH = 8
 _MAX_WORDS = 400_000
-_MAX_STEPS = 20_000
+_MAX_AREAS = 4
+_MAX_TEXTS = 4 << 20
+"""Bytes of the texts of all groups together that are read: a disk may have a group in each of its partitions."""
+
+_MAX_STEPS = 200_000
+"""Segments and runs that are looked at for one group: no text of that length has as many."""
+
 _MAX_PIECES = 4096
 _SECTOR = 512
 
@@ -93,14 +99,15 @@ def read_physical(read: ReadAt) -> Physical:
     if not 32 <= at <= _SECTOR - 40:
         raise BadMetadata("the LVM label is damaged")
     uuid = sector[at : at + 32].decode("ascii", "replace")
-    areas, lists = [], 0
+    areas: list[tuple[int, int]] = []
+    lists = 0
     for offset in range(at + 40, _SECTOR - 15, 16):
         start, size = struct.unpack_from("<QQ", sector, offset)
         if not start:
             lists += 1
             if lists == 2:
                 break
-        elif lists == 1:
+        elif lists == 1 and len(areas) < _MAX_AREAS:
             areas.append((start, size))
     texts = [text for start, size in areas if (text := _area(read, start, size))]
     if areas and not texts:
@@ -132,9 +139,16 @@ def _sequence(text: bytes) -> int:
 
 
 def groups(physicals: Iterable[Physical]) -> tuple[Group, ...]:
-    """The groups that these physical volumes tell of, each by its newest metadata. Damaged ones are left out."""
+    """The groups that these physical volumes tell of, each by its newest metadata.
+
+    Damaged ones are left out, and the longest where there is more than any server's disks hold.
+    """
     newest: dict[str, Group] = {}
-    for text in dict.fromkeys(each.text for each in physicals if each.text):
+    room = _MAX_TEXTS
+    for text in sorted(dict.fromkeys(each.text for each in physicals if each.text), key=len):
+        room -= len(text)
+        if room < 0:
+            break
         try:
             group = read_group(text)
         except BadMetadata:
@@ -172,10 +186,10 @@ class _Maker:
     def __init__(self, extent: int, places: dict[str, tuple[str, int]], logicals: dict[str, Section]) -> None:
         self._extent = extent
         self._places = places
-        self._logicals = logicals
+        self._segments = {name: _segments(value) for name, value in logicals.items()}
         self._steps = 0
         self._origins = {
-            str(segment.get("origin")) for value in logicals.values() for segment in _segments(value)
+            str(segment.get("origin")) for segments in self._segments.values() for segment in segments
             if segment.get("type") == "snapshot"
         }  # fmt: skip
 
@@ -190,15 +204,15 @@ class _Maker:
         return Logical(name, _joined(runs), read_only="; ".join(dict.fromkeys(reasons)))
 
     def _runs(self, name: str, reasons: list[str], depth: int) -> list[Run]:
-        value = self._logicals.get(name)
-        if value is None:
+        segments = self._segments.get(name)
+        if segments is None:
             raise BadMetadata(f"it needs {name!r}, which is not there")
-        self._steps += 1
+        self._steps += 1 + len(segments)
         if not depth or self._steps > _MAX_STEPS:
-            raise BadMetadata("its parts lead in a circle")
+            raise BadMetadata("its parts are too many, or lead in a circle")
         runs: list[Run] = []
         after = 0
-        for segment in sorted(_segments(value), key=lambda each: _number(each, "start_extent")):
+        for segment in sorted(segments, key=lambda each: _number(each, "start_extent")):
             if _number(segment, "start_extent") != after:
                 raise BadMetadata("there is a gap in it")
             count = _number(segment, "extent_count")
@@ -231,6 +245,7 @@ class _Maker:
                     runs = self._runs(str(image), reasons, depth - 1)
                 except BadMetadata:
                     continue
+                self._steps += len(runs)
                 if sum(run.size for run in runs) == count * self._extent:
                     return runs
             raise BadMetadata("no side of the mirror is whole")

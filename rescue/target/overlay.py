@@ -106,7 +106,7 @@ def _shown(resources: Resources, disk: Node, size: Callable[[], int], write: boo
 
 def _disk(image: Image, *, write: bool) -> Node:
     node: Node = {"driver": image.format, "node-name": "disk", "file": _file(image.path, write=write)}
-    if image.format == "qcow2":
+    if image.format in ("qcow2", "vmdk"):
         # Whatever stands in the image: what was looked at is what is opened (rescue.target.image).
         node["backing"] = None
     if image.backing is not None:

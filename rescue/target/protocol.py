@@ -36,7 +36,7 @@ class SeveralRoots(TargetError):
     """A disk holds more than one server. roots: what to give after --root, and whose root that is."""
 
     def __init__(self, where: str, roots: Sequence[tuple[str, str]]) -> None:
-        told = "; ".join(f"{word}: {what}" for word, what in roots)
+        told = "; ".join([f"{word}: {what}" for word, what in roots[:20]] + (["..."] if len(roots) > 20 else []))
         super().__init__(f"there is more than one server's root on {where}: {told}", f"Say which: --root {roots[0][0]}")
         self.roots = tuple(roots)
 

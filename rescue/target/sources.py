@@ -103,7 +103,12 @@ def joined_to_write(resources: Resources, pieces: Sequence[Piece]) -> Path:
 def _unreadable(source: Source, problem: ProgramError) -> TargetError:
     if problem.hint:
         return problem
-    said = str(problem).rpartition("can't be shown: ")[2]
+    # Before the reason stands all that QEMU was told.
+    said = str(problem).rpartition("can't be shown: ")[2].rpartition("}': ")[2]
+    if "too large for file format" in said:
+        return TargetError(
+            f"{source.path} says that its disk is larger than any can be", "It is damaged, or made to harm."
+        )
     if source.is_raw:
         return TargetError(f"{source.path} can't be read through a layer: {said}", "See what uses it: lsblk, fuser -v.")
     return TargetError(

@@ -95,6 +95,19 @@ def test_backing_files_in_a_circle_end(tmp_path: Path) -> None:
     refused(one, "without an end", allow_backing=True)
 
 
+def test_a_vmdk_that_hides_its_parent_from_its_own_header_is_refused(tmp_path: Path) -> None:
+    raw = images.image_with(tmp_path / "raw.img", "ext4", little_root)
+    others, path = tmp_path / "others.vmdk", tmp_path / "mine.vmdk"
+    images.run("qemu-img", "convert", "-f", "raw", "-O", "vmdk", raw, others)
+    images.run("qemu-img", "create", "-q", "-f", "vmdk", "-b", others, "-F", "vmdk", path)
+    disk = bytearray(path.read_bytes())
+    innocent = b'# Disk DescriptorFile\nRW 131072 SPARSE "mine.vmdk"\n'.ljust(512, b"\0")
+    disk = disk.ljust(-(-len(disk) // 512) * 512, b"\0")
+    struct.pack_into("<QQ", disk, 28, len(disk) // 512, 1)
+    path.write_bytes(disk + innocent)
+    refused(path, "on its own")
+
+
 def test_external_data_are_read_only_where_that_was_agreed_to(tmp_path: Path) -> None:
     raw = images.image_with(tmp_path / "raw.img", "ext4", little_root)
     path = tmp_path / "disk.qcow2"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rescue.target.assemble import belonging, wanted_mounts
+from rescue.target.assemble import belonging, surplus, wanted_mounts
 from rescue.target.probe import Found, Partition
 from rescue.target.volumes import Volume
 
@@ -88,6 +88,25 @@ def test_parents_come_before_children_and_the_last_line_counts() -> None:
         ("/var", "UUID=3", "@var"),
         ("/var/log", "UUID=1", ""),
     ]
+
+
+def test_of_a_strangers_thousand_mounts_the_uppermost_are_made_and_the_rest_is_told() -> None:
+    lines = [f"UUID={number} /var/deep/{number} ext4 defaults 0 2\n" for number in range(1000)]
+    found = wanted_mounts("".join(lines) + "UUID=x /var ext4 defaults 0 2\n")
+    assert (len(found), found[0].point) == (64, "/var")
+    assert surplus("".join(lines)) == (
+        "fstab has 936 mounts more than are made here: what is on them was not looked at",
+    )
+    assert surplus(lines[0]) == ()
+
+
+@pytest.mark.parametrize("point", ["/home/a\\000b", "/home/../etc", "home", "none"])
+def test_what_is_no_place_below_the_root_is_left_out(point: str) -> None:
+    assert wanted_mounts(f"LABEL=x {point} ext4 defaults 0 2\n") == ()
+
+
+def test_a_mount_point_is_read_as_mount_does() -> None:
+    assert [each.point for each in wanted_mounts("LABEL=x //home/./alice/ ext4 defaults 0 2\n")] == ["/home/alice"]
 
 
 def test_escaped_characters_are_read() -> None:

@@ -53,6 +53,11 @@ def test_formats(tmp_path: Path, content: bytes, format_name: str) -> None:
         vmdk(ONE_EXTENT + b'RW 1 FLAT "/etc/shadow" 0\n'),
         vmdk(ONE_EXTENT + b'parentFileNameHint="/etc/shadow"\n'),
         vmdk(ONE_EXTENT, capacity=0),
+        (b"conectix" + bytes(52) + b"\0\0\0\4").ljust(512, b"\0"),
+        (b"<<< Oracle".ljust(64, b"\0") + b"\x7f\x10\xda\xbe").ljust(0x1B8, b"\0") + bytes(range(16)),
+        # The header says that the descriptor is elsewhere; QEMU looks for a parent behind the header all the same.
+        vmdk(b'parentFileNameHint="/srv/others.vmdk"\n').replace(struct.pack("<QQ", 1, 1), struct.pack("<QQ", 2, 1))
+        + ONE_EXTENT,
         b'# Disk DescriptorFile\nversion=1\nRW 2048 FLAT "/etc/shadow" 0\n',
     ],
 )

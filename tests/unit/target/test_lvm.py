@@ -169,6 +169,20 @@ def test_mirrors_that_lead_in_a_circle_end() -> None:
     assert all(each.runs == () for each in found.logicals)
 
 
+def test_mirrors_that_share_a_long_image_are_not_written_out_without_an_end() -> None:
+    image = logical("image", *(linear(at, 1, "pv0", 7 * at % 1000) for at in range(4000)), visible=False)
+    body = 'start_extent = 0\nextent_count = 4000\ntype = "raid1"\nraids = ["m", "image"]'
+    found = read_group(group(image + "".join(logical(f"v{number}", body) for number in range(500))))
+    assert 4000 <= sum(len(each.runs) for each in found.logicals) <= 200_000
+    assert "too many" in found.logicals[-1].why
+
+
+def test_of_more_groups_than_any_server_has_the_shortest_are_read() -> None:
+    long = [TEXT.replace(b"group-uuid", b"long-%d" % number) + b"#" * (1 << 20) for number in range(6)]
+    found = groups([Physical(UUID, text) for text in (*long, TEXT)])
+    assert [each.uuid for each in found] == ["group-uuid", "long-0", "long-1", "long-2"]
+
+
 def test_of_two_disks_the_newer_metadata_count() -> None:
     newer = group(logical("other", linear(0, 1, "pv0", 0)), seqno=10)
     (found,) = groups([Physical(UUID, TEXT), Physical(OTHER, newer)])
