@@ -19,7 +19,7 @@ from fnmatch import fnmatchcase
 
 from rescue.facts import Facts
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
-from rescue.tree import Read
+from rescue.tree import CONTENT_LIMIT, Read
 
 LINK = Link.SERVICE
 READS: tuple[Read, ...] = ()
@@ -47,14 +47,18 @@ def find(facts: Facts) -> Iterator[Finding]:
             continue
         entry = facts.tree.lentry(path)
         size = entry.size if entry else 0
+        told = f"{path} has {size} bytes, far more than such a file can need. It was not read."
+        repair = f"look at {path}, and put an old version back"
+        if size <= CONTENT_LIMIT:
+            told, repair = f"{path} could not be read.", f"look at {path}: may you read it (sudo), does the disk fail?"
         yield Finding(
             check="file-too-large",
             link=LINK,
             severity=Severity.DOUBTFUL,
-            message=f"{path} has {size} bytes, far more than such a file can need. It was not read.",
+            message=told,
             symptom=Symptom.REFUSED,
             locations=(Location(path),),
-            repairs=(Repair(f"look at {path}, and put an old version back", Safety.MANUAL),),
+            repairs=(Repair(repair, Safety.MANUAL),),
             subject=str(path),
             reason="what the file says is not known, so neither is what it keeps you from",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -120,6 +121,8 @@ def disk_at(path: Path, opening: Opening, *, look: bool) -> Disk:
     Raises TargetError.
     """
     found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise TargetError(f"{path} is neither a disk nor an image", "See what is here: rescue disks")
     resources = Resources()
     try:
         opened = opened_disk.Disk(path, resources, opening)

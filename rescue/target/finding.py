@@ -6,6 +6,7 @@ disks are untrusted: what they say of themselves is bounded in number and depth.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -102,10 +103,10 @@ class _Finder:
                 _Region((Piece(source, 0, size),), str(source.path), own, Partition(number, 0, size), node, disk)
             )
         except OSError as problem:
-            raise TargetError(
-                f"{source.path} can't be read: {problem.strerror}",
-                "The disk fails. Make a copy of it (ddrescue) before anything else.",
-            ) from problem
+            hint = "The disk fails. Make a copy of it (ddrescue) before anything else."
+            if problem.errno in (errno.EPERM, errno.EACCES):
+                hint = "This machine does not allow it, not even to root. What is mounted of it: findmnt"
+            raise TargetError(f"{source.path} can't be read: {problem.strerror}", hint) from problem
 
     def discovery(self) -> Discovery:
         """Put together what lies on several sources."""

@@ -24,7 +24,7 @@ from rescue.target.opening import Opening
 from rescue.target.protocol import SeveralRoots, TargetBusy, TargetError
 from rescue.target.resources import Resources
 from rescue.target.roots import READS, SUBVOLUMES, FoundRoot, found_root
-from rescue.target.volumes import Volume, no_volume
+from rescue.target.volumes import CAUTIOUS, Volume, no_volume
 from rescue.tree import Devices, Entry, FileSystem, Read, Tree
 
 METHOD = "libguestfs"
@@ -206,11 +206,10 @@ def _mount(
         volumes = guestfs_volumes.unlocked(handle, volumes, opening, write=write)
         search = _roots(handle, volumes, opening.root, progress)
     chosen, found = _only(image, volumes, search, opening.root)
-    options = _OPTIONS + ("" if write else ",ro")
     if write or search.mounted != chosen.name:
         handle.umount_all()
         try:
-            handle.mount_options(options, chosen.name, "/")
+            handle.mount_options(_options(chosen, write), chosen.name, "/")
         except RuntimeError as problem:
             raise TargetError(
                 f"{chosen.name} can't be mounted: {problem}", guestfs_volumes.checking(image, chosen)
@@ -235,12 +234,17 @@ def _mount(
         elif volume is not chosen:
             try:
                 _below(handle, point)
-                handle.mount_options(options, volume.name, point)
+                handle.mount_options(_options(volume, write), volume.name, point)
                 mounted[point] = (volume.name, volume.found.type)
             except RuntimeError as problem:
                 reason = str(problem).rpartition(": ")[2]
                 notes.append(f"{point} is on {volume.name}, which could not be mounted ({reason}): not looked at")
     return mounted
+
+
+def _options(volume: Volume, write: bool) -> str:
+    cautious = f",{CAUTIOUS}" if volume.found.type in ("ext2", "ext3", "ext4") else ""
+    return _OPTIONS + cautious + ("" if write else ",ro")
 
 
 @dataclass
@@ -282,7 +286,7 @@ def _root_on(handle: Handle, volume: Volume, search: _Search) -> tuple[Volume, F
             handle.umount_all()
             search.mounted = ""
         try:
-            handle.mount_options(_OPTIONS + ",ro", each.name, "/")
+            handle.mount_options(_options(each, False), each.name, "/")
         except RuntimeError:
             if each is volume:
                 raise

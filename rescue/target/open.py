@@ -26,10 +26,15 @@ def open_target(
     of it. Raises TargetError, TargetBusy, TargetUnsafe.
     """
     path = Path(spec)
+    if not spec:
+        raise TargetError("the target's name is empty", "See which disks there are: rescue disks")
     try:
         found = path.stat()
     except FileNotFoundError as problem:
-        raise TargetError(f"{spec} is not there", "See which disks there are: rescue disks") from problem
+        device = Path("/dev") / spec
+        meant = "/" not in spec and bool(spec.strip(".")) and device.is_block_device()
+        hint = f"Did you mean {device}?" if meant else "See which disks there are: rescue disks"
+        raise TargetError(f"{spec} is not there", hint) from problem
     except (OSError, ValueError) as problem:
         raise TargetError(f"{spec} can't be opened: {getattr(problem, 'strerror', problem)}", _sudo()) from problem
     if stat.S_ISDIR(found.st_mode):

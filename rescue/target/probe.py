@@ -39,13 +39,15 @@ class Partition:
 class Found:
     """What a partition holds. type: "ext4", "xfs", "btrfs", "LVM", "LUKS", "RAID", "swap", "vfat", ... or "".
 
-    dirty: a journal waits to be replayed; None where the superblock alone does not tell.
+    dirty: a journal waits to be replayed; None where the superblock alone does not tell. size: bytes that the file
+    system says it has; 0 where that is not told.
     """
 
     type: str
     uuid: str = ""
     label: str = ""
     dirty: bool | None = None
+    size: int = 0
 
 
 def partitions(read: ReadAt, size: int) -> tuple[Partition, ...]:
@@ -165,14 +167,18 @@ def _ext(read: ReadAt) -> Found | None:
     if incompatible & 0x8:
         return Found("journal device")
     dirty = bool(incompatible & 0x4)
-    return Found("ext4", str(uuid.UUID(bytes=block[104:120])), _text(block[120:136]), dirty)
+    low, shift = struct.unpack_from("<I", block, 4)[0], struct.unpack_from("<I", block, 24)[0]
+    high = struct.unpack_from("<I", block, 0x150)[0] if incompatible & 0x80 else 0
+    size = (high << 32 | low) << 10 + shift if shift <= 6 else 0
+    return Found("ext4", str(uuid.UUID(bytes=block[104:120])), _text(block[120:136]), dirty, size)
 
 
 def _xfs(read: ReadAt) -> Found | None:
     block = read(0, 512)
     if block[:4] != b"XFSB":
         return None
-    return Found("xfs", str(uuid.UUID(bytes=block[32:48])), _text(block[108:120]))
+    width, count = struct.unpack_from(">IQ", block, 4)
+    return Found("xfs", str(uuid.UUID(bytes=block[32:48])), _text(block[108:120]), size=width * count)
 
 
 def _btrfs(read: ReadAt) -> Found | None:

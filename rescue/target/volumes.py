@@ -18,10 +18,13 @@ from rescue.target.syscalls import MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, M
 
 _SAFE = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME
 
-_OPTIONS = {"xfs": "nouuid"}
+CAUTIOUS = "errors=remount-ro"
+"""A damaged ext4 may ask for a panic of the kernel that meets the damage (tune2fs -e): this machine's."""
+
+_OPTIONS = {"ext4": CAUTIOUS, "xfs": "nouuid"}
 """A copy of the rescue system's own disk has its UUID, which xfs would refuse."""
 
-_WITHOUT_JOURNAL = {"ext4": "noload", "xfs": "nouuid,norecovery", "btrfs": "rescue=nologreplay"}
+_WITHOUT_JOURNAL = {"ext4": f"noload,{CAUTIOUS}", "xfs": "nouuid,norecovery", "btrfs": "rescue=nologreplay"}
 
 STALE = (
     "the journal of {name} waits to be replayed and could not be here: what was written last may be missing from the "
@@ -231,6 +234,11 @@ def _cannot_mount(volume: Volume, problem: OSError) -> TargetError:
         hint = f"This rescue system's kernel has no {volume.found.type}. Use --backend guestfs."
     elif problem.errno == errno.ENXIO and volume.found.type == "btrfs":
         hint = "It may lie on several disks: give the others with --disk, and use --backend guestfs."
+    elif (size := _size(volume)) < volume.found.size:
+        return TargetError(
+            f"{volume.name} ({volume.found.type}) is cut off: it has {volume.found.size} bytes, and {size} are here",
+            "Was the copy interrupted, or the partition made smaller? Copy the disk again.",
+        )
     else:
         hint = "The file system may be damaged. " + "; ".join(_checking(volume))
     return TargetError(f"{volume.name} ({volume.found.type}) can't be mounted: {problem.strerror}", hint)
@@ -248,4 +256,7 @@ def _checking(volume: Volume) -> Iterator[str]:
             f"then {program} on the device that this prints"
         )
     else:
+        image = volume.pieces[0].source
+        if len(volume.pieces) == 1 and not image.is_raw:
+            yield f"Is the image whole? qemu-img check {image.path}"
         yield f"On a copy of it, make it a block device and check that: {program} DEVICE"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rescue.status import Status
+from rescue.target.kernel import KernelTarget
 from rescue.target.open import open_target
 from rescue.target.opening import Opening
 from rescue.target.protocol import Target, TargetError
@@ -154,6 +155,45 @@ def test_a_file_system_that_does_not_mount_is_named_with_its_check(tmp_path: Pat
     before = images.digest(path)
     assert "e2fsck" in refused(path, "can't be mounted").hint
     assert images.digest(path) == before
+
+
+@pytest.mark.parametrize("kind", ["ext4", "xfs"])
+def test_a_copy_that_was_interrupted_is_said_to_be_cut_off(tmp_path: Path, kind: str) -> None:
+    path = images.image_with(tmp_path / "disk.img", kind, little_root)
+    os.truncate(path, images.SIZES[kind] // 2)
+    assert "Copy the disk again" in refused(path, f"cut off: it has {images.SIZES[kind]} bytes").hint
+
+
+def test_a_file_system_that_asks_for_a_panic_does_not_get_it(tmp_path: Path) -> None:
+    path = images.image_with(tmp_path / "disk.img", "ext4", little_root)
+    images.run("tune2fs", "-e", "panic", path)
+    for write in (False, True):
+        with closing(opened(path, write=write)) as target:
+            assert isinstance(target, KernelTarget)
+            told = Path("/proc/self/mounts").read_text().split("\n")
+            (line,) = [each for each in told if f" {target.path} " in each]
+        assert "errors=remount-ro" in line
+        assert "panic" not in line
+
+
+def test_a_devices_name_without_its_directory_is_recognised(tmp_path: Path) -> None:
+    path = images.image_with(tmp_path / "disk.img", "ext4", little_root)
+    device = images.run("losetup", "--find", "--show", "--read-only", path).strip()
+    try:
+        with pytest.raises(TargetError) as told:
+            opened(Path(Path(device).name))
+        assert told.value.hint == f"Did you mean {device}?"
+    finally:
+        images.run("losetup", "--detach", device)
+
+
+def test_disks_does_not_wait_for_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/null")):
+        done = subprocess.run(
+            [sys.executable, "-m", "rescue", "disks", path], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert (done.returncode, "neither a disk nor an image" in done.stderr) == (Status.TARGET, True)
 
 
 def test_zfs_is_named_with_what_opens_it(tmp_path: Path) -> None:

@@ -53,6 +53,17 @@ def gpt(disk: Disk, *parts: tuple[int, int, str], sector: int = SECTOR, at_end: 
     return disk.put(2 * sector, entries)
 
 
+def test_a_file_system_says_how_large_it_is() -> None:
+    block = bytearray(1024)
+    struct.pack_into("<I", block, 4, 3)
+    struct.pack_into("<I", block, 24, 2)
+    block[56:58] = b"\x53\xef"
+    assert probe(Disk(1 << 20).put(1024, bytes(block)).read).size == 3 * 4096
+    struct.pack_into("<I", block, 24, 0xFFFFFFFF)
+    assert probe(Disk(1 << 20).put(1024, bytes(block)).read).size == 0
+    assert probe(Disk(1 << 20).put(0, b"XFSB" + struct.pack(">IQ", 4096, 7)).read).size == 7 * 4096
+
+
 def test_a_disk_without_a_table_has_no_partitions() -> None:
     disk = Disk(1 << 20)
     assert partitions(disk.read, disk.size) == ()
