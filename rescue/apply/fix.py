@@ -90,9 +90,22 @@ def apply_changes(
 
 
 def _in_order(changes: Iterable[Change], begun: datetime) -> tuple[Change, ...]:
-    """What frees space for good first, then what is removed, then the rest; each in the order given."""
+    """What frees space for good first, and what is removed and can be put back last; each in the order given.
+
+    Where there is no room, a change then fails before anything was removed that needs room to come back.
+    """
     stamped = [_stamped(change, int(begun.timestamp()) * 1_000_000_000) for change in changes]
-    return tuple(sorted(stamped, key=lambda change: (change.reversible, change.action is not Action.REMOVE)))
+    emptied = {each.path for each in stamped if each.before and each.before.is_dir and each.after}
+
+    def turn(change: Change) -> int:
+        if not change.reversible:
+            return 0
+        if change.action is not Action.REMOVE:
+            return 2
+        # A directory that gives way to something else has to be empty by then.
+        return 3 if emptied.isdisjoint(change.path.parents) else 1
+
+    return tuple(sorted(stamped, key=turn))
 
 
 def _stamped(change: Change, time: int) -> Change:
@@ -233,10 +246,12 @@ def _write_journal(
 
 
 def _not_journaled(journal: JournalStore, problem: Exception, gone: list[PurePosixPath]) -> ApplyError:
-    room = isinstance(problem, NoSpace)
-    hint = "Free some space first (rescue space), or keep the record elsewhere: --journal DIR." if room else (
-        "Keep the record elsewhere: --journal DIR." if journal.place == str(JOURNAL) else "Choose another --journal."
-    )
+    hint = "Free some space first (rescue space), or keep the record elsewhere: --journal DIR."
+    if not isinstance(problem, NoSpace):
+        elsewhere = journal.place == str(JOURNAL)
+        hint = "Keep the record elsewhere: --journal DIR." if elsewhere else "Choose another --journal."
+        # Where nothing at all can be written, another place for the record is no help.
+        hint = f"{getattr(problem, 'hint', '')} {hint}".lstrip()
     but = f", but that {named(gone)} made room" if gone else ""
     return ApplyError(f"the fix can't be journaled, so nothing was changed{but}: {problem}", hint)
 

@@ -63,7 +63,7 @@ def old_contents(store: JournalStore, record: Record) -> dict[str, bytes]:
 
 
 def take_back(target: Target, store: JournalStore, record: Record, contents: Mapping[str, bytes]) -> TakenBack:
-    """Bring every path of a fix back that stands after the change or half-way. The last change comes first.
+    """Bring every path of a fix back that stands after the change or half-way. What was made goes first.
 
     Durable on return. Where there is no room for it, the diff for people makes way.
     """
@@ -83,7 +83,9 @@ def _take_back(target: Target, record: Record, contents: Mapping[str, bytes]) ->
     lost: list[PurePosixPath] = []
     differs: list[PurePosixPath] = []
     kept: list[PurePosixPath] = []
-    for change in reversed(record.changes):
+    # What was removed comes back last: into the room that is left by what was made.
+    backwards = record.changes[::-1]
+    for change in sorted(backwards, key=lambda each: each.after is None):
         standing = sight.standing(change)
         if not change.reversible:
             if standing is Standing.AFTER:

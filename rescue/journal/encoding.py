@@ -24,6 +24,9 @@ RECORD_LIMIT = 32 << 20
 CONTENT_LIMIT = 64 << 20
 """Bytes of one file whose old content is kept: far above any configuration."""
 
+MAX_VALUES = 3_000_000
+"""Commas and brackets of a record: 30 for one change. As many empty lists as there is room for take a gigabyte."""
+
 MAX_CHANGES = 50_000
 """Where all inodes are used up, tens of thousands of small files may have to go."""
 MAX_ATTRIBUTE = 64 << 10
@@ -73,6 +76,8 @@ def decode(fix_id: str, raw: bytes | None) -> Record:
     try:
         if raw is None:
             raise ValueError("it is too large, or is no regular file")
+        if sum(raw.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
+            raise ValueError("it holds more than any fix changes")
         fields = _Fields(json.loads(raw))
         return _record(fix_id, fields)
     except (ValueError, RecursionError) as problem:

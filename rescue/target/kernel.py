@@ -207,7 +207,9 @@ def _refuse_if_busy(disk: Disk) -> None:
             raise TargetBusy(f"{source.path} is attached as {device}", f"Unmount it, then: losetup -d {device}")
     for node in _nodes(disk):
         for mount in mounts_of(node.stat().st_rdev):
-            raise TargetBusy(f"{node} is mounted at {mount.point}", f"Repair it there: rescue fix {mount.point}")
+            raise TargetBusy(
+                f"{node} is mounted at {mount.point}", f"Name that folder instead of it: rescue fix {mount.point}"
+            )
 
 
 def _mounted_already(disk: Disk, root: str | None) -> DirectoryTarget | None:

@@ -234,6 +234,11 @@ def _cannot_mount(volume: Volume, problem: OSError) -> TargetError:
         hint = f"This rescue system's kernel has no {volume.found.type}. Use --backend guestfs."
     elif problem.errno == errno.ENXIO and volume.found.type == "btrfs":
         hint = "It may lie on several disks: give the others with --disk, and use --backend guestfs."
+    elif problem.errno in (errno.EACCES, errno.EROFS):
+        return TargetError(
+            f"{volume.name} can't be written to: it is write-protected",
+            f"If it may be changed: blockdev --setrw {volume.node or 'DEVICE'}. Else repair a copy of it.",
+        )
     elif (size := _size(volume)) < volume.found.size:
         return TargetError(
             f"{volume.name} ({volume.found.type}) is cut off: it has {volume.found.size} bytes, and {size} are here",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from collections.abc import Callable
 from typing import ClassVar
@@ -145,7 +146,9 @@ def _target(session: Session) -> dict[str, str | None]:
     if taken < len(found):
         disk, words = found[taken]
         return {"target": disk.path, "root": words[4] if len(words) > 4 else None}
-    return {"target": "/" if taken == len(found) else session.asker.text("Path:"), "root": None}
+    if taken == len(found):
+        return {"target": "/", "root": None}
+    return {"target": os.path.expanduser(session.asker.text("Path:")), "root": None}  # noqa: PTH111 - "" stays ""
 
 
 def _numbered(disks: list[Disk]) -> list[tuple[int, Disk]]:

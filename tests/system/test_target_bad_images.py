@@ -176,6 +176,17 @@ def test_a_file_system_that_asks_for_a_panic_does_not_get_it(tmp_path: Path) -> 
         assert "panic" not in line
 
 
+def test_what_is_write_protected_is_not_called_damaged(tmp_path: Path) -> None:
+    path = images.image_with(tmp_path / "disk.img", "ext4", little_root)
+    device = images.run("losetup", "--find", "--show", "--read-only", path).strip()
+    try:
+        with pytest.raises(TargetError, match="write-protected") as told:
+            opened(Path(device), write=True)
+        assert f"blockdev --setrw {device}" in told.value.hint
+    finally:
+        images.run("losetup", "--detach", device)
+
+
 def test_a_devices_name_without_its_directory_is_recognised(tmp_path: Path) -> None:
     path = images.image_with(tmp_path / "disk.img", "ext4", little_root)
     device = images.run("losetup", "--find", "--show", "--read-only", path).strip()

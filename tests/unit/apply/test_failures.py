@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -15,7 +15,7 @@ from rescue.apply import (
     recover,
     undo,
 )
-from rescue.journal import State
+from rescue.journal import InDirectory, State
 from rescue.target.protocol import NoSpace, TargetError
 from rescue.tree import Tree, directory, file
 from tests.unit.apply.broken import (
@@ -92,6 +92,13 @@ def test_a_disk_that_turns_read_only_leaves_a_fix_that_the_next_run_takes_back()
         assert files(target.tree) == files(tree)
 
 
+def test_where_nothing_can_be_written_another_place_for_the_record_is_not_all_that_is_said() -> None:
+    problem = TargetError("can't write /var/lib: Read-only file system", "Mount it again for writing.")
+    with pytest.raises(ApplyError, match="so nothing was changed") as caught:
+        apply_changes(MemoryTarget(broken(), failing(1, problem, lasting=True)), plan(broken()), now=clock())
+    assert caught.value.hint == "Mount it again for writing. Keep the record elsewhere: --journal DIR."
+
+
 def test_a_cancelled_fix_is_taken_back() -> None:
     tree = broken()
     target = MemoryTarget(tree)
@@ -150,6 +157,26 @@ def test_without_room_for_the_record_nothing_that_can_be_undone_is_touched(block
     assert "--journal DIR" in caught.value.hint
     assert files(target.tree) == files(tree)
     assert history(target) == ()
+
+
+def test_without_room_for_a_change_nothing_is_removed_that_needs_room_to_come_back(tmp_path: Path) -> None:
+    # What XFS and btrfs free in one directory is not there at once for the next: a removed file could not come back.
+    tree = Tree.of({str(path): broken().lentry(path) or "" for path in broken().paths()}, [full(0, 500)])
+    target = target_of(tree)
+    with pytest.raises(ApplyError, match="was taken back"):
+        apply_changes(target, reversible_plan(tree), store=InDirectory(tmp_path), now=clock())
+    assert files(target.tree) == files(tree)
+    assert ("remove", PurePosixPath("/etc/nologin")) not in target.steps
+
+
+def test_a_directory_is_emptied_before_a_file_takes_its_place_and_filled_again_after_it() -> None:
+    tree = broken().write("/etc/swap/inner", "inner\n")
+    target = target_of(tree)
+    changes = tree.remove("/etc/swap/inner", "/etc/swap").write("/etc/swap", "now a file\n").since(tree)
+    apply_changes(target, changes, now=clock())
+    assert target.tree.text("/etc/swap") == "now a file\n"
+    undo(target, now=clock())
+    assert target.tree.text("/etc/swap/inner") == "inner\n"
 
 
 def test_every_amount_of_room_gives_a_whole_fix_or_none() -> None:

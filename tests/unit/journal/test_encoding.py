@@ -27,6 +27,12 @@ from tests.unit.journal.samples import ID, changes_of, entries, record_of, repla
 pytestmark = pytest.mark.unit
 
 
+@pytest.mark.parametrize("junk", [b"[],", b"[[", b'{"a":1},'])
+def test_a_record_of_nothing_but_brackets_is_refused_unread(junk: bytes) -> None:
+    with pytest.raises(JournalError, match="more than any fix changes"):
+        decode("20260101T000000Z", b'{"schema":1,"titles":[' + junk * 2_000_000 + b"[]]}")
+
+
 @given(st.lists(changes_of, min_size=1, max_size=6, unique_by=lambda change: change.path))
 @example([Change(PurePosixPath("/caf\udce9"), None, symlink("\udcff\x1b[2J"))])
 @settings(deadline=None)
