@@ -73,6 +73,9 @@ SET_FILES = tuple(PurePosixPath(path) for path in ("/etc/sysconfig/ipset", "/etc
 MORE_SETS = PurePosixPath("/etc/sysconfig/ipset.d")
 """A folder of one file for each set, which newer ones of Fedora's kind load instead. It is not read."""
 
+NO_SETS = PurePosixPath("/dev/null")
+"""Stands for the file where nothing on the server loads any ipset."""
+
 PERSISTENT_SETS = PurePosixPath("/etc/iptables/ipsets")
 """What netfilter-persistent's plug-in for ipset loads, before the rules."""
 
@@ -110,6 +113,9 @@ class UnitTable(Protocol):
     """systemd's units by name."""
 
     def unit(self, name: str) -> Unit: ...
+    @property
+    def reached(self) -> Sequence[str]:
+        """The names of all units that the boot pulls in."""
 
 
 class Active(NamedTuple):
@@ -130,7 +136,7 @@ def loaded_at_boot(tree: Tree, units: UnitTable, commands: Sequence[Command] = (
     Raises `NotCaptured`.
     """
     tree.require(*READS)
-    sets = _sets_file(tree, units)
+    sets = _sets_file(tree, units, commands)
     names, backend = names_of(tree, sets), _backend(tree)
     found: list[Firewall | None] = []
     if units.unit("netfilter-persistent.service").started:
@@ -188,14 +194,16 @@ def _by_hand(
     return [each for each in more if each is not None], unread
 
 
-def _sets_file(tree: Tree, units: UnitTable) -> PurePosixPath | None:
-    """The file from which ipsets are loaded before any rules; None if nothing is known to load some."""
+def _sets_file(tree: Tree, units: UnitTable, commands: Sequence[Command]) -> PurePosixPath | None:
+    """The file from which ipsets are loaded before any rules; NO_SETS if nothing loads any, None if it is not known."""
     plugged = any(name.endswith("-ipset") for name in tree.children(PLUGINS))
     if plugged and units.unit("netfilter-persistent.service").started:
         return PERSISTENT_SETS
     if units.unit("ipset.service").started and not tree.children(MORE_SETS):
         return next((path for path in SET_FILES if tree.entry(path) is not None), None)
-    return None
+    told = any("ipset" in each.text for each in commands) or any("ipset" in name for name in units.reached)
+    strange = units.unit("netfilter-persistent.service").started and tree.entry(PLUGINS) is None
+    return None if told or strange else NO_SETS
 
 
 def reload(tree: Tree, firewall: Firewall) -> Firewall | None:
@@ -265,7 +273,7 @@ def names_of(tree: Tree, sets: PurePosixPath | None = None) -> Names:
     services.update(_services(tree.text("/etc/services") or ""))
     held = None
     if sets is not None:
-        text = tree.text(sets) if tree.entry(sets) is not None else ""
+        text = tree.text(sets) if sets != NO_SETS and tree.entry(sets) is not None else ""
         held = read_sets(text, sets) if text is not None else None
         held = held if held is not None and held.whole else None
     return Names(services, _hosts(tree.text("/etc/hosts") or ""), held)

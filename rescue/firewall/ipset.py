@@ -15,7 +15,7 @@ from re import compile as compile_pattern
 from typing import NamedTuple
 
 from rescue.firewall.addresses import AddressSet, union
-from rescue.firewall.ipset_elements import Full, Key, Wrong, keys
+from rescue.firewall.ipset_elements import Full, Key, RefusedByKernel, Wrong, keys
 from rescue.firewall.ruleset import Problem
 from rescue.model import Location
 
@@ -136,10 +136,12 @@ def read_sets(text: str, path: PurePosixPath) -> IpSets:
     """What the kernel holds after the file was restored. Sets are not to be changed."""
     sets: dict[str, IpSet] = {}
     left, full = MOST_ELEMENTS, ""
+    run, began = "", 0  # the set to which the last lines add, and the first of them
     for number, line in enumerate(text.split("\n"), start=1):
         if not line or line.isspace() or line.startswith("#"):
             continue
         try:
+            added_to = _added_to(line)
             left -= 1 if _usual(line, number, sets) else _obey(line, number, sets)
             if left < 0:
                 return IpSets(path, sets, whole=False)
@@ -147,10 +149,34 @@ def read_sets(text: str, path: PurePosixPath) -> IpSets:
             full = full or str(problem)
         except Wrong as problem:
             lost = "what comes after it"
+            if not isinstance(problem, RefusedByKernel):
+                _not_sent(sets.get(run), began, number)
             return IpSets(path, sets, (Problem(str(problem), Location(path, number, line[:200]), lost),))
         if full:
             _doubted(line, sets, full)
+        if added_to != run:
+            run, began = added_to, number
     return IpSets(path, sets)
+
+
+SENT_AT_ONCE = 20
+"""So many elements surely go to the kernel in one message: ipset(8) collects those that are added to one set."""
+
+
+def _added_to(line: str) -> str:
+    words = line.split(None, 2)
+    return words[1] if len(words) > 1 and _COMMANDS.get(words[0], words[0]) == "add" else ""
+
+
+def _not_sent(held: IpSet | None, began: int, number: int) -> None:
+    """Where ipset gives up at a line that it can't read, what it had collected for `held` is lost."""
+    if held is None or held.doubt:
+        return
+    if number - began > SENT_AT_ONCE:
+        held.doubt = f"which of its elements are loaded where the load ends, at line {number}"
+        return
+    for key in [key for key, member in held.members.items() if member.line >= began]:
+        del held.members[key]
 
 
 COUNTED_WHOLE = 2048
@@ -206,7 +232,8 @@ def _obey(line: str, number: int, sets: dict[str, IpSet]) -> int:
         return 0
     held = sets.get(name)
     if held is None:
-        raise Wrong(f"there is no set {name[:40]!r}")
+        refused = RefusedByKernel if command in ("flush", "destroy") else Wrong
+        raise refused(f"there is no set {name[:40]!r}")
     if held.doubt and command == "add":
         return 0  # what of it is loaded is not known already
     if command == "destroy":
@@ -257,7 +284,7 @@ def _create(name: str, words: list[str], number: int, sets: dict[str, IpSet]) ->
     held = sets.get(name)
     if held is not None:
         if held.type != type_name or held.version != version:
-            raise Wrong(f"the set {name!r} is there already, of another type")
+            raise RefusedByKernel(f"the set {name!r} is there already, of another type")
         return
     doubt = "its addresses are compared by a mask" if "bitmask" in options else ""
     sets[name] = IpSet(name, type_name, version, number, options, doubt=doubt)
@@ -282,7 +309,7 @@ def _add(held: IpSet, words: list[str], number: int, sets: Mapping[str, IpSet]) 
             over = held.count + count > held.most
             held.count += count
             if over and held.most <= COUNTED_WHOLE:
-                raise Wrong(f"the set {held.name} is full: it holds {held.most} elements at most (maxelem)")
+                raise RefusedByKernel(f"the set {held.name} is full: it holds {held.most} elements at most (maxelem)")
             if over:
                 raise Full(f"{held.name} gets more elements than it holds (maxelem {held.most}), where the load ends")
         held.members[key] = Member(nomatch, number)

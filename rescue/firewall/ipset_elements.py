@@ -32,6 +32,10 @@ class Wrong(ValueError):
     """A line that ipset does not take."""
 
 
+class RefusedByKernel(Wrong):
+    """A line that ipset takes and the kernel does not: what came before it was sent already."""
+
+
 class Full(Exception):
     """A large set may not hold what is added to it: what it holds in the end is not known."""
 

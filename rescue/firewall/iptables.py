@@ -8,12 +8,13 @@ iptables/iptables-restore.c, xtables-restore.c and xshared.c of iptables 1.8.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from rescue.firewall.matches import Names, Refused
 from rescue.firewall.rule_line import Command, LineReader, words_of
 from rescue.firewall.ruleset import BUILT_IN, Action, Chain, Problem, Rule, Ruleset, Table, built_in_hook
+from rescue.firewall.targets import HOOKS
 from rescue.model import Location
 
 DEEPEST = 15
@@ -70,7 +71,10 @@ class Loader:
         except Refused as problem:
             at = shown or Location(path, restoring.line, restoring.text)
             lost = f"the table {restoring.table}" if restoring.table else "what comes after it"
-            self.problems.append(Problem(str(problem), at, lost))
+            told = str(problem).removesuffix("\r")
+            if at.text.endswith("\r"):
+                told += " (the line ends with CR LF, as in files from Windows)"
+            self.problems.append(Problem(told, at, lost))
             return False
         return True
 
@@ -104,6 +108,7 @@ class _Restore:
             self.line, self.text = number, line
             if not line or line.startswith("#"):
                 continue
+            line = line.partition("\0")[0]
             last = not complete and number == len(lines)
             self._line(line, ended=not last)
         if self.table:
@@ -190,12 +195,29 @@ class _Restore:
             case "-F":
                 for chain in self._named(command.chain):
                     chain.rules.clear()
+            case "-L" | "-S" | "-Z":
+                self._named(command.chain)
+            case "-E":
+                self._rename(command.chain, command.policy)
             case "-X":
                 for chain in self._named(command.chain):
                     if not chain.policy:
                         del self.chains[chain.name]
             case _:
                 self._change(command)
+
+    def _rename(self, name: str, new: str) -> None:
+        """Only the legacy backend finds a chain that the same file has declared."""
+        self._check_name(new)
+        if self.loader.backend == "nft" or name not in self.chains or self.chains[name].policy:
+            raise Refused(f"there is no chain {name} to be renamed")
+        if new in self.chains:
+            raise Refused(f"the chain {new} exists already")
+        self.chains[new] = replace(self.chains.pop(name), name=new)
+        for chain in self.chains.values():
+            for at, rule in enumerate(chain.rules):
+                if rule.target.action in (Action.JUMP, Action.GOTO) and rule.target.name == name:
+                    chain.rules[at] = replace(rule, target=replace(rule.target, name=new))
 
     def _named(self, name: str) -> list[_Chain]:
         if name and name not in self.chains:
@@ -213,6 +235,10 @@ class _Restore:
             if at > len(rules):
                 raise Refused(f"there is no rule {at + 1} in {command.chain}")
             rules[at:at] = new
+        elif command.name == "-R":
+            if self.loader.backend == "nft" or command.position > len(rules) or len(new) > 1:
+                raise Refused(f"there is no rule {command.position} in {command.chain} to be replaced")
+            rules[command.position - 1] = new[0]
         else:
             self._delete(rules, command, new)
 
@@ -240,6 +266,7 @@ def _check_jumps(chains: _Chains, backend: str) -> None:
     """Refuse what the kernel refuses: chains below a built-in one that jump in a ring, or (nftables) nest too deep."""
     depth: dict[str, int] = {}
     for start in [chain.name for chain in chains.values() if chain.policy]:
+        _check_hooks(chains, start, backend)
         stack: list[tuple[str, Iterator[str], int]] = [(start, iter(_jumps(chains[start])), 0)]
         on_path = {start}
         while stack:
@@ -260,6 +287,32 @@ def _check_jumps(chains: _Chains, backend: str) -> None:
             depth[below] = deep + 1
             on_path.add(below)
             stack.append((below, iter(_jumps(chains[below])), deep + 1))
+
+
+def _check_hooks(chains: _Chains, start: str, backend: str) -> None:
+    """Refuse targets that the kernel does not take of packets that come from the built-in chain `start`."""
+    left, seen = [start], {start}
+    while left:
+        chain = chains.get(left.pop())
+        for rule in _met(chain, backend) if chain is not None else ():
+            if start not in HOOKS.get(rule.target.name, (start,)) and rule.target.name not in chains:
+                raise Refused(f"{rule.target.name} can't be used in {start} ({rule.location})")
+        for below in _jumps(chain) if chain is not None else ():
+            if below not in seen:
+                seen.add(below)
+                left.append(below)
+
+
+def _met(chain: _Chain, backend: str) -> Iterator[Rule]:
+    """The rules that the kernel looks at: the legacy backend's ends at what decides on every packet.
+
+    mark_source_chains() of net/ipv4/netfilter/ip_tables.c; a rule with any match at all is not such a one.
+    """
+    for rule in chain.rules:
+        yield rule
+        decides = rule.target.action in (Action.ACCEPT, Action.DROP, Action.RETURN) and not rule.conditions
+        if backend == "legacy" and decides and "-m" not in rule.text.split():
+            return
 
 
 def _jumps(chain: _Chain) -> dict[str, None]:

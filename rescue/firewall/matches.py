@@ -59,7 +59,7 @@ class Option:
     negated: bool = False
 
 
-_MAC = compile_pattern(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
+_MAC = compile_pattern(r"[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{1,2}){5}")
 
 TCP_FLAGS = frozenset(["SYN", "ACK", "FIN", "RST", "URG", "PSH"])
 STATE_NAMES = frozenset(["INVALID", "NEW", "ESTABLISHED", "RELATED", "UNTRACKED", "SNAT", "DNAT"])
@@ -380,8 +380,10 @@ def address_range(text: str, version: int) -> AddressSet:
         low, high = parse_address(first), parse_address(last if dash else first)
     except ValueError as problem:
         raise Refused(f"not a range of addresses: {text!r}") from problem
-    if low.version != version or high.version != version or int(low) > int(high):
+    if low.version != version or high.version != version:
         raise Refused(f"not a range of addresses: {text!r}")
+    if int(low) > int(high):
+        return AddressSet(version)  # it is taken, and matches nothing
     return AddressSet.between(version, int(low), int(high))
 
 
@@ -412,6 +414,10 @@ def _network(text: str, version: int) -> AddressSet | Masked:
             first = (parts[0] << 24 | parts[1] << 16 | parts[2] << 8 | parts[3]) & -size
             return AddressSet(4, (first, first + size))
     base, slash, mask = text.partition("/")
+    if base == "!":
+        raise Refused('"!" stands behind -s or -d, and has to be before it')
+    if version == 4 and ":" in base:
+        raise Refused(f"an IPv6 address among rules for IPv4: {base!r}")
     bits = 32 if version == 4 else 128
     value = _dotted(base) if version == 4 else _colons(base)
     if not slash:

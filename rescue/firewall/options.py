@@ -170,6 +170,11 @@ ALIASES = {
     "--delete-chain": "-X",
     "--flush": "-F",
     "--policy": "-P",
+    "--replace": "-R",
+    "--rename-chain": "-E",
+    "--list": "-L",
+    "--list-rules": "-S",
+    "--zero": "-Z",
     "--ipv4": "-4",
     "--ipv6": "-6",
     "--source-port": "--sport",
@@ -201,15 +206,15 @@ IMPLIED = {6: "tcp", 17: "udp", 33: "dccp", 132: "sctp", 136: "udplite", 1: "icm
 """The match whose options may be used once ``-p`` has named its protocol."""
 
 NEEDS_OPTION = frozenset(
-    ["addrtype", "bpf", "cgroup", "comment", "connbytes", "connlabel", "conntrack", "cpu", "devgroup", "dscp", "ecn",
-     "helper", "hl", "iprange", "length", "mac", "multiport", "owner", "physdev", "realm", "set", "state", "statistic",
-     "string", "tcpmss", "tos", "ttl", "u32"]
+    ["addrtype", "bpf", "cgroup", "cluster", "comment", "connbytes", "connlabel", "conntrack", "cpu", "devgroup",
+     "dscp", "ecn", "helper", "hl", "iprange", "length", "mac", "multiport", "owner", "physdev", "rateest", "realm",
+     "set", "state", "statistic", "string", "tcpmss", "tos", "ttl", "u32"]
 )  # fmt: skip
 """The matches that say nothing without an option, and are refused then."""
 
 ADDON_MATCHES = frozenset(
     ["account", "asn", "childlevel", "condition", "connrate", "fuzzy", "gradm", "iface", "ipp2p", "ipv4options",
-     "layer7", "length2", "lscan", "ndpi", "nth", "pknock", "portscan", "random", "unclean"]
+     "layer7", "length2", "lscan", "ndpi", "nth", "pknock", "portscan", "random"]
 )  # fmt: skip
 """Matches from outside the kernel's tree, or long gone from it, whose options are not known here."""
 
@@ -240,8 +245,14 @@ NEVER_NEGATED = {
 }
 """The options of matches that "!" can't stand before (tried with iptables 1.8.9); those of targets never take it."""
 
+OTHER_VERSION = {
+    4: frozenset(["dst", "eui64", "frag", "hbh", "hl", "icmp6", "ipv6header", "mh", "rt", "srh"]),
+    6: frozenset(["icmp", "realm", "ttl"]),
+}
+"""The matches that there are not for an IP version."""
+
 NEEDS_PROTOCOL = {"tcp": (6,), "udp": (17,), "dccp": (33,), "sctp": (132,), "udplite": (136,), "icmp": (1,),
-                  "icmp6": (58,), "mh": (135,), "esp": (50,), "ah": (51,),
+                  "icmp6": (58,), "mh": (135,), "esp": (50,), "ah": (51,), "tcpmss": (6,),
                   "multiport": (6, 17, 33, 132, 136)}  # fmt: skip
 """The protocols of which one must be given for the kernel to take the match."""
 

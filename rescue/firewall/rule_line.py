@@ -9,6 +9,7 @@ from re import compile as compile_pattern
 
 from rescue.firewall.addresses import AddressSet, Masked
 from rescue.firewall.conditions import Addresses, Condition, Fixed, Interface, TransportProtocol
+from rescue.firewall.extension_values import check_values
 from rescue.firewall.matches import Names, Option, Refused, addresses, conditions, number
 from rescue.firewall.options import (
     ADDON_MATCHES,
@@ -21,13 +22,18 @@ from rescue.firewall.options import (
     NEEDS_OPTION,
     NEEDS_PROTOCOL,
     NEVER_NEGATED,
+    OTHER_VERSION,
     PROTOCOLS,
     TARGETS,
 )
 from rescue.firewall.ruleset import BUILT_IN, Action, Target
 from rescue.firewall.targets import target
 
-COMMANDS = frozenset(["-A", "-I", "-D", "-N", "-X", "-F", "-P"])
+LISTING = ("-L", "-S", "-Z")
+"""Commands that show rules or set counters to zero: nothing changes by them."""
+COMMANDS = frozenset(["-A", "-I", "-D", "-N", "-X", "-F", "-P", "-R", "-E", *LISTING])
+_BEHIND_ROUTING = ("INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
+_COUNTERS = compile_pattern(r"\[[^:]+:[^\]]+\]")
 LONGEST_WORD = 1023
 """Characters of one word that iptables-restore takes (xshared.c)."""
 
@@ -41,8 +47,8 @@ class Command:
     """What a line asks for.
 
     name: "-A" and the like; chain: what it names, empty for all. bodies: conditions of the rules that a list of
-    addresses stands for, at least one. position: of -I and -D, 0 if not given. other_version: the line is for the
-    other IP version and counts as a comment.
+    addresses stands for, at least one. position: of -I, -D and -R, 0 if not given. policy: of -P; of -E the chain's new
+    name. other_version: the line is for the other IP version and counts as a comment.
     """
 
     name: str
@@ -110,7 +116,9 @@ class LineReader:
 
     def read(self, words: Sequence[str]) -> Command:
         """The command of a line. Raises Refused."""
-        start = 1 if words and words[0].startswith("[") and words[0].endswith("]") else 0
+        start = 1 if words and words[0].startswith("[") else 0
+        if start and not _COUNTERS.fullmatch(words[0]):
+            raise Refused(f"not the counters of a rule, such as [0:0]: {words[0]}")
         if len(words) > start + 4 and words[start] == "-A" and words[start + 2] == "-s":
             return self._source_first(words[start:])
         command = _Line(self, words[start:]).command()
@@ -203,11 +211,13 @@ class _Line:
         if negated or self.name:
             raise Refused(f"{name} is out of place")
         self.name = name
-        if name not in ("-F", "-X") or self._next_is_value():
+        if name not in ("-F", "-X", *LISTING) or self._next_is_value():
             self.chain = self._value(name)
-        if name == "-P":
+        if name in ("-P", "-E"):
             self.policy = self._value(name)
-        if name in ("-I", "-D") and self._next_is_value():
+        if name == "-R" and not self._next_is_value():
+            raise Refused("-R needs the number of a rule")
+        if name in ("-I", "-D", "-R", *LISTING) and self._next_is_value():
             self.position = number(self.words[self.at], 1 << 31)
             self.at += 1
 
@@ -281,7 +291,8 @@ class _Line:
 
     def _match(self, name: str) -> None:
         module = {"icmpv6": "icmp6"}.get(name, name)
-        if module not in MATCHES and module not in ADDON_MATCHES:
+        known = module in MATCHES or module in ADDON_MATCHES
+        if not known or module in OTHER_VERSION[self.reader.version]:
             raise Refused(f"there is no match {name}")
         self.matches.append(_Match(module))
 
@@ -370,13 +381,24 @@ class _Line:
         needed = NEEDS_PROTOCOL.get(use.module)
         if needed and (self.protocol not in needed or self.protocol_negated):
             raise Refused(f"the match {use.module} needs its protocol: -p")
+        check_values(use.module, {option.name: option for option in use.options}, self.reader.version)
         if use.module == "owner" and self.chain in ("INPUT", "PREROUTING", "FORWARD"):
             raise Refused(f"the match owner can't be used in {self.chain}")
+        if use.module == "rpfilter" and (self.reader.table not in ("raw", "mangle") or self.chain in _BEHIND_ROUTING):
+            raise Refused("the match rpfilter can only be used in PREROUTING of the tables raw and mangle")
 
     def _target(self) -> Target:
         if not self.jump:
             return NOTHING
         if self.jump in self.reader.chains:
             return Target(Action.GOTO if self.goto else Action.JUMP, self.jump)
+        clamps = any(option.name == "--clamp-mss-to-pmtu" for option in self.target_options)
+        if clamps and self.chain in ("INPUT", "PREROUTING"):
+            raise Refused(f"TCPMSS can't clamp to the path's size in {self.chain}")
+        sets = self.reader.names.sets
+        if self.jump == "SET" and sets is not None:
+            for option in self.target_options:
+                if option.name in ("--add-set", "--del-set", "--map-set") and option.values[0] not in sets.sets:
+                    raise Refused(f"there is no ipset {option.values[0]!r}")
         tcp = self.protocol == 6 and not self.protocol_negated
         return target(self.jump, self.target_options, self.reader.table, self.reader.version, tcp)

@@ -180,4 +180,5 @@ class Firewall:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What does not load, of both versions."""
-        return tuple(problem for version in sorted(self.rulesets) for problem in self.rulesets[version].problems)
+        found = (problem for version in sorted(self.rulesets) for problem in self.rulesets[version].problems)
+        return tuple(dict.fromkeys(found))

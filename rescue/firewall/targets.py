@@ -26,11 +26,38 @@ ENDS_NAT = frozenset(["SNAT", "MASQUERADE", "SAME"])
 """Targets that end the nat table and let the packet pass; they change addresses of connections that begin here."""
 
 
+TABLES = {
+    **dict.fromkeys(("SNAT", "DNAT", "MASQUERADE", "REDIRECT", "NETMAP"), "nat"),
+    **dict.fromkeys(("CT", "NOTRACK"), "raw"),
+    **dict.fromkeys(("TTL", "HL", "DSCP", "TOS", "ECN", "CHECKSUM", "TPROXY"), "mangle"),
+}
+"""Targets that the kernel takes in one table alone."""
+
+HOOKS = {
+    **dict.fromkeys(("DNAT", "REDIRECT", "CT", "NOTRACK"), ("PREROUTING", "OUTPUT")),
+    "SNAT": ("POSTROUTING", "INPUT"),
+    "MASQUERADE": ("POSTROUTING",),
+    "CLASSIFY": ("OUTPUT", "FORWARD", "POSTROUTING"),
+    "TPROXY": ("PREROUTING",),
+}
+"""Targets that the kernel takes only where packets come from these built-in chains."""
+
+_LEVELS = ("alert", "crit", "debug", "emerg", "error", "info", "notice", "panic", "warning")
+
+
 def target(name: str, options: Sequence[Option], table: str, version: int, tcp: bool) -> Target:
     """What `name` does. `tcp`: the rule is for TCP alone. Raises Refused."""
     given = {option.name: option for option in options}
     if any(option.negated for option in options):
         raise Refused(f"an option of {name} can't be negated")
+    if TABLES.get(name, table) != table:
+        raise Refused(f"{name} can only be used in the table {TABLES[name]}")
+    if name == "ULOG":
+        raise Refused("ULOG is in no kernel since 3.17")
+    if name == "LOG" and (level := given.get("--log-level")) is not None:
+        word = level.values[0].lower()
+        if not any(each.startswith(word) for each in _LEVELS if word) and not (word.isdigit() and int(word) <= 7):
+            raise Refused(f"unknown log level: {level.values[0]}")
     match name:
         case "ACCEPT" | "RETURN":
             return Target(Action(name.lower()), name)

@@ -29,13 +29,15 @@ DISPATCHERS = (
 CRON_TABLES, CRON_FOLDER = ("/etc/crontab",), "/etc/cron.d"
 OWN_CRON_TABLES = ("/var/spool/cron/crontabs/root", "/var/spool/cron/root")
 OPENRC_LOCAL = "/etc/local.d"
+UFW_SCRIPTS = ("/etc/ufw/before.init", "/etc/ufw/after.init")
+"""What ufw-init runs with "start", where it is executable."""
 PLUGINS = "/usr/share/netfilter-persistent/plugins.d"
 
 READS = (
     *UNIT_READS,
     *INIT_READS,
     *ifupdown.READS,
-    *(Read(path, depth=0) for path in (*RC_LOCAL, *CRON_TABLES, *OWN_CRON_TABLES)),
+    *(Read(path, depth=0) for path in (*RC_LOCAL, *UFW_SCRIPTS, *CRON_TABLES, *OWN_CRON_TABLES)),
     *(Read(path, depth=0, content=False) for path in IFUP),
     *(Read(path, depth=1) for path in (*DISPATCHERS, CRON_FOLDER, OPENRC_LOCAL, PLUGINS)),
 )
@@ -100,6 +102,8 @@ def _first(tree: Tree, units: Units, found: list[Command]) -> Iterator[str]:
     single = [*_of_units(units), *_of_ifupdown(tree), *_of_cron(tree, units)]
     found += single
     yield from (path for each in single for path in _named(each.text))
+    if units.unit("ufw.service").started:
+        yield from (path for path in UFW_SCRIPTS if _executable(tree, path))
     yield from (path for path in _in_folders(tree) if _executable(tree, path))
     for name in tree.children(INIT_SCRIPTS):
         unit = units.unit(f"{name}.service") if name not in KNOWN else None

@@ -14,6 +14,7 @@ PLACES = (
     *boot_commands.RC_LOCAL,
     *boot_commands.IFUP_FOLDERS,
     *boot_commands.DISPATCHERS,
+    *boot_commands.UFW_SCRIPTS,
     *boot_commands.CRON_TABLES,
     boot_commands.CRON_FOLDER,
     *boot_commands.OWN_CRON_TABLES,

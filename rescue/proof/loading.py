@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from rescue.firewall import Firewall, ufw
-from rescue.firewall.boot import NFTABLES, PERSISTENT, RESTORED, SERVICES_MANAGER, UFW, names_of
+from rescue.firewall.boot import NFTABLES, NO_SETS, PERSISTENT, RESTORED, SERVICES_MANAGER, UFW, names_of
 from rescue.firewall.firewalld.bindings import ANY_CARD, told_zones
 from rescue.firewall.firewalld.conf import PATH as FIREWALLD_CONF
 from rescue.firewall.firewalld.grammar import Dialect
@@ -64,7 +64,7 @@ def load(lab: Lab, tree: Tree, firewall: Firewall) -> list[Load]:
 def _sets(lab: Lab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
     """The saved ipsets that the rules ask for."""
     path = firewall.sets
-    if path is None or tree.entry(path) is None:
+    if path in (None, NO_SETS) or tree.entry(path) is None:
         return
     program = _needed("ipset", PACKAGES["ipset"])
     held = names_of(tree, path).sets

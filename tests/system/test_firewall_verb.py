@@ -62,7 +62,7 @@ BROKEN = [
     ("nft: no end", with_nft(HEAD + WEB[:-4]), "does not load"),
     ("nft: line ends of Windows", with_nft((HEAD + WEB).replace("\n", "\r\n")), "does not load"),
     ("a set that nothing loads", iptables(saved(RELATED, SSH.replace("tcp -m tcp", "tcp -m set --match-set no src"))),
-     "an ipset, a list of addresses kept outside the rules"),
+     "there is no ipset 'no'"),
     ("nothing but a table's name", iptables("*filter"), "does not load"),
     ("a chain without a table", iptables(":INPUT DROP [0:0]\nCOMMIT\n"), "outside any table"),
     ("a port out of range", iptables(saved(RELATED, SSH.replace("22", "99999"))), "does not load"),

@@ -110,8 +110,15 @@ SERVER_AND_PORT = (
 )
 
 
+NOT_SENT = (
+    "create one bitmap:ip range 10.0.0.0/16\ncreate two hash:ip\nadd two 198.51.100.7\nadd gone 10.0.0.1\n",
+    "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m set --match-set two src -j DROP\nCOMMIT\n",
+)
+
+
 @SLOW
 @given(saved(), rules(), st.sampled_from(BACKENDS))
+@example(*NOT_SENT, "nft")
 @example(*MOST_SPECIFIC, "nft")
 @example(*SERVER_AND_PORT, "legacy")
 def test_every_verdict_of_rules_with_sets_is_the_kernels(net: Lab, sets: str, text: str, backend: str) -> None:

@@ -44,6 +44,11 @@ class Started:
     def __init__(self, *names: str) -> None:
         self.names = names
 
+    @property
+    def reached(self) -> tuple[str, ...]:
+        """The units that the boot pulls in."""
+        return self.names
+
     def unit(self, name: str) -> _Unit:
         return _Unit(name in self.names)
 

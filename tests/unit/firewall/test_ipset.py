@@ -85,8 +85,8 @@ def test_a_netmask_widens_what_a_set_holds() -> None:
      "create b hash:ip family x", "add a 10.0.0.1 what", "create " + "x" * 32 + " hash:ip", "create a hash:net"],
 )  # fmt: skip
 def test_what_cannot_be_obeyed_ends_the_load(line: str) -> None:
-    held = read("create a hash:ip", "add a 10.0.0.1", line, "add a 10.0.0.2", "create z hash:ip")
-    assert [problem.location.line for problem in held.problems] == [3]
+    held = read("create a hash:ip", "add a 10.0.0.1", "create y hash:ip", line, "add a 10.0.0.2", "create z hash:ip")
+    assert [problem.location.line for problem in held.problems] == [4]
     assert who(held, "a") == ["10.0.0.1"]
     assert "z" not in held.sets
 
@@ -124,6 +124,25 @@ def test_junk_is_a_line_that_cannot_be_obeyed() -> None:
     held = read_sets(bytes(range(256)).decode("utf-8", "surrogateescape"), FILE)
     assert held.sets == {}
     assert len(held.problems) == 1
+
+
+@pytest.mark.parametrize(
+    "line", ["add gone 10.0.0.1", "add one", "sing one", "create three hash:what", "add one 300.1.1.1"]
+)
+def test_what_was_added_last_is_lost_where_ipset_gives_up_at_a_line(line: str) -> None:
+    held = read_sets(f"create one hash:ip\nadd one 10.0.0.1\ncreate two hash:ip\nadd two 10.0.0.2\n{line}\n", FILE)
+    assert (len(held.sets["one"].members), len(held.sets["two"].members), len(held.problems)) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("line", ["flush gone", "destroy gone", "create one hash:net", "COMMIT\nadd gone 10.0.0.1"])
+def test_what_was_added_last_stays_where_the_kernel_refuses_a_line(line: str) -> None:
+    held = read_sets(f"create one hash:ip\nadd one 10.0.0.1\n{line}\n", FILE)
+    assert (len(held.sets["one"].members), len(held.problems)) == (1, 1)
+
+
+def test_of_many_elements_before_such_a_line_some_are_loaded() -> None:
+    many = "".join(f"add one 10.0.0.{last}\n" for last in range(50))
+    assert read_sets(f"create one hash:ip\n{many}add gone 10.0.0.1\n", FILE).sets["one"].doubt
 
 
 # -- at boot ----------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from rescue.firewall.iptables import Loader
 from rescue.firewall.matches import Names, Refused
 from rescue.firewall.rule_line import words_of
 from rescue.firewall.ruleset import Action, Ruleset
+from tests.unit.firewall.files import reached
 
 pytestmark = pytest.mark.unit
 
@@ -295,3 +296,38 @@ def test_targets_only_work_in_their_tables() -> None:
         load("*raw\n-A PREROUTING -j NOTRACK\nCOMMIT\n").tables["raw"].chains["PREROUTING"].rules[0].target.action
         is Action.UNTRACK
     )
+
+
+def test_a_range_that_ends_before_it_begins_is_taken_and_matches_nobody() -> None:
+    text = table(":INPUT ACCEPT [0:0]", "-A INPUT -m iprange --src-range 10.0.0.9-10.0.0.1 -j DROP")
+    assert load(text).problems == ()
+    assert reached(text).open
+
+
+def test_commands_that_only_show_or_count_change_nothing() -> None:
+    found = load(table("-A INPUT -j DROP", "-L", "-Z INPUT", "-S INPUT 1", "-L INPUT"))
+    assert (found.problems, inputs(found)) == ((), ["DROP"])
+
+
+def test_replace_and_rename_are_obeyed_by_the_legacy_backend_alone() -> None:
+    text = table(":A - [0:0]", "-A INPUT -j A", "-A INPUT -j DROP", "-E A B", "-A B -j DROP", "-R INPUT 2 -j ACCEPT")
+    found = load(text, backend="legacy")
+    assert (found.problems, inputs(found)) == ((), ["B", "ACCEPT"])
+    assert load(text).problems != ()
+    assert load(table("-A INPUT -j DROP", "-R INPUT 1 -j ACCEPT")).problems != ()
+
+
+@pytest.mark.parametrize("line", ["[10] -A INPUT -j DROP", "[10 -A INPUT -j DROP", "[:] -A INPUT -j DROP"])
+def test_counters_that_are_none(line: str) -> None:
+    assert load(table(line)).problems != ()
+
+
+def test_a_line_ends_at_a_zero_byte_and_is_none_without_anything_before_it() -> None:
+    found = load(table("-A INPUT -j DROP\0 -s 1.2.3.4"))
+    assert (found.problems, inputs(found)) == ((), ["DROP"])
+    assert load(table("\0junk")).problems != ()
+
+
+def test_line_ends_of_windows_are_named_as_such() -> None:
+    (problem,) = load(table("-A INPUT -j ACCEPT\r")).problems
+    assert problem.message == "there is no chain or target ACCEPT (the line ends with CR LF, as in files from Windows)"
