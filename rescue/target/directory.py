@@ -56,12 +56,17 @@ class DirectoryTarget:
         self._look = Root(_open_quietly(path))
         self._stack.callback(self._look.close)
         self._writer: Writer | None = None
-        if write:
-            root = Root(os.open(raw(path), DIRECTORY))
-            self._stack.callback(root.close)
-            self._writer = Writer(root)
-            self._stack.callback(self._writer.close)
-        found = os.fstat(self._look.fd)
+        try:
+            if write:
+                root = Root(os.open(raw(path), DIRECTORY))
+                self._stack.callback(root.close)
+                self._writer = Writer(root)
+                self._stack.callback(self._writer.close)
+            found = os.fstat(self._look.fd)
+        except OSError:
+            # A damaged file system may mount, and then not even give its root directory.
+            self._stack.close()
+            raise
         self._identity = identity or f"{os.major(found.st_dev)}:{os.minor(found.st_dev)}-{found.st_ino}"
 
     @property

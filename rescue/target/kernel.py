@@ -25,7 +25,7 @@ from rescue.target.protocol import SeveralRoots, TargetBusy, TargetError
 from rescue.target.resources import Resources
 from rescue.target.roots import READS, SUBVOLUMES, FoundRoot, found_root
 from rescue.target.syscalls import MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
-from rescue.target.volumes import Volume, hint_for, listed, mount_to_write, no_volume
+from rescue.target.volumes import Volume, cannot_mount, hint_for, listed, mount_to_write, no_volume
 from rescue.tree import Devices, Read, Tree
 
 METHOD = "kernel mount"
@@ -64,6 +64,10 @@ def open_kernel(path: Path, *, write: bool, opening: Opening, progress: Callable
     resources = Resources()
     try:
         return _open(path, resources, write=write, opening=opening, progress=progress)
+    except OSError as problem:
+        resources.close()
+        hint = "Its file system may be damaged, or the disk fails: make a copy (ddrescue) and check that (fsck)."
+        raise TargetError(f"{path} can't be read: {problem.strerror}", hint) from problem
     except BaseException:
         resources.close()
         raise
@@ -183,6 +187,8 @@ def look_into(disk: Disk, volume: Volume, reads: Sequence[Read]) -> Look:
             looks.append(Look(inside, found_root(tree), tree))
             if looks[-1].root is not None:
                 break
+    except OSError as problem:
+        raise cannot_mount(volume, problem) from problem
     finally:
         resources.close()
     return looks[-1] if looks[-1].root is not None else looks[0]

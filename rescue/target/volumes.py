@@ -120,7 +120,7 @@ class Mounter:
             except OSError as refused:
                 problem = refused
                 if refused.errno in (errno.EPERM, errno.ENODEV):
-                    raise _cannot_mount(volume, refused) from refused
+                    raise cannot_mount(volume, refused) from refused
         if not plain or overlay.available():
             path, start = self._layered(volume)
             try:
@@ -129,13 +129,13 @@ class Mounter:
                     offset=start, size=_size(volume), read_only=False, unmount=unmount,
                 )  # fmt: skip
             except OSError as refused:
-                raise _cannot_mount(volume, refused) from refused
+                raise cannot_mount(volume, refused) from refused
         if kind not in _WITHOUT_JOURNAL:
-            raise _cannot_mount(volume, problem or OSError(errno.EROFS, os.strerror(errno.EROFS)))
+            raise cannot_mount(volume, problem or OSError(errno.EROFS, os.strerror(errno.EROFS)))
         try:
             device = _mount_piece(resources, volume, point, _WITHOUT_JOURNAL[kind], unmount)
         except OSError as refused:
-            raise _cannot_mount(volume, refused) from refused
+            raise cannot_mount(volume, refused) from refused
         self.notes.append(STALE.format(name=volume.name))
         return device
 
@@ -183,7 +183,7 @@ def mount_to_write(resources: Resources, volume: Volume, point: Path, *, unmount
     except OSError as problem:
         if problem.errno == errno.EBUSY:
             raise TargetBusy(f"{volume.name} is in use", "See what uses it: lsblk") from problem
-        raise _cannot_mount(volume, problem) from problem
+        raise cannot_mount(volume, problem) from problem
 
 
 def _mount_piece(resources: Resources, volume: Volume, point: Path, options: str, unmount: str) -> str:
@@ -227,7 +227,8 @@ def listed(volumes: Sequence[Volume]) -> str:
     return "; ".join([*shown, "..."] if len(volumes) > 20 else shown)
 
 
-def _cannot_mount(volume: Volume, problem: OSError) -> TargetError:
+def cannot_mount(volume: Volume, problem: OSError) -> TargetError:
+    """The error for a volume that the kernel does not mount, or of which not even the root directory can be read."""
     if problem.errno == errno.EPERM:
         hint = "Mounting needs root: run it with sudo, or use --backend guestfs."
     elif problem.errno == errno.ENODEV:

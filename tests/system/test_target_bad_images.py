@@ -157,6 +157,15 @@ def test_a_file_system_that_does_not_mount_is_named_with_its_check(tmp_path: Pat
     assert images.digest(path) == before
 
 
+def test_a_file_system_that_mounts_and_can_not_be_read_is_named_with_its_check(tmp_path: Path) -> None:
+    path = images.image_with(tmp_path / "disk.img", "xfs", little_root)
+    with path.open("r+b") as disk:
+        # The magic of the first free space header: it is looked at only after the mount, which then shuts down.
+        disk.seek(512)
+        disk.write(b"\0\0")
+    assert "xfs_repair" in refused(path, "can't be mounted").hint
+
+
 @pytest.mark.parametrize("kind", ["ext4", "xfs"])
 def test_a_copy_that_was_interrupted_is_said_to_be_cut_off(tmp_path: Path, kind: str) -> None:
     path = images.image_with(tmp_path / "disk.img", kind, little_root)
