@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -77,6 +77,16 @@ class GuestfsTarget:
             self._filesystems = tuple(self._measure(mount, *told) for mount, told in self._mounted.items())
         return self._filesystems
 
+    @property
+    def points(self) -> tuple[str, ...]:
+        """Where its file systems are mounted, the root first."""
+        return tuple(self._mounted)
+
+    @property
+    def writable(self) -> bool:
+        """Whether it was opened for writing."""
+        return self._writer is not None
+
     def put(self, path: PurePosixPath, entry: Entry) -> None:
         """See `rescue.target.protocol.Target.put`."""
         self._writing().put(path, entry)
@@ -141,6 +151,8 @@ def open_guestfs(
         handle = appliance.launched(
             images, write=write, progress=progress, keep=lambda made: resources.add(lambda: _close(made, write))
         )
+        with suppress(RuntimeError):
+            resources.adopt(handle.get_pid())
         mounted = _mount(handle, images[0], write, opening, progress, notes)
         devices = Devices(guestfs_volumes.devices_of(handle))
     except BaseException:

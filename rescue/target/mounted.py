@@ -19,13 +19,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from rescue.target.guestfs import GuestfsTarget
+from rescue.target.guestfs_mount import Shown
 from rescue.target.kernel import KernelTarget
 from rescue.target.ledger import close_what_is_left, myself
 from rescue.target.mount_records import Mounted, all_mounted, as_mounted, record_of
 from rescue.target.mounts import Mount, mounts
 from rescue.target.open import open_target
 from rescue.target.opening import Opening
-from rescue.target.protocol import Target, TargetBusy, TargetError, TargetUnsafe
+from rescue.target.protocol import TargetBusy, TargetError, TargetUnsafe
 from rescue.target.resources import Resources, run
 from rescue.target.roots import READS, found_root
 from rescue.target.syscalls import MOUNT_ATTR_NOEXEC, MOUNT_ATTR_RDONLY, set_mount_attributes
@@ -127,14 +129,14 @@ def _hold(
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         resources = Resources()
         try:
-            mounted = _opened(resources, spec, point, write, opening, progress)
+            mounted, wait = _opened(resources, spec, point, write, opening, progress)
             record = record_of(os.getpid())
             resources.add(lambda: record.unlink(missing_ok=True))
             told = json.dumps(asdict(mounted)).encode()
             record.write_bytes(told)
             _let_go(pipe, told)
-            while True:
-                signal.pause()
+            wait()
+            status = 0
         finally:
             resources.close()
     except KeyboardInterrupt:
@@ -151,32 +153,45 @@ def _hold(
 
 def _opened(
     resources: Resources, spec: str, point: Path | None, write: bool, opening: Opening, progress: Callable[[str], None]
-) -> Mounted:
+) -> tuple[Mounted, Callable[[], None]]:
+    """What is mounted now, and what waits until it is of no use any more."""
     target = open_target(
-        spec, write=write, backend="kernel", root=opening.root, progress=progress, opening=opening
+        spec, write=write, backend=opening.backend, root=opening.root, progress=progress, opening=opening
     )
     resources.add(target.close)
-    if not isinstance(target, KernelTarget):
+    if not isinstance(target, KernelTarget | GuestfsTarget):
         raise TargetBusy(f"{spec} is mounted already: {' '.join(target.notes)}", "Work there, or unmount it first.")
-    found = found_root(target.capture(READS))
-    where = point or Path("/mnt") / f"rescue-{good_name(found.hostname if found else '') or Path(spec).name}"
+    tree = target.capture(READS)
+    found = found_root(tree)
+    name = f"rescue-{good_name(found.hostname if found else '') or Path(spec).name}"
+    where = point or (Path("/mnt") if os.geteuid() == 0 else Path.home()) / name
+    wait = _for_ever
     try:
         if not where.exists():
             where.parent.mkdir(parents=True, exist_ok=True)
             resources.new_directory(where)
         _must_be_free(where)
         where = where.resolve()
-        resources.bind(str(target.path), str(where))
-        # Programs may be run from there, as for a chroot(1) by hand; set-user-ID and devices stay without effect.
-        with suppress(OSError):
-            set_mount_attributes(str(where), on=0 if write else MOUNT_ATTR_RDONLY, off=MOUNT_ATTR_NOEXEC)
+        if isinstance(target, GuestfsTarget):
+            wait = Shown(resources, target.handle, where, write=write).wait
+        else:
+            resources.bind(str(target.path), str(where))
+            # Programs may be run from there, as for a chroot(1) by hand; set-user-ID and devices stay without effect.
+            with suppress(OSError):
+                set_mount_attributes(str(where), on=0 if write else MOUNT_ATTR_RDONLY, off=MOUNT_ATTR_NOEXEC)
     except OSError as problem:
         raise TargetError(f"{where}: {problem.strerror}", "Name another folder: rescue mount TARGET DIR") from problem
     own = myself()
+    sources = tuple((str(where / each.mount.lstrip("/")), each.source) for each in tree.filesystems)
     return Mounted(
         str(Path(spec).resolve()), str(where), write, found.release if found else "", found.hostname if found else "",
-        _sources(target, where), target.notes, own.pid, own.started,
-    )  # fmt: skip
+        sources, target.notes, own.pid, own.started,
+    ), wait  # fmt: skip
+
+
+def _for_ever() -> None:
+    while True:
+        signal.pause()
 
 
 def _must_be_free(where: Path) -> None:
@@ -186,11 +201,6 @@ def _must_be_free(where: Path) -> None:
         raise TargetBusy(f"something is mounted at {where} already", "See: findmnt. Or name another folder.")
     if next(where.iterdir(), None) is not None:
         raise TargetBusy(f"{where} is not empty: what is in it would be hidden", "Name an empty folder, or a new one.")
-
-
-def _sources(target: Target, where: Path) -> tuple[tuple[str, str], ...]:
-    found = target.capture(READS).filesystems
-    return tuple((str(where / each.mount.lstrip("/")), each.source) for each in found)
 
 
 def _let_go(pipe: int, told: bytes) -> None:
@@ -217,6 +227,8 @@ def _users(point: str) -> Iterator[User]:
     devices = {number for each in mounts() if _below(each.point, point) for number in _numbers(each)}
     inside = f"{point}/"
     for process in sorted(Path("/proc").glob("[0-9]*"), key=lambda each: int(each.name)):
+        if int(process.name) == os.getpid():
+            continue  # whoever asks, in whatever folder, goes away by itself
         links = [process / "cwd", process / "root", process / "exe"]
         with suppress(OSError):
             links += list((process / "fd").iterdir())

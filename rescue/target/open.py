@@ -101,6 +101,15 @@ def is_saved_picture(path: Path) -> bool:
     return path.is_file() and os.access(path, os.R_OK) and _packed(path)
 
 
+def opened_by_libguestfs(path: Path, backend: str) -> bool:
+    """Whether `open_target` would leave what is at `path` to libguestfs, which needs no root."""
+    if backend != "auto" or not path.is_file() or is_saved_picture(path):
+        return backend == "guestfs"
+    from rescue.target import guestfs
+
+    return guestfs.available()
+
+
 def _packed(path: Path) -> bool:
     """Whether the file begins as those of gzip(1) do, which a picture is, and no disk."""
     with path.open("rb") as stream:

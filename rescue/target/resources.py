@@ -37,12 +37,12 @@ class ProgramError(TargetError):
     """A helper program failed; the message holds what it said."""
 
 
-def run(*words: str) -> str:
-    """Run a program of this machine to its end and return what it printed. Raises ProgramError."""
+def run(*words: str, given: bytes = b"") -> str:
+    """Run a program of this machine to its end and return what it printed; `given`: what it reads. ProgramError."""
     try:
         # A session of its own, so that Ctrl-C at the terminal can't end it halfway: we are told, and decide.
         done = subprocess.run(
-            words, stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True, check=False,
+            words, input=given, capture_output=True, start_new_session=True, check=False,
             env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
         )  # fmt: skip
     except FileNotFoundError as problem:
@@ -193,12 +193,13 @@ class Resources:
             path.mkdir(mode=0o755)
             self._stack.callback(remove_empty, path)
 
-    def loop(self, path: Path, offset: int, size: int) -> Path:
-        """A loop device for a part of a file or device, to write to it, detached at the end. Raises ProgramError."""
+    def loop(self, path: Path, offset: int, size: int, *, read_only: bool = False) -> Path:
+        """A loop device for a part of a file or device, detached at the end. Raises ProgramError."""
+        words = ["losetup", "--find", "--show", f"--offset={offset}", f"--sizelimit={size}"]
+        words += ["--read-only"] if read_only else []
         with _signals.held():
-            device = run(
-                "losetup", "--find", "--show", f"--offset={offset}", f"--sizelimit={size}", "--", str(path)
-            ).strip()
+            ensure_device("/dev/loop-control", "loop")
+            device = run(*words, "--", str(path)).strip()
             self._ledger.note("loop", device, str(path.resolve()))
             self._stack.callback(_wait_until_free, device)
             self._stack.callback(run, "losetup", "--detach", device)
@@ -219,6 +220,10 @@ class Resources:
             self._ledger.note("process", helper.pid, started(helper.pid))
             self._stack.callback(_end, helper)
         return helper
+
+    def adopt(self, pid: int) -> None:
+        """A process that a library has started, and ends: noted, so that it is ended after a kill -9, too."""
+        self._ledger.note("process", pid, started(pid))
 
 
 def unmount_for_sure(point: str) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from rescue.status import Status
 from rescue.target.mount_records import Mounted, mounted_from
 from rescue.target.mounted import mount_target
-from rescue.target.protocol import TargetBusy, TargetUnsafe
+from rescue.target.open import opened_by_libguestfs
+from rescue.target.protocol import TargetBusy
 from rescue.ui import document
 from rescue.ui.report import command
 from rescue.verbs.opening import opening_of
@@ -25,19 +26,14 @@ def run(session: Session) -> Status:
     options = session.options
     session, spec = resolved(session, options.target)
     path = Path(spec)
-    _refuse_what_needs_no_mount(spec, path)
-    if options.backend == "guestfs" or (path.is_file() and options.backend != "kernel"):
-        raise TargetUnsafe(
-            f"mounting an image lets this machine's kernel read its file systems: {spec}",
-            f"If you trust it: {command('mount', spec, '--backend', 'kernel')}",
-        )
+    _refuse_what_needs_no_mount(spec, path, options.backend)
     if (held := mounted_from(path)) is not None:
         unmount = command("umount", held.point)
         raise TargetBusy(f"{spec} is mounted at {held.point} already", f"Unmount it first: {unmount}")
     where = Path(options.dir).expanduser().absolute() if options.dir is not None else None
     mounted = mount_target(
-        spec, where, write=not options.read_only, opening=replace(opening_of(options), root=options.root),
-        progress=session.progress,
+        spec, where, write=not options.read_only,
+        opening=replace(opening_of(options), root=options.root, backend=options.backend), progress=session.progress,
     )  # fmt: skip
     if session.json:
         document.write({"schema": document.SCHEMA, "mounted": as_document(mounted)}, sys.stdout)
@@ -46,14 +42,14 @@ def run(session: Session) -> Status:
     return Status.CLEAR
 
 
-def _refuse_what_needs_no_mount(spec: str, path: Path) -> None:
+def _refuse_what_needs_no_mount(spec: str, path: Path, backend: str) -> None:
     try:
         kind = path.stat().st_mode
     except (OSError, ValueError):
         return  # what opens it says why
     if stat.S_ISDIR(kind):
         raise UsageError(f"{spec} is a folder: there is nothing to mount", "Name a disk; rescue disks lists them.")
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and not opened_by_libguestfs(path, backend):
         raise UsageError("mounting needs root", f"sudo {command('mount', spec)}")
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from rescue.status import Status
 from rescue.target.directory import DirectoryTarget
+from rescue.target.guestfs import GuestfsTarget
 from rescue.target.inside import Inside, prompt, run_inside
+from rescue.target.inside_appliance import INPUT_LIMIT, run_in_appliance
 from rescue.target.mounted import good_name
-from rescue.target.open import open_target
+from rescue.target.open import open_target, opened_by_libguestfs
+from rescue.target.protocol import TargetUnsafe
 from rescue.target.roots import READS, FoundRoot, found_root
 from rescue.ui.report import command
 from rescue.verbs.opening import opening_of
@@ -27,12 +32,16 @@ def run(session: Session) -> int:
     if session.json:
         raise UsageError("--json: the terminal belongs to the server's own programs", "Leave --json away.")
     session, spec = resolved(session, options.target)
-    _refuse(spec, options.backend)
+    apart = opened_by_libguestfs(Path(spec), options.backend)
+    _refuse(spec, words, apart)
+    typed = _typed() if apart else b""
     target = open_target(
-        spec, write=not options.read_only, backend="kernel", root=options.root, progress=session.progress,
+        spec, write=not options.read_only, backend=options.backend, root=options.root, progress=session.progress,
         opening=opening_of(options),
     )  # fmt: skip
     try:
+        if isinstance(target, GuestfsTarget):
+            return _in_appliance(target, words, typed)
         if not isinstance(target, DirectoryTarget):
             raise UsageError(f"{spec} can't be entered", "Name the server's disk, or the folder where it is mounted.")
         found = found_root(target.capture(READS))
@@ -53,13 +62,51 @@ def run(session: Session) -> int:
     return status
 
 
-def _refuse(spec: str, backend: str) -> None:
+def _refuse(spec: str, words: tuple[str, ...], apart: bool) -> None:
     if str(Path(spec).resolve()) == "/":
         raise UsageError("/ is the system that runs here: you are in it", "Name the server's disk; see rescue disks.")
-    if backend == "guestfs":
-        raise UsageError("--backend guestfs: the server's programs run on this machine's kernel", "Leave it away.")
-    if os.geteuid() != 0:
+    if apart and not words:
+        raise TargetUnsafe(
+            f"a shell to type in would run the programs of {spec} on this machine",
+            f"One command runs apart from it: {command('shell', spec, '--', 'COMMAND')}. "
+            f"If you trust the disk: {command('shell', spec, '--backend', 'kernel')}",
+        )
+    if not apart and os.geteuid() != 0:
         raise UsageError("a shell in the server's root needs root", f"sudo {command('shell', spec)}")
+
+
+def _typed() -> bytes:
+    """What is piped or redirected into the command; nothing of a terminal or a network connection."""
+    try:
+        kind = os.fstat(0).st_mode
+    except OSError:
+        return b""
+    if not (stat.S_ISREG(kind) or stat.S_ISFIFO(kind)):
+        return b""
+    typed = sys.stdin.buffer.read(INPUT_LIMIT + 1)
+    if len(typed) > INPUT_LIMIT:
+        raise UsageError(
+            f"the command can be given {INPUT_LIMIT >> 20} MiB to read, no more",
+            "Copy large files to the server with rescue mount.",
+        )
+    return typed
+
+
+def _in_appliance(target: GuestfsTarget, words: tuple[str, ...], typed: bytes) -> int:
+    found = found_root(target.capture(READS))
+    with target.lock():
+        return run_in_appliance(
+            target.handle, target.points, words, name=good_name(found.hostname) if found is not None else "",
+            write=target.writable, typed=typed, out=_into(sys.stdout.buffer), err=_into(sys.stderr.buffer),
+        )  # fmt: skip
+
+
+def _into(stream: BinaryIO) -> Callable[[bytes], None]:
+    def give(data: bytes) -> None:
+        stream.write(data)
+        stream.flush()
+
+    return give
 
 
 def _devices(spec: str) -> tuple[Path, ...]:

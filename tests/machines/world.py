@@ -38,7 +38,12 @@ class World:
 
     @property
     def environment(self) -> dict[str, str]:
-        return dict(os.environ, PYTHONPATH=str(REPOSITORY), TMPDIR=str(self.home / "tmp"), TERM="dumb")
+        # libguestfs' appliance is built once for all, not in the place for temporary files.
+        cache = os.environ.get("LIBGUESTFS_CACHEDIR", "/var/tmp")
+        return dict(
+            os.environ, PYTHONPATH=str(REPOSITORY), TMPDIR=str(self.home / "tmp"), TERM="dumb",
+            LIBGUESTFS_CACHEDIR=cache,
+        )  # fmt: skip
 
     def run(self, *words: str | Path, typed: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
