@@ -10,8 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from rescue.tree import Tree
+from rescue.tree import FileSystem, Tree
 
+MOST = 16
+"""File systems that are looked at."""
+_NO_DISK = frozenset({"tmpfs", "ramfs", "devtmpfs", "overlay"})
 SHARE = 20
 """A directory is worth a line if it holds at least this fraction (one in SHARE) of what is used."""
 
@@ -51,6 +54,22 @@ class Usage:
     bytes: int
     inodes: int
     complete: bool = True
+
+
+def measured(filesystems: Iterable[FileSystem]) -> tuple[str, ...]:
+    """Where the file systems are mounted that are worth a look at what fills them: the root first, at most MOST.
+
+    Not memory, and not the layers of containers, whose files lie on another of them; of several mounts of one device
+    the first, but of btrfs, where each is a subvolume with files of its own.
+    """
+    found: list[str] = []
+    seen: set[str] = set()
+    for each in sorted(filesystems, key=lambda each: (each.mount != "/", -each.size, each.mount)):
+        if each.mount != "/" and (each.type in _NO_DISK or (each.type != "btrfs" and each.source in seen - {""})):
+            continue
+        seen.add(each.source)
+        found.append(each.mount)
+    return tuple(found[:MOST])
 
 
 def top_directories(usage: Usage, count: int = 10, *, by_inodes: bool = False) -> tuple[DirectoryUse, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from rescue.target import luks
 from rescue.target.finding import Discovery, discover
 from rescue.target.mounts import mounts
 from rescue.target.opening import Opening
@@ -28,10 +29,31 @@ class Disk(Mounter):
         self.is_device = self.sources[0].is_device
         self._others: tuple[Source, ...] | None = None
         self._strange: tuple[Volume, ...] = ()
+        self._opened: dict[str, Path] = {}
+        self.volumes = self._own()
+
+    def unlock(self, resources: Resources, *, write: bool) -> bool:
+        """Open the encrypted volumes, until `resources` is closed, and look again. Whether there was one to open.
+
+        Raises TargetError where a passphrase is wrong, or nobody can be asked for it.
+        """
+        locked = [volume for volume in self.volumes if volume.found.type == "LUKS" and len(volume.pieces) == 1]
+        # An image of another format is shown by a daemon, which would have to be another one to write.
+        locked = [volume for volume in locked if not write or volume.pieces[0].source.is_raw]
+        if not locked or not luks.can_open():
+            return False
+        for each in locked:
+            self._opened[each.name] = luks.opened(
+                resources, each.name, each.found.uuid, each.pieces, each.node, self._opening, write=write
+            )
+        self.volumes = self._own()
+        return True
+
+    def _own(self) -> tuple[Volume, ...]:
         found = self._discovered(())
         if found.incomplete and self.is_device:
             found = self._discovered(self._beside())
-        self.volumes = found.own
+        return found.own
 
     @property
     def name(self) -> str:
@@ -50,7 +72,7 @@ class Disk(Mounter):
         return volume in self._strange
 
     def _discovered(self, beside: tuple[Source, ...]) -> Discovery:
-        return discover(self.sources, beside, self._resources, self._opening)
+        return discover(self.sources, beside, self._resources, self._opening, self._opened)
 
     def _beside(self) -> tuple[Source, ...]:
         if self._others is None:

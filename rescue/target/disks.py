@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rescue.target import disk as opened_disk
+from rescue.target import lvm_report
 from rescue.target.directory import DirectoryTarget
 from rescue.target.kernel import look_into, root_word
 from rescue.target.last_boot import READS as LAST_BOOT_READS
@@ -18,7 +20,7 @@ from rescue.target.opening import Opening
 from rescue.target.protocol import TargetError
 from rescue.target.resources import Resources, run
 from rescue.target.roots import READS, FoundRoot, found_root
-from rescue.target.volumes import Volume
+from rescue.target.volumes import Volume, mapper_name
 from rescue.tree import Tree
 
 _COLUMNS = "PATH,SIZE,TYPE,LABEL,FSTYPE,PKNAME,UUID,PTTYPE"
@@ -63,7 +65,8 @@ class Disk:
 
     table: its partition table ("gpt", "dos"), or empty. above: the device that it is a part of, or empty. mountpoint:
     where it is mounted here, or empty. is_own: it belongs to the system that is running now. inside: its volumes that
-    have no device. problem: why it could not be looked at, or empty.
+    have no device. group: the LVM volume group that it is a part or a volume of, or empty. problem: why it could not be
+    looked at, or what is missing, or empty.
     """
 
     path: str
@@ -75,6 +78,7 @@ class Disk:
     mountpoint: str = ""
     is_own: bool = False
     inside: tuple[Inside, ...] = ()
+    group: str = ""
     problem: str = ""
 
     @property
@@ -100,19 +104,55 @@ def find_disks(kinds: tuple[str, ...] = _KINDS) -> tuple[Disk, ...]:
     """
     told = json.loads(run("lsblk", "--json", "--bytes", "--list", "--output", _COLUMNS))["blockdevices"]
     parents = {each["pkname"] for each in told if each["pkname"]}
+    paths = [str(each["path"]) for each in told]
+    # Where LVM is here, its own word counts; else what is read from the metadata's bytes.
+    lvm = lvm_report.report()
     own = _own_devices(told)
     found = []
     for each in told:
         kind, path = str(each["type"]), str(each["path"])
         if not (kind in kinds or kind.startswith("raid")) or not int(each["size"] or 0):
             continue
+        if kind == "lvm" and lvm is not None and lvm.logical(path) is None:
+            continue  # one side of a mirror, a pool's data: LVM's own affair
         content = Content(each["fstype"] or "", each["label"] or "", each["uuid"] or "")
         above = f"/dev/{each['pkname']}" if each["pkname"] else ""
         disk = Disk(
             path, int(each["size"]), kind, content, each["pttype"] or "", above=above, is_own=path in own
         )
-        found.append(disk if Path(path).name in parents else _looked_at(disk))
-    return tuple(found)
+        divided = Path(path).name in parents
+        if lvm is not None:
+            disk, partly = _with_group(disk, lvm, paths)
+            if divided and partly:
+                disk = _with_inactive(disk)
+        found.append(disk if divided else _looked_at(disk))
+    return tuple(found if lvm is None else (_sized(disk, lvm) for disk in found))
+
+
+def _with_group(disk: Disk, lvm: lvm_report.Report, paths: Sequence[str]) -> tuple[Disk, bool]:
+    """The disk with what LVM says of it; and whether volumes without a device lie on it beside others."""
+    if (logical := lvm.logical(disk.path)) is not None:
+        return replace(disk, group=logical.group), False
+    physical = lvm.physicals.get(disk.path)
+    if physical is None:
+        return disk, False
+    lost = f"{physical.missing} of the disks of {physical.group} {'is' if physical.missing == 1 else 'are'} not here"
+    problem = lost if physical.missing else ""
+    return replace(disk, group=physical.group, problem=problem), lvm.is_partly_active(physical, paths)
+
+
+def _sized(disk: Disk, lvm: lvm_report.Report) -> Disk:
+    """The volumes that can't be read from their bytes have a size all the same."""
+    sizes = {logical.path: logical.size for logical in lvm.logicals if logical.group == disk.group}
+    inside = tuple(replace(each, size=each.size or sizes.get(mapper_name(each.name), 0)) for each in disk.inside)
+    return replace(disk, inside=inside)
+
+
+def _with_inactive(disk: Disk) -> Disk:
+    """The volumes on it that have no device of their own; the others are listed by theirs."""
+    looked = _looked_at(disk)
+    inside = tuple(each for each in looked.inside if not Path(mapper_name(each.name)).exists())
+    return replace(disk, inside=inside, problem=looked.problem or disk.problem)
 
 
 def disk_at(path: Path, opening: Opening, *, look: bool) -> Disk:
@@ -185,7 +225,7 @@ def _look_inside(disk: Disk) -> Disk:
         if len(volumes) == 1 and not volumes[0].partition.number and not volumes[0].group:
             told = _inside(opened, volumes[0], look=True)
             content = told.content if told.content.fstype else disk.content
-            return replace(disk, content=content, problem=told.problem)
+            return replace(disk, content=content, problem=told.problem or disk.problem)
         # Partitions and volumes that the kernel made no device for are looked at through their disk.
         return replace(disk, inside=tuple(_inside(opened, volume, look=True) for volume in volumes))
     finally:

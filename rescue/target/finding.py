@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from rescue.target import lvm, raid
 from rescue.target.opening import Opening
@@ -26,6 +27,7 @@ _MAX_DEPTH = 6
 _MAX_METADATA = 64 << 20
 """Bytes of LVM's metadata that are read from all physical volumes together."""
 
+NOTHING: Mapping[str, Path] = MappingProxyType({})
 MIRROR = "it is one side of a mirror, and the other side would differ"
 ONE_SIDE = "{name} is a mirror of {members} disks, of which one was read: if that one had dropped out, this is old"
 
@@ -58,10 +60,16 @@ class Discovery:
     incomplete: bool
 
 
-def discover(own: Sequence[Source], beside: Sequence[Source], looking: Resources, opening: Opening) -> Discovery:
-    """Look at every source. Raises TargetError where one of the target's own can't be read."""
+def discover(
+    own: Sequence[Source], beside: Sequence[Source], looking: Resources, opening: Opening,
+    opened: Mapping[str, Path] = NOTHING,
+) -> Discovery:  # fmt: skip
+    """Look at every source. opened: the devices of encrypted volumes that have been opened, by the volumes' names.
+
+    Raises TargetError where one of the target's own can't be read.
+    """
     with ExitStack() as stack:
-        finder = _Finder(stack, looking, opening)
+        finder = _Finder(stack, looking, opening, opened)
         for source in own:
             finder.source(source, own=True)
         for source in beside:
@@ -74,10 +82,13 @@ def discover(own: Sequence[Source], beside: Sequence[Source], looking: Resources
 
 
 class _Finder:
-    def __init__(self, stack: ExitStack, looking: Resources, opening: Opening) -> None:
+    def __init__(
+        self, stack: ExitStack, looking: Resources, opening: Opening, opened: Mapping[str, Path]
+    ) -> None:
         self._stack = stack
         self._looking = looking
         self._opening = opening
+        self._opened = opened
         self._descriptors: dict[Source, int] = {}
         self._volumes: list[tuple[Volume, bool]] = []
         self._members: dict[str, list[tuple[raid.Member, _Region]]] = {}
@@ -142,7 +153,9 @@ class _Finder:
             self._partitions(region, parts)
             return
         found = probe(read)
-        if found.type == "LVM":
+        if found.type == "LUKS" and not held and (node := self._opened.get(region.name)) is not None:
+            self.source(Source(node, self._looking, self._opening), own=region.own)
+        elif found.type == "LVM":
             self._physical(region, read)
         elif not held:
             self._volume(region, found)

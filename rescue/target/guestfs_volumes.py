@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from rescue.target import luks
 from rescue.target.appliance import Handle
 from rescue.target.image import Image
 from rescue.target.opening import Opening
 from rescue.target.probe import Found, Partition
-from rescue.target.protocol import TargetError
 from rescue.target.volumes import Volume
 from rescue.tree import Device
 
@@ -32,7 +32,6 @@ udevadm settle
 _TOLD = ("TYPE", "UUID", "LABEL", "PARTUUID", "PARTLABEL")
 _MAX_DEPTH = 16
 _MAX_VOLUMES = 512
-_TRIES = 3
 _PARTITION = re.compile(r"/dev/[hsv]d[a-z]+(\d+)")
 _DISK = re.compile(r"/dev/[hsv]d[a-z]+")
 
@@ -47,21 +46,10 @@ def unlocked(handle: Handle, volumes: tuple[Volume, ...], opening: Opening, *, w
 
 
 def _unlock(handle: Handle, volume: Volume, name: str, opening: Opening, write: bool) -> None:
-    last: RuntimeError | None = None
-    for attempt in range(_TRIES if opening.asks else 1):
-        key = opening.passphrase(volume.name, attempt > 0)
-        # A passphrase in a file mostly ends with a line's end that is none of it; a key may end so, too.
-        for form in dict.fromkeys((key, key.removesuffix(b"\n"))):
-            try:
-                handle.cryptsetup_open(volume.name, form.decode("utf-8", "surrogateescape"), name, readonly=not write)
-            except RuntimeError as problem:
-                last = problem
-                continue
-            return
-    raise TargetError(
-        f"the passphrase of {volume.name} is wrong, or it can't be opened: {str(last).rpartition(': ')[2]}",
-        "It is the one that the server asks for when it boots.",
-    ) from last
+    def attempt(key: bytes) -> None:
+        handle.cryptsetup_open(volume.name, key.decode("utf-8", "surrogateescape"), name, readonly=not write)
+
+    luks.unlock(volume.name, opening, attempt, RuntimeError)
 
 
 def volumes_of(handle: Handle) -> tuple[Volume, ...]:

@@ -76,7 +76,8 @@ def open_kernel(path: Path, *, write: bool, opening: Opening, progress: Callable
 def _open(
     path: Path, resources: Resources, *, write: bool, opening: Opening, progress: Callable[[str], None]
 ) -> DirectoryTarget:
-    looking = Resources()
+    opened, looking = Resources(), Resources()
+    resources.add(opened.close)
     resources.add(looking.close)
     disk = Disk(path, looking, opening)
     if write:
@@ -85,7 +86,7 @@ def _open(
     if mounted is not None:
         resources.close()
         return mounted
-    volume, inside, found = _choose(disk, opening.root, progress)
+    volume, inside, found = _unlocked_and_chosen(disk, opened if write else looking, opening, progress, write=write)
     placed = _placed(disk, volume, found)
     # What was said of volumes that turned out to be others is of no use.
     disk.notes.clear()
@@ -113,6 +114,22 @@ def _open(
 
 
 # -- which one ----------------------------------------------------------------------------------------------------
+
+
+def _unlocked_and_chosen(
+    disk: Disk, resources: Resources, opening: Opening, progress: Callable[[str], None], *, write: bool
+) -> tuple[Volume, str, FoundRoot]:
+    """The root; a passphrase that was not given is asked for where no root is outside of what is encrypted."""
+    if opening.has_key:
+        disk.unlock(resources, write=write)
+    try:
+        return _choose(disk, opening.root, progress)
+    except SeveralRoots:
+        raise
+    except TargetError:
+        if not disk.unlock(resources, write=write):
+            raise
+    return _choose(disk, opening.root, progress)
 
 
 def _choose(disk: Disk, root: str | None, progress: Callable[[str], None]) -> tuple[Volume, str, FoundRoot]:

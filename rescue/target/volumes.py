@@ -33,7 +33,7 @@ STALE = (
 
 _HINTS = {
     "LVM": "Name the server's other disk with --disk, if it has one; or use --backend guestfs, which reads all of LVM.",
-    "LUKS": "Open it with `cryptsetup open DEVICE NAME` and run this again; or use --backend guestfs.",
+    "LUKS": "To open it here takes cryptsetup, and a kernel with device-mapper; or use --backend guestfs.",
     "RAID": "Assemble it with `mdadm --assemble --scan`, then see `rescue disks`; or use --backend guestfs.",
     "ZFS": "ZFS is not supported here. Import the pool (zpool import -N -o readonly=on -R /mnt POOL; zfs mount), "
     "then: rescue inspect /mnt",

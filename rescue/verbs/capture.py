@@ -20,7 +20,7 @@ from rescue.journal import InTarget, read_records
 from rescue.model import Client
 from rescue.plan import Choose, Plan, any_repairs, make_plan, safe_repairs
 from rescue.space.policy import candidates, reads
-from rescue.space.usage import Usage
+from rescue.space.usage import Usage, measured
 from rescue.status import Status
 from rescue.survey import complete
 from rescue.target.picture_file import Picture, write_picture
@@ -78,7 +78,7 @@ def run(session: Session) -> Status:
             raise UsageError(f"{spec} is a picture already", f"Copy it: cp {join([spec])} NEW")
         session.progress("looking at all that may matter")
         tree, clients = gathered(target, session.client)
-        usages = _usages(session, target)
+        usages = _usages(session, target, tree)
         name, method, notes = target.name, target.method, target.notes
     shown = without_secrets(tree)
     if not same_verdicts(tree, shown, clients):
@@ -129,15 +129,18 @@ def same_verdicts(tree: Tree, shown: Tree, clients: Iterable[Client]) -> bool:
         return False
 
 
-def _usages(session: Session, target: Target) -> tuple[Usage, ...]:
+def _usages(session: Session, target: Target, tree: Tree) -> tuple[Usage, ...]:
+    """What fills each of the server's file systems; without the one that can't be measured."""
     if session.options.quick:
         return ()
     session.progress("measuring what lies where (--quick leaves this out)")
-    try:
-        return (scan_usage(target, "/"),)
-    except TargetError as problem:
-        session.progress(str(problem))
-        return ()
+    found = []
+    for mount in measured(tree.filesystems):
+        try:
+            found.append(scan_usage(target, mount))
+        except TargetError as problem:
+            session.progress(str(problem))
+    return tuple(found)
 
 
 def _who(session: Session) -> list[str]:

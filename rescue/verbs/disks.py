@@ -111,6 +111,9 @@ def _disk(report: Report, disk: Disk) -> None:
         words.append("a disk image" if disk.type == "file" else "its parts have no devices here")
     else:
         words += _words(disk.content)
+    if disk.group:
+        is_volume = disk.type == "lvm"
+        words = [*words, f"volume group {disk.group}"] if is_volume else [f"LVM: a part of volume group {disk.group}"]
     if disk.is_own:
         words.append("of the system that runs here")
     if disk.mountpoint:
@@ -171,6 +174,7 @@ def _document(disk: Disk, following: list[tuple[str, ...]]) -> dict[str, object]
         "type": disk.type,
         "table": disk.table or None,
         "part_of": disk.above or None,
+        "volume_group": disk.group or None,
         **_content(disk.content),
         **_root(disk),
         "mountpoint": disk.mountpoint,

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rescue.space.advice import advice
 from rescue.space.policy import Removal, candidates, reads
 from rescue.space.summary import freed, summary
-from rescue.space.usage import Usage, top_directories
+from rescue.space.usage import Usage, measured, top_directories
 from rescue.status import Status
 from rescue.survey import complete
-from rescue.target.protocol import Target
+from rescue.target.protocol import Target, TargetError
 from rescue.target.usage import scan_usage
-from rescue.tree import FileSystem
+from rescue.tree import FileSystem, Tree
 from rescue.ui import document
 from rescue.ui.report import Report
 from rescue.verbs.recall import resolved
@@ -25,30 +26,56 @@ MANY = 10
 """Directories and files that are listed."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Filled:
+    """A file system, what fills it, and what of that may go."""
+
+    filesystem: FileSystem
+    usage: Usage
+    removals: tuple[Removal, ...]
+
+
 def run(session: Session) -> Status:
-    """Measure the file system of the root, and list what the policy allows to go."""
+    """Measure the file systems, the root's first, and list what the policy allows to go."""
     session, spec = resolved(session, session.options.target)
     with session.target(spec, write=False) as target:
         name = target.name
-        session.progress("measuring what lies where")
-        usage = scan_usage(target, "/")
-        filesystem, removals = _may_go(target)
+        tree = target.capture(reads())
+        mounts = measured(tree.filesystems) or ("/",)
+        found, missing = [], []
+        for mount in mounts:
+            session.progress("measuring what lies where" + (f", {mount}" if len(mounts) > 1 else ""))
+            try:
+                found.append(_filled(target, tree, mount))
+            except TargetError as problem:
+                if mount == mounts[0]:
+                    raise
+                missing.append(str(problem))
     if session.json:
-        document.write(_document(filesystem, usage, removals), sys.stdout)
-    else:
-        _say(session.report, name, filesystem, usage, removals)
+        first = _document(found[0])
+        every = [_document(each) for each in found]
+        document.write({"schema": document.SCHEMA, **first, "filesystems": every}, sys.stdout)
+        return Status.CLEAR
+    if len(mounts) > 1:
+        session.report.exact(safe(name))
+    for each in found:
+        _say(session.report, each.filesystem.mount if len(mounts) > 1 else name, each)
+    for told in missing:
+        session.report.line(safe(told), "yellow")
+    _what_could_go(session.report, [removal for each in found for removal in each.removals])
     return Status.CLEAR
 
 
-def _may_go(target: Target) -> tuple[FileSystem, tuple[Removal, ...]]:
-    wanted = reads()
-    _, found = complete(
-        target, target.capture(wanted), lambda tree: (tree.filesystem("/") or FileSystem("/"), candidates(tree, "/"))
+def _filled(target: Target, tree: Tree, mount: str) -> _Filled:
+    usage = scan_usage(target, mount)
+    _, (filesystem, removals) = complete(
+        target, tree, lambda tree: (tree.filesystem(mount) or FileSystem(mount), candidates(tree, mount))
     )
-    return found
+    return _Filled(filesystem, usage, removals)
 
 
-def _say(report: Report, name: str, filesystem: FileSystem, usage: Usage, removals: Sequence[Removal]) -> None:
+def _say(report: Report, name: str, filled: _Filled) -> None:
+    filesystem, usage = filled.filesystem, filled.usage
     used = filesystem.size - filesystem.free
     share = f" ({100 * used // filesystem.size} %)" if filesystem.size else ""
     report.line(f"{safe(name)}: {size(filesystem.size)}, of which {size(used)} are used{share}", "bold")
@@ -62,10 +89,14 @@ def _say(report: Report, name: str, filesystem: FileSystem, usage: Usage, remova
         if told := advice(each.path):
             report.line(told, "dim", 14)
     report.line()
-    report.line("The largest files:", "bold")
-    for file in usage.files[:MANY]:
-        report.exact(f"{size(file.bytes):>10}  {safe(str(file.path))}", indent=2)
-    report.line()
+    if usage.files:
+        report.line("The largest files:", "bold")
+        for file in usage.files[:MANY]:
+            report.exact(f"{size(file.bytes):>10}  {safe(str(file.path))}", indent=2)
+        report.line()
+
+
+def _what_could_go(report: Report, removals: Sequence[Removal]) -> None:
     bytes_, _ = freed(removals)
     if removals:
         report.line(f"Logs, caches and crash dumps that could go: {size(bytes_)}", "bold")
@@ -81,9 +112,9 @@ def _inodes(filesystem: FileSystem) -> str:
     return f"; {filesystem.inodes_free} of {filesystem.inodes} inodes"
 
 
-def _document(filesystem: FileSystem, usage: Usage, removals: Sequence[Removal]) -> dict[str, object]:
+def _document(filled: _Filled) -> dict[str, object]:
+    filesystem, usage = filled.filesystem, filled.usage
     return {
-        "schema": document.SCHEMA,
         "filesystem": {
             "mount": filesystem.mount,
             "type": filesystem.type,
@@ -101,6 +132,6 @@ def _document(filesystem: FileSystem, usage: Usage, removals: Sequence[Removal])
         "files": [{"path": str(each.path), "bytes": each.bytes} for each in usage.files[:MANY]],
         "could_go": [
             {"path": str(each.path), "what": str(each.loss), "bytes": each.bytes, "keep": each.keep}
-            for each in removals
+            for each in filled.removals
         ],
     }

@@ -216,3 +216,20 @@ def test_a_picture_is_never_written_over_something(console: Console, tmp_path: P
     assert told.returncode == 4
     assert "without --quick" in told.stderr
     assert sorted(each.name for each in tmp_path.iterdir() if "part" in each.name) == []
+
+
+def test_a_picture_tells_what_fills_every_file_system_of_the_server(
+    console: Console, lab_image: LoadImage, tmp_path: Path
+) -> None:
+    disk, made = lab_image("debian12-lvm").disk, tmp_path / "a.picture"
+    assert console.script("capture", disk, "--backend", "kernel", "-o", made).returncode == 0
+    on_disk, in_picture = console.document("space", disk, "--backend", "kernel"), console.document("space", made)
+    for told in (on_disk, in_picture):
+        assert [each["filesystem"]["mount"] for each in told["filesystems"]] == ["/", "/var"]  # type: ignore[attr-defined]
+    for mine, theirs in zip(in_picture["filesystems"], on_disk["filesystems"], strict=True):  # type: ignore[call-overload]
+        # Every look mounts it anew, and a file system counts its own blocks a little differently each time.
+        assert mine["directories"] == theirs["directories"]
+        assert mine["files"] == theirs["files"]
+    screen = console.script("space", made).stdout
+    assert screen.startswith(f"{made}\n/: ")
+    assert "\n/var: " in screen

@@ -9,13 +9,15 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from rescue.target import appliance, lvm_report
 from rescue.target.directory import DirectoryTarget
 from rescue.target.disks import Disk, find_disks
 from rescue.target.open import open_target
 from rescue.target.protocol import TargetBusy, TargetError
 from rescue.target.usage import scan_usage
 from rescue.tree import Read, file
-from tests.contract import images, sample
+from tests.conftest import LoadImage
+from tests.contract import assembled, images, sample
 
 pytestmark = [
     pytest.mark.system,
@@ -170,3 +172,34 @@ def test_a_scan_of_very_deep_directories_comes_to_an_end(tmp_path: Path) -> None
     assert usage.complete
     assert usage.inodes == 1_501
     images.run("rm", "-rf", tmp_path / "deep-name")
+
+
+@pytest.mark.skipif(lvm_report.report() is None, reason="LVM is not installed, or sees no disks here")
+def test_what_is_read_from_the_bytes_of_volume_groups_is_what_lvm_says(lab_image: LoadImage, tmp_path: Path) -> None:
+    paths = [lab_image("debian12-lvm").disk]
+    if appliance.available():
+        paths += assembled.disks(tmp_path, ("lvm-a", "lvm-b")).values()
+    devices: list[str] = []
+    try:
+        for path in paths:
+            devices.append(images.run("losetup", "--find", "--show", "--read-only", path).strip())
+            # This kernel may make no devices of the partitions, and LVM looks at devices.
+            if len(devices) > 1:
+                part = ("--read-only", "--offset=1048576")
+                devices.append(images.run("losetup", "--find", "--show", *part, path).strip())
+        told = lvm_report.report()
+        assert told is not None
+        mine = {
+            (volume.name, volume.size) for disk in find_disks(("loop",)) if disk.path in devices and disk.group
+            for volume in disk.inside
+        }  # fmt: skip
+        groups = {told.physicals[device].group for device in devices if device in told.physicals}
+        theirs = {(f"/dev/{each.group}/{each.name}", each.size) for each in told.logicals if each.group in groups}
+        assert len(theirs) >= 2
+        assert mine == theirs
+        # Sizes of what is read by ourselves are our own; only what LVM alone can put together has its from LVM.
+        read = [volume for disk in find_disks(("loop",)) if disk.path in devices for volume in disk.inside]
+        assert [volume for volume in read if volume.content.is_root]
+    finally:
+        for device in reversed(devices):
+            images.run("losetup", "--detach", device)

@@ -245,7 +245,7 @@ def test_the_keys_of_the_documents(console: Console) -> None:
         "schema", "id", "undone", "restored", "not_restorable", "kept", "journal",
     ]  # fmt: skip
     assert list(console.document("space", console.server)) == [
-        "schema", "filesystem", "complete", "directories", "files", "could_go",
+        "schema", "filesystem", "complete", "directories", "files", "could_go", "filesystems",
     ]  # fmt: skip
     assert list(console.document("disks")) == ["schema", "disks"]
     assert list(console.document("explain")) == ["schema", "causes", "pages"]

@@ -63,9 +63,22 @@ def test_what_a_rescue_system_has_made_of_a_servers_disks_is_used(lab_image: Loa
         assert (found["release"]["name"], found["target"]["notes"]) == ("A server", [])
         fixed = machine.ssh("rescue fix /dev/vdc --yes", limit=LIMIT)
         assert "/home is on" not in fixed.output
-        # /dev/vde: /boot beside an encrypted volume.
+        # /dev/vde: /boot beside an encrypted volume. It is opened where the passphrase is known, and closed again.
         refused = machine.ssh("rescue inspect /dev/vde", limit=LIMIT)
         assert refused.status == 4, refused
+        assert "--key-file" in refused.output
+        asked(f"printf '%s\\n' {shlex.quote(assembled.PASSPHRASE)} >/root/key; echo wrong >/root/wrong")
+        was, opened = asked("sha256sum /dev/vde"), asked("dmsetup ls; losetup --list")
+        wrong = machine.ssh("rescue inspect /dev/vde --key-file /root/wrong", limit=LIMIT)
+        assert (wrong.status, "passphrase" in wrong.output) == (4, True), wrong
+        found = inspected("/dev/vde --key-file /root/key")
+        assert (found["release"]["name"], found["target"]["notes"]) == ("A server", [])
+        assert (asked("sha256sum /dev/vde"), asked("dmsetup ls; losetup --list")) == (was, opened)
+        for ending in ("", "kill -9 $(pgrep -of '[r]escue mount'); "):
+            asked("rescue mount /dev/vde --key-file /root/key")
+            assert "rescue-luks-" in asked("dmsetup ls")
+            asked(f"echo by hand >>/mnt/rescue-luks/etc/motd; sync; {ending}rescue umount")
+            assert asked("dmsetup ls; losetup --list") == opened
         asked(f"printf %s {shlex.quote(assembled.PASSPHRASE)} | cryptsetup open --key-file - /dev/vde2 server")
         asked("udevadm settle; vgchange -ay vg1")
         found = inspected("/dev/vde")
@@ -77,8 +90,31 @@ def test_what_a_rescue_system_has_made_of_a_servers_disks_is_used(lab_image: Loa
         found = inspected("/dev/vdf")
         assert (found["release"]["name"], found["target"]["notes"]) == ("A server", [])
 
-        listed = {each["path"]: each for each in json.loads(asked("rescue disks --json"))["disks"]}
-        assert [path for path, each in listed.items() if each["is_own"]] == ["/dev/vda"]
+        assert "by hand\nby hand" in asked("mount -o ro /dev/vg1/root /mnt; cat /mnt/etc/motd; umount /mnt")
+
+        def listed() -> dict[str, Any]:
+            return {each["path"]: each for each in json.loads(asked("rescue disks --json"))["disks"]}
+
+        # LVM's own word, of what is active, of what is not, and of a group of which a part is.
+        report = "lvs --reportformat json --units b --nosuffix -o vg_name,lv_name,lv_size,lv_dm_path vg-0"
+        lvm = {each["lv_dm_path"]: each for part in json.loads(asked(report))["report"] for each in part["lv"]}
+        active = listed()
+        assert [path for path, each in active.items() if each["is_own"]] == ["/dev/vda"]
+        assert {path: str(each["size"]) for path, each in active.items() if each["volume_group"] == "vg-0"
+                and each["type"] == "lvm"} == {path: each["lv_size"] for path, each in lvm.items()}  # fmt: skip
+        assert active["/dev/mapper/vg--0-root"]["is_root"]
+        assert {active[path]["volume_group"] for path in ("/dev/vdc1", "/dev/vdd1")} == {"vg-0"}
+        asked("vgchange -an vg-0; lvchange -ay vg-0/logs")
+        for some in ({"logs"}, set()):
+            partly = listed()
+            volumes = {each["name"]: str(each["size"]) for disk in partly.values() for each in disk["volumes"]}
+            assert {name: length for name, length in volumes.items() if name.startswith("/dev/vg-0/")} == {
+                f"/dev/vg-0/{each['lv_name']}": each["lv_size"] for each in lvm.values() if each["lv_name"] not in some
+            }
+            assert [path for path in partly if path.startswith("/dev/mapper/vg--0")] == [
+                f"/dev/mapper/vg--0-{name}" for name in some
+            ]
+            asked("vgchange -an vg-0")
         asked("vgchange -an")
         machine.power_off()
     assert images.digest(lvm) == before

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rescue.space.usage import DirectoryUse, Usage, captured_usage, top_directories
+from rescue.space.usage import MOST, DirectoryUse, Usage, captured_usage, measured, top_directories
 from rescue.tree import Entry, FileSystem, Kind, Tree, symlink
 
 pytestmark = pytest.mark.unit
@@ -85,3 +85,18 @@ def test_no_byte_is_reported_twice_and_nineteen_twentieths_are_in_sight(files: d
     assert total == (len(tree) if by_inodes else sum(files.values()))
     assert sum(each for _, each in found) <= total
     assert total - sum(each for _, each in found) <= max(1, total // 20)
+
+
+def test_each_disk_is_looked_at_once_and_memory_not_at_all() -> None:
+    disks = (
+        FileSystem("/", "ext4", 10, source="/dev/vda1"),
+        FileSystem("/home", "btrfs", 40, source="/dev/vdb"),
+        FileSystem("/home/old", "btrfs", 40, source="/dev/vdb"),
+        FileSystem("/srv", "ext4", 10, source="/dev/vda1"),
+        FileSystem("/tmp", "tmpfs", 80, source="tmpfs"),
+        FileSystem("/var/lib/docker/overlay2/x/merged", "overlay", 10, source="overlay"),
+        FileSystem("/var", "xfs", 90, source="/dev/vda3"),
+    )
+    assert measured(disks) == ("/", "/var", "/home", "/home/old")
+    assert measured((FileSystem("/", "overlay", 10, source="overlay"),)) == ("/",)
+    assert len(measured(FileSystem(f"/{number}", "ext4", source=str(number)) for number in range(99))) == MOST

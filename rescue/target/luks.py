@@ -1,0 +1,99 @@
+"""Encrypted volumes (LUKS): the passphrase, and opening them by this machine's kernel (dm-crypt).
+
+What is opened is read-only where nothing is to be written, and closed with all else; after a kill -9, by
+``rescue umount``. Source: cryptsetup-open(8).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from rescue.target.opening import Opening
+from rescue.target.protocol import TargetError
+from rescue.target.resources import ProgramError, Resources, ensure_device, run
+from rescue.target.sources import Piece
+
+TRIES = 3
+_CONTROL = "/dev/mapper/control"
+
+
+def unlock(name: str, opening: Opening, attempt: Callable[[bytes], None], refused: type[Exception]) -> None:
+    """Call `attempt` with the passphrase of the volume `name` until it takes it; it raises `refused` if not.
+
+    Raises TargetError where none is taken.
+    """
+    last: Exception | None = None
+    for number in range(TRIES if opening.asks else 1):
+        key = opening.passphrase(name, number > 0)
+        # A passphrase in a file mostly ends with a line's end that is none of it; a key may end so, too.
+        for form in dict.fromkeys((key, key.removesuffix(b"\n"))):
+            try:
+                attempt(form)
+            except refused as problem:
+                last = problem
+                continue
+            return
+    raise TargetError(
+        f"the passphrase of {name} is wrong, or it can't be opened: {str(last).rpartition(': ')[2]}",
+        "It is the one that the server asks for when it boots.",
+    ) from last
+
+
+def can_open() -> bool:
+    """Whether this machine has what it takes: cryptsetup(8), and device-mapper in its kernel."""
+    return shutil.which("cryptsetup") is not None and has_device_mapper()
+
+
+def has_device_mapper() -> bool:
+    """Whether the kernel has it; its node alone says nothing."""
+    if not ensure_device(_CONTROL, "dm-mod"):
+        return False
+    try:
+        os.close(os.open(_CONTROL, os.O_RDWR | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
+def opened(
+    resources: Resources, name: str, uuid: str, pieces: Sequence[Piece], node: Path | None, opening: Opening, *,
+    write: bool,
+) -> Path:  # fmt: skip
+    """The device of what is in an encrypted volume, until `resources` is closed.
+
+    name, uuid: the volume's. pieces, node: where it lies, and its own device, if it has one. Raises TargetError.
+    """
+    (piece,) = pieces
+    if node is not None and write:
+        device = node
+    elif write:
+        device = resources.loop(piece.source.writable(resources), piece.start, piece.size)
+    else:
+        # Not even a header that calls for repair is written to through a read-only loop device.
+        path = piece.source.readable()
+        device = resources.loop(path, piece.start, piece.size, read_only=True)
+    mapped = f"rescue-luks-{uuid[:8]}-{os.getpid()}"
+    at = Path("/dev/mapper") / mapped
+    resources.add(lambda: _close(mapped, at), command=("cryptsetup", "close", mapped))
+    words = ["cryptsetup", "open", "--type", "luks", "--key-file", "-", *([] if write else ["--readonly"])]
+    unlock(name, opening, lambda key: _tried([*words, "--", str(device), mapped], key), ProgramError)
+    return at
+
+
+def _tried(words: Sequence[str], key: bytes) -> None:
+    run(*words, given=key)
+
+
+def _close(mapped: str, at: Path) -> None:
+    # Whoever looks at new devices (udev) may still hold it for a moment.
+    for wait in (0, 0.1, 0.3, 1, 3):
+        time.sleep(wait)
+        if not at.exists():
+            return
+        with suppress(ProgramError):
+            run("cryptsetup", "close", mapped)
