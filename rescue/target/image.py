@@ -16,7 +16,9 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from rescue.target.packed import refuse_packed
 from rescue.target.protocol import TargetError
+from rescue.target.qcow2 import furthest
 
 FORMATS = ("raw", "qcow2", "vmdk", "vhdx", "vpc", "vdi")
 """QEMU's names of the formats that are known; vpc is Microsoft's VHD."""
@@ -69,6 +71,8 @@ def _image(path: Path, stated: str | None, allow_backing: bool, depth: int) -> I
         if stated == "raw":
             return Image(path, "raw", size)
         other = _magic_format(head)
+        if stated is None and other == "raw":
+            refuse_packed(path, head)
         if stated is None and other != "raw" and _may_be_raw(path, head):
             raise TargetError(
                 f"{path} may be a raw disk or a {other} image: a server can write such a header to its own raw disk",
@@ -78,7 +82,11 @@ def _image(path: Path, stated: str | None, allow_backing: bool, depth: int) -> I
             raise TargetError(f"{path} is no {stated} image", f"Say --format {other}, or leave --format away.")
         if head[:4] == b"QFI\xfb":
             stream.seek(0)
-            return _qcow2(path, stream.read(64 << 10), size, allow_backing, depth)
+            head = stream.read(64 << 10)
+            made = _qcow2(path, head, size, allow_backing, depth)
+            if made.data_file is None and furthest(stream, head, size) >= size:
+                raise _cut_off(path, size)
+            return made
         if head[:4] == b"KDMV":
             sector = struct.unpack_from("<Q", head, 28)[0] if len(head) >= 44 else 0
             count = struct.unpack_from("<Q", head, 36)[0] if len(head) >= 44 else 0
@@ -127,7 +135,7 @@ def _qcow2(path: Path, head: bytes, size: int, allow_backing: bool, depth: int) 
     features = struct.unpack_from(">Q", head, 72)[0] if version >= 3 and len(head) >= 80 else 0
     outside = bool(features & _QCOW2_DATA_FILE)
     if entries and table >= size:
-        raise TargetError(f"{path} is cut off: it is {size} bytes, and its tables are behind that", "Copy it again.")
+        raise _cut_off(path, size)
     backing, data_file = None, None
     if (at or outside) and not allow_backing:
         what = "it has a backing file" if at else "its data is in an external file"
@@ -149,6 +157,13 @@ def _qcow2(path: Path, head: bytes, size: int, allow_backing: bool, depth: int) 
                 )
             backing = _image(below, told_format, True, depth - 1)
     return Image(path, "qcow2", size, backing, data_file)
+
+
+def _cut_off(path: Path, size: int) -> TargetError:
+    return TargetError(
+        f"{path} is cut off: it ends after {size} bytes, and some of its data would be behind that",
+        "The copy was interrupted, or its disk was full. Copy the image again.",
+    )
 
 
 def _extensions(head: bytes, version: int) -> dict[int, bytes]:

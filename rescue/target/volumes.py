@@ -38,6 +38,8 @@ _HINTS = {
     "ZFS": "ZFS is not supported here. Import the pool (zpool import -N -o readonly=on -R /mnt POOL; zfs mount), "
     "then: rescue inspect /mnt",
 }
+_DAMAGED = frozenset({errno.EINVAL, errno.EBADMSG, errno.EUCLEAN, errno.EIO})
+"""What mount(2) says of a damaged file system."""
 _FSCK = {"ext4": "e2fsck -f", "xfs": "xfs_repair -n", "btrfs": "btrfs check --readonly", "f2fs": "fsck.f2fs"}
 
 
@@ -211,6 +213,11 @@ def _refuse_twin(volume: Volume) -> None:
 
 def no_volume(what: str, volumes: Sequence[Volume]) -> TargetError:
     """The error for disks on which nothing can be mounted."""
+    if not any(volume.found.type or volume.partition.number for volume in volumes):
+        return TargetError(
+            f"{what} holds nothing that is known: no partitions, no file system, no LVM, RAID or LUKS",
+            "Is it a disk, or a disk image, and the right one? See `rescue disks`.",
+        )
     hint = hint_for(volumes) or "Is it the right disk? See `rescue disks`."
     return TargetError(f"there is no Linux file system on {what} (found: {listed(volumes) or 'nothing'})", hint)
 
@@ -247,7 +254,10 @@ def cannot_mount(volume: Volume, problem: OSError) -> TargetError:
         )
     else:
         hint = "The file system may be damaged. " + "; ".join(_checking(volume))
-    return TargetError(f"{volume.name} ({volume.found.type}) can't be mounted: {problem.strerror}", hint)
+    why = problem.strerror
+    if problem.errno in _DAMAGED:
+        why = f"what it says of itself can't be true ({why})"
+    return TargetError(f"{volume.name} ({volume.found.type}) can't be mounted: {why}", hint)
 
 
 def _checking(volume: Volume) -> Iterator[str]:

@@ -66,11 +66,11 @@ def test_what_a_rescue_system_has_made_of_a_servers_disks_is_used(lab_image: Loa
         # /dev/vde: /boot beside an encrypted volume. It is opened where the passphrase is known, and closed again.
         refused = machine.ssh("rescue inspect /dev/vde", limit=LIMIT)
         assert refused.status == 4, refused
-        assert "--key-file" in refused.output
+        assert "--key-file" in refused.errors
         asked(f"printf '%s\\n' {shlex.quote(assembled.PASSPHRASE)} >/root/key; echo wrong >/root/wrong")
         was, opened = asked("sha256sum /dev/vde"), asked("dmsetup ls; losetup --list")
         wrong = machine.ssh("rescue inspect /dev/vde --key-file /root/wrong", limit=LIMIT)
-        assert (wrong.status, "passphrase" in wrong.output) == (4, True), wrong
+        assert (wrong.status, "passphrase" in wrong.errors) == (4, True), wrong
         found = inspected("/dev/vde --key-file /root/key")
         assert (found["release"]["name"], found["target"]["notes"]) == ("A server", [])
         assert (asked("sha256sum /dev/vde"), asked("dmsetup ls; losetup --list")) == (was, opened)

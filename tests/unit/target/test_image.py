@@ -89,3 +89,58 @@ def test_a_raw_disk_may_carry_any_header_and_the_person_decides(tmp_path: Path, 
     assert image_at(path, "raw").format == "raw"
     with pytest.raises(TargetError, match="no vdi image"):
         image_at(path, "vdi")
+
+
+def cut(tables: int, entry: int, size: int, bits: int = 16) -> bytes:
+    """A qcow2 of `size` bytes whose second tables, one cluster each behind the first, end with `entry`."""
+    cluster = 1 << bits
+    head = struct.pack(">4sIQIIQIIQ", b"QFI\xfb", 3, 0, 0, bits, 1 << 40, 0, tables, cluster).ljust(cluster, b"\0")
+    first = b"".join(struct.pack(">Q", (1 << 63) | (2 + number) * cluster) for number in range(tables))
+    second = struct.pack(">Q", entry).rjust(cluster, b"\0")
+    return (head + first.ljust(cluster, b"\0") + second * tables)[:size].ljust(size, b"\0")
+
+
+@pytest.mark.parametrize(
+    ("content", "whole"),
+    [
+        (cut(1, 0, 3 << 16), True),
+        (cut(1, (1 << 63) | (3 << 16), 4 << 16), True),
+        # The last cluster may be short: the file ends where the data does.
+        (cut(1, (1 << 63) | (3 << 16), (3 << 16) + 1), True),
+        (cut(1, (1 << 63) | (3 << 16), 3 << 16), False),
+        (cut(2, 0, 3 << 16), False),
+        (cut(300, (1 << 63) | (1 << 40), 302 << 16), False),
+        # Of compressed clusters nothing is said here.
+        (cut(1, (1 << 62) | (9 << 50) | (3 << 16), 3 << 16), True),
+    ],
+)
+def test_a_copy_that_was_interrupted_is_known_by_its_tables(tmp_path: Path, content: bytes, whole: bool) -> None:
+    path = tmp_path / "image"
+    path.write_bytes(content)
+    if whole:
+        assert image_at(path).format == "qcow2"
+        return
+    with pytest.raises(TargetError, match="is cut off: it ends after") as told:
+        image_at(path)
+    assert "Copy the image again" in told.value.hint
+
+
+@pytest.mark.parametrize(
+    ("content", "command"),
+    [
+        (b"\xfd7zXZ\0" + bytes(600), "xz --decompress --keep"),
+        (b"PK\3\4" + bytes(600), "unzip"),
+        (bytes(257) + b"ustar\0" + bytes(400), "tar -xf"),
+    ],
+)
+def test_what_is_packed_is_to_be_unpacked_first(tmp_path: Path, content: bytes, command: str) -> None:
+    path = tmp_path / "my image"
+    path.write_bytes(content)
+    with pytest.raises(TargetError) as told:
+        image_at(path)
+    assert command in told.value.hint
+    assert f"'{path}'" in told.value.hint
+    # A boot sector may begin with any bytes, and the person may know better.
+    assert image_at(path, "raw").format == "raw"
+    path.write_bytes(content[:510] + b"\x55\xaa")
+    assert image_at(path).format == "raw"
