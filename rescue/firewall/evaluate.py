@@ -15,7 +15,7 @@ from dataclasses import replace
 from ipaddress import IPv6Address
 
 from rescue.firewall.addresses import AddressSet, Region, union
-from rescue.firewall.conditions import Flags
+from rescue.firewall.conditions import Flags, parts_of
 from rescue.firewall.icmp import TCP_RESET, UNREACHABLE
 from rescue.firewall.packet import ICMP, Packet
 from rescue.firewall.ruleset import Chain, Firewall, Hook, Table
@@ -183,7 +183,7 @@ def _looks_at_flags(firewall: Firewall, version: int) -> bool:
     return any(
         isinstance(condition, Flags) and condition.mask != plain
         for _, rule in firewall.ruleset(version).rules()
-        for condition in rule.conditions
+        for condition in parts_of(rule.conditions)
     )
 
 

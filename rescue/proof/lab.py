@@ -33,6 +33,7 @@ from rescue.proof.packets import (
     SYN,
     Address,
     Connection,
+    Segment,
     arp_question,
     is_advertisement,
     is_arp_answer,
@@ -243,12 +244,22 @@ class Lab:
             segment = talk.segment(frame)
             if segment is not None:
                 greeted = greeted or segment.data.endswith(BANNER)
-                arrived = arrived or (segment.acknowledged == last and not segment.flags & SYN)
-        if not greeted:
-            frames = self.frames(SLOW if arrived else patience)
-            greeted = any((each := talk.segment(frame)) and each.data.endswith(BANNER) for frame in frames)
+                arrived = arrived or self._has_heard(segment, last)
+        if not (greeted and arrived):
+            for frame in self.frames(SLOW if arrived else patience):
+                segment = talk.segment(frame)
+                if segment is not None:
+                    greeted = greeted or segment.data.endswith(BANNER)
+                    arrived = arrived or self._has_heard(segment, last)
+                    if greeted and arrived:
+                        break
         self.send(version, talk.packet(RST | ACK, last, number + 1))
-        return OPEN if greeted else HALF
+        return OPEN if greeted and arrived else HALF
+
+    @staticmethod
+    def _has_heard(segment: Segment, last: int) -> bool:
+        """Whether what the client said has arrived: it is acknowledged, or meets a connection that was closed."""
+        return bool(segment.flags & RST) or (segment.acknowledged == last and not segment.flags & SYN)
 
     def solicit(self) -> bool:
         """Whether the server answers its router's question for its hardware address over IPv6."""

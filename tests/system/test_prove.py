@@ -24,6 +24,7 @@ from tests.system.test_firewall_verb import planted
 from tests.unit.checks.test_ipset_persisted import saved as with_sets
 from tests.unit.checks.test_nft_drop import with_nft
 from tests.unit.firewall.files import LIMIT, RELATED, Started, allow, saved, ufw_files, with_saved, with_ufw
+from tests.unit.firewall.test_nft import chain
 
 pytestmark = [
     pytest.mark.system,
@@ -67,6 +68,7 @@ TREES = {
         saved(RELATED, "-A INPUT -p tcp --dport 22 -m limit --limit 1/hour --limit-burst 5 -j ACCEPT")
     ),
     "nftables": with_nft(NFT),
+    "flags in a set are compared whole": with_nft(chain("tcp flags { syn, ack } accept")),
 }
 if shutil.which("ipset") is not None:
     TREES["saved rules that ask an ipset"] = with_sets(
