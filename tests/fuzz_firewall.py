@@ -77,10 +77,13 @@ ODD = ("-A % -p tcp --dport 22 -i eth0 -j ACCEPT", "-A % -p tcp -m multiport --d
 
 
 @st.composite
-def ufw_trees(draw: st.DrawFn) -> Server:
-    """A server with ufw: policies, rules of its user for both IP versions, lines typed by hand, faults."""
+def ufw_trees(draw: st.DrawFn, package: bool = True) -> Server:
+    """A server with ufw: policies, rules of its user for both IP versions, lines typed by hand, faults.
+
+    package: whether some have the files that Debian's package has, which is downloaded once.
+    """
     files = dict(ufw_files())
-    stock = stock_ufw()
+    stock = stock_ufw() if package else None
     if stock is not None and draw(st.booleans()):
         for name in ("before.rules", "before6.rules", "after.rules", "after6.rules"):
             files[f"/etc/ufw/{name}"] = (stock / "usr/share/ufw/iptables" / name).read_text()

@@ -9,9 +9,9 @@ kin), /etc/ipset.conf (Arch). A list of whole countries or providers has your ne
 saved for good; or only addresses of a list are let in, and yours is a new one.
 
 Repair: with --from ADDRESS, one line of the list for your address alone: its own line is taken out; of a network that
-is listed it is made an exception ("nomatch"); where only the list is let in, it is added. Or, if you choose that, a
-rule before the one that asks. Everybody else's addresses stay as they are. Whatever makes the list (a download every
-night) has to be told, too.
+is listed it is made an exception ("nomatch"); where only the list is let in, it is added. Or, if you choose that or the
+list can't have a single address, a rule before the one that asks. Everybody else's addresses stay as they are.
+Whatever makes the list (a download every night) has to be told, too.
 
 See: ipset(8), iptables-extensions(8) on "set", netfilter-persistent(8).
 """
@@ -25,6 +25,7 @@ from rescue.checks import _firewall
 from rescue.facts import Facts
 from rescue.firewall import ipset_edit
 from rescue.firewall.blocked import Block, Mistake, asks_set
+from rescue.firewall.ipset_match import InSet
 from rescue.model import Finding, Location, Repair, Safety, Severity
 
 LINK = _firewall.LINK
@@ -51,7 +52,7 @@ def find(facts: Facts) -> Iterator[Finding]:
                 f"The firewall {firewall} {_firewall.keeps(block)} {_firewall.who(block)} away from port {block.port} "
                 f"because of the ipset {asked.held.name} in {asked.sets.path}, which a rule asks ({rule})."
             )
-            yield _firewall.finding(CHECK, block, message, _repairs(block), locations=places)
+            yield _firewall.finding(CHECK, block, message, _repairs(block, asked), locations=places)
             continue
         yield _firewall.finding(
             CHECK,
@@ -64,7 +65,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _repairs(block: Block) -> tuple[Repair, ...]:
+def _repairs(block: Block, asked: InSet) -> tuple[Repair, ...]:
     listed = ", ".join(str(source) for source in block.sources)
     assert block.other is not None
     edit = partial(
@@ -76,4 +77,7 @@ def _repairs(block: Block) -> tuple[Repair, ...]:
         edit,
         weakens=f"{listed} may connect to port {block.port}, and to what else the list guards",
     )
-    return member, _firewall.admit_client(block)
+    rule = _firewall.admit_client(block)
+    sets = tuple(ipset_edit.leaves(asked))
+    mine = all(any(ipset_edit.may_name(each, source, block.port) for each in sets) for source in block.sources)
+    return (member, rule) if mine else (rule,)

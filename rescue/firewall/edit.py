@@ -48,6 +48,8 @@ def _allow(tree: Tree, firewall: Firewall, port: int, version: int, source: Addr
         if obstacle is None:
             return tree
         tree = _past(tree, firewall, obstacle, port, version, source)
+    if _obstacle(tree, firewall, port, version, source) is not None:
+        raise ValueError(f"more than {MOST_RULES} rules would have to be added")
     return tree
 
 
@@ -84,18 +86,21 @@ def _widest(here: Reach) -> Decision | None:
 def _past(tree: Tree, firewall: Firewall, obstacle: Decision, port: int, version: int, source: Address | None) -> Tree:
     """The tree with a rule that leads past `obstacle`."""
     places = _PLACES.get(firewall.manager, _saved_places)
-    last = None
     for states in (_states(obstacle), "NEW,ESTABLISHED"):
         for changed in places(tree, obstacle, port, source, version, states):
-            last = changed
             left = _obstacle(changed, firewall, port, version, source)
             if left is not None and states == "NEW" and _same_rule(left, obstacle) and left.stage is Stage.DATA:
                 break  # what turns the first packet away does so with the next ones: one rule for both will do
-            if left is None or not (_same_rule(left, obstacle) and left.stage is obstacle.stage):
+            past = left is None or not (_same_rule(left, obstacle) and left.stage is obstacle.stage)
+            if past and _loads_as_before(tree, changed, firewall):
                 return changed
-    if last is None:
-        raise ValueError(f"no rule can be put before {obstacle}")
-    return last
+    raise ValueError(f"no rule that is put before it leads past {obstacle}")
+
+
+def _loads_as_before(tree: Tree, changed: Tree, firewall: Firewall) -> bool:
+    """Whether no line is refused that was taken: rules that do not load let everybody in."""
+    before, after = reload(tree, firewall), reload(changed, firewall)
+    return before is None or after is None or len(after.problems) <= len(before.problems)
 
 
 def _states(obstacle: Decision) -> str:

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from rescue.firewall.addresses import Address
-from rescue.firewall.boot import reload
+from rescue.firewall.boot import names_of, reload
 from rescue.firewall.ipset import IpSet, IpSets
+from rescue.firewall.ipset_elements import Full, Wrong, keys
 from rescue.firewall.ipset_match import InSet
 from rescue.firewall.reach import reach
 from rescue.firewall.ruleset import Firewall, Rule
@@ -25,28 +26,35 @@ def let_in(tree: Tree, firewall: Firewall, port: int, sources: Sequence[Address]
 
 
 def _let_in(tree: Tree, firewall: Firewall, port: int, source: Address, rule: Rule) -> Tree:
-    if _accepted(tree, firewall, port, source):
-        return tree
     now = reload(tree, firewall)
-    fresh = list(_asked(now, rule, source.version)) if now is not None else []
-    for condition in fresh:
+    if now is None or _accepted(now, port, source):
+        return tree
+    for condition in list(_asked(now, rule, source.version)):
         for held in leaves(condition):
             for changed in _candidates(tree, condition.sets, held, port, source):
-                if _accepted(changed, firewall, port, source):
+                then = reload(changed, firewall)
+                if then is not None and _loads_as_before(tree, changed, now, then) and _accepted(then, port, source):
                     return changed
     raise ValueError(f"no line for {source} alone in {firewall.sets} lets it through")
 
 
-def _accepted(tree: Tree, firewall: Firewall, port: int, source: Address) -> bool:
-    now = reload(tree, firewall)
-    return now is None or reach([now], port, source.version).verdict_for(source).accepted
+def _accepted(firewall: Firewall, port: int, source: Address) -> bool:
+    return reach([firewall], port, source.version).verdict_for(source).accepted
+
+
+def _loads_as_before(tree: Tree, changed: Tree, before: Firewall, after: Firewall) -> bool:
+    """Whether no line is refused that was taken: sets that do not load leave a server without its rules."""
+    counts = [
+        len(sets.problems) if (sets := names_of(each, before.sets).sets) is not None else 0 for each in (tree, changed)
+    ]
+    return counts[1] <= counts[0] and len(after.problems) <= len(before.problems)
 
 
 def _asked(firewall: Firewall, rule: Rule, version: int) -> Iterator[InSet]:
-    """The rule's questions for sets, as the firewall is loaded now."""
+    """The rule's questions whether the client is in a set, as the firewall is loaded now."""
     for _, each in firewall.ruleset(version).rules():
         if each.location == rule.location:
-            yield from (condition for condition in each.conditions if isinstance(condition, InSet))
+            yield from (asked for asked in each.conditions if isinstance(asked, InSet) and asked.of_client)
 
 
 def leaves(condition: InSet) -> Iterator[IpSet]:
@@ -60,10 +68,26 @@ def leaves(condition: InSet) -> Iterator[IpSet]:
             yield held
 
 
+def may_name(held: IpSet, source: Address, port: int) -> bool:
+    """Whether the set can have the client by itself, or has: not one of whole networks (netmask), or of other ones."""
+    if held.version != source.version or held.options.keys() & {"netmask", "bitmask"}:
+        return False
+    if _own_lines(held, source):
+        return True
+    try:
+        return any(keys(held, _element(held, source, port), (), wildcard=False))
+    except (Wrong, Full):
+        return False
+
+
+def _element(held: IpSet, source: Address, port: int) -> str:
+    return str(source) if len(held.dimensions) == 1 else f"{source},tcp:{port}"
+
+
 def _candidates(tree: Tree, sets: IpSets, held: IpSet, port: int, source: Address) -> Iterator[Tree]:
-    if held.version != source.version:
+    if not may_name(held, source, port):
         return
-    element = str(source) if len(held.dimensions) == 1 else f"{source},tcp:{port}"
+    element = _element(held, source, port)
     text = tree.text(sets.path) or ""
     lines = text.split("\n")
     own = _own_lines(held, source)

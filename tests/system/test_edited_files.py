@@ -128,6 +128,7 @@ FIREWALLD = {
     "no service": Case("firewalld-no-ssh", with_firewalld({PUBLIC: zone(DHCP, "<forward/>")})),
     "no service, one client": Case("firewalld-no-ssh", with_firewalld({PUBLIC: zone(DHCP)}), FOUR),
     "no service, one client of IPv6": Case("firewalld-no-ssh", with_firewalld({PUBLIC: zone(DHCP)}), SIX),
+    "all on one line": Case("firewalld-no-ssh", with_firewalld({PUBLIC: f"<zone>{DHCP}</zone>"}), FOUR),
     "a rule that denies": Case("firewalld-no-ssh", with_firewalld({PUBLIC: zone(SSH, MINE, BAN)}), FOUR),
     "another port": Case("firewalld-no-ssh", with_firewalld({"/etc/ssh/sshd_config": "Port 2222\nUsePAM yes\n"})),
     "the default zone": Case("firewalld-zone", with_firewalld({CONF: "DefaultZone=drop\n"}), FOUR),

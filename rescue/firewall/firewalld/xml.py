@@ -78,9 +78,9 @@ class _Builder:
 
     def finish(self, name: str) -> None:
         element = self.stack.pop()
-        at = self.parser.CurrentByteIndex
-        closed = self.data[at : at + 2] == b"</"
-        element.end = self.data.find(b">", at) + 1 if closed else element.content
+        # Of an element without content expat tells where what follows it begins, which may be another one's end tag.
+        alone = self.data[element.content - 2 : element.content] == b"/>"
+        element.end = element.content if alone else self.data.find(b">", self.parser.CurrentByteIndex) + 1
         shown = self.data[element.begin : min(element.end, element.begin + LONGEST_TEXT)]
         if not self.stack:
             shown = self.data[element.begin : element.content]

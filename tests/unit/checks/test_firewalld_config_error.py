@@ -27,6 +27,14 @@ def test_an_element_that_is_not_closed_is_closed() -> None:
     assert diff(mended(tree), PUBLIC) == ([f"  {PORT.replace('/>', '>')}"], [f"  {PORT}"])
 
 
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_of_a_zone_on_one_line_its_end_stays(end: str) -> None:
+    """An element without content right before its parent's end tag was taken for one that ends there."""
+    line = f'<zone>{PORT}<service name="none"/></zone>'
+    plan = mended(with_firewalld({**MOVED, PUBLIC: line + end}))
+    assert plan.after.facts.tree.text(PUBLIC) == f"<zone>{PORT}</zone>{end}"
+
+
 def test_the_mistake_may_be_anywhere() -> None:
     other = f"{OWN}/zones/shop.xml"
     tree = with_firewalld({**MOVED, PUBLIC: zone(PORT), other: zone('<port port="99999" protocol="tcp"/>')})

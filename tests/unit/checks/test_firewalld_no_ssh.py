@@ -35,6 +35,13 @@ def test_with_an_address_a_rich_rule_is_for_it_alone() -> None:
     assert diff(mended(tree, ME6), PUBLIC) == ([], rich)
 
 
+def test_a_zone_on_one_line_stays_a_zone() -> None:
+    plan = mended(with_firewalld({PUBLIC: f"<zone>{DHCP}</zone>\n"}))
+    text = plan.after.facts.tree.text(PUBLIC) or ""
+    assert text.startswith(f"<zone>{DHCP}")
+    assert text.replace("\n", "").replace("  ", "") == f"<zone>{DHCP}{SSH}</zone>"
+
+
 def test_another_port_is_put_in_as_a_port() -> None:
     tree = with_firewalld({"/etc/ssh/sshd_config": "Port 2222\nUsePAM yes\n"})
     plan = mended(tree)

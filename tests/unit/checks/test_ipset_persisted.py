@@ -95,3 +95,23 @@ def test_a_rule_for_another_port_is_no_list_for_you() -> None:
     web = "-A INPUT -p tcp -m tcp --dport 443 -m set --match-set good src -j ACCEPT"
     tree = saved("create good hash:net\nadd good 203.0.113.0/24\n", web, policy="DROP")
     assert causes(tree, ME) == ["fw-policy-drop"]
+
+
+NOT_LISTED = "-A INPUT -p tcp -m tcp --dport 22 -m set ! --match-set good src -j DROP"
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        # An element that the set can't have: with that line nothing of the file behind it would load.
+        "create good bitmap:ip range 10.0.0.0/16\nadd good 10.0.0.5\ncreate more hash:ip\n",
+        # Of one address the set would make a network of 256.
+        "create good hash:ip netmask 24\nadd good 203.0.113.9\n",
+    ],
+)
+def test_a_set_that_can_not_have_your_address_alone_stays_and_the_rules_let_you_in(sets: str) -> None:
+    plan = mended(saved(sets, NOT_LISTED), ME)
+    assert changed_paths(plan) == [RULES]
+    assert diff(plan, RULES)[1] == [
+        "-A INPUT -s 192.0.2.1/32 -p tcp -m tcp --dport 22 -m conntrack --ctstate NEW -j ACCEPT"
+    ]

@@ -101,6 +101,15 @@ def test_the_file_as_installed_has_no_end_mark_and_takes_the_rule_all_the_same()
     assert lines(files, edited(files, ME), USER)[0] == TUPLE_ME
 
 
+@pytest.mark.parametrize("sources", [(), (ME,)])
+def test_a_file_of_ufw_that_does_not_load_gets_no_rule(sources: tuple[str, ...]) -> None:
+    """It got eight, and the client was kept out as before."""
+    files = ufw_files(allow(80))
+    files[USER] = str(files[USER]).removesuffix("COMMIT\n")
+    with pytest.raises(ValueError, match="no rule that is put before it"):
+        edited(files, *sources)
+
+
 def test_rules_before_ufws_own_are_met_where_they_stand() -> None:
     files = ufw_files(allow(22))
     text = str(files[BEFORE]).replace("COMMIT\n", "-A ufw-before-input -s 203.0.113.0/24 -j DROP\nCOMMIT\n")

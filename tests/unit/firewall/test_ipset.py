@@ -7,12 +7,16 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from rescue.firewall import Kind, active_firewalls, ipset, reach
+from rescue.firewall import Firewall, Kind, active_firewalls, ipset, reach
 from rescue.firewall.addresses import AddressSet
+from rescue.firewall.boot import names_of
 from rescue.firewall.conditions import Doubt
 from rescue.firewall.ipset import IpSets, read_sets
+from rescue.firewall.ipset_edit import let_in
 from rescue.firewall.ipset_match import InSet
+from rescue.firewall.iptables import Loader
 from rescue.firewall.packet import TCP, Packet
+from rescue.model import Location
 from rescue.tree import Tree, file
 from tests.unit.firewall.files import Started
 
@@ -188,3 +192,16 @@ def test_the_service_of_fedoras_kind_loads_them_too() -> None:
     tree = Tree.of({"/etc/sysconfig/iptables": RULES, "/etc/sysconfig/ipset": sets})
     (firewall,) = active_firewalls(tree, Started("iptables.service", "ipset.service"))
     assert reach([firewall], 22).verdict_for(ip_address("10.0.0.1")).kind is Kind.DROP
+
+
+def test_a_set_that_is_asked_for_the_servers_address_gets_no_line_for_the_client() -> None:
+    """The client was taken out of it, as if the rule asked for where packets come from."""
+    path, sets = PurePosixPath("/etc/iptables/rules.v4"), PurePosixPath("/etc/iptables/ipsets")
+    text = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m set --match-set more dst -j DROP\nCOMMIT\n"
+    tree = Tree.of({str(path): text, str(sets): "create more hash:ip\nadd more 192.0.2.1\n"})
+    loader = Loader(4, names_of(tree, sets))
+    loader.restore(text, path)
+    made = Firewall("iptables-persistent", Location(path), {4: loader.ruleset()}, {4: (path,)}, sets=sets)
+    (rule,) = (rule for _, rule in made.ruleset(4).rules())
+    with pytest.raises(ValueError, match=r"no line for 192\.0\.2\.1 alone"):
+        let_in(tree, made, 22, (ip_address("192.0.2.1"),), rule)
