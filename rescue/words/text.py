@@ -13,10 +13,13 @@ _CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode's general categories that draw nothing by themselves: controls, formats (bidi overrides, zero-width
 characters, tags), surrogates, private use, unassigned, line and paragraph separators (UnicodeData, UAX 44)."""
 
-_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0").union(
+_BLANKS = frozenset("\u00a0\u1680\u202f\u205f\u3000").union(map(chr, range(0x2000, 0x200B)))
+"""Blanks that programs take for letters (category Zs but the space): pasted from a page, they make a line fail."""
+
+_INVISIBLE = _BLANKS.union("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0").union(
     *(map(chr, range(first, last + 1)) for first, last in ((0x180B, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF)))
 )
-"""Letters and marks that draw nothing either (Default_Ignorable_Code_Point in DerivedCoreProperties.txt)."""
+"""With letters and marks that draw nothing either (Default_Ignorable_Code_Point in DerivedCoreProperties.txt)."""
 
 MAX_MARKS = 4
 """Combining marks that one letter may carry; more of them climb over the lines above and below."""
@@ -25,9 +28,9 @@ MAX_MARKS = 4
 def safe(text: str) -> str:
     """`text` on one line, with nothing in it that could drive a terminal or show text that is not there.
 
-    Controls (C0, C1, and so every escape sequence), bidi overrides and isolates, zero-width characters, line
-    separators and bytes that are not UTF-8 become a visible ``\\x1b``, ``\\u202e`` or, for a byte kept with
-    surrogateescape, ``\\xff``. Tabs become spaces. Calling it twice changes nothing more.
+    Controls (C0, C1, and so every escape sequence), bidi overrides and isolates, zero-width characters, blanks other
+    than the space, line separators and bytes that are not UTF-8 become a visible ``\\x1b``, ``\\u202e`` or, for a byte
+    kept with surrogateescape, ``\\xff``. Tabs become spaces. Calling it twice changes nothing more.
     """
     if _HARMLESS.fullmatch(text):
         return text

@@ -259,6 +259,7 @@ def test_a_shared_secret_is_marked_and_a_setting_is_not(line: str, expected: str
 
 
 @given(st.binary(max_size=300), st.binary(max_size=300), st.sampled_from(["/etc/x", "/etc/shadow"]))
+@example(b"", b"Port\xc2\xa022", "/etc/x")
 def test_any_content_gives_printable_lines(before: bytes, after: bytes, path: str) -> None:
     for line in shown(before, after, path):
         assert line.isprintable()
