@@ -1,9 +1,9 @@
 """A server's root brought up without a boot: its own firewall and its own sshd, alone with a client on a wire.
 
 What starts is what systemd would start, asked of the server's own systemctl: ufw, netfilter-persistent, nftables,
-firewalld (with a message bus of its own), ssh and fail2ban. All of it runs in namespaces of its own (network, mount,
-process), so that this computer sees nothing of it; and on a layer of its own, so that the root does not either, unless
-it is asked to.
+firewalld (with a message bus of its own), ssh, fail2ban, sshguard, and CrowdSec with its bouncer. All of it runs in
+namespaces of its own (network, mount, process), so that this computer sees nothing of it; and on a layer of its own, so
+that the root does not either, unless it is asked to.
 
 systemd itself does not run: `systemctl enable` works there, `systemctl restart` says that it is ignored.
 """
@@ -93,6 +93,35 @@ if starts fail2ban.service; then
         waited=$((waited + 1))
         sleep 0.1
     done
+fi
+# What bans is waited for until it has banned again whom its list or its database names.
+banned() { chroot "$root" nft list ruleset | grep -q 'elements = '; }
+if starts sshguard.service; then
+    chroot "$root" nft add table ip sshguard
+    chroot "$root" nft add table ip6 sshguard
+    chroot "$root" /usr/sbin/sshguard &
+    list=$(sed -n 's/^BLACKLIST_FILE=[0-9]*://p' "$root/etc/sshguard/sshguard.conf" | tail -n 1)
+    waited=0
+    while [ -n "$list" ] && [ -s "$root$list" ] && ! banned && [ $waited -lt 50 ]; do
+        waited=$((waited + 1))
+        sleep 0.1
+    done
+fi
+if starts crowdsec.service; then
+    chroot "$root" /usr/bin/crowdsec -c /etc/crowdsec/config.yaml &
+    waited=0
+    while ! chroot "$root" cscli lapi status >/dev/null 2>&1 && [ $waited -lt 100 ]; do
+        waited=$((waited + 1))
+        sleep 0.1
+    done
+    if starts crowdsec-firewall-bouncer.service; then
+        chroot "$root" /usr/bin/crowdsec-firewall-bouncer -c /etc/crowdsec/bouncers/crowdsec-firewall-bouncer.yaml &
+        waited=0
+        while chroot "$root" cscli decisions list -o raw | grep -q ',ban,' && ! banned && [ $waited -lt 100 ]; do
+            waited=$((waited + 1))
+            sleep 0.1
+        done
+    fi
 fi
 echo up
 exec sleep infinity

@@ -1,7 +1,8 @@
 """Recipes of the lab's servers, and the key under which what is built from them is cached.
 
 A recipe is a TOML file. One that stands alone has `suite`, `packages` and `size` (of the disk: "2G", "1536M"). One
-that is derived has `base` (another recipe's name), and may `add` and `remove` packages and give its own `size`.
+that is derived has `base` (another recipe's name), may `add` and `remove` packages, give its own `size`, and have files
+that are there before the packages' own programs run ([before], as [files]).
 Every recipe has `purpose` (a line for people) and may have:
 
     layout     how the disk is laid out: a name of `rescue.labs.layout.LAYOUTS`
@@ -36,7 +37,7 @@ FORMAT = 6
 
 HOSTNAME = "server"
 
-ALONE, DERIVED = {"suite", "packages", "size"}, {"base", "add", "remove", "size"}
+ALONE, DERIVED = {"suite", "packages", "size"}, {"base", "add", "remove", "size", "before"}
 COMMON = {"purpose", "layout", "hostname", "enable", "disable", "files"}
 
 PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
@@ -60,7 +61,7 @@ class Recipe:
     """One server: what is installed on it and how its disk is made.
 
     directory: where the recipe and the hooks lie. packages: all that are asked for by name. size: of the disk ("2G").
-    base: what it is derived from. files: (path on the server, content).
+    base: what it is derived from. files: (path on the server, content); before: those that come before the packages.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Recipe:
     enable: tuple[str, ...] = ()
     disable: tuple[str, ...] = ()
     files: tuple[tuple[str, str], ...] = ()
+    before: tuple[tuple[str, str], ...] = ()
 
     @property
     def uuid(self) -> str:
@@ -96,7 +98,7 @@ class Recipe:
     def key(self, public_key: str) -> str:
         """Twelve hexadecimal digits that change with anything that changes what is built."""
         if self.base is not None:
-            origin: list[Any] = [self.base.key(public_key), self.add, self.remove]
+            origin: list[Any] = [self.base.key(public_key), self.add, self.remove, *self.before]
         else:
             hooks = [(self.directory / hook).read_text() for hook in HOOKS]
             origin = [FORMAT, self.suite, self.packages, public_key, hooks]
@@ -180,7 +182,8 @@ def _made(directory: Path, name: str, told: Mapping[str, Any], above: tuple[str,
         remove=remove,
         enable=_texts(told, "enable", UNIT),
         disable=_texts(told, "disable", UNIT),
-        files=_files(told.get("files", {})),
+        files=_files(told, "files"),
+        before=_files(told, "before"),
     )
 
 
@@ -215,10 +218,11 @@ def _layout(told: Mapping[str, Any]) -> Layout:
     return LAYOUTS[name]
 
 
-def _files(told: object) -> tuple[tuple[str, str], ...]:
-    if not isinstance(told, dict):
-        raise ValueError("'files' has to be a table")
-    return tuple(_checked_files(told.items()))
+def _files(told: Mapping[str, Any], key: str) -> tuple[tuple[str, str], ...]:
+    table = told.get(key, {})
+    if not isinstance(table, dict):
+        raise ValueError(f"{key!r} has to be a table")
+    return tuple(_checked_files(table.items()))
 
 
 def _checked_files(items: Iterable[tuple[str, Any]]) -> Iterable[tuple[str, str]]:

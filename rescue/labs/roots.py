@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rescue.labs.programs import ImageError, Progress, run
@@ -31,7 +32,7 @@ COMMON_OPTIONS = (
     "--dpkgopt=path-exclude=/usr/share/locale/*",
 )
 
-COPY = 'cp -a --reflink=auto "$LAB_BASE/." "$1"'
+COPY = 'cp -a --reflink=auto "$LAB_BASE/." "$1" && cp -r "$LAB_BEFORE/." "$1"'
 """A hook for mmdebstrap, which it gives the new root as $1."""
 
 IN_ROOT = r"""
@@ -81,6 +82,14 @@ def _install(recipe: Recipe, root: Path, public_key: str, progress: Progress) ->
 def _change(recipe: Recipe, base: Path, root: Path, progress: Progress) -> None:
     words = " ".join([*(f"{each}-" for each in recipe.remove), *recipe.add])
     progress(f"changing packages: {words}")
+    with tempfile.TemporaryDirectory() as name:
+        before = Path(name)
+        before.chmod(0o755)
+        _write_files(before, recipe.before)
+        _mmdebstrap(recipe, base, before, root, words, progress)
+
+
+def _mmdebstrap(recipe: Recipe, base: Path, before: Path, root: Path, words: str, progress: Progress) -> None:
     run(
         "mmdebstrap",
         *COMMON_OPTIONS,
@@ -91,7 +100,12 @@ def _change(recipe: Recipe, base: Path, root: Path, progress: Progress) -> None:
         f"--customize-hook={recipe.directory / 'change-packages'}",
         recipe.suite,
         str(root),
-        environment={"LAB_BASE": str(base), "LAB_PACKAGES": words, "SOURCE_DATE_EPOCH": str(EPOCH)},
+        environment={
+            "LAB_BASE": str(base),
+            "LAB_BEFORE": str(before),
+            "LAB_PACKAGES": words,
+            "SOURCE_DATE_EPOCH": str(EPOCH),
+        },
         alone=True,
         waiting=lambda: _so_far(root),
         progress=progress,
@@ -107,6 +121,13 @@ def _so_far(root: Path) -> str:
     return "the list of packages is being downloaded"
 
 
+def _write_files(root: Path, files: Iterable[tuple[str, str]]) -> None:
+    for path, content in files:
+        file = root / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+
+
 def _settle(recipe: Recipe, root: Path) -> None:
     """What the recipe says of the server, beside its packages."""
     (root / "etc/hostname").write_text(f"{recipe.hostname}\n")
@@ -115,10 +136,7 @@ def _settle(recipe: Recipe, root: Path) -> None:
         f"127.0.0.1 localhost\n127.0.1.1 {recipe.hostname}\n::1 localhost ip6-localhost ip6-loopback\n"
     )
     (root / "etc/fstab").write_text(recipe.layout.fstab(recipe.uuid))
-    for path, content in recipe.files:
-        file = root / path.lstrip("/")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(content)
+    _write_files(root, recipe.files)
     for order, units in (("disable", recipe.disable), ("enable", recipe.enable)):
         if units:
             _in_root(root, "systemctl", "--quiet", order, *units)

@@ -1,0 +1,1 @@
+cscli decisions delete --ip 192.0.2.1
