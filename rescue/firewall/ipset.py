@@ -15,7 +15,7 @@ from re import compile as compile_pattern
 from typing import NamedTuple
 
 from rescue.firewall.addresses import AddressSet, union
-from rescue.firewall.ipset_elements import Full, Key, RefusedByKernel, Wrong, keys
+from rescue.firewall.ipset_elements import Full, Key, RefusedByKernel, Wrong, further, keys
 from rescue.firewall.ruleset import Problem
 from rescue.model import Location
 
@@ -82,9 +82,16 @@ class IpSet:
         return int(told, 0) if told.isascii() and told.isdigit() and int(told) else MAXELEM
 
     @cached_property
-    def plain(self) -> bool:
-        """Whether it is of IPv4 addresses or networks, just as they are."""
-        return self.type in ("hash:ip", "hash:net") and self.version == 4 and "netmask" not in self.options
+    def plain(self) -> str:
+        """"ip" or "net" if its elements begin with an IPv4 address or network, just as it is; else nothing."""
+        first = self.dimensions[0]
+        usual = self.type.startswith("hash:") and self.version == 4 and "netmask" not in self.options
+        return first if usual and first in ("ip", "net") else ""
+
+    @cached_property
+    def known(self) -> dict[str, Key | None]:
+        """What was found in elements behind their first part: most have one of a few ports there."""
+        return {}
 
     @cached_property
     def most(self) -> int:
@@ -141,8 +148,12 @@ def read_sets(text: str, path: PurePosixPath) -> IpSets:
         if not line or line.isspace() or line.startswith("#"):
             continue
         try:
-            added_to = _added_to(line)
-            left -= 1 if _usual(line, number, sets) else _obey(line, number, sets)
+            added_to = _usual(line, number, sets)
+            if added_to:
+                left -= 1
+            else:
+                added_to = _added_to(line)
+                left -= _obey(line, number, sets)
             if left < 0:
                 return IpSets(path, sets, whole=False)
         except Full as problem:
@@ -189,32 +200,53 @@ def _doubted(line: str, sets: Mapping[str, IpSet], full: str) -> None:
             sets[name].doubt = full
 
 
-_USUAL = compile_pattern(r"add (\S+) (\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:/([1-9]\d?))?")
+_USUAL = compile_pattern(r"add (\S+) (\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:/([1-9]\d?))?(?:,([^\s\"]+))?")
+
+MOST_KNOWN = 1000
+"""How many ends of a set's elements are kept in mind."""
 
 
-def _usual(line: str, number: int, sets: Mapping[str, IpSet]) -> bool:
-    """Carry out what most lines are, one IPv4 address or network into a set of such, in little time; False if other."""
+def _usual(line: str, number: int, sets: Mapping[str, IpSet]) -> str:
+    """Carry out what most lines are, one element that begins with an IPv4 address or network, in little time.
+
+    The set that it is added to; nothing if the line is another.
+    """
     found = _USUAL.fullmatch(line)
     held = sets.get(found[1]) if found is not None else None
-    if found is None or held is None or not held.plain:
-        return False
-    _, one, two, three, four, prefix = found.groups()
+    if found is None or held is None or not held.plain or held.doubt:
+        return ""
+    name, one, two, three, four, prefix, more = found.groups()
+    ends = _further(held, more)
+    if ends is None:
+        return ""
     bits = int(prefix) if prefix is not None else 32
     first = int(one) << 24 | int(two) << 16 | int(three) << 8 | int(four)
     if max(len(one), len(two), len(three), len(four)) > 2 and max(int(one), int(two), int(three), int(four)) > 255:
-        return False
-    if bits > 32 or (bits < 32 and held.type != "hash:net"):
-        return False
+        return ""
+    if bits > 32 or (bits < 32 and held.plain != "net"):
+        return ""
     size = 1 << (32 - bits)
     first &= -size
-    key = ((first, first + size),)
+    key = ((first, first + size), *ends)
     members = held.members
     if key not in members:
         if held.count >= held.most:
-            return False
+            return ""
         held.count += 1
     members[key] = Member(False, number)
-    return True
+    return name
+
+
+def _further(held: IpSet, text: str | None) -> Key | None:
+    """What an element has behind its first part, where that is simple to tell."""
+    if text is None:
+        return () if held.type in ("hash:ip", "hash:net") else None
+    known = held.known
+    if text not in known:
+        if len(known) >= MOST_KNOWN:
+            return further(held, text)
+        known[text] = further(held, text)
+    return known[text]
 
 
 def _obey(line: str, number: int, sets: dict[str, IpSet]) -> int:

@@ -77,6 +77,22 @@ def keys(held: Held, text: str, sets: Container[str], *, wildcard: bool) -> Iter
         yield tuple(part for part, _ in combined), count
 
 
+def further(held: Held, text: str) -> Key | None:
+    """What an element has behind its first part, where each part is one thing; None where `keys` has to tell."""
+    words, dimensions = text.split(","), held.dimensions[1:]
+    if len(words) != len(dimensions) or "-" in text or (dimensions.count("ip") and "/" in words[-1]):
+        return None
+    try:
+        parts = [
+            part
+            for dimension, word in zip(dimensions, words, strict=True)
+            for part in _parts(held, dimension, word, (), wildcard=False)
+        ]
+    except (Wrong, Full):
+        return None
+    return tuple(part for part, _ in parts) if len(parts) == len(words) and all(n == 1 for _, n in parts) else None
+
+
 def _wrong(held: Held, text: str) -> Wrong:
     return Wrong(f"not an element of a set of the type {held.type}: {text[:60]!r}")
 

@@ -72,6 +72,8 @@ def main(arguments: list[str]) -> int:
                 case.before()
                 timings[case.name].append(case.run())
     _print(cases, timings, rounds)
+    if any(case.name.startswith("iptables,") for case in cases):
+        print(bench_firewall.ELSEWHERE)
     return 0
 
 
@@ -80,7 +82,7 @@ def _firewall(folder: Path) -> list[Case]:
     cases = []
     for kind in bench_firewall.PEERS:
         for count in bench_firewall.SIZES:
-            name = f"{kind}, {count:,} {'elements' if kind.endswith('set') else 'rules'}"
+            name = f"{kind.removesuffix(' ports')}, {count:,} {bench_firewall.UNITS.get(kind, 'elements')}"
             path = folder / name.replace(" ", "-")
             path.write_text(bench_firewall.text(kind, count))
             ours = [sys.executable, "-m", bench_firewall.__name__, kind, str(path)]

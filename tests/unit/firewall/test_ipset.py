@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from pathlib import PurePosixPath
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from rescue.firewall import Firewall, Kind, active_firewalls, ipset, reach
 from rescue.firewall.addresses import AddressSet
@@ -18,6 +19,7 @@ from rescue.firewall.iptables import Loader
 from rescue.firewall.packet import TCP, Packet
 from rescue.model import Location
 from rescue.tree import Tree, file
+from tests.system.test_ipset_kernel import saved as saved_sets
 from tests.unit.firewall.files import Started
 
 pytestmark = pytest.mark.unit
@@ -205,3 +207,16 @@ def test_a_set_that_is_asked_for_the_servers_address_gets_no_line_for_the_client
     (rule,) = (rule for _, rule in made.ruleset(4).rules())
     with pytest.raises(ValueError, match=r"no line for 192\.0\.2\.1 alone"):
         let_in(tree, made, 22, (ip_address("192.0.2.1"),), rule)
+
+
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
+@given(saved_sets())
+def test_most_lines_are_read_in_a_short_way_that_leads_to_the_same(text: str) -> None:
+    quick = ipset.read_sets.__wrapped__(text, FILE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ipset, "_usual", lambda line, number, sets: "")
+        whole = ipset.read_sets.__wrapped__(text, FILE)
+    assert quick.problems == whole.problems
+    assert list(quick.sets) == list(whole.sets)
+    for one, other in zip(quick.sets.values(), whole.sets.values(), strict=True):
+        assert (one.members, one.count, one.doubt) == (other.members, other.count, other.doubt)
