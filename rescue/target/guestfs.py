@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from rescue.target import appliance, guestfs_volumes
@@ -16,6 +17,7 @@ from rescue.target.appliance import Handle
 from rescue.target.assemble import belonging, surplus
 from rescue.target.capture import Capture
 from rescue.target.guestfs_source import GuestfsSource
+from rescue.target.guestfs_waiting import waited
 from rescue.target.guestfs_writing import GuestfsWriter
 from rescue.target.image import Image, attached_as, image_at, written_by_machine
 from rescue.target.locking import locked
@@ -156,7 +158,9 @@ def open_guestfs(
         mounted = _mount(handle, images[0], write, opening, progress, notes)
         devices = Devices(guestfs_volumes.devices_of(handle))
     except BaseException:
-        resources.close()
+        # Nothing was written yet: how the appliance ends is of no matter.
+        with suppress(TargetError):
+            resources.close()
         raise
     found = path.stat()
     number = found.st_rdev or found.st_dev
@@ -211,6 +215,8 @@ def _mount(
     """Mount the root and what belongs below it: mount point -> device, type."""
     volumes = guestfs_volumes.volumes_of(handle)
     locked = any(volume.found.type == "LUKS" for volume in volumes)
+    if locked:
+        progress("some of it is encrypted: opening it may take a minute")
     if locked and opening.has_key:
         volumes, locked = guestfs_volumes.unlocked(handle, volumes, opening, write=write), False
     search = _roots(handle, volumes, opening.root, progress)
@@ -221,7 +227,7 @@ def _mount(
     if write or search.mounted != chosen.name:
         handle.umount_all()
         try:
-            handle.mount_options(_options(chosen, write), chosen.name, "/")
+            waited(handle, partial(handle.mount_options, _options(chosen, write), chosen.name, "/"))
         except RuntimeError as problem:
             raise TargetError(
                 f"{chosen.name} can't be mounted: {problem}", guestfs_volumes.checking(image, chosen)
@@ -246,7 +252,7 @@ def _mount(
         elif volume is not chosen:
             try:
                 _below(handle, point)
-                handle.mount_options(_options(volume, write), volume.name, point)
+                waited(handle, partial(handle.mount_options, _options(volume, write), volume.name, point))
                 mounted[point] = (volume.name, volume.found.type)
             except RuntimeError as problem:
                 reason = str(problem).rpartition(": ")[2]
@@ -298,7 +304,7 @@ def _root_on(handle: Handle, volume: Volume, search: _Search) -> tuple[Volume, F
             handle.umount_all()
             search.mounted = ""
         try:
-            handle.mount_options(_options(each, False), each.name, "/")
+            waited(handle, partial(handle.mount_options, _options(each, False), each.name, "/"))
         except RuntimeError:
             if each is volume:
                 raise

@@ -10,6 +10,7 @@ import ctypes
 import errno
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from ctypes import POINTER, byref, c_char, c_char_p, c_int, c_int64, c_size_t, c_uint32, c_void_p
 from functools import cache
 
@@ -32,6 +33,12 @@ class _Xattr(ctypes.Structure):
 
 class _XattrList(ctypes.Structure):
     _fields_ = (("length", c_uint32), ("items", POINTER(_Xattr)))
+
+
+def quiet(handle: Handle) -> None:
+    """This thread's errors are raised and not printed, too: the bindings say so for the thread that made the handle."""
+    with suppress(AttributeError, ValueError, OSError):  # of a handle that is none of the library's
+        _library().guestfs_set_error_handler(_pointer(handle), None, None)
 
 
 def names(handle: Handle, directory: bytes) -> tuple[bytes, ...]:

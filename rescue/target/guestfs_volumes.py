@@ -6,10 +6,12 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from rescue.target import luks
 from rescue.target.appliance import Handle
+from rescue.target.guestfs_waiting import waited
 from rescue.target.image import Image
 from rescue.target.opening import Opening
 from rescue.target.probe import Found, Partition
@@ -47,7 +49,8 @@ def unlocked(handle: Handle, volumes: tuple[Volume, ...], opening: Opening, *, w
 
 def _unlock(handle: Handle, volume: Volume, name: str, opening: Opening, write: bool) -> None:
     def attempt(key: bytes) -> None:
-        handle.cryptsetup_open(volume.name, key.decode("utf-8", "surrogateescape"), name, readonly=not write)
+        text = key.decode("utf-8", "surrogateescape")
+        waited(handle, partial(handle.cryptsetup_open, volume.name, text, name, readonly=not write))
 
     luks.unlock(volume.name, opening, attempt, RuntimeError)
 

@@ -233,7 +233,7 @@ def prompt(name: str) -> str:
 def _shell() -> str:
     """Root's own shell, if it is one and can be run; else what every server has."""
     wanted = ["/bin/bash", "/usr/bin/bash", "/bin/sh", "/usr/bin/sh"]
-    with suppress(OSError), Path("/etc/passwd").open("rb") as stream:
+    with suppress(OSError), Path("/etc/passwd" if Path("/etc/passwd").is_file() else os.devnull).open("rb") as stream:
         for line in stream.read(_PASSWD_LIMIT).decode("utf-8", "surrogateescape").split("\n"):
             fields = line.split(":")
             if len(fields) == 7 and fields[2] == "0" and fields[6].rpartition("/")[2] in _SHELLS:

@@ -175,7 +175,7 @@ def _ext(read: ReadAt) -> Found | None:
 
 def _xfs(read: ReadAt) -> Found | None:
     block = read(0, 512)
-    if block[:4] != b"XFSB":
+    if len(block) < 512 or block[:4] != b"XFSB":
         return None
     width, count = struct.unpack_from(">IQ", block, 4)
     return Found("xfs", str(uuid.UUID(bytes=block[32:48])), _text(block[108:120]), size=width * count)
