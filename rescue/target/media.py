@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from rescue.target import guestfs
+from rescue.target.disk import Disk
 from rescue.target.image import image_at
 from rescue.target.kernel import open_kernel
 from rescue.target.opening import Opening
-from rescue.target.protocol import Target
+from rescue.target.protocol import Target, TargetError
+from rescue.target.resources import Resources
+from rescue.target.volumes import cut_off
 
 
 def open_device(path: Path, *, write: bool, opening: Opening, progress: Callable[[str], None]) -> Target:
@@ -28,4 +32,18 @@ def open_image(path: Path, *, write: bool, opening: Opening, progress: Callable[
     if opening.backend == "auto" and not guestfs.available() and image.format == "raw" and os.geteuid() == 0:
         progress("libguestfs is not installed: this machine's kernel reads the image")
         return open_kernel(path, write=write, opening=opening, progress=progress)
-    return guestfs.open_guestfs(path, write=write, opening=opening, progress=progress)
+    try:
+        return guestfs.open_guestfs(path, write=write, opening=opening, progress=progress)
+    except TargetError as problem:
+        alone = image.format == "raw" and opening.root is None and not opening.disks
+        # A kernel does not even show a partition that ends behind the disk's end.
+        if type(problem) is TargetError and alone and (short := _cut_off(path, opening)) is not None:
+            raise short from problem
+        raise
+
+
+def _cut_off(path: Path, opening: Opening) -> TargetError | None:
+    """Why the raw image holds less than its file systems say, from its bytes; None if it does not."""
+    with closing(Resources()) as looking:
+        volumes = Disk(path, looking, opening).volumes
+    return next((short for volume in volumes if (short := cut_off(volume)) is not None), None)

@@ -26,7 +26,7 @@ def furthest(stream: BinaryIO, head: bytes, size: int) -> int:
     """
     bits = struct.unpack_from(">I", head, 20)[0]
     entries, at = struct.unpack_from(">IQ", head, 36)
-    if not 9 <= bits <= 21:
+    if not 9 <= bits <= 21 or not entries or at >= size:
         return 0
     extended = len(head) >= 80 and head[7] == 3 and struct.unpack_from(">Q", head, 72)[0] & _EXTENDED_L2
     tables = sorted({entry & _OFFSET for entry in _words(stream, at, min(entries, _MOST_L1))} - {0})

@@ -247,17 +247,25 @@ def cannot_mount(volume: Volume, problem: OSError) -> TargetError:
             f"{volume.name} can't be written to: it is write-protected",
             f"If it may be changed: blockdev --setrw {volume.node or 'DEVICE'}. Else repair a copy of it.",
         )
-    elif (size := _size(volume)) < volume.found.size:
-        return TargetError(
-            f"{volume.name} ({volume.found.type}) is cut off: it has {volume.found.size} bytes, and {size} are here",
-            "Was the copy interrupted, or the partition made smaller? Copy the disk again.",
-        )
+    elif (short := cut_off(volume)) is not None:
+        return short
     else:
         hint = "The file system may be damaged. " + "; ".join(_checking(volume))
     why = problem.strerror
     if problem.errno in _DAMAGED:
         why = f"what it says of itself can't be true ({why})"
     return TargetError(f"{volume.name} ({volume.found.type}) can't be mounted: {why}", hint)
+
+
+def cut_off(volume: Volume) -> TargetError | None:
+    """The error for a file system that says that it is larger than what is there of it; None for any other."""
+    size = _size(volume)
+    if not volume.pieces or size >= volume.found.size:
+        return None
+    return TargetError(
+        f"{volume.name} ({volume.found.type}) is cut off: it has {volume.found.size} bytes, and {size} are here",
+        "Was the copy interrupted, or the partition made smaller? Copy the disk again.",
+    )
 
 
 def _checking(volume: Volume) -> Iterator[str]:

@@ -129,6 +129,15 @@ def test_an_image_without_a_root_is_refused(tmp_path: Path) -> None:
     assert "ext4" in str(refused.value)
 
 
+def test_a_raw_copy_that_was_interrupted_is_said_to_be_cut_off(tmp_path: Path) -> None:
+    # Its partition ends behind the disk, and so the appliance shows none.
+    path = images.disk_with_home(tmp_path / "disk.img")
+    os.truncate(path, 100 << 20)
+    with pytest.raises(TargetError, match="is cut off: it has 134217728 bytes") as refused:
+        open_target(str(path), write=False, backend=None, root=None, progress=print)
+    assert "Copy the disk again" in refused.value.hint
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
 def test_an_interrupted_launch_leaves_no_machine(tmp_path: Path, number: signal.Signals) -> None:
     path = images.image_with(tmp_path / "disk.img", "ext4")

@@ -31,6 +31,7 @@ ONE_EXTENT = b'# Disk DescriptorFile\nversion=1\ncreateType="monolithicSparse"\n
     [
         (qcow2(), "qcow2"),
         (qcow2(version=2), "qcow2"),
+        (qcow2()[:40] + b"\xff" * 8 + qcow2()[48:], "qcow2"),  # no table, which is further away than any file ends
         (vmdk(ONE_EXTENT), "vmdk"),
         (b"vhdxfile" + bytes(100), "vhdx"),
         (b"conectix" + bytes(504), "vpc"),
