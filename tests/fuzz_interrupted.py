@@ -7,12 +7,49 @@ import random
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.machines.world import SIGNALS, interrupt, made_disk, new_world
+from tests.machines.world import SIGNALS, World, interrupt, made_disk, new_world
 
 LONGEST = 1.2
 """Seconds after which most commands have ended by themselves."""
+
+VERBS = (
+    ("mount",), ("mount", "--read-only"), ("umount",), ("inspect",), ("fix", "--dry-run"), ("fix", "--yes"),
+    ("capture", "--quick"), ("capture",), ("disks",), ("space",), ("firewall",), ("history",),
+    ("shell", "--read-only"), ("shell", "--", "sleep", "5"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Field:
+    """A world of its own, and in it a raw disk and the same as qcow2."""
+
+    world: World
+    place: Path
+    disks: tuple[Path, Path]
+
+    @classmethod
+    def laid(cls, world: World, place: Path) -> Field:
+        disk, image = made_disk(place), place / "server.qcow2"
+        subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(disk), str(image)], check=True)
+        return cls(world, place, (disk, image))
+
+    def run(self, seed: int) -> tuple[str, set[tuple[str, str]]]:
+        """The run that this seed means: what was done, in words; what was left open."""
+        chance = random.Random(seed)
+        on, verb = chance.choice(self.disks), chance.choice(VERBS)
+        how, seconds = chance.choice(SIGNALS), chance.uniform(0.02, LONGEST)
+        options = (*verb[1:], *(("-o", f"{self.place}/{seed}.picture") if verb[0] == "capture" else ()))
+        words = (verb[0], on, "--backend", "kernel", *options)
+        first: tuple[str | Path, ...] = ()
+        if verb[0] == "umount":
+            first, words = ("mount", on, "--backend", "kernel"), ("umount",)
+        left = interrupt(self.world, on, words, how, seconds, first=first)
+        for picture in self.place.glob("*.picture"):
+            picture.unlink()
+        return f"seed {seed}: {' '.join(verb)} {on.name}, {how.name} after {seconds:.2f} s", left
 
 
 def main(words: list[str]) -> int:
@@ -23,28 +60,13 @@ def main(words: list[str]) -> int:
     seed = int(words[0]) if words else random.SystemRandom().randrange(10**9)
     count = int(words[1]) if len(words) > 1 else 50
     failed = 0
-    with tempfile.TemporaryDirectory(prefix="interrupted-") as place:
-        disk = made_disk(Path(place))
-        image = Path(place) / "server.qcow2"
-        subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(disk), str(image)], check=True)
-        with new_world(Path(place)) as world:
-            for number in range(seed, seed + count):
-                chance = random.Random(number)
-                on = chance.choice((disk, image))
-                verb = chance.choice((
-                    ("mount",), ("mount", "--read-only"), ("inspect",), ("fix", "--dry-run"), ("capture", "--quick"),
-                    ("disks",), ("shell", "--read-only"),
-                ))  # fmt: skip
-                how, seconds = chance.choice(SIGNALS), chance.uniform(0.02, LONGEST)
-                words = [verb[0], str(on), *verb[1:], "--backend", "kernel"]
-                words += ["-o", f"{place}/{number}.picture"] if verb[0] == "capture" else []
-                left = interrupt(world, on, words, how, seconds)
-                for picture in Path(place).glob("*.picture"):
-                    picture.unlink()
-                if left:
-                    failed += 1
-                    told = f"{' '.join(verb)} {on.name}, {how.name} after {seconds:.2f} s"
-                    print(f"seed {number}: {told}: {sorted(left)}")
+    with tempfile.TemporaryDirectory(prefix="interrupted-") as place, new_world(Path(place)) as world:
+        field = Field.laid(world, Path(place))
+        for number in range(seed, seed + count):
+            told, left = field.run(number)
+            if left:
+                failed += 1
+                print(f"{told}: {sorted(left)}")
     print(f"{count} runs from seed {seed}: {failed} left something open")
     return 1 if failed else 0
 

@@ -22,7 +22,9 @@ from rescue.examine import examine
 from rescue.labs import bench_firewall, bench_sshd
 from rescue.labs.accelerate import KVM, accelerator
 from rescue.labs.boot import boot_files
+from rescue.labs.disks import make_ext4
 from rescue.labs.image import Image, ensure_image
+from rescue.labs.layout import stable_uuid
 from rescue.model import Client
 from rescue.survey import survey
 from rescue.target import guestfs
@@ -103,6 +105,8 @@ def _cases(image: Image, lvm: Image, place: Path, say: Callable[[str], None]) ->
         subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", source, made], check=True)
     many = place / "many"
     _many_files(image.root, many)
+    many_disk = place / "many.raw"
+    make_ext4(many, many_disk, "6G", uuid=stable_uuid("many files"))
 
     def command(*words: str | Path, status: int = CLEAR) -> Callable[[], Timing]:
         return lambda: _timed([str(word) for word in words], environment, status)
@@ -110,11 +114,18 @@ def _cases(image: Image, lvm: Image, place: Path, say: Callable[[str], None]) ->
     def inspect(disk: Path, backend: str) -> Callable[[], Timing]:
         return command(*program, "inspect", "--backend", backend, disk)
 
+    def capture() -> Timing:
+        picture = place / "many.picture"
+        picture.unlink(missing_ok=True)
+        return command(*program, "capture", "--backend", "kernel", many_disk, "-o", picture)()
+
     cases = [
         Case("rescue --version", command(*program, "--version")),
         Case("rescue inspect DIRECTORY", command(*program, "inspect", image.root)),
         Case(f"rescue inspect, {FILES:,} files", command(*program, "inspect", many)),
         Case(f"rescue space, {FILES:,} files", command(*program, "space", many)),
+        Case(f"rescue inspect, {FILES:,} files (kernel)", inspect(many_disk, "kernel")),
+        Case(f"rescue capture, {FILES:,} files (kernel)", capture),
         Case("rescue inspect raw (kernel)", inspect(raw, "kernel"), "guestfish -i"),
         Case("rescue inspect qcow2 (kernel)", inspect(qcow2, "kernel"), "guestfish -i"),
         Case("rescue inspect LVM qcow2 (kernel)", inspect(lvm_qcow2, "kernel"), "guestfish -i LVM"),
@@ -152,17 +163,8 @@ def _fixes(raw: Path, place: Path, program: list[str], command: Callable[..., Ca
 
 
 def _many_files(root: Path, made: Path) -> None:
-    """A server's configuration, and a great many files beside it."""
-    (made / "usr" / "lib").mkdir(parents=True)
-    for name in ("etc", "usr/lib/systemd", "usr/lib/os-release", "usr/sbin/sshd", "usr/bin/bash", "root", "home"):
-        (made / name).parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["cp", "-a", "--", root / name, made / name], check=True)
-    (made / "bin").symlink_to("usr/bin")
-    (made / "lib").symlink_to("usr/lib")
-    (made / "sbin").symlink_to("usr/sbin")
-    for name in ("var/lib/dpkg", "var/log"):
-        (made / name).parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["cp", "-a", "--", root / name, made / name], check=True)
+    """A server, and a great many files beside it."""
+    subprocess.run(["cp", "-a", "--", root, made], check=True)
     for number in range(FILES // 300):
         directory = made / "var" / "www" / f"{number // 30}" / f"{number}"
         directory.mkdir(parents=True)

@@ -23,7 +23,8 @@ def of_volumes(volumes: Iterable[Volume]) -> tuple[Device, ...]:
             partuuid=each.partition.partuuid, partlabel=each.partition.label,
             number=each.partition.number,
         )
-        for each in volumes
+        for volume in volumes
+        for each in (volume, *volume.members)
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from rescue.target import lvm, raid
+from rescue.target.btrfs import put_together
 from rescue.target.opening import Opening
 from rescue.target.probe import Found, Partition, ReadAt, partitions, probe
 from rescue.target.protocol import TargetError
@@ -131,8 +132,10 @@ class _Finder:
         volumes = [
             (replace(each, group=each.group or self._groups.get(each.name, "")), mine) for each, mine in self._volumes
         ]
+        volumes, lacking = put_together(volumes)
         own = tuple(volume for volume, mine in volumes if mine)
-        return Discovery(own, tuple(volume for volume, mine in volumes if not mine), self._incomplete)
+        beside = tuple(volume for volume, mine in volumes if not mine)
+        return Discovery(own, beside, self._incomplete or lacking)
 
     # -- one region ---------------------------------------------------------------------------------------------------
 

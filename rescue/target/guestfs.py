@@ -26,7 +26,7 @@ from rescue.target.opening import Opening
 from rescue.target.protocol import SeveralRoots, TargetBusy, TargetError
 from rescue.target.resources import Resources
 from rescue.target.roots import READS, SUBVOLUMES, FoundRoot, found_root
-from rescue.target.volumes import CAUTIOUS, Volume, no_volume
+from rescue.target.volumes import CAUTIOUS, DAMAGED, Volume, no_volume
 from rescue.tree import Devices, Entry, FileSystem, Read, Tree
 
 METHOD = "libguestfs"
@@ -289,11 +289,17 @@ def _roots(
         try:
             seen = _root_on(handle, volume, search)
         except RuntimeError as problem:
-            search.failed.append((volume, f"{volume.name}: {problem}"))
+            search.failed.append((volume, f"{volume.name}: {_reason(problem)}"))
             continue
         if seen is not None:
             search.found.append(seen)
     return search
+
+
+def _reason(problem: RuntimeError) -> str:
+    """Why mount(8) in the appliance did not: of its own words most are no help to anybody here."""
+    said = str(problem)
+    return f"{DAMAGED} (mount: wrong or damaged file system)" if "wrong fs type" in said else said.rpartition(": ")[2]
 
 
 def _root_on(handle: Handle, volume: Volume, search: _Search) -> tuple[Volume, FoundRoot] | None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rescue.target.locking import run_directory
+from rescue.target.mapped import take_down
 from rescue.target.mounts import mounts
 from rescue.target.protocol import TargetError
 from rescue.target.syscalls import MNT_DETACH, umount
@@ -147,6 +148,8 @@ def _closed(what: list[str | int], run: Callable[..., str]) -> str:
         return _detached(str(words[0]), str(words[1]), run)
     if kind == "process":
         return _ended(Process(int(words[0]), int(words[1])))
+    if kind == "mapped":
+        return f"closed {words[0]}" if take_down(str(words[0]), run) else ""
     if kind == "directory":
         return _removed(Path(str(words[0])))
     if kind == "rmdir":

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from rescue.target.opening import Opening
@@ -78,22 +76,11 @@ def opened(
         path = piece.source.readable()
         device = resources.loop(path, piece.start, piece.size, read_only=True)
     mapped = f"rescue-luks-{uuid[:8]}-{os.getpid()}"
-    at = Path("/dev/mapper") / mapped
-    resources.add(lambda: _close(mapped, at), command=("cryptsetup", "close", mapped))
+    resources.mapped(mapped)
     words = ["cryptsetup", "open", "--type", "luks", "--key-file", "-", *([] if write else ["--readonly"])]
     unlock(name, opening, lambda key: _tried([*words, "--", str(device), mapped], key), ProgramError)
-    return at
+    return Path("/dev/mapper") / mapped
 
 
 def _tried(words: Sequence[str], key: bytes) -> None:
     run(*words, given=key)
-
-
-def _close(mapped: str, at: Path) -> None:
-    # Whoever looks at new devices (udev) may still hold it for a moment.
-    for wait in (0, 0.1, 0.3, 1, 3):
-        time.sleep(wait)
-        if not at.exists():
-            return
-        with suppress(ProgramError):
-            run("cryptsetup", "close", mapped)

@@ -40,7 +40,7 @@ class Found:
     """What a partition holds. type: "ext4", "xfs", "btrfs", "LVM", "LUKS", "RAID", "swap", "vfat", ... or "".
 
     dirty: a journal waits to be replayed; None where the superblock alone does not tell. size: bytes that the file
-    system says it has; 0 where that is not told.
+    system says it has; 0 where that is not told. devices: how many a btrfs lies on; device: this one's number.
     """
 
     type: str
@@ -48,6 +48,8 @@ class Found:
     label: str = ""
     dirty: bool | None = None
     size: int = 0
+    devices: int = 1
+    device: int = 0
 
 
 def partitions(read: ReadAt, size: int) -> tuple[Partition, ...]:
@@ -186,7 +188,9 @@ def _btrfs(read: ReadAt) -> Found | None:
     if len(block) < 4096 or block[64:72] != b"_BHRfS_M":
         return None
     log_root = struct.unpack_from("<Q", block, 96)[0]
-    return Found("btrfs", str(uuid.UUID(bytes=block[32:48])), _text(block[299:555]), log_root != 0)
+    devices, device = struct.unpack_from("<Q", block, 136)[0], struct.unpack_from("<Q", block, 201)[0]
+    identifier, label = str(uuid.UUID(bytes=block[32:48])), _text(block[299:555])
+    return Found("btrfs", identifier, label, log_root != 0, devices=devices, device=device)
 
 
 def _other(read: ReadAt) -> Found | None:

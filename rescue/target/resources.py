@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 from rescue.target.ledger import Ledger, started
+from rescue.target.mapped import take_down
 from rescue.target.mounts import mounts
 from rescue.target.protocol import TargetError
 from rescue.target.syscalls import MNT_DETACH, MS_BIND, MS_PRIVATE, MS_REC, mount, umount
@@ -220,6 +221,12 @@ class Resources:
             self._ledger.note("process", helper.pid, started(helper.pid))
             self._stack.callback(_end, helper)
         return helper
+
+    def mapped(self, name: str) -> None:
+        """A device of device-mapper that is about to be made: taken down at the end, with what is on it by then."""
+        with _signals.held():
+            self._ledger.note("mapped", name)
+            self._stack.callback(take_down, name, run)
 
     def adopt(self, pid: int) -> None:
         """A process that a library has started, and ends: noted, so that it is ended after a kill -9, too."""

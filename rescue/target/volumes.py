@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rescue.target import overlay
+from rescue.target import btrfs_devices, overlay
 from rescue.target.probe import MOUNTABLE, Found, Partition
 from rescue.target.protocol import TargetBusy, TargetError, TargetUnsafe
 from rescue.target.resources import Resources
@@ -32,12 +32,14 @@ STALE = (
 )
 
 _HINTS = {
+    "btrfs": "Name the server's other disks with --disk.",
     "LVM": "Name the server's other disk with --disk, if it has one; or use --backend guestfs, which reads all of LVM.",
     "LUKS": "To open it here takes cryptsetup, and a kernel with device-mapper; or use --backend guestfs.",
     "RAID": "Assemble it with `mdadm --assemble --scan`, then see `rescue disks`; or use --backend guestfs.",
     "ZFS": "ZFS is not supported here. Import the pool (zpool import -N -o readonly=on -R /mnt POOL; zfs mount), "
     "then: rescue inspect /mnt",
 }
+DAMAGED = "what it says of itself can't be true"
 _DAMAGED = frozenset({errno.EINVAL, errno.EBADMSG, errno.EUCLEAN, errno.EIO})
 """What mount(2) says of a damaged file system."""
 _FSCK = {"ext4": "e2fsck -f", "xfs": "xfs_repair -n", "btrfs": "btrfs check --readonly", "f2fs": "fsck.f2fs"}
@@ -49,7 +51,7 @@ class Volume:
 
     node: its own block device, where it has one. pieces: where its bytes lie; () in an appliance. disk: the disk that
     `partition` counts on. group: the UUID of its volume group. read_only: why it must not be written through its
-    pieces, or empty. note: what the person must know of its picture, or empty.
+    pieces, or empty. note: what the person must know of its picture, or empty. members: a btrfs' other devices.
     """
 
     partition: Partition
@@ -61,6 +63,7 @@ class Volume:
     group: str = ""
     read_only: str = ""
     note: str = ""
+    members: tuple[Volume, ...] = ()
 
     @property
     def mountable(self) -> bool:
@@ -113,7 +116,9 @@ class Mounter:
         _refuse_twin(volume)
         if volume.note:
             self.notes.append(volume.note)
-        plain = len(volume.pieces) == 1 and volume.pieces[0].source.is_raw
+        if volume.members:
+            return self._mount_several(resources, volume, point, unmount)
+        plain = _is_plain(volume)
         problem: OSError | None = None
         if plain and volume.found.dirty is not True:
             try:
@@ -141,6 +146,28 @@ class Mounter:
         self.notes.append(STALE.format(name=volume.name))
         return device
 
+    def _mount_several(self, resources: Resources, volume: Volume, point: Path, unmount: str) -> str:
+        """The same for a btrfs on several devices: all of them are shown as loop devices while it is mounted."""
+        every = (volume, *volume.members)
+        plain = all(_is_plain(each) and each.found.dirty is not True for each in every)
+        problem = OSError(errno.EROFS, os.strerror(errno.EROFS))
+        for layered in (*([False] if plain else []), *([True] if overlay.available() else [])):
+            devices = []
+            for each in every:
+                path, start = self._layered(each) if layered else (each.pieces[0].source.path, each.pieces[0].start)
+                devices.append(str(resources.loop(path, start, _size(each), read_only=not layered)))
+            _forgotten_at_the_end(resources, devices, every)
+            try:
+                resources.mount(
+                    devices[0], str(point), "btrfs", _SAFE | MS_RDONLY, _beside(devices[1:]), unmount=unmount
+                )
+            except OSError as refused:
+                problem = refused
+                btrfs_devices.forget(devices)
+                continue
+            return devices[0]
+        raise cannot_mount(volume, problem)
+
     def _layered(self, volume: Volume) -> tuple[Path, int]:
         """A raw file in which the volume's bytes begin at that offset, and what is written is thrown away."""
         if len(volume.pieces) == 1:
@@ -165,6 +192,8 @@ def mount_to_write(resources: Resources, volume: Volume, point: Path, *, unmount
     kind, options = volume.found.type, _OPTIONS.get(volume.found.type, "")
     _refuse_twin(volume)
     try:
+        if volume.members:
+            return _mount_several_to_write(resources, volume, point, unmount)
         if volume.node is not None:
             resources.mount(str(volume.node), str(point), kind, _SAFE, options, unmount=unmount)
             return str(volume.node)
@@ -186,6 +215,36 @@ def mount_to_write(resources: Resources, volume: Volume, point: Path, *, unmount
         if problem.errno == errno.EBUSY:
             raise TargetBusy(f"{volume.name} is in use", "See what uses it: lsblk") from problem
         raise cannot_mount(volume, problem) from problem
+
+
+def _mount_several_to_write(resources: Resources, volume: Volume, point: Path, unmount: str) -> str:
+    every = (volume, *volume.members)
+    devices, loops = [], []
+    for each in every:
+        if each.node is None:
+            (piece,) = each.pieces
+            loops.append(str(resources.loop(piece.source.writable(resources), piece.start, piece.size)))
+        devices.append(loops[-1] if each.node is None else str(each.node))
+    _forgotten_at_the_end(resources, loops, every)
+    resources.mount(devices[0], str(point), "btrfs", _SAFE, _beside(devices[1:]), unmount=unmount)
+    return devices[0]
+
+
+def _forgotten_at_the_end(resources: Resources, loops: Sequence[str], every: Sequence[Volume]) -> None:
+    def put_back() -> None:
+        btrfs_devices.forget(loops)
+        btrfs_devices.remember(str(each.node) for each in every if each.node is not None)
+
+    resources.add(put_back)
+
+
+def _beside(devices: Sequence[str]) -> str:
+    """The mount option that names a btrfs' other devices."""
+    return ",".join(f"device={each}" for each in devices)
+
+
+def _is_plain(volume: Volume) -> bool:
+    return len(volume.pieces) == 1 and volume.pieces[0].source.is_raw
 
 
 def _mount_piece(resources: Resources, volume: Volume, point: Path, options: str, unmount: str) -> str:
@@ -224,7 +283,7 @@ def no_volume(what: str, volumes: Sequence[Volume]) -> TargetError:
 
 def hint_for(volumes: Sequence[Volume]) -> str:
     """What to type where the root may be inside something that was not opened; empty if there is nothing such."""
-    kinds = {volume.found.type for volume in volumes}
+    kinds = {volume.found.type for volume in volumes if volume.found.type != "btrfs" or not volume.pieces}
     return next((hint for kind, hint in _HINTS.items() if kind in kinds), "")
 
 
@@ -240,8 +299,6 @@ def cannot_mount(volume: Volume, problem: OSError) -> TargetError:
         hint = "Mounting needs root: run it with sudo, or use --backend guestfs."
     elif problem.errno == errno.ENODEV:
         hint = f"This rescue system's kernel has no {volume.found.type}. Use --backend guestfs."
-    elif problem.errno == errno.ENXIO and volume.found.type == "btrfs":
-        hint = "It may lie on several disks: give the others with --disk, and use --backend guestfs."
     elif problem.errno in (errno.EACCES, errno.EROFS):
         return TargetError(
             f"{volume.name} can't be written to: it is write-protected",
@@ -253,7 +310,7 @@ def cannot_mount(volume: Volume, problem: OSError) -> TargetError:
         hint = "The file system may be damaged. " + "; ".join(_checking(volume))
     why = problem.strerror
     if problem.errno in _DAMAGED:
-        why = f"what it says of itself can't be true ({why})"
+        why = f"{DAMAGED} ({why})"
     return TargetError(f"{volume.name} ({volume.found.type}) can't be mounted: {why}", hint)
 
 

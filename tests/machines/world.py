@@ -157,10 +157,16 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL, signal.SIGHUP)
 
 
 def interrupt(
-    world: World, disk: Path, words: Sequence[str | Path], how: signal.Signals, seconds: float
-) -> set[tuple[str, str]]:
-    """Start ``rescue WORDS``, end it after `seconds`, then ``rescue umount``: what is open that was not before."""
+    world: World, disk: Path, words: Sequence[str | Path], how: signal.Signals, seconds: float, *,
+    first: Sequence[str | Path] = (),
+) -> set[tuple[str, str]]:  # fmt: skip
+    """Start ``rescue WORDS``, end it after `seconds`, then ``rescue umount``: what is open that was not before.
+
+    first: the words of a run before it, to its end.
+    """
     before = world.open_things(disk)
+    if first:
+        world.rescue(*first)
     process = world.started(*words)
     time.sleep(seconds)
     process.send_signal(how)
