@@ -97,11 +97,11 @@ def test_what_a_rescue_system_has_made_of_a_servers_disks_is_used(lab_image: Loa
 
         # LVM's own word, of what is active, of what is not, and of a group of which a part is.
         report = "lvs --reportformat json --units b --nosuffix -o vg_name,lv_name,lv_size,lv_dm_path vg-0"
-        lvm = {each["lv_dm_path"]: each for part in json.loads(asked(report))["report"] for each in part["lv"]}
+        told = {each["lv_dm_path"]: each for part in json.loads(asked(report))["report"] for each in part["lv"]}
         active = listed()
         assert [path for path, each in active.items() if each["is_own"]] == ["/dev/vda"]
         assert {path: str(each["size"]) for path, each in active.items() if each["volume_group"] == "vg-0"
-                and each["type"] == "lvm"} == {path: each["lv_size"] for path, each in lvm.items()}  # fmt: skip
+                and each["type"] == "lvm"} == {path: each["lv_size"] for path, each in told.items()}  # fmt: skip
         assert active["/dev/mapper/vg--0-root"]["is_root"]
         assert {active[path]["volume_group"] for path in ("/dev/vdc1", "/dev/vdd1")} == {"vg-0"}
         asked("vgchange -an vg-0; lvchange -ay vg-0/logs")
@@ -109,7 +109,7 @@ def test_what_a_rescue_system_has_made_of_a_servers_disks_is_used(lab_image: Loa
             partly = listed()
             volumes = {each["name"]: str(each["size"]) for disk in partly.values() for each in disk["volumes"]}
             assert {name: length for name, length in volumes.items() if name.startswith("/dev/vg-0/")} == {
-                f"/dev/vg-0/{each['lv_name']}": each["lv_size"] for each in lvm.values() if each["lv_name"] not in some
+                f"/dev/vg-0/{each['lv_name']}": each["lv_size"] for each in told.values() if each["lv_name"] not in some
             }
             assert [path for path in partly if path.startswith("/dev/mapper/vg--0")] == [
                 f"/dev/mapper/vg--0-{name}" for name in some
