@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
+from shlex import quote
 
 from rescue.target import appliance, guestfs_volumes
 from rescue.target.appliance import Handle
@@ -190,7 +191,8 @@ def _refuse_if_mounted(images: list[Image]) -> None:
             major, minor = each.read_text().split(":")
             for mount in mounts_of(os.makedev(int(major), int(minor))):
                 raise TargetBusy(
-                    f"a part of {image.path} is mounted at {mount.point}", f"Repair it there: rescue fix {mount.point}"
+                    f"a part of {image.path} is mounted at {mount.point}",
+                    f"Name that folder instead: rescue fix {quote(mount.point)}",
                 )
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from shlex import quote
 from typing import Any
 
 from rescue.target import luks
@@ -205,5 +206,6 @@ def checking(image: Image, volume: Volume) -> str:
     command = {"xfs": f"xfs-repair {volume.name} nomodify:true", "btrfs": f"btrfs-check {volume.name}"}.get(
         volume.found.type, f"e2fsck {volume.name} forceall:true"
     )
-    return f"The file system may be damaged. Check a copy of it: guestfish -a COPY-OF-{image.path.name} run : {command}"
+    copy = quote(f"COPY-OF-{image.path.name}")
+    return f"The file system may be damaged. Check a copy of it: guestfish -a {copy} run : {command}"
 

@@ -15,6 +15,7 @@ import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from rescue.target.packed import refuse_packed
 from rescue.target.protocol import TargetError
@@ -153,7 +154,7 @@ def _qcow2(path: Path, head: bytes, size: int, allow_backing: bool, depth: int) 
             if told_format not in FORMATS:
                 raise TargetError(
                     f"{path} does not say which format its backing file {str(below)!r} has",
-                    f"Say it: qemu-img rebase -u -F FORMAT -b {below} {path}",
+                    f"Say it: qemu-img rebase -u -F FORMAT -b {quote(str(below))} {quote(str(path))}",
                 )
             backing = _image(below, told_format, True, depth - 1)
     return Image(path, "qcow2", size, backing, data_file)
@@ -208,7 +209,7 @@ def _leans(path: Path, why: str, hint: str) -> TargetError:
 
 
 def _convert(path: Path) -> str:
-    return f"qemu-img convert -O qcow2 {path} NEW.qcow2"
+    return f"qemu-img convert -O qcow2 {quote(str(path))} NEW.qcow2"
 
 
 def written_by_machine(path: Path) -> bool:

@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from rescue.target.assemble import Belongs, belonging, surplus
 from rescue.target.beneath import Root
@@ -231,7 +232,7 @@ def _refuse_if_busy(disk: Disk) -> None:
     for node in _nodes(disk):
         for mount in mounts_of(node.stat().st_rdev):
             raise TargetBusy(
-                f"{node} is mounted at {mount.point}", f"Name that folder instead of it: rescue fix {mount.point}"
+                f"{node} is mounted at {mount.point}", f"Name that folder instead: rescue fix {quote(mount.point)}"
             )
 
 

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 
 from rescue.target.directory import DirectoryTarget
 from rescue.target.mount_records import mounted_from
@@ -49,7 +50,7 @@ def open_target(
     if not os.access(path, os.R_OK | (os.W_OK if write else 0)):
         raise TargetError(f"you may not {'write to' if write else 'read'} {spec}", _sudo())
     if write and (mounted := mounted_from(path)) is not None:
-        raise TargetBusy(f"{spec} is mounted at {mounted.point}", f"Repair it there: rescue fix {mounted.point}")
+        raise TargetBusy(f"{spec} is mounted at {mounted.point}", f"Repair it there: rescue fix {quote(mounted.point)}")
     # A directory needs none of what disks and images do, and a nearly dead machine feels every import.
     from rescue.target.media import open_device, open_image
 

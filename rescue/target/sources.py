@@ -7,6 +7,7 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from rescue.target import overlay
 from rescue.target.image import Image, hold_as_writer, image_at
@@ -113,7 +114,7 @@ def _unreadable(source: Source, problem: ProgramError) -> TargetError:
         return TargetError(f"{source.path} can't be read through a layer: {said}", "See what uses it: lsblk, fuser -v.")
     return TargetError(
         f"{source.path} can't be read as a {source.image.format} image: {said}",
-        f"It is damaged or cut off. Copy it again, or look at it: qemu-img check {source.path}",
+        f"It is damaged or cut off. Copy it again, or look at it: qemu-img check {quote(str(source.path))}",
     )
 
 

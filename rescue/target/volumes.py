@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from rescue.target import btrfs_devices, overlay
 from rescue.target.probe import MOUNTABLE, Found, Partition
@@ -339,5 +340,5 @@ def _checking(volume: Volume) -> Iterator[str]:
     else:
         image = volume.pieces[0].source
         if len(volume.pieces) == 1 and not image.is_raw:
-            yield f"Is the image whole? qemu-img check {image.path}"
+            yield f"Is the image whole? qemu-img check {quote(str(image.path))}"
         yield f"On a copy of it, make it a block device and check that: {program} DEVICE"

@@ -70,6 +70,14 @@ def test_an_image_that_names_another_file_is_refused(tmp_path: Path, content: by
     assert refused.value.hint
 
 
+def test_a_command_to_type_is_quoted(tmp_path: Path) -> None:
+    path = tmp_path / "my disk;reboot.qcow2"
+    path.write_bytes(qcow2(backing=512))
+    with pytest.raises(TargetError) as refused:
+        image_at(path)
+    assert f"-O qcow2 '{path}' NEW" in refused.value.hint
+
+
 @pytest.mark.parametrize("content", [b"", b"QFI\xfb\0\0\0\3", qcow2(crypt=2), qcow2(version=9), b"KDMV"])
 def test_what_is_cut_off_empty_or_encrypted_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "image"
