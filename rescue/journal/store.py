@@ -190,14 +190,24 @@ class InTarget:
 class InDirectory:
     """The journal in a directory of this machine (``--journal DIR``): for a target with no room for it.
 
-    One directory serves one server.
+    One directory serves one server: the interrupted fix of one must not be taken back on another. server: what tells
+    it from others; empty where that is not known.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, server: str = "") -> None:
         self._fixes = path / "fixes"
+        self._owner = path / "server"
+        self._server = server
         self.place = str(path)
 
     def records(self) -> dict[str, bytes | None]:
+        with suppress(FileNotFoundError):
+            owner = self._owner.read_text("utf-8", "replace").strip()
+            if self._server and owner != self._server:
+                raise JournalError(
+                    f"{self.place} holds the fixes of another server",
+                    "Name another directory after --journal: each server needs its own.",
+                )
         if not self._fixes.is_dir():
             return {}
         found: dict[str, bytes | None] = {}
@@ -224,6 +234,12 @@ class InDirectory:
     def write(self, fix_id: str, name: str, data: bytes) -> None:
         path = self._folder(fix_id) / _checked(name)
         self._make(path.parent)
+        if self._server and not self._owner.exists():
+            self._put(self._owner, f"{self._server}\n".encode())
+        self._put(path, data)
+
+    @staticmethod
+    def _put(path: Path, data: bytes) -> None:
         descriptor, temporary = mkstemp(prefix=".", dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as stream:

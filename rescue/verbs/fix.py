@@ -246,7 +246,7 @@ def _apply(session: Session, target: Target, spec: str, fix: Fix) -> Status:
     if not session.json and session.options.yes:
         _show_whole(session, plan)
     titles = [f"{mend.finding.check}: {mend.repair.title}" for mend in plan.mends]
-    applied = apply_changes(target, plan.changes, titles, store=store_for(session.options.journal))
+    applied = apply_changes(target, plan.changes, titles, store=store_for(session.options.journal, target))
     _, after = survey(target, session.client, again=fix.tree)
     if session.json:
         made = document.fix(
@@ -290,12 +290,12 @@ def _say_key(session: Session, fix: Fix, *, written: bool) -> None:
 
 def _say_interrupted(session: Session, target: Target) -> None:
     """A reader can't end an interrupted fix, but says that there is one."""
-    record = interrupted(target, store_for(session.options.journal))
+    record = interrupted(target, store_for(session.options.journal, target))
     if record is not None:
         told = f"An earlier fix ({record.id}) was interrupted. The next fix or undo ends it before anything else."
         session.tell(told)
 
 
 def _recover(session: Session, target: Target) -> None:
-    for each in recover(target, store_for(session.options.journal)):
+    for each in recover(target, store_for(session.options.journal, target)):
         session.tell(f"{each.words}.")

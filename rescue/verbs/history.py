@@ -19,7 +19,7 @@ def run(session: Session) -> Status:
     """List the journal."""
     session, spec = resolved(session, session.options.target)
     with session.target(spec, write=False) as target:
-        records = history(target, store_for(session.options.journal))
+        records = history(target, store_for(session.options.journal, target))
     if session.json:
         document.write({"schema": document.SCHEMA, "fixes": [_document(each) for each in records]}, sys.stdout)
     elif not records:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from rescue.journal import InDirectory, JournalStore
+from rescue.target.protocol import Target
+from rescue.tree import Read
+
+_MACHINE_ID = re.compile(r"[0-9a-f]{32}")
 
 
-def store_for(directory: str | None) -> JournalStore | None:
-    """The store that --journal names; None for the target's own."""
-    return None if directory is None else InDirectory(Path(directory))
+def store_for(directory: str | None, target: Target) -> JournalStore | None:
+    """The store that --journal names, for this server's records alone; None for the target's own."""
+    if directory is None:
+        return None
+    # machine-id(5): it stays when the server gets another name, and no fix changes it.
+    told = (target.capture([Read("/etc/machine-id", depth=0)]).text("/etc/machine-id") or "").strip()
+    return InDirectory(Path(directory), told if _MACHINE_ID.fullmatch(told) else "")

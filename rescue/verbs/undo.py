@@ -22,12 +22,11 @@ def run(session: Session) -> Status:
     """Take it back and say what is as before."""
     session, spec = resolved(session, session.options.target)
     options = session.options
-    store = store_for(options.journal)
     if options.dry_run:
         with session.target(spec, write=False) as target:
-            return _shown(session, _meant(history(target, store), options.id))
+            return _shown(session, _meant(history(target, store_for(options.journal, target)), options.id))
     with session.target(spec, write=True) as target:
-        undone = undo(target, options.id, store=store)
+        undone = undo(target, options.id, store=store_for(options.journal, target))
     if session.json:
         document.write(_document(undone), sys.stdout)
     else:

@@ -16,6 +16,7 @@ from rescue.journal import (
     read_records,
 )
 from rescue.journal.encoding import RECORD_LIMIT
+from rescue.journal.store import RECORD
 from rescue.target.protocol import NoSpace
 from rescue.tree import Entry, FileSystem, Kind, directory, symlink
 from tests.trees import server
@@ -98,6 +99,15 @@ def test_a_link_for_a_record_is_not_followed_in_a_directory(tmp_path: Path) -> N
     (folder / "record.json").symlink_to("/etc/hostname")
     store = InDirectory(tmp_path)
     assert store.records() == {ID: None}
+
+
+def test_a_directory_serves_one_server(tmp_path: Path) -> None:
+    InDirectory(tmp_path, "aaaa").write(ID, RECORD, b"{}")
+    assert InDirectory(tmp_path, "aaaa").records() == {ID: b"{}"}
+    assert InDirectory(tmp_path).records() == {ID: b"{}"}, "of a server that can't be told from others"
+    with pytest.raises(JournalError, match="another server") as refused:
+        InDirectory(tmp_path, "bbbb").records()
+    assert "another directory" in refused.value.hint
 
 
 def test_a_directory_holds_records_for_their_owner_alone(tmp_path: Path) -> None:
