@@ -23,6 +23,7 @@ _COLUMN = 2 + _NAME + 1 + _SIZE + 2 + _USED + 2
 """Where what is on a device begins: two blanks, its name, its size, how full it is."""
 
 _TABLES = {"gpt": "GPT partition table", "dos": "MBR partition table"}
+_NO_ROOT = ("swap", "vfat", "ntfs", "iso9660")
 _HOLDS = {
     "LVM": "LVM: holds logical volumes", "LVM2_member": "LVM: holds logical volumes",
     "RAID": "part of a RAID array", "linux_raid_member": "part of a RAID array",
@@ -81,11 +82,15 @@ def _commands(session: Session, disk: Disk, *, unseen: bool = False) -> list[tup
     return [(*words, *session.opening_words()) if named else words for words in found]
 
 
+def _may_hold_a_root(disk: Disk) -> bool:
+    return any(volume.content.fstype not in _NO_ROOT for volume in disk.inside)
+
+
 def _next(session: Session, disks: tuple[Disk, ...], named: list[str]) -> None:
     report = session.report
     others = [disk for disk in disks if not disk.is_own]
     commands = [words for disk in others for words in _commands(session, disk)]
-    unseen = [disk for disk in others if disk.type == "file" and not disk.next_commands]
+    unseen = [disk for disk in others if disk.type == "file" and not disk.next_commands and _may_hold_a_root(disk)]
     images = [words for disk in unseen for words in _commands(session, disk, unseen=True)]
     if commands or images:
         report.line("To find out what keeps you out:")

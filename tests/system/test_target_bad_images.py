@@ -216,6 +216,18 @@ def test_disks_does_not_wait_for_a_pipe(tmp_path: Path) -> None:
         assert (done.returncode, "neither a disk nor an image" in done.stderr) == (Status.TARGET, True)
 
 
+def test_disks_proposes_nothing_for_swap(tmp_path: Path) -> None:
+    path = tmp_path / "swap.img"
+    with path.open("wb") as disk:
+        disk.truncate(16 * MIB)
+    images.run("mkswap", "--quiet", path)
+    done = subprocess.run(
+        [sys.executable, "-m", "rescue", "disks", path], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "No server's root was found on it." in done.stdout
+    assert "rescue inspect" not in done.stdout
+
+
 def test_zfs_is_named_with_what_opens_it(tmp_path: Path) -> None:
     path = tmp_path / "disk.img"
     with path.open("wb") as disk:
