@@ -114,8 +114,8 @@ def _scripts(facts: Facts, unread: Iterable[Command]) -> Iterator[Finding]:
                     f"see by hand whether {path} lets TCP port {facts.dialled} in",
                     Safety.MANUAL,
                     steps=f"Read {path}: the first rule of INPUT that fits decides, then its policy (-P). A line that "
-                    f"lets you in, behind its other commands: iptables -I INPUT 1 -p tcp --dport {facts.dialled} -j "
-                    "ACCEPT",
+                    "lets you in, behind its other commands of iptables (ip6tables for IPv6), is the following.\n"
+                    f"iptables -I INPUT 1 -p tcp --dport {facts.dialled} -j ACCEPT",
                 ),
             ),
             subject=str(path),

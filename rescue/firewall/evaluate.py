@@ -97,6 +97,8 @@ class Evaluation:
             blocking = [each.decision for each in one.outcome.pieces if each.decision.kind is not Kind.ACCEPT]
             if not any(flows.values()) and blocking:
                 return blocking[0]
+            if one.outcome.assumed or one.outcome.doubts or blocking:
+                self.outcome.found_perhaps = True
         return None
 
     def _pass(self, flows: Flows, stage: Stage, hooks: tuple[Hook, ...], flags: set[str]) -> Flows:

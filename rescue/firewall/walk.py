@@ -58,7 +58,10 @@ class Piece:
 
 @dataclass(slots=True)
 class Outcome:
-    """What is possible for whom. `passed`: the clients for whom the whole connection may be accepted."""
+    """What is possible for whom. `passed`: the clients for whom the whole connection may be accepted.
+
+    found_perhaps: of IPv6, whether a router finds the server hangs on what is not on the disk.
+    """
 
     version: int
     universe: AddressSet
@@ -66,6 +69,7 @@ class Outcome:
     passed: AddressSet = field(init=False)
     assumed: dict[str, list[AddressSet]] = field(default_factory=dict)
     doubts: list[tuple[AddressSet, str]] = field(default_factory=list)
+    found_perhaps: bool = False
 
     def __post_init__(self) -> None:
         self.passed = AddressSet.nothing(self.version)

@@ -173,6 +173,9 @@ def _neighbours(proof: Proof, made: Lab, firewalls: Sequence[Firewall], port: in
     unfound = any(piece.decision.stage is Stage.NEIGHBOUR for piece in here.outcome.pieces)
     answered = made.solicit()
     proof.asked += 1
+    if here.outcome.found_perhaps:
+        proof.depends += 1
+        return
     if answered is not unfound:
         proof.agreed += 1
         return

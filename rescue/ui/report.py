@@ -181,7 +181,10 @@ class Report:
             if repair.weakens:
                 self.line(f"It weakens: {safe(repair.weakens)}", indent=5, hang=2)
             for each in repair.steps.split("\n") if repair.steps else []:
-                self.exact(safe(each), indent=5)
+                if each.endswith("."):  # a sentence; what is to be typed stays on one line
+                    self.line(safe(each), indent=5)
+                else:
+                    self.exact(safe(each), indent=5)
         self.line()
 
     def next_steps(

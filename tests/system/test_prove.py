@@ -161,3 +161,11 @@ def test_nothing_is_left_of_it_however_it_ends(how: signal.Signals, tmp_path: Pa
     assert not sessions(program.pid)
     mounted = Path("/proc/self/mountinfo").read_text()
     assert not any(each in mounted for each in own)
+
+
+def test_what_is_not_on_the_disk_of_neighbour_discovery_is_no_difference(tmp_path: Path) -> None:
+    tree = with_nft(chain('meta hour "08:00"-"18:00" accept', "tcp dport 22 accept", "ct state established accept"))
+    done = run("firewall", planted(tree, tmp_path), "--prove", "--json")
+    proof = json.loads(done.stdout)["proof"]
+    assert proof["holds"], proof["differences"]
+    assert proof["depends"] > 0

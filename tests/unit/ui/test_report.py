@@ -203,3 +203,13 @@ def test_the_page_is_whole() -> None:
     assert text.startswith("<!DOCTYPE html>")
     assert text.rstrip().endswith("</html>")
     assert "nologin" in text
+
+
+def test_steps_that_are_sentences_are_wrapped_and_commands_are_not() -> None:
+    command_line = "iptables -I INPUT 1 -s 198.51.100.7/32 -p tcp -m tcp --dport 22 -m state --state NEW -j ACCEPT"
+    sentence = "Read the script from its beginning to its end, and put this line behind all of its other commands."
+    by_hand = Repair("by hand", Safety.MANUAL, steps=f"{sentence}\n{command_line}")
+    text = screen(made(finding("firewall-not-read", repairs=(by_hand,))), "disk.img", "libguestfs")
+    assert "     " + command_line in text.split("\n")
+    fits(text.replace("     " + command_line, ""))
+    assert sentence in " ".join(text.split())
