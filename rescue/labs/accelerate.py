@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rescue.labs.boot import BootFiles
 from rescue.labs.initramfs import PROBE_ANSWER
-from rescue.labs.recipe import cache_directory
+from rescue.target.cache import cache_directory
 
 KVM, TCG = "kvm", "tcg,thread=multi"
 

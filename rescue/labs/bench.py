@@ -108,8 +108,8 @@ def _cases(image: Image, lvm: Image, place: Path, say: Callable[[str], None]) ->
     many_disk = place / "many.raw"
     make_ext4(many, many_disk, "6G", uuid=stable_uuid("many files"))
 
-    def command(*words: str | Path, status: int = CLEAR) -> Callable[[], Timing]:
-        return lambda: _timed([str(word) for word in words], environment, status)
+    def command(*words: str | Path, status: int = CLEAR, **more: str) -> Callable[[], Timing]:
+        return lambda: _timed([str(word) for word in words], {**environment, **more}, status)
 
     def inspect(disk: Path, backend: str) -> Callable[[], Timing]:
         return command(*program, "inspect", "--backend", backend, disk)
@@ -131,8 +131,12 @@ def _cases(image: Image, lvm: Image, place: Path, say: Callable[[str], None]) ->
         Case("rescue inspect LVM qcow2 (kernel)", inspect(lvm_qcow2, "kernel"), "guestfish -i LVM"),
     ]
     if guestfs.available() and shutil.which("guestfish"):
+        say("saving the appliance, if it is not saved yet")
+        inspect(qcow2, "guestfs")()
+        booted = command(*program, "inspect", "--backend", "guestfs", qcow2, RESCUE_APPLIANCE="launch")
         cases += [
             Case("rescue inspect qcow2 (libguestfs)", inspect(qcow2, "guestfs"), "guestfish run"),
+            Case("rescue inspect qcow2 (booted each time)", booted, "guestfish run"),
             Case("rescue inspect LVM qcow2 (libguestfs)", inspect(lvm_qcow2, "guestfs"), "guestfish run LVM"),
             Case("guestfish run", command("guestfish", "--ro", "-a", qcow2, "run")),
             Case("guestfish run LVM", command("guestfish", "--ro", "-a", lvm_qcow2, "run")),
@@ -142,7 +146,8 @@ def _cases(image: Image, lvm: Image, place: Path, say: Callable[[str], None]) ->
     if guestfs.available() and shutil.which("virt-customize"):
         cases += _fixes(raw, place, program, command)
     if shutil.which("virt-inspector"):
-        cases.append(Case("virt-inspector", command("virt-inspector", "-a", qcow2), "guestfish run"))
+        inspector = command("virt-inspector", "-a", qcow2)
+        cases.append(Case("virt-inspector", inspector, "rescue inspect qcow2 (libguestfs)"))
     return [*cases, *_in_process(image)]
 
 
@@ -155,9 +160,11 @@ def _fixes(raw: Path, place: Path, program: list[str], command: Callable[..., Ca
         subprocess.run(["debugfs", "-w", "-R", "write /dev/null /etc/nologin", broken], check=True, capture_output=True)
 
     ours = command(*program, "fix", "--backend", "guestfs", "--yes", broken)
+    booted = command(*program, "fix", "--backend", "guestfs", "--yes", broken, RESCUE_APPLIANCE="launch")
     theirs = command("virt-customize", "-a", broken, "--delete", "/etc/nologin")
     return [
         Case("rescue fix raw (libguestfs)", ours, "virt-customize", put_nologin),
+        Case("rescue fix raw (booted each time)", booted, "virt-customize", put_nologin),
         Case("virt-customize", theirs, before=put_nologin),
     ]
 

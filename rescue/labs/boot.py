@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rescue.labs.image import Image
 from rescue.labs.initramfs import debian_initramfs, initramfs, kernel_version
-from rescue.labs.recipe import cache_directory
+from rescue.target.cache import cache_directory
 
 LZ4_MAGIC = b"\x02\x21\x4c\x18"
 """The legacy frame of lz4, in which Debian's amd64 kernel is packed."""

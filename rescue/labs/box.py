@@ -28,9 +28,10 @@ from rescue.labs.disks import MIB, PARTITION_START, SECTOR, make_ext4
 from rescue.labs.errors import LabError
 from rescue.labs.image import Image, ensure_image, lab_key, public_key
 from rescue.labs.programs import Progress, missing_packages, run
-from rescue.labs.recipe import cache_directory, load_recipe, parse_size
+from rescue.labs.recipe import load_recipe, parse_size
 from rescue.labs.ssh import Attempt, attempt, write_config
-from rescue.labs.tied import tied
+from rescue.target.cache import cache_directory
+from rescue.target.tied import tied
 
 FORMAT = 1
 """Raise it when what is built from unchanged files changes."""

@@ -19,8 +19,9 @@ from pathlib import Path
 from rescue.labs.disks import make_disk, make_ext4, make_gpt
 from rescue.labs.layout import EXT4, InitrdKind, Layout
 from rescue.labs.programs import ImageError, Progress, missing_packages, run
-from rescue.labs.recipe import Recipe, cache_directory, load_recipe
+from rescue.labs.recipe import Recipe, load_recipe
 from rescue.labs.roots import make_root
+from rescue.target.cache import cache_directory
 
 __all__ = ["Image", "ImageError", "Progress", "ensure_image", "find_image", "make_ext4", "missing_tools"]
 

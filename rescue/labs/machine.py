@@ -22,9 +22,10 @@ from rescue.labs.initramfs import BOOTED, STOPPED
 from rescue.labs.network import Network, best_network
 from rescue.labs.programs import search_path
 from rescue.labs.qemu import Hardware, can_boot, explained
-from rescue.labs.qmp import Monitor, MonitorError
 from rescue.labs.ssh import TALKATIVE, Attempt, attempt, write_config
-from rescue.labs.tied import tied
+from rescue.target.qemu_state import read_state, write_state
+from rescue.target.qmp import Monitor, MonitorError
+from rescue.target.tied import tied
 
 __all__ = ["Machine", "MachineError", "can_boot", "work_copy"]
 
@@ -41,9 +42,6 @@ COMMAND_LIMIT = 120.0
 
 BOOTING_LIMIT = 40.0
 """Seconds that one try to log in may take while the machine is still booting."""
-
-MOVE_LIMIT = 120.0
-"""Seconds that writing or reading a machine's state may take."""
 
 
 class MachineError(LabError):
@@ -122,7 +120,7 @@ class Machine:
             self._monitor = Monitor(self._work / "qmp", self._must_live)
             self._restored = state is not None
             if state:
-                self._resume(state)
+                read_state(self._monitor, state)
         except MonitorError as problem:
             self._gone_wrong(problem)
         except FileNotFoundError as missing:
@@ -146,44 +144,27 @@ class Machine:
             self.kill()
         raise MachineError(f"{problem}\n{self.serial_tail()}") from problem
 
-    def _resume(self, state: Path) -> None:
-        """Let QEMU read a saved state, and go on."""
-        with state.open("rb") as stream:
-            self._order("getfd", fd=stream.fileno(), fdname="state")
-            self._order("migrate-incoming", uri="fd:state")
-            deadline = time.monotonic() + MOVE_LIMIT
-            while self._order("query-status")["status"] == "inmigrate":
-                if time.monotonic() > deadline:
-                    raise MachineError(f"its saved state was not read within {MOVE_LIMIT:.0f} s")
-                time.sleep(0.05)
-        self._order("cont")
-
     def save(self, state: Path, disk: Path) -> None:
         """Write the running machine's state to the file `state` and what is on its disk to `disk`; it goes on then."""
         self._order("stop")
         try:
-            # As fast as it goes: the machine stands still.
-            self._order("migrate-set-parameters", max_bandwidth=1 << 40)
-            with state.open("wb") as stream:
-                self._order("getfd", fd=stream.fileno(), fdname="state")
-                self._order("migrate", uri="fd:state")
-                self._wait_until_saved()
+            write_state(self._told_by_monitor(), state)
             work_copy(self.disk, disk)
+        except MonitorError as problem:
+            raise MachineError(str(problem), problem.hint) from problem
         finally:
             self._order("cont")
 
-    def _wait_until_saved(self) -> None:
-        deadline = time.monotonic() + MOVE_LIMIT
-        while (status := self._order("query-migrate").get("status")) != "completed":
-            if status in ("failed", "cancelled") or time.monotonic() > deadline:
-                raise MachineError(f"its state can't be saved: {status}", "Is there room in the cache?")
-            time.sleep(0.05)
+    def _order(self, name: str) -> None:
+        try:
+            self._told_by_monitor().order(name)
+        except MonitorError as problem:
+            raise MachineError(str(problem), problem.hint) from problem
 
-    def _order(self, name: str, *, fd: int | None = None, **arguments: object) -> dict[str, str]:
+    def _told_by_monitor(self) -> Monitor:
         if self._monitor is None:
             raise MachineError("the machine is off")
-        answer: dict[str, str] = self._monitor.order(name, fd=fd, **arguments)
-        return answer
+        return self._monitor
 
     def wait_for_login(self, user: str = "root", limit: float = BOOT_LIMIT) -> float:
         """Wait until `user` can log in; returns the seconds since the call. Raises MachineError with the reason."""

@@ -24,7 +24,7 @@ from rescue.labs.console import Ended, ended
 from rescue.labs.errors import LabError
 from rescue.labs.network import ADDRESS, ADDRESS6, CLIENT, CLIENT6, PREFIX, PREFIX6, Namespace
 from rescue.labs.ssh import TALKATIVE, Attempt, attempt, write_config
-from rescue.labs.tied import tied
+from rescue.target.tied import tied
 
 UP = r"""
 set -eu

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from rescue.labs.programs import search_path
-from rescue.labs.tied import tied
+from rescue.target.tied import tied
 
 ADDRESS = "192.0.2.2"
 """The server's address in a private network (RFC 5737, TEST-NET-1)."""

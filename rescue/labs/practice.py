@@ -21,11 +21,11 @@ from rescue.labs.lab_disk import check_free, replace_disk
 from rescue.labs.machine import work_copy
 from rescue.labs.own_mounts import own_mounts
 from rescue.labs.places import recipes_directory
-from rescue.labs.recipe import cache_directory
 from rescue.labs.scenario import Scenario, scenario
 from rescue.labs.session import Lab, Passed, Phase, RecordError, Store
 from rescue.labs.ssh import Attempt
 from rescue.model import Symptom
+from rescue.target.cache import cache_directory
 
 
 class NoLab(LabError):

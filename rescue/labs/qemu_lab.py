@@ -15,11 +15,11 @@ from rescue.labs.lab_disk import check_disks_room, fill_disk, image_of
 from rescue.labs.machine import BOOT_LIMIT, Machine, can_boot, work_copy
 from rescue.labs.network import private_possible
 from rescue.labs.places import recipes_directory
-from rescue.labs.recipe import cache_directory
 from rescue.labs.saved import start_healthy
 from rescue.labs.scenario import Scenario
 from rescue.labs.ssh import Attempt
 from rescue.model import Symptom
+from rescue.target.cache import cache_directory
 
 LOGIN = "echo in"
 HEALTHY_PORT = 22

@@ -17,7 +17,6 @@ Beside the recipes lie the programs that mmdebstrap(1) calls, `HOOKS`.
 from __future__ import annotations
 
 import json
-import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -232,10 +231,3 @@ def _checked_files(items: Iterable[tuple[str, Any]]) -> Iterable[tuple[str, str]
         if not isinstance(content, str):
             raise ValueError(f"the content of {path!r} has to be a text")
         yield path, content
-
-
-def cache_directory() -> Path:
-    """Where images are kept: RESCUE_CACHE, else ~/.cache/rescue (XDG_CACHE_HOME is honoured)."""
-    if told := os.environ.get("RESCUE_CACHE"):
-        return Path(told)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rescue"

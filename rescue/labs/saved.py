@@ -22,7 +22,7 @@ from rescue.labs.errors import LabError
 from rescue.labs.machine import Machine, work_copy
 from rescue.labs.network import Network, private_possible
 from rescue.labs.qemu import version
-from rescue.labs.recipe import cache_directory
+from rescue.target.cache import cache_directory
 
 FORMAT = 1
 """Raise it when what is saved of an unchanged machine changes."""

@@ -18,10 +18,10 @@ from pathlib import Path
 from rescue.labs.box import PREFIX, RESCUE, Box, boxes, ensure_box, find_box, last_lines
 from rescue.labs.errors import LabError
 from rescue.labs.programs import Progress
-from rescue.labs.recipe import cache_directory
 from rescue.labs.scenario import Scenario
 from rescue.labs.ssh import TALKATIVE, Attempt, attempt
 from rescue.labs.vagrant_call import COMPLAINTS, PACKAGES, Said, called
+from rescue.target.cache import cache_directory
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

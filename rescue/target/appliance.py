@@ -15,10 +15,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from enum import Enum, auto
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from rescue.target import restoring
 from rescue.target.image import Image
 from rescue.target.locking import run_directory
 from rescue.target.protocol import TargetBusy, TargetError
@@ -30,6 +32,16 @@ _WITH_KVM = 30.0
 """Seconds that a machine with KVM may take to start; it takes 3 to 5. A broken KVM hangs in the machine's firmware."""
 _TELL = 10.0
 """Seconds after which a person is told again that something goes on."""
+
+
+class _Way(Enum):
+    """How the appliance is started: with KVM; emulated, from its saved state; emulated, from its boot on."""
+
+    KVM = auto()
+    SAVED = auto()
+    BOOT = auto()
+
+
 _BROKEN_KVM = "kvm-is-broken"
 _PACKAGES = "python3-guestfs (Debian, Ubuntu) or python3-libguestfs (Fedora, RHEL, SUSE)"
 
@@ -91,28 +103,57 @@ def launched(
     keep: told of every handle before it is launched, so that it is closed whatever happens. Raises TargetError.
     """
     module = bindings()
-    kvm = _kvm_may_work()
-    for with_kvm in (True, False) if kvm else (False,):
+    ways = [_Way.KVM] if _kvm_may_work() else []
+    ways += [_Way.SAVED, _Way.BOOT] if restoring.wanted() else [_Way.BOOT]
+    for way in ways:
         handle = module.GuestFS(python_return_dict=True)
         keep(handle)
         handle.set_backend("direct")
         # Ctrl-C at the terminal is for us: the appliance is to be shut down in order.
         handle.set_pgroup(True)
-        if not with_kvm:
+        if way is not _Way.KVM:
             handle.set_backend_setting("force_tcg", "1")
+        # What was only looked at lies behind an overlay: there is nothing to be synchronised at the end.
+        handle.set_autosync(write)
         for image in images:
             handle.add_drive_opts(str(image.path.absolute()), readonly=not write, format=image.format)
-        progress("starting libguestfs" + ("" if with_kvm else ", without KVM: this takes 15 to 40 seconds"))
         try:
-            _launch(handle, _WITH_KVM if with_kvm else None, progress)
+            if way is _Way.SAVED:
+                if _restored(handle, progress):
+                    return handle
+                continue
+            told = "" if way is _Way.KVM else ", without KVM: this takes 15 to 40 seconds"
+            progress(f"starting libguestfs{told}")
+            _launch(handle, _WITH_KVM if way is _Way.KVM else None, progress)
         except RuntimeError as problem:
-            if with_kvm and "lock" not in str(problem):
+            if way is _Way.KVM and "lock" not in str(problem):
                 progress("KVM does not work on this machine")
                 _remember_broken_kvm()
                 continue
             raise _explained(images, problem) from problem
         return handle
     raise AssertionError("the last attempt returns or raises")
+
+
+def _restored(handle: Handle, progress: Callable[[str], None]) -> bool:
+    """Launch from the saved appliance, which is made if there is none. False where another handle has to be launched.
+
+    Raises RuntimeError as a launch does.
+    """
+    progress("starting libguestfs")
+    work = restoring.Restoring(handle, progress)
+    try:
+        if not work.prepare():
+            return False
+        with work.listener.told():
+            _launch(handle, None, progress, work.serve)
+        work.plug()
+    except restoring.Useless as problem:
+        progress(str(problem))
+        return False
+    finally:
+        work.close()
+    return True
 
 
 def _kvm_may_work() -> bool:
@@ -128,10 +169,16 @@ def _remember_broken_kvm() -> None:
         (run_directory() / _BROKEN_KVM).touch()
 
 
-def _launch(handle: Handle, seconds: float | None, progress: Callable[[str], None] = lambda message: None) -> None:
+def _launch(
+    handle: Handle,
+    seconds: float | None,
+    progress: Callable[[str], None] = lambda message: None,
+    beside: Callable[[Callable[[], bool]], None] = lambda alive: None,
+) -> None:
     """Launch in a thread, so that a signal or the end of our patience can end the virtual machine meanwhile.
 
-    seconds: how long the machine may take from its start on; what is built before it may take its time.
+    seconds: how long the machine may take from its start on; what is built before it may take its time. beside: done
+    meanwhile; it is given what tells whether the launch still goes on.
     """
     failed: list[BaseException] = []
 
@@ -147,6 +194,7 @@ def _launch(handle: Handle, seconds: float | None, progress: Callable[[str], Non
     deadline: float | None = None
     started = told = time.monotonic()
     try:
+        beside(thread.is_alive)
         while thread.is_alive():
             thread.join(0.2)
             if time.monotonic() > told + _TELL:

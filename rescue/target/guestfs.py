@@ -28,7 +28,7 @@ from rescue.target.protocol import SeveralRoots, TargetBusy, TargetError
 from rescue.target.resources import Resources
 from rescue.target.roots import READS, SUBVOLUMES, FoundRoot, found_root
 from rescue.target.volumes import CAUTIOUS, DAMAGED, Volume, no_volume
-from rescue.tree import Devices, Entry, FileSystem, Read, Tree
+from rescue.tree import Device, Devices, Entry, FileSystem, Read, Tree
 
 METHOD = "libguestfs"
 _OPTIONS = "noatime,nosuid,nodev,noexec"
@@ -133,9 +133,7 @@ class GuestfsTarget:
         )  # fmt: skip
 
 
-def open_guestfs(
-    path: Path, *, write: bool, opening: Opening, progress: Callable[[str], None]
-) -> GuestfsTarget:
+def open_guestfs(path: Path, *, write: bool, opening: Opening, progress: Callable[[str], None]) -> GuestfsTarget:
     """The one server's root in the image or on the block device at `path`, and on its other disks.
 
     Raises TargetError where libguestfs is not there or does not start, where there is no root, or more than one and
@@ -156,8 +154,7 @@ def open_guestfs(
         )
         with suppress(RuntimeError):
             resources.adopt(handle.get_pid())
-        mounted = _mount(handle, images[0], write, opening, progress, notes)
-        devices = Devices(guestfs_volumes.devices_of(handle))
+        mounted, devices = _mount(handle, images[0], write, opening, progress, notes)
     except BaseException:
         # Nothing was written yet: how the appliance ends is of no matter.
         with suppress(TargetError):
@@ -168,7 +165,7 @@ def open_guestfs(
     identity = f"{os.major(number)}:{os.minor(number)}-{found.st_ino}"
     return GuestfsTarget(
         handle, resources, name=str(path), identity=identity, write=write, notes=tuple(notes), mounted=mounted,
-        devices=devices,
+        devices=Devices(devices),
     )  # fmt: skip
 
 
@@ -213,17 +210,20 @@ def _close(handle: Handle, write: bool) -> None:
 
 def _mount(
     handle: Handle, image: Image, write: bool, opening: Opening, progress: Callable[[str], None], notes: list[str]
-) -> dict[str, tuple[str, str]]:
-    """Mount the root and what belongs below it: mount point -> device, type."""
-    volumes = guestfs_volumes.volumes_of(handle)
+) -> tuple[dict[str, tuple[str, str]], tuple[Device, ...]]:
+    """Mount the root and what belongs below it: mount point -> device, type; and all devices that there are."""
+    seen = guestfs_volumes.seen(handle)
+    volumes = seen.volumes
     locked = any(volume.found.type == "LUKS" for volume in volumes)
     if locked:
         progress("some of it is encrypted: opening it may take a minute")
     if locked and opening.has_key:
-        volumes, locked = guestfs_volumes.unlocked(handle, volumes, opening, write=write), False
+        seen, locked = guestfs_volumes.unlocked(handle, volumes, opening, write=write), False
+        volumes = seen.volumes
     search = _roots(handle, volumes, opening.root, progress)
     if locked and not search.found:
-        volumes = guestfs_volumes.unlocked(handle, volumes, opening, write=write)
+        seen = guestfs_volumes.unlocked(handle, volumes, opening, write=write)
+        volumes = seen.volumes
         search = _roots(handle, volumes, opening.root, progress)
     chosen, found = _only(image, volumes, search, opening.root)
     if write or search.mounted != chosen.name:
@@ -259,7 +259,7 @@ def _mount(
             except RuntimeError as problem:
                 reason = str(problem).rpartition(": ")[2]
                 notes.append(f"{point} is on {volume.name}, which could not be mounted ({reason}): not looked at")
-    return mounted
+    return mounted, seen.devices
 
 
 def _options(volume: Volume, write: bool) -> str:
@@ -276,9 +276,7 @@ class _Search:
     mounted: str = ""
 
 
-def _roots(
-    handle: Handle, volumes: tuple[Volume, ...], root: str | None, progress: Callable[[str], None]
-) -> _Search:
+def _roots(handle: Handle, volumes: tuple[Volume, ...], root: str | None, progress: Callable[[str], None]) -> _Search:
     """Look on every volume, or on those that `root` may mean."""
     candidates = [
         volume for volume in volumes
@@ -324,9 +322,7 @@ def _root_on(handle: Handle, volume: Volume, search: _Search) -> tuple[Volume, F
     return None
 
 
-def _only(
-    image: Image, volumes: tuple[Volume, ...], search: _Search, root: str | None
-) -> tuple[Volume, FoundRoot]:
+def _only(image: Image, volumes: tuple[Volume, ...], search: _Search, root: str | None) -> tuple[Volume, FoundRoot]:
     found, failed = search.found, search.failed
     if len(found) == 1:
         return found[0]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from shlex import quote
+from string import ascii_lowercase
 from typing import Any
 
 from rescue.target import luks
@@ -24,7 +25,8 @@ _NAMES = {"crypto_LUKS": "LUKS", "LVM2_member": "LVM", "linux_raid_member": "RAI
 """libblkid's names, which vfs_type gives, and ours."""
 _LEFT_OUT = ("swap", "vfat", "")
 _BLKID = "blkid -c /dev/null -o export || true"
-_ORDER = "for link in /dev/disk/by-path/*; do readlink -f $link; done | grep -v '[0-9]$'"
+_ORDER = "readlink -f /dev/disk/by-path/*"
+_LSBLK = "lsblk --json --output NAME,PATH,TYPE,MOUNTPOINT"
 _RUN_ARRAYS = """
 for array in /dev/md[0-9]*; do mdadm --run "$array"; done >/dev/null 2>&1
 mdadm --assemble --scan --run >/dev/null 2>&1
@@ -39,13 +41,21 @@ _PARTITION = re.compile(r"/dev/[hsv]d[a-z]+(\d+)")
 _DISK = re.compile(r"/dev/[hsv]d[a-z]+")
 
 
-def unlocked(handle: Handle, volumes: tuple[Volume, ...], opening: Opening, *, write: bool) -> tuple[Volume, ...]:
-    """The volumes with what is in the encrypted ones. Raises TargetError where a passphrase is wrong."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What there is at one moment: the volumes, and all that fstab(5) could name."""
+
+    volumes: tuple[Volume, ...]
+    devices: tuple[Device, ...]
+
+
+def unlocked(handle: Handle, volumes: tuple[Volume, ...], opening: Opening, *, write: bool) -> Seen:
+    """What there is with what is in the encrypted ones of `volumes`. Raises TargetError where a passphrase is wrong."""
     locked = [volume for volume in volumes if volume.found.type == "LUKS"]
     for number, volume in enumerate(locked):
         _unlock(handle, volume, f"rescue-luks-{number}", opening, write)
     handle.lvm_scan(True)
-    return volumes_of(handle)
+    return seen(handle)
 
 
 def _unlock(handle: Handle, volume: Volume, name: str, opening: Opening, write: bool) -> None:
@@ -57,39 +67,56 @@ def _unlock(handle: Handle, volume: Volume, name: str, opening: Opening, write: 
 
 
 def volumes_of(handle: Handle) -> tuple[Volume, ...]:
-    """Every volume that is there; encrypted ones as such.
+    """Every volume that is there; encrypted ones as such."""
+    return seen(handle).volumes
+
+
+def seen(handle: Handle) -> Seen:
+    """Everything that is there.
 
     One call of lsblk(8) and blkid(8) in the appliance: libguestfs' own list asks again for each, and takes seconds.
     """
     found = _blocks(handle, "")
-    if found is not None and any(volume.found.type == "RAID" for volume in found):
+    if found is not None and any(volume.found.type == "RAID" for volume in found.volumes):
         # A mirror that lacks a disk waits for it, but for being told to run.
         found = _blocks(handle, _RUN_ARRAYS)
-    return _listed(handle) if found is None else found
+    return Seen(_listed(handle), devices_of(handle)) if found is None else found
 
 
-def _blocks(handle: Handle, before: str) -> tuple[Volume, ...] | None:
+def _blocks(handle: Handle, before: str) -> Seen | None:
     try:
-        said = handle.debug("sh", [f"{before} {_ORDER}; echo; lsblk --json --output NAME,PATH,TYPE; echo; {_BLKID}"])
+        said = handle.debug("sh", [f"{before} {_ORDER}; echo; {_LSBLK}; echo; {_BLKID}"])
         order, _, said = said.partition("\n\n")
         # lsblk itself knows the types from udev, which does not know them all.
         listed, _, probed = said.partition("\n\n")
         told, known = json.loads(listed)["blockdevices"], _probed(probed)
     except (RuntimeError, ValueError, KeyError):
         return None
-    disks = handle.list_devices()
-    real = order.split("\n")
-    if len(real) < len(disks) or len(set(real)) != len(real):
+    # Some disks have two such links, and so have all partitions.
+    real = tuple(dict.fromkeys(path for path in order.split("\n") if _DISK.fullmatch(path)))
+    own = {disk["path"] for disk in told if disk.get("mountpoint") == "/"}
+    real = tuple(path for path in real if path not in own)
+    disks = _given(handle, len(real) if own else None)
+    if len(real) < len(disks):
         return None
     # The kernel may find the disks in another order than they were given in. libguestfs goes by the latter, and so its
     # names are not those of lsblk (daemon/device-name-translation.c).
     names = dict(zip(real, disks, strict=False))
-    known = {own: values for path, values in known.items() if (own := _renamed(path, names))}
+    known = {name: values for path, values in known.items() if (name := _renamed(path, names))}
     found: dict[str, Volume] = {}
     for disk in told:
         if disk["path"] in names:
             _leaves(_all_renamed(disk, names, 0), names[disk["path"]], known, found, 0)
-    return tuple(found.values())
+    return Seen(tuple(found.values()), _devices(known))
+
+
+def _given(handle: Handle, count: int | None) -> list[str]:
+    """The disks that were added, as libguestfs calls them; `count`: how many, if that is known."""
+    if count is not None and count <= len(ascii_lowercase):
+        # Its list of devices says the same, and waits for udev first.
+        return [f"/dev/sd{letter}" for letter in ascii_lowercase[:count]]
+    found: list[str] = handle.list_devices()
+    return found
 
 
 def _renamed(path: str, names: dict[str, str]) -> str:
@@ -143,6 +170,10 @@ def devices_of(handle: Handle) -> tuple[Device, ...]:
         probed = _probed(handle.debug("sh", [f"udevadm settle; {_BLKID}"]))
     except RuntimeError:
         return ()
+    return _devices(probed)
+
+
+def _devices(probed: dict[str, dict[str, str]]) -> tuple[Device, ...]:
     found = []
     for path, told in sorted(probed.items())[:_MAX_VOLUMES]:
         number = _PARTITION.fullmatch(path)
@@ -208,4 +239,3 @@ def checking(image: Image, volume: Volume) -> str:
     )
     copy = quote(f"COPY-OF-{image.path.name}")
     return f"The file system may be damaged. Check a copy of it: guestfish -a {copy} run : {command}"
-

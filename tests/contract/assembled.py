@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 
-from rescue.labs.recipe import cache_directory
 from rescue.target import appliance
+from rescue.target.cache import cache_directory
 from rescue.target.image import Image
 
 PASSPHRASE = "correct horse battery staple"

@@ -147,8 +147,9 @@ def test_an_interrupted_launch_leaves_no_machine(tmp_path: Path, number: signal.
         "open_target(sys.argv[1], write=True, backend='guestfs', root=None, progress=say)\n"
     )
     child = subprocess.Popen(
-        [sys.executable, "-c", program, path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
+        [sys.executable, "-c", program, path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        env=dict(os.environ, RESCUE_APPLIANCE="launch"),
+    )  # fmt: skip
     assert child.stdout is not None
     child.stdout.readline()
     while not images.left_behind(path):

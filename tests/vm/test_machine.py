@@ -15,9 +15,9 @@ from rescue.labs.accelerate import KVM, TCG, accelerator
 from rescue.labs.boot import boot_files
 from rescue.labs.machine import Machine, MachineError, work_copy
 from rescue.labs.network import UserNetwork
-from rescue.labs.recipe import cache_directory
 from rescue.labs.saved import start_healthy
 from rescue.model import Symptom
+from rescue.target.cache import cache_directory
 from tests.conftest import LoadImage
 
 pytestmark = pytest.mark.vm

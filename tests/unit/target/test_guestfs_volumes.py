@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from rescue.target.guestfs_volumes import subvolume, unlocked, volumes_of
+from rescue.target.guestfs_volumes import seen, subvolume, unlocked, volumes_of
 from rescue.target.opening import Opening
 from rescue.target.probe import Found, Partition
 from rescue.target.protocol import TargetError
@@ -82,6 +82,8 @@ class Appliance:
 
     def debug(self, command: str, words: list[str]) -> str:
         assert command == "sh"
+        if "lsblk" not in words[0]:
+            raise RuntimeError("debug: no shell")
         # lsblk prints its tree for the column NAME alone; without it all devices stand side by side.
         assert "--output NAME," in words[0]
         return self.said
@@ -139,8 +141,23 @@ def test_where_the_kernel_has_found_the_disks_in_another_order_libguestfs_names_
     assert {"/dev/sda": "ext2", "/dev/sdb2": "LUKS"}.items() <= {
         volume.name: volume.found.type for volume in shifted
     }.items()
+    twice = volumes_of(Appliance("/dev/sda1\n/dev/sda\n/dev/sdb\n/dev/sdb\n/dev/vda\n/dev/vda\n\n" + LISTED))
+    assert twice == volumes_of(Appliance(SAID))
     unknown = volumes_of(Appliance("\n" + LISTED))
     assert [volume.found for volume in unknown] == [Found("ext4", "4444", "4444")]
+
+
+def test_the_appliances_own_disk_is_known_by_its_mount_and_libguestfs_is_not_asked() -> None:
+    class Silent(Appliance):
+        def list_devices(self) -> list[str]:
+            raise AssertionError("it waits for udev")
+
+    own = [*DISKS[:2], device("/dev/vda", "disk") | {"mountpoint": "/"}]
+    said = "/dev/sda\n/dev/vda\n/dev/sdb\n\n" + json.dumps({"blockdevices": own}) + "\n\n" + KNOWN
+    assert volumes_of(Silent(said)) == volumes_of(Appliance(SAID))
+    assert {each.type for each in seen(Silent(said)).devices} >= {"ext4", "xfs", "crypto_LUKS"}
+    mine = Silent(said.replace("DEVNAME=/dev/sdc", "DEVNAME=/dev/vda"))
+    assert "ext2" not in {each.type for each in seen(mine).devices}
 
 
 @pytest.mark.parametrize("given", [b"right", b"right\n"])

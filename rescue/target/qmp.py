@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import socket
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from rescue.labs.errors import LabError
+from rescue.target.protocol import TargetError
+
+_EVENTS = 1000
+"""Events that are remembered: nobody waits for one that is older."""
 
 ANSWER_LIMIT = 120.0
 """Seconds that an answer may take: QEMU is busy for long on a computer that has much else to do."""
 
 
-class MonitorError(LabError):
+class MonitorError(TargetError):
     """QEMU refused an order, or no longer answers."""
 
 
@@ -26,6 +30,7 @@ class Monitor:
     def __init__(self, path: Path, waiting: Callable[[], None] = lambda: None, limit: float = ANSWER_LIMIT) -> None:
         """Connect to the socket at `path` as soon as it is there. `waiting` is called meanwhile and may raise."""
         self._socket = socket.socket(socket.AF_UNIX)
+        self._events: deque[dict[str, Any]] = deque(maxlen=_EVENTS)
         try:
             self._connect(path, waiting, limit)
             self._socket.settimeout(limit)
@@ -63,8 +68,25 @@ class Monitor:
                     raise MonitorError(f"{name}: {heard['error']['desc']}")
                 if "return" in heard:
                     return heard["return"]
+                self._events.append(heard)
         except OSError as problem:
             raise MonitorError(f"{name}: QEMU does not answer: {problem}") from problem
+
+    def wait_for(self, event: str, limit: float = ANSWER_LIMIT, **data: object) -> None:
+        """Return when QEMU has told of this event with this data, now or since it was last waited for.
+
+        Raises MonitorError after `limit` seconds, or when QEMU ends; the conversation is of no use then.
+        """
+        deadline = time.monotonic() + limit
+        usual = self._socket.gettimeout()
+        while True:
+            while self._events:
+                told = self._events.popleft()
+                if told.get("event") == event and data.items() <= told.get("data", {}).items():
+                    self._socket.settimeout(usual)
+                    return
+            self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
+            self._events.append(self._read())
 
     def _read(self) -> dict[str, Any]:
         try:

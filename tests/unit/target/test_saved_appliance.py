@@ -1,0 +1,132 @@
+"""A saved appliance is used if it is whole and nobody else's; what is not wanted any more goes."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rescue.target import saved_appliance
+from rescue.target.appliance_call import understood
+from rescue.target.saved_appliance import KEPT, NoState
+from tests.unit.target.test_appliance_call import WORDS
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("RESCUE_CACHE", str(tmp_path))
+    return saved_appliance.directory()
+
+
+def whole(place: Path) -> Path:
+    """A state, as far as files go."""
+    place.mkdir(mode=0o700)
+    note = {}
+    for name in ("memory", "machine", "root"):
+        (place / name).write_text(name)
+        told = (place / name).stat()
+        note[name] = [told.st_size, told.st_mtime_ns, told.st_ino]
+    (place / "complete.json").write_text(json.dumps(note))
+    return place
+
+
+def test_a_whole_state_is_found(cache: Path) -> None:
+    assert cache.stat().st_mode & 0o777 == 0o700
+    assert saved_appliance.find(whole(cache / "one"))
+    assert not saved_appliance.find(cache / "two")
+
+
+def cut_short(place: Path) -> None:
+    os.truncate(place / "memory", 3)
+
+
+def written_to(place: Path) -> None:
+    (place / "memory").write_text("MEMORY")
+
+
+def exchanged(place: Path) -> None:
+    told = (place / "root").stat()
+    (place / "new").write_text("root")
+    os.utime(place / "new", ns=(told.st_atime_ns, told.st_mtime_ns))
+    (place / "new").rename(place / "root")
+
+
+def without_its_note(place: Path) -> None:
+    (place / "complete.json").unlink()
+
+
+def with_an_odd_note(place: Path) -> None:
+    (place / "complete.json").write_text("[1]")
+
+
+@pytest.mark.parametrize("damage", [cut_short, written_to, exchanged, without_its_note, with_an_odd_note])
+def test_a_damaged_one_is_none(cache: Path, damage: Callable[[Path], None]) -> None:
+    place = whole(cache / "one")
+    damage(place)
+    assert not saved_appliance.find(place)
+
+
+@pytest.mark.parametrize("name", [".", "memory"])
+def test_what_others_can_write_to_is_not_trusted(cache: Path, name: str) -> None:
+    place = whole(cache / "one")
+    (place / name).chmod(0o777)
+    with pytest.raises(NoState, match="somebody else"):
+        saved_appliance.find(place)
+
+
+def test_a_link_is_not_followed(cache: Path, tmp_path: Path) -> None:
+    whole(tmp_path / "elsewhere")
+    (cache / "one").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(NoState, match="somebody else"):
+        saved_appliance.find(cache / "one")
+
+
+def test_a_cache_of_somebody_elses_is_not_used(cache: Path) -> None:
+    cache.chmod(0o770)
+    with pytest.raises(NoState, match="somebody else"):
+        saved_appliance.directory()
+
+
+def test_where_the_machine_does_not_come_up_nothing_is_left(cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "raw").write_bytes(bytes(1 << 20))
+    call = replace(understood(WORDS), program="false", root=tmp_path / "raw")
+    with saved_appliance.held(cache / "one"), pytest.raises(NoState, match="can't be saved"):
+        saved_appliance.make(cache / "one", call, tmp_path)
+    assert [path.name for path in cache.iterdir()] == ["one.lock"]
+
+
+def test_what_is_of_no_use_is_removed_and_if_it_never_is_not_made_again(cache: Path, tmp_path: Path) -> None:
+    for name, for_good in (("once", False), ("always", True)):
+        saved_appliance.discard(whole(cache / name), for_good=for_good)
+        assert not saved_appliance.find(cache / name)
+        with pytest.raises(NoState, match="does not work here" if for_good else "can't be saved"):
+            saved_appliance.make(cache / name, replace(understood(WORDS), program="false"), tmp_path)
+
+
+def test_without_room_none_is_made(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saved_appliance, "ROOM", 1 << 62)
+    with saved_appliance.held(cache / "one"), pytest.raises(NoState, match="GiB free"):
+        saved_appliance.make(cache / "one", understood(WORDS), tmp_path)
+
+
+def test_the_ones_used_last_are_kept_and_what_a_killed_run_left_goes(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        os.utime(whole(cache / f"state{number}"), (number, number))
+    whole(cache / "state9.building")
+    with (cache / "busy.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        whole(cache / "busy.building")
+        monkeypatch.setattr(saved_appliance, "ROOM", 1 << 62)
+        with saved_appliance.held(cache / "new"), pytest.raises(NoState):
+            saved_appliance.make(cache / "new", understood(WORDS), tmp_path)
+    kept = {path.name for path in cache.iterdir() if path.is_dir()}
+    assert kept == {"busy.building", *(f"state{number}" for number in range(5 - (KEPT - 1), 5))}
