@@ -164,7 +164,8 @@ class InTarget:
             if not entry.is_dir or entry.uid not in owners or entry.mode & 0o022:
                 raise JournalError(
                     f"{path} is not a directory that only root can write to, so the journal in it can't be trusted",
-                    f"Look at it, move it away (mv {path} {path}.old), or keep the journal elsewhere: --journal DIR.",
+                    "Look at it on the server's disk (rescue mount TARGET) and move it away there, or keep the journal "
+                    "elsewhere: --journal DIR.",
                 )
 
     def _make(self, folder: PurePosixPath) -> None:
