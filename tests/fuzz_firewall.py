@@ -5,6 +5,9 @@ scripts of nftables, trees of ufw. Each is loaded into a network of its own, and
 sides of every boundary of the verdict, and random ones; over IPv6 the server's router asks for its hardware address,
 too. Prints the seed and the counts; a difference is shrunk to the smallest ruleset that shows it, printed, and ends in
 status 1. It becomes a named example of a test in tests/system/test_*_kernel.py.
+
+The kind nftables-broken, which runs only when it is named, asks something else: COUNT scripts of nftables are broken as
+people break them, and nft must load just those of which that is said.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from rescue.proof.loading import load
 from rescue.proof.prove import expected
 from rescue.proof.sources import chosen
 from rescue.tree import Tree, file
+from tests.fuzz_nft_loads import Beside, bases, differences
 from tests.system.firewall_rules import rulesets, stock_ufw
 from tests.system.test_nft_kernel import NFT, scripts
 from tests.system.test_nft_kernel import PATH as SCRIPT
@@ -117,6 +121,10 @@ KINDS: dict[str, tuple[st.SearchStrategy[Server], int]] = {
 """What is generated, and how much of each in a hundred."""
 
 
+BROKEN = "nftables-broken"
+"""The kind of which it is only asked whether they load."""
+
+
 class Difference(AssertionError):
     """Where the kernel does something else."""
 
@@ -200,6 +208,8 @@ def shown(tree: Tree) -> str:
 
 def run(kind: str, count: int, number: int, sources: int) -> tuple[Counter[str], str]:
     """Generate `count` servers of one kind: what was counted, and the smallest difference."""
+    if kind == BROKEN:
+        return run_broken(count, number)
     trial = Trial(sources)
     try:
         with on_one_processor():
@@ -209,6 +219,18 @@ def run(kind: str, count: int, number: int, sources: int) -> tuple[Counter[str],
     finally:
         trial.close()
     return trial.count, ""
+
+
+def run_broken(count: int, number: int) -> tuple[Counter[str], str]:
+    """Break `count` scripts of nftables: what was counted, and the differences, one of a kind."""
+    lab = Lab(ports=())
+    try:
+        beside = Beside(lab)
+        with on_one_processor():
+            found = differences(beside, bases(), count, number)
+        return beside.count, "\n".join(found)
+    finally:
+        lab.close()
 
 
 def _property(trial: Trial, strategy: st.SearchStrategy[Server], count: int, number: int) -> Callable[[], None]:
@@ -230,18 +252,19 @@ def main(words: list[str]) -> int:
     asked.add_argument("--seed", type=int, default=secrets.randbelow(1 << 32))
     asked.add_argument("--count", type=int, default=2000, help="generated rulesets, of all kinds together")
     asked.add_argument("--sources", type=int, default=200, help="clients that dial, for each ruleset and IP version")
-    asked.add_argument("kinds", nargs="*", metavar="KIND", help=f"of {', '.join(KINDS)} (default: all)")
+    asked.add_argument("kinds", nargs="*", metavar="KIND", help=f"of {', '.join(KINDS)} (default: all), {BROKEN}")
     options = asked.parse_args(words)
     kinds = options.kinds or list(KINDS)
-    if unknown := [kind for kind in kinds if kind not in KINDS]:
+    if unknown := [kind for kind in kinds if kind not in (*KINDS, BROKEN)]:
         asked.error(f"there is no kind {unknown[0]}")
     print(f"seed {options.seed}, {options.count} rulesets, {options.sources} sources each", flush=True)
-    shares = sum(KINDS[kind][1] for kind in kinds)
+    weights = {kind: KINDS[kind][1] if kind in KINDS else 100 for kind in kinds}
+    shares = sum(weights.values())
     good = True
     total: Counter[str] = Counter()
     for kind in kinds:
         started = time.monotonic()
-        many = max(1, options.count * KINDS[kind][1] // shares)
+        many = max(1, options.count * weights[kind] // shares)
         count, difference = run(kind, many, options.seed, options.sources)
         took = time.monotonic() - started
         told = ", ".join(f"{number} {word}" for word, number in count.items())

@@ -26,12 +26,14 @@ LARGEST_SETS = 1 << 26
 READS = (
     *ufw.READS,
     Read("/etc/alternatives", depth=1, content=False),
+    Read("/etc/group"),
     Read("/etc/hosts"),
     Read("/etc/ipset.conf", depth=0, limit=LARGEST_SETS),
     Read("/etc/iptables", depth=1),
     Read("/etc/iptables/ipsets", depth=0, limit=LARGEST_SETS),
     Read("/etc/nftables.conf", depth=0),
     Read("/etc/nftables.nft", depth=0),
+    Read("/etc/passwd"),
     Read("/etc/services"),
     Read("/etc/sysconfig/ip6tables"),
     Read("/etc/sysconfig/iptables"),
@@ -276,7 +278,8 @@ def names_of(tree: Tree, sets: PurePosixPath | None = None) -> Names:
         text = tree.text(sets) if sets != NO_SETS and tree.entry(sets) is not None else ""
         held = read_sets(text, sets) if text is not None else None
         held = held if held is not None and held.whole else None
-    return Names(services, _hosts(tree.text("/etc/hosts") or ""), held)
+    owners = [_owners(tree.text(path)) for path in ("/etc/passwd", "/etc/group")]
+    return Names(services, _hosts(tree.text("/etc/hosts") or ""), held, *owners)
 
 
 def service_ports(tree: Tree) -> dict[str, int]:
@@ -290,6 +293,14 @@ def _services(text: str) -> Iterator[tuple[str, int]]:
         port = words[1].partition("/")[0] if len(words) > 1 else ""
         if port.isascii() and port.isdigit() and int(port) < 1 << 16:
             yield from ((name, int(port)) for name in (words[0], *words[2:]))
+
+
+def _owners(text: str | None) -> dict[str, int] | None:
+    """The names in passwd(5) or group(5) with their numbers; None if there is no such file."""
+    if text is None:
+        return None
+    lines = (line.split(":") for line in text.split("\n"))
+    return {words[0]: int(words[2]) for words in lines if len(words) > 3 and words[2].isascii() and words[2].isdigit()}
 
 
 def _hosts(text: str) -> dict[str, tuple[str, ...]]:

@@ -42,12 +42,14 @@ class Refused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names that a server can resolve while it boots: services(5), hosts(5), and the ipsets that are loaded before
-    its rules; None if nothing is known of these."""
+    """The names that a server can resolve while it boots: services(5), hosts(5), the ipsets that are loaded before its
+    rules, and its users and groups with their numbers; None if nothing is known of these."""
 
     services: Mapping[str, int] = field(default_factory=lambda: SERVICES)
     hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sets: IpSets | None = None
+    users: Mapping[str, int] | None = None
+    groups: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rescue.firewall.nft import hooks, statements
+from rescue.firewall.nft.datatypes import TYPES
+from rescue.firewall.nft.elements import DURATION, item
 from rescue.firewall.nft.elements import elements as read_elements
-from rescue.firewall.nft.elements import item
 from rescue.firewall.nft.preprocess import Preprocessor
 from rescue.firewall.nft.rule_reader import RuleReader
 from rescue.firewall.nft.script import Block, Element, NamedSet, NftChain, NftRule, NftTable
+from rescue.firewall.nft.selectors import selector
+from rescue.firewall.nft.things import KINDS, kind_of, thing
 from rescue.firewall.nft.tokens import NEWLINE, STRING, WORD, Cursor, Unclear, Wrong
-from rescue.firewall.nft.values import number
+from rescue.firewall.nft.validate import settle
 from rescue.firewall.ruleset import Hook
 from rescue.model import Location
-
-PRIORITIES = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100, "out": 100}
-BRIDGE_PRIORITIES = {"dstnat": -300, "filter": -200, "out": 100, "srcnat": 300}
-
-OBJECTS = frozenset(["counter", "quota", "limit", "ct", "secmark", "synproxy", "flowtable", "counters", "quotas"])
-"""What a table can hold beside chains and sets."""
 
 
 class Blocks:
@@ -26,6 +24,8 @@ class Blocks:
 
     def __init__(self, preprocessor: Preprocessor) -> None:
         self.preprocessor = preprocessor
+        self.fresh: list[NftRule] = []
+        """The rules that were read last, and not looked at yet for names of what is not there."""
 
     def _block(self, cursor: Cursor, line: Callable[[], bool]) -> None:
         """Read a block's lines up to its closing brace, in a scope of its own.
@@ -46,28 +46,36 @@ class Blocks:
                         raise cursor.wrong(f"unexpected {cursor.shown()}")
 
     def table(self, cursor: Cursor, table: NftTable) -> None:
-        """Read the block of a table, behind its opening brace."""
+        """Read the block of a table, behind its opening brace. Raises Wrong."""
         self._block(cursor, lambda: self._in_table(cursor, table))
+        self.settle(table)
+
+    def settle(self, table: NftTable) -> None:
+        """Hold that what the last rules name is there. Raises Wrong."""
+        fresh, self.fresh = self.fresh, []
+        settle(table, fresh)
 
     def _in_table(self, cursor: Cursor, table: NftTable) -> bool:
         here = cursor.here
         word = cursor.take()
         if word == "chain":
-            name = self.preprocessor.name(cursor)
+            name = cursor.identifier()
             chain = table.chains.setdefault(name, NftChain(name, here))
             cursor.expect("{")
             self.chain(cursor, table, chain)
         elif word in ("set", "map"):
-            name = cursor.word()
+            name = cursor.identifier()
             held = table.sets.setdefault(name, NamedSet(name, here, word == "map"))
             cursor.expect("{")
             self.set(cursor, held)
         elif word == "flags":
-            table.dormant = "dormant" in _words(cursor)
+            table.dormant |= cursor.expect("dormant", "owner", "persist") == "dormant"
         elif word == "comment":
-            cursor.take()
-        elif word in OBJECTS:
-            cursor.line()
+            statements.comment(cursor)
+        elif word in KINDS:
+            cursor.index -= 1
+            found = thing(cursor, self.preprocessor, kind_of(cursor), here, bare=False)
+            table.things.setdefault(found[:2], found)
         elif cursor.kind() == WORD and word in ("meter", "tunnel"):
             raise Unclear(word, here)
         else:
@@ -76,7 +84,12 @@ class Blocks:
 
     def chain(self, cursor: Cursor, table: NftTable, chain: NftChain) -> None:
         """Read the block of a chain, behind its opening brace."""
+        chain.policy_here = False
         self._block(cursor, lambda: self._in_chain(cursor, table, chain))
+        if chain.policy and chain.hook is None:
+            here = chain.policy_at or chain.location
+            raise Wrong(f"{chain.name} is no base chain, and can't have a policy", here)
+        chain.made = True
         brace = cursor.tokens[cursor.index - 1]
         chain.blocks.append(Block(brace.source.path, brace.at))
 
@@ -88,20 +101,19 @@ class Blocks:
             policy = self.preprocessor.name(cursor)
             if policy not in ("accept", "drop"):
                 raise Wrong(f"{policy} is no policy", here)
-            if chain.hook is None:
-                raise Wrong(f"{chain.name} is no base chain, and can't have a policy", here)
-            chain.policy, chain.policy_at = policy, here
-        elif (cursor.peek() == "flags" and cursor.peek(1) == "offload") or cursor.peek() == "comment":
+            if chain.policy_at is not None and chain.policy_here:
+                raise Wrong("the policy can't be set twice", here)
+            chain.policy, chain.policy_at, chain.policy_here = policy, here, True
+        elif cursor.peek() == "flags" and cursor.peek(1) == "offload":
             cursor.index += 2
-        elif cursor.peek() in ("devices", "device"):
-            cursor.take()
-            cursor.accept("=")
-            chain.devices = tuple(word for word in _words(cursor) if word not in "{},")
+        elif cursor.accept("comment"):
+            statements.comment(cursor)
         else:
             chain.rules.append(self.rule(cursor, table))
         return False
 
     def _hook(self, cursor: Cursor, table: NftTable, chain: NftChain, here: Location) -> None:
+        before = (chain.kind, chain.hook, chain.priority)
         cursor.take()
         chain.kind = cursor.expect("filter", "nat", "route")
         cursor.expect("hook")
@@ -109,40 +121,96 @@ class Blocks:
         if word not in set(Hook):
             raise Wrong(f"there is no hook {word}", here)
         chain.hook = Hook(word)
-        words = [token.text for token in self.preprocessor.expanded(cursor.line())]
+        tokens = self.preprocessor.expanded(cursor.line())
+        words = [token.text for token in tokens]
         if "priority" not in words:
             raise Wrong("a base chain needs a priority", here)
         at = words.index("priority")
-        if words[:1] in (["device"], ["devices"]):
-            chain.devices = tuple(each for each in words[1:at] if each not in "={},")
-        chain.priority = _priority(table.family, [each for each in words[at + 1 :] if each != '"'], here)
+        if at and words[0] not in ("device", "devices"):
+            raise Wrong(f"unexpected {words[0]!r}", here)
+        chain.devices = tuple(each for each in words[1:at] if each not in "={},\n")
+        hooks.checked(table.family, chain.kind, chain.hook, chain.devices, here)
+        given = words[at + 1 :]
+        if len(given) == 1 and tokens[-1].kind == STRING:
+            given = given[0].split()
+        chain.priority = hooks.priority(table.family, chain.kind, chain.hook, given, here)
+        if chain.made and before != (chain.kind, chain.hook, chain.priority):
+            raise Wrong(f"the chain {chain.name} is there already, and is no such base chain", here)
 
     def set(self, cursor: Cursor, held: NamedSet) -> None:
-        """Read the block of a set or map, behind its opening brace."""
+        """Read the block of a set or map, behind its opening brace. Raises Wrong."""
+        here = cursor.here
         self._block(cursor, lambda: self._in_set(cursor, held))
+        if not held.keys:
+            raise Wrong(f"the {'map' if held.is_map else 'set'} {held.name} has no type", here)
 
     def _in_set(self, cursor: Cursor, held: NamedSet) -> bool:
         here = cursor.here
         word = cursor.take()
-        if word in ("type", "typeof"):
-            words = _words(cursor)
-            held.types = tuple(each for each in (words if word == "type" else ()) if each not in (".", ":"))
-        elif word == "flags":
-            held.flags |= {each for each in _words(cursor) if each != ","}
-        elif word == "elements":
-            cursor.expect("=")
-            held.elements += self.elements(cursor)
-        elif word == "auto-merge":
-            held.auto_merge = True
-        elif word in ("timeout", "gc-interval", "size", "policy", "comment"):
-            _words(cursor)
-            if word == "timeout":
-                held.flags.add("timeout")
-        elif word in ("counter", "limit", "quota", "last", "ct", "ip", "ip6", "tcp"):
-            _words(cursor)
-        else:
-            raise Wrong(f"unexpected {word!r}", here)
-        return word in ("elements", "auto-merge")
+        match word:
+            case "type" | "typeof":
+                self._types(cursor, held, of=word == "typeof")
+            case "flags":
+                held.flags.add(cursor.expect(*_FLAGS))
+                while cursor.accept(","):
+                    held.flags.add(cursor.expect(*_FLAGS))
+            case "elements":
+                cursor.expect("=")
+                held.elements += self.elements(cursor)
+                return True
+            case "auto-merge":
+                held.auto_merge = True
+                return True
+            case "timeout" | "gc-interval":
+                if not DURATION.fullmatch(cursor.word()):
+                    raise Wrong("unexpected time: it must be as 1d2h3m4s", here)
+                if word == "timeout":
+                    held.flags.add("timeout")
+            case "size":
+                cursor.number()
+            case "policy":
+                cursor.expect("performance", "memory")
+            case "comment":
+                statements.comment(cursor)
+            case "counter":
+                statements.counter(cursor)
+            case "limit":
+                statements.limit(cursor)
+            case "quota":
+                statements.quota(cursor)
+            case "last":
+                statements.last(cursor)
+            case "ct":
+                cursor.expect("count")
+                statements.count(cursor)
+            case _:
+                raise Wrong(f"unexpected {word!r}", here)
+        return False
+
+    def _types(self, cursor: Cursor, held: NamedSet, *, of: bool) -> None:
+        keys = [self._type(cursor, of=of)]
+        while cursor.accept("."):
+            keys.append(self._type(cursor, of=of))
+        held.keys = tuple(keys)
+        if not held.is_map:
+            return
+        cursor.expect(":")
+        cursor.accept("interval")
+        if cursor.peek() in ("counter", "quota", "limit", "secmark", "synproxy"):
+            held.data = cursor.take()
+            return
+        held.data = self._type(cursor, of=of)
+        while cursor.accept("."):
+            self._type(cursor, of=of)
+
+    def _type(self, cursor: Cursor, *, of: bool) -> str:
+        if of and cursor.peek() != "verdict":
+            return selector(cursor).kind
+        word = cursor.word()
+        if word not in TYPES:
+            cursor.index -= 1
+            raise cursor.wrong(f"unknown type: {cursor.shown()}")
+        return word
 
     def elements(self, cursor: Cursor) -> list[Element]:
         """Read the elements of a set in braces, or those that a name stands for."""
@@ -172,30 +240,13 @@ class Blocks:
                 depth += 1 if text in "{(" else -1 if text in "})" and text else 0
             end += 1
         own = Cursor(self.preprocessor.expanded(tokens[begin:end]))
-        statements = RuleReader(own, table).read()
+        made = RuleReader(own, table).rule()
         if not own.done:
             raise own.wrong(f"unexpected {own.shown()}")
         cursor.index = end
-        return NftRule(statements, first.source.location(first.at), first.at)
+        made.at = first.at
+        self.fresh.append(made)
+        return made
 
 
-def _words(cursor: Cursor) -> list[str]:
-    return [token.text for token in cursor.line()]
-
-
-def _priority(family: str, words: list[str], here: Location) -> int:
-    """A priority: a number, or a name with an offset. Raises Wrong."""
-    known = BRIDGE_PRIORITIES if family == "bridge" else PRIORITIES
-    total, sign = 0, 1
-    for word in words:
-        if word in ("+", "-"):
-            sign = 1 if word == "+" else -1
-            continue
-        value = known.get(word, number(word))
-        if value is None:
-            raise Wrong(f"{word!r} is no priority", here)
-        total += sign * value
-        sign = 1
-    if not words:
-        raise Wrong("a base chain needs a priority", here)
-    return total
+_FLAGS = ("constant", "interval", "timeout", "dynamic")

@@ -120,7 +120,7 @@ def protocol(wanted: Wanted, question: Question) -> Condition:
 
 
 def states(wanted: Wanted, question: Question) -> Condition:
-    if wanted.mask:
+    if wanted.mask or any(part.isdigit() for item in wanted.items for part in item.split("|")):
         return Fixed(Doubt("some bits of conntrack's state"))
     names = frozenset(part.upper() for item in wanted.items for part in item.split("|"))
     known = frozenset(["INVALID", "NEW", "ESTABLISHED", "RELATED", "UNTRACKED"])
@@ -199,6 +199,35 @@ def one_of(*names: str) -> Builder:
     return build
 
 
+def nothing(wanted: Wanted, question: Question) -> Condition:
+    """A field that the packets do not have."""
+    return Fixed(False)
+
+
+USUAL_SEGMENTS = (536, 65495)
+"""From which size to which the segments are that clients ask for (RFC 9293, 3.7.1)."""
+
+
+def segment_size_given(wanted: Wanted, question: Question) -> Condition:
+    """Whether the packet tells how large segments may be, as those with SYN do (RFC 9293)."""
+    given = any(item in ("exists", "1") for item in wanted.items) is not wanted.negated
+    syn = frozenset(["SYN"])
+    return Flags(syn, syn if given else frozenset())
+
+
+def segment_size(wanted: Wanted, question: Question) -> Condition:
+    first, last = USUAL_SEGMENTS
+    spans = [tuple(number(each) for each in item.split("-")) for item in wanted.items]
+    ranges = [(each[0] or 0, each[-1] or 0) for each in spans]
+    syn = frozenset(["SYN"])
+    if wanted.mask or not all(high < first or (low <= first and high >= last) for low, high in ranges):
+        answer: bool | Doubt | Assumed = Doubt("how large the client's TCP segments are")
+    else:
+        answer = Assumed(any(high >= last for _, high in ranges) is not wanted.negated,
+                         "the client's TCP segments are as large as usual")  # fmt: skip
+    return AnyOf(((Flags(syn, syn), Fixed(answer)),))
+
+
 def fragment(wanted: Wanted, question: Question) -> Condition:
     # The packets of a handshake are never fragments; the flag that forbids to make any may be set.
     mask, values = number(wanted.mask) if wanted.mask else None, [number(item) for item in wanted.items]
@@ -216,6 +245,8 @@ def status(wanted: Wanted, question: Question) -> Condition:
 
 def route(wanted: Wanted, question: Question) -> Condition:
     missing = any(item in ("missing", "0") for item in wanted.items)
+    if not missing and wanted.items != ["exists"]:
+        return Fixed(Doubt("the server's routes (fib)"))
     note = "the way back to the client leads through the interface that it comes in by"
     return Fixed(Assumed(missing is wanted.negated, note))
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from rescue.firewall.nft.blocks import OBJECTS, Blocks
+from rescue.firewall.nft.blocks import Blocks
 from rescue.firewall.nft.preprocess import Preprocessor
 from rescue.firewall.nft.script import NamedSet, NftChain, NftTable
+from rescue.firewall.nft.things import KINDS, kind_of, thing
 from rescue.firewall.nft.tokens import NEWLINE, Cursor, Unclear, Wrong
 from rescue.model import Location
 from rescue.tree import Tree
@@ -59,7 +60,9 @@ class Script:
                 self._delete(cursor, here, must=verb == "delete")
             case "flush":
                 self._flush(cursor, here)
-            case "replace" | "rename":
+            case "rename":
+                self._rename(cursor)
+            case "replace":
                 raise Unclear(verb, here)
             case _:
                 cursor.line()
@@ -73,31 +76,49 @@ class Script:
         elif word == "chain":
             cursor.take()
             table = self._table(cursor)
-            name = cursor.word()
+            name = cursor.identifier()
             if create and name in table.chains:
                 raise Wrong(f"the chain {name} is there already", here)
             chain = table.chains.setdefault(name, NftChain(name, here))
             if cursor.accept("{"):
                 self.blocks.chain(cursor, table, chain)
+                self.blocks.settle(table)
+            chain.made = True
         elif word in ("set", "map"):
             cursor.take()
             table = self._table(cursor)
-            name = cursor.word()
+            name = cursor.identifier()
             if create and name in table.sets:
                 raise Wrong(f"the set {name} is there already", here)
             held = table.sets.setdefault(name, NamedSet(name, here, word == "map"))
-            if cursor.accept("{"):
-                self.blocks.set(cursor, held)
+            cursor.expect("{")
+            self.blocks.set(cursor, held)
         elif word == "element":
             cursor.take()
             held = self._set(cursor)
             held.elements += self.blocks.elements(cursor)
-        elif word in OBJECTS:
-            cursor.line()
+        elif word in KINDS:
+            self._add_thing(cursor, here, create=create)
         else:
             if word == "rule":
                 cursor.take()
             self._add_rule(cursor, first=False)
+
+    def _add_thing(self, cursor: Cursor, here: Location, *, create: bool) -> None:
+        kind = kind_of(cursor)
+        table = self._table(cursor)
+        found = thing(cursor, self.preprocessor, kind, here, bare=True)
+        if create and found[:2] in table.things:
+            raise Wrong(f"the {kind} {found.name} is there already", here)
+        table.things.setdefault(found[:2], found)
+
+    def _rename(self, cursor: Cursor) -> None:
+        cursor.expect("chain")
+        table = self._table(cursor)
+        here = cursor.here
+        chain = self._chain(cursor, table)
+        cursor.identifier()
+        raise Wrong(f"the chain {chain.name} can't get another name in the file that makes it", here)
 
     def _add_table(self, cursor: Cursor, here: Location, *, create: bool) -> None:
         key = self._table_key(cursor)
@@ -112,11 +133,18 @@ class Script:
         at = cursor.tokens[min(cursor.index, len(cursor.tokens) - 1)].at
         table = self._table(cursor)
         chain = self._chain(cursor, table)
-        if cursor.peek() in ("position", "handle", "index"):
+        place = 0 if first else len(chain.rules)
+        if cursor.peek() in ("position", "handle"):
             raise Unclear(f"a rule's {cursor.peek()}", here)
+        if cursor.accept("index"):
+            place = cursor.number()
+            if place >= len(chain.rules):
+                raise Wrong(f"the chain {chain.name} has no rule of the index {place}", here)
+            place += not first
         rule = self.blocks.rule(cursor, table)
+        self.blocks.settle(table)
         rule.block, rule.at = False, at
-        chain.rules.insert(0 if first else len(chain.rules), rule)
+        chain.rules.insert(place, rule)
 
     def _delete(self, cursor: Cursor, here: Location, *, must: bool) -> None:
         word = cursor.take()
@@ -126,7 +154,7 @@ class Script:
                 raise Wrong(f"there is no table {' '.join(key)}", here)
         elif word in ("chain", "set", "map"):
             table = self._table(cursor)
-            name = cursor.word()
+            name = cursor.identifier()
             held: dict[str, NftChain] | dict[str, NamedSet] = table.chains if word == "chain" else table.sets
             if held.pop(name, None) is None and must:
                 raise Wrong(f"there is no {word} {name}", here)
@@ -134,8 +162,13 @@ class Script:
             found = self._set(cursor)
             gone = {each.fields for each in self.blocks.elements(cursor)}
             found.elements = [each for each in found.elements if each.fields not in gone]
-        elif word in OBJECTS:
-            cursor.line()
+        elif word in KINDS:
+            cursor.index -= 1
+            kind = kind_of(cursor)
+            table = self._table(cursor)
+            name = cursor.identifier()
+            if table.things.pop((kind, name), None) is None and must:
+                raise Wrong(f"there is no {kind} {name}", here)
         else:
             raise Unclear(f"delete {word}", here)
 
@@ -158,7 +191,7 @@ class Script:
 
     def _table_key(self, cursor: Cursor) -> Key:
         family = cursor.take() if cursor.peek() in FAMILIES else "ip"
-        return family, self.preprocessor.name(cursor)
+        return family, cursor.identifier()
 
     def _table(self, cursor: Cursor) -> NftTable:
         here = cursor.here
@@ -169,7 +202,7 @@ class Script:
 
     def _chain(self, cursor: Cursor, table: NftTable) -> NftChain:
         here = cursor.here
-        name = self.preprocessor.name(cursor)
+        name = cursor.identifier()
         if name not in table.chains:
             raise Wrong(f"there is no chain {name}", here)
         return table.chains[name]
@@ -177,7 +210,7 @@ class Script:
     def _set(self, cursor: Cursor) -> NamedSet:
         table = self._table(cursor)
         here = cursor.here
-        name = cursor.word()
+        name = cursor.identifier()
         if name not in table.sets:
             raise Wrong(f"there is no set {name}", here)
         return table.sets[name]

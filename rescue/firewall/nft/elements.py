@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from re import compile as compile_pattern
+
+from rescue.firewall.nft.amounts import amount, rate
 from rescue.firewall.nft.script import Element, Verdict
-from rescue.firewall.nft.tokens import NEWLINE, Cursor
-from rescue.firewall.nft.values import number
+from rescue.firewall.nft.tokens import NEWLINE, STRING, Cursor
 
 VERDICTS = ("accept", "drop", "continue", "return", "jump", "goto", "queue")
 
@@ -25,36 +27,41 @@ def item(cursor: Cursor) -> str:
         return "|".join(parts)
     if cursor.accept("*"):
         return "*"
-    text = cursor.word()
+    text = cursor.value()
     while cursor.peek() in ("/", "-", "|", "or") and cursor.index + 1 < len(cursor.tokens):
         sign = "|" if cursor.peek() == "or" else cursor.peek()
         cursor.take()
-        text += sign + cursor.word()
+        text += sign + cursor.value()
     return text
-
-
-_OF_ELEMENTS = ("timeout", "expires", "comment")
 
 
 def elements(cursor: Cursor) -> list[Element]:
     """Read the elements of a set in braces. Raises Wrong."""
     found: list[Element] = []
     cursor.expect("{")
-    cursor.skip_newlines()
-    if cursor.peek() == "}":
-        raise cursor.wrong("a set without elements")
-    while not cursor.accept("}"):
+    opened = cursor.tokens[cursor.index - 1].at
+    while True:
+        cursor.accept(NEWLINE)  # one, nowhere more: nft refuses blank lines in here
+        if found and (cursor.peek() == "," or cursor.accept("}")):
+            if not cursor.accept(","):
+                return found
+            continue
+        if cursor.peek() == "}":
+            if cursor.tokens[cursor.index].at == opened:  # both stand for one name: a definition may be empty
+                cursor.index += 1
+                return found
+            raise cursor.wrong("a set without elements")
+        if cursor.peek() == NEWLINE:
+            raise cursor.wrong("a blank line among the elements of a set, which nft does not take")
         if cursor.peek() == "{":
             found += elements(cursor)
         else:
             found.append(_element(cursor))
-        cursor.skip_newlines()
+        cursor.accept(NEWLINE)
+        if cursor.accept("}"):
+            return found
         if not cursor.accept(","):
-            cursor.skip_newlines()
-            if cursor.peek() != "}":
-                raise cursor.wrong(f"unexpected {cursor.shown()} in a set")
-        cursor.skip_newlines()
-    return found
+            raise cursor.wrong(f"unexpected {cursor.shown()} in a set")
 
 
 def _element(cursor: Cursor) -> Element:
@@ -64,7 +71,6 @@ def _element(cursor: Cursor) -> Element:
     _attributes(cursor)
     if not cursor.accept(":"):
         return Element(tuple(fields))
-    cursor.skip_newlines()
     data: Verdict | str
     if cursor.peek() in VERDICTS:
         data = verdict_of(cursor)
@@ -76,29 +82,37 @@ def _element(cursor: Cursor) -> Element:
     return Element(tuple(fields), data)
 
 
+def timing(cursor: Cursor) -> None:
+    """Pass the options of an element: how long it lasts, its comment. Raises Wrong."""
+    while cursor.peek() in ("timeout", "expires", "comment") and cursor.kind() != STRING:
+        if cursor.take() == "comment":
+            cursor.text()
+        elif not DURATION.fullmatch(cursor.word()):
+            raise cursor.wrong("unexpected time: it must be as 1d2h3m4s")
+
+
+DURATION = compile_pattern(r"(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?")
+"""A span of time (time_parse() of src/datatype.c)."""
+
+
 def _attributes(cursor: Cursor) -> None:
-    while True:
-        word = cursor.peek()
-        if word in _OF_ELEMENTS:
-            cursor.take()
-            cursor.take()
-        elif word in ("counter", "limit", "quota", "last", "ct"):
-            while cursor.peek() not in (",", "}", ":", NEWLINE, "comment", ""):
-                cursor.take()
-        else:
-            return
-
-
-def beyond(operator: str, text: str) -> str:
-    """The range of values that an operator such as "<" asks for."""
-    value = number(text)
-    if value is None:
-        return text
-    match operator:
-        case "<":
-            return f"0-{value - 1}" if value > 1 else "0"
-        case "<=":
-            return f"0-{value}" if value else "0"
-        case ">":
-            return f"{value + 1}-65535" if value + 1 < 65535 else "65535"
-    return f"{value}-65535" if value < 65535 else "65535"
+    """Pass what an element carries: a counter, a limit and the like, then its options. Raises Wrong."""
+    while cursor.peek() in ("counter", "limit", "quota", "last", "ct") and cursor.kind() != STRING:
+        match cursor.take():
+            case "counter":
+                if cursor.accept("packets"):
+                    cursor.number()
+                    cursor.expect("bytes")
+                    cursor.number()
+            case "limit":
+                rate(cursor)
+            case "quota":
+                amount(cursor)
+            case "ct":
+                cursor.expect("count")
+                cursor.accept("over")
+                cursor.number()
+            case _:
+                if cursor.accept("used"):
+                    cursor.word()
+    timing(cursor)

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
 
+from rescue.firewall.addresses import AddressSet
 from rescue.firewall.conditions import AnyOf, Assumed, Condition, Doubt, Fixed, TransportProtocol
 from rescue.firewall.icmp import TCP_RESET
 from rescue.firewall.matches import Refused
 from rescue.firewall.nft.builders import Question, Wanted
+from rescue.firewall.nft.datatypes import check, type_of
 from rescue.firewall.nft.script import (
     Effect,
     Element,
     Ends,
     Fills,
     Holds,
+    MarkMap,
     Match,
+    Named,
+    Needs,
     NftChain,
     NftRule,
     NftTable,
@@ -24,19 +30,16 @@ from rescue.firewall.nft.script import (
     VerdictMap,
 )
 from rescue.firewall.nft.selectors import Selector
-from rescue.firewall.nft.statements import PORT_UNREACHABLE, REFUSALS
+from rescue.firewall.nft.statements import PORT_UNREACHABLE, QUOTAS, RATES, REFUSALS
 from rescue.firewall.nft.tokens import Wrong
+from rescue.firewall.nft.validate import validate
+from rescue.firewall.nft.values import address, number, port
 from rescue.firewall.packet import TCP
-from rescue.firewall.ruleset import Action, Chain, Hook, Rule, Table, Target
+from rescue.firewall.ruleset import Action, Chain, Rule, Table, Target
 from rescue.model import Location
 
 VERSIONS = {"ip": (4,), "ip6": (6,), "inet": (4, 6), "netdev": (4, 6)}
 """The IP versions whose packets to and from the server meet a family's chains; arp and bridge have none."""
-
-_REJECTING = (Hook.INPUT, Hook.FORWARD, Hook.OUTPUT, Hook.PREROUTING, Hook.INGRESS)
-
-DEEPEST = 16
-"""How many chains may be nested, the base chain among them (NFT_JUMP_STACK_SIZE)."""
 
 Conditions = tuple[Condition, ...]
 
@@ -49,7 +52,6 @@ class Lowering:
         self.question = question
         self.chains: dict[str, Chain] = {}
         self.number = 0
-        self.validated: set[tuple[str, Hook, int]] = set()
 
     def table_of(self) -> Table:
         """The table. Raises Wrong where nft would not take a value, or something is not there."""
@@ -59,9 +61,6 @@ class Lowering:
         for chain in self.table.chains.values():
             rules = [made for rule in chain.rules for made in self._rule(chain, rule)]
             self.chains[chain.name] = self._chain(chain, rules)
-        for made in list(self.chains.values()):
-            if made.hook is not None:
-                self._validate(made, made.hook, (made.name,))
         return Table(f"{self.table.family} {self.table.name}", self.chains)
 
     def _fill(self, rule: NftRule) -> None:
@@ -71,21 +70,6 @@ class Lowering:
                 if held is None:
                     raise Wrong(f"there is no set {statement.name}", rule.location)
                 held.filled = True
-
-    def _validate(self, chain: Chain, hook: Hook, path: tuple[str, ...]) -> None:
-        """Refuse what the kernel refuses of chains that packets get to (nft_chain_validate() of nf_tables_api.c)."""
-        for rule in chain.rules:
-            if rule.target.action is Action.REJECT and hook not in _REJECTING:
-                raise Wrong(f"reject can't be used at the hook {hook}", rule.location)
-            if rule.target.action in (Action.JUMP, Action.GOTO):
-                below = rule.target.name
-                if below in path:
-                    raise Wrong(f"the chains jump in a ring: {' to '.join([*path, below])}", rule.location)
-                if len(path) >= DEEPEST:
-                    raise Wrong(f"the chains nest too deep: {below}", rule.location)
-                if (below, hook, len(path)) not in self.validated:
-                    self.validated.add((below, hook, len(path)))
-                    self._validate(self.chains[below], hook, (*path, below))
 
     def _chain(self, chain: NftChain, rules: Sequence[Rule]) -> Chain:
         if chain.hook is None or self.table.dormant:
@@ -119,23 +103,36 @@ class Lowering:
                     alternatives = [(*one, *other) for one in alternatives for other in found]
                 case Holds():
                     alternatives = [(*one, statement.condition) for one in alternatives]
+                case Needs():
+                    if statement.kind:
+                        check([statement.text], statement.kind, self.question.names)
+                    alternatives = [(*one, *self._implied(statement.selectors)) for one in alternatives]
+                case Named():
+                    found = self._named(statement)
+                    alternatives = [(*one, *other) for one in alternatives for other in found]
+                case MarkMap():
+                    rest = statements[at + 1 :]
+                    for conditions, given in self._marks(statement):
+                        more = [(*one, *conditions) for one in alternatives]
+                        yield from self._with_effect(chain, more, given, rest, location)
+                    return
                 case Effect():
                     rest = statements[at + 1 :]
                     yield from self._with_effect(chain, alternatives, statement.target, rest, location)
                     return
                 case VerdictMap():
                     goes_on: list[Conditions] = []
-                    for more, verdict in self._vmap(statement):
+                    for asked, verdict in self._vmap(statement):
                         if verdict.word == "continue":
-                            goes_on += [(*one, *more) for one in alternatives]
+                            goes_on += [(*one, *asked) for one in alternatives]
                             continue
-                        target = self._target(verdict, location)
-                        yield from (Rule(chain, (*one, *more), target, location) for one in alternatives)
+                        target = self._target(verdict)
+                        yield from (Rule(chain, (*one, *asked), target, location) for one in alternatives)
                     alternatives = goes_on  # whom the map does not know is through with the rule
                 case Ends():
                     if statement.reject == TCP_RESET:  # nft itself puts this condition before it
                         alternatives = [(*one, TransportProtocol(TCP)) for one in alternatives]
-                    target = self._end(statement, location)
+                    target = self._end(statement)
                     if statement.version not in (None, self.question.version):
                         return
                     yield from (Rule(chain, one, target, location) for one in alternatives)
@@ -169,11 +166,11 @@ class Lowering:
         self.chains[name] = Chain(name, "", location, tuple(rules))
         yield from (Rule(chain, one, jump, location) for one in alternatives)
 
-    def _end(self, statement: Ends, location: Location) -> Target:
+    def _end(self, statement: Ends) -> Target:
         if statement.reject is not None:
             return Target(Action.REJECT, "reject", how=self._how(statement.reject))
         if statement.verdict is not None:
-            return self._target(statement.verdict, location)
+            return self._target(statement.verdict)
         assert statement.target is not None
         return statement.target
 
@@ -184,13 +181,7 @@ class Lowering:
         found = REFUSALS[kind][word] if kind else PORT_UNREACHABLE
         return found[0 if self.question.version == 4 else 1]
 
-    def _target(self, verdict: Verdict, location: Location) -> Target:
-        if verdict.word in ("jump", "goto"):
-            below = self.table.chains.get(verdict.chain)
-            if below is None:
-                raise Wrong(f"there is no chain {verdict.chain}", location)
-            if below.hook is not None:
-                raise Wrong(f"nothing can jump to {verdict.chain}, a base chain", location)
+    def _target(self, verdict: Verdict) -> Target:
         return _TARGETS[verdict.word] if not verdict.chain else Target(Action(verdict.word), verdict.chain)
 
     # -- conditions ---------------------------------------------------------------------------------------------------
@@ -221,9 +212,12 @@ class Lowering:
         if len(selectors) == 1:
             if not elements:
                 return [(Fixed(match.negated),)]
-            wanted = Wanted(
-                [each.fields[0] for each in elements], match.negated, match.mask, match.listed, match.equals
-            )
+            items = [each.fields[0] for each in elements]
+            if match.order:
+                items = self._beyond(match.order, items[0], selectors[0].kind)
+                if not items:
+                    return []
+            wanted = Wanted(items, match.negated, match.mask, match.listed, match.equals)
             return [selectors[0].conditions(wanted, self.question)]
         grouped: dict[tuple[str, ...], list[str]] = {}
         wide = _widest(selectors)
@@ -243,30 +237,83 @@ class Lowering:
                 found.append(tuple(made))
         return found
 
+    def _beyond(self, order: str, text: str, kind: str) -> list[str]:
+        """The range of values that an operator such as "<" asks for; nothing for none. Raises Refused."""
+        version = {"ipv4_addr": 4, "ipv6_addr": 6}.get(kind)
+        if version:
+            found = address(text, version, self.question.names)
+            value = found.bounds[0] if isinstance(found, AddressSet) else 0
+        elif kind == "inet_service":
+            value = port(text, self.question.names)
+        else:
+            check([text], kind, self.question.names)
+            value = type_of(kind).names.get(text, number(text) or 0)
+        largest = (1 << (type_of(kind).bits or 32)) - 1
+        first, last = {"<": (0, value - 1), "<=": (0, value), ">": (value + 1, largest), ">=": (value, largest)}[order]
+        if first > last:
+            return []
+        kinds = {4: IPv4Address, 6: IPv6Address, None: int}
+        made = [str(kinds[version](each)) for each in (first, last)]
+        return made[:1] if first == last else ["-".join(made)]
+
     def _vmap(self, statement: VerdictMap) -> Iterator[tuple[Conditions, Verdict]]:
         """For each verdict of the map the conditions under which it is spoken; a catch-all element last."""
+        for conditions, data in self._looked_up(statement):
+            if not isinstance(data, Verdict):
+                raise Refused("a map without verdicts")
+            yield conditions, data
+
+    def _marks(self, statement: MarkMap) -> Iterator[tuple[Conditions, Target]]:
+        """For each mark of the map the conditions under which it is given."""
+        for conditions, data in self._looked_up(statement):
+            value = number(data) if isinstance(data, str) else None
+            if value is None:
+                raise Refused("a map without marks")
+            yield conditions, Target(statement.action, value=value)
+
+    def _named(self, statement: Named) -> list[Conditions]:
+        """The alternatives under which a rule goes on behind a thing that it uses by name."""
+        if not statement.selectors:
+            return [self._thing(statement.kind, statement.name)]
+        found: list[Conditions] = []
+        for conditions, data in self._looked_up(statement):
+            if not isinstance(data, str):
+                raise Refused("a map without names")
+            found.append((*conditions, *self._thing(statement.kind, data)))
+        return found
+
+    def _thing(self, kind: str, name: str) -> Conditions:
+        thing = self.table.things.get((kind, name))
+        if thing is None:
+            raise Refused(f"there is no {kind} {name}")
+        if kind not in _NOTES:
+            return ()
+        return (Fixed(Assumed(thing.holds, _NOTES[kind])),)
+
+    def _looked_up(self, statement: VerdictMap | MarkMap | Named) -> Iterator[tuple[Conditions, Verdict | str]]:
+        """For each thing that a map leads to the conditions under which it does; a catch-all element last."""
         elements: Sequence[Element] = statement.elements
         note: Conditions = ()
         if statement.named:
             held = self.table.sets.get(statement.named)
-            if held is None:
+            if held is None or not held.is_map:
                 raise Refused(f"there is no map {statement.named}")
             elements = held.elements
             if held.changing:
                 note = (Fixed(Doubt(f"the map {held.name}, which is filled while the server runs")),)
-        groups: dict[Verdict, list[Element]] = {}
+        groups: dict[Verdict | str, list[Element]] = {}
         for element in elements:
-            if not isinstance(element.data, Verdict):
-                raise Refused("a map without verdicts")
+            if element.data is None:
+                raise Refused("a map with an element that leads to nothing")
             groups.setdefault(element.data, []).append(element)
         others = [element for element in elements if element.fields == ("*",)]
-        for verdict, members in groups.items():
+        for data, members in groups.items():
             members = [each for each in members if each not in others]
             if members:
                 for found in self._alternatives(statement.selectors, members, Match((), listed=True)):
-                    yield (*found, *note), verdict
+                    yield (*found, *note), data
         for element in others:
-            assert isinstance(element.data, Verdict)
+            assert element.data is not None
             rest = [each for each in elements if each not in others]
             match = Match((), negated=True, listed=True)
             if len(statement.selectors) > 1:
@@ -276,6 +323,10 @@ class Lowering:
             else:
                 for one in self._alternatives(statement.selectors, rest, match):
                     yield (*one, *note), element.data
+
+
+_NOTES = {"limit": RATES, "quota": QUOTAS}
+"""What is taken for granted of things that a table holds."""
 
 
 def _widest(selectors: Sequence[Selector]) -> int:
@@ -297,6 +348,7 @@ def tables(found: Iterable[NftTable], question: Question) -> dict[str, Table]:
     """The tables that packets of one IP version meet. Raises Wrong."""
     made = {}
     for table in found:
+        validate(table)
         lowered = Lowering(table, question).table_of()
         if question.version in VERSIONS.get(table.family, ()):
             made[lowered.name] = lowered

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
+from rescue.firewall.nft.elements import elements
 from rescue.firewall.nft.tokens import NEWLINE, STRING, WORD, Cursor, Source, Token, Unclear, Wrong, tokens_of
 from rescue.model import Location
 from rescue.tree import Read, Tree
@@ -56,7 +57,7 @@ class Preprocessor:
             self._include(cursor, here)
         elif word in ("define", "redefine"):
             cursor.take()
-            name = cursor.word()
+            name = cursor.identifier()
             if word == "define" and name in self.scopes[-1]:
                 raise Wrong(f"{name} is defined already", here)
             cursor.expect("=")
@@ -64,7 +65,7 @@ class Preprocessor:
             _ended(cursor, word)
         elif word == "undefine":
             cursor.take()
-            if self.scopes[-1].pop(cursor.word(), None) is None:
+            if self.scopes[-1].pop(cursor.identifier(), None) is None:
                 raise Wrong("nothing of that name is defined", here)
         else:
             return False
@@ -115,7 +116,12 @@ class Preprocessor:
             if not depth and cursor.index > begin and not _follows(cursor):
                 raise cursor.wrong(f"unexpected {cursor.shown()}")
             cursor.index += 1
-        return self.expanded(cursor.tokens[begin : cursor.index])
+        found = self.expanded(cursor.tokens[begin : cursor.index])
+        if begin == cursor.index:
+            raise cursor.wrong("a definition without a value")
+        if found and found[0].text == "{" and found[0].kind != STRING and found[1].text != "}":
+            elements(Cursor(found))
+        return found
 
     def expanded(self, tokens: list[Token]) -> list[Token]:
         """The tokens with each "$NAME" replaced by what it stands for. Raises Wrong."""
@@ -137,14 +143,18 @@ class Preprocessor:
             found += [each._replace(at=token.at, source=token.source) for each in held]
         return found
 
+    def value_of(self, name: str, cursor: Cursor) -> list[Token]:
+        """What a name is defined as. Raises Wrong."""
+        held = next((scope[name] for scope in reversed(self.scopes) if name in scope), None)
+        if held is None:
+            raise cursor.wrong(f"${name} is not defined")
+        return held
+
     def name(self, cursor: Cursor) -> str:
-        """Read a name, which may be defined."""
+        """Read a word, which may be defined. Raises Wrong."""
         if cursor.accept("$"):
-            name = cursor.word()
-            held = next((scope[name] for scope in reversed(self.scopes) if name in scope), None)
-            if not held:
-                raise cursor.wrong(f"${name} is not defined")
-            return held[0].text
+            held = self.value_of(cursor.identifier(), cursor)
+            return held[0].text if held else ""
         return cursor.word()
 
 

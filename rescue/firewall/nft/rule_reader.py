@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from rescue.firewall.nft import statements
-from rescue.firewall.nft.elements import VERDICTS, beyond, elements, item, verdict_of
+from rescue.firewall.nft.elements import VERDICTS, elements, item, timing, verdict_of
+from rescue.firewall.nft.expressions import Expression, expression
+from rescue.firewall.nft.headers import tcp_option
+from rescue.firewall.nft.protocols import Protocols
 from rescue.firewall.nft.script import (
     Effect,
     Element,
     Ends,
     Fills,
+    Holds,
+    MarkMap,
     Match,
+    Named,
+    Needs,
     NftChain,
     NftRule,
     NftTable,
@@ -20,18 +28,31 @@ from rescue.firewall.nft.script import (
     VerdictMap,
 )
 from rescue.firewall.nft.selectors import STARTS, Selector, selector
-from rescue.firewall.nft.tokens import NEWLINE, STRING, WORD, Cursor, Unclear
-from rescue.firewall.ruleset import Action, Target
+from rescue.firewall.nft.tokens import NEWLINE, STRING, Cursor, Unclear
+from rescue.firewall.ruleset import Action, Hook, Target
 
-_NETWORK = ("ip", "ip6")
-_TRANSPORT = ("tcp", "udp", "udplite", "sctp", "dccp", "ah", "esp", "comp", "icmp", "icmpv6")
 _BIT_FIELDS = ("ct state", "ct status", "tcp flags", "ct label", "ct event")
 """Fields of which a list without braces asks for any bit."""
 
-_PROTOCOL = ("meta l4proto", "ip protocol", "ip6 nexthdr")
-
 _OPERATORS = {"==": "==", "eq": "==", "!=": "!=", "ne": "!=", "<": "<", "lt": "<", ">": ">", "gt": ">",
               "<=": "<=", "le": "<=", ">=": ">=", "ge": ">="}  # fmt: skip
+
+ORDERED = ("<", ">", "<=", ">=")
+
+_SET_OF_PACKET = {"mark": "mark", "priority": "", "nftrace": "integer 1", "pkttype": "pkt_type", "secmark": "",
+                  "broute": "integer 8"}  # fmt: skip
+_SET_OF_CONNECTION = {"mark": "mark", "helper": "", "timeout": "", "expectation": "", "zone": "integer 16",
+                      "event": "ct_event", "label": "", "secmark": ""}  # fmt: skip
+"""What can be set of a packet (nft_meta_set_init()) and of its connection (nft_ct_set_init()), with the types."""
+
+_FIRST, _LAST = frozenset([Hook.PREROUTING, Hook.OUTPUT]), frozenset([Hook.POSTROUTING])
+NAT = {"masquerade": _LAST, "snat": _LAST | {Hook.INPUT}, "dnat": _FIRST, "redirect": _FIRST}
+_PLACES = {**NAT, "tproxy": frozenset([Hook.PREROUTING]), "synproxy": frozenset([Hook.INPUT, Hook.FORWARD])}
+REJECTING = frozenset([Hook.INPUT, Hook.FORWARD, Hook.OUTPUT, Hook.PREROUTING, Hook.INGRESS])
+"""The hooks at which some statements can be (the `validate` of nft_nat.c, nft_reject.c and so on)."""
+
+_EXISTING = ("boolean", "iface_index", "ifname")
+"""The types of what can be there or be missing."""
 
 
 class RuleReader:
@@ -42,24 +63,36 @@ class RuleReader:
         self.table = table
         self.statements: list[Statement] = []
         self.ended = False
-        self.network = {"ip": "ip", "ip6": "ip6"}.get(table.family, "")
-        self.transport = ""
-        self.several = ""
+        self.read_something = False
+        self.protocols = Protocols(cursor, table.family)
+        self.uses: list[tuple[str, str]] = []
+        self.hooks: frozenset[Hook] | None = None
+        self.is_nat = False
 
-    def read(self) -> tuple[Statement, ...]:
-        """The statements. Raises Wrong; what is not known here becomes a doubt."""
+    def rule(self) -> NftRule:
+        """The rule. Raises Wrong; what is not known here becomes a doubt."""
+        first = self.cursor.tokens[min(self.cursor.index, len(self.cursor.tokens) - 1)]
+        self._read()
+        where = first.source.location(first.at)
+        return NftRule(
+            tuple(self.statements), where, first.at, uses=tuple(self.uses), hooks=self.hooks, nat=self.is_nat
+        )
+
+    def _read(self) -> None:
         cursor = self.cursor
         while not cursor.done and cursor.peek() not in (NEWLINE, ";", "}"):
             if cursor.accept("comment"):
-                cursor.take()
-                continue
+                statements.comment(cursor)
+                if not self.read_something or not (cursor.done or cursor.peek() in (NEWLINE, ";", "}")):
+                    raise cursor.wrong(f"unexpected {cursor.shown()}: a comment stands at the end of a rule")
+                break
+            self.read_something = True
             if self.ended:
                 raise cursor.wrong("a statement behind one that ends the rule")
             try:
                 self._statement()
             except Unclear as problem:
                 self._give_up(problem.reason)
-        return tuple(self.statements)
 
     def _give_up(self, reason: str) -> None:
         """Pass the rest of the rule: its effect is not known."""
@@ -75,22 +108,60 @@ class RuleReader:
     def add(self, *found: Statement) -> None:
         """Take statements into the rule. Raises Wrong where they can't stand beside those before."""
         for each in found:
-            if isinstance(each, Match | VerdictMap):
-                self._take_note(each)
+            self._take_note(each)
         self.statements += found
-        self.ended = any(isinstance(each, Ends) for each in found)
+        self.ended = any(isinstance(each, Ends) and not each.more for each in found)
+
+    def _take_note(self, statement: Statement) -> None:
+        match statement:
+            case Match() | VerdictMap():
+                self.protocols.compared(statement)
+                for each in statement.selectors:
+                    self._only_at(each.hooks)
+                if statement.named:
+                    self.uses.append(("set" if isinstance(statement, Match) else "map", statement.named))
+                elif isinstance(statement, VerdictMap):
+                    chains = (each.data.chain for each in statement.elements if isinstance(each.data, Verdict))
+                    self.uses += [("chain", name) for name in chains if name]
+            case Named():
+                self._use_map(statement)
+                if not statement.selectors:
+                    self.uses.append((statement.kind, statement.name))
+                self.uses += [(statement.kind, each.data) for each in statement.elements if isinstance(each.data, str)]
+            case MarkMap():
+                self._use_map(statement)
+            case Needs():
+                for each in statement.selectors:
+                    self._only_at(each.hooks)
+            case Ends():
+                if statement.verdict is not None and statement.verdict.chain:
+                    self.uses.append(("chain", statement.verdict.chain))
+                if statement.reject is not None:
+                    self._only_at(REJECTING)
+                elif statement.target is not None:
+                    self._only_at(_PLACES.get(statement.target.name))
+                    self.is_nat |= statement.target.name in NAT
+
+    def _use_map(self, statement: Named | MarkMap) -> None:
+        for each in statement.selectors:
+            self._only_at(each.hooks)
+        if statement.named:
+            self.uses.append(("map", statement.named))
+
+    def _only_at(self, hooks: frozenset[Hook] | None) -> None:
+        if hooks is not None:
+            self.hooks = hooks if self.hooks is None else self.hooks & hooks
 
     def _statement(self) -> None:
         cursor = self.cursor
         word = cursor.peek()
-        if word in VERDICTS and cursor.kind() == WORD:
+        if cursor.kind() == STRING:
+            raise cursor.wrong(f"unexpected {cursor.shown()}")
+        if word in VERDICTS:
             self._verdict()
         elif word in _PLAIN:
             cursor.take()
             _PLAIN[word](self)
-        elif word in statements.ELSEWHERE:
-            cursor.take()
-            self.add(statements.elsewhere(cursor, word))
         elif word in ("add", "update", "delete", "set"):
             self._dynamic()
         elif word in ("ct", "meta") and self._assigns():
@@ -98,43 +169,12 @@ class RuleReader:
         elif word == "ct" and cursor.peek(1) == "count":
             cursor.index += 2
             self.add(statements.count(cursor))
-        elif word in STARTS or cursor.peek() == "@":
+        elif word in STARTS:
             self._match()
-        elif cursor.kind() in (WORD, STRING) and word not in _LATER:
-            raise cursor.wrong(f"unexpected {cursor.shown()}")
         elif word in _LATER:
             raise Unclear(f'"{word}"', cursor.here)
         else:
             raise cursor.wrong(f"unexpected {cursor.shown()}")
-
-    def _take_note(self, statement: Match | VerdictMap) -> None:
-        """Refuse what no packet can be: of two network or two transport protocols."""
-        for each in statement.selectors:
-            first = each.words.partition(" ")[0]
-            if each.words == "meta nfproto" and self.table.family != "inet":
-                raise self.cursor.wrong("meta nfproto is for the family inet alone")
-            if first in _NETWORK:
-                self.network = self._same(self.network, first)
-            elif first in _TRANSPORT:
-                if self.several:
-                    raise self.cursor.wrong(f"conflicting protocols: {self.several} and {first}")
-                self.transport = self._same(self.transport, first)
-        if isinstance(statement, Match) and statement.selectors[0].words in _PROTOCOL and not statement.negated:
-            names = [element.fields[0].lower() for element in statement.elements]
-            if len(names) > 1 and all(name in (*_TRANSPORT, "ipv6-icmp") for name in names):
-                self.several = ", ".join(names)  # nft wants one protocol before a field of one
-        if isinstance(statement, VerdictMap) or statement.negated or statement.listed or len(statement.elements) != 1:
-            return
-        value = statement.elements[0].fields[0].lower()
-        if statement.selectors[0].words == "meta nfproto" and value in ("ipv4", "ipv6"):
-            self.network = self._same(self.network, "ip" if value == "ipv4" else "ip6")
-        elif statement.selectors[0].words in _PROTOCOL and value in (*_TRANSPORT, "ipv6-icmp"):
-            self.transport = self._same(self.transport, "icmpv6" if value == "ipv6-icmp" else value)
-
-    def _same(self, before: str, now: str) -> str:
-        if before not in ("", now):
-            raise self.cursor.wrong(f"conflicting protocols: {before} and {now}")
-        return now
 
     # -- ends ---------------------------------------------------------------------------------------------------------
 
@@ -143,12 +183,11 @@ class RuleReader:
         if cursor.peek() in ("jump", "goto") and cursor.peek(1) == "{":
             self._block()
             return
+        if cursor.accept("queue"):
+            self.add(statements.queue(cursor))
+            return
         verdict = verdict_of(cursor)
-        if verdict.word == "queue":
-            statements.to_end(cursor)
-            reason = "a program that decides on the packet (queue)"
-            self.add(Ends(target=Target(Action.DEPENDS, "queue", reason=reason)))
-        elif verdict.word == "continue":
+        if verdict.word == "continue":
             self.ended = True
         else:
             self.add(Ends(verdict=verdict))
@@ -164,41 +203,72 @@ class RuleReader:
             if cursor.peek() in (NEWLINE, ";"):
                 cursor.index += 1
                 continue
-            token = cursor.tokens[min(cursor.index, len(cursor.tokens) - 1)]
-            inner = RuleReader(cursor, self.table).read()
-            chain.rules.append(NftRule(inner, token.source.location(token.at), token.at))
+            chain.rules.append(RuleReader(cursor, self.table).rule())
             if cursor.done:
                 raise cursor.wrong("unexpected end of the file")
+            if cursor.peek() == "}":
+                raise cursor.wrong("a semicolon or a new line is missing before '}'")
         self.add(Ends(verdict=Verdict(word, chain.name)))
+
+    def nat(self, name: str) -> None:
+        if self.table.family not in ("ip", "ip6", "inet"):
+            raise self.cursor.wrong(f"a table of the family {self.table.family} can't {name}")
+        self.add(statements.nat(self.cursor, name))
+
+    def duplicate(self) -> None:
+        if self.table.family not in ("ip", "ip6", "netdev"):
+            raise self.cursor.wrong(f"a table of the family {self.table.family} can't dup")
+        statements.forwarded(self.cursor, "dup")
+
+    def forward(self) -> None:
+        if self.table.family != "netdev":
+            raise self.cursor.wrong("only a table of the family netdev can fwd")
+        statements.forwarded(self.cursor, "fwd")
+        self.add(Ends(target=Target(Action.DEPENDS, "fwd", reason=statements.ELSEWHERE["fwd"])))
+
+    def tproxy(self) -> None:
+        self.add(statements.tproxy(self.cursor, self.table.family, transport=self.protocols.has_transport))
+
+    def synproxy(self) -> None:
+        self.use(statements.synproxy(self.cursor))
+        self.add(Ends(target=Target(Action.DEPENDS, "synproxy", reason=statements.ELSEWHERE["synproxy"]), more=True))
 
     # -- what goes on -------------------------------------------------------------------------------------------------
 
     def notrack(self) -> None:
         self.add(Effect(Target(Action.UNTRACK, "notrack")))
 
+    def use(self, found: Holds | Named | None) -> None:
+        """Take a limit, quota or counter into the rule, where it matters."""
+        if found is not None:
+            self.add(found)
+
     def meter(self) -> None:
         cursor = self.cursor
-        if cursor.peek() != "{":
-            cursor.word()
+        cursor.identifier()
         if cursor.accept("size"):
-            cursor.take()
-        self._braced()
+            cursor.number()
+        cursor.expect("{")
+        self._key()
+        self._statement()
+        cursor.expect("}")
 
     def _dynamic(self) -> None:
         """``add @set { ... }``, with what the braces hold of conditions; the older ``set add ... @set``."""
         cursor = self.cursor
         if cursor.accept("set"):
-            cursor.expect("add", "update")
+            cursor.expect("add", "update", "delete")
             self._key()
             cursor.expect("@")
-            self._fills(cursor.word())
+            self._fills(cursor.identifier())
             return
         cursor.take()
         cursor.expect("@")
-        self._fills(cursor.word())
+        self._fills(cursor.identifier())
         self._braced()
 
     def _fills(self, name: str) -> None:
+        self.uses.append(("set", name))
         self.statements.append(Fills(name))
 
     def _braced(self) -> None:
@@ -207,58 +277,98 @@ class RuleReader:
         self._key()
         while not cursor.accept("}"):
             if cursor.accept("limit"):
-                self.add(statements.limit(cursor))
-            elif cursor.peek() == "ct" and cursor.peek(1) == "count":
-                self._statement()
+                self.use(statements.limit(cursor))
+            elif cursor.accept("ct", "count"):
+                self.add(statements.count(cursor))
             elif cursor.accept("counter"):
-                statements.counter(cursor)
+                self.use(statements.counter(cursor))
             elif cursor.accept("quota"):
-                self.add(statements.quota(cursor))
-            elif cursor.peek() in ("timeout", "expires", "comment"):
-                cursor.take()
-                cursor.take()
+                self.use(statements.quota(cursor))
             elif cursor.accept(":"):
-                self._key_or_value()
+                expression(cursor)
+                timing(cursor)
             else:
-                raise Unclear("a set that rules fill", cursor.here)
+                raise cursor.wrong(f"unexpected {cursor.shown()}")
 
     def _key(self) -> None:
-        self._selectors()
-        if self.cursor.accept("and") or self.cursor.accept("&"):
-            self.cursor.take()
+        given = expression(self.cursor)
+        if not given.selectors:
+            raise self.cursor.wrong("a field of the packet is missing")
+        for each in given.selectors:
+            self.protocols.note(each)
+        timing(self.cursor)
 
-    def _key_or_value(self) -> None:
-        if self.cursor.peek() in STARTS:
-            self._selectors()
-        else:
-            item(self.cursor)
-
-    # -- marks --------------------------------------------------------------------------------------------------------
+    # -- marks and other things that are set ------------------------------------------------------------------------
 
     def _assigns(self) -> bool:
         """Read ``meta KEY set ...`` and its like; False if the words ask for something instead."""
         cursor = self.cursor
-        ahead = 2 if cursor.peek() in ("meta", "ct") else 1
-        if cursor.peek() == "ct" and cursor.peek(1) in ("original", "reply"):
-            ahead = 3
+        ahead = 3 if cursor.peek() == "ct" and cursor.peek(1) in ("original", "reply") else 2
         if cursor.peek(ahead) != "set":
             return False
         connection = cursor.peek() == "ct"
         key = cursor.peek(ahead - 1)
+        if connection:
+            self.protocols.tracked()
+        known = _SET_OF_CONNECTION if connection else _SET_OF_PACKET
+        if key not in known:
+            raise cursor.wrong(f"{cursor.peek()} {key} can't be set")
         cursor.index += ahead + 1
-        if key != "mark":
-            statements.nothing(cursor)
-            return True
-        self.add(Effect(statements.new_mark(cursor, connection=connection)))
+        self._set(key, known[key], connection=connection)
         return True
+
+    def _set(self, key: str, kind: str, *, connection: bool) -> None:
+        given = expression(self.cursor)
+        for each in given.selectors:
+            self.protocols.note(each)
+        if key in ("helper", "timeout", "expectation"):
+            self.add(statements.named(f"ct {key}", given))
+        elif key == "mark":
+            self._mark(given, Action.CONNMARK if connection else Action.MARK)
+        elif key == "pkttype":
+            self._only_at(frozenset([Hook.INGRESS, Hook.PREROUTING]))
+        if key not in ("helper", "timeout", "expectation", "mark") and not given.selectors and kind:
+            self.add(Needs((), given.text, kind))
+
+    def _mark(self, given: Expression, action: Action) -> None:
+        if given.is_map:
+            self.add(MarkMap(action, given.selectors, given.elements, given.named))
+            return
+        if given.unknown or (not given.selectors and given.number is None):
+            raise self.cursor.wrong(f"{given.unknown or given.text!r} is no mark")
+        if given.selectors:
+            self.add(Needs(given.selectors))  # a packet that has no such field is through with the rule
+        for target in statements.new_marks(given, connection=action is Action.CONNMARK):
+            self.add(Effect(target))
 
     def mark_set(self) -> None:
         cursor = self.cursor
         if cursor.accept("set"):
-            self.add(Effect(statements.new_mark(cursor, connection=False)))
+            self._set("mark", "mark", connection=False)
             return
         cursor.index -= 1
         self._match()
+
+    def _change(self, selectors: tuple[Selector, ...]) -> None:
+        """Read what stands behind a field and "set"."""
+        given = expression(self.cursor)
+        for each in given.selectors:
+            self.protocols.note(each)
+        if len(selectors) > 1:
+            raise self.cursor.wrong("only one field can be set")
+        self.protocols.note(selectors[0])
+        words = selectors[0].words
+        self.add(Needs(selectors, given.text, selectors[0].kind if not given.selectors else ""))
+        if words.rpartition(" ")[2] in ("saddr", "daddr", "dport", "sport", "flags", "@"):
+            reason = f"where the packet is sent on to ({words} set)"
+            self.add(Ends(target=Target(Action.DEPENDS, words, reason=reason), more=True))
+
+    def reset(self) -> None:
+        """Read "reset tcp option NAME", which takes the option from the packet."""
+        cursor = self.cursor
+        cursor.expect("tcp")
+        cursor.expect("option")
+        tcp_option(cursor)
 
     # -- what a rule asks ---------------------------------------------------------------------------------------------
 
@@ -275,15 +385,12 @@ class RuleReader:
             self._verdict_map(selectors)
             return
         if cursor.accept("set"):
-            if selectors[0].words.rpartition(" ")[2] in ("saddr", "daddr", "dport", "sport"):
-                raise Unclear(f"{selectors[0].words} set", cursor.here)
-            statements.nothing(cursor)
+            self._change(selectors)
             return
-        if cursor.peek() == "map":
-            raise Unclear("map", cursor.here)
-        if cursor.peek() in ("exists", "missing"):
-            word = cursor.take()
-            self.add(Match(selectors, (Element((word,)),), negated=selectors[0].absent and word == "missing"))
+        if cursor.peek() in ("exists", "missing") and cursor.kind() != STRING:
+            if selectors[0].kind not in _EXISTING:
+                raise cursor.wrong(f"unexpected {cursor.shown()}")
+            self.add(Match(selectors, (Element((cursor.take(),)),)))
             return
         mask = ""
         if cursor.peek() in ("&", "and"):
@@ -306,10 +413,12 @@ class RuleReader:
                 return
         negated, equals = operator == "!=", operator == "=="
         if cursor.accept("@"):
-            self.add(Match(selectors, named=cursor.word(), negated=negated, mask=mask, listed=True))
+            self.add(Match(selectors, named=cursor.identifier(), negated=negated, mask=mask, listed=True))
             return
         if cursor.peek() == "{":
             found = elements(cursor)
+            if not found:
+                raise cursor.wrong("a set without elements")
             self.add(Match(selectors, found, negated=negated, mask=mask, listed=True))
             return
         items = [self._concatenated(len(selectors))]
@@ -317,7 +426,6 @@ class RuleReader:
             if selectors[0].words not in _BIT_FIELDS:
                 raise cursor.wrong("a list needs braces")
             cursor.take()
-            cursor.skip_newlines()
             items.append((item(cursor),))
         if len(selectors) == 1 and selectors[0].words == "tcp flags" and any("/" in each[0] for each in items):
             # Lists on both sides: "ack,psh / syn,ack,psh".
@@ -325,8 +433,12 @@ class RuleReader:
             items = [(value,)]
         elif mask and len(items) > 1 and selectors[0].words == "tcp flags":
             items = [("|".join(each[0] for each in items),)]
-        if operator in ("<", ">", "<=", ">="):
-            items = [(beyond(operator, items[0][0]),)]
+        if operator in ORDERED:
+            dated = selectors[0].kind in ("time", "hour", "day")
+            if (not dated and any(sign in items[0][0] for sign in "-/")) or len(selectors) > 1:
+                raise cursor.wrong(f"{operator} takes one value")
+            self.add(Match(selectors, (Element(items[0]),), mask=mask, order=operator))
+            return
         made = [Element(each) for each in items]
         self.add(Match(selectors, made, negated=negated, mask=mask, equals=equals))
 
@@ -341,7 +453,7 @@ class RuleReader:
     def _verdict_map(self, selectors: tuple[Selector, ...]) -> None:
         cursor = self.cursor
         if cursor.accept("@"):
-            self.add(VerdictMap(selectors, named=cursor.word()))
+            self.add(VerdictMap(selectors, named=cursor.identifier()))
         else:
             self.add(VerdictMap(selectors, elements(cursor)))
 
@@ -350,18 +462,20 @@ _PLAIN: dict[str, Callable[[RuleReader], None]] = {
     "notrack": RuleReader.notrack,
     "meter": RuleReader.meter,
     "mark": RuleReader.mark_set,
+    "reset": RuleReader.reset,
     "reject": lambda reader: reader.add(statements.reject(reader.cursor, reader.table.family)),
-    "limit": lambda reader: reader.add(statements.limit(reader.cursor)),
-    "quota": lambda reader: reader.add(statements.quota(reader.cursor)),
-    "masquerade": lambda reader: reader.add(statements.ends_nat(reader.cursor)),
-    "snat": lambda reader: reader.add(statements.ends_nat(reader.cursor)),
-    "counter": lambda reader: statements.counter(reader.cursor),
+    "limit": lambda reader: reader.use(statements.limit(reader.cursor)),
+    "quota": lambda reader: reader.use(statements.quota(reader.cursor)),
+    "counter": lambda reader: reader.use(statements.counter(reader.cursor)),
     "log": lambda reader: statements.log(reader.cursor),
-    "dup": lambda reader: statements.nothing(reader.cursor),
-    "flow": lambda reader: statements.nothing(reader.cursor),
-    "reset": lambda reader: statements.nothing(reader.cursor),
-    "last": lambda reader: statements.nothing(reader.cursor),
+    "last": lambda reader: statements.last(reader.cursor),
+    "flow": lambda reader: statements.flow(reader.cursor),
+    "dup": RuleReader.duplicate,
+    "fwd": RuleReader.forward,
+    "tproxy": RuleReader.tproxy,
+    "synproxy": RuleReader.synproxy,
+    **{name: partial(RuleReader.nat, name=name) for name in ("masquerade", "snat", "dnat", "redirect")},
 }
 
-_LATER = frozenset(["xt", "secmark", "devgroup", "objref", "tunnel", "inner", "geneve", "destroy", "numgen"])
+_LATER = frozenset(["xt", "tunnel", "inner", "geneve", "vxlan", "gre", "gretap", "destroy"])
 """Words of newer or rarer statements that begin a rule's statement and are not followed here."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rescue.firewall.conditions import Condition
 from rescue.firewall.nft.selectors import Selector
-from rescue.firewall.ruleset import Hook, Target
+from rescue.firewall.ruleset import Action, Hook, Target
 from rescue.model import Location
 
 
@@ -29,12 +29,13 @@ class Element(NamedTuple):
 
 @dataclass(slots=True)
 class NamedSet:
-    """A set or map. filled: a rule adds to it. given: somebody else may add to it while the server runs."""
+    """A set or map. keys: the types of its elements' fields; data: what a map leads to. filled: a rule adds to it."""
 
     name: str
     location: Location
     is_map: bool = False
-    types: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    data: str = ""
     flags: set[str] = field(default_factory=set)
     elements: list[Element] = field(default_factory=list)
     auto_merge: bool = False
@@ -48,7 +49,10 @@ class NamedSet:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Compares fields of the packet. elements: what with, of one field or several; or `named`, a set."""
+    """Compares fields of the packet. elements: what with, of one field or several; or `named`, a set.
+
+    order: "<", ">", "<=" or ">=", where the one element is a bound.
+    """
 
     selectors: tuple[Selector, ...]
     elements: Sequence[Element] = ()
@@ -57,6 +61,7 @@ class Match:
     mask: str = ""
     listed: bool = False
     equals: bool = False
+    order: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,42 @@ class VerdictMap:
     selectors: tuple[Selector, ...]
     elements: Sequence[Element] = ()
     named: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Uses a thing that the table holds by its name, or by that which a map gives for the packet's fields.
+
+    kind: "counter", "quota", "limit" and so on. A packet that the map does not know is through with the rule.
+    """
+
+    kind: str
+    name: str = ""
+    selectors: tuple[Selector, ...] = ()
+    elements: Sequence[Element] = ()
+    named: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkMap:
+    """Sets a mark, or (action CONNMARK) that of the connection, to what a map gives for the packet's fields."""
+
+    action: Action
+    selectors: tuple[Selector, ...]
+    elements: Sequence[Element] = ()
+    named: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Does something to fields of the packet that does not matter here; a packet without them is through.
+
+    text: the value that is given, which must be one of the type `kind`.
+    """
+
+    selectors: tuple[Selector, ...]
+    text: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +132,16 @@ class Fills:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """What ends the rule: a verdict, or a target that is one."""
+    """What ends the rule: a verdict, or a target that is one. more: other statements may follow, which don't matter."""
 
     verdict: Verdict | None = None
     target: Target | None = None
     reject: str | None = None
     version: int | None = None
+    more: bool = False
 
 
-Statement = Match | VerdictMap | Holds | Effect | Fills | Ends
+Statement = Match | VerdictMap | Named | MarkMap | Needs | Holds | Effect | Fills | Ends
 
 
 class Block(NamedTuple):
@@ -111,17 +153,27 @@ class Block(NamedTuple):
 
 @dataclass(slots=True)
 class NftRule:
-    """A rule. at: the index of its first character in the text of its file; block: it stands in a chain's block."""
+    """A rule. at: the index of its first character in the text of its file; block: it stands in a chain's block.
+
+    uses: the chains, sets, maps and things that it names, each with its kind. hooks: where it can be, None for
+    everywhere; nat: only in chains of that type.
+    """
 
     statements: tuple[Statement, ...]
     location: Location
     at: int = 0
     block: bool = True
+    uses: tuple[tuple[str, str], ...] = ()
+    hooks: frozenset[Hook] | None = None
+    nat: bool = False
 
 
 @dataclass(slots=True)
 class NftChain:
-    """A chain. blocks: the braces in which its rules stand, in order; rules may also be added by commands."""
+    """A chain. blocks: the braces in which its rules stand, in order; rules may also be added by commands.
+
+    policy_here: the policy was set in the block that is read. made: it was there before that block.
+    """
 
     name: str
     location: Location
@@ -130,18 +182,30 @@ class NftChain:
     priority: int = 0
     policy: str = ""
     policy_at: Location | None = None
+    policy_here: bool = False
+    made: bool = False
     devices: tuple[str, ...] = ()
     rules: list[NftRule] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
 
 
+class Thing(NamedTuple):
+    """A counter, quota, limit or the like that a table holds. holds: what asking for it says on a fresh server."""
+
+    kind: str
+    name: str
+    location: Location
+    holds: bool = True
+
+
 @dataclass(slots=True)
 class NftTable:
-    """A table. dormant: its chains are not asked."""
+    """A table. things: by kind and name. dormant: its chains are not asked."""
 
     family: str
     name: str
     location: Location
     chains: dict[str, NftChain] = field(default_factory=dict)
     sets: dict[str, NamedSet] = field(default_factory=dict)
+    things: dict[tuple[str, str], Thing] = field(default_factory=dict)
     dormant: bool = False

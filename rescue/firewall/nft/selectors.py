@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from rescue.firewall.conditions import ByDirection, Condition, Fixed, Tracked, TransportProtocol
 from rescue.firewall.nft import builders
 from rescue.firewall.nft.builders import Builder, Question, Wanted
-from rescue.firewall.nft.tokens import WORD, Cursor, Unclear
+from rescue.firewall.nft.datatypes import check
+from rescue.firewall.nft.headers import EXTENSIONS, FIELDS, LATER, chunk, field, ip_option, tcp_option
+from rescue.firewall.nft.tokens import Cursor, Unclear
 from rescue.firewall.packet import TCP
+from rescue.firewall.ruleset import Hook
 
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """A field of the packet. tracked: only packets of a connection have it."""
+    """A field of the packet. kind: its type, of `datatypes`. tracked: only packets of a connection have it.
+
+    absent: the packets of an SSH connection do not have it. hooks: where it can be asked for, None for everywhere.
+    """
 
     words: str
     build: Builder
+    kind: str
     version: int | None = None
     protocol: int | None = None
     absent: bool = False
     tracked: bool = False
+    hooks: frozenset[Hook] | None = None
 
     def conditions(self, wanted: Wanted, question: Question) -> tuple[Condition, ...]:
         """The conditions of comparing the field with `wanted`. Raises Refused for a value that is none."""
+        check(wanted.items, self.kind, question.names)
         made = self.build(wanted, question) if self.version in (None, question.version) else Fixed(False)
-        if self.absent or made == Fixed(False):
-            return (Fixed(False),)
-        return (*self.implied(question), made)
+        return (Fixed(False),) if self.absent or made == Fixed(False) else (*self.implied(question), made)
 
     def implied(self, question: Question) -> tuple[Condition, ...]:
         """What a packet must be to have the field at all."""
@@ -37,137 +45,241 @@ class Selector:
         return (*needed, TransportProtocol(self.protocol)) if self.protocol is not None else needed
 
 
-# -- the table --------------------------------------------------------------------------------------------------------
+ARRIVING = frozenset([Hook.INGRESS, Hook.PREROUTING, Hook.INPUT, Hook.FORWARD])
+LEAVING = frozenset([Hook.FORWARD, Hook.OUTPUT, Hook.POSTROUTING])
+_AT_SOCKET = frozenset([Hook.PREROUTING, Hook.INPUT, Hook.OUTPUT])
+_DELIVERED = frozenset([Hook.INPUT, Hook.FORWARD])
+"""Where some fields can be asked for at all (the `validate` of nft_fib.c, nft_rt.c, nft_socket.c and so on)."""
 
-_META: dict[str, Builder] = {
-    "iif": builders.interface(True),
-    "iifname": builders.interface(True),
-    "oif": builders.interface(False),
-    "oifname": builders.interface(False),
-    "l4proto": builders.protocol,
-    "nfproto": builders.version_in({"ipv4": 4, "ipv6": 6, "2": 4, "10": 6}),
-    "protocol": builders.version_in({"ip": 4, "ip6": 6, "0x0800": 4, "0x86dd": 6}),
-    "mark": builders.mark(False),
-    "pkttype": builders.packet_type,
-    "ipsec": builders.assumed(False, "the client does not come through an IPsec tunnel"),
-    "secpath": builders.assumed(False, "the client does not come through an IPsec tunnel"),
-    "iifgroup": builders.group,
-    "oifgroup": builders.group,
-    **{
-        key: builders.doubt(reason)
-        for reason, keys in {
-            "the length of the packets": ("length",),
-            "the time of day": ("time", "day", "hour"),
-            "chance": ("random",),
-            "which processor takes the packet": ("cpu",),
-            "the kind of the network interface": ("iiftype", "oiftype", "iifkind", "oifkind", "sdif", "sdifname"),
-            "a bridge's port": ("ibrname", "obrname", "ibriport", "obriport", "ibrpvid", "ibrvproto", "broute"),
-            "the packets' priority": ("priority",),
-            "the packets' route": ("rtclassid",),
-            "which process of the server sends the packet": ("skuid", "skgid", "cgroup"),
-            "tracing": ("nftrace",),
-        }.items()
-        for key in keys
-    },
+# -- meta -------------------------------------------------------------------------------------------------------------
+
+_NO_TUNNEL = builders.assumed(False, "the client does not come through an IPsec tunnel")
+_PROCESS = builders.doubt("which process of the server sends the packet")
+_CARD = builders.doubt("the kind of the network interface")
+_BRIDGE = builders.doubt("a bridge's port")
+_TIME = builders.doubt("the time of day")
+_CHANCE = builders.doubt("chance")
+
+_META: dict[str, tuple[Builder, str]] = {
+    "iif": (builders.interface(True), "iface_index"),
+    "iifname": (builders.interface(True), "ifname"),
+    "oif": (builders.interface(False), "iface_index"),
+    "oifname": (builders.interface(False), "ifname"),
+    "l4proto": (builders.protocol, "inet_proto"),
+    "nfproto": (builders.version_in({"ipv4": 4, "ipv6": 6, "2": 4, "10": 6}), "nf_proto"),
+    "protocol": (builders.version_in({"ip": 4, "ip6": 6, "0x0800": 4, "0x86dd": 6}), "ether_type"),
+    "mark": (builders.mark(False), "mark"),
+    "pkttype": (builders.packet_type, "pkt_type"),
+    "ipsec": (_NO_TUNNEL, "boolean"),
+    "secpath": (_NO_TUNNEL, "boolean"),
+    "iifgroup": (builders.group, "devgroup"),
+    "oifgroup": (builders.group, "devgroup"),
+    "length": (builders.doubt("the length of the packets"), "integer 32"),
+    "time": (_TIME, "time"),
+    "day": (_TIME, "day"),
+    "hour": (_TIME, "hour"),
+    "random": (_CHANCE, "integer 32"),
+    "cpu": (builders.doubt("which processor takes the packet"), "integer 32"),
+    "iiftype": (_CARD, "iface_type"),
+    "oiftype": (_CARD, "iface_type"),
+    "iifkind": (_CARD, "ifname"),
+    "oifkind": (_CARD, "ifname"),
+    "sdif": (_CARD, "iface_index"),
+    "sdifname": (_CARD, "ifname"),
+    "ibrname": (_BRIDGE, "ifname"),
+    "obrname": (_BRIDGE, "ifname"),
+    "ibriport": (_BRIDGE, "ifname"),
+    "obriport": (_BRIDGE, "ifname"),
+    "ibridgename": (_BRIDGE, "ifname"),
+    "obridgename": (_BRIDGE, "ifname"),
+    "ibrpvid": (_BRIDGE, "integer 16"),
+    "ibrvproto": (_BRIDGE, "ether_type"),
+    "broute": (_BRIDGE, "integer 8"),
+    "priority": (builders.doubt("the packets' priority"), "classid"),
+    "rtclassid": (builders.doubt("the packets' route"), "realm"),
+    "skuid": (_PROCESS, "uid"),
+    "skgid": (_PROCESS, "gid"),
+    "cgroup": (_PROCESS, "integer 32"),
+    "nftrace": (builders.doubt("tracing"), "integer 1"),
+    "secmark": (builders.doubt("the packets' security mark"), "integer 32"),
 }
-"""The keys of ``meta``, most of which may stand without that word."""
+"""The keys of ``meta`` with what comes of them and their types."""
 
-_CT: dict[str, Builder] = {
-    "state": builders.states,
-    "mark": builders.mark(True),
-    "direction": builders.direction,
-    "status": builders.status,
-    "helper": builders.one_of(""),
-    "l3proto": builders.version_in({"ipv4": 4, "ipv6": 6}),
-    "protocol": builders.protocol,
-}
+_BARE = frozenset(["mark", "iif", "iifname", "iiftype", "oif", "oifname", "oiftype", "skuid", "skgid", "nftrace",
+                   "rtclassid", "ibriport", "obriport", "ibrname", "obrname", "ibridgename", "obridgename", "pkttype",
+                   "cpu", "iifgroup", "oifgroup", "cgroup", "time", "day", "hour"])  # fmt: skip
+"""The keys that may stand without the word ``meta``; so may ``ipsec``, which begins other expressions, too."""
 
-_OF_CONNECTION = ("expiration", "packets", "bytes", "avgpkt", "label", "zone", "id", "event", "secmark", "timeout")
+BRIDGE_KEYS = frozenset(f"meta {key}" for key, (build, _) in _META.items() if build is _BRIDGE)
+"""What only the family bridge has."""
 
-_FIELDS = {
-    "tcp": ("sport", "dport", "sequence", "ackseq", "doff", "reserved", "flags", "window", "checksum", "urgptr"),
-    "ip": ("version", "hdrlength", "dscp", "ecn", "length", "id", "frag-off", "ttl", "protocol", "checksum", "saddr",
-           "daddr"),
-    "ip6": ("version", "dscp", "ecn", "flowlabel", "length", "nexthdr", "hoplimit", "saddr", "daddr"),
-    "icmp": ("type", "code", "checksum", "id", "sequence", "gateway", "mtu"),
-    "icmpv6": ("type", "code", "checksum", "parameter-problem", "packet-too-big", "id", "sequence", "max-delay",
-               "taddr", "daddr"),
-}  # fmt: skip
-
-_ELSEWHERE = ("udp", "udplite", "sctp", "dccp", "ah", "esp", "comp", "vlan", "arp", "igmp", "gre", "gretap", "geneve",
-              "vxlan", "hbh", "frag", "dst", "mh", "srh")  # fmt: skip
-"""Headers that the packets of an SSH connection do not have."""
-
-STARTS = frozenset(["meta", "ct", "ip", "ip6", "tcp", "th", "icmp", "icmpv6", "ether", "fib", "rt", "socket", "osf",
-                    "ipsec", "numgen", "jhash", "symhash", "@", "exthdr", *_META, *_ELSEWHERE])  # fmt: skip
+STARTS = frozenset(["meta", "ct", "exthdr", "fib", "rt", "rt0", "rt2", "rt4", "socket", "osf", "ipsec", "numgen",
+                    "jhash", "symhash", "@", *FIELDS, *LATER, *_BARE])  # fmt: skip
 """The words that what a rule looks at begins with."""
 
 
 def selector(cursor: Cursor) -> Selector:
     """Read what a rule looks at. Raises Wrong, and Unclear for what is not known here."""
-    here = cursor.here
     first = cursor.take()
-    if first == "meta":
-        key = cursor.word()
-        if key not in _META:
-            raise Unclear(f"meta {key}", here)
-        return Selector(f"meta {key}", _META[key])
-    if first in _META:
-        return Selector(f"meta {first}", _META[first])
-    if first == "ct":
-        return _ct(cursor)
-    if first in ("ip", "ip6", "tcp", "icmp", "icmpv6", "th"):
+    if first in _BARE:
+        return _meta(first)
+    reader = _READERS.get(first)
+    if reader is not None:
+        return reader(cursor)
+    if first in FIELDS:
         return _header(cursor, first)
-    if first == "ether":
-        key = cursor.word()
+    cursor.index -= 1
+    if first in LATER:
+        raise Unclear(f'"{first}"', cursor.here)
+    raise cursor.wrong(f"unexpected {cursor.shown()}")
+
+
+@lru_cache(maxsize=256)
+def _meta(key: str) -> Selector:
+    build, kind = _META[key]
+    hooks = {"sdif": _DELIVERED, "sdifname": _DELIVERED, "ipsec": ARRIVING, "secpath": ARRIVING}.get(key)
+    return Selector(f"meta {key}", build, kind, hooks=hooks)
+
+
+def _of_meta(cursor: Cursor) -> Selector:
+    key = cursor.word()
+    if key not in _META:
+        cursor.index -= 1
+        raise cursor.wrong(f"meta has no key {cursor.shown()}")
+    return _meta(key)
+
+
+# -- headers ----------------------------------------------------------------------------------------------------------
+
+_SPECIAL: dict[str, Builder] = {
+    "saddr": builders.address(True),
+    "daddr": builders.address(False),
+    "protocol": builders.protocol,
+    "nexthdr": builders.protocol,
+    "hdrlength": builders.one_of("5"),
+    "frag-off": builders.fragment,
+    "ttl": builders.hop_limit,
+    "hoplimit": builders.hop_limit,
+}
+
+
+def _header(cursor: Cursor, header: str) -> Selector:
+    if cursor.peek() == "option" and header in ("ip", "tcp"):
+        cursor.take()
+        return _tcp_option(cursor) if header == "tcp" else _ip_option(cursor)
+    if header == "sctp" and cursor.accept("chunk"):
+        return Selector("sctp chunk", builders.nothing, chunk(cursor), absent=True)
+    return _of_header(header, *field(cursor, header))
+
+
+@lru_cache(maxsize=512)
+def _of_header(header: str, key: str, kind: str) -> Selector:
+    words = f"{header} {key}"
+    if header in ("ip", "ip6"):
+        version = 4 if header == "ip" else 6
+        unknown = builders.doubt(f"the packets' header ({words})")
+        build = builders.one_of(str(version)) if key == "version" else _SPECIAL.get(key, unknown)
+        return Selector(words, build, kind, version=version)
+    if header in ("tcp", "th"):
+        if key in ("sport", "dport"):
+            return Selector(words, builders.port(key == "sport"), kind, protocol=TCP)
+        if key == "flags":
+            return Selector(words, builders.tcp_flags, kind, protocol=TCP)
+        return Selector(words, builders.doubt(f"the client's TCP ({words})"), kind, protocol=TCP)
+    if header in ("icmp", "icmpv6"):
+        version = 4 if header == "icmp" else 6
+        builder = builders.icmp(version) if key == "type" else builders.icmp_code
+        return Selector(words, builder, kind, version=version, protocol=1 if version == 4 else 58)
+    if header == "ether":
         if key == "type":
-            return Selector("ether type", _META["protocol"])
-        return Selector(f"ether {key}", builders.doubt("the MAC address that your packets arrive from"))
-    if first == "fib":
-        return _fib(cursor)
-    if first == "@":
-        return _raw(cursor)
-    if first == "rt":
-        return _rt(cursor)
-    if first in _ELSEWHERE:
-        if cursor.kind() == WORD and cursor.peek() != "exists":
-            cursor.take()
-        return Selector(first, builders.one_of(), absent=True)
-    raise Unclear(f'"{first}"', here)
+            return Selector(words, _META["protocol"][0], kind)
+        return Selector(words, builders.doubt("the MAC address that your packets arrive from"), kind)
+    build = builders.port(True) if kind == "inet_service" else builders.nothing
+    return Selector(words, build, kind, absent=True)
+
+
+def _tcp_option(cursor: Cursor) -> Selector:
+    option, kind = tcp_option(cursor)
+    words = f"tcp option {option}"
+    if option == "maxseg":
+        return Selector(words, builders.segment_size_given, kind, protocol=TCP)
+    if option == "maxseg size":
+        return Selector(words, builders.segment_size, kind, protocol=TCP)
+    return Selector(words, builders.doubt("the options of the client's TCP"), kind, protocol=TCP)
+
+
+def _ip_option(cursor: Cursor) -> Selector:
+    kind = ip_option(cursor)
+    build = builders.one_of("missing", "0") if kind == "boolean" else builders.nothing
+    return Selector("ip option", build, kind, version=4, absent=kind != "boolean")
+
+
+def _extension(cursor: Cursor) -> Selector:
+    name = cursor.expect(*EXTENSIONS)
+    return Selector(f"exthdr {name}", builders.one_of("missing", "0"), "boolean", version=6)
+
+
+# -- conntrack --------------------------------------------------------------------------------------------------------
+
+_OF_CONNECTION = {"expiration": "time", "packets": "integer 64", "bytes": "integer 64", "avgpkt": "integer 64",
+                  "label": "ct_label", "zone": "integer 16", "id": "integer 32", "event": "ct_event",
+                  "secmark": "integer 32"}  # fmt: skip
+
+_CT: dict[str, tuple[Builder, str]] = {
+    "state": (builders.states, "ct_state"),
+    "mark": (builders.mark(True), "mark"),
+    "direction": (builders.direction, "ct_dir"),
+    "status": (builders.status, "ct_status"),
+    "helper": (builders.one_of(""), "string"),
+    "l3proto": (builders.version_in({"ipv4": 4, "ipv6": 6, "2": 4, "10": 6}), "nf_proto"),
+    "protocol": (builders.protocol, "inet_proto"),
+    **{key: (builders.doubt(f"the state of the connection (ct {key})"), kind) for key, kind in _OF_CONNECTION.items()},
+}
+
+_OF_EITHER_DIRECTION = ("bytes", "packets", "avgpkt", "zone")
 
 
 def _ct(cursor: Cursor) -> Selector:
     """A field of the connection. All but its state break the rule off where there is none (nft_ct.c)."""
-    found = _field_of_connection(cursor)
-    return found if found.words == "ct state" else replace(found, tracked=True)
-
-
-def _field_of_connection(cursor: Cursor) -> Selector:
-    here = cursor.here
-    key = cursor.word()
+    key = cursor.take()
     if key in ("original", "reply"):
-        original = key == "original"
-        version = {"ip": 4, "ip6": 6}.get(cursor.peek())
-        if version:
-            cursor.take()
-        inner = cursor.word()
-        if inner in ("saddr", "daddr") and version:
-            client = (inner == "saddr") is original
-            return Selector(
-                f"ct {key} {inner}", _both(builders.address(client), builders.address(not client)), version=version
-            )
-        if inner in ("proto-src", "proto-dst"):
-            client = (inner == "proto-src") is original
-            return Selector(f"ct {key} {inner}", _both(builders.port(client), builders.port(not client)), protocol=TCP)
-        if inner in ("saddr", "daddr"):
-            client = (inner == "saddr") is original
-            return Selector(f"ct {key} {inner}", _both(builders.address(client), builders.address(not client)))
-        return Selector(f"ct {key} {inner}", builders.doubt("the state of the connection"))
-    if key in _CT:
-        return Selector(f"ct {key}", _CT[key])
-    if key in _OF_CONNECTION:
-        return Selector(f"ct {key}", builders.doubt(f"the state of the connection (ct {key})"))
-    raise Unclear(f"ct {key}", here)
+        return _of_direction(cursor, original=key == "original")
+    if key in ("saddr", "daddr", "proto-src", "proto-dst"):
+        cursor.index -= 1
+        return _of_direction(cursor, original=True)
+    if key not in _CT:
+        cursor.index -= 1
+        raise cursor.wrong(f"ct has no key {cursor.shown()}")
+    return _of_connection(key)
+
+
+@lru_cache(maxsize=64)
+def _of_connection(key: str) -> Selector:
+    build, kind = _CT[key]
+    return Selector(f"ct {key}", build, kind, tracked=key != "state")
+
+
+def _of_direction(cursor: Cursor, *, original: bool) -> Selector:
+    begin = "ct original" if original else "ct reply"
+    version = {"ip": 4, "ip6": 6}.get(cursor.peek())
+    if version:
+        cursor.take()
+    inner = cursor.take()
+    if inner in ("saddr", "daddr"):
+        client = (inner == "saddr") is original
+        both = _both(builders.address(client), builders.address(not client))
+        kind = {4: "ipv4_addr", 6: "ipv6_addr", None: "string"}[version]
+        found = Selector(f"{begin} {inner}", both, kind, version=version)
+    elif inner in ("proto-src", "proto-dst") and not version:
+        client = (inner == "proto-src") is original
+        both = _both(builders.port(client), builders.port(not client))
+        found = Selector(f"{begin} {inner}", both, "inet_service", protocol=TCP)
+    elif inner in (*_OF_EITHER_DIRECTION, "l3proto", "protocol") and not version:
+        found = replace(_of_connection(inner), words=f"{begin} {inner}")
+    else:
+        cursor.index -= 1
+        raise cursor.wrong(f"unexpected {cursor.shown()}")
+    return replace(found, tracked=True)
 
 
 def _both(inward: Builder, outward: Builder) -> Builder:
@@ -177,77 +289,131 @@ def _both(inward: Builder, outward: Builder) -> Builder:
     return build
 
 
-def _header(cursor: Cursor, first: str) -> Selector:
-    here = cursor.here
-    key = cursor.word()
-    words = f"{first} {key}"
-    if first == "th" and key in ("sport", "dport"):
-        return Selector(words, builders.port(key == "sport"), protocol=TCP)
-    if first in ("ip", "ip6"):
-        return _internet(words, key, 4 if first == "ip" else 6)
-    if first in ("icmp", "icmpv6"):
-        version = 4 if first == "icmp" else 6
-        builder = builders.icmp(version) if key == "type" else builders.icmp_code
-        return Selector(words, builder, version=version, protocol=1 if version == 4 else 58)
-    if key in ("sport", "dport"):
-        return Selector(words, builders.port(key == "sport"), protocol=TCP)
-    if key == "flags":
-        return Selector(words, builders.tcp_flags, protocol=TCP)
-    if key == "option":
-        while cursor.kind() == WORD and cursor.peek() not in ("exists", "missing", "set"):
-            cursor.take()
-        return Selector(words, builders.doubt("the options of the client's TCP"), protocol=TCP)
-    if key not in _FIELDS.get(first, ()):
-        raise Unclear(words, here)
-    return Selector(words, builders.doubt(f"the client's TCP ({words})"), protocol=TCP)
-
-
-def _internet(words: str, key: str, version: int) -> Selector:
-    special: dict[str, Builder] = {
-        "saddr": builders.address(True),
-        "daddr": builders.address(False),
-        "protocol": builders.protocol,
-        "nexthdr": builders.protocol,
-        "version": builders.one_of(str(version)),
-        "hdrlength": builders.one_of("5"),
-        "frag-off": builders.fragment,
-    }
-    special.update({"ttl": builders.hop_limit, "hoplimit": builders.hop_limit})
-    return Selector(words, special.get(key, builders.doubt(f"the packets' header ({words})")), version=version)
+# -- routes, sockets, chance ------------------------------------------------------------------------------------------
 
 
 def _fib(cursor: Cursor) -> Selector:
-    fields = [cursor.word()]
+    fields = [cursor.expect("saddr", "daddr", "mark", "iif", "oif")]
     while cursor.accept("."):
-        fields.append(cursor.word())
-    asked = cursor.word()
-    if asked == "type" and "daddr" in fields:
-        return Selector("fib daddr type", builders.address_type(source=False))
-    if asked == "type" and "saddr" in fields:
-        return Selector("fib saddr type", builders.address_type(source=True))
-    if asked in ("oif", "oifname") and "saddr" in fields:
-        return Selector("fib saddr oif", builders.route)
-    return Selector("fib", builders.doubt("the server's routes (fib)"))
+        fields.append(cursor.expect("saddr", "daddr", "mark", "iif", "oif"))
+    asked = cursor.expect("oif", "oifname", "type")
+    if ("saddr" in fields) is ("daddr" in fields):
+        raise cursor.wrong("fib needs either saddr or daddr")
+    if "iif" in fields and "oif" in fields:
+        raise cursor.wrong("fib takes either iif or oif")
+    if asked == "type":
+        source = "saddr" in fields
+        words = f"fib {'saddr' if source else 'daddr'} type"
+        hooks = ARRIVING if "iif" in fields else LEAVING if "oif" in fields else None
+        return Selector(words, builders.address_type(source=source), "fib_addrtype", hooks=hooks)
+    kind = "ifname" if asked == "oifname" else "iface_index"
+    if "saddr" in fields:
+        return Selector("fib saddr oif", builders.route, kind, hooks=ARRIVING)
+    return Selector("fib", builders.doubt("the server's routes (fib)"), kind, hooks=ARRIVING)
 
 
 def _rt(cursor: Cursor) -> Selector:
-    key = cursor.word()
+    version = {"ip": 4, "ip6": 6}.get(cursor.peek())
+    if version:
+        cursor.take()
+    key = cursor.peek()
+    if key in ("classid", "nexthop", "mtu", "ipsec"):
+        cursor.take()
+        if key == "ipsec":
+            return Selector("rt ipsec", _NO_TUNNEL, "boolean")
+        kinds = {"classid": "realm", "mtu": "integer 16"}
+        kind = kinds.get(key, "ipv6_addr" if version == 6 else "ipv4_addr" if version == 4 else "string")
+        hooks = LEAVING if key == "mtu" else None
+        return Selector(f"rt {key}", builders.doubt("the server's routes"), kind, version=version, hooks=hooks)
+    if version:
+        raise cursor.wrong(f"unexpected {cursor.shown()}")
+    return _of_header("rt", *field(cursor, "rt"))  # the routing header of IPv6
+
+
+def _socket(cursor: Cursor) -> Selector:
+    key = cursor.expect("transparent", "mark", "wildcard", "cgroupv2")
+    kind = {"mark": "mark", "cgroupv2": "cgroupsv2"}.get(key, "integer 1")
+    if key == "cgroupv2":
+        cursor.expect("level")
+        cursor.number()
+    return Selector(f"socket {key}", builders.doubt("the socket that the packet is for"), kind, hooks=_AT_SOCKET)
+
+
+def _osf(cursor: Cursor) -> Selector:
+    if cursor.accept("ttl"):
+        cursor.expect("loose", "skip")
+    cursor.expect("name", "version")
+    return Selector("osf", builders.doubt("the client's operating system"), "string", hooks=ARRIVING)
+
+
+def _ipsec(cursor: Cursor) -> Selector:
+    if cursor.peek() not in ("in", "out"):
+        return _meta("ipsec")
+    hooks = ARRIVING if cursor.take() == "in" else LEAVING
+    if cursor.accept("spnum"):
+        cursor.number()
+    key = cursor.expect("ip", "ip6", "spi", "reqid")
+    kind = {"ip": "ipv4_addr", "ip6": "ipv6_addr"}.get(key, "integer 32")
     if key in ("ip", "ip6"):
-        key = cursor.word()
-    if key == "ipsec":
-        return Selector("rt ipsec", _META["ipsec"])
-    if key in ("classid", "nexthop", "mtu"):
-        return Selector(f"rt {key}", builders.doubt("the server's routes"))
-    return Selector(f"rt {key}", builders.one_of(), absent=True)  # the routing header of IPv6
+        cursor.expect("saddr", "daddr")
+    return Selector("ipsec", builders.nothing, kind, absent=True, hooks=hooks)
+
+
+def _numgen(cursor: Cursor) -> Selector:
+    cursor.expect("inc", "random")
+    _modulus(cursor)
+    return Selector("numgen", _CHANCE, "integer 32")
+
+
+def _jhash(cursor: Cursor) -> Selector:
+    selector(cursor)
+    while cursor.accept("."):
+        selector(cursor)
+    _modulus(cursor)
+    return Selector("jhash", builders.doubt("a number that is made of the packet's fields"), "integer 32")
+
+
+def _symhash(cursor: Cursor) -> Selector:
+    _modulus(cursor)
+    return Selector("symhash", builders.doubt("a number that is made of the packet's fields"), "integer 32")
+
+
+def _modulus(cursor: Cursor) -> None:
+    cursor.expect("mod")
+    cursor.number()
+    if cursor.accept("seed"):
+        cursor.number()
+    if cursor.accept("offset"):
+        cursor.number()
 
 
 def _raw(cursor: Cursor) -> Selector:
-    base = cursor.word()
+    base = cursor.expect("ll", "nh", "th", "ih")
     numbers = []
-    while cursor.accept(","):
-        numbers.append(cursor.word())
-    if base == "th" and numbers == ["16", "16"]:
-        return Selector("@th", builders.port(False), protocol=TCP)
-    if base == "th" and numbers == ["0", "16"]:
-        return Selector("@th", builders.port(True), protocol=TCP)
-    return Selector("@", builders.doubt("the content of the packets"))
+    for _ in range(2):
+        cursor.expect(",")
+        numbers.append(cursor.number())
+    at, bits = numbers
+    if base == "th" and bits == 16 and at in (0, 16):
+        return Selector("@th", builders.port(at == 0), "inet_service", protocol=TCP)
+    kind = f"integer {bits}" if 0 < bits <= 128 else "string"
+    return Selector("@", builders.doubt("the content of the packets"), kind)
+
+
+_READERS = {
+    "meta": _of_meta,
+    "ct": _ct,
+    "exthdr": _extension,
+    "fib": _fib,
+    "rt": _rt,
+    "rt0": lambda cursor: _of_header("rt", *field(cursor, "rt")),
+    "rt2": lambda cursor: _of_header("rt", *field(cursor, "rt")),
+    "rt4": lambda cursor: _of_header("rt", *field(cursor, "rt")),
+    "socket": _socket,
+    "osf": _osf,
+    "ipsec": _ipsec,
+    "numgen": _numgen,
+    "jhash": _jhash,
+    "symhash": _symhash,
+    "@": _raw,
+}

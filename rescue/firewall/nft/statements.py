@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from rescue.firewall.conditions import Assumed, Doubt, Fixed
+from rescue.firewall.conditions import Assumed, Fixed
 from rescue.firewall.icmp import TCP_RESET
-from rescue.firewall.nft.elements import VERDICTS, elements, item
-from rescue.firewall.nft.script import Ends, Holds, Verdict
-from rescue.firewall.nft.selectors import STARTS, selector
-from rescue.firewall.nft.tokens import NEWLINE, STRING, WORD, Cursor, Unclear
-from rescue.firewall.nft.values import number
+from rescue.firewall.nft.amounts import amount, rate
+from rescue.firewall.nft.expressions import Expression, expression
+from rescue.firewall.nft.script import Ends, Holds, Named
+from rescue.firewall.nft.tokens import Cursor, Unclear
 from rescue.firewall.ruleset import Action, Target
 
 EVERY = (1 << 32) - 1
 
 RATES = "the rules' rate limits are not used up"
+QUOTAS = "the rules' quotas are not used up"
 
 ELSEWHERE = {
     "dnat": "where the packet is sent on to (dnat)",
@@ -51,17 +51,25 @@ REFUSALS = {
 }
 """The kinds of ``reject with``, and what they send over IPv4 and IPv6 (src/datatype.c, nf_tables' nft_reject.c)."""
 
+NUMBERED = {
+    "icmp": {0: "net-unreachable", 1: "host-unreachable", 2: "prot-unreachable", 3: "port-unreachable",
+             9: "net-prohibited", 10: "host-prohibited", 13: "admin-prohibited"},
+    "icmpv6": {0: "no-route", 1: "admin-prohibited", 3: "addr-unreachable", 4: "port-unreachable", 5: "policy-fail",
+               6: "reject-route"},
+    "icmpx": {0: "no-route", 1: "port-unreachable", 2: "host-unreachable", 3: "admin-prohibited"},
+}  # fmt: skip
+"""The same by their numbers."""
+
 PORT_UNREACHABLE = REFUSALS["icmpx"]["port-unreachable"]
-
-
-_BITWISE = {"|": "|", "or": "|", "&": "&", "and": "&", "^": "^", "xor": "^", ">>": ">", "<<": "<", "%": "%"}
 
 
 # -- the end of a rule ------------------------------------------------------------------------------------------------
 
 
 def reject(cursor: Cursor, family: str) -> Ends:
-    """Read what stands behind "reject". Raises Wrong, and Unclear for a kind of refusal given by its number."""
+    """Read what stands behind "reject". Raises Wrong, and Unclear for an answer without a name."""
+    if family == "arp":
+        raise cursor.wrong("a table of the family arp can't reject")
     if not cursor.accept("with"):
         return Ends(reject="")
     kind = cursor.expect("tcp", "icmp", "icmpv6", "icmpx")
@@ -70,183 +78,266 @@ def reject(cursor: Cursor, family: str) -> Ends:
         return Ends(reject=TCP_RESET)
     if kind == "icmpx" and family in ("ip", "ip6"):
         raise cursor.wrong(f"icmpx is not for a table of the family {family}")
-    if cursor.peek() in ("type", "code"):
-        cursor.take()
+    cursor.accept("type")
     word = cursor.take()
+    if word.isdigit() and int(word) in NUMBERED[kind]:
+        word = NUMBERED[kind][int(word)]
     if word not in REFUSALS[kind]:
-        if number(word) is not None:
+        if kind != "icmpx" and (word == "frag-needed" or (word.isdigit() and word != "255")):
             raise Unclear(f"reject with {kind} {word}", cursor.here)
         raise cursor.wrong(f"unknown kind of refusal: {word}")
-    return Ends(reject=f"{kind} {word}", version={"icmp": 4, "icmpv6": 6}.get(kind))
+    version = {"icmp": 4, "icmpv6": 6}.get(kind)
+    if (family, version) in (("ip", 6), ("ip6", 4)):
+        raise cursor.wrong(f"conflicting protocols: {family} and {kind}")
+    return Ends(reject=f"{kind} {word}", version=version)
 
 
-def elsewhere(cursor: Cursor, name: str) -> Ends:
-    """Read what stands behind a statement of ELSEWHERE."""
-    to_end(cursor)
-    return Ends(target=Target(Action.DEPENDS, name, reason=ELSEWHERE[name]))
+def nat(cursor: Cursor, name: str) -> Ends:
+    """Read what stands behind "snat", "dnat", "masquerade" or "redirect". Raises Wrong and Unclear."""
+    fixed = name in ("masquerade", "redirect")
+    given = False
+    if not fixed:
+        if cursor.peek() in ("ip", "ip6") and cursor.peek(1) in ("to", "addr", "interval", "prefix"):
+            cursor.take()
+        if cursor.accept("addr"):
+            cursor.expect(".")
+            cursor.expect("port")
+        elif not cursor.accept("interval"):
+            cursor.accept("prefix")
+    if cursor.accept("to"):
+        given = True
+        if not cursor.accept(":"):
+            if name == "masquerade":
+                raise cursor.wrong("masquerade takes a port alone, behind a colon")
+            expression(cursor)
+        else:
+            expression(cursor)
+    elif not fixed:
+        given = True
+        if not cursor.accept(":"):
+            expression(cursor)
+        else:
+            expression(cursor)
+    if given and not fixed and cursor.accept(":"):
+        expression(cursor)
+    _nat_flags(cursor)
+    if name in ELSEWHERE:
+        return Ends(target=Target(Action.DEPENDS, name, reason=ELSEWHERE[name]))
+    return Ends(target=Target(Action.ACCEPT, name))
 
 
-def ends_nat(cursor: Cursor) -> Ends:
-    """Read what stands behind "masquerade" or "snat", which let the packet pass."""
-    to_end(cursor)
-    return Ends(verdict=Verdict("accept"))
+def _nat_flags(cursor: Cursor) -> None:
+    while cursor.peek() in ("random", "fully-random", "persistent"):
+        cursor.take()
+        if not cursor.accept(","):
+            return
+        if cursor.peek() not in ("random", "fully-random", "persistent"):
+            raise cursor.wrong(f"unexpected {cursor.shown()}")
+
+
+def tproxy(cursor: Cursor, family: str, *, transport: bool) -> Ends:
+    """Read what stands behind "tproxy". transport: the rule asks for TCP or UDP. Raises Wrong and Unclear."""
+    if family not in ("ip", "ip6", "inet"):
+        raise cursor.wrong(f"a table of the family {family} can't tproxy")
+    if cursor.peek() != "to":
+        cursor.expect("ip", "ip6")
+    cursor.expect("to")
+    if not cursor.accept(":"):
+        expression(cursor)
+        if cursor.accept(":"):
+            expression(cursor)
+    else:
+        expression(cursor)
+    if not transport:
+        raise cursor.wrong("tproxy needs a protocol before it, such as meta l4proto tcp")
+    return Ends(target=Target(Action.DEPENDS, "tproxy", reason=ELSEWHERE["tproxy"]), more=True)
+
+
+def synproxy(cursor: Cursor) -> Named | None:
+    """Read what stands behind "synproxy": the thing that it names, if it does. Raises Wrong."""
+    if cursor.accept("name"):
+        return named("synproxy", expression(cursor))
+    while True:
+        if cursor.peek() in ("mss", "wscale"):
+            cursor.take()
+            cursor.number()
+        elif cursor.peek() in ("timestamp", "sack-perm", "sack-permitted"):
+            cursor.take()
+        else:
+            return None
+
+
+def forwarded(cursor: Cursor, name: str) -> None:
+    """Read what stands behind "dup" or "fwd". Raises Wrong and Unclear."""
+    if name == "fwd" and cursor.peek() in ("ip", "ip6"):
+        cursor.take()
+    cursor.expect("to")
+    expression(cursor)
+    if cursor.accept("device"):
+        expression(cursor)
+
+
+def queue(cursor: Cursor) -> Ends:
+    """Read what stands behind "queue". Raises Wrong and Unclear."""
+    flags = ("bypass", "fanout")
+    if cursor.accept("flags"):
+        cursor.expect(*flags)
+        while cursor.accept(","):
+            cursor.expect(*flags)
+    while True:
+        if cursor.peek() in ("num", "to"):
+            cursor.take()
+            expression(cursor)
+        elif cursor.peek() in flags:
+            cursor.take()
+            while cursor.accept(","):
+                cursor.expect(*flags)
+        else:
+            break
+    reason = "a program that decides on the packet (queue)"
+    return Ends(target=Target(Action.DEPENDS, "queue", reason=reason))
 
 
 # -- what holds up to a limit -----------------------------------------------------------------------------------------
 
 
-def limit(cursor: Cursor) -> Holds:
+def limit(cursor: Cursor) -> Holds | Named:
     """Read what stands behind "limit". Raises Wrong and Unclear."""
     if cursor.accept("name"):
-        named(cursor)
-        return Holds(Fixed(Doubt("a rate limit of its own name")))
-    if cursor.kind() == STRING:
-        cursor.take()
-        return Holds(Fixed(Assumed(True, RATES)))
-    cursor.expect("rate")
-    over = cursor.accept("over")
-    cursor.accept("until")
-    cursor.take()
-    if cursor.kind() == WORD and cursor.peek(1) == "/":
-        cursor.take()
-    cursor.expect("/")
-    cursor.take()
-    if cursor.accept("burst"):
-        cursor.take()
-        if cursor.peek() in ("packets", "bytes", "kbytes", "mbytes"):
-            cursor.take()
-    return Holds(Fixed(Assumed(not over, RATES)))
+        return named("limit", expression(cursor))
+    return Holds(Fixed(Assumed(not rate(cursor), RATES)))
 
 
-def quota(cursor: Cursor) -> Holds:
+def quota(cursor: Cursor) -> Holds | Named:
     """Read what stands behind "quota". Raises Wrong and Unclear."""
-    if cursor.accept("name") or cursor.kind() == STRING:
-        named(cursor)
-        return Holds(Fixed(Doubt("a quota of its own name")))
-    over = cursor.accept("over")
-    cursor.accept("until")
-    cursor.take()
-    if cursor.peek() in ("bytes", "kbytes", "mbytes"):
-        cursor.take()
-    if cursor.accept("used"):
-        cursor.take()
-        cursor.take()
-    return Holds(Fixed(Assumed(not over, "the rules' quotas are not used up")))
+    if cursor.accept("name"):
+        return named("quota", expression(cursor))
+    return Holds(Fixed(Assumed(not amount(cursor), QUOTAS)))
 
 
 def count(cursor: Cursor) -> Holds:
-    """Read what stands behind "ct count"."""
+    """Read what stands behind "ct count". Raises Wrong."""
     over = cursor.accept("over")
-    most = number(cursor.take())
-    holds = (most is not None and most < 1) if over else True
+    holds = cursor.number() < 1 if over else True
     return Holds(Fixed(Assumed(holds, "it is the client's only connection")))
+
+
+def named(kind: str, given: Expression) -> Named:
+    """What is used of a table's things."""
+    return Named(kind, given.text, given.selectors, given.elements, given.named)
 
 
 # -- what changes nothing about who gets in ---------------------------------------------------------------------------
 
 
-def counter(cursor: Cursor) -> None:
-    """Pass what stands behind "counter". Raises Wrong and Unclear."""
-    if cursor.accept("name"):
-        named(cursor)
-    elif cursor.kind() == STRING:
-        cursor.take()
+def counter(cursor: Cursor) -> Named | None:
+    """Read what stands behind "counter": the counter that it names, if it does. Raises Wrong and Unclear."""
+    found = named("counter", expression(cursor)) if cursor.accept("name") else None
     while cursor.peek() in ("packets", "bytes"):
         cursor.take()
-        cursor.take()
+        cursor.number()
+    return found
+
+
+def last(cursor: Cursor) -> None:
+    """Pass what stands behind "last". Raises Wrong."""
+    if cursor.accept("used"):
+        cursor.word()
+
+
+def flow(cursor: Cursor) -> None:
+    """Pass what stands behind "flow". Raises Wrong."""
+    cursor.expect("add", "offload")
+    cursor.expect("@")
+    cursor.word()
+
+
+_LEVELS = ("emerg", "alert", "crit", "err", "warn", "notice", "info", "debug", "audit")
 
 
 def log(cursor: Cursor) -> None:
     """Pass what stands behind "log". Raises Wrong."""
+    given: set[str] = set()
     while True:
         word = cursor.peek()
-        if word in ("prefix", "level", "group", "snaplen", "queue-threshold"):
+        if word in _OF_LOG:
+            given.add("group" if word in _TO_PROGRAM else word)
+            if "group" in given and given & {"level", "flags"}:
+                raise cursor.wrong("log takes either a group or a level and flags")
+        if word in _TO_PROGRAM:
             cursor.take()
+            if cursor.number() > (0xFFFFFFFF if word == "snaplen" else 0xFFFF):
+                raise cursor.wrong(f"too large a number behind {word}")
+        elif word == "prefix":
             cursor.take()
+            if len(cursor.text()) > _LONGEST_PREFIX:
+                raise cursor.wrong(f"a log prefix may have {_LONGEST_PREFIX} characters")
+        elif word == "level":
+            cursor.take()
+            if cursor.expect(*_LEVELS) == "audit":
+                given.add("audit")
         elif word == "flags":
             cursor.take()
-            cursor.take()
-            while cursor.kind() == WORD and cursor.peek() in ("sequence", "options", "uid", "skuid", "ether"):
-                cursor.take()
-            while cursor.accept(","):
-                cursor.take()
+            kind = cursor.expect("tcp", "ip", "skuid", "ether", "all")
+            if kind == "tcp":
+                cursor.expect("sequence", "options")
+                while cursor.accept(","):
+                    cursor.expect("sequence", "options")
+            elif kind == "ip":
+                cursor.expect("options")
         else:
-            return
+            break
+    if "audit" in given and len(given) > 2:
+        raise cursor.wrong("log level audit takes nothing else")
 
 
-def nothing(cursor: Cursor) -> None:
-    """Pass the words of a statement, up to the verdict."""
-    to_end(cursor, *VERDICTS)
+_TO_PROGRAM = ("group", "snaplen", "queue-threshold")
+_OF_LOG = (*_TO_PROGRAM, "prefix", "level", "flags")
+_LONGEST_PREFIX = 127
 
 
-def named(cursor: Cursor) -> None:
-    """Pass the name of an object. Raises Unclear where a map gives it."""
-    if cursor.peek() in STARTS and cursor.peek(1) not in (NEWLINE, ";", *VERDICTS):
-        raise Unclear("an object that a map names", cursor.here)
-    cursor.take()
+def comment(cursor: Cursor) -> None:
+    """Pass what stands behind "comment". Raises Wrong."""
+    if len(cursor.text().encode("utf-8", "surrogateescape")) > _LONGEST_COMMENT:
+        raise cursor.wrong(f"a comment may have {_LONGEST_COMMENT} characters")
 
 
-def to_end(cursor: Cursor, *words: str) -> None:
-    """Pass what is left of a rule but its comment, or what is before one of `words`."""
-    depth = 0
-    while not cursor.done and (depth or cursor.peek() not in (NEWLINE, ";", "}", "comment", *words)):
-        depth += {"{": 1, "(": 1, "}": -1, ")": -1}.get(cursor.peek(), 0)
-        cursor.index += 1
+_LONGEST_COMMENT = 128
 
 
 # -- marks ------------------------------------------------------------------------------------------------------------
 
 
-def new_mark(cursor: Cursor, *, connection: bool) -> Target:
-    """Read what a mark is set to: a number, the other mark, its own bits changed; else it is not known."""
+def new_marks(given: Expression, *, connection: bool) -> tuple[Target, ...]:
+    """What a mark is set to, in one or two steps: a number, the other mark, bits of either changed; else unknown."""
     action = Action.CONNMARK if connection else Action.MARK
-    if cursor.peek() == "(":
-        _parentheses(cursor)
-        return Target(action, value=None)
-    if cursor.peek() not in STARTS:
-        return Target(action, value=number(item(cursor)))
-    source = selector(cursor).words
-    while cursor.accept("."):
-        selector(cursor)
-    if cursor.accept("map"):
-        _map(cursor)
-        return Target(action, value=None)
+    unknown = (Target(action, value=None),)
+    if not given.selectors:
+        value = given.number
+        return (Target(action, value=value if value is None else value & EVERY),)
+    if given.is_map or len(given.selectors) > 1:
+        return unknown
     own, other = ("ct mark", "meta mark") if connection else ("meta mark", "ct mark")
-    if cursor.peek() in _BITWISE:
-        return _changed(cursor, action, known=source == own)
-    if source != other:
-        return Target(action, value=None)
-    return Target(Action.SAVE_MARK if connection else Action.RESTORE_MARK, value=EVERY, mask=EVERY)
+    words = given.selectors[0].words
+    if words not in (own, other):
+        return unknown
+    first: tuple[Target, ...] = ()
+    if words == other:
+        first = (Target(Action.SAVE_MARK if connection else Action.RESTORE_MARK, value=EVERY, mask=EVERY),)
+    changed = _changed(given, action)
+    return (*first, changed) if given.changes else first or (Target(action, value=0, mask=0),)
 
 
-def _changed(cursor: Cursor, action: Action, *, known: bool) -> Target:
-    """The mark's own bits changed; `known` is whether it is its own."""
-    operator = _BITWISE[cursor.take()]
-    bits = number(item(cursor))
-    while cursor.peek() in _BITWISE:
-        known = False
-        cursor.take()
-        item(cursor)
-    if not known or bits is None or operator not in "|&^":
-        return Target(action, value=None)
-    if operator == "|":
-        return Target(action, value=bits, mask=bits)
-    return Target(action, value=0, mask=~bits & EVERY) if operator == "&" else Target(action, value=bits, mask=0)
-
-
-def _map(cursor: Cursor) -> None:
-    if cursor.peek() == "{":
-        elements(cursor)
-    else:
-        cursor.accept("@")
-        cursor.word()
-
-
-def _parentheses(cursor: Cursor) -> None:
-    depth = 0
-    while not cursor.done and (depth or cursor.peek() == "(" or cursor.peek() in _BITWISE):
-        if cursor.peek() in _BITWISE and not depth:
-            cursor.take()
-            item(cursor)
-            continue
-        depth += {"(": 1, ")": -1}.get(cursor.take(), 0)
+def _changed(given: Expression, action: Action) -> Target:
+    """Bit operations, one behind the other, as one: (mark & ~mask) ^ value."""
+    value, mask = 0, 0
+    for operator, operand in given.changes:
+        if operand is None or operator not in ("|", "&", "^"):
+            return Target(action, value=None)
+        if operator == "&":
+            value, mask = value & operand, mask | (~operand & EVERY)
+        elif operator == "|":
+            value, mask = (value & ~operand) ^ operand, mask | operand
+        else:
+            value ^= operand
+    return Target(action, value=value & EVERY, mask=mask & EVERY)

@@ -17,7 +17,7 @@ NEWLINE = "\n"
 WORD, STRING, PUNCTUATION, END = "word", "string", "punctuation", "newline"
 
 _TOKEN = compile_pattern(
-    r"""(?P<skip>(?:[ \t]+|\\\n|\#[^\n]*)+)
+    r"""(?P<skip>(?:(?m:^)[ \t]*\#[^\n]*\n|[ \t]+|\\\n|\#[^\n]*)+)
     |(?P<newline>\n)
     |"(?P<string>[^"\n]*)"
     |(?P<word>
@@ -33,6 +33,31 @@ _TOKEN = compile_pattern(
     """,
     0x40,  # re.VERBOSE
 )
+
+
+_IDENTIFIER = compile_pattern(r"[A-Za-z_][A-Za-z0-9/._-]*|(?:\d+[dhms]){1,4}")
+
+_WORDS = (
+    "accept add ah all and arp auto-merge bridge cgroup chain comment comp constant continue counter cpu create ct day"
+    " dccp define delete describe device devices dnat drop dst dup dynamic ecn element elements eq esp ether exists"
+    " expires export exthdr fib flags flow flowtable flush frag ge get goto gt handle hbh hook hour ibriport ibrname"
+    " icmp icmpv6 igmp iif iifgroup iifname iiftype import include index inet insert interval ip ip6 ipsec jhash jump"
+    " le limit list log lt map mark masquerade meta meter mh missing monitor ne netdev nftrace notrack numgen obriport"
+    " obrname offload oif oifgroup oifname oiftype or osf pkttype policy priority queue quota random redefine redirect"
+    " reject rename replace reset return rt rt0 rt2 rtclassid rule ruleset sctp secmark set size skgid skuid snat"
+    " socket srh symhash synproxy table tcp th time timeout tproxy type typeof udp udplite undefine update vlan vmap"
+    " xor xt"
+)
+RESERVED = frozenset(_WORDS.split())
+"""The words that no table, chain, set or other thing of a script can be named by (src/scanner.l of nftables 1.0.6)."""
+
+
+_VALUES = (
+    "ether ip ip6 vlan arp dnat snat ecn reset exists missing tcp udp udplite esp ah icmp igmp icmpv6 comp dccp sctp"
+    " redirect"
+)
+_NO_VALUES = RESERVED - frozenset(_VALUES.split())
+"""The words that nothing can be compared with."""
 
 
 class Token(NamedTuple):
@@ -83,7 +108,8 @@ class Unclear(Exception):
 def tokens_of(source: Source) -> list[Token]:
     """The tokens of a file, with one for the end of its last line. Raises Wrong for a character that no word has.
 
-    nft's scanner takes a comment only with the newline behind it: one that ends the file is "unexpected junk".
+    nft's scanner takes a comment only with the newline behind it: one that ends the file is "unexpected junk". A line
+    that is all comment is nothing; a comment behind something leaves the line's end.
     """
     found: list[Token] = []
     at, text = 0, source.text
@@ -93,7 +119,7 @@ def tokens_of(source: Source) -> list[Token]:
         at = match.end()
         kind = match.lastgroup or ""
         if kind == "skip":
-            if at == len(text) and "#" in match.group():
+            if at == len(text) and "#" in text[text.rfind("\n") + 1 :]:
                 raise Wrong("a comment at the very end of the file, without a newline", source.location(at))
         else:
             found.append(Token(kind, match.group(kind), match.start(), source))
@@ -167,6 +193,41 @@ class Cursor:
         if self.kind() not in (WORD, STRING):
             raise self.wrong(f"unexpected {self.shown()}")
         return self.take()
+
+    def number(self) -> int:
+        """The next token, a decimal or hexadecimal number. Raises Wrong."""
+        text = self.peek()
+        digits = text[2:] if text[:2].lower() == "0x" else text
+        if self.kind() != WORD or not digits.isalnum() or not text[0].isdigit():
+            raise self.wrong(f"unexpected {self.shown()}, where a number should be")
+        try:
+            value = int(text, 16 if digits is not text else 10)
+        except ValueError:
+            raise self.wrong(f"unexpected {self.shown()}, where a number should be") from None
+        self.index += 1
+        return value
+
+    def identifier(self) -> str:
+        """The next token, a name of the script's own: not in quotes, no number, no word of nft's. Raises Wrong."""
+        text = self.peek()
+        if self.kind() != WORD or not _IDENTIFIER.fullmatch(text):
+            raise self.wrong(f"unexpected {self.shown()}, where a name should be")
+        if text in RESERVED:
+            raise self.wrong(f"{text!r} is a word of nft's own and can't be a name")
+        self.index += 1
+        return text
+
+    def value(self) -> str:
+        """The next token, a word or something in quotes that can be a value. Raises Wrong."""
+        if self.peek() in _NO_VALUES and self.kind() == WORD:
+            raise self.wrong(f"unexpected {self.shown()}")
+        return self.word()
+
+    def text(self) -> str:
+        """The next token, something in quotes or a word that is not nft's own. Raises Wrong."""
+        if self.kind() == STRING or self.peek().endswith("*"):
+            return self.word()
+        return self.identifier()
 
     def shown(self) -> str:
         """The next token, for people."""

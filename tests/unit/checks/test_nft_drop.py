@@ -130,7 +130,9 @@ def test_a_script_that_nothing_loads_is_no_finding() -> None:
     assert causes(tree) == []
 
 
-@pytest.mark.parametrize("script", [WEB.replace("ct state", "tunnel id 1 ct state"), "rename chain inet a b c\n"])
+@pytest.mark.parametrize(
+    "script", [WEB.replace("ct state", "tunnel id 1 ct state"), "replace rule inet a b handle 3 drop\n"]
+)
 def test_what_can_not_be_read_is_a_doubt(script: str) -> None:
     finding = only_finding(with_nft(HEAD + script), "nft-drop", came_from())
     assert finding.severity is Severity.DOUBTFUL

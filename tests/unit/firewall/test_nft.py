@@ -210,7 +210,7 @@ def test_elements_that_overlap_are_one_where_they_are_to_be_merged() -> None:
 
 def test_what_this_reader_does_not_know_is_a_doubt() -> None:
     assert judged(chain("ip daddr set 192.0.2.7", "tcp dport 22 accept")).kind is Kind.DEPENDS
-    unknown = loaded("rename chain inet filter a b\n")
+    unknown = loaded("replace rule inet filter a handle 3 drop\n")
     assert reach([unknown], 22).verdict_for(ip_address(ME)).kind is Kind.DEPENDS
 
 

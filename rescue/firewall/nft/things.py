@@ -1,0 +1,183 @@
+"""The counters, quotas, limits and the like that a table holds by name, read from their blocks (nft(8), "STATEFUL
+OBJECTS", "CT HELPER" and "FLOWTABLES")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from rescue.firewall.nft.amounts import amount, rate
+from rescue.firewall.nft.elements import DURATION
+from rescue.firewall.nft.preprocess import Preprocessor
+from rescue.firewall.nft.script import Thing
+from rescue.firewall.nft.statements import comment, synproxy
+from rescue.firewall.nft.tokens import NEWLINE, STRING, WORD, Cursor, Unclear
+from rescue.model import Location
+
+KINDS = ("counter", "quota", "limit", "ct", "secmark", "synproxy", "flowtable")
+"""What things begin with; ``ct`` goes on with helper, timeout or expectation."""
+
+_OF_CONNECTION = ("helper", "timeout", "expectation")
+_FAMILIES = ("ip", "ip6", "inet", "arp", "bridge", "netdev")
+
+
+def kind_of(cursor: Cursor) -> str:
+    """Read what kind of thing comes next. Raises Wrong."""
+    word = cursor.expect(*KINDS)
+    return f"ct {cursor.expect(*_OF_CONNECTION)}" if word == "ct" else word
+
+
+def thing(cursor: Cursor, preprocessor: Preprocessor, kind: str, here: Location, *, bare: bool) -> Thing:
+    """Read a thing from its name on. bare: braces may be left out, as in a command. Raises Wrong and Unclear."""
+    name = cursor.identifier()
+    reader = _Reader(cursor, preprocessor)
+    line = reader.lines[kind]
+    if cursor.accept("{"):
+        reader.block(line)
+    elif not bare or kind in ("ct helper", "ct timeout", "ct expectation", "flowtable"):
+        cursor.expect("{")
+    elif cursor.peek() not in (NEWLINE, ";", "") or kind != "counter":
+        line()
+    return Thing(kind, name, here, reader.holds)
+
+
+class _Reader:
+    def __init__(self, cursor: Cursor, preprocessor: Preprocessor) -> None:
+        self.cursor = cursor
+        self.preprocessor = preprocessor
+        self.holds = True
+        self.lines: dict[str, Callable[[], None]] = {
+            "counter": self._counter,
+            "quota": self._quota,
+            "limit": self._limit,
+            "secmark": self._secmark,
+            "synproxy": self._synproxy,
+            "ct helper": self._helper,
+            "ct timeout": self._timeout,
+            "ct expectation": self._expectation,
+            "flowtable": self._flowtable,
+        }
+
+    def block(self, line: Callable[[], None]) -> None:
+        """Read lines up to the closing brace. Raises Wrong."""
+        cursor = self.cursor
+        while not cursor.accept("}"):
+            if cursor.peek() in (NEWLINE, ";") and not cursor.done:
+                cursor.index += 1
+            elif cursor.accept("comment"):
+                comment(cursor)
+            elif not self.preprocessor.directive(cursor):
+                line()
+
+    def _ended(self) -> None:
+        if self.cursor.peek() not in (NEWLINE, ";"):
+            raise self.cursor.wrong(f"unexpected {self.cursor.shown()}")
+
+    def _counter(self) -> None:
+        self.cursor.expect("packets")
+        self.cursor.number()
+        self.cursor.expect("bytes")
+        self.cursor.number()
+
+    def _quota(self) -> None:
+        self.holds = not amount(self.cursor)
+
+    def _limit(self) -> None:
+        self.holds = not rate(self.cursor)
+
+    def _secmark(self) -> None:
+        self.cursor.word()
+
+    def _synproxy(self) -> None:
+        cursor = self.cursor
+        for word in ("mss", "wscale"):
+            cursor.expect(word)
+            cursor.number()
+            while cursor.peek() in (NEWLINE, ";"):
+                cursor.index += 1
+        synproxy(cursor)
+
+    def _protocol(self) -> None:
+        self.cursor.expect("tcp", "udp")
+
+    def _layer3(self) -> None:
+        self.cursor.expect(*_FAMILIES)
+
+    def _helper(self) -> None:
+        cursor = self.cursor
+        if cursor.expect("type", "l3proto") == "l3proto":
+            self._layer3()
+        else:
+            if cursor.kind() != STRING:
+                raise cursor.wrong("the name of a helper needs quotes")
+            cursor.take()
+            cursor.expect("protocol")
+            self._protocol()
+        self._ended()
+
+    def _timeout(self) -> None:
+        cursor = self.cursor
+        match cursor.expect("protocol", "l3proto", "policy"):
+            case "protocol":
+                self._protocol()
+            case "l3proto":
+                self._layer3()
+            case _:
+                cursor.expect("=")
+                cursor.expect("{")
+                for _ in self._listed():
+                    cursor.word()
+                    cursor.expect(":")
+                    cursor.word()
+        self._ended()
+
+    def _expectation(self) -> None:
+        cursor = self.cursor
+        match cursor.expect("protocol", "dport", "timeout", "size", "l3proto"):
+            case "protocol":
+                self._protocol()
+            case "l3proto":
+                self._layer3()
+            case "timeout":
+                if not DURATION.fullmatch(cursor.word()):
+                    raise cursor.wrong("unexpected time: it must be as 1d2h3m4s")
+            case _:
+                cursor.number()
+        self._ended()
+
+    def _flowtable(self) -> None:
+        cursor = self.cursor
+        match cursor.expect("hook", "devices", "counter", "flags"):
+            case "hook":
+                cursor.expect("ingress")
+                cursor.expect("priority")
+                cursor.line()
+            case "devices":
+                cursor.expect("=")
+                if cursor.accept("$"):
+                    self.preprocessor.value_of(cursor.identifier(), cursor)
+                else:
+                    cursor.expect("{")
+                    for _ in self._listed():
+                        if cursor.accept("$"):
+                            self.preprocessor.value_of(cursor.identifier(), cursor)
+                        elif cursor.kind() in (WORD, STRING):
+                            cursor.take()
+                        else:
+                            raise cursor.wrong(f"unexpected {cursor.shown()}")
+            case "flags":
+                cursor.expect("offload")
+        if cursor.done:
+            raise Unclear("flowtable", cursor.here)
+
+    def _listed(self) -> Iterator[None]:
+        """For each member of a list in braces, behind the opening one."""
+        cursor = self.cursor
+        while True:
+            cursor.skip_newlines()
+            if cursor.accept("}"):
+                return
+            yield
+            cursor.skip_newlines()
+            if not cursor.accept(","):
+                cursor.expect("}")
+                return
