@@ -96,8 +96,7 @@ INTEGERS = {bits: DataType(bits) for bits in range(1, 129)}
 
 _MAC = compile_pattern(r"[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{1,2}){5}")
 
-LARGEST = (1 << 64) - 1
-"""nft's scanner reads no larger number."""
+_HOUR = compile_pattern(r"\d{1,2}:\d{1,2}(:\d{1,2})?|(\d+d)?(\d+h)?(\d+m)?(\d+s)?|\d+")
 
 
 def type_of(name: str) -> DataType:
@@ -122,6 +121,8 @@ def _check(item: str, name: str, kind: DataType, names: Names) -> None:
     if name in ("uid", "gid"):
         _check_owner(item, names.users if name == "uid" else names.groups)
         return
+    if name == "hour" and not all(_HOUR.fullmatch(part) for part in item.split("-")):
+        raise Refused(f"not an hour of the day: {item!r}")
     if kind.free:
         return
     if _known(item, kind):

@@ -66,15 +66,18 @@ def _apply(value: int, operator: str, operand: int) -> int:
 def expression(cursor: Cursor) -> Expression:
     """Read an expression. Raises Wrong, and Unclear for a field that is not known here."""
     found = _basic(cursor)
+    bare = not found.selectors
     while cursor.accept("."):
         other = _primary(cursor)
+        bare |= not other.selectors
         found = Expression(found.text, (*found.selectors, *other.selectors), found.changes)
     if cursor.peek() == "map" and cursor.kind() == WORD:
-        if not found.selectors:
-            raise cursor.wrong("a map needs a field of the packet")
+        if bare:
+            raise cursor.wrong("a map needs fields of the packet")
         cursor.take()
         if cursor.accept("@"):
-            return replace(found, named=cursor.identifier())
+            cursor.maps.append(cursor.identifier())
+            return replace(found, named=cursor.maps[-1])
         return replace(found, elements=elements(cursor))
     if cursor.accept("/"):
         return Expression(f"{found.text}/{cursor.number()}", found.selectors)

@@ -212,6 +212,8 @@ class Lowering:
         if len(selectors) == 1:
             if not elements:
                 return [(Fixed(match.negated),)]
+            if any(len(each.fields) != 1 for each in elements):
+                raise Refused("several fields, where one is compared")
             items = [each.fields[0] for each in elements]
             if match.order:
                 items = self._beyond(match.order, items[0], selectors[0].kind)

@@ -73,6 +73,7 @@ class RuleReader:
         """The rule. Raises Wrong; what is not known here becomes a doubt."""
         first = self.cursor.tokens[min(self.cursor.index, len(self.cursor.tokens) - 1)]
         self._read()
+        self.uses += [("map", name) for name in self.cursor.maps]
         where = first.source.location(first.at)
         return NftRule(
             tuple(self.statements), where, first.at, uses=tuple(self.uses), hooks=self.hooks, nat=self.is_nat
@@ -124,15 +125,12 @@ class RuleReader:
                     chains = (each.data.chain for each in statement.elements if isinstance(each.data, Verdict))
                     self.uses += [("chain", name) for name in chains if name]
             case Named():
-                self._use_map(statement)
+                self._asks(statement)
                 if not statement.selectors:
                     self.uses.append((statement.kind, statement.name))
                 self.uses += [(statement.kind, each.data) for each in statement.elements if isinstance(each.data, str)]
-            case MarkMap():
-                self._use_map(statement)
-            case Needs():
-                for each in statement.selectors:
-                    self._only_at(each.hooks)
+            case MarkMap() | Needs():
+                self._asks(statement)
             case Ends():
                 if statement.verdict is not None and statement.verdict.chain:
                     self.uses.append(("chain", statement.verdict.chain))
@@ -142,11 +140,9 @@ class RuleReader:
                     self._only_at(_PLACES.get(statement.target.name))
                     self.is_nat |= statement.target.name in NAT
 
-    def _use_map(self, statement: Named | MarkMap) -> None:
+    def _asks(self, statement: Named | MarkMap | Needs) -> None:
         for each in statement.selectors:
             self._only_at(each.hooks)
-        if statement.named:
-            self.uses.append(("map", statement.named))
 
     def _only_at(self, hooks: frozenset[Hook] | None) -> None:
         if hooks is not None:

@@ -125,9 +125,9 @@ class _Reader:
                 cursor.expect("=")
                 cursor.expect("{")
                 for _ in self._listed():
-                    cursor.word()
+                    cursor.identifier()
                     cursor.expect(":")
-                    cursor.word()
+                    cursor.number()
         self._ended()
 
     def _expectation(self) -> None:

@@ -130,11 +130,12 @@ def tokens_of(source: Source) -> list[Token]:
 
 
 class Cursor:
-    """A place in a list of tokens."""
+    """A place in a list of tokens. maps: those that were named in what was passed."""
 
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens
         self.index = 0
+        self.maps: list[str] = []
 
     @property
     def done(self) -> bool:

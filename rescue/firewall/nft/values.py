@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from re import compile as compile_pattern
 
 from rescue.firewall.addresses import BITS, Address, AddressSet, Masked, masked, parse_address, union
 from rescue.firewall.matches import Names, Refused
@@ -96,6 +97,9 @@ def address(text: str, version: int, names: Names) -> AddressSet | Masked:
     raise Refused(f"not an IPv{version} address, and no host name can be looked up while the server boots: {text!r}")
 
 
+_OCTAL = compile_pattern(r"(?:^|\.)0[0-7]")
+
+
 @lru_cache(maxsize=1 << 16)
 def _plain(text: str, version: int) -> AddressSet | Masked:
     first, dash, last = text.partition("-")
@@ -117,6 +121,8 @@ def _plain(text: str, version: int) -> AddressSet | Masked:
 
 
 def _of_version(text: str, version: int) -> Address:
+    if version == 4 and _OCTAL.search(text):
+        text = ".".join(str(int(part, 8 if part[:1] == "0" else 10)) for part in text.split("."))  # as inet_aton(3)
     found = parse_address(text)
     if found.version != version:
         raise ValueError(f"not an IPv{version} address: {text!r}")
