@@ -13,7 +13,7 @@ from rescue.firewall.nft.rule_reader import RuleReader
 from rescue.firewall.nft.script import Block, Element, NamedSet, NftChain, NftRule, NftTable
 from rescue.firewall.nft.selectors import selector
 from rescue.firewall.nft.things import KINDS, kind_of, thing
-from rescue.firewall.nft.tokens import NEWLINE, STRING, WORD, Cursor, Unclear, Wrong
+from rescue.firewall.nft.tokens import END, NEWLINE, PUNCTUATION, STRING, WORD, Cursor, Unclear, Wrong
 from rescue.firewall.nft.validate import settle
 from rescue.firewall.ruleset import Hook
 from rescue.model import Location
@@ -227,18 +227,25 @@ class Blocks:
 
     def rule(self, cursor: Cursor, table: NftTable) -> NftRule:
         """Read one rule, at which the cursor stands."""
-        begin = cursor.index
-        first = cursor.tokens[begin]
-        end = begin
-        depth = 0
+        begin = end = cursor.index
         tokens = cursor.tokens
-        while end < len(tokens):
-            text, kind = tokens[end].text, tokens[end].kind
-            if kind != STRING:
-                if not depth and text in (NEWLINE, ";", "}"):
+        depth = 0
+        for end in range(begin, len(tokens)):
+            kind, text, *_ = tokens[end]
+            if kind != PUNCTUATION:
+                if kind == END and not depth:
                     break
-                depth += 1 if text in "{(" else -1 if text in "})" and text else 0
-            end += 1
+            elif text in "{(":
+                depth += 1
+            elif text in "})":
+                if not depth and text == "}":
+                    break
+                depth -= 1
+            elif text == ";" and not depth:
+                break
+        else:
+            end = len(tokens)
+        first = tokens[begin]
         own = Cursor(self.preprocessor.expanded(tokens[begin:end]))
         made = RuleReader(own, table).rule()
         if not own.done:

@@ -52,6 +52,7 @@ class Lowering:
         self.question = question
         self.chains: dict[str, Chain] = {}
         self.number = 0
+        self.known: dict[tuple[object, ...], list[Conditions]] = {}
 
     def table_of(self) -> Table:
         """The table. Raises Wrong where nft would not take a value, or something is not there."""
@@ -187,7 +188,28 @@ class Lowering:
     # -- conditions ---------------------------------------------------------------------------------------------------
 
     def _match(self, match: Match) -> list[Conditions]:
-        """The alternatives under which the comparison holds, each some conditions."""
+        """The alternatives under which the comparison holds, each some conditions.
+
+        Rules share most of what they ask, and equal questions the same conditions: those are answered once a packet.
+        """
+        if match.named or match.mask or match.order or len(match.selectors) > 1 or len(match.elements) != 1:
+            return self._made(match)
+        field = match.selectors[0]
+        key = (
+            field.words,
+            field.version,
+            field.kind,
+            match.elements[0].fields,
+            match.negated,
+            match.listed,
+            match.equals,
+        )
+        known = self.known.get(key)
+        if known is None:
+            known = self.known[key] = self._made(match)
+        return known
+
+    def _made(self, match: Match) -> list[Conditions]:
         held = self.table.sets.get(match.named) if match.named else None
         if match.named and held is None:
             raise Refused(f"there is no set {match.named}")

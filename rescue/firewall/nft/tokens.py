@@ -16,9 +16,12 @@ NEWLINE = "\n"
 
 WORD, STRING, PUNCTUATION, END = "word", "string", "punctuation", "newline"
 
+_NOTHING = r"(?>(?m:^)[ \t]*\#[^\n]*\n|[ \t]+|\\\n|\#[^\n]*)*+"
+"""Blanks and comments."""
+
 _TOKEN = compile_pattern(
-    r"""(?P<skip>(?:(?m:^)[ \t]*\#[^\n]*\n|[ \t]+|\\\n|\#[^\n]*)+)
-    |(?P<newline>\n)
+    _NOTHING
+    + r"""(?:(?P<newline>\n)
     |"(?P<string>[^"\n]*)"
     |(?P<word>
         (?:[0-9A-Fa-f]{1,2}:){5}[0-9A-Fa-f]{1,2}(?![0-9A-Fa-f:])
@@ -30,10 +33,11 @@ _TOKEN = compile_pattern(
         |[A-Za-z_][A-Za-z0-9_/.\\-]*\*?
      )
     |(?P<punctuation>==|!=|<=|>=|<<|>>|[][{}();,:=!<>&|^/\-*.@$+~])
+    |(?P<last>\Z))
     """,
     0x40,  # re.VERBOSE
 )
-
+_BLANKS = compile_pattern(_NOTHING, 0x40)
 
 _IDENTIFIER = compile_pattern(r"[A-Za-z_][A-Za-z0-9/._-]*|(?:\d+[dhms]){1,4}")
 
@@ -114,19 +118,20 @@ def tokens_of(source: Source) -> list[Token]:
     found: list[Token] = []
     at, text = 0, source.text
     for match in _TOKEN.finditer(text):
-        if match.start() != at:
-            raise Wrong(f"unexpected {text[at]!r}", source.location(at))
+        start = match.start()
+        if start != at:
+            break
         at = match.end()
-        kind = match.lastgroup or ""
-        if kind == "skip":
-            if at == len(text) and "#" in text[text.rfind("\n") + 1 :]:
+        kind = match.lastgroup
+        if kind == "last":
+            if "#" in text[start:].rpartition("\n")[2]:
                 raise Wrong("a comment at the very end of the file, without a newline", source.location(at))
-        else:
-            found.append(Token(kind, match.group(kind), match.start(), source))
-    if at != len(text):
-        raise Wrong(f"unexpected {text[at]!r}", source.location(at))
-    found.append(Token(END, NEWLINE, len(text), source))
-    return found
+            found.append(Token(END, NEWLINE, at, source))
+            return found
+        found.append(Token(kind or "", match[kind or 0], match.start(kind or 0), source))
+    blank = _BLANKS.match(text, at)
+    at = blank.end() if blank else at
+    raise Wrong(f"unexpected {text[at]!r}", source.location(at))
 
 
 class Cursor:
@@ -173,14 +178,15 @@ class Cursor:
         self.index += 1
         return self.tokens[self.index - 1].text
 
-    def accept(self, *texts: str) -> bool:
-        """Whether the next tokens are `texts`; then they are passed."""
+    def accept(self, text: str, *more: str) -> bool:
+        """Whether the next tokens are these; then they are passed."""
         tokens, at = self.tokens, self.index
-        for text in texts:
-            if at >= len(tokens) or tokens[at].text != text:
+        if at >= len(tokens) or tokens[at].text != text:
+            return False
+        for ahead, each in enumerate(more, 1):
+            if self.peek(ahead) != each:
                 return False
-            at += 1
-        self.index = at
+        self.index = at + 1 + len(more)
         return True
 
     def expect(self, *texts: str) -> str:
