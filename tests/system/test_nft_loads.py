@@ -15,7 +15,7 @@ from tests.unit.firewall.nft_scripts import all_refused, all_taken
 
 pytestmark = NEEDED
 
-SAMPLE = int(os.environ.get("RESCUE_BROKEN", "80"))
+SAMPLE = int(os.environ.get("RESCUE_BROKEN", "40"))
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,13 @@ KINDS = ("counter", "quota", "limit", "ct", "secmark", "synproxy", "flowtable")
 """What things begin with; ``ct`` goes on with helper, timeout or expectation."""
 
 _OF_CONNECTION = ("helper", "timeout", "expectation")
+_WORDS = {
+    "counter": ("name", "packets", "bytes"),
+    "quota": ("name", "over", "until", "used", "bytes"),
+    "limit": ("name", "over", "until", "rate", "burst", "packets", "bytes"),
+}
+"""Words that are nft's own behind the name of a kind."""
+
 _FAMILIES = ("ip", "ip6", "inet", "arp", "bridge", "netdev")
 
 
@@ -28,6 +35,8 @@ def kind_of(cursor: Cursor) -> str:
 
 def thing(cursor: Cursor, preprocessor: Preprocessor, kind: str, here: Location, *, bare: bool) -> Thing:
     """Read a thing from its name on. bare: braces may be left out, as in a command. Raises Wrong and Unclear."""
+    if cursor.peek() in _WORDS.get(kind, ()):
+        raise cursor.wrong(f"{cursor.shown()} is a word of nft's own and can't be a name here")
     name = cursor.identifier()
     reader = _Reader(cursor, preprocessor)
     line = reader.lines[kind]
