@@ -149,7 +149,11 @@ class InTarget:
                 base = tree.resolve(JOURNAL.parent) / JOURNAL.name
                 self._judge(tree, base)
             except (LinkLoop, NotCaptured) as problem:
-                raise JournalError(f"{JOURNAL.parent} leads nowhere: {problem}") from problem
+                raise JournalError(
+                    f"{JOURNAL.parent} leads nowhere: {problem}",
+                    "Look at it on the server's disk (rescue mount TARGET), or keep the journal elsewhere: "
+                    "--journal DIR.",
+                ) from problem
             self._base = base
         return self._base
 

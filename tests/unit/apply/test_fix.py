@@ -173,6 +173,13 @@ def test_var_may_be_a_link_inside_the_server() -> None:
     assert target.tree.text("/etc/nologin") == "x"
 
 
+def test_where_the_journal_leads_nowhere_the_next_step_is_said() -> None:
+    tree = broken().with_entries({"/var/lib": symlink("/var/lib")})
+    with pytest.raises(JournalError, match="leads nowhere") as caught:
+        apply_changes(target_of(tree), [change for change in plan(tree) if change.reversible], now=clock())
+    assert "--journal DIR" in caught.value.hint
+
+
 def test_a_target_that_is_held_is_left_alone() -> None:
     tree = broken()
     target = MemoryTarget(tree, locked=True)
