@@ -309,7 +309,10 @@ def _insist(target: Target, record: Record) -> None:
     sight = look(target, record.changes)
     wrong = [change.path for change in record.changes if sight.standing(change) is not Standing.AFTER]
     if wrong:
-        raise TargetError(f"{named(wrong)} was written, but does not read back the same")
+        raise TargetError(
+            f"{named(wrong)} was written, but does not read back the same",
+            "The disk may fail: make a copy of it (ddrescue) before anything else.",
+        )
 
 
 class _Failed(ApplyError):

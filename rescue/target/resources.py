@@ -34,6 +34,9 @@ _PACKAGES = {
 }
 
 
+_HINTS = {"losetup": "This machine may have no free loop device. See: losetup -a; ls /dev/loop*"}
+
+
 class ProgramError(TargetError):
     """A helper program failed; the message holds what it said."""
 
@@ -51,7 +54,7 @@ def run(*words: str, given: bytes = b"") -> str:
         raise ProgramError(f"the program {words[0]} is not there", f"Install the package {package}.") from problem
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip() or f"it ended with status {done.returncode}"
-        raise ProgramError(f"{words[0]} failed: {said}")
+        raise ProgramError(f"{words[0]} failed: {said}", _HINTS.get(words[0], ""))
     return done.stdout.decode("utf-8", "surrogateescape")
 
 

@@ -104,8 +104,7 @@ def joined_to_write(resources: Resources, pieces: Sequence[Piece]) -> Path:
 def _unreadable(source: Source, problem: ProgramError) -> TargetError:
     if problem.hint:
         return problem
-    # Before the reason stands all that QEMU was told.
-    said = str(problem).rpartition("can't be shown: ")[2].rpartition("}': ")[2]
+    said = _reason(problem)
     if "too large for file format" in said:
         return TargetError(
             f"{source.path} says that its disk is larger than any can be", "It is damaged, or made to harm."
@@ -116,6 +115,11 @@ def _unreadable(source: Source, problem: ProgramError) -> TargetError:
         f"{source.path} can't be read as a {source.image.format} image: {said}",
         f"It is damaged or cut off. Copy it again, or look at it: qemu-img check {quote(str(source.path))}",
     )
+
+
+def _reason(problem: ProgramError) -> str:
+    """What QEMU said; before it stands all that it was told."""
+    return str(problem).rpartition("can't be shown: ")[2].rpartition("}': ")[2]
 
 
 def _image(path: Path, opening: Opening) -> Image:
@@ -140,4 +144,9 @@ def _shown(resources: Resources, source: Source) -> Path:
 def _busy(source: Source, problem: ProgramError) -> TargetError:
     if "lock" in str(problem):
         return TargetBusy(f"a running machine uses {source.path}", "Shut the machine down first.")
-    return problem
+    if problem.hint:
+        return problem
+    return TargetError(
+        f"{source.path} can't be written to as a {source.image.format} image: {_reason(problem)}",
+        f"It may be damaged. Look at it: qemu-img check {quote(str(source.path))}",
+    )

@@ -228,6 +228,19 @@ def test_disks_proposes_nothing_for_swap(tmp_path: Path) -> None:
     assert "rescue inspect" not in done.stdout
 
 
+def test_an_image_that_is_marked_corrupt_is_looked_at_and_not_written_to(tmp_path: Path) -> None:
+    path = qcow2(images.image_with(tmp_path / "raw.img", "ext4", little_root), tmp_path / "disk.qcow2")
+    with path.open("r+b") as disk:
+        disk.seek(79)
+        disk.write(b"\2")
+    with closing(opened(path)) as target:
+        assert hostname(target) == b"server\n"
+    with pytest.raises(TargetError, match=r"can't be written to as a qcow2 image: .*corrupt") as told:
+        opened(path, write=True)
+    assert f"qemu-img check {path}" in told.value.hint
+    assert images.left_behind(path) == []
+
+
 def test_zfs_is_named_with_what_opens_it(tmp_path: Path) -> None:
     path = tmp_path / "disk.img"
     with path.open("wb") as disk:
