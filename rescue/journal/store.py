@@ -124,7 +124,8 @@ class InTarget:
 
     def sweep(self, prefix: str) -> None:
         base = self._root()
-        places = (base.parent, base, base / "fixes")
+        # Where there was no /var/lib either, it was being made.
+        places = (base.parent.parent, base.parent, base, base / "fixes")
         tree = self._target.capture([Read(str(place), depth=1, content=False) for place in places])
         for place in filter(lambda each: _is_directory(tree, each), places):
             for name in tree.children(place):

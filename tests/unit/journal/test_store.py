@@ -133,6 +133,7 @@ def test_a_full_disk_is_told_as_such() -> None:
 
 def test_what_a_kill_left_where_the_journal_begins_is_swept_and_nothing_else() -> None:
     planted = {
+        "/var/.rescue-0000": directory(0o700),
         "/var/lib/.rescue-0011": directory(0o700),
         "/var/lib/.rescue-full/file": "somebody's",
         "/var/lib/rescue": directory(0o700),
@@ -143,6 +144,7 @@ def test_what_a_kill_left_where_the_journal_begins_is_swept_and_nothing_else() -
     target = MemoryTarget(server(planted))
     InTarget(target).sweep(".rescue-")
     left = {str(path) for path in target.tree.walk("/var/lib") if not path.is_relative_to("/var/lib/dpkg")}
+    assert target.tree.lentry("/var/.rescue-0000") is None
     assert left == {
         "/var/lib/.rescue-full", "/var/lib/.rescue-full/file", "/var/lib/rescue", "/var/lib/rescue/fixes",
         "/var/lib/other",
