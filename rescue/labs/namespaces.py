@@ -1,9 +1,9 @@
 """A server's root brought up without a boot: its own firewall and its own sshd, alone with a client on a wire.
 
 What starts is what systemd would start, asked of the server's own systemctl: ufw, netfilter-persistent, nftables,
-firewalld (with a message bus of its own), ssh, fail2ban, sshguard, and CrowdSec with its bouncer. All of it runs in
-namespaces of its own (network, mount, process), so that this computer sees nothing of it; and on a layer of its own, so
-that the root does not either, unless it is asked to.
+/etc/rc.local, firewalld (with a message bus of its own), ssh, fail2ban, sshguard, and CrowdSec with its bouncer. All of
+it runs in namespaces of its own (network, mount, process), so that this computer sees nothing of it; and on a layer of
+its own, so that the root does not either, unless it is asked to.
 
 systemd itself does not run: `systemctl enable` works there, `systemctl restart` says that it is ignored.
 """
@@ -55,6 +55,7 @@ starts() { [ "$(chroot "$root" systemctl is-enabled "$1" 2>/dev/null)" = enabled
 starts ufw.service && chroot "$root" /lib/ufw/ufw-init start || true
 starts netfilter-persistent.service && chroot "$root" /usr/sbin/netfilter-persistent start || true
 starts nftables.service && chroot "$root" /usr/sbin/nft -f /etc/nftables.conf || true
+[ -x "$root/etc/rc.local" ] && chroot "$root" /etc/rc.local start || true
 if starts firewalld.service; then
     mkdir -p "$root/run/dbus"
     chroot "$root" dbus-daemon --system --fork --nopidfile
