@@ -51,7 +51,11 @@ class NoState(TargetError):
 
 def directory() -> Path:
     """Where states are kept, for this user alone. Raises NoState where somebody else could write to it."""
-    path = cache_directory() / "appliance"
+    try:
+        # QEMU is given it, and what lies in it names what it leans on.
+        path = cache_directory().absolute() / "appliance"
+    except RuntimeError as problem:
+        raise NoState(f"there is no place for a cache: {problem}") from problem
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_own(path)

@@ -94,6 +94,20 @@ def test_a_cache_of_somebody_elses_is_not_used(cache: Path) -> None:
         saved_appliance.directory()
 
 
+def test_a_cache_may_be_named_by_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RESCUE_CACHE", "here")
+    assert saved_appliance.directory() == tmp_path / "here" / "appliance"
+
+
+def test_who_has_no_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RESCUE_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    with pytest.raises(NoState, match="no place"):
+        saved_appliance.directory()
+
+
 def test_where_the_machine_does_not_come_up_nothing_is_left(cache: Path, tmp_path: Path) -> None:
     (tmp_path / "raw").write_bytes(bytes(1 << 20))
     call = replace(understood(WORDS), program="false", root=tmp_path / "raw")
