@@ -1,4 +1,4 @@
-"""A launch of libguestfs that goes on from a saved appliance: a second where an emulated boot takes ten.
+"""A launch of libguestfs that goes on from a saved appliance: a second or two where an emulated boot takes ten.
 
 libguestfs launches as always, but its QEMU is called by us: with the saved state, and without the disks, which are
 plugged in afterwards as they were given to libguestfs, by the very words that it found for them.
@@ -31,7 +31,7 @@ SETTING = "RESCUE_APPLIANCE"
 
 _Handle = Any
 _READ_LIMIT = 60.0
-_FIRST_TIME = "starting libguestfs, without KVM: this takes 15 to 40 seconds, the next time one or two"
+_FIRST_TIME = "starting libguestfs, without KVM: this takes 15 to 40 seconds, the next time a few"
 
 _BEFORE = """
 date -s @{now} >/dev/null

@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="making the sample needs root"),
 ]
 
-FIRST = "the next time one or two"
+FIRST = "the next time a few"
 """What is said when a state is made."""
 BOOTS = "this takes 15 to 40 seconds"
 
