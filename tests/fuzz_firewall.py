@@ -35,7 +35,8 @@ from rescue.proof.sources import chosen
 from rescue.tree import Tree, file
 from tests.fuzz_nft_loads import Beside, bases, differences
 from tests.system.firewall_rules import rulesets, stock_ufw
-from tests.system.test_nft_kernel import NFT, scripts
+from tests.system.nft_made import scripts
+from tests.system.test_nft_kernel import NFT
 from tests.system.test_nft_kernel import PATH as SCRIPT
 from tests.unit.firewall.files import DEFAULTS, Started, allow, ufw_files, user
 

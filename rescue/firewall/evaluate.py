@@ -47,6 +47,7 @@ class Evaluation:
         self.discovery = discovery
         self.outcome = Outcome(packet.version, universe)
         self.journey = Journey(self.outcome)
+        self.tracking = any(firewall.ruleset(packet.version).tracking for firewall in firewalls)
         self.chains: dict[Hook, list[tuple[Firewall, Table, Chain]]] = {}
 
     def run(self) -> Outcome:
@@ -130,8 +131,8 @@ class Evaluation:
         return self.chains[hook]
 
     def _meets(self, chain: Chain, packet: Packet) -> bool:
-        if chain.nat and self.journey.stage is not Stage.SYN:
-            return False  # only the first packet of a connection meets it
+        if chain.nat and (self.journey.stage is not Stage.SYN or not self.tracking):
+            return False  # only the first packet of a connection meets it, and none where conntrack knows of none
         return not chain.devices or packet.interface is None or packet.interface in chain.devices
 
     def _refuse(self) -> None:

@@ -132,11 +132,15 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Ruleset:
-    """What one firewall puts into the kernel for one IP version, and what it fails to."""
+    """What one firewall puts into the kernel for one IP version, and what it fails to.
+
+    tracking: it makes conntrack work; chains of type nat are not asked where nothing does.
+    """
 
     version: int
     tables: Mapping[str, Table] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    tracking: bool = True
 
     def base_chains(self, hook: Hook) -> Iterator[tuple[Table, Chain]]:
         """The chains that packets meet at `hook`, in no order."""

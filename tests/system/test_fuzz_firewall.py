@@ -84,6 +84,18 @@ def test_scripts_that_were_once_misjudged_or_ask_for_a_connection(before: str, r
         trial.close()
 
 
+NAT = "table inet t {{\n\tchain c {{\n\t\ttype nat hook prerouting priority dstnat;\n\t\t{0}\n\t\tdrop\n\t}}\n}}\n"
+
+
+@pytest.mark.parametrize("rule", ["counter", "ct state invalid counter", "tcp dport 80 redirect to :22"])
+def test_a_chain_of_type_nat_is_asked_where_something_makes_conntrack_work(rule: str) -> None:
+    trial = Trial(SOURCES)
+    try:
+        trial.hold(script(NAT.format(rule)))
+    finally:
+        trial.close()
+
+
 def test_of_two_chains_with_one_priority_the_later_one_is_asked_first() -> None:
     chain = "table inet {0} {{\n\tchain c {{\n\t\ttype filter hook input priority 0; policy {1};\n\t\t{2}\n\t}}\n}}\n"
     trial = Trial(SOURCES)

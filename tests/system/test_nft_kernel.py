@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -20,6 +19,7 @@ from rescue.firewall.nft import load_nftables
 from rescue.tree import Tree
 from tests.system.firewall_rules import CORPORA, counted, net, seen
 from tests.system.netlab import SERVER, Lab
+from tests.system.nft_made import scripts
 from tests.unit.firewall.files import Started
 
 __all__ = ["counted", "net"]
@@ -44,194 +44,6 @@ SLOW = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-
-FAMILIES = ("inet", "ip", "ip6")
-V4 = ("198.51.100.0/24", "10.0.0.0/8", "10.0.0.5", "203.0.113.0-203.0.113.9", "10.1.2.3/32", "0.0.0.0/1")
-V6 = ("2001:db8::/32", "2001:db8:5::5", "fd00::/8", "2001:db8:5::-2001:db8:5::ff", "::/0")
-CHAINS = ("alpha", "beta")
-
-
-def pick(*items: str) -> st.SearchStrategy[str]:
-    return st.sampled_from(items)
-
-
-def braced(items: Sequence[str], most: int = 3) -> st.SearchStrategy[str]:
-    return st.lists(st.sampled_from(items), min_size=1, max_size=most, unique=True).map(
-        lambda found: "{ " + ", ".join(found) + " }"
-    )
-
-
-def address(family: str) -> st.SearchStrategy[str]:
-    """A condition on the client's or the server's address, as it may stand in a table of a family."""
-    kinds = []
-    if family != "ip6":
-        values = st.one_of(st.sampled_from(V4), braced(V4[:2] + V4[3:4]), st.just("@four"))
-        kinds.append(values.map(lambda value: f"ip saddr {value}"))
-        kinds.append(values.map(lambda value: f"ip saddr != {value}"))
-        kinds.append(pick("ip daddr 192.0.2.1", "ip daddr != 192.0.2.1", "ip saddr & 255.0.0.255 == 10.0.0.5"))
-        pairs = ("10.0.0.5 . 22", "10.0.0.0/8 . 80", "198.51.100.0/24 . 20-30", "203.0.113.5 . 22")
-        kinds.append(braced(pairs[:1] + pairs[2:]).map(lambda value: f"ip saddr . tcp dport {value}"))
-        kinds.append(braced(pairs[1:]).map(lambda value: f"ip saddr . tcp dport != {value}"))
-    if family != "ip":
-        six = st.one_of(st.sampled_from(V6), braced((V6[0], V6[2])), st.just("@six"))
-        kinds.append(six.map(lambda value: f"ip6 saddr {value}"))
-        kinds.append(six.map(lambda value: f"ip6 saddr != {value}"))
-    return st.one_of(*kinds)
-
-
-CONDITIONS = pick(
-    "tcp dport 22",
-    "tcp dport 2222",
-    "tcp dport { 22, 80 }",
-    "tcp dport != 22",
-    "tcp dport != { 80, 443 }",
-    "th dport 22",
-    "tcp dport @ports",
-    "tcp dport != @ports",
-    "tcp dport 1-1024",
-    "tcp dport < 1024",
-    "tcp dport >= 22",
-    "udp dport 22",
-    "tcp sport 22",
-    "tcp sport != 22",
-    "ct state new",
-    "ct state established,related",
-    "ct state != new",
-    "ct state invalid",
-    "ct state { new, untracked }",
-    "ct state untracked",
-    'iifname "eth0"',
-    'iifname != "eth0"',
-    'iifname "eth*"',
-    "iif lo",
-    'iifname { "eth0", "lo" }',
-    'oifname "eth0"',
-    'oifname != "lo"',
-    "meta l4proto tcp",
-    "meta l4proto { tcp, udp }",
-    "meta l4proto != tcp",
-    "meta nfproto ipv4",
-    "meta nfproto != ipv6",
-    "meta mark 1",
-    "meta mark != 1",
-    "meta mark & 3 == 2",
-    "ct mark 1",
-    "ct direction original",
-    "ct direction reply",
-    "tcp flags syn",
-    "tcp flags & (syn|ack) == syn",
-    "tcp flags == syn",
-    "tcp flags != syn",
-    "tcp flags { syn, ack }",
-    "tcp flags ! ack",
-    "tcp flags syn / syn,ack",
-    "fib daddr type local",
-    "fib daddr type != local",
-    "fib saddr type local",
-    "meta pkttype host",
-    "meta pkttype multicast",
-    "tcp dport ssh",
-    "ct status dnat",
-    "counter",
-    'log prefix "x "',
-    "meta iifname eth0",
-    "meta l4proto tcp ct original proto-dst 22",
-)
-
-EFFECTS = pick(
-    "meta mark set 1",
-    "meta mark set 2",
-    "meta mark set meta mark or 1",
-    "ct mark set meta mark",
-    "meta mark set ct mark",
-    "ct mark set 1",
-    "counter",
-)
-
-VERDICTS = pick(
-    "accept",
-    "accept",
-    "drop",
-    "drop",
-    "reject",
-    "reject with tcp reset",
-    "return",
-    "continue",
-    "jump alpha",
-    "goto beta",
-    "jump beta",
-    "counter drop",
-    "counter accept",
-)
-
-MAPS = pick(
-    "ct state vmap { new : jump alpha, established : accept, related : accept, invalid : drop }",
-    "tcp dport vmap { 22 : accept, 80 : drop }",
-    "tcp dport vmap { 22 : jump alpha, 1000-3000 : goto beta }",
-    "meta l4proto vmap { tcp : jump beta, udp : drop }",
-    "ct state vmap { established : accept, new : continue } drop",
-    'iifname vmap { "lo" : accept, "eth0" : jump alpha }',
-    "tcp dport vmap @doors",
-    "tcp dport vmap { 22 : drop, * : accept }",
-)
-
-
-@st.composite
-def rule(draw: st.DrawFn, family: str, chain: str) -> str:
-    words = draw(st.lists(st.one_of(CONDITIONS, address(family), EFFECTS), max_size=3))
-    end = draw(st.one_of(VERDICTS, VERDICTS, MAPS, st.just("")))
-    if any(
-        not word.startswith(("tcp flags", "tcp dport", "tcp sport", "th dport", "meta l4proto tcp")) for word in words
-    ):
-        end = end.replace("reject with tcp reset", "meta l4proto tcp reject with tcp reset")
-    below = {"alpha": ("beta",), "beta": ()}.get(chain, CHAINS)
-    for name in CHAINS:
-        if name not in below:
-            end = re.sub(rf"(jump|goto) {name}", "accept", end)
-    return " ".join([*words, end]).strip() or "counter"
-
-
-HOOKS = (
-    ("input", "filter", ("filter", "-10", "mangle", "security", "filter + 10")),
-    ("prerouting", "filter", ("raw", "mangle", "-250", "dstnat")),
-    ("output", "filter", ("filter", "raw", "mangle")),
-    ("postrouting", "filter", ("srcnat",)),
-)
-
-
-@st.composite
-def scripts(draw: st.DrawFn) -> str:
-    """A script with one or two tables, each with two chains to jump to and one to three base chains."""
-    parts = ["flush ruleset\n"]
-    for number in range(draw(st.integers(1, 2))):
-        family = draw(pick("inet", "inet", "ip", "ip6"))
-        lines = [f"table {family} t{number} {{"]
-        lines += [
-            "\tset four { type ipv4_addr; flags interval; auto-merge; elements = { 10.0.0.0/8, 198.51.100.7 }",
-            "\t}",
-            "\tset six { type ipv6_addr; flags interval; elements = { fd00::/8, 2001:db8:6::/48 }",
-            "\t}",
-            "\tset ports { type inet_service; elements = { 22, 443 }",
-            "\t}",
-            "\tmap doors { type inet_service : verdict; elements = { 22 : accept, 80 : drop }",
-            "\t}",
-        ]
-        for name in reversed(CHAINS):
-            lines += [
-                f"\tchain {name} {{",
-                *("\t\t" + draw(rule(family, name)) for _ in range(draw(st.integers(0, 2)))),
-            ]
-            lines += ["\t}"]
-        for at in range(draw(st.integers(1, 3))):
-            hook, kind, priorities = draw(st.sampled_from(HOOKS[:1] * 3 + HOOKS[1:]))
-            policy = draw(pick("accept", "drop"))
-            lines += [f"\tchain base{at} {{"]
-            lines += [f"\t\ttype {kind} hook {hook} priority {draw(st.sampled_from(priorities))}; policy {policy};"]
-            lines += ["\t\t" + draw(rule(family, "")) for _ in range(draw(st.integers(0, 4)))]
-            lines += ["\t}"]
-        parts.append("\n".join([*lines, "}", ""]))
-    return "".join(parts)
-
 
 def firewall(text: str, names: Names | None = None) -> Firewall:
     found = load_nftables(Tree.of({str(PATH): text}), PATH, names or Names())

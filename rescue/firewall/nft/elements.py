@@ -31,6 +31,8 @@ def item(cursor: Cursor) -> str:
     while cursor.peek() in ("/", "-", "|", "or") and cursor.index + 1 < len(cursor.tokens):
         sign = "|" if cursor.peek() == "or" else cursor.peek()
         cursor.take()
+        if sign == "/" and not cursor.peek().isdigit() and cursor.peek(1) != ",":
+            raise cursor.wrong(f"unexpected {cursor.shown()}: a mask must be a list, or stand before it with '&'")
         text += sign + cursor.value()
     return text
 

@@ -29,7 +29,9 @@ def load_nftables(tree: Tree, path: PurePosixPath, names: Names) -> Firewall | N
     try:
         script.run(path)
         for version in (4, 6):
-            rulesets[version] = Ruleset(version, lower.tables(script.tables.values(), Question(version, names)))
+            tables = script.tables.values()
+            made = lower.tables(tables, Question(version, names))
+            rulesets[version] = Ruleset(version, made, tracking=lower.tracking(tables, version))
         check_sets(script, names)
     except Wrong as problem:
         fault = Problem(str(problem), problem.at, "every rule of the file: nft loads all of it or nothing")

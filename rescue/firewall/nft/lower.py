@@ -377,3 +377,14 @@ def tables(found: Iterable[NftTable], question: Question) -> dict[str, Table]:
         if question.version in VERSIONS.get(table.family, ()):
             made[lowered.name] = lowered
     return made
+
+
+def tracking(found: Iterable[NftTable], version: int) -> bool:
+    """Whether some rule makes conntrack work for the packets of one IP version."""
+    return any(
+        rule.tracks
+        for table in found
+        if version in VERSIONS.get(table.family, ())
+        for chain in table.chains.values()
+        for rule in chain.rules
+    )

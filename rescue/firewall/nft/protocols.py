@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rescue.firewall.nft.headers import EXTENSIONS
 from rescue.firewall.nft.script import Match, VerdictMap
 from rescue.firewall.nft.selectors import BRIDGE_KEYS, Selector
 from rescue.firewall.nft.tokens import Cursor
@@ -9,8 +10,7 @@ from rescue.firewall.nft.tokens import Cursor
 _NETWORK = ("ip", "ip6")
 _TRANSPORT = ("tcp", "udp", "udplite", "sctp", "dccp", "ah", "esp", "comp", "icmp", "icmpv6", "igmp")
 _ASKS = ("meta l4proto", "ip protocol", "ip6 nexthdr")
-_VERSIONS = {"meta nfproto": {"ipv4": "ip", "ipv6": "ip6"}, "meta protocol": {"ip": "ip", "ip6": "ip6"},
-             "ether type": {"ip": "ip", "ip6": "ip6"}}  # fmt: skip
+_VERSIONS = {"meta nfproto": {"ipv4": "ip", "ipv6": "ip6"}, "meta protocol": {"ip": "ip", "ip6": "ip6"}}
 
 
 class Protocols:
@@ -21,6 +21,8 @@ class Protocols:
         self.family = family
         self.network = {"ip": "ip", "ip6": "ip6", "arp": "arp"}.get(family, "")
         self.transport = ""
+        self.tracks = False
+        """Whether the rule asks for the connection, which makes conntrack work (nf_ct_netns_get())."""
         self.several = ""
         """A list of protocols that was asked for, after which no field of a single one can be."""
 
@@ -38,6 +40,8 @@ class Protocols:
             raise self.cursor.wrong("meta nfproto is for the family inet alone")
         if selector.words in BRIDGE_KEYS and self.family != "bridge":
             raise self.cursor.wrong(f"{selector.words} is for the family bridge alone")
+        if first == "exthdr" or (first in EXTENSIONS and selector.absent):
+            self.network = self._same(self.network, "ip6")
         if self.network == "arp" and first in (*_TRANSPORT, "th") and not key.startswith("option"):
             raise self.cursor.wrong(f"conflicting protocols: arp and {first}")
         if first in _NETWORK or (first == "arp" and self.family in ("arp", "inet", "ip", "ip6")):
@@ -57,6 +61,7 @@ class Protocols:
         """Take note that a connection is asked for. Raises Wrong where there is no conntrack."""
         if self.family in ("arp", "netdev"):
             raise self.cursor.wrong(f"a table of the family {self.family} has no connections")
+        self.tracks = True
 
     def compared(self, statement: Match | VerdictMap) -> None:
         """Take note of what fields are compared with. Raises Wrong."""

@@ -76,7 +76,13 @@ class RuleReader:
         self.uses += [("map", name) for name in self.cursor.maps]
         where = first.source.location(first.at)
         return NftRule(
-            tuple(self.statements), where, first.at, uses=tuple(self.uses), hooks=self.hooks, nat=self.is_nat
+            tuple(self.statements),
+            where,
+            first.at,
+            uses=tuple(self.uses),
+            hooks=self.hooks,
+            nat=self.is_nat,
+            tracks=self.protocols.tracks or self.is_nat,
         )
 
     def _read(self) -> None:
@@ -164,6 +170,7 @@ class RuleReader:
             return
         elif word == "ct" and cursor.peek(1) == "count":
             cursor.index += 2
+            self.protocols.tracked()
             self.add(statements.count(cursor))
         elif word in STARTS:
             self._match()
@@ -226,6 +233,7 @@ class RuleReader:
         self.add(statements.tproxy(self.cursor, self.table.family, transport=self.protocols.has_transport))
 
     def synproxy(self) -> None:
+        self.protocols.tracked()
         self.use(statements.synproxy(self.cursor))
         self.add(Ends(target=Target(Action.DEPENDS, "synproxy", reason=statements.ELSEWHERE["synproxy"]), more=True))
 
@@ -275,6 +283,7 @@ class RuleReader:
             if cursor.accept("limit"):
                 self.use(statements.limit(cursor))
             elif cursor.accept("ct", "count"):
+                self.protocols.tracked()
                 self.add(statements.count(cursor))
             elif cursor.accept("counter"):
                 self.use(statements.counter(cursor))

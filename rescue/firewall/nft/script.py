@@ -156,7 +156,7 @@ class NftRule:
     """A rule. at: the index of its first character in the text of its file; block: it stands in a chain's block.
 
     uses: the chains, sets, maps and things that it names, each with its kind. hooks: where it can be, None for
-    everywhere; nat: only in chains of that type.
+    everywhere; nat: only in chains of that type. tracks: it makes conntrack work.
     """
 
     statements: tuple[Statement, ...]
@@ -166,6 +166,7 @@ class NftRule:
     uses: tuple[tuple[str, str], ...] = ()
     hooks: frozenset[Hook] | None = None
     nat: bool = False
+    tracks: bool = False
 
 
 @dataclass(slots=True)
