@@ -16,7 +16,7 @@ def put_together(volumes: Iterable[Owned]) -> tuple[list[Owned], bool]:
     found: list[Owned] = []
     parts: dict[str, dict[int, Owned]] = {}
     for volume, own in volumes:
-        if volume.found.type != "btrfs" or volume.found.devices < 2:
+        if not _is_part(volume):
             found.append((volume, own))
             continue
         members = parts.setdefault(volume.found.uuid, {})
@@ -24,7 +24,7 @@ def put_together(volumes: Iterable[Owned]) -> tuple[list[Owned], bool]:
             found.append((volume, own))
         members.setdefault(volume.found.device, (volume, own))
     whole = [
-        _whole(volume, own, parts[volume.found.uuid]) if volume.found.uuid in parts else (volume, own)
+        _whole(volume, own, parts[volume.found.uuid]) if _is_part(volume) else (volume, own)
         for volume, own in found
     ]
     lacking = any(own and len(parts[each.found.uuid]) < each.found.devices for each, own in whole if _is_part(each))

@@ -62,7 +62,13 @@ def _named(session: Session, names: list[str]) -> Iterator[Disk]:
                 here = here or find_disks(("disk", "part", "lvm", "crypt", "mpath", "loop"))
                 yield from _with_parts(here, str(path.resolve()))
                 continue
-            yield disk_at(path, opening_of(session.options), look=session.options.backend == "kernel")
+            try:
+                yield disk_at(path, opening_of(session.options), look=session.options.backend == "kernel")
+            except TargetError as problem:
+                if len(names) == 1:
+                    raise
+                # The others are listed all the same.
+                yield Disk(name, path.stat().st_size, "file", problem=str(problem))
         except OSError as problem:
             raise TargetError(f"{name}: {problem.strerror}", "See what is here: rescue disks") from problem
 

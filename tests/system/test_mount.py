@@ -306,6 +306,18 @@ def test_an_image_is_listed_without_being_mounted_unless_asked_for(world: World,
     assert world.open_things(disk) <= before
 
 
+def test_of_several_images_one_that_can_not_be_opened_hides_none(world: World, disk: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "empty.img"
+    bad.touch()
+    good, told = world.document("disks", disk, bad, *KERNEL)["disks"]  # type: ignore[misc]
+    assert (good["hostname"], told["next"]) == ("lab", "")
+    assert "is empty" in told["problem"]
+    screen = world.rescue("disks", bad, disk, *KERNEL).stdout
+    assert "is empty" in screen
+    assert f"rescue inspect {bad}" not in screen
+    assert "is empty" in world.rescue("disks", bad, status=4).stderr
+
+
 def test_two_roots_on_one_disk_each_have_their_command(world: World, disk: Path, tmp_path: Path) -> None:
     both, start, size = tmp_path / "both.raw", 1 << 20, 64 << 20
     with both.open("wb") as stream:
