@@ -11,13 +11,13 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from rescue.target.device_mapper import has_device_mapper
 from rescue.target.opening import Opening
 from rescue.target.protocol import TargetError
-from rescue.target.resources import ProgramError, Resources, ensure_device, run
+from rescue.target.resources import ProgramError, Resources, run
 from rescue.target.sources import Piece
 
 TRIES = 3
-_CONTROL = "/dev/mapper/control"
 
 
 def unlock(name: str, opening: Opening, attempt: Callable[[bytes], None], refused: type[Exception]) -> None:
@@ -45,17 +45,6 @@ def unlock(name: str, opening: Opening, attempt: Callable[[bytes], None], refuse
 def can_open() -> bool:
     """Whether this machine has what it takes: cryptsetup(8), and device-mapper in its kernel."""
     return shutil.which("cryptsetup") is not None and has_device_mapper()
-
-
-def has_device_mapper() -> bool:
-    """Whether the kernel has it; its node alone says nothing."""
-    if not ensure_device(_CONTROL, "dm-mod"):
-        return False
-    try:
-        os.close(os.open(_CONTROL, os.O_RDWR | os.O_CLOEXEC))
-    except OSError:
-        return False
-    return True
 
 
 def opened(

@@ -31,8 +31,11 @@ def take_down(name: str, run: Callable[..., str]) -> bool:
         for each in _above(at.resolve().name):
             with suppress(TargetError):
                 run("dmsetup", "remove", "--", each)
-        with suppress(TargetError):
-            run("cryptsetup", "close", name)
+        # What is encrypted, and what is not.
+        for words in (("cryptsetup", "close", name), ("dmsetup", "remove", "--", name)):
+            if at.exists():
+                with suppress(TargetError):
+                    run(*words)
         if not at.exists():
             return True
     return False

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from rescue.target import overlay
+from rescue.target import device_mapper, overlay
 from rescue.target.image import Image, hold_as_writer, image_at
 from rescue.target.opening import Opening
 from rescue.target.protocol import TargetBusy, TargetError
@@ -34,6 +34,11 @@ class Source:
         """Whether its bytes can be read as they are."""
         return self.image.format == "raw"
 
+    @property
+    def can_layer(self) -> bool:
+        """Whether `layer` can be had."""
+        return overlay.available() or (self.is_raw and device_mapper.available())
+
     def readable(self) -> Path:
         """A raw file or device with its content."""
         # What is not raw can only be read through a daemon, and then it may as well be through a layer.
@@ -42,13 +47,16 @@ class Source:
     def layer(self) -> Path:
         """The same as a raw file that may be written to: what is written is thrown away. Raises TargetError."""
         if self._layer is None:
-            if not overlay.available():
+            if not self.can_layer:
                 raise TargetError(
                     f"{self.path} is a {self.image.format} image, which this machine can't read",
                     "Install qemu-utils and qemu-system-common, or use --backend guestfs.",
                 )
             try:
-                self._layer = overlay.shown_as_raw(self._looking, self.image)
+                if overlay.available():
+                    self._layer = overlay.shown_as_raw(self._looking, self.image)
+                else:
+                    self._layer = device_mapper.layer(self._looking, self.path)
             except ProgramError as problem:
                 raise _unreadable(self, problem) from problem
         return self._layer
@@ -98,7 +106,23 @@ def joined_to_write(resources: Resources, pieces: Sequence[Piece]) -> Path:
     parts = [
         (resources.loop(piece.source.writable(resources), piece.start, piece.size), 0, piece.size) for piece in pieces
     ]
-    return overlay.joined(resources, parts, write=True)
+    return _joined(resources, parts, write=True)
+
+
+def joined_to_look(resources: Resources, pieces: Sequence[Piece]) -> Path:
+    """The same through a layer that is thrown away. Raises TargetError where `can_join` says that it can't be had."""
+    parts = [(piece.source.readable(), piece.start, piece.size) for piece in pieces]
+    return _joined(resources, parts, write=False)
+
+
+def can_join(pieces: Sequence[Piece]) -> bool:
+    """Whether this machine can put them together."""
+    return overlay.available() or (all(piece.source.is_raw for piece in pieces) and device_mapper.available())
+
+
+def _joined(resources: Resources, parts: Sequence[tuple[Path, int, int]], *, write: bool) -> Path:
+    join = overlay.joined if overlay.available() else device_mapper.joined
+    return join(resources, parts, write=write)
 
 
 def _unreadable(source: Source, problem: ProgramError) -> TargetError:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from rescue.target import btrfs_devices, overlay
+from rescue.target import btrfs_devices
 from rescue.target.probe import MOUNTABLE, Found, Partition
 from rescue.target.protocol import TargetBusy, TargetError, TargetUnsafe
 from rescue.target.resources import Resources
-from rescue.target.sources import Piece, joined_to_write
+from rescue.target.sources import Piece, can_join, joined_to_look, joined_to_write
 from rescue.target.syscalls import MS_NOATIME, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
 
 _SAFE = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME
@@ -70,6 +70,11 @@ class Volume:
     def mountable(self) -> bool:
         """Whether the kernel may be asked to mount it."""
         return self.found.type in MOUNTABLE and bool(self.pieces)
+
+    @property
+    def can_layer(self) -> bool:
+        """Whether it can be written to without being changed: what is written is thrown away."""
+        return self.pieces[0].source.can_layer if len(self.pieces) == 1 else can_join(self.pieces)
 
     def describe(self) -> str:
         """For people: "2: ext4 'cloudimg-rootfs'"."""
@@ -129,7 +134,7 @@ class Mounter:
                 problem = refused
                 if refused.errno in (errno.EPERM, errno.ENODEV):
                     raise cannot_mount(volume, refused) from refused
-        if not plain or overlay.available():
+        if not plain or volume.can_layer:
             path, start = self._layered(volume)
             try:
                 return resources.mount_file(
@@ -152,7 +157,7 @@ class Mounter:
         every = (volume, *volume.members)
         plain = all(_is_plain(each) and each.found.dirty is not True for each in every)
         problem = OSError(errno.EROFS, os.strerror(errno.EROFS))
-        for layered in (*([False] if plain else []), *([True] if overlay.available() else [])):
+        for layered in (*([False] if plain else []), *([True] if all(each.can_layer for each in every) else [])):
             devices = []
             for each in every:
                 path, start = self._layered(each) if layered else (each.pieces[0].source.path, each.pieces[0].start)
@@ -175,13 +180,12 @@ class Mounter:
             piece = volume.pieces[0]
             return piece.source.layer(), piece.start
         if volume.pieces not in self._joined:
-            if not overlay.available():
+            if not can_join(volume.pieces):
                 raise TargetError(
                     f"{volume.name} lies in {len(volume.pieces)} pieces, which this machine can't put together",
                     "Install qemu-utils and qemu-system-common; or make it known with: vgchange -ay",
                 )
-            parts = [(piece.source.readable(), piece.start, piece.size) for piece in volume.pieces]
-            self._joined[volume.pieces] = overlay.joined(self._looking, parts)
+            self._joined[volume.pieces] = joined_to_look(self._looking, volume.pieces)
         return self._joined[volume.pieces], 0
 
 

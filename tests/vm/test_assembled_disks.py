@@ -53,11 +53,24 @@ def test_what_a_rescue_system_has_made_of_a_servers_disks_is_used(lab_image: Loa
             asked(f"vgchange {action}")
             found = inspected("/dev/vdb")
             assert (found["verdict"], found["target"]["notes"]) == ("clear", [])
-        # /dev/vdc and /dev/vdd: LVM over both. This system has no QEMU to join the pieces of /var: LVM has to.
-        asked("vgchange -an")
+        # /dev/vdc and /dev/vdd: LVM over both, /var in three pieces. This system has no QEMU: device-mapper joins them.
+        asked("vgchange -an; modprobe loop")
+        opened, was = asked("dmsetup ls; losetup --list"), asked("sha256sum /dev/vdc /dev/vdd")
         found = inspected("/dev/vdc")
-        assert found["release"]["name"] == "A server"
-        assert [note for note in found["target"]["notes"] if "/var is on" in note and "vgchange -ay" in note]
+        assert (found["release"]["name"], found["target"]["notes"]) == ("A server", [])
+        assert asked("rescue space /dev/vdc --json | grep -c /var/lib") != "0"
+        assert (asked("dmsetup ls; losetup --list"), asked("sha256sum /dev/vdc /dev/vdd")) == (opened, was)
+        # Nor has it one to replay a journal into: a disk that was copied while it was written to.
+        asked("vgchange -ay vg-0; mount /dev/vg-0/root /mnt")
+        asked("sed -i 's/A server/A late server/' /mnt/etc/os-release; sync")
+        asked("dd if=/dev/vg-0/root of=/root/copy.raw bs=1M")
+        asked("sed -i 's/A late server/A server/' /mnt/etc/os-release")
+        asked("umount /mnt")
+        was = asked("sha256sum /root/copy.raw")
+        found = inspected("/root/copy.raw --backend kernel")
+        assert found["release"]["name"] == "A late server"
+        assert [note for note in found["target"]["notes"] if "journal" in note] == []
+        assert asked("sha256sum /root/copy.raw; rm /root/copy.raw") == was
         asked("vgchange -ay")
         found = inspected("/dev/vdc")
         assert (found["release"]["name"], found["target"]["notes"]) == ("A server", [])
