@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -48,6 +49,11 @@ def disks(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path]:
         images.run("btrfs", "device", "scan", "--forget")
         for loop in loops:
             images.run("losetup", "--detach", loop)
+    # Whoever lists this machine's disks may still look into one.
+    for _ in range(500):
+        if not any(images.left_behind(path) for path in paths):
+            break
+        time.sleep(0.01)
     return paths
 
 
