@@ -252,3 +252,17 @@ def test_scripts_of_real_servers_are_judged_as_the_kernel_judges_them(net: Lab, 
     held_against_kernel(
         net, text, [ip_address("203.0.113.9"), ip_address("10.0.0.5"), ip_address("2606:4700::1")], names
     )
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["add @seen { ip saddr } accept", "set update ip saddr @seen accept", "meter each { ip saddr counter } accept"],
+)
+def test_a_rule_that_keeps_an_address_is_for_its_version_alone(net: Lab, rule: str) -> None:
+    held_against_kernel(
+        net,
+        "flush ruleset\ntable inet filter {\n\tset seen { type ipv4_addr; flags dynamic; size 99; }\n\tchain base {\n"
+        "\t\ttype filter hook input priority filter; policy drop;\n\t\ticmpv6 type nd-neighbor-solicit accept\n"
+        f"\t\ticmpv6 type nd-neighbor-advert accept\n\t\t{rule}\n\t}}\n}}\n",
+        SOURCES,
+    )

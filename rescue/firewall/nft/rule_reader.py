@@ -301,6 +301,7 @@ class RuleReader:
             raise self.cursor.wrong("a field of the packet is missing")
         for each in given.selectors:
             self.protocols.note(each)
+        self.add(Needs(given.selectors))  # a packet that has no such field is through with the rule
         timing(self.cursor)
 
     # -- marks and other things that are set ------------------------------------------------------------------------

@@ -374,6 +374,15 @@ def test_a_set_that_rules_fill_is_empty_at_first() -> None:
     assert any("bad" in note for note in verdict.assumed)
 
 
+@pytest.mark.parametrize(
+    "rule", ["add @seen { ip saddr } accept", "set update ip saddr @seen accept", "meter each { ip saddr counter } accept"]
+)
+def test_a_rule_that_keeps_an_address_of_ipv4_is_for_ipv4_alone(rule: str) -> None:
+    text = chain(rule, more="\tset seen { type ipv4_addr; flags dynamic; size 99; }")
+    assert lets_in(text)
+    assert not lets_in(text, ME6)
+
+
 def test_chains_of_bridges_are_met_by_nobody_from_outside() -> None:
     assert lets_in(chain(family="bridge"))
 
