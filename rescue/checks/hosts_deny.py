@@ -169,7 +169,8 @@ def _inserted(tree: Tree, word: str, before: int | None) -> Tree:
     text = tree.text(ALLOW) or ""
     unfinished = next((line.first for line in lines_for_sshd(tree, ALLOW) if line.unfinished), None)
     lines = text.split("\n")
-    at = before or (unfinished if unfinished is not None and text.endswith("\n") else None)
+    # A last line that does not count is not to be made one that does.
+    at = before or unfinished
     if at is None and lines[-1]:
         lines.append("")
     if at is None and len(lines) > 1 and lines[-2].endswith("\\"):

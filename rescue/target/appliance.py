@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import Enum, auto
 from pathlib import Path
+from re import compile as compile_pattern
 from types import ModuleType
 from typing import Any
 
@@ -43,6 +44,8 @@ class _Way(Enum):
 
 
 _BROKEN_KVM = "kvm-is-broken"
+_LOCKED = compile_pattern(r"\block\b")
+"""QEMU's words for an image that another one has open (util/osdep.c, block/file-posix.c)."""
 _PACKAGES = "python3-guestfs (Debian, Ubuntu) or python3-libguestfs (Fedora, RHEL, SUSE)"
 
 
@@ -126,7 +129,7 @@ def launched(
             progress(f"starting libguestfs{told}")
             _launch(handle, _WITH_KVM if way is _Way.KVM else None, progress)
         except RuntimeError as problem:
-            if way is _Way.KVM and "lock" not in str(problem):
+            if way is _Way.KVM and not _LOCKED.search(str(problem)):
                 progress("KVM does not work on this machine")
                 _remember_broken_kvm()
                 continue
@@ -236,7 +239,7 @@ def _end_machines(before: set[int], thread: threading.Thread) -> None:
 
 def _explained(images: Sequence[Image], problem: RuntimeError) -> TargetError:
     said = str(problem)
-    if "lock" in said:
+    if _LOCKED.search(said):
         return TargetBusy(
             f"a running machine uses {' or '.join(str(each.path) for each in images)}", "Shut the machine down first."
         )

@@ -11,7 +11,7 @@ import pytest
 from rescue.target import appliance
 from rescue.target.open import open_target
 from rescue.target.opening import Opening
-from rescue.target.protocol import Target, TargetError, TargetUnsafe
+from rescue.target.protocol import SeveralRoots, Target, TargetError, TargetUnsafe
 from rescue.target.resources import Resources
 from rescue.tree import Read, file
 from tests.contract import assembled, images
@@ -93,7 +93,8 @@ def test_two_volume_groups_of_one_name_are_told_apart(tmp_path: Path) -> None:
     images.lvm_disk(other, group="vg-0")
     with pytest.raises(TargetError, match=r"more than one.*'lvm'") as refused:
         opened(one["lvm-a"], one["lvm-b"], other)
-    word = refused.value.hint.rpartition("--root ")[2]
+    assert isinstance(refused.value, SeveralRoots)
+    word = next(word for word, what in refused.value.roots if "'lvm'" in what)
     assert word.startswith("UUID=")
     with closing(opened(one["lvm-a"], one["lvm-b"], other, root=word)) as target:
         assert target.notes == ()

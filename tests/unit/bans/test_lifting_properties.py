@@ -48,6 +48,7 @@ def others_kept(before: Tree, after: Tree, path: PurePosixPath, address: Address
 @QUICK
 @given(hosts_file(), hosts_file(), one)
 @example("", "ALL: 192.0.2.1", ADDRESSES[0])
+@example("sshd: ALL: deny", "sshd: ALL", ADDRESSES[0])
 def test_hosts_allow_lets_in_the_one(allow: str, deny: str, address: Address) -> None:
     tree = Tree.of({str(ALLOW): allow, str(DENY): deny})
     was = {each: hosts_access(tree, each).allowed for each in ADDRESSES}

@@ -108,7 +108,7 @@ def test_a_line_of_hosts_allow_counts_once_it_has_its_end() -> None:
 
 def test_an_unfinished_line_does_not_swallow_the_new_one() -> None:
     plan = mended(wrapped("sshd: 10.", "ALL: ALL\n"), HERE)
-    assert plan.after.facts.tree.text(ALLOW) == "sshd: 10.\nsshd: 192.0.2.1\n"
+    assert plan.after.facts.tree.text(ALLOW) == "sshd: 192.0.2.1\nsshd: 10."
     mended(wrapped("sshd: 10. \\\n", "ALL: ALL\n"), HERE)
     mended(wrapped(f"# {'x' * 3000}\n", "ALL: ALL\n"), HERE)
 

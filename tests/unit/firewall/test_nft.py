@@ -375,7 +375,8 @@ def test_a_set_that_rules_fill_is_empty_at_first() -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", ["add @seen { ip saddr } accept", "set update ip saddr @seen accept", "meter each { ip saddr counter } accept"]
+    "rule",
+    ["add @seen { ip saddr } accept", "set update ip saddr @seen accept", "meter each { ip saddr counter } accept"],
 )
 def test_a_rule_that_keeps_an_address_of_ipv4_is_for_ipv4_alone(rule: str) -> None:
     text = chain(rule, more="\tset seen { type ipv4_addr; flags dynamic; size 99; }")
