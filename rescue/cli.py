@@ -230,8 +230,22 @@ def _common(verb: argparse.ArgumentParser) -> None:
     group.add_argument("--quiet", action="store_true", help="no progress messages")
     group.add_argument("--verbose", action="store_true", help="details of a failure")
     verb.set_defaults(
-        user=None, sources=[], port=None, key=None, backend="auto", root=None, all=False, html=None, journal=None,
-        interface=None, add_key=None, prove=False, disks=[], key_file=None, format=None, allow_backing=None,
+        user=None,
+        sources=[],
+        port=None,
+        key=None,
+        backend="auto",
+        root=None,
+        all=False,
+        html=None,
+        journal=None,
+        interface=None,
+        add_key=None,
+        prove=False,
+        disks=[],
+        key_file=None,
+        format=None,
+        allow_backing=None,
     )
 
 

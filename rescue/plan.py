@@ -72,9 +72,7 @@ def any_repairs(finding: Finding, tree: Tree) -> Repair | None:
     )
 
 
-def make_plan(
-    tree: Tree, client: Client, choose: Choose = safe_repairs, checks: Iterable[Check] | None = None
-) -> Plan:
+def make_plan(tree: Tree, client: Client, choose: Choose = safe_repairs, checks: Iterable[Check] | None = None) -> Plan:
     """The plan for `tree`, by every check (or `checks`). Pure; raises `NotCaptured` where the picture is too small."""
     asked = None if checks is None else tuple(checks)
     before = now = examine(tree, client, asked)

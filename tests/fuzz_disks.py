@@ -95,7 +95,7 @@ def _seal(disk: BinaryIO, area: int) -> None:
 
 
 def outcome(path: Path, clock: Callable[[], float] = time.monotonic) -> str:
-    """"opened", or "refused"; anything else is a fault."""
+    """ "opened", or "refused"; anything else is a fault."""
     started = clock()
     try:
         target = open_target(str(path), write=False, backend="kernel", root=None, progress=lambda message: None)

@@ -47,7 +47,7 @@ VOCABULARY = (
     "accept drop reject return continue jump goto tcp udp th ip ip6 inet netdev bridge arp icmp icmpv6 saddr"
     " daddr dport sport ct state new established related invalid vmap map set flags interval timeout dynamic"
     " constant elements = != < >= - / , ; : { } ( ) @ $ . 22 80 0 70000 -1 256 10.0.0.1 10.0.0.0/8"
-    " 2001:db8::/32 ::1 eth0 lo \"eth0\" ssh counter limit rate over 10/second quota log prefix \"x\" comment meta"
+    ' 2001:db8::/32 ::1 eth0 lo "eth0" ssh counter limit rate over 10/second quota log prefix "x" comment meta'
     " mark l4proto nfproto iifname oifname iif skuid root type filter nat route hook input output forward"
     " prerouting postrouting ingress priority raw mangle policy chain table add delete flush destroy insert"
     " rule element ruleset define include with reset tproxy to redirect dnat snat masquerade notrack fib rt"

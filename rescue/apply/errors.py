@@ -56,8 +56,10 @@ class UndoRefused(ApplyError):
     """The present state is not what the fix left; nothing was written."""
 
     def __init__(self, fix_id: str, paths: Sequence[PurePosixPath], later: Sequence[str]) -> None:
-        hint = f"Undo the later fix first: {later[-1]}." if later else (
-            "The old content is in the fix's folder of the journal, before/: compare it by hand."
+        hint = (
+            f"Undo the later fix first: {later[-1]}."
+            if later
+            else ("The old content is in the fix's folder of the journal, before/: compare it by hand.")
         )
         super().__init__(
             f"the fix of {fix_id} can't be undone: {named(paths)} changed since, and that change would be lost;"

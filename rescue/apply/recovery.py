@@ -77,9 +77,7 @@ def mark(store: JournalStore, record: Record) -> None:
         store.write(record.id, RECORD, encode(record))
 
 
-def recover_held(
-    target: Target, store: JournalStore, records: Sequence[Record], now: Clock
-) -> tuple[Recovered, ...]:
+def recover_held(target: Target, store: JournalStore, records: Sequence[Record], now: Clock) -> tuple[Recovered, ...]:
     """End every interrupted fix of `records`, the latest first. Needs the target's lock.
 
     One whose changes were all made is finished; any other is taken back, an interrupted undo is carried on. Raises

@@ -24,9 +24,7 @@ BOUNCERS = ("crowdsec-firewall-bouncer.service", "cs-firewall-bouncer.service")
 CONFIG = PurePosixPath("/etc/crowdsec/config.yaml")
 BOUNCER_CONFIG = PurePosixPath("/etc/crowdsec/bouncers/crowdsec-firewall-bouncer.yaml")
 DATABASE = "/var/lib/crowdsec/data/crowdsec.db"
-READS = tuple(
-    Read(f"{path}{local}", depth=0) for path in (CONFIG, BOUNCER_CONFIG) for local in ("", ".local")
-)
+READS = tuple(Read(f"{path}{local}", depth=0) for path in (CONFIG, BOUNCER_CONFIG) for local in ("", ".local"))
 
 _LISTS = ("capi", "lists")
 """Origins of decisions that come again with the next pull of a list."""

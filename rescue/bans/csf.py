@@ -179,9 +179,7 @@ def allowed(tree: Tree, address: Address, port: int) -> bool:
 
 def lets_others_in(tree: Tree, port: int) -> bool:
     """Whether csf.allow names somebody from outside."""
-    return any(
-        not entry.network.is_loopback and entry.holds(entry.network[0], port) for entry in entries(tree, ALLOW)
-    )
+    return any(not entry.network.is_loopback and entry.holds(entry.network[0], port) for entry in entries(tree, ALLOW))
 
 
 def bans(tree: Tree, this: Csf, port: int, now: datetime) -> Iterator[Ban]:

@@ -57,9 +57,7 @@ def of_people(bans: Sequence[Ban], last: dict[Address, Login]) -> tuple[tuple[Ba
 
 def perhaps(check: str, program: str, facts: Facts, found: tuple[tuple[Ban, Login], ...]) -> Finding:
     """The finding for bans of addresses from which people have logged in: one of them may be the client's."""
-    shown = ", ".join(
-        f"{ban.written} ({safe(login.user)} on {login.at:%Y-%m-%d})" for ban, login in found[:MOST_SHOWN]
-    )
+    shown = ", ".join(f"{ban.written} ({safe(login.user)} on {login.at:%Y-%m-%d})" for ban, login in found[:MOST_SHOWN])
     more = f" and {len(found) - MOST_SHOWN} more" if len(found) > MOST_SHOWN else ""
     first = found[0][0]
     return Finding(

@@ -18,9 +18,7 @@ NOT_ON_DISK = "{} is set, and what it would allow is not on the disk"
 OTHERS_PASS = "other accounts may log in, so this may be meant"  # noqa: S105  no password
 
 
-def each_login(
-    facts: Facts, judge: Callable[[Account], Finding | None], *, meant: bool = True
-) -> Iterator[Finding]:
+def each_login(facts: Facts, judge: Callable[[Account], Finding | None], *, meant: bool = True) -> Iterator[Finding]:
     """What `judge` finds for each account that is to log in.
 
     meant: it may be done on purpose. Then it is a doubt where no user was named and another account is not kept out.

@@ -30,9 +30,7 @@ def keys_of(facts: Facts, account: Account) -> tuple[AuthorizedKey, ...]:
     return tuple(key for key in keys if not wanted or key.blob == wanted)
 
 
-def where_nobody_else_gets_a_shell(
-    facts: Facts, judge: Callable[[Account], Finding | None]
-) -> Iterator[Finding]:
+def where_nobody_else_gets_a_shell(facts: Facts, judge: Callable[[Account], Finding | None]) -> Iterator[Finding]:
     """What `judge` finds for the user who was named; for all, where nobody was named and nobody gets a shell."""
     found = [judge(account) for account in facts.logins]
     if facts.client.user is None and None in found:

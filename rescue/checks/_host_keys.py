@@ -53,6 +53,4 @@ def made_at_start(facts: Facts) -> bool:
     if any((made := facts.units.unit(name)).present and made.unmet is None for name in pulled):
         # Debian 13 has a unit of that name as well, for the first boot only.
         return not facts.release.is_debian
-    return any(
-        program in value.text for value in unit.values("Service", "ExecStartPre") for program in KEYGEN_PROGRAMS
-    )
+    return any(program in value.text for value in unit.values("Service", "ExecStartPre") for program in KEYGEN_PROGRAMS)

@@ -33,9 +33,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         return
     tree, port = facts.tree, facts.dialled
     sources = facts.client.sources
-    out = tuple(
-        each for each in sources if not this.open_to(port, each.version) and not csf.allowed(tree, each, port)
-    )
+    out = tuple(each for each in sources if not this.open_to(port, each.version) and not csf.allowed(tree, each, port))
     if not (out if sources else not this.open_to(port, 4)):
         return
     name = "TCP6_IN" if out and all(each.version == 6 for each in out) else "TCP_IN"

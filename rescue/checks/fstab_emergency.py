@@ -60,9 +60,7 @@ def find(facts: Facts) -> Iterator[Finding]:
             yield _finding(line, *problem, _symptom(facts.units))
 
 
-def _problem(
-    tree: Tree, line: Line, lines: tuple[Line, ...], devices: Devices | None
-) -> tuple[str, str] | None:
+def _problem(tree: Tree, line: Line, lines: tuple[Line, ...], devices: Devices | None) -> tuple[str, str] | None:
     """What is wrong with a line's source, and why that is a doubt (empty if it is none); None if nothing is."""
     kind, value = line.tag
     if not kind and not value.startswith("/dev/"):

@@ -68,9 +68,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 def _repairs(block: Block, asked: InSet) -> tuple[Repair, ...]:
     listed = ", ".join(str(source) for source in block.sources)
     assert block.other is not None
-    edit = partial(
-        ipset_edit.let_in, firewall=block.firewall, port=block.port, sources=block.sources, rule=block.other
-    )
+    edit = partial(ipset_edit.let_in, firewall=block.firewall, port=block.port, sources=block.sources, rule=block.other)
     member = Repair(
         f"let {listed} through in the saved ipsets",
         Safety.SAFE,

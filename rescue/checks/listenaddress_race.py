@@ -108,4 +108,3 @@ def _wait(unit: Unit, *, free: bool) -> Repair:
 def _dropped_in(tree: Tree, path: str, text: str) -> Tree:
     before = tree.text(path) or ""
     return tree.write(path, f"{ended(before)}{text}")
-

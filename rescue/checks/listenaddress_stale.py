@@ -98,4 +98,3 @@ def _by_hand(asked: Told) -> Iterator[Repair]:
             Safety.MANUAL,
             steps=f"systemctl edit {name}   (section [Socket])",
         )
-

@@ -56,9 +56,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 def _none_is_taken(network: Network, cards: Cards) -> bool:
     """Whether it is certain that no settings are for any of the cards."""
-    return all(
-        profile.takes(name, mac) is False for profile in network.profiles for name, mac in cards.found.items()
-    )
+    return all(profile.takes(name, mac) is False for profile in network.profiles for name, mac in cards.found.items())
 
 
 def _finding(waiting: list[Profile], network: Network, cards: Cards) -> Finding:

@@ -68,8 +68,10 @@ def _without_secret(facts: Facts, account: Account, handler: Handler) -> Finding
         if "nullok" in handler.arguments:
             return None
         return _finding(account, handler, path, "is not there", tuple(_ways(account, handler)))
-    if entry.uid == account.uid and entry.mode & FOR_OTHERS and not any(
-        word.startswith("allowed_perm") or word == "no_strict_owner" for word in handler.arguments
+    if (
+        entry.uid == account.uid
+        and entry.mode & FOR_OTHERS
+        and not any(word.startswith("allowed_perm") or word == "no_strict_owner" for word in handler.arguments)
     ):
         close = Repair(f"chmod go= {path}", Safety.SAFE, partial(_close, path=path))
         return _finding(account, handler, path, "is open to others, so it is not trusted", (close,))

@@ -121,9 +121,7 @@ def _nothing_labelled() -> Finding:
         message=f"SELinux is enforcing ({CONFIG}), and not even {PASSWD} has a label: sshd may read nothing.",
         symptom=Symptom.DENIED,
         locations=(Location(PurePosixPath(CONFIG)), Location(PurePosixPath(PASSWD))),
-        repairs=(
-            Repair(f"have everything labelled anew at the next boot ({RELABEL})", Safety.SAFE, _relabel),
-        ),
+        repairs=(Repair(f"have everything labelled anew at the next boot ({RELABEL})", Safety.SAFE, _relabel),),
         reason="labels may have been lost on the way here, as in a copy, and the boot may put them back",
     )
 

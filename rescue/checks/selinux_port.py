@@ -70,8 +70,10 @@ def enforcing(tree: Tree) -> bool:
         if equals and not key.startswith("#"):
             settings[key.strip()] = value.strip()
     kind = settings.get("SELINUXTYPE", "targeted")
-    return settings.get("SELINUX", "").lower() == "enforcing" and kind == "targeted" and any(
-        name.startswith("policy.") for name in tree.children("/etc/selinux/targeted/policy")
+    return (
+        settings.get("SELINUX", "").lower() == "enforcing"
+        and kind == "targeted"
+        and any(name.startswith("policy.") for name in tree.children("/etc/selinux/targeted/policy"))
     )
 
 

@@ -52,8 +52,10 @@ def _named_by_a_person(facts: Facts) -> bool:
     """A command of somebody's own whose program is not there is a finding about that file (sshd-dropin-broken)."""
     unit = ssh_service(facts.units)
     commands = unit.values("Service", "ExecStart") if unit else ()
-    return bool(commands) and str(commands[-1].location.path).startswith("/etc/") and (
-        facts.tree.entry(program(facts)) is None
+    return (
+        bool(commands)
+        and str(commands[-1].location.path).startswith("/etc/")
+        and (facts.tree.entry(program(facts)) is None)
     )
 
 

@@ -63,9 +63,7 @@ def _not_wanted(units: Units, unit: Unit) -> Finding:
         message=f"The SSH server ({unit.name}) is installed, but nothing starts it at boot: it was disabled.",
         symptom=Symptom.REFUSED,
         locations=(where,) if where is not None else (),
-        repairs=(
-            Repair(f"start {unit.name} at boot, {how}", Safety.SAFE, partial(start_at_boot, name=unit.name)),
-        ),
+        repairs=(Repair(f"start {unit.name} at boot, {how}", Safety.SAFE, partial(start_at_boot, name=unit.name)),),
         subject=unit.name,
     )
 

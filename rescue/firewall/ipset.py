@@ -83,7 +83,7 @@ class IpSet:
 
     @cached_property
     def plain(self) -> str:
-        """"ip" or "net" if its elements begin with an IPv4 address or network, just as it is; else nothing."""
+        """ "ip" or "net" if its elements begin with an IPv4 address or network, just as it is; else nothing."""
         first = self.dimensions[0]
         usual = self.type.startswith("hash:") and self.version == 4 and "netmask" not in self.options
         return first if usual and first in ("ip", "net") else ""

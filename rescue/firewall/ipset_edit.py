@@ -110,6 +110,4 @@ def _own_lines(held: IpSet, source: Address) -> frozenset[int]:
     """The lines that are about this address and no other."""
     mine = (int(source), int(source) + 1)
     lines = Counter(member.line for member in held.members.values())
-    return frozenset(
-        member.line for key, member in held.members.items() if key[0] == mine and lines[member.line] == 1
-    )
+    return frozenset(member.line for key, member in held.members.items() if key[0] == mine and lines[member.line] == 1)

@@ -75,15 +75,11 @@ def _alternatives(held: IpSet, sides: tuple[bool, ...]) -> Iterator[tuple[Condit
     dimensions = held.dimensions
     if held.version is None:
         for key in held.members:
-            yield tuple(
-                each for at, part in enumerate(key) for each in _asked(held, dimensions[at], part, sides[at])
-            )
+            yield tuple(each for at, part in enumerate(key) for each in _asked(held, dimensions[at], part, sides[at]))
         return
     for rest, addresses in held.groups.items():
         further = tuple(
-            each
-            for at, part in enumerate(rest, start=1)
-            for each in _asked(held, dimensions[at], part, sides[at])
+            each for at, part in enumerate(rest, start=1) for each in _asked(held, dimensions[at], part, sides[at])
         )
         # What is known of the packet first: a doubt is none where another condition fails.
         yield (*further, Addresses(sides[0], addresses))

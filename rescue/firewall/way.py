@@ -16,9 +16,7 @@ def way(here: Reach, source: Address) -> tuple[Visit, ...]:
     """
     if source.version != here.version:
         raise ValueError(f"{source} is not an IPv{here.version} address")
-    packet = Packet(
-        here.version, True, TCP, here.port, server=here.server, interface=here.interface, lone=int(source)
-    )
+    packet = Packet(here.version, True, TCP, here.port, server=here.server, interface=here.interface, lone=int(source))
     evaluation = Evaluation(here.firewalls, packet, AddressSet.of(source), discovery=here.discovery)
     evaluation.journey.visits = []
     evaluation.run()

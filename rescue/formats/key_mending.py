@@ -23,7 +23,7 @@ BEGIN, END = "---- BEGIN SSH2 PUBLIC KEY", "---- END SSH2 PUBLIC KEY"
 _BOMS = ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _HEADER = compile_pattern(r"[A-Za-z0-9-]{1,64}: ?(.*)")
 _TYPE = compile_pattern("|".join(BODIES).replace(".", r"\."), IGNORECASE)
-_QUOTES = ("\"", "'", "\u201c", "\u201d", "\u2018", "\u2019")
+_QUOTES = ('"', "'", "\u201c", "\u201d", "\u2018", "\u2019")
 
 
 def mended(data: bytes) -> bytes | None:

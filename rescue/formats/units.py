@@ -196,5 +196,3 @@ class Units:
         path = self._files.path(name) or PurePosixPath("/usr/lib/systemd/system") / name
         for implied in SHIPPED.get(name, ()):
             yield implied, Location(path)
-
-

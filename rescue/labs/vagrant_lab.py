@@ -168,9 +168,7 @@ def _flatten(disk: Path) -> None:
         new.unlink(missing_ok=True)
 
 
-def _awaited(
-    lab: VagrantPractice, scenario: Scenario, symptom: Symptom, limit: float = SETTLING
-) -> Attempt:
+def _awaited(lab: VagrantPractice, scenario: Scenario, symptom: Symptom, limit: float = SETTLING) -> Attempt:
     """A login, tried again for a while until it shows `symptom`: sshd may start after the console's prompt."""
     deadline = time.monotonic() + limit
     while True:

@@ -94,4 +94,3 @@ def wanted_inodes(filesystem: FileSystem) -> int:
         return 0
     goal = max(1, min(max(filesystem.inodes // 50, LOW_INODES), filesystem.inodes // 10))
     return max(0, goal - filesystem.inodes_free)
-

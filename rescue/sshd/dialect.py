@@ -141,4 +141,3 @@ class Dialect:
     def canonical(self, name: str) -> str:
         """The key under which the setting is kept."""
         return self.keyword(name).key if self.standing(name) is Standing.KNOWN else canonical(name)
-

@@ -235,5 +235,3 @@ def _refused(name: str, rest: str | None, dialect: Dialect) -> BadLine | None:
     except BadLine as problem:
         return problem
     return None
-
-

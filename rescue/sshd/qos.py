@@ -45,9 +45,7 @@ def _class(name: str, word: str, dialect: Dialect) -> str:
     classes = {**CLASSES, "le": OLD_LE} if dialect.before(LE_MOVED) else CLASSES
     number = classes[key] if key in classes else _number(word, dialect)
     if number is None:
-        raise BadLine(
-            Fault.VALUE, f"{name} does not take {word}: it takes a name such as af21, or a number up to 255"
-        )
+        raise BadLine(Fault.VALUE, f"{name} does not take {word}: it takes a name such as af21, or a number up to 255")
     shown = {known: value for known, value in classes.items() if known not in OLD or not dialect.since(DECIMAL_ONLY)}
     named = {value: known for known, value in reversed(shown.items())}
     return named.get(number, f"0x{number:02x}")

@@ -81,9 +81,7 @@ class Server:
         """The lines of a keyword that count outside of Match blocks, in order; () if there are none."""
         return tuple(self._globals.get(self.dialect.canonical(keyword), ()))
 
-    def effective(
-        self, *, user: str, groups: frozenset[str], address: Address | None, local_port: int
-    ) -> Effective:
+    def effective(self, *, user: str, groups: frozenset[str], address: Address | None, local_port: int) -> Effective:
         """The settings for a login of `user`, a member of `groups`, from `address` (None: unknown) to `local_port`."""
         # Without UseDNS the client's "host name" is its address.
         by_name = self.globals("UseDNS")[:1] == () or self.globals("UseDNS")[0].words == ("no",)
@@ -274,9 +272,7 @@ class _Walk:
                 elif not self._include(line, active, match, ceiling, depth):
                     return
 
-    def _include(
-        self, directive: Directive, active: Known, match: Location | None, ceiling: Known, depth: int
-    ) -> bool:
+    def _include(self, directive: Directive, active: Known, match: Location | None, ceiling: Known, depth: int) -> bool:
         """Read the files that an Include names; False if sshd stops here."""
         if match is not None or self.connection is None:
             ceiling = _both(ceiling, active)

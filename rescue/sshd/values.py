@@ -43,10 +43,7 @@ CHOICES: dict[Kind, dict[str, str]] = {
     Kind.LOG_LEVEL: {
         "silent": "QUIET",
         "debug": "DEBUG1",
-        **{
-            name.lower(): name
-            for name in ("QUIET", "FATAL", "ERROR", "INFO", "VERBOSE", "DEBUG1", "DEBUG2", "DEBUG3")
-        },
+        **{name.lower(): name for name in ("QUIET", "FATAL", "ERROR", "INFO", "VERBOSE", "DEBUG1", "DEBUG2", "DEBUG3")},
     },
     Kind.HASH: {name.lower(): name for name in ("MD5", "SHA1", "SHA256", "SHA384", "SHA512")},
 }

@@ -24,8 +24,7 @@ def put_together(volumes: Iterable[Owned]) -> tuple[list[Owned], bool]:
             found.append((volume, own))
         members.setdefault(volume.found.device, (volume, own))
     whole = [
-        _whole(volume, own, parts[volume.found.uuid]) if _is_part(volume) else (volume, own)
-        for volume, own in found
+        _whole(volume, own, parts[volume.found.uuid]) if _is_part(volume) else (volume, own) for volume, own in found
     ]
     lacking = any(own and len(parts[each.found.uuid]) < each.found.devices for each, own in whole if _is_part(each))
     return whole, lacking

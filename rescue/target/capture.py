@@ -87,9 +87,7 @@ class Capture:
         self._links: dict[str, int] = {}
         self._reads: list[Read] = []
 
-    def tree(
-        self, reads: Iterable[Read], filesystems: Iterable[FileSystem], devices: Devices | None = None
-    ) -> Tree:
+    def tree(self, reads: Iterable[Read], filesystems: Iterable[FileSystem], devices: Devices | None = None) -> Tree:
         """The tree of all `reads` and of what their links point to."""
         for read in reads:
             self._add(read)

@@ -116,4 +116,3 @@ def _below(told: Path, depth: int = 8) -> Iterator[str]:
         yield device.parent.name
     for slave in (device / "slaves").glob("*"):
         yield from _below(slave, depth - 1)
-

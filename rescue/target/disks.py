@@ -117,9 +117,7 @@ def find_disks(kinds: tuple[str, ...] = _KINDS) -> tuple[Disk, ...]:
             continue  # one side of a mirror, a pool's data: LVM's own affair
         content = Content(each["fstype"] or "", each["label"] or "", each["uuid"] or "")
         above = f"/dev/{each['pkname']}" if each["pkname"] else ""
-        disk = Disk(
-            path, int(each["size"]), kind, content, each["pttype"] or "", above=above, is_own=path in own
-        )
+        disk = Disk(path, int(each["size"]), kind, content, each["pttype"] or "", above=above, is_own=path in own)
         divided = Path(path).name in parents
         if lvm is not None:
             disk, partly = _with_group(disk, lvm, paths)
@@ -253,6 +251,4 @@ def _with(content: Content, tree: Tree, root: FoundRoot | None) -> Content:
         content = replace(content, size=filesystem.size, used=filesystem.size - filesystem.free)
     if root is None:
         return content
-    return replace(
-        content, is_root=True, release=root.release, hostname=root.hostname, last_boot=last_boot(tree)
-    )
+    return replace(content, is_root=True, release=root.release, hostname=root.hostname, last_boot=last_boot(tree))

@@ -83,9 +83,7 @@ def discover(
 
 
 class _Finder:
-    def __init__(
-        self, stack: ExitStack, looking: Resources, opening: Opening, opened: Mapping[str, Path]
-    ) -> None:
+    def __init__(self, stack: ExitStack, looking: Resources, opening: Opening, opened: Mapping[str, Path]) -> None:
         self._stack = stack
         self._looking = looking
         self._opening = opening

@@ -62,9 +62,7 @@ class GuestfsSource:
         if known is None:
             known = self._list(path, budget)
         base = "" if path == "/" else path
-        return [
-            (name, self._with_content(f"{base}/{name}", entry, limit, budget)) for name, entry in known.items()
-        ]
+        return [(name, self._with_content(f"{base}/{name}", entry, limit, budget)) for name, entry in known.items()]
 
     def flags(self, entries: Iterable[tuple[str, Entry]]) -> dict[str, int]:
         """The immutable and append-only flags of these entries, for those that have one: by lsattr(1), in bulk.

@@ -184,7 +184,7 @@ def _devices(probed: dict[str, dict[str, str]]) -> tuple[Device, ...]:
 
 
 def _logical(path: str) -> tuple[str, str]:
-    """"/dev/mapper/group-volume" as LVM calls it, and the group: see lvm(8) on hyphens."""
+    """ "/dev/mapper/group-volume" as LVM calls it, and the group: see lvm(8) on hyphens."""
     group, _, volume = path.removeprefix("/dev/mapper/").replace("--", "\0").partition("-")
     group, volume = group.replace("\0", "-"), volume.replace("\0", "-")
     return (f"/dev/{group}/{volume}", group) if volume else (path, "")

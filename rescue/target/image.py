@@ -197,9 +197,7 @@ def _named(path: Path, name: bytes) -> Path:
 
 def _check_vmdk(path: Path, head: bytes, descriptor: bytes, second: bytes) -> None:
     capacity = struct.unpack_from("<Q", head, 12)[0] if len(head) >= 44 else 0
-    extents = [
-        line for line in descriptor.split(b"\n") if line.startswith((b"RW ", b"RDONLY ", b"NOACCESS "))
-    ]
+    extents = [line for line in descriptor.split(b"\n") if line.startswith((b"RW ", b"RDONLY ", b"NOACCESS "))]
     if not capacity or len(extents) > 1 or any(b"parentFileNameHint" in each for each in (descriptor, second)):
         raise _leans(path, "its data is in other files", f"If you trust it, merge it into one: {_convert(path)}")
 

@@ -77,9 +77,7 @@ def _directory(spec: str, path: Path, write: bool) -> Target:
     if write and os.geteuid() != 0 and running:
         raise TargetError("changing the running system needs root", _sudo())
     try:
-        target = DirectoryTarget(
-            str(path), name=spec, method="running system" if running else "directory", write=write
-        )
+        target = DirectoryTarget(str(path), name=spec, method="running system" if running else "directory", write=write)
     except OSError as problem:
         raise TargetError(f"{spec} can't be opened: {problem.strerror}", _sudo()) from problem
     try:

@@ -98,7 +98,7 @@ class Volume:
 
 
 def mapper_name(name: str) -> str:
-    """"/dev/group/volume" as device-mapper calls it: "/dev/mapper/group-volume", its own hyphens doubled (lvm(8))."""
+    """ "/dev/group/volume" as device-mapper calls it: "/dev/mapper/group-volume", its own hyphens doubled (lvm(8))."""
     parts = name.split("/")
     if len(parts) != 4 or parts[1] != "dev" or parts[2] == "mapper":
         return name

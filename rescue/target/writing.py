@@ -289,9 +289,7 @@ def flags_lifted(descriptor: int) -> Iterator[None]:
 
 
 @contextmanager
-def _old_flags_lifted(
-    parent: int, name: bytes, old: os.stat_result | None, *, restore: bool = False
-) -> Iterator[None]:
+def _old_flags_lifted(parent: int, name: bytes, old: os.stat_result | None, *, restore: bool = False) -> Iterator[None]:
     """The old file may be renamed over or removed within; after a failure (or if `restore`) its flags are put back."""
     if old is None or not (stat.S_ISREG(old.st_mode) or stat.S_ISDIR(old.st_mode)):
         yield

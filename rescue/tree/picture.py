@@ -83,9 +83,7 @@ class Tree:
         return tuple(
             PurePosixPath(path)
             for path in sorted(self._entries)
-            if (entry := self._entries[path]).is_file
-            and entry.data is None
-            and self._asked_for(path, 0, content=True)
+            if (entry := self._entries[path]).is_file and entry.data is None and self._asked_for(path, 0, content=True)
         )
 
     def covers(self, path: AnyPath, depth: int = 0, content: bool = False) -> bool:
@@ -242,9 +240,7 @@ class Tree:
                 if path != "/":
                     head, _, name = path.rpartition("/")
                     names.setdefault(head or "/", []).append(name)
-            self._children = {
-                parent: tuple(sorted(found, key=bytes_of)) for parent, found in names.items()
-            }
+            self._children = {parent: tuple(sorted(found, key=bytes_of)) for parent, found in names.items()}
         return self._children
 
     def glob(self, pattern: str) -> tuple[PurePosixPath, ...]:
@@ -290,9 +286,7 @@ class Tree:
             return ()
         if found.nlink < 2 or found.ident == (0, 0):
             return (PurePosixPath(key_of(path)),)
-        return tuple(
-            PurePosixPath(name) for name in sorted(self._entries) if self._entries[name].ident == found.ident
-        )
+        return tuple(PurePosixPath(name) for name in sorted(self._entries) if self._entries[name].ident == found.ident)
 
     def filesystem(self, path: AnyPath) -> FileSystem | None:
         """The file system that holds `path`: the one with the longest mount point above it."""

@@ -50,9 +50,7 @@ def show(session: Session, spec: str | None) -> Status:
     session, spec = resolved(session, spec)
     with session.target(spec, write=False) as target:
         session.progress("reading the SSH server's configuration")
-        _, settled = complete(
-            target, target.capture(declared_reads()), lambda tree: settle(tree, session.client)
-        )
+        _, settled = complete(target, target.capture(declared_reads()), lambda tree: settle(tree, session.client))
         name, method, notes = target.name, target.method, target.notes
     if session.json:
         document.write(as_document(settled, name, method, notes), sys.stdout)
@@ -70,6 +68,4 @@ def settle(tree: Tree, client: Client) -> Settled:
     groups = facts.accounts.groups_of(account) if account is not None else frozenset()
     port = facts.dialled
     effective = facts.sshd.effective(user=user, groups=groups, address=address, local_port=port)
-    return Settled(
-        facts, user, account is not None, address, port, rows(facts.sshd, effective), facts.sshd.problems
-    )
+    return Settled(facts, user, account is not None, address, port, rows(facts.sshd, effective), facts.sshd.problems)

@@ -45,9 +45,7 @@ def failure(problem: Exception) -> Failure:
     if isinstance(problem, (TargetBusy, TargetUnsafe, ApplyError)):
         return Failure(str(problem), problem.hint, Status.REFUSED)
     if isinstance(problem, NoSpace):
-        return Failure(
-            str(problem), problem.hint or "Keep the record elsewhere with --journal DIR.", Status.REFUSED
-        )
+        return Failure(str(problem), problem.hint or "Keep the record elsewhere with --journal DIR.", Status.REFUSED)
     if isinstance(problem, TargetError):
         return Failure(str(problem), problem.hint, Status.TARGET)
     if isinstance(problem, ProofError):

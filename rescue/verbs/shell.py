@@ -128,11 +128,15 @@ def _welcome(session: Session, spec: str, found: FoundRoot | None, where: Inside
     named = safe(found.release) if found is not None else "a server"
     written = "what you change is changed on its disk" if where.write else "read-only"
     report.line(f"You are in {safe(spec)}: {named}, {written}.", "bold")
-    report.line(f"The prompt begins with {prompt(where.name).strip()}. The server's own programs run here, not this "
-                "rescue system's; its services are not started.")
+    report.line(
+        f"The prompt begins with {prompt(where.name).strip()}. The server's own programs run here, not this "
+        "rescue system's; its services are not started."
+    )
     if where.network:
-        report.line("The network is the rescue system's, and can't be changed from here, nor can its firewall: for "
-                    "ufw, iptables and nft leave, and enter with --no-network.")
+        report.line(
+            "The network is the rescue system's, and can't be changed from here, nor can its firewall: for "
+            "ufw, iptables and nft leave, and enter with --no-network."
+        )
     else:
         report.line("There is no network here: ufw, iptables and nft act on an empty one.")
     report.line("A new password for NAME: passwd NAME. Leave with exit or Ctrl-D; then all is unmounted.")

@@ -87,9 +87,7 @@ def test_an_image_is_mounted_by_libguestfs_written_to_and_closed_again_after_a_k
     assert images.digest(image) == was
 
 
-def test_a_command_of_the_server_runs_in_the_appliance(
-    world: World, lab_image: LoadImage, tmp_path: Path
-) -> None:
+def test_a_command_of_the_server_runs_in_the_appliance(world: World, lab_image: LoadImage, tmp_path: Path) -> None:
     disk = lab_image("debian12").root.parent / "gpt.raw"
     if not disk.exists():
         disk = disk.with_name("disk.raw")

@@ -86,7 +86,7 @@ def test_it_is_saved_once_and_restored_then(tmp_path: Path, cache: Path) -> None
 
 def test_its_clock_is_right_and_what_is_random_is_new(tmp_path: Path, cache: Path) -> None:
     saved(cache)
-    root = images.image_with(tmp_path / "root, a \"b\\c.img", "ext4")
+    root = images.image_with(tmp_path / 'root, a "b\\c.img', "ext4")
     said: list[str] = []
     with closing(opened(root, write=True, said=said)) as target:
         handle = target.handle  # type: ignore[attr-defined] - libguestfs' own

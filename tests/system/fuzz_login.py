@@ -41,7 +41,7 @@ def main() -> int:
 def _tell(seed: int, verdict: Verdict, *, log: bool) -> None:
     print(f"seed {seed}: said {verdict.told}, seen {verdict.seen}")
     differing = {each.name: getattr(verdict.case, each.name) for each in fields(Case)}
-    print(f"  {({name: value for name, value in differing.items() if value != getattr(Case(), name)})}")
+    print(f"  { ({name: value for name, value in differing.items() if value != getattr(Case(), name)}) }")
     for finding in verdict.findings:
         print(f"  {finding.severity} {finding.check}: {finding.message}")
     if log:

@@ -56,8 +56,13 @@ UNCOMPARED = {"hostkey", "include", "match", "rdomain", "listenaddress", "persou
 LISTS = (Kind.CIPHERS, Kind.MACS, Kind.EXCHANGES, Kind.KEY_ALGORITHMS, Kind.CA_ALGORITHMS, Kind.GSSAPI_EXCHANGES)
 """Kinds that `sshd -T` prints as the whole list that comes of a line; compared where the line is that list."""
 
-NAMES_FOR = {"without-password": "prohibit-password", "silent": "quiet", "debug": "debug1", "delayed": "yes",
-    "(null)": "none",}
+NAMES_FOR = {
+    "without-password": "prohibit-password",
+    "silent": "quiet",
+    "debug": "debug1",
+    "delayed": "yes",
+    "(null)": "none",
+}
 
 
 def reading(files: Mapping[str, bytes], root: SshdRoot) -> Server:

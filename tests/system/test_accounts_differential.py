@@ -85,9 +85,7 @@ def same_shadow(told: list[str] | None, ours: Shadow | None) -> bool:
     )
 
 
-@settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(passwd=["alice:x:1000:1000::/home/a:/bin/bash\r", "alice:x:5:5::/:/bin/sh"], shadow=[], group=[])
 @example(passwd=[], shadow=["alice:*:1:2:3:4:::\r", "bob:*:1:2:3"], group=["alice:x:7", "bob:x:7:alice"])
 @example(passwd=[], shadow=["alice:*:1:2:3:7::", "bob:*:1:2:3:7::99", "root:*:1:2:3:"], group=[])

@@ -60,9 +60,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield made
 
 
-@settings(
-    max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(start="", option="", gap=" ", kind="ssh-ed25519", damage="whole", end="\r\n")
 @example(start="\ufeff", option="", gap=" ", kind="ssh-ed25519", damage="whole", end="\n")
 @example(start="", option='from="*",no-pty', gap=" ", kind="ssh-ed25519", damage="cut", end="\n")

@@ -162,9 +162,7 @@ def test_the_same_jails_are_on_and_ban_the_same_again(package: Path, tmp_path: P
                 ports = found[1] if found else "0:65535"
                 on = any(jail.on_port(port, {"ssh": 22, "http": 80, "https": 443}))
                 assert on == port_in(ports, port, {"ssh": 22, "http": 80, "https": 443}), (seed, name, keeping)
-                mine = sorted(
-                    ban.written for ban in bans(tree, this, port, NOW) if ban.by == f"the jail {jail.name}"
-                )
+                mine = sorted(ban.written for ban in bans(tree, this, port, NOW) if ban.by == f"the jail {jail.name}")
                 assert mine == (answer["bans"][jail.name] if on else []), (seed, name, jail)
                 compared += len(mine)
     assert compared > 50

@@ -45,6 +45,7 @@ SLOW = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 
+
 def firewall(text: str, names: Names | None = None) -> Firewall:
     found = load_nftables(Tree.of({str(PATH): text}), PATH, names or Names())
     assert found is not None

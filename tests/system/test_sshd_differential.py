@@ -37,8 +37,10 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @example(files={"sshd_config": b"MaxStartups 5:50:10\nMaxStartups 7\n"})
 @example(files={"sshd_config": b"Match User alice\nAuthorizedKeysCommand relative\n"})
 @example(
-    files={"sshd_config": b"AuthorizedPrincipalsCommand /x\nAuthorizedPrincipalsCommandUser nobody\n"
-           b"AuthorizedPrincipalsCommand relative\n"}
+    files={
+        "sshd_config": b"AuthorizedPrincipalsCommand /x\nAuthorizedPrincipalsCommandUser nobody\n"
+        b"AuthorizedPrincipalsCommand relative\n"
+    }
 )
 def test_a_generated_configuration_means_the_same_to_sshd(root: SshdRoot, case: Path, files: dict[str, bytes]) -> None:
     compare(root, case, files)

@@ -54,9 +54,7 @@ dir_modes = st.sampled_from([0o755, 0o700, 0o775, 0o777, 0o711, 0o750, 0o770, 0o
 file_modes = st.sampled_from([0o600, 0o644, 0o640, 0o664, 0o666, 0o620, 0o604, 0o400, 0o000, 0o755, 0o777])
 ids = st.sampled_from([0, ALICE, BOB, STRANGER])
 gids = st.sampled_from([0, ALICE, BOB, USERS, ORPHANED])
-modes = st.one_of(
-    st.tuples(st.sampled_from(COMPONENTS[:-1]), dir_modes), st.tuples(st.just("file"), file_modes)
-)
+modes = st.one_of(st.tuples(st.sampled_from(COMPONENTS[:-1]), dir_modes), st.tuples(st.just("file"), file_modes))
 acls = st.tuples(
     st.sampled_from(["home", "ssh", "file"]), st.sampled_from(["u:1001:rwx", "u:1000:r", "u:1000:---", "g:100:rwx"])
 )
@@ -158,9 +156,7 @@ def walk(tree: Tree, case: Case) -> tuple[Walk, PurePosixPath]:
     return Walk(tree, accounts, account, private_groups=True, strict=case.strict), found.path
 
 
-@settings(
-    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(case=Case())
 @example(case=Case(modes=(("home", 0o775),)))
 @example(case=Case(modes=(("home", 0o775),), group_members="alice,bob"))

@@ -30,7 +30,12 @@ MIB = 1 << 20
 
 def opened(path: Path, *, write: bool = False, **more: object) -> Target:
     return open_target(
-        str(path), write=write, backend="kernel", root=None, progress=print, opening=Opening(**more)  # type: ignore[arg-type]
+        str(path),
+        write=write,
+        backend="kernel",
+        root=None,
+        progress=print,
+        opening=Opening(**more),  # type: ignore[arg-type]
     )
 
 

@@ -337,9 +337,7 @@ def test_an_image_that_a_machine_writes_to_is_not_written(tmp_path: Path) -> Non
     node = f'{{"driver": "raw", "node-name": "n", "file": {{"driver": "file", "filename": "{path}"}}}}'
     pid = tmp_path / "pid"
     export = f"type=vhost-user-blk,id=e,node-name=n,addr.type=unix,addr.path={tmp_path}/s,writable=on"
-    machine = subprocess.Popen(
-        ["qemu-storage-daemon", "--blockdev", node, "--export", export, "--pidfile", str(pid)]
-    )
+    machine = subprocess.Popen(["qemu-storage-daemon", "--blockdev", node, "--export", export, "--pidfile", str(pid)])
     try:
         while not pid.exists():
             time.sleep(0.02)

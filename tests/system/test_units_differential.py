@@ -230,9 +230,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("units") / "case"
 
 
-@settings(
-    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(farm={})
 @example(farm={("etc", "multi-user.target.wants/ssh.service"): f"-> {LIB}/ssh.service"})
 @example(farm={("etc", "multi-user.target.wants/ssh.service"): "-> /nowhere/at.all"})
@@ -240,15 +238,31 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @example(farm={("etc", "multi-user.target.wants/ssh.service"): "-> x", ("etc", "ssh.service"): "-> /dev/null"})
 @example(farm={("etc", "multi-user.target.wants/ssh.service"): "-> x", ("etc", "ssh.service"): ""})
 @example(farm={("etc", "multi-user.target.wants/ssh.service"): "-> x", ("etc", "ssh.service"): "-> /nowhere/at.all"})
-@example(farm={("lib", "multi-user.target.wants/ssh.service"): "-> ../ssh.service",
-               ("etc", "multi-user.target.wants/ssh.service"): "-> /dev/null"})
-@example(farm={("etc", "default.target"): f"-> {LIB}/multi-user.target",
-               ("etc", "graphical.target.wants/ssh.service"): "-> x"})
-@example(farm={("etc", "lab-.service.d/10-a.conf"): "[Service]\nEnvironment=DROP=1\n",
-               ("lib", "lab-one.service.d/10-a.conf"): "[Service]\nEnvironment=DROP=2\n",
-               ("etc", "multi-user.target.wants/lab-one.service"): "-> x"})
-@example(farm={("etc", "sockets.target.wants/ssh.service"): "-> ../../../dev/null",
-               ("etc", "lab-one.service"): "-> /lib/systemd/system/ssh.service"})
+@example(
+    farm={
+        ("lib", "multi-user.target.wants/ssh.service"): "-> ../ssh.service",
+        ("etc", "multi-user.target.wants/ssh.service"): "-> /dev/null",
+    }
+)
+@example(
+    farm={
+        ("etc", "default.target"): f"-> {LIB}/multi-user.target",
+        ("etc", "graphical.target.wants/ssh.service"): "-> x",
+    }
+)
+@example(
+    farm={
+        ("etc", "lab-.service.d/10-a.conf"): "[Service]\nEnvironment=DROP=1\n",
+        ("lib", "lab-one.service.d/10-a.conf"): "[Service]\nEnvironment=DROP=2\n",
+        ("etc", "multi-user.target.wants/lab-one.service"): "-> x",
+    }
+)
+@example(
+    farm={
+        ("etc", "sockets.target.wants/ssh.service"): "-> ../../../dev/null",
+        ("etc", "lab-one.service"): "-> /lib/systemd/system/ssh.service",
+    }
+)
 @given(farm=farms.filter(lambda farm: not contradicts_itself(farm)))
 def test_what_starts_and_how_it_is_set_is_what_systemd_says(folder: Path, farm: Farm) -> None:
     compare(folder, farm)

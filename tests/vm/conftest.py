@@ -29,9 +29,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     today = datetime.now(UTC).date().toordinal() % DAYS
     here = [item for item in items if item.path.parent == Path(__file__).parent and item.path.name != SCENARIOS]
-    left_out = {
-        item for number, item in enumerate(here) if number % DAYS != today and item.name not in EVERY_DAY
-    }
+    left_out = {item for number, item in enumerate(here) if number % DAYS != today and item.name not in EVERY_DAY}
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=list(left_out))
 

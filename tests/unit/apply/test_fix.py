@@ -205,9 +205,7 @@ def test_a_target_that_is_held_is_left_alone() -> None:
         pytest.param(lambda tree: tree.make_link("/etc/ufw", "/home"), id="a link where a directory is to be made"),
         pytest.param(lambda tree: tree.with_entries({OLD_LOG: big(4 << 20, 99)}), id="a rotated log"),
         pytest.param(lambda tree: tree.with_entries({OLD_LOG: big(1 << 20, 12)}), id="a log begun again"),
-        pytest.param(
-            lambda tree: tree.with_entries({CONFIG: replace(tree.entry(CONFIG), nlink=2)}), id="a hard link"
-        ),
+        pytest.param(lambda tree: tree.with_entries({CONFIG: replace(tree.entry(CONFIG), nlink=2)}), id="a hard link"),
     ],
 )
 def test_nothing_is_written_if_the_target_is_no_longer_as_pictured(meanwhile: Callable[[Tree], Tree]) -> None:

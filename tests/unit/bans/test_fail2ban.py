@@ -163,7 +163,7 @@ def test_whom_ignoreip_names_is_not_banned_again() -> None:
     [
         ("", Symptom.REFUSED),
         ("[sshd]\naction = iptables-multiport[port=ssh, blocktype=DROP]\n", Symptom.TIMED_OUT),
-        ("[sshd]\naction = iptables[blocktype=\"REJECT --reject-with icmp-host-prohibited\"]\n", Symptom.UNREACHABLE),
+        ('[sshd]\naction = iptables[blocktype="REJECT --reject-with icmp-host-prohibited"]\n', Symptom.UNREACHABLE),
         ("[sshd]\nbanaction = hostsdeny\n", Symptom.CLOSED),
         ("[sshd]\nbanaction = route\n", Symptom.TIMED_OUT),
         ("[sshd]\nbanaction = my-own\n", Symptom.TIMED_OUT),

@@ -112,5 +112,5 @@ def test_lines_within_a_private_key_are_known_for_what_they_are() -> None:
 
 
 def test_many_keys_and_long_lines_are_read_in_time() -> None:
-    text = f"{KEY} x\n" * 9000 + f"command=\"{'a' * 200_000}\" {KEY}\n" + "from=" * 9000
+    text = f"{KEY} x\n" * 9000 + f'command="{"a" * 200_000}" {KEY}\n' + "from=" * 9000
     assert [each.check for each in examine(server({KEYS: file(text, 0o600, 1000, 1000)}), CLIENTS[2]).findings] == []

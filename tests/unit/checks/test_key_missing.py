@@ -82,7 +82,7 @@ def test_a_dead_line_with_the_key_is_pointed_out() -> None:
              ".ssh/authorized_keys~", ".ssh/Authorized_Keys", "authorized_keys", "ssh/authorized_keys"],
 )  # fmt: skip
 def test_keys_in_a_misnamed_file_are_put_where_sshd_looks(name: str) -> None:
-    tree = server({KEYS: None, f"{HOME}/{name}": own(f'# mine\nno-pty {KEY} me\nbroken\n')})
+    tree = server({KEYS: None, f"{HOME}/{name}": own(f"# mine\nno-pty {KEY} me\nbroken\n")})
     only_finding(tree, "key-missing", ALICE)
     plan = mended(tree, ALICE)
     assert changed_paths(plan) == [KEYS]

@@ -50,11 +50,13 @@ def test_a_service_that_is_ordered_by_another_waits() -> None:
         "[Unit]\nAfter=systemd-networkd-wait-online.service\nBefore=network-online.target sshd.service\n"
         "Wants=systemd-networkd-wait-online.service\n"
     )
-    tree = server({
-        **NETWORKD,
-        f"{LIB}/cloud-init.service": cloud,
-        f"{ETC}/multi-user.target.wants/cloud-init.service": symlink(f"{LIB}/cloud-init.service"),
-    })
+    tree = server(
+        {
+            **NETWORKD,
+            f"{LIB}/cloud-init.service": cloud,
+            f"{ETC}/multi-user.target.wants/cloud-init.service": symlink(f"{LIB}/cloud-init.service"),
+        }
+    )
     assert causes(tree) == []
 
 

@@ -70,12 +70,14 @@ def test_the_kernel_may_be_told_to_let_it() -> None:
 
 
 def test_a_socket_on_a_missing_address_is_mended_by_hand() -> None:
-    tree = server({
-        INTERFACES: STATIC,
-        "/etc/systemd/system/multi-user.target.wants/ssh.service": None,
-        "/etc/systemd/system/sockets.target.wants/ssh.socket": symlink("/lib/systemd/system/ssh.socket"),
-        "/etc/systemd/system/ssh.socket.d/own.conf": "[Socket]\nListenStream=\nListenStream=198.51.100.23:22\n",
-    })
+    tree = server(
+        {
+            INTERFACES: STATIC,
+            "/etc/systemd/system/multi-user.target.wants/ssh.service": None,
+            "/etc/systemd/system/sockets.target.wants/ssh.socket": symlink("/lib/systemd/system/ssh.socket"),
+            "/etc/systemd/system/ssh.socket.d/own.conf": "[Socket]\nListenStream=\nListenStream=198.51.100.23:22\n",
+        }
+    )
     assert only_finding(tree, "listenaddress-stale").severity is Severity.BROKEN
     free = "[Socket]\nFreeBind=yes\n"
     assert causes(tree.write("/etc/systemd/system/ssh.socket.d/zfree.conf", free)) == []

@@ -15,9 +15,7 @@ CODES = "AuthenticationMethods publickey,keyboard-interactive\n"
 LINE = "auth required pam_google_authenticator.so"
 
 
-def asking(
-    arguments: str = "", config: str = CODES, control: str = "required", **more: Entry | str | None
-) -> Tree:
+def asking(arguments: str = "", config: str = CODES, control: str = "required", **more: Entry | str | None) -> Tree:
     line = f"auth {control} pam_google_authenticator.so {arguments}".rstrip()
     config = SSHD_CONFIG.replace("KbdInteractiveAuthentication no", "KbdInteractiveAuthentication yes") + config
     return server({

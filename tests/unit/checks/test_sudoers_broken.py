@@ -62,9 +62,7 @@ def test_a_file_that_is_gone_has_to_be_put_back() -> None:
     assert [each.safety for each in finding.repairs] == [Safety.MANUAL]
 
 
-@pytest.mark.parametrize(
-    "line", ["alice ALL ALL", "alice ALL=(ALL) NOPASSWORD: ALL", "alice ALL=", "%sudo ALL"]
-)
+@pytest.mark.parametrize("line", ["alice ALL ALL", "alice ALL=(ALL) NOPASSWORD: ALL", "alice ALL=", "%sudo ALL"])
 def test_a_line_for_the_user_that_can_not_be_read_is_commented_out(line: str) -> None:
     tree = sudoers(**{OWN: file(f"# own\n{line}\n", 0o440)})
     only_finding(tree, "sudoers-broken", ALICE)

@@ -136,8 +136,10 @@ def test_a_key_that_never_ends_hides_no_public_key_behind_it() -> None:
 
 def test_a_key_on_one_line_is_masked() -> None:
     body = "".join(new_key_pair().private_file("me").split("\n")[1:-2])
-    for text in (f"-----BEGIN OPENSSH PRIVATE KEY----- {body} -----END OPENSSH PRIVATE KEY-----",
-                 f'key: "-----BEGIN OPENSSH PRIVATE KEY-----\\n{body}\\n-----END OPENSSH PRIVATE KEY-----"'):
+    for text in (
+        f"-----BEGIN OPENSSH PRIVATE KEY----- {body} -----END OPENSSH PRIVATE KEY-----",
+        f'key: "-----BEGIN OPENSSH PRIVATE KEY-----\\n{body}\\n-----END OPENSSH PRIVATE KEY-----"',
+    ):
         hidden = left_out("/etc/any", text.encode()).decode()
         assert body[100:120] not in hidden
 

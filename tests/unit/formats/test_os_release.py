@@ -23,7 +23,7 @@ def test_the_file_in_usr_lib_counts_where_etc_has_none() -> None:
 
 
 def test_a_last_assignment_wins_and_quotes_are_undone() -> None:
-    text = "ID=a\nID='b'\n# ID=c\nNAME=\"say \\\"hi\\\" \\$x\"\nBAD LINE\n=x\nVARIANT=plain text\n"
+    text = 'ID=a\nID=\'b\'\n# ID=c\nNAME="say \\"hi\\" \\$x"\nBAD LINE\n=x\nVARIANT=plain text\n'
     assert parse_os_release(text) == {"ID": "b", "NAME": 'say "hi" $x', "VARIANT": "plain"}
 
 

@@ -49,9 +49,7 @@ def test_a_block_that_applies_counts_more_and_is_named() -> None:
 def test_a_block_that_may_apply_is_an_alternative() -> None:
     server = reading("Match Address 203.0.113.0/24\nPermitRootLogin no\n")
     assert row(server, "PermitRootLogin").lines[0].setting.words == ("no",)
-    unknown = next(
-        row for row in rows(server, for_user(server, address=None)) if row.keyword.name == "PermitRootLogin"
-    )
+    unknown = next(row for row in rows(server, for_user(server, address=None)) if row.keyword.name == "PermitRootLogin")
     assert unknown.lines[0].setting.words == ("prohibit-password",)
     assert [other.settings[0].words for other in unknown.alternatives] == [("no",)]
 

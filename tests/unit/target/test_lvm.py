@@ -117,9 +117,7 @@ def test_a_linear_volume_is_one_run_of_bytes() -> None:
 
 
 def test_neighbouring_segments_are_one_run_and_others_follow() -> None:
-    text = group(
-        logical("var", linear(15, 2, "pv1", 0), linear(0, 10, "pv0", 5), linear(10, 5, "pv0", 15))
-    )
+    text = group(logical("var", linear(15, 2, "pv1", 0), linear(0, 10, "pv0", 5), linear(10, 5, "pv0", 15)))
     assert read_group(text).logicals[0].runs == (Run(UUID, 6 * MIB, 15 * MIB), Run(OTHER, 2 * MIB, 2 * MIB))
 
 
@@ -204,7 +202,14 @@ def test_damage_is_noticed(place: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        b"", b"vg {", b"}", b"vg { a = [", b"vg { a = ", b'vg { "', b"vg { " + b'"\\' * 100_000, b"a {" * 5000,
+        b"",
+        b"vg {",
+        b"}",
+        b"vg { a = [",
+        b"vg { a = ",
+        b'vg { "',
+        b"vg { " + b'"\\' * 100_000,
+        b"a {" * 5000,
         b"\xff" * 100,
     ],
 )

@@ -199,6 +199,7 @@ def test_an_entry_that_no_capture_makes_is_refused(what: str, saved: Path) -> No
 def test_links_devices_and_strange_members_are_refused(saved: Path) -> None:
     parts = members(saved)
     for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE):
+
         def change(member: tarfile.TarInfo, kind: bytes = kind) -> None:
             if member.name.startswith("files"):
                 member.type, member.linkname = kind, "/etc/passwd"

@@ -32,7 +32,9 @@ def shown(changes: dict[str, Entry | str | bytes | None], client: Client | None 
 def test_what_lines_set_stands_with_its_place() -> None:
     main = SSHD_CONFIG + "PasswordAuthentication yes\n"
     text = shown({CLOUD: "PasswordAuthentication no\n", "/etc/ssh/sshd_config": main})
-    assert text == """\
+    assert (
+        text
+        == """\
 server.qcow2 (directory): the SSH server's settings for alice from 203.0.113.7
 OpenSSH 9.2 (1:9.2p1-2+deb12u6); a connection to port 22.
 
@@ -51,6 +53,7 @@ AcceptEnv                     LANG LC_*             /etc/ssh/sshd_config:11
 
 and 91 keywords that no line sets; --all shows their defaults
 """
+    )
 
 
 def test_defaults_are_those_of_the_installed_version() -> None:

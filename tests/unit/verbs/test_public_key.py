@@ -42,9 +42,7 @@ def test_a_public_key_is_read_with_its_fingerprint(tmp_path: Path, text: str) ->
         (f"{KEY}\njunk\n", "2 lines"),
     ],
 )
-def test_whatever_is_no_single_public_key_is_refused_in_words(
-    tmp_path: Path, content: str | bytes, told: str
-) -> None:
+def test_whatever_is_no_single_public_key_is_refused_in_words(tmp_path: Path, content: str | bytes, told: str) -> None:
     with pytest.raises(UsageError, match=told):
         key_to_add(file(tmp_path, content))
 
