@@ -112,6 +112,15 @@ class Facts:
             return SSH_PORT
         return SSH_PORT if self.reach(ports[0]).open and self.reach(UNRELATED_PORT).open else ports[0]
 
+    @fact
+    def arrives(self) -> int:
+        """The TCP port of the server at which the client's connections arrive: the dialled one, or where a rule of the
+        firewall sends them on to (REDIRECT).
+        """
+        sources = self.client.sources
+        version = sources[0].version if sources else 4
+        return self.reach(self.dialled, version).port_for(sources[:1])
+
     def effective(self, account: Account) -> Effective:
         """sshd's settings for a login of `account` from the client's first source, to the dialled port."""
         source = self.client.sources[0] if self.client.sources else None

@@ -5,7 +5,8 @@ Symptom: "ssh: connect to host SERVER port 22: Connection refused".
 Cause: a Port line in sshd_config or in a file that it includes, a port in a ListenAddress line, "-p" in SSHD_OPTS
 (/etc/default/ssh) or in the service's own command, or, where systemd listens in place of sshd (ssh.socket), a
 ListenStream line: then Port in sshd_config has no effect, except on Ubuntu 24.04 and later, where the socket takes its
-ports from it.
+ports from it. Or a rule of the firewall sends connections on to a port on which no SSH server listens (REDIRECT of
+iptables, redirect of nftables).
 
 Repair: the port that you dial is served too; the ports that are served now stay, in every case. A Port (or
 ListenAddress) line is added next to the one that decides, or a drop-in for the socket. Or nothing is changed, and you
@@ -45,7 +46,7 @@ DROP_IN = "rescue.conf"
 
 def find(facts: Facts) -> Iterator[Finding]:
     ports = facts.listening_ports
-    if not ports or facts.dialled in ports or not serving(facts.units):
+    if not ports or not serving(facts.units) or facts.arrives in ports:
         return
     listed = ", ".join(str(port) for port in ports)
     places = tuple(dict.fromkeys(each.location for each in facts.listeners if each.location is not None))
@@ -53,11 +54,12 @@ def find(facts: Facts) -> Iterator[Finding]:
         check="sshd-port-moved",
         link=LINK,
         severity=Severity.BROKEN,
-        message=f"You dial port {facts.dialled}, but the SSH server listens on port {listed} only{_shown(places)}.",
+        message=f"You dial port {facts.dialled}{_sent_on(facts)}, but the SSH server listens on port {listed} only"
+        f"{_shown(places)}.",
         symptom=Symptom.REFUSED,
         locations=places,
-        repairs=(*_also_listen(facts), _dial(ports[0])),
-        subject=str(facts.dialled),
+        repairs=(*_also_listen(facts), *(_dial(port) for port in ports[:1] if port != facts.dialled)),
+        subject=str(facts.arrives),
     )
 
 
@@ -65,28 +67,35 @@ def _shown(places: tuple[Location, ...]) -> str:
     return f" ({places[0]}: {places[0].text})" if places else ""
 
 
+def _sent_on(facts: Facts) -> str:
+    if facts.arrives == facts.dialled:
+        return ""
+    return f", which a rule of the firewall sends on to port {facts.arrives} (REDIRECT)"
+
+
 def _dial(port: int) -> Repair:
     return Repair(f"dial port {port} instead", Safety.MANUAL, steps=f"ssh -p {port} USER@SERVER")
 
 
 def _also_listen(facts: Facts) -> Iterator[Repair]:
-    title = f"let the SSH server listen on port {facts.dialled} too"
+    port = facts.arrives
+    title = f"let the SSH server listen on port {port} too"
     socket = started_socket(facts.units)
     if socket is not None and not generated(facts.tree):
-        change = partial(_widen_socket, socket=socket.name, port=facts.dialled)
+        change = partial(_widen_socket, socket=socket.name, port=port)
         yield Repair(f"{title}, by a drop-in for {socket.name}", Safety.SAFE, change)
         return
     decides = facts.listeners[-1]
     place = decides.location
     if place is not None and not _in_sshd_config(place):
-        yield _command_line(title, place, decides.port, facts.dialled)
+        yield _command_line(title, place, decides.port, port)
         return
     addresses = facts.sshd.globals("ListenAddress")
     if addresses and all(line.words[1] for line in addresses):
-        change = partial(_another_address, listener=decides, port=facts.dialled)
+        change = partial(_another_address, listener=decides, port=port)
     else:
         present = facts.sshd.globals("Port")[-1:]
-        change = partial(_another_port, present=present, path=facts.sshd.path, port=facts.dialled)
+        change = partial(_another_port, present=present, path=facts.sshd.path, port=port)
     yield Repair(title, Safety.SAFE, change)
 
 

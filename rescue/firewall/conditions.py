@@ -123,19 +123,32 @@ class TransportProtocol:
         return (packet.protocol == self.number) is not self.negated
 
 
+ORIGINAL, REPLY = "original", "reply"
+"""conntrack's two directions of a connection."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Ranges of source ports, destination ports, or (both true) either."""
+    """Ranges of source ports, destination ports, or (both true) either.
+
+    of: of a server's port not what stands in the packet, but what conntrack knows of the connection: ORIGINAL as the
+    client dialled it, REPLY as the server answers from it. They differ where a rule redirects.
+    """
 
     source: bool
     destination: bool
     ranges: tuple[tuple[int, int], ...]
     negated: bool = False
+    of: str = ""
+
+    def _port(self, packet: Packet) -> int:
+        known = {ORIGINAL: packet.asked, REPLY: packet.answering}.get(self.of)
+        return packet.port if known is None else known
 
     def on(self, packet: Packet) -> Answer:
         server = self.destination if packet.inward else self.source
         client = self.source if packet.inward else self.destination
-        if server and any(low <= packet.port <= high for low, high in self.ranges):
+        if server and any(low <= self._port(packet) <= high for low, high in self.ranges):
             return not self.negated
         if not client:
             return self.negated
@@ -169,7 +182,18 @@ class States:
     def on(self, packet: Packet) -> Answer:
         if not packet.state:
             return Doubt("the state that the kernel gives to the packet")
-        return (packet.state in self.names) is not self.negated
+        fits = packet.state in self.names or (packet.answering is not None and "DNAT" in self.names)
+        return fits is not self.negated
+
+
+@dataclass(frozen=True, slots=True)
+class Redirected:
+    """A rule has sent the connection on to another port (conntrack's status DNAT)."""
+
+    negated: bool = False
+
+    def on(self, packet: Packet) -> Answer:
+        return (packet.answering is not None) is not self.negated
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ def _past(tree: Tree, firewall: Firewall, obstacle: Decision, port: int, version
     """The tree with a rule that leads past `obstacle`."""
     places = _PLACES.get(firewall.manager, _saved_places)
     for states in (_states(obstacle), "NEW,ESTABLISHED"):
-        for changed in places(tree, obstacle, port, source, version, states):
+        for changed in places(tree, obstacle, obstacle.port or port, source, version, states):
             left = _obstacle(changed, firewall, port, version, source)
             if left is not None and states == "NEW" and _same_rule(left, obstacle) and left.stage is Stage.DATA:
                 break  # what turns the first packet away does so with the next ones: one rule for both will do

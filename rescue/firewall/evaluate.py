@@ -112,7 +112,10 @@ class Evaluation:
         for hook in hooks:
             for firewall, table, chain in self._chains_at(hook):
                 if flows and self._meets(chain, packet):
+                    passing = {tags: flows.pop(tags) for tags in list(flows) if _passes_by(chain, tags)}
                     flows = Walk(self.journey, firewall, table, packet).base(chain, flows)
+                    for tags, region in passing.items():
+                        put(flows, tags, region.frozen())
         return flows
 
     def _chains_at(self, hook: Hook) -> list[tuple[Firewall, Table, Chain]]:
@@ -137,19 +140,19 @@ class Evaluation:
 
     def _refuse(self) -> None:
         """Follow the refusals of the first packet out of the server; what is dropped on the way was silence."""
-        refusals: dict[str, list[Piece]] = {}
+        refusals: dict[tuple[str, int], list[Piece]] = {}
         for piece in self.outcome.pieces:
             if piece.decision.kind is Kind.REJECT:
-                refusals.setdefault(piece.decision.how, []).append(piece)
-        for how, pieces in refusals.items():
+                refusals.setdefault((piece.decision.how, piece.decision.port), []).append(piece)
+        for (how, port), pieces in refusals.items():
             sent = union(self.packet.version, (piece.addresses for piece in pieces))
-            arrived = self._send_refusal(how, sent)
+            arrived = self._send_refusal(how, port, sent)
             lost = sent - arrived
             if lost:
                 self._silence(pieces, lost)
 
-    def _send_refusal(self, how: str, sent: AddressSet) -> AddressSet:
-        """For which clients the refusal may get out."""
+    def _send_refusal(self, how: str, port: int, sent: AddressSet) -> AddressSet:
+        """For which clients the refusal of a packet to the server's `port` may get out."""
         self.journey.stage = Stage.REFUSAL
         version = self.packet.version
         common = replace(self.packet, inward=False, state="RELATED")
@@ -157,7 +160,8 @@ class Evaluation:
             packet = replace(common, flags=frozenset(["RST", "ACK"]))
         else:
             packet = replace(common, protocol=ICMP[version], icmp=UNREACHABLE[version].get(how, (3, 3)))
-        flows = self._through({Tags(): Region(sent)}, packet, OUTWARD)
+        tags = Tags(port=port if port != self.packet.port else None)
+        flows = self._through({tags: Region(sent)}, packet, OUTWARD)
         return union(version, (region.frozen() for region in flows.values()))
 
     def _silence(self, pieces: list[Piece], lost: AddressSet) -> None:
@@ -176,8 +180,15 @@ def _next(flows: Flows, *, inward: bool) -> Flows:
     made: Flows = {}
     for tags, region in flows.items():
         if region:
-            put(made, Tags(0, tags.connmark, False, tags.missed or tags.untracked), region.frozen())
+            put(made, Tags(0, tags.connmark, False, tags.missed or tags.untracked, tags.port), region.frozen())
     return made
+
+
+def _passes_by(chain: Chain, tags: Tags) -> bool:
+    """Whether packets do not meet a chain of nat: one that conntrack leaves alone; at the hook where the connection was
+    sent on, none that is (nf_nat_inet_fn() of nf_nat_core.c asks until one rule has set something up).
+    """
+    return chain.nat and (tags.untracked or (tags.port is not None and chain.hook is Hook.PREROUTING))
 
 
 def _looks_at_flags(firewall: Firewall, version: int) -> bool:

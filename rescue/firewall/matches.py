@@ -9,6 +9,8 @@ from re import compile as compile_pattern
 
 from rescue.firewall.addresses import AddressSet, Masked, masked, parse_address
 from rescue.firewall.conditions import (
+    ORIGINAL,
+    REPLY,
     Addresses,
     AnyOf,
     Assumed,
@@ -170,7 +172,8 @@ def _conntrack(option: Option, version: int, names: Names) -> Condition:
             return ByDirection(one, other)
         case "--ctorigdstport" | "--ctreplsrcport":
             ranges = (port_range(text, names),)
-            return ByDirection(Ports(False, True, ranges, negated), Ports(True, False, ranges, negated))
+            of = ORIGINAL if option.name == "--ctorigdstport" else REPLY
+            return ByDirection(Ports(False, True, ranges, negated, of), Ports(True, False, ranges, negated, of))
         case "--ctproto":
             return Fixed((text.lower() in ("tcp", "6")) is not negated)
         case "--ctdir":

@@ -9,11 +9,12 @@ from rescue.firewall.addresses import Address
 
 TCP = 6
 ICMP = {4: 1, 6: 58}
+MAX_PORT = 65535
 
 TRACKED = frozenset(["NEW", "ESTABLISHED", "RELATED"])
 """conntrack's states of packets that belong to a connection; INVALID and UNTRACKED ones have none."""
 
-EPHEMERAL = (1024, 65535)
+EPHEMERAL = (1024, MAX_PORT)
 """From which ports a client may come: any that needs no privilege, as address translators choose freely."""
 
 _INTERNAL = compile_pattern(
@@ -31,6 +32,8 @@ class Packet:
     address, None if unknown. interface: the name of the network card that it passes, None if unknown.
     mark, connmark: None if unknown. listed: the "recent" lists that this client may already be on. icmp: type and
     code of an ICMP message. hops: the hop limit, where it is known. group: it is sent to a multicast group.
+    asked, answering: where a rule has redirected the connection, the server's port as the client dialled it, and the
+    one that it was sent on to; None else. `port` is the one that stands in the packet at this place of its way.
     """
 
     version: int
@@ -48,6 +51,8 @@ class Packet:
     icmp: tuple[int, int] | None = None
     hops: int | None = None
     group: bool = False
+    asked: int | None = None
+    answering: int | None = None
 
 
 def is_internal(interface: str) -> bool:

@@ -66,6 +66,22 @@ class Reach:
         return self._evaluate(ordinary(self.version))
 
     @cached_property
+    def sent_on(self) -> Mapping[int, AddressSet]:
+        """Who is sent on to another port of the server, by that port (REDIRECT)."""
+        return self.outcome.sent_on
+
+    def port_for(self, sources: Iterable[Address]) -> int:
+        """The server's port at which connections arrive: of the first of `sources`, or (if there are none) of most."""
+        for source in sources:
+            if source.version == self.version:
+                for port, who in self._outcome_for(source).sent_on.items():
+                    if who:
+                        return port
+                return self.port
+        whole = ordinary(self.version).count
+        return next((port for port, who in self.sent_on.items() if 2 * who.count >= whole), self.port)
+
+    @cached_property
     def _possible(self) -> Mapping[Kind, AddressSet]:
         return {kind: self.outcome.possible(kind) for kind in Kind}
 
@@ -106,13 +122,19 @@ class Reach:
 
     def verdict_for(self, address: Address) -> Verdict:
         """What happens to one source. ValueError if it is of the other IP version."""
+        return self._judged(address)[1]
+
+    def _outcome_for(self, address: Address) -> Outcome:
+        return self._judged(address)[0]
+
+    def _judged(self, address: Address) -> tuple[Outcome, Verdict]:
         if address.version != self.version:
             raise ValueError(f"{address} is not an IPv{self.version} address")
         value = int(address)
         if value not in self._single:
             outcome = self._evaluate(AddressSet.of(address), value)
             self._single[value] = (outcome, _verdict(outcome, value, self.taken_for_granted))
-        return self._single[value][1]
+        return self._single[value]
 
     def deciding(self, address: Address) -> tuple[Decision, ...]:
         """The rules and policies that decide on one source, the one that it runs into first at the front."""

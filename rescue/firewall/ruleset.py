@@ -47,7 +47,10 @@ def built_in_hook(table: str, chain: str) -> tuple[Hook, int]:
 
 
 class Action(StrEnum):
-    """What a rule does with a packet to which it applies. DEPENDS: nothing on the disk tells what becomes of it."""
+    """What a rule does with a packet to which it applies. DEPENDS: nothing on the disk tells what becomes of it.
+
+    REDIRECT: the connection is sent on to another port of the server, and the rules of nat have their end.
+    """
 
     ACCEPT = "accept"
     DROP = "drop"
@@ -62,6 +65,7 @@ class Action(StrEnum):
     SAVE_MARK = "save mark"
     RESTORE_MARK = "restore mark"
     UNTRACK = "untrack"
+    REDIRECT = "redirect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,8 @@ class Target:
     """A rule's target.
 
     name: the chain of a jump, or the target's name. how: what a REJECT answers. value, mask: of a mark, which becomes
-    (mark & ~mask) ^ value; value None if it is not known. reason: what a DEPENDS hangs on.
+    (mark & ~mask) ^ value; value None if it is not known. Of REDIRECT the value is the port, 0 for the same as before.
+    reason: what a DEPENDS hangs on.
     """
 
     action: Action

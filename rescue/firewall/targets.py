@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rescue.firewall.icmp import TCP_RESET, reject_with
 from rescue.firewall.matches import Option, Refused, mark_and_mask, number
+from rescue.firewall.packet import MAX_PORT
 from rescue.firewall.ruleset import Action, Target
 
 EVERY = (1 << 32) - 1
@@ -77,6 +78,8 @@ def target(name: str, options: Sequence[Option], table: str, version: int, tcp: 
             return Target(Action.UNTRACK if "--notrack" in given else Action.CONTINUE, name)
     if name in ENDS_NAT:
         return Target(Action.ACCEPT, name)
+    if (port := _port_of(name, given)) is not None:
+        return Target(Action.REDIRECT, name, value=port)
     if name in ELSEWHERE:
         return Target(Action.DEPENDS, name, reason=ELSEWHERE[name])
     if name == "HMARK":
@@ -91,6 +94,18 @@ def target(name: str, options: Sequence[Option], table: str, version: int, tcp: 
 _UNKNOWN = frozenset(
     ["TARPIT", "DELUDE", "CHAOS", "ECHO", "STEAL", "SYSRQ", "RAWDNAT", "RAWSNAT", "IPMARK", "DNETMAP", "MIRROR"]
 )
+
+
+def _port_of(name: str, given: dict[str, Option]) -> int | None:
+    """The one port of this server that connections are sent on to, 0 for the same as before; None if it is unclear."""
+    if name == "REDIRECT" and not given:
+        return 0
+    option = given.get({"REDIRECT": "--to-ports", "DNAT": "--to-destination"}.get(name, ""))
+    if option is None or "--random" in given:
+        return None
+    text = option.values[0] if name == "REDIRECT" else option.values[0].removeprefix(":")
+    whole = name == "REDIRECT" or option.values[0].startswith(":")
+    return int(text) if whole and text.isdecimal() and text.isascii() and 0 < int(text) <= MAX_PORT else None
 
 
 def _reject(option: Option | None, table: str, version: int, tcp: bool) -> Target:

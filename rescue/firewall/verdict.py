@@ -37,7 +37,7 @@ class Decision:
     """What decided: a rule, or (rule None) the policy of a built-in chain.
 
     path: the rules that led there, beginning in the built-in chain, the deciding rule last; empty for a policy.
-    location: the rule's, or that of the line that set the policy.
+    location: the rule's, or that of the line that set the policy. port: the server's that stood in the packet.
     """
 
     firewall: Firewall
@@ -49,6 +49,7 @@ class Decision:
     rule: Rule | None = None
     path: tuple[Rule, ...] = ()
     how: str = ""
+    port: int = 0
 
     def __str__(self) -> str:
         what = f"rule in chain {self.rule.chain}" if self.rule else f"policy of chain {self.chain}"

@@ -35,13 +35,15 @@ MAX_FLOWS = 64
 class Tags:
     """What rules have put on a packet and its connection.
 
-    untracked: the packet is kept from conntrack. missed: an earlier packet of the connection was.
+    untracked: the packet is kept from conntrack. missed: an earlier packet of the connection was. port: the one that
+    the connection is sent on to; None where no rule does that.
     """
 
     mark: int | None = 0
     connmark: int | None = 0
     untracked: bool = False
     missed: bool = False
+    port: int | None = None
 
 
 Flows = dict[Tags, Region]
@@ -60,6 +62,7 @@ class Piece:
 class Outcome:
     """What is possible for whom. `passed`: the clients for whom the whole connection may be accepted.
 
+    sent_on: the clients whose connection is sent on to another port of the server, by port.
     found_perhaps: of IPv6, whether a router finds the server hangs on what is not on the disk.
     """
 
@@ -67,6 +70,7 @@ class Outcome:
     universe: AddressSet
     pieces: list[Piece] = field(default_factory=list)
     passed: AddressSet = field(init=False)
+    sent_on: dict[int, AddressSet] = field(default_factory=dict)
     assumed: dict[str, list[AddressSet]] = field(default_factory=dict)
     doubts: list[tuple[AddressSet, str]] = field(default_factory=list)
     found_perhaps: bool = False
@@ -167,6 +171,8 @@ class Walk:
         self.begun: Chain | None = None
         self.passed = 0
         self.tracked = True
+        self.translated = False
+        self.port = packet.port
 
     def base(self, chain: Chain, flows: Flows) -> Flows:
         """Walk a built-in chain; what comes out is the flows that this table lets pass."""
@@ -174,6 +180,7 @@ class Walk:
             return flows
         self.built_in = chain.name
         self.begun = chain
+        self.translated = _translated(chain, self.journey.stage)
         self.passed = 0
         self.tracked = not (chain.hook in _BEFORE_CONNTRACK and chain.priority < CONNTRACK)
         left = self._chain(chain, flows, ())
@@ -183,6 +190,7 @@ class Walk:
             if chain.policy == "ACCEPT":
                 put(self.accepted, tags, region.frozen())
             else:
+                self._packet(tags)
                 self._record(region.frozen(), Kind.DROP, None, (), "", chain.location)
         return self.accepted
 
@@ -351,6 +359,12 @@ class Walk:
                 reason = doubt or rule.target.reason
                 self.outcome.doubts.append((who, reason))
                 self._record(who, Kind.DEPENDS, rule, path, reason, rule.location)
+            case Action.REDIRECT if not doubt:
+                self._redirect(rule, tags, who, path)
+            case Action.REDIRECT:
+                reason = f"which port the packet is sent on to ({rule.target.name})"
+                self.outcome.doubts.append((who, reason))
+                self._record(who, Kind.DEPENDS, rule, path, reason, rule.location)
             case Action.RETURN:
                 put(returned, tags, who)
             case Action.JUMP | Action.GOTO:
@@ -362,6 +376,16 @@ class Walk:
             case _:
                 put(flows, self._retagged(rule, tags), who)
                 self._limit_flows(flows)
+
+    def _redirect(self, rule: Rule, tags: Tags, who: AddressSet, path: tuple[Rule, ...]) -> None:
+        """The connection goes on to another port of the server; no other rule of nat is asked at this hook."""
+        port = rule.target.value
+        if port and port != self.packet.port:
+            tags = replace(tags, port=port)
+            known = self.outcome.sent_on.get(port)
+            self.outcome.sent_on[port] = who if known is None else union(who.version, (known, who))
+        put(self.accepted, tags, who)
+        self._record(who, Kind.ACCEPT, rule, path, "", rule.location)
 
     def _record(
         self,
@@ -380,7 +404,8 @@ class Walk:
         if kind is Kind.REJECT and stage is Stage.REPLY:
             kind, how = Kind.DROP, ""  # what refuses the server's own answer is sent to the server
         whole = (*path, rule) if rule is not None else ()
-        decision = Decision(self.firewall, self.table.name, self.built_in, kind, stage, location, rule, whole, how)
+        name = self.table.name
+        decision = Decision(self.firewall, name, self.built_in, kind, stage, location, rule, whole, how, self.port)
         self.outcome.pieces.append(Piece(who, decision, doubt))
 
     def _note(self, notes: list[str], who: AddressSet) -> None:
@@ -396,8 +421,12 @@ class Walk:
             if state == "UNTRACKED" and not self.tracked:
                 state = "INVALID"  # that conntrack leaves it alone is found out later
             packet = replace(self.packet, state=state, mark=tags.mark, connmark=tags.connmark, listed=listed)
+            if tags.port is not None:
+                here = tags.port if self.translated else packet.port
+                packet = replace(packet, port=here, asked=packet.port, answering=tags.port)
             known = self.packets[tags] = (packet, {})
         packet, self.answers = known
+        self.port = packet.port
         return packet
 
     def _retagged(self, rule: Rule, tags: Tags) -> Tags:
@@ -437,6 +466,25 @@ def put(flows: Flows, tags: Tags, who: AddressSet) -> None:
         flows[tags] = Region(who)
     else:
         region.add(who)
+
+
+DSTNAT, SRCNAT = -100, 100
+"""The priorities at which the kernel translates addresses and ports (nf_nat_ipv4_ops of nf_nat_proto.c)."""
+
+
+def _translated(chain: Chain, stage: Stage) -> bool:
+    """Whether the packets of a connection that is sent on to another port bear that one at this chain.
+
+    The first packet meets the chains in their order, and is changed by the rule itself.
+    """
+    match chain.hook:
+        case Hook.INGRESS | Hook.EGRESS:
+            return False
+        case Hook.PREROUTING:
+            return stage is Stage.SYN or chain.priority > DSTNAT
+        case Hook.POSTROUTING:
+            return chain.priority < SRCNAT
+    return True
 
 
 _BEFORE_CONNTRACK = (Hook.INGRESS, Hook.PREROUTING, Hook.OUTPUT)

@@ -12,6 +12,7 @@ from rescue.firewall import Firewall, Kind, Reach, Stage, Verdict, reach
 from rescue.firewall.addresses import Address, AddressSet
 from rescue.firewall.conditions import Addresses
 from rescue.firewall.icmp import TCP_RESET, UNREACHABLE
+from rescue.firewall.ruleset import Action
 from rescue.proof.lab import HALF, OPEN, RESET, SERVER, SILENT, Lab, on_one_processor
 from rescue.proof.loading import Load, load
 from rescue.proof.sources import askable, chosen
@@ -27,6 +28,9 @@ MOST_DIFFERENCES = 10
 
 MOST_LABS = 100
 """How often all is begun anew for a source that may have found something used up."""
+
+MOST_PORTS = 100
+"""How many ports are listened on at most."""
 
 HURRY, PATIENCE = 0.15, 1.0
 """Seconds to wait for data that may be on its way: at first, and before a difference is believed."""
@@ -132,7 +136,7 @@ class _Asker:
     def renew(self) -> list[Load]:
         """Begin again with a lab to which nobody has spoken yet; how its rules were loaded. Raises ProofError."""
         self._close()
-        self.lab = Lab(self.proof.interface, (self.port,), self.proof.addresses)
+        self.lab = Lab(self.proof.interface, (self.port, *redirected(self.firewalls, self.port)), self.proof.addresses)
         self.renewed += 1
         return [each for firewall in self.firewalls for each in load(self.lab, self.tree, firewall)]
 
@@ -182,6 +186,18 @@ def _neighbours(proof: Proof, made: Lab, firewalls: Sequence[Firewall], port: in
     words = {True: "is answered", False: "is not answered"}
     what = "the question where the server is (neighbour discovery)"
     proof.differences.append(Difference(what, words[not unfound], words[answered]))
+
+
+def redirected(firewalls: Sequence[Firewall], port: int) -> tuple[int, ...]:
+    """The other ports that rules send connections on to: somebody is to listen there, too."""
+    found = {
+        rule.target.value
+        for firewall in firewalls
+        for ruleset in firewall.rulesets.values()
+        for _, rule in ruleset.rules()
+        if rule.target.action is Action.REDIRECT and rule.target.value and rule.target.value != port
+    }
+    return tuple(sorted(found - {None}))[:MOST_PORTS]
 
 
 def _address(firewalls: Sequence[Firewall], version: int) -> Address:

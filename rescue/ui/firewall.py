@@ -108,6 +108,7 @@ class FirewallReport:
                 self._row(row, alone=len(found) == 1)
             self._left_out(found)
             line()
+        self._sent_on(judged)
         self._taken_for_granted(judged)
         for way in judged.ways:
             self._way(way, judged.port)
@@ -165,6 +166,16 @@ class FirewallReport:
         report.exact(safe(str(decision.location)), "cyan", 14)
         if decision.location.text.strip():
             report.exact(cut(safe(decision.location.text.strip()), report.out.width - 18), "", 18)
+
+    def _sent_on(self, judged: Judged) -> None:
+        ports = {port: None for here in judged.reaches.values() for port, who in here.sent_on.items() if who}
+        for port in ports:
+            self.report.line(
+                f"A rule sends connections to port {judged.port} on to port {port} of this server (REDIRECT): the SSH "
+                "server has to listen there."
+            )
+        if ports:
+            self.report.line()
 
     def _taken_for_granted(self, judged: Judged) -> None:
         notes = {note: None for way in judged.ways for note in way.verdict.assumed}

@@ -24,6 +24,7 @@ def as_document(
         "firewalls": [_firewall(each) for each in judged.facts.firewalls],
         "reach": [
             {"version": version, "interface": judged.reaches[version].interface, "rows": [_row(row) for row in found],
+             "sent_on": sorted(judged.reaches[version].sent_on),
              "assumed": [*judged.reaches[version].taken_for_granted, *judged.reaches[version].outcome.assumed]}
             for version, found in judged.rows.items()
         ],

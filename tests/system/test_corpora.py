@@ -126,6 +126,8 @@ class Tally:
             if verdict.kind is Kind.DEPENDS:
                 assert verdict.reason, (name, source)
                 self.count["depends"] += 1
+            elif verdict.accepted and here.port_for([address]) != port and seen == "rst":
+                continue  # it was sent on to a port on which nobody listened there
             elif said(verdict, address.version) == seen:
                 continue
             elif any("rate limits" in note for note in verdict.assumed):

@@ -141,10 +141,27 @@ def sessions(session: int) -> list[str]:
     return found
 
 
+TRIES = 5
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_of_it_however_it_ends(how: signal.Signals, tmp_path: Path) -> None:
     root = planted(TREES["ufw with a list"], tmp_path)
     command = [sys.executable, "-m", "rescue", "firewall", str(root), "--prove"]
+    for _ in range(TRIES):
+        status, session, own = interrupted(command, how)
+        if status != Status.CLEAR:  # else it had ended by itself before the signal came: the machine is busy
+            break
+    assert status in (Status.CANCELLED, -how)
+    assert len(own) == 2
+    # Whatever holds them is one of its processes; the numbers of namespaces that are gone are soon used again.
+    assert not sessions(session)
+    mounted = Path("/proc/self/mountinfo").read_text()
+    assert not any(each in mounted for each in own)
+
+
+def interrupted(command: list[str], how: signal.Signals) -> tuple[int, int, set[str]]:
+    """The exit status of a proof that gets a signal while it dials, its session, and its namespaces."""
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as program:
@@ -155,12 +172,7 @@ def test_nothing_is_left_of_it_however_it_ends(how: signal.Signals, tmp_path: Pa
         own = networks(f"{program.pid}/fd/*")
         program.send_signal(how)
         program.communicate(timeout=30)
-    assert program.returncode in (Status.CANCELLED, -how)
-    assert len(own) == 2
-    # Whatever holds them is one of its processes; the numbers of namespaces that are gone are soon used again.
-    assert not sessions(program.pid)
-    mounted = Path("/proc/self/mountinfo").read_text()
-    assert not any(each in mounted for each in own)
+    return program.returncode, program.pid, own
 
 
 def test_what_is_not_on_the_disk_of_neighbour_discovery_is_no_difference(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from rescue.firewall.conditions import (
     Mark,
     OwnAddress,
     Ports,
+    Redirected,
     States,
     ToGroup,
     TransportProtocol,
@@ -80,13 +81,13 @@ def _only(text: str, version: int, names: Names) -> int:
     return found.bounds[0]
 
 
-def port(source: bool) -> Builder:
+def port(source: bool, of: str = "") -> Builder:
     def build(wanted: Wanted, question: Question) -> Condition:
         if wanted.mask:
             return Fixed(Doubt("some bits of a port"))
         if list(wanted.items) == ["*"]:
             return Fixed(not wanted.negated)
-        return Ports(source, not source, ports(wanted.items, question.names), wanted.negated)
+        return Ports(source, not source, ports(wanted.items, question.names), wanted.negated, of)
 
     return build
 
@@ -238,7 +239,9 @@ def fragment(wanted: Wanted, question: Question) -> Condition:
 
 def status(wanted: Wanted, question: Question) -> Condition:
     parts = {part for item in wanted.items for part in item.split("|")}
-    if parts <= {"dnat", "snat", "expected", "dying"}:
+    if "dnat" in parts and parts <= {"dnat", "snat", "expected", "dying"}:
+        return Redirected(wanted.negated)
+    if parts <= {"snat", "expected", "dying"}:
         return Fixed(wanted.negated)
     return Fixed(Doubt("the state of the connection (ct status)"))
 

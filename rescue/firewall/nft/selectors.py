@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from rescue.firewall.conditions import ByDirection, Condition, Fixed, Tracked, TransportProtocol
+from rescue.firewall.conditions import ORIGINAL, REPLY, ByDirection, Condition, Fixed, Tracked, TransportProtocol
 from rescue.firewall.nft import builders
 from rescue.firewall.nft.builders import Builder, Question, Wanted
 from rescue.firewall.nft.datatypes import check
@@ -272,7 +272,8 @@ def _of_direction(cursor: Cursor, *, original: bool) -> Selector:
         found = Selector(f"{begin} {inner}", both, kind, version=version)
     elif inner in ("proto-src", "proto-dst") and not version:
         client = (inner == "proto-src") is original
-        both = _both(builders.port(client), builders.port(not client))
+        of = ORIGINAL if original else REPLY
+        both = _both(builders.port(client, of), builders.port(not client, of))
         found = Selector(f"{begin} {inner}", both, "inet_service", protocol=TCP)
     elif inner in (*_OF_EITHER_DIRECTION, "l3proto", "protocol") and not version:
         found = replace(_of_connection(inner), words=f"{begin} {inner}")

@@ -8,6 +8,7 @@ from rescue.firewall.nft.amounts import amount, rate
 from rescue.firewall.nft.expressions import Expression, expression
 from rescue.firewall.nft.script import Ends, Holds, Named
 from rescue.firewall.nft.tokens import Cursor, Unclear
+from rescue.firewall.packet import MAX_PORT
 from rescue.firewall.ruleset import Action, Target
 
 EVERY = (1 << 32) - 1
@@ -96,6 +97,7 @@ def nat(cursor: Cursor, name: str) -> Ends:
     """Read what stands behind "snat", "dnat", "masquerade" or "redirect". Raises Wrong and Unclear."""
     fixed = name in ("masquerade", "redirect")
     given = False
+    port: Expression | None = None
     if not fixed:
         if cursor.peek() in ("ip", "ip6") and cursor.peek(1) in ("to", "addr", "interval", "prefix"):
             cursor.take()
@@ -111,16 +113,23 @@ def nat(cursor: Cursor, name: str) -> Ends:
                 raise cursor.wrong("masquerade takes a port alone, behind a colon")
             expression(cursor)
         else:
-            expression(cursor)
+            port = expression(cursor)
     elif not fixed:
         given = True
         if not cursor.accept(":"):
             expression(cursor)
         else:
-            expression(cursor)
+            port = expression(cursor)
     if given and not fixed and cursor.accept(":"):
         expression(cursor)
+    random = cursor.peek() in ("random", "fully-random")
     _nat_flags(cursor)
+    if name == "redirect" and not given:
+        return Ends(target=Target(Action.REDIRECT, name))
+    if name in ("redirect", "dnat") and port is not None and not random:
+        number = None if port.is_map else port.number
+        if number is not None and 0 < number <= MAX_PORT:
+            return Ends(target=Target(Action.REDIRECT, name, value=number))
     if name in ELSEWHERE:
         return Ends(target=Target(Action.DEPENDS, name, reason=ELSEWHERE[name]))
     return Ends(target=Target(Action.ACCEPT, name))

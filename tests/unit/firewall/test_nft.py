@@ -362,7 +362,14 @@ def test_the_network_card_itself_may_have_a_chain() -> None:
 
 def test_where_a_packet_is_sent_on_to_is_a_doubt() -> None:
     nat = "table ip nat {\n\tchain pre {\n\t\ttype nat hook prerouting priority dstnat;\n\t\ttcp dport 22 "
-    assert judged(nat + "redirect to :2222\n\t}\n}\n").kind is Kind.DEPENDS
+    for where in ("dnat to 10.0.0.9", "redirect to :2222-2229", "redirect to :2222 random", "tproxy to :2222"):
+        script = nat + where + "\n\t}\n}\n"
+        script = (
+            script.replace("nat hook prerouting priority dstnat", "filter hook prerouting priority mangle")
+            if (where.startswith("tproxy"))
+            else script
+        )
+        assert judged(script).kind is Kind.DEPENDS, where
     assert lets_in(nat.replace("prerouting", "postrouting").replace("dstnat", "srcnat") + "masquerade\n\t}\n}\n")
 
 

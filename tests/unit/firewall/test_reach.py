@@ -151,9 +151,14 @@ def test_a_rule_in_doubt_that_changes_nothing_leaves_the_verdict_certain() -> No
 
 
 def test_connections_sent_elsewhere_depend_on_where() -> None:
-    nat = "*nat\n-A PREROUTING -p tcp --dport 22 -j REDIRECT --to-ports 2222\nCOMMIT\n"
-    assert verdict(nat).kind is Kind.DEPENDS
-    assert verdict(nat, port=23).accepted
+    nat = "*nat\n-A PREROUTING -p tcp --dport 22 -j {}\nCOMMIT\n"
+    unclear = ("DNAT --to-destination 10.0.0.9", "REDIRECT --to-ports 2222-2229", "REDIRECT --to-ports 2222 --random",
+               "NETMAP --to 10.0.0.0/24")  # fmt: skip
+    for target in unclear:
+        assert verdict(nat.format(target)).kind is Kind.DEPENDS, target
+        assert verdict(nat.format(target), port=23).accepted
+    sometimes = nat.replace("22 -j", "22 -m statistic --mode random --probability 0.5 -j")
+    assert verdict(sometimes.format("REDIRECT --to-ports 2222")).kind is Kind.DEPENDS
 
 
 @pytest.mark.parametrize(
