@@ -34,6 +34,9 @@ LINK = _firewall.LINK
 TEMPLATES = "/usr/share/ufw/iptables"
 READS = (*_firewall.READS, Read(TEMPLATES, depth=1))
 
+SHOWN = 5
+"""Numbers of lines that a title has."""
+
 MOST_FAULTS = 100
 """How many lines are commented out at most: a file with more was never one of ufw's."""
 
@@ -59,18 +62,18 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 def _repairs(tree: Tree, block: Block, fault: Problem) -> Iterator[Repair]:
     try:
-        mended(tree, block.firewall, block.version)
+        after = mended(tree, block.firewall, block.version)
     except ValueError as problem:
         yield Repair(f"correct {fault.location}", Safety.MANUAL, steps=f"{problem}. {BY_HAND}")
         return
     yield Repair(
-        f"make {fault.location.path} load again ({_how(tree, fault)})",
+        f"make {fault.location.path} load again ({_how(tree, after, fault)})",
         Safety.SAFE,
         partial(mended, firewall=block.firewall, version=block.version),
     )
 
 
-def _how(tree: Tree, fault: Problem) -> str:
+def _how(tree: Tree, after: Tree, fault: Problem) -> str:
     text = tree.text(fault.location.path)
     if not text:
         return "from ufw's own template"
@@ -78,7 +81,10 @@ def _how(tree: Tree, fault: Problem) -> str:
         return "with the line ends of Linux"
     if fault.message == NO_COMMIT:
         return "with the COMMIT that is missing"
-    return f"comment out line {fault.location.line}"
+    pairs = zip(text.split("\n"), (after.text(fault.location.path) or "").split("\n"), strict=False)
+    numbers = [number for number, (old, new) in enumerate(pairs, start=1) if old != new]
+    shown = ", ".join(map(str, numbers[:SHOWN])) + (" and others" if len(numbers) > SHOWN else "")
+    return f"comment out line{'s' if len(numbers) > 1 else ''} {shown}"
 
 
 def mended(tree: Tree, firewall: Firewall, version: int) -> Tree:

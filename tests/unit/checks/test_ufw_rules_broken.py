@@ -29,11 +29,14 @@ def test_a_line_that_can_not_be_loaded_is_commented_out() -> None:
     assert found.locations[0].text == "oops"
     assert "can't load" in found.message
     assert diff(mended(tree), USER) == (["oops"], ["#oops"])
+    assert f"comment out line {found.locations[0].line})" in found.repairs[0].title
 
 
 def test_so_are_all_others() -> None:
     text = user(4, allow(22)).replace("### END RULES", "oops\n-A ufw-user-input -j ACEPT\n### END RULES")
     assert diff(mended(with_user_rules(text)), USER)[1] == ["#oops", "#-A ufw-user-input -j ACEPT"]
+    at = text.split("\n").index("oops") + 1
+    assert f"comment out lines {at}, {at + 1})" in only_finding(with_user_rules(text), CHECK).repairs[0].title
 
 
 def test_line_ends_of_windows_go() -> None:
