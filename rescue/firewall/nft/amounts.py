@@ -12,7 +12,8 @@ def rate(cursor: Cursor) -> bool:
     """Read a limit from "rate" on: whether it holds over the rate, and not up to it. Raises Wrong."""
     cursor.expect("rate")
     over = _over(cursor)
-    cursor.number()
+    if cursor.number() == 0:
+        raise cursor.wrong("a rate must be more than 0")
     size, slash, unit = cursor.peek().partition("/")  # "kbytes/second" is one word
     sized = cursor.kind() == WORD
     if sized and slash:

@@ -51,6 +51,9 @@ _PLACES = {**NAT, "tproxy": frozenset([Hook.PREROUTING]), "synproxy": frozenset(
 REJECTING = frozenset([Hook.INPUT, Hook.FORWARD, Hook.OUTPUT, Hook.PREROUTING, Hook.INGRESS])
 """The hooks at which some statements can be (the `validate` of nft_nat.c, nft_reject.c and so on)."""
 
+_BIT_KINDS = ("tcp_flag", "ct_state", "ct_status", "ct_label")
+"""The types of fields in which each bit has a name."""
+
 _EXISTING = ("boolean", "iface_index", "ifname")
 """The types of what can be there or be missing."""
 
@@ -412,6 +415,8 @@ class RuleReader:
         if cursor.peek() in _OPERATORS and cursor.kind() != STRING:
             operator = _OPERATORS[cursor.take()]
         elif cursor.accept("!"):
+            if selectors[0].kind not in _BIT_KINDS or len(selectors) > 1 or cursor.peek() in ("{", "@"):
+                raise cursor.wrong(f"'!' is not for {selectors[0].words}: write '!='")
             operator = "!="
             mask = mask or (item(cursor) if selectors[0].words == "tcp flags" else "")
             if mask:

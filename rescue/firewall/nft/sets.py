@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from rescue.firewall.addresses import AddressSet
 from rescue.firewall.matches import Names, Refused
 from rescue.firewall.nft.commands import Script
 from rescue.firewall.nft.datatypes import check
-from rescue.firewall.nft.script import NamedSet, Verdict
+from rescue.firewall.nft.script import Element, NamedSet, NftRule, Verdict, VerdictMap
 from rescue.firewall.nft.tokens import Wrong
 from rescue.firewall.nft.values import address, ports
 
@@ -23,6 +24,18 @@ def check_sets(script: Script, names: Names) -> None:
                 raise
             except Refused as problem:
                 raise Wrong(str(problem), held.location) from problem
+        for chain in table.chains.values():
+            for rule in chain.rules:
+                _check_maps_of(rule, names)
+
+
+def _check_maps_of(rule: NftRule, names: Names) -> None:
+    for each in rule.statements:
+        if isinstance(each, VerdictMap) and not each.named:
+            try:
+                _check_map("a map", [selector.kind for selector in each.selectors], each.elements, names)
+            except Refused as problem:
+                raise Wrong(str(problem), rule.location) from problem
 
 
 def _check(held: NamedSet, names: Names) -> None:
@@ -46,12 +59,32 @@ def _check(held: NamedSet, names: Names) -> None:
                 raise Refused(f"the set {held.name} needs flags interval for networks and ranges")
     if "interval" not in held.flags and any(first != last for first, last in spans):
         raise Refused(f"the set {held.name} needs flags interval for networks and ranges")
+    if held.is_map:
+        _check_map(held.name, keys, held.elements, names)
     if held.auto_merge or held.is_map:
         return
     spans.sort()
     for (first, last), (start, end) in pairwise(spans):
         if start <= last and (first, last) != (start, end):
             raise Refused(f"elements of the set {held.name} overlap")
+
+
+def _check_map(name: str, keys: Sequence[str], elements: Iterable[Element], names: Names) -> None:
+    """Refuse elements of a map that lead from one key to two things, or overlap. Raises Refused."""
+    held: dict[tuple[tuple[int, int] | str, ...], object] = {}
+    for element in elements:
+        if len(element.fields) != len(keys):
+            continue
+        found = [
+            _spans(field, kind, names) if field != "*" else [] for field, kind in zip(element.fields, keys, strict=True)
+        ]
+        key = tuple(spans[0] if len(spans) == 1 else field for spans, field in zip(found, element.fields, strict=True))
+        if held.setdefault(key, element.data) != element.data:
+            raise Refused(f"{name} leads from {' . '.join(element.fields)} to two things")
+    spans = sorted(span for key in held if len(key) == 1 for span in key if isinstance(span, tuple))
+    for (_, last), (start, _) in pairwise(spans):
+        if start <= last:
+            raise Refused(f"elements of {name} overlap")
 
 
 def _spans(text: str, kind: str, names: Names) -> list[tuple[int, int]]:

@@ -43,9 +43,22 @@ TAKEN_RULES = (
     'log prefix "a" group 3 snaplen 80',
     "log level audit",
     "reject with icmp 5",
+    "tcp dport vmap { 22 : accept, 22 : accept }",
+    "ct state ! new accept",
+    "ct status ! dnat accept",
+    "tcp flags ! syn accept",
 )
 
 REFUSED_RULES = (
+    "tcp dport vmap { 22 : accept, 22 : drop }",
+    "tcp dport vmap { 20-30 : accept, 22 : accept }",
+    "ip saddr vmap { 10.0.0.0/8 : accept, 10.1.0.0/16 : drop }",
+    "ip saddr . tcp dport vmap { 10.0.0.1 . 22 : accept, 10.0.0.1 . 22 : drop }",
+    "limit rate 0/second accept",
+    "limit rate over 0 kbytes/minute drop",
+    "ip saddr ! 10.0.0.1 accept",
+    "tcp dport ! { 22 } accept",
+    "iifname ! eth0 accept",
     "tcp window foo",
     "tcp window 70000",
     "ip ttl 300",
@@ -133,6 +146,8 @@ REFUSED_RULES = (
 )
 
 TAKEN = (
+    "table inet t {\n\tmap m {\n\t\ttype ipv4_addr : verdict\n\t\tflags interval\n"
+    "\t\telements = { 10.0.0.0/8 : accept, 10.0.0.0/8 : accept }\n\t}\n}\n",
     "table ip t {\n\tchain c {\n\t\tpolicy drop; type filter hook input priority 0;\n\t}\n}\n",
     'define p = "filter - 10"\ntable inet t {\n\tchain c {\n\t\ttype filter hook input priority $p;\n\t}\n}\n',
     "table ip t {\n\tchain c {\n\t\ttype nat hook prerouting priority -199;\n\t\tredirect\n\t}\n}\n",
@@ -148,6 +163,11 @@ TAKEN = (
 )  # fmt: skip
 
 REFUSED = (
+    "table inet t {\n\tmap m {\n\t\ttype ipv4_addr : verdict\n\t\tflags interval\n"
+    "\t\telements = { 10.0.0.0/8 : accept, 10.1.0.0/16 : accept }\n\t}\n}\n",
+    "table inet t {\n\tmap m {\n\t\ttype ipv4_addr : verdict\n\t\tflags interval\n"
+    "\t\telements = { 10.0.0.0/8 : accept, 10.0.0.0/8 : drop }\n\t}\n}\n",
+    "table inet t {\n\tmap m {\n\t\ttype inet_service : verdict\n\t\telements = { 22 : accept, 22 : drop }\n\t}\n}\n",
     "table ip t {\n\tchain c {\n\t\ttype filter hook forward priority srcnat;\n\t}\n}\n",
     "table ip t {\n\tchain c {\n\t\ttype filter hook input priority filter 10\n\t}\n}\n",
     "table ip t {\n\tchain c {\n\t\ttype nat hook prerouting priority -200;\n\t}\n}\n",
