@@ -176,7 +176,10 @@ def _own_devices(told: list[dict[str, str | None]]) -> set[str]:
     above = {str(each["path"]): each["pkname"] for each in told}
     own = set()
     for path in above:
-        number = Path(path).stat().st_rdev
+        try:
+            number = Path(path).stat().st_rdev
+        except OSError:
+            continue  # it has gone since lsblk saw it
         if f"{os.major(number)}:{os.minor(number)}" not in roots:
             continue
         at: str | None = path
@@ -188,8 +191,8 @@ def _own_devices(told: list[dict[str, str | None]]) -> set[str]:
 
 
 def _looked_at(disk: Disk) -> Disk:
-    mounted = _mount_of(disk)
     try:
+        mounted = _mount_of(disk)
         if mounted is not None:
             told = disk.content if disk.content.fstype else replace(disk.content, fstype=mounted.type)
             return replace(disk, mountpoint=mounted.point, content=_look_there(mounted.point, told))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from rescue.target import appliance, lvm_report
+from rescue.target import appliance, disks, lvm_report
 from rescue.target.directory import DirectoryTarget
 from rescue.target.disks import Disk, find_disks
 from rescue.target.open import open_target
@@ -80,6 +81,16 @@ def test_a_mounted_disk_is_looked_at_where_it_is(attached: tuple[Path, str], tmp
         assert str(point) in refused.value.hint
     finally:
         images.run("umount", point)
+
+
+def test_a_device_that_has_gone_since_it_was_listed_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = {"path": "/dev/gone", "pkname": None, "type": "disk", "size": 1 << 20, "fstype": "ext4", "label": None,
+            "uuid": None, "pttype": None}  # fmt: skip
+    monkeypatch.setattr(disks, "run", lambda *words: json.dumps({"blockdevices": [gone]}))
+    monkeypatch.setattr(disks.lvm_report, "report", lambda: None)
+    (disk,) = find_disks()
+    assert "No such file" in disk.problem
+    assert not disk.is_own
 
 
 def test_a_block_device_is_read_and_written(attached: tuple[Path, str]) -> None:
