@@ -17,10 +17,12 @@ from ipaddress import IPv6Address
 from rescue.firewall.addresses import AddressSet, Region, union
 from rescue.firewall.conditions import Flags, parts_of
 from rescue.firewall.icmp import TCP_RESET, UNREACHABLE
+from rescue.firewall.journey import Journey, Outcome, Piece, TooIntricate
 from rescue.firewall.packet import ICMP, Packet
 from rescue.firewall.ruleset import Chain, Firewall, Hook, Table
+from rescue.firewall.tags import Flows, Tags, put
 from rescue.firewall.verdict import Decision, Kind, Stage
-from rescue.firewall.walk import Flows, Journey, Outcome, Piece, Tags, TooIntricate, Walk, put
+from rescue.firewall.walk import Walk
 
 INWARD = (Hook.INGRESS, Hook.PREROUTING, Hook.INPUT)
 OUTWARD = (Hook.OUTPUT, Hook.POSTROUTING, Hook.EGRESS)

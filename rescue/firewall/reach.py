@@ -8,10 +8,10 @@ from functools import cached_property
 from rescue.firewall.addresses import Address, AddressSet, ordinary, union
 from rescue.firewall.conditions import Interface, parts_of
 from rescue.firewall.evaluate import Evaluation, assumptions
+from rescue.firewall.journey import Outcome
 from rescue.firewall.packet import TCP, Packet, assumed_interface
 from rescue.firewall.ruleset import Firewall
 from rescue.firewall.verdict import Decision, Kind, Stage, Verdict
-from rescue.firewall.walk import Outcome
 
 ORDER = {stage: at for at, stage in enumerate((Stage.NEIGHBOUR, Stage.SYN, Stage.REFUSAL, Stage.REPLY, Stage.DATA))}
 """Which packet comes first."""

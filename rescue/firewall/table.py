@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rescue.firewall.addresses import AddressSet, Region, ordinary, union
+from rescue.firewall.journey import Piece
 from rescue.firewall.outside import symptom
 from rescue.firewall.reach import ORDER, Reach
 from rescue.firewall.verdict import Decision, Kind, Stage
-from rescue.firewall.walk import Piece
 from rescue.model import Symptom
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from rescue.firewall.addresses import FEW, AddressSet, Region, union
-from rescue.firewall.conditions import Addresses, Answer, Assumed, Doubt, RecentSet
+from rescue.firewall.conditions import Addresses, Answer, Assumed, Doubt
+from rescue.firewall.journey import Journey, Piece, Step, TooIntricate, Visit
 from rescue.firewall.packet import TRACKED, Packet
 from rescue.firewall.paint import paint
-from rescue.firewall.ruleset import CONNTRACK, Action, Chain, Firewall, Hook, Rule, Table
+from rescue.firewall.ruleset import CONNTRACK, Action, Chain, Firewall, Rule, Table
+from rescue.firewall.tags import BEFORE_CONNTRACK, Flows, Tags, put, retagged, state_of, translated
 from rescue.firewall.verdict import Decision, Kind, Stage
 from rescue.model import Location
-
-MAX_WORK = 1_000_000
-"""How much work is done before the ruleset is called too intricate, in rules looked at: some seconds' worth."""
 
 JUMP = 10
 """What a jump costs, in rules."""
@@ -31,128 +30,10 @@ MAX_FLOWS = 64
 """How many combinations of marks are told apart."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tags:
-    """What rules have put on a packet and its connection.
-
-    untracked: the packet is kept from conntrack. missed: an earlier packet of the connection was. port: the one that
-    the connection is sent on to; None where no rule does that.
-    """
-
-    mark: int | None = 0
-    connmark: int | None = 0
-    untracked: bool = False
-    missed: bool = False
-    port: int | None = None
-
-
-Flows = dict[Tags, Region]
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Clients on which a verdict is possible, and what speaks it. doubt: why it is not certain."""
-
-    addresses: AddressSet
-    decision: Decision
-    doubt: str = ""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What is possible for whom. `passed`: the clients for whom the whole connection may be accepted.
-
-    sent_on: the clients whose connection is sent on to another port of the server, by port.
-    found_perhaps: of IPv6, whether a router finds the server hangs on what is not on the disk.
-    """
-
-    version: int
-    universe: AddressSet
-    pieces: list[Piece] = field(default_factory=list)
-    passed: AddressSet = field(init=False)
-    sent_on: dict[int, AddressSet] = field(default_factory=dict)
-    assumed: dict[str, list[AddressSet]] = field(default_factory=dict)
-    doubts: list[tuple[AddressSet, str]] = field(default_factory=list)
-    found_perhaps: bool = False
-
-    def __post_init__(self) -> None:
-        self.passed = AddressSet.nothing(self.version)
-
-    def possible(self, kind: Kind) -> AddressSet:
-        """The clients for whom `kind` is possible."""
-        if kind is Kind.ACCEPT:
-            return self.passed
-        return union(self.version, (piece.addresses for piece in self.pieces if piece.decision.kind is kind))
-
-
-class TooIntricate(Exception):
-    """More rules would have to be looked at than is reasonable."""
-
-
 _ENDS = {Action.ACCEPT: Kind.ACCEPT, Action.DROP: Kind.DROP, Action.REJECT: Kind.REJECT}
 
 _OF_CONNECTION = frozenset([Action.CONNMARK, Action.SAVE_MARK, Action.RESTORE_MARK])
 """What does nothing to a packet that belongs to no connection."""
-
-_NONE: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A rule as the walk needs it."""
-
-    rule: Rule
-    lists: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """A rule that applies to the packet, or (rule None) the policy at the end of a base chain.
-
-    base: the base chain. depth: how many jumps led there. passed: how many rules of the chain did not apply, since the
-    last visit. doubt: why it is not certain that the rule applies.
-    """
-
-    stage: Stage
-    firewall: Firewall
-    table: str
-    base: Chain
-    depth: int
-    rule: Rule | None
-    passed: int = 0
-    doubt: str = ""
-
-
-@dataclass(slots=True)
-class Journey:
-    """What all walks of one question share: the outcome so far, how much was looked at, which lists were filled."""
-
-    outcome: Outcome
-    stage: Stage = Stage.SYN
-    work: int = 0
-    listed: frozenset[str] = frozenset()
-    steps: dict[int, list[Step]] = field(default_factory=dict)
-    visits: list[Visit] | None = None
-
-    def count(self, work: int) -> None:
-        self.work += work
-        if self.work > MAX_WORK:
-            raise TooIntricate
-
-    def steps_of(self, chain: Chain) -> list[Step]:
-        """The rules of a chain that can make a difference: not those that only count or log."""
-        key = id(chain)
-        if key not in self.steps:
-            found = []
-            for rule in chain.rules:
-                lists = _NONE
-                for each in rule.conditions:
-                    if type(each) is RecentSet:
-                        lists |= {each.name}
-                if lists or rule.target.action is not Action.CONTINUE:
-                    found.append(Step(rule, lists))
-            self.steps[key] = found
-        return self.steps[key]
 
 
 class Walk:
@@ -180,9 +61,9 @@ class Walk:
             return flows
         self.built_in = chain.name
         self.begun = chain
-        self.translated = _translated(chain, self.journey.stage)
+        self.translated = translated(chain, self.journey.stage)
         self.passed = 0
-        self.tracked = not (chain.hook in _BEFORE_CONNTRACK and chain.priority < CONNTRACK)
+        self.tracked = not (chain.hook in BEFORE_CONNTRACK and chain.priority < CONNTRACK)
         left = self._chain(chain, flows, ())
         for tags, region in left.items():
             if region:
@@ -417,7 +298,7 @@ class Walk:
         listed = self.journey.listed
         known = self.packets.get(tags)
         if known is None or known[0].listed is not listed:
-            state = self.packet.state or _state(tags, self.journey.stage, self.tracked)
+            state = self.packet.state or state_of(tags, self.journey.stage, self.tracked)
             if state == "UNTRACKED" and not self.tracked:
                 state = "INVALID"  # that conntrack leaves it alone is found out later
             packet = replace(self.packet, state=state, mark=tags.mark, connmark=tags.connmark, listed=listed)
@@ -430,22 +311,9 @@ class Walk:
         return packet
 
     def _retagged(self, rule: Rule, tags: Tags) -> Tags:
-        target = rule.target
-        if target.action in _OF_CONNECTION and self._packet(tags).state not in TRACKED:
+        if rule.target.action in _OF_CONNECTION and self._packet(tags).state not in TRACKED:
             return tags
-        match target.action:
-            case Action.MARK:
-                return replace(tags, mark=_changed(tags.mark, target.value, target.mask))
-            case Action.CONNMARK:
-                return replace(tags, connmark=_changed(tags.connmark, target.value, target.mask))
-            case Action.SAVE_MARK:
-                return replace(tags, connmark=_changed(tags.connmark, _masked(tags.mark, target.value), target.mask))
-            case Action.RESTORE_MARK:
-                taken = _masked(tags.connmark, target.mask)
-                return replace(tags, mark=_changed(tags.mark, taken, target.value or 0))
-            case Action.UNTRACK:
-                return replace(tags, untracked=True)
-        return tags
+        return retagged(rule.target, tags)
 
     def _limit_flows(self, flows: Flows) -> None:
         """Where there are too many marks to tell apart, forget them: rules that ask for them are in doubt then."""
@@ -455,60 +323,3 @@ class Walk:
             if tags.mark is not None or tags.connmark is not None:
                 region = flows.pop(tags)
                 put(flows, replace(tags, mark=None, connmark=None), region.frozen())
-
-
-def put(flows: Flows, tags: Tags, who: AddressSet) -> None:
-    """Add clients to the flow with `tags`."""
-    if not who:
-        return
-    region = flows.get(tags)
-    if region is None:
-        flows[tags] = Region(who)
-    else:
-        region.add(who)
-
-
-DSTNAT, SRCNAT = -100, 100
-"""The priorities at which the kernel translates addresses and ports (nf_nat_ipv4_ops of nf_nat_proto.c)."""
-
-
-def _translated(chain: Chain, stage: Stage) -> bool:
-    """Whether the packets of a connection that is sent on to another port bear that one at this chain.
-
-    The first packet meets the chains in their order, and is changed by the rule itself.
-    """
-    match chain.hook:
-        case Hook.INGRESS | Hook.EGRESS:
-            return False
-        case Hook.PREROUTING:
-            return stage is Stage.SYN or chain.priority > DSTNAT
-        case Hook.POSTROUTING:
-            return chain.priority < SRCNAT
-    return True
-
-
-_BEFORE_CONNTRACK = (Hook.INGRESS, Hook.PREROUTING, Hook.OUTPUT)
-
-
-def _state(tags: Tags, stage: Stage, tracked: bool) -> str:
-    """What conntrack calls the packet (nf_conntrack_tcp_packet(); xt_conntrack.c where it has not seen it yet)."""
-    if not tracked:
-        return "INVALID"
-    if tags.untracked:
-        return "UNTRACKED"
-    if stage is Stage.SYN:
-        return "NEW"
-    # With a packet of the handshake missing, the next one fits no state that conntrack knows.
-    return "INVALID" if tags.missed else "ESTABLISHED"
-
-
-def _changed(mark: int | None, value: int | None, mask: int) -> int | None:
-    if value is None:
-        return None
-    if mask == 0xFFFFFFFF:
-        return value
-    return None if mark is None else (mark & ~mask) ^ value
-
-
-def _masked(mark: int | None, mask: int | None) -> int | None:
-    return None if mark is None or mask is None else mark & mask

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rescue.firewall.addresses import Address, AddressSet
 from rescue.firewall.evaluate import Evaluation
+from rescue.firewall.journey import Visit
 from rescue.firewall.packet import TCP, Packet
 from rescue.firewall.reach import Reach
-from rescue.firewall.walk import Visit
 
 
 def way(here: Reach, source: Address) -> tuple[Visit, ...]:

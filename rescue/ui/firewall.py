@@ -10,10 +10,10 @@ from typing import Protocol
 from rescue.facts import Facts
 from rescue.firewall import Firewall, Kind, Reach, Stage, Verdict
 from rescue.firewall.addresses import AddressSet
+from rescue.firewall.journey import Visit
 from rescue.firewall.ruleset import Action, Rule
 from rescue.firewall.table import Row, everybody, most
 from rescue.firewall.verdict import Decision
-from rescue.firewall.walk import Visit
 from rescue.model import Finding, Symptom
 from rescue.ui.report import Report
 from rescue.words.numbers import listed, plural

@@ -14,9 +14,9 @@ from rescue.examine import declared_reads
 from rescue.facts import Facts
 from rescue.firewall import Reach, reach
 from rescue.firewall.blocked import blocks
+from rescue.firewall.journey import Visit
 from rescue.firewall.table import Row, rows
 from rescue.firewall.verdict import Verdict
-from rescue.firewall.walk import Visit
 from rescue.firewall.way import way
 from rescue.model import Client, Finding
 from rescue.status import Status

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -19,6 +18,7 @@ from rescue.tree import Tree
 from tests.firewalld import CONF, DHCP, HEAD, OWN, SSH, VERSION, rule, with_firewalld, zone
 from tests.system.test_bad_input import run
 from tests.system.test_firewall_verb import planted
+from tests.system.test_prove import proven
 from tests.unit.checks.test_firewalld_zone import KEYFILE, network_manager
 from tests.unit.firewall.files import Started
 
@@ -69,13 +69,7 @@ TREES = {
 @needs_core
 @pytest.mark.parametrize("tree", TREES.values(), ids=list(TREES))
 def test_the_kernel_does_what_is_said(tree: Tree, tmp_path: Path) -> None:
-    done = run("firewall", planted(tree, tmp_path), "--prove", "--json", "--from", "203.0.113.9")
-    assert done.returncode in (Status.CLEAR, Status.BROKEN), done.stderr
-    proof = json.loads(done.stdout)["proof"]
-    assert proof["holds"], proof["differences"]
-    assert proof["asked"] > 500
-    assert proof["agreed"] == proof["asked"] - proof["depends"]
-    assert proof["depends"] == 0
+    proof = proven(tree, tmp_path)
     assert [each["file"] for each in proof["loads"]] == [OWN]
     assert proof["loads"][0]["program"].startswith("firewalld ")
 
