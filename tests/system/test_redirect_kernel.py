@@ -114,7 +114,15 @@ IN = st.builds(
         st.builds("tcp dport {}".format, PORT),
         st.builds("ct original proto-dst {}".format, PORT).map("meta l4proto tcp {}".format),
         st.builds("ct reply proto-src {}".format, PORT).map("meta l4proto tcp {}".format),
-        word("ct status dnat", "ct state new", "ct status != dnat tcp dport 2222"),
+        word(
+            "ct status dnat",
+            "ct state new",
+            "ct status != dnat tcp dport 2222",
+            "ct status ! dnat tcp dport 2222",
+            "ct status == dnat",
+            "ct status { dnat }",
+            "ct status & dnat == dnat",
+        ),
     ),
     word("accept", "drop", "reject with tcp reset"),
 )
@@ -144,8 +152,20 @@ def scripts(draw: st.DrawFn) -> str:
     return f"flush ruleset\ntable ip t {{\n{early}{nat}{inward}{late}}}\n"
 
 
+WHOLE = (
+    "flush ruleset\ntable ip t {\n\tchain nat {\n\t\ttype nat hook prerouting priority dstnat;\n\t\ttcp dport 22 "
+    "redirect to :2222\n\t}\n\tchain inward {\n\t\ttype filter hook input priority filter;\n\t\tct status != "
+    "dnat tcp dport 2222 drop\n\t}\n}\n"
+)
+"""The status compared whole has more bits than this one."""
+
+
 @SLOW
 @given(scripts())
+@example(WHOLE)
+@example(WHOLE.replace("!=", "!"))
+@example(WHOLE.replace("!=", "=="))
+@example(WHOLE.replace("!= dnat", "& dnat == dnat"))
 def test_scripts_send_on_as_the_kernel_does(two_ports: Lab, text: str) -> None:
     firewall = script_of(text)
     try:

@@ -238,11 +238,13 @@ def fragment(wanted: Wanted, question: Question) -> Condition:
 
 
 def status(wanted: Wanted, question: Question) -> Condition:
+    if wanted.mask == "dnat" and list(wanted.items) in (["0x0"], ["dnat"]):
+        return Redirected((list(wanted.items) == ["0x0"]) is not wanted.negated)
     parts = {part for item in wanted.items for part in item.split("|")}
-    if "dnat" in parts and parts <= {"dnat", "snat", "expected", "dying"}:
-        return Redirected(wanted.negated)
-    if parts <= {"snat", "expected", "dying"}:
-        return Fixed(wanted.negated)
+    if not wanted.mask and parts <= {"dnat", "snat", "expected", "dying"}:
+        # Compared whole it is never one bit alone: there are others that tell how far the connection has come.
+        whole = wanted.negated or wanted.listed or wanted.equals
+        return Redirected() if "dnat" in parts and not whole else Fixed(wanted.negated)
     return Fixed(Doubt("the state of the connection (ct status)"))
 
 

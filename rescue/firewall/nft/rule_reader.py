@@ -418,7 +418,7 @@ class RuleReader:
             if selectors[0].kind not in _BIT_KINDS or len(selectors) > 1 or cursor.peek() in ("{", "@"):
                 raise cursor.wrong(f"'!' is not for {selectors[0].words}: write '!='")
             operator = "!="
-            mask = mask or (item(cursor) if selectors[0].words == "tcp flags" else "")
+            mask = mask or (item(cursor) if selectors[0].words in ("tcp flags", "ct status") else "")
             if mask:
                 self.add(Match(selectors, (Element(("0x0",)),), mask=mask))
                 return
