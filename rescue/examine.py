@@ -1,15 +1,18 @@
-"""An examination: every check asked about one tree, and the path to a login that comes of it."""
+"""An examination: every check asked about one tree, and the path to a login that results."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from rescue.checks import Check, all_checks
+from rescue.evidence import all_evidence
 from rescue.facts import READS as FACT_READS
 from rescue.facts import Facts
+from rescue.formats.authorized_keys import AuthorizedKey
 from rescue.login_path import LoginPath, login_path
-from rescue.model import Client, Finding
+from rescue.model import Client, Finding, Gap, Link, Severity
 from rescue.tree import NotCaptured, Read, Tree
 
 
@@ -19,37 +22,84 @@ class Examination:
 
     facts: Facts
     path: LoginPath
+    keys: tuple[tuple[str, AuthorizedKey], ...] = ()
+    """Accounts by name, each with a key that the server would take for it."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         return self.path.findings
 
 
-def examine(tree: Tree, client: Client, checks: Iterable[Check] | None = None) -> Examination:
+def examine(
+    tree: Tree, client: Client, checks: Iterable[Check] | None = None, *, evidence: bool | None = None
+) -> Examination:
     """Ask every check (or `checks`) about `tree`. Pure; raises `NotCaptured` where the tree is too small a picture.
 
     It is raised when every check was asked, with all that they miss: each enlargement of the picture costs a look at
-    the target, and an examination.
+    the target, and an examination. evidence: whether to ask for what was not judged, too, which a plan's trials do not
+    need; by default where every check is asked.
     """
+    if evidence is None:
+        evidence = checks is None
     asked = tuple(all_checks() if checks is None else checks)
     facts = Facts(tree, client)
     findings: list[Finding] = []
+    gaps: list[Gap] = []
     missing: dict[Read, None] = {}
     for check in asked:
         try:
             findings.extend(check.find(facts))
         except NotCaptured as problem:
             missing.update(dict.fromkeys(problem.reads))
+    for each in all_evidence() if evidence else ():
+        try:
+            gaps.extend(each.find(facts))
+        except NotCaptured as problem:
+            missing.update(dict.fromkeys(problem.reads))
+    keys: tuple[tuple[str, AuthorizedKey], ...] = ()
+    users: list[str] = []
+    try:
+        users = [account.name for account in facts.logins] if evidence else []
+        keys = tuple(_accepted(facts)) if evidence else ()
+    except NotCaptured as problem:
+        missing.update(dict.fromkeys(problem.reads))
     if missing:
         raise NotCaptured(*missing)
-    return Examination(facts, login_path(findings, (check.link for check in asked)))
+    return Examination(facts, login_path(findings, (check.link for check in asked), gaps, users), keys)
+
+
+MOST_KEYS = 10
+"""Keys that are tried one by one, to tell which the server would take."""
+
+
+def _accepted(facts: Facts) -> Iterator[tuple[str, AuthorizedKey]]:
+    """The keys (the client's alone, where it is known) with which nothing is broken at the links account and key.
+
+    Each is examined as if it were the client's own.
+    """
+    wanted = facts.client.key.split()[1] if facts.client.key is not None else None
+    held = (
+        (account.name, key)
+        for account in facts.logins
+        for found in facts.key_files(account)
+        for key in found.keys
+        if wanted in (None, key.blob)
+    )
+    checks = [check for check in all_checks() if check.link in (Link.ACCOUNT, Link.KEY)]
+    for name, key in islice(held, MOST_KEYS):
+        client = replace(facts.client, user=name, key=key.public)
+        found = examine(facts.tree, client, checks, evidence=False).findings
+        if not any(finding.severity is Severity.BROKEN for finding in found):
+            yield name, key
 
 
 def declared_reads(checks: Iterable[Check] | None = None) -> tuple[Read, ...]:
-    """What the facts and every check (or `checks`) look at, each path once, as wide as the widest asks."""
+    """What the facts, every check (or `checks`) and all evidence look at: each path once, as wide as the widest."""
     asked = all_checks() if checks is None else checks
     widest: dict[str, Read] = {}
-    for read in (*FACT_READS, *(read for check in asked for read in check.reads)):
+    own = (read for check in asked for read in check.reads)
+    judged = (read for each in all_evidence() for read in each.reads)
+    for read in (*FACT_READS, *own, *judged):
         known = widest.get(read.path, read)
         widest[read.path] = Read(
             read.path,

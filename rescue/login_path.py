@@ -1,46 +1,59 @@
-"""The path to a login: the links in order, each with its state, made from findings."""
+"""The path to a login: the links in order, each with its state, made from findings and from what was not judged."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from rescue.model import Finding, Link, Severity, Symptom
+from rescue.model import Finding, Gap, Link, Severity, Symptom
 
 
 class State(StrEnum):
-    """Whether a link holds. UNKNOWN: nothing was found, and that is not enough to tell (see `Link.partly_judged`), or
-    it was not looked at."""
+    """Whether a link holds. OK needs that everything that decides the link was read and holds; what was not judged
+    (`Gap`), or is hidden by a broken link before it, makes it NOT_JUDGED."""
 
-    HOLDS = "holds"
+    OK = "ok"
     BROKEN = "broken"
     DOUBTFUL = "doubtful"
-    UNKNOWN = "unknown"
+    NOT_JUDGED = "not judged"
 
 
 class Verdict(StrEnum):
-    """The whole path's state."""
+    """The whole path's state. INCOMPLETE: no fault was found, but something that decides was not judged."""
 
     CLEAR = "clear"
     BROKEN = "broken"
     DOUBTFUL = "doubtful"
+    INCOMPLETE = "incomplete"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One link of the path with its findings, broken ones first."""
+    """One link of the path with its findings, broken ones first, and what of it was not judged."""
 
     link: Link
     state: State
     findings: tuple[Finding, ...]
+    gaps: tuple[Gap, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UserVerdict:
+    """What one account's login comes to: the findings that keep it out, and what of its path was not judged."""
+
+    user: str
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    gaps: tuple[Gap, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class LoginPath:
-    """Every link, in order."""
+    """Every link, in order, and a verdict for each account that was judged."""
 
     steps: tuple[Step, ...]
+    users: tuple[UserVerdict, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -48,12 +61,21 @@ class LoginPath:
         return tuple(finding for step in self.steps for finding in step.findings)
 
     @property
+    def gaps(self) -> tuple[Gap, ...]:
+        """All that was not judged, in the order of the links."""
+        return tuple(gap for step in self.steps for gap in step.gaps)
+
+    @property
     def verdict(self) -> Verdict:
-        """Broken if one link is, else doubtful if one is, else clear. A link nobody looks at does not count."""
+        """Broken if one link is, else doubtful if one is; incomplete if one is not judged, or if there is no account
+        of whose login everything was judged; else clear."""
         states = {step.state for step in self.steps}
         if State.BROKEN in states:
             return Verdict.BROKEN
-        return Verdict.DOUBTFUL if State.DOUBTFUL in states else Verdict.CLEAR
+        if State.DOUBTFUL in states:
+            return Verdict.DOUBTFUL
+        whole = not self.users or any(each.verdict is Verdict.CLEAR for each in self.users)
+        return Verdict.CLEAR if whole and State.NOT_JUDGED not in states else Verdict.INCOMPLETE
 
     @property
     def first(self) -> Finding | None:
@@ -83,29 +105,62 @@ def _seen_first(found: list[Finding]) -> Finding:
     return first
 
 
-def login_path(findings: Iterable[Finding], looked_at: Iterable[Link]) -> LoginPath:
-    """The path that `findings` leave, where `looked_at` are the links that have at least one check.
+def login_path(
+    findings: Iterable[Finding],
+    looked_at: Iterable[Link],
+    gaps: Iterable[Gap] = (),
+    users: Iterable[str] = (),
+) -> LoginPath:
+    """The path that `findings` and `gaps` leave.
 
-    A link that a finding hides, or that is never judged whole, is unknown where nothing was found.
+    looked_at: the links that have at least one check; any other is not judged. users: the accounts that were judged,
+    by name. A gap of one account alone leaves a link ok where the link was judged whole for another.
     """
-    by_link: dict[Link, list[Finding]] = {link: [] for link in Link}
+    names = tuple(dict.fromkeys(users))
+    found = [_of_user(each, names) for each in findings]
     known = set(looked_at)
-    for finding in findings:
-        by_link[finding.link].append(finding)
-        known.difference_update(finding.hides)
-    known -= {link for link in Link if link.partly_judged}
-    return LoginPath(
-        tuple(Step(link, _state(found, link in known), tuple(_sorted(found))) for link, found in by_link.items())
-    )
+    missing = [*gaps, *(Gap(each.check, link, HIDDEN.format(each.check)) for each in found for link in each.hides)]
+    missing += [Gap("", link, "this was not looked at") for link in Link if link not in known]
+    steps = []
+    for link in Link:
+        here = tuple(_sorted(each for each in found if each.link is link))
+        unknown = tuple(dict.fromkeys(gap for gap in missing if gap.link is link))
+        steps.append(Step(link, _state(here, unknown, names), here, unknown))
+    return LoginPath(tuple(steps), tuple(_of(name, steps) for name in names))
 
 
-def _state(findings: list[Finding], looked_at: bool) -> State:
+HIDDEN = "nothing can be said before {} is mended"
+
+
+def _of_user(finding: Finding, names: tuple[str, ...]) -> Finding:
+    """With the account that it keeps out, which most findings of the later links have as their subject."""
+    if finding.users or finding.link.order < Link.ACCOUNT.order or finding.subject not in names:
+        return finding
+    return replace(finding, users=(finding.subject,))
+
+
+def _state(findings: tuple[Finding, ...], gaps: tuple[Gap, ...], users: tuple[str, ...]) -> State:
     if any(finding.severity is Severity.BROKEN for finding in findings):
         return State.BROKEN
     if findings:
         return State.DOUBTFUL
-    return State.HOLDS if looked_at else State.UNKNOWN
+    with_gaps = {gap.user for gap in gaps}
+    if "" in with_gaps or (with_gaps and with_gaps >= set(users)):
+        return State.NOT_JUDGED
+    return State.OK
 
 
-def _sorted(findings: list[Finding]) -> list[Finding]:
+def _of(name: str, steps: list[Step]) -> UserVerdict:
+    findings = tuple(each for step in steps for each in step.findings if not each.users or name in each.users)
+    gaps = tuple(each for step in steps for each in step.gaps if each.user in ("", name))
+    if any(finding.severity is Severity.BROKEN for finding in findings):
+        verdict = Verdict.BROKEN
+    elif findings:
+        verdict = Verdict.DOUBTFUL
+    else:
+        verdict = Verdict.INCOMPLETE if gaps else Verdict.CLEAR
+    return UserVerdict(name, verdict, findings, gaps)
+
+
+def _sorted(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda each: (each.severity is not Severity.BROKEN, each.check, each.subject))

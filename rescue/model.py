@@ -37,12 +37,6 @@ class Link(Enum):
         self.holds = holds
 
     @property
-    def partly_judged(self) -> bool:
-        """Whether a disk never tells all of it: that the machine boots, or that its network answers. Then no fault
-        found is not called a link that holds."""
-        return self in (Link.BOOT, Link.NETWORK)
-
-    @property
     def order(self) -> int:
         """1 for the first link."""
         return list(Link).index(self) + 1
@@ -131,7 +125,7 @@ class Finding:
     check: the cause's id ("ufw-no-ssh-rule"). subject: what tells two findings of one check apart (a user, a port, a
     mount point). message: one or two sentences for the person it happens to. reason: why a doubtful one is not sure.
     locations: the first is the one that decided. repairs: the recommended one first. hides: later links of which
-    nothing can be told while this one is broken.
+    nothing can be told while this one is broken. users: the accounts that it keeps out; () where it is every login.
     """
 
     check: str
@@ -144,11 +138,29 @@ class Finding:
     subject: str = ""
     reason: str = ""
     hides: tuple[Link, ...] = ()
+    users: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, str]:
         """Which finding this is, before and after a repair."""
         return (self.check, self.subject)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something that decides a link and was not judged: with it the link is not "ok", and the path not "clear".
+
+    check: the id of what says so ("key-unknown"). what: in words, to follow "not judged:" ("which of these keys is
+    yours"). supply: the option or the next command that brings what is missing; "" where nothing here can. user: the
+    account that it is about; "" where it is about every login. locations: what was looked at and could not be judged.
+    """
+
+    check: str
+    link: Link
+    what: str
+    supply: str = ""
+    user: str = ""
+    locations: tuple[Location, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,8 @@ def make_plan(tree: Tree, client: Client, choose: Choose = safe_repairs, checks:
                 continue
             mends.append(Mend(finding, repair, attempt.facts.tree.since(now.facts.tree)))
             now = attempt
+    if mends:
+        now = examine(now.facts.tree, client, asked)
     left = tuple(Left(finding, reasons.get(finding.key) or "it came to light too late") for finding in now.findings)
     return Plan(before, now, tuple(mends), left)
 
@@ -118,7 +120,7 @@ def _attempt(
         return f"the repair can't be made: {problem}"
     if not edited.since(tree):
         return "the repair would change nothing"
-    after = examine(edited, now.facts.client, checks)
+    after = examine(edited, now.facts.client, checks, evidence=False)
     if any(each.key == finding.key for each in after.findings):
         return "the repair would not mend it"
     known = {each.key for each in now.findings}

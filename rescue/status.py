@@ -13,7 +13,7 @@ class Status(IntEnum):
     USAGE = 2
     """The command line can't be understood."""
     BROKEN = 3
-    """Something is still broken or doubtful."""
+    """Something is still broken or doubtful, or something that decides was not judged."""
     TARGET = 4
     """The target can't be opened or read."""
     REFUSED = 5

@@ -25,9 +25,10 @@ def each_login(facts: Facts, judge: Callable[[Account], Finding | None], *, mean
     """
     found = {account.name: judge(account) for account in facts.logins}
     some_pass = meant and facts.client.user is None and None in found.values()
-    for finding in found.values():
-        if finding is None:
+    for name, made in found.items():
+        if made is None:
             continue
+        finding = replace(made, users=(name,))
         if some_pass and finding.severity is Severity.BROKEN:
             yield replace(finding, severity=Severity.DOUBTFUL, reason=finding.reason or OTHERS_PASS)
         else:

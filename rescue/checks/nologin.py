@@ -51,6 +51,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         locations=(Location(facts.tree.resolve(NOLOGIN), 1 if first else 0, first[:200]),),
         repairs=(Repair(f"remove {NOLOGIN}", Safety.SAFE, _remove),),
         reason=reason,
+        users=tuple(kept_out),
     )
 
 

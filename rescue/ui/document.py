@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from rescue.examine import Examination
-from rescue.model import Client, Finding, Location, Repair
+from rescue.login_path import UserVerdict
+from rescue.model import Client, Finding, Gap, Location, Repair
 from rescue.plan import Plan
 from rescue.tree import Change
 from rescue.words.diff import unified
 
-SCHEMA = 1
+SCHEMA = 2
 
 Json = Mapping[str, object]
 
@@ -35,11 +36,33 @@ def inspection(examination: Examination, name: str, method: str, notes: Sequence
         "verdict": str(path.verdict),
         "symptom": str(path.symptom),
         "path": [
-            {"link": str(step.link), "state": str(step.state), "findings": [each.check for each in step.findings]}
+            {
+                "step": str(step.link),
+                "state": str(step.state),
+                "findings": [each.check for each in step.findings],
+                "missing": [gap(each) for each in step.gaps],
+            }
             for step in path.steps
         ],
         "findings": [finding(each) for each in path.findings],
+        "users": [user(each, examination) for each in path.users],
     }
+
+
+def gap(each: Gap) -> dict[str, object]:
+    """Something that decides a step and was not judged."""
+    return {"evidence": each.check, "what": each.what, "supply": each.supply, "user": each.user or None}
+
+
+def user(each: UserVerdict, examination: Examination) -> dict[str, object]:
+    """One account's own verdict; `blocked_by` are the findings' numbers, from 1."""
+    numbers = [number for number, found in enumerate(examination.findings, 1) if found in each.findings]
+    keys = [
+        {"type": key.type, "fingerprint": key.fingerprint, "comment": key.comment}
+        for name, key in examination.keys
+        if name == each.user
+    ]
+    return {"user": each.user, "verdict": str(each.verdict), "blocked_by": numbers, "keys": keys}
 
 
 def client(who: Client, dialled: int) -> dict[str, object]:
@@ -52,7 +75,7 @@ def finding(each: Finding) -> dict[str, object]:
     return {
         "cause": each.check,
         "subject": each.subject,
-        "link": str(each.link),
+        "step": str(each.link),
         "severity": str(each.severity),
         "message": each.message,
         "reason": each.reason,

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rescue.examine import Examination
-from rescue.login_path import State, Step, Verdict
+from rescue.login_path import State, Step, UserVerdict, Verdict
 from rescue.model import Finding, Safety, Severity
 from rescue.plan import Left, Mend
 from rescue.tree import Action, Change
@@ -27,8 +27,8 @@ from rescue.words.numbers import size
 from rescue.words.text import cut, safe
 
 WIDTH = 80
-MARKS = {State.HOLDS: "ok", State.BROKEN: "BROKEN", State.DOUBTFUL: "DOUBTFUL", State.UNKNOWN: "-"}
-STYLES = {State.HOLDS: "green", State.BROKEN: "bold red", State.DOUBTFUL: "bold yellow", State.UNKNOWN: "dim"}
+MARKS = {State.OK: "ok", State.BROKEN: "BROKEN", State.DOUBTFUL: "DOUBTFUL", State.NOT_JUDGED: "not judged"}
+STYLES = {State.OK: "green", State.BROKEN: "bold red", State.DOUBTFUL: "bold yellow", State.NOT_JUDGED: "dim"}
 ACTIONS = {
     Action.CREATE: "make",
     Action.REPLACE: "change",
@@ -39,6 +39,8 @@ ACTIONS = {
 """What is done to a path, in words for people; documents keep the actions' own names."""
 MANY = 20
 """Paths of one fix that are listed."""
+MANY_GAPS = 8
+"""Things that were not judged, and accounts with their verdicts, that are listed."""
 HANG = 2
 """Columns of the indent below a heading."""
 
@@ -64,6 +66,24 @@ def console(out: TextIO | None = None, *, color: bool = True) -> Console:
 def command(*words: str) -> str:
     """A command to type, its words quoted where a shell asks for it, and harmless to print."""
     return safe(join(("rescue", *words)))
+
+
+NOTHING_FOUND = "Nothing wrong found, but not everything that decides could be judged (see below)."
+
+
+def _outlook(user: UserVerdict, examination: Examination) -> str:
+    """What an account's verdict says, in words."""
+    keys = [key for name, key in examination.keys if name == user.user]
+    known = ", ".join(f"{key.fingerprint}{f' ({safe(key.comment)})' if key.comment else ''}" for key in keys[:3])
+    known += f" and {len(keys) - 3} more" if len(keys) > 3 else ""
+    with_keys = f"with {known}" if known else ""
+    numbers = [str(number) for number, found in enumerate(examination.findings, 1) if found in user.findings]
+    if user.verdict is Verdict.CLEAR:
+        return f"can log in {with_keys}".rstrip()
+    if user.verdict is Verdict.INCOMPLETE:
+        return f"nothing wrong found; keys taken: {known}" if known else "nothing wrong found"
+    kept = "can't log in" if user.verdict is Verdict.BROKEN else "perhaps can't log in"
+    return f"{kept}: see {', '.join(numbers)}" + (f"; keys taken: {known}" if known else "")
 
 
 class Report:
@@ -115,34 +135,37 @@ class Report:
 
     def _step(self, step: Step, *, every: bool) -> None:
         head = Text(f"{step.link.order:>4}  {step.link.word:<10}")
-        head.append(f"{MARKS[step.state]:<10}", STYLES[step.state])
+        head.append(f"{MARKS[step.state]:<12}", STYLES[step.state])
         if step.findings:
             words, style = ", ".join(sorted({finding.check for finding in step.findings})), ""
-        elif step.state is State.UNKNOWN:
-            partly = step.link.partly_judged
-            words, style = "no fault found, as far as a disk tells" if partly else "not looked at", "dim"
+        elif step.state is State.NOT_JUDGED:
+            more = f" (and {len(step.gaps) - 1} more)" if len(step.gaps) > 1 else ""
+            words, style = (safe(step.gaps[0].what) if step.gaps else "") + more, "dim"
         else:
             words, style = step.link.holds if every else "", ""
-        first, *more = wrap(words, self.out.width - len(head), break_on_hyphens=False) or [""]
+        first, *rest = wrap(words, self.out.width - len(head), break_on_hyphens=False) or [""]
         line = head.copy().append(first, style)
         line.rstrip()
         self.out.print(line, soft_wrap=True)
-        for each in more:
+        for each in rest:
             self.exact(each, style, len(head))
 
     def findings(self, examination: Examination) -> None:
         """Each finding with its number, the first broken one as the outside sees it."""
         path = examination.path
-        if path.verdict is Verdict.CLEAR:
-            self.line("Nothing found that keeps you out.", "bold green")
+        if path.verdict in (Verdict.CLEAR, Verdict.INCOMPLETE):
+            clear = path.verdict is Verdict.CLEAR
+            self.line("No problem found on this disk." if clear else NOTHING_FOUND, "bold green" if clear else "bold")
             port = examination.facts.dialled
             if port != 22 and examination.facts.client.port is None:
-                self.line(f"The SSH server listens on port {port}, so dial it with: ssh -p {port} ...")
+                self.line(f"The SSH server listens on port {port}, so connect with: ssh -p {port} ...")
             self.line(
-                "If you still can't get in: look at what can't be seen from this disk, which is the provider's own "
-                "firewall (security group), the address you dial, and your network. Whether the machine boots and "
-                "its network answers, a disk tells in part only."
+                "If you still can't get in, look at what can't be seen from this disk: the provider's own firewall "
+                "(security group), the address you connect to, and your own network."
             )
+            self.line()
+            self.users(examination)
+            self.missing(examination)
             return
         first = path.first
         if first is not None:
@@ -151,6 +174,33 @@ class Report:
             self.line()
         for number, finding in enumerate(path.findings, 1):
             self.finding(number, finding)
+        self.users(examination)
+        self.missing(examination)
+
+    def users(self, examination: Examination) -> None:
+        """A line for each account: whether it can log in, with which keys, or which findings keep it out."""
+        users = examination.path.users
+        width = min(20, max((len(safe(each.user)) for each in users), default=0))
+        for each in users[:MANY_GAPS]:
+            style = {Verdict.CLEAR: "green", Verdict.INCOMPLETE: ""}.get(each.verdict, "yellow")
+            self.line(f"{safe(each.user):<{width}}  {_outlook(each, examination)}", style, HANG, width + 2)
+        if len(users) > MANY_GAPS:
+            self.line(f"and {len(users) - MANY_GAPS} more accounts (name one with --user)", indent=HANG)
+        if users:
+            self.line()
+
+    def missing(self, examination: Examination) -> None:
+        """What was not judged, and what would supply it."""
+        gaps = examination.path.gaps
+        if not gaps:
+            return
+        self.line("Not judged:")
+        for gap in gaps[:MANY_GAPS]:
+            supply = f" ({gap.supply})" if gap.supply else ""
+            self.line(f"{gap.link.word:<10}{safe(gap.what)}{safe(supply)}", "", HANG, 10)
+        if len(gaps) > MANY_GAPS:
+            self.line(f"and {len(gaps) - MANY_GAPS} more (--json lists them all)", indent=HANG)
+        self.line()
 
     @staticmethod
     def _symptom(first: Finding, examination: Examination) -> str:

@@ -81,7 +81,7 @@ def _nearest(name: str) -> str:
 def _list(session: Session) -> Status:
     checks, other = all_checks(), pages()
     if session.json:
-        causes = [{"cause": check.id, "link": str(check.link), "title": check.title} for check in checks]
+        causes = [{"cause": check.id, "step": str(check.link), "title": check.title} for check in checks]
         document.write({"schema": document.SCHEMA, "causes": causes, "pages": sorted(other)}, sys.stdout)
         return Status.CLEAR
     report, link = session.report, None

@@ -236,7 +236,7 @@ def _proposed(session: Session, target: Target, fix: Fix) -> Status:
         else:
             session.report.left(plan.left)
             session.report.line("Nothing was written.", "bold")
-    return Status.CLEAR if not plan.before.findings else Status.BROKEN
+    return Status.CLEAR if plan.before.path.verdict is Verdict.CLEAR else Status.BROKEN
 
 
 def _apply(session: Session, target: Target, spec: str, fix: Fix) -> Status:
@@ -265,14 +265,18 @@ def _done(session: Session, spec: str, applied: Applied, fix: Fix, after: Examin
     _say_key(session, fix, written=True)
     if after.findings:
         report.left(fix.plan.left)
+    elif after.path.verdict is Verdict.CLEAR:
+        report.line("All checks pass now.", "bold green")
     else:
-        report.line("Every link that can be judged from the disk holds now.", "bold green")
+        report.line("Nothing wrong is left that could be found. Not everything could be judged:", "bold")
+        report.line()
+        report.missing(after)
     report.line(f"Recorded as {applied.record.id} in {applied.journal}. To take it back:")
     where = ["--journal", session.options.journal] if session.options.journal else []
     report.exact(command("undo", spec, *session.opening_words(), *where), "bold", 2)
     if applied.not_restorable:
         report.line(f"(not the {len(applied.not_restorable)} deleted or shortened logs and caches)", indent=2)
-    if after.path.verdict is not Verdict.CLEAR:
+    if after.findings:
         report.line("Not everything is repaired yet. What is left, and what to do about it:")
         report.exact(command("inspect", spec, *session.client_words()), "bold", 2)
     elif spec != "/":

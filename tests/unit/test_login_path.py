@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rescue.login_path import State, Verdict, login_path
-from rescue.model import Client, Finding, Link, Severity, Symptom
+from rescue.model import Client, Finding, Gap, Link, Severity, Symptom
 from tests.checking import examine
 from tests.trees import server
 
@@ -21,11 +23,52 @@ def states(tree_changes: dict[str, str], user: str | None = None) -> dict[str, S
     return {str(step.link): step.state for step in path.steps}
 
 
-def test_a_path_without_findings_is_clear_and_says_what_nobody_looked_at() -> None:
+def gap(link: Link, user: str = "") -> Gap:
+    return Gap(f"no-{link}", link, "whether it holds", "--option", user)
+
+
+def test_a_path_without_findings_and_gaps_is_clear() -> None:
+    path = login_path([], Link)
+    assert (path.verdict, path.symptom, path.first, path.gaps) == (Verdict.CLEAR, Symptom.OK, None, ())
+    assert {step.state for step in path.steps} == {State.OK}
+
+
+def test_what_nobody_looked_at_is_not_ok() -> None:
     path = login_path([], [Link.SERVICE])
-    assert (path.verdict, path.symptom, path.first) == (Verdict.CLEAR, Symptom.OK, None)
-    assert [step.state for step in path.steps if step.link is Link.SERVICE] == [State.HOLDS]
-    assert [step.state for step in path.steps if step.link is Link.BOOT] == [State.UNKNOWN]
+    assert path.verdict is Verdict.INCOMPLETE
+    assert [step.link for step in path.steps if step.state is State.OK] == [Link.SERVICE]
+    assert {step.state for step in path.steps if step.link is not Link.SERVICE} == {State.NOT_JUDGED}
+
+
+@pytest.mark.parametrize("link", Link)
+def test_no_link_is_ok_with_something_that_was_not_judged(link: Link) -> None:
+    path = login_path([], Link, [gap(link)], ["root"])
+    assert (path.verdict, path.users[0].verdict) == (Verdict.INCOMPLETE, Verdict.INCOMPLETE)
+    assert {step.link for step in path.steps if step.state is State.NOT_JUDGED} == {link}
+    assert [each.what for each in path.gaps] == ["whether it holds"]
+
+
+def test_a_fault_counts_before_what_was_not_judged() -> None:
+    path = login_path([finding(Link.KEY)], Link, [gap(Link.KEY), gap(Link.BOOT)], ["root"])
+    assert [step.state for step in path.steps if step.link is Link.KEY] == [State.BROKEN]
+    assert (path.verdict, len(path.gaps)) == (Verdict.BROKEN, 2)
+
+
+def test_each_account_has_a_verdict_of_its_own() -> None:
+    theirs = replace(finding(Link.KEY, symptom=Symptom.DENIED), subject="alice")
+    path = login_path([theirs], Link, [gap(Link.SESSION, "bob")], ["root", "alice", "bob"])
+    verdicts = {each.user: each.verdict for each in path.users}
+    assert verdicts == {"root": Verdict.CLEAR, "alice": Verdict.BROKEN, "bob": Verdict.INCOMPLETE}
+    assert [step.state for step in path.steps if step.link is Link.SESSION] == [State.OK]  # root's was judged
+    everybody = login_path([finding(Link.SERVICE)], Link, (), ["root", "alice"])
+    assert {each.verdict for each in everybody.users} == {Verdict.BROKEN}
+
+
+def test_a_path_is_not_clear_where_no_account_was_judged_whole() -> None:
+    gaps = [gap(Link.KEY, "root"), gap(Link.SESSION, "alice")]
+    path = login_path([], Link, gaps, ["root", "alice"])
+    assert {step.state for step in path.steps} == {State.OK}
+    assert path.verdict is Verdict.INCOMPLETE
 
 
 def test_the_outside_sees_the_first_broken_link() -> None:
@@ -56,18 +99,12 @@ def test_a_broken_link_counts_before_an_earlier_doubtful_one() -> None:
     assert login_path([doubt], Link).verdict is Verdict.DOUBTFUL
 
 
-def test_where_sshd_listens_is_unknown_while_its_configuration_does_not_load() -> None:
+def test_where_sshd_listens_is_not_judged_while_its_configuration_does_not_load() -> None:
     found = states({"/etc/ssh/sshd_config.d/x.conf": "Prot 2222\n"})
-    assert (found["service"], found["listen"]) == (State.BROKEN, State.UNKNOWN)
-    assert states({})["listen"] is State.HOLDS
+    assert (found["service"], found["listen"]) == (State.BROKEN, State.NOT_JUDGED)
+    assert states({})["listen"] is State.OK
 
 
-def test_the_key_of_nobody_is_unknown() -> None:
+def test_the_key_of_nobody_is_not_judged() -> None:
     found = states({}, user="bob")
-    assert (found["account"], found["key"]) == (State.BROKEN, State.UNKNOWN)
-
-
-def test_a_link_that_a_disk_never_tells_whole_is_not_said_to_hold() -> None:
-    states = {step.link: step.state for step in login_path([], Link).steps}
-    assert {link for link, state in states.items() if state is State.UNKNOWN} == {Link.BOOT, Link.NETWORK}
-    assert {states[link] for link in Link if not link.partly_judged} == {State.HOLDS}
+    assert (found["account"], found["key"]) == (State.BROKEN, State.NOT_JUDGED)

@@ -14,7 +14,7 @@ from rescue.model import Client, Finding, Link, Location, Repair, Safety, Severi
 from rescue.tree import Action, Entry, file
 from rescue.ui.html import page
 from rescue.ui.report import Report, command, console
-from tests.trees import server
+from tests.trees import KEY, server
 
 pytestmark = pytest.mark.unit
 
@@ -23,15 +23,17 @@ disk.img (libguestfs): Debian GNU/Linux 12 (bookworm) on lab
 Judged for user root, alice, from any address, to port 22.
 
 The path to a login:
-   1  boot      -         no fault found, as far as a disk tells
+   1  boot      not judged  whether the machine boots to the end
    2  disk      ok
-   3  network   -         no fault found, as far as a disk tells
-   4  service   BROKEN    sshd-config-error
-   5  listen    -         not looked at
+   3  network   not judged  whether the network comes up with the provider's
+                            address
+   4  service   BROKEN      sshd-config-error
+   5  listen    not judged  nothing can be said before sshd-config-error is
+                            mended
    6  firewall  ok
    7  accept    ok
-   8  account   BROKEN    nologin
-   9  key       ok
+   8  account   BROKEN      nologin
+   9  key       not judged  whether root's one key is yours (and 1 more)
   10  session   ok
 
 What you see from outside:
@@ -51,6 +53,18 @@ What you see from outside:
          closed
    Repair: remove /etc/nologin
 
+  root   can't log in: see 1; keys taken:
+         SHA256:3NlRZOYLFK1UoohHD1LIjLdZF0okBJmrPkHfZ8M3SUM (me@laptop)
+  alice  can't log in: see 1, 2
+
+Not judged:
+  boot      whether the machine boots to the end (watch the provider's console)
+  network   whether the network comes up with the provider's address (compare it
+            with the provider's panel)
+  listen    nothing can be said before sshd-config-error is mended
+  key       whether root's one key is yours (--key FILE)
+  key       whether alice's one key is yours (--key FILE)
+
 What to do next:
   rescue fix disk.img
       shows every change before it is made, and asks
@@ -63,22 +77,32 @@ CLEAR = """\
 Judged for user alice, from 192.0.2.7, to port 22.
 
 The path to a login:
-   1  boot      -         no fault found, as far as a disk tells
-   2  disk      ok        file systems have room and can be written
-   3  network   -         no fault found, as far as a disk tells
-   4  service   ok        the SSH server starts at boot
-   5  listen    ok        it listens on the port that you dial
-   6  firewall  ok        the firewall lets new connections in
-   7  accept    ok        the SSH server talks to your client
-   8  account   ok        the user may log in
-   9  key       ok        the key is found and trusted
-  10  session   ok        a shell starts
+   1  boot      not judged  whether the machine boots to the end
+   2  disk      ok          file systems have room and can be written
+   3  network   not judged  whether the network comes up with the provider's
+                            address
+   4  service   ok          the SSH server starts at boot
+   5  listen    ok          it listens on the port that you dial
+   6  firewall  ok          the firewall lets new connections in
+   7  accept    ok          the SSH server talks to your client
+   8  account   ok          the user may log in
+   9  key       ok          the key is found and trusted
+  10  session   ok          a shell starts
 
-Nothing found that keeps you out.
-If you still can't get in: look at what can't be seen from this disk, which is
-the provider's own firewall (security group), the address you dial, and your
-network. Whether the machine boots and its network answers, a disk tells in part
-only.
+Nothing wrong found, but not everything that decides could be judged (see
+below).
+If you still can't get in, look at what can't be seen from this disk: the
+provider's own firewall (security group), the address you connect to, and your
+own network.
+
+  alice  nothing wrong found; keys taken:
+         SHA256:3NlRZOYLFK1UoohHD1LIjLdZF0okBJmrPkHfZ8M3SUM (alice@laptop)
+
+Not judged:
+  boot      whether the machine boots to the end (watch the provider's console)
+  network   whether the network comes up with the provider's address (compare it
+            with the provider's panel)
+
 """
 
 
@@ -122,10 +146,10 @@ def test_a_broken_server() -> None:
     fits(BROKEN)
 
 
-def test_a_clear_server_with_all_that_holds() -> None:
+def test_a_healthy_server_with_all_that_holds() -> None:
     from ipaddress import ip_address
 
-    clear = judged(client=Client("alice", (ip_address("192.0.2.7"),)))
+    clear = judged(client=Client("alice", (ip_address("192.0.2.7"),), key=KEY))
     assert screen(clear, "/mnt", "directory", every=True) == CLEAR
     fits(CLEAR)
 
@@ -134,14 +158,14 @@ def test_a_link_with_many_causes_is_wrapped_under_itself() -> None:
     causes = ("file-too-large", "hostkeys-missing", "hostkeys-perms", "sshd-config-error", "sshd-disabled")
     text = screen(made(*(finding(each) for each in causes)), "/mnt", "directory")
     fits(text)
-    assert "   4  service   BROKEN    file-too-large, hostkeys-missing, hostkeys-perms,\n" in text
-    assert "\n" + " " * 26 + "sshd-config-error, sshd-disabled\n" in text
+    assert "   4  service   BROKEN      file-too-large, hostkeys-missing, hostkeys-perms,\n" in text
+    assert "\n" + " " * 28 + "sshd-config-error, sshd-disabled\n" in text
 
 
 def test_a_doubtful_finding_says_why() -> None:
     doubtful = finding("sshd-masked", severity=Severity.DOUBTFUL, reason="the unit could not be read")
     text = screen(made(doubtful), "/mnt", "directory")
-    assert "DOUBTFUL  sshd-masked" in text
+    assert "DOUBTFUL    sshd-masked" in text
     assert "Not sure: the unit could not be read" in text
     assert "perhaps: ssh: connect to host" in text
 

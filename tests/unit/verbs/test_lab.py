@@ -94,7 +94,7 @@ def test_without_a_lab_the_next_step_is_the_list(capsys: Said, action: str) -> N
 
 
 def test_stopping_nothing_is_no_fault(capsys: Said) -> None:
-    assert document(capsys, "stop") == {"schema": 1, "stopped": False}
+    assert document(capsys, "stop") == {"schema": 2, "stopped": False}
 
 
 def test_alone_it_is_the_list_and_then_the_status(capsys: Said, store: Store) -> None:
@@ -147,7 +147,7 @@ def test_a_start_that_was_interrupted_says_how_to_go_on(capsys: Said, store: Sto
         told = capsys.readouterr().err
         assert f"rescue lab start {ID}" in told
         assert "rescue lab stop" in told
-    assert document(capsys, "stop") == {"schema": 1, "stopped": True}
+    assert document(capsys, "stop") == {"schema": 2, "stopped": True}
 
 
 def test_a_broken_record_is_no_traceback_and_can_be_stopped(capsys: Said, store: Store) -> None:

@@ -1,0 +1,60 @@
+"""What decides a link and can't always be judged: one module for each such thing, as a cause is one of `rescue.checks`.
+
+A link is "ok" only if everything that decides it was read and holds. A check says what does not hold; a module of this
+package says what could not be judged, and what would supply it. It has
+
+    LINK    the `Link` that it decides
+    READS   the paths (or `Read`s) of the target that it looks at
+    find    a function from `Facts` to `Gap`s: none where everything was read and understood
+
+and a docstring of paragraphs that begin with "Decides:", "Not judged:" and "Supply:" after a first line that says in
+words what is not known. It decides, it never looks. docs/evidence.md is made from these and from the checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from rescue.facts import Facts
+from rescue.model import Gap, Link
+from rescue.tree import Read
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One thing that decides a link. `manual` is the module's docstring."""
+
+    id: str
+    link: Link
+    reads: tuple[Read, ...]
+    find: Callable[[Facts], Iterable[Gap]]
+    manual: str
+
+    @property
+    def title(self) -> str:
+        """The first line of the manual."""
+        return self.manual.strip().partition("\n")[0].rstrip(".")
+
+
+@cache
+def all_evidence() -> tuple[Evidence, ...]:
+    """Everything, in the order of the path to a login, then by id."""
+    return tuple(sorted(_load(), key=lambda each: (each.link.order, each.id)))
+
+
+def _load() -> Iterator[Evidence]:
+    for found in iter_modules(__path__):
+        if found.name.startswith("_"):
+            continue
+        module = import_module(f"{__name__}.{found.name}")
+        yield Evidence(
+            id=found.name.replace("_", "-"),
+            link=module.LINK,
+            reads=tuple(read if isinstance(read, Read) else Read(read) for read in module.READS),
+            find=module.find,
+            manual=module.__doc__ or "",
+        )

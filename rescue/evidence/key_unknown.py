@@ -1,0 +1,41 @@
+"""Which key, or password, you log in with.
+
+Decides: the key that your own computer offers. The server may know keys of yours, and not this one: a file that was
+overwritten, a new laptop, another user name.
+
+Not judged: without --key. The keys that the server would take are listed with their fingerprints; compare them with
+what `ssh-keygen -lf ~/.ssh/id_ed25519.pub` shows on your own computer. Whether a password that you know is the right
+one is never judged.
+
+Supply: --key FILE, with your public key (most often ~/.ssh/id_ed25519.pub).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rescue.facts import Facts
+from rescue.model import Gap, Link
+
+LINK = Link.KEY
+READS: tuple[str, ...] = ()
+
+
+def find(facts: Facts) -> Iterator[Gap]:
+    wanted = facts.client.key.split()[1] if facts.client.key is not None else None
+    for account in facts.logins:
+        keys = [key for found in facts.key_files(account) for key in found.keys]
+        if wanted is None and keys:
+            what = (
+                f"which of {account.name}'s {len(keys)} keys is yours"
+                if len(keys) > 1
+                else (f"whether {account.name}'s one key is yours")
+            )
+            yield Gap("key-unknown", LINK, what, "--key FILE", account.name)
+        elif wanted is None:
+            yield Gap(
+                "key-unknown", LINK, f"how {account.name} logs in: no key is on the disk", "--key FILE", account.name
+            )
+        elif wanted not in {key.blob for key in keys}:
+            what = f"how {account.name} logs in: your key is not among this account's"
+            yield Gap("key-unknown", LINK, what, f"--user {account.name}", account.name)
