@@ -18,7 +18,7 @@ from rescue.formats.units import Units
 from rescue.model import Client
 from rescue.once import fact
 from rescue.sshd import Effective, Listener, Server, listeners, options
-from rescue.tree import Read, Tree
+from rescue.tree import Read, Tree, Unread
 
 SSH_PORT = 22
 UNRELATED_PORT = 9
@@ -101,13 +101,17 @@ class Facts:
     def dialled(self) -> int:
         """The TCP port that the client dials.
 
-        Told by the client, else 22 where sshd listens there or nowhere. Where sshd only listens elsewhere, a firewall
-        decides: one that lets every port in alike says nothing, and 22 is what `ssh` dials; any other was made by
-        somebody who knows of the new port, or forgot it, which is a finding of its own.
+        Told by the client, else 22 where sshd listens there or nowhere, or where that can't be read. Where sshd only
+        listens elsewhere, a firewall decides: one that lets every port in alike says nothing, and 22 is what `ssh`
+        connects to; any other was made by somebody who knows of the new port, or forgot it, which is a finding of its
+        own.
         """
         if self.client.port is not None:
             return self.client.port
-        ports = self.listening_ports
+        try:
+            ports = self.listening_ports
+        except Unread:
+            return SSH_PORT
         if not ports or SSH_PORT in ports:
             return SSH_PORT
         return SSH_PORT if self.reach(ports[0]).open and self.reach(UNRELATED_PORT).open else ports[0]
@@ -142,6 +146,13 @@ class Facts:
     def _key_files(self) -> dict[str, tuple[KeyFile, ...]]:
         return {}
 
+    def _has_keys(self, account: Account) -> bool:
+        """Whether a key of the account's is known; not where that could not be read."""
+        try:
+            return any(found.keys for found in self.key_files(account))
+        except Unread:
+            return False
+
     @fact
     def logins(self) -> tuple[Account, ...]:
         """The accounts to be judged: the client's user, else root and every account that was set up for a login.
@@ -160,7 +171,7 @@ class Facts:
             *(Read(each.home, depth=0) for each in shells if each.home.startswith("/")),
             *(Read(f"{each.home}/.ssh", depth=1) for each in shells if each.home.startswith("/") and each.home != "/"),
         )
-        with_keys = [each for each in shells if any(found.keys for found in self.key_files(each))]
+        with_keys = [each for each in shells if self._has_keys(each)]
         if with_keys:
             return tuple(with_keys[:MOST_JUDGED])
         people = [each for each in shells if each.uid == 0 or each.uid >= 1000]

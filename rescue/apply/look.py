@@ -79,7 +79,7 @@ def _leads_to(tree: Tree, path: PurePosixPath) -> PurePosixPath | None:
 
 def _hostname(tree: Tree) -> str:
     try:
-        text = tree.text(HOSTNAME) or ""
+        text = tree.text_if_read(HOSTNAME) or ""
     except NotCaptured:  # a link to somewhere far: only a name for people is lost
         return ""
     name = text.strip().partition("\n")[0][:64]

@@ -19,7 +19,7 @@ from fnmatch import fnmatchcase
 
 from rescue.facts import Facts
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
-from rescue.tree import CONTENT_LIMIT, Read
+from rescue.tree import Read, Unread
 
 LINK = Link.SERVICE
 READS: tuple[Read, ...] = ()
@@ -45,12 +45,14 @@ def find(facts: Facts) -> Iterator[Finding]:
     for path in facts.tree.unread:
         if not any(fnmatchcase(str(path), pattern) for pattern in DECIDING):
             continue
-        entry = facts.tree.lentry(path)
-        size = entry.size if entry else 0
-        told = f"{path} has {size} bytes, far more than such a file can need. It was not read."
+        try:
+            entry = facts.tree.lentry(path)
+        except Unread:
+            continue
+        if entry is None or entry.error:
+            continue
+        told = f"{path} has {entry.size} bytes, far more than such a file can need. It was not read."
         repair = f"look at {path}, and put an old version back"
-        if size <= CONTENT_LIMIT:
-            told, repair = f"{path} could not be read.", f"look at {path}: may you read it (sudo), does the disk fail?"
         yield Finding(
             check="file-too-large",
             link=LINK,

@@ -250,7 +250,7 @@ def _saved(tree: Tree, manager: str, files: dict[int, PurePosixPath], names: Nam
         entry = tree.entry(path)
         if entry is None or not entry.is_file:
             continue
-        text = tree.text(path)
+        text = tree.text_if_read(path)
         if text is None:
             rulesets[version] = unread_ruleset(version, path)
             continue
@@ -275,7 +275,7 @@ def names_of(tree: Tree, sets: PurePosixPath | None = None) -> Names:
     services.update(_services(tree.text("/etc/services") or ""))
     held = None
     if sets is not None:
-        text = tree.text(sets) if sets != NO_SETS and tree.entry(sets) is not None else ""
+        text = tree.text_if_read(sets) if sets != NO_SETS and tree.entry(sets) is not None else ""
         held = read_sets(text, sets) if text is not None else None
         held = held if held is not None and held.whole else None
     owners = [_owners(tree.text(path)) for path in ("/etc/passwd", "/etc/group")]

@@ -82,7 +82,7 @@ def _load(tree: Tree, found: Settings, version: int, names: Names, backend: str)
     if version == 6 and not ipv6(found):
         return _without_ipv6(found, backend)
     for path in rules_files(tree, version):
-        if (entry := tree.entry(path)) is not None and entry.is_file and tree.data(path) is None:
+        if (entry := tree.entry(path)) is not None and entry.is_file and tree.data_if_read(path) is None:
             return unread_ruleset(version, path)
     return _Start(tree, found, Loader(version, names, backend)).run()
 

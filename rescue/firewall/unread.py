@@ -1,4 +1,4 @@
-"""A rules file that was not read, as it is larger than anything a capture takes in."""
+"""A rules file that was not read: it is larger than anything a capture takes in, or the disk fails."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from rescue.model import Location
 
 
 def unread_ruleset(version: int, path: PurePosixPath) -> Ruleset:
-    """The ruleset of a file that is too large to be read."""
-    reason = f"{path}, which is too large to be read"
-    lost, problem = "what its rules do is not known", "the file is too large to be read"
+    """The ruleset of a file that could not be read."""
+    reason = f"{path}, which could not be read"
+    lost, problem = "what its rules do is not known", "the file could not be read"
     return depends_on(version, Location(path), reason, lost, problem)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from re import compile as compile_pattern
 
 from rescue.formats.os_release import read_release
-from rescue.tree import Read, Tree
+from rescue.tree import Read, Tree, Unread
 
 DPKG_STATUS = "/var/lib/dpkg/status"
 APK_INSTALLED = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
@@ -55,11 +55,20 @@ def openssh_version(tree: Tree) -> OpenSSH | None:
     tree.require(*PACKAGE_READS)
     distro = read_release(tree).id
     # One after the other: the program is read only where no database tells.
-    for found in chain(_from_dpkg(tree), _from_apk(tree), _from_pacman(tree), _from_program(tree)):
+    sources = (_from_dpkg, _from_apk, _from_pacman, _from_program)
+    for found in chain.from_iterable(_if_read(source, tree) for source in sources):
         match = _VERSION.match(found)
         if match:
             return OpenSSH(int(match[1]), int(match[2]), distro, found)
     return None
+
+
+def _if_read(source: Callable[[Tree], Iterator[str]], tree: Tree) -> Iterator[str]:
+    """What a source tells; nothing more where it can't be read: another may tell."""
+    try:
+        yield from source(tree)
+    except Unread:
+        return
 
 
 def package_state(tree: Tree, package: str) -> tuple[str, str, str] | None:
@@ -139,7 +148,7 @@ def _from_program(tree: Tree) -> Iterator[str]:
         if entry is None or not entry.is_file:
             continue
         tree.require(Read(path, depth=0, limit=PROGRAM_LIMIT))
-        match = _BANNER.search(tree.data(path) or b"")
+        match = _BANNER.search(tree.data_if_read(path) or b"")
         if match:
             yield match[1].decode("ascii")
 

@@ -91,7 +91,7 @@ class InTarget:
                 wanted[fix_id] = Read(path, depth=0, limit=entry.size)
         if wanted:
             tree = self._target.capture(wanted.values())
-            found |= {fix_id: tree.data(read.path) for fix_id, read in wanted.items()}
+            found |= {fix_id: tree.data_if_read(read.path) for fix_id, read in wanted.items()}
         return found
 
     def read(self, fix_id: str, names: Iterable[str], limit: int) -> dict[str, bytes]:

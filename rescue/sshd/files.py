@@ -18,7 +18,7 @@ from rescue.sshd.numbers import integer
 from rescue.sshd.syntax import BOM, Line, parse
 from rescue.sshd.values import closest, judge
 from rescue.tree import Kind as EntryKind
-from rescue.tree import LinkLoop, Read, Tree
+from rescue.tree import LinkLoop, Read, Tree, Unread
 
 CONFIG = PurePosixPath("/etc/ssh/sshd_config")
 VENDOR_CONFIG = PurePosixPath("/usr/etc/ssh/sshd_config")
@@ -74,10 +74,6 @@ class Unreadable(Exception):
     """A file that sshd can't open: it stops."""
 
 
-class TooLarge(Exception):
-    """A file whose content is not in the picture because of its size, or with more or longer lines than make sense."""
-
-
 @dataclass(slots=True)
 class Files:
     """The files of one tree, each read and judged once."""
@@ -100,17 +96,17 @@ class Files:
         return CONFIG
 
     def directives(self, path: PurePosixPath) -> tuple[Directive, ...]:
-        """The lines of a file that say something. Raises Unreadable, TooLarge."""
+        """The lines of a file that say something. Raises Unreadable, and Unread where it was not read."""
         known = self._parsed.get(path)
         if known is None:
             text = self._text(path)
             if text.count("\n") > MAX_LINES or any(len(line) > MAX_LINE for line in text.split("\n")):
-                raise TooLarge(path)
+                raise Unread(str(path), "its lines are too many or too long")
             known = self._parsed[path] = self._judged(path, text)
         return known
 
     def blocks(self, path: PurePosixPath) -> tuple[Block, ...]:
-        """The lines of a file, cut at its Match lines. Raises Unreadable, TooLarge."""
+        """The lines of a file, cut at its Match lines. Raises Unreadable, and Unread where it was not read."""
         known = self._blocks.get(path)
         if known is None:
             cut: list[tuple[Directive | None, list[Directive]]] = [(None, [])]
@@ -140,10 +136,7 @@ class Files:
         if not entry.is_file:
             # A directory opens and gives no line, as does /dev/null.
             return ""
-        text = self.tree.text(path)
-        if text is None:
-            raise TooLarge(path)
-        return text
+        return self.tree.text(path) or ""
 
     def option(self, keyword: str, value: str, place: Location) -> Directive | None:
         """A setting of the command line (-o), judged as a line of the file would be; None if it says nothing."""

@@ -64,6 +64,8 @@ class Budget:
 class Source(Protocol):
     """One target's way of looking. Paths are real paths: no component is a link, but for the last one."""
 
+    failed: dict[str, str]
+    """Directories whose names could not be listed, or not all of them, and why (strerror(3))."""
     closed: frozenset[str]
     """Directories that are not descended into from above: other machines' and the kernel's file systems."""
 
@@ -163,7 +165,7 @@ class Capture:
         if known is None:
             self._budget.add_entry(path)
             self._entries[path] = entry
-        elif known.data is None and entry.data is not None:
+        elif known.data is None and (entry.data is not None or entry.error) and not known.error:
             self._entries[path] = entry
 
     # -- what is below ---------------------------------------------------------------------------------------------
@@ -197,6 +199,8 @@ class Capture:
         for name, entry in self._source.listing(path, limit, self._budget):
             self._keep(f"{base}/{name}", entry)
             names.append(name)
+        if (error := self._source.failed.get(path)) is not None:
+            self._entries[path] = replace(self._entries[path], error=error)
         self._listed[path] = (tuple(names), limit)
         return self._listed[path][0]
 

@@ -63,15 +63,16 @@ class GuestfsTarget:
         if not self._unreadable:
             return self._notes
         shown = ", ".join(self._unreadable[:_UNREADABLE_SHOWN])
-        return (*self._notes, f"could not be read, and counts as empty: {shown}")
+        return (*self._notes, f"could not be read, so that nothing is known of it: {shown}")
 
     def capture(self, reads: Iterable[Read]) -> Tree:
         """See `rescue.target.protocol.Target.capture`."""
         source = GuestfsSource(self.handle)
         tree = Capture(source).tree(reads, self.filesystems(), self._devices)
-        entries = {str(path): entry for path in tree.paths() if (entry := tree.lentry(path)) is not None}
+        entries = dict(tree.held)
         flags = source.flags(entries.items())
-        self._unreadable.extend(each for each in source.unreadable if each not in self._unreadable)
+        told = [f"{path} ({why})" for path, why in tree.errors]
+        self._unreadable.extend(each for each in told if each not in self._unreadable)
         return tree.with_entries({path: replace(entries[path], flags=bits) for path, bits in flags.items()})
 
     def filesystems(self) -> tuple[FileSystem, ...]:

@@ -84,7 +84,7 @@ def is_picture(path: Path) -> bool:
 def write_picture(stream: IO[bytes], picture: Picture) -> None:
     """Write `picture`, whose secrets have been left out already."""
     tree = picture.tree
-    entries = [(str(path), entry) for path in tree.paths() if (entry := tree.lentry(path)) is not None]
+    entries = tree.held
     with (
         gzip.GzipFile("", "wb", 6, stream, 0) as packed,
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.GNU_FORMAT, errors="surrogateescape") as made,

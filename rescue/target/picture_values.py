@@ -43,6 +43,7 @@ def as_entry(value: dict[str, Any]) -> tuple[str, Entry, bool]:
         allocated=as_number(value["allocated"]),
         flags=as_number(value["flags"]),
         rdev=as_number(value["rdev"]),
+        error=as_text(value.get("error", "")),
     )
     return as_path(value["path"]), made, content
 

@@ -18,6 +18,8 @@ class Kind(StrEnum):
     SOCKET = "socket"
     BLOCK = "block"
     CHAR = "char"
+    UNKNOWN = "unknown"
+    """Something has this name and could not be looked at (`Entry.error`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Entry:
     mtime: nanoseconds since the epoch. data: a regular file's content; None where it was not read.
     xattrs: sorted pairs, POSIX ACLs (``system.posix_acl_*``) among them. ident: (device, inode), which two names of
     one file share. flags: the inode flags of FS_IOC_GETFLAGS, of which 0x10 is immutable and 0x20 append-only.
+    error: why the content, a directory's names, or (UNKNOWN) everything could not be read, as strerror(3) says it.
     """
 
     kind: Kind
@@ -44,6 +47,7 @@ class Entry:
     allocated: int = 0
     flags: int = 0
     rdev: int = 0
+    error: str = ""
 
     @property
     def is_file(self) -> bool:

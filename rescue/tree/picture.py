@@ -10,7 +10,7 @@ from rescue.tree.change import Action, Change
 from rescue.tree.devices import Devices
 from rescue.tree.entry import SELINUX, Entry, FileSystem, Kind, directory, file
 from rescue.tree.paths import AnyPath, bytes_of, key_of, matcher, parent_of, parents_of
-from rescue.tree.reads import NotCaptured, Read, as_wide
+from rescue.tree.reads import NotCaptured, Read, Unread, as_wide
 
 MAX_LINKS = 40
 """How many symbolic links one look-up may follow: the kernel's MAXSYMLINKS (path_resolution(7))."""
@@ -79,12 +79,18 @@ class Tree:
 
     @property
     def unread(self) -> tuple[PurePosixPath, ...]:
-        """Regular files whose content was asked for and not read, as they are larger than the limit."""
+        """What was asked for and not read: it is larger than the limit, or could not be read (`Entry.error`)."""
         return tuple(
             PurePosixPath(path)
             for path in sorted(self._entries)
-            if (entry := self._entries[path]).is_file and entry.data is None and self._asked_for(path, 0, content=True)
+            if (entry := self._entries[path]).error
+            or (entry.is_file and entry.data is None and self._asked_for(path, 0, content=True))
         )
+
+    @property
+    def errors(self) -> tuple[tuple[PurePosixPath, str], ...]:
+        """What could not be read, and why, by path."""
+        return tuple((PurePosixPath(path), why) for path in sorted(self._entries) if (why := self._entries[path].error))
 
     def covers(self, path: AnyPath, depth: int = 0, content: bool = False) -> bool:
         """Whether the entry at `path`, `depth` levels below it and (if asked) their content were captured."""
@@ -146,6 +152,11 @@ class Tree:
         """Every captured path, sorted."""
         return tuple(PurePosixPath(path) for path in sorted(self._entries))
 
+    @property
+    def held(self) -> tuple[tuple[str, Entry], ...]:
+        """Every entry as it was captured, by path, those that could not be looked at among them. For who copies all."""
+        return tuple(sorted(self._entries.items()))
+
     def resolve(self, path: AnyPath, *, follow_last: bool = True) -> PurePosixPath:
         """The real path, with every link followed inside the root; what does not exist is kept as it is named.
 
@@ -169,6 +180,8 @@ class Tree:
             entry = entries.get(here)
             if entry is None and not self.covers(here):
                 raise NotCaptured(Read(here, depth=0))
+            if left and (entry is None or entry.kind is Kind.UNKNOWN):
+                self._known(here, entry)
             if entry is not None and entry.is_link and (left or follow_last):
                 followed += 1
                 if followed > MAX_LINKS:
@@ -196,24 +209,48 @@ class Tree:
         found = self._entries.get(real)
         if found is None and not self.covers(real):
             raise NotCaptured(Read(real, depth=0))
+        self._known(real, found)
         return found
 
+    def _known(self, real: str, found: Entry | None) -> None:
+        """Raise `Unread` where what was found, or not found, at `real` says nothing: it could not be looked at."""
+        if found is None:
+            above = self._entries.get(parent_of(real))
+            if above is not None and above.error:
+                raise Unread(parent_of(real), above.error)
+        elif found.kind is Kind.UNKNOWN:
+            raise Unread(real, found.error)
+
     def data(self, path: AnyPath) -> bytes | None:
-        """A regular file's bytes; None if it does not exist, is not a regular file, or is too large (`unread`)."""
+        """A regular file's bytes; None if it does not exist or is not a regular file. Raises `Unread` where it is
+        there, and its content could not be read or is larger than what was asked for."""
         try:
             real = self._walk(key_of(path), True)
         except LinkLoop:
             return None
         found = self._entries.get(real)
-        if found is None:
-            if not self.covers(real):
-                raise NotCaptured(Read(real, depth=0))
-            return None
-        if not found.is_file:
-            return None
-        if found.data is None and not self.covers(real, content=True):
+        if found is None and not self.covers(real):
             raise NotCaptured(Read(real, depth=0))
+        self._known(real, found)
+        if found is None or not found.is_file:
+            return None
+        if found.data is None:
+            if not self.covers(real, content=True):
+                raise NotCaptured(Read(real, depth=0))
+            raise Unread(real, found.error or f"it has {found.size:,} bytes")
         return found.data
+
+    def data_if_read(self, path: AnyPath) -> bytes | None:
+        """`data` for those who have an answer of their own to what could not be read: None for that, too."""
+        try:
+            return self.data(path)
+        except Unread:
+            return None
+
+    def text_if_read(self, path: AnyPath) -> str | None:
+        """`text`, likewise."""
+        raw = self.data_if_read(path)
+        return None if raw is None else raw.decode("utf-8", "surrogateescape")
 
     def text(self, path: AnyPath) -> str | None:
         """`data` as UTF-8; bytes that are none are kept with surrogateescape, so writing the text back is lossless."""
@@ -227,10 +264,13 @@ class Tree:
         except LinkLoop:
             return ()
         found = self._entries.get(real)
-        if found is not None and not found.is_dir:
+        if found is not None and found.kind is not Kind.UNKNOWN and not found.is_dir:
             return ()
         if not self.covers(real, depth=1):
             raise NotCaptured(Read(real, depth=1))
+        self._known(real, found)
+        if found is not None and found.error:
+            raise Unread(real, found.error)
         return self._index().get(real, ())
 
     def _index(self) -> dict[str, tuple[str, ...]]:
@@ -346,8 +386,14 @@ class Tree:
         old = self._entries.get(real)
         if old is None and not self.covers(real):
             raise NotCaptured(Read(real, depth=0))
+        self._known(real, old)
         if old is not None and not old.is_file:
             raise IsADirectoryError(real) if old.is_dir else FileExistsError(real)
+        if old is not None and old.data is None:
+            # What is not known can't be replaced: nobody could bring it back.
+            if not self.covers(real, content=True) and not old.error:
+                raise NotCaptured(Read(real, depth=0))
+            raise Unread(real, old.error or f"it has {old.size:,} bytes")
         if "/../" in real:
             raise FileNotFoundError(real)
         blocks = -(-len(raw) // 4096) * 4096
@@ -454,7 +500,7 @@ class Tree:
         entries = dict(self._entries)
         for path, entry in other._entries.items():
             known = entries.get(path)
-            if known is None or (known.data is None and entry.data is not None):
+            if known is None or (known.data is None and (entry.data is not None or entry.error)):
                 entries[path] = entry
         filesystems = {each.mount: each for each in (*self.filesystems, *other.filesystems)}
         return Tree(entries, (*self.reads, *other.reads), filesystems.values(), self.devices or other.devices)

@@ -29,6 +29,19 @@ class NotCaptured(LookupError):
         self.reads = reads
 
 
+class Unread(OSError):
+    """Something is there and could not be read: a damaged disk, a lack of rights, a size beyond every limit.
+
+    What it says is unknown, which is neither "absent" nor "empty": nothing may be concluded or repaired from it. It is
+    raised by the look-up itself, so that whoever did not think of it gives no answer instead of a wrong one.
+    """
+
+    def __init__(self, path: str, error: str) -> None:
+        super().__init__(f"{path} could not be read ({error})")
+        self.path = path
+        self.error = error
+
+
 def as_wide(one: Read, other: Read) -> bool:
     """True if `one`, of the same path, captures all that `other` does."""
     return one.depth >= other.depth and one.content >= other.content and one.limit >= other.limit

@@ -108,7 +108,7 @@ class Report:
         """Which server this is and for whom it is judged."""
         facts = examination.facts
         system = safe(facts.release.name) or "an unknown Linux"
-        host = (facts.tree.text("/etc/hostname") or "").strip() if facts.tree.covers("/etc/hostname") else ""
+        host = (facts.tree.text_if_read("/etc/hostname") or "").strip() if facts.tree.covers("/etc/hostname") else ""
         named = f" on {safe(host)}" if host else ""
         self.line(f"{safe(name)} ({method}): {system}{named}", "bold")
         for note in notes:
@@ -121,7 +121,7 @@ class Report:
         if who.user is not None:
             user = f"user {safe(who.user)}"
         else:
-            names = [safe(account.name) for account in facts.logins]
+            names = [safe(each.user) for each in examination.path.users]
             user = "user " + ", ".join(names[:4]) + (" ..." if len(names) > 4 else "") if names else "any user"
         source = ", ".join(str(each) for each in who.sources) or "any address"
         return f"{user}, from {source}, to port {facts.dialled}"
@@ -205,7 +205,7 @@ class Report:
     @staticmethod
     def _symptom(first: Finding, examination: Examination) -> str:
         user = examination.facts.client.user or first.subject or "me"
-        known = any(account.name == user for account in examination.facts.logins)
+        known = any(each.user == user for each in examination.path.users)
         words = first.symptom.words(user=safe(user) if known else "me", port=examination.facts.dialled)
         return words if first.severity is Severity.BROKEN else f"perhaps: {words}"
 

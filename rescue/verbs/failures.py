@@ -10,6 +10,7 @@ from rescue.labs.errors import LabError
 from rescue.proof import ProofError
 from rescue.status import Status
 from rescue.target.protocol import NoSpace, TargetBusy, TargetError, TargetUnsafe
+from rescue.tree import Unread
 from rescue.ui.prompts import Cancelled, NobodyToAsk
 from rescue.verbs.session import UsageError
 
@@ -52,6 +53,9 @@ def failure(problem: Exception) -> Failure:
         return Failure(str(problem), problem.hint, Status.FAILED)
     if isinstance(problem, LabError):
         return Failure(str(problem), problem.hint, Status.FAILED)
+    if isinstance(problem, Unread):
+        hint = "Run it as root. If the disk fails, copy it first (ddrescue), and work with the copy."
+        return Failure(str(problem), hint, Status.TARGET)
     if isinstance(problem, OSError):
         named = f"{problem.filename}: " if problem.filename else ""
         hint = _HINTS.get(problem.errno or 0, "Run it again with --verbose for the details.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -16,6 +17,7 @@ from rescue.tree import (
     NotCaptured,
     Read,
     Tree,
+    Unread,
     directory,
     file,
     symlink,
@@ -130,11 +132,61 @@ def test_a_directory_has_no_content_that_could_be_missing() -> None:
     tree.require(Read("/root", depth=0))
 
 
-def test_a_file_larger_than_the_limit_is_unread() -> None:
+def test_a_file_larger_than_the_limit_is_neither_empty_nor_absent() -> None:
     entry = replace(file(b""), data=None, size=5 << 20)
     tree = Tree({"/": directory(), "/big": entry}, [Read("/big")])
-    assert tree.data("/big") is None
-    assert tree.unread == (PurePosixPath("/big"),)
+    with pytest.raises(Unread, match=r"/big could not be read \(it has 5,242,880 bytes\)"):
+        tree.data("/big")
+    with pytest.raises(Unread):
+        tree.write("/big", "nobody could bring the old one back")
+    assert (tree.unread, tree.errors) == ((PurePosixPath("/big"),), ())
+    assert (tree.data_if_read("/big"), tree.text_if_read("/big")) == (None, None)
+
+
+def failing() -> Tree:
+    """A file, a directory and a name that the disk does not give back."""
+    return Tree.of(
+        {
+            "/etc/passwd": replace(file(b""), data=None, size=600, error="Input/output error"),
+            "/etc/ssh": replace(directory(), error="Input/output error"),
+            "/etc/shadow": Entry(Kind.UNKNOWN, 0, error="Structure needs cleaning"),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda tree: tree.data("/etc/passwd"),
+        lambda tree: tree.text("/etc/passwd"),
+        lambda tree: tree.write("/etc/passwd", ""),
+        lambda tree: tree.children("/etc/ssh"),
+        lambda tree: tree.entry("/etc/ssh/sshd_config"),
+        lambda tree: tree.data("/etc/ssh/sshd_config"),
+        lambda tree: tree.glob("/etc/ssh/*"),
+        lambda tree: tree.entry("/etc/shadow"),
+        lambda tree: tree.lentry("/etc/shadow"),
+        lambda tree: tree.data("/etc/shadow"),
+        lambda tree: tree.children("/etc/shadow"),
+        lambda tree: tree.entry("/etc/shadow/below"),
+        lambda tree: tree.write("/etc/shadow", ""),
+    ],
+)
+def test_nothing_is_concluded_from_what_the_disk_does_not_give_back(look: Callable[[Tree], object]) -> None:
+    with pytest.raises(Unread, match="could not be read"):
+        look(failing())
+
+
+def test_what_could_not_be_read_is_named_and_the_rest_is_known() -> None:
+    tree = failing()
+    assert [(str(path), why) for path, why in tree.errors] == [
+        ("/etc/passwd", "Input/output error"),
+        ("/etc/shadow", "Structure needs cleaning"),
+        ("/etc/ssh", "Input/output error"),
+    ]
+    assert tree.entry("/etc/group") is None
+    assert (found := tree.entry("/etc/passwd")) is not None
+    assert found.size == 600
 
 
 def test_one_request_names_everything_that_is_missing() -> None:

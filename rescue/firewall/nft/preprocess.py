@@ -31,11 +31,11 @@ class Preprocessor:
         """The tokens of a file. Raises Wrong where it is not there, Unclear where it can't be read, and NotCaptured."""
         if depth > DEEPEST:
             raise Wrong("files include each other too often", asked)
-        text = self.tree.text(path)
+        text = self.tree.text_if_read(path)
         if text is None:
             entry = self.tree.entry(path)
             if entry is not None and entry.is_file:
-                raise Unclear("the file is too large to be read", Location(path))
+                raise Unclear("the file could not be read", Location(path))
             raise Wrong(f"there is no file {path}", asked)
         self.files.append(path)
         return tokens_of(Source(path, text, depth))

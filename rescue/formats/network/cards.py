@@ -66,7 +66,7 @@ def seen_cards(tree: Tree) -> Cards | None:
         return None
     tree.require(Read(str(path), depth=0, limit=LIMIT))
     try:
-        journal = JournalFile(tree.data(path) or b"")
+        journal = JournalFile(tree.data_if_read(path) or b"")
     except ValueError:
         return None
     newest: tuple[int, bytes] = (0, b"")

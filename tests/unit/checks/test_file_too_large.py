@@ -22,11 +22,6 @@ def test_a_huge_rules_file_leaves_a_doubt() -> None:
     assert str(finding.locations[0]) == "/etc/ufw/user.rules"
 
 
-def test_a_small_file_that_may_not_be_read_is_not_called_large() -> None:
-    finding = only_finding(server({"/etc/shadow": replace(HUGE, size=673)}), "file-too-large")
-    assert finding.message == "/etc/shadow could not be read."
-
-
 def test_a_huge_file_that_decides_nothing_is_no_matter() -> None:
     assert causes(server({"/etc/ssh/moduli": HUGE, "/root/.ssh/known_hosts": HUGE})) == []
 

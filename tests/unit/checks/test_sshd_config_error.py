@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 
 from rescue.checks import sshd_config_error
+from rescue.examine import examine
 from rescue.facts import Facts
-from rescue.model import Safety, Severity
+from rescue.login_path import Verdict
+from rescue.model import Client, Link, Safety, Severity
 from rescue.tree import Entry, symlink
 from tests.checking import causes, changed_paths, diff, mended, only_finding
 from tests.trees import SSH_SERVICE, SSHD_CONFIG, server
@@ -163,10 +165,11 @@ def test_a_file_that_is_no_configuration_is_one_finding_for_a_person(line: str) 
 
 
 @pytest.mark.parametrize("text", ["\n" * 500_000, "AuthorizedKeysFile " + "/k1 " * 200_000], ids=["lines", "a line"])
-def test_a_file_made_to_take_for_ever_is_doubtful(text: str) -> None:
-    finding = only_finding(server({DROP_IN: text}), CHECK)
-    assert finding.severity is Severity.DOUBTFUL
-    assert "too many or too long" in finding.reason
+def test_a_file_made_to_take_for_ever_is_not_judged(text: str) -> None:
+    found = examine(server({DROP_IN: text}), Client())
+    assert found.path.verdict is Verdict.INCOMPLETE
+    gaps = [gap for gap in found.path.gaps if gap.link is Link.SERVICE]
+    assert any("too many or too long" in gap.what and gap.check == "file-unreadable" for gap in gaps)
 
 
 def test_a_configuration_of_thousands_of_users_is_judged() -> None:

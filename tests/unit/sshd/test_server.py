@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rescue.sshd import Server
-from rescue.tree import NotCaptured, Read, Tree, directory, file, symlink
+from rescue.tree import NotCaptured, Read, Tree, Unread, directory, file, symlink
 from tests.unit.sshd.configs import MAIN, Build, faults, for_user, reading, tree_of
 
 pytestmark = pytest.mark.unit
@@ -334,11 +334,11 @@ def test_the_vendors_file_counts_only_where_there_is_none_in_etc() -> None:
     assert value(Server(Tree.of({**vendor, MAIN: "Port 24\n"}), Build()), "Port") == "24"
 
 
-def test_a_file_that_is_too_large_is_undecided() -> None:
+def test_nothing_is_said_of_a_file_that_was_not_read() -> None:
     entry = file(b"")
     large = type(entry)(entry.kind, 0o644, size=1 << 30)
-    (problem,) = Server(Tree.of({MAIN: large}), Build()).problems
-    assert (problem.fatal, problem.fault.name) == (False, "UNDECIDED")
+    with pytest.raises(Unread):
+        _ = Server(Tree.of({MAIN: large}), Build()).problems
 
 
 @pytest.mark.parametrize("junk", [b"\xff\xfe\0\0P\0o\0r\0t\0", bytes(range(256)) * 4, b"Match " * 5000, b'"' * 9999])

@@ -19,6 +19,7 @@ class MemorySource:
     def __init__(self, tree: Tree, closed: frozenset[str] = frozenset()) -> None:
         self.entries = {str(path): entry for path in tree.paths() if (entry := tree.lentry(path)) is not None}
         self.closed = closed
+        self.failed: dict[str, str] = {}
         self.looked: list[str] = []
 
     def lookup(self, path: str, limit: int, budget: Budget) -> Entry | None:
