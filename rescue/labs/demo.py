@@ -172,7 +172,9 @@ class Show:
         self.stage.step("What keeps you out? (the disk is only read)")
         self._rescue("inspect", *who, expect=(Status.BROKEN,))
         self.stage.step("Repair it")
-        self._rescue("fix", "--yes", *(("--unsafe",) if self.scenario.unsafe else ()), *who)
+        # Status 3: nothing wrong is left, but whether it boots and its network comes up is not on the disk.
+        repaired = (Status.CLEAR, Status.BROKEN)
+        self._rescue("fix", "--yes", *(("--unsafe",) if self.scenario.unsafe else ()), *who, expect=repaired)
         self.stage.step("Boot the server again, and log in")
         self._up()
         self._login("hostname; uptime")

@@ -168,7 +168,9 @@ def test_binary_junk_is_judged_and_does_no_harm(server: Path, path: str) -> None
 def test_a_log_of_fifty_gigabytes_is_not_read(server: Path) -> None:
     with (server / "var/log/huge.log").open("wb") as stream:
         stream.truncate(50 << 30)
-    assert run("inspect", server).returncode == 0
+    done = run("inspect", server)
+    assert done.returncode == 3
+    assert "Nothing wrong found" in done.stdout
 
 
 def test_a_configuration_of_five_gigabytes_is_not_read_but_said(server: Path) -> None:

@@ -124,10 +124,12 @@ ASKED = "1-2: "
 """The prompt of a question with two answers."""
 
 
-def test_a_healthy_server_is_clear(console: Console) -> None:
+def test_a_healthy_server_has_no_fault_and_is_not_called_clear(console: Console) -> None:
     status, screen = console.typed("inspect", console.server)
-    assert status == 0
-    assert "Nothing found that keeps you out." in screen
+    assert status == 3
+    assert "Nothing wrong found" in screen
+    assert "whether the machine boots to the end" in screen
+    assert "--key FILE" in screen
 
 
 def test_no_line_is_wider_than_the_screen_nor_ends_in_blanks(console: Console) -> None:
@@ -145,8 +147,8 @@ def test_each_finding_is_asked_for_and_the_whole_once_more(console: Console) -> 
     status, screen = console.typed(
         "fix", console.server, answers=(("1-3: ", "1\n"), (ASKED, "1\n"), ("Write this", ""), (ASKED, "1\n"))
     )
-    assert status == 0, screen
-    assert "Every link that can be judged from the disk holds now." in screen
+    assert status == 3, screen
+    assert "Nothing wrong is left that could be found." in screen
     assert "Now leave the rescue system" in screen
     assert not (console.server / "etc/nologin").exists()
     assert (console.server / "etc/ssh/sshd_config").read_text() == "UsePAM yes\nPermitRootLogin prohibit-password\n"
@@ -230,11 +232,11 @@ def test_a_command_that_is_none_is_a_document_too(console: Console) -> None:
 
 def test_the_keys_of_the_documents(console: Console) -> None:
     broken(console)
-    inspected = ["schema", "target", "release", "client", "verdict", "symptom", "path", "findings"]
+    inspected = ["schema", "target", "release", "client", "verdict", "symptom", "path", "findings", "users"]
     made = console.document("inspect", console.server)
     assert list(made) == inspected
     assert list(made["findings"][0]) == [  # type: ignore[index]
-        "cause", "subject", "link", "severity", "message", "reason", "symptom", "locations", "repairs",
+        "cause", "subject", "step", "severity", "message", "reason", "symptom", "locations", "repairs",
     ]  # fmt: skip
     fixed = console.document("fix", console.server, "--yes")
     assert list(fixed) == [*inspected, "repairs", "changes", "left", "applied", "journal", "after"]
@@ -311,7 +313,7 @@ def test_disks_tells_what_to_do_next(console: Console) -> None:
 def test_the_page_is_written_and_a_wrong_place_is_a_usage_error(console: Console, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     done = console.script("inspect", console.server, "--html", page)
-    assert (done.returncode, f"the report is in {page}" in done.stderr) == (0, True)
+    assert (done.returncode, f"the report is in {page}" in done.stderr) == (3, True)
     assert "The path to a login" in page.read_text()
     lost = console.script("inspect", console.server, "--html", tmp_path / "nowhere" / "report.html")
     assert lost.returncode == 2
