@@ -250,7 +250,7 @@ def test_the_keys_of_the_documents(console: Console) -> None:
         "schema", "filesystem", "complete", "directories", "files", "could_go", "filesystems",
     ]  # fmt: skip
     assert list(console.document("disks")) == ["schema", "disks"]
-    assert list(console.document("explain")) == ["schema", "causes", "pages"]
+    assert list(console.document("explain")) == ["schema", "causes", "evidence", "pages"]
     assert list(console.document("explain", "nologin")) == ["schema", "cause", "manual"]
 
 
