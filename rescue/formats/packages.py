@@ -25,6 +25,10 @@ PACKAGE_READS = (
     *(Read(path, depth=0, content=False) for path in SSHD),
 )
 
+SYSTEMD_FOLDERS = ("/usr/lib/systemd", "/usr/lib/x86_64-linux-gnu/systemd", "/usr/lib/aarch64-linux-gnu/systemd")
+"""Where libsystemd-shared-RELEASE.so lies."""
+
+_SHARED = compile_pattern(r"libsystemd-shared-(\d{3})\D")
 _VERSION = compile_pattern(r"(?:\d+:)?(\d{1,3})\.(\d{1,3})")
 _NUMBERS = compile_pattern(r"(?:\d+:)?(\d{1,6}(?:\.\d{1,6}){0,4})")
 _RELEASE = compile_pattern(r"(?:\d+:)?(\d{1,4})\b")
@@ -83,13 +87,15 @@ def package_state(tree: Tree, package: str) -> tuple[str, str, str] | None:
 
 
 def systemd_version(tree: Tree) -> int | None:
-    """The release of the installed systemd (252), by dpkg; None if that does not tell."""
+    """The release of the installed systemd (252), by dpkg or by the name of its own library; None if neither tells."""
     tree.require(*PACKAGE_READS)
-    for found in _from_dpkg(tree, b"systemd"):
+    for found in _if_read(lambda here: _from_dpkg(here, b"systemd"), tree):
         release = _RELEASE.match(found)
         if release:
             return int(release[1])
-    return None
+    tree.require(*(Read(folder, depth=1, content=False) for folder in SYSTEMD_FOLDERS))
+    names = (_SHARED.match(name) for folder in SYSTEMD_FOLDERS for name in tree.children(folder))
+    return max((int(name[1]) for name in names if name is not None), default=None)
 
 
 def package_version(tree: Tree, name: str) -> tuple[int, ...] | None:

@@ -156,7 +156,14 @@ class UnitFiles:
 
     def dependencies(self, name: str) -> Iterator[Dependency]:
         """What the unit's .wants, .requires and .upholds directories pull in; a masked link pulls in nothing."""
-        for suffix in (".wants", ".requires", ".upholds"):
+        yield from self._linked(name, (".wants", ".requires", ".upholds"))
+
+    def required(self, name: str) -> Iterator[Dependency]:
+        """What the unit's .requires directories pull in: the same as Requires= of each."""
+        yield from self._linked(name, (".requires",))
+
+    def _linked(self, name: str, suffixes: tuple[str, ...]) -> Iterator[Dependency]:
+        for suffix in suffixes:
             for path in self._extras(name, suffix):
                 entry = self.tree.lentry(path)
                 if entry is not None and entry.is_link and not self.null(path) and is_unit_name(path.name):
