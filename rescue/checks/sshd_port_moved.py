@@ -46,8 +46,8 @@ DROP_IN = "rescue.conf"
 
 def find(facts: Facts) -> Iterator[Finding]:
     ports = facts.listening_ports
-    if not ports or not serving(facts.units) or facts.arrives in ports:
-        return
+    if not ports or not serving(facts.units) or facts.arrives in ports or facts.dialled in ports:
+        return  # that a rule sends you away from the right port is fw-redirect
     listed = ", ".join(str(port) for port in ports)
     places = tuple(dict.fromkeys(each.location for each in facts.listeners if each.location is not None))
     yield Finding(
