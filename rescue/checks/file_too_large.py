@@ -2,7 +2,8 @@
 
 Symptom: whatever the file says; it can't be told from here.
 
-Cause: configuration, rules and account files are read up to a size that real ones stay far below (1 MiB for most).
+Cause: configuration and account files are read up to 16 MiB, firewall rules up to 64 MiB, and 128 MiB of large files
+together: real ones stay far below that.
 Something wrote into the file that does not belong there: a runaway program, a log in the wrong place, an attack, a
 damaged disk.
 
@@ -19,10 +20,13 @@ from fnmatch import fnmatchcase
 
 from rescue.facts import Facts
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
-from rescue.tree import CONTENT_LIMIT, Read
+from rescue.tree import Read
 
 LINK = Link.SERVICE
 READS: tuple[Read, ...] = ()
+
+LARGE = 1 << 20
+"""Bytes up to which a file is always read: it was not for its size that a smaller one was not."""
 
 DECIDING = (
     "/etc/ssh/sshd_config",
@@ -47,9 +51,10 @@ def find(facts: Facts) -> Iterator[Finding]:
             continue
         entry = facts.tree.lentry(path)
         size = entry.size if entry else 0
-        told = f"{path} has {size} bytes, far more than such a file can need. It was not read."
+        told = f"{path} has {size} bytes, far more than such a file can need, or there are many such large ones. "
+        told += "It was not read."
         repair = f"look at {path}, and put an old version back"
-        if size <= CONTENT_LIMIT:
+        if size <= LARGE:
             told, repair = f"{path} could not be read.", f"look at {path}: may you read it (sudo), does the disk fail?"
         yield Finding(
             check="file-too-large",

@@ -18,29 +18,28 @@ from rescue.firewall.options import SERVICES
 from rescue.firewall.ruleset import Firewall, Ruleset
 from rescue.firewall.unread import unread_ruleset
 from rescue.model import Location
-from rescue.tree import Read, Tree
-
-LARGEST_SETS = 1 << 26
-"""Bytes of a file of ipsets that are read: lists of whole countries are larger than other configuration."""
+from rescue.tree import RULES_LIMIT, Read, Tree
 
 READS = (
     *ufw.READS,
     Read("/etc/alternatives", depth=1, content=False),
     Read("/etc/group"),
     Read("/etc/hosts"),
-    Read("/etc/ipset.conf", depth=0, limit=LARGEST_SETS),
-    Read("/etc/iptables", depth=1),
-    Read("/etc/iptables/ipsets", depth=0, limit=LARGEST_SETS),
-    Read("/etc/nftables.conf", depth=0),
-    Read("/etc/nftables.nft", depth=0),
+    Read("/etc/ipset.conf", depth=0, limit=RULES_LIMIT),
+    Read("/etc/iptables", depth=1, limit=RULES_LIMIT),
+    Read("/etc/nftables.conf", depth=0, limit=RULES_LIMIT),
+    Read("/etc/nftables.nft", depth=0, limit=RULES_LIMIT),
     Read("/etc/passwd"),
     Read("/etc/services"),
-    Read("/etc/sysconfig/ip6tables"),
-    Read("/etc/sysconfig/iptables"),
+    Read("/etc/sysconfig/ip6tables", limit=RULES_LIMIT),
+    Read("/etc/sysconfig/iptables", limit=RULES_LIMIT),
     Read("/etc/sysconfig/ipset.d", depth=1, content=False),
-    Read("/etc/sysconfig/ipset", depth=0, limit=LARGEST_SETS),
-    Read("/etc/sysconfig/nftables.conf", depth=0),
-    *(Read(f"/var/lib/{name}/rules-save", depth=0) for name in ("iptables", "ip6tables", "nftables")),
+    Read("/etc/sysconfig/ipset", depth=0, limit=RULES_LIMIT),
+    Read("/etc/sysconfig/nftables.conf", depth=0, limit=RULES_LIMIT),
+    *(
+        Read(f"/var/lib/{name}/rules-save", depth=0, limit=RULES_LIMIT)
+        for name in ("iptables", "ip6tables", "nftables")
+    ),
     Read("/usr/share/netfilter-persistent/plugins.d", depth=1, content=False),
 )
 """What `active_firewalls` looks at, beside systemd's units."""
@@ -174,7 +173,7 @@ def _by_hand(
     What would take the place of rules that a service has loaded is not: which of them comes last decides.
     """
     loads, unread = apart(commands, bool(managed))
-    tree.require(*(Read(str(load.path), depth=0) for load in loads))
+    tree.require(*(Read(str(load.path), depth=0, limit=RULES_LIMIT) for load in loads))
     files: dict[int, Load] = {}
     more: list[Firewall | None] = []
     for load in loads:

@@ -17,12 +17,12 @@ from rescue.firewall.ruleset import Firewall, Problem, Ruleset
 from rescue.firewall.settings import Settings, read_settings
 from rescue.firewall.unread import unread_ruleset
 from rescue.model import Location
-from rescue.tree import Read, Tree
+from rescue.tree import RULES_LIMIT, Read, Tree
 
 READS = (
     Read("/etc/default/ufw"),
-    Read("/etc/ufw", depth=2),
-    Read("/lib/ufw", depth=1),
+    Read("/etc/ufw", depth=2, limit=RULES_LIMIT),
+    Read("/lib/ufw", depth=1, limit=RULES_LIMIT),
 )
 """What of a server ufw's rules are made of."""
 

@@ -14,11 +14,12 @@ from rescue.tree.devices import Device, Devices
 from rescue.tree.entry import SELINUX, Entry, FileSystem, Kind, directory, file, symlink
 from rescue.tree.paths import AnyPath
 from rescue.tree.picture import MAX_LINKS, LinkLoop, Tree
-from rescue.tree.reads import CONTENT_LIMIT, NotCaptured, Read
+from rescue.tree.reads import CONTENT_LIMIT, RULES_LIMIT, NotCaptured, Read
 
 __all__ = [
     "CONTENT_LIMIT",
     "MAX_LINKS",
+    "RULES_LIMIT",
     "SELINUX",
     "Action",
     "AnyPath",

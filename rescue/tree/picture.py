@@ -86,6 +86,11 @@ class Tree:
             if (entry := self._entries[path]).is_file and entry.data is None and self._asked_for(path, 0, content=True)
         )
 
+    @property
+    def held(self) -> int:
+        """Bytes of content that the picture holds."""
+        return sum(len(entry.data) for entry in self._entries.values() if entry.data is not None)
+
     def covers(self, path: AnyPath, depth: int = 0, content: bool = False) -> bool:
         """Whether the entry at `path`, `depth` levels below it and (if asked) their content were captured."""
         if self._everything:

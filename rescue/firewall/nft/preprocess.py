@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from rescue.firewall.nft.elements import elements
 from rescue.firewall.nft.tokens import NEWLINE, STRING, WORD, Cursor, Source, Token, Unclear, Wrong, tokens_of
 from rescue.model import Location
-from rescue.tree import Read, Tree
+from rescue.tree import RULES_LIMIT, Read, Tree
 
 DEEPEST = 16
 """How many files may include each other (MAX_INCLUDE_DEPTH of src/scanner.l)."""
@@ -92,7 +92,7 @@ class Preprocessor:
             if name.endswith("/"):
                 yield from self._matching(path, "*")
                 return
-            self.tree.require(Read(str(path), depth=0))
+            self.tree.require(Read(str(path), depth=0, limit=RULES_LIMIT))
             yield path
             return
         if any(char in str(path.parent) for char in "*?["):
@@ -100,7 +100,7 @@ class Preprocessor:
         yield from self._matching(path.parent, path.name)
 
     def _matching(self, folder: PurePosixPath, pattern: str) -> Iterator[PurePosixPath]:
-        self.tree.require(Read(str(folder), depth=1))
+        self.tree.require(Read(str(folder), depth=1, limit=RULES_LIMIT))
         for name in sorted(self.tree.children(folder)):
             if fnmatch(name, pattern) and not name.startswith("."):
                 yield folder / name
