@@ -12,6 +12,7 @@ from rescue.firewall.journey import Outcome
 from rescue.firewall.packet import TCP, Packet, assumed_interface
 from rescue.firewall.ruleset import Firewall
 from rescue.firewall.verdict import Decision, Kind, Stage, Verdict
+from rescue.tree import Tree
 
 ORDER = {stage: at for at, stage in enumerate((Stage.NEIGHBOUR, Stage.SYN, Stage.REFUSAL, Stage.REPLY, Stage.DATA))}
 """Which packet comes first."""
@@ -176,6 +177,23 @@ def reach(
     at all: its router, or a neighbour, asks for its hardware address first.
     """
     return Reach(firewalls, port, version, interface, server, discovery)
+
+
+def reached(
+    tree: Tree,
+    firewalls: Iterable[Firewall],
+    port: int,
+    version: int = 4,
+    *,
+    interface: str | None = None,
+    discovery: bool = False,
+) -> Reach:
+    """`reach`, asked once of the firewalls that `tree` has loaded: rules by the thousand take their time."""
+    asked = tuple(firewalls)
+    discovery = discovery and version == 6
+    # The answer holds the firewalls, so that no other object gets their identity as long as it is kept.
+    key = (reached, *map(id, asked), port, version, interface, discovery)
+    return tree.kept(key, lambda: Reach(asked, port, version, interface, None, discovery))
 
 
 def _verdict(outcome: Outcome, address: int, assumed: tuple[str, ...]) -> Verdict:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import Any, TypeVar
 
 from rescue.tree.change import Action, Change
 from rescue.tree.devices import Devices
 from rescue.tree.entry import SELINUX, Entry, FileSystem, Kind, directory, file
 from rescue.tree.paths import AnyPath, bytes_of, key_of, matcher, parent_of, parents_of
 from rescue.tree.reads import NotCaptured, Read, as_wide
+
+T = TypeVar("T")
 
 MAX_LINKS = 40
 """How many symbolic links one look-up may follow: the kernel's MAXSYMLINKS (path_resolution(7))."""
@@ -26,7 +29,7 @@ class Tree:
     Look-ups cost one dictionary access for each path component; a changed tree costs one copy of the dictionary.
     """
 
-    __slots__ = ("_above", "_children", "_covered", "_entries", "_everything", "devices", "filesystems")
+    __slots__ = ("_above", "_children", "_covered", "_entries", "_everything", "_kept", "devices", "filesystems")
 
     def __init__(
         self,
@@ -45,6 +48,7 @@ class Tree:
             self._above.update(parents_of(read.path))
         self._everything = False
         self._children: dict[str, tuple[str, ...]] | None = None
+        self._kept: dict[Hashable, Any] = {}
         self.filesystems: tuple[FileSystem, ...] = tuple(sorted(filesystems, key=lambda each: each.mount))
         self.devices = devices
         """What can be mounted, as far as the target shows it; None where it shows nothing."""
@@ -328,6 +332,7 @@ class Tree:
         made._above = self._above
         made._everything = self._everything
         made._children = None
+        made._kept = {}
         made.devices = self.devices
         made.filesystems = tuple(filesystems[mount] for mount in sorted(filesystems))
         return made
@@ -457,12 +462,29 @@ class Tree:
     def merged(self, other: Tree) -> Tree:
         """This tree and what `other`, captured later from the same target, holds beside it."""
         entries = dict(self._entries)
+        same = True
         for path, entry in other._entries.items():
             known = entries.get(path)
             if known is None or (known.data is None and entry.data is not None):
                 entries[path] = entry
+                # Too large for what asked first: who was told that it can't be read is told something else now.
+                same = same and (known is None or not self._asked_for(path, 0, content=True))
         filesystems = {each.mount: each for each in (*self.filesystems, *other.filesystems)}
-        return Tree(entries, (*self.reads, *other.reads), filesystems.values(), self.devices or other.devices)
+        made = Tree(entries, (*self.reads, *other.reads), filesystems.values(), self.devices or other.devices)
+        if same:
+            made._kept = dict(self._kept)
+        return made
+
+    def kept(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` found out of this picture, asked once: an enlarged one (`merged`) answers alike, and keeps it.
+
+        `key` names all that `make` depends on beside the picture. What it gives must hold no picture itself. A
+        `NotCaptured` is not kept.
+        """
+        if key not in self._kept:
+            self._kept[key] = make()
+        found: T = self._kept[key]
+        return found
 
     def since(self, other: Tree) -> tuple[Change, ...]:
         """The changes that lead from `other` to this tree, in the order in which they can be applied.
