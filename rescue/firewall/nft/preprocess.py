@@ -52,7 +52,10 @@ class Preprocessor:
 
         The tokens of an included file take the place of the words that include it.
         """
-        word, here = cursor.peek(), cursor.here
+        word = cursor.peek()
+        if word not in ("include", "define", "redefine", "undefine"):
+            return False
+        here = cursor.here
         if word == "include":
             self._include(cursor, here)
         elif word in ("define", "redefine"):
@@ -63,12 +66,10 @@ class Preprocessor:
             cursor.expect("=")
             self.scopes[-1][name] = self._value(cursor)
             _ended(cursor, word)
-        elif word == "undefine":
+        else:
             cursor.take()
             if self.scopes[-1].pop(cursor.identifier(), None) is None:
                 raise Wrong("nothing of that name is defined", here)
-        else:
-            return False
         return True
 
     def _include(self, cursor: Cursor, here: Location) -> None:
