@@ -71,6 +71,8 @@ class AddressSet:
     @property
     def count(self) -> int:
         """How many addresses."""
+        if len(self.bounds) == 2:
+            return self.bounds[1] - self.bounds[0]
         return sum(self.bounds[1::2]) - sum(self.bounds[::2])
 
     def __invert__(self) -> AddressSet:

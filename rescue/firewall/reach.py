@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from rescue.firewall.addresses import Address, AddressSet, ordinary, union
-from rescue.firewall.conditions import Interface, parts_of
+from rescue.firewall.conditions import Addresses, Interface, parts_of
 from rescue.firewall.evaluate import Evaluation, assumptions
 from rescue.firewall.journey import Outcome
 from rescue.firewall.packet import TCP, Packet, assumed_interface
@@ -52,7 +52,9 @@ class Reach:
             for firewall in self.firewalls
             for ruleset in firewall.rulesets.values()
             for _, rule in ruleset.rules()
-            for condition in parts_of(rule.conditions)
+            for each in rule.conditions
+            if type(each) is not Addresses  # most are, where rules are many
+            for condition in parts_of((each,))
             if isinstance(condition, Interface)
         }
         return assumed_interface(frozenset(names))

@@ -110,7 +110,7 @@ def peer(kind: str, path: Path) -> list[str] | None:
 
 def main(arguments: list[str]) -> int:
     """Read one file, judge it, and print how many addresses get in."""
-    gc.set_threshold(100_000)  # as the program itself does
+    gc.set_threshold(1_000_000)  # as the program itself does
     print(judged(arguments[0], Path(arguments[1]).read_text()))
     return 0
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from re import compile as compile_pattern
+from typing import NamedTuple
 
 from rescue.firewall.nft.script import Element, Match, NftRule
 from rescue.firewall.nft.tokens import END, Token
@@ -40,6 +41,34 @@ class Pattern:
     slot: int
     tokens: int
 
+    def like(self, address: str, first: Token) -> NftRule:
+        """The same rule with another address, which begins at a token."""
+        rule, match, slot = self.rule, self.match, self.slot
+        own = Match(match.selectors, (Element((address,)),), "", match.negated, "", False, match.equals)
+        return NftRule(
+            (*rule.statements[:slot], own, *rule.statements[slot + 1 :]),
+            first.source.location(first.at),
+            first.at,
+            True,
+            rule.uses,
+            rule.hooks,
+            rule.nat,
+            rule.tracks,
+            self,
+        )
+
+
+class Found(NamedTuple):
+    """What was read: rules like others, and the index of the token behind them.
+
+    line, address: what to remember the next rule by, both empty where no other can be like it.
+    """
+
+    rules: list[NftRule]
+    behind: int
+    line: str = ""
+    address: str = ""
+
 
 class Alike:
     """The lines of rules that were read, by what is the same in those that are alike."""
@@ -47,49 +76,41 @@ class Alike:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], Pattern | None] = {}
 
-    def read(self, family: str, tokens: list[Token], begin: int) -> tuple[NftRule | None, int, str, str]:
-        """The rule that begins with a token, if one like it is remembered, and the index behind it.
+    def read(self, family: str, tokens: list[Token], begin: int) -> Found:
+        """The rules from a token on, one on each line, as far as ones like them are remembered."""
+        rules: list[NftRule] = []
+        at = behind = begin
+        while True:
+            first = tokens[at]
+            text = first.source.text
+            end = text.find("\n", first.at)
+            line = text[first.at : end] if end >= 0 else ""
+            if "#" in line:
+                line = line[: line.index("#")]
+            if "counter packets " in line:
+                line = _COUNTER.sub("0 bytes 0", line)
+            found = _ADDRESS.search(line)
+            if found is None:
+                return Found(rules, behind)
+            address, (start, end) = found[0], found.span()
+            if ":" in address:
+                mark = "\2" if found["six"] is None else "\3"
+            else:
+                mark = "\0" if found["four"] is None else "\1"
+            key = line[:start] + mark + line[end:]
+            pattern = self._known.get((family, key))
+            if pattern is None:
+                return Found(rules, behind, key, address)
+            rules.append(pattern.like(address, first))
+            at = behind = at + pattern.tokens
+            while at < len(tokens) and tokens[at].kind == END:
+                at += 1
+            if at >= len(tokens):
+                return Found(rules, behind)
 
-        Else what to remember it by, and its address; both empty where it is none that others are like.
-        """
-        first = tokens[begin]
-        text = first.source.text
-        end = text.find("\n", first.at)
-        line = text[first.at : end] if end >= 0 else ""
-        if "#" in line:
-            line = line[: line.index("#")]
-        if "counter packets " in line:
-            line = _COUNTER.sub("0 bytes 0", line)
-        found = _ADDRESS.search(line)
-        if found is None:
-            return None, begin, "", ""
-        address = found[0]
-        if ":" in address:
-            mark = "\2" if found["six"] is None else "\3"
-        else:
-            mark = "\0" if found["four"] is None else "\1"
-        key = line[: found.start()] + mark + line[found.end() :]
-        pattern = self._known.get((family, key))
-        if pattern is None:
-            return None, begin, key, address
-        like, slot = pattern.rule, pattern.slot
-        match = pattern.match
-        own = Match(match.selectors, (Element((address,)),), "", match.negated, "", False, match.equals)
-        made = NftRule(
-            (*like.statements[:slot], own, *like.statements[slot + 1 :]),
-            first.source.location(first.at),
-            first.at,
-            True,
-            like.uses,
-            like.hooks,
-            like.nat,
-            like.tracks,
-            pattern,
-        )
-        return made, begin + pattern.tokens, "", ""
-
-    def remember(self, family: str, key: str, address: str, rule: NftRule, tokens: list[Token]) -> NftRule:
-        """Remember a rule by what `read` gave, and the tokens of it with the one behind: the rule, so marked."""
+    def remember(self, family: str, found: Found, rule: NftRule, tokens: list[Token]) -> NftRule:
+        """Remember a rule by what `read` found of it, and its tokens with the one behind: the rule, so marked."""
+        key, address = found.line, found.address
         same = (family, key)
         if not key or same in self._known or len(self._known) >= MOST:
             return rule

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rescue.firewall.nft import hooks, statements
-from rescue.firewall.nft.alike import Alike
+from rescue.firewall.nft.alike import Alike, Found
 from rescue.firewall.nft.datatypes import TYPES
 from rescue.firewall.nft.elements import DURATION, item
 from rescue.firewall.nft.elements import elements as read_elements
@@ -112,7 +112,12 @@ class Blocks:
         elif cursor.accept("comment"):
             statements.comment(cursor)
         else:
-            chain.rules.append(self.rule(cursor, table))
+            found = self.alike.read(table.family, cursor.tokens, cursor.index)
+            cursor.index = found.behind
+            chain.rules += found.rules
+            self.fresh += found.rules
+            if not found.rules:
+                chain.rules.append(self._rule(cursor, table, found))
         return False
 
     def _hook(self, cursor: Cursor, table: NftTable, chain: NftChain, here: Location) -> None:
@@ -230,13 +235,11 @@ class Blocks:
 
     def rule(self, cursor: Cursor, table: NftTable) -> NftRule:
         """Read one rule, at which the cursor stands."""
+        return self._rule(cursor, table, Found([], cursor.index))
+
+    def _rule(self, cursor: Cursor, table: NftTable, found: Found) -> NftRule:
         begin = end = cursor.index
         tokens = cursor.tokens
-        like, behind, line, address = self.alike.read(table.family, tokens, begin)
-        if like is not None:
-            cursor.index = behind
-            self.fresh.append(like)
-            return like
         depth = 0
         for end in range(begin, len(tokens)):
             kind, text, *_ = tokens[end]
@@ -260,7 +263,7 @@ class Blocks:
             raise own.wrong(f"unexpected {own.shown()}")
         cursor.index = end
         made.at = first.at
-        made = self.alike.remember(table.family, line, address, made, tokens[begin : end + 1])
+        made = self.alike.remember(table.family, found, made, tokens[begin : end + 1])
         self.fresh.append(made)
         return made
 

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 from rescue.firewall.addresses import AddressSet
-from rescue.firewall.conditions import AnyOf, Assumed, Condition, Doubt, Fixed, TransportProtocol
+from rescue.firewall.conditions import Addresses, AnyOf, Assumed, Condition, Doubt, Fixed, TransportProtocol
 from rescue.firewall.icmp import TCP_RESET
 from rescue.firewall.matches import Refused
 from rescue.firewall.nft.alike import Pattern
@@ -47,12 +47,16 @@ Conditions = tuple[Condition, ...]
 
 
 class _Like(NamedTuple):
-    """What rules that are alike become, around the conditions of their own address. never: all, if none applies."""
+    """What rules that are alike become, around the conditions of their own address. never: all, if none applies.
+
+    source: the rule asks for the source's address, or the destination's, and no more of it than to be the one told.
+    """
 
     before: Conditions
     behind: Conditions
     target: Target
     never: Conditions
+    source: bool | None
 
 
 class Lowering:
@@ -103,8 +107,10 @@ class Lowering:
             return self._each(chain, rule)
         key = (chain.name, rule.pattern)
         if key not in self.alike:
+            number = self.number
             made = list(self._each(chain, rule))
-            self.alike[key] = self._like(rule, rule.pattern, made)
+            # A rule that became a chain of its own as well tells there, too, where it stands.
+            self.alike[key] = self._like(rule, rule.pattern, made) if number == self.number else None
             return made
         like = self.alike[key]
         match = rule.statements[rule.pattern.slot]
@@ -112,10 +118,14 @@ class Lowering:
             return self._each(chain, rule)
         if like.never:
             return (Rule(chain.name, like.never, like.target, rule.location),)
+        asked: Conditions
+        fields = match.elements[0].fields
         try:
-            asked = match.selectors[0].conditions(
-                Wanted(match.elements[0].fields, match.negated, "", False, match.equals), self.question
-            )
+            if like.source is not None:
+                asked = (Addresses(like.source, address(fields[0], self.question.version, self.question.names)),)
+            else:
+                wanted = Wanted(fields, match.negated, "", False, match.equals)
+                asked = match.selectors[0].conditions(wanted, self.question)
         except Refused as problem:
             raise Wrong(str(problem), rule.location) from problem
         return (Rule(chain.name, (*like.before, *asked, *like.behind), like.target, rule.location),)
@@ -130,10 +140,13 @@ class Lowering:
         asked, conditions, target = found[0], made[0].conditions, made[0].target
         at = next((at for at, each in enumerate(conditions) if each is asked[0]), -1)
         behind = at + len(asked)
-        if at < 0 or any(one is not other for one, other in zip(asked, conditions[at:behind], strict=True)):
+        if at < 0 or any(mine is not other for mine, other in zip(asked, conditions[at:behind], strict=True)):
             return None
         never = match.selectors[0].absent or match.selectors[0].version not in (None, self.question.version)
-        return _Like(conditions[:at], conditions[behind:], target, conditions if never else ())
+        one = asked[0]
+        plain = not match.negated and len(asked) == 1 and isinstance(one, Addresses)
+        source = one.source if plain and isinstance(one, Addresses) else None
+        return _Like(conditions[:at], conditions[behind:], target, conditions if never else (), source)
 
     def _each(self, chain: NftChain, rule: NftRule) -> Iterator[Rule]:
         try:

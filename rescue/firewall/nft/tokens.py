@@ -37,8 +37,10 @@ _TOKEN = compile_pattern(
     """,
     0x40,  # re.VERBOSE
 )
+_KINDS = ("", *_TOKEN.groupindex)
 _BLANKS = compile_pattern(_NOTHING, 0x40)
 
+_LINE_END = compile_pattern("\n")
 _IDENTIFIER = compile_pattern(r"[A-Za-z_][A-Za-z0-9/._-]*|(?:\d+[dhms]){1,4}")
 
 _WORDS = (
@@ -85,7 +87,7 @@ class Source:
     def location(self, at: int) -> Location:
         """The line of the character at index `at`."""
         if not self.lines:
-            self.lines = [0, *(index + 1 for index, char in enumerate(self.text) if char == "\n")]
+            self.lines = [0, *(match.end() for match in _LINE_END.finditer(self.text))]
         number = bisect_right(self.lines, at)
         start = self.lines[number - 1]
         end = self.text.find("\n", start)
@@ -117,18 +119,24 @@ def tokens_of(source: Source) -> list[Token]:
     """
     found: list[Token] = []
     at, text = 0, source.text
+    words: dict[str, str] = {}
+    new = tuple.__new__
     for match in _TOKEN.finditer(text):
         start = match.start()
         if start != at:
             break
         at = match.end()
-        kind = match.lastgroup
+        which = match.lastindex or 0
+        kind = _KINDS[which]
         if kind == "last":
             if "#" in text[start:].rpartition("\n")[2]:
                 raise Wrong("a comment at the very end of the file, without a newline", source.location(at))
             found.append(Token(END, NEWLINE, at, source))
             return found
-        found.append(Token(kind or "", match[kind or 0], match.start(kind or 0), source))
+        word = match[which]
+        # As Token(...) makes it: a file has them by the million, and few different words.
+        token: Token = new(Token, (kind, words.setdefault(word, word), match.start(which), source))
+        found.append(token)
     blank = _BLANKS.match(text, at)
     at = blank.end() if blank else at
     raise Wrong(f"unexpected {text[at]!r}", source.location(at))
