@@ -27,7 +27,7 @@ from rescue.tree import Read, Tree
 MAX_DEPTH = 16
 """How deep files may include each other (SERVCONF_MAX_DEPTH)."""
 
-MAX_LINES = 30_000
+MAX_LINES = 300_000
 """Lines read, repeated includes counted again, before this program gives up on a configuration made to hang it."""
 
 MAX_PORTS = 256
@@ -277,7 +277,13 @@ class _Walk:
         if match is not None or self.connection is None:
             ceiling = _both(ceiling, active)
         for pattern in directive.words:
-            for path in self.files.included(pattern):
+            try:
+                paths = self.files.included(pattern)
+            except TooLarge:
+                text = f"{pattern} names files all over the disk, which are too many to be looked into"
+                self.note(directive.location, text, Fault.UNDECIDED, directive.name, fatal=False)
+                continue
+            for path in paths:
                 if depth >= MAX_DEPTH:
                     text = f"files include each other more than {MAX_DEPTH} deep, most likely in a circle"
                     self.note(directive.location, text, Fault.INCLUDE, directive.name)

@@ -13,7 +13,7 @@ from rescue.tree.change import Action, Change
 from rescue.tree.devices import Device, Devices
 from rescue.tree.entry import SELINUX, Entry, FileSystem, Kind, directory, file, symlink
 from rescue.tree.paths import AnyPath
-from rescue.tree.picture import MAX_LINKS, LinkLoop, Tree
+from rescue.tree.picture import MAX_LINKS, LinkLoop, TooMany, Tree
 from rescue.tree.reads import CONTENT_LIMIT, RULES_LIMIT, NotCaptured, Read
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "LinkLoop",
     "NotCaptured",
     "Read",
+    "TooMany",
     "Tree",
     "directory",
     "file",

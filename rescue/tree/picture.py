@@ -19,6 +19,14 @@ MAX_LINKS = 40
 """How many symbolic links one look-up may follow: the kernel's MAXSYMLINKS (path_resolution(7))."""
 
 
+MAX_FOLDERS = 1_000
+"""In how many directories one pattern may look for names."""
+
+
+class TooMany(ValueError):
+    """A pattern that names files in more directories than configuration has."""
+
+
 class LinkLoop(OSError):
     """More than `MAX_LINKS` symbolic links were met (the kernel's ELOOP)."""
 
@@ -121,7 +129,7 @@ class Tree:
         missing = []
         for read in reads:
             try:
-                path = str(self.resolve(read.path))
+                path = self._walk(key_of(read.path), True)
             except (NotCaptured, LinkLoop) as problem:
                 if isinstance(problem, NotCaptured):
                     missing.append(read)
@@ -164,6 +172,9 @@ class Tree:
 
     def _walk(self, key: str, follow_last: bool) -> str:
         entries = self._entries
+        known = entries.get(key)
+        if known is not None and not (follow_last and known.is_link):
+            return key  # only real paths have entries: no link leads there
         at, left, followed = "/", [part for part in reversed(key.split("/")) if part], 0
         while left:
             part = left.pop()
@@ -255,23 +266,34 @@ class Tree:
     def glob(self, pattern: str) -> tuple[PurePosixPath, ...]:
         """The paths that match, sorted by bytes: ``*``, ``?`` and ``[]`` as in glob(7), no hidden names unless asked.
 
-        Paths are given as they are named, links in them not resolved.
+        Paths are given as they are named, links in them not resolved. Raises `TooMany` for a pattern that leads over
+        half the disk, and one `NotCaptured` for all that it misses.
         """
         found = [""]
-        for part in [piece for piece in pattern.split("/") if piece]:
-            step = []
+        pieces = [piece for piece in pattern.split("/") if piece]
+        for at, part in enumerate(pieces):
+            step: list[str] = []
+            missing: list[Read] = []
+            fits = matcher(part) if any(mark in part for mark in "*?[") else None
+            if len(found) > MAX_FOLDERS:
+                raise TooMany(pattern)
             for base in found:
-                if not any(mark in part for mark in "*?["):
-                    candidate = f"{base}/{part}"
-                    if self.lentry(candidate) is not None:
-                        step.append(candidate)
+                try:
+                    if fits is None:
+                        step += [f"{base}/{part}"] if self.lentry(f"{base}/{part}") is not None else []
+                        continue
+                    names = self.children(base or "/")
+                except NotCaptured as problem:
+                    # What stands in a file is asked for only where few are meant.
+                    content = len(found) == 1 and at == len(pieces) - 1
+                    missing += [replace(read, content=content) for read in problem.reads]
                     continue
-                fits = matcher(part)
-                for name in self.children(base or "/"):
-                    if fits.match(name) and (not name.startswith(".") or part.startswith(".")):
-                        step.append(f"{base}/{name}")
+                hidden = part.startswith(".")
+                step += [f"{base}/{name}" for name in names if (hidden or name[0] != ".") and fits.match(name)]
+            if missing:
+                raise NotCaptured(*dict.fromkeys(missing))
             found = step
-        return tuple(PurePosixPath(path) for path in sorted(found, key=bytes_of))
+        return tuple(PurePosixPath(path or "/") for path in sorted(found, key=bytes_of))
 
     def walk(self, path: AnyPath) -> tuple[PurePosixPath, ...]:
         """Every path captured strictly below `path` (links at `path` followed), parents before children."""
