@@ -15,7 +15,7 @@ from dataclasses import replace
 from ipaddress import IPv6Address
 
 from rescue.firewall.addresses import AddressSet, Region, union
-from rescue.firewall.conditions import Addresses, Flags, parts_of
+from rescue.firewall.conditions import Flags, parts_of
 from rescue.firewall.icmp import TCP_RESET, UNREACHABLE
 from rescue.firewall.journey import Journey, Outcome, Piece, TooIntricate
 from rescue.firewall.packet import ICMP, Packet
@@ -198,10 +198,7 @@ def _looks_at_flags(firewall: Firewall, version: int) -> bool:
     plain = frozenset(["SYN", "RST", "ACK", "FIN"])
     return any(
         isinstance(condition, Flags) and condition.mask != plain
-        for _, rule in firewall.ruleset(version).rules()
-        for each in rule.conditions
-        if type(each) is not Addresses
-        for condition in parts_of((each,))
+        for condition in parts_of(firewall.ruleset(version).conditions)
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from rescue.firewall.addresses import Address, AddressSet, ordinary, union
-from rescue.firewall.conditions import Addresses, Interface, parts_of
+from rescue.firewall.conditions import Interface, parts_of
 from rescue.firewall.evaluate import Evaluation, assumptions
 from rescue.firewall.journey import Outcome
 from rescue.firewall.packet import TCP, Packet, assumed_interface
@@ -51,10 +51,7 @@ class Reach:
             condition.name
             for firewall in self.firewalls
             for ruleset in firewall.rulesets.values()
-            for _, rule in ruleset.rules()
-            for each in rule.conditions
-            if type(each) is not Addresses  # most are, where rules are many
-            for condition in parts_of((each,))
+            for condition in parts_of(ruleset.conditions)
             if isinstance(condition, Interface)
         }
         return assumed_interface(frozenset(names))
@@ -147,11 +144,12 @@ class Reach:
         """What happens to most of `sources`: the verdict on the largest part of them that shares what decides."""
         outcome = self.outcome
         blocking = [piece for piece in outcome.pieces if piece.decision.kind is not Kind.ACCEPT]
-        parts = [(piece.addresses & sources, piece) for piece in blocking]
+        parts = [piece.addresses & sources for piece in blocking]
+        sizes = [(part.count, -ORDER[piece.decision.stage]) for part, piece in zip(parts, blocking, strict=True)]
         passed = (outcome.passed & sources).count
-        if not parts or passed > max(part.count for part, _ in parts):
+        if not parts or passed > max(sizes)[0]:
             return Verdict(Kind.ACCEPT)
-        part, _ = max(parts, key=lambda pair: (pair[0].count, -ORDER[pair[1].decision.stage]))
+        part = parts[sizes.index(max(sizes))]
         address = part.first or sources.first
         return self.verdict_for(address) if address is not None else Verdict(Kind.ACCEPT)
 

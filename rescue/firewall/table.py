@@ -59,20 +59,29 @@ def _parted(here: Reach, kind: Kind, members: AddressSet, pieces: Sequence[Piece
     for batch in _batches(piece for piece in pieces if _speaks(piece.decision, kind)):
         if not rest:
             break
-        taken, left = paint(rest.bounds, [span for piece in batch for span in _spans(piece)])
-        rest = AddressSet(here.version, tuple(left))
-        mine = iter(taken)
-        for piece in batch:
-            bounds = [bound for _ in range(0, len(piece.addresses.bounds), 2) for bound in next(mine)]
-            if bounds:
+        shares, rest = _shares(rest, batch)
+        for piece, part in zip(batch, shares, strict=True):
+            if part:
                 decision = piece.decision
                 key = (decision.location, decision.table, decision.chain, decision.kind, decision.how, decision.stage)
-                parts.setdefault(key, (decision, []))[1].append(AddressSet(here.version, tuple(bounds)))
+                parts.setdefault(key, (decision, []))[1].append(part)
     for decision, sets in parts.values():
         sources = union(here.version, sets) if len(sets) > 1 else sets[0]
         yield Row(sources, kind, decision, _reason(here, sources) if kind is Kind.DEPENDS else "")
     if rest:
         yield Row(rest, kind, None, _reason(here, rest) if kind is Kind.DEPENDS else "")
+
+
+def _shares(rest: AddressSet, batch: Sequence[Piece]) -> tuple[list[AddressSet], AddressSet]:
+    """What each piece finds in `rest` when they take what they are for out of it, one after the other; what is left."""
+    whole = union(rest.version, (piece.addresses for piece in batch))
+    if whole.count == sum(piece.addresses.count for piece in batch):
+        # No two are for the same source, as it is with rules that are certain.
+        return [piece.addresses & rest for piece in batch], rest - whole
+    taken, left = paint(rest.bounds, [span for piece in batch for span in _spans(piece)])
+    mine = iter(taken)
+    found = [[bound for _ in range(0, len(piece.addresses.bounds), 2) for bound in next(mine)] for piece in batch]
+    return [AddressSet(rest.version, tuple(each)) for each in found], AddressSet(rest.version, tuple(left))
 
 
 def _spans(piece: Piece) -> Iterator[tuple[int, int]]:

@@ -102,7 +102,6 @@ _USUAL = compile_pattern(rf"{_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}(?:/(0|[1-9][0-9]?
 _OCTAL = compile_pattern(r"(?:^|\.)0[0-7]")
 
 
-@lru_cache(maxsize=1 << 16)
 def _plain(text: str, version: int) -> AddressSet | Masked:
     usual = _USUAL.fullmatch(text) if version == 4 else None
     if usual is not None:
@@ -112,6 +111,11 @@ def _plain(text: str, version: int) -> AddressSet | Masked:
             size = 1 << (32 - int(prefix)) if prefix is not None else 1
             low = (parts[0] << 24 | parts[1] << 16 | parts[2] << 8 | parts[3]) & -size
             return AddressSet(4, (low, low + size))
+    return _unusual(text, version)
+
+
+@lru_cache(maxsize=1 << 16)
+def _unusual(text: str, version: int) -> AddressSet | Masked:
     first, dash, last = text.partition("-")
     if dash:
         low, high = (int(_of_version(each, version)) for each in (first, last))
