@@ -16,9 +16,12 @@ from rescue.firewall.matches import Names
 from rescue.firewall.nft import load_nftables
 from rescue.firewall.options import SERVICES
 from rescue.firewall.ruleset import Firewall, Ruleset
-from rescue.firewall.unread import unread_ruleset
+from rescue.firewall.unread import too_many, unread_ruleset
 from rescue.model import Location
 from rescue.tree import RULES_LIMIT, Read, Tree
+
+MOST_MEMBERS = 600_000
+"""Lines of a file of ipsets that are looked at."""
 
 READS = (
     *ufw.READS,
@@ -250,7 +253,7 @@ def _saved(tree: Tree, manager: str, files: dict[int, PurePosixPath], names: Nam
         if entry is None or not entry.is_file:
             continue
         text = tree.text(path)
-        if text is None:
+        if text is None or too_many(text):
             rulesets[version] = unread_ruleset(version, path)
             continue
         loader = Loader(version, names, backend)
@@ -275,7 +278,8 @@ def names_of(tree: Tree, sets: PurePosixPath | None = None) -> Names:
     held = None
     if sets is not None:
         text = tree.text(sets) if sets != NO_SETS and tree.entry(sets) is not None else ""
-        held = read_sets(text, sets) if text is not None else None
+        many = text is not None and text.count("\n") > MOST_MEMBERS
+        held = read_sets(text, sets) if text is not None and not many else None
         held = held if held is not None and held.whole else None
     owners = [_owners(tree.text(path)) for path in ("/etc/passwd", "/etc/group")]
     return Names(services, _hosts(tree.text("/etc/hosts") or ""), held, *owners)

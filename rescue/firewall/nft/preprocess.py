@@ -8,7 +8,18 @@ from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
 from rescue.firewall.nft.elements import elements
-from rescue.firewall.nft.tokens import NEWLINE, STRING, WORD, Cursor, Source, Token, Unclear, Wrong, tokens_of
+from rescue.firewall.nft.tokens import (
+    MOST_TOKENS,
+    NEWLINE,
+    STRING,
+    WORD,
+    Cursor,
+    Source,
+    Token,
+    Unclear,
+    Wrong,
+    tokens_of,
+)
 from rescue.model import Location
 from rescue.tree import RULES_LIMIT, Read, Tree
 
@@ -25,6 +36,8 @@ class Preprocessor:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self.files: list[PurePosixPath] = []
+        self.count = 0
+        """The tokens of all files."""
         self.scopes: list[dict[str, list[Token]]] = [{}]
 
     def opened(self, path: PurePosixPath, asked: Location, depth: int = 0) -> list[Token]:
@@ -38,7 +51,9 @@ class Preprocessor:
                 raise Unclear("the file is too large to be read", Location(path))
             raise Wrong(f"there is no file {path}", asked)
         self.files.append(path)
-        return tokens_of(Source(path, text, depth))
+        found = tokens_of(Source(path, text, depth), MOST_TOKENS - self.count)
+        self.count += len(found)
+        return found
 
     @contextmanager
     def scope(self) -> Iterator[None]:

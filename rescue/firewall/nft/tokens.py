@@ -33,7 +33,8 @@ _TOKEN = compile_pattern(
         |[A-Za-z_][A-Za-z0-9_/.\\-]*\*?
      )
     |(?P<punctuation>==|!=|<=|>=|<<|>>|[][{}();,:=!<>&|^/\-*.@$+~])
-    |(?P<last>\Z))
+    |(?P<last>\Z)
+    |(?P<other>.))
     """,
     0x40,  # re.VERBOSE
 )
@@ -111,8 +112,15 @@ class Unclear(Exception):
         self.at = at
 
 
-def tokens_of(source: Source) -> list[Token]:
+MOST_TOKENS = 1_500_000
+"""How many tokens a script may have: those of 150,000 rules, or of 350,000 elements of sets, and of a computer's memory
+what can be asked for."""
+
+
+def tokens_of(source: Source, most: int = MOST_TOKENS) -> list[Token]:
     """The tokens of a file, with one for the end of its last line. Raises Wrong for a character that no word has.
+
+    Raises Unclear where there are more than `most`.
 
     nft's scanner takes a comment only with the newline behind it: one that ends the file is "unexpected junk". A line
     that is all comment is nothing; a comment behind something leaves the line's end.
@@ -123,9 +131,11 @@ def tokens_of(source: Source) -> list[Token]:
     new = tuple.__new__
     for match in _TOKEN.finditer(text):
         start = match.start()
-        if start != at:
+        if start != at or match.lastgroup == "other":
             break
         at = match.end()
+        if len(found) >= most:
+            raise Unclear("it has more rules, or elements of sets, than can be followed", Location(source.path))
         which = match.lastindex or 0
         kind = _KINDS[which]
         if kind == "last":
