@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rescue.sshd import Server
+from rescue.sshd.faults import Fault
 from rescue.tree import NotCaptured, Read, Tree, directory, file, symlink
 from tests.unit.sshd.configs import MAIN, Build, faults, for_user, reading, tree_of
 
@@ -365,3 +366,32 @@ def test_up_to_8_6_an_empty_word_ends_the_list_of_key_files() -> None:
     line = 'AuthorizedKeysFile == "yes"\n'
     assert faults(reading(line, (8, 4))) == []
     assert value(reading(line, (8, 4)), "AuthorizedKeysFile") == ".ssh/authorized_keys .ssh/authorized_keys2"
+
+
+# -- Include, where it leads far ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("line", ["Include /", "Include / x.conf", "Include //"])
+def test_the_root_may_be_included_and_says_nothing(line: str) -> None:
+    server = reading(f"{line}\nPermitRootLogin no\n")
+    assert not server.problems
+    assert value(server, "PermitRootLogin") == "no"
+
+
+def test_a_pattern_over_the_whole_disk_is_said_to_be_undecided() -> None:
+    tree = tree_of("Port 22\nInclude /*/*/*\nPort 2222\n")
+    tree = Tree.of({**{str(path): found for path in tree.paths() if (found := tree.lentry(path))},
+                    **{f"/srv/{number}/x": "" for number in range(1001)}})  # fmt: skip
+    (problem,) = Server(tree, None).problems
+    assert (problem.fault, problem.fatal) == (Fault.UNDECIDED, False)
+    assert problem.location.line == 2
+
+
+def test_ten_thousands_of_drop_ins_and_lines_are_read() -> None:
+    tree = tree_of("Include many/*.conf\n" + "".join(f"Match User u{at}\n X11Forwarding no\n" for at in range(20_000)))
+    tree = Tree.of({**{str(path): found for path in tree.paths() if (found := tree.lentry(path))},
+                    **{f"/etc/ssh/many/{number:05}.conf": "" for number in range(40_000)},
+                    "/etc/ssh/many/99999.conf": "PermitRootLogin no\n"})  # fmt: skip
+    server = Server(tree, None)
+    assert not server.problems
+    assert value(server, "PermitRootLogin") == "no"
