@@ -19,11 +19,13 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from rescue.facts import Facts
+from rescue.formats.network import ifupdown
+from rescue.formats.units import UNIT_READS
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read
 
 LINK = Link.SERVICE
-READS: tuple[Read, ...] = ()
+READS: tuple[Read, ...] = (*ifupdown.READS, *UNIT_READS)
 
 LARGE = 1 << 20
 """Bytes up to which a file is always read: it was not for its size that a smaller one was not."""
@@ -45,7 +47,9 @@ DECIDING = (
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    """One finding for each such file, which leaves everything that it says in doubt."""
+    """One finding for each such file, or line that names too many, which leaves everything that they say in doubt."""
+    if facts.units.unit("networking.service").started:
+        yield from map(_too_many, ifupdown.unfollowed(facts.tree))
     for path in facts.tree.unread:
         if not any(fnmatchcase(str(path), pattern) for pattern in DECIDING):
             continue
@@ -67,3 +71,18 @@ def find(facts: Facts) -> Iterator[Finding]:
             subject=str(path),
             reason="what the file says is not known, so neither is what it keeps you from",
         )
+
+
+def _too_many(location: Location) -> Finding:
+    told = f"{location} names more files than configuration has. They were not all read."
+    return Finding(
+        check="file-too-large",
+        link=LINK,
+        severity=Severity.DOUBTFUL,
+        message=told,
+        symptom=Symptom.TIMED_OUT,
+        locations=(location,),
+        repairs=(Repair(f"correct the pattern in {location}", Safety.MANUAL),),
+        subject=str(location),
+        reason="what those files say of the network is not known",
+    )

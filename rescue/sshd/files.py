@@ -103,6 +103,10 @@ class Files:
             return VENDOR_CONFIG
         return CONFIG
 
+    def strange(self, path: PurePosixPath) -> bool:
+        """Whether a file was included that is likely another program's: it is not among sshd's own."""
+        return path in self._parsed and path != self.main and not str(path).startswith(f"{SSH_DIRECTORY}/")
+
     def directives(self, path: PurePosixPath) -> tuple[Directive, ...]:
         """The lines of a file that say something. Raises Unreadable, TooLarge."""
         known = self._parsed.get(path)
