@@ -388,7 +388,7 @@ def run() -> NoReturn:
     import signal
 
     # What starting makes lives to the end: looking through it again and again for garbage takes a quarter of the time.
-    gc.set_threshold(100_000)
+    gc.set_threshold(1_000_000)
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
     sys.exit(main())

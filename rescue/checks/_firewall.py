@@ -4,7 +4,7 @@ the repairs. No check itself."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache, partial
+from functools import partial
 
 from rescue.facts import Facts
 from rescue.firewall import READS as FIREWALL_READS
@@ -22,10 +22,12 @@ LONGEST = 160
 """Characters of a rule that a message shows."""
 
 
-@lru_cache(maxsize=2)
 def _all_blocks(facts: Facts) -> tuple[Block, ...]:
     # Four checks ask the same question of the same facts, which is the dearest one of all.
-    return tuple(blocks(facts.tree, facts.firewalls, facts.dialled, facts.client.sources))
+    firewalls, port, sources = facts.firewalls, facts.dialled, facts.client.sources
+    return facts.tree.kept(
+        (_all_blocks, *map(id, firewalls), port, sources), lambda: tuple(blocks(facts.tree, firewalls, port, sources))
+    )
 
 
 def blocks_of(facts: Facts, *mistakes: Mistake) -> Iterator[Block]:

@@ -142,6 +142,11 @@ def _repairs(problem: Problem, facts: Facts) -> Iterator[Repair]:
     if str(where.path).startswith("/usr/"):
         yield Repair(f"correct the command in {where.path}", Safety.MANUAL, steps=f"take {problem.keyword} out of it")
         return
+    if facts.sshd.files.strange(where.path):
+        # An Include that leads too far brings in passwd(5) and programs, of which no line may be changed for sshd.
+        steps = f"sshd reads {where.path} because of an Include: correct the pattern there, or the line here"
+        yield Repair(f"take {where.path} out of the Include that names it", Safety.MANUAL, steps=steps)
+        return
     option = _option(problem)
     if option:
         change = partial(edit.replace_word, location=where, old=option, new="")

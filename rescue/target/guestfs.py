@@ -69,7 +69,7 @@ class GuestfsTarget:
         """See `rescue.target.protocol.Target.capture`."""
         source = GuestfsSource(self.handle)
         tree = Capture(source).tree(reads, self.filesystems(), self._devices)
-        entries = dict(tree.held)
+        entries = dict(tree.captured)
         flags = source.flags(entries.items())
         told = [f"{path} ({why})" for path, why in tree.errors]
         self._unreadable.extend(each for each in told if each not in self._unreadable)

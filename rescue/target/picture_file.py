@@ -84,7 +84,7 @@ def is_picture(path: Path) -> bool:
 def write_picture(stream: IO[bytes], picture: Picture) -> None:
     """Write `picture`, whose secrets have been left out already."""
     tree = picture.tree
-    entries = tree.held
+    entries = tree.captured
     with (
         gzip.GzipFile("", "wb", 6, stream, 0) as packed,
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.GNU_FORMAT, errors="surrogateescape") as made,

@@ -196,3 +196,12 @@ def test_a_packages_own_unit_is_not_edited() -> None:
     unit = SSH_SERVICE.replace("$SSHD_OPTS", "-oFoo=1")
     finding = only_finding(server({"/usr/lib/systemd/system/ssh.service": unit}), "sshd-config-error")
     assert [repair.edit for repair in finding.repairs] == [None]
+
+
+@pytest.mark.parametrize("pattern", ["/etc/*", "/etc/group", "/*/*"])
+def test_no_line_of_another_program_is_changed_for_sshd(pattern: str) -> None:
+    tree = server({DROP_IN: f"Include {pattern}\n"})
+    found = [each for each in sshd_config_error.find(Facts(tree)) if "/etc/group" in each.subject]
+    assert found
+    assert all(repair.safety is Safety.MANUAL for each in found for repair in each.repairs)
+    assert any("Include" in repair.title for each in found for repair in each.repairs)
