@@ -15,7 +15,7 @@ from rescue.apply.recovery import Clock, Recovered, mark, moment, recover_held, 
 from rescue.apply.write import not_back, perform, take_back
 from rescue.journal import InTarget, JournalStore, Record, RecordedChange, Standing, State, decode, encode, recorded
 from rescue.journal.encoding import CONTENT_LIMIT, HIGHEST, JOURNAL, MAX_CHANGES, RECORD_LIMIT, why_impossible
-from rescue.journal.store import DIFF, RECORD, decoded
+from rescue.journal.store import DIFF, RECORD, NoRecord, decoded, unbegun
 from rescue.target.protocol import NoSpace, Target, TargetError
 from rescue.tree import Action, Change
 from rescue.words.diff import unified
@@ -78,11 +78,12 @@ def apply_changes(
         recovered = recover_held(target, journal, decoded(found), now)
         sight = look(target, listed)
         _verify(sight, ordered, listed, recovered)
-        for unbegun in (name for name, raw in found.items() if raw == b""):
-            journal.clear(unbegun)
+        for fix_id in unbegun(found):
+            with suppress(TargetError, OSError):  # what is left there does no harm
+                journal.clear(fix_id)
         record = _record(target, found, begun, sight, titles, listed)
         made = _write_journal(target, journal, record, ordered, kept)
-        done = _carry_out(target, journal, record, ordered[made:], kept, now)
+        done = _carry_out(target, journal, record.at(State.STARTED), ordered[made:], kept, now)
         return Applied(done, journal.place, recovered, tuple(change.path for change in ordered[:made]))
 
 
@@ -113,7 +114,7 @@ def _stamped(change: Change, time: int) -> Change:
     before, after = change.before, change.after
     if after is None or not after.is_file or after.data is None or change.action is Action.METADATA:
         return change
-    if after.mtime and (before is None or after.mtime != before.mtime):
+    if after.mtime is not None and (before is None or after.mtime != before.mtime):
         return change
     return replace(change, after=replace(after, mtime=time))
 
@@ -178,7 +179,7 @@ def _as_seen(sight: Sight, change: Change, record: RecordedChange) -> bool:
 
 def _record(
     target: Target,
-    found: Mapping[str, bytes | None],
+    found: Mapping[str, bytes | NoRecord],
     begun: datetime,
     sight: Sight,
     titles: Sequence[str],
@@ -187,7 +188,7 @@ def _record(
     record = Record(
         _free_id(begun, found),
         min(max((each.number for each in decoded(found)), default=0) + 1, HIGHEST),
-        State.STARTED,
+        State.PREPARED,
         started=moment(begun),
         version=rescue.__version__,
         hostname=sight.hostname,
@@ -218,16 +219,20 @@ def _free_id(begun: datetime, taken: Mapping[str, object]) -> str:
 def _write_journal(
     target: Target, journal: JournalStore, record: Record, changes: Sequence[Change], kept: Mapping[str, bytes]
 ) -> int:
-    """Make the record durable. Returns how many changes had to be made before, to get room for it."""
+    """Make the record durable. Returns how many changes had to be made before, to get room for it.
+
+    It says "prepared" until all that an undo needs is there: the next fix clears such a one away.
+    """
     freeing = [change for change in changes if not change.reversible]
     made = 0
     while True:
         try:
             try:
+                journal.write(record.id, RECORD, encode(record))
                 for name, data in kept.items():
                     journal.write(record.id, name, data)
                 journal.write(record.id, DIFF, _for_people(changes))
-                journal.write(record.id, RECORD, encode(record))
+                journal.write(record.id, RECORD, encode(record.at(State.STARTED)))
                 target.sync()
                 return made
             except NoSpace:

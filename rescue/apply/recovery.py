@@ -83,8 +83,8 @@ def recover_held(target: Target, store: JournalStore, records: Sequence[Record],
     One whose changes were all made is finished; any other is taken back, an interrupted undo is carried on. Raises
     Conflict, after that, where a path is neither as before nor as after; ApplyError where nothing can be written.
     """
-    with suppress(TargetError):  # what is left there does no harm
-        store.sweep(TEMPORARY)
+    with suppress(TargetError, OSError):  # what is left there does no harm
+        store.sweep(TEMPORARY, [record.id for record in records if record.state is not State.UNREADABLE])
     done = []
     for record in reversed(records):
         if record.interrupted:
@@ -110,7 +110,7 @@ def _end(target: Target, store: JournalStore, record: Record, now: Clock) -> Rec
         ended = record.at(State.DONE, finished=moment(now()))
         mark(store, ended)
         return Recovered(ended, record.state)
-    back = take_back(target, store, record, old_contents(store, record))
+    back = take_back(target, store, record, old_contents(store, record, sight))
     _protect_again(target, record)
     wrong = not_back(look(target, record.changes), record, back)
     if wrong:

@@ -11,6 +11,7 @@ from rescue.journal import (
     InTarget,
     JournalError,
     JournalStore,
+    NoRecord,
     State,
     encode,
     read_records,
@@ -41,7 +42,7 @@ def test_a_store_is_empty_at_first(store: JournalStore) -> None:
 
 def test_a_store_gives_back_what_was_written(store: JournalStore) -> None:
     store.write(ID, "before/0001", b"old")
-    assert store.records() == {ID: b""}
+    assert store.records() == {ID: NoRecord.LOST}
     store.write(ID, "record.json", b"one")
     store.write(ID, "record.json", b"two")
     assert store.records() == {ID: b"two"}
@@ -66,7 +67,7 @@ def test_a_store_never_leaves_its_folder(store: JournalStore) -> None:
 
 def test_a_record_that_is_too_large_or_no_file_is_unreadable_and_not_absent(store: JournalStore) -> None:
     store.write(ID, "record.json", b" " * (RECORD_LIMIT + 1))
-    assert store.records() == {ID: None}
+    assert store.records() == {ID: NoRecord.UNREADABLE}
     assert [record.state for record in read_records(store)] == [State.UNREADABLE]
 
 
@@ -74,7 +75,7 @@ def test_a_link_for_a_record_is_not_followed_on_the_target() -> None:
     folder = f"/var/lib/rescue/fixes/{ID}"
     tree = server({f"{folder}/record.json": symlink("/etc/shadow"), "/var/lib/rescue": directory(0o700)})
     store = InTarget(MemoryTarget(tree))
-    assert store.records() == {ID: None}
+    assert store.records() == {ID: NoRecord.UNREADABLE}
     assert store.read(ID, ["record.json"], 1 << 20) == {}
 
 
@@ -98,7 +99,7 @@ def test_a_link_for_a_record_is_not_followed_in_a_directory(tmp_path: Path) -> N
     folder.mkdir(parents=True)
     (folder / "record.json").symlink_to("/etc/hostname")
     store = InDirectory(tmp_path)
-    assert store.records() == {ID: None}
+    assert store.records() == {ID: NoRecord.UNREADABLE}
 
 
 def test_a_directory_serves_one_server(tmp_path: Path) -> None:
@@ -122,7 +123,7 @@ def test_any_number_of_huge_records_is_read_within_bounds() -> None:
         for number in range(60)
     }
     target = MemoryTarget(server({**planted, "/var/lib/rescue": directory(0o700)}))
-    assert set(InTarget(target).records().values()) == {None}
+    assert set(InTarget(target).records().values()) == {NoRecord.UNREADABLE}
 
 
 def test_a_full_disk_is_told_as_such() -> None:
@@ -142,7 +143,7 @@ def test_what_a_kill_left_where_the_journal_begins_is_swept_and_nothing_else() -
         "/var/lib/other": "x",
     }
     target = MemoryTarget(server(planted))
-    InTarget(target).sweep(".rescue-")
+    InTarget(target).sweep(".rescue-", [])
     left = {str(path) for path in target.tree.walk("/var/lib") if not path.is_relative_to("/var/lib/dpkg")}
     assert target.tree.lentry("/var/.rescue-0000") is None
     assert left == {
