@@ -25,7 +25,7 @@ def check_journal(directory: str | None, verb: str) -> None:
             raise UsageError(f"{shown} is a link that leads nowhere", hint)
         above = next(each for each in path.absolute().parents if each.exists() or each.is_symlink())
         if not above.is_dir():
-            raise UsageError(f"{shown} can't be one: {str(above)!r} is a file", hint)
+            raise UsageError(f"{shown} can't be one: {str(above)!r} is a file, or a link that leads nowhere", hint)
     except OSError as problem:
         raise UsageError(f"{shown} can't be looked at: {problem.strerror}", hint) from problem
     if verb in ("undo", "history"):
