@@ -20,6 +20,7 @@ __all__ = [
     "TargetChanged",
     "UndoRefused",
     "named",
+    "reason",
 ]
 
 
@@ -76,6 +77,13 @@ class UndoRefused(ApplyError):
 
 class NothingToUndo(ApplyError):
     """No fix is left to be undone, or the one named was already."""
+
+
+def reason(problem: BaseException) -> str:
+    """What went wrong, in words: of a system call without its number."""
+    if isinstance(problem, OSError) and problem.strerror:
+        return f"{safe(str(problem.filename))}: {problem.strerror}" if problem.filename else problem.strerror
+    return str(problem)
 
 
 def named(paths: Sequence[PurePosixPath], most: int = 5) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 import rescue
-from rescue.apply.errors import ApplyError, JournalError, TargetChanged, named
+from rescue.apply.errors import ApplyError, JournalError, TargetChanged, named, reason
 from rescue.apply.look import Sight, look
 from rescue.apply.recovery import Clock, Recovered, mark, moment, recover_held, taken_back, utc_now
 from rescue.apply.write import not_back, perform, take_back
@@ -123,9 +123,9 @@ def _refuse_impossible(changes: Sequence[Change], listed: Sequence[RecordedChang
     if len(changes) > MAX_CHANGES:
         raise ApplyError(f"{len(changes)} changes are too many for one fix", "Take fewer repairs: --only CAUSE.")
     for change, record in zip(changes, listed, strict=True):
-        reason = _why_refused(change) or why_impossible(record)
-        if reason:
-            raise ApplyError(f"{named([change.path])} can't be changed: {reason}; nothing was written", _hint(change))
+        why = _why_refused(change) or why_impossible(record)
+        if why:
+            raise ApplyError(f"{named([change.path])} can't be changed: {why}; nothing was written", _hint(change))
 
 
 def _why_refused(change: Change) -> str:
@@ -256,9 +256,10 @@ def _not_journaled(journal: JournalStore, problem: Exception, gone: list[PurePos
         elsewhere = journal.place == str(JOURNAL)
         hint = "Keep the record elsewhere: --journal DIR." if elsewhere else "Choose another --journal."
         # Where nothing at all can be written, another place for the record is no help.
-        hint = f"{getattr(problem, 'hint', '')} {hint}".lstrip()
+        first = str(getattr(problem, "hint", "")).rstrip(".")
+        hint = f"{first}. {hint}" if first else hint
     but = f", but that {named(gone)} made room" if gone else ""
-    return ApplyError(f"the fix can't be journaled, so nothing was changed{but}: {problem}", hint)
+    return ApplyError(f"the fix can't be journaled, so nothing was changed{but}: {reason(problem)}", hint)
 
 
 def _for_people(changes: Sequence[Change]) -> bytes:
@@ -330,7 +331,7 @@ class _Failed(ApplyError):
 
 def _unfinished(problem: Exception) -> _Failed:
     return _Failed(
-        f"all changes are made and verified, but the record of the fix can't be finished: {problem}",
+        f"all changes are made and verified, but the record of the fix can't be finished: {reason(problem)}",
         "See to it that the disk can be written, then run rescue again: it ends the fix before anything else.",
         whole=False,
     )
@@ -345,7 +346,7 @@ def _failed(
     problem: BaseException,
 ) -> _Failed:
     """Take everything back that was done so far, and say so."""
-    reason = str(problem) or "it was cancelled"
+    why = reason(problem) or "it was cancelled"
     try:
         back = take_back(target, journal, record, kept)
         wrong = not_back(look(target, record.changes), record, back)
@@ -354,7 +355,7 @@ def _failed(
         taken_back(journal, record, back, now)
     except (TargetError, OSError) as second:
         return _Failed(
-            f"the fix failed ({reason}) and could not be taken back ({second}): it is half done",
+            f"the fix failed ({why}) and could not be taken back ({reason(second)}): it is half done",
             "See to it that the disk can be written and has room, then run rescue again: it takes the fix back first.",
             whole=False,
         )
@@ -362,4 +363,4 @@ def _failed(
     left = [*back.differs, *back.kept]
     but += f"; {named(left)} was changed by somebody else meanwhile, and not touched" if left else ""
     hint = getattr(problem, "hint", "")
-    return _Failed(f"the fix failed and was taken back{but}: {reason}", hint, whole=not left)
+    return _Failed(f"the fix failed and was taken back{but}: {why}", hint, whole=not left)

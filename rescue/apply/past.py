@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from rescue.apply.errors import ApplyError, JournalError, NothingToUndo, UndoRefused, named
+from rescue.apply.errors import ApplyError, JournalError, NothingToUndo, UndoRefused, named, reason
 from rescue.apply.look import Sight, look
 from rescue.apply.recovery import Clock, Recovered, mark, recover_held, taken_back, utc_now
 from rescue.apply.write import TakenBack, not_back, old_contents, take_back
@@ -77,10 +77,18 @@ def undo(
         record = choose(records, fix_id)
         contents = old_contents(journal, record, verified(target, record, records))
         try:
+            mark(journal, record.at(State.UNDOING))
+            target.sync()
+        except (TargetError, OSError) as problem:
+            raise ApplyError(
+                f"the undo of {record.id} can't be recorded, so nothing was restored: {reason(problem)}",
+                f"See to it that {journal.place} can be written and has room, then run the same command again.",
+            ) from problem
+        try:
             back, record = _take_back(target, journal, record, contents, now)
         except (TargetError, OSError) as problem:
             raise ApplyError(
-                f"the undo of {record.id} stopped half-way: {problem}",
+                f"the undo of {record.id} stopped half-way: {reason(problem)}",
                 "See to it that the disk can be written and has room, then run rescue again: it carries on.",
             ) from problem
         return _undone(record, back, journal, recovered, damaged(records))
@@ -90,8 +98,6 @@ def _take_back(
     target: Target, journal: JournalStore, record: Record, contents: dict[str, bytes], now: Clock
 ) -> tuple[TakenBack, Record]:
     begun = record.at(State.UNDOING)
-    mark(journal, begun)
-    target.sync()
     back = take_back(target, journal, begun, contents)
     wrong = [*back.differs, *not_back(look(target, begun.changes), begun, back)]
     if wrong:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from rescue.apply.errors import ApplyError, Conflict, named
+from rescue.apply.errors import ApplyError, Conflict, named, reason
 from rescue.apply.look import look
 from rescue.apply.write import TakenBack, not_back, old_contents, take_back
 from rescue.journal import JournalStore, Record, Standing, State, encode
@@ -92,7 +92,7 @@ def recover_held(target: Target, store: JournalStore, records: Sequence[Record],
                 done.append(_end(target, store, record, now))
             except (TargetError, OSError) as problem:
                 raise ApplyError(
-                    f"An earlier fix ({record.id}) was interrupted, and can't be taken back now: {problem}",
+                    f"An earlier fix ({record.id}) was interrupted, and can't be taken back now: {reason(problem)}",
                     "See to it that the disk can be written and has room, then run rescue again.",
                 ) from problem
     if any(each.differs for each in done):
