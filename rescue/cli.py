@@ -134,12 +134,12 @@ def parser() -> argparse.ArgumentParser:
     _client(fix)
     _target(fix)
 
-    undo = verb("undo", "take a fix back")
+    undo = verb("undo", "take a fix back: shows what comes back, and asks")
     undo.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
     undo.add_argument("id", metavar="ID", nargs="?", help="which one (default: the last)")
     undo.add_argument("--journal", metavar="DIR", help="where the record was kept, if not on the target")
-    undo.add_argument("--yes", action="store_true", help="accepted for scripts: undo never asks")
-    undo.add_argument("--dry-run", action="store_true", help="print what would be taken back and write nothing")
+    undo.add_argument("--yes", action="store_true", help="do it without asking, for scripts")
+    undo.add_argument("--dry-run", action="store_true", help="print what would be restored and write nothing")
     _target(undo)
 
     history = verb("history", "list the fixes that were made")

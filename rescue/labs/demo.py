@@ -183,7 +183,7 @@ class Show:
     def taken_back(self) -> None:
         """The undo."""
         self.stage.step("Had it been a mistake: take the repair back")
-        self._rescue("undo")
+        self._rescue("undo", "--yes")
         self.stage.step("Done: locked out, found, repaired, logged in, taken back.")
 
     @property

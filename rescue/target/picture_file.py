@@ -94,7 +94,7 @@ def write_picture(stream: IO[bytes], picture: Picture) -> None:
         _add(made, ENTRIES, _as_lines(_entry(path, entry) for path, entry in entries))
         for path, entry in entries:
             if entry.data is not None:
-                _add(made, FILES + path, entry.data, entry.mtime // 10**9)
+                _add(made, FILES + path, entry.data, entry.modified // 10**9)
 
 
 def _add(made: tarfile.TarFile, name: str, data: bytes, mtime: int = 0) -> None:

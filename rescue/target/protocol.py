@@ -79,9 +79,9 @@ class Target(Protocol):
         """Create or atomically replace the entry at `path` (its directory exists) with all that `entry` says.
 
         A regular file: temporary file in the same directory, content, owner, mode, xattrs (ACLs and SELinux label
-        among them), fsync, rename, fsync of the directory. The modification time is entry.mtime if it is not 0, else
-        now; a link's as well, but through libguestfs, which can set none. An immutable or append-only flag of the
-        old file is taken off for the exchange and put on again.
+        among them), fsync, rename, fsync of the directory. The modification time is entry.mtime, or now where
+        that is None; a link's as well, but through libguestfs, which can set none. An immutable or append-only flag
+        of the old file is taken off for the exchange and put on again.
         A directory or link that exists already with the same content only gets owner, mode and xattrs. The flags are
         `entry.flags` afterwards.
         Raises NoSpace, TargetError.

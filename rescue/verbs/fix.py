@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rescue.apply import Applied, apply_changes, interrupted, recover
+from rescue.apply import Applied, apply_changes, damaged, history, interrupted, recover
 from rescue.checks import all_checks
 from rescue.examine import Examination
 from rescue.login_path import Verdict
@@ -66,6 +66,7 @@ def run(session: Session) -> Status:
         if attended and target.method == PICTURE:
             raise refused(target.name)  # before anything is asked
         remember(spec, vars(options))
+        _name_damaged(session, target)
         if not options.dry_run and not attended:
             _recover(session, target)
         fix = _plan(session, target, selection, key)
@@ -290,6 +291,12 @@ def _done(session: Session, spec: str, applied: Applied, fix: Fix, after: Examin
 def _say_key(session: Session, fix: Fix, *, written: bool) -> None:
     if fix.key is not None:
         session.report.line(fix.key.words(written=written), "" if fix.key.state != "missing" else "yellow")
+
+
+def _name_damaged(session: Session, target: Target) -> None:
+    """Fixes that can't be undone any more are named before another one is made."""
+    for record in damaged(history(target, store_for(session.options.journal, target))):
+        session.tell(f"{record.problem}. Its folder is left as it is; it can't be undone with rescue.")
 
 
 def _say_interrupted(session: Session, target: Target) -> None:

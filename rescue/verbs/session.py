@@ -14,6 +14,7 @@ from rescue.target.open import open_target
 from rescue.target.protocol import SeveralRoots, Target
 from rescue.ui.prompts import Asker, Nobody, asker
 from rescue.ui.report import Report, console
+from rescue.verbs.journal_option import check_journal
 from rescue.verbs.opening import opening_of
 from rescue.verbs.public_key import comment_of, key_to_add, read_public_key
 from rescue.verbs.usage import UsageError
@@ -104,6 +105,7 @@ class Session:
 
 def session_of(options: Namespace) -> Session:
     """The session that the options describe. Raises UsageError where an option's value can't be."""
+    check_journal(options.journal, options.verb)
     color = not options.no_color
     return Session(options, _client(options), Report(console(color=color)), asker(color=color))
 

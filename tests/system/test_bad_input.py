@@ -149,7 +149,7 @@ def test_an_error_is_a_document_too(tmp_path: Path) -> None:
 
 
 def test_nothing_to_undo(server: Path) -> None:
-    refused(run("undo", server), 5, "nothing to undo")
+    refused(run("undo", server, "--yes"), 5, "nothing to undo")
     assert run("history", server).stdout.strip() == "No fix was made here."
 
 

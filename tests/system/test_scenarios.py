@@ -78,7 +78,7 @@ def rescued(server: BrokenRoot, image: Image, scenario: Scenario, seen: Attempt,
     seconds = time.monotonic() - started
     kept(server, scenario)
 
-    undone = rescue("undo", server.path, home=home, status=0)
+    undone = rescue("undo", server.path, "--yes", home=home, status=0)
     gone = {path.lstrip("/") for path in undone["not_restorable"]}
     assert all(path.startswith(scenario.erased) for path in gone), gone
     assert changed(server, as_broken.differences) <= gone

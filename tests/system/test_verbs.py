@@ -122,6 +122,8 @@ def broken(console: Console) -> Console:
 MORE = "Enter shows more, Ctrl-C leaves:"
 ASKED = "1-2: "
 """The prompt of a question with two answers."""
+LEAVE, RESTORE = "1\n", "2\n"
+"""The answers to undo's question."""
 
 
 def test_a_healthy_server_has_no_fault_and_is_not_called_clear(console: Console) -> None:
@@ -242,9 +244,11 @@ def test_the_keys_of_the_documents(console: Console) -> None:
     assert list(fixed) == [*inspected, "repairs", "changes", "left", "applied", "journal", "after"]
     assert list(fixed["after"]) == inspected  # type: ignore[call-overload]
     assert list(console.document("history", console.server)) == ["schema", "fixes"]
-    assert list(console.document("undo", console.server, "--dry-run")) == ["schema", "id", "undone"]
-    assert list(console.document("undo", console.server)) == [
-        "schema", "id", "undone", "restored", "not_restorable", "kept", "journal",
+    assert list(console.document("undo", console.server, "--dry-run")) == [
+        "schema", "id", "undone", "changes", "damaged",
+    ]  # fmt: skip
+    assert list(console.document("undo", console.server, "--yes")) == [
+        "schema", "id", "undone", "restored", "not_restorable", "kept", "journal", "damaged",
     ]  # fmt: skip
     assert list(console.document("space", console.server)) == [
         "schema", "filesystem", "complete", "directories", "files", "could_go", "filesystems",
@@ -266,15 +270,80 @@ def test_history_and_undo_mean_the_same_server_without_its_name(console: Console
     tried = console.script("undo", "--dry-run")
     assert tried.stdout.endswith("Nothing was written (--dry-run).\n")
     assert not (console.server / "etc/nologin").exists()
-    status, screen = console.typed("undo")
+    assert "+closed" in tried.stdout
+    left, screen = console.typed("undo", answers=((ASKED, LEAVE),))
+    assert left == 130
+    assert "+closed" in screen
+    assert not (console.server / "etc/nologin").exists()
+    status, screen = console.typed("undo", answers=((ASKED, RESTORE),))
     assert status == 0
-    assert "/etc/nologin" in screen
+    assert "/etc/nologin" in screen.partition("Restored:")[2]
     assert (console.server / "etc/nologin").read_text() == "closed\n"
     assert (console.server / "etc/ssh/sshd_config").read_bytes() == before
-    again = console.script("undo")
+    again = console.script("undo", "--yes")
     assert again.returncode == 5
     assert "nothing to undo" in again.stderr
     assert f"{made['journal']}  undone" in console.script("history").stdout
+
+
+def test_undo_without_a_terminal_asks_nobody_and_restores_nothing(console: Console) -> None:
+    broken(console)
+    assert console.script("fix", console.server, "--yes").returncode == 0
+    for words in ((), ("--json",)):
+        refused = console.script("undo", console.server, *words)
+        assert refused.returncode == 2
+        assert "--yes" in refused.stderr
+        assert "asks before it writes" in refused.stderr
+        assert not (console.server / "etc/nologin").exists()
+    assert console.script("undo", console.server, "--yes").returncode == 0
+    assert (console.server / "etc/nologin").read_text() == "closed\n"
+
+
+def test_a_damaged_record_is_named_by_history_undo_and_fix(console: Console) -> None:
+    broken(console)
+    first = console.document("fix", console.server, "--yes")["journal"]
+    folder = console.server / f"var/lib/rescue/fixes/{first}"
+    (folder / "record.json").write_bytes(b"")
+    kept = {path.name: path.read_bytes() for path in (folder / "before").iterdir()}
+    told = f"the record of fix {first} is damaged: it is empty"
+    alone = console.script("undo", console.server, "--yes")
+    assert alone.returncode == 5
+    assert told in alone.stderr
+    (console.server / "etc/nologin").write_text("again\n")
+    fixed = console.script("fix", console.server, "--yes", "--json")
+    assert fixed.returncode == 0
+    assert told in fixed.stderr
+    assert told in " ".join(console.script("history", console.server).stdout.split())
+    tried = console.script("undo", console.server, "--dry-run")
+    assert told in " ".join(tried.stdout.split())
+    undone = console.script("undo", console.server, "--yes", "--json")
+    assert undone.returncode == 0
+    assert told in undone.stderr
+    assert json.loads(undone.stdout)["damaged"] == [first]
+    assert (console.server / "etc/nologin").read_text() == "again\n"
+    assert {path.name: path.read_bytes() for path in (folder / "before").iterdir()} == kept
+
+
+def test_a_journal_that_can_be_none_is_told_before_anything_is_looked_at(console: Console, tmp_path: Path) -> None:
+    broken(console)
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "lost").symlink_to("nowhere")
+    cases = {"file": "is a file", "file/below": "is a file", "lost": "leads nowhere", "lost/below": "is a file"}
+    for verb, yes in (("fix", ["--yes"]), ("undo", ["--yes"]), ("history", [])):
+        for name, why in cases.items():
+            refused = console.script(verb, console.server, *yes, "--journal", tmp_path / name)
+            assert refused.returncode == 2, refused
+            assert "--journal takes a directory" in refused.stderr
+            assert why in refused.stderr
+    for verb in ("undo", "history"):
+        mistyped = console.script(verb, console.server, "--journal", tmp_path / "mistyped")
+        assert mistyped.returncode == 2
+        assert "is not there" in mistyped.stderr
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    assert console.script("fix", console.server, "--yes", "--journal", tmp_path / "link").returncode == 0
+    assert console.script("undo", console.server, "--yes", "--journal", tmp_path / "real").returncode == 0
+    assert (console.server / "etc/nologin").exists()
 
 
 @pytest.mark.parametrize("verb", ["fix", "undo", "history", "space"])
@@ -358,7 +427,8 @@ def test_the_guided_way_inspects_repairs_lists_and_takes_back(console: Console) 
             (MENU, "5\n"),
             ("  done", ""),
             (MENU, "4\n"),
-            ("was taken back", ""),
+            (ASKED, RESTORE),
+            ("was undone", ""),
             (MENU, "7\n"),
             ("for somebody who helps", ""),
             ("1-5: ", "1\n"),

@@ -106,5 +106,5 @@ def _journal(tree: Tree) -> PurePosixPath | None:
     for path in tree.glob(f"{JOURNALS}/*/system.journal"):
         entry = tree.entry(path)
         if entry is not None and entry.is_file and 0 < entry.size <= LIMIT:
-            found.append((path.parent.name == own, entry.mtime, path))
+            found.append((path.parent.name == own, entry.modified, path))
     return max(found)[2] if found else None
