@@ -79,9 +79,11 @@ def key_of(call: Call, parts: str) -> str:
         sizes = [Path(path).stat().st_size for path in _boot_files(call)]
     except OSError as problem:
         raise NoState(f"{problem.filename}: {problem.strerror}") from problem
-    # The kernel's command line has the UUID of the appliance's root, which is another each time that it is built.
-    same = replace(call, append=_UUID.sub("root=", call.append)) if parts else call
-    return same.key([told.st_size, told.st_mtime_ns, *sizes, parts])
+    if parts:
+        # The kernel's command line has the UUID of the appliance's root, which is another each time that it is built.
+        rest = tuple("" if word in _boot_files(call) else word for word in call.rest)
+        call = replace(call, append=_UUID.sub("root=", call.append), rest=rest)
+    return call.key([told.st_size, told.st_mtime_ns, *sizes, parts])
 
 
 def find(place: Path) -> bool:
