@@ -31,7 +31,16 @@ class Machine:
     def __init__(self, folder: Path) -> None:
         self.checkout, self.bin, self.log = folder / "checkout", folder / "bin", folder / "log"
         (self.checkout / "scripts").mkdir(parents=True)
-        shutil.copy(SETUP, self.checkout / "scripts")
+        script = SETUP.read_text()
+        # The kernel that libguestfs boots is looked for below a folder of ours.
+        for place in ("/boot/", "/lib/modules/"):
+            assert place in script
+            script = script.replace(place, f"{folder}{place}")
+        (folder / "lib/modules/6.1").mkdir(parents=True)
+        (folder / "boot").mkdir()
+        (folder / "boot/vmlinuz-6.1").touch()
+        (self.checkout / "scripts/setup").write_text(script)
+        (self.checkout / "scripts/setup").chmod(0o755)
         (self.checkout / "pyproject.toml").touch()
         self.bin.mkdir()
         self.links = folder / "links"
