@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from rescue.labs.programs import ALONE
 from rescue.target.cache import cache_directory
 
 TAIL = 15
@@ -79,11 +80,14 @@ def debian_package(name: str, proof: str) -> Path:
     return got(name, f"root/{proof}", make, "apt-get", "dpkg-deb") / "root"
 
 
-def called(*words: str, at: Path | None = None, seconds: float = 900) -> None:
-    """Run a program to its end. Raises NotMade with its last words."""
+def called(*words: str, at: Path | None = None, seconds: float = 900, alone: bool = False) -> None:
+    """Run a program to its end. Raises NotMade with its last words.
+
+    alone: with mounts and processes of its own, so that nothing stays mounted in what is removed (`ALONE`).
+    """
     try:
         ended = subprocess.run(
-            words, cwd=at, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            [*ALONE, *words] if alone else words, cwd=at, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             errors="replace", timeout=seconds, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as problem:

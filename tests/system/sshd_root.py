@@ -86,7 +86,7 @@ def sshd_root(suite: str) -> SshdRoot:
 
 
 def _build(suite: str, path: Path) -> None:
-    called("mmdebstrap", "--quiet", "--variant=apt", "--include=openssh-server", suite, str(path))
+    called("mmdebstrap", "--quiet", "--variant=apt", "--include=openssh-server", suite, str(path), alone=True)
     (path / "run/sshd").mkdir(parents=True, exist_ok=True)
     services = path / "etc/services"
     if not services.exists():
