@@ -85,9 +85,10 @@ def called(*words: str, at: Path | None = None, seconds: float = 900, alone: boo
 
     alone: with mounts and processes of its own, so that nothing stays mounted in what is removed (`ALONE`).
     """
+    command = [*ALONE, *words] if alone else [*words]
     try:
         ended = subprocess.run(
-            [*ALONE, *words] if alone else words, cwd=at, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            command, cwd=at, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             errors="replace", timeout=seconds, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as problem:
