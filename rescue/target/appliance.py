@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import Any
 
 from rescue.target import restoring
+from rescue.target.guestfs_bytes import quiet
 from rescue.target.image import Image
 from rescue.target.image_lock import busy
 from rescue.target.locking import run_directory
@@ -132,7 +133,7 @@ def launched(
             _launch(handle, _WITH_KVM if way is _Way.KVM else None, progress)
         except RuntimeError as problem:
             if way is _Way.KVM and not _LOCKED.search(str(problem)):
-                progress("KVM does not work on this machine")
+                progress("KVM does not work on this machine: going on without it, from now on")
                 _remember_broken_kvm()
                 continue
             raise _explained(images, problem) from problem
@@ -195,6 +196,8 @@ def _launch(
     failed: list[BaseException] = []
 
     def work() -> None:
+        # What a launch has to complain of, KVM's failure above all, is for us to tell.
+        quiet(handle)
         try:
             handle.launch()
         except BaseException as problem:  # noqa: BLE001 - handed to the thread that waits
