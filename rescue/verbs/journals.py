@@ -8,6 +8,7 @@ from pathlib import Path
 from rescue.journal import InDirectory, JournalStore
 from rescue.target.protocol import Target
 from rescue.tree import Read
+from rescue.verbs.usage import UsageError
 
 _MACHINE_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -16,6 +17,9 @@ def store_for(directory: str | None, target: Target) -> JournalStore | None:
     """The store that --journal names, for this server's records alone; None for the target's own."""
     if directory is None:
         return None
+    where = Path(directory).expanduser()
+    if where.exists() and not where.is_dir():
+        raise UsageError(f"--journal {directory} is a file", "Name a directory: the records of fixes are kept in it.")
     # machine-id(5): it stays when the server gets another name, and no fix changes it.
     told = (target.capture([Read("/etc/machine-id", depth=0)]).text("/etc/machine-id") or "").strip()
-    return InDirectory(Path(directory), told if _MACHINE_ID.fullmatch(told) else "")
+    return InDirectory(where, told if _MACHINE_ID.fullmatch(told) else "")
