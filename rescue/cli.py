@@ -360,7 +360,7 @@ def _near(word: str, known: Iterable[str]) -> str:
     """Which of the known words may be meant, as a question; "" for none."""
     from difflib import get_close_matches
 
-    near = get_close_matches(word[:60], list(known), 3, 0.6)
+    near = get_close_matches(word[:60], list(known), 2, 0.65)
     return f"Did you mean {' or '.join(near)}?" if near else ""
 
 

@@ -17,7 +17,7 @@ VERBS = (
 )  # fmt: skip
 """The words that a command line begins with. The parser has the same, but takes too long to import for a message."""
 
-_COMMAND = re.compile(rf"(?<![\w./-])rescue (?=(?:{'|'.join(VERBS)}|\.\.\.)(?![\w-]))")
+_COMMAND = re.compile(rf"(?<![\w./-])(?<!-m )rescue (?=(?:{'|'.join(VERBS)}|\.\.\.)(?![\w-]))")
 _PLACEHOLDER = re.compile(rf"({_COMMAND.pattern}(?:{'|'.join(VERBS)})) TARGET\b(?: DIR\b)?")
 
 

@@ -12,6 +12,7 @@ from rescue.status import Status
 from rescue.target.disks import Content, Disk, Inside, disk_at, find_disks
 from rescue.target.protocol import TargetError
 from rescue.ui import document
+from rescue.ui.program import program
 from rescue.ui.report import Report, command
 from rescue.verbs.opening import opening_of
 from rescue.verbs.session import Session, UsageError
@@ -101,7 +102,7 @@ def _next(session: Session, disks: tuple[Disk, ...], named: list[str]) -> None:
     if commands or images:
         report.line("To find out what keeps you out:")
         for words in (*commands, *images):
-            report.exact(safe(join(words)), "bold", 2)
+            report.exact(command(*words[1:]), "bold", 2)
         return
     if named:
         report.line("No server's root was found on it.")
@@ -178,7 +179,7 @@ def _time(seconds: int) -> str:
 
 
 def _document(disk: Disk, following: list[tuple[str, ...]]) -> dict[str, object]:
-    commands = [join(words) for words in following]
+    commands = [f"{program()} {join(words[1:])}" for words in following]
     return {
         "path": disk.path,
         "size": disk.size,
