@@ -376,7 +376,8 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace:
     before = words[: words.index("--")] if "--" in words else words
     name = words[0] if words and words[0] in verbs else ""
     if {"-h", "--help"}.intersection(before):
-        words, name = ["help", *([name] if name not in ("", "help") else [])], "help"
+        about = next((word for word in before if word in verbs and word != "help"), None)
+        words, name = ["help", *([about] if about is not None else [])], "help"
     if not name:
         raise _unknown(words[0], verbs)
     verb = verbs[name]
@@ -521,19 +522,18 @@ def _explain(options: argparse.Namespace, problem: Exception) -> int:
 
 def _failed(as_document: bool, message: str, hint: str, status: Status) -> int:
     """Say it to the person, and to a program that reads the output; give the status."""
-    from rescue.ui.program import proposed
+    from rescue.ui.program import complete, proposed
     from rescue.words.text import safe
 
-    hint = proposed(hint)
     if as_document:
         from rescue.ui import document
 
         try:
-            document.write(document.error(message, hint, status), sys.stdout)
+            document.write(document.error(message, complete(hint), status), sys.stdout)
             sys.stdout.flush()
         except OSError:
             pass  # it may be just this that failed: the person is told all the same
-    for line in (f"rescue: {safe(message)}", safe(hint)):
+    for line in (f"rescue: {safe(message)}", safe(proposed(hint))):
         if line:
             print(_fitted(line), file=sys.stderr)
     return status

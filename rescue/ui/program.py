@@ -61,6 +61,11 @@ def as_started(text: str) -> str:
     return text if spelling == NAME else _COMMAND.sub(lambda _: f"{spelling} ", text)
 
 
+def complete(text: str) -> str:
+    """`text` with commands that can be typed as they stand: without a target they are for the one at hand."""
+    return _PLACEHOLDER.sub(r"\1", text)
+
+
 def proposed(text: str) -> str:
-    """The same for commands that are to be typed as they stand. Without a target they are for the one at hand."""
-    return as_started(_PLACEHOLDER.sub(r"\1", text))
+    """The same, spelled as the program was started: for a person. Documents have the plain name."""
+    return as_started(complete(text))

@@ -12,7 +12,6 @@ from rescue.status import Status
 from rescue.target.disks import Content, Disk, Inside, disk_at, find_disks
 from rescue.target.protocol import TargetError
 from rescue.ui import document
-from rescue.ui.program import program
 from rescue.ui.report import Report, command
 from rescue.verbs.opening import opening_of
 from rescue.verbs.session import Session, UsageError
@@ -179,7 +178,7 @@ def _time(seconds: int) -> str:
 
 
 def _document(disk: Disk, following: list[tuple[str, ...]]) -> dict[str, object]:
-    commands = [f"{program()} {join(words[1:])}" for words in following]
+    commands = [join(words) for words in following]
     return {
         "path": disk.path,
         "size": disk.size,

@@ -376,7 +376,7 @@ def test_a_path_with_blanks_is_quoted_in_the_commands_proposed(console: Console,
     (console.server / "etc/nologin").touch()
     spaced = tmp_path / "my server"
     console.server.rename(spaced)
-    assert f"  rescue fix '{spaced}' --user alice\n" in console.script("inspect", spaced, "--user", "alice").stdout
+    assert f"rescue fix '{spaced}' --user alice\n" in console.script("inspect", spaced, "--user", "alice").stdout
 
 
 MENU = "1-8: "
