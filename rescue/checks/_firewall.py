@@ -161,6 +161,7 @@ def admit_client(block: Block) -> Repair:
         safety=Safety.SAFE,
         edit=partial(edit.allow, firewall=block.firewall, port=block.port, sources=block.sources),
         weakens=f"{listed} may connect to port {block.port}",
+        lets_in=True,
     )
 
 
@@ -170,6 +171,7 @@ def admit_everybody(block: Block, safety: Safety) -> Repair:
         safety=safety,
         edit=partial(edit.allow, firewall=block.firewall, port=block.port, sources=()),
         weakens=f"anybody may connect to port {block.port}: only keys and passwords protect it then",
+        lets_in=True,
     )
 
 

@@ -151,7 +151,7 @@ def _repairs(problem: Problem, facts: Facts) -> Iterator[Repair]:
     if option:
         change = partial(edit.replace_word, location=where, old=option, new="")
         weakens = _weakens(problem.keyword)
-        yield Repair(f"take the option {option.strip()} out of {where}", Safety.SAFE, change, weakens=weakens)
+        yield Repair(f"take the option {option.strip()} out of {where}", _safety(weakens), change, weakens=weakens)
         return
     match problem.fault:
         case Fault.MARK:
@@ -171,6 +171,7 @@ def _repairs(problem: Problem, facts: Facts) -> Iterator[Repair]:
                 Safety.SAFE,
                 partial(_enable, flag=flag, path=where.path),
                 weakens=f"{flag} is turned on; alone it lets nobody in while the line {where.text} stands",
+                lets_in=True,
             )
         case Fault.ALGORITHM if problem.suggestion:
             yield from _shorter_list(problem)
@@ -238,10 +239,13 @@ def _comment_out(problem: Problem) -> Repair:
     where = problem.location
     if problem.keyword.lower() == "match":
         block = partial(edit.comment_out_block, location=where)
-        return Repair(f"comment out the block {where.text} ({where})", Safety.SAFE, block, weakens=_weakens("match"))
-    line = partial(edit.comment_out, location=where)
-    safety = Safety.SAFE if problem.fault is not Fault.COMBINATION or not problem.suggestion else Safety.UNSAFE
-    return Repair(f"comment out the line {where.text} ({where})", safety, line, weakens=_weakens(problem.keyword))
+        return Repair(f"comment out the block {where.text} ({where})", Safety.UNSAFE, block, weakens=_weakens("match"))
+    line, weakens = partial(edit.comment_out, location=where), _weakens(problem.keyword)
+    return Repair(f"comment out the line {where.text} ({where})", _safety(weakens), line, weakens=weakens)
+
+
+def _safety(weakens: str) -> Safety:
+    return Safety.UNSAFE if weakens else Safety.SAFE
 
 
 def _weakens(name: str) -> str:

@@ -164,7 +164,7 @@ def read_picture(path: Path) -> Picture:
     except (ValueError, TypeError, LookupError, RecursionError, EOFError, OSError, zlib.error) as problem:
         raise TargetError(
             f"the picture {path} is damaged: {problem}",
-            "Copy it again, or take it anew: rescue capture TARGET -o FILE",
+            "Copy it again, or take it anew: rescue capture -o FILE",
         ) from problem
 
 

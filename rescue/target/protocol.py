@@ -45,6 +45,17 @@ class TargetUnsafe(TargetError):
     """What was asked for would do harm. Exit status 5."""
 
 
+class OnlyKernel(TargetUnsafe):
+    """An image that only this machine's kernel could read, which a hostile one may attack: the person has to agree."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"libguestfs, which reads an image apart from this system, is not installed, and {where} is an image",
+            "Install python3-guestfs (python3-libguestfs on Fedora, RHEL, SUSE). If you trust the image, let this "
+            "machine's kernel read it: --backend kernel",
+        )
+
+
 class NoSpace(TargetError):
     """The target has no block or inode left for what was to be written (ENOSPC, EDQUOT)."""
 

@@ -324,7 +324,7 @@ def explained(path: PurePosixPath, problem: OSError) -> TargetError:
     """The TargetError or NoSpace for a system call that failed at `path`."""
     reason = problem.strerror or str(problem)
     if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NoSpace(f"no room to write {path}: {reason}", "Free some space first: rescue space TARGET")
+        return NoSpace(f"no room to write {path}: {reason}", "Free some space first: rescue space")
     if problem.errno == errno.EROFS:
         hint = "The file system is mounted read-only. Mount it again for writing: mount -o remount,rw MOUNTPOINT"
     elif problem.errno in (errno.EPERM, errno.EACCES):

@@ -65,8 +65,7 @@ def _refuse_unattended(session: Session) -> None:
 
 
 def _agreed(session: Session, target: Target) -> bool:
-    question = f"Restore this on {safe(target.name)}?"
-    return session.asker.choose(question, ["no, leave everything as it is", "yes"]) == 1
+    return session.asker.confirm(f"Restore this on {safe(target.name)}?")
 
 
 def _show(session: Session, meant: Undoing) -> None:

@@ -63,7 +63,7 @@ def rescued(server: BrokenRoot, image: Image, scenario: Scenario, seen: Attempt,
     assert inspected["symptom"] == seen.symptom
     assert server.manifest().differences(as_broken, times=True) == set()
 
-    if scenario.unsafe:
+    if scenario.unsafe and len(scenario.causes) == 1:
         rescue("fix", server.path, "--yes", *words, home=home, status=3)
         assert changed(server, as_broken.differences) == set()
     agreed = ["--unsafe"] if scenario.unsafe else []

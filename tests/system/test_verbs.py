@@ -58,18 +58,24 @@ class Console:
         return made
 
     def typed(
-        self, *words: str | Path, answers: tuple[tuple[str, str], ...] = (), always: tuple[str, str] | None = None
+        self,
+        *words: str | Path,
+        answers: tuple[tuple[str, str], ...] = (),
+        always: tuple[str, str] | None = None,
+        ahead: str = "",
+        term: str = "dumb",
     ) -> tuple[int, str]:
-        """At a dumb terminal of 80 columns: each answer is typed after its prompt, then `always` after each of its own.
+        """At a terminal of 80 columns: each answer is typed after its prompt, then `always` after each of its own.
 
-        The exit status and the screen.
+        ahead: typed before the program has said a word. The exit status and the screen.
         """
         child, master = pty.fork()
         if child == 0:
-            os.environ.update(TERM="dumb", PYTHONPATH=str(REPOSITORY), COLUMNS="80", LINES="25")
+            os.environ.update(TERM=term, PYTHONPATH=str(REPOSITORY), COLUMNS="80", LINES="25")
             command = self.command(*words)
             os.execvp(command[0], command)
         fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 80, 0, 0))
+        os.write(master, ahead.encode())
         seen, after, waiting = b"", 0, list(answers)
         until = time.monotonic() + PATIENCE
         ended = False
@@ -88,7 +94,7 @@ class Console:
                 ended = True
         os.close(master)
         _, status = os.waitpid(child, 0)
-        screen = seen.decode().replace("\r\n", "\n")
+        screen = seen.decode().replace("\r\r\n", "\n").replace("\r\n", "\n")
         assert not waiting, screen
         assert ended, f"it still waits for something: {screen}"
         assert "Traceback" not in screen
@@ -122,8 +128,10 @@ def broken(console: Console) -> Console:
 MORE = "Enter shows more, Ctrl-C leaves:"
 ASKED = "1-2: "
 """The prompt of a question with two answers."""
-LEAVE, RESTORE = "1\n", "2\n"
-"""The answers to undo's question."""
+AGREED = "Type yes and Enter, or no: "
+"""The prompt before anything is written."""
+LEAVE, RESTORE = "no\n", "yes\n"
+"""The answers to it."""
 
 
 def test_a_healthy_server_has_no_fault_and_is_not_called_clear(console: Console) -> None:
@@ -147,7 +155,7 @@ def test_no_line_is_wider_than_the_screen_nor_ends_in_blanks(console: Console) -
 def test_each_finding_is_asked_for_and_the_whole_once_more(console: Console) -> None:
     broken(console)
     status, screen = console.typed(
-        "fix", console.server, answers=(("1-3: ", "1\n"), (ASKED, "1\n"), ("Write this", ""), (ASKED, "1\n"))
+        "fix", console.server, answers=(("1-3: ", "1\n"), (ASKED, "1\n"), ("Write this", ""), (AGREED, "yes\n"))
     )
     assert status == 3, screen
     assert "Nothing wrong is left that could be found." in screen
@@ -159,13 +167,56 @@ def test_each_finding_is_asked_for_and_the_whole_once_more(console: Console) -> 
 def test_what_is_left_stays_and_is_said(console: Console) -> None:
     broken(console)
     status, screen = console.typed(
-        "fix", console.server, answers=(("1-3: ", "1\n"), (ASKED, "2\n"), ("Write this", ""), (ASKED, "1\n"))
+        "fix", console.server, answers=(("1-3: ", "1\n"), (ASKED, "2\n"), ("Write this", ""), (AGREED, "yes\n"))
     )
     assert status == 3
     assert "Not mended:\n  nologin: its repair was not chosen" in screen
     assert f"rescue inspect {console.server}" in screen
     assert "Now leave the rescue system" not in screen
     assert (console.server / "etc/nologin").exists()
+
+
+@pytest.mark.parametrize("word", ["", "y", "1", "yess", "ja"])
+def test_nothing_but_the_word_yes_writes(console: Console, word: str) -> None:
+    (console.server / "etc/nologin").write_text("closed\n")
+    answers = ((ASKED, "1\n"), (AGREED, f"{word}\n"), ("The word yes goes on", ""), (AGREED, "\x03"))
+    status, _ = console.typed("fix", console.server, answers=answers)
+    assert status == 130
+    assert (console.server / "etc/nologin").exists()
+    assert not (console.server / "var/lib/rescue").exists()
+
+
+@pytest.mark.parametrize("term", ["dumb", "linux"])
+@pytest.mark.parametrize("keys", ["\r" * 40, "1\r" * 40, "1\r1\ryes\r", "yes\r" * 40, "1\ryes\r" * 20])
+def test_keys_typed_while_the_program_works_approve_nothing(console: Console, term: str, keys: str) -> None:
+    (console.server / "etc/nologin").write_text("closed\n")
+    status, screen = console.typed(
+        "fix", console.server, answers=(("What shall be done?", ""), ("", "\x03")), ahead=keys, term=term
+    )
+    assert status == 130, screen
+    assert "Write this" not in screen
+    assert (console.server / "etc/nologin").exists()
+    assert not (console.server / "var/lib/rescue").exists()
+
+
+@pytest.mark.parametrize("term", ["dumb", "linux"])
+def test_keys_typed_before_the_last_question_write_nothing(console: Console, term: str) -> None:
+    """The answer to the first question comes with what would be the next one's."""
+    (console.server / "etc/nologin").write_text("closed\n")
+    answers = (("What shall be done?", "1\ryes\ryes\r"), (AGREED, ""), ("", "\x03"))
+    status, screen = console.typed("fix", console.server, answers=answers, term=term)
+    assert status == 130, screen
+    assert (console.server / "etc/nologin").exists()
+
+
+def test_enter_alone_leaves_what_has_a_security_note(console: Console) -> None:
+    (console.server / "etc/ssh/sshd_config").write_text("UsePAM yes\nPermitRootLogin no\n")
+    status, screen = console.typed(
+        "fix", console.server, "--user", "root", answers=(("What shall be done?", "\r"),), term="linux"
+    )
+    assert status == 3, screen
+    assert "its repair was not chosen" in screen
+    assert "PermitRootLogin no\n" in (console.server / "etc/ssh/sshd_config").read_text()
 
 
 @pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["ctrl-c", "ctrl-d"])
@@ -180,7 +231,7 @@ def test_leaving_a_question_changes_nothing(console: Console, key: str) -> None:
 
 def test_the_last_no_writes_nothing(console: Console) -> None:
     (console.server / "etc/nologin").write_text("closed\n")
-    status, _ = console.typed("fix", console.server, answers=((ASKED, "1\n"), ("Write this", ""), (ASKED, "2\n")))
+    status, _ = console.typed("fix", console.server, answers=((ASKED, "1\n"), ("Write this", ""), (AGREED, "no\n")))
     assert status == 130
     assert (console.server / "etc/nologin").exists()
 
@@ -188,7 +239,7 @@ def test_the_last_no_writes_nothing(console: Console) -> None:
 def test_a_number_alone_means_the_server_inspected_last_and_keeps_its_number(console: Console) -> None:
     broken(console)
     assert console.script("inspect", console.server).returncode == 3
-    status, screen = console.typed("fix", "2", answers=((ASKED, "1\n"), ("Write this", ""), (ASKED, "1\n")))
+    status, screen = console.typed("fix", "2", answers=((ASKED, "1\n"), ("Write this", ""), (AGREED, "yes\n")))
     assert status == 3
     assert f"the target inspected last: {console.server}" in screen
     assert "\n2. nologin" in screen
@@ -225,9 +276,9 @@ def test_a_document_is_never_mixed_with_questions(console: Console) -> None:
 
 
 def test_a_command_that_is_none_is_a_document_too(console: Console) -> None:
-    assert console.document("inspect")["error"] == {
-        "message": "the following arguments are required: TARGET",
-        "hint": "See: rescue inspect --help",
+    assert console.document("inspect", "--usr", "bob")["error"] == {
+        "message": "rescue inspect has no option '--usr'",
+        "hint": "Did you mean --user?",
         "status": 2,
     }
 
@@ -271,11 +322,11 @@ def test_history_and_undo_mean_the_same_server_without_its_name(console: Console
     assert tried.stdout.endswith("Nothing was written (--dry-run).\n")
     assert not (console.server / "etc/nologin").exists()
     assert "+closed" in tried.stdout
-    left, screen = console.typed("undo", answers=((ASKED, LEAVE),))
+    left, screen = console.typed("undo", answers=((AGREED, LEAVE),))
     assert left == 130
     assert "+closed" in screen
     assert not (console.server / "etc/nologin").exists()
-    status, screen = console.typed("undo", answers=((ASKED, RESTORE),))
+    status, screen = console.typed("undo", answers=((AGREED, RESTORE),))
     assert status == 0
     assert "/etc/nologin" in screen.partition("Restored:")[2]
     assert (console.server / "etc/nologin").read_text() == "closed\n"
@@ -288,7 +339,7 @@ def test_history_and_undo_mean_the_same_server_without_its_name(console: Console
 
 def test_undo_without_a_terminal_asks_nobody_and_restores_nothing(console: Console) -> None:
     broken(console)
-    assert console.script("fix", console.server, "--yes").returncode == 0
+    assert console.script("fix", console.server, "--yes").returncode == 3
     for words in ((), ("--json",)):
         refused = console.script("undo", console.server, *words)
         assert refused.returncode == 2
@@ -311,7 +362,7 @@ def test_a_damaged_record_is_named_by_history_undo_and_fix(console: Console) -> 
     assert told in alone.stderr
     (console.server / "etc/nologin").write_text("again\n")
     fixed = console.script("fix", console.server, "--yes", "--json")
-    assert fixed.returncode == 0
+    assert fixed.returncode == 3
     assert told in fixed.stderr
     assert told in " ".join(console.script("history", console.server).stdout.split())
     tried = console.script("undo", console.server, "--dry-run")
@@ -341,16 +392,19 @@ def test_a_journal_that_can_be_none_is_told_before_anything_is_looked_at(console
         assert "is not there" in mistyped.stderr
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
-    assert console.script("fix", console.server, "--yes", "--journal", tmp_path / "link").returncode == 0
+    assert console.script("fix", console.server, "--yes", "--journal", tmp_path / "link").returncode == 3
     assert console.script("undo", console.server, "--yes", "--journal", tmp_path / "real").returncode == 0
     assert (console.server / "etc/nologin").exists()
 
 
-@pytest.mark.parametrize("verb", ["fix", "undo", "history", "space"])
+@pytest.mark.parametrize("verb", ["fix", "undo"])
 def test_without_a_target_and_nothing_remembered_the_next_step_is_said(console: Console, verb: str) -> None:
     done = console.script(verb, *(["--yes"] if verb == "fix" else []))
     assert done.returncode == 2
-    assert f"rescue {verb} TARGET" in done.stderr
+    assert f"rescue {verb}" in done.stderr
+    assert "TARGET" not in done.stderr
+    # As it was started.
+    assert f"{sys.executable} -m rescue {verb}" in done.stderr
 
 
 def test_a_manual_is_shown_a_screen_at_a_time(console: Console) -> None:
@@ -393,7 +447,7 @@ def test_a_path_with_blanks_is_quoted_in_the_commands_proposed(console: Console,
     (console.server / "etc/nologin").touch()
     spaced = tmp_path / "my server"
     console.server.rename(spaced)
-    assert f"  rescue fix '{spaced}' --user alice\n" in console.script("inspect", spaced, "--user", "alice").stdout
+    assert f"rescue fix '{spaced}' --user alice\n" in console.script("inspect", spaced, "--user", "alice").stdout
 
 
 MENU = "1-8: "
@@ -422,12 +476,12 @@ def test_the_guided_way_inspects_repairs_lists_and_takes_back(console: Console) 
             (MENU, "1\n"),
             (ASKED, "1\n"),
             ("Write this", ""),
-            (ASKED, "1\n"),
+            (AGREED, "yes\n"),
             ("Recorded as", ""),
             (MENU, "5\n"),
             ("  done", ""),
             (MENU, "4\n"),
-            (ASKED, RESTORE),
+            (AGREED, RESTORE),
             ("was undone", ""),
             (MENU, "7\n"),
             ("for somebody who helps", ""),
