@@ -131,7 +131,11 @@ def tried(image: str, lower: Path, key: Path, seed: int, healthy: bool, known: d
             return case
         seen = known.get(identity(case))
         if seen is None:
-            found = boot(root, key, USERS)
+            try:
+                found = boot(root, key, USERS)
+            except OSError as problem:
+                case.trouble = f"no boot: {problem}"
+                return case
             seen = {"login": found.login, "saying": found.saying, "seconds": found.seconds, "ended": found.ended}
             case.console = found.console
         for name, value in seen.items():

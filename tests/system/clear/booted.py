@@ -37,6 +37,8 @@ AFTER = 5.0
 LOGIN_LIMIT = 20.0
 """Seconds that a person waits for a prompt."""
 
+LOCKS = Path("/run/systemd/nspawn")
+
 ENDED = re.compile(
     rb"Reached target .*(multi-user|graphical|rescue|emergency)\.target|You are in (rescue|emergency) mode|"
     rb"Freezing execution|Failed to (allocate|load|start) |System Halt|rescue\.target|emergency\.target|panic"
@@ -69,6 +71,9 @@ def layered(lower: Path) -> Iterator[Root]:
     """The root on a layer of its own, in memory, seen by this thread and its children alone."""
     with own_mounts(), tempfile.TemporaryDirectory(prefix="clear-") as name:
         place = Path(name)
+        # systemd-nspawn leaves its locks there when it is killed.
+        LOCKS.mkdir(parents=True, exist_ok=True)
+        mount("locks", str(LOCKS), "tmpfs", 0)
         mount("layer", str(place), "tmpfs", 0, "mode=755")
         for each in ("upper", "work", "root"):
             (place / each).mkdir()
@@ -80,7 +85,7 @@ def layered(lower: Path) -> Iterator[Root]:
         try:
             yield Root(place / "root")
         finally:
-            subprocess.run(["umount", "-l", str(place / "root"), str(place)], check=True)
+            subprocess.run(["umount", "-l", str(place / "root"), str(place), str(LOCKS)], check=True)
 
 
 def boot(root: Root, key: Path, users: tuple[str, ...], port: int = 22) -> Seen:
@@ -92,11 +97,13 @@ def boot(root: Root, key: Path, users: tuple[str, ...], port: int = 22) -> Seen:
         with console.open("wb") as stream:
             started = time.monotonic()
             nspawn = subprocess.Popen(
+                # In a process namespace of its own: systemd-nspawn that is killed leaves its server running.
                 tied(*wire.command(
+                    "unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc",
                     "systemd-nspawn", "-q", "--register=no", "--keep-unit", "--private-network",
                     "--network-veth-extra=ve0:eth0", "-M", machine, "-D", str(root.place), "--console=read-only", "-b",
                 )),
-                stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT,
             )  # fmt: skip
             try:
                 if _wire_up(wire, nspawn):
@@ -105,8 +112,19 @@ def boot(root: Root, key: Path, users: tuple[str, ...], port: int = 22) -> Seen:
                 ended.console = _tail(console)
                 return ended
             finally:
-                os.killpg(nspawn.pid, signal.SIGKILL)
-                nspawn.wait()
+                _end(nspawn)
+
+
+def _end(unshare: subprocess.Popen[bytes]) -> None:
+    """Pull the plug: the process namespace ends with its first process, and unshare(1) sees to what is left of it."""
+    children = Path(f"/proc/{unshare.pid}/task/{unshare.pid}/children")
+    for child in children.read_text().split() if children.exists() else ():
+        os.kill(int(child), signal.SIGKILL)
+    try:
+        unshare.wait(10)
+    except subprocess.TimeoutExpired:
+        unshare.kill()
+        unshare.wait()
 
 
 def _wire_up(wire: Namespace, nspawn: subprocess.Popen[bytes]) -> bool:
