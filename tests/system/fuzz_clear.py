@@ -113,7 +113,9 @@ def judged(root: Root, user: str, key: Path) -> Judged:
     )
 
 
-def tried(image: str, lower: Path, key: Path, seed: int, healthy: bool, known: dict[str, dict[str, object]]) -> Case:
+def tried(
+    image: str, lower: Path, key: Path, seed: int, healthy: bool, known: dict[str, dict[str, object]], only_known: bool
+) -> Case:
     """The server that this seed means, judged and booted; what is `known` of it is not booted again."""
     with layered(lower) as root:
         root.write(NETWORK_FILE, NETWORK)
@@ -130,6 +132,9 @@ def tried(image: str, lower: Path, key: Path, seed: int, healthy: bool, known: d
             case.trouble = f"{type(problem).__name__}: {problem}"
             return case
         seen = known.get(identity(case))
+        if seen is None and only_known:
+            case.trouble = "not known"
+            return case
         if seen is None:
             try:
                 found = boot(root, key, USERS)
@@ -154,7 +159,8 @@ def places(image: str) -> tuple[Path, Path]:
 
 
 def sweep(
-    image: str, seeds: Iterable[int], *, workers: int, seconds: float, healthy: bool, truth: Path | None = None
+    image: str, seeds: Iterable[int], *, workers: int, seconds: float, healthy: bool, truth: Path | None = None,
+    only_known: bool = False,
 ) -> Iterator[Case]:
     """Each case as it is done."""
     lower, key = places(image)
@@ -170,7 +176,7 @@ def sweep(
                 seed = next(waiting, None)
                 if seed is None:
                     break
-                running.add(pool.submit(tried, image, lower, key, seed, healthy, known))
+                running.add(pool.submit(tried, image, lower, key, seed, healthy, known, only_known))
             if not running:
                 return
             done = next(as_completed(running))
@@ -193,6 +199,7 @@ def main() -> int:
     options.add_argument("--workers", type=int, default=2)
     options.add_argument("--healthy", action="store_true", help="hardened servers on which nothing is wrong")
     options.add_argument("--truth", type=Path, help="a file for what boots showed, so that it need not be asked again")
+    options.add_argument("--known", action="store_true", help="boot nothing: only what --truth knows")
     options.add_argument("--out", type=Path, help="a file for every case, one JSON object a line")
     given = options.parse_args()
     if reason := why_not():
@@ -200,7 +207,9 @@ def main() -> int:
         return 2
     cases: list[Case] = []
     seeds = range(given.seed, given.seed + given.count)
-    for case in sweep(given.image, seeds, workers=given.workers, seconds=given.seconds, healthy=given.healthy, truth=given.truth):
+    for case in sweep(given.image, seeds, workers=given.workers, seconds=given.seconds, healthy=given.healthy, truth=given.truth, only_known=given.known):
+        if case.trouble == "not known":
+            continue
         cases.append(case)
         _tell(case)
         if given.out:

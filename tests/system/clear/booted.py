@@ -30,11 +30,11 @@ SOURCE = "198.51.100.7"
 NETWORK = f"[Match]\nName=e*\n\n[Network]\nAddress={ADDRESS}/{PREFIX}\nGateway={CLIENT}\n"
 NETWORK_FILE = "/etc/systemd/network/10-wired.network"
 
-UP_LIMIT, LONGEST_BOOT = 30.0, 100.0
+UP_LIMIT, LONGEST_BOOT = 30.0, 40.0
 """Seconds until systemd-nspawn has made the wire, and until the boot counts as one that does not end."""
 AFTER = 5.0
 """Seconds after the boot's end at which a login is tried (again): units that close the door late have by then."""
-LOGIN_LIMIT = 20.0
+LOGIN_LIMIT = 12.0
 """Seconds that a person waits for a prompt."""
 
 LOCKS = Path("/run/systemd/nspawn")
@@ -44,6 +44,7 @@ ENDED = re.compile(
     rb"Freezing execution|Failed to (allocate|load|start) |System Halt|rescue\.target|emergency\.target|panic"
 )
 WORD = "in-42"
+HANGS = "(the login hangs)"
 
 
 @dataclass
@@ -158,8 +159,8 @@ def _asked(
     seen.seconds = time.monotonic() - started
     for user in users:
         got, saying = _login(wire, key, user, port)
-        if not got:
-            time.sleep(2)
+        if not got and HANGS not in saying:
+            time.sleep(1)
             got, saying = _login(wire, key, user, port)
         seen.login[user], seen.saying[user] = got, saying
     if nspawn.poll() is not None:
@@ -182,7 +183,7 @@ def _login(wire: Namespace, key: Path, user: str, port: int) -> tuple[bool, str]
         output, errors = done.stdout, done.stderr
     except subprocess.TimeoutExpired as problem:
         output, errors = problem.stdout or b"", problem.stderr or b""
-        errors += b"(the login hangs)"
+        errors += HANGS.encode()
     if WORD.encode() in output:
         return True, "in"
     text = errors.decode(errors="replace")

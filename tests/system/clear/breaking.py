@@ -462,7 +462,7 @@ def tmpfiles(chance: Chance, root: Root) -> str:
 
 # -- the network ---------------------------------------------------------------------------------------------------
 
-@kind("network", "listen", weight=9)
+@kind("network", weight=9)
 def network_file(chance: Chance, root: Root) -> str:
     path = "/etc/systemd/network/10-wired.network"
     base = root.text(path)
@@ -506,7 +506,7 @@ def network_file(chance: Chance, root: Root) -> str:
     ])()  # fmt: skip
 
 
-@kind("network", "listen", "accept", weight=4)
+@kind("network", weight=4)
 def sysctl(chance: Chance, root: Root) -> str:
     line = chance.choice([
         "net.ipv4.conf.all.rp_filter=1", "net.ipv4.conf.default.rp_filter=2", "net.ipv4.icmp_echo_ignore_all=1", "net.ipv4.tcp_syncookies=1",
