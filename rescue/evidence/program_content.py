@@ -11,14 +11,16 @@ Supply: install its package again (dpkg -S FILE names it), in the server's own s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import PurePosixPath
 
 from rescue.checks import _pam, _sshd_program
 from rescue.checks._sshd_program import HELPERS, program
+from rescue.evidence._together import together
 from rescue.facts import Facts
 from rescue.formats.pam import MODULES as MODULE_FOLDERS
-from rescue.formats.program_files import LARGEST, cut_off, program_files
+from rescue.formats.program_files import LARGEST, USUAL_FILES, cut_off, program_files
 from rescue.formats.shipped import SHIPPED_READS
 from rescue.model import Gap, Link, Location
 from rescue.tree import Read
@@ -26,12 +28,23 @@ from rescue.tree import Read
 LINK = Link.SERVICE
 PRELOAD = "/etc/ld.so.preload"
 FOLDERS = ("/usr/lib/openssh", "/usr/libexec/openssh")
+SYSTEM = "/usr/lib/systemd"
+BOOT = (
+    f"{SYSTEM}/systemd", f"{SYSTEM}/systemd-executor", f"{SYSTEM}/systemd-journald", f"{SYSTEM}/systemd-tmpfiles",
+    f"{SYSTEM}/systemd-sysctl", "/usr/bin/systemd-tmpfiles",
+)  # fmt: skip
+NETWORK = (f"{SYSTEM}/systemd-networkd",)
+ACCOUNT = (f"{SYSTEM}/systemd-user-sessions", "/usr/sbin/unix_chkpwd")
+SESSION = (f"{SYSTEM}/systemd-logind", "/usr/bin/dbus-daemon")
+"""Programs beside sshd that a login waits for, where dpkg's lists name them."""
+
 READS = (
     *_sshd_program.READS,
     *_pam.READS,
     *SHIPPED_READS,
     Read(PRELOAD, depth=0),
     *(Read(f"{folder}/{name}", depth=0, limit=LARGEST) for folder in FOLDERS for name in HELPERS),
+    *(Read(path, depth=0, limit=LARGEST) for path in (*USUAL_FILES, "/usr/bin/bash", "/usr/bin/dash", *BOOT, *NETWORK, *ACCOUNT, *SESSION)),
 )
 
 MOST_TOLD = 3
@@ -39,24 +52,47 @@ SUPPLY = "install its package again"
 
 
 def find(facts: Facts) -> Iterator[Gap]:
-    tree = facts.tree
-    main = program(facts)
     seen: set[str] = set()
-    servers = [main, *(f"{folder}/{name}" for folder in FOLDERS for name in HELPERS if tree.entry(f"{folder}/{name}"))]
-    yield from _gap(LINK, "whether the SSH server's programs work", _unsound(facts, _all_files(facts, servers), seen))
-    yield from _gap(Link.ACCOUNT, "whether PAM works", _unsound(facts, _modules(facts), seen))
     shells = dict.fromkeys(account.shell or "/bin/sh" for account in facts.logins)
-    files = _all_files(facts, [shell for shell in shells if shell.startswith("/")])
-    yield from _gap(Link.SESSION, "whether the login shell works", _unsound(facts, files, seen))
-    if (tree.text(PRELOAD) or "").strip():
+    main = program(facts)
+    helpers = [f"{folder}/{name}" for folder in FOLDERS for name in HELPERS]
+    parts: list[tuple[Link, str, Callable[[], list[str]]]] = [
+        (LINK, "whether the SSH server's programs work", lambda: _all_files(facts, [main, *_there(facts, helpers)])),
+        (Link.ACCOUNT, "whether PAM works", lambda: _modules(facts)),
+        (Link.SESSION, "whether the login shell works", lambda: _all_files(facts, [each for each in shells if each[:1] == "/"])),
+    ]
+    parts += [
+        (link, what, partial(_known, facts, programs))
+        for link, programs, what in (
+            (Link.BOOT, BOOT, "whether systemd works"),
+            (Link.NETWORK, NETWORK, "whether systemd-networkd works"),
+            (Link.ACCOUNT, ACCOUNT, "whether users are let in once the boot is over"),
+            (Link.SESSION, SESSION, "whether sessions are registered"),
+        )
+    ]
+    yield from together(partial(_part, facts, link, what, files, seen) for link, what, files in parts)
+    if (facts.tree.text(PRELOAD) or "").strip():
         place = Location(PurePosixPath(PRELOAD))
         what = "what the libraries do that every program has to load first"
-        yield Gap("program-content", LINK, f"{what} ({PRELOAD})", "move that file away", locations=(place,))
-        yield Gap("program-content", Link.SESSION, f"{what} ({PRELOAD})", "move that file away", locations=(place,))
+        for link in (LINK, Link.SESSION):
+            yield Gap("program-content", link, f"{what} ({PRELOAD})", "move that file away", locations=(place,))
+
+
+def _part(facts: Facts, link: Link, what: str, files: Callable[[], list[str]], seen: set[str]) -> list[Gap]:
+    return list(_gap(link, what, _unsound(facts, files(), seen)))
+
+
+def _known(facts: Facts, programs: Iterable[str]) -> list[str]:
+    there = [path for path in programs if facts.shipped.known(path)]
+    return [*there, *_all_files(facts, there)]
+
+
+def _there(facts: Facts, paths: Iterable[str]) -> list[str]:
+    return [path for path in paths if facts.tree.entry(path) is not None]
 
 
 def _all_files(facts: Facts, programs: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(path for each in programs for path in program_files(facts.tree, each)))
+    return list(dict.fromkeys(together(partial(program_files, facts.tree, each) for each in programs)))
 
 
 def _modules(facts: Facts) -> list[str]:

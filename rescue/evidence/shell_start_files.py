@@ -13,10 +13,12 @@ Supply: ssh SERVER 'exec bash --norc' passes the account's own files by, or rena
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import PurePosixPath
 from re import compile as compile_pattern
 
 from rescue.checks._each_login import SSHD_READS
+from rescue.evidence._together import together
 from rescue.facts import Facts
 from rescue.formats.accounts import Account
 from rescue.formats.shipped import SHIPPED_READS
@@ -82,10 +84,10 @@ def find(facts: Facts) -> Iterator[Gap]:
     if facts.sshd.fatal:
         return
     told: set[Location] = set()
-    for path in VARIABLES:
-        yield from _variables(facts, path)
-    for account in facts.logins:
-        for place in _open(facts, account):
+    yield from together(partial(_variables, facts, path) for path in VARIABLES)
+    opened = together(partial(_with_open, facts, account) for account in facts.logins)
+    for account, places in opened:
+        for place in places:
             if place not in told and len(told) < MOST_GAPS:
                 told.add(place)
                 user = account.name if str(place.path).startswith(account.home.rstrip("/") + "/") else ""
@@ -95,6 +97,10 @@ def find(facts: Facts) -> Iterator[Gap]:
         if shell not in SHELLS:
             what = f"whether {account.shell} gives {account.name} a prompt"
             yield Gap("shell-start-files", LINK, what, "give the account /bin/bash, and try", account.name, (account.location,))
+
+
+def _with_open(facts: Facts, account: Account) -> Iterator[tuple[Account, list[Location]]]:
+    yield account, list(_open(facts, account))
 
 
 def _open(facts: Facts, account: Account) -> Iterator[Location]:

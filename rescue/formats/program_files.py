@@ -9,11 +9,27 @@ from pathlib import PurePosixPath
 from rescue.formats.elf import Elf, ElfError, read_elf
 from rescue.tree import Read, Tree
 
-LOADER_CONFIG = "/etc/ld.so.conf"
+LOADER_CONFIG, LOADER_CACHE = "/etc/ld.so.conf", "/etc/ld.so.cache"
 LIBRARIES = ("/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib", "/usr/local/lib64")
 MULTIARCH = ("x86_64-linux-gnu", "aarch64-linux-gnu", "i386-linux-gnu", "arm-linux-gnueabihf")
+OWN = frozenset({"/lib64", "/usr/lib64", "/lib", "/usr/lib"})
+"""The directories that the loader looks into without its cache."""
+MAGIC = (b"glibc-ld.so.cache", b"ld.so-1.7.0")
 MAX_LIBRARIES = 200
 LARGEST = 16 << 20
+
+USUAL_FILES = tuple(
+    f"/usr/lib/{folder}/{name}"
+    for folder in MULTIARCH[:2]
+    for name in (
+        "libcrypt.so.1 libwrap.so.0 libaudit.so.1 libpam.so.0 libsystemd.so.0 libselinux.so.1 libgssapi_krb5.so.2 libkrb5.so.3 "
+        "libcom_err.so.2 libcrypto.so.3 libz.so.1 libc.so.6 libnsl.so.2 libcap-ng.so.0 libcap.so.2 libgcrypt.so.20 liblzma.so.5 "
+        "libzstd.so.1 liblz4.so.1 libpcre2-8.so.0 libk5crypto.so.3 libkrb5support.so.0 libkeyutils.so.1 libresolv.so.2 libm.so.6 "
+        "libtirpc.so.3 libgpg-error.so.0 libtinfo.so.6 libwtmpdb.so.0 libdbus-1.so.3 libexpat.so.1 libapparmor.so.1 libseccomp.so.2 "
+        "libmount.so.1 libblkid.so.1 libacl.so.1 libkmod.so.2 libip4tc.so.2 libpam_misc.so.0 libeconf.so.0"
+    ).split()
+)
+"""What sshd, bash and systemd are linked with on Debian and Ubuntu: asked for at once, not found out step by step."""
 
 
 def program_files(tree: Tree, path: str) -> tuple[str, ...]:
@@ -35,7 +51,10 @@ def program_files(tree: Tree, path: str) -> tuple[str, ...]:
         every = dict.fromkeys(folder for places in folders.values() for folder in places)
         tree.require(*(Read(folder, depth=1, content=False) for folder in every))
         names = {folder: frozenset(tree.children(folder)) for folder in every}
-        here = {name: next((f"{place}/{name}" for place in places if name in names[place]), None) for name, places in folders.items()}
+        here = {
+            name: next((f"{place}/{name}" for place in places if name in names[place] and taken(tree, place, name)), None)
+            for name, places in folders.items()
+        }
         tree.require(*(Read(each, depth=0, limit=LARGEST) for each in here.values() if each is not None))
         level = []
         for name, each in here.items():
@@ -45,6 +64,18 @@ def program_files(tree: Tree, path: str) -> tuple[str, ...]:
                 below = _elf(tree, each)
                 level += [(needed, below.paths) for needed in below.needed] if below is not None else []
     return tuple(found)
+
+
+def taken(tree: Tree, folder: str, name: str) -> bool:
+    """Whether the loader would take a library from that directory: beside its own ones it knows what its cache names.
+
+    ldconfig(8), which makes the cache, leaves out what is no library.
+    """
+    if folder in OWN or folder.rpartition("/")[2] in MULTIARCH and folder.startswith(("/lib/", "/usr/lib/")):
+        return True
+    tree.require(Read(LOADER_CACHE, depth=0, limit=LARGEST))
+    cache = tree.data(LOADER_CACHE)
+    return cache is None or not cache.startswith(MAGIC) or f"\0{folder}/{name}\0".encode("utf-8", "surrogateescape") in cache
 
 
 def _elf(tree: Tree, path: str) -> Elf | None:
