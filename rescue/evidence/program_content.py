@@ -101,7 +101,8 @@ def _modules(facts: Facts) -> list[str]:
     found: dict[str, None] = {}
     for account in facts.logins:
         policy = _pam.policy(facts, account)
-        for handler in policy.service.handlers if policy is not None else ():
+        handlers = policy.service.handlers if policy is not None else ()
+        for handler in (each for each in handlers if each.module):
             paths = [handler.module] if handler.module.startswith("/") else [f"{each}/{handler.module}" for each in MODULE_FOLDERS]
             tree.require(*(Read(path, depth=0, content=False) for path in paths[:1] if path == handler.module))
             here = next((path for path in paths if tree.lentry(path) is not None), None)

@@ -128,7 +128,7 @@ def _fine(facts: Facts, key: str, setting: Setting, effective: Effective) -> boo
         case "unusedconnectiontimeout":
             return words == ("none",) or _seconds(words[0]) == 0 or _seconds(words[0]) >= 30
         case "rekeylimit":
-            return words[:1] == ("default",) and words[1:2] in ((), ("none",)) or _big(words)
+            return _big(words)
         case "channeltimeout":
             return words == ("none",)
         case "setenv":
@@ -141,7 +141,8 @@ LOUD = frozenset("BASH_ENV ENV SHELL HOME PROMPT_COMMAND TMOUT PS4 IFS POSIXLY_C
 
 def _big(words: tuple[str, ...]) -> bool:
     size = words[0].upper()
-    enough = size == "0" or size.endswith("G") or (size.endswith("M") and size[:-1].isdigit() and int(size[:-1]) >= 16)
+    enough = size in ("0", "DEFAULT") or size.endswith("G") or (size[:-1].isdigit() and size.endswith("M") and int(size[:-1]) >= 16)
+    enough = enough or (size.isdigit() and int(size[:18]) >= 16 << 20)
     return enough and (len(words) < 2 or words[1] in ("none", "0") or _seconds(words[1]) >= 300)
 
 

@@ -262,4 +262,6 @@ def run(stack: tuple[Handler, ...], ask: Callable[[Handler], Answer]) -> Outcome
                 break
         elif action == "reset":
             status, negative, decided = None, False, None
+    if status is Answer.SUCCESS and negative:
+        status = Answer.MUST_FAIL  # a control under which success is bad
     return Outcome(status if status is not None else Answer.MUST_FAIL, decided)
