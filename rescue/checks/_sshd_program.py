@@ -142,7 +142,9 @@ def _needs(tree: Tree, elf: Elf) -> Iterator[tuple[str, str]]:
         tree.require(*(Read(folder, depth=1, content=False) for folder in every))
         names = {folder: frozenset(tree.children(folder)) for folder in every}
         found = {
-            name: next((f"{place}/{name}" for place in places if name in names[place] and taken(tree, place, name)), None)
+            name: next(
+                (f"{place}/{name}" for place in places if name in names[place] and taken(tree, place, name)), None
+            )
             for name, places in folders.items()
         }
         tree.require(*(Read(path, depth=0, limit=LIBRARY_LIMIT) for path in found.values() if path is not None))

@@ -1,7 +1,7 @@
 """Which program sets the network up, and whether it can read what it is to do.
 
-Decides: one of systemd-networkd, ifupdown (networking), NetworkManager and the like is started at boot. systemd-networkd
-reads its files as a user of its own: a file that others may not read does not count.
+Decides: one of systemd-networkd, ifupdown (networking), NetworkManager and the like is started at boot.
+systemd-networkd reads its files as a user of its own: a file that others may not read does not count.
 
 Not judged: a server on which none of the known programs is started, and systemd-networkd without a file that gives an
 address or asks for one.
@@ -27,10 +27,23 @@ READS = (*UNIT_READS, *(Read(folder, depth=2) for folder in FOLDERS))
 
 NETWORKD = "systemd-networkd.service"
 PROGRAMS = (
-    NETWORKD, "networking.service", "NetworkManager.service", "dhcpcd.service", "connman.service", "wicked.service", "wickedd.service",
-    "network.service", "netctl.service", "systemd-networkd.socket", "cloud-init.service", "cloud-init-local.service",
-    "ifupdown2.service", "dhclient.service", "iwd.service", "udhcpc.service",
-)  # fmt: skip
+    NETWORKD,
+    "networking.service",
+    "NetworkManager.service",
+    "dhcpcd.service",
+    "connman.service",
+    "wicked.service",
+    "wickedd.service",
+    "network.service",
+    "netctl.service",
+    "systemd-networkd.socket",
+    "cloud-init.service",
+    "cloud-init-local.service",
+    "ifupdown2.service",
+    "dhclient.service",
+    "iwd.service",
+    "udhcpc.service",
+)
 NOBODY = Person(65534, frozenset({65534}))
 """systemd-network, as far as the mode of files goes."""
 
@@ -42,7 +55,12 @@ def find(facts: Facts) -> Iterator[Gap]:
     started = [name for name in PROGRAMS if name in reached and facts.units.unit(name).started]
     if not started and _there(facts):
         known = ", ".join(name.removesuffix(".service") for name in _there(facts))
-        yield Gap("network-setup", LINK, f"what sets the network up: none is started of {known}", "enable the one that is meant")
+        yield Gap(
+            "network-setup",
+            LINK,
+            f"what sets the network up: none is started of {known}",
+            "enable the one that is meant",
+        )
     if started == [NETWORKD]:
         yield from _networkd(facts)
 
@@ -67,10 +85,14 @@ def _networkd(facts: Facts) -> Iterator[Gap]:
                 yield Gap("network-setup", LINK, what, f"chmod 644 {path}", locations=(Location(path),))
                 continue
             if name.endswith(".network"):
-                drop_ins = [path.with_name(f"{name}.d") / each for each in tree.children(f"{path}.d") if each.endswith(".conf")]
+                drop_ins = [
+                    path.with_name(f"{name}.d") / each for each in tree.children(f"{path}.d") if each.endswith(".conf")
+                ]
                 usable = usable or any(_gives(facts, each) for each in (path, *drop_ins))
     if not usable:
-        yield Gap("network-setup", LINK, "which address systemd-networkd sets: no file of it says so", f"look at {FOLDERS[0]}")
+        yield Gap(
+            "network-setup", LINK, "which address systemd-networkd sets: no file of it says so", f"look at {FOLDERS[0]}"
+        )
 
 
 def _gives(facts: Facts, path: PurePosixPath) -> bool:

@@ -30,9 +30,13 @@ PRELOAD = "/etc/ld.so.preload"
 FOLDERS = ("/usr/lib/openssh", "/usr/libexec/openssh")
 SYSTEM = "/usr/lib/systemd"
 BOOT = (
-    f"{SYSTEM}/systemd", f"{SYSTEM}/systemd-executor", f"{SYSTEM}/systemd-journald", f"{SYSTEM}/systemd-tmpfiles",
-    f"{SYSTEM}/systemd-sysctl", "/usr/bin/systemd-tmpfiles",
-)  # fmt: skip
+    f"{SYSTEM}/systemd",
+    f"{SYSTEM}/systemd-executor",
+    f"{SYSTEM}/systemd-journald",
+    f"{SYSTEM}/systemd-tmpfiles",
+    f"{SYSTEM}/systemd-sysctl",
+    "/usr/bin/systemd-tmpfiles",
+)
 NETWORK = (f"{SYSTEM}/systemd-networkd",)
 ACCOUNT = (f"{SYSTEM}/systemd-user-sessions", "/usr/sbin/unix_chkpwd")
 SESSION = (f"{SYSTEM}/systemd-logind", "/usr/bin/dbus-daemon")
@@ -44,7 +48,10 @@ READS = (
     *SHIPPED_READS,
     Read(PRELOAD, depth=0),
     *(Read(f"{folder}/{name}", depth=0, limit=LARGEST) for folder in FOLDERS for name in HELPERS),
-    *(Read(path, depth=0, limit=LARGEST) for path in (*USUAL_FILES, "/usr/bin/bash", "/usr/bin/dash", *BOOT, *NETWORK, *ACCOUNT, *SESSION)),
+    *(
+        Read(path, depth=0, limit=LARGEST)
+        for path in (*USUAL_FILES, "/usr/bin/bash", "/usr/bin/dash", *BOOT, *NETWORK, *ACCOUNT, *SESSION)
+    ),
 )
 
 MOST_TOLD = 3
@@ -59,7 +66,11 @@ def find(facts: Facts) -> Iterator[Gap]:
     parts: list[tuple[Link, str, Callable[[], list[str]]]] = [
         (LINK, "whether the SSH server's programs work", lambda: _all_files(facts, [main, *_there(facts, helpers)])),
         (Link.ACCOUNT, "whether PAM works", lambda: _modules(facts)),
-        (Link.SESSION, "whether the login shell works", lambda: _all_files(facts, [each for each in shells if each[:1] == "/"])),
+        (
+            Link.SESSION,
+            "whether the login shell works",
+            lambda: _all_files(facts, [each for each in shells if each[:1] == "/"]),
+        ),
     ]
     parts += [
         (link, what, partial(_known, facts, programs))
@@ -103,7 +114,11 @@ def _modules(facts: Facts) -> list[str]:
         policy = _pam.policy(facts, account)
         handlers = policy.service.handlers if policy is not None else ()
         for handler in (each for each in handlers if each.module):
-            paths = [handler.module] if handler.module.startswith("/") else [f"{each}/{handler.module}" for each in MODULE_FOLDERS]
+            paths = (
+                [handler.module]
+                if handler.module.startswith("/")
+                else [f"{each}/{handler.module}" for each in MODULE_FOLDERS]
+            )
             tree.require(*(Read(path, depth=0, content=False) for path in paths[:1] if path == handler.module))
             here = next((path for path in paths if tree.lentry(path) is not None), None)
             if here is not None:

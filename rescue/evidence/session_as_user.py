@@ -10,7 +10,7 @@ Supply: put its mode back (755 for directories and programs, 644 for libraries).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
@@ -33,15 +33,19 @@ NOBODY = Person(65534, frozenset({65534}))
 
 
 def find(facts: Facts) -> Iterator[Gap]:
-    yield from together([lambda: _services(facts), *(partial(_of, facts, account) for account in facts.logins)])
+    questions: list[Callable[[], Iterator[Gap]]] = [partial(_services, facts)]
+    questions += [partial(_of, facts, account) for account in facts.logins]
+    yield from together(questions)
 
 
 def _services(facts: Facts) -> Iterator[Gap]:
-    barrier = _barrier(facts, NOBODY, _sshd_program.program(facts), shell=False)
+    barrier = _barrier(facts, NOBODY, _sshd_program.program(facts), start=False)
     if barrier is not None:
         what = f"whether services that are not root's start (the message bus, the network): {barrier} is closed to them"
         for link in (Link.BOOT, Link.NETWORK):
-            yield Gap("session-as-user", link, what, f"chmod a+rX {barrier}", locations=(Location(PurePosixPath(barrier)),))
+            yield Gap(
+                "session-as-user", link, what, f"chmod a+rX {barrier}", locations=(Location(PurePosixPath(barrier)),)
+            )
 
 
 def _of(facts: Facts, account: Account) -> Iterator[Gap]:
@@ -53,17 +57,17 @@ def _of(facts: Facts, account: Account) -> Iterator[Gap]:
 
 
 def _closed(facts: Facts, account: Account, shell: str) -> str | None:
-    return _barrier(facts, Person(account.uid, facts.accounts.gids_of(account)), shell, shell=True)
+    return _barrier(facts, Person(account.uid, facts.accounts.gids_of(account)), shell, start=True)
 
 
-def _barrier(facts: Facts, person: Person, program: str, *, shell: bool) -> str | None:
-    """The first file or directory that a program needs and the person may not use; shell: the program itself, too."""
+def _barrier(facts: Facts, person: Person, program: str, *, start: bool) -> str | None:
+    """The first file or directory that a program needs and the person may not use; start: the program itself, too."""
     tree = facts.tree
     files = program_files(tree, program) or (program,)
     tree.require(*(Read(path, depth=0, content=False) for path in files))
     for path in files:
         itself = path == program
-        if itself and not shell:
+        if itself and not start:
             continue
         barrier = first_barrier(tree, path, person)
         if barrier is not None:

@@ -51,22 +51,61 @@ MOST_GAPS = 4
 SUPPLY = "rename the file, or try: ssh -t SERVER 'bash --norc --noprofile'"
 
 LOUD_VARIABLES = frozenset(
-    "PROMPT_COMMAND TMOUT BASH_ENV ENV SHELLOPTS BASHOPTS SHELL HOME PS0 PS4 IFS POSIXLY_CORRECT LD_PRELOAD LD_AUDIT "
-    "LD_LIBRARY_PATH".split()
+    [
+        "PROMPT_COMMAND",
+        "TMOUT",
+        "BASH_ENV",
+        "ENV",
+        "SHELLOPTS",
+        "BASHOPTS",
+        "SHELL",
+        "HOME",
+        "PS0",
+        "PS4",
+        "IFS",
+        "POSIXLY_CORRECT",
+        "LD_PRELOAD",
+        "LD_AUDIT",
+        "LD_LIBRARY_PATH",
+    ]
 )
 """Variables by which a shell does something of its own accord, or does it elsewhere."""
-LOUD_ALIASES = frozenset("exit logout echo builtin command exec cd alias if then fi".split())
-SHOWS = frozenset("echo printf uptime date hostname true : uname whoami id df free tput clear w who last mesg".split())
+LOUD_ALIASES = frozenset(["exit", "logout", "echo", "builtin", "command", "exec", "cd", "alias", "if", "then", "fi"])
+SHOWS = frozenset(
+    [
+        "echo",
+        "printf",
+        "uptime",
+        "date",
+        "hostname",
+        "true",
+        ":",
+        "uname",
+        "whoami",
+        "id",
+        "df",
+        "free",
+        "tput",
+        "clear",
+        "w",
+        "who",
+        "last",
+        "mesg",
+    ]
+)
 """Commands that print something and end."""
-WORDS = frozenset("then else fi do done esac ;; { } in return break".split())
+WORDS = frozenset(["then", "else", "fi", "do", "done", "esac", ";;", "{", "}", "in", "return", "break"])
 
 _SPECIAL = compile_pattern(
-    r"\[\[?\s+(?:\$-\s+==\s+\*i\*|-n\s+\"?\$PS1\"?)\s+\]\]?\s*&&\s*command -v (?:tmux|screen)\s*(?:>|&>)\s*/dev/null(?:\s+2>&1)?\s*&&.*"
+    r"\[\[?\s+(?:\$-\s+==\s+\*i\*|-n\s+\"?\$PS1\"?)\s+\]\]?\s*&&\s*"
+    r"command -v (?:tmux|screen)\s*(?:>|&>)\s*/dev/null(?:\s+2>&1)?\s*&&.*"
     r"|PROMPT_COMMAND=(['\"]?)history -[an]\1"
 )
 """What is started for a person alone and where the program is there; what writes the history."""
 _TIMEOUT = compile_pattern(r"(?:export\s+|readonly\s+)?TMOUT(?:=(\d{1,9}))?")
-_ASSIGNS = compile_pattern(r"(?:(?:export|declare(?:\s-[xrig]+)?|typeset|readonly)\s+)?((?:[A-Za-z_]\w*(?:\+?=\S*)?\s*)+)")
+_ASSIGNS = compile_pattern(
+    r"(?:(?:export|declare(?:\s-[xrig]+)?|typeset|readonly)\s+)?((?:[A-Za-z_]\w*(?:\+?=\S*)?\s*)+)"
+)
 _ALIAS = compile_pattern(r"alias\s+([\w.+~-]+)=\S*(?:\s.*)?")
 _SHOPT = compile_pattern(r"shopt\s+-[suq]+\s+(?!.*(?:extdebug|restricted|execfail))[\w ]+")
 _UMASK = compile_pattern(r"umask\s+0{0,2}[0-7]{2}")
@@ -96,7 +135,14 @@ def find(facts: Facts) -> Iterator[Gap]:
         shell = (account.shell or "/bin/sh").rpartition("/")[2]
         if shell not in SHELLS:
             what = f"whether {account.shell} gives {account.name} a prompt"
-            yield Gap("shell-start-files", LINK, what, "give the account /bin/bash, and try", account.name, (account.location,))
+            yield Gap(
+                "shell-start-files",
+                LINK,
+                what,
+                "give the account /bin/bash, and try",
+                account.name,
+                (account.location,),
+            )
 
 
 def _with_open(facts: Facts, account: Account) -> Iterator[tuple[Account, list[Location]]]:
@@ -153,7 +199,9 @@ def _first_open(facts: Facts, path: str, account: Account) -> Location | None:
 def _opened(words: str) -> int:
     """How many blocks a line opens, beside those that it closes."""
     each = words.replace(";", " ").split()
-    return sum(word in ("if", "case", "do", "{") for word in each) - sum(word in ("fi", "esac", "done", "}") for word in each)
+    return sum(word in ("if", "case", "do", "{") for word in each) - sum(
+        word in ("fi", "esac", "done", "}") for word in each
+    )
 
 
 def _stock_lines(facts: Facts, path: str, account: Account) -> frozenset[str]:
@@ -232,6 +280,12 @@ def _variables(facts: Facts, path: str) -> Iterator[Gap]:
         name = match[1] if match is not None else ""
         if match is None or name in LOUD_VARIABLES or name.startswith("LD_"):
             place = Location(PurePosixPath(path), number, line)
-            yield Gap("shell-start-files", LINK, f"what {line.strip()[:60]} does to the shell ({place})", f"comment the line out of {path}", "", (place,))
+            yield Gap(
+                "shell-start-files",
+                LINK,
+                f"what {line.strip()[:60]} does to the shell ({place})",
+                f"comment the line out of {path}",
+                "",
+                (place,),
+            )
             return
-

@@ -29,17 +29,55 @@ LINK = Link.SERVICE
 READS = (*UNIT_READS, *SHIPPED_READS, Read("/etc/default/ssh", depth=0))
 
 SUPPLY = "give the drop-in another ending than .conf, reboot, and try"
-HIDES = ("Inaccessible", "ReadOnly", "TemporaryFileSystem", "Bind", "ProtectHome", "ProtectSystem", "Root", "Private",
-         "DynamicUser", "User", "Group", "Capability", "SystemCall", "SecureBits", "NoNewPrivileges", "Restrict")  # fmt: skip
+HIDES = (
+    "Inaccessible",
+    "ReadOnly",
+    "TemporaryFileSystem",
+    "Bind",
+    "ProtectHome",
+    "ProtectSystem",
+    "Root",
+    "Private",
+    "DynamicUser",
+    "User",
+    "Group",
+    "Capability",
+    "SystemCall",
+    "SecureBits",
+    "NoNewPrivileges",
+    "Restrict",
+)
 """What such settings begin with that also decide whether keys are found and trusted."""
-LASTS = (*HIDES, "Limit", "NoExec", "Exec", "Memory", "Tasks", "Device", "Environment", "PassEnvironment", "UnsetEnvironment",
-         "AppArmor", "SELinux", "Smack", "PAMName", "UMask", "Slice", "RuntimeMaxSec", "Personality", "Kill")  # fmt: skip
+LASTS = (
+    *HIDES,
+    "Limit",
+    "NoExec",
+    "Exec",
+    "Memory",
+    "Tasks",
+    "Device",
+    "Environment",
+    "PassEnvironment",
+    "UnsetEnvironment",
+    "AppArmor",
+    "SELinux",
+    "Smack",
+    "PAMName",
+    "UMask",
+    "Slice",
+    "RuntimeMaxSec",
+    "Personality",
+    "Kill",
+)
 """What a session inherits, or what ends it."""
 
 _SSHD = compile_pattern(
     r"[-@:+!|]*/usr/sbin/sshd(?:\s+(?:-D|-e|-4|-6|-q|-De|-eD|\$SSHD_OPTS|\$OPTIONS|\$\{SSHD_OPTS\}|-p\s*\d+|-o\s*\S+|-f\s*/etc/ssh/\S+))*"
 )
-_TEST = compile_pattern(r"[-@:+!|]*(?:/usr)?/s?bin/(?:sshd -t|ssh-keygen -A|mkdir -p(?: -m ?0?755)? /run/sshd|true)|-[^ ]*/bin/(?:true|false)")
+_TEST = compile_pattern(
+    r"[-@:+!|]*(?:/usr)?/s?bin/(?:sshd -t|ssh-keygen -A|mkdir -p(?: -m ?0?755)? /run/sshd|true)"
+    r"|-[^ ]*/bin/(?:true|false)"
+)
 _QUIET = frozenset({"SSHD_OPTS", "OPTIONS", "LANG", "LC_ALL", "TZ"})
 
 

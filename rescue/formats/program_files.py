@@ -21,13 +21,48 @@ LARGEST = 16 << 20
 USUAL_FILES = tuple(
     f"/usr/lib/{folder}/{name}"
     for folder in MULTIARCH[:2]
-    for name in (
-        "libcrypt.so.1 libwrap.so.0 libaudit.so.1 libpam.so.0 libsystemd.so.0 libselinux.so.1 libgssapi_krb5.so.2 libkrb5.so.3 "
-        "libcom_err.so.2 libcrypto.so.3 libz.so.1 libc.so.6 libnsl.so.2 libcap-ng.so.0 libcap.so.2 libgcrypt.so.20 liblzma.so.5 "
-        "libzstd.so.1 liblz4.so.1 libpcre2-8.so.0 libk5crypto.so.3 libkrb5support.so.0 libkeyutils.so.1 libresolv.so.2 libm.so.6 "
-        "libtirpc.so.3 libgpg-error.so.0 libtinfo.so.6 libwtmpdb.so.0 libdbus-1.so.3 libexpat.so.1 libapparmor.so.1 libseccomp.so.2 "
-        "libmount.so.1 libblkid.so.1 libacl.so.1 libkmod.so.2 libip4tc.so.2 libpam_misc.so.0 libeconf.so.0"
-    ).split()
+    for name in [
+        "libcrypt.so.1",
+        "libwrap.so.0",
+        "libaudit.so.1",
+        "libpam.so.0",
+        "libsystemd.so.0",
+        "libselinux.so.1",
+        "libgssapi_krb5.so.2",
+        "libkrb5.so.3",
+        "libcom_err.so.2",
+        "libcrypto.so.3",
+        "libz.so.1",
+        "libc.so.6",
+        "libnsl.so.2",
+        "libcap-ng.so.0",
+        "libcap.so.2",
+        "libgcrypt.so.20",
+        "liblzma.so.5",
+        "libzstd.so.1",
+        "liblz4.so.1",
+        "libpcre2-8.so.0",
+        "libk5crypto.so.3",
+        "libkrb5support.so.0",
+        "libkeyutils.so.1",
+        "libresolv.so.2",
+        "libm.so.6",
+        "libtirpc.so.3",
+        "libgpg-error.so.0",
+        "libtinfo.so.6",
+        "libwtmpdb.so.0",
+        "libdbus-1.so.3",
+        "libexpat.so.1",
+        "libapparmor.so.1",
+        "libseccomp.so.2",
+        "libmount.so.1",
+        "libblkid.so.1",
+        "libacl.so.1",
+        "libkmod.so.2",
+        "libip4tc.so.2",
+        "libpam_misc.so.0",
+        "libeconf.so.0",
+    ]
 )
 """What sshd, bash and systemd are linked with on Debian and Ubuntu: asked for at once, not found out step by step."""
 
@@ -52,7 +87,9 @@ def program_files(tree: Tree, path: str) -> tuple[str, ...]:
         tree.require(*(Read(folder, depth=1, content=False) for folder in every))
         names = {folder: frozenset(tree.children(folder)) for folder in every}
         here = {
-            name: next((f"{place}/{name}" for place in places if name in names[place] and taken(tree, place, name)), None)
+            name: next(
+                (f"{place}/{name}" for place in places if name in names[place] and taken(tree, place, name)), None
+            )
             for name, places in folders.items()
         }
         tree.require(*(Read(each, depth=0, limit=LARGEST) for each in here.values() if each is not None))
@@ -71,11 +108,15 @@ def taken(tree: Tree, folder: str, name: str) -> bool:
 
     ldconfig(8), which makes the cache, leaves out what is no library.
     """
-    if folder in OWN or folder.rpartition("/")[2] in MULTIARCH and folder.startswith(("/lib/", "/usr/lib/")):
+    if folder in OWN or (folder.rpartition("/")[2] in MULTIARCH and folder.startswith(("/lib/", "/usr/lib/"))):
         return True
     tree.require(Read(LOADER_CACHE, depth=0, limit=LARGEST))
     cache = tree.data(LOADER_CACHE)
-    return cache is None or not cache.startswith(MAGIC) or f"\0{folder}/{name}\0".encode("utf-8", "surrogateescape") in cache
+    return (
+        cache is None
+        or not cache.startswith(MAGIC)
+        or f"\0{folder}/{name}\0".encode("utf-8", "surrogateescape") in cache
+    )
 
 
 def _elf(tree: Tree, path: str) -> Elf | None:

@@ -149,7 +149,9 @@ def tried(
 
 
 def identity(case: Case) -> str:
-    return f"{case.image} {case.kind} {case.told}" + (f" {case.seed}" if "garbage" in case.told or "others" in case.told else "")
+    return f"{case.image} {case.kind} {case.told}" + (
+        f" {case.seed}" if "garbage" in case.told or "others" in case.told else ""
+    )
 
 
 def places(image: str) -> tuple[Path, Path]:
@@ -159,7 +161,13 @@ def places(image: str) -> tuple[Path, Path]:
 
 
 def sweep(
-    image: str, seeds: Iterable[int], *, workers: int, seconds: float, healthy: bool, truth: Path | None = None,
+    image: str,
+    seeds: Iterable[int],
+    *,
+    workers: int,
+    seconds: float,
+    healthy: bool,
+    truth: Path | None = None,
     only_known: bool = False,
 ) -> Iterator[Case]:
     """Each case as it is done."""
@@ -190,7 +198,7 @@ def sweep(
 
 
 def main() -> int:
-    """Sweep; 1 where a path was called clear or a guilty step ok, or a healthy server broken; 2 where the run is void."""
+    """Sweep; 1 where a path was called clear or a guilty step ok, or a healthy server broken; 2 for a void run."""
     options = argparse.ArgumentParser(prog="fuzz-clear", description=__doc__)
     options.add_argument("--seed", type=int, default=1, help="the first one")
     options.add_argument("--count", type=int, default=100)
@@ -207,7 +215,15 @@ def main() -> int:
         return 2
     cases: list[Case] = []
     seeds = range(given.seed, given.seed + given.count)
-    for case in sweep(given.image, seeds, workers=given.workers, seconds=given.seconds, healthy=given.healthy, truth=given.truth, only_known=given.known):
+    for case in sweep(
+        given.image,
+        seeds,
+        workers=given.workers,
+        seconds=given.seconds,
+        healthy=given.healthy,
+        truth=given.truth,
+        only_known=given.known,
+    ):
         if case.trouble == "not known":
             continue
         cases.append(case)
@@ -224,8 +240,10 @@ def _tell(case: Case) -> None:
         return
     for user in USERS:
         what = case.of(user)
-        if what in WORST or (what == "doubtful and in" and case.kind in ("healthy", "control")) or (
-            case.kind in ("healthy", "control") and not case.login[user]
+        if (
+            what in WORST
+            or (what == "doubtful and in" and case.kind in ("healthy", "control"))
+            or (case.kind in ("healthy", "control") and not case.login[user])
         ):
             said = case.judged[user]
             print(f"seed {case.seed}: {user}: {what}: {case.saying[user]}\n    {case.kind}: {case.told}")
@@ -247,9 +265,15 @@ def _end(given: argparse.Namespace, cases: list[Case]) -> int:
     for user in USERS:
         print(f"  {user}: " + ", ".join(f"{number} {what}" for what, number in sorted(counts[user].items())))
     kinds = Counter(case.kind for case in good for user in USERS if case.of(user) in WORST[:3])
-    print("  kinds that were not named: " + (", ".join(f"{number} {name}" for name, number in kinds.most_common()) or "none"))
+    print(
+        "  kinds that were not named: "
+        + (", ".join(f"{number} {name}" for name, number in kinds.most_common()) or "none")
+    )
     trouble = [case.seed for case in cases if case.trouble]
-    print(f"{given.image}, {len(cases)} servers from seed {given.seed}" + (f"; could not be judged: {trouble}" if trouble else ""))
+    print(
+        f"{given.image}, {len(cases)} servers from seed {given.seed}"
+        + (f"; could not be judged: {trouble}" if trouble else "")
+    )
     if void:
         print(f"VOID: nobody could log in to servers on which nothing is wrong: seeds {void}")
         return 2

@@ -15,16 +15,38 @@ DROP_IN = "/etc/systemd/system/ssh.service.d/local.conf"
 @pytest.mark.parametrize(
     "line",
     [
-        "ProtectHome=yes", "PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX", "MemoryMax=1M", "TasksMax=1",
-        "SystemCallFilter=@basic-io", "InaccessiblePaths=/etc/shadow", "ReadOnlyPaths=/dev", "NoExecPaths=/home",
-        "User=nobody", "RootDirectory=/srv", "LimitNOFILE=3", "LimitAS=10M", "CapabilityBoundingSet=~CAP_SYS_CHROOT",
-        "IPAddressDeny=any", "AppArmorProfile=x", "TemporaryFileSystem=/home", "BindReadOnlyPaths=/dev/null:/etc/passwd",
-        "Environment=LD_PRELOAD=/x.so", "EnvironmentFile=/nowhere", "WorkingDirectory=/nowhere", "Type=simple",
-        "ExecStartPre=/bin/false", "ExecStartPre=/usr/local/bin/check", "ExecStartPost=/bin/sh -c 'systemctl stop ssh'",
-        "ExecStart=\nExecStart=/usr/sbin/sshd -i", "ExecStart=\nExecStart=/usr/local/sbin/wrapper", "RuntimeMaxSec=3",
-        "NoSuchSetting=1", "UMask=0777",
+        "ProtectHome=yes",
+        "PrivateNetwork=yes",
+        "RestrictAddressFamilies=AF_UNIX",
+        "MemoryMax=1M",
+        "TasksMax=1",
+        "SystemCallFilter=@basic-io",
+        "InaccessiblePaths=/etc/shadow",
+        "ReadOnlyPaths=/dev",
+        "NoExecPaths=/home",
+        "User=nobody",
+        "RootDirectory=/srv",
+        "LimitNOFILE=3",
+        "LimitAS=10M",
+        "CapabilityBoundingSet=~CAP_SYS_CHROOT",
+        "IPAddressDeny=any",
+        "AppArmorProfile=x",
+        "TemporaryFileSystem=/home",
+        "BindReadOnlyPaths=/dev/null:/etc/passwd",
+        "Environment=LD_PRELOAD=/x.so",
+        "EnvironmentFile=/nowhere",
+        "WorkingDirectory=/nowhere",
+        "Type=simple",
+        "ExecStartPre=/bin/false",
+        "ExecStartPre=/usr/local/bin/check",
+        "ExecStartPost=/bin/sh -c 'systemctl stop ssh'",
+        "ExecStart=\nExecStart=/usr/sbin/sshd -i",
+        "ExecStart=\nExecStart=/usr/local/sbin/wrapper",
+        "RuntimeMaxSec=3",
+        "NoSuchSetting=1",
+        "UMask=0777",
     ],
-)  # fmt: skip
+)
 def test_a_line_of_unknown_effect_is_told(line: str) -> None:
     assert ("service", "unit-settings") in gaps_of({DROP_IN: f"[Service]\n{line}\n"})
 
@@ -32,11 +54,19 @@ def test_a_line_of_unknown_effect_is_told(line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "Requires=nosuch.service", "BindsTo=sys-subsystem-net-devices-eth0.device", "Conflicts=basic.target",
-        "ConditionVirtualization=kvm", "ConditionHost=other", "ConditionKernelVersion=>99", "JobTimeoutSec=1ms",
-        "Before=sysinit.target", "After=own.service", "RequiresMountsFor=/srv", "StopWhenUnneeded=yes",
+        "Requires=nosuch.service",
+        "BindsTo=sys-subsystem-net-devices-eth0.device",
+        "Conflicts=basic.target",
+        "ConditionVirtualization=kvm",
+        "ConditionHost=other",
+        "ConditionKernelVersion=>99",
+        "JobTimeoutSec=1ms",
+        "Before=sysinit.target",
+        "After=own.service",
+        "RequiresMountsFor=/srv",
+        "StopWhenUnneeded=yes",
     ],
-)  # fmt: skip
+)
 def test_so_is_a_dependency(line: str) -> None:
     own = "[Service]\nType=oneshot\nExecStart=/bin/sleep 3000\n"
     files = {DROP_IN: f"[Unit]\n{line}\n", "/etc/systemd/system/own.service": own}
