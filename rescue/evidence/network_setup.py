@@ -53,7 +53,9 @@ def find(facts: Facts) -> Iterator[Gap]:
         return
     reached = set(facts.units.reached)
     started = [name for name in PROGRAMS if name in reached and facts.units.unit(name).started]
-    if not started and _there(facts):
+    # Its socket starts networkd at the next change of the network, which may be never.
+    sure = [name for name in started if name.endswith(".service")]
+    if not sure and _there(facts):
         known = ", ".join(name.removesuffix(".service") for name in _there(facts))
         yield Gap(
             "network-setup",
@@ -61,7 +63,7 @@ def find(facts: Facts) -> Iterator[Gap]:
             f"what sets the network up: none is started of {known}",
             "enable the one that is meant",
         )
-    if started == [NETWORKD]:
+    if started and set(started) <= {NETWORKD, "systemd-networkd.socket"}:
         yield from _networkd(facts)
 
 
@@ -74,6 +76,10 @@ def _networkd(facts: Facts) -> Iterator[Gap]:
     tree = facts.tree
     usable = False
     for folder in FOLDERS:
+        here = tree.entry(folder)
+        if here is not None and not allows(here, NOBODY, READ):
+            what = f"whether systemd-networkd can read its files: {folder} is closed to it"
+            yield Gap("network-setup", LINK, what, f"chmod 755 {folder}", locations=(Location(PurePosixPath(folder)),))
         for name in tree.children(folder):
             path = PurePosixPath(folder) / name
             if not name.endswith((".network", ".netdev", ".link")):
