@@ -40,7 +40,8 @@ LOGIN_LIMIT = 12.0
 LOCKS = Path("/run/systemd/nspawn")
 
 ENDED = re.compile(
-    rb"Reached target (?:\x1b\[[\d;]*m)?(multi-user|graphical|rescue|emergency)\.target|You are in (rescue|emergency) mode|"
+    rb"Reached target (?:\x1b\[[\d;]*m)?(multi-user|graphical|rescue|emergency)\.target|"
+    rb"You are in (rescue|emergency) mode|"
     rb"Freezing execution|Exiting PID 1|System Halt"
 )
 WORD = "in-42"
