@@ -12,6 +12,7 @@ Supply: ssh SERVER 'exec bash --norc' passes the account's own files by, or rena
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
@@ -181,10 +182,14 @@ def _first_open(facts: Facts, path: str, account: Account) -> Location | None:
     if "\0" in text or "\r\n" in text:
         return Location(where)
     known = _stock_lines(facts, path, account)
+    left = Counter(known)
     balance = 0
     for number, line in enumerate(text.split("\n")[:LONGEST], start=1):
         stripped = line.strip()
-        if not stripped or stripped.startswith("#") or line.rstrip() in known:
+        if not stripped or stripped.startswith("#"):
+            continue
+        if left[line.rstrip()] > 0:
+            left[line.rstrip()] -= 1
             continue
         bare = _QUOTED.sub('""', stripped)
         if bare.count("'") % 2 or bare.count('"') % 2 or "<<" in bare or stripped.endswith("\\"):
@@ -204,8 +209,11 @@ def _opened(words: str) -> int:
     )
 
 
-def _stock_lines(facts: Facts, path: str, account: Account) -> frozenset[str]:
-    """The lines of the file as its package, or useradd(8), made it."""
+def _stock_lines(facts: Facts, path: str, account: Account) -> tuple[str, ...]:
+    """The lines of the file as its package, or useradd(8), made it; () where that is not known."""
+    within = facts.shipped.within(path)
+    if within is not None:
+        return tuple(line.rstrip() for line in within.split("\n"))
     name = path.rpartition("/")[2]
     tables = (ROOTS_COPIES, SHIPPED_COPIES) if account.uid == 0 else (SHIPPED_COPIES,)
     sources = [path] if path in SHIPPED_COPIES else [name]
@@ -213,11 +221,11 @@ def _stock_lines(facts: Facts, path: str, account: Account) -> frozenset[str]:
         for source in sources:
             copy = table.get(source)
             if copy is not None and (text := facts.tree.text(copy)) is not None:
-                return frozenset(line.rstrip() for line in text.split("\n"))
-    return frozenset()
+                return tuple(line.rstrip() for line in text.split("\n"))
+    return ()
 
 
-def _lost(text: str, known: frozenset[str]) -> bool:
+def _lost(text: str, known: tuple[str, ...]) -> bool:
     here = {line.rstrip() for line in text.split("\n")}
     code = {line for line in known if line.strip() and not line.strip().startswith("#")}
     return bool(code & here) and not code <= here

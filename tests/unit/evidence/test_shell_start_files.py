@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import md5
+
 import pytest
 
 from tests.judging import gaps_of
@@ -105,3 +107,20 @@ def test_another_shell() -> None:
     passwd = root + "alice:x:1000:1000::/home/alice:/usr/bin/tmux\n"
     told = gaps_of({"/etc/passwd": passwd, "/usr/bin/tmux": file("ELF", 0o755)})
     assert ("session", "shell-start-files") in told
+
+
+def test_lines_that_were_added_to_a_file_of_a_package() -> None:
+    stock = 'if [ -r /x ]; then\n    eval "$(lesspipe)"\nfi\n'
+    digest = md5(stock.encode(), usedforsecurity=False).hexdigest()
+    files = {"/var/lib/dpkg/info/bash.md5sums": f"{digest}  etc/bash.bashrc\n"}
+    assert gaps_of({**files, "/etc/bash.bashrc": stock}) == []
+    assert gaps_of({**files, "/etc/bash.bashrc": stock + "PROMPT_COMMAND='history -a'\n"}) == []
+    assert gaps_of({**files, "/etc/bash.bashrc": "umask 027\n" + stock}) == []
+    assert gaps_of({**files, "/etc/bash.bashrc": stock + "exit\n"}) == [("session", "shell-start-files")]
+
+
+def test_a_block_more_than_the_packages_own() -> None:
+    stock = "if [ -f ~/.x ]; then\n    umask 022\nfi\n"
+    more = "if [ -d ~/bin ]; then\n    PATH=~/bin:$PATH\nfi\n"
+    assert gaps_of({"/etc/skel/.bashrc": stock, BASHRC: stock + more}) == []
+    assert gaps_of({"/etc/skel/.bashrc": stock, BASHRC: stock + more[:20] + "\n"}) == [("session", "shell-start-files")]
