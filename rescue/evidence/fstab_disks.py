@@ -40,5 +40,5 @@ def find(facts: Facts) -> Iterator[Gap]:
 def _what(lines: list[Line]) -> str:
     shown = ", ".join(f"{line.source} for {line.point}" for line in lines[:SHOWN])
     more = f" and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
-    many = len(lines) > 1
-    return f"whether the {'disks' if many else 'disk'} that {FSTAB} requires {'are' if many else 'is'} there ({shown}{more})"
+    disks = "disks are there that" if len(lines) > 1 else "disk is there that"
+    return f"whether the {disks} {FSTAB} requires ({shown}{more})"

@@ -49,7 +49,7 @@ def surplus(fstab: str) -> tuple[str, ...]:
 
 
 def _wanted(fstab: str) -> dict[str, Wanted]:
-    found = {}
+    found: dict[str, Wanted] = {}
     for line in read_fstab(fstab):
         if not line.mounts or line.type in ("swap", "vfat", "tmpfs"):
             continue

@@ -15,6 +15,7 @@ from rescue.tree import Device, Devices
 
 _BY = {"uuid": "by-uuid", "label": "by-label", "partuuid": "by-partuuid", "partlabel": "by-partlabel"}
 
+_TOLD = ("UUID", "LABEL", "PARTUUID", "PARTLABEL")
 _MOST_PROBED = 1_000
 
 _ESCAPED = re.compile(r"\\x([0-9a-f]{2})")
@@ -89,8 +90,8 @@ def _probed() -> tuple[Device, ...] | None:
     for paragraph in said.split("\n\n")[:_MOST_PROBED]:
         pairs = (line.partition("=") for line in paragraph.split("\n"))
         told = {name: re.sub(r"\\(.)", r"\1", value) for name, _, value in pairs}
-        names = (told.get(each, "") for each in ("DEVNAME", "TYPE", "UUID", "LABEL", "PARTUUID", "PARTLABEL"))
-        found.append(Device(*names))
+        kind, uuid, label, partuuid, partlabel = (told.get(each, "") for each in ("TYPE", *_TOLD))
+        found.append(Device(told.get("DEVNAME", ""), kind, uuid, label, partuuid, partlabel))
     return tuple(each for each in found if each.name)
 
 

@@ -3,17 +3,29 @@ it has had, as its journal tells. For sshd's ListenAddress `own_addresses` lists
 """
 
 from rescue.formats.network.cards import CARD_READS, Cards, cards_alone, is_card, seen_cards
-from rescue.formats.network.managers import NETWORK_READS, Network, read_network
+from rescue.formats.network.managers import (
+    CONFIGURING_READS,
+    NETWORK_READS,
+    Configuring,
+    Manager,
+    Network,
+    read_configuring,
+    read_network,
+)
 from rescue.formats.network.profile import Profile
 
 __all__ = [
     "CARD_READS",
+    "CONFIGURING_READS",
     "NETWORK_READS",
     "Cards",
+    "Configuring",
+    "Manager",
     "Network",
     "Profile",
     "cards_alone",
     "is_card",
+    "read_configuring",
     "read_network",
     "seen_cards",
 ]

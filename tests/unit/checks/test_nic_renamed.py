@@ -53,7 +53,7 @@ def test_two_cards_are_for_a_person_to_tell_apart() -> None:
 
 def test_interfaces_of_other_kinds_are_no_cards() -> None:
     assert causes(networked(networkd("Name=ens3"), ("docker0: Gained carrier", NEW), ("br0: Link UP", NEW))) == []
-    assert causes(networked(networkd("Name=wg0"), CAME_UP)) == []
+    assert causes(networked(networkd("Name=wg0"), CAME_UP)) == ["net-unconfigured"]
 
 
 def test_ifupdown_has_the_name_in_several_lines() -> None:
@@ -78,7 +78,8 @@ def test_netplan_has_the_name_as_a_key() -> None:
     text = "# made by hand\nnetwork:\n  version: 2\n  ethernets:\n    ens3:\n      dhcp4: true\n"
     plan = mended(networked({path: text}, CAME_UP))
     assert diff(plan, path) == (["    ens3:"], ["    eth0:"])
-    assert causes(networked({path: "network: {ethernets: {ens3: {dhcp4: true}}}\n"}, CAME_UP)) == []
+    flow = networked({path: "network: {ethernets: {ens3: {dhcp4: true}}}\n"}, CAME_UP)
+    assert [repair.safety for repair in only_finding(flow, "nic-renamed").repairs] == [Safety.MANUAL]
     by_mac = text.replace("      dhcp4", "      match:\n        macaddress: 52:54:00:00:00:01\n      dhcp4")
     assert causes(networked({path: by_mac}, CAME_UP)) == []
 
@@ -89,6 +90,12 @@ def test_networkmanager_asks_for_an_address_by_itself_so_it_is_a_doubt() -> None
     tree = networked({path: file(text, 0o600)}, CAME_UP, manager="NetworkManager.service")
     assert only_finding(tree, "nic-renamed").severity is Severity.DOUBTFUL
     assert diff(mended(tree), path) == (["interface-name=ens3"], ["interface-name=eth0"])
+
+
+def test_a_byte_order_mark_is_not_part_of_the_first_section() -> None:
+    files = {WIRED: "\ufeff[Match]\nName=ens3\n\n[Network]\nDHCP=yes\n"}
+    plan = mended(networked(files, CAME_UP))
+    assert diff(plan, WIRED) == (["Name=ens3"], ["Name=eth0"])
 
 
 def test_what_cloud_init_may_write_anew_is_a_doubt() -> None:
