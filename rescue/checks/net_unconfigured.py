@@ -30,6 +30,7 @@ from rescue.formats import boot_commands
 from rescue.formats.network import CARD_READS, CONFIGURING_READS, Configuring, Manager, read_configuring, seen_cards
 from rescue.formats.network.ifupdown import INTERFACES, Stanza
 from rescue.formats.network.managers import IFUPDOWN, MANAGER, NETWORKD, brings_up
+from rescue.formats.units import Units
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
 from rescue.tree import Read, Tree
 
@@ -190,9 +191,10 @@ def _with_stanza(tree: Tree, card: str) -> Tree:
     return tree.write(INTERFACES, f"{text}{gap}\nallow-hotplug {card}\niface {card} inet dhcp\n")
 
 
-def asked_by_networkd(tree: Tree) -> Tree:
-    """systemd-networkd, which has a DHCP client of its own, started for every wired card. ValueError without it."""
+def asked_by_networkd(tree: Tree, names: str = "en* eth*") -> Tree:
+    """systemd-networkd, which has a DHCP client of its own, started for the cards. ValueError without it."""
     if tree.lentry(MADE) is not None:
         raise ValueError(f"{MADE} is there already")
-    tree = start_at_boot(tree, NETWORKD)
-    return tree.write(MADE, "[Match]\nName=en* eth*\n\n[Network]\nDHCP=yes\n")
+    if not Units(tree).unit(NETWORKD).started:
+        tree = start_at_boot(tree, NETWORKD)
+    return tree.write(MADE, f"[Match]\nName={names}\n\n[Network]\nDHCP=yes\n")

@@ -73,6 +73,8 @@ def read_yaml(text: str) -> Node | None:
         return None if composed is None else _node(composed, {}, 0)
     except MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
+        if "':'" in str(problem.problem) and problem.context_mark is not None:
+            mark = problem.context_mark  # the key that lacks its colon
         raise BadYaml(mark.line + 1 if mark else 0, str(problem.problem or problem.context or "")) from None
     except YAMLError as problem:
         position = getattr(problem, "position", None)

@@ -221,7 +221,7 @@ def _problems(root: Node, known: set[str]) -> Iterator[Problem]:
             if not _NAME.fullmatch(name.text):
                 yield Problem(name.line, f"{name.text!r} is no name of an interface", name.text)
             if (wrong := _mapping(definition)) != "":
-                yield Problem(definition.line, f"{name.text}: {wrong}", name.text)
+                yield Problem(name.line, f"{name.text}: {wrong}", name.text)
                 continue
             yield from _keys(definition, keys, name.text)
             yield from _definition(kind, name, definition, known)
@@ -233,7 +233,8 @@ def _keys(node: Node, tests: Mapping[str, Test], definition: str) -> Iterator[Pr
         if test is None:
             yield Problem(key.line, f"there is no key {key.text!r} here", definition)
         elif (wrong := test(value)) != "":
-            yield Problem(value.line, f"{key.text}: {wrong}", definition)
+            # What was left empty is where the next thing begins.
+            yield Problem(key.line if value.null else value.line, f"{key.text}: {wrong}", definition)
 
 
 def _definition(kind: str, name: Node, node: Node, known: set[str]) -> Iterator[Problem]:
