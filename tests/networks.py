@@ -22,7 +22,8 @@ def networked(
 ) -> Tree:
     """A server with these network files, whose journal tells this of its boots, the last one being `last`."""
     changes: dict[str, Entry | str | bytes | None] = {
-        DHCPCD_STARTS: None, "/usr/sbin/dhclient": file("ELF", 0o755), "/usr/lib/systemd/system-generators/netplan": file("ELF", 0o755),
+        DHCPCD_STARTS: None, "/usr/sbin/dhclient": file("ELF", 0o755),
+        "/usr/lib/systemd/system-generators/netplan": file("ELF", 0o755),
         f"{LIB}/{manager}": UNIT, f"{WANTS}/{manager}": symlink(f"{LIB}/{manager}"), "/etc/machine-id": f"{ID}\n",
         f"/var/log/journal/{ID}/system.journal": journal([*said, ("the end", last)]), **files,
     }  # fmt: skip
