@@ -39,14 +39,8 @@ HEAD = (
     'if [ -s $prefix/grubenv ]; then\n  load_env\nfi\nif [ "${next_entry}" ] ; then\n   set default="${next_entry}"\n'
     'else\n   set default="0"\nfi\nfunction savedefault {\n  save_env saved_entry\n}\n'
 )
-TWO = (
-    HEAD
-    + entry("6.1-new", "new")
-    + "submenu 'Advanced options' {\n"
-    + entry("6.1-new")
-    + entry("6.1-old", "old")
-    + "}\n"
-)
+MORE = "submenu 'Advanced options' {\n" + entry("6.1-new") + entry("6.1-old", "old") + "}\n"
+TWO = HEAD + entry("6.1-new", "new") + MORE
 FILES: dict[str, Entry | str | bytes] = {
     "/boot/vmlinuz-6.1-new": kernel(), "/boot/initrd.img-6.1-new": GZIP,
     "/boot/vmlinuz-6.1-old": kernel(), "/boot/initrd.img-6.1-old": GZIP,
