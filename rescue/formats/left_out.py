@@ -14,7 +14,8 @@ from re import compile as compile_pattern
 from rescue.formats.boot_images import emptied_initrd, emptied_kernel
 from rescue.formats.emptied_keys import MARK, emptied_key
 from rescue.formats.left_out_scripts import firewall_alone, is_own_script
-from rescue.formats.network import cards_alone
+from rescue.formats.network import card_lines_alone, cards_alone, is_text_log
+from rescue.formats.network.tunnels import TAILSCALE, settings_alone
 from rescue.tree import Entry, Tree
 from rescue.words.secrets import ACCOUNT_FILES, BEGIN, CRYPT, END, hidden_file
 
@@ -66,6 +67,10 @@ def left_out(path: str, data: bytes) -> bytes:
     if path.startswith("/var/log/journal/"):
         # Everything that ever happened on the server: of it goes what decides about a login.
         return cards_alone(data)
+    if is_text_log(path):
+        return card_lines_alone(data)
+    if path == TAILSCALE:
+        return settings_alone(data)
     if path.startswith("/boot/") and (_KERNEL.match(data) or _INITRD.match(data)):
         # Large, and an initramfs may hold keys: of it stays whether it is whole.
         return emptied_kernel(data) if _KERNEL.match(data) else emptied_initrd(data)

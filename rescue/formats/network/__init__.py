@@ -2,7 +2,15 @@
 it has had, as its journal tells. For sshd's ListenAddress `own_addresses` lists every address that is written anywhere.
 """
 
-from rescue.formats.network.cards import CARD_READS, Cards, cards_alone, is_card, seen_cards
+from rescue.formats.network.cards import (
+    CARD_READS,
+    Cards,
+    card_lines_alone,
+    cards_alone,
+    is_card,
+    is_text_log,
+    seen_cards,
+)
 from rescue.formats.network.managers import (
     CONFIGURING_READS,
     NETWORK_READS,
@@ -23,8 +31,10 @@ __all__ = [
     "Manager",
     "Network",
     "Profile",
+    "card_lines_alone",
     "cards_alone",
     "is_card",
+    "is_text_log",
     "read_configuring",
     "read_network",
     "seen_cards",
