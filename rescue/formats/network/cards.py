@@ -1,7 +1,8 @@
 """Which network cards a server had when it last ran, as its journal tells; where there is none, its text logs.
 
-Of text logs the kernel's (kern.log, syslog, messages, dmesg) are cut into boots at "Linux version"; cloud-init.log names
-the cards that it found; leases are named for the card that got them, and tell of no boot.
+Of text logs the kernel's (kern.log, syslog, messages, dmesg) are cut into boots at "Linux version"; cloud-init.log
+names the cards that it found; leases are named for the card that got them, and tell of no boot. What other programs
+write into these logs, strangers may have chosen: it does not count.
 """
 
 from __future__ import annotations
@@ -56,7 +57,6 @@ UP = (
 )
 LINK_UP = (rb"(?:\S{1,40} \S{1,40} )?" + _NAME + rb": (?:NIC )?[Ll]ink (?:is )?[Uu]p\b",)
 """What drivers say of it, in every one's own words: looked for in text logs alone."""
-CLOUD = (rb"Detected interfaces \{", rb"ci-info: \|")
 SAYINGS = (*THERE, *UP)
 """What programs say of a card that is there, or that was switched on as well (`UP`)."""
 
@@ -119,18 +119,42 @@ def _of_journal(tree: Tree, path: PurePosixPath) -> Cards | None:
     return Cards(cards[newest[1]], latest=newest[1] == journal.last_boot, up=journal.last_boot in up)
 
 
-_BOOT = re.compile(rb"^.{0,120}?\bLinux version \d", re.MULTILINE)
-_TOLD = tuple(
-    (
-        re.compile(rb"^(?=[^\n]{0,400}?(?:kernel: |\] |: ))[^\n]{0,400}?(?<![\w:.-])" + saying, re.MULTILINE),
-        saying in (*UP, *LINK_UP),
-    )
-    for saying in (*THERE, *UP, *LINK_UP)
+_HEAD = re.compile(
+    rb"(?P<stamp>(?:[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\S{8,30}) \S{1,64} )?"
+    rb"(?P<tag>(?:kernel|systemd-networkd|dhclient|cloud-init|ifup|dhcpcd)(?:\[\d{1,8}\])?: )?"
+    rb"(?:<\d{1,3}>)?(?:\[ {0,8}[\d.]{1,20}\] )?(?:kernel: )?"
 )
-_DETECTED = re.compile(rb"Detected interfaces (\{[^\n]{0,8000})")
+"""What stands before a message in a text log: time and machine, the program, the kernel's own time."""
+_MARKS = (
+    b"Linux version ", b"renamed from eth", b"Gained carrier", b"Link UP", b"link becomes ready", b"link is not ready",
+    b"Listening on LPF/", b"ci-info: |", b"ink is Up", b"ink up", b"ink is up", b"ink Up", b"Detected interfaces {",
+)  # fmt: skip
+"""What stands in a line that tells something: only such lines are looked at closer."""
+_BOOT = re.compile(rb"Linux version \d")
+_DETECTED = re.compile(rb"(?:[^\n]{0,120}\[DEBUG\]: |[^\n]{0,120}: )?Detected interfaces (\{[^\n]{0,8000})")
 _DETECTED_CARD = re.compile(
-    rb"'(?P<name>[a-z][a-z0-9]{1,14})': \{[^{}]{0,600}?(?:'mac': '(?P<mac>[0-9a-f:]{17})')?[^{}]{0,600}\}"
+    rb"'(?P<name>[a-z][a-z0-9]{1,14})': \{(?:[^{}\n]{0,600}?'mac': '(?P<mac>[0-9a-f:]{17})')?[^{}\n]{0,600}\}"
 )
+
+
+def _lines(data: bytes) -> list[bytes]:
+    """The messages that tell something, in their order, what stands before them taken off."""
+    starts = set()
+    for mark in _MARKS:
+        at, number = data.find(mark), 0
+        while at >= 0 and number < MOST:
+            starts.add(data.rfind(b"\n", 0, at) + 1)
+            number += 1
+            at = data.find(mark, at + 1)
+    found = []
+    for start in sorted(starts):
+        end = data.find(b"\n", start)
+        line = data[start : end if end >= 0 else len(data)][:9000]
+        head = _HEAD.match(line)
+        if head is None or (head["stamp"] and not head["tag"] and _DETECTED.match(line) is None):
+            continue  # another program's, or a file that is none of these
+        found.append(line[head.end() :])
+    return found
 
 
 def _of_logs(tree: Tree) -> Cards | None:
@@ -170,48 +194,44 @@ def _unpacked(tree: Tree, path: PurePosixPath) -> bytes:
 
 def _in_text(data: bytes, newest: bool) -> Cards | None:
     """What a text log tells of the last boot in which there was a card."""
-    starts = [match.start() for match in _BOOT.finditer(data)]
-    ends = [*starts[1:], len(data)] if starts else [len(data)]
-    for number, (start, end) in enumerate(reversed(list(zip(starts or [0], ends, strict=True)))):
-        cards, up = _named(data[start:end])
+    boots: list[list[bytes]] = [[]]
+    for line in _lines(data):
+        if _BOOT.match(line):
+            boots.append([])
+        else:
+            boots[-1].append(line)
+    for number, said in enumerate(reversed(boots)):
+        cards, up = _named(said)
         if cards:
-            return Cards(cards, latest=newest and number == 0, up=newest and number == 0 and up)
-        if number >= _MOST_BOOTS:
-            break
-    if starts and starts[0]:
-        cards, _ = _named(data[: starts[0]])
-        return Cards(cards, latest=False, up=False) if cards else None
+            last = newest and number == 0
+            return Cards(cards, latest=last, up=last and up)
     return None
 
 
-_MOST_BOOTS = 50
-
-
-def _named(data: bytes) -> tuple[dict[str, str], bool]:
+def _named(said: list[bytes]) -> tuple[dict[str, str], bool]:
+    """The cards of one boot, and whether one was switched on."""
     cards: dict[str, str] = {}
-    renamed: set[str] = set()
+    renamed, given = set[str](), set[str]()
     up = False
-    for pattern, switched_on in _TOLD:
-        for number, told in enumerate(pattern.finditer(data)):
-            name = told["name"].decode()
-            if number >= MOST:
-                break
-            if is_card(name):
-                mac = (told.groupdict().get("mac") or b"").decode()
-                cards[name] = mac or cards.get(name, "")
-                up = up or switched_on
-        if not switched_on:
-            renamed.update(old.decode() for old in re.findall(rb": renamed from (eth\d+)", data)[:MOST])
-    for number, listed in enumerate(_DETECTED.finditer(data)):
-        if number >= MOST:
+    for line in said:
+        if (listed := _DETECTED.match(line)) is not None:
+            for told in _DETECTED_CARD.finditer(listed[1]):
+                if is_card(name := told["name"].decode()):
+                    cards[name] = (told["mac"] or b"").decode() or cards.get(name, "")
+            continue
+        for saying in (*THERE, *UP, *LINK_UP):
+            message = re.match(saying, line)
+            if message is None or not is_card(name := message["name"].decode()):
+                continue
+            cards[name] = (message.groupdict().get("mac") or b"").decode() or cards.get(name, "")
+            up = up or saying not in THERE
+            if saying in THERE:
+                given.add(name)
+                renamed.update(old.decode() for old in re.findall(rb": renamed from (eth\d+)", line))
             break
-        for told in _DETECTED_CARD.finditer(listed[1]):
-            if is_card(name := told["name"].decode()):
-                cards[name] = (told["mac"] or b"").decode() or cards.get(name, "")
-    # What the kernel said of a card before it had its name.
-    for old in renamed:
-        if old.encode() + b": renamed from" not in data:
-            cards.pop(old, None)
+    # What was said of a card before it had its name.
+    for old in renamed - given:
+        cards.pop(old, None)
     return cards, up
 
 
@@ -243,16 +263,15 @@ def card_lines_alone(data: bytes) -> bytes:
         except zlib.error:
             return b""
     kept = []
-    for line in data.split(b"\n"):
+    for line in _lines(data):
         if _BOOT.match(line):
-            kept.append(b"kernel: Linux version 0")
-        elif (listed := _DETECTED.search(line)) is not None:
+            kept.append(b"Linux version 0")
+        elif (listed := _DETECTED.match(line)) is not None:
             cards = [each[0] for each in _DETECTED_CARD.finditer(listed[1])]
             kept.append(b"Detected interfaces {" + b", ".join(cards) + b"}")
         else:
-            told = next((match for pattern, _ in _TOLD if (match := pattern.match(line)) is not None), None)
-            if told is not None:
-                kept.append(told[0])
+            told = (re.match(saying, line) for saying in (*THERE, *UP, *LINK_UP))
+            kept += [match[0] for match in told if match is not None][:1]
     return b"\n".join(kept) + b"\n" if kept else b""
 
 

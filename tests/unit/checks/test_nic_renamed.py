@@ -1,7 +1,7 @@
 import pytest
 
 from rescue.model import Safety, Severity, Symptom
-from rescue.tree import file, symlink
+from rescue.tree import Entry, file, symlink
 from tests.checking import causes, changed_paths, diff, mended, only_finding
 from tests.networks import CAME_UP, ID, NEW, OLD, WIRED, networkd, networked
 
@@ -90,6 +90,26 @@ def test_networkmanager_asks_for_an_address_by_itself_so_it_is_a_doubt() -> None
     tree = networked({path: file(text, 0o600)}, CAME_UP, manager="NetworkManager.service")
     assert only_finding(tree, "nic-renamed").severity is Severity.DOUBTFUL
     assert diff(mended(tree), path) == (["interface-name=ens3"], ["interface-name=eth0"])
+
+
+def test_a_server_without_a_journal_has_its_text_logs() -> None:
+    interfaces = "/etc/network/interfaces"
+    text = (
+        "auto lo\niface lo inet loopback\niface enp0s31f6 inet manual\nauto vmbr0\niface vmbr0 inet static\n"
+        "  address 192.0.2.2/26\n  gateway 192.0.2.1\n  bridge-ports enp0s31f6\n"
+    )
+    said = "2026-11-29T10:00:00.000000+00:00 server kernel: e1000e 0000:00:1f.6 eno1: "
+    files: dict[str, str | Entry] = {
+        interfaces: text, "/var/log/kern.log": f"{said}renamed from eth0\n{said}NIC Link is Up 1000 Mbps\n",
+        f"/var/log/journal/{ID}/system.journal": "",
+    }  # fmt: skip
+    tree = networked(files, manager="networking.service")
+    assert only_finding(tree, "nic-renamed").severity is Severity.BROKEN
+    plan = mended(tree)
+    assert diff(plan, interfaces) == (
+        ["iface enp0s31f6 inet manual", "  bridge-ports enp0s31f6"],
+        ["iface eno1 inet manual", "  bridge-ports eno1"],
+    )
 
 
 def test_a_byte_order_mark_is_not_part_of_the_first_section() -> None:
