@@ -13,6 +13,7 @@ when you are in (systemctl status ssh, journalctl -u ssh).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from re import compile as compile_pattern
 
 from rescue.checks._ssh_units import SERVICES, accepting, serving, triggered
@@ -21,7 +22,7 @@ from rescue.facts import Facts
 from rescue.formats.shipped import SHIPPED_READS
 from rescue.formats.unit_files import Assignment
 from rescue.formats.units import UNIT_READS, Unit
-from rescue.model import Gap, Link
+from rescue.model import Gap, Link, Location
 from rescue.sshd.listen import SOCKETS
 from rescue.tree import Read
 
@@ -78,7 +79,8 @@ _TEST = compile_pattern(
     r"[-@:+!|]*(?:/usr)?/s?bin/(?:sshd -t|ssh-keygen -A|mkdir -p(?: -m ?0?755)? /run/sshd|true)"
     r"|-[^ ]*/bin/(?:true|false)"
 )
-_QUIET = frozenset({"SSHD_OPTS", "OPTIONS", "LANG", "LC_ALL", "TZ"})
+MOST_LINES = 500
+_QUIET = frozenset({"SSHD_OPTS", "OPTIONS", "LANG", "LC_ALL", "TZ", "SSH_USE_STRONG_RNG", "CRYPTO_POLICY"})
 
 
 def find(facts: Facts) -> Iterator[Gap]:
@@ -89,7 +91,11 @@ def find(facts: Facts) -> Iterator[Gap]:
         for each in open_lines(facts, unit.assignments):
             if not _judged(facts, unit, each):
                 open_ends.setdefault(str(each.location.path), []).append(each)
+    for path in dict.fromkeys(_environment_files(facts)):
+        open_ends.setdefault(path, []).extend(_variables(facts, path))
     for path, lines in open_ends.items():
+        if not lines:
+            continue
         places = tuple(each.location for each in lines)
         what = f"what {told(lines)} does ({path})"
         yield Gap("unit-settings", LINK, f"whether the SSH server starts: {what}", SUPPLY, locations=places)
@@ -108,6 +114,24 @@ def _units(facts: Facts) -> Iterator[Unit]:
         if unit.name in SOCKETS:
             behind = triggered(facts.units, unit)
             yield facts.units.unit("ssh@.service") if accepting(unit) and behind.path is None else behind
+
+
+def _environment_files(facts: Facts) -> Iterator[str]:
+    for unit in _units(facts):
+        for value in unit.values("Service", "EnvironmentFile"):
+            path = value.text.lstrip("-")
+            if path.startswith("/") and not any(mark in path for mark in "*?[%"):
+                yield path
+
+
+def _variables(facts: Facts, path: str) -> Iterator[Assignment]:
+    """Variables of a file that sshd gets and that nobody knows the effect of (systemd.exec(5), EnvironmentFile=)."""
+    facts.tree.require(Read(path, depth=0))
+    for number, line in enumerate((facts.tree.text(path) or "").split("\n")[:MOST_LINES], start=1):
+        name, equals, value = line.strip().partition("=")
+        if equals and not name.startswith(("#", ";")) and name.strip() not in _QUIET:
+            place = Location(PurePosixPath(path), number, line)
+            yield Assignment("Service", f"Environment={name.strip()}", value.strip(), place)
 
 
 def _judged(facts: Facts, unit: Unit, line: Assignment) -> bool:

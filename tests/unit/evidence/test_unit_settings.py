@@ -104,3 +104,9 @@ def test_the_line_and_its_file_are_named() -> None:
     assert "MemoryMax=1M" in gap.what
     assert DROP_IN in gap.what
     assert gap.locations[0].line == 2
+
+
+@pytest.mark.parametrize("line", ["LD_PRELOAD=/x.so", "OPENSSL_CONF=/nowhere", "KRB5_CONFIG=/x"])
+def test_variables_of_its_environment_file(line: str) -> None:
+    assert ("service", "unit-settings") in gaps_of({"/etc/default/ssh": f"# options\nSSHD_OPTS=\n{line}\n"})
+    assert gaps_of({"/etc/default/ssh": "SSHD_OPTS=\nLANG=C\n# LD_PRELOAD=/x\n"}) == []
