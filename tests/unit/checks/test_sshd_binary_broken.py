@@ -104,3 +104,17 @@ def test_sshd_itself_says_where_its_parts_are() -> None:
         server({**NEW, SSHD: own, "/opt/ssh/libexec/sshd-auth": file(PROGRAM, 0o755)}), "sshd-binary-broken"
     )
     assert finding.subject == "/opt/ssh/libexec/sshd-session"
+
+
+def test_a_library_in_a_directory_of_ones_own_counts_where_the_loaders_cache_names_it() -> None:
+    # ldconfig leaves out what is no library, and the loader goes by its cache.
+    own, usual = "/usr/local/lib/libz.so.1", "/usr/lib/x86_64-linux-gnu/libz.so.1"
+    files = {
+        SSHD: file(elf("libz.so.1"), 0o755),
+        own: file(b"\x7fELF"),
+        usual: file(PROGRAM),
+        "/etc/ld.so.conf": "/usr/local/lib\n",
+    }
+    assert causes(server({**files, "/etc/ld.so.cache": b"glibc-ld.so.cache1.1\0" + usual.encode() + b"\0"})) == []
+    for cache in (b"glibc-ld.so.cache1.1\0" + own.encode() + b"\0", None):
+        assert causes(server({**files, "/etc/ld.so.cache": cache})) == ["sshd-binary-broken"]
