@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import PurePosixPath
 
 from rescue.checks import Check, all_checks
 from rescue.evidence import all_evidence
@@ -12,8 +13,8 @@ from rescue.facts import READS as FACT_READS
 from rescue.facts import Facts
 from rescue.formats.authorized_keys import AuthorizedKey
 from rescue.login_path import LoginPath, login_path
-from rescue.model import Client, Finding, Gap, Link, Severity
-from rescue.tree import NotCaptured, Read, Tree
+from rescue.model import Client, Finding, Gap, Link, Location, Severity
+from rescue.tree import NotCaptured, Read, Tree, Unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,15 @@ def examine(
             findings.extend(check.find(facts))
         except NotCaptured as problem:
             missing.update(dict.fromkeys(problem.reads))
+        except Unread as unread:
+            gaps.append(_not_read(check.link, unread))
     for each in all_evidence() if evidence else ():
         try:
             gaps.extend(each.find(facts))
         except NotCaptured as problem:
             missing.update(dict.fromkeys(problem.reads))
+        except Unread as unread:
+            gaps.append(_not_read(each.link, unread))
     keys: tuple[tuple[str, AuthorizedKey], ...] = ()
     users: list[str] = []
     try:
@@ -63,9 +68,16 @@ def examine(
         keys = tuple(_accepted(facts)) if evidence else ()
     except NotCaptured as problem:
         missing.update(dict.fromkeys(problem.reads))
+    except Unread as unread:
+        gaps.append(_not_read(Link.ACCOUNT, unread))
     if missing:
         raise NotCaptured(*missing)
     return Examination(facts, login_path(findings, (check.link for check in asked), gaps, users), keys)
+
+
+def _not_read(link: Link, unread: Unread) -> Gap:
+    """A check had to ask for what could not be read: what it would have found is not known."""
+    return Gap("file-unreadable", link, str(unread), locations=(Location(PurePosixPath(unread.path)),))
 
 
 MOST_KEYS = 10

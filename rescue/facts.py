@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from rescue.firewall import Active, Firewall, Reach, loaded_at_boot, reach
+from rescue.firewall import Active, Firewall, Reach, loaded_at_boot, reached
 from rescue.formats.accounts import Account, Accounts
 from rescue.formats.authorized_keys import KeyFile, key_files
 from rescue.formats.boot_commands import boot_commands
@@ -19,7 +19,7 @@ from rescue.formats.units import Units
 from rescue.model import Client
 from rescue.once import fact
 from rescue.sshd import Effective, Listener, Server, listeners, options
-from rescue.tree import Read, Tree
+from rescue.tree import Read, Tree, Unread
 
 SSH_PORT = 22
 UNRELATED_PORT = 9
@@ -93,27 +93,29 @@ class Facts:
     @fact
     def at_boot(self) -> Active:
         """The same, with the commands of a person's own scripts that load something which can't be read."""
-        return loaded_at_boot(self.tree, self.units, boot_commands(self.tree, self.units))
+        return self.tree.kept(
+            loaded_at_boot, lambda: loaded_at_boot(self.tree, self.units, boot_commands(self.tree, self.units))
+        )
 
     def reach(self, port: int, version: int = 4) -> Reach:
         """Which sources may open a TCP connection to `port` over IPv4 or IPv6 (`version`), and which rules decide."""
-        return self._reaches.setdefault((port, version), reach(self.firewalls, port, version))
-
-    @fact
-    def _reaches(self) -> dict[tuple[int, int], Reach]:
-        return {}
+        return reached(self.tree, self.firewalls, port, version)
 
     @fact
     def dialled(self) -> int:
         """The TCP port that the client dials.
 
-        Told by the client, else 22 where sshd listens there or nowhere. Where sshd only listens elsewhere, a firewall
-        decides: one that lets every port in alike says nothing, and 22 is what `ssh` dials; any other was made by
-        somebody who knows of the new port, or forgot it, which is a finding of its own.
+        Told by the client, else 22 where sshd listens there or nowhere, or where that can't be read. Where sshd only
+        listens elsewhere, a firewall decides: one that lets every port in alike says nothing, and 22 is what `ssh`
+        connects to; any other was made by somebody who knows of the new port, or forgot it, which is a finding of its
+        own.
         """
         if self.client.port is not None:
             return self.client.port
-        ports = self.listening_ports
+        try:
+            ports = self.listening_ports
+        except Unread:
+            return SSH_PORT
         if not ports or SSH_PORT in ports:
             return SSH_PORT
         return SSH_PORT if self.reach(ports[0]).open and self.reach(UNRELATED_PORT).open else ports[0]
@@ -148,6 +150,13 @@ class Facts:
     def _key_files(self) -> dict[str, tuple[KeyFile, ...]]:
         return {}
 
+    def _has_keys(self, account: Account) -> bool:
+        """Whether a key of the account's is known; not where that could not be read."""
+        try:
+            return any(found.keys for found in self.key_files(account))
+        except Unread:
+            return False
+
     @fact
     def logins(self) -> tuple[Account, ...]:
         """The accounts to be judged: the client's user, else root and every account that was set up for a login.
@@ -166,7 +175,7 @@ class Facts:
             *(Read(each.home, depth=0) for each in shells if each.home.startswith("/")),
             *(Read(f"{each.home}/.ssh", depth=1) for each in shells if each.home.startswith("/") and each.home != "/"),
         )
-        with_keys = [each for each in shells if any(found.keys for found in self.key_files(each))]
+        with_keys = [each for each in shells if self._has_keys(each)]
         if with_keys:
             return tuple(with_keys[:MOST_JUDGED])
         people = [each for each in shells if each.uid == 0 or each.uid >= 1000]

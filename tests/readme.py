@@ -1,4 +1,5 @@
-"""What the README says of causes and scenarios, written from what is there: `scripts/update-readme`.
+"""What the README says of causes and scenarios, and docs/evidence.md, written from what is there:
+`scripts/update-readme`.
 
 The causes come from the checks, the figures from the files that `RESCUE_FIGURES=FILE scripts/test system vm` wrote. A
 scenario that no such file tells of keeps the row that it has.
@@ -12,10 +13,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rescue.checks import all_checks
+from rescue.evidence import Evidence, all_evidence
 from rescue.labs.scenario import all_scenarios
+from rescue.model import Link
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
+EVIDENCE = REPOSITORY / "docs" / "evidence.md"
 CAUSES = re.compile(r"^\| cause \|.*\n\| ---.*\n((?:\| `.*\n)*)", re.MULTILINE)
 FIGURES = re.compile(r"^\| scenario \|.*\n\| ---.*\n((?:\|.*\n)*)", re.MULTILINE)
 COUNTED = re.compile(r"\d+ scenarios of \d+ have causes that this version finds: in \d+ of \d+")
@@ -56,6 +60,38 @@ def updated(text: str, figures: Mapping[str, str]) -> str:
     return WAITING.sub(f"Scenarios that wait for a check: {waiting}", text)
 
 
+EVIDENCE_HEAD = """# What each step reads, and what it does not
+
+Made by `scripts/update-readme` from the checks and from `rescue/evidence/`; a test holds that it is up to date.
+
+A step of the path to a login is *ok* only if everything below that decides it was read and holds. What is found broken
+or doubtful is a finding (`rescue explain CAUSE`); what could not be judged is said as such, with what supplies it, and
+the step is *not judged*. A file that could not be read (a failing disk, a lack of rights, a size beyond every limit)
+is never taken for an empty or a missing one: everything that leans on it is not judged.
+"""
+
+
+def evidence() -> str:
+    """docs/evidence.md: by step, what is read and judged, and what may stay unjudged."""
+    parts = [EVIDENCE_HEAD]
+    for link in Link:
+        checks = [each for each in all_checks() if each.link is link]
+        gaps = [each for each in all_evidence() if each.link is link]
+        reads = sorted({read.path for each in (*checks, *gaps) for read in each.reads})
+        parts.append(f"## {link.order} {link}: {link.holds}\n")
+        parts.append("Judged:\n\n" + "".join(f"- `{each.id}`: {each.title}\n" for each in checks))
+        if gaps:
+            parts.append("Not always judged:\n\n" + "".join(_evidence(each) for each in gaps))
+        if reads:
+            parts.append("Read, beside what these files name: " + ", ".join(f"`{path}`" for path in reads) + "\n")
+    return "\n".join(parts)
+
+
+def _evidence(each: Evidence) -> str:
+    paragraphs = [" ".join(part.split()) for part in each.manual.strip().split("\n\n")[1:]]
+    return f"- `{each.id}`: {each.title}.\n" + "".join(f"  {part}\n" for part in paragraphs)
+
+
 def _in_table(table: re.Pattern[str], text: str, body: str) -> str:
     found = table.search(text)
     if found is None:
@@ -64,7 +100,7 @@ def _in_table(table: re.Pattern[str], text: str, body: str) -> str:
 
 
 def main(files: Iterable[str]) -> None:
-    """Write README.md and the count in CHANGELOG.md."""
+    """Write README.md, the count in CHANGELOG.md, and docs/evidence.md."""
     figures: dict[str, str] = {}
     for file in files:
         figures.update(rows(Path(file).read_text(encoding="utf-8")))
@@ -73,6 +109,7 @@ def main(files: Iterable[str]) -> None:
     text = CAUSES_COUNTED.sub(f"{len(all_checks())} causes in", changelog.read_text(encoding="utf-8"), count=1)
     text = LABS_COUNTED.sub(f"{len(all_scenarios())} real servers that lock", text, count=1)
     changelog.write_text(text, encoding="utf-8")
+    EVIDENCE.write_text(evidence(), encoding="utf-8")
 
 
 if __name__ == "__main__":

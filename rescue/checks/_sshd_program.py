@@ -91,7 +91,9 @@ def _helper(facts: Facts, name: str, keyword: str) -> str:
     if given:
         facts.tree.require(Read(given[0].words[0], depth=0, limit=PROGRAM_LIMIT))
         return given[0].words[0]
-    built_in = search(rb"\0(/[\w./+-]{1,200}/" + name.encode() + rb")\0", facts.tree.data(program(facts)) or b"")
+    built_in = search(
+        rb"\0(/[\w./+-]{1,200}/" + name.encode() + rb")\0", facts.tree.data_if_read(program(facts)) or b""
+    )
     if built_in:
         # sshd itself names where its own build keeps them.
         path = built_in[1].decode("ascii", "replace")
@@ -113,7 +115,7 @@ def _of(tree: Tree, path: str, *, closed: bool) -> Iterator[Fault]:
     if not entry.mode & 0o111:
         yield Fault(path, "is not executable", closed, mode=True)
         return
-    data = tree.data(path)
+    data = tree.data_if_read(path)
     if data is None or data.startswith(b"#!"):
         return  # too large to look into, or somebody's own script
     try:
@@ -167,7 +169,7 @@ def _library(tree: Tree, path: str | None) -> tuple[str, list[tuple[str, tuple[s
         return "is a link that leads nowhere", []
     if entry.is_file and entry.size == 0:
         return "is empty", []
-    data = tree.data(path)
+    data = tree.data_if_read(path)
     if data is None:
         return "", []
     try:

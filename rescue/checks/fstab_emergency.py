@@ -143,15 +143,17 @@ def _repair(line: Line) -> Repair:
             Safety.MANUAL,
             steps="`blkid` lists what is there. A server does not start without /usr, so nofail is of no use.",
         )
+    lasting = (
+        f"services no longer wait for {line.point}, and what they write there while it is missing is on the root "
+        "file system, and hidden when it comes back"
+    )
     needed = line.point == "/var" or line.point.startswith("/var/")
     return Repair(
         f"let the server start without {line.point}: add nofail to its line in {FSTAB}",
         Safety.UNSAFE if needed else Safety.SAFE,
         partial(_made_dispensable, number=line.number),
-        weakens=(
-            f"services no longer wait for {line.point}, and what they write there while it is missing is on the root "
-            "file system, and hidden when it comes back"
-        ),
+        weakens=lasting if needed else "",
+        steps="" if needed else f"{lasting[0].upper()}{lasting[1:]}.",
     )
 
 

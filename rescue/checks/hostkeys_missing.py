@@ -41,6 +41,9 @@ CHANGED = (
 )
 
 
+LOOK = Repair("look at the key files by hand: may they be read, does the disk fail?", Safety.MANUAL)
+
+
 def find(facts: Facts) -> Iterator[Finding]:
     if facts.tree.entry(facts.sshd.path) is None:
         return
@@ -58,8 +61,8 @@ def find(facts: Facts) -> Iterator[Finding]:
         message=f"The SSH server has no host key that it can load, and stops without one: {listed}.",
         symptom=of_ending_server(facts.units),
         locations=tuple(Location(key.path) for key in keys),
-        repairs=tuple(_repairs(facts.tree, keys)),
-        reason="a key file is too large to have been looked into" if unread else "",
+        repairs=(LOOK,) if unread else tuple(_repairs(facts.tree, keys)),
+        reason="a key file could not be read, and may be in order" if unread else "",
     )
 
 
@@ -115,7 +118,7 @@ def heal(tree: Tree, path: str) -> Tree:
 
 def make_key(tree: Tree, path: str) -> Tree:
     """The tree with a new key pair at `path` and `path`.pub, owned by root. Another one on each call."""
-    host = (tree.text("/etc/hostname") or "").strip().split("\n")[0][:64] or "server"
+    host = (tree.text_if_read("/etc/hostname") or "").strip().split("\n")[0][:64] or "server"
     comment = f"root@{''.join(char for char in host if char.isascii() and char.isprintable())}"
     pair = new_key_pair()
     tree = tree.write(path, pair.private_file(comment), mode=PRIVATE, uid=0, gid=0)

@@ -115,6 +115,7 @@ def _let_in(facts: Facts, account: Account, refusals: tuple[Refusal, ...], *, me
         Safety.SAFE if safe else Safety.UNSAFE,
         partial(_all, edits=tuple(step.edit for step in steps if step.edit is not None)),
         weakens="; ".join(step.weakens for step in steps),
+        lets_in=True,
     )
 
 
@@ -144,6 +145,7 @@ def _list_user(facts: Facts, account: Account, refusal: Refusal) -> Repair:
         Safety.SAFE,
         partial(edit.add_words, location=refusal.location, words=tuple(words)),
         weakens=f"{account.name} may log in{where}",
+        lets_in=True,
     )
 
 
@@ -157,6 +159,7 @@ def _list_group(facts: Facts, account: Account, refusal: Refusal) -> Repair:
         Safety.UNSAFE if members else Safety.SAFE,
         partial(edit.add_words, location=refusal.location, words=(name,)),
         weakens=f"{account.name} may log in{others}",
+        lets_in=True,
     )
 
 
@@ -168,4 +171,5 @@ def _take_out(account: Account, refusal: Refusal) -> Repair:
         Safety.SAFE if alone else Safety.UNSAFE,
         partial(edit.remove_word, location=refusal.location, word=refusal.pattern),
         weakens=f"{whom} may log in",
+        lets_in=True,
     )

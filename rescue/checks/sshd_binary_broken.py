@@ -103,5 +103,5 @@ def _reinstall(facts: Facts) -> Repair:
     elif facts.release.id == "alpine":
         command = "apk fix openssh-server"
     return Repair(
-        "install the package again, in the server's own system", Safety.MANUAL, steps=f"rescue shell TARGET\n{command}"
+        "install the package again, in the server's own system", Safety.MANUAL, steps=f"rescue shell\n{command}"
     )

@@ -6,35 +6,48 @@ start failed with result "resources" or status 203.
 Cause: a drop-in in /etc/systemd/system/ssh.service.d (as `systemctl edit ssh` writes it) or a unit file of one's own.
 ExecStart= adds a command to those that are there, and a service like sshd may have one only: the old one has to be
 taken back by an empty "ExecStart=" before it. Other mistakes: a file that EnvironmentFile= names and that is not
-there, a program that is not there (ExecStartPre= too), Requires= of a unit that does not exist or is masked, which
-systemd passes over without a word at boot, and PrivateNetwork= or User=, with which sshd runs for nobody.
+there, a program that is not there (ExecStartPre= too), Requires= (a line, or a link in ssh.service.requires) of a unit
+that does not exist or is masked, and PrivateNetwork= or User=, with which sshd runs for nobody. A whole copy of the
+unit in /etc/systemd/system hides the package's, and grows old: after an upgrade its program may be gone.
+
+Before systemd 254 a service that multi-user.target wants is started at boot although what it requires is missing;
+from 254 on it is not, without a word. So the finding depends on the release of systemd.
 
 Repair: the empty "ExecStart=" is put before the new one; a file that is missing is made one that may be missing
-("EnvironmentFile=-..."); the name of the missing unit is taken out, and another line at fault is commented out. What
-else the drop-in sets stays.
+("EnvironmentFile=-..."); the name of the missing unit is taken out, or its link; another line at fault is commented
+out. What else the drop-in sets stays. A copy of the whole unit whose program is gone is set aside, beside where it
+was, so that the package's unit counts again.
 
 See: systemd.service(5) on ExecStart=, systemd.exec(5) on EnvironmentFile=, systemd.unit(5) on Requires=, systemctl(1)
-on edit.
+on edit; pull request 27852 of systemd on what is required and missing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import PurePosixPath
 
 from rescue.checks._ssh_units import SERVICES
 from rescue.facts import Facts
+from rescue.formats.packages import PACKAGE_READS, systemd_version
+from rescue.formats.unit_files import parse_unit
 from rescue.formats.units import UNIT_READS, Unit, Value
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read, Tree
 
 LINK = Link.SERVICE
-READS = UNIT_READS
+READS = (*UNIT_READS, *PACKAGE_READS)
 
 SECTION = "Service"
 COMMAND, VARIABLES = "ExecStart", "EnvironmentFile"
 BEFORE = "ExecStartPre"
 NEEDED = ("Requires", "BindsTo", "Requisite")
+LINKED = "link"
+"""What stands for Requires= where a link in UNIT.requires says it."""
+REFUSED_SINCE = 254
+"""The release of systemd since which a unit is not started whose requirement can't be loaded."""
+ASIDE = ".set-aside"
 LOADED = (".service", ".socket", ".target", ".timer", ".path")
 """Kinds of units that are files; others are made by generators or by the kernel."""
 SHUT_IN = (
@@ -52,7 +65,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     for unit in found.values():
         yield from _commands(unit)
         yield from _missing_files(facts.tree, unit)
-        yield from _missing_program(facts.tree, unit)
+        yield from _missing_program(facts, unit)
         yield from _own_lines(facts, unit)
 
 
@@ -104,7 +117,7 @@ def _missing_files(tree: Tree, unit: Unit) -> Iterator[Finding]:
             )
 
 
-def _missing_program(tree: Tree, unit: Unit) -> Iterator[Finding]:
+def _missing_program(facts: Facts, unit: Unit) -> Iterator[Finding]:
     """Only where somebody's own file names it: a package's own program is missed elsewhere."""
     commands = unit.values(SECTION, COMMAND)
     if len(commands) != 1 or not str(commands[0].location.path).startswith("/etc/"):
@@ -112,15 +125,34 @@ def _missing_program(tree: Tree, unit: Unit) -> Iterator[Finding]:
     path = _program(commands[0])
     if not path.startswith("/") or "%" in path:
         return
-    tree.require(Read(path, depth=0, content=False))
-    entry = tree.entry(path)
+    facts.tree.require(Read(path, depth=0, content=False))
+    entry = facts.tree.entry(path)
     if entry is None or not entry.is_file or not entry.mode & 0o111:
         place = commands[0].location
         fault = "is not there" if entry is None else "can't be executed"
-        steps = f"correct the path in {place.path}"
-        yield _finding(
-            unit, f"the program {path} {fault}", (place,), Repair(f"correct {place}", Safety.MANUAL, steps=steps)
+        yield _finding(unit, f"the program {path} {fault}", (place,), _without(facts, unit, place))
+
+
+def _without(facts: Facts, unit: Unit, place: Location) -> Repair:
+    """Let the package's own command count again: without the copy of the unit, or without the drop-in's command."""
+    package = facts.units.package_file(unit.name)
+    if package is None:
+        return Repair(f"correct {place}", Safety.MANUAL, steps=f"correct the path in {place.path}")
+    if place.path == unit.path:
+        own = {(each.section, each.key, each.text) for each in unit.assignments if each.location.path == place.path}
+        shipped = {(each.section, each.key, each.text) for each in parse_unit(facts.tree.text(package) or "", package)}
+        other = sorted(f"{key}={text}" for section, key, text in own - shipped if key not in (COMMAND, "Description"))
+        return Repair(
+            f"set the copy {place.path} aside, so that {package} counts",
+            Safety.SAFE,
+            partial(set_aside, path=str(place.path)),
+            weakens=f"what only the copy sets does not count any more: {', '.join(other[:3])}" if other else "",
         )
+    return Repair(
+        f"comment out {COMMAND}= in {place.path}, so that the command of {package} counts",
+        Safety.SAFE,
+        partial(comment_out_commands, path=str(place.path)),
+    )
 
 
 def _own_lines(facts: Facts, unit: Unit) -> Iterator[Finding]:
@@ -129,6 +161,9 @@ def _own_lines(facts: Facts, unit: Unit) -> Iterator[Finding]:
         for each in unit.values("Unit", key):
             if _own(each):
                 yield from _unmet(facts, unit, key, each)
+    for each in facts.units.required_links(unit.name):
+        if _own(each):
+            yield from _unmet(facts, unit, LINKED, each)
     for each in unit.values(SECTION, BEFORE):
         path = _program(each)
         if _own(each) and not each.text.startswith("-") and path.startswith("/") and "%" not in path:
@@ -151,14 +186,62 @@ def _unmet(facts: Facts, unit: Unit, key: str, value: Value) -> Iterator[Finding
             continue
         other = facts.units.unit(word)
         if other.present:
+            yield from _failing(facts, unit, other, value)
+            continue
+        doubt = _started_all_the_same(facts, unit, key)
+        if doubt is None:
             continue
         state = "is masked" if other.masked else "does not exist"
-        if value.text.split() == [word]:
-            yield _taken_out(unit, f"{key}= names {word}, which {state}", value.location)
+        places = (value.location, *((other.mask,) if other.mask is not None else ()))
+        if key == LINKED:
+            edit = partial(_remove, path=str(value.location.path))
+            repair = Repair(f"remove the link {value.location.path}", Safety.SAFE, edit)
+            yield _finding(unit, f"it requires {word}, which {state}", places, repair, doubt)
+        elif value.text.split() == [word]:
+            repair = Repair(f"comment out {value.location}", Safety.SAFE, partial(comment_out, location=value.location))
+            yield _finding(unit, f"{key}= names {word}, which {state}", places, repair, doubt)
         else:
             edit = partial(replace_value, location=value.location, old=word, new="")
             repair = Repair(f"take {word} out of {value.location}", Safety.SAFE, edit)
-            yield _finding(unit, f"{key}= names {word}, which {state}", (value.location,), repair)
+            yield _finding(unit, f"{key}= names {word}, which {state}", places, repair, doubt)
+
+
+def _started_all_the_same(facts: Facts, unit: Unit, key: str) -> str | None:
+    """Whether systemd starts the unit although what it requires can't be loaded: None if so, else a doubt, or "".
+
+    Until 253 the job of a unit that is only wanted stays when what it requires can't be queued; 254 drops it.
+    """
+    if key not in ("Requires", LINKED):
+        return ""
+    release = systemd_version(facts.tree)
+    if release is None:
+        return f"systemd before {REFUSED_SINCE} starts it all the same, and which one this is was not found out"
+    if release >= REFUSED_SINCE:
+        return ""
+    if facts.release.is_red_hat:
+        return f"systemd {release} starts it all the same, unless what {REFUSED_SINCE} does was ported back to it"
+    return None
+
+
+def _failing(facts: Facts, unit: Unit, other: Unit, value: Value) -> Iterator[Finding]:
+    """A unit that is required and that will fail: its program is not there."""
+    if other.unmet is not None or not other.name.endswith(".service"):
+        return
+    for command in other.values(SECTION, COMMAND):
+        path = _program(command)
+        if command.text.startswith(("-", "@-", "+-", "!-")) or not path.startswith("/") or "%" in path:
+            continue
+        facts.tree.require(Read(path, depth=0, content=False))
+        if facts.tree.entry(path) is None:
+            what = f"it requires {other.name}, whose program {path} is not there"
+            yield _finding(
+                unit,
+                what,
+                (value.location, command.location),
+                Repair(f"mend {other.name}, or take it out of {value.location}", Safety.MANUAL),
+                f"whether the failure of {other.name} stops it depends on the order in which systemd starts them",
+            )
+            return
 
 
 def _taken_out(unit: Unit, what: str, place: Location) -> Finding:
@@ -172,17 +255,17 @@ def _program(command: Value) -> str:
     return words[0].lstrip(SPECIAL).strip('"') if words else ""
 
 
-def _finding(unit: Unit, what: str, locations: tuple[Location, ...], repair: Repair) -> Finding:
+def _finding(unit: Unit, what: str, locations: tuple[Location, ...], repair: Repair, doubt: str = "") -> Finding:
     return Finding(
         check="sshd-dropin-broken",
         link=LINK,
-        severity=Severity.BROKEN if unit.started else Severity.DOUBTFUL,
+        severity=Severity.BROKEN if unit.started and not doubt else Severity.DOUBTFUL,
         message=f"systemd can't start {unit.name}: {what} ({locations[0]}).",
         symptom=Symptom.REFUSED,
         locations=locations,
         repairs=(repair,),
         subject=what,
-        reason="" if unit.started else f"{unit.name} is not started at boot by itself",
+        reason=doubt if unit.started else f"{unit.name} is not started at boot by itself",
     )
 
 
@@ -198,6 +281,30 @@ def comment_out(tree: Tree, location: Location) -> Tree:
     lines, at = _line(tree, location)
     lines[at] = f"#{lines[at]}"
     return tree.write(location.path, "\n".join(lines))
+
+
+def comment_out_commands(tree: Tree, path: str) -> Tree:
+    """The tree with a ``#`` before every ExecStart= of the file."""
+    lines = (tree.text(path) or "").split("\n")
+    for each in parse_unit("\n".join(lines), PurePosixPath(path)):
+        if (each.section, each.key) == (SECTION, COMMAND):
+            lines[each.location.line - 1] = f"#{lines[each.location.line - 1]}"
+    return tree.write(path, "\n".join(lines))
+
+
+def set_aside(tree: Tree, path: str) -> Tree:
+    """The tree with the file under a name beside it that systemd does not read. ValueError if that is taken."""
+    entry, aside = tree.lentry(path), f"{path}{ASIDE}"
+    if entry is None or tree.lentry(aside) is not None:
+        raise ValueError(f"{aside} is there already" if entry is not None else f"{path} is not there any more")
+    if entry.is_link:
+        return tree.remove(path).make_link(aside, entry.link)
+    kept = tree.write(aside, tree.data(path) or b"", mode=entry.mode, uid=entry.uid, gid=entry.gid)
+    return kept.remove(path)
+
+
+def _remove(tree: Tree, path: str) -> Tree:
+    return tree.remove(path)
 
 
 def replace_value(tree: Tree, location: Location, old: str, new: str) -> Tree:

@@ -51,7 +51,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         return
     path = program(facts)
     facts.tree.require(Read(path, depth=0, limit=PROGRAM_LIMIT))
-    data = facts.tree.data(path) or b""
+    data = facts.tree.data_if_read(path) or b""
     if b"\0/run/sshd\0" in data:
         if facts.units.manager == "systemd" and not _made(facts.tree, unit):
             yield _unmade(unit, facts)

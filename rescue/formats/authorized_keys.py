@@ -102,7 +102,7 @@ def read_key_file(tree: Tree, path: PurePosixPath) -> KeyFile:
     entry = tree.entry(path)
     if entry is None or not entry.is_file:
         return KeyFile(path)
-    text = tree.text(path)
+    text = tree.text_if_read(path)
     if text is None:
         return KeyFile(path, present=True, unread=True)
     return KeyFile(path, parse_keys(text, path), present=True)

@@ -17,7 +17,7 @@ from rescue.formats.accounts import Accounts
 from rescue.formats.os_release import Release
 from rescue.formats.public_keys import check_public_key
 from rescue.formats.sshwire import Reader, WireError, decode_base64
-from rescue.tree import Read, Tree
+from rescue.tree import Read, Tree, Unread
 
 DEFAULT_HOST_KEYS = tuple(f"/etc/ssh/ssh_host_{kind}_key" for kind in ("rsa", "ecdsa", "ed25519"))
 """What sshd loads where no HostKey is set (servconf.c, fill_default_server_options)."""
@@ -75,9 +75,10 @@ def read_host_key(tree: Tree, path: str, release: Release) -> HostKey:
         return HostKey(where, problem="does not exist", missing=True)
     if not entry.is_file:
         return HostKey(where, problem="is no regular file")
-    data = tree.data(path)
-    if data is None:
-        return HostKey(where, problem="is too large for a key", unread=True)
+    try:
+        data = tree.data(path) or b""
+    except Unread as problem:
+        return HostKey(where, problem=f"could not be read ({problem.error})", unread=True)
     # Only root's own file is looked at: sshkey_perm_ok lets any other owner's pass.
     exposed = entry.uid == 0 and bool(entry.mode & FOR_OTHERS)
     if exposed and entry.mode & FOR_OTHERS == READABLE_BY_GROUP and _group_may_read(release):

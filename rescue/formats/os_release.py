@@ -49,7 +49,7 @@ class Release:
 def read_release(tree: Tree) -> Release:
     """The release of `tree`. Every field is empty where no file tells."""
     for path in OS_RELEASE:
-        text = tree.text(path)
+        text = tree.text_if_read(path)
         if text is not None:
             values = parse_os_release(text)
             return Release(

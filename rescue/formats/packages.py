@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from re import compile as compile_pattern
 
 from rescue.formats.os_release import read_release
-from rescue.tree import Read, Tree
+from rescue.tree import Read, Tree, Unread
 
 DPKG_STATUS = "/var/lib/dpkg/status"
 APK_INSTALLED = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
@@ -25,6 +25,10 @@ PACKAGE_READS = (
     *(Read(path, depth=0, content=False) for path in SSHD),
 )
 
+SYSTEMD_FOLDERS = ("/usr/lib/systemd", "/usr/lib/x86_64-linux-gnu/systemd", "/usr/lib/aarch64-linux-gnu/systemd")
+"""Where libsystemd-shared-RELEASE.so lies."""
+
+_SHARED = compile_pattern(r"libsystemd-shared-(\d{3})\D")
 _VERSION = compile_pattern(r"(?:\d+:)?(\d{1,3})\.(\d{1,3})")
 _NUMBERS = compile_pattern(r"(?:\d+:)?(\d{1,6}(?:\.\d{1,6}){0,4})")
 _RELEASE = compile_pattern(r"(?:\d+:)?(\d{1,4})\b")
@@ -56,11 +60,20 @@ def openssh_version(tree: Tree) -> OpenSSH | None:
     tree.require(*PACKAGE_READS)
     distro = read_release(tree).id
     # One after the other: the program is read only where no database tells.
-    for found in chain(_from_dpkg(tree), _from_apk(tree), _from_pacman(tree), _from_program(tree)):
+    sources = (_from_dpkg, _from_apk, _from_pacman, _from_program)
+    for found in chain.from_iterable(_if_read(source, tree) for source in sources):
         match = _VERSION.match(found)
         if match:
             return OpenSSH(int(match[1]), int(match[2]), distro, found)
     return None
+
+
+def _if_read(source: Callable[[Tree], Iterator[str]], tree: Tree) -> Iterator[str]:
+    """What a source tells; nothing more where it can't be read: another may tell."""
+    try:
+        yield from source(tree)
+    except Unread:
+        return
 
 
 def package_state(tree: Tree, package: str) -> tuple[str, str, str] | None:
@@ -75,13 +88,15 @@ def package_state(tree: Tree, package: str) -> tuple[str, str, str] | None:
 
 
 def systemd_version(tree: Tree) -> int | None:
-    """The release of the installed systemd (252), by dpkg; None if that does not tell."""
+    """The release of the installed systemd (252), by dpkg or by the name of its own library; None if neither tells."""
     tree.require(*PACKAGE_READS)
-    for found in _from_dpkg(tree, b"systemd"):
+    for found in _if_read(lambda here: _from_dpkg(here, b"systemd"), tree):
         release = _RELEASE.match(found)
         if release:
             return int(release[1])
-    return None
+    tree.require(*(Read(folder, depth=1, content=False) for folder in SYSTEMD_FOLDERS))
+    names = (_SHARED.match(name) for folder in SYSTEMD_FOLDERS for name in tree.children(folder))
+    return max((int(name[1]) for name in names if name is not None), default=None)
 
 
 def package_version(tree: Tree, name: str) -> tuple[int, ...] | None:
@@ -147,7 +162,7 @@ def _from_program(tree: Tree) -> Iterator[str]:
         if entry is None or not entry.is_file:
             continue
         tree.require(Read(path, depth=0, limit=PROGRAM_LIMIT))
-        match = _BANNER.search(tree.data(path) or b"")
+        match = _BANNER.search(tree.data_if_read(path) or b"")
         if match:
             yield match[1].decode("ascii")
 

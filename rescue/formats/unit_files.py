@@ -156,7 +156,14 @@ class UnitFiles:
 
     def dependencies(self, name: str) -> Iterator[Dependency]:
         """What the unit's .wants, .requires and .upholds directories pull in; a masked link pulls in nothing."""
-        for suffix in (".wants", ".requires", ".upholds"):
+        yield from self._linked(name, (".wants", ".requires", ".upholds"))
+
+    def required(self, name: str) -> Iterator[Dependency]:
+        """What the unit's .requires directories pull in: the same as Requires= of each."""
+        yield from self._linked(name, (".requires",))
+
+    def _linked(self, name: str, suffixes: tuple[str, ...]) -> Iterator[Dependency]:
+        for suffix in suffixes:
             for path in self._extras(name, suffix):
                 entry = self.tree.lentry(path)
                 if entry is not None and entry.is_link and not self.null(path) and is_unit_name(path.name):
@@ -164,6 +171,9 @@ class UnitFiles:
 
     def _extras(self, name: str, suffix: str) -> tuple[PurePosixPath, ...]:
         """The entries of all directories NAME`suffix`, by name; of two with one name the first directory's counts."""
+        return self.tree.kept((UnitFiles, name, suffix), lambda: self._listed(name, suffix))
+
+    def _listed(self, name: str, suffix: str) -> tuple[PurePosixPath, ...]:
         found: dict[str, PurePosixPath] = {}
         known = [each for each in self.names(name) if not is_template(each)]
         places = [f"{where}/{each}{suffix}" for one in known for where in self.directories for each in _generic(one)]
@@ -182,11 +192,12 @@ class UnitFiles:
             return ()
         if name not in self._read:
             self._read[name] = tuple(
-                assignment
-                for each in (path, *self.dropins(name))
-                for assignment in parse_unit(self.tree.text(each) or "", each)
+                assignment for each in (path, *self.dropins(name)) for assignment in self._parsed(each)
             )
         return self._read[name]
+
+    def _parsed(self, path: PurePosixPath) -> tuple[Assignment, ...]:
+        return self.tree.kept((UnitFiles, path), lambda: tuple(parse_unit(self.tree.text(path) or "", path)))
 
 
 def parse_unit(text: str, path: PurePosixPath) -> Iterator[Assignment]:

@@ -107,6 +107,18 @@ class Units:
             self._units[name] = self._systemd(name) if self.manager == "systemd" else self._script(name)
         return self._units[name]
 
+    def required_links(self, name: str) -> tuple[Value, ...]:
+        """The units that links in NAME.requires directories make the unit require, each with its link (line 0)."""
+        return tuple(Value(each.name, each.location) for each in self._files.required(name))
+
+    def package_file(self, name: str) -> PurePosixPath | None:
+        """The unit's file as its package has it, which one in /etc may hide; None if there is none."""
+        for directory in self._files.directories:
+            path = PurePosixPath(directory) / name
+            if not directory.startswith(("/etc/", "/run/")) and self._tree.entry(path) is not None:
+                return path
+        return None
+
     def _systemd(self, name: str) -> Unit:
         path = self._files.path(name)
         if path is None:

@@ -41,13 +41,13 @@ def logins(tree: Tree) -> Iterator[Login]:
     """The logins that are recorded, in no order. What is no record is passed over."""
     tree.require(*WTMP_READS)
     for path in WTMP:
-        data = tree.data(path) or b""
+        data = tree.data_if_read(path) or b""
         for record in _RECORD.iter_unpack(data[: len(data) // _RECORD.size * _RECORD.size]):
             kind, _, _, _, user, host, _, seconds, _, *words = record
             address = _address(host, words) if kind == _USER else None
             if address is not None:
                 yield Login(_text(user), address, datetime.fromtimestamp(max(seconds, 0), UTC))
-    yield from _of_database(tree.data(DATABASE) or b"")
+    yield from _of_database(tree.data_if_read(DATABASE) or b"")
 
 
 def _of_database(data: bytes) -> Iterator[Login]:

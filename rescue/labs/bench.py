@@ -31,7 +31,7 @@ from rescue.target import guestfs
 from rescue.target.directory import DirectoryTarget
 from rescue.tree import Read
 
-CLEAR = 0
+CLEAR, INCOMPLETE = 0, 3
 FILES = 300_000
 """Files of a large server: memory must not grow with them."""
 
@@ -63,9 +63,11 @@ def main(arguments: list[str]) -> int:
     def say(message: str) -> None:
         print(f"... {message}", file=sys.stderr, flush=True)
 
-    image, lvm = ensure_image(recipes, "debian12", say), ensure_image(recipes, "debian12-lvm", say)
     with tempfile.TemporaryDirectory(prefix="rescue-bench-") as place:
-        cases = [*_cases(image, lvm, Path(place), say), *_firewall(Path(place))]
+        cases = _firewall(Path(place))
+        if not any(only and case.name.startswith(only) for case in cases):
+            image, lvm = ensure_image(recipes, "debian12", say), ensure_image(recipes, "debian12-lvm", say)
+            cases = [*_cases(image, lvm, Path(place), say), *cases]
         cases = [case for case in cases if only in case.name or only in case.peer]
         timings: dict[str, list[Timing]] = {case.name: [] for case in cases}
         for number in range(rounds):
@@ -85,12 +87,13 @@ def _firewall(folder: Path) -> list[Case]:
     for kind in bench_firewall.PEERS:
         for count in bench_firewall.SIZES:
             name = f"{kind.removesuffix(' ports')}, {count:,} {bench_firewall.UNITS.get(kind, 'elements')}"
-            path = folder / name.replace(" ", "-")
-            path.write_text(bench_firewall.text(kind, count))
-            ours = [sys.executable, "-m", bench_firewall.__name__, kind, str(path)]
+            root = folder / name.replace(" ", "-")
+            path = bench_firewall.server(root, kind, count)
+            ours = [sys.executable, "-m", "rescue", "firewall", str(root)]
+            status = CLEAR if kind in bench_firewall.OPEN else INCOMPLETE
             command = bench_firewall.peer(kind, path)
             tool = f"{' '.join(bench_firewall.PEERS[kind])}, {name.partition(', ')[2]}" if command else ""
-            cases.append(Case(name, partial(_timed, ours, os.environ, CLEAR), tool))
+            cases.append(Case(name, partial(_timed, ours, os.environ, status), tool))
             if command is not None:
                 cases.append(Case(tool, partial(_timed, command, os.environ, CLEAR)))
     return cases
@@ -112,7 +115,7 @@ def _cases(image: Image, lvm: Image, place: Path, say: Callable[[str], None]) ->
         return lambda: _timed([str(word) for word in words], {**environment, **more}, status)
 
     def inspect(disk: Path, backend: str) -> Callable[[], Timing]:
-        return command(*program, "inspect", "--backend", backend, disk)
+        return command(*program, "inspect", "--backend", backend, disk, status=INCOMPLETE)
 
     def capture() -> Timing:
         picture = place / "many.picture"
@@ -121,8 +124,8 @@ def _cases(image: Image, lvm: Image, place: Path, say: Callable[[str], None]) ->
 
     cases = [
         Case("rescue --version", command(*program, "--version")),
-        Case("rescue inspect DIRECTORY", command(*program, "inspect", image.root)),
-        Case(f"rescue inspect, {FILES:,} files", command(*program, "inspect", many)),
+        Case("rescue inspect DIRECTORY", command(*program, "inspect", image.root, status=INCOMPLETE)),
+        Case(f"rescue inspect, {FILES:,} files", command(*program, "inspect", many, status=INCOMPLETE)),
         Case(f"rescue space, {FILES:,} files", command(*program, "space", many)),
         Case(f"rescue inspect, {FILES:,} files (kernel)", inspect(many_disk, "kernel")),
         Case(f"rescue capture, {FILES:,} files (kernel)", capture),
@@ -133,7 +136,8 @@ def _cases(image: Image, lvm: Image, place: Path, say: Callable[[str], None]) ->
     if guestfs.available() and shutil.which("guestfish"):
         say("saving the appliance, if it is not saved yet")
         inspect(qcow2, "guestfs")()
-        booted = command(*program, "inspect", "--backend", "guestfs", qcow2, RESCUE_APPLIANCE="launch")
+        launch: list[str | Path] = [*program, "inspect", "--backend", "guestfs", qcow2]
+        booted = command(*launch, status=INCOMPLETE, RESCUE_APPLIANCE="launch")
         cases += [
             Case("rescue inspect qcow2 (libguestfs)", inspect(qcow2, "guestfs"), "guestfish run"),
             Case("rescue inspect qcow2 (booted each time)", booted, "guestfish run"),

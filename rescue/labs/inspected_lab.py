@@ -74,7 +74,7 @@ def _examined(image: Image, scenario: Scenario, disk: Path) -> Attempt:
     client = Client(scenario.user, (ip_address(address),), scenario.port, _key(image))
     with own_mounts(), opened(disk) as target:
         _, examination = survey(target, client)
-    if examination.path.verdict is Verdict.CLEAR:
+    if examination.path.verdict in (Verdict.CLEAR, Verdict.INCOMPLETE):
         return Attempt(0, f"{NOT_TRIED}\n", "")
     symptom = examination.path.symptom
     words = symptom.words(scenario.user, server, scenario.port) if symptom else "it is not known what ssh would say"

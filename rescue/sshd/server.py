@@ -16,7 +16,7 @@ from rescue.sshd.commandline import Options
 from rescue.sshd.dialect import Dialect, Installed
 from rescue.sshd.effective import Alternative, Effective, Setting, Values
 from rescue.sshd.faults import Fault, Problem
-from rescue.sshd.files import Block, Directive, Files, TooLarge, Unreadable
+from rescue.sshd.files import Block, Directive, Files, Unreadable
 from rescue.sshd.keywords import Kind, Store
 from rescue.sshd.match import Connection
 from rescue.sshd.patterns import Address, Known
@@ -27,7 +27,7 @@ from rescue.tree import Read, Tree
 MAX_DEPTH = 16
 """How deep files may include each other (SERVCONF_MAX_DEPTH)."""
 
-MAX_LINES = 30_000
+MAX_LINES = 300_000
 """Lines read, repeated includes counted again, before this program gives up on a configuration made to hang it."""
 
 MAX_PORTS = 256
@@ -291,9 +291,6 @@ class _Walk:
         except Unreadable:
             text = f"{path} is included, but it can't be opened (a link that leads nowhere?)"
             self.note(via or Location(path), text, Fault.INCLUDE, "Include")
-        except TooLarge:
-            text = f"{path} is too large to be looked into, or its lines are too many or too long"
-            self.note(Location(path), text, Fault.UNDECIDED, fatal=False)
 
 
 def _home(tree: Tree, user: str) -> str | None:

@@ -21,6 +21,11 @@ MAX_ENTRIES = 200_000
 MAX_CONTENT = 256 << 20
 """Bytes of content and extended attributes that one capture holds in memory."""
 
+LARGE = 1 << 20
+MAX_LARGE = 128 << 20
+"""A file of more than LARGE bytes is read if all such files together have up to MAX_LARGE: text takes a multiple of
+its length in memory once it is understood. The others are left unread; they are no reason not to judge the rest."""
+
 NO_CONTENT = -1
 """The limit, in bytes, that asks for no content."""
 
@@ -36,6 +41,11 @@ class Budget:
     def __init__(self) -> None:
         self.entries = 0
         self.content = 0
+        self.large = 0
+
+    def has_room(self, size: int) -> bool:
+        """Whether a file of so many bytes may be read beside the large ones that are held already."""
+        return size <= LARGE or self.large + size <= MAX_LARGE
 
     def add_entry(self, path: str) -> None:
         """One more entry is held."""
@@ -53,6 +63,7 @@ class Budget:
     def add_bytes(self, path: str, count: int) -> None:
         """`count` bytes more are held."""
         self.content += count
+        self.large += count if count > LARGE else 0
         if self.content > MAX_CONTENT:
             raise TargetError(
                 f"there are more than {MAX_CONTENT >> 20} MiB of files where the configuration is looked for, "
@@ -64,6 +75,8 @@ class Budget:
 class Source(Protocol):
     """One target's way of looking. Paths are real paths: no component is a link, but for the last one."""
 
+    failed: dict[str, str]
+    """Directories whose names could not be listed, or not all of them, and why (strerror(3))."""
     closed: frozenset[str]
     """Directories that are not descended into from above: other machines' and the kernel's file systems."""
 
@@ -163,7 +176,7 @@ class Capture:
         if known is None:
             self._budget.add_entry(path)
             self._entries[path] = entry
-        elif known.data is None and entry.data is not None:
+        elif known.data is None and (entry.data is not None or entry.error) and not known.error:
             self._entries[path] = entry
 
     # -- what is below ---------------------------------------------------------------------------------------------
@@ -197,6 +210,8 @@ class Capture:
         for name, entry in self._source.listing(path, limit, self._budget):
             self._keep(f"{base}/{name}", entry)
             names.append(name)
+        if (error := self._source.failed.get(path)) is not None:
+            self._entries[path] = replace(self._entries[path], error=error)
         self._listed[path] = (tuple(names), limit)
         return self._listed[path][0]
 

@@ -76,7 +76,7 @@ class DirectoryTarget:
             return self._fixed_notes
         shown = ", ".join(self._unreadable[:_UNREADABLE_SHOWN])
         more = len(self._unreadable) - _UNREADABLE_SHOWN
-        text = f"could not be read, and counts as empty: {shown}" + (f" and {more} more" if more > 0 else "")
+        text = f"could not be read, so that nothing is known of it: {shown}" + (f" and {more} more" if more > 0 else "")
         if os.geteuid() != 0:
             text += "; run it as root (sudo) to see all"
         return (*self._fixed_notes, text)
@@ -86,7 +86,8 @@ class DirectoryTarget:
         source = LocalSource(self._look, **self._rules())
         with closing(source):
             tree = Capture(source).tree(reads, self.filesystems(), self._devices)
-        self._unreadable.extend(each for each in source.unreadable if each not in self._unreadable)
+        told = [f"{path} ({why})" for path, why in tree.errors]
+        self._unreadable.extend(each for each in told if each not in self._unreadable)
         return tree
 
     def filesystems(self) -> tuple[FileSystem, ...]:

@@ -20,7 +20,8 @@ from rescue.target.capture import Capture
 from rescue.target.guestfs_source import GuestfsSource
 from rescue.target.guestfs_waiting import waited
 from rescue.target.guestfs_writing import GuestfsWriter
-from rescue.target.image import Image, attached_as, image_at, written_by_machine
+from rescue.target.image import Image, attached_as, image_at
+from rescue.target.image_lock import refuse_if_used, written_by_machine
 from rescue.target.locking import locked
 from rescue.target.mounts import mounts_of
 from rescue.target.opening import Opening
@@ -63,15 +64,16 @@ class GuestfsTarget:
         if not self._unreadable:
             return self._notes
         shown = ", ".join(self._unreadable[:_UNREADABLE_SHOWN])
-        return (*self._notes, f"could not be read, and counts as empty: {shown}")
+        return (*self._notes, f"could not be read, so that nothing is known of it: {shown}")
 
     def capture(self, reads: Iterable[Read]) -> Tree:
         """See `rescue.target.protocol.Target.capture`."""
         source = GuestfsSource(self.handle)
         tree = Capture(source).tree(reads, self.filesystems(), self._devices)
-        entries = {str(path): entry for path in tree.paths() if (entry := tree.lentry(path)) is not None}
+        entries = dict(tree.captured)
         flags = source.flags(entries.items())
-        self._unreadable.extend(each for each in source.unreadable if each not in self._unreadable)
+        told = [f"{path} ({why})" for path, why in tree.errors]
+        self._unreadable.extend(each for each in told if each not in self._unreadable)
         return tree.with_entries({path: replace(entries[path], flags=bits) for path, bits in flags.items()})
 
     def filesystems(self) -> tuple[FileSystem, ...]:
@@ -141,11 +143,11 @@ def open_guestfs(path: Path, *, write: bool, opening: Opening, progress: Callabl
     """
     appliance.bindings()
     images = [_image(each, opening) for each in (path, *opening.disks)]
-    busy = [image.path for image in images if written_by_machine(image.path)]
-    if busy and write:
-        raise TargetBusy(f"a running machine uses {busy[0]}", "Shut the machine down first.")
     if write:
+        for image in images:
+            refuse_if_used(image.path)
         _refuse_if_mounted(images)
+    busy = not write and any(written_by_machine(image.path) for image in images)
     resources = Resources()
     try:
         notes = ["a running machine writes to this image: the picture may be half old, half new"] if busy else []

@@ -11,6 +11,7 @@ import os
 import stat
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from shlex import quote
 
 from rescue.target import guestfs_bytes
@@ -24,6 +25,8 @@ from rescue.tree import Entry, Kind
 
 _CHUNK = 2 << 20
 """Bytes read with one call: the protocol's messages are limited to 4 MiB."""
+
+_NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 _SINGLE_LOOKUPS = 2
 """So many names of one directory are looked up one by one; then the whole directory is listed, once."""
@@ -41,7 +44,7 @@ class GuestfsSource:
         self._handle = handle
         self._directories: dict[str, dict[str, Entry]] = {}
         self._asked: dict[str, int] = {}
-        self.unreadable: list[str] = []
+        self.failed: dict[str, str] = {}
 
     def lookup(self, path: str, limit: int, budget: Budget) -> Entry | None:
         above, _, name = path.rpartition("/")
@@ -101,7 +104,7 @@ class GuestfsSource:
 
     def _unread(self, path: str, number: int) -> dict[str, Entry]:
         if number not in (errno.ENOENT, errno.ENOTDIR):
-            self.unreadable.append(f"{path} ({os.strerror(number)})")
+            self.failed[path] = os.strerror(number)
         self._directories[path] = {}
         return {}
 
@@ -111,7 +114,9 @@ class GuestfsSource:
         plain = [name for name in names if is_text(name)]
         try:
             stats = list(self._handle.lstatnslist(path, plain)) if plain else []
-        except RuntimeError:
+        except RuntimeError as problem:
+            if error_number(problem) not in _NOT_THERE:
+                self.failed[path] = os.strerror(error_number(problem))
             return {}
         links = [
             name for name, told in zip(plain, stats, strict=True) if told["st_ino"] != -1 and _kind(told) is Kind.LINK
@@ -128,8 +133,20 @@ class GuestfsSource:
             for name, told in zip(plain, stats, strict=True)
             if told["st_ino"] != -1
         }
+        for name, told in zip(plain, stats, strict=True):
+            if told["st_ino"] == -1 and (unknown := self._not_seen(path, name)) is not None:
+                found[name] = unknown
         odd = [name for name in names if not is_text(name)]
         return found | self._odd_entries(path, odd, budget) if odd else found
+
+    def _not_seen(self, path: str, name: str) -> Entry | None:
+        """What has this name and could not be looked at, with others: nothing, if the appliance's kernel says so."""
+        try:
+            self._handle.lstatns(f"{'' if path == '/' else path}/{name}")
+        except RuntimeError as problem:
+            number = error_number(problem)
+            return None if number in _NOT_THERE else Entry(Kind.UNKNOWN, 0, error=os.strerror(number))
+        return None
 
     def _xattrs(self, path: str, names: list[str], budget: Budget) -> dict[str, tuple[tuple[str, bytes], ...]]:
         if not names:
@@ -161,7 +178,9 @@ class GuestfsSource:
                 if _kind(told) is Kind.LINK:
                     link = guestfs_bytes.readlink(self._handle, where)
                 listed = guestfs_bytes.xattrs(self._handle, where)
-            except OSError:
+            except OSError as problem:
+                if problem.errno not in _NOT_THERE:
+                    found[name] = Entry(Kind.UNKNOWN, 0, error=problem.strerror or str(problem))
                 continue
             pairs = sorted((each.decode("utf-8", "surrogateescape"), value) for each, value in listed)
             kept = tuple((each, value) for each, value in pairs if counts(each))
@@ -184,6 +203,8 @@ class GuestfsSource:
     def _with_content(self, path: str, entry: Entry, limit: int, budget: Budget) -> Entry:
         if not entry.is_file or limit == NO_CONTENT or entry.size > limit or entry.data is not None:
             return entry
+        if not budget.has_room(entry.size):
+            return entry
         budget.add_bytes(path, entry.size)
         parts: list[bytes] = []
         at = 0
@@ -195,8 +216,9 @@ class GuestfsSource:
                 parts.append(chunk)
                 at += len(chunk)
         except (RuntimeError, OSError) as problem:
-            self.unreadable.append(f"{path} ({str(problem).rpartition(': ')[2]})")
-            return entry
+            return replace(entry, error=str(problem).rpartition(": ")[2])
+        if at < entry.size:
+            return replace(entry, error="it ends too early")
         return _with_data(entry, b"".join(parts))
 
     def _pread(self, path: str, count: int, offset: int) -> bytes:

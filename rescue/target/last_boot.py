@@ -24,7 +24,7 @@ def last_boot(tree: Tree) -> int:
     wtmp(5) says so itself. Without it (Debian 13 keeps none) the random seed does, nearly: it is written by every start
     and every orderly end (systemd-random-seed.service(8)).
     """
-    return max(_boots(tree.data(_WTMP) or b""), *(_written(tree, path) for path in _SEEDS))
+    return max(_boots(tree.data_if_read(_WTMP) or b""), *(_written(tree, path) for path in _SEEDS))
 
 
 def _boots(data: bytes) -> int:
@@ -38,4 +38,4 @@ def _boots(data: bytes) -> int:
 
 def _written(tree: Tree, path: str) -> int:
     entry = tree.entry(path)
-    return entry.mtime // 10**9 if entry is not None and entry.is_file else 0
+    return entry.modified // 10**9 if entry is not None and entry.is_file else 0

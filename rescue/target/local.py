@@ -10,6 +10,7 @@ import errno
 import os
 import stat
 import sys
+from dataclasses import replace
 
 from rescue.target.beneath import QUIET, Root, raw
 from rescue.target.capture import NO_CONTENT, Budget
@@ -30,6 +31,7 @@ FLAGS = IMMUTABLE | APPEND_ONLY
 """The inode flags that an entry tells: the others say how a file system stores the file, not what may be done to it."""
 
 _NO_XATTRS = frozenset({errno.EOPNOTSUPP, errno.ENODATA, errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOENT})
+_NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _HELD = 32
 """Directories kept open at once: a process may have 1,024 descriptors, and the rest of the program needs some."""
 _UTF8 = sys.getfilesystemencoding().lower() in ("utf-8", "utf8")
@@ -57,7 +59,7 @@ class LocalSource:
         self.closed = closed
         self._hidden = hidden
         self._remote = remote
-        self.unreadable: list[str] = []
+        self.failed: dict[str, str] = {}
         self._parents: dict[str, int] = {}
 
     def close(self) -> None:
@@ -82,8 +84,7 @@ class LocalSource:
         try:
             parent = self._held(above)
         except OSError as problem:
-            self._note(above, problem)
-            return None
+            return self._not_seen(path, problem)
         return self._look(parent, name or ".", path, limit, budget)
 
     def listing(self, path: str, limit: int, budget: Budget) -> list[tuple[str, Entry]]:
@@ -114,8 +115,14 @@ class LocalSource:
         return any(path.startswith(each + "/") for each in self._hidden)
 
     def _note(self, path: str, problem: OSError) -> None:
-        if problem.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
-            self.unreadable.append(f"{path or '/'} ({problem.strerror})")
+        if problem.errno not in _NOT_THERE:
+            self.failed[path or "/"] = problem.strerror or str(problem)
+
+    def _not_seen(self, path: str, problem: OSError) -> Entry | None:
+        """What is at `path`, which could not be looked at: nothing, if that is what the kernel says."""
+        if problem.errno in _NOT_THERE:
+            return None
+        return Entry(Kind.UNKNOWN, 0, error=problem.strerror or str(problem))
 
     def _look(self, parent: int, name: str, path: str, limit: int, budget: Budget) -> Entry | None:
         if path in self._remote:
@@ -124,19 +131,20 @@ class LocalSource:
         try:
             found = os.stat(encoded, dir_fd=parent, follow_symlinks=False)
         except OSError as problem:
-            self._note(path, problem)
-            return None
+            return self._not_seen(path, problem)
         kind = KINDS.get(stat.S_IFMT(found.st_mode))
+        error = ""
         if kind is Kind.FILE or kind is Kind.DIR:
             opened = self._look_inside(parent, encoded, path, found, limit, budget)
-            if opened is not None:
+            if isinstance(opened, Entry):
                 return opened
-        return self._look_from_outside(parent, encoded, path, found, budget)
+            error = opened
+        return self._look_from_outside(parent, encoded, path, found, error, budget)
 
     def _look_inside(
         self, parent: int, name: bytes, path: str, seen: os.stat_result, limit: int, budget: Budget
-    ) -> Entry | None:
-        """The entry of a regular file or directory, opened; None if it can't be opened, or is another one by now."""
+    ) -> Entry | str:
+        """The entry of a regular file or directory, opened; why not, if it can't be, or is another one by now."""
         try:
             try:
                 descriptor = os.open(name, QUIET, dir_fd=parent)
@@ -144,35 +152,34 @@ class LocalSource:
                 # O_NOATIME is only for the file's owner and root (open(2)).
                 descriptor = os.open(name, QUIET & ~os.O_NOATIME, dir_fd=parent)
         except OSError as problem:
-            self._note(path, problem)
-            return None
+            return problem.strerror or str(problem)
         try:
             found = os.fstat(descriptor)
             if stat.S_IFMT(found.st_mode) != stat.S_IFMT(seen.st_mode):
-                return None
+                return "it changed while it was looked at"
             data = None
-            if stat.S_ISREG(found.st_mode) and limit != NO_CONTENT and found.st_size <= limit:
+            if stat.S_ISREG(found.st_mode) and NO_CONTENT != limit >= found.st_size and budget.has_room(found.st_size):
                 budget.add_bytes(path, found.st_size)
                 data = _read(descriptor, found.st_size, limit)
             flags = inode_flags(descriptor) & FLAGS
             return _entry(found, data, "", _xattrs(descriptor, path, budget), flags)
         except OSError as problem:
-            self._note(path, problem)
-            return None
+            return problem.strerror or str(problem)
         finally:
             os.close(descriptor)
 
     def _look_from_outside(
-        self, parent: int, name: bytes, path: str, found: os.stat_result, budget: Budget
+        self, parent: int, name: bytes, path: str, found: os.stat_result, error: str, budget: Budget
     ) -> Entry | None:
+        """The entry as far as it can be told without opening it. error: why it was not opened."""
         link = ""
         if stat.S_ISLNK(found.st_mode):
             try:
                 link = os.readlink(name, dir_fd=parent).decode("utf-8", "surrogateescape")
-            except OSError:
-                return None
+            except OSError as problem:
+                return self._not_seen(path, problem)
         xattrs = _xattrs(b"/proc/self/fd/%d/%s" % (parent, name), path, budget)
-        return _entry(found, None, link, xattrs, 0)
+        return replace(_entry(found, None, link, xattrs, 0), error=error)
 
 
 def _read(descriptor: int, size: int, limit: int) -> bytes | None:

@@ -44,5 +44,5 @@ def found_root(tree: Tree) -> FoundRoot | None:
     if not any(tree.entry(path) is not None for path in ("/etc/os-release", "/etc/passwd", "/etc/ssh")):
         return None
     release = read_release(tree)
-    hostname = (tree.text("/etc/hostname") or "").strip().split("\n")[0]
-    return FoundRoot(release.name or "Linux", hostname, tree.text("/etc/fstab") or "")
+    hostname = (tree.text_if_read("/etc/hostname") or "").strip().split("\n")[0]
+    return FoundRoot(release.name or "Linux", hostname, tree.text_if_read("/etc/fstab") or "")

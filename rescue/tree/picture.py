@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import Any, TypeVar
 
 from rescue.tree.change import Action, Change
 from rescue.tree.devices import Devices
 from rescue.tree.entry import SELINUX, Entry, FileSystem, Kind, directory, file
 from rescue.tree.paths import AnyPath, bytes_of, key_of, matcher, parent_of, parents_of
-from rescue.tree.reads import NotCaptured, Read, as_wide
+from rescue.tree.reads import NotCaptured, Read, Unread, as_wide
+
+T = TypeVar("T")
 
 MAX_LINKS = 40
 """How many symbolic links one look-up may follow: the kernel's MAXSYMLINKS (path_resolution(7))."""
+
+
+MAX_FOLDERS = 1_000
+"""In how many directories one pattern may look for names."""
+
+
+class TooMany(ValueError):
+    """A pattern that names files in more directories than configuration has."""
 
 
 class LinkLoop(OSError):
@@ -26,7 +37,7 @@ class Tree:
     Look-ups cost one dictionary access for each path component; a changed tree costs one copy of the dictionary.
     """
 
-    __slots__ = ("_above", "_children", "_covered", "_entries", "_everything", "devices", "filesystems")
+    __slots__ = ("_above", "_children", "_covered", "_entries", "_everything", "_kept", "devices", "filesystems")
 
     def __init__(
         self,
@@ -45,6 +56,7 @@ class Tree:
             self._above.update(parents_of(read.path))
         self._everything = False
         self._children: dict[str, tuple[str, ...]] | None = None
+        self._kept: dict[Hashable, Any] = {}
         self.filesystems: tuple[FileSystem, ...] = tuple(sorted(filesystems, key=lambda each: each.mount))
         self.devices = devices
         """What can be mounted, as far as the target shows it; None where it shows nothing."""
@@ -79,12 +91,23 @@ class Tree:
 
     @property
     def unread(self) -> tuple[PurePosixPath, ...]:
-        """Regular files whose content was asked for and not read, as they are larger than the limit."""
+        """What was asked for and not read: it is larger than the limit, or could not be read (`Entry.error`)."""
         return tuple(
             PurePosixPath(path)
             for path in sorted(self._entries)
-            if (entry := self._entries[path]).is_file and entry.data is None and self._asked_for(path, 0, content=True)
+            if (entry := self._entries[path]).error
+            or (entry.is_file and entry.data is None and self._asked_for(path, 0, content=True))
         )
+
+    @property
+    def errors(self) -> tuple[tuple[PurePosixPath, str], ...]:
+        """What could not be read, and why, by path."""
+        return tuple((PurePosixPath(path), why) for path in sorted(self._entries) if (why := self._entries[path].error))
+
+    @property
+    def held(self) -> int:
+        """Bytes of content that the picture holds."""
+        return sum(len(entry.data) for entry in self._entries.values() if entry.data is not None)
 
     def covers(self, path: AnyPath, depth: int = 0, content: bool = False) -> bool:
         """Whether the entry at `path`, `depth` levels below it and (if asked) their content were captured."""
@@ -112,7 +135,7 @@ class Tree:
         missing = []
         for read in reads:
             try:
-                path = str(self.resolve(read.path))
+                path = self._walk(key_of(read.path), True)
             except (NotCaptured, LinkLoop) as problem:
                 if isinstance(problem, NotCaptured):
                     missing.append(read)
@@ -146,6 +169,11 @@ class Tree:
         """Every captured path, sorted."""
         return tuple(PurePosixPath(path) for path in sorted(self._entries))
 
+    @property
+    def captured(self) -> tuple[tuple[str, Entry], ...]:
+        """Every entry as it was captured, by path, those that could not be looked at among them. For who copies all."""
+        return tuple(sorted(self._entries.items()))
+
     def resolve(self, path: AnyPath, *, follow_last: bool = True) -> PurePosixPath:
         """The real path, with every link followed inside the root; what does not exist is kept as it is named.
 
@@ -155,6 +183,9 @@ class Tree:
 
     def _walk(self, key: str, follow_last: bool) -> str:
         entries = self._entries
+        known = entries.get(key)
+        if known is not None and not (follow_last and known.is_link):
+            return key  # only real paths have entries: no link leads there
         at, left, followed = "/", [part for part in reversed(key.split("/")) if part], 0
         while left:
             part = left.pop()
@@ -169,6 +200,8 @@ class Tree:
             entry = entries.get(here)
             if entry is None and not self.covers(here):
                 raise NotCaptured(Read(here, depth=0))
+            if left and (entry is None or entry.kind is Kind.UNKNOWN):
+                self._known(here, entry)
             if entry is not None and entry.is_link and (left or follow_last):
                 followed += 1
                 if followed > MAX_LINKS:
@@ -196,24 +229,48 @@ class Tree:
         found = self._entries.get(real)
         if found is None and not self.covers(real):
             raise NotCaptured(Read(real, depth=0))
+        self._known(real, found)
         return found
 
+    def _known(self, real: str, found: Entry | None) -> None:
+        """Raise `Unread` where what was found, or not found, at `real` says nothing: it could not be looked at."""
+        if found is None:
+            above = self._entries.get(parent_of(real))
+            if above is not None and above.error:
+                raise Unread(parent_of(real), above.error)
+        elif found.kind is Kind.UNKNOWN:
+            raise Unread(real, found.error)
+
     def data(self, path: AnyPath) -> bytes | None:
-        """A regular file's bytes; None if it does not exist, is not a regular file, or is too large (`unread`)."""
+        """A regular file's bytes; None if it does not exist or is not a regular file. Raises `Unread` where it is
+        there, and its content could not be read or is larger than what was asked for."""
         try:
             real = self._walk(key_of(path), True)
         except LinkLoop:
             return None
         found = self._entries.get(real)
-        if found is None:
-            if not self.covers(real):
-                raise NotCaptured(Read(real, depth=0))
-            return None
-        if not found.is_file:
-            return None
-        if found.data is None and not self.covers(real, content=True):
+        if found is None and not self.covers(real):
             raise NotCaptured(Read(real, depth=0))
+        self._known(real, found)
+        if found is None or not found.is_file:
+            return None
+        if found.data is None:
+            if not self.covers(real, content=True):
+                raise NotCaptured(Read(real, depth=0))
+            raise Unread(real, found.error or f"it has {found.size:,} bytes")
         return found.data
+
+    def data_if_read(self, path: AnyPath) -> bytes | None:
+        """`data` for those who have an answer of their own to what could not be read: None for that, too."""
+        try:
+            return self.data(path)
+        except Unread:
+            return None
+
+    def text_if_read(self, path: AnyPath) -> str | None:
+        """`text`, likewise."""
+        raw = self.data_if_read(path)
+        return None if raw is None else raw.decode("utf-8", "surrogateescape")
 
     def text(self, path: AnyPath) -> str | None:
         """`data` as UTF-8; bytes that are none are kept with surrogateescape, so writing the text back is lossless."""
@@ -227,10 +284,13 @@ class Tree:
         except LinkLoop:
             return ()
         found = self._entries.get(real)
-        if found is not None and not found.is_dir:
+        if found is not None and found.kind is not Kind.UNKNOWN and not found.is_dir:
             return ()
         if not self.covers(real, depth=1):
             raise NotCaptured(Read(real, depth=1))
+        self._known(real, found)
+        if found is not None and found.error:
+            raise Unread(real, found.error)
         return self._index().get(real, ())
 
     def _index(self) -> dict[str, tuple[str, ...]]:
@@ -246,23 +306,34 @@ class Tree:
     def glob(self, pattern: str) -> tuple[PurePosixPath, ...]:
         """The paths that match, sorted by bytes: ``*``, ``?`` and ``[]`` as in glob(7), no hidden names unless asked.
 
-        Paths are given as they are named, links in them not resolved.
+        Paths are given as they are named, links in them not resolved. Raises `TooMany` for a pattern that leads over
+        half the disk, and one `NotCaptured` for all that it misses.
         """
         found = [""]
-        for part in [piece for piece in pattern.split("/") if piece]:
-            step = []
+        pieces = [piece for piece in pattern.split("/") if piece]
+        for at, part in enumerate(pieces):
+            step: list[str] = []
+            missing: list[Read] = []
+            fits = matcher(part) if any(mark in part for mark in "*?[") else None
+            if len(found) > MAX_FOLDERS:
+                raise TooMany(pattern)
             for base in found:
-                if not any(mark in part for mark in "*?["):
-                    candidate = f"{base}/{part}"
-                    if self.lentry(candidate) is not None:
-                        step.append(candidate)
+                try:
+                    if fits is None:
+                        step += [f"{base}/{part}"] if self.lentry(f"{base}/{part}") is not None else []
+                        continue
+                    names = self.children(base or "/")
+                except NotCaptured as problem:
+                    # What stands in a file is asked for only where few are meant.
+                    content = len(found) == 1 and at == len(pieces) - 1
+                    missing += [replace(read, content=content) for read in problem.reads]
                     continue
-                fits = matcher(part)
-                for name in self.children(base or "/"):
-                    if fits.match(name) and (not name.startswith(".") or part.startswith(".")):
-                        step.append(f"{base}/{name}")
+                hidden = part.startswith(".")
+                step += [f"{base}/{name}" for name in names if (hidden or name[0] != ".") and fits.match(name)]
+            if missing:
+                raise NotCaptured(*dict.fromkeys(missing))
             found = step
-        return tuple(PurePosixPath(path) for path in sorted(found, key=bytes_of))
+        return tuple(PurePosixPath(path or "/") for path in sorted(found, key=bytes_of))
 
     def walk(self, path: AnyPath) -> tuple[PurePosixPath, ...]:
         """Every path captured strictly below `path` (links at `path` followed), parents before children."""
@@ -323,6 +394,7 @@ class Tree:
         made._above = self._above
         made._everything = self._everything
         made._children = None
+        made._kept = {}
         made.devices = self.devices
         made.filesystems = tuple(filesystems[mount] for mount in sorted(filesystems))
         return made
@@ -346,8 +418,14 @@ class Tree:
         old = self._entries.get(real)
         if old is None and not self.covers(real):
             raise NotCaptured(Read(real, depth=0))
+        self._known(real, old)
         if old is not None and not old.is_file:
             raise IsADirectoryError(real) if old.is_dir else FileExistsError(real)
+        if old is not None and old.data is None:
+            # What is not known can't be replaced: nobody could bring it back.
+            if not self.covers(real, content=True) and not old.error:
+                raise NotCaptured(Read(real, depth=0))
+            raise Unread(real, old.error or f"it has {old.size:,} bytes")
         if "/../" in real:
             raise FileNotFoundError(real)
         blocks = -(-len(raw) // 4096) * 4096
@@ -452,12 +530,29 @@ class Tree:
     def merged(self, other: Tree) -> Tree:
         """This tree and what `other`, captured later from the same target, holds beside it."""
         entries = dict(self._entries)
+        same = True
         for path, entry in other._entries.items():
             known = entries.get(path)
-            if known is None or (known.data is None and entry.data is not None):
+            if known is None or (known.data is None and (entry.data is not None or entry.error)):
                 entries[path] = entry
+                # Too large for what asked first: who was told that it can't be read is told something else now.
+                same = same and (known is None or not self._asked_for(path, 0, content=True))
         filesystems = {each.mount: each for each in (*self.filesystems, *other.filesystems)}
-        return Tree(entries, (*self.reads, *other.reads), filesystems.values(), self.devices or other.devices)
+        made = Tree(entries, (*self.reads, *other.reads), filesystems.values(), self.devices or other.devices)
+        if same:
+            made._kept = dict(self._kept)
+        return made
+
+    def kept(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` found out of this picture, asked once: an enlarged one (`merged`) answers alike, and keeps it.
+
+        `key` names all that `make` depends on beside the picture. What it gives must hold no picture itself. A
+        `NotCaptured` is not kept.
+        """
+        if key not in self._kept:
+            self._kept[key] = make()
+        found: T = self._kept[key]
+        return found
 
     def since(self, other: Tree) -> tuple[Change, ...]:
         """The changes that lead from `other` to this tree, in the order in which they can be applied.

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CONTENT_LIMIT = 1 << 20
-"""Bytes of one file that a capture reads unless a `Read` says otherwise. Configuration is smaller than that."""
+CONTENT_LIMIT = 16 << 20
+"""Bytes of one file that a capture reads unless a `Read` says otherwise. Programs have no such limit, but configuration
+that people or their tools wrote is smaller: passwd(5) of 200,000 accounts, or 100,000 authorized keys."""
+
+RULES_LIMIT = 64 << 20
+"""The same, of a file of firewall rules or sets: blocklists are generated, and larger than anything written by hand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
     """A request to capture `path`: itself and `depth` levels below it, with or without the files' content.
 
-    `limit` is in bytes: a larger file is captured without its content (see `Tree.unread`).
+    `limit` is in bytes: a larger file is captured without its content, and so is one for
+    which there is no room beside other large ones (see `Tree.unread`).
     """
 
     path: str
@@ -27,6 +32,19 @@ class NotCaptured(LookupError):
     def __init__(self, *reads: Read) -> None:
         super().__init__(", ".join(read.path for read in reads))
         self.reads = reads
+
+
+class Unread(OSError):
+    """Something is there and could not be read: a damaged disk, a lack of rights, a size beyond every limit.
+
+    What it says is unknown, which is neither "absent" nor "empty": nothing may be concluded or repaired from it. It is
+    raised by the look-up itself, so that whoever did not think of it gives no answer instead of a wrong one.
+    """
+
+    def __init__(self, path: str, error: str) -> None:
+        super().__init__(f"{path} could not be read ({error})")
+        self.path = path
+        self.error = error
 
 
 def as_wide(one: Read, other: Read) -> bool:

@@ -20,8 +20,9 @@ from rich.text import Text
 from rescue.examine import Examination
 from rescue.login_path import State, Step, UserVerdict, Verdict
 from rescue.model import Finding, Safety, Severity
-from rescue.plan import Left, Mend
+from rescue.plan import Left, Mend, taken_unasked
 from rescue.tree import Action, Change
+from rescue.ui.program import as_started, program, proposed
 from rescue.words.diff import unified
 from rescue.words.numbers import size
 from rescue.words.text import cut, safe
@@ -65,7 +66,7 @@ def console(out: TextIO | None = None, *, color: bool = True) -> Console:
 
 def command(*words: str) -> str:
     """A command to type, its words quoted where a shell asks for it, and harmless to print."""
-    return safe(join(("rescue", *words)))
+    return safe(f"{program()} {join(words)}")
 
 
 NOTHING_FOUND = "Nothing wrong found, but not everything that decides could be judged (see below)."
@@ -96,7 +97,9 @@ class Report:
         """One paragraph, wrapped at words and indented as a whole, all lines but the first by `hang` more."""
         # textwrap, not the console's own padding, which fills lines up with blanks that spoil a copied text.
         first, next_ = " " * indent, " " * (indent + hang)
-        wrapped = wrap(text, self.out.width, initial_indent=first, subsequent_indent=next_, break_on_hyphens=False)
+        wrapped = wrap(
+            as_started(text), self.out.width, initial_indent=first, subsequent_indent=next_, break_on_hyphens=False
+        )
         for each in wrapped or [""]:
             self.out.print(Text(each, style=style), soft_wrap=True)
 
@@ -108,7 +111,7 @@ class Report:
         """Which server this is and for whom it is judged."""
         facts = examination.facts
         system = safe(facts.release.name) or "an unknown Linux"
-        host = (facts.tree.text("/etc/hostname") or "").strip() if facts.tree.covers("/etc/hostname") else ""
+        host = (facts.tree.text_if_read("/etc/hostname") or "").strip() if facts.tree.covers("/etc/hostname") else ""
         named = f" on {safe(host)}" if host else ""
         self.line(f"{safe(name)} ({method}): {system}{named}", "bold")
         for note in notes:
@@ -121,7 +124,7 @@ class Report:
         if who.user is not None:
             user = f"user {safe(who.user)}"
         else:
-            names = [safe(account.name) for account in facts.logins]
+            names = [safe(each.user) for each in examination.path.users]
             user = "user " + ", ".join(names[:4]) + (" ..." if len(names) > 4 else "") if names else "any user"
         source = ", ".join(str(each) for each in who.sources) or "any address"
         return f"{user}, from {source}, to port {facts.dialled}"
@@ -205,7 +208,7 @@ class Report:
     @staticmethod
     def _symptom(first: Finding, examination: Examination) -> str:
         user = examination.facts.client.user or first.subject or "me"
-        known = any(account.name == user for account in examination.facts.logins)
+        known = any(each.user == user for each in examination.path.users)
         words = first.symptom.words(user=safe(user) if known else "me", port=examination.facts.dialled)
         return words if first.severity is Severity.BROKEN else f"perhaps: {words}"
 
@@ -226,15 +229,16 @@ class Report:
         if len(finding.locations) > 6:
             self.line(f"and {len(finding.locations) - 6} more places", indent=5)
         for repair in finding.repairs:
-            note = {Safety.SAFE: "", Safety.UNSAFE: " (needs --unsafe)", Safety.MANUAL: " (by hand)"}[repair.safety]
+            note = " (by hand)" if repair.safety is Safety.MANUAL else " (needs --unsafe)"
+            note = "" if taken_unasked(finding, repair) else note
             self.line(f"Repair: {safe(repair.title)}{note}", indent=3, hang=2)
             if repair.weakens:
                 self.line(f"It weakens: {safe(repair.weakens)}", indent=5, hang=2)
             for each in repair.steps.split("\n") if repair.steps else []:
                 if each.endswith("."):  # a sentence; what is to be typed stays on one line
-                    self.line(safe(each), indent=5)
+                    self.line(safe(proposed(each)), indent=5)
                 else:
-                    self.exact(safe(each), indent=5)
+                    self.exact(safe(proposed(each)), indent=5)
         self.line()
 
     def next_steps(
@@ -305,4 +309,4 @@ class Report:
         """An error and what to do next."""
         self.line(f"rescue: {safe(message)}", "bold red")
         if hint:
-            self.line(safe(hint))
+            self.line(safe(proposed(hint)))

@@ -154,7 +154,7 @@ def _who(session: Session) -> list[str]:
 
 def _called(tree: Tree) -> str:
     """The server's name, as far as it is good for the name of a file."""
-    name = (tree.text("/etc/hostname") or "").strip().partition("\n")[0] if tree.covers("/etc/hostname") else ""
+    name = (tree.text_if_read("/etc/hostname") or "").strip().partition("\n")[0] if tree.covers("/etc/hostname") else ""
     return re.sub(r"[^A-Za-z0-9.-]", "", name).strip(".-")[:63] or "server"
 
 

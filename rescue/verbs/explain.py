@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from shutil import get_terminal_size
 
 from rescue.checks import all_checks
+from rescue.evidence import all_evidence
 from rescue.man import pages
 from rescue.status import Status
 from rescue.ui import document
@@ -56,7 +57,8 @@ def run(session: Session) -> Status:
 
 def manuals() -> dict[str, str]:
     """The text of every manual, by the name under which it is asked for."""
-    return {check.id: inspect.cleandoc(check.manual) for check in all_checks()} | pages()
+    causes = {check.id: inspect.cleandoc(check.manual) for check in all_checks()}
+    return causes | {each.id: inspect.cleandoc(each.manual) for each in all_evidence()} | pages()
 
 
 def manual(report: Report, text: str) -> None:
@@ -82,7 +84,9 @@ def _list(session: Session) -> Status:
     checks, other = all_checks(), pages()
     if session.json:
         causes = [{"cause": check.id, "step": str(check.link), "title": check.title} for check in checks]
-        document.write({"schema": document.SCHEMA, "causes": causes, "pages": sorted(other)}, sys.stdout)
+        evidence = [{"evidence": each.id, "step": str(each.link), "title": each.title} for each in all_evidence()]
+        made = {"schema": document.SCHEMA, "causes": causes, "evidence": evidence, "pages": sorted(other)}
+        document.write(made, sys.stdout)
         return Status.CLEAR
     report, link = session.report, None
     with paged(session):
@@ -91,6 +95,9 @@ def _list(session: Session) -> Status:
                 link = check.link
                 report.line(f"{link.order} {link.word}: {link.holds}", "bold")
             _row(report, check.id, check.title)
+        report.line("What may stay unjudged", "bold")
+        for each in all_evidence():
+            _row(report, each.id, each.title)
         report.line("Other pages", "bold")
         for name in sorted(other):
             _row(report, name, other[name].partition("\n")[0])

@@ -10,7 +10,9 @@ from rescue.labs.errors import LabError
 from rescue.proof import ProofError
 from rescue.status import Status
 from rescue.target.protocol import NoSpace, TargetBusy, TargetError, TargetUnsafe
+from rescue.tree import Unread
 from rescue.ui.prompts import Cancelled, NobodyToAsk
+from rescue.ui.streams import OutputFailed
 from rescue.verbs.session import UsageError
 
 
@@ -36,6 +38,12 @@ def failure(problem: Exception) -> Failure:
         return Failure(str(problem), problem.hint, Status.USAGE)
     if isinstance(problem, Cancelled):
         return Failure("cancelled; nothing was changed", "", Status.CANCELLED)
+    if isinstance(problem, OutputFailed):
+        return Failure(
+            f"the output can't be written: {problem.strerror}",
+            "What it was to say is lost. What a fix has written stays written: rescue history lists it.",
+            Status.FAILED,
+        )
     if isinstance(problem, NobodyToAsk):
         return Failure(
             "there is no terminal to ask on",
@@ -52,6 +60,9 @@ def failure(problem: Exception) -> Failure:
         return Failure(str(problem), problem.hint, Status.FAILED)
     if isinstance(problem, LabError):
         return Failure(str(problem), problem.hint, Status.FAILED)
+    if isinstance(problem, Unread):
+        hint = "Run it as root. If the disk fails, copy it first (ddrescue), and work with the copy."
+        return Failure(str(problem), hint, Status.TARGET)
     if isinstance(problem, OSError):
         named = f"{problem.filename}: " if problem.filename else ""
         hint = _HINTS.get(problem.errno or 0, "Run it again with --verbose for the details.")

@@ -17,5 +17,5 @@ def store_for(directory: str | None, target: Target) -> JournalStore | None:
     if directory is None:
         return None
     # machine-id(5): it stays when the server gets another name, and no fix changes it.
-    told = (target.capture([Read("/etc/machine-id", depth=0)]).text("/etc/machine-id") or "").strip()
+    told = (target.capture([Read("/etc/machine-id", depth=0)]).text_if_read("/etc/machine-id") or "").strip()
     return InDirectory(Path(directory), told if _MACHINE_ID.fullmatch(told) else "")

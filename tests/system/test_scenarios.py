@@ -63,11 +63,12 @@ def rescued(server: BrokenRoot, image: Image, scenario: Scenario, seen: Attempt,
     assert inspected["symptom"] == seen.symptom
     assert server.manifest().differences(as_broken, times=True) == set()
 
-    if scenario.unsafe:
+    if scenario.unsafe and len(scenario.causes) == 1:
         rescue("fix", server.path, "--yes", *words, home=home, status=3)
         assert changed(server, as_broken.differences) == set()
     agreed = ["--unsafe"] if scenario.unsafe else []
-    fixed = rescue("fix", server.path, "--yes", *agreed, *words, home=home, status=0)
+    fixed = rescue("fix", server.path, "--yes", *agreed, *words, home=home, status=3)
+    assert (causes(fixed["after"]), fixed["after"]["verdict"]) == ([], "incomplete")
     said = {change["path"].lstrip("/") for change in fixed["changes"]}
     assert said
     assert changed(server, as_broken.differences) == said
@@ -77,7 +78,7 @@ def rescued(server: BrokenRoot, image: Image, scenario: Scenario, seen: Attempt,
     seconds = time.monotonic() - started
     kept(server, scenario)
 
-    undone = rescue("undo", server.path, home=home, status=0)
+    undone = rescue("undo", server.path, "--yes", home=home, status=0)
     gone = {path.lstrip("/") for path in undone["not_restorable"]}
     assert all(path.startswith(scenario.erased) for path in gone), gone
     assert changed(server, as_broken.differences) <= gone
@@ -116,7 +117,7 @@ def broken(image: Image, scenario: Scenario) -> Iterator[BrokenRoot]:
     disk = scenario.disk
     with small_disk(image, size=disk.size, inodes=disk.inodes) if disk else layered(image.root) as server:
         if disk:
-            assert causes(rescue("inspect", server.path, home=server.path.parent, status=0)) == []
+            assert causes(rescue("inspect", server.path, home=server.path.parent, status=3)) == []
         typed(server, image, scenario.break_script)
         yield server
 

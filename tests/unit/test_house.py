@@ -9,8 +9,12 @@ import pytest
 
 from rescue.checks import Check, all_checks
 from rescue.cli import parser
+from rescue.evidence import Evidence, all_evidence
 from rescue.labs.scenario import Scenario, all_scenarios
+from rescue.login_path import State, Verdict, login_path
 from rescue.man import pages
+from rescue.model import Gap, Link
+from tests import readme
 
 pytestmark = pytest.mark.unit
 
@@ -32,6 +36,37 @@ def test_a_check_has_a_test_of_its_own(check: Check) -> None:
     name = check.id.replace("-", "_")
     text = (REPOSITORY / "tests" / "unit" / "checks" / f"test_{name}.py").read_text(encoding="utf-8")
     assert "def test_" in text
+
+
+@pytest.mark.parametrize("each", all_evidence(), ids=lambda each: each.id)
+def test_what_may_stay_unjudged_has_a_manual_and_a_test(each: Evidence) -> None:
+    paragraphs = each.manual.strip().split("\n\n")
+    parts = ("Decides:", "Not judged:", "Supply:")
+    assert len(" ".join(paragraphs[0].split())) <= 160
+    assert [part for part in parts if any(text.startswith(part) for text in paragraphs)] == list(parts)
+    name = each.id.replace("-", "_")
+    text = (REPOSITORY / "tests" / "unit" / "evidence" / f"test_{name}.py").read_text(encoding="utf-8")
+    assert "def test_" in text
+
+
+def test_the_page_of_evidence_is_what_the_code_says() -> None:
+    """scripts/update-readme writes it."""
+    assert readme.EVIDENCE.read_text(encoding="utf-8") == readme.evidence()
+
+
+def test_no_step_is_ok_without_its_evidence() -> None:
+    for each in all_evidence():
+        path = login_path([], Link, [Gap(each.id, each.link, "x")])
+        assert {step.link for step in path.steps if step.state is not State.OK} == {each.link}
+        assert path.verdict is Verdict.INCOMPLETE
+
+
+def test_no_step_is_ok_that_no_check_reads_anything_for() -> None:
+    judged = {check.link for check in all_checks()}
+    assert judged == set(Link)
+    for link in Link:
+        states = {step.link: step.state for step in login_path([], judged - {link}).steps}
+        assert states[link] is State.NOT_JUDGED
 
 
 def test_the_readme_lists_every_cause_with_its_title() -> None:

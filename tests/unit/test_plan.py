@@ -132,7 +132,7 @@ def test_unsafe_repairs_are_taken_only_when_asked_for() -> None:
     tree = Tree.of({"/one": "bad"})
     one = check("one", Link.SERVICE, partial(put, "/one", "good"), safety=Safety.UNSAFE)
     assert plan(tree, one).changes == ()
-    assert plan(tree, one).left[0].reason == "its only repair weakens something: take it with --unsafe"
+    assert plan(tree, one).left[0].reason == "its only repair weakens something or deletes data: take it with --unsafe"
     assert [str(change.path) for change in plan(tree, one, unsafe=True).changes] == ["/one"]
 
 

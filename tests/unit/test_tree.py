@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -15,7 +16,9 @@ from rescue.tree import (
     LinkLoop,
     NotCaptured,
     Read,
+    TooMany,
     Tree,
+    Unread,
     directory,
     file,
     symlink,
@@ -130,11 +133,61 @@ def test_a_directory_has_no_content_that_could_be_missing() -> None:
     tree.require(Read("/root", depth=0))
 
 
-def test_a_file_larger_than_the_limit_is_unread() -> None:
+def test_a_file_larger_than_the_limit_is_neither_empty_nor_absent() -> None:
     entry = replace(file(b""), data=None, size=5 << 20)
     tree = Tree({"/": directory(), "/big": entry}, [Read("/big")])
-    assert tree.data("/big") is None
-    assert tree.unread == (PurePosixPath("/big"),)
+    with pytest.raises(Unread, match=r"/big could not be read \(it has 5,242,880 bytes\)"):
+        tree.data("/big")
+    with pytest.raises(Unread):
+        tree.write("/big", "nobody could bring the old one back")
+    assert (tree.unread, tree.errors) == ((PurePosixPath("/big"),), ())
+    assert (tree.data_if_read("/big"), tree.text_if_read("/big")) == (None, None)
+
+
+def failing() -> Tree:
+    """A file, a directory and a name that the disk does not give back."""
+    return Tree.of(
+        {
+            "/etc/passwd": replace(file(b""), data=None, size=600, error="Input/output error"),
+            "/etc/ssh": replace(directory(), error="Input/output error"),
+            "/etc/shadow": Entry(Kind.UNKNOWN, 0, error="Structure needs cleaning"),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda tree: tree.data("/etc/passwd"),
+        lambda tree: tree.text("/etc/passwd"),
+        lambda tree: tree.write("/etc/passwd", ""),
+        lambda tree: tree.children("/etc/ssh"),
+        lambda tree: tree.entry("/etc/ssh/sshd_config"),
+        lambda tree: tree.data("/etc/ssh/sshd_config"),
+        lambda tree: tree.glob("/etc/ssh/*"),
+        lambda tree: tree.entry("/etc/shadow"),
+        lambda tree: tree.lentry("/etc/shadow"),
+        lambda tree: tree.data("/etc/shadow"),
+        lambda tree: tree.children("/etc/shadow"),
+        lambda tree: tree.entry("/etc/shadow/below"),
+        lambda tree: tree.write("/etc/shadow", ""),
+    ],
+)
+def test_nothing_is_concluded_from_what_the_disk_does_not_give_back(look: Callable[[Tree], object]) -> None:
+    with pytest.raises(Unread, match="could not be read"):
+        look(failing())
+
+
+def test_what_could_not_be_read_is_named_and_the_rest_is_known() -> None:
+    tree = failing()
+    assert [(str(path), why) for path, why in tree.errors] == [
+        ("/etc/passwd", "Input/output error"),
+        ("/etc/shadow", "Structure needs cleaning"),
+        ("/etc/ssh", "Input/output error"),
+    ]
+    assert tree.entry("/etc/group") is None
+    assert (found := tree.entry("/etc/passwd")) is not None
+    assert found.size == 600
 
 
 def test_one_request_names_everything_that_is_missing() -> None:
@@ -291,3 +344,68 @@ def test_a_file_system_is_that_of_the_longest_mount_point() -> None:
 def test_a_relative_path_is_a_mistake_of_the_caller(path: str) -> None:
     with pytest.raises(ValueError):
         Tree.of({}).entry(path)
+
+
+def test_the_root_is_a_pattern_for_itself() -> None:
+    tree = Tree.of({"/etc/a": ""})
+    assert [str(path) for path in tree.glob("/")] == ["/"]
+    assert [str(path) for path in tree.glob("//")] == ["/"]
+
+
+def test_a_pattern_asks_at_once_for_every_directory_that_it_needs() -> None:
+    tree = Tree({"/": directory(), **{f"/{name}": directory() for name in "abc"}}, [Read("/", depth=1)])
+    with pytest.raises(NotCaptured) as wanted:
+        tree.glob("/*/*.conf")
+    assert wanted.value.reads == tuple(Read(f"/{name}", depth=1, content=False) for name in "abc")
+    with pytest.raises(NotCaptured) as wanted:
+        tree.glob("/*/one")
+    assert [read.path for read in wanted.value.reads] == ["/a/one", "/b/one", "/c/one"]
+
+
+def test_a_pattern_in_one_directory_asks_for_what_stands_in_the_files() -> None:
+    tree = Tree({"/": directory(), "/a": directory()}, [Read("/", depth=1)])
+    with pytest.raises(NotCaptured) as wanted:
+        tree.glob("/a/*.conf")
+    assert wanted.value.reads == (Read("/a", depth=1),)
+
+
+def test_a_pattern_over_the_whole_disk_is_given_up() -> None:
+    tree = Tree.of({f"/srv/{number}/x": "" for number in range(1001)})
+    with pytest.raises(TooMany):
+        tree.glob("/*/*/*")
+    assert len(tree.glob("/*/*")) == 1001
+
+
+def test_what_was_found_out_is_kept_by_an_enlarged_picture_alone() -> None:
+    asked: list[str] = []
+
+    def find() -> str:
+        asked.append("again")
+        return "found"
+
+    tree = Tree({"/": directory()}, [Read("/", depth=0)])
+    assert tree.kept("key", find) == "found"
+    larger = tree.merged(Tree.of({"/etc/a": ""}))
+    assert larger.kept("key", find) == "found"
+    assert len(asked) == 1
+    larger.write("/etc/a", "other").kept("key", find)
+    assert len(asked) == 2
+    larger.kept("other", find)
+    tree.kept("other", find)
+    assert len(asked) == 4
+
+
+def test_what_was_found_out_without_a_file_is_not_kept_once_it_is_read() -> None:
+    """Too large for the limit that was asked for first: whoever was told so has to ask again."""
+    small = Tree({"/": directory(), "/big": Entry(Kind.FILE, 0o644, size=100)}, [Read("/big", depth=0, limit=10)])
+    assert small.kept("text", lambda: small.text_if_read("/big")) is None
+    larger = small.merged(Tree.of({"/big": "x" * 100}))
+    assert larger.kept("text", lambda: larger.text_if_read("/big")) == "x" * 100
+
+
+def test_a_question_that_the_picture_is_too_small_for_is_asked_again() -> None:
+    tree = Tree({"/": directory()}, [Read("/", depth=0)])
+    with pytest.raises(NotCaptured):
+        tree.kept("text", lambda: tree.text("/etc/a"))
+    larger = tree.merged(Tree.of({"/etc/a": "text"}))
+    assert larger.kept("text", lambda: larger.text("/etc/a")) == "text"

@@ -38,7 +38,7 @@ def test_a_locked_out_person_gets_in_again_from_the_rescue_system(name: str, lab
     inspected = rescue(lab, "inspect /dev/vdb", status=3)
     assert causes(inspected) == sorted(practised.causes)
     assert inspected["symptom"] == practised.symptom
-    fixed = rescue(lab, "fix /dev/vdb --yes", status=0)
+    fixed = rescue(lab, "fix /dev/vdb --yes", status=3)
     assert fixed["applied"] is True
 
     lab.up("server")

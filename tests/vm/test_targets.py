@@ -36,7 +36,7 @@ def test_ufw_enabled_over_ssh_locks_out_and_the_disk_gets_the_door_open(lab_imag
             assert causes(inspected) == ["ufw-no-ssh-rule"]
             assert inspected["symptom"] == "timed out"
             assert digest(disk) == before
-        fixed = rescue("fix", disk, "--yes", "--backend", BACKENDS[-1], home=place, status=0)
+        fixed = rescue("fix", disk, "--yes", "--backend", BACKENDS[-1], home=place, status=3)
         assert {change["path"] for change in fixed["changes"]} == {"/etc/ufw/user.rules", "/etc/ufw/user6.rules"}
 
         machine.start().wait_for_login("alice")
@@ -44,7 +44,7 @@ def test_ufw_enabled_over_ssh_locks_out_and_the_disk_gets_the_door_open(lab_imag
         assert "Status: active" in rules.output
         assert {"22/tcp", "80", "443"} <= set(rules.output.split())
         machine.power_off()
-    rescue("undo", disk, "--backend", "kernel", home=place, status=0)
+    rescue("undo", disk, "--yes", "--backend", "kernel", home=place, status=0)
     again = rescue("inspect", disk, "--backend", "kernel", home=place, status=3)
     assert causes(again) == ["ufw-no-ssh-rule"]
 
@@ -65,7 +65,7 @@ def test_a_masked_ssh_on_a_partitioned_disk_is_refused_until_it_is_repaired(lab_
         assert causes(inspected) == ["sshd-masked"]
         assert inspected["symptom"] == "refused"
         assert digest(disk) == before
-        rescue("fix", disk, "--yes", "--backend", "kernel", home=place, status=0)
+        rescue("fix", disk, "--yes", "--backend", "kernel", home=place, status=3)
 
         machine.start().wait_for_login()
         assert machine.ssh("systemctl is-enabled ssh").output == "enabled\n"

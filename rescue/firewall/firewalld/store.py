@@ -158,12 +158,12 @@ class Store:
 
     def _root(self, path: PurePosixPath) -> Element:
         entry = self.tree.entry(path)
-        data = self.tree.data(path)
+        data = self.tree.data_if_read(path)
         if path not in self.files:
             self.files.append(path)
         if data is None:
             if entry is not None and entry.is_file:
-                raise Unclear("a file that is too large to be read", Location(path))
+                raise Unclear("a file that could not be read", Location(path))
             raise Invalid("not a file that can be read", Location(path))
         return parse(data, path)
 

@@ -66,7 +66,7 @@ def seen_cards(tree: Tree) -> Cards | None:
         return None
     tree.require(Read(str(path), depth=0, limit=LIMIT))
     try:
-        journal = JournalFile(tree.data(path) or b"")
+        journal = JournalFile(tree.data_if_read(path) or b"")
     except ValueError:
         return None
     newest: tuple[int, bytes] = (0, b"")
@@ -106,5 +106,5 @@ def _journal(tree: Tree) -> PurePosixPath | None:
     for path in tree.glob(f"{JOURNALS}/*/system.journal"):
         entry = tree.entry(path)
         if entry is not None and entry.is_file and 0 < entry.size <= LIMIT:
-            found.append((path.parent.name == own, entry.mtime, path))
+            found.append((path.parent.name == own, entry.modified, path))
     return max(found)[2] if found else None

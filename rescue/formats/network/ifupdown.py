@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import PurePosixPath
 
 from rescue.formats.network.profile import Profile, address, interface
 from rescue.model import Location
-from rescue.tree import LinkLoop, Read, Tree
+from rescue.tree import LinkLoop, Read, TooMany, Tree
 
 INTERFACES = "/etc/network/interfaces"
 READS = (Read("/etc/network", depth=2),)
 
-MOST_FILES = 100
+MOST_FILES = 1_000
+"""Files that are read; what a line names beyond them is told by `unfollowed`."""
+DEEPEST = 50
+"""How deep files may name each other, most likely in a circle."""
+
 _MEMBERS = ("bridge_ports", "bridge-ports", "bond-slaves", "slaves", "vlan-raw-device", "vlan_raw_device")
 
 
@@ -34,7 +38,23 @@ class Line:
 
 def lines(tree: Tree) -> Iterator[Line]:
     """The lines of /etc/network/interfaces and of the files that it names. Raises NotCaptured."""
-    yield from _lines(tree, PurePosixPath(INTERFACES), [MOST_FILES])
+    yield from _lines(tree, PurePosixPath(INTERFACES), _Reading())
+
+
+def unfollowed(tree: Tree) -> tuple[Location, ...]:
+    """The lines that name more files than are read, such as a pattern over the whole disk. Raises NotCaptured."""
+    reading = _Reading()
+    for _ in _lines(tree, PurePosixPath(INTERFACES), reading):
+        pass
+    return tuple(dict.fromkeys(reading.lost))
+
+
+@dataclass(slots=True)
+class _Reading:
+    """How many files may be read yet, and the lines whose files were not all read."""
+
+    left: int = MOST_FILES
+    lost: list[Location] = field(default_factory=list)
 
 
 def profiles(tree: Tree) -> Iterator[Profile]:
@@ -87,11 +107,9 @@ def _profile(line: Line, name: str) -> Profile:
     return Profile("ifupdown", location, (glob,), rename=partial(_renamed, old=name))
 
 
-def _lines(tree: Tree, path: PurePosixPath, left: list[int]) -> Iterator[Line]:
+def _lines(tree: Tree, path: PurePosixPath, reading: _Reading, depth: int = 0) -> Iterator[Line]:
     """The lines that say something, of the file and of those that it names."""
-    left[0] -= 1
-    if left[0] < 0:
-        return
+    reading.left -= 1
     try:
         text = tree.text(path) or ""
     except LinkLoop:
@@ -108,8 +126,17 @@ def _lines(tree: Tree, path: PurePosixPath, left: list[int]) -> Iterator[Line]:
         if not words or words[0].startswith("#"):
             continue
         if words[0] in ("source", "source-directory") and len(words) > 1:
-            for each in _sourced(tree, path, words):
-                yield from _lines(tree, each, left)
+            here = Location(path, began, line)
+            try:
+                paths = _sourced(tree, path, words)
+            except TooMany:
+                reading.lost.append(here)
+                continue
+            for each in paths:
+                if reading.left <= 0 or depth >= DEEPEST:
+                    reading.lost.append(here)
+                    break
+                yield from _lines(tree, each, reading, depth + 1)
         else:
             yield Line(path, began, tuple(words))
 

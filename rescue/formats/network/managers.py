@@ -32,8 +32,10 @@ def read_network(tree: Tree, units: Units) -> Network:
     networkd_starts = units.unit("systemd-networkd.service").started
     if networkd_starts:
         found += networkd.profiles(tree)
+    whole = True
     if units.unit("networking.service").started:
         found += ifupdown.profiles(tree)
+        whole = not ifupdown.unfollowed(tree)
     manager = units.unit("NetworkManager.service").started
     if manager:
         found += keyfile.profiles(tree)
@@ -42,4 +44,4 @@ def read_network(tree: Tree, units: Units) -> Network:
     # NetworkManager asks for an address on a card of which nobody has told it anything.
     others = any(units.unit(name).started for name in _OTHERS)
     # cloud-init writes these files anew at boot where the machine is another one.
-    return Network(tuple(found), certain=not others and tree.entry("/etc/cloud") is None)
+    return Network(tuple(found), certain=whole and not others and tree.entry("/etc/cloud") is None)

@@ -122,7 +122,7 @@ def _files(tree: Tree, folders: Iterable[str], ending: str = "", beginning: str 
 
 def _lines(tree: Tree, paths: Iterable[PurePosixPath]) -> Iterator[tuple[Location, str]]:
     for path in islice(paths, MAX_FILES):
-        for number, line in enumerate((tree.text(path) or "").split("\n", MAX_LINES)[:MAX_LINES], 1):
+        for number, line in enumerate((tree.text_if_read(path) or "").split("\n", MAX_LINES)[:MAX_LINES], 1):
             if not line.lstrip().startswith("#"):
                 yield Location(path, number, line.strip()), line
 
@@ -154,7 +154,7 @@ def _networkd(tree: Tree, found: _Found) -> None:
     for path in (*paths, *dropins)[:MAX_FILES]:
         found.files += path.name.endswith(".network")
         announced = True
-        for each in parse_unit(tree.text(path) or "", path):
+        for each in parse_unit(tree.text_if_read(path) or "", path):
             value = each.text.lower()
             if each.section in ("Network", "Address") and each.key == "Address":
                 found.address(each.text, each.location)
@@ -186,7 +186,7 @@ def _netplan(tree: Tree, found: _Found) -> None:
 def _keyfiles(tree: Tree, found: _Found) -> None:
     for path in _files(tree, KEYFILES):
         found.files += 1
-        for each in parse_unit(tree.text(path) or "", path):
+        for each in parse_unit(tree.text_if_read(path) or "", path):
             version = {"ipv4": 4, "ipv6": 6}.get(each.section)
             if version is None:
                 continue
@@ -217,7 +217,7 @@ def _ifcfg(tree: Tree, found: _Found) -> None:
 
 def _wireguard(tree: Tree, found: _Found) -> None:
     for path in _files(tree, [WIREGUARD], ".conf"):
-        for each in parse_unit(tree.text(path) or "", path):
+        for each in parse_unit(tree.text_if_read(path) or "", path):
             if each.section == "Interface" and each.key == "Address":
                 for word in each.text.split(","):
                     found.address(word, Location(path, each.location.line, "Address"))

@@ -3,7 +3,7 @@ import pytest
 from rescue.model import Safety, Severity, Symptom
 from rescue.plan import any_repairs
 from rescue.tree import Device, Devices, Entry, Tree, directory, symlink
-from tests.checking import causes, changed_paths, diff, lines, mended, only_finding
+from tests.checking import causes, changed_paths, diff, lines, mended, mended_if_agreed, only_finding
 from tests.trees import ROOMY, healthy, server
 
 pytestmark = pytest.mark.unit
@@ -63,7 +63,7 @@ def test_a_volume_that_no_disk_here_has_is_a_doubt_and_its_line_gets_one_word() 
     assert (finding.severity, finding.symptom) == (Severity.DOUBTFUL, Symptom.UNREACHABLE)
     assert "not attached here" in finding.reason
     assert str(finding.locations[0]) == "/etc/fstab:3"
-    plan = mended(tree)
+    plan = mended_if_agreed(tree)
     assert changed_paths(plan) == ["/etc/fstab"]
     assert diff(plan, "/etc/fstab") == ([GONE], [GONE.replace("defaults", "defaults,nofail")])
 
@@ -96,7 +96,7 @@ def test_a_bind_mount_of_what_is_gone_is_certain() -> None:
 
 
 def test_a_line_of_three_fields_gets_a_fourth() -> None:
-    plan = mended(with_fstab("UUID=gone /srv ext4"))
+    plan = mended_if_agreed(with_fstab("UUID=gone /srv ext4"))
     assert lines(plan.after.facts.tree, "/etc/fstab")[1] == "UUID=gone /srv ext4 defaults,nofail"
 
 
@@ -119,4 +119,4 @@ def test_a_place_with_a_blank_in_its_name_is_kept_as_it_is() -> None:
     odd = r"UUID=gone /srv/my\040data ext4 defaults,noatime 0 2  # mine"
     tree = with_fstab(odd)
     assert only_finding(tree, "fstab-emergency").subject == "/srv/my data"
-    assert lines(mended(tree).after.facts.tree, "/etc/fstab")[1] == odd.replace("noatime", "noatime,nofail")
+    assert lines(mended_if_agreed(tree).after.facts.tree, "/etc/fstab")[1] == odd.replace("noatime", "noatime,nofail")

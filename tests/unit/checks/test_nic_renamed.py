@@ -2,7 +2,7 @@ import pytest
 
 from rescue.model import Safety, Severity, Symptom
 from rescue.tree import file, symlink
-from tests.checking import causes, changed_paths, diff, mended, only_finding
+from tests.checking import causes, changed_paths, diff, mended, mended_if_agreed, only_finding
 from tests.networks import CAME_UP, ID, NEW, OLD, WIRED, networkd, networked
 
 pytestmark = pytest.mark.unit
@@ -88,7 +88,7 @@ def test_networkmanager_asks_for_an_address_by_itself_so_it_is_a_doubt() -> None
     text = "[connection]\nid=wired\ntype=ethernet\ninterface-name=ens3\n\n[ipv4]\nmethod=auto\n"
     tree = networked({path: file(text, 0o600)}, CAME_UP, manager="NetworkManager.service")
     assert only_finding(tree, "nic-renamed").severity is Severity.DOUBTFUL
-    assert diff(mended(tree), path) == (["interface-name=ens3"], ["interface-name=eth0"])
+    assert diff(mended_if_agreed(tree), path) == (["interface-name=ens3"], ["interface-name=eth0"])
 
 
 def test_what_cloud_init_may_write_anew_is_a_doubt() -> None:

@@ -177,7 +177,7 @@ def test_a_file_too_large_to_read_decides_nothing() -> None:
     huge = Entry(file("").kind, 0o640, size=9 << 20)
     found = loaded(allow(22), **{"ufw__user.rules": huge})
     assert kind(found) is Kind.DEPENDS
-    assert "too large" in found[0].problems[0].message
+    assert "could not be read" in found[0].problems[0].message
 
 
 # -- saved rules ------------------------------------------------------------------------------------------------------
