@@ -68,6 +68,23 @@ def why_not() -> str:
     return ""
 
 
+def cannot_run(root: Root) -> str:
+    """What systemd-nspawn says where it can't start even /bin/true in the root; "" if it can."""
+    command = [
+        "systemd-nspawn",
+        "-q",
+        "--register=no",
+        "--keep-unit",
+        "--private-network",
+        "-D",
+        str(root.place),
+        "/bin/true",
+    ]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60)
+    said = (done.stderr or done.stdout).strip().split("\n")[-1]
+    return f"systemd-nspawn can't start anything here: {said}" if done.returncode else ""
+
+
 @contextmanager
 def layered(lower: Path) -> Iterator[Root]:
     """The root on a layer of its own, in memory, seen by this thread and its children alone."""
