@@ -90,7 +90,7 @@ def find(facts: Facts) -> Iterator[Gap]:
         link = _touches(command.text)
         if link is not None and (link, command.text) not in told and len(told) < MOST_GAPS:
             told[link, command.text] = command.location
-            what = f"what {command.text[:80]} does once the server runs ({command.location})"
+            what = f"whether you get in after {command.text[:80]}, which is run at boot or later ({command.location})"
             yield Gap("own-commands", link, what, "take the line out, reboot, and try", locations=(command.location,))
     yield from _conflicts(facts)
     yield from _tmpfiles(facts)

@@ -136,8 +136,10 @@ def find(facts: Facts) -> Iterator[Gap]:
             if place not in told and len(told) < MOST_GAPS:
                 told.add(place)
                 user = account.name if str(place.path).startswith(account.home.rstrip("/") + "/") else ""
-                shown = f": {place.text.strip()[:60]}" if place.text else ""
-                yield Gap("shell-start-files", LINK, f"what {place} does{shown}", SUPPLY, user, (place,))
+                shown = f"{place.text.strip()[:60]} in " if place.text else ""
+                yield Gap(
+                    "shell-start-files", LINK, f"whether a prompt comes after {shown}{place}", SUPPLY, user, (place,)
+                )
         shell = (account.shell or "/bin/sh").rpartition("/")[2]
         if shell not in SHELLS:
             what = f"whether {account.shell} gives {account.name} a prompt"
@@ -319,7 +321,7 @@ def _variables(facts: Facts, path: str, user: str = "") -> Iterator[Gap]:
             yield Gap(
                 "shell-start-files",
                 LINK,
-                f"what {line.strip()[:60]} does to the shell ({place})",
+                f"whether a prompt comes with {line.strip()[:60]} in {place}",
                 f"comment the line out of {path}",
                 user,
                 (place,),

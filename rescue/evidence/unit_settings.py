@@ -29,7 +29,7 @@ from rescue.tree import Read
 LINK = Link.SERVICE
 READS = (*UNIT_READS, *SHIPPED_READS, Read("/etc/default/ssh", depth=0))
 
-SUPPLY = "give the drop-in another ending than .conf, reboot, and try"
+SUPPLY = "put a # before the line, reboot, and try"
 HIDES = (
     "Inaccessible",
     "ReadOnly",
@@ -97,14 +97,22 @@ def find(facts: Facts) -> Iterator[Gap]:
         if not lines:
             continue
         places = tuple(each.location for each in lines)
-        what = f"what {told(lines)} does ({path})"
-        yield Gap("unit-settings", LINK, f"whether the SSH server starts: {what}", SUPPLY, locations=places)
+        what = f"with {told(lines)} in {path}"
+        yield Gap("unit-settings", LINK, f"whether the SSH server starts {what}", SUPPLY, locations=places)
         if any(each.key.startswith(HIDES) for each in lines):
-            yield Gap("unit-settings", Link.ACCOUNT, f"whether it finds the accounts: {what}", SUPPLY, locations=places)
-            yield Gap("unit-settings", Link.KEY, f"whether it can read the keys: {what}", SUPPLY, locations=places)
+            yield Gap(
+                "unit-settings",
+                Link.ACCOUNT,
+                f"whether the SSH server finds your account {what}",
+                SUPPLY,
+                locations=places,
+            )
+            yield Gap(
+                "unit-settings", Link.KEY, f"whether the SSH server can read your keys {what}", SUPPLY, locations=places
+            )
         if any(each.key.startswith(LASTS) for each in lines):
-            yield Gap("unit-settings", Link.ACCEPT, f"whether it takes connections: {what}", SUPPLY, locations=places)
-            yield Gap("unit-settings", Link.SESSION, f"what the session inherits: {what}", SUPPLY, locations=places)
+            yield Gap("unit-settings", Link.ACCEPT, f"whether the SSH server answers {what}", SUPPLY, locations=places)
+            yield Gap("unit-settings", Link.SESSION, f"whether a session works {what}", SUPPLY, locations=places)
 
 
 def _units(facts: Facts) -> Iterator[Unit]:
