@@ -72,6 +72,18 @@ LASTS = (
 )
 """What a session inherits, or what ends it."""
 
+NETS = ("PrivateNetwork", "NetworkNamespace", "IPAddress", "SocketBind", "Restrict", "JoinsNamespace", "Exec", "User")
+DECIDES: tuple[tuple[Link, tuple[str, ...], str], ...] = (
+    (LINK, ("",), "whether the SSH server starts"),
+    (Link.LISTEN, NETS, "whether the SSH server can be reached"),
+    (Link.FIREWALL, NETS, "whether connections are let in"),
+    (Link.ACCEPT, LASTS, "whether the SSH server answers"),
+    (Link.ACCOUNT, HIDES, "whether the SSH server finds your account"),
+    (Link.KEY, HIDES, "whether the SSH server can read your keys"),
+    (Link.SESSION, LASTS, "whether a session works"),
+)
+"""Each step, the settings that also decide it by what they begin with, and the words for it."""
+
 _SSHD = compile_pattern(
     r"[-@:+!|]*/usr/sbin/sshd(?:\s+(?:-D|-e|-4|-6|-q|-De|-eD|\$SSHD_OPTS|\$OPTIONS|\$\{SSHD_OPTS\}|-p\s*\d+|-o\s*\S+|-f\s*/etc/ssh/\S+))*"
 )
@@ -98,21 +110,15 @@ def find(facts: Facts) -> Iterator[Gap]:
             continue
         places = tuple(each.location for each in lines)
         what = f"with {told(lines)} in {path}"
-        yield Gap("unit-settings", LINK, f"whether the SSH server starts {what}", SUPPLY, locations=places)
-        if any(each.key.startswith(HIDES) for each in lines):
-            yield Gap(
-                "unit-settings",
-                Link.ACCOUNT,
-                f"whether the SSH server finds your account {what}",
-                SUPPLY,
-                locations=places,
-            )
-            yield Gap(
-                "unit-settings", Link.KEY, f"whether the SSH server can read your keys {what}", SUPPLY, locations=places
-            )
-        if any(each.key.startswith(LASTS) for each in lines):
-            yield Gap("unit-settings", Link.ACCEPT, f"whether the SSH server answers {what}", SUPPLY, locations=places)
-            yield Gap("unit-settings", Link.SESSION, f"whether a session works {what}", SUPPLY, locations=places)
+        for link, begins, whether in DECIDES:
+            if any(_decides(each, link, begins) for each in lines):
+                yield Gap("unit-settings", link, f"{whether} {what}", SUPPLY, locations=places)
+
+
+def _decides(line: Assignment, link: Link, begins: tuple[str, ...]) -> bool:
+    if line.section == "Service":
+        return line.key.startswith(begins)
+    return link is LINK or (line.section == "Socket" and link is Link.LISTEN)
 
 
 def _units(facts: Facts) -> Iterator[Unit]:

@@ -110,3 +110,9 @@ def test_the_line_and_its_file_are_named() -> None:
 def test_variables_of_its_environment_file(line: str) -> None:
     assert ("service", "unit-settings") in gaps_of({"/etc/default/ssh": f"# options\nSSHD_OPTS=\n{line}\n"})
     assert gaps_of({"/etc/default/ssh": "SSHD_OPTS=\nLANG=C\n# LD_PRELOAD=/x\n"}) == []
+
+
+def test_what_cuts_off_the_network_leaves_the_port_open_as_well() -> None:
+    steps = {gap.link.word for gap in gaps(server({DROP_IN: "[Service]\nPrivateNetwork=yes\n"}))}
+    assert {"service", "listen", "firewall"} <= steps
+    assert {gap.link.word for gap in gaps(server({DROP_IN: "[Unit]\nRequires=nosuch.service\n"}))} == {"service"}
