@@ -257,7 +257,6 @@ _NEEDED = (
         ),
     ),
 )
-_HARMLESS_PLACES = ("/run/", "/var/run/")
 
 
 def _tmpfiles(facts: Facts) -> Iterator[Gap]:
@@ -271,23 +270,23 @@ def _tmpfiles(facts: Facts) -> Iterator[Gap]:
                 match = _TMPFILE.fullmatch(line.strip())
                 if match is None:
                     continue
-                link = _needs(match[2], match[1])
-                if link is not None:
+                for link in _needs(match[2], match[1]):
                     place = Location(PurePosixPath(path), number, line)
                     what = f"what {line.strip()[:80]} changes at boot ({place})"
                     yield Gap("own-commands", link, what, "take the line out, reboot, and try", locations=(place,))
 
 
-def _needs(path: str, kind: str) -> Link | None:
+def _needs(path: str, kind: str) -> tuple[Link, ...]:
+    """The steps that need what such a line changes."""
     if path == "/":
-        return Link.KEY
+        return (Link.KEY, Link.SESSION)
     if kind in "xX":
-        return None
+        return ()
     for link, places in _NEEDED:
         for place in places:
             # A directory of one's own below /run is what tmpfiles.d is for.
-            if path.rstrip("/") == place or (
-                path.startswith(place + "/") and place not in ("/run", "/var/run", "/etc", "/usr")
-            ):
-                return link
-    return Link.SERVICE if path.startswith(("/etc/ssh", "/usr/")) else None
+            below = path.startswith(place + "/") and place not in ("/run", "/var/run", "/etc", "/usr")
+            if path.rstrip("/") == place or below:
+                # sshd has an account of its own.
+                return (link, LINK) if place in ("/etc/passwd", "/etc/group", "/etc/nsswitch.conf") else (link,)
+    return (LINK,) if path.startswith(("/etc/ssh", "/usr/")) else ()

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import random
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -42,8 +43,7 @@ SHOWS = {
     "unreachable": {"boot", "network", "firewall"},
     "denied": {"account", "key"},
     "closed": {"service", "accept", "account", "session"},
-    "no shell": {"accept", "session"},
-    "the machine": {"boot", "disk"},
+    "no shell": {"accept", "account", "key", "session"},
 }
 """The steps at which a fault looks so from outside: one of them has to be other than ok."""
 
@@ -160,7 +160,7 @@ def tried(
         if seen is None:
             try:
                 found = boot(root, key, USERS)
-            except OSError as problem:
+            except (OSError, subprocess.SubprocessError) as problem:
                 case.trouble = f"no boot: {problem}"
                 return case
             seen = {"login": found.login, "saying": found.saying, "seconds": found.seconds, "ended": found.ended}

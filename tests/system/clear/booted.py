@@ -150,8 +150,11 @@ def _wire_up(wire: Namespace, nspawn: subprocess.Popen[bytes]) -> bool:
     deadline = time.monotonic() + UP_LIMIT
     while time.monotonic() < deadline and nspawn.poll() is None:
         if not subprocess.run(wire.command("ip", "link", "show", "ve0"), capture_output=True, check=False).returncode:
-            wire.run("ip", "address", "add", f"{CLIENT}/{PREFIX}", "dev", "ve0")
-            wire.run("ip", "link", "set", "ve0", "up")
+            try:
+                wire.run("ip", "address", "add", f"{CLIENT}/{PREFIX}", "dev", "ve0")
+                wire.run("ip", "link", "set", "ve0", "up")
+            except subprocess.CalledProcessError:
+                return False  # the server ended as soon as it was started, and the wire with it
             return True
         time.sleep(0.05)
     return False
