@@ -114,9 +114,13 @@ def _commands(facts: Facts) -> Iterator[Command]:
         for unit in serving(facts.units)
         for path in (unit.path, *(each.location.path for each in unit.assignments))
     }
-    known = [each for each in known if str(each.location.path) not in own]
+    known = [each for each in known if str(each.location.path) not in own and not _of_package(facts, each)]
     yield from known
     yield from _of_scripts(facts, known)
+
+
+def _of_package(facts: Facts, command: Command) -> bool:
+    return bool(facts.shipped.intact(str(command.location.path)))
 
 
 def _periodic(facts: Facts) -> Iterator[Command]:
@@ -287,6 +291,9 @@ def _needs(path: str, kind: str) -> tuple[Link, ...]:
             # A directory of one's own below /run is what tmpfiles.d is for.
             below = path.startswith(place + "/") and place not in ("/run", "/var/run", "/etc", "/usr")
             if path.rstrip("/") == place or below:
-                # sshd has an account of its own.
-                return (link, LINK) if place in ("/etc/passwd", "/etc/group", "/etc/nsswitch.conf") else (link,)
+                # sshd has an account of its own, and looks for the shell itself.
+                return (
+                    link,
+                    *{"/etc/passwd": (LINK,), "/usr/bin": (Link.ACCOUNT,), "/bin": (Link.ACCOUNT,)}.get(place, ()),
+                )
     return (LINK,) if path.startswith(("/etc/ssh", "/usr/")) else ()

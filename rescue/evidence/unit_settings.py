@@ -17,10 +17,10 @@ from pathlib import PurePosixPath
 from re import compile as compile_pattern
 
 from rescue.checks._ssh_units import SERVICES, accepting, serving, triggered
-from rescue.evidence._settings import open_lines, told
+from rescue.evidence._settings import STOCK, open_lines, told
 from rescue.facts import Facts
 from rescue.formats.shipped import SHIPPED_READS
-from rescue.formats.unit_files import Assignment
+from rescue.formats.unit_files import Assignment, UnitFiles
 from rescue.formats.units import UNIT_READS, Unit
 from rescue.model import Gap, Link, Location
 from rescue.sshd.listen import SOCKETS
@@ -103,6 +103,7 @@ def find(facts: Facts) -> Iterator[Gap]:
         for each in open_lines(facts, unit.assignments):
             if not _judged(facts, unit, each):
                 open_ends.setdefault(str(each.location.path), []).append(each)
+    yield from _required(facts)
     for path in dict.fromkeys(_environment_files(facts)):
         open_ends.setdefault(path, []).extend(_variables(facts, path))
     for path, lines in open_ends.items():
@@ -128,6 +129,17 @@ def _units(facts: Facts) -> Iterator[Unit]:
         if unit.name in SOCKETS:
             behind = triggered(facts.units, unit)
             yield facts.units.unit("ssh@.service") if accepting(unit) and behind.path is None else behind
+
+
+def _required(facts: Facts) -> Iterator[Gap]:
+    """Links in directories NAME.requires: without what they lead to the unit is not started."""
+    files = UnitFiles(facts.tree)
+    for unit in _units(facts):
+        for link in files.dependencies(unit.name) if unit.path is not None else ():
+            path = str(link.location.path)
+            if ".requires/" in path and not path.startswith(STOCK):
+                what = f"whether the SSH server starts: it needs {link.name} ({path})"
+                yield Gap("unit-settings", LINK, what, "remove that link, reboot, and try", locations=(link.location,))
 
 
 def _environment_files(facts: Facts) -> Iterator[str]:

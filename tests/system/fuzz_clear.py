@@ -95,7 +95,7 @@ class Case:
         if not in_ and not said.named:
             always = all(said.states[step] != "ok" for step in self.steps)
             return "nothing named but what is never judged" if always else "ok but guilty"
-        if not in_ and not said.named & self.shown(user):
+        if not in_ and said.verdict != "broken" and not said.named & self.shown(user):
             return "another step named"
         if in_ and said.verdict == "broken":
             return "false alarm"

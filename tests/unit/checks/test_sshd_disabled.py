@@ -111,3 +111,13 @@ def test_system_v_init_gets_start_links_in_place_of_stop_links() -> None:
     plan = mended(tree)
     assert {path.rpartition("/")[2] for path in changed_paths(plan)} == {"K25sshd", "S55sshd"}
     assert len(plan.changes) == 8
+
+
+def test_a_default_target_that_leads_nowhere_is_no_other_init() -> None:
+    broken = {
+        f"{ETC}/default.target": symlink("/lib/systemd/system/nosuch.target"),
+        "/etc/rc3.d/S01ssh": symlink("../init.d/ssh"),
+        "/etc/init.d/ssh": file("#!/bin/sh\n", 0o755),
+        f"{LIB}/rescue.target": "[Unit]\n",
+    }
+    assert "sshd-disabled" in causes(server(broken))
