@@ -158,7 +158,7 @@ def _ifupdown(tree: Tree, units: Units) -> Manager | None:
     hotplug = any(tree.entry(path) is not None for path in HOTPLUG_RULES)
     if not unit.present and not hotplug:
         return None
-    if unit.started and ifupdown.made_at_boot(tree) is not None:
+    if unit.started and (ifupdown.made_at_boot(tree) is not None or ifupdown.problem(tree) is not None):
         return Manager("ifupdown", IFUPDOWN, True, None)
     found = [each for each in ifupdown.stanzas(tree) if not each.loopback]
     brought = [each for each in found if each.auto or (each.hotplug and (unit.started or hotplug))]
