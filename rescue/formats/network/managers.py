@@ -44,7 +44,7 @@ _OTHERS = ("network.service", "wicked.service", "dhcpcd.service", "connman.servi
 """Those that may configure a card without being told of it, or by files that are not read here."""
 
 _COMMANDS = compile_pattern(
-    r"(?:^|[\s/;&|'\"(])(?:dhclient|dhcpcd|udhcpc|pump|ifup|ifconfig|connmand|wickedd|netctl|pppd|nmcli|lxc-net)\b"
+    r"(?:^|[\s/;&|'\"(])(?:dhclient|dhcpcd|udhcpc|pump|ifup|ifconfig|connmand|wickedd|netctl|pppd|nmcli)\b"
     r"|(?:^|[\s/;&|'\"(])ip\s+(?:-\S+\s+)*(?:a|ad|add|addr|address|l|li|link)\s"
 )
 """Commands that bring up a card, or may."""
