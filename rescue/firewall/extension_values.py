@@ -1,45 +1,69 @@
 """What iptables' extensions, or the kernel behind them, refuse of their options: a line of which the table is lost.
 
-From extensions/libxt_*.c and libipt_*.c of iptables 1.8.9, and net/netfilter/xt_*.c; held against both backends.
+From extensions/libxt_*.c and libip*t_*.c of iptables 1.8.9, and net/netfilter/xt_*.c; held against both backends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import log
+from re import ASCII
 from re import compile as compile_pattern
 
 from rescue.firewall.icmp import icmp_type
-from rescue.firewall.matches import Option, Refused, number
-from rescue.firewall.targets import EVERY
-
-_NUMBER = compile_pattern(r"[+]?0*([1-9][0-9]*)")
-_RATE = compile_pattern(r"([+]?[0-9]+)[^/]*(?:/([a-z]+))?")
-_BYTES = compile_pattern(r"[0-9]+(?:k|m)?b(?:/s(?:ec)?)?")
-_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-SCALE = 10_000
-"""XT_LIMIT_SCALE: the fastest rate, in packets each second."""
-_CLOCK = compile_pattern(r"0?([0-9]|1[0-9]|2[0-3]):[0-5]?[0-9](:[0-5]?[0-9])?")
-_DATE = compile_pattern(r"[0-9]{4}(-[0-9]{1,2}(-[0-9]{1,2}(T[0-9]{1,2}(:[0-9]{1,2}(:[0-9]{1,2})?)?)?)?)?")
-_DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
-_HEX = compile_pattern(r"(?:\s*[0-9A-Fa-f]{2})*\s*")
-_ADDRESS_TYPES = frozenset(
-    ["UNSPEC", "UNICAST", "LOCAL", "BROADCAST", "ANYCAST", "MULTICAST", "BLACKHOLE", "UNREACHABLE", "PROHIBIT", "THROW",
-     "NAT", "XRESOLVE"]
-)  # fmt: skip
-_PACKET_TYPES = ("unicast", "broadcast", "multicast", "host", "otherhost", "outgoing")
-_CLASSES = frozenset(
-    ["BE", "EF", *(f"CS{one}" for one in range(8)), *(f"AF{one}{two}" for one in range(1, 5) for two in range(1, 4))]
+from rescue.firewall.option_types import EVERY, check_types, number_range
+from rescue.firewall.option_values import (
+    Names,
+    Option,
+    Refused,
+    address_range,
+    address_types,
+    host,
+    integer,
+    leading_number,
+    mask_length,
+    number,
+    port,
+    port_list,
+    port_range,
+    protocol_number,
+    rate_of,
+    state_names,
+    tcp_flags,
 )
-_MODES = frozenset(["srcip", "srcport", "dstip", "dstport"])
 
 _Given = Mapping[str, Option]
 
 
-def check_values(module: str, given: _Given, version: int) -> None:
-    """Raises Refused where the match's options have values that it does not take."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an extension stands: the IP version, the table, the names of the server, the rule's protocol.
+
+    negated: the protocol is the one that the rule is not for.
+    """
+
+    version: int
+    table: str
+    names: Names
+    protocol: int = 0
+    negated: bool = False
+
+    @property
+    def only(self) -> int:
+        """The protocol that the rule is for, 0 if it is for more than one."""
+        return 0 if self.negated else self.protocol
+
+
+def check_values(module: str, options: Sequence[Option], place: Place) -> None:
+    """Raises Refused where the options of a match or target are not as it takes them."""
+    check_types(module, options, place.version, place.names)
     check = _CHECKS.get(module)
     if check is not None:
-        check(given, version)
+        check({option.name: option for option in options}, place)
+    in_order = _IN_ORDER.get(module)
+    if in_order is not None:
+        in_order(options)
 
 
 def _value(given: _Given, name: str) -> str | None:
@@ -47,147 +71,770 @@ def _value(given: _Given, name: str) -> str | None:
     return option.values[0] if option is not None and option.values else None
 
 
-def _needs(given: _Given, name: str) -> str:
+def _one_of(given: _Given, name: str, words: Sequence[str], *, exact: bool = True) -> None:
     value = _value(given, name)
-    if value is None:
-        raise Refused(f"{name} is missing")
-    return value
+    if value is not None and (value if exact else value.lower()) not in words:
+        raise Refused(f"{name} takes {', '.join(words)}: {value!r}")
 
 
-def _range(given: _Given, name: str, most: int) -> None:
-    value = _value(given, name)
-    for part in (value or "").split(":"):
-        if part:
-            number(part, most)
+# -- the matches ------------------------------------------------------------------------------------------------------
 
 
-def _rate(text: str) -> None:
-    found = _RATE.fullmatch(text.lower())
-    unit = next((size for name, size in _UNITS.items() if name.startswith(found[2] or "second")), 0) if found else 0
-    packets = int(found[1]) if found else 0
-    if not packets or not unit:
-        raise Refused(f"not a rate, such as 5/minute: {text!r}")
-    if packets > SCALE * unit:
-        raise Refused(f"a rate that is too fast: {text!r}")
-
-
-def _limit(given: _Given, version: int) -> None:
+def _limit(given: _Given, place: Place) -> None:
     if (rate := _value(given, "--limit")) is not None:
-        _rate(rate)
-    _range(given, "--limit-burst", SCALE)
+        found, seconds = rate_of(rate)
+        if 10_000 * seconds < found:
+            raise Refused(f"a rate that is too fast: {rate!r}")
 
 
-def _hashlimit(given: _Given, version: int) -> None:
-    rate = _value(given, "--hashlimit-upto") or _value(given, "--hashlimit-above")
-    if rate is not None and not _BYTES.fullmatch(rate.lower()):
-        _rate(rate)
+_MODES = frozenset(["srcip", "srcport", "dstip", "dstport"])
+
+
+def _hashlimit(given: _Given, place: Place) -> None:
+    _file_name(given, "--hashlimit-name")
+    rate = _value(given, "--hashlimit-upto") or _value(given, "--hashlimit-above") or ""
+    octets = hashlimit_bytes(rate)
+    if octets is None:
+        found, seconds = rate_of(rate)
+        if 1_000_000 * seconds < found:
+            raise Refused(f"a rate that is too fast: {rate!r}")
     mode = _value(given, "--hashlimit-mode")
-    if mode is not None and not _MODES.issuperset(mode.split(",")):
+    if mode is not None and not _MODES.issuperset(word for word in mode.replace("|", ",").split(",") if word):
         raise Refused(f"not a list of srcip, srcport, dstip and dstport: {mode!r}")
-    for side in ("src", "dst"):
-        _range(given, f"--hashlimit-{side}mask", 32 if version == 4 else 128)
+    burst = _value(given, "--hashlimit-burst")
+    if burst is not None:
+        number_of, rest = leading_number(burst) or (0, "")
+        if not number_of or (not rest and number_of > 1_000_000):
+            raise Refused(f"--hashlimit-burst takes 1 to 1000000: {burst!r}")
+        number_of *= _FACTORS.get(rest[:1], 1)
+        if octets is None and number_of > 1_000_000:
+            raise Refused(f"--hashlimit-burst takes 1 to 1000000: {burst!r}")
+        if octets is not None and number_of < octets:
+            raise Refused(f"--hashlimit-burst is less than the rate: {burst!r}")
+    for name in ("--hashlimit-srcmask", "--hashlimit-dstmask"):
+        if (mask := _value(given, name)) is not None and mask_length(mask, place.version) is None:
+            raise Refused(f"a mask with holes: {mask!r}")
+    interval = _value(given, "--hashlimit-rate-interval")
+    if interval is not None and integer(interval) <= 0:
+        raise Refused(f"not a number of seconds: {interval!r}")
 
 
-def _recent(given: _Given, version: int) -> None:
-    counted = [name for name in ("--seconds", "--hitcount", "--reap", "--rttl") if name in given]
-    for name in ("--set", "--remove"):
-        if name in given and counted:
-            raise Refused(f"{counted[0]} can't be used with {name}")
-    if "--reap" in given and "--seconds" not in given:
-        raise Refused("--reap needs --seconds")
+_FACTORS = {"k": 1024, "m": 1024 * 1024}
 
 
-def _time(given: _Given, version: int) -> None:
+def hashlimit_bytes(rate: str) -> int | None:
+    """The rate of hashlimit in bytes a second, as it is kept; None if it is one of packets (parse_bytes())."""
+    before, found, _ = rate.partition("b/s")
+    amount = integer(rate)
+    if not found or not before or not amount:
+        return None
+    octets = amount * _FACTORS.get(before[-1], 1)
+    if not 0 < octets < 1 << 64:
+        raise Refused(f"a rate that is too fast: {rate!r}")
+    cost = EVERY // ((octets >> 4 & EVERY) + 1)
+    return (EVERY // cost - 1) << 4
+
+
+_DATE = compile_pattern(r"([0-9]+)(?:-([0-9]*)(?:-([0-9]*)(?:T([0-9]*)(?::([0-9]*)(?::([0-9]*))?)?)?)?)?", ASCII)
+_DATE_LIMITS = (2038, 12, 31, 23, 59, 59)
+_DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
+
+
+def _time(given: _Given, place: Place) -> None:
+    clocks = {}
     for name in ("--timestart", "--timestop"):
         value = _value(given, name)
-        if value is not None and not _CLOCK.fullmatch(value):
-            raise Refused(f"not a time of day, such as 18:30: {value!r}")
+        if value is not None:
+            clocks[name] = _time_of_day(value)
     for name in ("--datestart", "--datestop"):
         value = _value(given, name)
-        if value is not None and not _DATE.fullmatch(value):
-            raise Refused(f"not a date, such as 2026-11-25: {value!r}")
-    for day in (_value(given, "--weekdays") or "Mo").split(","):
-        if not day.startswith(_DAYS) and not (day.isdigit() and 1 <= int(day) <= 7):
+        if value is not None:
+            _date(value)
+    for day in _segments(_value(given, "--weekdays"), 3):
+        if not day.startswith(_DAYS) and not (_DIGITS.fullmatch(day) and int(day)):
             raise Refused(f"not a day of the week, such as Mon: {day!r}")
-    for day in (_value(given, "--monthdays") or "1").split(","):
-        number(day, 31)
+    for day in _segments(_value(given, "--monthdays"), 2):
+        found = leading_number(day)
+        if (found is not None and (found[1] or found[0] > 31)) or (found is None and day):
+            raise Refused(f"not a day of the month: {day!r}")
+    starts, stops = clocks.get("--timestart", 0), clocks.get("--timestop", 24 * 3600 - 1)
+    if "--contiguous" in given and starts < stops:
+        raise Refused("--contiguous is for times that end before they begin")
 
 
-def _string(given: _Given, version: int) -> None:
-    if _needs(given, "--algo") not in ("bm", "kmp", "fsm"):
+_DIGITS = compile_pattern(r"[0-9]+", ASCII)
+
+
+def _segments(text: str | None, size: int) -> list[str]:
+    """The parts between commas, cut to a size; an empty end is none (my_strseg())."""
+    parts = (text or "").split(",")
+    if parts[-1] == "":
+        parts.pop()
+    return [part[:size] for part in parts]
+
+
+def _time_of_day(text: str) -> int:
+    parts = text.split(":")
+    limits = (23, 59, 59)
+    if len(parts) not in (2, 3):
+        raise Refused(f"not a time of day, such as 18:30: {text!r}")
+    seconds = 0
+    for part, most, size in zip(parts, limits, (3600, 60, 1), strict=False):
+        value = int(part) if _DIGITS.fullmatch(part) else 0 if not part else most + 1
+        if value > most:
+            raise Refused(f"not a time of day, such as 18:30: {text!r}")
+        seconds += value * size
+    return seconds
+
+
+def _date(text: str) -> None:
+    found = _DATE.fullmatch(text)
+    parts = [int(part or 0) for part in found.groups() if part is not None] if found else []
+    if not parts or parts[0] < 1970 or any(part > most for part, most in zip(parts, _DATE_LIMITS, strict=False)):
+        raise Refused(f"not a date, such as 2026-11-25: {text!r}")
+
+
+_HEX = compile_pattern(r" *(?:[0-9A-Fa-f]{2} ?)*")
+_LONGEST = 128
+
+
+def _string(given: _Given, place: Place) -> None:
+    text = _value(given, "--string")
+    if text is not None and len(text.encode("utf-8", "surrogateescape")) > _LONGEST:
+        raise Refused("a text that is too long")
+    if (pattern := _value(given, "--hex-string")) is not None:
+        _hex_string(pattern)
+    if _value(given, "--algo") not in ("bm", "kmp", "fsm"):
         raise Refused(f"no way to search: {_value(given, '--algo')!r} (bm or kmp)")
-    pieces = (_value(given, "--hex-string") or "").split("|")
-    if not all(_HEX.fullmatch(piece) for piece in pieces[1::2]) or len(pieces) % 2 == 0:
-        raise Refused("not a text with hexadecimal digits between two |")
+    start, end = _value(given, "--from"), _value(given, "--to")
+    if start is not None and end is not None and number(start, 65535) > number(end, 65535):
+        raise Refused("--from is behind --to")
 
 
-def _address_type(given: _Given, version: int) -> None:
+def _hex_string(text: str) -> None:
+    """parse_hex_string() of libxt_string.c."""
+    wrong = Refused("not a text with hexadecimal digits between two |")
+    if not text:
+        raise wrong
+    at = size = 0
+    hexadecimal = False
+    while at < len(text):
+        if size >= _LONGEST:
+            raise Refused("a text that is too long")
+        literal = False
+        if text[at] == "\\":
+            if hexadecimal:
+                raise wrong
+            literal = True
+        elif text[at] == "|":
+            hexadecimal = not hexadecimal
+            while hexadecimal and text[at + 1 : at + 2] == " ":
+                at += 1
+            if at + 1 >= len(text):
+                break
+            at += 1
+        if literal:
+            if at + 1 >= len(text):
+                raise wrong
+            at += 2
+        elif hexadecimal:
+            if at + 2 >= len(text) or not _PAIR.fullmatch(text[at : at + 2]):
+                raise wrong
+            at += 3 if text[at + 2] == " " else 2
+        else:
+            at += 1
+        size += 1
+
+
+_PAIR = compile_pattern(r"[0-9A-Fa-f]{2}")
+
+
+_IPV4_TYPES = frozenset(["BROADCAST", "BLACKHOLE", "PROHIBIT", "THROW", "NAT", "XRESOLVE"])
+
+
+def _address_type(given: _Given, place: Place) -> None:
     for name in ("--src-type", "--dst-type"):
-        for word in (_value(given, name) or "LOCAL").upper().split(","):
-            if word not in _ADDRESS_TYPES:
-                raise Refused(f"not a type of addresses: {word!r}")
+        if (text := _value(given, name)) is not None:
+            wrong = address_types(text) & _IPV4_TYPES
+            if wrong and place.version == 6:
+                raise Refused(f"{min(wrong)} is no type of IPv6 addresses")
 
 
-def _packet_type(given: _Given, version: int) -> None:
-    word = _needs(given, "--pkt-type").lower()
-    if not word or not any(name.startswith(word) for name in _PACKET_TYPES):
-        raise Refused(f"not a type of packets: {word!r}")
+def _file_name(given: _Given, name: str) -> None:
+    """What the kernel makes a file of: xt_check_proc_name()."""
+    text = _value(given, name)
+    if text is not None and (text in ("", ".", "..") or "/" in text):
+        raise Refused(f"{name} can't be {text!r}")
 
 
-def _dscp(given: _Given, version: int) -> None:
-    _range(given, "--dscp", 63)
-    word = _value(given, "--dscp-class")
-    if word is not None and word.upper() not in _CLASSES:
-        raise Refused(f"not a class of service: {word!r}")
+def _recent(given: _Given, place: Place) -> None:
+    _file_name(given, "--name")
+    hits = number(_value(given, "--hitcount") or "0", EVERY)
+    if hits > 255:
+        raise Refused("--hitcount is 255 at most")
+    for name in ("--set", "--remove"):
+        if name in given and ("--seconds" in given or hits):
+            raise Refused(f"{'--hitcount' if hits else '--seconds'} can't be used with {name}")
 
 
-def _statistic(given: _Given, version: int) -> None:
-    mode = _needs(given, "--mode")
-    if mode not in ("random", "nth"):
-        raise Refused(f"neither random nor nth: {mode!r}")
-    if mode == "random":
-        text = _needs(given, "--probability")
-        try:
-            inside = 0 <= float(text) <= 1
-        except ValueError:
-            inside = False
-        if not inside:
-            raise Refused(f"not a probability from 0 to 1: {text!r}")
-        return
-    number(_needs(given, "--every"), EVERY)
-    number(_needs(given, "--packet"), EVERY)
+def _cgroup(given: _Given, place: Place) -> None:
+    if ("--cgroup" in given) is ("--path" in given):
+        raise Refused("cgroup needs --cgroup or --path, and not both")
 
 
-def _icmp(given: _Given, version: int) -> None:
-    name = "--icmp-type" if version == 4 else "--icmpv6-type"
-    word = _needs(given, name)
-    kind, slash, code = word.partition("/")
-    if kind.isdigit():
-        if int(kind) > 255 or (slash and not (code.isdigit() and int(code) <= 255)):
-            raise Refused(f"not a type of ICMP: {word!r}")
-    elif (word != "any" or version == 6) and icmp_type(word, version) is None:
-        raise Refused(f"not a type of ICMP: {word!r}")
+_PACKET_TYPES = ("unicast", "broadcast", "multicast", "otherhost", "bcast", "mcast", "host")
 
 
-def _tcp(given: _Given, version: int) -> None:
-    option = _value(given, "--tcp-option")
-    if option is not None and not number(option, 255):
+_CLASSES = (
+    "be",
+    "ef",
+    *(f"cs{one}" for one in range(8)),
+    *(f"af{one}{two}" for one in range(1, 5) for two in (1, 2, 3)),
+)
+
+
+def _dscp(name: str) -> Callable[[_Given, Place], None]:
+    def check(given: _Given, place: Place) -> None:
+        word = _value(given, name)
+        if word is not None and not word.lower().startswith(_CLASSES):
+            raise Refused(f"not a class of service: {word!r}")
+
+    return check
+
+
+def _statistic(given: _Given, place: Place) -> None:
+    _one_of(given, "--mode", ("random", "nth"))
+    if _value(given, "--mode") == "random" and "--probability" not in given:
+        raise Refused("--probability is missing")
+    if _value(given, "--mode") == "nth" and "--every" not in given:
+        raise Refused("--every is missing")
+    every, packet = _value(given, "--every"), _value(given, "--packet")
+    if every is not None and packet is not None and number(packet, EVERY) >= number(every, EVERY):
+        raise Refused("--packet is not less than --every")
+
+
+def _icmp(given: _Given, place: Place) -> None:
+    try:
+        icmp_type(given["--icmp-type" if place.version == 4 else "--icmpv6-type"].values[0], place.version)
+    except ValueError as problem:
+        raise Refused(str(problem)) from problem
+
+
+def _tcp(given: _Given, place: Place) -> None:
+    for name in ("--sport", "--dport"):
+        if (text := _value(given, name)) is not None:
+            port_range(text, place.names)
+    if (option := _value(given, "--tcp-option")) is not None and not number(option, 255):
         raise Refused("there is no TCP option 0")
+    if "--tcp-flags" in given:
+        for text in given["--tcp-flags"].values:
+            tcp_flags(text)
 
 
-_CHECKS: Mapping[str, Callable[[_Given, int], None]] = {
+_CHUNKS = {
+    "DATA": "----IUBE", "INIT": "--------", "INIT_ACK": "--------", "SACK": "--------", "HEARTBEAT": "--------",
+    "HEARTBEAT_ACK": "--------", "ABORT": "-------T", "SHUTDOWN": "--------", "SHUTDOWN_ACK": "--------",
+    "ERROR": "--------", "COOKIE_ECHO": "--------", "COOKIE_ACK": "--------", "ECN_ECNE": "--------",
+    "ECN_CWR": "--------", "SHUTDOWN_COMPLETE": "-------T", "I_DATA": "----IUBE", "RE_CONFIG": "--------",
+    "PAD": "--------", "ASCONF": "--------", "ASCONF_ACK": "--------", "FORWARD_TSN": "--------",
+    "I_FORWARD_TSN": "--------",
+}  # fmt: skip
+
+
+def _sctp(given: _Given, place: Place) -> None:
+    for name in ("--sport", "--dport"):
+        if (text := _value(given, name)) is not None:
+            port_range(text, place.names)
+    if "--chunk-types" in given:
+        which, chunks = given["--chunk-types"].values
+        if which.upper() not in ("ANY", "ALL", "ONLY"):
+            raise Refused(f"--chunk-types takes all, any or only: {which!r}")
+        if chunks.upper() in ("ALL", "NONE"):
+            return
+        for chunk in filter(None, chunks.split(",")):
+            name, _, flags = chunk.partition(":")
+            known = _CHUNKS.get(name.upper())
+            if known is None or any(flag.upper() not in known for flag in flags):
+                raise Refused(f"not a chunk of SCTP: {chunk!r}")
+
+
+_DCCP = ("request", "response", "data", "ack", "dataack", "closereq", "close", "reset", "sync", "syncack", "invalid")
+
+
+def _dccp(given: _Given, place: Place) -> None:
+    for word in filter(None, (_value(given, "--dccp-types") or "").split(",")):
+        if word.lower() not in _DCCP:
+            raise Refused(f"not a type of DCCP packets: {word!r}")
+
+
+def _multiport(given: _Given, place: Place) -> None:
+    for name in ("--sports", "--dports", "--ports"):
+        if (text := _value(given, name)) is not None:
+            port_list(text, place.names)
+
+
+_STATUSES = ("NONE", "EXPECTED", "SEEN_REPLY", "ASSURED", "CONFIRMED")
+
+
+def _conntrack(given: _Given, place: Place) -> None:
+    if (states := _value(given, "--ctstate")) is not None:
+        state_names(states)
+    for word in (_value(given, "--ctstatus") or "NONE").upper().split(","):
+        if not word or not any(name.startswith(word) for name in _STATUSES):
+            raise Refused(f"not a status of a connection: {word!r}")
+    _one_of(given, "--ctdir", ("original", "reply"), exact=False)
+
+
+def _state(given: _Given, place: Place) -> None:
+    state_names(given["--state"].values[0], translated=False)
+
+
+def _ip_range(given: _Given, place: Place) -> None:
+    for name in ("--src-range", "--dst-range"):
+        if (text := _value(given, name)) is not None:
+            address_range(text, place.version)
+
+
+_OWNERS = compile_pattern(r"[-:]")
+
+
+def _owner(given: _Given, place: Place) -> None:
+    for name, known in (("--uid-owner", place.names.users), ("--gid-owner", place.names.groups)):
+        text = _value(given, name)
+        if text is None or (known is not None and text in known):
+            continue
+        try:
+            for part in _OWNERS.split(text, maxsplit=1):
+                number(part, EVERY - 1)
+        except Refused:
+            if known is None:  # the names of the server are not known
+                continue
+            raise Refused(f"there is no {'user' if name == '--uid-owner' else 'group'} {text!r}") from None
+
+
+def _owner_in_order(options: Sequence[Option]) -> None:
+    for at, option in enumerate(options):
+        if option.name == "--suppl-groups" and all(each.name != "--gid-owner" for each in options[:at]):
+            raise Refused("--suppl-groups needs --gid-owner before it")
+
+
+def _policy_in_order(options: Sequence[Option]) -> None:
+    given = {option.name: option for option in options}
+    _one_of(given, "--dir", ("in", "out"))
+    _one_of(given, "--pol", ("none", "ipsec"))
+    elements: list[dict[str, Option]] = [{}]
+    for option in options:
+        if option.name == "--next":
+            elements.append({})
+            if len(elements) > 4:
+                raise Refused("more than four elements of a policy")
+        elif option.name in ("--dir", "--pol", "--strict"):
+            continue
+        elif option.name in elements[-1]:
+            raise Refused(f"{option.name} twice")
+        else:
+            elements[-1][option.name] = option
+    for element in elements:
+        _one_of(element, "--mode", ("transport", "tunnel"))
+        if (text := _value(element, "--proto")) is not None and protocol_number(text) not in (50, 51, 108):
+            raise Refused("--proto takes ah, esp or ipcomp")
+    if _value(given, "--pol") == "none":
+        if "--strict" in given or len(elements) > 1:
+            raise Refused("--pol none can't have --strict")
+        return
+    for element in elements:
+        if "--strict" in given and not element:
+            raise Refused("--strict needs an element of a policy")
+        mode = element.get("--mode")
+        tunnel = mode is not None and (mode.values[0] == "tunnel") is not mode.negated
+        if ("--tunnel-src" in element or "--tunnel-dst" in element) and not tunnel:
+            raise Refused("--tunnel-src and --tunnel-dst need the mode tunnel")
+
+
+def _connbytes(given: _Given, place: Place) -> None:
+    ends = number_range(given["--connbytes"].values[0], (1 << 64) - 1)
+    if len(ends) > 1 and ends[1] < ends[0]:
+        raise Refused("a range that ends before it begins")
+    _one_of(given, "--connbytes-dir", ("original", "reply", "both"))
+    _one_of(given, "--connbytes-mode", ("packets", "bytes", "avgpkt"))
+
+
+def _cluster(given: _Given, place: Place) -> None:
+    nodes = number(given["--cluster-total-nodes"].values[0], EVERY)
+    one, several = _value(given, "--cluster-local-node"), _value(given, "--cluster-local-nodemask")
+    mask = 1 << (number(one, EVERY) - 1) if one is not None else number(several or "0", EVERY)
+    if mask >= 1 << nodes:
+        raise Refused("the node is none of --cluster-total-nodes")
+
+
+def _connlabel(given: _Given, place: Place) -> None:
+    text = given["--label"].values[0]
+    found = leading_number(text.removeprefix("-"))
+    if found is None or found[1]:
+        raise Refused(f"there is no label {text!r}")  # names stand in a file that no package brings along
+    if found[0] > 127 or text.startswith("-"):
+        raise Refused(f"not a label from 0 to 127: {text!r}")
+
+
+_INSTRUCTION = compile_pattern(r"\s*[-+]?[0-9]+\s+[-+]?[0-9]+\s+[-+]?[0-9]+\s+[-+]?[0-9]+", ASCII)
+
+
+def _bpf(given: _Given, place: Place) -> None:
+    text = _value(given, "--bytecode")
+    if text is None:
+        return
+    head, comma, rest = text.partition(",")
+    parts = [part for at, part in enumerate(rest.split(",")) if part or at < rest.count(",")]
+    found = _DIGITS.fullmatch(head.strip())
+    if not comma or not found or not 0 < int(head) <= 64 or int(head) != len(parts):
+        raise Refused("not a program for bpf")
+    if any(not _INSTRUCTION.match(part) for part in parts):
+        raise Refused("not a program for bpf")
+
+
+def _ipvs(given: _Given, place: Place) -> None:
+    _one_of(given, "--vdir", ("original", "reply"), exact=False)
+    _one_of(given, "--vmethod", ("gate", "ipip", "masq"), exact=False)
+    if "--ipvs" in given and given["--ipvs"].negated and len(given) > 1:
+        raise Refused("! --ipvs can't be used with another option")
+
+
+def _interfaces(given: _Given, place: Place) -> None:
+    for name in ("--physdev-in", "--physdev-out"):
+        if len((_value(given, name) or "").encode("utf-8", "surrogateescape")) > 15:
+            raise Refused(f"not the name of a network interface: {_value(given, name)!r}")
+
+
+def _u32(given: _Given, place: Place) -> None:
+    """u32_parse() of libxt_u32.c: tests with "&&" between them, each "place=values"."""
+    for test in given["--u32"].values[0].split("&&"):
+        location, equals, values = test.partition("=")
+        if not equals or not _LOCATION.fullmatch(location) or not _VALUES.fullmatch(values):
+            raise Refused("not a test of u32, such as 6&0xFF=1")
+        numbers = [*_OPERATOR.split(location), *_SEPARATOR.split(values)]
+        for text in numbers:
+            number(text.strip(), EVERY)
+        if len(_OPERATOR.split(location)) > 11 or values.count(",") > 9:
+            raise Refused("a test of u32 that is too long")
+
+
+_NUMBER = r"\s*\+?(?:0[xX][0-9a-fA-F]+|[0-9]+)\s*"
+_LOCATION = compile_pattern(rf"{_NUMBER}(?:(?:&|<<|>>|@){_NUMBER})*", ASCII)
+_VALUES = compile_pattern(rf"{_NUMBER}(?::{_NUMBER})?(?:,{_NUMBER}(?::{_NUMBER})?)*", ASCII)
+_OPERATOR = compile_pattern(r"&|<<|>>|@")
+_SEPARATOR = compile_pattern(r"[,:]")
+
+
+# -- the matches of IPv6's headers ------------------------------------------------------------------------------------
+
+_HEADERS = {
+    "hop-by-hop": 0, "protocol": 255, "hop": 0, "route": 43, "frag": 44, "auth": 51, "esp": 50, "none": 59, "dst": 60, "prot": 255,
+    "proto": 255,
+}  # fmt: skip
+_FLAGGED = frozenset([0, 43, 44, 50, 51, 59, 60, 255])
+
+
+def _headers(given: _Given, place: Place) -> None:
+    text = given["--header"].values[0]
+    words = [word for word in text.split(",") if word]
+    for word in words:
+        try:
+            known = protocol_number(word) if not leading_number(word) else -1
+        except Refused:
+            known = _HEADERS.get(word, -1)
+        if known not in _FLAGGED:
+            raise Refused(f"not a header of IPv6: {word!r}")
+    if not words:
+        raise Refused(f"not a header of IPv6: {text!r}")
+
+
+def _header_options(name: str) -> Callable[[_Given, Place], None]:
+    def check(given: _Given, place: Place) -> None:
+        text = _value(given, name)
+        if text is None:
+            return
+        parts = text.split(",")
+        if len(parts) > 16 or (len(parts) == 16 and ":" in parts[-1]):
+            raise Refused("too many options of a header")
+        for part in parts:
+            kind, colon, size = part.partition(":")
+            found = leading_number(kind.removeprefix("-"))
+            length = leading_number(size.removeprefix("-"))
+            if found is None or found[1] or (colon and (length is None or length[1] or not found[0] & 0xFF)):
+                raise Refused(f"not an option of a header: {part!r}")
+
+    return check
+
+
+_MOBILITY = (
+    "binding-refresh-request", "brr", "home-test-init", "hoti", "careof-test-init", "coti", "home-test", "hot",
+    "careof-test", "cot", "binding-update", "bu", "binding-acknowledgement", "ba", "binding-error", "be",
+)  # fmt: skip
+
+
+def _mobility(given: _Given, place: Place) -> None:
+    text = _value(given, "--mh-type")
+    if text is None:
+        return
+    first, colon, last = text.partition(":")
+    types = []
+    for word, default in ((first, 0), (last, 255)) if colon else ((first, 0),):
+        if colon and not word:
+            types.append(default)
+            continue
+        low = word.lower()
+        exact = [name for name in _MOBILITY if name == low] or [name for name in _MOBILITY if name.startswith(low)]
+        types.append(_MOBILITY.index(exact[0]) // 2 if exact else number(word, 255))
+    if len(types) > 1 and types[0] > types[1]:
+        raise Refused(f"a range that ends before it begins: {text!r}")
+
+
+def _routing_in_order(options: Sequence[Option]) -> None:
+    said: dict[str, Option] = {}
+    for option in options:
+        kind = said.get("--rt-type")
+        if option.name in ("--rt-0-res", "--rt-0-addrs") and (
+            kind is None or kind.negated or number(kind.values[0], EVERY)
+        ):
+            raise Refused(f"{option.name} needs --rt-type 0 before it")
+        if option.name == "--rt-0-not-strict" and "--rt-0-addrs" not in said:
+            raise Refused("--rt-0-not-strict needs --rt-0-addrs before it")
+        if option.name == "--rt-0-addrs":
+            addresses = option.values[0].split(",")
+            if len(addresses) > 16:
+                raise Refused("too many addresses")
+            for address in addresses:
+                address_range(address, 6)
+        said[option.name] = option
+
+
+# -- the targets ------------------------------------------------------------------------------------------------------
+
+_CLASS = compile_pattern(r"\s*[-+]?(?:0[xX])?[0-9a-fA-F]+:\s*[-+]?(?:0[xX])?[0-9a-fA-F]+.*", ASCII)
+
+
+def _classify(given: _Given, place: Place) -> None:
+    if not _CLASS.fullmatch(given["--set-class"].values[0]):
+        raise Refused(f"not a class, such as 1:10: {given['--set-class'].values[0]!r}")
+
+
+_TCP_OPTIONS = {"wscale": 3, "mss": 2, "sack-permitted": 4, "sack": 5, "timestamp": 8, "md5": 19}
+
+
+def _strip(given: _Given, place: Place) -> None:
+    text = _value(given, "--strip-options")
+    seen: set[int] = set()
+    for word in text.split(",") if text is not None else ():
+        option = _TCP_OPTIONS.get(word) or number(word, 255)
+        if option < 2 or option in seen:
+            raise Refused(f"not an option of TCP, or twice: {word!r}")
+        seen.add(option)
+
+
+_EVENTS = ("new", "related", "destroy", "reply", "assured", "protoinfo", "helper", "mark", "natseqinfo", "secmark")
+
+
+def _ct(given: _Given, place: Place) -> None:
+    for name in ("--zone", "--zone-orig", "--zone-reply"):
+        if (text := _value(given, name)) is not None and text.lower() != "mark":
+            number(text, 65535)
+    for name, known in (("--ctevents", _EVENTS), ("--expevents", ("new",))):
+        for word in given[name].values[0].split(",") if name in given else ():
+            if word not in known:
+                raise Refused(f"not an event of a connection: {word!r}")
+
+
+_TUPLES = ("ct", "src", "dst", "sport", "dport", "proto", "spi")
+
+
+def _hmark(given: _Given, place: Place) -> None:
+    text = _value(given, "--hmark-tuple")
+    for word in text.lower().split(",") if text is not None else ():
+        if not word or not any(name.startswith(word) for name in _TUPLES):
+            raise Refused(f"not a part of packets: {word!r}")
+    if {"--hmark-tuple", "--hmark-src-prefix", "--hmark-dst-prefix", "--hmark-sport-mask", "--hmark-dport-mask",
+        "--hmark-spi-mask", "--hmark-proto-mask"}.isdisjoint(given):  # fmt: skip
+        raise Refused("HMARK needs --hmark-tuple")
+
+
+def _led(given: _Given, place: Place) -> None:
+    text = _value(given, "--led-delay")
+    if text is not None and not text.lower().startswith("inf"):
+        number(text, EVERY)
+
+
+def _nfqueue(given: _Given, place: Place) -> None:
+    if (text := _value(given, "--queue-balance")) is None:
+        return
+    ends = number_range(text, 65535)
+    if len(ends) != 2 or ends[0] >= ends[1]:
+        raise Refused(f"not a range of queues: {text!r}")
+
+
+_SPAN = compile_pattern(
+    r"\s*([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)(|s|secs?|ms|msecs?|us|usecs?)", ASCII
+)
+
+
+def _span(text: str) -> float:
+    found = _SPAN.fullmatch(text.lower())
+    if found is None:
+        raise Refused(f"not a time, such as 250ms: {text!r}")
+    return float(found[1]) * {"": 1, "s": 1e6, "m": 1e3, "u": 1}[found[2][:1]]
+
+
+def _rate_estimator(given: _Given, place: Place) -> None:
+    interval, average = (_span(given[f"--rateest-{name}"].values[0]) for name in ("interval", "ewmalog"))
+    if interval > (1 << 5) * 250_000:
+        raise Refused("--rateest-interval is too large")
+    steps = 0
+    for steps in range(1, 33):
+        if steps == 32 or interval / -log(1 - 1 / (1 << steps)) > average:
+            break
+    if not 0 < steps - 1 < 31:
+        raise Refused("--rateest-ewmalog is out of range")
+
+
+def _idle_timer(given: _Given, place: Place) -> None:
+    seconds = number(given["--timeout"].values[0], EVERY)
+    if not 0 < seconds < ((1 << 31) - 1) // 1000:
+        raise Refused("--timeout is 0 or too large")
+    _file_name(given, "--label")
+
+
+def _tee(given: _Given, place: Place) -> None:
+    if not host(given["--gateway"].values[0], place.version, place.names):
+        raise Refused("--gateway is no address")
+
+
+def _set(given: _Given, place: Place) -> None:
+    if {"--add-set", "--del-set", "--map-set"}.isdisjoint(given):
+        raise Refused("SET needs --add-set, --del-set or --map-set")
+    if "--add-set" not in given and not {"--exist", "--timeout"}.isdisjoint(given):
+        raise Refused("--exist and --timeout need --add-set")
+    if ("--map-set" in given) is {"--map-mark", "--map-prio", "--map-queue"}.isdisjoint(given):
+        raise Refused("--map-set needs --map-mark, --map-prio or --map-queue, and they need it")
+    if (text := _value(given, "--timeout")) is not None:
+        number(text, EVERY - 1)
+
+
+def _clusterip(given: _Given, place: Place) -> None:
+    if given and {"--new", "--hashmode", "--clustermac", "--total-nodes", "--local-node"} - set(given):
+        raise Refused("CLUSTERIP needs --new, --hashmode, --clustermac, --total-nodes and --local-node")
+    _one_of(given, "--hashmode", ("sourceip", "sourceip-sourceport", "sourceip-sourceport-destport"))
+
+
+def _tcpmss(given: _Given, place: Place) -> None:
+    if (text := _value(given, "--set-mss")) is not None:
+        number(text, 65535 - (20 if place.version == 4 else 40))
+
+
+def nat_ports(text: str, place: Place, *, base: bool = False) -> None:
+    """Raises Refused where this is no port, or range of ports, for a target of nat (parse_ports() of libxt_NAT.c)."""
+    if place.protocol not in (1, 6, 17, 33, 132):
+        raise Refused("a port needs -p tcp or -p udp before it")
+    first, dash, last = text.partition("-")
+    if not dash:
+        port(text, place.names)
+        return
+    low = number(first, 65535)
+    end, slash, offset = last.partition("/")
+    if number(end, 65535) < low:
+        raise Refused(f"a range that ends before it begins: {text!r}")
+    if slash:
+        if not base:
+            raise Refused("a range of ports can't be shifted here")
+        port(offset, place.names)
+
+
+def nat_addresses(text: str, place: Place, *, base: bool = False) -> None:
+    """Raises Refused where this is no address, or range of addresses, with ports perhaps (parse_to())."""
+    address, colon, ports = text.partition(":")
+    if "[" in text:
+        address, closed, rest = text[text.index("[") + 1 :].partition("]")
+        if not closed or place.version == 4:
+            raise Refused(f"not an address: {text!r}")
+        _, colon, ports = rest.partition(":")
+    elif ":" in ports:
+        address, colon, ports = text, "", ""
+    if colon:
+        nat_ports(ports, place, base=base)
+        if not address:
+            return
+    for each in address.split("-", maxsplit=1):
+        address_range(each, place.version, whole=True)
+
+
+def _to_addresses(name: str, *, base: bool = False) -> Callable[[_Given, Place], None]:
+    def check(given: _Given, place: Place) -> None:
+        nat_addresses(given[name].values[0], place, base=base)
+
+    return check
+
+
+def _to_ports(given: _Given, place: Place) -> None:
+    if (text := _value(given, "--to-ports")) is not None:
+        nat_ports(text, place)
+
+
+def _words(name: str, *words: str, exact: bool = True) -> Callable[[_Given, Place], None]:
+    return lambda given, place: _one_of(given, name, words, exact=exact)
+
+
+_CHECKS: Mapping[str, Callable[[_Given, Place], None]] = {
     "addrtype": _address_type,
-    "conntrack": lambda given, version: _range(given, "--ctexpire", EVERY),
-    "dscp": _dscp,
+    "bpf": _bpf,
+    "cgroup": _cgroup,
+    "cluster": _cluster,
+    "connbytes": _connbytes,
+    "connlabel": _connlabel,
+    "conntrack": _conntrack,
+    "dccp": _dccp,
+    "dscp": _dscp("--dscp-class"),
+    "dst": _header_options("--dst-opts"),
     "hashlimit": _hashlimit,
+    "hbh": _header_options("--hbh-opts"),
     "icmp": _icmp,
     "icmp6": _icmp,
-    "length": lambda given, version: _range(given, "--length", 65535),
+    "iprange": _ip_range,
+    "ipv6header": _headers,
+    "ipvs": _ipvs,
     "limit": _limit,
-    "pkttype": _packet_type,
+    "mh": _mobility,
+    "multiport": _multiport,
+    "owner": _owner,
+    "physdev": _interfaces,
+    "pkttype": _words("--pkt-type", *_PACKET_TYPES, exact=False),
     "recent": _recent,
+    "sctp": _sctp,
+    "state": _state,
     "statistic": _statistic,
     "string": _string,
     "tcp": _tcp,
     "time": _time,
+    "u32": _u32,
+    "AUDIT": _words("--type", "accept", "drop", "reject", exact=False),
+    "CLASSIFY": _classify,
+    "CLUSTERIP": _clusterip,
+    "CT": _ct,
+    "DNAT": _to_addresses("--to-destination", base=True),
+    "DSCP": _dscp("--set-dscp-class"),
+    "HMARK": _hmark,
+    "IDLETIMER": _idle_timer,
+    "LED": _led,
+    "MASQUERADE": _to_ports,
+    "NFQUEUE": _nfqueue,
+    "RATEEST": _rate_estimator,
+    "REDIRECT": _to_ports,
+    "SET": _set,
+    "SNAT": _to_addresses("--to-source"),
+    "TCPMSS": _tcpmss,
+    "TCPOPTSTRIP": _strip,
+    "TEE": _tee,
+}
+
+_IN_ORDER: Mapping[str, Callable[[Sequence[Option]], None]] = {
+    "owner": _owner_in_order,
+    "policy": _policy_in_order,
+    "rt": _routing_in_order,
 }

@@ -12,16 +12,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from rescue.firewall.matches import Names, Refused
-from rescue.firewall.rule_line import Command, LineReader, words_of
+from rescue.firewall.rule_line import LONGEST_NAME, Command, LineReader, check_chain_name, is_target, words_of
 from rescue.firewall.ruleset import BUILT_IN, Action, Chain, Problem, Rule, Ruleset, Table, built_in_hook
-from rescue.firewall.targets import HOOKS
 from rescue.model import Location
 
 DEEPEST = 15
 """How many jumps nftables' backend lets chains nest below a built-in one (NFT_JUMP_STACK_SIZE, less the first)."""
-
-LONGEST_NAME = 28
-"""Characters of a chain's name (XT_EXTENSION_MAXNAMELEN)."""
 
 POLICIES = ("ACCEPT", "DROP")
 
@@ -141,7 +137,7 @@ class _Restore:
         else:
             chains = {chain: self._flushed(chains[chain], here) for chain in BUILT_IN[name]}
         self.table, self.chains = name, chains
-        self.reader = LineReader(self.loader.version, name, self.chains, self.loader.names)
+        self.reader = LineReader(self.loader.version, name, self.chains, self.loader.names, self.loader.backend)
 
     def _flushed(self, chain: _Chain, here: Location) -> _Chain:
         """A built-in chain without its rules: the legacy backend leaves its policy as it was."""
@@ -227,7 +223,7 @@ class _Restore:
     def _change(self, command: Command) -> None:
         rules = self._named(command.chain)[0].rules
         here = self._here()
-        new = [Rule(command.chain, body, command.target, here) for body in command.bodies]
+        new = [Rule(command.chain, body, command.target, here, command.limits) for body in command.bodies]
         if command.name == "-A":
             rules.extend(new)
         elif command.name == "-I":
@@ -295,8 +291,9 @@ def _check_hooks(chains: _Chains, start: str, backend: str) -> None:
     while left:
         chain = chains.get(left.pop())
         for rule in _met(chain, backend) if chain is not None else ():
-            if start not in HOOKS.get(rule.target.name, (start,)) and rule.target.name not in chains:
-                raise Refused(f"{rule.target.name} can't be used in {start} ({rule.location})")
+            for name, allowed in rule.limits:
+                if start not in allowed:
+                    raise Refused(f"{name} can't be used in {start} ({rule.location})")
         for below in _jumps(chain) if chain is not None else ():
             if below not in seen:
                 seen.add(below)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
-from re import compile as compile_pattern
 
-from rescue.firewall.addresses import AddressSet, Masked, masked, parse_address
+from rescue.firewall.addresses import AddressSet
 from rescue.firewall.conditions import (
     ORIGINAL,
     REPLY,
@@ -35,38 +32,26 @@ from rescue.firewall.conditions import (
 from rescue.firewall.icmp import icmp_type
 from rescue.firewall.ipset import IpSets
 from rescue.firewall.ipset_match import DIRECTIONS, MOST_DIMENSIONS, InSet
-from rescue.firewall.options import SERVICES
+from rescue.firewall.option_values import (
+    Names,
+    Option,
+    Refused,
+    address_range,
+    address_types,
+    host_network,
+    mark_and_mask,
+    number,
+    port_list,
+    port_or_name,
+    port_range,
+    protocol_number,
+    state_names,
+    tcp_flags,
+)
 
+from rescue.firewall.packet import TCP
 
-class Refused(ValueError):
-    """The line is one that iptables-restore does not take: the load of its table fails."""
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """The names that a server can resolve while it boots: services(5), hosts(5), the ipsets that are loaded before its
-    rules, and its users and groups with their numbers; None if nothing is known of these."""
-
-    services: Mapping[str, int] = field(default_factory=lambda: SERVICES)
-    hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    sets: IpSets | None = None
-    users: Mapping[str, int] | None = None
-    groups: Mapping[str, int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One option with its values, its name in its usual spelling."""
-
-    name: str
-    values: tuple[str, ...] = ()
-    negated: bool = False
-
-
-_MAC = compile_pattern(r"[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{1,2}){5}")
-
-TCP_FLAGS = frozenset(["SYN", "ACK", "FIN", "RST", "URG", "PSH"])
-STATE_NAMES = frozenset(["INVALID", "NEW", "ESTABLISHED", "RELATED", "UNTRACKED", "SNAT", "DNAT"])
+__all__ = ["DOUBTS", "Names", "Option", "Refused", "conditions"]
 
 DOUBTS = {
     "mac": "the MAC address that your packets arrive from",
@@ -107,8 +92,6 @@ def conditions(module: str, options: Sequence[Option], version: int, names: Name
         return [_WHOLE[module](given, opens)]
     if module in ("comment", "nfacct"):
         return []
-    if module == "mac" and any(not _MAC.fullmatch(option.values[0]) for option in options):
-        raise Refused("not a MAC address")
     if module in ABSENT:
         return [Fixed(all(option.negated for option in options) and bool(options))]
     return [Fixed(Doubt(DOUBTS.get(module, f'the match "{module}"')))]
@@ -155,9 +138,7 @@ def _one(module: str, option: Option, version: int, names: Names) -> Condition:
         case "--src-type" | "--dst-type":
             return _address_type(option)
         case "--icmp-type" | "--icmpv6-type":
-            if text.lower() == "any":
-                return Fixed(not negated)
-            return Icmp(icmp_type(text, version), negated)
+            return _icmp(text, version, negated)
     return _conntrack(option, version, names)
 
 
@@ -166,28 +147,46 @@ def _conntrack(option: Option, version: int, names: Names) -> Condition:
     match option.name:
         case "--ctorigsrc" | "--ctrepldst" | "--ctorigdst" | "--ctreplsrc":
             client = option.name in ("--ctorigsrc", "--ctrepldst")
-            found = addresses(text, version, names)[0]
-            held = found if isinstance(found, Masked) else _signed(found, negated)
+            found = host_network(text, version, names)
+            held = _signed(found, negated)
             one, other = Addresses(client, held, negated), Addresses(not client, held, negated)
             return ByDirection(one, other)
         case "--ctorigdstport" | "--ctreplsrcport":
-            ranges = (port_range(text, names),)
+            ranges = (_ports(text, names),)
             of = ORIGINAL if option.name == "--ctorigdstport" else REPLY
             return ByDirection(Ports(False, True, ranges, negated, of), Ports(True, False, ranges, negated, of))
         case "--ctproto":
-            return Fixed((text.lower() in ("tcp", "6")) is not negated)
+            return Fixed((protocol_number(text) == TCP) is not negated)
         case "--ctdir":
-            if text.upper() not in ("ORIGINAL", "REPLY"):
-                raise Refused(f"unknown --ctdir: {text}")
             return Inward(text.upper() == "ORIGINAL", negated)
     return Fixed(Doubt(f"the state of the connection ({option.name})"))
 
 
+def _icmp(text: str, version: int, negated: bool) -> Condition:
+    try:
+        found = icmp_type(text, version)
+    except ValueError as problem:
+        raise Refused(str(problem)) from problem
+    if found is None:
+        return Fixed(not negated)
+    kind, low, high = found
+    if (low, high) == (0, 255) or low == high:
+        return Icmp((kind, low if low == high else None), negated)
+    return AnyOf(tuple((Icmp((kind, code)),) for code in range(low, high + 1)), negated)
+
+
+def _ports(text: str, names: Names) -> tuple[int, int]:
+    """A port or a range of them, which may end before it begins: nothing is in it then."""
+    first, colon, last = text.partition(":")
+    low = port_or_name(first, names) if first else 0
+    return low, (port_or_name(last, names) if last else 65535) if colon else low
+
+
 def _address_type(option: Option) -> Condition:
-    types = {part.upper() for part in option.values[0].split(",")}
+    types = address_types(option.values[0])
     source = option.name == "--src-type"
     client = Fixed(("UNICAST" in types) is not option.negated)
-    server = OwnAddress(frozenset(types), option.negated)
+    server = OwnAddress(types, option.negated)
     return ByDirection(client, server) if source else ByDirection(server, client)
 
 
@@ -306,154 +305,3 @@ def _need(given: Mapping[str, Option], name: str, module: str) -> Option:
 
 def _signed(found: AddressSet, negated: bool) -> AddressSet:
     return ~found if negated else found
-
-
-# -- the values of options ------------------------------------------------------------------------------------------
-
-
-def number(text: str, limit: int) -> int:
-    """A number as of strtoul(3) with base 0: decimal, 0x hexadecimal or 0 octal. Raises Refused."""
-    try:
-        if text.isascii() and text.isalnum():
-            octal = len(text) > 1 and text[0] == "0" and text.isdigit()
-            value = int(text, 8 if octal else 0)
-            if value <= limit:
-                return value
-    except ValueError:
-        pass
-    raise Refused(f"not a number from 0 to {limit}: {text!r}")
-
-
-def mark_and_mask(text: str) -> tuple[int, int]:
-    """A mark in the form "value" or "value/mask"."""
-    value, slash, mask = text.partition("/")
-    every = (1 << 32) - 1
-    return number(value, every), number(mask, every) if slash else every
-
-
-def port(text: str, names: Names) -> int:
-    """A port's number, from its name or number. Raises Refused."""
-    if text and text[0].isdigit():
-        return number(text, 65535)
-    if text in names.services:
-        return names.services[text]
-    raise Refused(f"unknown port: {text!r}")
-
-
-def port_range(text: str, names: Names) -> tuple[int, int]:
-    """A port or "first:last", each end of which may be missing."""
-    first, colon, last = text.partition(":")
-    if not colon:
-        return (port(first, names),) * 2
-    low = port(first, names) if first else 0
-    high = port(last, names) if last else 65535
-    if low > high:
-        raise Refused(f"a port range that ends before it begins: {text!r}")
-    return low, high
-
-
-def port_list(text: str, names: Names) -> tuple[tuple[int, int], ...]:
-    """The ports and ranges of multiport: 15 at most, of which a range counts twice."""
-    parts = text.split(",")
-    if sum(2 if ":" in part else 1 for part in parts) > 15:
-        raise Refused("more than 15 ports in one multiport")
-    return tuple(port_range(part, names) for part in parts)
-
-
-def tcp_flags(text: str) -> frozenset[str]:
-    words = frozenset(text.upper().split(","))
-    if words == {"ALL"}:
-        return TCP_FLAGS
-    if words == {"NONE"}:
-        return frozenset()
-    if not words <= TCP_FLAGS:
-        raise Refused(f"unknown TCP flags: {text!r}")
-    return words
-
-
-def state_names(text: str) -> frozenset[str]:
-    words = frozenset(text.upper().split(","))
-    if not words <= STATE_NAMES:
-        raise Refused(f"unknown connection state: {text!r}")
-    return words
-
-
-def address_range(text: str, version: int) -> AddressSet:
-    """ "first-last" of iprange, or one address."""
-    first, dash, last = text.partition("-")
-    try:
-        low, high = parse_address(first), parse_address(last if dash else first)
-    except ValueError as problem:
-        raise Refused(f"not a range of addresses: {text!r}") from problem
-    if low.version != version or high.version != version:
-        raise Refused(f"not a range of addresses: {text!r}")
-    if int(low) > int(high):
-        return AddressSet(version)  # it is taken, and matches nothing
-    return AddressSet.between(version, int(low), int(high))
-
-
-def addresses(text: str, version: int, names: Names) -> list[AddressSet | Masked]:
-    """The addresses of ``-s`` or ``-d``: a list with commas; a host name stands for all of its addresses."""
-    found: list[AddressSet | Masked] = []
-    for part in text.split(","):
-        base, slash, mask = part.partition("/")
-        known = names.hosts.get(base.lower())
-        for each in known or (base,):
-            found.append(_network(each + slash + mask, version))
-    return found
-
-
-_BYTE = "(0|[1-9][0-9]{0,2})"
-_USUAL = compile_pattern(rf"{_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}(?:/(0|[1-9][0-9]?))?")
-
-
-@lru_cache(maxsize=1 << 16)
-def _network(text: str, version: int) -> AddressSet | Masked:
-    """One address or network in any form that iptables takes: 10.0.0.0/8, 10/8, 10.0.0.0/255.0.0.0, 2001:db8::/32."""
-    usual = _USUAL.fullmatch(text) if version == 4 else None
-    if usual is not None:
-        one, two, three, four, prefix = usual.groups()
-        parts = (int(one), int(two), int(three), int(four))
-        if max(parts) < 256 and (prefix is None or int(prefix) <= 32):
-            size = 1 << (32 - int(prefix)) if prefix is not None else 1
-            first = (parts[0] << 24 | parts[1] << 16 | parts[2] << 8 | parts[3]) & -size
-            return AddressSet(4, (first, first + size))
-    base, slash, mask = text.partition("/")
-    if base == "!":
-        raise Refused('"!" stands behind -s or -d, and has to be before it')
-    if version == 4 and ":" in base:
-        raise Refused(f"an IPv6 address among rules for IPv4: {base!r}")
-    bits = 32 if version == 4 else 128
-    value = _dotted(base) if version == 4 else _colons(base)
-    if not slash:
-        return AddressSet(version, (value, value + 1))
-    if mask.isascii() and mask.isdigit():
-        if int(mask) > bits:
-            raise Refused(f"not a network: {text!r}")
-        size = 1 << (bits - int(mask))
-        first = value & ~(size - 1)
-        return AddressSet(version, (first, first + size))
-    pattern = _dotted(mask, whole=True) if version == 4 else _colons(mask)
-    return masked(version, value, pattern)
-
-
-def _dotted(text: str, *, whole: bool = False) -> int:
-    """An IPv4 address; missing parts at the end are zero, unless `whole`."""
-    parts = text.split(".")
-    if len(parts) > 4 or (whole and len(parts) < 4):
-        raise Refused(f"unknown host: {text!r}")
-    try:
-        values = [number(part, 255) for part in parts]
-    except Refused as problem:
-        raise Refused(f"host name can't be resolved while the server boots: {text!r}") from problem
-    return int.from_bytes(bytes(values + [0] * (4 - len(values))), "big")
-
-
-def _colons(text: str) -> int:
-    try:
-        address = parse_address(text)
-    except ValueError as problem:
-        raise Refused(f"host name can't be resolved while the server boots: {text!r}") from problem
-    if address.version != 6:
-        raise Refused(f"not an IPv6 address: {text!r}")
-    return int(address)

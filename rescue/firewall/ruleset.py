@@ -87,12 +87,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of a chain."""
+    """One rule of a chain. limits: parts of it that packets may come to from some built-in chains alone."""
 
     chain: str
     conditions: tuple[Condition, ...]
     target: Target
     location: Location
+    limits: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def text(self) -> str:

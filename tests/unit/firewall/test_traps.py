@@ -107,7 +107,7 @@ UNDECIDED = {
     "chance": "-m statistic --mode random --probability 0.5",
     "the content of packets as a number": "-m u32 --u32 0=0",
     "the length of packets": "-m length --length 0:60",
-    "the system of the client": "-m osf --genre Linux",
+    "the system of the client": "-p tcp -m osf --genre Linux",
     "which socket": "-m socket",
     "a bridge's port": "-m physdev --physdev-in eth1",
     "another bit of the header": "-m tos --tos 0x10",
