@@ -273,6 +273,9 @@ PLAIN_TARGETS = {
     "ULOG": _plain(""),
 }
 
+ELSEWHERE = frozenset([("cgroup", "--path")])
+"""What hangs on the machine that loads the rules, not on their text."""
+
 FOR_6 = {"10.0.0.1-10.0.0.9": "2001:db8::1-2001:db8::9", "10.0.0.0/24": "2001:db8::/64", "10.0.0.1": "2001:db8::1"}
 
 ONLY = {
@@ -716,7 +719,7 @@ def _line(
 def _extension(
     name: str, plain: Plain, version: int, tables: Mapping[str, Mapping[str, int]], *, match: bool
 ) -> Iterator[str]:
-    known = tables.get(name, {})
+    known = {option: count for option, count in tables.get(name, {}).items() if (name, option) not in ELSEWHERE}
     yield plain_text(name, version)
     for protocol in PROTOCOLS:
         yield _line(name, plain, version, plain.options, match=match, protocol=protocol)

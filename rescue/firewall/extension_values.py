@@ -115,7 +115,7 @@ def _hashlimit(given: _Given, place: Place) -> None:
         if (mask := _value(given, name)) is not None and mask_length(mask, place.version) is None:
             raise Refused(f"a mask with holes: {mask!r}")
     interval = _value(given, "--hashlimit-rate-interval")
-    if interval is not None and integer(interval) <= 0:
+    if interval is not None and not 0 < integer(interval) < 1 << 31:
         raise Refused(f"not a number of seconds: {interval!r}")
 
 
@@ -204,7 +204,7 @@ def _string(given: _Given, place: Place) -> None:
         raise Refused("a text that is too long")
     if (pattern := _value(given, "--hex-string")) is not None:
         _hex_string(pattern)
-    if _value(given, "--algo") not in ("bm", "kmp", "fsm"):
+    if _value(given, "--algo") not in ("bm", "kmp"):
         raise Refused(f"no way to search: {_value(given, '--algo')!r} (bm or kmp)")
     start, end = _value(given, "--from"), _value(given, "--to")
     if start is not None and end is not None and number(start, 65535) > number(end, 65535):
@@ -344,7 +344,7 @@ _CHUNKS = {
 def _sctp(given: _Given, place: Place) -> None:
     for name in ("--sport", "--dport"):
         if (text := _value(given, name)) is not None:
-            port_range(text, place.names)
+            port_range(text, Names(services={}))  # services(5) has no names for SCTP
     if "--chunk-types" in given:
         which, chunks = given["--chunk-types"].values
         if which.upper() not in ("ANY", "ALL", "ONLY"):
@@ -404,8 +404,9 @@ def _owner(given: _Given, place: Place) -> None:
         if text is None or (known is not None and text in known):
             continue
         try:
-            for part in _OWNERS.split(text, maxsplit=1):
-                number(part, EVERY - 1)
+            ends = [number(part, EVERY - 1) for part in _OWNERS.split(text, maxsplit=1)]
+            if ends[-1] < ends[0]:
+                raise Refused(f"a range that ends before it begins: {text!r}")
         except Refused:
             if known is None:  # the names of the server are not known
                 continue
@@ -634,7 +635,18 @@ def _strip(given: _Given, place: Place) -> None:
 _EVENTS = ("new", "related", "destroy", "reply", "assured", "protoinfo", "helper", "mark", "natseqinfo", "secmark")
 
 
+_HELPERS = {
+    "ftp": (6,), "sip": (6, 17), "tftp": (17,), "irc": (6,), "amanda": (17,), "RAS": (17,), "Q.931": (6,), "H.245": (6,),
+    "netbios-ns": (17,), "pptp": (6,), "sane": (6,), "snmp": (17,), "snmp_trap": (17,),
+}  # fmt: skip
+"""The kernel's own helpers of conntrack, and their protocols; others are set up by programs."""
+
+
 def _ct(given: _Given, place: Place) -> None:
+    if (helper := _value(given, "--helper")) is not None and place.only not in _HELPERS.get(helper, ()):
+        raise Refused(f"there is no helper {helper!r} for the protocol of the rule")
+    if "--timeout" in given:
+        raise Refused("--timeout needs a policy that no file sets up")
     for name in ("--zone", "--zone-orig", "--zone-reply"):
         if (text := _value(given, name)) is not None and text.lower() != "mark":
             number(text, 65535)
@@ -663,11 +675,19 @@ def _led(given: _Given, place: Place) -> None:
         number(text, EVERY)
 
 
+def _prefix(name: str) -> Callable[[_Given, Place], None]:
+    def check(given: _Given, place: Place) -> None:
+        if "\n" in (_value(given, name) or ""):
+            raise Refused(f"{name} runs on to the next line")
+
+    return check
+
+
 def _nfqueue(given: _Given, place: Place) -> None:
     if (text := _value(given, "--queue-balance")) is None:
         return
     ends = number_range(text, 65535)
-    if len(ends) != 2 or ends[0] >= ends[1]:
+    if len(ends) != 2 or ends[0] >= ends[1] or ends[1] - ends[0] == 65535:
         raise Refused(f"not a range of queues: {text!r}")
 
 
@@ -677,6 +697,9 @@ _SPAN = compile_pattern(
 
 
 def _span(text: str) -> float:
+    whole = leading_number(text)
+    if whole is not None and not whole[1]:
+        return float(whole[0])
     found = _SPAN.fullmatch(text.lower())
     if found is None:
         raise Refused(f"not a time, such as 250ms: {text!r}")
@@ -705,6 +728,19 @@ def _idle_timer(given: _Given, place: Place) -> None:
 def _tee(given: _Given, place: Place) -> None:
     if not host(given["--gateway"].values[0], place.version, place.names):
         raise Refused("--gateway is no address")
+
+
+def _ecn(given: _Given, place: Place) -> None:
+    if place.only != 6 and not {"--ecn-tcp-remove", "--ecn-tcp-cwr", "--ecn-tcp-ece"}.isdisjoint(given):
+        raise Refused("ECN needs its protocol before it: -p tcp")
+
+
+def _prefixes(given: _Given, place: Place) -> None:
+    for name in ("--src-pfx", "--dst-pfx"):
+        base, slash, mask = given[name].values[0].partition("/")
+        length = mask_length(mask, 6) if slash else 128
+        if length is None or length > 64 or host(base, 6, place.names) & ((1 << (128 - length)) - 1):
+            raise Refused(f"not a prefix of 64 bits at most: {given[name].values[0]!r}")
 
 
 def _set(given: _Given, place: Place) -> None:
@@ -759,7 +795,7 @@ def nat_addresses(text: str, place: Place, *, base: bool = False) -> None:
         address, colon, ports = text, "", ""
     if colon:
         nat_ports(ports, place, base=base)
-        if not address:
+        if not address or text.index(":") == 2:  # "22:80" is taken for the ports alone, too
             return
     for each in address.split("-", maxsplit=1):
         address_range(each, place.version, whole=True)
@@ -818,16 +854,21 @@ _CHECKS: Mapping[str, Callable[[_Given, Place], None]] = {
     "CLUSTERIP": _clusterip,
     "CT": _ct,
     "DNAT": _to_addresses("--to-destination", base=True),
+    "DNPT": _prefixes,
     "DSCP": _dscp("--set-dscp-class"),
+    "ECN": _ecn,
     "HMARK": _hmark,
     "IDLETIMER": _idle_timer,
     "LED": _led,
+    "LOG": _prefix("--log-prefix"),
     "MASQUERADE": _to_ports,
+    "NFLOG": _prefix("--nflog-prefix"),
     "NFQUEUE": _nfqueue,
     "RATEEST": _rate_estimator,
     "REDIRECT": _to_ports,
     "SET": _set,
     "SNAT": _to_addresses("--to-source"),
+    "SNPT": _prefixes,
     "TCPMSS": _tcpmss,
     "TCPOPTSTRIP": _strip,
     "TEE": _tee,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from rescue.firewall.matches import Names, Refused
-from rescue.firewall.rule_line import LONGEST_NAME, Command, LineReader, check_chain_name, is_target, words_of
+from rescue.firewall.rule_line import LONGEST_NAME, STANDARD, Command, LineReader, check_chain_name, words_of
 from rescue.firewall.ruleset import BUILT_IN, Action, Chain, Problem, Rule, Ruleset, Table, built_in_hook
 from rescue.model import Location
 
@@ -168,8 +168,10 @@ class _Restore:
             self.chains[name] = _Chain(name, "", self._here())
 
     def _check_name(self, name: str) -> None:
-        if len(name) > LONGEST_NAME or name.startswith(("-", "!")):
-            raise Refused(f"not a chain's name: {name!r}")
+        if self.loader.backend == "nft" or len(name) > LONGEST_NAME:
+            check_chain_name(name)
+        if name in STANDARD:
+            raise Refused(f"{name} is the name of a target, and can't be that of a chain")
 
     def _set_policy(self, name: str, policy: str) -> None:
         if name not in BUILT_IN[self.table] or policy not in POLICIES:
@@ -193,6 +195,8 @@ class _Restore:
                     chain.rules.clear()
             case "-L" | "-S" | "-Z":
                 self._named(command.chain)
+                if command.name == "-Z" and command.position and self.loader.backend == "nft":
+                    raise Refused("the counters of one rule can't be set to zero here")
             case "-E":
                 self._rename(command.chain, command.policy)
             case "-X":

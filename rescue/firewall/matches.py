@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from rescue.firewall.addresses import AddressSet
 from rescue.firewall.conditions import (
     ORIGINAL,
+    PATIENT,
     REPLY,
     Addresses,
     AnyOf,
@@ -19,6 +20,7 @@ from rescue.firewall.conditions import (
     HopLimit,
     Icmp,
     Inward,
+    Limited,
     Mark,
     OwnAddress,
     Payload,
@@ -26,9 +28,11 @@ from rescue.firewall.conditions import (
     Recent,
     RecentSet,
     States,
+    TcpOption,
     ToGroup,
     Tracked,
 )
+from rescue.firewall.extension_values import hashlimit_bytes
 from rescue.firewall.icmp import icmp_type
 from rescue.firewall.ipset import IpSets
 from rescue.firewall.ipset_match import DIRECTIONS, MOST_DIMENSIONS, InSet
@@ -39,17 +43,20 @@ from rescue.firewall.option_values import (
     address_range,
     address_types,
     host_network,
+    leading_number,
     mark_and_mask,
     number,
     port_list,
     port_or_name,
     port_range,
     protocol_number,
+    rate_of,
     state_names,
     tcp_flags,
 )
-
 from rescue.firewall.packet import TCP
+
+EVERY = (1 << 32) - 1
 
 __all__ = ["DOUBTS", "Names", "Option", "Refused", "conditions"]
 
@@ -71,13 +78,20 @@ DOUBTS = {
 }
 """What a match that nothing on the disk decides depends on, for people."""
 
-ABSENT = frozenset(["helper", "rt", "frag", "hbh", "dst", "ah", "esp", "mh", "dccp", "sctp", "udp", "udplite",
-                    "eui64", "srh", "ipvs", "psd", "connlabel"])  # fmt: skip
-"""Matches for packets that the first ones of an SSH connection never are."""
+ABSENT = frozenset(["helper", "psd", "connlabel"])
+"""Matches for packets that the first ones of an SSH connection never are; the negation of one always holds."""
+
+NEVER = frozenset(["rt", "frag", "hbh", "dst", "srh", "ah", "esp", "ipcomp", "mh", "dccp", "sctp", "udp", "eui64"])
+"""Matches that never hold, negated or not, of a packet without the header that they look into."""
 
 
-def conditions(module: str, options: Sequence[Option], version: int, names: Names, opens: bool) -> list[Condition]:
-    """What one match asks for. `opens`: the rule's target lets packets in. Raises Refused."""
+def conditions(
+    module: str, options: Sequence[Option], version: int, names: Names, opens: bool, name: str = ""
+) -> list[Condition]:
+    """What one match asks for. `opens`: the rule's target lets packets in. name: of its own, if it needs one.
+
+    Raises Refused.
+    """
     given = {option.name: option for option in options}
     if module == "conntrack":
         return _of_connection([_one(module, option, version, names) for option in options])
@@ -89,12 +103,54 @@ def conditions(module: str, options: Sequence[Option], version: int, names: Name
     if module == "set" and names.sets is not None:
         return [_in_set(_need(given, "--match-set", module), version, names.sets)]
     if module in _WHOLE:
-        return [_WHOLE[module](given, opens)]
+        return [_WHOLE[module](given, opens, name)]
     if module in ("comment", "nfacct"):
         return []
+    if module in NEVER:
+        return [Fixed(False)]
     if module in ABSENT:
         return [Fixed(all(option.negated for option in options) and bool(options))]
+    if module == "socket" and "--transparent" in given:
+        return [Fixed(False)]  # no socket of sshd's is one (IP_TRANSPARENT)
+    if module == "statistic" and (always := _always(given)) is not None:
+        return [Fixed(always)]
+    if module == "ipv6header":
+        return [Fixed(_has_headers(given["--header"], "--soft" in given))]
+    if module == "ipvs":
+        return [Fixed(len(given) == 1 and "--ipvs" in given and given["--ipvs"].negated)]
+    if module == "devgroup":
+        return [_group(option) for option in options]
     return [Fixed(Doubt(DOUBTS.get(module, f'the match "{module}"')))]
+
+
+def _always(given: Mapping[str, Option]) -> bool | None:
+    """Whether a match by chance always holds, or never; None if it is chance."""
+    for name, value in (("--probability", 1.0), ("--every", 1.0)):
+        option = given.get(name)
+        if option is not None:
+            asked = float(option.values[0]) if name == "--probability" and "x" not in option.values[0] else None
+            asked = number(option.values[0], EVERY) if name == "--every" else asked
+            if asked == value:
+                return not option.negated
+            if asked == 0.0:
+                return option.negated
+    return None
+
+
+def _has_headers(option: Option, soft: bool) -> bool:
+    """Of IPv6's headers, a packet of the connection has that of TCP alone (ipv6header_mt6() of ip6t_ipv6header.c)."""
+    asked = {word.lower() for word in option.values[0].split(",") if word}
+    upper = bool(asked & {"prot", "proto", "protocol", "255"})
+    others = len(asked - {"prot", "proto", "protocol", "255"}) > 0
+    if soft:
+        return not upper if option.negated else not others
+    return (upper and not others) is not option.negated
+
+
+def _group(option: Option) -> Condition:
+    value, mask = mark_and_mask(option.values[0])
+    note = "the network interface is in the group that all begin in"
+    return Fixed(Assumed((value & mask == 0) is not option.negated, note))
 
 
 def _of_connection(asked: list[Condition]) -> list[Condition]:
@@ -129,8 +185,7 @@ def _one(module: str, option: Option, version: int, names: Names) -> Condition:
         case "--tcp-flags":
             return Flags(tcp_flags(text), tcp_flags(option.values[1]), negated)
         case "--tcp-option":
-            # Every first packet of a Linux, BSD, macOS or Windows client has the maximum segment size, option 2.
-            return Fixed(not negated) if text == "2" else Fixed(Doubt("the options of the client's TCP"))
+            return TcpOption(number(text, 255), negated)
         case "--src-range" | "--dst-range":
             return Addresses(option.name == "--src-range", _signed(address_range(text, version), negated))
         case "--state" | "--ctstate":
@@ -201,55 +256,66 @@ def _in_set(option: Option, version: int, sets: IpSets) -> Condition:
     return InSet(held, tuple(side == "src" for side in sides), sets, option.negated)
 
 
-def _limit(given: Mapping[str, Option], opens: bool) -> Condition:
-    return Fixed(Assumed(True, "the rules' rate limits are not used up"))
+RATES, QUOTAS = "the rules' rate limits", "the rules' quotas"
+SMALLEST, LARGEST = 40, 80
+"""Bytes of the smallest packet of TCP over IPv4 (IPv6: 20 more), and of a client's first one at most."""
 
 
-def _hashlimit(given: Mapping[str, Option], opens: bool) -> Condition:
-    option = given.get("--hashlimit-upto") or given.get("--hashlimit-above")
-    if option is None or "--hashlimit-name" not in given:
-        raise Refused("hashlimit needs a rate and a name")
-    below = (option.name == "--hashlimit-upto") is not option.negated
-    return Fixed(Assumed(below, "the rules' rate limits are not used up"))
+def _limit(given: Mapping[str, Option], opens: bool, name: str) -> Condition:
+    rate = rate_of(given["--limit"].values[0] if "--limit" in given else "3/hour")
+    burst = number(given["--limit-burst"].values[0], EVERY) if "--limit-burst" in given else 5
+    return Limited(name, burst, RATES, rate[0] >= rate[1])
 
 
-def _connlimit(given: Mapping[str, Option], opens: bool) -> Condition:
-    option = given.get("--connlimit-upto") or given.get("--connlimit-above")
-    if option is None:
-        raise Refused("connlimit needs --connlimit-upto or --connlimit-above")
-    limit = number(option.values[0], (1 << 32) - 1)
+def _hashlimit(given: Mapping[str, Option], opens: bool, name: str) -> Condition:
+    option = given["--hashlimit-upto"] if "--hashlimit-upto" in given else given["--hashlimit-above"]
+    beyond = (option.name == "--hashlimit-upto") is option.negated
+    burst = leading_number(given["--hashlimit-burst"].values[0]) if "--hashlimit-burst" in given else None
+    octets = hashlimit_bytes(option.values[0])
+    if octets is not None:
+        # The first packet always passes: the bucket holds what comes in a second, and no packet costs more than that.
+        packets = max(1, octets // LARGEST) * (1 + (burst[0] // octets if burst and octets else 0))
+        return Limited(name, packets, RATES, octets >= PATIENT * LARGEST, beyond)
+    rate = rate_of(option.values[0])
+    return Limited(name, burst[0] if burst is not None else 5, RATES, rate[0] >= rate[1], beyond)
+
+
+def _connlimit(given: Mapping[str, Option], opens: bool, name: str) -> Condition:
+    option = given["--connlimit-upto"] if "--connlimit-upto" in given else given["--connlimit-above"]
+    limit = number(option.values[0], EVERY)
     holds = (limit >= 1) if option.name == "--connlimit-upto" else (limit < 1)
     return Fixed(Assumed(holds is not option.negated, "it is the client's only connection"))
 
 
-def _recent(given: Mapping[str, Option], opens: bool) -> Condition:
-    actions = [name for name in ("--set", "--rcheck", "--update", "--remove") if name in given]
-    if len(actions) != 1:
-        raise Refused("recent needs exactly one of --set, --rcheck, --update and --remove")
-    name = given["--name"].values[0] if "--name" in given else "DEFAULT"
-    action = given[actions[0]]
+def _recent(given: Mapping[str, Option], opens: bool, name: str) -> Condition:
+    kept = given["--name"].values[0] if "--name" in given else "DEFAULT"
+    action = next(given[each] for each in ("--set", "--rcheck", "--update", "--remove") if each in given)
     if action.name == "--set":
-        return RecentSet(name, action.negated)
+        return RecentSet(kept, action.negated)
     if "--rdest" in given:
-        return Fixed(Doubt(f"the list {name} of recent connections"))
+        return Fixed(Doubt(f"the list {kept} of recent connections"))
     hits = number(given["--hitcount"].values[0], 255) if "--hitcount" in given else 0
-    return Recent(name, hits, opens, action.negated)
+    return Recent(kept, hits, opens, action.negated)
 
 
-def _quota(given: Mapping[str, Option], opens: bool) -> Condition:
-    return Fixed(Assumed(not any(option.negated for option in given.values()), "the rules' quotas are not used up"))
+def _quota(given: Mapping[str, Option], opens: bool, name: str) -> Condition:
+    option = given["--quota"]
+    octets = number(option.values[0], (1 << 64) - 1)
+    if SMALLEST <= octets < LARGEST:
+        return Fixed(Doubt("the size of the client's first packet"))
+    return Limited(name, octets // LARGEST, QUOTAS, used_up=option.negated)
 
 
-def _reverse_path(given: Mapping[str, Option], opens: bool) -> Condition:
+def _reverse_path(given: Mapping[str, Option], opens: bool, name: str) -> Condition:
     return Fixed(Assumed("--invert" not in given, "the server answers on the interface that you come in by"))
 
 
-def _policy(given: Mapping[str, Option], opens: bool) -> Condition:
+def _policy(given: Mapping[str, Option], opens: bool, name: str) -> Condition:
     none = given["--pol"].values[0] == "none" if "--pol" in given else False
     return Fixed(Assumed(none, "the client does not come through an IPsec tunnel"))
 
 
-def _packet_type(given: Mapping[str, Option], opens: bool) -> Condition:
+def _packet_type(given: Mapping[str, Option], opens: bool, name: str) -> Condition:
     option = _need(given, "--pkt-type", "pkttype")
     kind = option.values[0].lower()
     if kind == "multicast":
@@ -257,7 +323,7 @@ def _packet_type(given: Mapping[str, Option], opens: bool) -> Condition:
     return ToGroup(option.negated) if kind in ("unicast", "host") else Fixed(option.negated)
 
 
-def _hop_limit(given: Mapping[str, Option], opens: bool) -> Condition:
+def _hop_limit(given: Mapping[str, Option], opens: bool, name: str) -> Condition:
     option = next(iter(given.values()), None)
     if option is None:
         raise Refused("a hop limit needs a value")
@@ -267,14 +333,14 @@ def _hop_limit(given: Mapping[str, Option], opens: bool) -> Condition:
     return HopLimit(0, value - 1) if option.name.endswith("-lt") else HopLimit(value + 1, 255)
 
 
-def _bridge(given: Mapping[str, Option], opens: bool) -> Condition:
+def _bridge(given: Mapping[str, Option], opens: bool, name: str) -> Condition:
     only = next(iter(given.values())) if len(given) == 1 else None
     if only is not None and only.name == "--physdev-is-bridged":
         return Fixed(only.negated)
     return Fixed(Doubt("a bridge's port"))
 
 
-def _string(given: Mapping[str, Option], opens: bool) -> Condition:
+def _string(given: Mapping[str, Option], opens: bool, name: str) -> Condition:
     option = given.get("--string")
     if option is None:
         return Fixed(Doubt("the content of the packets"))

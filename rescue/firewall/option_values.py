@@ -99,7 +99,7 @@ def rate_of(text: str) -> tuple[int, int]:
     low = unit.lower()
     seconds = next((size for name, size in _UNITS.items() if low and name.startswith(low)), 0) if slash else 1
     found = integer(amount)
-    if not seconds or not found:
+    if not seconds or found <= 0:
         raise Refused(f"not a rate, such as 5/minute: {text!r}")
     return found, seconds
 
@@ -287,6 +287,8 @@ def _network(text: str, version: int) -> AddressSet | Masked:
         base, mask = mask, ""
     if base == "!":
         raise Refused('"!" stands behind -s or -d, and has to be before it')
+    if version == 4 and base.lower().startswith("::ffff:") and "." in base:
+        base = base[7:]  # an IPv4 address in IPv6's clothes
     if version == 4 and ":" in base:
         raise Refused(f"an IPv6 address among rules for IPv4: {base!r}")
     bits = 32 if version == 4 else 128
@@ -314,7 +316,12 @@ def _dotted(text: str, *, whole: bool = False) -> int:
     return int.from_bytes(bytes(values + [0] * (4 - len(values))), "big")
 
 
+_SCOPED = compile_pattern(r"(.*)%[0-9]+", ASCII)
+
+
 def _colons(text: str) -> int:
+    scoped = _SCOPED.fullmatch(text)
+    text = scoped[1] if scoped else text
     try:
         address = parse_address(text)
     except ValueError as problem:

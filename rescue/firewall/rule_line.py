@@ -33,7 +33,7 @@ from rescue.firewall.targets import target
 LISTING = ("-L", "-S", "-Z")
 """Commands that show rules or set counters to zero: nothing changes by them."""
 COMMANDS = frozenset(["-A", "-C", "-I", "-D", "-N", "-X", "-F", "-P", "-R", "-E", *LISTING])
-_COUNTERS = compile_pattern(r"\[[^:]+:[^\]]+\]")
+_COUNTERS = compile_pattern(r"\[:*[^:]+:\]*[^\]]+\]")
 LONGEST_WORD = 1023
 """Characters of one word that iptables-restore takes (xshared.c)."""
 
@@ -96,7 +96,7 @@ def _usual(name: str, options: Mapping[str, int]) -> str:
 
 def is_target(name: str, version: int) -> bool:
     """Whether a target has this name, which no chain can have then."""
-    return name in _STANDARD or (name in TARGETS and name not in TARGETS_OF_OTHER_VERSION[version])
+    return name in STANDARD or (name in TARGETS and name not in TARGETS_OF_OTHER_VERSION[version])
 
 
 def check_chain_name(name: str) -> None:
@@ -108,6 +108,10 @@ def check_chain_name(name: str) -> None:
 
 def words_of(line: str) -> list[str]:
     """A line's words. Only double quotes quote, and only in them a backslash escapes (add_param_to_argv, xshared.c)."""
+    if line.startswith("["):
+        if not _COUNTERS.match(line):
+            raise Refused(f"not the counters of a rule, such as [0:0]: {line.partition(' ')[0]}")
+        line = line[line.index("]") + 1 :]
     if '"' in line:
         found = list(_quoted_words(line))
     elif "\t" in line or "  " in line or line[:1] == " " or line[-1:] == " ":
@@ -158,12 +162,9 @@ class LineReader:
 
     def read(self, words: Sequence[str]) -> Command:
         """The command of a line. Raises Refused."""
-        start = 1 if words and words[0].startswith("[") else 0
-        if start and not _COUNTERS.fullmatch(words[0]):
-            raise Refused(f"not the counters of a rule, such as [0:0]: {words[0]}")
-        if len(words) > start + 4 and words[start] == "-A" and words[start + 2] == "-s":
-            return self._source_first(words[start:])
-        command = _Line(self, words[start:]).command()
+        if len(words) > 4 and words[0] == "-A" and words[2] == "-s":
+            return self._source_first(words)
+        command = _Line(self, words).command()
         if command.name == "-X":
             self._known.clear()
         return command
@@ -198,9 +199,12 @@ _WITH = {
 }
 """Which of them a command takes (commands_v_options of xshared.c)."""
 
+_OF_NAT = frozenset(["SNAT", "DNAT", "REDIRECT", "MASQUERADE"])
+"""The targets that ask for the protocol while they are read: it has to stand before them."""
+
 _NEGATED = frozenset("sdpiof")
 _ON_RULES = ("-A", "-D", "-C", "-I", "-R")
-_STANDARD = frozenset(["ACCEPT", "DROP", "QUEUE", "RETURN"])
+STANDARD = frozenset(["ACCEPT", "DROP", "QUEUE", "RETURN"])
 _COUNTER = compile_pattern(r"\s*[-+]?[0-9].*", ASCII)
 
 
@@ -364,13 +368,16 @@ class _Line:
     def _load(self, module: str) -> None:
         """Load a match: its options are found before those of what was loaded earlier."""
         if all(each.module != module for each in self.matches):
-            self.loaded.insert(0, _Loaded(module, MATCHES.get(module, {})))
+            options = MATCHES.get(module, {})
+            if module == "ah" and self.reader.version == 4:
+                options = {"--ahspi": options["--ahspi"]}
+            self.loaded.insert(0, _Loaded(module, options))
         self.matches.append(_Match(module))
 
     def _jump(self, name: str) -> None:
         if not name or len(name) > LONGEST_NAME or any(char in _SPACE for char in name):
             raise Refused(f"there is no chain or target {name}")
-        target = name in TARGETS or name in ADDONS or name in _STANDARD
+        target = name in TARGETS or name in ADDONS or name in STANDARD
         if name in TARGETS_OF_OTHER_VERSION[self.reader.version]:
             target = False
         if not target and name not in self.reader.chains:
@@ -514,7 +521,8 @@ class _Line:
             if use.module in MATCHES:
                 check_values(use.module, use.options, place)
             limits += hooks_of_match(use.module, use.options, self.reader.table)
-            common += conditions(use.module, use.options, self.reader.version, self.reader.names, opens)
+            name = " ".join(word for word in self.words if word not in (self.name, self.chain))
+            common += conditions(use.module, use.options, self.reader.version, self.reader.names, opens, name)
         if max(len(self.sources), len(self.destinations)) > 1 and any(self.address_negated.values()):
             raise Refused('"!" with a list of addresses')
         sources = [[self._side(found, True)] for found in self.sources] or [[]]
@@ -531,6 +539,8 @@ class _Line:
         if name == "ah" and place.version == 6:
             return  # ip6t_ah looks for the header itself
         needed = NEEDS_PROTOCOL.get(name)
+        if name in ("tcp", "udp") and self.reader.backend == "nft" and place.protocol in (needed or ()):
+            return  # the backend makes its own expressions of them, negated as the protocol may be
         if needed and place.only not in needed:
             raise Refused(f"{name} needs its protocol before it: -p")
 
@@ -542,7 +552,7 @@ class _Line:
         place = self._place(self.protocol_of_target)
         self._check_protocol(self.jump, self._place(self.protocol))
         if self.jump in TARGETS:
-            check_values(self.jump, self.target_options, place)
+            check_values(self.jump, self.target_options, place if self.jump in _OF_NAT else self._place(self.protocol))
         if self.jump == "TRACE" and self.reader.backend == "legacy":
             check_table("TRACE of the legacy iptables", self.reader.table)
         limits += hooks_of_target(self.jump, self.target_options)

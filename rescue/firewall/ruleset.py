@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import PurePosixPath
 
+from rescue.firewall.addresses import AddressSet
 from rescue.firewall.conditions import Condition
 from rescue.model import Location
 
@@ -171,7 +172,8 @@ class Firewall:
     location: what makes it active. loaded_by: the line of a person's own script that loads it, if one does. files:
     those it loads its rules from, by IP version. backend: "nft" or "legacy", the kind of iptables that loads them.
     told: of firewalld, whether what brings the network up tells it of zones. sets: the file from which ipsets are
-    loaded before it, where there is one.
+    loaded before it, where there is one. own: the server's own addresses by IP version, where its network's files
+    tell them all.
     """
 
     manager: str
@@ -182,6 +184,7 @@ class Firewall:
     told: bool = False
     sets: PurePosixPath | None = None
     loaded_by: Location | None = None
+    own: Mapping[int, AddressSet] = field(default_factory=dict)
 
     def ruleset(self, version: int) -> Ruleset:
         """The ruleset for IPv4 or IPv6; an empty one if there is none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rescue.firewall.addresses import FEW, AddressSet, Region, union
-from rescue.firewall.conditions import Addresses, Answer, Assumed, Doubt
+from rescue.firewall.conditions import Addresses, Answer, Assumed, Doubt, Limited
 from rescue.firewall.journey import Journey, Piece, Step, TooIntricate, Visit
 from rescue.firewall.packet import TRACKED, Packet
 from rescue.firewall.paint import paint
@@ -193,6 +193,8 @@ class Walk:
                 doubts.append(answer.reason)
             elif isinstance(answer, Assumed):
                 notes.append(answer.note)
+                if type(condition) is Limited and not doubts and (who is None or packet.lone is not None):
+                    self.journey.listed |= {condition.name}  # one packet less is left of it
                 if not answer.value:
                     self._note(notes, region.frozen() if who is None else who)
                     return
