@@ -1,4 +1,4 @@
-"""What iptables' extensions take: each option of each match and target with values of all kinds, held against the reader.
+"""What iptables' extensions take: each option of each match and target with values of all kinds, beside the reader.
 
 A case is one line with one thing about it that may be wrong: a value on or beyond a boundary, an option left out, given
 twice, negated, shortened, glued to its value; the wrong protocol, chain or table. It is loaded by the real
@@ -13,125 +13,164 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path, PurePosixPath
 from random import Random
 from subprocess import PIPE, Popen
 
+from rescue.firewall import Firewall, reach
 from rescue.firewall.boot import names_of
 from rescue.firewall.iptables import Loader
 from rescue.firewall.options import MATCHES, TARGETS
 from rescue.firewall.ruleset import BUILT_IN
+from rescue.model import Location
 from rescue.proof.lab import WITHOUT_DNS, Lab, restorer
+from rescue.proof.prove import expected
 from rescue.tree import Tree
+from tests.iptables_forms import FORMS
 
 OWN = ("/etc/services", "/etc/hosts", "/etc/passwd", "/etc/group", "/etc/protocols")
 PATH = PurePosixPath("/etc/iptables/rules")
 
-NUMBERS = (
-    "0 1 2 3 -1 +1 01 08 010 0x10 0x 1x 7 8 15 16 17 31 32 33 63 64 65 127 128 129 255 256 257 1000 1500 10000 10001"
-    " 65494 65495 65496 65514 65515 65516 65534 65535 65536 1000000 1000001 2147483647 2147483648 4294967294"
-    " 4294967295 4294967296 18446744073709551615 18446744073709551616 99999999999999999999"
-).split()
-LISTS = "1:2 2:1 1: :2 : 1:2:3 1-2 2-1 1- 1/2 1/ /2 1/0xff 256/1 1,2 1, ,1 , 1,1 1:2,3 3,1:2 22:22 1:1".split()
-WORDS = (
-    "abc ABC root nosuchname any all none ALL NONE ssh http 22 80 tcp TCP udp 6 esp mark mark/1 0.5 1.5 -0.5 1e3 .5 0.5x"
-    " inf nan 1/s 5/min 5/m 5/ 0/s 1/fortnight 100000/s 10000/s 1000000/s 1000001/s 3kb/s 1mb/s in out both src dst x"
-    " 00:11:22:33:44:55 0:1:2:3:4:5 00:11:22:33:44 00-11-22-33-44-55 zz:11:22:33:44:55 !"
-).split()
-ADDRESSES = (
-    "10.0.0.1 10.0.0.0/8 10.0.0.1/33 10/8 10.0 10.0.0.300 10.0.0.1-10.0.0.9 10.0.0.9-10.0.0.1 10.0.0.1- -10.0.0.1"
-    " 10.0.0.1:80 10.0.0.1:80-90 10.0.0.1:90-80 10.0.0.1-10.0.0.9:80 10.0.0.1/255.0.0.0 10.0.0.5/255.0.0.255 :80 80-90"
-    " 90-80 0.0.0.0 10.0.0.1,10.0.0.2 256.1.1.1 2001:db8::1 2001:db8::/32 2001:db8::/129 :: ::/0 [2001:db8::1]:80"
-    " [2001:db8::1] 2001:db8::1-2001:db8::9 2001:db8::1%eth0 localhost"
-).split()
-LONG = tuple("a" * size for size in (15, 16, 20, 21, 28, 29, 31, 32, 33, 63, 64, 127, 128, 129, 255, 256, 300))
+
+def _words(text: str) -> tuple[str, ...]:
+    """The words of a text; "~" stands for a blank, "a*20" for a word of that length."""
+    found = (word.replace("~", " ") for word in text.split())
+    return tuple("a" * int(word[2:]) if word[:2] == "a*" and word[2:].isdigit() else word for word in found)
+
+
+def _by_option(text: str) -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for line in text.strip().split("\n"):
+        option, _, values = line.partition(" = ")
+        found[f"--{option}"] = (*found.get(f"--{option}", ()), *_words(values))
+    return found
+
+
+NUMBERS = _words(
+    """
+0 1 2 3 -1 +1 01 08 010 0x10 0x 1x 7 8 15 16 17 31 32 33 63 64 65 127 128 129 255 256 257 1000 1500 10000 10001
+65494 65495 65496 65514 65515 65516 65534 65535 65536 1000000 1000001 2147483647 2147483648 4294967294
+4294967295 4294967296 18446744073709551615 18446744073709551616 99999999999999999999
+"""
+)
+LISTS = _words(
+    """
+1:2 2:1 1: :2 : 1:2:3 1-2 2-1 1- 1/2 1/ /2 1/0xff 256/1 1,2 1, ,1 , 1,1 1:2,3 3,1:2 22:22 1:1
+"""
+)
+WORDS = _words(
+    """
+abc ABC root nosuchname any all none ALL NONE ssh http 22 80 tcp TCP udp 6 esp mark mark/1 0.5 1.5 -0.5 1e3 .5
+0.5x inf nan 1/s 5/min 5/m 5/ 0/s 1/fortnight 100000/s 10000/s 1000000/s 1000001/s 3kb/s 1mb/s in out both src
+dst x 00:11:22:33:44:55 0:1:2:3:4:5 00:11:22:33:44 00-11-22-33-44-55 zz:11:22:33:44:55 !
+"""
+)
+ADDRESSES = _words(
+    """
+10.0.0.1 10.0.0.0/8 10.0.0.1/33 10/8 10.0 10.0.0.300 10.0.0.1-10.0.0.9 10.0.0.9-10.0.0.1 10.0.0.1- -10.0.0.1
+10.0.0.1:80 10.0.0.1:80-90 10.0.0.1:90-80 10.0.0.1-10.0.0.9:80 10.0.0.1/255.0.0.0 10.0.0.5/255.0.0.255 :80 80-90
+90-80 0.0.0.0 10.0.0.1,10.0.0.2 256.1.1.1 2001:db8::1 2001:db8::/32 2001:db8::/129 :: ::/0 [2001:db8::1]:80
+[2001:db8::1] 2001:db8::1-2001:db8::9 2001:db8::1%eth0 localhost
+"""
+)
+LONG = _words(
+    """
+a*15 a*16 a*20 a*21 a*28 a*29 a*31 a*32 a*33 a*63 a*64 a*127 a*128 a*129 a*255 a*256 a*300
+"""
+)
 BLANK = ('""', '" 1"', '"1 "', '"a b"')
 POOL = (*NUMBERS, *LISTS, *WORDS, *ADDRESSES, *LONG, *BLANK)
 """Values that every option is tried with: whatever it is, most of them are wrong."""
 
-SPECIAL: Mapping[str, Sequence[str]] = {
-    "--src-type": "LOCAL local LOC U UN UNI UNICAST,LOCAL LOCAL, BROADCAST,FOO NAT XRESOLVE L,M".split(),
-    "--ctstate": "NEW new N E EST INV REL,EST R,, UNTRACKED SNAT DNAT S NEW,FOO".split(),
-    "--state": "NEW new N EST INV REL,EST UNTRACKED SNAT NEW,FOO".split(),
-    "--ctstatus": "NONE EXPECTED SEEN_REPLY ASSURED CONFIRMED A S,C NONE,FOO SEEN-REPLY".split(),
-    "--ctdir": "ORIGINAL original REPLY ORIG".split(),
-    "--dir": "in out IN inn fwd".split(),
-    "--pol": "ipsec none IPSEC".split(),
-    "--proto": "ah esp ipcomp 50 51 108 tcp".split(),
-    "--mode": "transport tunnel TUNNEL random nth RANDOM".split(),
-    "--pkt-type": "unicast broadcast multicast UNICAST uni host otherhost outgoing".split(),
-    "--icmp-type": "any echo-request echo ping echo-r 8 8/0 8/256 8/ 255 256 3/1:2 1:2 redirect TOS-h network fragmentation-needed".split(),
-    "--icmpv6-type": "any echo-request ping 128/0 1 1/7 1:2 neighbour-solicitation neighbor-a redirect router".split(),
-    "--tcp-flags": ("SYN SYN", "SYN,ACK SYN", "ALL NONE", "all syn", "SYN", "SYN,FOO SYN", "SYN ! ACK", ", SYN", "SYN -"),
-    "--tcp-option": "1 2 3 8 255 256 0".split(),
-    "--limit": "1/s 5/minute 5/m 5/mi 5/h 5/day 5/days 5 5/ 10000/s 10001/s 600000/m 600001/m 0/s x/s 5x/s 1.5/s -1/s".split(),
-    "--hashlimit-upto": "1/s 1000000/s 1000001/s 60000000/m 3b/s 3kb/s 1mb/s 4gb/s 4294967295b/s 0b/s 5000mb/s kb/s 3KB/S 512kb/sec 0/s".split(),
-    "--hashlimit-mode": "srcip srcip,dstip srcip|dstip src srcport,dstport , srcip,".split(),
-    "--hashlimit-burst": "0 1 5 1000000 1000001 10kb 1mb 10k 5x".split(),
-    "--hashlimit-rate-interval": "0 1 x 5x -1".split(),
-    "--header": "hop dst route frag auth esp none prot proto hop-by-hop ipv6-opts hop,dst foo 0 ,".split(),
-    "--mh-type": "binding-refresh-request brr b 0 255 256 1:2 2:1 brr:hoti home".split(),
-    "--dccp-types": "REQUEST request REQUEST,RESPONSE INVALID FOO".split(),
-    "--chunk-types": ("any INIT", "all INIT,DATA", "only NONE", "foo INIT", "any FOO", "any DATA:Be", "any DATA:z", "any"),
-    "--timestart": "09:00 9:0 24:00 23:59 09:60 09:00:59 09:00:60 9 09:00:00:00 :30".split(),
-    "--datestart": "2026 1969 1970 2038 2039 2026-13 2026-00 2026-01-32 2026-02-31 2026-01-01T10 2026-01-01T24 2026-01-01T10:60 2026-01-01T10:00:00 2026/01/01".split(),
-    "--weekdays": "Mon Mo mo Monday Mo,Tu 1 0 8 7 1,Tu Mo, ,Mo M".split(),
-    "--monthdays": "1 31 32 0 1,2 1, x 1x 01".split(),
-    "--string": ("abc", '""', "a" * 127, "a" * 128, "a" * 129),
-    "--hex-string": ("|0d0a|", '"|0d 0a|"', "|0d0a", "|0|", "|zz|", "abc", "a|0d|b", r'"a\\\\|0d|"', "||", "|", '""', "|0d0 a|"),
-    "--algo": "bm kmp fsm BM xx".split(),
-    "--dscp-class": "BE EF ef CS0 CS8 AF11 AF14 AF44 BEfoo EFx CS".split(),
-    "--probability": "0 1 0.5 1.0 1.1 -0.1 0x1 1e-3 nan".split(),
-    "--connbytes": "0 1:2 2:1 :5 5: 18446744073709551615".split(),
-    "--connbytes-dir": "original reply both ORIGINAL".split(),
-    "--connbytes-mode": "packets bytes avgpkt PACKETS".split(),
-    "--uid-owner": "root 0 0-1 1-0 0:1 nosuchuser 4294967294 4294967295 daemon 0-".split(),
-    "--gid-owner": "root 0 0-1 nosuchgroup 4294967294 4294967295".split(),
-    "--u32": ("0>>22&0x3C@0>>24=0", "6&0xFF=1", "6&0xFF", "=1", '"6 & 0xFF = 1"', "6&0xFF=1:2,4&&4=1", "6&=1", "6>1=1", "4=0x"),
-    "--bytecode": ('"1,6 0 0 1"', '"4,48 0 0 9,21 0 1 6,6 0 0 1,6 0 0 0"', '"2,6 0 0 1"', '"0,"', '"1"', '"1,6 0 0"', '"1,6 0 0 1,"'),
-    "--genre": "linux Linux windows foo".split(),
-    "--vdir": "ORIGINAL reply foo".split(),
-    "--vmethod": "GATE ipip masq foo".split(),
-    "--log-level": "debug warn warning 4 7 8 DEBUG emerg error err panic notice".split(),
-    "--reject-with": (
-        "icmp-net-unreachable icmp-host-unreachable icmp-port-unreachable icmp-proto-unreachable icmp-net-prohibited"
-        " icmp-host-prohibited icmp-admin-prohibited tcp-reset tcp-rst net-unreach icmp-net icmp icmp6-no-route no-route"
-        " icmp6-adm-prohibited adm-prohibited icmp6-addr-unreachable addr-unreach icmp6-port-unreachable port-unreach"
-        " icmp6-policy-fail policy-fail icmp6-reject-route echo-reply TCP-RESET icmp6-adm admin-prohib"
-    ).split(),
-    "--type": "accept DROP reject foo".split(),
-    "--set-class": "1:1 1: :1 ffff:ffff 10000:1 g:1 1:1x 1".split(),
-    "--set-dscp-class": "EF BE AF44".split(),
-    "--set-tos": "0x10 0x10/0x3f Minimize-Delay minimize-delay 256 1/256 foo 0x10/".split(),
-    "--tos": "0x10 0x10/0x3f Minimize-Delay normal-service 256 foo".split(),
-    "--set-mark": "1 1/1 0x1/0xff 1/ /1 4294967295 4294967296 -1 x".split(),
-    "--strip-options": "mss wscale,sack 2 1 0 0,2 2,2 sack-permitted foo md5 255 256 mss,".split(),
-    "--ctevents": "new destroy,new foo new,".split(),
-    "--expevents": "new foo".split(),
-    "--zone": "0 1 65535 65536 mark MARK foo".split(),
-    "--helper": "ftp nosuch sip tftp".split(),
-    "--timeout": "0 1 60 nosuch 4294967295".split(),
-    "--hashmode": "sourceip sourceip-sourceport foo".split(),
-    "--clustermac": "01:00:5e:00:00:20 00:00:5e:00:00:20".split(),
-    "--hmark-tuple": "src src,dst s ct src,foo sport,dport spi".split(),
-    "--nfacct-name": "nosuch".split(),
-    "--queue-balance": "0:3 3:0 1:1 1 0:65535 0:65534".split(),
-    "--rateest-interval": "250ms 1s 1000 16s x 1sec 8s".split(),
-    "--rateest-ewmalog": "500ms 2s 1000 x".split(),
-    "--to-source": "10.0.0.1 10.0.0.1:80-90 10.0.0.1:http 10.0.0.1:80-http 10.0.0.1:80:90 :0 :65536 0.0.0.0".split(),
-    "--to-destination": "10.0.0.1:http 10.0.0.1:80-90/70 10.0.0.1:80-90/0 10.0.0.1:0 :22 :http".split(),
-    "--to-ports": "22 22-23 23-22 http 22-http 0 22:23 22-23/5".split(),
-    "--to": "10.0.0.0/24 10.0.0.0/255.255.255.0 10.0.0.0/255.0.0.255 2001:db8::/64".split(),
-    "--src-range": "10.0.0.1-10.0.0.9 10.0-10.1 10 2001:db8::1-2001:db8::9".split(),
-    "--ports": ("1,2,3,4,5,6,7,8,9,10,11,12,13,14,15", "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16", "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15:16", "1,2,3,4,5,6,7,8,9,10,11,12,13,14:15", "ssh,http", "ssh:http", "22:ssh"),
-    "--hbh-opts": "1 1:2 0:1 1,2:3 x 1: 300:300".split(),
-    "--rt-0-addrs": "2001:db8::1 2001:db8::1,2001:db8::2 x".split(),
-    "--label": "0 1 127 128 foo".split(),
-    "--cgroup": "0 1 4294967295".split(),
-    "--mss": "500:1500 1500:500 1460".split(),
-    "--set-mss": "536 1460 65495 65496 65475 65476".split(),
-    "--wscale": "0 14 15 255 256".split(),
-}  # fmt: skip
+SPECIAL = _by_option(
+    r"""
+src-type = LOCAL local LOC U UN UNI UNICAST,LOCAL LOCAL, BROADCAST,FOO NAT XRESOLVE L,M
+ctstate = NEW new N E EST INV REL,EST R,, UNTRACKED SNAT DNAT S NEW,FOO
+state = NEW new N EST INV REL,EST UNTRACKED SNAT NEW,FOO
+ctstatus = NONE EXPECTED SEEN_REPLY ASSURED CONFIRMED A S,C NONE,FOO SEEN-REPLY
+ctdir = ORIGINAL original REPLY ORIG
+dir = in out IN inn fwd
+pol = ipsec none IPSEC
+proto = ah esp ipcomp 50 51 108 tcp
+mode = transport tunnel TUNNEL random nth RANDOM
+pkt-type = unicast broadcast multicast UNICAST uni host otherhost outgoing
+icmp-type = any echo-request echo ping echo-r 8 8/0 8/256 8/ 255 256 3/1:2 1:2 redirect TOS-h network
+icmp-type = fragmentation-needed
+icmpv6-type = any echo-request ping 128/0 1 1/7 1:2 neighbour-solicitation neighbor-a redirect router
+tcp-flags = SYN~SYN SYN,ACK~SYN ALL~NONE all~syn SYN SYN,FOO~SYN SYN~!~ACK ,~SYN SYN~-
+tcp-option = 1 2 3 8 255 256 0
+limit = 1/s 5/minute 5/m 5/mi 5/h 5/day 5/days 5 5/ 10000/s 10001/s 600000/m 600001/m 0/s x/s 5x/s 1.5/s -1/s
+hashlimit-upto = 1/s 1000000/s 1000001/s 60000000/m 3b/s 3kb/s 1mb/s 4gb/s 4294967295b/s 0b/s 5000mb/s kb/s 3KB/S
+hashlimit-upto = 512kb/sec 0/s
+hashlimit-mode = srcip srcip,dstip srcip|dstip src srcport,dstport , srcip,
+hashlimit-burst = 0 1 5 1000000 1000001 10kb 1mb 10k 5x
+hashlimit-rate-interval = 0 1 x 5x -1
+header = hop dst route frag auth esp none prot proto hop-by-hop ipv6-opts hop,dst foo 0 ,
+mh-type = binding-refresh-request brr b 0 255 256 1:2 2:1 brr:hoti home
+dccp-types = REQUEST request REQUEST,RESPONSE INVALID FOO
+chunk-types = any~INIT all~INIT,DATA only~NONE foo~INIT any~FOO any~DATA:Be any~DATA:z any
+timestart = 09:00 9:0 24:00 23:59 09:60 09:00:59 09:00:60 9 09:00:00:00 :30
+datestart = 2026 1969 1970 2038 2039 2026-13 2026-00 2026-01-32 2026-02-31 2026-01-01T10 2026-01-01T24
+datestart = 2026-01-01T10:60 2026-01-01T10:00:00 2026/01/01
+weekdays = Mon Mo mo Monday Mo,Tu 1 0 8 7 1,Tu Mo, ,Mo M
+monthdays = 1 31 32 0 1,2 1, x 1x 01
+string = abc "" a*127 a*128 a*129
+hex-string = |0d0a| "|0d~0a|" |0d0a |0| |zz| abc a|0d|b "a\\\\|0d|" || | "" |0d0~a|
+algo = bm kmp fsm BM xx
+dscp-class = BE EF ef CS0 CS8 AF11 AF14 AF44 BEfoo EFx CS
+probability = 0 1 0.5 1.0 1.1 -0.1 0x1 1e-3 nan
+connbytes = 0 1:2 2:1 :5 5: 18446744073709551615
+connbytes-dir = original reply both ORIGINAL
+connbytes-mode = packets bytes avgpkt PACKETS
+uid-owner = root 0 0-1 1-0 0:1 nosuchuser 4294967294 4294967295 daemon 0-
+gid-owner = root 0 0-1 nosuchgroup 4294967294 4294967295
+u32 = 0>>22&0x3C@0>>24=0 6&0xFF=1 6&0xFF =1 "6~&~0xFF~=~1" 6&0xFF=1:2,4&&4=1 6&=1 6>1=1 4=0x
+bytecode = "1,6~0~0~1" "4,48~0~0~9,21~0~1~6,6~0~0~1,6~0~0~0" "2,6~0~0~1" "0," "1" "1,6~0~0" "1,6~0~0~1,"
+genre = linux Linux windows foo
+vdir = ORIGINAL reply foo
+vmethod = GATE ipip masq foo
+log-level = debug warn warning 4 7 8 DEBUG emerg error err panic notice
+reject-with = icmp-net-unreachable icmp-host-unreachable icmp-port-unreachable icmp-proto-unreachable
+reject-with = icmp-net-prohibited icmp-host-prohibited icmp-admin-prohibited tcp-reset tcp-rst net-unreach icmp-net
+reject-with = icmp icmp6-no-route no-route icmp6-adm-prohibited adm-prohibited icmp6-addr-unreachable addr-unreach
+reject-with = icmp6-port-unreachable port-unreach icmp6-policy-fail policy-fail icmp6-reject-route echo-reply TCP-RESET
+reject-with = icmp6-adm admin-prohib
+type = accept DROP reject foo
+set-class = 1:1 1: :1 ffff:ffff 10000:1 g:1 1:1x 1
+set-dscp-class = EF BE AF44
+set-tos = 0x10 0x10/0x3f Minimize-Delay minimize-delay 256 1/256 foo 0x10/
+tos = 0x10 0x10/0x3f Minimize-Delay normal-service 256 foo
+set-mark = 1 1/1 0x1/0xff 1/ /1 4294967295 4294967296 -1 x
+strip-options = mss wscale,sack 2 1 0 0,2 2,2 sack-permitted foo md5 255 256 mss,
+ctevents = new destroy,new foo new,
+expevents = new foo
+zone = 0 1 65535 65536 mark MARK foo
+helper = ftp nosuch sip tftp
+timeout = 0 1 60 nosuch 4294967295
+hashmode = sourceip sourceip-sourceport foo
+clustermac = 01:00:5e:00:00:20 00:00:5e:00:00:20
+hmark-tuple = src src,dst s ct src,foo sport,dport spi
+nfacct-name = nosuch
+queue-balance = 0:3 3:0 1:1 1 0:65535 0:65534
+rateest-interval = 250ms 1s 1000 16s x 1sec 8s
+rateest-ewmalog = 500ms 2s 1000 x
+to-source = 10.0.0.1 10.0.0.1:80-90 10.0.0.1:http 10.0.0.1:80-http 10.0.0.1:80:90 :0 :65536 0.0.0.0
+to-destination = 10.0.0.1:http 10.0.0.1:80-90/70 10.0.0.1:80-90/0 10.0.0.1:0 :22 :http
+to-ports = 22 22-23 23-22 http 22-http 0 22:23 22-23/5
+to = 10.0.0.0/24 10.0.0.0/255.255.255.0 10.0.0.0/255.0.0.255 2001:db8::/64
+src-range = 10.0.0.1-10.0.0.9 10.0-10.1 10 2001:db8::1-2001:db8::9
+ports = 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16
+ports = 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15:16 1,2,3,4,5,6,7,8,9,10,11,12,13,14:15 ssh,http ssh:http 22:ssh
+hbh-opts = 1 1:2 0:1 1,2:3 x 1: 300:300
+rt-0-addrs = 2001:db8::1 2001:db8::1,2001:db8::2 x
+label = 0 1 127 128 foo
+cgroup = 0 1 4294967295
+mss = 500:1500 1500:500 1460
+set-mss = 536 1460 65495 65496 65475 65476
+wscale = 0 14 15 255 256
+"""
+)
 """Further values, by option."""
 
 ALIKE = {
@@ -280,378 +319,11 @@ FOR_6 = {"10.0.0.1-10.0.0.9": "2001:db8::1-2001:db8::9", "10.0.0.0/24": "2001:db
 
 ONLY = {
     4: frozenset(["CLUSTERIP", "ECN", "TTL", "ULOG", "icmp", "realm", "ttl"]),
-    6: frozenset("DNPT HL SNPT dst eui64 frag hbh hl icmp6 ipv6header mh rt srh".split()),
+    6: frozenset(["DNPT", "HL", "SNPT", "dst", "eui64", "frag", "hbh", "hl", "icmp6", "ipv6header", "mh", "rt", "srh"]),
 }
 """The extensions that there are for one IP version alone."""
 
 PROTOCOLS = ("", "-p all", "-p tcp", "-p udp", "! -p tcp", "-p icmp", "-p ipv6-icmp", "-p sctp", "-p 6", "-p esp")
-
-FORMS = """
--AINPUT -j DROP
--A INPUT -jDROP
--A INPUT -ptcp -j DROP
--A INPUT -p tcp -j DROP -ilo
-! -ilo -A INPUT -j DROP
--A INPUT -s10.0.0.0/8 -j DROP
--A INPUT -d10.0.0.1 -j DROP
--A INPUT -oeth0 -j DROP
--A OUTPUT -oeth0 -j DROP
--A INPUT -mtcp -ptcp -j DROP
--A INPUT -p tcp -mtcp --dport 22 -j DROP
--A INPUT -mcomment --comment x -j DROP
--A INPUT -gALPHA
--A INPUT -jALPHA
--A INPUT -g ALPHA
--A INPUT -g DROP
--A INPUT -g NOSUCH
--A INPUT -j NOSUCH
--A INPUT -f -j DROP
--A INPUT -fj DROP
--A INPUT ! -f -j DROP
--A INPUT --fragments -j DROP
--A INPUT --frag -j DROP
--A INPUT --jump DROP
--A INPUT --jum DROP
--A INPUT --j DROP
--A INPUT --jump=DROP
--A INPUT --j=DROP
--A INPUT --goto=ALPHA
--A INPUT --source 10.0.0.1 -j DROP
--A INPUT --src 10.0.0.1 -j DROP
--A INPUT --s 10.0.0.1 -j DROP
--A INPUT --so 10.0.0.1 -j DROP
--A INPUT --sr 10.0.0.1 -j DROP
--A INPUT --dst 10.0.0.1 -j DROP
--A INPUT --ds 10.0.0.1 -j DROP
--A INPUT --de 10.0.0.1 -j DROP
--A INPUT --dest 10.0.0.1 -j DROP
--A INPUT --source=10.0.0.1 -j DROP
--A INPUT --proto tcp -j DROP
--A INPUT --p tcp -j DROP
--A INPUT --pr tcp -j DROP
--A INPUT --prot tcp -j DROP
--A INPUT --protocol=tcp -j DROP
--A INPUT --in lo -j DROP
--A INPUT --in-int lo -j DROP
--A INPUT --i lo -j DROP
--A OUTPUT --out lo -j DROP
--A INPUT --match comment --comment x -j DROP
--A INPUT --mat comment --com x -j DROP
--A INPUT --m comment --comment x -j DROP
---append INPUT -j DROP
---app INPUT -j DROP
---a INPUT -j DROP
---append=INPUT -j DROP
---insert INPUT -j DROP
---insert INPUT 1 -j DROP
---ins INPUT -j DROP
--IINPUT -j DROP
--IINPUT 1 -j DROP
--I INPUT1 -j DROP
--I INPUT 0 -j DROP
--I INPUT 2 -j DROP
--I INPUT x -j DROP
--I INPUT +1 -j DROP
--C INPUT -j ACCEPT
--C INPUT -j DROP
---check INPUT -j ACCEPT
--DINPUT -j ACCEPT
--D INPUT -j ACCEPT
--D INPUT 1
--DINPUT 1
--D INPUT 2
--D INPUT 0
--D INPUT 1 -j DROP
--D INPUT -s 10.0.0.1
--NBETA
--N BETA
--N ALPHA
--N DROP
--N LOG
--N ACCEPT
--N nosuch
--N -x
--N !x
--N REJECT
--N tcp
--X ALPHA
--XALPHA
--X
--X NOSUCH
--F INPUT
--FINPUT
--F
--F NOSUCH
--F INPUT -j DROP
--P INPUT DROP
--PINPUT DROP
--P INPUT REJECT
--P INPUT
--P ALPHA DROP
--P INPUT -j DROP
---policy INPUT DROP
--Z
--Z INPUT
--Z INPUT 1
--L
--L INPUT
--L -n
--n -L
--L -v
--L --line-numbers
--S
--A INPUT -n -j DROP
--A INPUT -v -j DROP
--A INPUT --verbose -j DROP
--A INPUT -vv -j DROP
--A INPUT -x -j DROP
--A INPUT --line-numbers -j DROP
--A INPUT -w -j DROP
--A INPUT -w 5 -j DROP
--A INPUT -W 5 -j DROP
--A INPUT --wait -j DROP
--A INPUT -M /sbin/modprobe -j DROP
--A INPUT --modprobe=/sbin/modprobe -j DROP
--A INPUT --modprobe /sbin/modprobe -j DROP
--A INPUT -t filter -j DROP
--A INPUT -tfilter -j DROP
--t filter -A INPUT -j DROP
--A INPUT --table filter -j DROP
--A INPUT -c 1 2 -j DROP
--A INPUT -c 1,2 -j DROP
--A INPUT -c 1 -j DROP
--A INPUT -c x y -j DROP
--A INPUT -c 1x 2 -j DROP
--A INPUT -c -1 2 -j DROP
--A INPUT -c1 2 -j DROP
--A INPUT -c 1, -j DROP
--A INPUT --set-counters 1 2 -j DROP
--A INPUT --set-c 1 2 -j DROP
--A INPUT -4 -j DROP
--A INPUT -6 -j DROP
--4 -A INPUT -j DROP
--6 -A INPUT -j DROP
---ipv4 -A INPUT -j DROP
---ipv6 -A INPUT -j DROP
--6 junk
--4 junk
--A INPUT -j DROP --
--A INPUT -- -j DROP
--A INPUT -j DROP -
--A INPUT - -j DROP
--A INPUT -j
--A INPUT -s
--A INPUT -j DROP junk
--A INPUT junk -j DROP
--A INPUT ! ! -s 10.0.0.1 -j DROP
--A INPUT ! -s 10.0.0.1 -j DROP
--A INPUT -s ! 10.0.0.1 -j DROP
--A INPUT -p ! tcp -j DROP
--A INPUT -i ! lo -j DROP
--A INPUT ! -j DROP
--A INPUT ! -m comment --comment x -j DROP
-! -A INPUT -j DROP
--A ! INPUT -j DROP
--A INPUT -j DROP !
--A INPUT ! -p all -j DROP
--A INPUT ! -p tcp -j DROP
--A INPUT -p TCP -j DROP
--A INPUT -p Tcp -j DROP
--A INPUT -p 256 -j DROP
--A INPUT -p 255 -j DROP
--A INPUT -p 0x6 -j DROP
--A INPUT -p 06 -j DROP
--A INPUT -p nosuch -j DROP
--A INPUT -p igmp -j DROP
--A INPUT -p ipv6 -j DROP
--A INPUT -p ipencap -j DROP
--A INPUT -p vrrp -j DROP
--A INPUT -p gre -j DROP
--A INPUT -p ospf -j DROP
--A INPUT -p icmpv6 -j DROP
--A INPUT -p icmp6 -j DROP
--A INPUT -p ipv6-icmp -j DROP
--A INPUT -p mh -j DROP
--A INPUT -p mobility-header -j DROP
--A INPUT -p hopopt -j DROP
--A INPUT -p ip -j DROP
--A INPUT -p sctp -j DROP
--A INPUT -p rdp -j DROP
--A INPUT -p ipv6-route -j DROP
--A INPUT -p tcp -p tcp -j DROP
--A INPUT -s 10.0.0.1 -s 10.0.0.2 -j DROP
--A INPUT -i lo -i lo -j DROP
--A INPUT -i "" -j DROP
--A INPUT -i + -j DROP
--A INPUT -i aaaaaaaaaaaaaaa -j DROP
--A INPUT -i aaaaaaaaaaaaaaaa -j DROP
--A INPUT -i "a b" -j DROP
--A INPUT -i a/b -j DROP
--A INPUT -i eth0:1 -j DROP
--A INPUT -o lo -j DROP
--A ALPHA -o lo -j DROP
--A OUTPUT -i lo -j DROP
--A INPUT -j DROP -j DROP
--A INPUT -j DROP -g ALPHA
--A INPUT -j drop
--A INPUT -j "DROP "
--A INPUT -j ""
--A INPUT
--A INPUT -j INPUT
--A ALPHA -j ALPHA
--A ALPHA -j OUTPUT
--A INPUT -s "" -j DROP
--A INPUT -s any/0 -j DROP
--A INPUT -s foo/0 -j DROP
--A INPUT -s 0/0 -j DROP
--A INPUT -s 0 -j DROP
--A INPUT -s 10 -j DROP
--A INPUT -s 10. -j DROP
--A INPUT -s 10.0.0.1. -j DROP
--A INPUT -s 10.0.0.1/ -j DROP
--A INPUT -s 10.0.0.1/32 -j DROP
--A INPUT -s 10.0.0.1/33 -j DROP
--A INPUT -s 10.0.0.1/-1 -j DROP
--A INPUT -s 10.0.0.1/+8 -j DROP
--A INPUT -s 10.0.0.1/0x8 -j DROP
--A INPUT -s 10.0.0.1/010 -j DROP
--A INPUT -s 10.0.0.1/08 -j DROP
--A INPUT -s 010.0.0.1 -j DROP
--A INPUT -s 08.0.0.1 -j DROP
--A INPUT -s 0x0a.0.0.1 -j DROP
--A INPUT -s +10.0.0.1 -j DROP
--A INPUT -s " 10.0.0.1" -j DROP
--A INPUT -s "10.0.0.1, 10.0.0.2" -j DROP
--A INPUT -s 10.0.0.1,10.0.0.2 -j DROP
--A INPUT -s 10.0.0.1,10.0.0.2 -d 10.0.0.3,10.0.0.4 -j DROP
--A INPUT ! -s 10.0.0.1,10.0.0.2 -j DROP
--A INPUT -s 10.0.0.1, -j DROP
--A INPUT -s ,10.0.0.1 -j DROP
--A INPUT -s 10.0.0.1/255.255.255.0 -j DROP
--A INPUT -s 10.0.0.1/255.0.255.0 -j DROP
--A INPUT -s 10.0.0.1/255.0 -j DROP
--A INPUT -s 10.0.0.1/255.255.255.256 -j DROP
--A INPUT -s 10.0.0.1/8/8 -j DROP
--A INPUT -s localhost -j DROP
--A INPUT -s localhost/8 -j DROP
--A INPUT -s nosuch.invalid -j DROP
--A INPUT -s 1.2.3.4.5 -j DROP
--A INPUT -s 2001:db8::1 -j DROP
--A INPUT -s 2001:db8::/32 -j DROP
--A INPUT -s 2001:db8::/129 -j DROP
--A INPUT -s 2001:db8::1/ffff:: -j DROP
--A INPUT -s 2001:db8::1/ffff::ffff -j DROP
--A INPUT -s 2001:db8::1,2001:db8::2 -j DROP
--A INPUT -s ::ffff:10.0.0.1 -j DROP
--A INPUT -s 2001:db8::1%lo -j DROP
--A INPUT -s fe80::1%1 -j DROP
--A INPUT -s ::/0 -j DROP
--A INPUT -s foo/0 -j DROP
--A INPUT -s [::1] -j DROP
--A INPUT -p tcp -m tcp -m tcp --dport 22 -j DROP
--A INPUT -p tcp --dport 22 -m tcp --sport 22 -j DROP
--A INPUT -p tcp --dport 22 -m tcp --dport 23 -j DROP
--A INPUT -p tcp -m tcp --dport 22 --dport 23 -j DROP
--A INPUT -m tcp --dport 22 -p tcp -j DROP
--A INPUT --dport 22 -p tcp -j DROP
--A INPUT -p tcp -m udp --dport 22 -j DROP
--A INPUT -p udp --syn -j DROP
--A INPUT ! -p tcp --dport 22 -j DROP
--A INPUT -p all --dport 22 -j DROP
--A INPUT -p icmp --icmp-type 8 -j DROP
--A INPUT -p icmp -m icmp --icmp-type 8 -j DROP
--A INPUT -p 1 --icmp-type 8 -j DROP
--A INPUT -p 6 --dport 22 -j DROP
--A INPUT -p ipv6-icmp --icmpv6-type 128 -j DROP
--A INPUT -p ipv6-icmp -m ipv6-icmp --icmpv6-type 128 -j DROP
--A INPUT -p ipv6-icmp -m icmpv6 --icmpv6-type 128 -j DROP
--A INPUT -p icmpv6 -m icmp6 --icmpv6-type 128 -j DROP
--A INPUT -p tcp --dpor 22 -j DROP
--A INPUT -p tcp --dp 22 -j DROP
--A INPUT -p tcp --d 22 -j DROP
--A INPUT -p tcp --destination-p 22 -j DROP
--A INPUT -p tcp --source-p 22 -j DROP
--A INPUT -p tcp --sp 22 -j DROP
--A INPUT -p tcp --dport=22 -j DROP
--A INPUT -p tcp --dport= -j DROP
--A INPUT -p tcp --dport -j DROP
--A INPUT -p tcp --syn=1 -j DROP
--A INPUT -p tcp -m multiport --dports 22 --dport 22 -j DROP
--A INPUT -p tcp --dports 22 -j DROP
--A INPUT -m state --state NEW -m state --state ESTABLISHED -j DROP
--A INPUT -j REJECT --reject-with icmp-port-unreachable
--A INPUT --reject-with icmp-port-unreachable -j REJECT
--A INPUT -j LOG --log-prefix x --log-level 4
--A INPUT -j LOG --log-pre x --log-l 4
--A INPUT -j LOG --log-prefix "x
--A INPUT -m comment --comment "x -j DROP
--A INPUT -m comment --comment "x" -j "DROP
--A INPUT -j DROP "
--A INPUT -j DROP -m comment --comment "
--A INPUT -j DROP -m comment --comment "a
--A INPUT -m comment --comment 'a b' -j DROP
--A INPUT -m comment --comment a"b -j DROP
--A INPUT -m comment --comment a"b"c -j DROP
--A INPUT -m comment --comment "a\\" -j DROP
--A INPUT -m comment --comment "a\\"b" -j DROP
--A INPUT -m comment --comment a\\ b -j DROP
--A INPUT -m comment --comment "" -j DROP
--A INPUT -m comment -j DROP --comment
-[0:0] -A INPUT -j DROP
-[0:0]-A INPUT -j DROP
-[ 0:0 ] -A INPUT -j DROP
-[0:0 -A INPUT -j DROP
-[:] -A INPUT -j DROP
-[a:b] -A INPUT -j DROP
-[] -A INPUT -j DROP
-[0] -A INPUT -j DROP
- -A INPUT -j DROP
- # comment
- COMMIT
--A INPUT -j DROP # comment
-:BETA - [0:0]
-:BETA -
-:BETA
-:ACCEPT - [0:0]
-:DROP - [0:0]
-:LOG - [0:0]
-:REJECT - [0:0]
-:RETURN - [0:0]
-:QUEUE - [0:0]
-:tcp - [0:0]
-:SNAT - [0:0]
-:NOSUCHTARGET - [0:0]
-:BETA ACCEPT [0:0]
-:BETA DROP [0:0]
-:INPUT DROP [0:0]
-:INPUT REJECT [0:0]
-:INPUT QUEUE [0:0]
-:INPUT RETURN [0:0]
-:INPUT drop [0:0]
-:INPUT
-:ALPHA - [0:0]
-:aaaaaaaaaaaaaaaaaaaaaaaaaaaa - [0:0]
-:aaaaaaaaaaaaaaaaaaaaaaaaaaaaa - [0:0]
-:-x - [0:0]
-:!x - [0:0]
-: BETA - [0:0]
-:
---nosuch
--Q
--A INPUT -A INPUT -j DROP
--A INPUT -A OUTPUT -j DROP
--A NOSUCH -j DROP
--A INPUT -j DROP\t-s\t10.0.0.1
--A INPUT  -j   DROP 
--E ALPHA BETA
--E NOSUCH BETA
--E ALPHA
--R INPUT 1 -j DROP
--R INPUT -j DROP
--R INPUT 2 -j DROP
--R INPUT 1 -s 10.0.0.1,10.0.0.2 -j DROP
-"""  # noqa: W291
-"""Lines about what is common to all rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -866,3 +538,115 @@ def differences(
         return found, compared.count
     finally:
         compared.close()
+
+
+SOURCE = {4: IPv4Address("198.51.100.7"), 6: IPv6Address("2001:db8:5::5")}
+"""The client that dials."""
+
+NOT_DIALLED = frozenset(["TEE", "IDLETIMER", "TRACE"])
+"""Targets that do more than a packet's own way."""
+
+
+def rules_to_dial() -> list[Case]:
+    """Rules with one match or target each, as people write them, that let in or keep out all that they are for."""
+    found: list[Case] = []
+    for version in (4, 6):
+        for name, plain in PLAIN_MATCHES.items():
+            if name in ONLY[10 - version]:
+                continue
+            for options in _said_well(name, plain, MATCHES):
+                protocol = f"-p {plain.protocol}" if plain.protocol else ""
+                rule = f"-A {plain.chain} {protocol} -m {name} {_said(options, version)} -j".replace("  ", " ")
+                for policy, target in (("ACCEPT", "DROP"), ("DROP", "ACCEPT")):
+                    head = f"*{plain.table}\n:{plain.chain} {policy} [0:0]\n"
+                    found.append(Case(name, version, f"{head}{rule} {target}\nCOMMIT\n"))
+        for name, plain in PLAIN_TARGETS.items():
+            if name in ONLY[10 - version] or name in NOT_DIALLED:
+                continue
+            for options in _said_well(name, plain, TARGETS):
+                protocol = f"-p {plain.protocol}" if plain.protocol else ""
+                line = f"-A {plain.chain} {protocol} -j {name} {_said(options, version)}".replace("  ", " ").strip()
+                found.append(Case(name, version, f"*{plain.table}\n{line}\nCOMMIT\n"))
+    return list(dict.fromkeys(found))
+
+
+def _said_well(name: str, plain: Plain, tables: Mapping[str, Mapping[str, int]]) -> Iterator[Sequence[tuple[str, str]]]:
+    """The plain options; each other option beside them with the values that it is made for; negated."""
+    yield plain.options
+    for option, count in tables.get(name, {}).items():
+        rest = [each for each in plain.options if each[0] != option]
+        own = [value for each, value in plain.options if each == option]
+        values = [*own, *SPECIAL.get(ALIKE.get(option, option), NUMBERS)] if count else [""]
+        for value in values:
+            for each in ((option, value), (f"! {option}", value)):
+                yield [*rest, each]
+                if rest:
+                    yield [each]
+
+
+class Dialled:
+    """One lab after the other, in which a client dials the server that the rules keep."""
+
+    def __init__(self) -> None:
+        self.lab = Lab(ports=(22,))
+        self.count: Counter[str] = Counter()
+        files = {str(path): path.read_text() for path in map(Path, OWN) if path.is_file()}
+        self.names = names_of(Tree.of(files))
+
+    def close(self) -> None:
+        self.lab.close()
+
+    def anew(self) -> None:
+        """What the kernel remembers of earlier rules is gone then."""
+        self.lab.close()
+        self.lab = Lab(ports=(22,))
+
+    def differs(self, case: Case, backend: str) -> str:
+        """In what the kernel differs from the verdict; empty if it does not, or the verdict leaves it open."""
+        loader = Loader(case.version, self.names, backend)
+        loader.restore(case.text, PATH)
+        ruleset = loader.ruleset()
+        if ruleset.problems:
+            return ""  # that it does not load is another question
+        firewall = Firewall("iptables-restore", Location(PATH), {case.version: ruleset}, {}, backend)
+        server = self.lab.addresses[case.version]
+        verdict = reach([firewall], 22, case.version, interface="eth0", server=server).verdict_for(SOURCE[case.version])
+        self.count["verdicts"] += 1
+        said = expected(verdict, case.version)
+        if said is None:
+            self.count["depend"] += 1
+            return ""
+        seen = self._dial(case, backend, 0.15)
+        if seen not in (said, ""):
+            self.anew()
+            seen = self._dial(case, backend, 1.0)
+        if seen == "":
+            self.count["lack something here"] += 1
+            return ""
+        if seen == said:
+            return ""
+        self.count["differ"] += 1
+        line = case.text.replace("\n", " | ")
+        return f"{case.about}\tv{case.version} {backend}\t{line}\tsaid {said}, seen {seen}"
+
+    def _dial(self, case: Case, backend: str, patience: float) -> str:
+        if not self.lab.load(case.text, case.version, backend):
+            return ""
+        try:
+            return self.lab.probe(SOURCE[case.version], 22, patience=patience)
+        finally:
+            self.lab.flush_used(case.text, backend, case.version)
+
+
+def dialled_differences(count: int, seed: int) -> tuple[list[str], Counter[str]]:
+    """Dial through `count` rules, or all if there are fewer: what differs, and what was counted."""
+    chosen = rules_to_dial()
+    random = Random(seed)
+    if count < len(chosen):
+        chosen = random.sample(chosen, count)
+    dialled = Dialled()
+    try:
+        found = [said for case in chosen if (said := dialled.differs(case, random.choice(("nft", "legacy"))))]
+        return found, dialled.count
+    finally:
+        dialled.close()

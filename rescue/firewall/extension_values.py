@@ -40,7 +40,7 @@ _Given = Mapping[str, Option]
 class Place:
     """Where an extension stands: the IP version, the table, the names of the server, the rule's protocol.
 
-    negated: the protocol is the one that the rule is not for.
+    negated: the protocol is the one that the rule is not for. backend: that of iptables, "nft" or "legacy".
     """
 
     version: int
@@ -48,6 +48,7 @@ class Place:
     names: Names
     protocol: int = 0
     negated: bool = False
+    backend: str = "nft"
 
     @property
     def only(self) -> int:
@@ -85,6 +86,18 @@ def _limit(given: _Given, place: Place) -> None:
         found, seconds = rate_of(rate)
         if 10_000 * seconds < found:
             raise Refused(f"a rate that is too fast: {rate!r}")
+    if place.backend == "legacy":
+        found, seconds = rate_of(rate or "3/hour")
+        average = 10_000 * seconds // found
+        burst = number(_value(given, "--limit-burst") or "5", 10_000)
+        if not burst or _credits(average * burst & EVERY) < _credits(average):
+            raise Refused("--limit-burst is 0, or too large for the rate")
+
+
+def _credits(rate: int) -> int:
+    """What a rate costs, in the kernel's 32 bits (user2credits() of net/netfilter/xt_limit.c)."""
+    a_second = 32_000
+    return rate // 10_000 * a_second & EVERY if rate > EVERY // a_second else rate * a_second // 10_000
 
 
 _MODES = frozenset(["srcip", "srcport", "dstip", "dstport"])
@@ -114,6 +127,9 @@ def _hashlimit(given: _Given, place: Place) -> None:
     for name in ("--hashlimit-srcmask", "--hashlimit-dstmask"):
         if (mask := _value(given, name)) is not None and mask_length(mask, place.version) is None:
             raise Refused(f"a mask with holes: {mask!r}")
+    for name in ("--hashlimit-htable-gcinterval", "--hashlimit-htable-expire"):
+        if (interval := _value(given, name)) is not None and not number(interval, EVERY):
+            raise Refused(f"{name} can't be 0")
     interval = _value(given, "--hashlimit-rate-interval")
     if interval is not None and not 0 < integer(interval) < 1 << 31:
         raise Refused(f"not a number of seconds: {interval!r}")
@@ -151,7 +167,8 @@ def _time(given: _Given, place: Place) -> None:
         if value is not None:
             _date(value)
     for day in _segments(_value(given, "--weekdays"), 3):
-        if not day.startswith(_DAYS) and not (_DIGITS.fullmatch(day) and int(day)):
+        found = leading_number(day)
+        if not day.startswith(_DAYS) and (found is None or found[1] or not found[0]):
             raise Refused(f"not a day of the week, such as Mon: {day!r}")
     for day in _segments(_value(given, "--monthdays"), 2):
         found = leading_number(day)
@@ -200,8 +217,8 @@ _LONGEST = 128
 
 def _string(given: _Given, place: Place) -> None:
     text = _value(given, "--string")
-    if text is not None and len(text.encode("utf-8", "surrogateescape")) > _LONGEST:
-        raise Refused("a text that is too long")
+    if text is not None and not 0 < len(text.encode("utf-8", "surrogateescape")) <= _LONGEST:
+        raise Refused("a text that is too long" if text else "a text that is empty")
     if (pattern := _value(given, "--hex-string")) is not None:
         _hex_string(pattern)
     if _value(given, "--algo") not in ("bm", "kmp"):
@@ -244,6 +261,8 @@ def _hex_string(text: str) -> None:
         else:
             at += 1
         size += 1
+    if not size:
+        raise Refused("a text that is empty")
 
 
 _PAIR = compile_pattern(r"[0-9A-Fa-f]{2}")
@@ -331,6 +350,12 @@ def _tcp(given: _Given, place: Place) -> None:
             tcp_flags(text)
 
 
+def _segment_size(given: _Given, place: Place) -> None:
+    ends = number_range(given["--mss"].values[0], 65535)
+    if len(ends) > 1 and ends[1] < ends[0]:
+        raise Refused("a range that ends before it begins")
+
+
 _CHUNKS = {
     "DATA": "----IUBE", "INIT": "--------", "INIT_ACK": "--------", "SACK": "--------", "HEARTBEAT": "--------",
     "HEARTBEAT_ACK": "--------", "ABORT": "-------T", "SHUTDOWN": "--------", "SHUTDOWN_ACK": "--------",
@@ -379,7 +404,7 @@ _STATUSES = ("NONE", "EXPECTED", "SEEN_REPLY", "ASSURED", "CONFIRMED")
 def _conntrack(given: _Given, place: Place) -> None:
     if (states := _value(given, "--ctstate")) is not None:
         state_names(states)
-    for word in (_value(given, "--ctstatus") or "NONE").upper().split(","):
+    for word in given["--ctstatus"].values[0].upper().split(",") if "--ctstatus" in given else ():
         if not word or not any(name.startswith(word) for name in _STATUSES):
             raise Refused(f"not a status of a connection: {word!r}")
     _one_of(given, "--ctdir", ("original", "reply"), exact=False)
@@ -473,7 +498,8 @@ def _connlabel(given: _Given, place: Place) -> None:
     found = leading_number(text.removeprefix("-"))
     if found is None or found[1]:
         raise Refused(f"there is no label {text!r}")  # names stand in a file that no package brings along
-    if found[0] > 127 or text.startswith("-"):
+    value = found[0] & EVERY
+    if value >> 31 or value & 65535 > 127 or text.startswith("-"):
         raise Refused(f"not a label from 0 to 127: {text!r}")
 
 
@@ -483,7 +509,7 @@ _INSTRUCTION = compile_pattern(r"\s*[-+]?[0-9]+\s+[-+]?[0-9]+\s+[-+]?[0-9]+\s+[-
 def _bpf(given: _Given, place: Place) -> None:
     text = _value(given, "--bytecode")
     if text is None:
-        return
+        raise Refused("--object-pinned needs a program that nothing has loaded yet")
     head, comma, rest = text.partition(",")
     parts = [part for at, part in enumerate(rest.split(",")) if part or at < rest.count(",")]
     found = _DIGITS.fullmatch(head.strip())
@@ -529,8 +555,8 @@ _SEPARATOR = compile_pattern(r"[,:]")
 # -- the matches of IPv6's headers ------------------------------------------------------------------------------------
 
 _HEADERS = {
-    "hop-by-hop": 0, "protocol": 255, "hop": 0, "route": 43, "frag": 44, "auth": 51, "esp": 50, "none": 59, "dst": 60, "prot": 255,
-    "proto": 255,
+    "hop-by-hop": 0, "protocol": 255, "hop": 0, "route": 43, "frag": 44, "auth": 51, "esp": 50, "none": 59, "dst": 60,
+    "prot": 255, "proto": 255,
 }  # fmt: skip
 _FLAGGED = frozenset([0, 43, 44, 50, 51, 59, 60, 255])
 
@@ -636,16 +662,18 @@ _EVENTS = ("new", "related", "destroy", "reply", "assured", "protoinfo", "helper
 
 
 _HELPERS = {
-    "ftp": (6,), "sip": (6, 17), "tftp": (17,), "irc": (6,), "amanda": (17,), "RAS": (17,), "Q.931": (6,), "H.245": (6,),
+    "ftp": (6,), "sip": (6, 17), "tftp": (17,), "irc": (6,), "amanda": (17,), "RAS": (17,), "Q.931": (6,),
+    "H.245": (6,),
     "netbios-ns": (17,), "pptp": (6,), "sane": (6,), "snmp": (17,), "snmp_trap": (17,),
 }  # fmt: skip
 """The kernel's own helpers of conntrack, and their protocols; others are set up by programs."""
 
 
 def _ct(given: _Given, place: Place) -> None:
-    if (helper := _value(given, "--helper")) is not None and place.only not in _HELPERS.get(helper, ()):
+    tracked = "--notrack" not in given
+    if tracked and (helper := _value(given, "--helper")) is not None and place.only not in _HELPERS.get(helper, ()):
         raise Refused(f"there is no helper {helper!r} for the protocol of the rule")
-    if "--timeout" in given:
+    if tracked and "--timeout" in given:
         raise Refused("--timeout needs a policy that no file sets up")
     for name in ("--zone", "--zone-orig", "--zone-reply"):
         if (text := _value(given, name)) is not None and text.lower() != "mark":
@@ -847,6 +875,7 @@ _CHECKS: Mapping[str, Callable[[_Given, Place], None]] = {
     "statistic": _statistic,
     "string": _string,
     "tcp": _tcp,
+    "tcpmss": _segment_size,
     "time": _time,
     "u32": _u32,
     "AUDIT": _words("--type", "accept", "drop", "reject", exact=False),

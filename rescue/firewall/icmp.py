@@ -126,7 +126,7 @@ def reject_with(word: str, version: int) -> str | None:
     """The full name of what ``--reject-with`` names, which may be shortened; None if it names nothing."""
     low = word.lower()
     known = [*UNREACHABLE[version], TCP_RESET]
-    short = [name for name, full in _SHORT.items() if full in known]
+    short = [name for name, full in _SHORT.items() if full in known and (version == 4 or full != TCP_RESET)]
     for name in (*known, *short):
         if name.startswith(low):
             return _SHORT.get(name, name)

@@ -108,6 +108,8 @@ def conditions(
         return []
     if module in NEVER:
         return [Fixed(False)]
+    if module == "connlabel" and "--set" in given:
+        return [Tracked(given["--label"].negated)]
     if module in ABSENT:
         return [Fixed(all(option.negated for option in options) and bool(options))]
     if module == "socket" and "--transparent" in given:
@@ -191,7 +193,7 @@ def _one(module: str, option: Option, version: int, names: Names) -> Condition:
         case "--state" | "--ctstate":
             return States(state_names(text), negated)
         case "--src-type" | "--dst-type":
-            return _address_type(option)
+            return _address_type(option, version)
         case "--icmp-type" | "--icmpv6-type":
             return _icmp(text, version, negated)
     return _conntrack(option, version, names)
@@ -237,10 +239,21 @@ def _ports(text: str, names: Names) -> tuple[int, int]:
     return low, (port_or_name(last, names) if last else 65535) if colon else low
 
 
-def _address_type(option: Option) -> Condition:
+_LOOKED_UP = frozenset(["LOCAL", "ANYCAST", "UNREACHABLE"])
+
+
+def _address_type(option: Option, version: int) -> Condition:
     types = address_types(option.values[0])
     source = option.name == "--src-type"
-    client = Fixed(("UNICAST" in types) is not option.negated)
+    unicast = "UNICAST" in types
+    if version == 6:
+        # One of the types that are looked up, and all of the others, must be those of the address (match_type6()).
+        others = not types & _LOOKED_UP
+        unicast = others and types == {"UNICAST"}
+        own = types <= {"UNICAST", *_LOOKED_UP} and (others or "LOCAL" in types)
+        group = others and types == {"MULTICAST"}
+        types = frozenset([*(["LOCAL"] if own else []), *(["MULTICAST"] if group else [])])
+    client = Fixed(unicast is not option.negated)
     server = OwnAddress(types, option.negated)
     return ByDirection(client, server) if source else ByDirection(server, client)
 
@@ -264,7 +277,7 @@ SMALLEST, LARGEST = 40, 80
 def _limit(given: Mapping[str, Option], opens: bool, name: str) -> Condition:
     rate = rate_of(given["--limit"].values[0] if "--limit" in given else "3/hour")
     burst = number(given["--limit-burst"].values[0], EVERY) if "--limit-burst" in given else 5
-    return Limited(name, burst, RATES, rate[0] >= rate[1])
+    return Limited(name, burst or 5, RATES, rate[0] >= rate[1])
 
 
 def _hashlimit(given: Mapping[str, Option], opens: bool, name: str) -> Condition:

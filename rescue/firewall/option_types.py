@@ -96,8 +96,8 @@ tos tos=tos
 ttl ttl-eq=u8 ttl-lt=u8 ttl-gt=u8
 udp sport=ports dport=ports
 CLUSTERIP clustermac=mac total-nodes=u16,0,16 local-node=u16,0,16 hash-init=u32
-CONNMARK set-xmark=mark set-mark=mark and-mark=u32 or-mark=u32 xor-mark=u32 left-shift-mark=u8,0,32
-CONNMARK right-shift-mark=u8,0,32 ctmask=u32 nfmask=u32 mask=u32
+CONNMARK set-xmark=mark set-mark=mark and-mark=u32 or-mark=u32 xor-mark=u32 left-shift-mark=u8,0,31
+CONNMARK right-shift-mark=u8,0,31 ctmask=u32 nfmask=u32 mask=u32
 DNPT src-pfx=network dst-pfx=network
 DSCP set-dscp=u8,0,63
 ECN ecn-tcp-cwr=u8,0,1 ecn-tcp-ece=u8,0,1 ecn-ip-ect=u8,0,3

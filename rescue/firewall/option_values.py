@@ -251,7 +251,7 @@ def addresses(text: str, version: int, names: Names) -> list[AddressSet | Masked
         if not slash:
             base, mask = mask, ""
         if slash and (not mask.isascii() or not mask.isdigit() or int(mask) == 0) and _is_everything(mask, version):
-            base = "0.0.0.0" if version == 4 else "::"  # "if a null mask is given, the name is ignored"
+            base = "0" if version == 4 else "::"  # "if a null mask is given, the name is ignored"
         known = names.hosts.get(base.lower()) if names.hosts else None
         mine = [each for each in known or () if (":" in each) is (version == 6)]
         for each in mine or (base,):

@@ -45,6 +45,7 @@ HOOKS = {
     "eui64": _IN,
     "socket": (PREROUTING, INPUT),
     "rpfilter": (PREROUTING,),
+    "cgroup": (INPUT, OUTPUT, POSTROUTING),
     "realm": (POSTROUTING, FORWARD, OUTPUT, INPUT),
 }
 """What the kernel takes only where packets come from these built-in chains."""

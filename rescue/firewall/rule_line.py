@@ -12,7 +12,7 @@ from rescue.firewall.addresses import AddressSet, Masked
 from rescue.firewall.conditions import Addresses, Condition, Fixed, Interface, TransportProtocol
 from rescue.firewall.extension_values import Place, check_values
 from rescue.firewall.matches import conditions
-from rescue.firewall.option_values import Names, Option, Refused, addresses, number, protocol_number
+from rescue.firewall.option_values import Names, Option, Refused, addresses, number, protocol_number, tcp_flags
 from rescue.firewall.options import (
     ADDON_MATCHES,
     ADDONS,
@@ -509,7 +509,7 @@ class _Line:
 
     def _place(self, protocol: int) -> Place:
         reader = self.reader
-        return Place(reader.version, reader.table, reader.names, protocol, self.protocol_negated)
+        return Place(reader.version, reader.table, reader.names, protocol, self.protocol_negated, reader.backend)
 
     def _bodies(self) -> tuple[tuple[tuple[Condition, ...], ...], list[Limit]]:
         common = list(self.conditions)
@@ -535,6 +535,15 @@ class _Line:
             return Addresses(source, ~found if negated else found)
         return Addresses(source, found, negated)
 
+    def _is_for_syn(self) -> bool:
+        """Whether a match on TCP's flags asks for SYN."""
+        return any(
+            not option.negated and (option.name == "--syn" or "SYN" in tcp_flags(option.values[1]))
+            for use in self.matches
+            for option in use.options
+            if use.module == "tcp" and option.name in ("--syn", "--tcp-flags")
+        )
+
     def _check_protocol(self, name: str, place: Place) -> None:
         if name == "ah" and place.version == 6:
             return  # ip6t_ah looks for the header itself
@@ -555,6 +564,8 @@ class _Line:
             check_values(self.jump, self.target_options, place if self.jump in _OF_NAT else self._place(self.protocol))
         if self.jump == "TRACE" and self.reader.backend == "legacy":
             check_table("TRACE of the legacy iptables", self.reader.table)
+        if self.jump == "TCPMSS" and self.reader.backend == "legacy" and not self._is_for_syn():
+            raise Refused("TCPMSS needs --syn, or --tcp-flags with SYN")
         limits += hooks_of_target(self.jump, self.target_options)
         sets = self.reader.names.sets
         if self.jump == "SET" and sets is not None:

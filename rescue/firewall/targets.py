@@ -16,6 +16,8 @@ ELSEWHERE = {
     "DNAT": "where the packet is sent on to (DNAT)",
     "REDIRECT": "which port the packet is sent on to (REDIRECT)",
     "NETMAP": "where the packet is sent on to (NETMAP)",
+    "DNPT": "where the packet is sent on to (DNPT)",
+    "SNPT": "which address the server answers from (SNPT)",
     "TPROXY": "a proxy that takes the packet (TPROXY)",
     "SYNPROXY": "the kernel's SYN proxy",
     "QUEUE": "a program that decides on the packet (QUEUE)",
