@@ -415,7 +415,7 @@ def _extension(
             (option, f"! {value}"),
             (option, f"{value} {option} {value}"),
         ]
-        tries += [(option[:size], value) for size in range(3, len(option))]
+        tries += [(option[:size], value) for size in range(3, len(option)) if option[:size] != "--help"]
         for each in tries:
             yield _line(name, plain, version, [*rest, each], match=match)
         for each in tries[:6] if rest else ():

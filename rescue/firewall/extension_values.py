@@ -167,7 +167,7 @@ def _time(given: _Given, place: Place) -> None:
         if value is not None:
             _date(value)
     for day in _segments(_value(given, "--weekdays"), 3):
-        found = leading_number(day)
+        found = leading_number(day.removeprefix("-"))
         if not day.startswith(_DAYS) and (found is None or found[1] or not found[0]):
             raise Refused(f"not a day of the week, such as Mon: {day!r}")
     for day in _segments(_value(given, "--monthdays"), 2):
@@ -289,8 +289,8 @@ def _file_name(given: _Given, name: str) -> None:
 def _recent(given: _Given, place: Place) -> None:
     _file_name(given, "--name")
     hits = number(_value(given, "--hitcount") or "0", EVERY)
-    if hits > 255:
-        raise Refused("--hitcount is 255 at most")
+    if hits > 65535:  # 255 before Linux 6.11
+        raise Refused("--hitcount is 65535 at most")
     for name in ("--set", "--remove"):
         if name in given and ("--seconds" in given or hits):
             raise Refused(f"{'--hitcount' if hits else '--seconds'} can't be used with {name}")
@@ -430,12 +430,12 @@ def _owner(given: _Given, place: Place) -> None:
             continue
         try:
             ends = [number(part, EVERY - 1) for part in _OWNERS.split(text, maxsplit=1)]
-            if ends[-1] < ends[0]:
-                raise Refused(f"a range that ends before it begins: {text!r}")
         except Refused:
             if known is None:  # the names of the server are not known
                 continue
             raise Refused(f"there is no {'user' if name == '--uid-owner' else 'group'} {text!r}") from None
+        if ends[-1] < ends[0]:
+            raise Refused(f"a range that ends before it begins: {text!r}")
 
 
 def _owner_in_order(options: Sequence[Option]) -> None:
@@ -566,7 +566,7 @@ def _headers(given: _Given, place: Place) -> None:
     words = [word for word in text.split(",") if word]
     for word in words:
         try:
-            known = protocol_number(word) if not leading_number(word) else -1
+            known = protocol_number(word) if not leading_number(word) and word != "all" else -1
         except Refused:
             known = _HEADERS.get(word, -1)
         if known not in _FLAGGED:
@@ -724,14 +724,15 @@ _SPAN = compile_pattern(
 )
 
 
-def _span(text: str) -> float:
+def _span(text: str) -> int:
+    """A time in microseconds."""
     whole = leading_number(text)
     if whole is not None and not whole[1]:
-        return float(whole[0])
+        return whole[0]
     found = _SPAN.fullmatch(text.lower())
     if found is None:
         raise Refused(f"not a time, such as 250ms: {text!r}")
-    return float(found[1]) * {"": 1, "s": 1e6, "m": 1e3, "u": 1}[found[2][:1]]
+    return int(float(found[1]) * {"": 1, "s": 1_000_000, "m": 1000, "u": 1}[found[2][:1]])
 
 
 def _rate_estimator(given: _Given, place: Place) -> None:

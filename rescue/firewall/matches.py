@@ -307,7 +307,7 @@ def _recent(given: Mapping[str, Option], opens: bool, name: str) -> Condition:
         return RecentSet(kept, action.negated)
     if "--rdest" in given:
         return Fixed(Doubt(f"the list {kept} of recent connections"))
-    hits = number(given["--hitcount"].values[0], 255) if "--hitcount" in given else 0
+    hits = number(given["--hitcount"].values[0], EVERY) if "--hitcount" in given else 0
     return Recent(kept, hits, opens, action.negated)
 
 

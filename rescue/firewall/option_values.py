@@ -167,7 +167,7 @@ def port_or_name(text: str, names: Names) -> int:
 def protocol_number(text: str) -> int:
     """A protocol's number, from its number or name. Raises Refused."""
     known = PROTOCOLS.get(text)
-    if known is None and text.upper() == text:
+    if known is None and text.upper() == text != "ALL":
         known = PROTOCOLS.get(text.lower())  # the second name of most of them in protocols(5)
     if known is not None:
         return known

@@ -479,6 +479,8 @@ class _Line:
             if word in each.options:
                 return self._held(each.module, word, each.options[word])
         for name, short in BASE.items():
+            if short == "-f" and self.reader.version == 6 and self.reader.backend == "legacy":
+                continue  # the one program that does not know it
             if name.startswith(word):
                 found["", short] = short[1:]
         for each in self.loaded:

@@ -89,7 +89,7 @@ PASSED = {
     "a broadcast": "-m pkttype --pkt-type broadcast",
     "an address that is not the server's": "-m addrtype ! --dst-type LOCAL",
     "more than some connections": "-m connlimit --connlimit-above 3",
-    "more than a rate": "-m hashlimit --hashlimit-above 5/min --hashlimit-burst 99 --hashlimit-mode srcip --hashlimit-name x",
+    "more than a rate": "-m hashlimit --hashlimit-above 5/min --hashlimit-burst 99 --hashlimit-name x",
     "the list of those who came is empty after a boot": "-m recent --rcheck --seconds 60",
     "and so is that of those who came often": "-m recent --update --seconds 60 --hitcount 4",
     "a mark that was not set": "-m mark --mark 1",
