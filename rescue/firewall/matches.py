@@ -32,10 +32,10 @@ from rescue.firewall.conditions import (
     ToGroup,
     Tracked,
 )
-from rescue.firewall.extension_values import hashlimit_bytes
 from rescue.firewall.icmp import icmp_type
 from rescue.firewall.ipset import IpSets
 from rescue.firewall.ipset_match import DIRECTIONS, MOST_DIMENSIONS, InSet
+from rescue.firewall.match_values import hashlimit_bytes
 from rescue.firewall.option_values import (
     Names,
     Option,

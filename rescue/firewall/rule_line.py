@@ -10,7 +10,8 @@ from re import compile as compile_pattern
 
 from rescue.firewall.addresses import AddressSet, Masked
 from rescue.firewall.conditions import Addresses, Condition, Fixed, Interface, TransportProtocol
-from rescue.firewall.extension_values import Place, check_values
+from rescue.firewall.extension_values import check_values
+from rescue.firewall.given import Place
 from rescue.firewall.matches import conditions
 from rescue.firewall.option_values import Names, Option, Refused, addresses, number, protocol_number, tcp_flags
 from rescue.firewall.options import (
