@@ -160,6 +160,7 @@ class LineReader:
         self.names = names
         self.backend = backend
         self._known: dict[tuple[str, ...], Command] = {}
+        self.asked: dict[tuple[str, tuple[Option, ...], bool, int, bool], tuple[list[Condition], list[Limit]]] = {}
 
     def read(self, words: Sequence[str]) -> Command:
         """The command of a line. Raises Refused."""
@@ -199,6 +200,12 @@ _WITH = {
     "-L": frozenset("nx0"),
 }
 """Which of them a command takes (commands_v_options of xshared.c)."""
+
+REMEMBERED = 1000
+"""Of so many matches is kept what they ask for: rules share most of theirs."""
+
+_LIMITS = frozenset(["limit", "hashlimit", "quota"])
+"""The matches that remember what has met them, each rule's for itself."""
 
 _OF_NAT = frozenset(["SNAT", "DNAT", "REDIRECT", "MASQUERADE"])
 """The targets that ask for the protocol while they are read: it has to stand before them."""
@@ -269,6 +276,8 @@ class _Line:
                 self._base(found, value if equals else None, word, negated)
             else:
                 self._option(found, name, value if equals else None, negated)
+        elif len(word) == 2 and word[0] == "-" and word[1] in _NEEDS_VALUE:
+            self._base(word[1], None, word, negated)
         elif len(word) > 1 and word.startswith("-"):
             for at, char in enumerate(word[1:], start=2):
                 if char in _NO_VALUE and char != "0":
@@ -519,18 +528,31 @@ class _Line:
         limits: list[Limit] = []
         opens = self.jump in ("ACCEPT", "RETURN") or self.jump in self.reader.chains
         place = self._place(self.protocol)
+        asked = self.reader.asked
         for use in self.matches:
-            self._check_protocol(use.module, place)
-            if use.module in MATCHES:
-                check_values(use.module, use.options, place)
-            limits += hooks_of_match(use.module, use.options, self.reader.table)
-            name = " ".join(word for word in self.words if word not in (self.name, self.chain))
-            common += conditions(use.module, use.options, self.reader.version, self.reader.names, opens, name)
+            key = (use.module, tuple(use.options), opens, self.protocol, self.protocol_negated)
+            known = asked.get(key)
+            if known is None:
+                known = self._of_match(use, place, opens)
+                if len(asked) < REMEMBERED and use.module not in _LIMITS:
+                    asked[key] = known
+            common += known[0]
+            limits += known[1]
         if max(len(self.sources), len(self.destinations)) > 1 and any(self.address_negated.values()):
             raise Refused('"!" with a list of addresses')
         sources = [[self._side(found, True)] for found in self.sources] or [[]]
         destinations = [[self._side(found, False)] for found in self.destinations] or [[]]
         return tuple((*one, *other, *common) for one, other in product(sources, destinations)), limits
+
+    def _of_match(self, use: _Match, place: Place, opens: bool) -> tuple[list[Condition], list[Limit]]:
+        self._check_protocol(use.module, place)
+        if use.module in MATCHES:
+            check_values(use.module, use.options, place)
+        limits = list(hooks_of_match(use.module, use.options, self.reader.table))
+        name = ""
+        if use.module in _LIMITS:
+            name = " ".join(word for word in self.words if word not in (self.name, self.chain))
+        return conditions(use.module, use.options, self.reader.version, self.reader.names, opens, name), limits
 
     def _side(self, found: AddressSet | Masked, source: bool) -> Condition:
         negated = self.address_negated["s" if source else "d"]
