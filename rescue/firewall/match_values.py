@@ -484,7 +484,7 @@ _SEPARATOR = compile_pattern(r"[,:]")
 
 _HEADERS = {
     "hop-by-hop": 0, "protocol": 255, "hop": 0, "route": 43, "frag": 44, "auth": 51, "esp": 50, "none": 59, "dst": 60,
-    "prot": 255, "proto": 255,
+    "prot": 255,
 }  # fmt: skip
 _FLAGGED = frozenset([0, 43, 44, 50, 51, 59, 60, 255])
 

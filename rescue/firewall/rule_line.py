@@ -545,7 +545,8 @@ class _Line:
         return tuple((*one, *other, *common) for one, other in product(sources, destinations)), limits
 
     def _of_match(self, use: _Match, place: Place, opens: bool) -> tuple[list[Condition], list[Limit]]:
-        self._check_protocol(use.module, place)
+        own = bool(use.options) and all(option.name != "--tcp-option" for option in use.options)
+        self._check_protocol(use.module, place, own=own)
         if use.module in MATCHES:
             check_values(use.module, use.options, place)
         limits = list(hooks_of_match(use.module, use.options, self.reader.table))
@@ -569,11 +570,12 @@ class _Line:
             if use.module == "tcp" and option.name in ("--syn", "--tcp-flags")
         )
 
-    def _check_protocol(self, name: str, place: Place) -> None:
+    def _check_protocol(self, name: str, place: Place, *, own: bool = False) -> None:
+        """own: the nftables backend needs no module of the kernel's for it."""
         if name == "ah" and place.version == 6:
             return  # ip6t_ah looks for the header itself
         needed = NEEDS_PROTOCOL.get(name)
-        if name in ("tcp", "udp") and self.reader.backend == "nft" and place.protocol in (needed or ()):
+        if name in ("tcp", "udp") and self.reader.backend == "nft" and place.protocol in (needed or ()) and own:
             return  # the backend makes its own expressions of them, negated as the protocol may be
         if needed and place.only not in needed:
             raise Refused(f"{name} needs its protocol before it: -p")

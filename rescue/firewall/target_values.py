@@ -21,6 +21,7 @@ from rescue.firewall.option_values import (
     number,
     port,
 )
+from rescue.firewall.packet import MAX_PORT
 
 # -- the targets ------------------------------------------------------------------------------------------------------
 
@@ -112,14 +113,14 @@ _SPAN = compile_pattern(
 
 
 def _span(text: str) -> int:
-    """A time in microseconds."""
+    """A time in microseconds, in 32 bits."""
     whole = leading_number(text)
     if whole is not None and not whole[1]:
-        return whole[0]
+        return whole[0] & EVERY
     found = _SPAN.fullmatch(text.lower())
     if found is None:
         raise Refused(f"not a time, such as 250ms: {text!r}")
-    return int(float(found[1]) * {"": 1, "s": 1_000_000, "m": 1000, "u": 1}[found[2][:1]])
+    return int(float(found[1]) * {"": 1, "s": 1_000_000, "m": 1000, "u": 1}[found[2][:1]]) & EVERY
 
 
 def _rate_estimator(given: Given, place: Place) -> None:
@@ -181,12 +182,12 @@ def _tcpmss(given: Given, place: Place) -> None:
         number(text, 65535 - (20 if place.version == 4 else 40))
 
 
-def nat_ports(text: str, place: Place, *, base: bool = False) -> None:
+def nat_ports(text: str, place: Place, *, shifted: bool = True) -> None:
     """Raises Refused where this is no port, or range of ports, for a target of nat (parse_ports() of libxt_NAT.c)."""
     if place.protocol not in (1, 6, 17, 33, 132):
         raise Refused("a port needs -p tcp or -p udp before it")
     first, dash, last = text.partition("-")
-    if not dash:
+    if not dash or leading_number(text) is None:
         port(text, place.names)
         return
     low = number(first, 65535)
@@ -194,12 +195,19 @@ def nat_ports(text: str, place: Place, *, base: bool = False) -> None:
     if number(end, 65535) < low:
         raise Refused(f"a range that ends before it begins: {text!r}")
     if slash:
-        if not base:
+        if not shifted:
             raise Refused("a range of ports can't be shifted here")
-        port(offset, place.names)
+        base = leading_number(offset)
+        if base is None or not 0 < base[0] <= MAX_PORT:
+            _named(offset, place)
 
 
-def nat_addresses(text: str, place: Place, *, base: bool = False) -> None:
+def _named(text: str, place: Place) -> None:
+    if text not in place.names.services:
+        raise Refused(f"unknown port: {text!r}")
+
+
+def nat_addresses(text: str, place: Place) -> None:
     """Raises Refused where this is no address, or range of addresses, with ports perhaps (parse_to())."""
     address, colon, ports = text.partition(":")
     if "[" in text:
@@ -210,23 +218,23 @@ def nat_addresses(text: str, place: Place, *, base: bool = False) -> None:
     elif ":" in ports:
         address, colon, ports = text, "", ""
     if colon:
-        nat_ports(ports, place, base=base)
-        if not address or text.index(":") == 2:  # "22:80" is taken for the ports alone, too
-            return
+        nat_ports(ports, place)
+        if not address or (len(address) == 2 and "[" not in text):
+            return  # "22:80" is taken for the ports alone, too
     for each in address.split("-", maxsplit=1):
         address_range(each, place.version, whole=True)
 
 
-def _to_addresses(name: str, *, base: bool = False) -> Check:
+def _to_addresses(name: str) -> Check:
+    return lambda given, place: nat_addresses(given[name].values[0], place)
+
+
+def _to_ports(*, shifted: bool = True) -> Check:
     def check(given: Given, place: Place) -> None:
-        nat_addresses(given[name].values[0], place, base=base)
+        if (text := value_of(given, "--to-ports")) is not None:
+            nat_ports(text, place, shifted=shifted)
 
     return check
-
-
-def _to_ports(given: Given, place: Place) -> None:
-    if (text := value_of(given, "--to-ports")) is not None:
-        nat_ports(text, place)
 
 
 TARGET_CHECKS: Mapping[str, Check] = {
@@ -234,7 +242,7 @@ TARGET_CHECKS: Mapping[str, Check] = {
     "CLASSIFY": _classify,
     "CLUSTERIP": _clusterip,
     "CT": _ct,
-    "DNAT": _to_addresses("--to-destination", base=True),
+    "DNAT": _to_addresses("--to-destination"),
     "DNPT": _prefixes,
     "DSCP": service_class("--set-dscp-class"),
     "ECN": _ecn,
@@ -242,11 +250,11 @@ TARGET_CHECKS: Mapping[str, Check] = {
     "IDLETIMER": _idle_timer,
     "LED": _led,
     "LOG": _prefix("--log-prefix"),
-    "MASQUERADE": _to_ports,
+    "MASQUERADE": _to_ports(),
     "NFLOG": _prefix("--nflog-prefix"),
     "NFQUEUE": _nfqueue,
     "RATEEST": _rate_estimator,
-    "REDIRECT": _to_ports,
+    "REDIRECT": _to_ports(shifted=False),
     "SET": _set,
     "SNAT": _to_addresses("--to-source"),
     "SNPT": _prefixes,
