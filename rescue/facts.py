@@ -6,12 +6,14 @@ its own about them; what a fact means for a login is the checks' business.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
-from rescue.firewall import Active, Firewall, Reach, loaded_at_boot, reached
+from rescue.firewall import Active, AddressSet, Firewall, Reach, loaded_at_boot, reached
 from rescue.formats.accounts import Account, Accounts
 from rescue.formats.authorized_keys import KeyFile, key_files
 from rescue.formats.boot_commands import boot_commands
+from rescue.formats.network.own_addresses import OwnAddresses, own_addresses
 from rescue.formats.os_release import Release, read_release
 from rescue.formats.packages import OpenSSH, openssh_version
 from rescue.formats.shipped import Shipped
@@ -93,9 +95,23 @@ class Facts:
     @fact
     def at_boot(self) -> Active:
         """The same, with the commands of a person's own scripts that load something which can't be read."""
-        return self.tree.kept(
+        active = self.tree.kept(
             loaded_at_boot, lambda: loaded_at_boot(self.tree, self.units, boot_commands(self.tree, self.units))
         )
+        own = {version: found for version in (4, 6) if (found := self._own(version))}
+        return active._replace(firewalls=tuple(replace(each, own=own) for each in active.firewalls))
+
+    def _own(self, version: int) -> AddressSet | None:
+        """The server's own addresses; None where its files do not tell them all."""
+        found = self._own_addresses
+        if found.asked(version) is not None or not found.readable:
+            return None
+        mine = [each for each in found.written if each.version == version and not each.is_loopback]
+        return AddressSet.of(*mine) if mine else None
+
+    @fact
+    def _own_addresses(self) -> OwnAddresses:
+        return own_addresses(self.tree)
 
     def reach(self, port: int, version: int = 4) -> Reach:
         """Which sources may open a TCP connection to `port` over IPv4 or IPv6 (`version`), and which rules decide."""

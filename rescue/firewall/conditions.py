@@ -73,6 +73,10 @@ class Addresses:
             return inside is not self.negated if isinstance(self.addresses, Masked) else inside
         if isinstance(self.addresses, Masked):
             return Doubt("the server's own address")
+        if packet.own is not None and not packet.group:
+            inside_own = packet.own & self.addresses
+            if not inside_own or inside_own == packet.own:
+                return Assumed(bool(inside_own), "the server has the addresses that its network's files give it")
         possible = ordinary(packet.version)
         inside_set = possible & self.addresses
         if not inside_set:
@@ -184,6 +188,64 @@ class States:
             return Doubt("the state that the kernel gives to the packet")
         fits = packet.state in self.names or (packet.answering is not None and "DNAT" in self.names)
         return fits is not self.negated
+
+
+PATIENT = 30
+"""Packets each way that a login by ssh takes, at least: about so many are sent within a second or two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """Whether a limit has anything left: packets of the connection that meet it use it up, too.
+
+    packets: how many it lets pass at once. fast: it is filled up again while a connection is being made. used_up: the
+    rule is for what is beyond the limit. name: its own one, by which is known whether the first packet has met it.
+    """
+
+    name: str
+    packets: int
+    what: str
+    fast: bool = False
+    used_up: bool = False
+
+    def on(self, packet: Packet) -> Answer:
+        if packet.protocol != TCP or "RST" in packet.flags:
+            return Assumed((self.packets > 0) is not self.used_up, self.note)
+        first = packet.inward and "SYN" in packet.flags
+        left = self.packets - (not first and self.name in packet.listed)
+        needed = 1 if first else 2
+        if left < needed and packet.inward and (first or not self.fast):
+            return Assumed(self.used_up, self.note)
+        if left < needed or (not first and left < PATIENT and not self.fast):
+            return Doubt(f"whether {self.what} last for the packets of your own connection")
+        return Assumed(not self.used_up, self.note)
+
+    @property
+    def note(self) -> str:
+        """What is taken for granted."""
+        return f"{self.what} are not used up"
+
+
+_ALWAYS, _OFTEN = 2, frozenset([1, 3, 4, 8, 30, 34])
+"""TCP's options that the first packet of every client has (the maximum segment size), and that those of some have."""
+
+
+@dataclass(frozen=True, slots=True)
+class TcpOption:
+    """The packet has an option of TCP, by its number."""
+
+    number: int
+    negated: bool = False
+
+    def on(self, packet: Packet) -> Answer:
+        if packet.protocol != TCP or "RST" in packet.flags:
+            return False
+        if "SYN" in packet.flags:
+            if self.number not in _OFTEN:
+                return (self.number == _ALWAYS) is not self.negated
+        elif self.number not in (1, 5, 8, 30):
+            return self.negated
+        return Doubt("the options of the client's TCP")
 
 
 @dataclass(frozen=True, slots=True)

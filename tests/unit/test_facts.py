@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
+
 import pytest
 
 from rescue.facts import MOST_JUDGED, Facts
+from rescue.firewall import Kind
 from rescue.model import Client
 from rescue.tree import Entry, file, symlink
 from tests.trees import server
@@ -50,6 +53,24 @@ def test_who_fences_a_server_off_knows_its_port(allowed: tuple[int, ...]) -> Non
     facts = Facts(server(moved(*allowed)))
     assert [each.manager for each in facts.firewalls] != []
     assert facts.dialled == 2222
+
+
+STATIC = "iface eth0 inet static\n\taddress {0}/24\n\tgateway 203.0.113.1\n"
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "kind"),
+    [
+        (STATIC.format("203.0.113.10"), Kind.ACCEPT),
+        (STATIC.format("203.0.113.11"), Kind.DROP),
+        ("iface eth0 inet dhcp\n", Kind.DEPENDS),
+    ],
+)
+def test_a_rule_for_an_address_of_the_server_is_held_against_its_network_files(interfaces: str, kind: Kind) -> None:
+    rules = "-A INPUT -d 203.0.113.10 -p tcp -m tcp --dport 22 -j ACCEPT\n"
+    files = {**moved(), "/etc/iptables/rules.v4": RULES.format(rules=rules), "/etc/network/interfaces": interfaces}
+    facts = Facts(server(files))
+    assert facts.reach(22).verdict_for(IPv4Address("198.51.100.7")).kind is kind
 
 
 def test_root_and_those_with_keys_are_judged() -> None:
