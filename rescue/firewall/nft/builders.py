@@ -272,6 +272,16 @@ def group(wanted: Wanted, question: Question) -> Condition:
     return Fixed(Assumed(default is not wanted.negated, "the network interface is in the group that all begin in"))
 
 
+def of_interface(inward: bool, builder: Builder) -> Builder:
+    """What only packets have that come in by an interface (or go out by one): the others are through with the rule."""
+
+    def build(wanted: Wanted, question: Question) -> Condition:
+        made = builder(wanted, question)
+        return ByDirection(made, Fixed(False)) if inward else ByDirection(Fixed(False), made)
+
+    return build
+
+
 def doubt(reason: str) -> Builder:
     def build(wanted: Wanted, question: Question) -> Condition:
         return Fixed(Doubt(reason))
@@ -279,9 +289,12 @@ def doubt(reason: str) -> Builder:
     return build
 
 
-def assumed(value: bool, note: str) -> Builder:
+def missing(note: str) -> Builder:
+    """Something of which it is taken for granted that the packets do not have it."""
+
     def build(wanted: Wanted, question: Question) -> Condition:
-        return Fixed(Assumed(value is not wanted.negated, note))
+        asked = any(item in ("missing", "0", "0x0") for item in wanted.items)
+        return Fixed(Assumed(asked is not wanted.negated, note))
 
     return build
 

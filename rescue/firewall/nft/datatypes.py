@@ -94,6 +94,9 @@ TYPES: dict[str, DataType] = {
 INTEGERS = {bits: DataType(bits) for bits in range(1, 129)}
 """Plain numbers, by their width."""
 
+_LONGEST_NAME = 15
+"""Characters of a network interface's name (IFNAMSIZ)."""
+
 _MAC = compile_pattern(r"[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{1,2}){5}")
 
 _HOUR = compile_pattern(r"\d{1,2}:\d{1,2}(:\d{1,2})?|(\d+d)?(\d+h)?(\d+m)?(\d+s)?|\d+")
@@ -104,7 +107,9 @@ def type_of(name: str) -> DataType:
     return TYPES[name] if name in TYPES else INTEGERS[int(name.partition(" ")[2])]
 
 
-UNCHECKED = frozenset(name for name, kind in TYPES.items() if kind.free) - {"uid", "gid", "ether_addr", "hour"}
+UNCHECKED = frozenset(name for name, kind in TYPES.items() if kind.free) - {
+    "uid", "gid", "ether_addr", "hour", "ifname", "string"
+}  # fmt: skip
 """The types of which any word may be a value; of addresses and ports the conditions find out by themselves."""
 
 
@@ -119,6 +124,10 @@ def check(items: Iterable[str], name: str, names: Names) -> None:
 
 
 def _check(item: str, name: str, kind: DataType, names: Names) -> None:
+    if name in ("ifname", "string"):
+        if not item or (name == "ifname" and len(item.encode("utf-8", "surrogateescape")) > _LONGEST_NAME):
+            raise Refused(f"a name must have 1 to {_LONGEST_NAME} characters: {item!r}")
+        return
     if name == "ether_addr":
         if not all(_MAC.fullmatch(part) for part in item.split("-")):
             raise Refused(f"not a hardware address: {item!r}")

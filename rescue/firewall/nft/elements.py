@@ -79,7 +79,7 @@ def _element(cursor: Cursor) -> Element:
     else:
         data = item(cursor)
         while cursor.accept(".") or cursor.accept(":"):
-            data += "." + item(cursor)
+            data += " . " + item(cursor)
     _attributes(cursor)
     return Element(tuple(fields), data)
 

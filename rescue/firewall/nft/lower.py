@@ -33,7 +33,7 @@ from rescue.firewall.nft.selectors import Selector
 from rescue.firewall.nft.statements import PORT_UNREACHABLE, QUOTAS, RATES, REFUSALS
 from rescue.firewall.nft.tokens import Wrong
 from rescue.firewall.nft.validate import validate
-from rescue.firewall.nft.values import address, number, port
+from rescue.firewall.nft.values import address, number, port, ports
 from rescue.firewall.packet import TCP
 from rescue.firewall.ruleset import Action, Chain, Rule, Table, Target
 from rescue.model import Location
@@ -106,7 +106,7 @@ class Lowering:
                     alternatives = [(*one, statement.condition) for one in alternatives]
                 case Needs():
                     if statement.kind:
-                        check([statement.text], statement.kind, self.question.names)
+                        self._check_given(statement.text, statement.kind)
                     alternatives = [(*one, *self._implied(statement.selectors)) for one in alternatives]
                 case Named():
                     found = self._named(statement)
@@ -302,9 +302,19 @@ class Lowering:
         found: list[Conditions] = []
         for conditions, data in self._looked_up(statement):
             if not isinstance(data, str):
-                raise Refused("a map without names")
-            found.append((*conditions, *self._thing(statement.kind, data)))
+                raise Refused("a map without values")
+            found.append((*conditions, *(self._thing(statement.kind, data) if statement.kind else ())))
         return found
+
+    def _check_given(self, text: str, kind: str) -> None:
+        """Refuse what is no value of a type. Raises Refused."""
+        names = self.question.names
+        if kind == "inet_service":
+            ports([text], names)
+        elif kind in ("ipv4_addr", "ipv6_addr"):
+            address(text, 4 if kind == "ipv4_addr" else 6, names)
+        else:
+            check([text], kind, names)
 
     def _thing(self, kind: str, name: str) -> Conditions:
         thing = self.table.things.get((kind, name))

@@ -135,9 +135,11 @@ class RuleReader:
                     self.uses += [("chain", name) for name in chains if name]
             case Named():
                 self._asks(statement)
-                if not statement.selectors:
+                if statement.kind and not statement.selectors:
                     self.uses.append((statement.kind, statement.name))
-                self.uses += [(statement.kind, each.data) for each in statement.elements if isinstance(each.data, str)]
+                if statement.kind:
+                    held = (each.data for each in statement.elements)
+                    self.uses += [(statement.kind, data) for data in held if isinstance(data, str)]
             case MarkMap() | Needs():
                 self._asks(statement)
             case Ends():
@@ -219,7 +221,19 @@ class RuleReader:
     def nat(self, name: str) -> None:
         if self.table.family not in ("ip", "ip6", "inet"):
             raise self.cursor.wrong(f"a table of the family {self.table.family} can't {name}")
-        self.add(statements.nat(self.cursor, name))
+        found = statements.nat(self.cursor, name, self.protocols)
+        for given, kind in found.given:
+            self._value(given, kind)
+        self.add(found.ends)
+
+    def _value(self, given: Expression, kind: str) -> None:
+        """Take a value that the rule gives a packet into it: one of the type `kind`, a field, one that a map has."""
+        if given.is_map:
+            self.add(Named("", "", given.selectors, given.elements, given.named))
+        elif given.selectors:
+            self.add(Needs(given.selectors))
+        else:
+            self.add(Needs((), given.text, kind))
 
     def duplicate(self) -> None:
         if self.table.family not in ("ip", "ip6", "netdev"):
@@ -336,8 +350,8 @@ class RuleReader:
             self._mark(given, Action.CONNMARK if connection else Action.MARK)
         elif key == "pkttype":
             self._only_at(frozenset([Hook.INGRESS, Hook.PREROUTING]))
-        if key not in ("helper", "timeout", "expectation", "mark") and not given.selectors and kind:
-            self.add(Needs((), given.text, kind))
+        if key not in ("helper", "timeout", "expectation", "mark") and (given.selectors or kind):
+            self._value(given, kind)
 
     def _mark(self, given: Expression, action: Action) -> None:
         if given.is_map:
@@ -367,7 +381,8 @@ class RuleReader:
             raise self.cursor.wrong("only one field can be set")
         self.protocols.note(selectors[0])
         words = selectors[0].words
-        self.add(Needs(selectors, given.text, selectors[0].kind if not given.selectors else ""))
+        self.add(Needs(selectors))
+        self._value(given, selectors[0].kind)
         if words.rpartition(" ")[2] in ("saddr", "daddr", "dport", "sport", "flags", "@"):
             reason = f"where the packet is sent on to ({words} set)"
             self.add(Ends(target=Target(Action.DEPENDS, words, reason=reason), more=True))
@@ -454,6 +469,8 @@ class RuleReader:
         self.add(Match(selectors, made, negated=negated, mask=mask, equals=equals))
 
     def _concatenated(self, fields: int) -> tuple[str, ...]:
+        if self.cursor.peek() == "*":
+            raise self.cursor.wrong("'*' is for the elements of a set")
         found = [item(self.cursor)]
         while self.cursor.accept(":"):  # the hours of a day
             found[0] += ":" + item(self.cursor)
@@ -474,7 +491,7 @@ _PLAIN: dict[str, Callable[[RuleReader], None]] = {
     "meter": RuleReader.meter,
     "mark": RuleReader.mark_set,
     "reset": RuleReader.reset,
-    "reject": lambda reader: reader.add(statements.reject(reader.cursor, reader.table.family)),
+    "reject": lambda reader: reader.add(statements.reject(reader.cursor, reader.table.family, reader.protocols)),
     "limit": lambda reader: reader.use(statements.limit(reader.cursor)),
     "quota": lambda reader: reader.use(statements.quota(reader.cursor)),
     "counter": lambda reader: reader.use(statements.counter(reader.cursor)),

@@ -77,7 +77,8 @@ class VerdictMap:
 class Named:
     """Uses a thing that the table holds by its name, or by that which a map gives for the packet's fields.
 
-    kind: "counter", "quota", "limit" and so on. A packet that the map does not know is through with the rule.
+    kind: "counter", "quota", "limit" and so on; empty where the map's values themselves are what the rule uses. A packet
+    that the map does not know is through with the rule.
     """
 
     kind: str

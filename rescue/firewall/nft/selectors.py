@@ -53,7 +53,7 @@ _DELIVERED = frozenset([Hook.INPUT, Hook.FORWARD])
 
 # -- meta -------------------------------------------------------------------------------------------------------------
 
-_NO_TUNNEL = builders.assumed(False, "the client does not come through an IPsec tunnel")
+_NO_TUNNEL = builders.missing("the client does not come through an IPsec tunnel")
 _PROCESS = builders.doubt("which process of the server sends the packet")
 _CARD = builders.doubt("the kind of the network interface")
 _BRIDGE = builders.doubt("a bridge's port")
@@ -72,18 +72,18 @@ _META: dict[str, tuple[Builder, str]] = {
     "pkttype": (builders.packet_type, "pkt_type"),
     "ipsec": (_NO_TUNNEL, "boolean"),
     "secpath": (_NO_TUNNEL, "boolean"),
-    "iifgroup": (builders.group, "devgroup"),
-    "oifgroup": (builders.group, "devgroup"),
+    "iifgroup": (builders.of_interface(True, builders.group), "devgroup"),
+    "oifgroup": (builders.of_interface(False, builders.group), "devgroup"),
     "length": (builders.doubt("the length of the packets"), "integer 32"),
     "time": (_TIME, "time"),
     "day": (_TIME, "day"),
     "hour": (_TIME, "hour"),
     "random": (_CHANCE, "integer 32"),
     "cpu": (builders.doubt("which processor takes the packet"), "integer 32"),
-    "iiftype": (_CARD, "iface_type"),
-    "oiftype": (_CARD, "iface_type"),
-    "iifkind": (_CARD, "ifname"),
-    "oifkind": (_CARD, "ifname"),
+    "iiftype": (builders.of_interface(True, _CARD), "iface_type"),
+    "oiftype": (builders.of_interface(False, _CARD), "iface_type"),
+    "iifkind": (builders.of_interface(True, _CARD), "ifname"),
+    "oifkind": (builders.of_interface(False, _CARD), "ifname"),
     "sdif": (_CARD, "iface_index"),
     "sdifname": (_CARD, "ifname"),
     "ibrname": (_BRIDGE, "ifname"),
