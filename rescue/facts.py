@@ -13,7 +13,7 @@ from rescue.formats.accounts import Account, Accounts
 from rescue.formats.authorized_keys import KeyFile, key_files
 from rescue.formats.boot_commands import boot_commands
 from rescue.formats.os_release import Release, read_release
-from rescue.formats.packages import OpenSSH, openssh_version
+from rescue.formats.packages import OpenSSH, nft_version, openssh_version
 from rescue.formats.units import Units
 from rescue.model import Client
 from rescue.once import fact
@@ -87,7 +87,8 @@ class Facts:
     @fact
     def at_boot(self) -> Active:
         """The same, with the commands of a person's own scripts that load something which can't be read."""
-        return loaded_at_boot(self.tree, self.units, boot_commands(self.tree, self.units))
+        commands = boot_commands(self.tree, self.units)
+        return loaded_at_boot(self.tree, self.units, commands, nft_version(self.tree))
 
     def reach(self, port: int, version: int = 4) -> Reach:
         """Which sources may open a TCP connection to `port` over IPv4 or IPv6 (`version`), and which rules decide."""

@@ -1,4 +1,5 @@
-"""Which OpenSSH server is installed, from the package database: dpkg, apk and pacman; else from the program itself."""
+"""Which OpenSSH server, nftables and so on are installed, from the package database: dpkg, apk and pacman; else from the
+program itself."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ DPKG_STATUS = "/var/lib/dpkg/status"
 APK_INSTALLED = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
 PACMAN_LOCAL = "/var/lib/pacman/local"
 SSHD = ("/usr/sbin/sshd", "/usr/bin/sshd", "/usr/local/sbin/sshd")
+NFT = ("/usr/sbin/nft", "/usr/bin/nft", "/sbin/nft")
 SESSION = ("/usr/lib/openssh/sshd-session", "/usr/libexec/openssh/sshd-session", "/usr/lib/ssh/sshd-session")
 
 DATABASE_LIMIT = 32 << 20
@@ -22,13 +24,14 @@ PROGRAM_LIMIT = 4 << 20
 PACKAGE_READS = (
     *(Read(path, depth=0, limit=DATABASE_LIMIT) for path in (DPKG_STATUS, *APK_INSTALLED)),
     Read(PACMAN_LOCAL, depth=1, content=False),
-    *(Read(path, depth=0, content=False) for path in SSHD),
+    *(Read(path, depth=0, content=False) for path in (*SSHD, *NFT)),
 )
 
 _VERSION = compile_pattern(r"(?:\d+:)?(\d{1,3})\.(\d{1,3})")
 _NUMBERS = compile_pattern(r"(?:\d+:)?(\d{1,6}(?:\.\d{1,6}){0,4})")
 _RELEASE = compile_pattern(r"(?:\d+:)?(\d{1,4})\b")
 # compat.c names many old peers ("OpenSSH_6.6.1*"); only the program's own version is followed by a portable level.
+_NFT = compile_pattern(rb"\0(\d{1,2}\.\d{1,3}\.\d{1,3})\0+nftables\0")
 _BANNER = compile_pattern(rb"OpenSSH_(\d{1,3}\.\d{1,3}(?:\.\d{1,3})?p\d{1,3})")
 
 
@@ -93,6 +96,29 @@ def package_version(tree: Tree, name: str) -> tuple[int, ...] | None:
     return None
 
 
+def nft_version(tree: Tree) -> tuple[int, ...]:
+    """The installed release of nftables as numbers (1, 0, 6), by a database or by the program; () if none tells."""
+    tree.require(*PACKAGE_READS)
+    for found in chain(
+        _from_dpkg(tree, b"nftables"), _from_apk(tree, "nftables"), _from_pacman(tree, "nftables"), _of_nft(tree)
+    ):
+        numbers = _NUMBERS.match(found)
+        if numbers:
+            return tuple(int(each) for each in numbers[1].split("."))[:3]
+    return ()
+
+
+def _of_nft(tree: Tree) -> Iterator[str]:
+    """The version stands in the program, which is small, before its name."""
+    for path in NFT:
+        entry = tree.entry(path)
+        if entry is not None and entry.is_file:
+            tree.require(Read(path, depth=0, limit=PROGRAM_LIMIT))
+            match = _NFT.search(tree.data(path) or b"")
+            if match:
+                yield match[1].decode("ascii")
+
+
 def links_libwrap(tree: Tree) -> bool:
     """Whether the installed sshd asks TCP wrappers (hosts.allow, hosts.deny): told by what its package depends on, else
     by the libraries that the programs name. From 9.8 on it is sshd-session that does."""
@@ -118,19 +144,20 @@ def _dpkg_fields(tree: Tree, package: bytes) -> Iterator[dict[str, str]]:
             yield fields
 
 
-def _from_apk(tree: Tree) -> Iterator[str]:
+def _from_apk(tree: Tree, *packages: str) -> Iterator[str]:
     """Alpine's installed database: paragraphs with P: for the name and V: for the version (apk-package(5))."""
     for path in APK_INSTALLED:
-        for name in (b"P:openssh-server\n", b"P:openssh-server-pam\n"):
-            for paragraph in _paragraphs(tree.data(path), name):
+        for name in packages or ("openssh-server", "openssh-server-pam"):
+            for paragraph in _paragraphs(tree.data(path), b"P:%s\n" % name.encode()):
                 yield from (line[2:] for line in paragraph.split("\n") if line.startswith("V:"))
 
 
-def _from_pacman(tree: Tree) -> Iterator[str]:
+def _from_pacman(tree: Tree, package: str = "openssh") -> Iterator[str]:
     """Arch names a directory for each package: name-version-release."""
     for name in tree.children(PACMAN_LOCAL):
-        if name.startswith("openssh-") and name[8:9].isdigit():
-            yield name[8:]
+        version = name.removeprefix(f"{package}-")
+        if version != name and version[:1].isdigit():
+            yield version
 
 
 def _from_program(tree: Tree) -> Iterator[str]:

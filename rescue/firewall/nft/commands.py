@@ -26,8 +26,8 @@ _VERBS = frozenset(["add", "create", "insert", "delete", "destroy", "flush", "re
 class Script:
     """The tables while a script is obeyed."""
 
-    def __init__(self, tree: Tree) -> None:
-        self.preprocessor = Preprocessor(tree)
+    def __init__(self, tree: Tree, nft: tuple[int, ...] = ()) -> None:
+        self.preprocessor = Preprocessor(tree, nft)
         self.blocks = Blocks(self.preprocessor)
         self.tables: dict[Key, NftTable] = {}
 
@@ -49,6 +49,8 @@ class Script:
     def _command(self, cursor: Cursor) -> None:
         here = cursor.here
         word = cursor.peek()
+        if word == "destroy":
+            cursor.since("destroy")
         verb = cursor.take() if word in _VERBS else "add"
         match verb:
             case "add" | "create":
@@ -107,7 +109,7 @@ class Script:
     def _add_thing(self, cursor: Cursor, here: Location, *, create: bool) -> None:
         kind = kind_of(cursor)
         table = self._table(cursor)
-        found = thing(cursor, self.preprocessor, kind, here, bare=True)
+        found = thing(cursor, self.preprocessor, kind, here, table.family, bare=True)
         if create and found[:2] in table.things:
             raise Wrong(f"the {kind} {found.name} is there already", here)
         table.things.setdefault(found[:2], found)

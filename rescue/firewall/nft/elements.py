@@ -70,9 +70,9 @@ def _element(cursor: Cursor) -> Element:
     fields = [item(cursor)]
     while cursor.accept("."):
         fields.append(item(cursor))
-    _attributes(cursor)
+    carries = _attributes(cursor)
     if not cursor.accept(":"):
-        return Element(tuple(fields))
+        return Element(tuple(fields), None, carries)
     data: Verdict | str
     if cursor.peek() in VERDICTS:
         data = verdict_of(cursor)
@@ -80,26 +80,32 @@ def _element(cursor: Cursor) -> Element:
         data = item(cursor)
         while cursor.accept(".") or cursor.accept(":"):
             data += " . " + item(cursor)
-    _attributes(cursor)
-    return Element(tuple(fields), data)
+    return Element(tuple(fields), data, (*carries, *_attributes(cursor)))
 
 
-def timing(cursor: Cursor) -> None:
+def timing(cursor: Cursor) -> tuple[str, ...]:
     """Pass the options of an element: how long it lasts, its comment. Raises Wrong."""
+    found: tuple[str, ...] = ()
     while cursor.peek() in ("timeout", "expires", "comment") and cursor.kind() != STRING:
-        if cursor.take() == "comment":
+        word = cursor.take()
+        if word == "comment":
             cursor.text()
-        elif not DURATION.fullmatch(cursor.word()):
+            continue
+        if not DURATION.fullmatch(cursor.word()):
             raise cursor.wrong("unexpected time: it must be as 1d2h3m4s")
+        found += (word,)
+    return found
 
 
 DURATION = compile_pattern(r"(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?")
 """A span of time (time_parse() of src/datatype.c)."""
 
 
-def _attributes(cursor: Cursor) -> None:
+def _attributes(cursor: Cursor) -> tuple[str, ...]:
     """Pass what an element carries: a counter, a limit and the like, then its options. Raises Wrong."""
+    found: tuple[str, ...] = ()
     while cursor.peek() in ("counter", "limit", "quota", "last", "ct") and cursor.kind() != STRING:
+        found += (cursor.peek(),)
         match cursor.take():
             case "counter":
                 if cursor.accept("packets"):
@@ -117,4 +123,4 @@ def _attributes(cursor: Cursor) -> None:
             case _:
                 if cursor.accept("used"):
                     cursor.word()
-    timing(cursor)
+    return (*found, *timing(cursor)) if found or cursor.peek() in ("timeout", "expires", "comment") else found

@@ -30,7 +30,7 @@ from rescue.firewall.nft.script import (
     VerdictMap,
 )
 from rescue.firewall.nft.selectors import Selector
-from rescue.firewall.nft.statements import PORT_UNREACHABLE, QUOTAS, RATES, REFUSALS
+from rescue.firewall.nft.statements import PORT_UNREACHABLE, REFUSALS
 from rescue.firewall.nft.tokens import Wrong
 from rescue.firewall.nft.validate import validate
 from rescue.firewall.nft.values import address, number, port, ports
@@ -320,9 +320,7 @@ class Lowering:
         thing = self.table.things.get((kind, name))
         if thing is None:
             raise Refused(f"there is no {kind} {name}")
-        if kind not in _NOTES:
-            return ()
-        return (Fixed(Assumed(thing.holds, _NOTES[kind])),)
+        return (thing.condition,) if thing.condition is not None else ()
 
     def _looked_up(self, statement: VerdictMap | MarkMap | Named) -> Iterator[tuple[Conditions, Verdict | str]]:
         """For each thing that a map leads to the conditions under which it does; a catch-all element last."""
@@ -357,10 +355,6 @@ class Lowering:
             else:
                 for one in self._alternatives(statement.selectors, rest, match):
                     yield (*one, *note), element.data
-
-
-_NOTES = {"limit": RATES, "quota": QUOTAS}
-"""What is taken for granted of things that a table holds."""
 
 
 def _widest(selectors: Sequence[Selector]) -> int:

@@ -20,10 +20,11 @@ INCLUDED_FROM = PurePosixPath("/etc")
 
 
 class Preprocessor:
-    """The files of one script and the names that it defines."""
+    """The files of one script and the names that it defines. nft: the version that reads them."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, nft: tuple[int, ...] = ()) -> None:
         self.tree = tree
+        self.nft = nft
         self.files: list[PurePosixPath] = []
         self.scopes: list[dict[str, list[Token]]] = [{}]
 
@@ -38,7 +39,7 @@ class Preprocessor:
                 raise Unclear("the file is too large to be read", Location(path))
             raise Wrong(f"there is no file {path}", asked)
         self.files.append(path)
-        return tokens_of(Source(path, text, depth))
+        return tokens_of(Source(path, text, depth, self.nft))
 
     @contextmanager
     def scope(self) -> Iterator[None]:

@@ -47,6 +47,8 @@ def _check(held: NamedSet, names: Names) -> None:
             continue
         if len(element.fields) != len(keys):
             raise Refused(f"an element of {held.name} has {len(element.fields)} fields, not {len(keys)}")
+        if element.carries:
+            _check_carried(held, element)
         if held.is_map is (element.data is None):
             raise Refused(f"an element of {held.name} {'leads to nothing' if held.is_map else 'leads to something'}")
         if held.is_map and held.data and (held.data == "verdict") is not isinstance(element.data, Verdict):
@@ -67,6 +69,15 @@ def _check(held: NamedSet, names: Names) -> None:
     for (first, last), (start, end) in pairwise(spans):
         if start <= last and (first, last) != (start, end):
             raise Refused(f"elements of the set {held.name} overlap")
+
+
+def _check_carried(held: NamedSet, element: Element) -> None:
+    for word in element.carries:
+        if word in ("timeout", "expires"):
+            if "timeout" not in held.flags:
+                raise Refused(f"an element of {held.name} has a timeout, and the set none: it needs flags timeout")
+        elif word not in held.carries:
+            raise Refused(f"an element of {held.name} has a {word}, and the set itself says of none")
 
 
 def _check_map(name: str, keys: Sequence[str], elements: Iterable[Element], names: Names) -> None:

@@ -16,9 +16,6 @@ from rescue.firewall.ruleset import Action, Target
 
 EVERY = (1 << 32) - 1
 
-RATES = "the rules' rate limits are not used up"
-QUOTAS = "the rules' quotas are not used up"
-
 ELSEWHERE = {
     "dnat": "where the packet is sent on to (dnat)",
     "redirect": "which port the packet is sent on to (redirect)",
@@ -240,14 +237,14 @@ def limit(cursor: Cursor) -> Holds | Named:
     """Read what stands behind "limit". Raises Wrong and Unclear."""
     if cursor.accept("name"):
         return named("limit", expression(cursor))
-    return Holds(Fixed(Assumed(not rate(cursor), RATES)))
+    return Holds(rate(cursor))
 
 
 def quota(cursor: Cursor) -> Holds | Named:
     """Read what stands behind "quota". Raises Wrong and Unclear."""
     if cursor.accept("name"):
         return named("quota", expression(cursor))
-    return Holds(Fixed(Assumed(not amount(cursor), QUOTAS)))
+    return Holds(amount(cursor))
 
 
 def count(cursor: Cursor) -> Holds:

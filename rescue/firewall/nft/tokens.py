@@ -9,6 +9,7 @@ from re import compile as compile_pattern
 from typing import NamedTuple
 
 from rescue.firewall.matches import Refused
+from rescue.firewall.nft.versions import SINCE
 from rescue.model import Location
 
 NEWLINE = "\n"
@@ -76,11 +77,15 @@ class Token(NamedTuple):
 
 @dataclass(slots=True)
 class Source:
-    """A file, as it was read. depth: how many files include it, one in the other."""
+    """A file, as it was read. depth: how many files include it, one in the other.
+
+    version: of the nft that reads it (1, 0, 6); empty where it is not known, and then it knows everything.
+    """
 
     path: PurePosixPath
     text: str
     depth: int = 0
+    version: tuple[int, ...] = ()
     lines: list[int] = field(default_factory=list)
 
     def location(self, at: int) -> Location:
@@ -165,6 +170,18 @@ class Cursor:
         """Whether the next token is the end of a file whose last line has no newline."""
         token = self.tokens[self.index] if not self.done else None
         return token is not None and token.kind == END and token.at == len(token.source.text)
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """The version of nft; empty where it is not known."""
+        return self.tokens[min(self.index, len(self.tokens) - 1)].source.version if self.tokens else ()
+
+    def since(self, feature: str) -> None:
+        """Hold that the server's nft knows something of `versions`. Raises Wrong."""
+        if self.version and self.version < SINCE[feature]:
+            raise self.wrong(
+                f"{feature} is for nft {_dotted(SINCE[feature])} and later; this one is {_dotted(self.version)}"
+            )
 
     def kind(self) -> str:
         try:
@@ -257,3 +274,7 @@ class Cursor:
 
     def wrong(self, message: str) -> Wrong:
         return Wrong(message, self.here)
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
