@@ -170,7 +170,7 @@ class Firewall:
     location: what makes it active. loaded_by: the line of a person's own script that loads it, if one does. files:
     those it loads its rules from, by IP version. backend: "nft" or "legacy", the kind of iptables that loads them.
     told: of firewalld, whether what brings the network up tells it of zones. sets: the file from which ipsets are
-    loaded before it, where there is one. nft: of nftables, the installed version (1, 0, 6); empty where it is not known.
+    loaded before it, where there is one. nft: of nftables, the installed version (1, 0, 6); empty if it is not known.
     """
 
     manager: str

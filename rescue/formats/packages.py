@@ -1,4 +1,4 @@
-"""Which OpenSSH server, nftables and so on are installed, from the package database: dpkg, apk and pacman; else from the
+"""Which OpenSSH server and which nft are installed, from the package database: dpkg, apk and pacman; else from the
 program itself."""
 
 from __future__ import annotations

@@ -109,6 +109,8 @@ class Blocks:
         if cursor.peek() == "type" and cursor.peek(2) == "hook":
             self._hook(cursor, table, chain, here)
         elif cursor.accept("policy"):
+            if cursor.kind() == STRING:
+                raise cursor.wrong(f"unexpected {cursor.shown()}")
             policy = self.preprocessor.name(cursor)
             if policy not in ("accept", "drop"):
                 raise Wrong(f"{policy} is no policy", here)
@@ -140,10 +142,16 @@ class Blocks:
         if at and words[0] not in ("device", "devices"):
             raise Wrong(f"unexpected {words[0]!r}", here)
         chain.devices = tuple(each for each in words[1:at] if each not in "={},\n")
+        if chain.hook is Hook.EGRESS:
+            cursor.since("egress")
+        if chain.hook is Hook.INGRESS and table.family == "inet":
+            cursor.since("ingress in a table inet")
         hooks.checked(table.family, chain.kind, chain.hook, chain.devices, here)
         given = words[at + 1 :]
         if len(given) == 1 and tokens[-1].kind == STRING:
             given = given[0].split()
+        if given and given[0].isalpha():
+            cursor.since("a priority by its name")
         chain.priority = hooks.priority(table.family, chain.kind, chain.hook, given, here, cursor.version)
         if chain.made and before != (chain.kind, chain.hook, chain.priority):
             raise Wrong(f"the chain {chain.name} is there already, and is no such base chain", here)
@@ -166,6 +174,8 @@ class Blocks:
         word = cursor.take()
         match word:
             case "type" | "typeof":
+                if word == "typeof":
+                    cursor.since("typeof")
                 self._types(cursor, held, of=word == "typeof")
             case "flags":
                 held.flags.add(cursor.expect(*_FLAGS))

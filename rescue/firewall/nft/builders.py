@@ -211,6 +211,8 @@ USUAL_SEGMENTS = (536, 65495)
 
 def segment_size_given(wanted: Wanted, question: Question) -> Condition:
     """Whether the packet tells how large segments may be, as those with SYN do (RFC 9293)."""
+    if not any(item in ("exists", "1", "missing", "0") for item in wanted.items):
+        return Fixed(wanted.negated)
     given = any(item in ("exists", "1") for item in wanted.items) is not wanted.negated
     syn = frozenset(["SYN"])
     return Flags(syn, syn if given else frozenset())

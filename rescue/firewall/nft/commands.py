@@ -22,6 +22,12 @@ Key = tuple[str, str]
 _VERBS = frozenset(["add", "create", "insert", "delete", "destroy", "flush", "replace", "rename", "list", "reset",
                     "monitor", "describe", "export", "import"])  # fmt: skip
 
+_LISTED = frozenset(["ruleset", "table", "tables", "chain", "chains", "set", "sets", "map", "maps", "meter", "meters",
+                     "counter", "counters", "quota", "quotas", "limit", "limits", "secmark", "secmarks", "synproxy",
+                     "synproxys", "flowtable", "flowtables", "ct", "hooks", "flow"])  # fmt: skip
+_RESET = frozenset(["counter", "counters", "quota", "quotas"])
+"""What can be listed, and what can be set to zero."""
+
 
 class Script:
     """The tables while a script is obeyed."""
@@ -66,8 +72,28 @@ class Script:
                 self._rename(cursor)
             case "replace":
                 raise Unclear(verb, here)
+            case "list" | "reset":
+                self._shown(cursor, verb)
+            case "export":
+                raise Wrong("nft can export nothing any more", here)
             case _:
                 cursor.line()
+
+    def _shown(self, cursor: Cursor, verb: str) -> None:
+        """Pass a command that only shows something; what it names must be there. Raises Wrong."""
+        word = cursor.peek()
+        if verb == "reset" and word in ("rule", "rules"):
+            cursor.since("reset rules")
+        elif word not in (_LISTED if verb == "list" else _RESET):
+            raise cursor.wrong(f"unexpected {cursor.shown()}")
+        cursor.take()
+        if word == "table":
+            self._table(cursor)
+        elif word == "chain":
+            self._chain(cursor, self._table(cursor))
+        elif word in ("set", "map"):
+            self._set(cursor)
+        cursor.line()
 
     def _add(self, cursor: Cursor, *, create: bool) -> None:
         here = cursor.here

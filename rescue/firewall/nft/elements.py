@@ -14,7 +14,7 @@ VERDICTS = ("accept", "drop", "continue", "return", "jump", "goto", "queue")
 def verdict_of(cursor: Cursor) -> Verdict:
     """Read a verdict. Raises Wrong."""
     word = cursor.expect(*VERDICTS)
-    return Verdict(word, cursor.word()) if word in ("jump", "goto") else Verdict(word)
+    return Verdict(word, cursor.identifier()) if word in ("jump", "goto") else Verdict(word)
 
 
 def item(cursor: Cursor) -> str:
@@ -26,7 +26,12 @@ def item(cursor: Cursor) -> str:
             parts.append(item(cursor))
         return "|".join(parts)
     if cursor.accept("*"):
+        cursor.since("the element '*'")
         return "*"
+    if cursor.accept("["):
+        text = cursor.word()
+        cursor.expect("]")
+        return text
     text = cursor.value()
     while cursor.peek() in ("/", "-", "|", "or") and cursor.index + 1 < len(cursor.tokens):
         sign = "|" if cursor.peek() == "or" else cursor.peek()

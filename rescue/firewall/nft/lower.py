@@ -11,7 +11,7 @@ from rescue.firewall.conditions import AnyOf, Assumed, Condition, Doubt, Fixed, 
 from rescue.firewall.icmp import TCP_RESET
 from rescue.firewall.matches import Refused
 from rescue.firewall.nft.builders import Question, Wanted
-from rescue.firewall.nft.datatypes import check, type_of
+from rescue.firewall.nft.datatypes import check, same, type_of
 from rescue.firewall.nft.script import (
     Effect,
     Element,
@@ -21,6 +21,7 @@ from rescue.firewall.nft.script import (
     MarkMap,
     Match,
     Named,
+    NamedSet,
     Needs,
     NftChain,
     NftRule,
@@ -70,6 +71,8 @@ class Lowering:
                 held = self.table.sets.get(statement.name)
                 if held is None:
                     raise Wrong(f"there is no set {statement.name}", rule.location)
+                if statement.key and not _same_types(statement.key, held):
+                    raise Wrong(f"the set {held.name} is of another type ({' . '.join(held.keys)})", rule.location)
                 held.filled = True
 
     def _chain(self, chain: NftChain, rules: Sequence[Rule]) -> Chain:
@@ -213,6 +216,8 @@ class Lowering:
         held = self.table.sets.get(match.named) if match.named else None
         if match.named and held is None:
             raise Refused(f"there is no set {match.named}")
+        if held is not None:
+            _fits(match.selectors, held)
         found = self._alternatives(match.selectors, held.elements if held else match.elements, match)
         note: Conditions = ()
         if held is not None and held.changing:
@@ -330,6 +335,7 @@ class Lowering:
             held = self.table.sets.get(statement.named)
             if held is None or not held.is_map:
                 raise Refused(f"there is no map {statement.named}")
+            _fits(statement.selectors, held)
             elements = held.elements
             if held.changing:
                 note = (Fixed(Doubt(f"the map {held.name}, which is filled while the server runs")),)
@@ -355,6 +361,19 @@ class Lowering:
             else:
                 for one in self._alternatives(statement.selectors, rest, match):
                     yield (*one, *note), element.data
+
+
+def _same_types(selectors: Sequence[Selector], held: NamedSet) -> bool:
+    return len(selectors) == len(held.keys) and all(
+        same(each.kind, key) or each.words.startswith("@") for each, key in zip(selectors, held.keys, strict=True)
+    )
+
+
+def _fits(selectors: Sequence[Selector], held: NamedSet) -> None:
+    """Hold that fields can be looked up in a set or map. Raises Refused."""
+    if not _same_types(selectors, held):
+        what = "map" if held.is_map else "set"
+        raise Refused(f"{selectors[0].words} can't be looked up in the {what} {held.name} ({' . '.join(held.keys)})")
 
 
 def _widest(selectors: Sequence[Selector]) -> int:

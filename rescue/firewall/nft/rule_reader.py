@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from rescue.firewall.nft import statements
+from rescue.firewall.nft.datatypes import same
 from rescue.firewall.nft.elements import VERDICTS, elements, item, timing, verdict_of
 from rescue.firewall.nft.expressions import Expression, expression
 from rescue.firewall.nft.headers import tcp_option
@@ -53,9 +54,6 @@ REJECTING = frozenset([Hook.INPUT, Hook.FORWARD, Hook.OUTPUT, Hook.PREROUTING, H
 
 _BIT_KINDS = ("tcp_flag", "ct_state", "ct_status", "ct_label")
 """The types of fields in which each bit has a name."""
-
-_EXISTING = ("boolean", "iface_index", "ifname")
-"""The types of what can be there or be missing."""
 
 
 class RuleReader:
@@ -180,6 +178,8 @@ class RuleReader:
         elif word in STARTS:
             self._match()
         elif word in _LATER:
+            if word == "destroy":
+                cursor.since("destroy")
             raise Unclear(f'"{word}"', cursor.here)
         else:
             raise cursor.wrong(f"unexpected {cursor.shown()}")
@@ -189,6 +189,7 @@ class RuleReader:
     def _verdict(self) -> None:
         cursor = self.cursor
         if cursor.peek() in ("jump", "goto") and cursor.peek(1) == "{":
+            cursor.since("a chain in braces")
             self._block()
             return
         if cursor.accept("queue"):
@@ -279,23 +280,23 @@ class RuleReader:
         cursor = self.cursor
         if cursor.accept("set"):
             cursor.expect("add", "update", "delete")
-            self._key()
+            key = self._key()
             cursor.expect("@")
-            self._fills(cursor.identifier())
+            self._fills(cursor.identifier(), key)
             return
         cursor.take()
         cursor.expect("@")
-        self._fills(cursor.identifier())
+        name = cursor.identifier()
+        cursor.expect("{")
+        self._fills(name, self._key())
         self._braced()
 
-    def _fills(self, name: str) -> None:
+    def _fills(self, name: str, key: tuple[Selector, ...]) -> None:
         self.uses.append(("set", name))
-        self.statements.append(Fills(name))
+        self.statements.append(Fills(name, key))
 
     def _braced(self) -> None:
         cursor = self.cursor
-        cursor.expect("{")
-        self._key()
         while not cursor.accept("}"):
             if cursor.accept("limit"):
                 self.use(statements.limit(cursor))
@@ -312,14 +313,14 @@ class RuleReader:
             else:
                 raise cursor.wrong(f"unexpected {cursor.shown()}")
 
-    def _key(self) -> None:
+    def _key(self) -> tuple[Selector, ...]:
+        """Read what is kept in a set: fields of the packet, or a constant."""
         given = expression(self.cursor)
-        if not given.selectors:
-            raise self.cursor.wrong("a field of the packet is missing")
         for each in given.selectors:
             self.protocols.note(each)
         self.add(Needs(given.selectors))  # a packet that has no such field is through with the rule
         timing(self.cursor)
+        return given.selectors
 
     # -- marks and other things that are set ------------------------------------------------------------------------
 
@@ -357,12 +358,21 @@ class RuleReader:
         if given.is_map:
             self.add(MarkMap(action, given.selectors, given.elements, given.named))
             return
-        if given.unknown or (not given.selectors and given.number is None):
+        if given.unknown or (not given.selectors and not 0 <= (given.number or 0) <= statements.EVERY):
             raise self.cursor.wrong(f"{given.unknown or given.text!r} is no mark")
+        if not given.selectors and given.number is None:
+            raise self.cursor.wrong(f"{given.text!r} is no mark")
+        if given.selectors and (len(given.selectors) > 1 or not same(given.selectors[0].kind, "mark")):
+            self._made_mark(given)
         if given.selectors:
             self.add(Needs(given.selectors))  # a packet that has no such field is through with the rule
         for target in statements.new_marks(given, connection=action is Action.CONNMARK):
             self.add(Effect(target))
+
+    def _made_mark(self, given: Expression) -> None:
+        """Hold that a mark may be made of other fields: of a number that has a type of its own only lately."""
+        if len(given.selectors) > 1 or not given.selectors[0].kind.startswith("integer"):
+            self.cursor.since("a mark that is made of another field")
 
     def mark_set(self) -> None:
         cursor = self.cursor
@@ -390,6 +400,7 @@ class RuleReader:
     def reset(self) -> None:
         """Read "reset tcp option NAME", which takes the option from the packet."""
         cursor = self.cursor
+        cursor.since("reset tcp option")
         cursor.expect("tcp")
         cursor.expect("option")
         tcp_option(cursor)
@@ -412,7 +423,7 @@ class RuleReader:
             self._change(selectors)
             return
         if cursor.peek() in ("exists", "missing") and cursor.kind() != STRING:
-            if selectors[0].kind not in _EXISTING:
+            if not _may_be_missing(selectors[0]):
                 raise cursor.wrong(f"unexpected {cursor.shown()}")
             self.add(Match(selectors, (Element((cursor.take(),)),)))
             return
@@ -420,7 +431,9 @@ class RuleReader:
         if cursor.peek() in ("&", "and"):
             cursor.take()
             mask = item(cursor)
-        elif cursor.peek() in ("|", "or", "^", "xor", "<<", ">>", "*", "+", "-"):
+            if selectors[0].kind.startswith(("integer", "mark")) and "-" in mask:
+                raise cursor.wrong("a mask can't be a range")
+        elif cursor.peek() in ("|", "or", "^", "xor", "<<", ">>", "+", "-"):
             raise Unclear("arithmetic", cursor.here)
         self._compare(selectors, mask)
 
@@ -432,6 +445,7 @@ class RuleReader:
         elif cursor.accept("!"):
             if selectors[0].kind not in _BIT_KINDS or len(selectors) > 1 or cursor.peek() in ("{", "@"):
                 raise cursor.wrong(f"'!' is not for {selectors[0].words}: write '!='")
+            cursor.since("'!' before bits")
             operator = "!="
             mask = mask or (item(cursor) if selectors[0].words in ("tcp flags", "ct status") else "")
             if mask:
@@ -447,7 +461,9 @@ class RuleReader:
                 raise cursor.wrong("a set without elements")
             self.add(Match(selectors, found, negated=negated, mask=mask, listed=True))
             return
-        items = [self._concatenated(len(selectors))]
+        if len(selectors) > 1:
+            raise cursor.wrong("joined fields are compared with a set")
+        items = [self._concatenated(selectors[0])]
         while cursor.peek() == ",":
             if selectors[0].words not in _BIT_FIELDS:
                 raise cursor.wrong("a list needs braces")
@@ -455,6 +471,7 @@ class RuleReader:
             items.append((item(cursor),))
         if len(selectors) == 1 and selectors[0].words == "tcp flags" and any("/" in each[0] for each in items):
             # Lists on both sides: "ack,psh / syn,ack,psh".
+            cursor.since("flags with '/'")
             value, _, mask = ",".join(each[0] for each in items).replace(",", "|").partition("/")
             items = [(value,)]
         elif mask and len(items) > 1 and selectors[0].words == "tcp flags":
@@ -468,14 +485,15 @@ class RuleReader:
         made = [Element(each) for each in items]
         self.add(Match(selectors, made, negated=negated, mask=mask, equals=equals))
 
-    def _concatenated(self, fields: int) -> tuple[str, ...]:
-        if self.cursor.peek() == "*":
-            raise self.cursor.wrong("'*' is for the elements of a set")
+    def _concatenated(self, selector: Selector) -> tuple[str, ...]:
+        cursor = self.cursor
+        if cursor.peek() == "*":
+            raise cursor.wrong("'*' is for the elements of a set")
+        if cursor.peek() in ("exists", "missing") and cursor.kind() != STRING and not _may_be_missing(selector):
+            raise cursor.wrong(f"unexpected {cursor.shown()}")
         found = [item(self.cursor)]
         while self.cursor.accept(":"):  # the hours of a day
             found[0] += ":" + item(self.cursor)
-        while len(found) < fields and self.cursor.accept("."):
-            found.append(item(self.cursor))
         return tuple(found)
 
     def _verdict_map(self, selectors: tuple[Selector, ...]) -> None:
@@ -484,6 +502,11 @@ class RuleReader:
             self.add(VerdictMap(selectors, named=cursor.identifier()))
         else:
             self.add(VerdictMap(selectors, elements(cursor)))
+
+
+def _may_be_missing(selector: Selector) -> bool:
+    """Whether a field can be asked for as something that is there or not."""
+    return selector.kind == "boolean" or (selector.words.startswith("fib") and selector.kind == "iface_index")
 
 
 _PLAIN: dict[str, Callable[[RuleReader], None]] = {

@@ -83,8 +83,8 @@ class VerdictMap:
 class Named:
     """Uses a thing that the table holds by its name, or by that which a map gives for the packet's fields.
 
-    kind: "counter", "quota", "limit" and so on; empty where the map's values themselves are what the rule uses. A packet
-    that the map does not know is through with the rule.
+    kind: "counter", "quota", "limit" and so on; empty where the map's values themselves are what the rule uses.
+    A packet that the map does not know is through with the rule.
     """
 
     kind: str
@@ -132,9 +132,10 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Fills:
-    """Adds to a set, or takes from it."""
+    """Adds to a set, or takes from it. key: the fields that are kept; empty for a constant."""
 
     name: str
+    key: tuple[Selector, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

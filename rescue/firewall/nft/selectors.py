@@ -59,6 +59,7 @@ _CARD = builders.doubt("the kind of the network interface")
 _BRIDGE = builders.doubt("a bridge's port")
 _TIME = builders.doubt("the time of day")
 _CHANCE = builders.doubt("chance")
+_HASH = builders.doubt("a number that is made of the packet's fields")
 
 _META: dict[str, tuple[Builder, str]] = {
     "iif": (builders.interface(True), "iface_index"),
@@ -130,6 +131,7 @@ def selector(cursor: Cursor) -> Selector:
         return _header(cursor, first)
     cursor.index -= 1
     if first in LATER:
+        cursor.since("gre, geneve and vxlan")
         raise Unclear(f'"{first}"', cursor.here)
     raise cursor.wrong(f"unexpected {cursor.shown()}")
 
@@ -146,6 +148,8 @@ def _of_meta(cursor: Cursor) -> Selector:
     if key not in _META:
         cursor.index -= 1
         raise cursor.wrong(f"meta has no key {cursor.shown()}")
+    if key in ("time", "day", "hour"):
+        cursor.since("meta time, day or hour")
     return _meta(key)
 
 
@@ -168,6 +172,7 @@ def _header(cursor: Cursor, header: str) -> Selector:
         cursor.take()
         return _tcp_option(cursor) if header == "tcp" else _ip_option(cursor)
     if header == "sctp" and cursor.accept("chunk"):
+        cursor.since("sctp chunk")
         return Selector("sctp chunk", builders.nothing, chunk(cursor), absent=True)
     return _of_header(header, *field(cursor, header))
 
@@ -362,7 +367,7 @@ def _ipsec(cursor: Cursor) -> Selector:
 
 def _numgen(cursor: Cursor) -> Selector:
     cursor.expect("inc", "random")
-    _modulus(cursor)
+    _modulus(cursor, seeded=False)
     return Selector("numgen", _CHANCE, "integer 32")
 
 
@@ -370,26 +375,30 @@ def _jhash(cursor: Cursor) -> Selector:
     selector(cursor)
     while cursor.accept("."):
         selector(cursor)
-    _modulus(cursor)
-    return Selector("jhash", builders.doubt("a number that is made of the packet's fields"), "integer 32")
+    return Selector("jhash", _HASH, f"integer {_modulus(cursor)}")
 
 
 def _symhash(cursor: Cursor) -> Selector:
-    _modulus(cursor)
-    return Selector("symhash", builders.doubt("a number that is made of the packet's fields"), "integer 32")
+    return Selector("symhash", _HASH, f"integer {_modulus(cursor, seeded=False)}")
 
 
-def _modulus(cursor: Cursor) -> None:
+def _modulus(cursor: Cursor, *, seeded: bool = True) -> int:
+    """Read up to how much a number goes: how many bits it has. Raises Wrong."""
     cursor.expect("mod")
-    cursor.number()
-    if cursor.accept("seed"):
+    found = cursor.number()
+    if found == 0:
+        raise cursor.wrong("mod 0 is no number")
+    if seeded and cursor.accept("seed"):
         cursor.number()
     if cursor.accept("offset"):
-        cursor.number()
+        found += cursor.number()
+    return min(32, max(1, (found - 1).bit_length()))
 
 
 def _raw(cursor: Cursor) -> Selector:
     base = cursor.expect("ll", "nh", "th", "ih")
+    if base == "ih":
+        cursor.since("@ih")
     numbers = []
     for _ in range(2):
         cursor.expect(",")

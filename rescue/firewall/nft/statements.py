@@ -80,7 +80,8 @@ def reject(cursor: Cursor, family: str, protocols: Protocols) -> Ends:
         return Ends(reject=TCP_RESET)
     if kind == "icmpx" and family in ("ip", "ip6"):
         raise cursor.wrong(f"icmpx is not for a table of the family {family}")
-    cursor.accept("type")
+    if not cursor.accept("type"):
+        cursor.since("a refusal without the word type")
     word = cursor.take()
     if word.isdigit() and int(word) in NUMBERED[kind]:
         word = NUMBERED[kind][int(word)]
@@ -273,6 +274,7 @@ def counter(cursor: Cursor) -> Named | None:
 
 def last(cursor: Cursor) -> None:
     """Pass what stands behind "last". Raises Wrong."""
+    cursor.since("last")
     if cursor.accept("used"):
         cursor.word()
 
