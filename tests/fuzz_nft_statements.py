@@ -1,4 +1,4 @@
-"""Each expression and statement of nftables, right and wrong: whether nft loads it, and what becomes of a client then."""
+"""Each expression and statement of nftables, right and wrong: whether nft loads it, and what a client meets then."""
 
 from __future__ import annotations
 
