@@ -9,7 +9,7 @@ from itertools import chain
 from re import compile as compile_pattern
 
 from rescue.formats.os_release import read_release
-from rescue.tree import Read, Tree
+from rescue.tree import NotCaptured, Read, Tree
 
 DPKG_STATUS = "/var/lib/dpkg/status"
 APK_INSTALLED = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
@@ -24,8 +24,10 @@ PROGRAM_LIMIT = 4 << 20
 PACKAGE_READS = (
     *(Read(path, depth=0, limit=DATABASE_LIMIT) for path in (DPKG_STATUS, *APK_INSTALLED)),
     Read(PACMAN_LOCAL, depth=1, content=False),
-    *(Read(path, depth=0, content=False) for path in (*SSHD, *NFT)),
+    *(Read(path, depth=0, content=False) for path in SSHD),
 )
+NFT_READS = tuple(Read(path, depth=0, limit=PROGRAM_LIMIT) for path in NFT)
+"""The program of nftables, which is small: it is asked where no database tells."""
 
 _VERSION = compile_pattern(r"(?:\d+:)?(\d{1,3})\.(\d{1,3})")
 _NUMBERS = compile_pattern(r"(?:\d+:)?(\d{1,6}(?:\.\d{1,6}){0,4})")
@@ -109,14 +111,16 @@ def nft_version(tree: Tree) -> tuple[int, ...]:
 
 
 def _of_nft(tree: Tree) -> Iterator[str]:
-    """The version stands in the program, which is small, before its name."""
+    """The version stands in the program before its name. An older support bundle does not hold it."""
+    try:
+        tree.require(*NFT_READS)
+    except NotCaptured:
+        return
     for path in NFT:
         entry = tree.entry(path)
-        if entry is not None and entry.is_file:
-            tree.require(Read(path, depth=0, limit=PROGRAM_LIMIT))
-            match = _NFT.search(tree.data(path) or b"")
-            if match:
-                yield match[1].decode("ascii")
+        match = _NFT.search(tree.data(path) or b"") if entry is not None and entry.is_file else None
+        if match:
+            yield match[1].decode("ascii")
 
 
 def links_libwrap(tree: Tree) -> bool:
