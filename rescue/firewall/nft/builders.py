@@ -284,6 +284,18 @@ def of_interface(inward: bool, builder: Builder) -> Builder:
     return build
 
 
+def zero(note: str) -> Builder:
+    """A number of which it is taken for granted that it is 0."""
+
+    def build(wanted: Wanted, question: Question) -> Condition:
+        bounds = [[number(each) for each in item.split("-")] for item in wanted.items]
+        if wanted.mask or any(None in each for each in bounds):
+            return Fixed(Doubt("the socket that the packet is for"))
+        return Fixed(Assumed(any(each[0] == 0 for each in bounds) is not wanted.negated, note))
+
+    return build
+
+
 def doubt(reason: str) -> Builder:
     def build(wanted: Wanted, question: Question) -> Condition:
         return Fixed(Doubt(reason))

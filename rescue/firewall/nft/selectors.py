@@ -203,6 +203,11 @@ def _of_header(header: str, key: str, kind: str) -> Selector:
     return Selector(words, build, kind, absent=True)
 
 
+_UNUSED = ("echo", "md5sig", "sack", "sack0", "sack1", "sack2", "sack3")
+_NO_OPTION = "the client's TCP sends no option that only few use"
+"""Options that no client of SSH sends, or none while it connects."""
+
+
 def _tcp_option(cursor: Cursor) -> Selector:
     option, kind = tcp_option(cursor)
     words = f"tcp option {option}"
@@ -210,6 +215,8 @@ def _tcp_option(cursor: Cursor) -> Selector:
         return Selector(words, builders.segment_size_given, kind, protocol=TCP)
     if option == "maxseg size":
         return Selector(words, builders.segment_size, kind, protocol=TCP)
+    if option.partition(" ")[0] in _UNUSED:
+        return Selector(words, builders.missing(_NO_OPTION), kind, protocol=TCP, absent=kind != "boolean")
     return Selector(words, builders.doubt("the options of the client's TCP"), kind, protocol=TCP)
 
 
@@ -342,7 +349,10 @@ def _socket(cursor: Cursor) -> Selector:
     if key == "cgroupv2":
         cursor.expect("level")
         cursor.number()
-    return Selector(f"socket {key}", builders.doubt("the socket that the packet is for"), kind, hooks=_AT_SOCKET)
+    build = builders.doubt("the socket that the packet is for")
+    if key in ("transparent", "mark"):
+        build = builders.zero("sshd's own socket takes the packet, which is neither transparent nor marked")
+    return Selector(f"socket {key}", build, kind, hooks=_AT_SOCKET)
 
 
 def _osf(cursor: Cursor) -> Selector:
