@@ -64,7 +64,7 @@ class Limit:
 def rate(cursor: Cursor) -> Limit:
     """Read a limit from "rate" on. Raises Wrong."""
     cursor.expect("rate")
-    over = _over(cursor)
+    over = cursor.accept("over")
     number = cursor.number()
     if number == 0:
         raise cursor.wrong("a rate must be more than 0")
@@ -91,7 +91,7 @@ def rate(cursor: Cursor) -> Limit:
 
 def amount(cursor: Cursor) -> Limit:
     """Read a quota. Raises Wrong."""
-    over = _over(cursor)
+    over = cursor.accept("over") or (cursor.accept("until") and False)
     left = cursor.number() * _SIZES[cursor.expect(*_SIZES)]
     if left >= 1 << 63:
         raise cursor.wrong("too large a quota")
@@ -99,7 +99,3 @@ def amount(cursor: Cursor) -> Limit:
         used = cursor.number() * _SIZES[cursor.expect(*_SIZES)]
         left = max(0, left - used)
     return Limit(over, sized=True, bucket=max(0, left - 1), note=QUOTAS)
-
-
-def _over(cursor: Cursor) -> bool:
-    return cursor.accept("over") or (cursor.accept("until") and False)

@@ -80,6 +80,8 @@ class Blocks:
             cursor.expect("{")
             self.set(cursor, held)
         elif word == "flags":
+            if cursor.peek() == "persist":
+                cursor.since("tables that persist")
             table.dormant |= cursor.expect("dormant", "owner", "persist") == "dormant"
         elif word == "comment":
             self._comment(cursor)
@@ -134,7 +136,10 @@ class Blocks:
         if word not in set(Hook):
             raise Wrong(f"there is no hook {word}", here)
         chain.hook = Hook(word)
-        tokens = self.preprocessor.expanded(cursor.line())
+        line = cursor.line()
+        if line and line[-1].kind == STRING and line[-2:-1] and line[-2].text == "priority":
+            raise Wrong("a priority stands without quotes", here)
+        tokens = self.preprocessor.expanded(line)
         words = [token.text for token in tokens]
         if "priority" not in words:
             raise Wrong("a base chain needs a priority", here)
@@ -213,6 +218,8 @@ class Blocks:
         keys = [self._type(cursor, of=of)]
         while cursor.accept("."):
             keys.append(self._type(cursor, of=of))
+        if not of and "verdict" in keys:
+            raise cursor.wrong("a verdict is no key")
         held.keys = tuple(keys)
         if not held.is_map:
             return
@@ -229,7 +236,7 @@ class Blocks:
         if of and cursor.peek() != "verdict":
             return selector(cursor).kind
         word = cursor.word()
-        if word not in TYPES:
+        if word not in TYPES or word in _NO_KEYS:
             cursor.index -= 1
             raise cursor.wrong(f"unknown type: {cursor.shown()}")
         return word
@@ -291,6 +298,9 @@ _OF_SET: dict[str, Callable[[Cursor], object]] = {
     "ct": _count,
 }
 """What a set may have for each of its elements."""
+
+_NO_KEYS = ("string",)
+"""Types that only fields have."""
 
 _MOST_CARRIED = 2
 """NFT_SET_EXPR_MAX."""

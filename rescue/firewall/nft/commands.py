@@ -128,6 +128,8 @@ class Script:
         elif word in KINDS:
             self._add_thing(cursor, here, create=create)
         else:
+            if create:
+                raise Wrong("a rule can be added or inserted, and not created", here)
             if word == "rule":
                 cursor.take()
             self._add_rule(cursor, first=False)

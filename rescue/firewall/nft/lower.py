@@ -218,6 +218,8 @@ class Lowering:
             raise Refused(f"there is no set {match.named}")
         if held is not None:
             _fits(match.selectors, held)
+        if match.mask and len(match.selectors) == 1 and match.selectors[0].version is None:
+            self._check_given(match.mask, match.selectors[0].kind)
         found = self._alternatives(match.selectors, held.elements if held else match.elements, match)
         note: Conditions = ()
         if held is not None and held.changing:
@@ -403,8 +405,13 @@ def tables(found: Iterable[NftTable], question: Question) -> dict[str, Table]:
 
 
 def tracking(found: Iterable[NftTable], version: int) -> bool:
-    """Whether some rule makes conntrack work for the packets of one IP version."""
+    """Whether some rule, or something of a connection that a table holds, makes conntrack work for one IP version."""
     return any(
+        kind.startswith("ct ")
+        for table in found
+        if version in VERSIONS.get(table.family, ())
+        for kind, _ in table.things
+    ) or any(
         rule.tracks
         for table in found
         if version in VERSIONS.get(table.family, ())

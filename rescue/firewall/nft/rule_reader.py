@@ -196,9 +196,7 @@ class RuleReader:
             self.add(statements.queue(cursor))
             return
         verdict = verdict_of(cursor)
-        if verdict.word == "continue":
-            self.ended = True
-        else:
+        if verdict.word != "continue":
             self.add(Ends(verdict=verdict))
 
     def _block(self) -> None:
@@ -226,6 +224,11 @@ class RuleReader:
         for given, kind in found.given:
             self._value(given, kind)
         self.add(found.ends)
+
+    def _single(self, given: Expression) -> None:
+        """Hold that a field is set to one value, and no range of them. Raises Wrong."""
+        if not given.selectors and any(sign in given.text for sign in "-/") and given.text[:1].isdigit():
+            raise self.cursor.wrong(f"one value, and not {given.text!r}")
 
     def _value(self, given: Expression, kind: str) -> None:
         """Take a value that the rule gives a packet into it: one of the type `kind`, a field, one that a map has."""
@@ -319,6 +322,8 @@ class RuleReader:
         for each in given.selectors:
             self.protocols.note(each)
         self.add(Needs(given.selectors))  # a packet that has no such field is through with the rule
+        if self.cursor.peek() == "comment":
+            raise self.cursor.wrong("a comment is not for what a rule keeps")
         timing(self.cursor)
         return given.selectors
 
@@ -352,6 +357,7 @@ class RuleReader:
         elif key == "pkttype":
             self._only_at(frozenset([Hook.INGRESS, Hook.PREROUTING]))
         if key not in ("helper", "timeout", "expectation", "mark") and (given.selectors or kind):
+            self._single(given)
             self._value(given, kind)
 
     def _mark(self, given: Expression, action: Action) -> None:
@@ -392,6 +398,7 @@ class RuleReader:
         self.protocols.note(selectors[0])
         words = selectors[0].words
         self.add(Needs(selectors))
+        self._single(given)
         self._value(given, selectors[0].kind)
         if words.rpartition(" ")[2] in ("saddr", "daddr", "dport", "sport", "flags", "@"):
             reason = f"where the packet is sent on to ({words} set)"

@@ -8,7 +8,7 @@ from functools import lru_cache
 from rescue.firewall.conditions import ORIGINAL, REPLY, ByDirection, Condition, Fixed, Tracked, TransportProtocol
 from rescue.firewall.nft import builders
 from rescue.firewall.nft.builders import Builder, Question, Wanted
-from rescue.firewall.nft.datatypes import check
+from rescue.firewall.nft.datatypes import TYPES, check
 from rescue.firewall.nft.headers import EXTENSIONS, FIELDS, LATER, chunk, field, ip_option, tcp_option
 from rescue.firewall.nft.tokens import Cursor, Unclear
 from rescue.firewall.packet import TCP
@@ -61,14 +61,17 @@ _TIME = builders.doubt("the time of day")
 _CHANCE = builders.doubt("chance")
 _HASH = builders.doubt("a number that is made of the packet's fields")
 
+_FAMILY = builders.version_in({4: 2, 6: 10}, {"ipv4": 2, "ipv6": 10}, "some bits of a family's number")
+_ETHER_TYPES = TYPES["ether_type"].names
+
 _META: dict[str, tuple[Builder, str]] = {
     "iif": (builders.interface(True), "iface_index"),
     "iifname": (builders.interface(True), "ifname"),
     "oif": (builders.interface(False), "iface_index"),
     "oifname": (builders.interface(False), "ifname"),
     "l4proto": (builders.protocol, "inet_proto"),
-    "nfproto": (builders.version_in({"ipv4": 4, "ipv6": 6, "2": 4, "10": 6}), "nf_proto"),
-    "protocol": (builders.version_in({"ip": 4, "ip6": 6, "0x0800": 4, "0x86dd": 6}), "ether_type"),
+    "nfproto": (_FAMILY, "nf_proto"),
+    "protocol": (builders.version_in({4: 0x800, 6: 0x86DD}, _ETHER_TYPES, "some bits of a protocol"), "ether_type"),
     "mark": (builders.mark(False), "mark"),
     "pkttype": (builders.packet_type, "pkt_type"),
     "ipsec": (_NO_TUNNEL, "boolean"),
@@ -160,7 +163,7 @@ _SPECIAL: dict[str, Builder] = {
     "daddr": builders.address(False),
     "protocol": builders.protocol,
     "nexthdr": builders.protocol,
-    "hdrlength": builders.one_of("5"),
+    "hdrlength": builders.always(5, "the length of the packets' header"),
     "frag-off": builders.fragment,
     "ttl": builders.hop_limit,
     "hoplimit": builders.hop_limit,
@@ -182,8 +185,9 @@ def _of_header(header: str, key: str, kind: str) -> Selector:
     words = f"{header} {key}"
     if header in ("ip", "ip6"):
         version = 4 if header == "ip" else 6
-        unknown = builders.doubt(f"the packets' header ({words})")
-        build = builders.one_of(str(version)) if key == "version" else _SPECIAL.get(key, unknown)
+        unknown_bits = f"the packets' header ({words})"
+        unknown = builders.doubt(unknown_bits)
+        build = builders.always(version, unknown_bits) if key == "version" else _SPECIAL.get(key, unknown)
         return Selector(words, build, kind, version=version)
     if header in ("tcp", "th"):
         if key in ("sport", "dport"):
@@ -196,9 +200,10 @@ def _of_header(header: str, key: str, kind: str) -> Selector:
         builder = builders.icmp(version) if key == "type" else builders.icmp_code
         return Selector(words, builder, kind, version=version, protocol=1 if version == 4 else 58)
     if header == "ether":
-        if key == "type":
-            return Selector(words, _META["protocol"][0], kind)
-        return Selector(words, builders.doubt("the MAC address that your packets arrive from"), kind)
+        build = _META["protocol"][0]
+        if key != "type":
+            build = builders.doubt("the MAC address that your packets arrive from")
+        return Selector(words, builders.of_interface(True, build), kind)  # what leaves has no such header yet
     build = builders.port(True) if kind == "inet_service" else builders.nothing
     return Selector(words, build, kind, absent=True)
 
@@ -222,13 +227,14 @@ def _tcp_option(cursor: Cursor) -> Selector:
 
 def _ip_option(cursor: Cursor) -> Selector:
     kind = ip_option(cursor)
-    build = builders.one_of("missing", "0") if kind == "boolean" else builders.nothing
+    build = builders.always(0, "an option of IP", builders.PRESENCE) if kind == "boolean" else builders.nothing
     return Selector("ip option", build, kind, version=4, absent=kind != "boolean")
 
 
 def _extension(cursor: Cursor) -> Selector:
     name = cursor.expect(*EXTENSIONS)
-    return Selector(f"exthdr {name}", builders.one_of("missing", "0"), "boolean", version=6)
+    build = builders.always(0, "an extension header", builders.PRESENCE)
+    return Selector(f"exthdr {name}", build, "boolean", version=6)
 
 
 # -- conntrack --------------------------------------------------------------------------------------------------------
@@ -243,7 +249,7 @@ _CT: dict[str, tuple[Builder, str]] = {
     "direction": (builders.direction, "ct_dir"),
     "status": (builders.status, "ct_status"),
     "helper": (builders.one_of(""), "string"),
-    "l3proto": (builders.version_in({"ipv4": 4, "ipv6": 6, "2": 4, "10": 6}), "nf_proto"),
+    "l3proto": (_FAMILY, "nf_proto"),
     "protocol": (builders.protocol, "inet_proto"),
     **{key: (builders.doubt(f"the state of the connection (ct {key})"), kind) for key, kind in _OF_CONNECTION.items()},
 }

@@ -136,12 +136,19 @@ def nat(cursor: Cursor, name: str, protocols: Protocols) -> Translation:
     elif version:
         protocols.address_of(version)
     if ports is not None:
-        protocols.port_given()
+        by_itself = cursor.version >= _BY_MAP
+        if not by_itself:
+            protocols.port_given()
         given.append((ports, "inet_service"))
         for selector in ports.selectors:
             protocols.note(selector)
+        if by_itself:
+            protocols.port_given()
     return Translation(_translated(name, address, ports, random=random), tuple(given))
 
+
+_BY_MAP = (1, 0, 7)
+"""The nft from which on a map of ports is itself a match on their protocol."""
 
 _FAMILIES = ("ip", "ip6")
 _ADDRESSES = {"ip": "ipv4_addr", "ip6": "ipv6_addr"}

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from rescue.firewall.conditions import Condition
-from rescue.firewall.nft.amounts import amount, rate
+from rescue.firewall.nft.amounts import Limit, amount, rate
 from rescue.firewall.nft.elements import DURATION
 from rescue.firewall.nft.preprocess import Preprocessor
 from rescue.firewall.nft.script import Thing
@@ -55,7 +55,7 @@ def thing(cursor: Cursor, preprocessor: Preprocessor, kind: str, here: Location,
     if cursor.peek() in _WORDS.get(kind, ()):
         raise cursor.wrong(f"{cursor.shown()} is a word of nft's own and can't be a name here")
     name = cursor.identifier()
-    reader = _Reader(cursor, preprocessor)
+    reader = _Reader(cursor, preprocessor, kind)
     line = reader.lines[kind]
     if cursor.accept("{"):
         reader.block(line)
@@ -68,10 +68,10 @@ def thing(cursor: Cursor, preprocessor: Preprocessor, kind: str, here: Location,
 
 
 class _Reader:
-    def __init__(self, cursor: Cursor, preprocessor: Preprocessor) -> None:
+    def __init__(self, cursor: Cursor, preprocessor: Preprocessor, kind: str) -> None:
         self.cursor = cursor
         self.preprocessor = preprocessor
-        self.condition: Condition | None = None
+        self.condition: Condition | None = Limit(over=False, sized=True, bucket=0) if kind == "quota" else None
         self.given: dict[str, str] = {}
         """The options that were given, each with a word of it."""
         self.states: list[str] = []

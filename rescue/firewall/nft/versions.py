@@ -25,6 +25,7 @@ SINCE: Mapping[str, tuple[int, ...]] = {
     "reset rules": (1, 0, 7),
     "last": (1, 0, 7),
     "icmpv6 taddr or daddr": (1, 0, 7),
+    "tables that persist": (1, 0, 7),
     "gre, geneve and vxlan": (1, 0, 7),
     "a mark that is made of another field": (1, 0, 7),
 }
