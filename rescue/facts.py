@@ -6,12 +6,14 @@ its own about them; what a fact means for a login is the checks' business.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from rescue.firewall import Active, Firewall, Reach, loaded_at_boot, reach
 from rescue.formats.accounts import Account, Accounts
 from rescue.formats.authorized_keys import KeyFile, key_files
 from rescue.formats.boot_commands import boot_commands
+from rescue.formats.network import only_addresses
 from rescue.formats.os_release import Release, read_release
 from rescue.formats.packages import OpenSSH, nft_version, openssh_version
 from rescue.formats.units import Units
@@ -88,7 +90,9 @@ class Facts:
     def at_boot(self) -> Active:
         """The same, with the commands of a person's own scripts that load something which can't be read."""
         commands = boot_commands(self.tree, self.units)
-        return loaded_at_boot(self.tree, self.units, commands, nft_version(self.tree))
+        found = loaded_at_boot(self.tree, self.units, commands, nft_version(self.tree))
+        known = only_addresses(self.tree, self.units)
+        return found._replace(firewalls=tuple(replace(each, addresses=known) for each in found.firewalls))
 
     def reach(self, port: int, version: int = 4) -> Reach:
         """Which sources may open a TCP connection to `port` over IPv4 or IPv6 (`version`), and which rules decide."""

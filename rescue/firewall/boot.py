@@ -229,7 +229,7 @@ def reload(tree: Tree, firewall: Firewall) -> Firewall | None:
     else:
         files = {version: paths[0] for version, paths in firewall.files.items()}
         now = _saved(tree, firewall.manager, files, names, firewall.backend)
-    return replace(now, sets=firewall.sets) if now is not None else None
+    return replace(now, sets=firewall.sets, addresses=firewall.addresses) if now is not None else None
 
 
 def firewalld_configuration(tree: Tree, firewall: Firewall) -> firewalld.Configuration | None:

@@ -36,7 +36,8 @@ class Reach:
         self.firewalls = tuple(firewalls)
         self.port = port
         self.version = version
-        self.server = server
+        known = (each.addresses.get(version) for each in self.firewalls)
+        self.server = server if server is not None else next((each for each in known if each is not None), None)
         self.discovery = discovery and version == 6
         self.told_interface = interface
         self._single: dict[int, tuple[Outcome, Verdict]] = {}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import PurePosixPath
 
+from rescue.firewall.addresses import Address
 from rescue.firewall.conditions import Condition
 from rescue.model import Location
 
@@ -171,6 +172,7 @@ class Firewall:
     those it loads its rules from, by IP version. backend: "nft" or "legacy", the kind of iptables that loads them.
     told: of firewalld, whether what brings the network up tells it of zones. sets: the file from which ipsets are
     loaded before it, where there is one. nft: of nftables, the installed version (1, 0, 6); empty if it is not known.
+    addresses: the server's only one of each IP version, where its files tell.
     """
 
     manager: str
@@ -182,6 +184,7 @@ class Firewall:
     sets: PurePosixPath | None = None
     loaded_by: Location | None = None
     nft: tuple[int, ...] = ()
+    addresses: Mapping[int, Address] = field(default_factory=dict)
 
     def ruleset(self, version: int) -> Ruleset:
         """The ruleset for IPv4 or IPv6; an empty one if there is none."""
