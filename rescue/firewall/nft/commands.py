@@ -191,6 +191,9 @@ class Script:
         elif word == "element":
             found = self._set(cursor)
             gone = {each.fields for each in self.blocks.elements(cursor)}
+            known = {each.fields for each in found.elements}
+            if must and not gone <= known and "interval" not in found.flags:
+                raise Wrong(f"the set {found.name} has no such element", here)
             found.elements = [each for each in found.elements if each.fields not in gone]
         elif word in KINDS:
             cursor.index -= 1

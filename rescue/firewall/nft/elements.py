@@ -8,6 +8,8 @@ from rescue.firewall.nft.amounts import amount, rate
 from rescue.firewall.nft.script import Element, Verdict
 from rescue.firewall.nft.tokens import NEWLINE, STRING, Cursor
 
+_NUMBER = compile_pattern(r"\d+|0[xX][0-9A-Fa-f]+")
+
 VERDICTS = ("accept", "drop", "continue", "return", "jump", "goto", "queue")
 
 
@@ -36,7 +38,7 @@ def item(cursor: Cursor) -> str:
     while cursor.peek() in ("/", "-", "|", "or") and cursor.index + 1 < len(cursor.tokens):
         sign = "|" if cursor.peek() == "or" else cursor.peek()
         cursor.take()
-        if sign == "/" and not cursor.peek().isdigit() and cursor.peek(1) != ",":
+        if sign == "/" and not _NUMBER.fullmatch(cursor.peek()) and cursor.peek(1) != ",":
             raise cursor.wrong(f"unexpected {cursor.shown()}: a mask must be a list, or stand before it with '&'")
         text += sign + cursor.value()
     return text

@@ -133,6 +133,8 @@ class RuleReader:
                     self.uses += [("chain", name) for name in chains if name]
             case Named():
                 self._asks(statement)
+                for each in statement.selectors:
+                    self.protocols.note(each)
                 if statement.kind and not statement.selectors:
                     self.uses.append((statement.kind, statement.name))
                 if statement.kind:
@@ -390,6 +392,12 @@ class RuleReader:
 
     def _change(self, selectors: tuple[Selector, ...]) -> None:
         """Read what stands behind a field and "set"."""
+        first, _, key = selectors[0].words.partition(" ")
+        if first == "meta" and len(selectors) == 1:
+            if key not in _SET_OF_PACKET:
+                raise self.cursor.wrong(f"{selectors[0].words} can't be set")
+            self._set(key, _SET_OF_PACKET[key], connection=False)
+            return
         given = expression(self.cursor)
         for each in given.selectors:
             self.protocols.note(each)
