@@ -164,6 +164,8 @@ def mark(connection: bool) -> Builder:
 
 def tcp_flags(wanted: Wanted, question: Question) -> Condition:
     every = frozenset(name.upper() for name in TCP_BITS if name not in ("ecn", "cwr"))
+    if any("-" in item for item in wanted.items):
+        return Fixed(Doubt("the flags of TCP, compared as numbers"))
     values = [bits(item, TCP_BITS) for item in wanted.items]
     mask = bits(wanted.mask, TCP_BITS) if wanted.mask else None
     if None in values or (wanted.mask and mask is None):

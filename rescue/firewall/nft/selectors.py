@@ -34,7 +34,10 @@ class Selector:
     def conditions(self, wanted: Wanted, question: Question) -> tuple[Condition, ...]:
         """The conditions of comparing the field with `wanted`. Raises Refused for a value that is none."""
         check(wanted.items, self.kind, question.names)
-        made = self.build(wanted, question) if self.version in (None, question.version) else Fixed(False)
+        made: Condition = Fixed(False)
+        if self.version in (None, question.version):
+            everything = wanted.listed and "*" in wanted.items
+            made = Fixed(not wanted.negated) if everything else self.build(wanted, question)
         return (Fixed(False),) if self.absent or made == Fixed(False) else (*self.implied(question), made)
 
     def implied(self, question: Question) -> tuple[Condition, ...]:

@@ -101,7 +101,7 @@ def _check_carried(held: NamedSet, element: Element) -> None:
         if word in ("timeout", "expires"):
             if "timeout" not in held.flags:
                 raise Refused(f"an element of {held.name} has a timeout, and the set none: it needs flags timeout")
-        elif word not in held.carries:
+        elif word not in held.carries and "dynamic" not in held.flags:
             raise Refused(f"an element of {held.name} has a {word}, and the set itself says of none")
 
 

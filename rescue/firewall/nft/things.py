@@ -34,6 +34,12 @@ _NEEDED = {
 }
 """The options without which a thing is refused."""
 
+_HELPERS = {
+    "ftp": ("tcp",), "irc": ("tcp",), "pptp": ("tcp",), "sane": ("tcp",), "tftp": ("udp",), "amanda": ("udp",),
+    "snmp": ("udp",), "netbios-ns": ("udp",),
+}  # fmt: skip
+"""The kernel's helpers that are for one protocol alone."""
+
 _STATES = {
     "tcp": ("syn_sent", "syn_recv", "established", "fin_wait", "close_wait", "last_ack", "time_wait", "close",
             "syn_sent2", "retrans", "unack"),
@@ -108,6 +114,11 @@ class _Reader:
                 raise self.cursor.wrong(f"the option {option} is missing")
         if kind == "ct expectation" and family == "inet" and "l3proto" not in self.given:
             raise self.cursor.wrong("the option l3proto is missing: a table of the family inet has two")
+        if kind.startswith("ct ") and family in ("arp", "netdev"):
+            raise self.cursor.wrong(f"a table of the family {family} has no connections")
+        helper, protocol = self.given.get("type", ""), self.given.get("protocol", "")
+        if protocol not in _HELPERS.get(helper, protocol):
+            raise self.cursor.wrong(f"the helper {helper} is not for {protocol}")
         known = _STATES.get(self.given.get("protocol", ""), ())
         if strange := [each for each in self.states if each not in known]:
             raise self.cursor.wrong(f"this protocol has no state {strange[0]}")

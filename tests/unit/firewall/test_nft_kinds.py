@@ -42,6 +42,13 @@ def judged(text: str, source: str = ME, interface: str = "eth0") -> Verdict:
         "oifname != lo drop",
         "ct count over 0 drop",
         "tcp option md5sig missing drop",
+        "ip saddr { 10.0.0.1, * } drop",
+        "tcp dport { 80, * } drop",
+        "fib daddr type < blackhole drop",
+        "meta pkttype <= 1 drop",
+        "ct direction <= 1 drop",
+        "meta protocol 2048 drop",
+        "iifgroup 0-5 drop",
         "socket transparent 0 drop",
         "socket mark != 1 drop",
         "meta priority set tcp dport map { 22 : 1:1 } drop",
@@ -71,6 +78,9 @@ def test_a_rule_holds_for_the_client(rule: str) -> None:
         "ip dscp set tcp dport map { 80 : cs1 } drop",
         "tcp option maxseg 2 drop",
         "tcp option md5sig exists drop",
+        "meta protocol 0x86dd drop",
+        "ct direction 1 drop",
+        "meta pkttype 1-3 drop",
         "tcp option sack left 5 drop",
         "socket transparent 1 drop",
         "socket mark 1-5 drop",
@@ -159,3 +169,17 @@ def test_a_refusal_is_for_the_version_that_it_is_for() -> None:
     rule = "reject with icmp type host-unreachable"
     assert judged(chain(rule, policy="accept")).kind is Kind.REJECT
     assert judged(chain(rule, policy="accept"), ME6).accepted
+
+
+def test_what_leaves_has_no_link_layer_header_yet() -> None:
+    assert judged(chain("ether type ip drop", policy="accept", hook="output")).accepted
+    assert judged(chain("ether type ip drop", policy="accept")).kind is Kind.DROP
+
+
+def test_a_helper_of_the_table_makes_conntrack_work() -> None:
+    nat = (
+        "table ip n {{\n{0}\tchain p {{\n\t\ttype nat hook prerouting priority -100;\n\t\ttcp dport 22 drop\n\t}}\n}}\n"
+    )
+    helper = '\tct helper h {\n\t\ttype "ftp" protocol tcp\n\t}\n'
+    assert judged(nat.format("")).accepted
+    assert judged(nat.format(helper)).kind is Kind.DROP
