@@ -16,7 +16,7 @@ from tests.unit.firewall.nft_scripts import all_refused, all_taken
 
 pytestmark = NEEDED
 
-STATEMENTS, SEED = 120, 7
+STATEMENTS, SEED = 120, 34
 SAMPLE = int(os.environ.get("RESCUE_BROKEN", "40"))
 
 

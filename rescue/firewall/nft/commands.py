@@ -216,7 +216,10 @@ class Script:
         elif word == "chain":
             self._chain(cursor, self._table(cursor)).rules.clear()
         elif word in ("set", "map"):
-            self._set(cursor).elements.clear()
+            held = self._set(cursor)
+            if held.is_map is not (word == "map"):
+                raise Wrong(f"there is no {word} {held.name}", here)
+            held.elements.clear()
         else:
             raise Unclear(f"flush {word}", here)
 

@@ -139,7 +139,7 @@ def _check(item: str, name: str, kind: DataType, names: Names) -> None:
             raise Refused(f"a name must have 1 to {_LONGEST_NAME} characters: {item!r}")
         return
     if name == "ether_addr":
-        if not all(_MAC.fullmatch(part) for part in item.split("-")):
+        if not all(_MAC.fullmatch(part) or number(part) is not None for part in item.split("-")):
             raise Refused(f"not a hardware address: {item!r}")
         return
     if name in ("uid", "gid"):

@@ -240,7 +240,7 @@ class Lowering:
         """What one of `elements` asks, by groups that differ in nothing but one field."""
         if len(selectors) == 1:
             if not elements:
-                return [(Fixed(match.negated),)]
+                return [self._implied(selectors) if match.negated else (Fixed(False),)]
             if any(len(each.fields) != 1 for each in elements):
                 raise Refused("several fields, where one is compared")
             items = [each.fields[0] for each in elements]

@@ -8,7 +8,18 @@ from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
 from rescue.firewall.nft.elements import elements
-from rescue.firewall.nft.tokens import NEWLINE, STRING, WORD, Cursor, Source, Token, Unclear, Wrong, tokens_of
+from rescue.firewall.nft.tokens import (
+    NEWLINE,
+    NO_VALUES,
+    STRING,
+    WORD,
+    Cursor,
+    Source,
+    Token,
+    Unclear,
+    Wrong,
+    tokens_of,
+)
 from rescue.model import Location
 from rescue.tree import Read, Tree
 
@@ -66,8 +77,7 @@ class Preprocessor:
             _ended(cursor, word)
         elif word == "undefine":
             cursor.take()
-            if self.scopes[-1].pop(cursor.identifier(), None) is None:
-                raise Wrong("nothing of that name is defined", here)
+            self.scopes[-1].pop(cursor.identifier(), None)  # nft does not mind where there is none
         else:
             return False
         return True
@@ -117,6 +127,10 @@ class Preprocessor:
             if not depth and cursor.index > begin and not _follows(cursor):
                 raise cursor.wrong(f"unexpected {cursor.shown()}")
             cursor.index += 1
+        first = cursor.tokens[begin] if begin < cursor.index else None
+        if first is not None and first.kind == WORD and first.text in NO_VALUES:
+            cursor.index = begin
+            raise cursor.wrong(f"unexpected {cursor.shown()}")
         found = self.expanded(cursor.tokens[begin : cursor.index])
         if begin == cursor.index:
             raise cursor.wrong("a definition without a value")

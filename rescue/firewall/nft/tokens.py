@@ -62,7 +62,7 @@ _VALUES = (
     "ether ip ip6 vlan arp dnat snat ecn reset exists missing tcp udp udplite esp ah icmp igmp icmpv6 comp dccp sctp"
     " redirect"
 )
-_NO_VALUES = RESERVED - frozenset(_VALUES.split())
+NO_VALUES = RESERVED - frozenset(_VALUES.split())
 """The words that nothing can be compared with."""
 
 
@@ -244,7 +244,7 @@ class Cursor:
 
     def value(self) -> str:
         """The next token, a word or something in quotes that can be a value. Raises Wrong."""
-        if self.peek() in _NO_VALUES and self.kind() == WORD:
+        if self.peek() in NO_VALUES and self.kind() == WORD:
             raise self.wrong(f"unexpected {self.shown()}")
         return self.word()
 

@@ -183,3 +183,11 @@ def test_a_helper_of_the_table_makes_conntrack_work() -> None:
     helper = '\tct helper h {\n\t\ttype "ftp" protocol tcp\n\t}\n'
     assert judged(nat.format("")).accepted
     assert judged(nat.format(helper)).kind is Kind.DROP
+
+
+@pytest.mark.parametrize("flags", ["", "flags dynamic;", "flags timeout;"])
+def test_a_set_without_elements_is_asked_by_its_own_version_of_ip_alone(flags: str) -> None:
+    more = f"\tset s {{ type ipv4_addr; {flags} }}\n"
+    text = chain("ip saddr != @s drop", policy="accept", more=more)
+    assert judged(text).kind is Kind.DROP
+    assert judged(text, ME6).accepted
