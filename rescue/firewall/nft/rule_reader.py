@@ -313,7 +313,10 @@ class RuleReader:
             elif cursor.accept("quota"):
                 self.use(statements.quota(cursor))
             elif cursor.accept(":"):
-                expression(cursor)
+                given = expression(cursor)
+                for each in given.selectors:
+                    self.protocols.note(each)
+                self.add(Needs(given.selectors))
                 timing(cursor)
             else:
                 raise cursor.wrong(f"unexpected {cursor.shown()}")

@@ -191,3 +191,10 @@ def test_a_set_without_elements_is_asked_by_its_own_version_of_ip_alone(flags: s
     text = chain("ip saddr != @s drop", policy="accept", more=more)
     assert judged(text).kind is Kind.DROP
     assert judged(text, ME6).accepted
+
+
+def test_what_a_map_is_to_keep_is_asked_of_the_packet_too() -> None:
+    more = "\tmap m { type inet_service : ipv4_addr; flags dynamic; }\n"
+    text = chain("add @m { tcp dport : ip saddr } drop", policy="accept", more=more)
+    assert judged(text).kind is Kind.DROP
+    assert judged(text, ME6).accepted
