@@ -6,10 +6,13 @@ sides of every boundary of the verdict, and random ones; over IPv6 the server's 
 too. Prints the seed and the counts; a difference is shrunk to the smallest ruleset that shows it, printed, and ends in
 status 1. It becomes a named example of a test in tests/system/test_*_kernel.py.
 
-Three kinds, which run only when they are named, ask something else. nftables-broken: COUNT scripts of nftables are
+Four kinds, which run only when they are named, ask something else. nftables-broken: COUNT scripts of nftables are
 broken as people break them, and nft must load just those of which that is said. iptables-options: COUNT of the lines
 with which each option of each match and target of iptables is tried, and iptables-restore must load just those of which
 that is said. iptables-verdicts: COUNT rules with one match or target each are loaded, and a client dials.
+nftables-statements: COUNT scripts that are about one expression or statement each, right and wrong
+(tests/nft_statements.grammar); of those that load, what becomes of a client over either version of IP is held against
+the kernel, too.
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ from rescue.proof.sources import chosen
 from rescue.tree import Tree, file
 from tests import fuzz_iptables_options as options_of_iptables
 from tests.fuzz_nft_loads import Beside, bases, differences
+from tests.fuzz_nft_statements import Statements
 from tests.system.firewall_rules import rulesets, stock_ufw
 from tests.system.nft_made import scripts
 from tests.system.test_nft_kernel import NFT
@@ -125,9 +129,9 @@ KINDS: dict[str, tuple[st.SearchStrategy[Server], int]] = {
 """What is generated, and how much of each in a hundred."""
 
 
-BROKEN = "nftables-broken"
+BROKEN, STATEMENTS = "nftables-broken", "nftables-statements"
 OPTIONS, VERDICTS = "iptables-options", "iptables-verdicts"
-APART = (BROKEN, OPTIONS, VERDICTS)
+APART = (BROKEN, STATEMENTS, OPTIONS, VERDICTS)
 """The kinds that ask something else, and run only when they are named."""
 
 
@@ -218,6 +222,8 @@ def run(kind: str, count: int, number: int, sources: int) -> tuple[Counter[str],
         return run_broken(count, number)
     if kind in (OPTIONS, VERDICTS):
         return run_options(kind, count, number)
+    if kind == STATEMENTS:
+        return run_statements(count, number)
     trial = Trial(sources)
     try:
         with on_one_processor():
@@ -253,6 +259,17 @@ def run_options(kind: str, count: int, number: int) -> tuple[Counter[str], str]:
             return counted, "\n".join(found)
         finally:
             lab.close()
+
+
+def run_statements(count: int, number: int) -> tuple[Counter[str], str]:
+    """Draw `count` scripts of nftables: what was counted, and the differences, one of a kind."""
+    with on_one_processor():
+        statements = Statements()
+        try:
+            found = statements.differences(count, number)
+            return statements.count, "\n".join(found)
+        finally:
+            statements.close()
 
 
 def _property(trial: Trial, strategy: st.SearchStrategy[Server], count: int, number: int) -> Callable[[], None]:

@@ -32,6 +32,9 @@ class Assumed:
 
 Answer = bool | AddressSet | Doubt | Assumed
 
+MOST_OWN = 1000
+"""Addresses of the server that are looked at one by one."""
+
 
 class Condition(Protocol):
     """One condition of a rule; a rule applies if all of its conditions hold."""
@@ -71,12 +74,12 @@ class Addresses:
         if packet.server is not None:
             inside = packet.server in self.addresses
             return inside is not self.negated if isinstance(self.addresses, Masked) else inside
+        if packet.own is not None and not packet.group:
+            answer = self._holds_of_all(packet.own)
+            if answer is not None:
+                return Assumed(answer, "the server has the addresses that its network's files give it")
         if isinstance(self.addresses, Masked):
             return Doubt("the server's own address")
-        if packet.own is not None and not packet.group:
-            inside_own = packet.own & self.addresses
-            if not inside_own or inside_own == packet.own:
-                return Assumed(bool(inside_own), "the server has the addresses that its network's files give it")
         possible = ordinary(packet.version)
         inside_set = possible & self.addresses
         if not inside_set:
@@ -88,6 +91,17 @@ class Addresses:
         if packet.version == 4 and single.count == 1 and single.bounds[0] & 0xFF in (0, 0xFF):
             return Assumed(self.addresses is not single, f"{single.first} is no address of the server")
         return Doubt(f"the server's own address (the rule is for {self.addresses.summary()})")
+
+    def _holds_of_all(self, own: AddressSet) -> bool | None:
+        """Whether it holds of every one of the server's addresses, or of none; None where of some."""
+        if isinstance(self.addresses, AddressSet):
+            inside = own & self.addresses
+            return bool(inside) if not inside or inside == own else None
+        if own.count > MOST_OWN:
+            return None
+        pairs = zip(own.bounds[::2], own.bounds[1::2], strict=True)
+        answers = {each in self.addresses for low, high in pairs for each in range(low, high)}
+        return (answers == {True}) is not self.negated if len(answers) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,8 +181,8 @@ class Firewall:
     location: what makes it active. loaded_by: the line of a person's own script that loads it, if one does. files:
     those it loads its rules from, by IP version. backend: "nft" or "legacy", the kind of iptables that loads them.
     told: of firewalld, whether what brings the network up tells it of zones. sets: the file from which ipsets are
-    loaded before it, where there is one. own: the server's own addresses by IP version, where its network's files
-    tell them all.
+    loaded before it, where there is one. nft: of nftables, the installed version (1, 0, 6); empty if it is not known.
+    own: the server's own addresses by IP version, where its network's files tell them all.
     """
 
     manager: str
@@ -193,6 +193,7 @@ class Firewall:
     told: bool = False
     sets: PurePosixPath | None = None
     loaded_by: Location | None = None
+    nft: tuple[int, ...] = ()
     own: Mapping[int, AddressSet] = field(default_factory=dict)
 
     def ruleset(self, version: int) -> Ruleset:
