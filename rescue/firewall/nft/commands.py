@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+from rescue.firewall.matches import Names
 from rescue.firewall.nft.blocks import Blocks
 from rescue.firewall.nft.preprocess import Preprocessor
+from rescue.firewall.nft.removal import without
 from rescue.firewall.nft.script import NamedSet, NftChain, NftTable
 from rescue.firewall.nft.things import KINDS, kind_of, thing
 from rescue.firewall.nft.tokens import NEWLINE, Cursor, Unclear, Wrong
@@ -32,7 +34,8 @@ _RESET = frozenset(["counter", "counters", "quota", "quotas"])
 class Script:
     """The tables while a script is obeyed."""
 
-    def __init__(self, tree: Tree, nft: tuple[int, ...] = ()) -> None:
+    def __init__(self, tree: Tree, nft: tuple[int, ...] = (), names: Names | None = None) -> None:
+        self.names = names or Names()
         self.preprocessor = Preprocessor(tree, nft)
         self.blocks = Blocks(self.preprocessor)
         self.tables: dict[Key, NftTable] = {}
@@ -190,11 +193,8 @@ class Script:
                 raise Wrong(f"there is no {word} {name}", here)
         elif word == "element":
             found = self._set(cursor)
-            gone = {each.fields for each in self.blocks.elements(cursor)}
-            known = {each.fields for each in found.elements}
-            if must and not gone <= known and "interval" not in found.flags:
-                raise Wrong(f"the set {found.name} has no such element", here)
-            found.elements = [each for each in found.elements if each.fields not in gone]
+            gone = self.blocks.elements(cursor)
+            found.elements = without(found, gone, self.names, here, must=must)
         elif word in KINDS:
             cursor.index -= 1
             kind = kind_of(cursor)

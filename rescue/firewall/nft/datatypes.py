@@ -163,6 +163,12 @@ def _known(part: str, kind: DataType) -> bool:
     return 0 <= _number(part, kind) < 1 << kind.bits
 
 
+def number_of(text: str, name: str) -> int | None:
+    """The number that a value of a type stands for; None for what is no number, or where the type is not known."""
+    value = _number(text, TYPES[name]) if name in TYPES else number(text)
+    return value if value is not None and value >= 0 else None
+
+
 def _number(part: str, kind: DataType) -> int:
     """The number that a word stands for; -1 for none."""
     value = kind.names.get(part.lower() if kind.names is PROTOCOLS else part, number(part))

@@ -28,7 +28,7 @@ def load_nftables(tree: Tree, path: PurePosixPath, names: Names, nft: tuple[int,
     if entry is None or not entry.is_file:
         return None
     here = Location(path)
-    script = Script(tree, nft)
+    script = Script(tree, nft, names)
     rulesets: dict[int, Ruleset] = {}
     try:
         script.run(path)

@@ -198,3 +198,47 @@ def test_what_a_map_is_to_keep_is_asked_of_the_packet_too() -> None:
     text = chain("add @m { tcp dport : ip saddr } drop", policy="accept", more=more)
     assert judged(text).kind is Kind.DROP
     assert judged(text, ME6).accepted
+
+
+SETS = """\
+table ip t {
+	set ports { type inet_service; elements = { ssh, 80 }
+	}
+	set four { type ipv4_addr; flags interval; auto-merge; elements = { 10.0.0.0/8, 198.51.100.7 }
+	}
+	set kinds { type inet_proto; elements = { tcp }
+	}
+	chain c { type filter hook input priority 0; tcp dport @ports drop
+	}
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("commands", "loads"),
+    [
+        (["ports { 22 }"], True),
+        (["ports { 22 }", "ports { 22 }"], False),
+        (["ports { 22 }", "ports { ssh }"], False),
+        (["ports { 22, 22 }"], False),
+        (["ports { 81 }"], False),
+        (["kinds { 6 }"], True),
+        (["kinds { tcp }", "kinds { 6 }"], False),
+        (["four { 198.51.100.7 }"], True),
+        (["four { 10.0.0.0-10.255.255.255 }"], True),
+    ],
+)
+def test_an_element_is_deleted_once_however_it_is_written(commands: list[str], loads: bool) -> None:
+    text = SETS + "".join(f"delete element ip t {each}\n" for each in commands)
+    assert loads is not bool(loaded(text).problems)
+
+
+@pytest.mark.parametrize("gone", ["198.51.100.7, 198.51.100.7", "10.1.0.0/16", "192.0.2.1"])
+def test_what_nft_takes_for_there_in_a_set_of_intervals_is_a_doubt(gone: str) -> None:
+    found = loaded(f"{SETS}delete element ip t four {{ {gone} }}\n")
+    assert reach([found], 22, 4).verdict_for(ip_address(ME)).kind is Kind.DEPENDS
+
+
+def test_a_deleted_element_lets_in_however_it_is_written() -> None:
+    assert not judged(SETS).accepted
+    assert judged(f"{SETS}delete element ip t ports {{ 22 }}\n").accepted
