@@ -47,5 +47,5 @@ def find(facts: Facts) -> Iterator[Gap]:
             or _STOPS.search(sources)
             or not set(words) & {"files", "compat", "altfiles"}
         ):
-            what = f"what {name}: {sources.strip()} finds ({place})"
+            what = f"whether the accounts are found with {name}: {sources.strip()} ({place})"
             yield Gap("name-sources", LINK, what, f'write "{name}: files" there, and try', locations=(place,))

@@ -18,7 +18,14 @@ from re import compile as compile_pattern
 from rescue.checks._ssh_units import serving
 from rescue.evidence._settings import STOCK
 from rescue.facts import Facts
-from rescue.formats.boot_commands import LARGEST, Command, boot_commands
+from rescue.formats.boot_commands import (
+    CRON_FOLDER,
+    CRON_TABLES,
+    LARGEST,
+    OWN_CRON_TABLES,
+    Command,
+    boot_commands,
+)
 from rescue.formats.boot_commands import READS as BOOT_READS
 from rescue.formats.shipped import SHIPPED_READS
 from rescue.formats.units import Unit
@@ -63,6 +70,15 @@ _LOOKS = compile_pattern(
     r"(?:/usr/bin/)?(?:systemctl (?:is-\w+|status|list-\w+|show|daemon-reload)"
     r"|ip (?:-\S+ )*(?:a|addr|link|route|r)(?: show\S*)?$|sysctl -[ap]|kill -HUP \$MAINPID|kill -s HUP).*"
 )
+_OTHER_UNIT = compile_pattern(
+    r"(?:/usr)?(?:/bin/)?systemctl (?:--\S+ )*"
+    r"(?:start|stop|restart|reload|try-restart|reload-or-restart|try-reload-or-restart|enable|disable|kill) (?:--\S+ )*"
+    r"(?!ssh|network|NetworkM|systemd|ufw|nft|iptables|firewalld|fail2ban|dbus|crowdsec|csf|sshguard|\S*target)"
+    r"[\w@.-]+"
+)
+_PERIODIC = compile_pattern(
+    r"(?:@(?:hourly|daily|midnight|weekly|monthly)|[\d*/,-]+(?:\s+[\w*/,-]+){4})\s+(?P<rest>\S.*)"
+)
 _TMPFILE = compile_pattern(r"([a-zA-Z])[!+=~^-]*\s+(\S+)(?:\s+(\S+))?.*")
 
 
@@ -74,7 +90,7 @@ def find(facts: Facts) -> Iterator[Gap]:
         link = _touches(command.text)
         if link is not None and (link, command.text) not in told and len(told) < MOST_GAPS:
             told[link, command.text] = command.location
-            what = f"what {command.text[:80]} does once the server runs ({command.location})"
+            what = f"whether you get in after {command.text[:80]}, which is run at boot or later ({command.location})"
             yield Gap("own-commands", link, what, "take the line out, reboot, and try", locations=(command.location,))
     yield from _conflicts(facts)
     yield from _tmpfiles(facts)
@@ -83,7 +99,7 @@ def find(facts: Facts) -> Iterator[Gap]:
 def _touches(text: str) -> Link | None:
     if _LOOKS.fullmatch(text.strip()):
         return None
-    bare = _HARMLESS.sub("", text)
+    bare = _OTHER_UNIT.sub("", _HARMLESS.sub("", text))
     return next((link for link, pattern in _WORDS if pattern.search(bare)), None)
 
 
@@ -91,15 +107,38 @@ def _commands(facts: Facts) -> Iterator[Command]:
     """Every such command: those of the boot, of what timers and paths start, and the lines of scripts they name."""
     known = list(boot_commands(facts.tree, facts.units))
     known += [each for unit in _started_by_others(facts) for each in _of_unit(facts, unit)]
+    known += _periodic(facts)
     # What the SSH server's own unit runs is asked with its settings.
     own = {
         str(path)
         for unit in serving(facts.units)
         for path in (unit.path, *(each.location.path for each in unit.assignments))
     }
-    known = [each for each in known if str(each.location.path) not in own]
+    known = [each for each in known if str(each.location.path) not in own and not _of_package(facts, each)]
     yield from known
     yield from _of_scripts(facts, known)
+
+
+def _of_package(facts: Facts, command: Command) -> bool:
+    return bool(facts.shipped.intact(str(command.location.path)))
+
+
+def _periodic(facts: Facts) -> Iterator[Command]:
+    """What cron runs again and again, as far as it is about the way in: most of it is backups and tidying."""
+    if not any(facts.units.unit(f"{name}.service").started for name in ("cron", "crond", "cronie")):
+        return
+    tree = facts.tree
+    shared = [*CRON_TABLES, *(f"{CRON_FOLDER}/{name}" for name in tree.children(CRON_FOLDER))]
+    for path in (*shared, *OWN_CRON_TABLES):
+        if facts.shipped.intact(path):
+            continue
+        for number, line in enumerate((tree.text(path) or "").split("\n")[:1000], start=1):
+            match = _PERIODIC.fullmatch(line.strip())
+            if match is None:
+                continue
+            command = match["rest"] if path in OWN_CRON_TABLES else match["rest"].partition(" ")[2].strip()
+            if _touches(command) in (Link.FIREWALL, Link.NETWORK, Link.SERVICE, Link.ACCOUNT):
+                yield Command(command, Location(PurePosixPath(path), number, line))
 
 
 def _started_by_others(facts: Facts) -> Iterator[Unit]:
@@ -222,7 +261,6 @@ _NEEDED = (
         ),
     ),
 )
-_HARMLESS_PLACES = ("/run/", "/var/run/")
 
 
 def _tmpfiles(facts: Facts) -> Iterator[Gap]:
@@ -236,23 +274,26 @@ def _tmpfiles(facts: Facts) -> Iterator[Gap]:
                 match = _TMPFILE.fullmatch(line.strip())
                 if match is None:
                     continue
-                link = _needs(match[2], match[1])
-                if link is not None:
+                for link in _needs(match[2], match[1]):
                     place = Location(PurePosixPath(path), number, line)
                     what = f"what {line.strip()[:80]} changes at boot ({place})"
                     yield Gap("own-commands", link, what, "take the line out, reboot, and try", locations=(place,))
 
 
-def _needs(path: str, kind: str) -> Link | None:
+def _needs(path: str, kind: str) -> tuple[Link, ...]:
+    """The steps that need what such a line changes."""
     if path == "/":
-        return Link.KEY
+        return (Link.KEY, Link.SESSION)
     if kind in "xX":
-        return None
+        return ()
     for link, places in _NEEDED:
         for place in places:
             # A directory of one's own below /run is what tmpfiles.d is for.
-            if path.rstrip("/") == place or (
-                path.startswith(place + "/") and place not in ("/run", "/var/run", "/etc", "/usr")
-            ):
-                return link
-    return Link.SERVICE if path.startswith(("/etc/ssh", "/usr/")) else None
+            below = path.startswith(place + "/") and place not in ("/run", "/var/run", "/etc", "/usr")
+            if path.rstrip("/") == place or below:
+                # sshd has an account of its own, and looks for the shell itself.
+                return (
+                    link,
+                    *{"/etc/passwd": (LINK,), "/usr/bin": (Link.ACCOUNT,), "/bin": (Link.ACCOUNT,)}.get(place, ()),
+                )
+    return (LINK,) if path.startswith(("/etc/ssh", "/usr/")) else ()

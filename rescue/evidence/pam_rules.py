@@ -97,7 +97,7 @@ def _of(facts: Facts, account: Account, policy: Policy) -> Iterator[Gap]:
             if _known(handler) or not module_present(facts.tree, handler.module):
                 continue
             if handler.name in ACTING or any(not _passes(facts, account, stack, handler, answer) for answer in ANSWERS):
-                what = f"what {handler.name} says to {account.name} ({handler.location})"
+                what = f"whether the PAM module {handler.name} lets {account.name} in ({handler.location})"
                 yield Gap("pam-rules", link, what, "comment that line out, and try", account.name, (handler.location,))
 
 

@@ -81,10 +81,13 @@ def find(facts: Facts) -> Iterator[Gap]:
             (Link.SESSION, SESSION, "whether sessions are registered"),
         )
     ]
-    yield from together(partial(_part, facts, link, what, files, seen) for link, what, files in parts)
+    # What systemd needs is told of the boot, too, whoever else needs it.
+    yield from together(
+        partial(_part, facts, link, what, files, set() if link is Link.BOOT else seen) for link, what, files in parts
+    )
     if (facts.tree.text(PRELOAD) or "").strip():
         place = Location(PurePosixPath(PRELOAD))
-        what = "what the libraries do that every program has to load first"
+        what = "whether programs start with the libraries that each has to load first"
         for link in (LINK, Link.SESSION):
             yield Gap("program-content", link, f"{what} ({PRELOAD})", "move that file away", locations=(place,))
 

@@ -31,6 +31,7 @@ SYSTEM = ("/etc/profile", "/etc/bash.bashrc", "/etc/bashrc")
 FOLDER = "/etc/profile.d"
 OWN = (".bash_profile", ".bash_login", ".profile", ".bashrc", ".bash_aliases")
 RC = ("/etc/ssh/sshrc", "{home}/.ssh/rc")
+MESSAGES = "/etc/update-motd.d"
 VARIABLES = ("/etc/environment", "/etc/default/locale", "/etc/security/pam_env.conf")
 SHIPPED_COPIES = {
     "/etc/profile": "/usr/share/base-files/profile",
@@ -44,6 +45,7 @@ READS = (
     *SHIPPED_READS,
     *(Read(path, depth=0) for path in (*SYSTEM, *VARIABLES, RC[0], *SHIPPED_COPIES.values(), *ROOTS_COPIES.values())),
     Read(FOLDER, depth=1),
+    Read(MESSAGES, depth=1),
 )
 
 SHELLS = frozenset({"bash", "sh", "dash", "ash", "busybox"})
@@ -124,15 +126,20 @@ def find(facts: Facts) -> Iterator[Gap]:
     if facts.sshd.fatal:
         return
     told: set[Location] = set()
-    yield from together(partial(_variables, facts, path) for path in VARIABLES)
+    own = [(each, f"{each.home.rstrip('/')}/.pam_environment") for each in facts.logins if each.home.startswith("/")]
+    questions = [partial(_variables, facts, path) for path in VARIABLES]
+    questions += [partial(_variables, facts, path, account.name) for account, path in own]
+    yield from together([*questions, partial(_messages, facts)])
     opened = together(partial(_with_open, facts, account) for account in facts.logins)
     for account, places in opened:
         for place in places:
             if place not in told and len(told) < MOST_GAPS:
                 told.add(place)
                 user = account.name if str(place.path).startswith(account.home.rstrip("/") + "/") else ""
-                shown = f": {place.text.strip()[:60]}" if place.text else ""
-                yield Gap("shell-start-files", LINK, f"what {place} does{shown}", SUPPLY, user, (place,))
+                shown = f"{place.text.strip()[:60]} in " if place.text else ""
+                yield Gap(
+                    "shell-start-files", LINK, f"whether a prompt comes after {shown}{place}", SUPPLY, user, (place,)
+                )
         shell = (account.shell or "/bin/sh").rpartition("/")[2]
         if shell not in SHELLS:
             what = f"whether {account.shell} gives {account.name} a prompt"
@@ -277,7 +284,30 @@ def _read_too(facts: Facts, account: Account, path: str) -> bool:
     return path in judged or facts.tree.entry(path) is None or bool(facts.shipped.intact(path))
 
 
-def _variables(facts: Facts, path: str) -> Iterator[Gap]:
+_SLOW = compile_pattern(
+    r"\b(?:sleep|read|while|until|curl|wget|ssh|kill|pkill|killall|yes|nc|ncat|telnet|ping|dig|nslookup|host|apt|apt-get|"
+    r"yum|dnf|exec|select|tail -f|top|watch|systemctl|reboot|shutdown)\b|^\s*cat\s*$|/dev/tty"
+)
+
+
+def _messages(facts: Facts) -> Iterator[Gap]:
+    """Scripts for the message of the day, for whose end pam_motd waits."""
+    tree = facts.tree
+    for name in tree.children(MESSAGES):
+        path = f"{MESSAGES}/{name}"
+        entry = tree.entry(path)
+        if entry is None or not entry.is_file or not entry.mode & 0o111 or facts.shipped.intact(path):
+            continue
+        for number, line in enumerate((tree.text(path) or "").split("\n")[:LONGEST], start=1):
+            if _SLOW.search(line) and not line.lstrip().startswith("#"):
+                place = Location(PurePosixPath(path), number, line)
+                what = f"whether {path} comes to an end, for which each login waits ({place}: {line.strip()[:60]})"
+                yield Gap("shell-start-files", LINK, what, f"chmod -x {path}", locations=(place,))
+                break
+
+
+def _variables(facts: Facts, path: str, user: str = "") -> Iterator[Gap]:
+    facts.tree.require(Read(path, depth=0))
     text = facts.tree.text(path)
     if not text or facts.shipped.intact(path):
         return
@@ -291,9 +321,9 @@ def _variables(facts: Facts, path: str) -> Iterator[Gap]:
             yield Gap(
                 "shell-start-files",
                 LINK,
-                f"what {line.strip()[:60]} does to the shell ({place})",
+                f"whether a prompt comes with {line.strip()[:60]} in {place}",
                 f"comment the line out of {path}",
-                "",
+                user,
                 (place,),
             )
             return

@@ -197,7 +197,7 @@ def find(facts: Facts) -> Iterator[Gap]:
                 if place is None or place in told or _fine(facts, key, setting, effective):
                     continue
                 told.add(place)
-                what = f"what {keyword.name} {' '.join(setting.words)[:60]} does to a login ({place})"
+                what = f"whether you get in with {keyword.name} {' '.join(setting.words)[:60]} ({place})"
                 yield Gap(
                     "sshd-settings", LINKS.get(key, LINK), what, "comment the line out, and try", locations=(place,)
                 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.clear.booted import NETWORK, NETWORK_FILE, boot, layered, why_not
+from tests.system.clear.booted import NETWORK, NETWORK_FILE, boot, cannot_run, layered, why_not
 from tests.system.clear.root import Root
 from tests.system.fuzz_clear import USERS, Case, judged, places
 
@@ -24,7 +24,11 @@ def _possible() -> None:
 
 @pytest.fixture(scope="module")
 def image() -> tuple[Path, Path]:
-    return places("debian12")
+    lower, key = places("debian12")
+    with layered(lower) as root:
+        if reason := cannot_run(root):
+            pytest.skip(reason)
+    return lower, key
 
 
 def _case(image: tuple[Path, Path], steps: tuple[str, ...], change: Callable[[Root], object]) -> Case:

@@ -68,6 +68,23 @@ def why_not() -> str:
     return ""
 
 
+def cannot_run(root: Root) -> str:
+    """What systemd-nspawn says where it can't start even /bin/true in the root; "" if it can."""
+    command = [
+        "systemd-nspawn",
+        "-q",
+        "--register=no",
+        "--keep-unit",
+        "--private-network",
+        "-D",
+        str(root.place),
+        "/bin/true",
+    ]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60)
+    said = (done.stderr or done.stdout).strip().split("\n")[-1]
+    return f"systemd-nspawn can't start anything here: {said}" if done.returncode else ""
+
+
 @contextmanager
 def layered(lower: Path) -> Iterator[Root]:
     """The root on a layer of its own, in memory, seen by this thread and its children alone."""
@@ -133,8 +150,11 @@ def _wire_up(wire: Namespace, nspawn: subprocess.Popen[bytes]) -> bool:
     deadline = time.monotonic() + UP_LIMIT
     while time.monotonic() < deadline and nspawn.poll() is None:
         if not subprocess.run(wire.command("ip", "link", "show", "ve0"), capture_output=True, check=False).returncode:
-            wire.run("ip", "address", "add", f"{CLIENT}/{PREFIX}", "dev", "ve0")
-            wire.run("ip", "link", "set", "ve0", "up")
+            try:
+                wire.run("ip", "address", "add", f"{CLIENT}/{PREFIX}", "dev", "ve0")
+                wire.run("ip", "link", "set", "ve0", "up")
+            except subprocess.CalledProcessError:
+                return False  # the server ended as soon as it was started, and the wire with it
             return True
         time.sleep(0.05)
     return False

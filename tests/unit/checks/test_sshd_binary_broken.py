@@ -69,7 +69,10 @@ def test_a_program_that_is_not_executable_is_made_so() -> None:
 def test_the_parts_of_newer_versions(path: str) -> None:
     assert causes(server({path: None})) == []
     finding = only_finding(server({**NEW, path: None}), "sshd-binary-broken")
-    assert (finding.subject, finding.symptom) == (path, Symptom.CLOSED)
+    # Measured with Debian 13's: sshd does not start without them, and does with one that can't be executed in the end.
+    assert (finding.subject, finding.symptom) == (path, Symptom.REFUSED)
+    assert only_finding(server({**NEW, path: file(PROGRAM, 0o644)}), "sshd-binary-broken").symptom is Symptom.REFUSED
+    assert only_finding(server({**NEW, path: file(b"", 0o755)}), "sshd-binary-broken").symptom is Symptom.CLOSED
 
 
 def test_a_library_that_is_missing_however_deep() -> None:
@@ -104,3 +107,17 @@ def test_sshd_itself_says_where_its_parts_are() -> None:
         server({**NEW, SSHD: own, "/opt/ssh/libexec/sshd-auth": file(PROGRAM, 0o755)}), "sshd-binary-broken"
     )
     assert finding.subject == "/opt/ssh/libexec/sshd-session"
+
+
+def test_a_library_in_a_directory_of_ones_own_counts_where_the_loaders_cache_names_it() -> None:
+    # ldconfig leaves out what is no library, and the loader goes by its cache.
+    own, usual = "/usr/local/lib/libz.so.1", "/usr/lib/x86_64-linux-gnu/libz.so.1"
+    files = {
+        SSHD: file(elf("libz.so.1"), 0o755),
+        own: file(b"\x7fELF"),
+        usual: file(PROGRAM),
+        "/etc/ld.so.conf": "/usr/local/lib\n",
+    }
+    assert causes(server({**files, "/etc/ld.so.cache": b"glibc-ld.so.cache1.1\0" + usual.encode() + b"\0"})) == []
+    for cache in (b"glibc-ld.so.cache1.1\0" + own.encode() + b"\0", None):
+        assert causes(server({**files, "/etc/ld.so.cache": cache})) == ["sshd-binary-broken"]

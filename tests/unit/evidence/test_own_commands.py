@@ -84,3 +84,22 @@ def test_files_that_a_boot_changes(line: str, step: str) -> None:
 
 def test_a_directory_of_ones_own() -> None:
     assert gaps_of({"/etc/tmpfiles.d/own.conf": "d /run/app 0755 root root\nd /var/lib/app 0750\n"}) == []
+
+
+def _cron(line: str) -> list[tuple[str, str]]:
+    unit = "/usr/lib/systemd/system/cron.service"
+    started = {unit: "[Service]\n", "/etc/systemd/system/multi-user.target.wants/cron.service": symlink(unit)}
+    return gaps_of({**started, "/etc/cron.d/own": line + "\n"})
+
+
+def test_what_cron_does_again_and_again() -> None:
+    assert _cron("* * * * * root systemctl stop ssh") == [("service", "own-commands")]
+    assert _cron("*/5 * * * * root /usr/sbin/nft -f /etc/closed.nft") == [("firewall", "own-commands")]
+    assert _cron("17 3 * * * root tar czf /srv/backup.tgz /home") == []
+    assert _cron("0 4 * * * root certbot renew --deploy-hook 'systemctl reload nginx'") == []
+
+
+def test_units_that_have_nothing_to_do_with_the_way_in() -> None:
+    assert (
+        gaps_of({"/etc/rc.local": file("#!/bin/sh\nsystemctl restart nginx\nsystemctl is-active ssh\n", 0o755)}) == []
+    )

@@ -124,3 +124,19 @@ def test_a_block_more_than_the_packages_own() -> None:
     more = "if [ -d ~/bin ]; then\n    PATH=~/bin:$PATH\nfi\n"
     assert gaps_of({"/etc/skel/.bashrc": stock, BASHRC: stock + more}) == []
     assert gaps_of({"/etc/skel/.bashrc": stock, BASHRC: stock + more[:20] + "\n"}) == [("session", "shell-start-files")]
+
+
+@pytest.mark.parametrize(
+    "line", ["sleep 3000", "curl -s example.org", "read x </dev/tty", "while :; do :; done", "cat"]
+)
+def test_scripts_for_the_message_of_the_day(line: str) -> None:
+    path = "/etc/update-motd.d/99-own"
+    assert gaps_of({path: file(f"#!/bin/sh\n{line}\n", 0o755)}) == [("session", "shell-start-files")]
+    assert gaps_of({path: file(f"#!/bin/sh\n{line}\n", 0o644)}) == []
+    assert gaps_of({path: file("#!/bin/sh\nuptime\ndf -h / | tail -n 1\n", 0o755)}) == []
+
+
+def test_variables_of_ones_own() -> None:
+    assert gaps_of({"/home/alice/.pam_environment": "PROMPT_COMMAND DEFAULT=exit\n"}) == [
+        ("session", "shell-start-files")
+    ]

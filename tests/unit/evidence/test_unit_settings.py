@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.judging import gaps, gaps_of
-from tests.trees import server
+from tests.trees import server, symlink
 
 pytestmark = pytest.mark.unit
 
@@ -104,3 +104,23 @@ def test_the_line_and_its_file_are_named() -> None:
     assert "MemoryMax=1M" in gap.what
     assert DROP_IN in gap.what
     assert gap.locations[0].line == 2
+
+
+@pytest.mark.parametrize("line", ["LD_PRELOAD=/x.so", "OPENSSL_CONF=/nowhere", "KRB5_CONFIG=/x"])
+def test_variables_of_its_environment_file(line: str) -> None:
+    assert ("service", "unit-settings") in gaps_of({"/etc/default/ssh": f"# options\nSSHD_OPTS=\n{line}\n"})
+    assert gaps_of({"/etc/default/ssh": "SSHD_OPTS=\nLANG=C\n# LD_PRELOAD=/x\n"}) == []
+
+
+def test_what_cuts_off_the_network_leaves_the_port_open_as_well() -> None:
+    steps = {gap.link.word for gap in gaps(server({DROP_IN: "[Service]\nPrivateNetwork=yes\n"}))}
+    assert {"service", "listen", "firewall"} <= steps
+    assert {gap.link.word for gap in gaps(server({DROP_IN: "[Unit]\nRequires=nosuch.service\n"}))} == {"service"}
+
+
+def test_a_unit_that_is_required_by_a_link() -> None:
+    own = "/etc/systemd/system/own.service"
+    files = {own: "[Service]\nType=oneshot\nExecStart=/bin/false\n"}
+    link = "/etc/systemd/system/ssh.service.requires/own.service"
+    assert ("service", "unit-settings") in gaps_of({**files, link: symlink(own)})
+    assert gaps_of({**files, link.replace("requires", "wants"): symlink(own)}) == []
