@@ -60,7 +60,8 @@ def pytest_testnodedown(node: Any) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The scenarios' table; and, for scripts/test, what was skipped and why."""
-    if told := os.environ.get(skips.TOLD):
+    # Each of several processes has such a report; one has them all (pytest-xdist).
+    if (told := os.environ.get(skips.TOLD)) and not hasattr(terminalreporter.config, "workerinput"):
         skips.tell(Path(told), terminalreporter.stats.get("skipped", ()))
     if lines := table.lines():
         terminalreporter.section("scenarios")

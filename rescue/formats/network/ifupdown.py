@@ -24,7 +24,7 @@ MOST_FILES = 1_000
 DEEPEST = 50
 """How deep files may name each other, most likely in a circle."""
 
-_MEMBERS = ("bridge_ports", "bridge-ports", "bond-slaves", "slaves", "vlan-raw-device", "vlan_raw_device")
+MEMBERS = ("bridge_ports", "bridge-ports", "bond-slaves", "slaves", "vlan-raw-device", "vlan_raw_device")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +57,78 @@ class _Reading:
     lost: list[Location] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Stanza:
+    """An "iface" and the lines that belong to it. auto, hotplug: what brings it up; neither: nothing does."""
+
+    name: str
+    family: str
+    method: str
+    line: Line
+    options: tuple[Line, ...]
+    auto: bool
+    hotplug: bool
+
+    @property
+    def location(self) -> Location:
+        return Location(self.line.path, self.line.number, " ".join(self.line.words)[:200])
+
+    @property
+    def started(self) -> bool:
+        return self.auto or self.hotplug
+
+    @property
+    def loopback(self) -> bool:
+        return self.name == "lo" or self.method == "loopback"
+
+    def get(self, *names: str) -> Line | None:
+        """The first line that sets one of the options."""
+        return next((each for each in self.options if each.words[0] in names and len(each.words) > 1), None)
+
+
+def stanzas(tree: Tree) -> tuple[Stanza, ...]:
+    """Every stanza, in order."""
+    said = tuple(lines(tree))
+    auto = {word for line in said if line.words[0] in ("auto", "allow-auto") for word in line.words[1:]}
+    hotplug = {
+        word
+        for line in said
+        if line.words[0].startswith("allow-") and line.words[0] != "allow-auto"
+        for word in line.words[1:]
+    }
+    found = []
+    for at, line in enumerate(said):
+        if line.words[0] != "iface" or len(line.words) < 2:
+            continue
+        options = []
+        for each in said[at + 1 :]:
+            if each.words[0] in _STANZAS or each.words[0].startswith("allow-"):
+                break
+            options.append(each)
+        family, method = ([*line.words[2:4], "", ""])[:2]
+        name = line.words[1]
+        brought = (_starts(name, auto), _starts(name, hotplug))
+        found.append(Stanza(name, family, method, line, tuple(options), *brought))
+    return tuple(found)
+
+
+def made_at_boot(tree: Tree) -> Location | None:
+    """The line that names files of /run, which are written while the server boots (Debian's cloud images)."""
+    text = tree.text(INTERFACES) or ""
+    for number, line in enumerate(text.split("\n"), 1):
+        words = line.split()
+        if words[:1] in (["source"], ["source-directory"]) and any(each.startswith("/run/") for each in words[1:]):
+            return Location(PurePosixPath(INTERFACES), number, line.strip()[:200])
+    return None
+
+
 def profiles(tree: Tree) -> Iterator[Profile]:
     """One for each card that is brought up at boot and configured."""
-    said = tuple(lines(tree))
-    started = {word for line in said if line.words[0] == "auto" or line.words[0].startswith("allow-") for word in
-               line.words[1:]}  # fmt: skip
-    for at, line in enumerate(said):
-        if line.words[0] == "iface" and len(line.words) > 1 and _starts(line.words[1], started):
-            yield _with_addresses(_profile(line, line.words[1]), line, said[at + 1 :])
-        elif line.words[0] in _MEMBERS:
+    for stanza in stanzas(tree):
+        if stanza.started:
+            yield _with_addresses(_profile(stanza.line, stanza.name), stanza)
+    for line in lines(tree):
+        if line.words[0] in MEMBERS:
             # A card that is part of a bridge or a bond.
             for name in line.words[1:]:
                 if name not in ("none", "all", "regex"):
@@ -75,26 +138,20 @@ def profiles(tree: Tree) -> Iterator[Profile]:
 _STANZAS = ("iface", "auto", "mapping", "source", "source-directory", "no-auto-down", "no-scripts", "rename")
 
 
-def _with_addresses(profile: Profile, line: Line, after: tuple[Line, ...]) -> Profile:
-    """The profile with what a static stanza sets."""
-    if line.words[3:4] != ("static",):
+def _with_addresses(profile: Profile, stanza: Stanza) -> Profile:
+    """The profile with what a static stanza sets. The router of a single address (/32) is always on the wire: ifupdown
+    gives it to the kernel as such (inet.defn, "onlink")."""
+    # "up ip route add ..." may make any router reachable.
+    if stanza.method != "static" or stanza.get("up", "pre-up", "post-up", "pointopoint"):
         return profile
-    told: dict[str, str] = {}
-    for each in after:
-        if each.words[0] in _STANZAS or each.words[0].startswith("allow-"):
-            break
-        # "up ip route add ..." may make any router reachable.
-        if each.words[0] in ("up", "pre-up", "post-up", "pointopoint"):
-            return profile
-        if len(each.words) > 1:
-            told.setdefault(each.words[0], each.words[1])
-    own = told.get("address", "")
-    mask = told.get("netmask", "")
+    told = {name: line.words[1] for name in ("address", "netmask", "gateway") if (line := stanza.get(name))}
+    own, mask = told.get("address", ""), told.get("netmask", "")
     found = interface(f"{own}/{mask}" if mask and "/" not in own else own)
     router = address(told.get("gateway", ""))
     if found is None or ("/" not in own and not mask):
         return profile
-    return replace(profile, addresses=(found,), gateways=(router,) if router else ())
+    single = found.network.prefixlen == found.max_prefixlen
+    return replace(profile, addresses=(found,), gateways=(router,) if router and not single else (), on_link=True)
 
 
 def _starts(name: str, started: set[str]) -> bool:
@@ -158,7 +215,7 @@ def _sourced(tree: Tree, path: PurePosixPath, words: list[str]) -> list[PurePosi
 def _renamed(tree: Tree, name: str, *, old: str) -> Tree:
     """Every line that speaks of the card speaks of `name` instead."""
     pattern = re.compile(rf"(?<!\S){re.escape(old)}(?=[\s.:]|$)")
-    first = re.compile(rf"\s*(auto|allow-\S+|iface|no-auto-down|no-scripts|{'|'.join(map(re.escape, _MEMBERS))})\s")
+    first = re.compile(rf"\s*(auto|allow-\S+|iface|no-auto-down|no-scripts|{'|'.join(map(re.escape, MEMBERS))})\s")
     for path in {line.path for line in lines(tree)}:
         old_lines = (tree.text(path) or "").split("\n")
         made = [pattern.sub(name, line) if first.match(line) else line for line in old_lines]

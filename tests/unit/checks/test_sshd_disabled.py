@@ -121,3 +121,21 @@ def test_a_default_target_that_leads_nowhere_is_no_other_init() -> None:
         f"{LIB}/rescue.target": "[Unit]\n",
     }
     assert "sshd-disabled" in causes(server(broken))
+
+
+@pytest.mark.parametrize(("target", "hotplug", "seen"), [
+    ("rescue", True, Symptom.REFUSED),
+    ("rescue", False, Symptom.UNREACHABLE),
+    ("emergency", True, Symptom.UNREACHABLE),
+])  # fmt: skip
+def test_what_maintenance_looks_like_from_outside_hangs_on_who_brings_up_the_network(
+    target: str, hotplug: bool, seen: Symptom
+) -> None:
+    pulls = "[Unit]\nRequires=sysinit.target\n" if target == "rescue" else "[Unit]\n"
+    how = "allow-hotplug" if hotplug else "auto"
+    tree = server({
+        f"{ETC}/default.target": symlink(f"{LIB}/{target}.target"), f"{LIB}/{target}.target": pulls,
+        f"{LIB}/sysinit.target": "[Unit]\n", "/usr/lib/udev/rules.d/80-ifupdown.rules": "",
+        "/etc/network/interfaces": f"{how} eth0\niface eth0 inet static\n  address 192.0.2.2/24\n",
+    })  # fmt: skip
+    assert only_finding(tree, "sshd-disabled").symptom is seen
