@@ -14,8 +14,11 @@ STARTED = "/etc/systemd/system/multi-user.target.wants/systemd-networkd.service"
 FILE = "/etc/systemd/network/10-wired.network"
 
 
-def _networkd(**changed: object) -> Changes:
+def _networkd() -> Changes:
+    """The literal server's own program for the network gives way to networkd."""
     return {
+        "/usr/lib/systemd/system/dhcpcd.service": None,
+        "/etc/systemd/system/multi-user.target.wants/dhcpcd.service": None,
         UNIT: "[Service]\nExecStart=/lib/systemd/systemd-networkd\n",
         STARTED: symlink(UNIT),
         FILE: "[Match]\nName=e*\n[Network]\nAddress=192.0.2.2/24\nGateway=192.0.2.1\n",
