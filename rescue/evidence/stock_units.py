@@ -27,6 +27,12 @@ from rescue.tree import Read
 LINK = Link.BOOT
 GENERATORS = ("/etc/systemd/system-generators", "/usr/local/lib/systemd/system-generators")
 MANAGER = ("/etc/systemd/system.conf", "/etc/systemd/logind.conf", "/etc/systemd/networkd.conf")
+STEPS = {
+    MANAGER[0]: (Link.BOOT, Link.NETWORK, Link.SERVICE, Link.SESSION),
+    MANAGER[1]: (Link.SESSION,),
+    MANAGER[2]: (Link.NETWORK,),
+}
+"""At which steps what is set there shows."""
 READS = (
     *UNIT_READS,
     *SHIPPED_READS,
@@ -225,9 +231,15 @@ def _for_all(facts: Facts) -> Iterator[Gap]:
             for each in parse_unit(tree.text(path) or "", PurePosixPath(path)):
                 if each.key in QUIET or (each.key == "DefaultLimitNOFILE" and _enough(each.text)):
                     continue
-                link = Link.SERVICE if main == MANAGER[0] else Link.SESSION
                 what = f"what {each.key}={each.text} does to every unit ({each.location})"
-                yield Gap("stock-units", link, what, "take the line out, and reboot", locations=(each.location,))
+                for link in STEPS[main]:
+                    yield Gap(
+                        "stock-units",
+                        link,
+                        what,
+                        "put a # before the line, reboot, and try",
+                        locations=(each.location,),
+                    )
     for folder in UNIT_DIRS:
         if folder.startswith(STOCK):
             continue
