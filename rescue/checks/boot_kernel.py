@@ -122,7 +122,7 @@ def _repairs(facts: Facts, menu: Menu, bad: Entry) -> Iterator[Repair]:
     yield Repair(
         "make the initramfs, or install the kernel again, in the server's own system",
         Safety.MANUAL,
-        steps=f"Look first whether /boot is full (df -h /boot).\nrescue shell TARGET\n{make}",
+        steps=f"Look first whether /boot is full (df -h /boot).\nrescue shell\n{make}",
     )
 
 

@@ -152,7 +152,7 @@ def _installed(package: str) -> Repair:
         f"install {package}, in the server's own system",
         Safety.MANUAL,
         steps=(
-            f"rescue shell TARGET\napt-get update && apt-get install {package}\n"
+            f"rescue shell\napt-get update && apt-get install {package}\n"
             "Without a network there: fetch the package elsewhere, and `dpkg -i` it."
         ),
     )

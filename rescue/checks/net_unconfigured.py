@@ -108,7 +108,8 @@ def _doubt(tree: Tree, configuring: Configuring, started: list[Manager]) -> str:
         return CLOUD
     if not tree.children("/lib/modules"):
         return CONTAINER
-    if not configuring.managers:
+    if not started and not any(each.configures for each in configuring.managers):
+        # Nobody was meant to: a small machine whose kernel, or whose host, does it.
         return UNKNOWN
     return BY_NAME if any(each.configures is None for each in started) else ""
 

@@ -225,6 +225,8 @@ def on_the_server(tree: Tree, path: str) -> PurePosixPath | None:
     bare = PurePosixPath("/") / re.sub(r"^\([^)]*\)", "", path).lstrip("/")
     tails = [bare, *(PurePosixPath("/").joinpath(*bare.parts[at:]) for at in (2, 3) if len(bare.parts) > at)]
     candidates = [str(each) for tail in tails for each in (tail, PurePosixPath(f"/boot{tail}"))]
+    # Snapshots and data sets have longer names ("/@/.snapshots/1/snapshot/boot/...", "/ROOT/debian@/boot/...").
+    candidates.append(f"/boot/{bare.name}")
     tree.require(*(Read(each, depth=0, content=False) for each in candidates))
     return next((PurePosixPath(each) for each in candidates if tree.entry(each) is not None), None)
 

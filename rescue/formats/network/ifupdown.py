@@ -112,6 +112,49 @@ def stanzas(tree: Tree) -> tuple[Stanza, ...]:
     return tuple(found)
 
 
+FAMILIES = ("inet", "inet6", "can", "link", "ipx", "meta", "x25", "bridge", "vlan", "wifi")
+METHODS = (
+    "loopback", "static", "manual", "dhcp", "bootp", "tunnel", "ppp", "wvdial", "ipv4ll", "auto", "v4tunnel", "6to4",
+    "none", "gre", "wireguard",
+)  # fmt: skip
+"""Of all families: that one is written in the place of another is not told."""
+
+
+def problem(tree: Tree) -> tuple[Location, str] | None:
+    """For what ifupdown takes all of its settings for void, and where (config.c of ifupdown); None where it does not.
+
+    In a file that is named by "source" it only leaves out what follows the wrong line.
+    """
+    inside = ""
+    for line in lines(tree):
+        if line.path != PurePosixPath(INTERFACES):
+            inside = ""
+            continue
+        word, rest = line.words[0], line.words[1:]
+        place = Location(line.path, line.number, " ".join(line.words)[:200])
+        if word == "iface":
+            inside = word
+            if not rest or "inherits" in rest:
+                continue
+            if len(rest) < 2 or rest[1] not in FAMILIES:
+                return place, f"there is no kind of address {rest[1]!r}" if len(
+                    rest
+                ) > 1 else "the kind of address is missing"
+            if rest[1] in ("inet", "inet6") and (len(rest) < 3 or rest[2] not in METHODS):
+                return place, f"there is no method {rest[2]!r}" if len(rest) > 2 else "the method is missing"
+        elif word == "mapping":
+            inside = word
+        elif word in _STANZAS or word.startswith("allow-"):
+            inside = "" if word not in ("source", "source-directory") else inside
+        elif not inside:
+            return place, "this line belongs below an iface line"
+        elif inside == "iface" and not rest:
+            return place, f"{word!r} says nothing"
+        elif inside == "mapping" and word not in ("script", "map"):
+            return place, f"there is no word {word!r} below a mapping line"
+    return None
+
+
 def made_at_boot(tree: Tree) -> Location | None:
     """The line that names files of /run, which are written while the server boots (Debian's cloud images)."""
     text = tree.text(INTERFACES) or ""

@@ -44,7 +44,7 @@ _OTHERS = ("network.service", "wicked.service", "dhcpcd.service", "connman.servi
 """Those that may configure a card without being told of it, or by files that are not read here."""
 
 _COMMANDS = compile_pattern(
-    r"(?:^|[\s/;&|'\"(])(?:dhclient|dhcpcd|udhcpc|pump|ifup|ifconfig|connmand|wickedd|netctl|pppd|nmcli|lxc-net)\b"
+    r"(?:^|[\s/;&|'\"(])(?:dhclient|dhcpcd|udhcpc|pump|ifup|ifconfig|connmand|wickedd|netctl|pppd|nmcli)\b"
     r"|(?:^|[\s/;&|'\"(])ip\s+(?:-\S+\s+)*(?:a|ad|add|addr|address|l|li|link)\s"
 )
 """Commands that bring up a card, or may."""
@@ -160,7 +160,7 @@ def _ifupdown(tree: Tree, units: Units) -> Manager | None:
     hotplug = any(tree.entry(path) is not None for path in HOTPLUG_RULES)
     if not unit.present and not hotplug:
         return None
-    if unit.started and ifupdown.made_at_boot(tree) is not None:
+    if unit.started and (ifupdown.made_at_boot(tree) is not None or ifupdown.problem(tree) is not None):
         return Manager("ifupdown", IFUPDOWN, True, None)
     found = [each for each in ifupdown.stanzas(tree) if not each.loopback]
     brought = [each for each in found if each.auto or (each.hotplug and (unit.started or hotplug))]

@@ -63,6 +63,8 @@ def booting(cfg: str, changes: dict[str, Entry | str | bytes | None] | None = No
         HEAD + entry("6.1-new", before=""),
         HEAD + entry("6.1-new", before="/@/boot"),
         HEAD + entry("6.1-new", before="($root)/boot"),
+        HEAD + entry("6.1-new", before="/ROOT/debian@/boot"),
+        HEAD + entry("6.1-new", before="/@/.snapshots/1/snapshot/boot"),
         HEAD + entry("6.1-new") + entry("6.2-gone"),
         HEAD.replace('"0"', '"Debian 6.1-old"') + entry("6.2-gone") + entry("6.1-old"),
         HEAD.replace('"0"', '"1"') + entry("6.2-gone") + entry("6.1-old"),

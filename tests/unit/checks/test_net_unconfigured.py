@@ -183,3 +183,10 @@ def test_what_starts_nothing_at_all_is_another_cause() -> None:
     target = {"/etc/systemd/system/default.target": symlink("/usr/lib/systemd/system/rescue.target")}
     rescue = {f"{LIB}/rescue.target": "[Unit]\nRequires=sysinit.target\n", f"{LIB}/sysinit.target": "[Unit]\n"}
     assert causes(server({**KERNEL, **target, **rescue})) == ["sshd-disabled"]
+
+
+def test_where_nobody_was_meant_to_do_it_something_else_may() -> None:
+    tree = server({**KERNEL, DHCPCD_STARTS: None, f"{LIB}/systemd-networkd.service": UNIT})
+    finding = only_finding(tree, "net-unconfigured")
+    assert (finding.severity, "not known here" in finding.reason) == (Severity.DOUBTFUL, True)
+    assert only_finding(server({**KERNEL, DHCPCD_STARTS: None}), "net-unconfigured").severity is Severity.DOUBTFUL

@@ -11,6 +11,8 @@ pytestmark = pytest.mark.unit
 
 UNIT = "/usr/lib/systemd/system/systemd-networkd.service"
 STARTED = "/etc/systemd/system/multi-user.target.wants/systemd-networkd.service"
+DHCPCD = "/etc/systemd/system/multi-user.target.wants/dhcpcd.service"
+"""What configures the network of the literal server."""
 FILE = "/etc/systemd/network/10-wired.network"
 
 
@@ -21,6 +23,7 @@ def _networkd() -> Changes:
         "/etc/systemd/system/multi-user.target.wants/dhcpcd.service": None,
         UNIT: "[Service]\nExecStart=/lib/systemd/systemd-networkd\n",
         STARTED: symlink(UNIT),
+        DHCPCD: None,
         FILE: "[Match]\nName=e*\n[Network]\nAddress=192.0.2.2/24\nGateway=192.0.2.1\n",
     }
 
