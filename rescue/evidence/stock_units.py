@@ -180,7 +180,10 @@ def _one(facts: Facts, name: str, told_of: set[str]) -> Iterator[Gap]:
         yield Gap("stock-units", _link(name), what, f"systemctl unmask {name}, in rescue shell", locations=(unit.mask,))
         return
     lines = [each for each in open_lines(facts, unit.assignments) if not str(each.location.path).startswith(STOCK)]
-    if lines and name not in ("default.target", "networking.service"):
+    # A drop-in for every service is told once for each step.
+    once = f"{_link(name)} {lines[0].location.path}" if lines else ""
+    if lines and once not in told_of and name not in ("default.target", "networking.service"):
+        told_of.add(once)
         what = f"what {told(lines)} does to {name} ({lines[0].location.path})"
         yield Gap(
             "stock-units", _link(name), what, "move that file away, reboot, and try", locations=(lines[0].location,)
