@@ -51,8 +51,6 @@ QUIET = frozenset(
         "pam_faillock",
         "pam_gnome_keyring",
         "pam_ck_connector",
-        "pam_apparmor",
-        "pam_tty_audit",
         "pam_rootok",
         "pam_sepermit",
     ]

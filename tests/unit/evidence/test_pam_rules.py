@@ -25,6 +25,7 @@ def _with(line: str, *modules: str) -> list[tuple[str, str]]:
         ("account requisite pam_script.so", "pam_script", "account"),
         ("account required pam_usertype.so isregular", "pam_usertype", "account"),
         ("session required pam_namespace.so", "pam_namespace", "session"),
+        ("-session required pam_tty_audit.so enable=*", "pam_tty_audit", "session"),
         ("session required pam_debug.so open_session=session_err", "pam_debug", "session"),
         ("account [success=1 default=ignore] pam_ldap.so", "pam_ldap", "account"),
         ("session required pam_env.so conffile=/nowhere", "pam_env", "session"),
