@@ -14,6 +14,7 @@ from rescue.formats.authorized_keys import KeyFile, key_files
 from rescue.formats.boot_commands import boot_commands
 from rescue.formats.os_release import Release, read_release
 from rescue.formats.packages import OpenSSH, openssh_version
+from rescue.formats.shipped import Shipped
 from rescue.formats.units import Units
 from rescue.model import Client
 from rescue.once import fact
@@ -53,6 +54,11 @@ class Facts:
     def openssh(self) -> OpenSSH | None:
         """The installed OpenSSH server's version, from the package database; None if it can't be told."""
         return openssh_version(self.tree)
+
+    @fact
+    def shipped(self) -> Shipped:
+        """Whether files are as their packages shipped them, by dpkg's lists."""
+        return Shipped(self.tree)
 
     @fact
     def units(self) -> Units:

@@ -80,8 +80,8 @@ def policy(facts: Facts, account: Account) -> Policy | None:
         return None
     found = Policy(
         service,
-        run(service.stack(Facility.ACCOUNT), _asker(facts, account)),
-        run(service.stack(Facility.SESSION), _asker(facts, account)),
+        run(service.stack(Facility.ACCOUNT), asker(facts, account)),
+        run(service.stack(Facility.SESSION), asker(facts, account)),
     )
     if service.broken is not None:
         return found
@@ -147,7 +147,7 @@ def denying_line(facts: Facts, account: Account, stack: tuple[Handler, ...]) -> 
     return decided if outcome.answer not in PASSES and decided is not None and decided.name == "pam_deny" else None
 
 
-def _asker(facts: Facts, account: Account) -> Callable[[Handler], Answer]:
+def asker(facts: Facts, account: Account) -> Callable[[Handler], Answer]:
     """What each module says."""
     shadow = facts.accounts.shadow(account.name)
 

@@ -12,6 +12,7 @@ from rescue.checks._ssh_units import SERVICES, ssh_service
 from rescue.facts import Facts
 from rescue.formats.elf import Elf, ElfError, read_elf
 from rescue.formats.packages import PACKAGE_READS, PROGRAM_LIMIT, SSHD
+from rescue.formats.program_files import LARGEST, LOADER_CACHE, LOADER_CONFIG, taken
 from rescue.formats.units import UNIT_READS
 from rescue.tree import Read, Tree
 
@@ -23,7 +24,6 @@ FOLDERS = ("/usr/lib/openssh", "/usr/libexec/openssh", "/usr/lib/ssh", "/usr/lib
 """Debian's; Red Hat's; Arch's and Alpine's; SUSE's; OpenSSH's own."""
 
 SPECIAL = "@-:+!|"
-LOADER_CONFIG = "/etc/ld.so.conf"
 LIBRARIES = ("/lib64", "/usr/lib64", "/lib", "/usr/lib", "/usr/local/lib", "/usr/local/lib64")
 MULTIARCH = ("x86_64-linux-gnu", "aarch64-linux-gnu", "i386-linux-gnu", "arm-linux-gnueabihf")
 LIBRARY_LIMIT = 1 << 20
@@ -36,6 +36,7 @@ READS = (
     *(Read(path, depth=0, limit=PROGRAM_LIMIT) for path in SSHD),
     *(Read(f"{folder}/{name}", depth=0, limit=PROGRAM_LIMIT) for folder in FOLDERS for name in HELPERS),
     Read(LOADER_CONFIG, depth=0),
+    Read(LOADER_CACHE, depth=0, limit=LARGEST),
     Read(f"{LOADER_CONFIG}.d", depth=1),
     *(Read(folder, depth=1, content=False) for folder in LIBRARIES),
     *(Read(f"/usr/lib/{name}", depth=1, content=False) for name in MULTIARCH),
@@ -143,7 +144,7 @@ def _needs(tree: Tree, elf: Elf) -> Iterator[tuple[str, str]]:
         tree.require(*(Read(folder, depth=1, content=False) for folder in every))
         names = {folder: frozenset(tree.children(folder)) for folder in every}
         found = {
-            name: next((f"{place}/{name}" for place in places if name in names[place]), None)
+            name: next((f"{place}/{name}" for place in places if name in names[place] and taken(tree, place, name)), None)
             for name, places in folders.items()
         }
         tree.require(*(Read(path, depth=0, limit=LIBRARY_LIMIT) for path in found.values() if path is not None))

@@ -26,6 +26,12 @@ def unmet_condition(tree: Tree, assignments: Iterable[Assignment]) -> Location |
     return None
 
 
+def holds(tree: Tree, assignment: Assignment) -> bool | None:
+    """Whether one Condition...= or Assert...= is met; None if the disk does not tell."""
+    kind = assignment.key.removeprefix("Condition").removeprefix("Assert")
+    return _holds(tree, kind, assignment.text.removeprefix("|").lstrip())
+
+
 def _first_failing(tree: Tree, listed: Iterable[Assignment], prefix: str) -> Location | None:
     triggers: list[tuple[bool | None, Location]] = []
     for each in listed:

@@ -59,6 +59,19 @@ def limits(tree: Tree, account: Account, arguments: tuple[str, ...]) -> Ruling:
     return Ruling(True)
 
 
+def applying(tree: Tree, account: Account, arguments: tuple[str, ...]) -> Iterator[tuple[str, str, Location]]:
+    """Every line that sets something for the account: its item, its value and its place.
+
+    Of two with one item the later or nearer one counts; which is not told apart here. Lines for everybody or for groups
+    are not root's (process_limit, init_limits).
+    """
+    options = dict(word.partition("=")[::2] for word in arguments)
+    for location, (domain, _, item, value) in _lines(tree, options.get("conf")):
+        nearness = _nearness(tree, domain, account)
+        if item and nearness is not None and (account.uid != 0 or nearness == USER):
+            yield item, value, location
+
+
 def _lines(tree: Tree, named: str | None) -> Iterator[tuple[Location, tuple[str, str, str, str]]]:
     for path in _files(tree, named):
         for number, line in enumerate((tree.text(path) or "").split("\n"), start=1):

@@ -32,6 +32,7 @@ _SHARED = compile_pattern(r"libsystemd-shared-(\d{3})\D")
 _VERSION = compile_pattern(r"(?:\d+:)?(\d{1,3})\.(\d{1,3})")
 _NUMBERS = compile_pattern(r"(?:\d+:)?(\d{1,6}(?:\.\d{1,6}){0,4})")
 _RELEASE = compile_pattern(r"(?:\d+:)?(\d{1,4})\b")
+_CONFFILE = compile_pattern(rb"(?m)^ (/\S+) ([0-9a-f]{32})(?: obsolete)?$")
 # compat.c names many old peers ("OpenSSH_6.6.1*"); only the program's own version is followed by a portable level.
 _BANNER = compile_pattern(rb"OpenSSH_(\d{1,3}\.\d{1,3}(?:\.\d{1,3})?p\d{1,3})")
 
@@ -117,6 +118,13 @@ def links_libwrap(tree: Tree) -> bool:
             return "libwrap" in fields["Depends"]
     tree.require(*(Read(path, depth=0, limit=PROGRAM_LIMIT) for path in (*SSHD, *SESSION)))
     return any(b"\0libwrap.so.0\0" in (tree.data(path) or b"") for path in (*SSHD, *SESSION))
+
+
+def conffiles(tree: Tree) -> dict[str, str]:
+    """Each configuration file of dpkg's packages -> the MD5 of its content as it was shipped (deb-conffiles(5))."""
+    tree.require(*PACKAGE_READS)
+    found = _CONFFILE.finditer(tree.data(DPKG_STATUS) or b"")
+    return {each[1].decode("utf-8", "surrogateescape"): each[2].decode("ascii") for each in found}
 
 
 def _from_dpkg(tree: Tree, package: bytes = b"openssh-server") -> Iterator[str]:

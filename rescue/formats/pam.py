@@ -203,7 +203,13 @@ def _handler(tree: Tree, facility: Facility, rest: str, here: Location, deep: in
     control = match[0] if match else ""
     words = [word for word in _SPACE.split(rest[len(control) :]) if word]
     if control.lower() in ("include", "substack"):
-        yield from _included(tree, words[0] if words else "", facility, here, deep)
+        try:
+            yield from _included(tree, words[0] if words else "", facility, here, deep)
+        except _Unreadable:
+            if facility in (Facility.ACCOUNT, Facility.SESSION):
+                raise
+            # Unlike @include it spoils its own stack alone, which a login with a key does not ask.
+            yield Handler(facility, {"default": "bad"}, "", (), here)
         return
     actions = _actions(control)
     if actions is None or not words:
@@ -256,4 +262,6 @@ def run(stack: tuple[Handler, ...], ask: Callable[[Handler], Answer]) -> Outcome
                 break
         elif action == "reset":
             status, negative, decided = None, False, None
+    if status is Answer.SUCCESS and negative:
+        status = Answer.MUST_FAIL  # a control under which success is bad
     return Outcome(status if status is not None else Answer.MUST_FAIL, decided)

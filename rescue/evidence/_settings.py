@@ -1,0 +1,146 @@
+"""Lines of systemd's files that change nothing about a login, as far as the lines alone tell. No evidence itself.
+
+It is a list of what is allowed: a line that is not on it may decide, whatever its name says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from re import compile as compile_pattern
+
+from rescue.facts import Facts
+from rescue.formats.conditions import holds
+from rescue.formats.unit_files import Assignment
+from rescue.model import Location
+
+MOST_TOLD = 5
+"""Lines of one kind that are named one by one."""
+
+STOCK = ("/usr/lib/systemd/", "/lib/systemd/")
+
+_SMALL = compile_pattern(r"\d{1,2}(?:\.\d+)?(?:ms|us|min)?s?|infinity")
+_ANY = compile_pattern(r"(?s).*")
+
+
+def _over(least: int) -> Callable[[str], bool]:
+    def enough(text: str) -> bool:
+        words = [word.strip().lower() for word in text.split(":")]
+        units = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+        for word in words:
+            if word == "infinity" or word.endswith("%"):
+                continue
+            factor = units.get(word[-1:], 1)
+            digits = word[:-1] if factor > 1 else word
+            if not digits.isdigit() or int(digits) * factor < least:
+                return False
+        return True
+
+    return enough
+
+
+def _one_of(*words: str) -> Callable[[str], bool]:
+    return lambda text: text.strip().lower() in words
+
+
+def _any(_: str) -> bool:
+    return True
+
+
+YES_NO = ("yes", "no", "true", "false", "on", "off", "1", "0")
+SERVICE: dict[str, Callable[[str], bool]] = {
+    **dict.fromkeys(
+        ("Restart", "RestartSec", "RestartSteps", "RestartMaxDelaySec", "RestartMode", "ExecReload", "KillMode", "KillSignal",
+         "SendSIGHUP", "SendSIGKILL", "TimeoutStopSec", "TimeoutAbortSec", "OOMScoreAdjust", "Nice", "IOSchedulingClass",
+         "IOSchedulingPriority", "CPUWeight", "StartupCPUWeight", "IOWeight", "StartupIOWeight", "CPUAccounting",
+         "MemoryAccounting", "TasksAccounting", "IOAccounting", "IPAccounting", "LimitCORE", "SyslogIdentifier",
+         "SyslogFacility", "SyslogLevel", "SyslogLevelPrefix", "LogLevelMax", "LogRateLimitIntervalSec", "LogRateLimitBurst",
+         "CoredumpFilter", "ReloadSignal", "FinalKillSignal", "RestartKillSignal", "MemoryMin", "MemoryLow", "ExecStop",
+         "ExecStopPost", "SuccessExitStatus", "RestartPreventExitStatus", "RestartForceExitStatus", "OOMPolicy"), _any),
+    **dict.fromkeys(
+        ("ProtectClock", "ProtectKernelLogs", "ProtectHostname", "ProtectKernelModules", "RestrictRealtime", "LockPersonality"),
+        _one_of(*YES_NO)),
+    **dict.fromkeys(
+        ("PrivateNetwork", "ProtectHome", "ProtectSystem", "PrivateTmp", "PrivateUsers", "PrivateDevices", "NoNewPrivileges",
+         "DynamicUser", "PrivateMounts", "ProtectKernelTunables", "ProtectControlGroups", "RestrictNamespaces", "RestrictSUIDSGID",
+         "MemoryDenyWriteExecute", "RemoveIPC", "PrivateIPC", "Delegate", "RemainAfterExit", "NonBlocking"),
+        _one_of("no", "false", "off", "0")),
+    **dict.fromkeys(("StandardOutput", "StandardError"), _one_of("journal", "inherit", "null", "syslog", "journal+console")),
+    "StandardInput": _one_of("null"),
+    "UMask": _one_of("0022", "022", "0027", "027", "0077", "077"),
+    "SystemCallArchitectures": _one_of("native"),
+    "LimitNOFILE": _over(256), "LimitNPROC": _over(256), "LimitAS": _over(1 << 30), "LimitDATA": _over(1 << 30),
+    "LimitFSIZE": _over(1 << 30), "LimitSTACK": _over(1 << 20), "LimitMEMLOCK": _over(1 << 16), "LimitSIGPENDING": _over(256),
+    "TasksMax": _over(100), "MemoryMax": _over(256 << 20), "MemoryHigh": _over(256 << 20), "CPUQuota": _over(1 << 40),
+    "RuntimeDirectory": _one_of("sshd"), "RuntimeDirectoryMode": _one_of("0755", "755"), "RuntimeDirectoryPreserve": _any,
+    "Type": _one_of("notify"), "TimeoutStartSec": _one_of("infinity", "90s", "90", "1min", "2min", "5min", "120", "300"),
+    "EnvironmentFile": _one_of("-/etc/default/ssh"),
+}  # fmt: skip
+UNIT: dict[str, Callable[[str], bool]] = {
+    **dict.fromkeys(
+        ("Description", "Documentation", "StartLimitIntervalSec", "StartLimitInterval", "StartLimitBurst", "StartLimitAction",
+         "SourcePath", "CollectMode", "IgnoreOnIsolate", "ReloadPropagatedFrom", "PropagatesReloadTo"), _any),
+    "DefaultDependencies": _one_of("yes", "true"),
+}  # fmt: skip
+SOCKET: dict[str, Callable[[str], bool]] = {
+    **dict.fromkeys(
+        ("ListenStream", "Accept", "FreeBind", "BindIPv6Only", "KeepAlive", "KeepAliveTimeSec", "NoDelay", "ReusePort",
+         "Priority", "ReceiveBuffer", "SendBuffer"), _any),
+    "Backlog": _over(16), "MaxConnections": _over(16), "MaxConnectionsPerSource": _over(4),
+}  # fmt: skip
+EARLIER = frozenset(
+    "network.target network-online.target network-pre.target nss-lookup.target nss-user-lookup.target auditd.service "
+    "sysinit.target basic.target local-fs.target remote-fs.target time-sync.target systemd-user-sessions.service "
+    "syslog.target dbus.service sshd-keygen.target sshdgenkeys.service cloud-init.service cloud-config.service "
+    "systemd-networkd.service networking.service NetworkManager.service systemd-resolved.service ssh-keygen.service".split()
+)
+"""What the SSH server may wait for: units that end, one way or the other, within a boot."""
+LATER = frozenset("multi-user.target shutdown.target fail2ban.service sshguard.service graphical.target".split())
+
+Table = dict[str, Callable[[str], bool]]
+TABLES: dict[str, Table] = {"Service": SERVICE, "Unit": UNIT, "Socket": SOCKET}
+
+
+def open_lines(facts: Facts, assignments: Iterable[Assignment]) -> Iterator[Assignment]:
+    """Those assignments that may decide and are not judged: neither the package's own nor known to be harmless."""
+    for each in assignments:
+        if each.section in ("Install", "") or _of_package(facts, each.location):
+            continue
+        if each.key.startswith("X-") or each.section.startswith("X-"):
+            continue
+        if each.section == "Unit" and each.key.startswith(("Condition", "Assert")):
+            # One that is known to fail is a finding.
+            if each.text and holds(facts.tree, each) is None:
+                yield each
+            continue
+        if each.section == "Unit" and each.key in ("After", "Before", "Wants"):
+            if not all(_harmless_order(facts, each.key, word) for word in each.text.split()):
+                yield each
+            continue
+        allowed = TABLES.get(each.section, {}).get(each.key)
+        if allowed is None or not allowed(each.text):
+            yield each
+
+
+def _harmless_order(facts: Facts, key: str, name: str) -> bool:
+    if key == "Before":
+        return name in LATER
+    if name in EARLIER:
+        return True
+    # What is not there is not waited for.
+    return facts.units.unit(name).path is None
+
+
+def _of_package(facts: Facts, location: Location) -> bool:
+    path = str(location.path)
+    if not path.startswith(STOCK):
+        return False
+    intact = facts.shipped.intact(path)
+    # Where the packages' lists are read and do not name the file, somebody put it there.
+    return intact is True or (intact is None and not facts.shipped.sums)
+
+
+def told(lines: list[Assignment]) -> str:
+    """Some lines for a sentence."""
+    names = [f"{each.key}={each.text}" for each in lines[:MOST_TOLD]]
+    more = len(lines) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more > 0 else "")

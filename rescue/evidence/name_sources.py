@@ -1,0 +1,46 @@
+"""Which accounts the system finds where others than its own files are asked.
+
+Decides: /etc/nsswitch.conf says where passwd, group and shadow come from. A source that is not on the disk (ldap, sss,
+winbind) may be slow, hide an account, or add groups that sshd's lists name.
+
+Not judged: a line that asks another source than files and systemd, and an account that only such a source knows.
+
+Supply: put files alone into the line, log in, and put the rest back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from re import compile as compile_pattern
+
+from rescue.facts import Facts
+from rescue.model import Gap, Link, Location
+from rescue.tree import Read
+
+LINK = Link.ACCOUNT
+NSSWITCH = "/etc/nsswitch.conf"
+READS = (Read(NSSWITCH, depth=0),)
+
+DATABASES = ("passwd", "group", "shadow", "initgroups")
+LOCAL = frozenset({"files", "systemd", "compat", "altfiles", "db"})
+_ACTION = compile_pattern(r"\[[^\]]*\]")
+_STOPS = compile_pattern(r"\[[^\]]*(?:return|merge|continue)[^\]]*\]", 2)
+
+
+def find(facts: Facts) -> Iterator[Gap]:
+    lines = {}
+    for number, line in enumerate((facts.tree.text(NSSWITCH) or "").split("\n"), start=1):
+        name, colon, sources = line.partition("#")[0].partition(":")
+        if colon:
+            lines[name.strip()] = (sources, Location(PurePosixPath(NSSWITCH), number, line))
+    for name in DATABASES:
+        if name not in lines:
+            continue
+        sources, place = lines[name]
+        words = _ACTION.sub(" ", sources).split()
+        others = [word for word in words if word not in LOCAL]
+        first = words[:1] == ["files"]
+        if not words or (others and not first) or _STOPS.search(sources) or not set(words) & {"files", "compat", "altfiles"}:
+            what = f"what {name}: {sources.strip()} finds ({place})"
+            yield Gap("name-sources", LINK, what, f'write "{name}: files" there, and try', locations=(place,))

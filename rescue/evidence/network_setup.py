@@ -1,0 +1,82 @@
+"""Which program sets the network up, and whether it can read what it is to do.
+
+Decides: one of systemd-networkd, ifupdown (networking), NetworkManager and the like is started at boot. systemd-networkd
+reads its files as a user of its own: a file that others may not read does not count.
+
+Not judged: a server on which none of the known programs is started, and systemd-networkd without a file that gives an
+address or asks for one.
+
+Supply: enable the program that your files are for, or give the files the mode 644.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from rescue.facts import Facts
+from rescue.formats.permissions import READ, Person, allows, first_barrier
+from rescue.formats.unit_files import parse_unit
+from rescue.formats.units import UNIT_READS
+from rescue.model import Gap, Link, Location
+from rescue.tree import Read
+
+LINK = Link.NETWORK
+FOLDERS = ("/etc/systemd/network", "/usr/local/lib/systemd/network")
+READS = (*UNIT_READS, *(Read(folder, depth=2) for folder in FOLDERS))
+
+NETWORKD = "systemd-networkd.service"
+PROGRAMS = (
+    NETWORKD, "networking.service", "NetworkManager.service", "dhcpcd.service", "connman.service", "wicked.service", "wickedd.service",
+    "network.service", "netctl.service", "systemd-networkd.socket", "cloud-init.service", "cloud-init-local.service",
+    "ifupdown2.service", "dhclient.service", "iwd.service", "udhcpc.service",
+)  # fmt: skip
+NOBODY = Person(65534, frozenset({65534}))
+"""systemd-network, as far as the mode of files goes."""
+
+
+def find(facts: Facts) -> Iterator[Gap]:
+    if facts.units.manager != "systemd" or not facts.units.reached:
+        return
+    reached = set(facts.units.reached)
+    started = [name for name in PROGRAMS if name in reached and facts.units.unit(name).started]
+    if not started and _there(facts):
+        known = ", ".join(name.removesuffix(".service") for name in _there(facts))
+        yield Gap("network-setup", LINK, f"what sets the network up: none is started of {known}", "enable the one that is meant")
+    if started == [NETWORKD]:
+        yield from _networkd(facts)
+
+
+def _there(facts: Facts) -> list[str]:
+    """The programs that are installed, as their units tell."""
+    return [name for name in PROGRAMS if name.endswith(".service") and facts.units.unit(name).path is not None]
+
+
+def _networkd(facts: Facts) -> Iterator[Gap]:
+    tree = facts.tree
+    usable = False
+    for folder in FOLDERS:
+        for name in tree.children(folder):
+            path = PurePosixPath(folder) / name
+            if not name.endswith((".network", ".netdev", ".link")):
+                continue
+            entry = tree.entry(path)
+            closed = first_barrier(tree, path, NOBODY)
+            if entry is not None and entry.is_file and (closed is not None or not allows(entry, NOBODY, READ)):
+                what = f"whether systemd-networkd can read {path}: it is closed to it"
+                yield Gap("network-setup", LINK, what, f"chmod 644 {path}", locations=(Location(path),))
+                continue
+            if name.endswith(".network"):
+                drop_ins = [path.with_name(f"{name}.d") / each for each in tree.children(f"{path}.d") if each.endswith(".conf")]
+                usable = usable or any(_gives(facts, each) for each in (path, *drop_ins))
+    if not usable:
+        yield Gap("network-setup", LINK, "which address systemd-networkd sets: no file of it says so", f"look at {FOLDERS[0]}")
+
+
+def _gives(facts: Facts, path: PurePosixPath) -> bool:
+    for each in parse_unit(facts.tree.text(path) or "", path):
+        if each.key == "Address" and each.text:
+            return True
+        if each.key == "DHCP" and each.text.lower() not in ("no", "false", "0", "off", ""):
+            return True
+    return False

@@ -1,0 +1,181 @@
+"""What commands and units of a person's own do to the way in, once the server runs.
+
+Decides: rc.local, @reboot of cron, units, timers and path units that a person wrote, and the scripts that they start run
+after the SSH server has come up, and can stop it, set another firewall, take the address away, or lock an account.
+
+Not judged: such a command that names the firewall, the network, the SSH server, accounts or the permissions of files,
+unless it is one of those that the firewall is judged with; and files of tmpfiles.d that change what a login needs.
+
+Supply: disable the unit or take the line out, reboot, and try.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from re import compile as compile_pattern
+
+from rescue.checks._ssh_units import serving
+from rescue.evidence._settings import STOCK
+from rescue.facts import Facts
+from rescue.formats.boot_commands import LARGEST, Command, boot_commands
+from rescue.formats.boot_commands import READS as BOOT_READS
+from rescue.formats.shipped import SHIPPED_READS
+from rescue.formats.units import Unit
+from rescue.model import Gap, Link, Location
+from rescue.tree import LinkLoop, Read
+
+LINK = Link.SERVICE
+TMPFILES = ("/etc/tmpfiles.d", "/usr/local/lib/tmpfiles.d")
+READS = (*BOOT_READS, *SHIPPED_READS, *(Read(path, depth=1) for path in TMPFILES))
+
+MOST_GAPS = 5
+MOST_SCRIPTS = 50
+
+TOUCHES: tuple[tuple[Link, str], ...] = (
+    (Link.FIREWALL, r"nft|iptables\S*|ip6tables\S*|ufw|firewall-cmd|ipset|ebtables|csf|ferm|shorewall|tc"),
+    (Link.NETWORK, r"ip|ifconfig|route|ifdown|ifup|nmcli|networkctl|netplan|dhclient|dhcpcd|brctl|ethtool|arp|sysctl|wg|wg-quick|openvpn"),
+    (Link.SERVICE, r"systemctl|service|invoke-rc\.d|init|telinit|shutdown|reboot|poweroff|halt|pkill|killall|kill|sshd\S*|ssh|dropbear|sshd_config|chroot|rc-service"),
+    (Link.ACCOUNT, r"usermod|passwd|chpasswd|userdel|useradd|chage|chsh|nologin|gpasswd|vipw|pam-auth-update|pam\.d|shadow|access\.conf|faillock"),
+    (Link.KEY, r"chmod|chown|chgrp|setfacl|chattr|authorized_keys|rm|mv|mount|umount|restorecon|setenforce|sed|cp|ln|rsync|dd|truncate|tee|find|xargs|install|tar"),
+    (Link.SESSION, r"/dev/\w*(?:null|tty|ptmx|pts)\w*|bashrc|profile|ulimit|prlimit|loginctl|hostname"),
+)  # fmt: skip
+_WORDS = tuple((link, compile_pattern(rf"(?:^|[\s/'\"(;&|=\[,:])(?:{words})(?=$|[\s/'\");&|:,\]>])")) for link, words in TOUCHES)
+_PATH = compile_pattern(r"(?<![\w.$}])/[\w./+@-]+")
+_HARMLESS = compile_pattern(r"(?:chmod|chown|rm|mv|cp|mkdir|tee|truncate|install|find|tar|rsync)\b[^;&|]*/(?:var/(?:log|cache|tmp|backups|lib/(?!dpkg))|tmp|srv|opt)/\S*")
+_LOOKS = compile_pattern(r"(?:/usr/bin/)?(?:systemctl (?:is-\w+|status|list-\w+|show|daemon-reload)|ip (?:-\S+ )*(?:a|addr|link|route|r)(?: show\S*)?$|sysctl -[ap]|kill -HUP \$MAINPID|kill -s HUP).*")
+_TMPFILE = compile_pattern(r"([a-zA-Z])[!+=~^-]*\s+(\S+)(?:\s+(\S+))?.*")
+
+
+def find(facts: Facts) -> Iterator[Gap]:
+    if facts.sshd.fatal:
+        return
+    told: dict[tuple[Link, str], Location] = {}
+    for command in _commands(facts):
+        link = _touches(command.text)
+        if link is not None and (link, command.text) not in told and len(told) < MOST_GAPS:
+            told[link, command.text] = command.location
+            what = f"what {command.text[:80]} does once the server runs ({command.location})"
+            yield Gap("own-commands", link, what, "take the line out, reboot, and try", locations=(command.location,))
+    yield from _conflicts(facts)
+    yield from _tmpfiles(facts)
+
+
+def _touches(text: str) -> Link | None:
+    if _LOOKS.fullmatch(text.strip()):
+        return None
+    bare = _HARMLESS.sub("", text)
+    return next((link for link, pattern in _WORDS if pattern.search(bare)), None)
+
+
+def _commands(facts: Facts) -> Iterator[Command]:
+    """Every such command: those of the boot, of what timers and paths start, and the lines of scripts they name."""
+    known = list(boot_commands(facts.tree, facts.units))
+    known += [each for unit in _started_by_others(facts) for each in _of_unit(facts, unit)]
+    # What the SSH server's own unit runs is asked with its settings.
+    own = {str(path) for unit in serving(facts.units) for path in (unit.path, *(each.location.path for each in unit.assignments))}
+    known = [each for each in known if str(each.location.path) not in own]
+    yield from known
+    yield from _of_scripts(facts, known)
+
+
+def _started_by_others(facts: Facts) -> Iterator[Unit]:
+    """Services of a person's own that a timer, a path or a socket starts, or that are no plain unit of the boot."""
+    for name in facts.units.reached:
+        stem, _, kind = name.rpartition(".")
+        unit = facts.units.unit(name)
+        if kind in ("timer", "path", "socket", "automount") and unit.present and not str(unit.path).startswith(STOCK):
+            named = unit.values("Timer", "Unit") or unit.values("Path", "Unit") or unit.values("Socket", "Service")
+            yield facts.units.unit(named[-1].text if named else f"{stem}.service")
+    for unit in serving(facts.units):
+        for name in (each.text for key in ("Wants", "Requires", "Upholds", "BindsTo") for each in unit.values("Unit", key)):
+            for word in name.split():
+                if not str(facts.units.unit(word).path).startswith(STOCK):
+                    yield facts.units.unit(word)
+
+
+def _of_unit(facts: Facts, unit: Unit) -> Iterator[Command]:
+    if not unit.present or str(unit.path).startswith(STOCK):
+        return
+    for key in ("ExecStartPre", "ExecStart", "ExecStartPost", "ExecStop", "ExecStopPost"):
+        for value in unit.values("Service", key):
+            yield Command(value.text.lstrip("-@:+!| "), value.location)
+
+
+def _of_scripts(facts: Facts, commands: list[Command]) -> Iterator[Command]:
+    """The lines of scripts in any language that a command names, but for those of packages."""
+    tree = facts.tree
+    done = {str(each.location.path) for each in commands}
+    paths = dict.fromkeys(path for each in commands for path in _PATH.findall(each.text))
+    wanted = [path for path in paths if path not in done and not path.startswith(("/dev/", "/proc/", "/sys/", "/run/", "/tmp/"))]
+    tree.require(*(Read(path, depth=0, content=False) for path in wanted[:MOST_SCRIPTS]))
+    small = []
+    for path in wanted[:MOST_SCRIPTS]:
+        try:
+            entry = tree.entry(path)
+        except LinkLoop:
+            continue
+        if entry is not None and entry.is_file and entry.size <= LARGEST and not facts.shipped.known(str(tree.resolve(path))):
+            small.append(path)
+    tree.require(*(Read(path, depth=0, limit=LARGEST) for path in small))
+    for path in small:
+        data = tree.data(path) or b""
+        if b"\0" in data[:4096]:
+            continue
+        for number, line in enumerate(data.decode("utf-8", "surrogateescape").split("\n"), start=1):
+            if line.strip() and not line.lstrip().startswith("#"):
+                yield Command(line.strip(), Location(PurePosixPath(path), number, line))
+
+
+def _conflicts(facts: Facts) -> Iterator[Gap]:
+    """Units of a person's own that end others as they start."""
+    for name in facts.units.reached:
+        unit = facts.units.unit(name)
+        if not unit.started or unit.name.startswith(("ssh.", "sshd.")):
+            continue
+        for key in ("Conflicts", "PropagatesStopTo", "StopPropagatedFrom", "FailureAction", "SuccessAction", "OnSuccess", "JobTimeoutAction"):
+            for value in unit.values("Unit", key):
+                if not str(value.location.path).startswith(STOCK) and value.text not in ("shutdown.target", "none", ""):
+                    what = f"what {key}={value.text} of {name} ends ({value.location})"
+                    yield Gap("own-commands", LINK, what, f"systemctl disable {name}, in rescue shell", locations=(value.location,))
+
+
+_NEEDED = (
+    (Link.KEY, ("/home", "/root")),
+    (Link.ACCOUNT, ("/etc/passwd", "/etc/shadow", "/etc/group", "/etc/nologin", "/run/nologin", "/var/run/nologin", "/etc/pam.d",
+                    "/etc/security", "/etc/nsswitch.conf", "/etc/hosts.deny", "/etc/hosts.allow")),
+    (Link.SESSION, ("/usr/bin", "/bin", "/dev", "/usr/lib", "/lib", "/etc/profile", "/etc/bash.bashrc", "/etc/environment")),
+    (Link.SERVICE, ("/etc/ssh", "/run/sshd", "/var/run/sshd", "/usr", "/etc", "/run", "/var/empty", "/proc/sys", "/sys", "/var/run")),
+)  # fmt: skip
+_HARMLESS_PLACES = ("/run/", "/var/run/")
+
+
+def _tmpfiles(facts: Facts) -> Iterator[Gap]:
+    tree = facts.tree
+    for folder in TMPFILES:
+        for name in tree.children(folder):
+            path = f"{folder}/{name}"
+            if not name.endswith(".conf") or facts.shipped.intact(path):
+                continue
+            for number, line in enumerate((tree.text(path) or "").split("\n")[:1000], start=1):
+                match = _TMPFILE.fullmatch(line.strip())
+                if match is None:
+                    continue
+                link = _needs(match[2], match[1])
+                if link is not None:
+                    place = Location(PurePosixPath(path), number, line)
+                    what = f"what {line.strip()[:80]} changes at boot ({place})"
+                    yield Gap("own-commands", link, what, "take the line out, reboot, and try", locations=(place,))
+
+
+def _needs(path: str, kind: str) -> Link | None:
+    if path == "/":
+        return Link.KEY
+    if kind in "xX":
+        return None
+    for link, places in _NEEDED:
+        for place in places:
+            # A directory of one's own below /run is what tmpfiles.d is for.
+            if path.rstrip("/") == place or (path.startswith(place + "/") and place not in ("/run", "/var/run", "/etc", "/usr")):
+                return link
+    return Link.SERVICE if path.startswith(("/etc/ssh", "/usr/")) else None

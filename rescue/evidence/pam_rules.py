@@ -1,0 +1,93 @@
+"""What PAM's modules say that do not decide by files alone, and what its rules add up to.
+
+Decides: sshd asks PAM's stacks "account" and "session" (/etc/pam.d/sshd and what it includes). A module that runs a
+program (pam_exec, pam_script), asks a server (pam_ldap, pam_sss) or is unknown here may turn the account away, and so may
+the way in which the lines lead to each other.
+
+Not judged: a line with such a module, where its answer would keep the account out.
+
+Supply: comment the line out (a "#" before it), log in, and look at journalctl -u ssh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from rescue.checks import _pam
+from rescue.checks._pam import PASSES, Policy
+from rescue.checks._pam_modules import MODULES
+from rescue.facts import Facts
+from rescue.formats.accounts import Account
+from rescue.formats.pam import Answer, Facility, Handler, module_present, run
+from rescue.model import Gap, Link
+
+LINK = Link.ACCOUNT
+READS = _pam.READS
+
+QUIET = frozenset(
+    "pam_unix pam_permit pam_deny pam_nologin pam_selinux pam_loginuid pam_keyinit pam_motd pam_mail pam_systemd pam_lastlog "
+    "pam_lastlog2 pam_mkhomedir pam_oddjob_mkhomedir pam_warn pam_issue pam_echo pam_faildelay pam_xauth pam_cap pam_localuser "
+    "pam_wtmpdb pam_faillock pam_gnome_keyring pam_ck_connector pam_apparmor pam_tty_audit pam_rootok pam_sepermit".split()
+)
+"""Modules that let every account pass, or whose refusals are looked for by a check of their own."""
+ENVIRONMENT = (
+    (),
+    ("readenv=1",),
+    ("user_readenv=1", "envfile=/etc/default/locale"),
+    ("envfile=/etc/default/locale",),
+    ("readenv=1", "envfile=/etc/default/locale"),
+)
+"""The arguments with which distributions call pam_env."""
+ANSWERS = (Answer.PERM_DENIED, Answer.IGNORE, Answer.SUCCESS)
+ACTING = frozenset({"pam_exec", "pam_script", "pam_namespace", "pam_chroot", "pam_filter", "pam_mount", "pam_abl", "pam_setquota"})
+"""Modules that do more than to answer."""
+
+
+def find(facts: Facts) -> Iterator[Gap]:
+    for account in facts.logins:
+        policy = _pam.policy(facts, account)
+        if policy is not None and policy.service.broken is None:
+            yield from _of(facts, account, policy)
+
+
+def _of(facts: Facts, account: Account, policy: Policy) -> Iterator[Gap]:
+    for facility, outcome, link in (
+        (Facility.ACCOUNT, policy.account, Link.ACCOUNT),
+        (Facility.SESSION, policy.session, Link.SESSION),
+    ):
+        stack = policy.service.stack(facility)
+        if outcome.answer not in PASSES:
+            decided = outcome.decided
+            places = (decided.location,) if decided is not None else ()
+            why = f"the line {decided.location} may turn it away" if decided is not None else "no line lets it in"
+            what = f"whether PAM lets {account.name} in: {why}"
+            yield Gap("pam-rules", link, what, "comment that line out, and try", account.name, places)
+            continue
+        for handler in stack:
+            if _known(handler) or not module_present(facts.tree, handler.module):
+                continue
+            if handler.name in ACTING or any(not _passes(facts, account, stack, handler, answer) for answer in ANSWERS):
+                what = f"what {handler.name} says to {account.name} ({handler.location})"
+                yield Gap("pam-rules", link, what, "comment that line out, and try", account.name, (handler.location,))
+
+
+def _known(handler: Handler) -> bool:
+    if handler.name in MODULES:
+        return handler.facility in MODULES[handler.name].stacks
+    if handler.name == "pam_env":
+        return handler.arguments in ENVIRONMENT
+    if handler.name == "pam_umask":
+        return not any(word.startswith("umask=") and not _lets_the_owner(word) for word in handler.arguments)
+    if handler.name == "pam_exec":
+        return handler.actions.get("default") == "ignore" and not handler.actions.get("success") == "bad"
+    return handler.name in QUIET
+
+
+def _lets_the_owner(word: str) -> bool:
+    digits = word.partition("=")[2]
+    return digits.isdigit() and len(digits) <= 4 and int(digits[-3:-2] or "0") == 0
+
+
+def _passes(facts: Facts, account: Account, stack: tuple[Handler, ...], one: Handler, answer: Answer) -> bool:
+    usual: Callable[[Handler], Answer] = _pam.asker(facts, account)
+    return run(stack, lambda each: answer if each is one else usual(each)).answer in PASSES

@@ -1,0 +1,237 @@
+"""What the shell's start files do before the prompt comes.
+
+Decides: /etc/profile, /etc/profile.d, /etc/bash.bashrc and the account's own .bash_profile, .profile and .bashrc, the
+variables of /etc/environment and the like, and sshrc: a command in them that ends the shell, waits for ever or starts
+another program in its place closes or hangs the session.
+
+Not judged: lines that are not as the package shipped them and are more than variables, aliases, tests and the like; and
+a login shell that is not one of the usual ones.
+
+Supply: ssh SERVER 'exec bash --norc' passes the account's own files by, or rename the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import PurePosixPath
+from re import compile as compile_pattern
+
+from rescue.checks._each_login import SSHD_READS
+from rescue.evidence._together import together
+from rescue.facts import Facts
+from rescue.formats.accounts import Account
+from rescue.formats.shipped import SHIPPED_READS
+from rescue.model import Gap, Link, Location
+from rescue.tree import Read
+
+LINK = Link.SESSION
+SYSTEM = ("/etc/profile", "/etc/bash.bashrc", "/etc/bashrc")
+FOLDER = "/etc/profile.d"
+OWN = (".bash_profile", ".bash_login", ".profile", ".bashrc", ".bash_aliases")
+RC = ("/etc/ssh/sshrc", "{home}/.ssh/rc")
+VARIABLES = ("/etc/environment", "/etc/default/locale", "/etc/security/pam_env.conf")
+SHIPPED_COPIES = {
+    "/etc/profile": "/usr/share/base-files/profile",
+    ".profile": "/etc/skel/.profile",
+    ".bashrc": "/etc/skel/.bashrc",
+    ".bash_profile": "/etc/skel/.bash_profile",
+}
+ROOTS_COPIES = {".profile": "/usr/share/base-files/dot.profile", ".bashrc": "/usr/share/base-files/dot.bashrc"}
+READS = (
+    *SSHD_READS,
+    *SHIPPED_READS,
+    *(Read(path, depth=0) for path in (*SYSTEM, *VARIABLES, RC[0], *SHIPPED_COPIES.values(), *ROOTS_COPIES.values())),
+    Read(FOLDER, depth=1),
+)
+
+SHELLS = frozenset({"bash", "sh", "dash", "ash", "busybox"})
+LONGEST = 3000
+MOST_GAPS = 4
+SUPPLY = "rename the file, or try: ssh -t SERVER 'bash --norc --noprofile'"
+
+LOUD_VARIABLES = frozenset(
+    "PROMPT_COMMAND TMOUT BASH_ENV ENV SHELLOPTS BASHOPTS SHELL HOME PS0 PS4 IFS POSIXLY_CORRECT LD_PRELOAD LD_AUDIT "
+    "LD_LIBRARY_PATH".split()
+)
+"""Variables by which a shell does something of its own accord, or does it elsewhere."""
+LOUD_ALIASES = frozenset("exit logout echo builtin command exec cd alias if then fi".split())
+SHOWS = frozenset("echo printf uptime date hostname true : uname whoami id df free tput clear w who last mesg".split())
+"""Commands that print something and end."""
+WORDS = frozenset("then else fi do done esac ;; { } in return break".split())
+
+_SPECIAL = compile_pattern(
+    r"\[\[?\s+(?:\$-\s+==\s+\*i\*|-n\s+\"?\$PS1\"?)\s+\]\]?\s*&&\s*command -v (?:tmux|screen)\s*(?:>|&>)\s*/dev/null(?:\s+2>&1)?\s*&&.*"
+    r"|PROMPT_COMMAND=(['\"]?)history -[an]\1"
+)
+"""What is started for a person alone and where the program is there; what writes the history."""
+_TIMEOUT = compile_pattern(r"(?:export\s+|readonly\s+)?TMOUT(?:=(\d{1,9}))?")
+_ASSIGNS = compile_pattern(r"(?:(?:export|declare(?:\s-[xrig]+)?|typeset|readonly)\s+)?((?:[A-Za-z_]\w*(?:\+?=\S*)?\s*)+)")
+_ALIAS = compile_pattern(r"alias\s+([\w.+~-]+)=\S*(?:\s.*)?")
+_SHOPT = compile_pattern(r"shopt\s+-[suq]+\s+(?!.*(?:extdebug|restricted|execfail))[\w ]+")
+_UMASK = compile_pattern(r"umask\s+0{0,2}[0-7]{2}")
+_TEST = compile_pattern(r"(?:\[\[?\s.*\]\]?|test\s.*|command\s+-v\s+\S+|for\s+\w+\s+in\s.*)")
+_CASE = compile_pattern(r"^(?:case\s+\S+\s+in\b)?\s*(?:\(?[^\s()]+\)(?=\s|$)\s*)?")
+_SOURCE = compile_pattern(r"(?:\\?\.|source)\s+(\S+)")
+_PARTS = compile_pattern(r"&&|;;|;|\bthen\b|\bdo\b|\belse\b")
+_QUOTED = compile_pattern(r"""'[^']*'|"(?:[^"\\`$]|\\.|\$(?!\())*"|\\.""")
+_PLAIN = compile_pattern(r"\$\((?:hostname|date|id|tput|whoami|uname|dircolors)[^()|;&<>]*\)")
+_SILENT = compile_pattern(r"\s*(?:[12]?>|&>)\s*(?:/dev/null|&1|&2)")
+_VARIABLE = compile_pattern(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*(?:=|\s+(?:DEFAULT|OVERRIDE)=).*")
+
+
+def find(facts: Facts) -> Iterator[Gap]:
+    if facts.sshd.fatal:
+        return
+    told: set[Location] = set()
+    yield from together(partial(_variables, facts, path) for path in VARIABLES)
+    opened = together(partial(_with_open, facts, account) for account in facts.logins)
+    for account, places in opened:
+        for place in places:
+            if place not in told and len(told) < MOST_GAPS:
+                told.add(place)
+                user = account.name if str(place.path).startswith(account.home.rstrip("/") + "/") else ""
+                shown = f": {place.text.strip()[:60]}" if place.text else ""
+                yield Gap("shell-start-files", LINK, f"what {place} does{shown}", SUPPLY, user, (place,))
+        shell = (account.shell or "/bin/sh").rpartition("/")[2]
+        if shell not in SHELLS:
+            what = f"whether {account.shell} gives {account.name} a prompt"
+            yield Gap("shell-start-files", LINK, what, "give the account /bin/bash, and try", account.name, (account.location,))
+
+
+def _with_open(facts: Facts, account: Account) -> Iterator[tuple[Account, list[Location]]]:
+    yield account, list(_open(facts, account))
+
+
+def _open(facts: Facts, account: Account) -> Iterator[Location]:
+    """The first line of each file that may keep the prompt away."""
+    shell = (account.shell or "/bin/sh").rpartition("/")[2]
+    if shell not in SHELLS:
+        return
+    home = account.home.rstrip("/")
+    own = [f"{home}/{name}" for name in OWN] if home.startswith("/") else []
+    rc = [each.format(home=home) for each in RC if home.startswith("/") or "{" not in each]
+    tree = facts.tree
+    tree.require(*(Read(path, depth=0) for path in (*own, *rc)))
+    folder = [f"{FOLDER}/{name}" for name in tree.children(FOLDER) if name.endswith(".sh")]
+    for path in (*SYSTEM, *folder, *own, *rc):
+        entry = tree.entry(path)
+        if entry is None:
+            continue
+        if not entry.is_file:
+            continue
+        if facts.shipped.intact(path):
+            continue
+        place = _first_open(facts, path, account)
+        if place is not None:
+            yield place
+
+
+def _first_open(facts: Facts, path: str, account: Account) -> Location | None:
+    text = facts.tree.text(path)
+    where = PurePosixPath(path)
+    if text is None:
+        return Location(where)
+    if "\0" in text or "\r\n" in text:
+        return Location(where)
+    known = _stock_lines(facts, path, account)
+    balance = 0
+    for number, line in enumerate(text.split("\n")[:LONGEST], start=1):
+        stripped = line.strip()
+        if not stripped or stripped.startswith("#") or line.rstrip() in known:
+            continue
+        bare = _QUOTED.sub('""', stripped)
+        if bare.count("'") % 2 or bare.count('"') % 2 or "<<" in bare or stripped.endswith("\\"):
+            return Location(where, number, line)
+        balance += _opened(bare.partition(" #")[0])
+        if not _harmless(facts, account, stripped):
+            return Location(where, number, line)
+    # The package's own file with a part of it gone may end in the middle of a condition.
+    return Location(where) if balance or (known and _lost(text, known)) else None
+
+
+def _opened(words: str) -> int:
+    """How many blocks a line opens, beside those that it closes."""
+    each = words.replace(";", " ").split()
+    return sum(word in ("if", "case", "do", "{") for word in each) - sum(word in ("fi", "esac", "done", "}") for word in each)
+
+
+def _stock_lines(facts: Facts, path: str, account: Account) -> frozenset[str]:
+    """The lines of the file as its package, or useradd(8), made it."""
+    name = path.rpartition("/")[2]
+    tables = (ROOTS_COPIES, SHIPPED_COPIES) if account.uid == 0 else (SHIPPED_COPIES,)
+    sources = [path] if path in SHIPPED_COPIES else [name]
+    for table in tables:
+        for source in sources:
+            copy = table.get(source)
+            if copy is not None and (text := facts.tree.text(copy)) is not None:
+                return frozenset(line.rstrip() for line in text.split("\n"))
+    return frozenset()
+
+
+def _lost(text: str, known: frozenset[str]) -> bool:
+    here = {line.rstrip() for line in text.split("\n")}
+    code = {line for line in known if line.strip() and not line.strip().startswith("#")}
+    return bool(code & here) and not code <= here
+
+
+def _harmless(facts: Facts, account: Account, line: str) -> bool:
+    """Whether every command of the line comes to an end, and the shell goes on after it."""
+    if _SPECIAL.fullmatch(line):
+        return True
+    # A file to be read is named in quotes most often.
+    bare = line if _SOURCE.search(line) else _QUOTED.sub('""', _PLAIN.sub("x", line))
+    bare = _SILENT.sub("", bare).partition(" #")[0]
+    if any(mark in bare for mark in ("|", "<", ">", "`", "$(", " & ", "((")):
+        return False
+    for part in _PARTS.split(bare):
+        words = _CASE.sub("", part.strip()).removeprefix("if ").removeprefix("elif ").strip().removeprefix("! ").strip()
+        if words and words not in WORDS and not _quiet(facts, account, words):
+            return False
+    return True
+
+
+def _quiet(facts: Facts, account: Account, command: str) -> bool:
+    if (timeout := _TIMEOUT.fullmatch(command)) is not None:
+        return timeout[1] is None or int(timeout[1]) == 0 or int(timeout[1]) >= 60
+    if command.split()[0] in SHOWS or command.startswith(("unset ", "return ", "bind ", "complete ", "unalias ")):
+        return "PATH" not in command
+    if (alias := _ALIAS.fullmatch(command)) is not None:
+        return alias[1] not in LOUD_ALIASES
+    if (read := _SOURCE.fullmatch(command)) is not None:
+        return _read_too(facts, account, read[1].strip("\"'"))
+    if _SHOPT.fullmatch(command) or _UMASK.fullmatch(command) or _TEST.fullmatch(command):
+        return True
+    assigned = _ASSIGNS.fullmatch(command)
+    if assigned is None or ("=" not in command and not command.startswith(("export ", "readonly ", "declare "))):
+        return False
+    names = {word.partition("=")[0].rstrip("+") for word in assigned[1].split()}
+    return not names & LOUD_VARIABLES and not any(name.startswith("LD_") for name in names)
+
+
+def _read_too(facts: Facts, account: Account, path: str) -> bool:
+    """Whether a file that is read by a line is judged as the others are, or is not there."""
+    for mark in ("$HOME", "${HOME}", "~"):
+        if path.startswith(mark):
+            path = account.home.rstrip("/") + path[len(mark) :]
+    if not path.startswith("/") or "$" in path or "*" in path:
+        return False
+    facts.tree.require(Read(path, depth=0, content=False))
+    judged = (*SYSTEM, *(f"{account.home.rstrip('/')}/{name}" for name in OWN))
+    return path in judged or facts.tree.entry(path) is None or bool(facts.shipped.intact(path))
+
+
+def _variables(facts: Facts, path: str) -> Iterator[Gap]:
+    text = facts.tree.text(path)
+    if not text or facts.shipped.intact(path):
+        return
+    for number, line in enumerate(text.split("\n")[:LONGEST], start=1):
+        if not line.strip() or line.strip().startswith("#"):
+            continue
+        match = _VARIABLE.fullmatch(line)
+        name = match[1] if match is not None else ""
+        if match is None or name in LOUD_VARIABLES or name.startswith("LD_"):
+            place = Location(PurePosixPath(path), number, line)
+            yield Gap("shell-start-files", LINK, f"what {line.strip()[:60]} does to the shell ({place})", f"comment the line out of {path}", "", (place,))
+            return
+

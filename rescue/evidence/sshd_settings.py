@@ -1,0 +1,176 @@
+"""What the settings of sshd_config do that no check looks at.
+
+Decides: algorithms that your ssh may not have, timeouts that end a session, variables for every session, another
+routing domain, penalties.
+
+Not judged: a setting that is neither judged nor known to be harmless, and a list of algorithms with nothing that a
+stock ssh of the last years offers.
+
+Supply: comment the line out, and try; ssh -vv SERVER shows what both sides offer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
+
+from rescue.checks._each_login import SSHD_READS
+from rescue.checks._host_keys import host_keys
+from rescue.facts import Facts
+from rescue.model import Gap, Link, Location
+from rescue.sshd.effective import Effective, Setting
+from rescue.sshd.keywords import GLOBAL, MATCHABLE
+
+LINK = Link.ACCEPT
+READS = SSHD_READS
+
+HARMLESS = frozenset(
+    "acceptenv allowagentforwarding allowstreamlocalforwarding allowtcpforwarding disableforwarding authorizedprincipalscommand "
+    "authorizedprincipalscommanduser authorizedprincipalsfile clientalivecountmax compression debianbanner exposeauthinfo "
+    "fingerprinthash gatewayports gssapiauthentication gssapicleanupcredentials gssapikeyexchange gssapistorecredentialsonrekey "
+    "gssapistrictacceptorcheck hostbasedacceptedalgorithms hostbasedacceptedkeytypes hostbasedauthentication "
+    "hostbasedusesnamefrompacketonly ignorerhosts ignoreuserknownhosts ipqos kerberosauthentication kerberosgetafstoken "
+    "kerberosorlocalpasswd kerberosticketcleanup loglevel logverbose permitemptypasswords permitlisten permitopen permittunnel "
+    "permituserrc pidfile printlastlog printmotd securitykeyprovider streamlocalbindmask streamlocalbindunlink subsystem "
+    "syslogfacility tcpkeepalive trustedusercakeys versionaddendum x11displayoffset x11forwarding x11uselocalhost xauthlocation "
+    "casignaturealgorithms pubkeyauthoptions useblocklist useblacklist protocol useprivilegeseparation uselogin keyregenerationinterval "
+    "rsaauthentication rhostsrsaauthentication serverkeybits skeyauthentication hostbasedacceptedkeytypes".split()
+)
+"""Whatever they say, a login with a key gets a shell."""
+JUDGED = frozenset(
+    "addressfamily allowgroups allowusers authenticationmethods authorizedkeyscommand authorizedkeyscommanduser authorizedkeysfile "
+    "chrootdirectory denygroups denyusers forcecommand hostkey hostkeyagent kbdinteractiveauthentication "
+    "challengeresponseauthentication listenaddress logingracetime maxauthtries maxsessions maxstartups modulifile pamservicename "
+    "passwordauthentication permitrootlogin port pubkeyacceptedalgorithms pubkeyacceptedkeytypes pubkeyauthentication "
+    "requiredrsasize revokedkeys sshdauthpath sshdsessionpath strictmodes usepam persourcemaxstartups persourcenetblocksize".split()
+)
+"""What checks decide by."""
+
+CIPHERS = ("chacha20-poly1305@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr", "aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
+AEAD = frozenset({"chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes256-gcm@openssh.com"})
+MACS = (
+    "umac-64-etm@openssh.com", "umac-128-etm@openssh.com", "hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com",
+    "hmac-sha1-etm@openssh.com", "umac-64@openssh.com", "umac-128@openssh.com", "hmac-sha2-256", "hmac-sha2-512", "hmac-sha1",
+)  # fmt: skip
+EXCHANGES = (
+    "sntrup761x25519-sha512@openssh.com", "curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256",
+    "ecdh-sha2-nistp384", "ecdh-sha2-nistp521", "diffie-hellman-group-exchange-sha256", "diffie-hellman-group16-sha512",
+    "diffie-hellman-group18-sha512", "diffie-hellman-group14-sha256",
+)  # fmt: skip
+KEY_TYPES = {
+    "ssh-ed25519": "ssh-ed25519", "rsa-sha2-256": "ssh-rsa", "rsa-sha2-512": "ssh-rsa", "ecdsa-sha2-nistp256": "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384": "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521": "ecdsa-sha2-nistp521",
+}  # fmt: skip
+"""What ssh 9.0 to 10.0 offers unasked (myproposal.h), and which host key each algorithm takes."""
+
+Test = Callable[[Facts, Setting, Effective], bool]
+
+
+def find(facts: Facts) -> Iterator[Gap]:
+    if facts.sshd.fatal:
+        return
+    told: set[Location] = set()
+    for account in facts.logins:
+        effective = facts.effective(account)
+        for keyword in (*GLOBAL, *MATCHABLE):
+            key = keyword.name.lower()
+            if key in HARMLESS or key in JUDGED:
+                continue
+            for setting in _given(effective, keyword.name):
+                place = setting.location
+                if place is None or place in told or _fine(facts, key, setting, effective):
+                    continue
+                told.add(place)
+                what = f"what {keyword.name} {' '.join(setting.words)[:60]} does to a login ({place})"
+                yield Gap("sshd-settings", LINKS.get(key, LINK), what, "comment the line out, and try", locations=(place,))
+
+
+def _given(effective: Effective, name: str) -> Iterator[Setting]:
+    try:
+        yield from effective.all(name)
+    except KeyError:
+        return
+    for alternative in effective.alternatives(name):
+        yield from alternative.settings
+
+
+LINKS = {
+    "channeltimeout": Link.SESSION, "unusedconnectiontimeout": Link.SESSION, "setenv": Link.SESSION, "permittty": Link.SESSION,
+    "permituserenvironment": Link.SESSION, "clientaliveinterval": Link.SESSION, "rekeylimit": Link.SESSION,
+}  # fmt: skip
+
+
+def _fine(facts: Facts, key: str, setting: Setting, effective: Effective) -> bool:
+    words = setting.words
+    match key:
+        case "ciphers":
+            return bool(_left(words, CIPHERS))
+        case "macs":
+            ciphers = effective.words("Ciphers")
+            return bool(_left(words, MACS)) or bool(AEAD & set(_left(ciphers, CIPHERS) if ciphers else CIPHERS))
+        case "kexalgorithms":
+            return bool(_left(words, EXCHANGES))
+        case "hostkeyalgorithms":
+            types = {each.type for each in host_keys(facts)}
+            return any(not types or KEY_TYPES[name] in types for name in _left(words, tuple(KEY_TYPES)))
+        case "banner":
+            return words == ("none",) or _plain_file(facts, words[0])
+        case "usedns" | "permituserenvironment" | "refuseconnection":
+            return words == ("no",)
+        case "permittty":
+            return words == ("yes",)
+        case "persourcepenalties":
+            return words == ("no",)
+        case "persourcepenaltyexemptlist" | "rdomain" | "hostcertificate":
+            return words == ("none",)
+        case "clientaliveinterval":
+            return _seconds(words[0]) == 0 or _seconds(words[0]) >= 10
+        case "unusedconnectiontimeout":
+            return words == ("none",) or _seconds(words[0]) == 0 or _seconds(words[0]) >= 30
+        case "rekeylimit":
+            return _big(words)
+        case "channeltimeout":
+            return words == ("none",)
+        case "setenv":
+            return not any(word.partition("=")[0] in LOUD or word.startswith("LD_") for word in words)
+    return False
+
+
+LOUD = frozenset("BASH_ENV ENV SHELL HOME PROMPT_COMMAND TMOUT PS4 IFS POSIXLY_CORRECT SHELLOPTS BASHOPTS".split())
+
+
+def _big(words: tuple[str, ...]) -> bool:
+    size = words[0].upper()
+    enough = size in ("0", "DEFAULT") or size.endswith("G") or (size[:-1].isdigit() and size.endswith("M") and int(size[:-1]) >= 16)
+    enough = enough or (size.isdigit() and int(size[:18]) >= 16 << 20)
+    return enough and (len(words) < 2 or words[1] in ("none", "0") or _seconds(words[1]) >= 300)
+
+
+def _seconds(word: str) -> int:
+    """A time of sshd_config(5), roughly: 0 where it is none."""
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+    total, number = 0, ""
+    for letter in word.lower():
+        if letter.isdigit():
+            number += letter
+        else:
+            total += int(number[:9] or 0) * units.get(letter, 0)
+            number = ""
+    return total + int(number[:9] or 0)
+
+
+def _plain_file(facts: Facts, path: str) -> bool:
+    # A banner that is not there is left out.
+    return not path.startswith(("/dev/", "/proc/", "/sys/"))
+
+
+def _left(words: tuple[str, ...], offered: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the client's algorithms that a list leaves."""
+    text = words[0] if words else ""
+    if text[:1] in ("+", "^"):
+        return offered
+    if text[:1] == "-":
+        patterns = text[1:].split(",")
+        return tuple(each for each in offered if not any(fnmatchcase(each, pattern) for pattern in patterns))
+    names = set(text.split(","))
+    return tuple(each for each in offered if each in names)

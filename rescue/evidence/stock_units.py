@@ -1,0 +1,148 @@
+"""Whether the units that every boot needs are still systemd's own.
+
+Decides: units of systemd, dbus and OpenSSH that the boot goes through: basic.target, sysinit.target, dbus.service,
+systemd-networkd, systemd-user-sessions (which ends the "System is booting up" for users) and the like; and what is said
+for all units at once: system.conf, slices, generators.
+
+Not judged: one that is masked, gone, not as its package shipped it, or has a drop-in with a line that is not known to
+be harmless.
+
+Supply: a mask is a link to /dev/null below /etc/systemd/system: remove it; a changed unit comes back with its package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from rescue.checks._ssh_units import serving
+from rescue.evidence._settings import STOCK, open_lines, told
+from rescue.facts import Facts
+from rescue.formats.shipped import SHIPPED_READS
+from rescue.formats.unit_files import UNIT_DIRS, parse_unit
+from rescue.formats.units import UNIT_READS
+from rescue.model import Gap, Link, Location
+from rescue.tree import Read
+
+LINK = Link.BOOT
+GENERATORS = ("/etc/systemd/system-generators", "/usr/local/lib/systemd/system-generators")
+MANAGER = ("/etc/systemd/system.conf", "/etc/systemd/logind.conf", "/etc/systemd/networkd.conf")
+READS = (
+    *UNIT_READS,
+    *SHIPPED_READS,
+    *(Read(path, depth=1) for path in GENERATORS),
+    *(Read(path, depth=0) for path in MANAGER),
+    *(Read(f"{path}.d", depth=1) for path in MANAGER),
+)
+
+NEEDED = (
+    "default.target", "multi-user.target", "basic.target", "sysinit.target", "sockets.target", "paths.target", "timers.target",
+    "slices.target", "local-fs.target", "local-fs-pre.target", "swap.target", "network.target", "network-pre.target",
+    "network-online.target", "nss-user-lookup.target", "dbus.service", "dbus.socket", "systemd-logind.service",
+    "systemd-user-sessions.service", "systemd-tmpfiles-setup.service", "systemd-tmpfiles-setup-dev.service",
+    "systemd-journald.service", "systemd-journald.socket", "systemd-journald-dev-log.socket", "systemd-remount-fs.service",
+    "systemd-sysctl.service", "systemd-udevd.service", "systemd-sysusers.service", "system.slice", "user.slice", "-.slice",
+    "user@.service", "user-runtime-dir@.service", "getty.target", "rescue.target", "emergency.target",
+)  # fmt: skip
+NETWORK = ("systemd-networkd.service", "systemd-networkd.socket", "networking.service", "NetworkManager.service",
+           "systemd-networkd-wait-online.service")  # fmt: skip
+SESSION = ("systemd-logind", "user@", "user-", "user.slice", "dbus")
+HARMLESS_MASKS = frozenset({"rescue.target", "emergency.target", "network-online.target", "systemd-networkd-wait-online.service",
+                            "systemd-udevd.service", "swap.target", "timers.target", "getty.target"})  # fmt: skip
+QUIET = frozenset(
+    "LogLevel LogTarget LogColor LogLocation DumpCore CrashShell CrashReboot ShowStatus StatusUnitFormat DefaultTimeoutStopSec "
+    "DefaultTimeoutAbortSec DefaultLimitCORE DefaultTasksMax DefaultCPUAccounting DefaultMemoryAccounting DefaultIOAccounting "
+    "DefaultTasksAccounting DefaultIPAccounting RuntimeWatchdogSec RebootWatchdogSec ShutdownWatchdogSec CtrlAltDelBurstAction "
+    "DefaultOOMPolicy DefaultOOMScoreAdjust KillUserProcesses KillOnlyUsers KillExcludeUsers IdleAction IdleActionSec "
+    "HandlePowerKey HandleRebootKey HandleSuspendKey HandleHibernateKey HandleLidSwitch HandleLidSwitchExternalPower "
+    "HandleLidSwitchDocked NAutoVTs ReserveVT UserStopDelaySec InhibitDelayMaxSec RemoveIPC SpeedMeter "
+    "HandlePowerKeyLongPress LidSwitchIgnoreInhibited HoldoffTimeoutSec PowerKeyIgnoreInhibited".split()
+)
+ENOUGH_FILES = 1024
+
+
+def find(facts: Facts) -> Iterator[Gap]:
+    if facts.units.manager != "systemd" or not facts.units.reached:
+        return
+    told_of: set[str] = set()
+    serve = {unit.name for unit in serving(facts.units)} | {"ssh@.service", "ssh.service", "sshd.service"}
+    for name in (*NEEDED, *NETWORK):
+        if name in NETWORK and name not in facts.units.reached:
+            continue
+        yield from _one(facts, name, told_of)
+    for path in _altered(facts):
+        if path not in told_of:
+            name = path.rpartition("/")[2]
+            link = Link.SERVICE if name in serve else _link(name)
+            what = f"what the change of {name} does: it is not as its package shipped it ({path})"
+            yield Gap("stock-units", link, what, "install its package again", locations=(Location(PurePosixPath(path)),))
+    yield from _for_all(facts)
+
+
+def _one(facts: Facts, name: str, told_of: set[str]) -> Iterator[Gap]:
+    unit = facts.units.unit(name)
+    if unit.mask is not None and name not in HARMLESS_MASKS:
+        told_of.add(str(unit.mask.path))
+        what = f"whether the boot gets through: {name} is masked ({unit.mask.path})"
+        yield Gap("stock-units", _link(name), what, f"systemctl unmask {name}, in rescue shell", locations=(unit.mask,))
+        return
+    lines = [each for each in open_lines(facts, unit.assignments) if not str(each.location.path).startswith(STOCK)]
+    if lines and name not in ("default.target", "networking.service"):
+        what = f"what {told(lines)} does to {name} ({lines[0].location.path})"
+        yield Gap("stock-units", _link(name), what, "move that file away, reboot, and try", locations=(lines[0].location,))
+
+
+def _link(name: str) -> Link:
+    if name.startswith("systemd-user-sessions"):
+        return Link.ACCOUNT
+    if name.startswith(("systemd-networkd", "networking", "NetworkManager")):
+        return Link.NETWORK
+    return Link.SESSION if name.startswith(SESSION) else Link.BOOT
+
+
+def _altered(facts: Facts) -> Iterator[str]:
+    """Unit files of packages that are gone, or hold something else."""
+    folder = "/usr/lib/systemd/system" if facts.tree.entry("/usr/lib/systemd/system") is not None else "/lib/systemd/system"
+    names = [each.removeprefix("lib/systemd/system/") for each in facts.shipped.sums if each.startswith("lib/systemd/system/")]
+    wanted = [f"{folder}/{name}" for name in names if "/" not in name and _counts(name)]
+    yield from facts.shipped.altered(wanted)
+
+
+def _counts(name: str) -> bool:
+    return name in NEEDED or name in NETWORK or name.startswith("ssh")
+
+
+def _for_all(facts: Facts) -> Iterator[Gap]:
+    tree = facts.tree
+    for folder in GENERATORS:
+        for name in tree.children(folder):
+            place = Location(PurePosixPath(folder) / name)
+            yield Gap("stock-units", Link.SERVICE, f"which units {place.path} makes at boot", "move it away, and reboot", locations=(place,))
+    for main in MANAGER:
+        paths = [main, *(f"{main}.d/{name}" for name in tree.children(f"{main}.d") if name.endswith(".conf"))]
+        for path in paths:
+            for each in parse_unit(tree.text(path) or "", PurePosixPath(path)):
+                if each.key in QUIET or (each.key == "DefaultLimitNOFILE" and _enough(each.text)):
+                    continue
+                link = Link.SERVICE if main == MANAGER[0] else Link.SESSION
+                what = f"what {each.key}={each.text} does to every unit ({each.location})"
+                yield Gap("stock-units", link, what, "take the line out, and reboot", locations=(each.location,))
+    for folder in UNIT_DIRS:
+        if folder.startswith(STOCK):
+            continue
+        for name in tree.children(folder):
+            if name.startswith(("system", "user")) and name.endswith(".slice.d"):
+                for each in tree.children(f"{folder}/{name}"):
+                    yield from _slice(facts, PurePosixPath(f"{folder}/{name}/{each}"), name.removesuffix(".d"))
+
+
+def _slice(facts: Facts, path: PurePosixPath, name: str) -> Iterator[Gap]:
+    lines = [each for each in parse_unit(facts.tree.text(path) or "", path) if each.section == "Slice"]
+    if lines and name not in NEEDED:
+        link = Link.SERVICE if name.startswith("system") else Link.SESSION
+        yield Gap("stock-units", link, f"what {told(lines)} does to {name} ({path})", "move that file away, and reboot",
+                  locations=(lines[0].location,))  # fmt: skip
+
+
+def _enough(text: str) -> bool:
+    return all(each.isdigit() and int(each) >= ENOUGH_FILES for each in text.split(":"))

@@ -1,0 +1,41 @@
+"""What sets the network up."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.judging import Changes, gaps_of
+from tests.trees import file, symlink
+
+pytestmark = pytest.mark.unit
+
+UNIT = "/usr/lib/systemd/system/systemd-networkd.service"
+STARTED = "/etc/systemd/system/multi-user.target.wants/systemd-networkd.service"
+FILE = "/etc/systemd/network/10-wired.network"
+
+
+def _networkd(**changed: object) -> Changes:
+    return {
+        UNIT: "[Service]\nExecStart=/lib/systemd/systemd-networkd\n",
+        STARTED: symlink(UNIT),
+        FILE: "[Match]\nName=e*\n[Network]\nAddress=192.0.2.2/24\nGateway=192.0.2.1\n",
+    }
+
+
+def test_a_server_with_networkd_is_silent() -> None:
+    assert gaps_of(_networkd()) == []
+
+
+def test_nothing_is_started() -> None:
+    assert gaps_of({**_networkd(), STARTED: None}) == [("network", "network-setup")]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640])
+def test_a_file_that_networkd_can_not_read(mode: int) -> None:
+    closed = file("[Match]\nName=e*\n[Network]\nAddress=192.0.2.2/24\n", mode)
+    assert ("network", "network-setup") in gaps_of({**_networkd(), FILE: closed})
+
+
+@pytest.mark.parametrize("content", [symlink("/dev/null"), "", "[Match]\nName=e*\n[Network]\nDHCP=no\n"])
+def test_no_file_gives_an_address(content: object) -> None:
+    assert gaps_of({**_networkd(), FILE: content}) == [("network", "network-setup")]  # type: ignore[dict-item]

@@ -1,0 +1,60 @@
+"""PAM's modules that do not decide by files alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.judging import gaps_of
+from tests.pam_files import COMMON_ACCOUNT, MODULES, SSHD, with_pam
+from tests.trees import file
+
+pytestmark = pytest.mark.unit
+
+
+def _with(line: str, *modules: str) -> list[tuple[str, str]]:
+    files = with_pam(sshd=SSHD + line + "\n")
+    files.update({f"{MODULES}/{name}.so": file("ELF", 0o644) for name in modules})
+    return gaps_of(files)
+
+
+@pytest.mark.parametrize(
+    ("line", "module", "step"),
+    [
+        ("account required pam_exec.so /usr/local/bin/check", "pam_exec", "account"),
+        ("session required pam_exec.so /bin/false", "pam_exec", "session"),
+        ("account requisite pam_script.so", "pam_script", "account"),
+        ("account required pam_usertype.so isregular", "pam_usertype", "account"),
+        ("session required pam_namespace.so", "pam_namespace", "session"),
+        ("session required pam_debug.so open_session=session_err", "pam_debug", "session"),
+        ("account [success=1 default=ignore] pam_ldap.so", "pam_ldap", "account"),
+        ("session required pam_env.so conffile=/nowhere", "pam_env", "session"),
+    ],
+)
+def test_a_module_that_may_say_no(line: str, module: str, step: str) -> None:
+    assert _with(line, module) == [(step, "pam-rules")]
+
+
+@pytest.mark.parametrize(
+    ("line", "module"),
+    [
+        ("session optional pam_exec.so quiet /usr/local/bin/notify", "pam_exec"),
+        ("account optional pam_ldap.so", "pam_ldap"),
+        ("session required pam_env.so readenv=1", "pam_env"),
+        ("session optional pam_umask.so umask=027", "pam_umask"),
+        ("auth required pam_google_authenticator.so", "pam_google_authenticator"),
+        ("session optional pam_lastlog.so", "pam_lastlog"),
+    ],
+)
+def test_one_whose_answer_keeps_nobody_out(line: str, module: str) -> None:
+    assert _with(line, module) == []
+
+
+def test_rules_that_add_up_to_no() -> None:
+    # pam_permit says yes, and the control makes a no of it.
+    told = gaps_of(with_pam(common_session="session [default=die] pam_permit.so\n"))
+    assert ("session", "pam-rules") in told
+    assert ("account", "pam-rules") in gaps_of(with_pam(common_account=COMMON_ACCOUNT + "account rquired pam_permit.so\n"))
+
+
+def test_an_include_that_leads_nowhere_spoils_its_own_stack_alone() -> None:
+    assert gaps_of(with_pam(sshd=SSHD + "auth include gone\n")) == []

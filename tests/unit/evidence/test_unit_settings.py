@@ -1,0 +1,76 @@
+"""Lines of the SSH server's unit that nobody knows the effect of."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.judging import gaps, gaps_of
+from tests.trees import server
+
+pytestmark = pytest.mark.unit
+
+DROP_IN = "/etc/systemd/system/ssh.service.d/local.conf"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ProtectHome=yes", "PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX", "MemoryMax=1M", "TasksMax=1",
+        "SystemCallFilter=@basic-io", "InaccessiblePaths=/etc/shadow", "ReadOnlyPaths=/dev", "NoExecPaths=/home",
+        "User=nobody", "RootDirectory=/srv", "LimitNOFILE=3", "LimitAS=10M", "CapabilityBoundingSet=~CAP_SYS_CHROOT",
+        "IPAddressDeny=any", "AppArmorProfile=x", "TemporaryFileSystem=/home", "BindReadOnlyPaths=/dev/null:/etc/passwd",
+        "Environment=LD_PRELOAD=/x.so", "EnvironmentFile=/nowhere", "WorkingDirectory=/nowhere", "Type=simple",
+        "ExecStartPre=/bin/false", "ExecStartPre=/usr/local/bin/check", "ExecStartPost=/bin/sh -c 'systemctl stop ssh'",
+        "ExecStart=\nExecStart=/usr/sbin/sshd -i", "ExecStart=\nExecStart=/usr/local/sbin/wrapper", "RuntimeMaxSec=3",
+        "NoSuchSetting=1", "UMask=0777",
+    ],
+)  # fmt: skip
+def test_a_line_of_unknown_effect_is_told(line: str) -> None:
+    assert ("service", "unit-settings") in gaps_of({DROP_IN: f"[Service]\n{line}\n"})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Requires=nosuch.service", "BindsTo=sys-subsystem-net-devices-eth0.device", "Conflicts=basic.target",
+        "ConditionVirtualization=kvm", "ConditionHost=other", "ConditionKernelVersion=>99", "JobTimeoutSec=1ms",
+        "Before=sysinit.target", "After=own.service", "RequiresMountsFor=/srv", "StopWhenUnneeded=yes",
+    ],
+)  # fmt: skip
+def test_so_is_a_dependency(line: str) -> None:
+    own = "[Service]\nType=oneshot\nExecStart=/bin/sleep 3000\n"
+    files = {DROP_IN: f"[Unit]\n{line}\n", "/etc/systemd/system/own.service": own}
+    assert ("service", "unit-settings") in gaps_of(files)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "[Service]\nRestart=always\nRestartSec=5s\nOOMScoreAdjust=-900\nNice=-5\nLimitCORE=0\nLimitNOFILE=65536\n",
+        "[Service]\nProtectClock=yes\nProtectKernelLogs=yes\nLockPersonality=yes\nSystemCallArchitectures=native\n",
+        "[Unit]\nDescription=SSH\nAfter=network-online.target nosuch.service\nWants=network-online.target\n",
+        "[Unit]\nConditionPathExists=/etc/passwd\nStartLimitBurst=10\n",
+        "[Service]\nProtectHome=no\nEnvironment=LANG=C\nEnvironmentFile=-/etc/default/ssh\n",
+        "[Service]\nExecStart=\nExecStart=/usr/sbin/sshd -D -e $SSHD_OPTS\nExecStartPre=/usr/sbin/sshd -t\n",
+        "[Install]\nAlias=x.service\n",
+    ],
+)
+def test_what_is_known_to_be_harmless_is_not(lines: str) -> None:
+    assert gaps_of({DROP_IN: lines}) == []
+
+
+def test_a_drop_in_for_every_service_counts_too() -> None:
+    told = gaps_of({"/etc/systemd/system/service.d/all.conf": "[Service]\nPrivateNetwork=yes\n"})
+    assert ("service", "unit-settings") in told
+
+
+def test_what_hides_files_leaves_the_later_steps_open_as_well() -> None:
+    steps = {gap.link.word for gap in gaps(server({DROP_IN: "[Service]\nProtectHome=yes\n"}))}
+    assert steps == {"service", "accept", "account", "key", "session"}
+
+
+def test_the_line_and_its_file_are_named() -> None:
+    gap = gaps(server({DROP_IN: "[Service]\nMemoryMax=1M\n"}))[0]
+    assert "MemoryMax=1M" in gap.what
+    assert DROP_IN in gap.what
+    assert gap.locations[0].line == 2
