@@ -14,6 +14,7 @@ from rescue.formats.authorized_keys import KeyFile, key_files
 from rescue.formats.boot_commands import boot_commands
 from rescue.formats.os_release import Release, read_release
 from rescue.formats.packages import OpenSSH, openssh_version
+from rescue.formats.permissions import Person
 from rescue.formats.shipped import Shipped
 from rescue.formats.units import Units
 from rescue.model import Client
@@ -151,6 +152,10 @@ class Facts:
     @fact
     def _key_files(self) -> dict[str, tuple[KeyFile, ...]]:
         return {}
+
+    def person(self, account: Account) -> Person:
+        """The account as the kernel sees who asks for a file: its uid and all its groups."""
+        return Person(account.uid, self.accounts.gids_of(account))
 
     def _has_keys(self, account: Account) -> bool:
         """Whether a key of the account's is known; not where that could not be read."""
