@@ -50,7 +50,15 @@ def find(facts: Facts) -> Iterator[Finding]:
     if facts.client.key is None:
         facts.tree.require(*(read for account in lacking for read in places(facts, account)))
     for account in lacking:
-        yield _finding(facts, account)
+        if not _by_command(facts, account):
+            yield _finding(facts, account)
+
+
+def _by_command(facts: Facts, account: Account) -> bool:
+    """Whether a command names the account's keys, and nothing says that yours would have to be in a file: what it
+    prints is not judged (key-unknown), and that sshd does not run it is keys-command-unsafe."""
+    command = facts.effective(account).words("AuthorizedKeysCommand")
+    return facts.client.key is None and bool(command) and command[0].lower() != "none"
 
 
 def _lacks_key(facts: Facts, account: Account) -> bool:

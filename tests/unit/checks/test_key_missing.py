@@ -132,10 +132,13 @@ def test_roots_password_counts_only_where_root_may_use_it() -> None:
 
 
 def test_keys_from_a_command_leave_it_open() -> None:
-    config = f"AuthorizedKeysCommand /usr/bin/keys\nAuthorizedKeysCommandUser nobody\n{SSHD_CONFIG}"
-    finding = only_finding(server({KEYS: None, "/etc/ssh/sshd_config": config}), "key-missing", ALICE)
+    config = f"AuthorizedKeysCommand /usr/bin/bash\nAuthorizedKeysCommandUser root\n{SSHD_CONFIG}"
+    tree = server({KEYS: None, "/etc/ssh/sshd_config": config})
+    finding = only_finding(tree, "key-missing", WITH_KEY)
     assert finding.severity is Severity.DOUBTFUL
     assert "AuthorizedKeysCommand" in finding.reason
+    # What it prints is not judged, and that is no finding.
+    assert causes(tree, ALICE) == []
 
 
 def test_a_certificate_authority_may_be_all_that_is_meant() -> None:
