@@ -120,13 +120,14 @@ def test_a_password_that_works_needs_no_key() -> None:
 
 def test_a_password_that_sshd_does_not_ask_for_is_none() -> None:
     off = {"/etc/ssh/sshd_config": f"PasswordAuthentication no\n{SSHD_CONFIG}", "/etc/shadow": HASH}
-    assert causes(server({KEYS: None, **off}), ALICE) == ["key-missing"]
+    assert causes(server({KEYS: None, **off}), ALICE) == ["password-login-off"]
+    assert causes(server({KEYS: None, **off}), WITH_KEY) == ["key-missing"]
 
 
 def test_roots_password_counts_only_where_root_may_use_it() -> None:
     shadow = "root:$y$j9T$salt$hash:19700:0:99999:7:::\n"
     gone = {"/root/.ssh/authorized_keys": None, "/etc/shadow": shadow}
-    assert "key-missing" in causes(server(gone), Client(user="root"))
+    assert causes(server(gone), Client(user="root")) == ["password-login-off"]
     allowed = {"/etc/ssh/sshd_config": f"PermitRootLogin yes\n{SSHD_CONFIG}"}
     assert causes(server({**gone, **allowed}), Client(user="root")) == []
 
