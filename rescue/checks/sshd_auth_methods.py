@@ -19,15 +19,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from rescue.checks import _pam
 from rescue.checks._each_login import SSHD_READS, each_login
+from rescue.checks._pam_auth import answer
 from rescue.facts import Facts
 from rescue.formats.accounts import Account, Password
+from rescue.formats.pam import Answer, Facility, Handler, run
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
 from rescue.sshd import Effective, edit
 from rescue.sshd.effective import Setting
 
 LINK = Link.KEY
-READS = SSHD_READS
+READS = (*SSHD_READS, *_pam.READS)
 
 KEY, ANOTHER_KEY = "publickey", "another key"
 
@@ -89,12 +92,12 @@ def _keys_are_off(account: Account, setting: Setting, *, at_once: bool) -> Findi
 
 
 def _possible(facts: Facts, account: Account, effective: Effective) -> frozenset[str]:
-    """The methods by which the account can log in at all. What keyboard-interactive asks for is PAM's affair."""
+    """The methods by which the account can log in at all."""
     found = {KEY} if effective.words("PubkeyAuthentication") != ("no",) else set()
     usable = facts.accounts.password(account) in (Password.HASH, Password.NONE)
     if usable and effective.words("PasswordAuthentication") == ("yes",):
         found.add("password")
-    if effective.words("KbdInteractiveAuthentication") == ("yes",):
+    if effective.words("KbdInteractiveAuthentication") == ("yes",) and not _pam_lacks_password(facts, account):
         found.add("keyboard-interactive")
     for keyword, method in (
         ("HostbasedAuthentication", "hostbased"),
@@ -103,6 +106,22 @@ def _possible(facts: Facts, account: Account, effective: Effective) -> frozenset
         if effective.words(keyword) == ("yes",):
             found.add(method)
     return frozenset(found)
+
+
+def _pam_lacks_password(facts: Facts, account: Account) -> bool:
+    """Whether PAM's auth stack turns the account away for want of a password alone."""
+    if facts.accounts.password(account) in (Password.HASH, Password.NONE):
+        return False
+    policy = _pam.policy(facts, account)
+    if policy is None or policy.service.broken is not None:
+        return False
+    stack = policy.service.stack(Facility.AUTH)
+
+    def ask(handler: Handler, unix: Answer) -> Answer:
+        return unix if handler.name == "pam_unix" else answer(facts, account, handler) or Answer.SUCCESS
+
+    without = run(stack, partial(ask, unix=Answer.AUTH_ERR)).answer in _pam.PASSES
+    return not without and run(stack, partial(ask, unix=Answer.SUCCESS)).answer in _pam.PASSES
 
 
 def _password_opens(facts: Facts, account: Account, effective: Effective) -> bool:
