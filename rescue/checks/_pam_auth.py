@@ -1,13 +1,15 @@
 """What PAM's stack "auth" says to somebody who answers every question rightly. No check itself.
 
-sshd asks it for keyboard-interactive and, with UsePAM, for passwords (auth-pam.c). A stack in which every module answers
-"ignore" is a no (_pam_dispatch_aux).
+sshd asks it for keyboard-interactive and, with UsePAM, for passwords (auth-pam.c). A stack in which every module
+answers "ignore" is a no (_pam_dispatch_aux).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
+from rescue.checks import _pam
 from rescue.checks._pam_modules import MODULES
 from rescue.checks._password_way import by_password, password_opens
 from rescue.facts import Facts
@@ -77,3 +79,19 @@ def _asker(facts: Facts, account: Account, unknown: Answer) -> Callable[[Handler
         return unknown if FORGIVING & set(handler.arguments) else Answer.SUCCESS
 
     return ask
+
+
+def lacks_password(facts: Facts, account: Account) -> bool:
+    """Whether the stack turns the account away for want of a password alone."""
+    if facts.accounts.password(account) in (Password.HASH, Password.NONE):
+        return False
+    policy = _pam.policy(facts, account)
+    if policy is None or policy.service.broken is not None:
+        return False
+    stack = policy.service.stack(Facility.AUTH)
+
+    def ask(handler: Handler, unix: Answer) -> Answer:
+        return unix if handler.name == "pam_unix" else answer(facts, account, handler) or Answer.SUCCESS
+
+    without = run(stack, partial(ask, unix=Answer.AUTH_ERR)).answer in _pam.PASSES
+    return not without and run(stack, partial(ask, unix=Answer.SUCCESS)).answer in _pam.PASSES

@@ -22,7 +22,7 @@ from pathlib import PurePosixPath
 
 from rescue.checks import _pam
 from rescue.checks._each_login import each_login
-from rescue.checks._pam_auth import asked, verdicts
+from rescue.checks._pam_auth import asked, lacks_password, verdicts
 from rescue.checks._pam_refused import commented, insert_behind, line_of
 from rescue.facts import Facts
 from rescue.formats.accounts import Account
@@ -64,7 +64,8 @@ def _nobody_says_yes(facts: Facts, account: Account, service: Service) -> Findin
     stack = service.stack(Facility.AUTH)
     refusing = sure.decided
     if service.broken is None and sure.answer not in _pam.PASSES and refusing is not None:
-        return _turned_away(facts, account, refusing) if refusing.name not in (MODULE, "pam_unix") else None
+        known = refusing.name == MODULE or lacks_password(facts, account)  # the latter is sshd-auth-methods
+        return None if known else _turned_away(facts, account, refusing)
     unasked = sure.answer not in _pam.PASSES and sure.decided is None
     doubt = sure.answer in _pam.PASSES and perhaps.answer not in _pam.PASSES and perhaps.decided is None
     if service.broken is not None or not stack or not (unasked or doubt):

@@ -21,10 +21,9 @@ from functools import partial
 
 from rescue.checks import _pam
 from rescue.checks._each_login import SSHD_READS, each_login
-from rescue.checks._pam_auth import answer
+from rescue.checks._pam_auth import lacks_password
 from rescue.facts import Facts
 from rescue.formats.accounts import Account, Password
-from rescue.formats.pam import Answer, Facility, Handler, run
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
 from rescue.sshd import Effective, edit
 from rescue.sshd.effective import Setting
@@ -97,7 +96,7 @@ def _possible(facts: Facts, account: Account, effective: Effective) -> frozenset
     usable = facts.accounts.password(account) in (Password.HASH, Password.NONE)
     if usable and effective.words("PasswordAuthentication") == ("yes",):
         found.add("password")
-    if effective.words("KbdInteractiveAuthentication") == ("yes",) and not _pam_lacks_password(facts, account):
+    if effective.words("KbdInteractiveAuthentication") == ("yes",) and not lacks_password(facts, account):
         found.add("keyboard-interactive")
     for keyword, method in (
         ("HostbasedAuthentication", "hostbased"),
@@ -106,22 +105,6 @@ def _possible(facts: Facts, account: Account, effective: Effective) -> frozenset
         if effective.words(keyword) == ("yes",):
             found.add(method)
     return frozenset(found)
-
-
-def _pam_lacks_password(facts: Facts, account: Account) -> bool:
-    """Whether PAM's auth stack turns the account away for want of a password alone."""
-    if facts.accounts.password(account) in (Password.HASH, Password.NONE):
-        return False
-    policy = _pam.policy(facts, account)
-    if policy is None or policy.service.broken is not None:
-        return False
-    stack = policy.service.stack(Facility.AUTH)
-
-    def ask(handler: Handler, unix: Answer) -> Answer:
-        return unix if handler.name == "pam_unix" else answer(facts, account, handler) or Answer.SUCCESS
-
-    without = run(stack, partial(ask, unix=Answer.AUTH_ERR)).answer in _pam.PASSES
-    return not without and run(stack, partial(ask, unix=Answer.SUCCESS)).answer in _pam.PASSES
 
 
 def _password_opens(facts: Facts, account: Account, effective: Effective) -> bool:

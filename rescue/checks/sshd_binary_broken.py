@@ -9,8 +9,8 @@ the system's own ("version `GLIBC_2.38' not found"). From OpenSSH 9.8 on sshd is
 from 10.0 on sshd-auth), of which each has to be there.
 
 Repair: a program that is only not executable is made so. A library outside of the packages (/usr/local, /opt) that
-can't be used at all is set aside, so that the system's own counts again. What is missing or damaged comes back with its package only,
-which takes the network: in the server's own system (rescue shell, or the provider's console).
+can't be used at all is set aside, so that the system's own counts again. What is missing or damaged comes back with its
+package only, which takes the network: in the server's own system (rescue shell, or the provider's console).
 
 See: ld.so(8), elf(5), dpkg(1) on --configure and --verify.
 """

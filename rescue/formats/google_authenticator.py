@@ -1,4 +1,4 @@
-"""Where pam_google_authenticator(8) has an account's secret, and what it says where that is not there or not trusted."""
+"""Where pam_google_authenticator(8) has an account's secret, and what it says where that is missing or not trusted."""
 
 from __future__ import annotations
 
