@@ -7,8 +7,8 @@ Cause: PubkeyAcceptedAlgorithms (PubkeyAcceptedKeyTypes up to OpenSSH 8.4) lists
 yours is none of them: a list for older keys only, a hardening guide, or a new version that dropped ssh-dss or RSA keys
 signed with SHA-1. Or RequiredRSASize asks for longer RSA keys than yours.
 
-On Red Hat's systems the list is the system-wide crypto policy's, /etc/crypto-policies. Under FIPS no list helps: OpenSSL
-refuses Ed25519 keys itself.
+On Red Hat's systems the list is the system-wide crypto policy's, /etc/crypto-policies. Under FIPS no list helps:
+OpenSSL refuses Ed25519 keys itself.
 
 Repair: the kind of your key is added to the list that counts; where that is a policy's, by a file of its own in
 /etc/ssh/sshd_config.d which counts before it. Kinds that OpenSSH itself has given up are not brought
@@ -106,8 +106,8 @@ def _by_policy(facts: Facts, setting: Setting, kinds: tuple[str, ...], policy: s
     value, name = setting.words[0], ADDED.get(kinds[0], kinds[0])
     taken = next((short for kind, short in NEW_KINDS.items() if listed(value, kind) is True), "ecdsa")
     another = Repair(
-        f"make a key of a kind that the policy takes (ssh-keygen -t {taken}), and add it with rescue fix --add-key FILE "
-        "--user NAME",
+        f"make a key of a kind that the policy takes (ssh-keygen -t {taken}), and add it with "
+        "rescue fix --add-key FILE --user NAME",
         Safety.MANUAL,
     )
     if policy.upper().startswith("FIPS") or value.startswith(("-", "+", "^")) or kinds[0] == "ssh-dss":

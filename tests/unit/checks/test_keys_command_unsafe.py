@@ -148,6 +148,7 @@ def test_keys_in_files_count_all_the_same() -> None:
 
 @pytest.mark.parametrize(("authority", "found"), [("none", False), ("/etc/ssh/ca.pub", True)])
 def test_principals_count_where_certificates_do(authority: str, found: bool) -> None:
-    config = f"{SSHD_CONFIG}AuthorizedPrincipalsCommand /opt/p\nAuthorizedPrincipalsCommandUser root\nTrustedUserCAKeys {authority}\n"
+    command = "AuthorizedPrincipalsCommand /opt/p\nAuthorizedPrincipalsCommandUser root\n"
+    config = f"{SSHD_CONFIG}{command}TrustedUserCAKeys {authority}\n"
     tree = server({"/etc/ssh/sshd_config": config, "/etc/ssh/ca.pub": KEY + "\n"})
     assert (CHECK in causes(tree, ALICE)) is found
