@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from rescue.checks._each_login import elsewhere
-from rescue.checks._key_files import add_lines, home_missing, make_whole, misplaced, overlooked, places
+from rescue.checks._key_files import add_lines, dead_link, home_missing, make_whole, misplaced, overlooked, places
 from rescue.checks._password_way import by_password, password_opens
 from rescue.facts import Facts
 from rescue.formats.accounts import ACCOUNT_READS, Account
@@ -91,6 +91,9 @@ def _finding(facts: Facts, account: Account) -> Finding:
     message = f"The SSH server {what} for {account.name}: it looks into {places}."
     if dead:
         message += f" There it passes over line {dead[0][1].number} of {dead[0][0].path}: {dead[0][1].problem}."
+    for link in dict.fromkeys(link for found in files if (link := dead_link(facts.tree, found.path)) is not None):
+        entry = facts.tree.lentry(link)
+        message += f" {link} is a link that leads nowhere ({entry.link if entry else ''})."
     return Finding(
         check="key-missing",
         link=LINK,

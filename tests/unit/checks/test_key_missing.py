@@ -132,6 +132,18 @@ def test_roots_password_counts_only_where_root_may_use_it() -> None:
     assert causes(server({**gone, **allowed}), Client(user="root")) == []
 
 
+@pytest.mark.parametrize(("link", "target"), [(KEYS, "/mnt/keys/alice"), (SSH, "/mnt/ssh"), (KEYS, "keys")])
+def test_a_link_that_leads_nowhere_is_replaced_and_not_written_through(link: str, target: str) -> None:
+    gone = dict.fromkeys((KEYS, SSH) if link == SSH else (KEYS,))
+    tree = server({**gone, link: symlink(target), "/mnt": directory()})
+    assert f"{link} is a link that leads nowhere ({target})" in only_finding(tree, "key-missing", WITH_KEY).message
+    plan = mended(tree, WITH_KEY)
+    assert changed_paths(plan) == sorted({link, KEYS})
+    entry = plan.after.facts.tree.lentry(KEYS)
+    assert entry is not None
+    assert (entry.is_file, entry.uid, entry.mode) == (True, 1000, 0o600)
+
+
 def test_keys_from_a_command_leave_it_open() -> None:
     config = f"AuthorizedKeysCommand /usr/bin/bash\nAuthorizedKeysCommandUser root\n{SSHD_CONFIG}"
     tree = server({KEYS: None, "/etc/ssh/sshd_config": config})

@@ -16,8 +16,10 @@ pytestmark = pytest.mark.unit
 ALICE = Client(user="alice")
 CONFIG, ACCOUNT = "/etc/ssh/sshd_config", "/etc/pam.d/common-account"
 Changes = dict[str, Entry | str | bytes | None]
-TEMPLATE = "# account\n$account_primary\naccount\trequisite\tpam_deny.so\naccount\trequired\tpam_permit.so\n"
+TEMPLATE = (
+    "# account\n$account_primary\naccount\trequisite\tpam_deny.so\naccount\trequired\tpam_permit.so\n"
     "$account_additional\n"
+)
 UNIX = """\
 Name: Unix authentication
 Default: yes
