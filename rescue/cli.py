@@ -14,7 +14,7 @@ from rescue import __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from types import FrameType
     from typing import NoReturn
 
@@ -75,6 +75,15 @@ def parser() -> argparse.ArgumentParser:
         def error(self, message: str) -> NoReturn:
             raise Misused(message, f"See: {self.prog} --help")
 
+        def _check_value(self, action: argparse.Action, value: object) -> None:
+            if action.choices is not None and value not in action.choices:
+                known = [str(each) for each in action.choices]
+                name = action.option_strings[-1] if action.option_strings else action.metavar
+                raise Misused(
+                    f"{name} is one of {', '.join(known)}, not {_shown(str(value))}",
+                    _near(str(value), known) or f"See: {self.prog} --help",
+                )
+
     top = Parser(
         prog="rescue",
         description="Find out from a server's disk why SSH is refused, timing out or denied;\nrepair it; undo it.",
@@ -102,7 +111,12 @@ def parser() -> argparse.ArgumentParser:
     disks.add_argument("what", metavar="DISK|IMAGE", nargs="*", help="only these (default: all block devices)")
     _target(disks)
     inspect = verb("inspect", "show the path to a login and what breaks it; changes nothing")
-    inspect.add_argument("target", metavar="TARGET", help="what to look at (see below)")
+    inspect.add_argument(
+        "target",
+        metavar="TARGET",
+        nargs="?",
+        help=f"what to look at (see below; {LAST}, or the only server found here)",
+    )
     inspect.add_argument("--all", action="store_true", help="say what holds, too")
     inspect.add_argument("--html", metavar="FILE", help="also write the report as a web page")
     _client(inspect)
@@ -115,8 +129,17 @@ def parser() -> argparse.ArgumentParser:
         nargs="*",
         help=f"the target ({LAST}), then the findings to repair (default: all)",
     )
-    fix.add_argument("--yes", action="store_true", help="take every safe repair without asking")
-    fix.add_argument("--unsafe", action="store_true", help="with --yes: repairs that weaken something, too")
+    fix.add_argument(
+        "--yes",
+        action="store_true",
+        help="without asking, take every safe repair: it only restores the login, and weakens nothing but that you are "
+        "let in",
+    )
+    fix.add_argument(
+        "--unsafe",
+        action="store_true",
+        help="with --yes: also repairs that weaken something else or delete logs, and those of what is not certain",
+    )
     fix.add_argument(
         "--only",
         metavar="CAUSE",
@@ -134,12 +157,12 @@ def parser() -> argparse.ArgumentParser:
     _client(fix)
     _target(fix)
 
-    undo = verb("undo", "take a fix back")
+    undo = verb("undo", "take a fix back: shows what comes back, and asks")
     undo.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
     undo.add_argument("id", metavar="ID", nargs="?", help="which one (default: the last)")
     undo.add_argument("--journal", metavar="DIR", help="where the record was kept, if not on the target")
-    undo.add_argument("--yes", action="store_true", help="accepted for scripts: undo never asks")
-    undo.add_argument("--dry-run", action="store_true", help="print what would be taken back and write nothing")
+    undo.add_argument("--yes", action="store_true", help="do it without asking, for scripts")
+    undo.add_argument("--dry-run", action="store_true", help="print what would be restored and write nothing")
     _target(undo)
 
     history = verb("history", "list the fixes that were made")
@@ -157,7 +180,7 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         help="follow the packets of this address through the rules (repeatable)",
     )
-    firewall.add_argument("--port", metavar="N", type=int, help="the port (default: the one that SSH clients dial)")
+    firewall.add_argument("--port", metavar="N", type=_port, help="the port (default: the one that SSH clients dial)")
     firewall.add_argument("--interface", metavar="NAME", help="the server's network interface that they arrive on")
     firewall.add_argument("--all", action="store_true", help="every address and every rule, however many")
     firewall.add_argument(
@@ -200,6 +223,10 @@ def parser() -> argparse.ArgumentParser:
     _target(explain)
 
     _lab(verb("lab", "practise on real servers that lock you out, until you are in again", LABS))
+
+    help_ = verb("help", "show the options of a command, or this list", "")
+    help_.add_argument("topic", metavar="VERB", nargs="?")
+    verb("version", "show the version of this program", "")
     return top
 
 
@@ -221,6 +248,18 @@ def _lab(lab: argparse.ArgumentParser) -> None:
     lab.add_argument("--with", dest="way", choices=WAYS, help="how the server is brought up")
     lab.add_argument("--yes", action="store_true", help="start: instead of another; solve: type it in; without asking")
     lab.add_argument("--explain", action="store_true", help="check, solve, status: all that there is to learn")
+
+
+def _port(word: str) -> int:
+    """A port's number. 0, which is refused like other numbers that are none, where it is longer than any."""
+    import argparse
+
+    from rescue.words.numbers import natural
+
+    number = natural(word)
+    if number is None and not word.isdecimal():
+        raise argparse.ArgumentTypeError(f"a number from 1 to 65535, not {_shown(word)}")
+    return number or 0
 
 
 def _common(verb: argparse.ArgumentParser) -> None:
@@ -263,7 +302,7 @@ def _client(verb: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--port",
         metavar="N",
-        type=int,
+        type=_port,
         help="the port that you dial (default: 22, unless the disk shows that another is meant)",
     )
     group.add_argument("--key", metavar="FILE", help="your public key, such as ~/.ssh/id_ed25519.pub")
@@ -302,6 +341,110 @@ def _target(verb: argparse.ArgumentParser) -> None:
     )
 
 
+OTHER_WORDS = {
+    "check": "inspect", "diagnose": "inspect", "scan": "inspect", "repair": "fix", "list": "disks", "lsblk": "disks",
+    "revert": "undo", "rollback": "undo", "log": "history", "unmount": "umount", "chroot": "shell", "man": "explain",
+    "save": "capture", "picture": "capture", "df": "space", "du": "space", "practise": "lab", "practice": "lab",
+}  # fmt: skip
+"""What people type for a command, from other programs."""
+
+
+def _shown(word: str) -> str:
+    """A word of the command line, for a message: not all of one that has thousands of letters."""
+    from rescue.words.text import cut
+
+    return repr(cut(word, 60))
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    """Which of the known words may be meant, as a question; "" for none."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word[:60], list(known), 2, 0.65)
+    return f"Did you mean {' or '.join(near)}?" if near else ""
+
+
+def _parsed(words: Sequence[str]) -> argparse.Namespace:
+    """The options that the words say, or Misused. `help` in the place of the verb where help is asked for."""
+    top = parser()
+    verbs: dict[str, argparse.ArgumentParser] = next(
+        dict(action.choices) for action in top._actions if action.dest == "verb" and action.choices is not None
+    )
+    words = _verb_first(words, verbs)
+    if words and words[0] == "--version":
+        words = ["version", *words[1:]]
+    before = words[: words.index("--")] if "--" in words else words
+    name = words[0] if words and words[0] in verbs else ""
+    if {"-h", "--help"}.intersection(before):
+        about = next((word for word in before if word in verbs and word != "help"), None)
+        words, name = ["help", *([about] if about is not None else [])], "help"
+    if not name:
+        raise _unknown(words[0], verbs)
+    verb = verbs[name]
+    options = verb.parse_args(_arranged(verb, words[1:]))
+    options.verb = name
+    if name == "help":
+        topic = options.topic
+        if topic is not None and topic not in verbs:
+            raise _unknown(topic, verbs)
+        options.shown = (verbs[topic] if topic is not None and topic != "help" else top).format_help()
+    return options
+
+
+def _verb_first(words: Sequence[str], verbs: Iterable[str]) -> list[str]:
+    """The words with the verb before the options without a value that every verb has, and that came before it."""
+    common = ("--json", "--no-color", "--quiet", "--verbose")
+    at = next((at for at, word in enumerate(words) if word not in common), len(words))
+    if 0 < at < len(words) and words[at] in verbs:
+        return [words[at], *words[:at], *words[at + 1 :]]
+    return list(words)
+
+
+def _unknown(word: str, verbs: Iterable[str]) -> Misused:
+    """What to say where the first word is no verb."""
+    from pathlib import Path
+    from shlex import quote
+
+    if word.startswith("-"):
+        return Misused(f"the command comes first, before {_shown(word)}", "Such as: rescue inspect --user NAME")
+    meant = OTHER_WORDS.get(word.lower())
+    hint = f"Did you mean {meant}?" if meant is not None else _near(word.lower(), verbs)
+    try:
+        if not hint and ("/" in word or Path(word).exists()):
+            hint = f"To look at it: rescue inspect {quote(word)}"
+    except (OSError, ValueError):
+        pass
+    return Misused(f"there is no command {_shown(word)}", hint or "These are there: rescue help")
+
+
+def _arranged(verb: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
+    """The words with the options first and the rest behind "--".
+
+    argparse takes all positionals in one go: those that come behind an option would be refused.
+    """
+    known = {name: action for action in verb._actions for name in action.option_strings}
+    options: list[str] = []
+    others: list[str] = []
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        name, equals, _ = word.partition("=")
+        if word == "--":
+            others += rest
+            break
+        if not word.startswith("-") or word == "-":
+            others.append(word)
+        elif name not in known and not any(each[:2] != "--" and word.startswith(each) for each in known):
+            raise Misused(f"{verb.prog} has no option {_shown(name)}", _near(name, known) or f"See: {verb.prog} --help")
+        elif equals or name not in known or known[name].nargs == 0 or not rest or rest[0] in (*known, "--"):
+            options.append(word)
+        else:
+            # Bound to its option, so that it is not taken for another one, whatever it begins with.
+            value = rest.pop(0)
+            options.append(f"{word}={value}" if word.startswith("--") else f"{word}{value}")
+    return [*options, "--", *others] if others else options
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit status. Never raises for what the user or the target did."""
     from importlib import import_module
@@ -315,27 +458,54 @@ def main(arguments: Sequence[str] | None = None) -> int:
         at = words.index("--")
         words, command = words[:at], words[at + 1 :]
     try:
-        options = parser().parse_args(words or ["disks"])
+        if words == ["--version"]:
+            print(f"rescue {__version__}")
+            sys.stdout.flush()
+            return Status.CLEAR
+        options = _parsed(words or ["disks"])
     except Misused as problem:
         return _failed("--json" in words, str(problem), problem.hint, Status.USAGE)
+    except BrokenPipeError:
+        return Status.FAILED
+    except OSError as problem:
+        return _failed(False, f"the output can't be written: {problem.strerror}", "", Status.FAILED)
     if not words:
         options.verb = "menu"
     if command:
         options.command = command
     try:
+        if options.verb in ("help", "version"):
+            return _about(options)
         from rescue.verbs.session import session_of
 
-        return int(import_module(f"rescue.verbs.{options.verb}").run(session_of(options)))
+        status = int(import_module(f"rescue.verbs.{options.verb}").run(session_of(options)))
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         writes = options.verb in ("fix", "undo", "menu")
         hint = "If something was being written, the next fix or undo ends it before anything else." if writes else ""
         return _failed(options.json, "cancelled", hint, Status.CANCELLED)
     except BrokenPipeError:
         # Whoever read our output went away: there is nobody to tell.
-        sys.stdout = None
         return Status.FAILED
     except Exception as problem:  # noqa: BLE001  the last line of defence: a person in need never sees a traceback
         return _explain(options, problem)
+
+
+def _about(options: argparse.Namespace) -> int:
+    """Help, or the version."""
+    from rescue.status import Status
+
+    if options.json:
+        from rescue.ui import document
+
+        told = {"version": __version__} if options.verb == "version" else {"help": options.shown}
+        document.write({"schema": document.SCHEMA, **told}, sys.stdout)
+    else:
+        print(f"rescue {__version__}" if options.verb == "version" else options.shown.rstrip("\n"))
+    sys.stdout.flush()
+    return Status.CLEAR
 
 
 def _explain(options: argparse.Namespace, problem: Exception) -> int:
@@ -352,13 +522,18 @@ def _explain(options: argparse.Namespace, problem: Exception) -> int:
 
 def _failed(as_document: bool, message: str, hint: str, status: Status) -> int:
     """Say it to the person, and to a program that reads the output; give the status."""
+    from rescue.ui.program import complete, proposed
     from rescue.words.text import safe
 
     if as_document:
         from rescue.ui import document
 
-        document.write(document.error(message, hint, status), sys.stdout)
-    for line in (f"rescue: {safe(message)}", safe(hint)):
+        try:
+            document.write(document.error(message, complete(hint), status), sys.stdout)
+            sys.stdout.flush()
+        except OSError:
+            pass  # it may be just this that failed: the person is told all the same
+    for line in (f"rescue: {safe(message)}", safe(proposed(hint))):
         if line:
             print(_fitted(line), file=sys.stderr)
     return status
@@ -381,14 +556,20 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 def run() -> NoReturn:
     """The entry point of the command."""
-    if sys.argv[1:] == ["--version"]:
-        print(f"rescue {__version__}")
-        sys.exit(0)
+    from rescue.ui.streams import open_streams, silence
+
+    open_streams()
     import gc
     import signal
 
     # What starting makes lives to the end: looking through it again and again for garbage takes a quarter of the time.
-    gc.set_threshold(100_000)
+    gc.set_threshold(1_000_000)
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
-    sys.exit(main())
+    status = main()
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # It was told, or nobody is there to be told.
+        silence(1)
+    sys.exit(status)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from rescue.firewall import Active, Firewall, Reach, loaded_at_boot, reach
+from rescue.firewall import Active, Firewall, Reach, loaded_at_boot, reached
 from rescue.formats.accounts import Account, Accounts
 from rescue.formats.authorized_keys import KeyFile, key_files
 from rescue.formats.boot_commands import boot_commands
@@ -94,15 +94,13 @@ class Facts:
     @fact
     def at_boot(self) -> Active:
         """The same, with the commands of a person's own scripts that load something which can't be read."""
-        return loaded_at_boot(self.tree, self.units, boot_commands(self.tree, self.units))
+        return self.tree.kept(
+            loaded_at_boot, lambda: loaded_at_boot(self.tree, self.units, boot_commands(self.tree, self.units))
+        )
 
     def reach(self, port: int, version: int = 4) -> Reach:
         """Which sources may open a TCP connection to `port` over IPv4 or IPv6 (`version`), and which rules decide."""
-        return self._reaches.setdefault((port, version), reach(self.firewalls, port, version))
-
-    @fact
-    def _reaches(self) -> dict[tuple[int, int], Reach]:
-        return {}
+        return reached(self.tree, self.firewalls, port, version)
 
     @fact
     def dialled(self) -> int:

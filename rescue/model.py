@@ -77,7 +77,8 @@ class Severity(StrEnum):
 
 
 class Safety(StrEnum):
-    """What a repair costs. Unsafe ones weaken something; manual ones only a person can do."""
+    """What a repair costs. Safe ones restore the login and weaken nothing else; unsafe ones weaken something or lose
+    data; manual ones only a person can do."""
 
     SAFE = "safe"
     UNSAFE = "unsafe"
@@ -104,7 +105,9 @@ class Repair:
     """A titled edit of the tree.
 
     title: an order in the imperative, without a full stop ("allow tcp port 22 in ufw").
-    weakens: what becomes less strict by it, for the person to weigh; empty if nothing does.
+    weakens: the security note: what becomes less strict by it, for the person to weigh; empty if nothing does.
+    lets_in: true where the note says no more than who is let in: who may connect to the SSH port, or that the account
+    may log in. A safe repair has no other note.
     edit: None for a manual repair, whose `title` and `steps` say what a person can do.
     irreversible: true if the edit deletes content that undo can't bring back (logs, caches).
     The edit may raise ValueError or OSError where the tree leaves it nothing to hold on to; the plan then says so.
@@ -116,6 +119,7 @@ class Repair:
     weakens: str = ""
     steps: str = ""
     irreversible: bool = False
+    lets_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from rescue.checks import Check
 from rescue.examine import Examination, examine
-from rescue.model import Client, Finding, Repair, Safety, Severity
+from rescue.model import Client, Finding, Link, Repair, Safety, Severity
 from rescue.tree import Change, NotCaptured, Tree
 
 PACKAGED, OWN = ("/usr/", "/lib/", "/lib32/", "/lib64/", "/libx32/", "/bin/", "/sbin/"), ("/usr/local/",)
@@ -63,15 +63,34 @@ class Plan:
         return any(not change.reversible for change in self.changes)
 
 
+UNCERTAIN_AND_FAR_REACHING = frozenset({Link.BOOT, Link.DISK, Link.NETWORK})
+"""Steps at which a repair of what is perhaps no fault at all may keep the whole server away."""
+
+
+def taken_unasked(finding: Finding, repair: Repair) -> bool:
+    """Whether ``--yes`` takes the repair: it only restores the login, and weakens nothing but that you are let in.
+
+    For a doubtful finding, which may be no fault, it may weaken nothing, and not touch what every login hangs on.
+    """
+    if repair.edit is None or repair.safety is not Safety.SAFE or repair.irreversible:
+        return False
+    if finding.severity is Severity.DOUBTFUL:
+        return not repair.weakens and finding.link not in UNCERTAIN_AND_FAR_REACHING
+    return repair.lets_in or not repair.weakens
+
+
 def safe_repairs(finding: Finding, tree: Tree) -> Repair | None:
-    """The first safe repair of a finding: what ``--yes`` takes."""
-    return next((each for each in finding.repairs if each.safety is Safety.SAFE and each.edit), None)
+    """The first repair that is taken unasked: what ``--yes`` takes."""
+    return next((each for each in finding.repairs if taken_unasked(finding, each)), None)
 
 
 def any_repairs(finding: Finding, tree: Tree) -> Repair | None:
-    """The first safe repair, else the first unsafe one: what ``--yes --unsafe`` takes."""
-    return safe_repairs(finding, tree) or next(
-        (each for each in finding.repairs if each.safety is Safety.UNSAFE and each.edit), None
+    """What ``--yes --unsafe`` takes: the first that is taken unasked, else the first safe one, else the first."""
+    possible = [each for each in finding.repairs if each.edit is not None and each.safety is not Safety.MANUAL]
+    return (
+        safe_repairs(finding, tree)
+        or next((each for each in possible if each.safety is Safety.SAFE), None)
+        or next(iter(possible), None)
     )
 
 
@@ -145,15 +164,19 @@ def _is_packaged(change: Change) -> bool:
     if not path.startswith(PACKAGED) or path.startswith(OWN):
         return False
     before, after = change.before, change.after
+    if before is None and after is not None and after.is_dir:
+        return False  # a directory that is to be there, made again
     return before is None or after is None or not before.same_content(after)
 
 
 def _why_not(finding: Finding) -> str:
     safeties = {each.safety for each in finding.repairs}
-    if Safety.SAFE in safeties:
+    if any(taken_unasked(finding, each) for each in finding.repairs):
         return "its repair was not chosen"
-    if Safety.UNSAFE in safeties:
-        return "its only repair weakens something: take it with --unsafe"
+    if Safety.SAFE in safeties and finding.severity is Severity.DOUBTFUL:
+        return "it is not certain: choose its repair yourself, or add --unsafe"
+    if Safety.SAFE in safeties or Safety.UNSAFE in safeties:
+        return "its only repair weakens something or deletes data: take it with --unsafe"
     if Safety.MANUAL in safeties:
         return "only a person can do this: " + next(
             each.title for each in finding.repairs if each.safety is Safety.MANUAL

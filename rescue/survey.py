@@ -6,11 +6,13 @@ the work starts again on a larger picture: it is pure, so that nothing is lost b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from rescue.examine import Examination, declared_reads, examine
 from rescue.model import Client
+from rescue.target.capture import LARGE, MAX_LARGE, Budget
 from rescue.target.protocol import Target, TargetError
 from rescue.tree import NotCaptured, Read, Tree
 
@@ -52,13 +54,26 @@ def complete(target: Captures, tree: Tree, work: Callable[[Tree], T]) -> tuple[T
         try:
             return tree, work(tree)
         except NotCaptured as missing:
-            enlarged = tree.merged(target.capture(missing.reads))
+            enlarged = tree.merged(target.capture(_bounded(tree, missing.reads)))
             unmet = [read for read in missing.reads if not _holds(enlarged, read)]
             if len(unmet) == len(missing.reads):
                 # The same question again would get the same answer, for ever.
                 raise _endless(unmet) from missing
             tree = enlarged
     raise _endless(list(missing_of(tree, work)))
+
+
+def _bounded(tree: Tree, reads: Sequence[Read]) -> Sequence[Read]:
+    """`reads`, without large files where the picture holds enough of them: each capture knows of its own alone.
+
+    Raises TargetError where there is more than any server's configuration.
+    """
+    budget = Budget()
+    budget.expect(reads[0].path, len(tree))
+    budget.add_bytes(reads[0].path, tree.held)
+    if tree.held <= MAX_LARGE:
+        return reads
+    return [replace(read, limit=min(read.limit, LARGE)) for read in reads]
 
 
 def missing_of(tree: Tree, work: Callable[[Tree], object]) -> tuple[Read, ...]:

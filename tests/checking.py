@@ -6,20 +6,36 @@ from collections.abc import Iterable
 
 from rescue.examine import examine
 from rescue.formats.left_out import without_secrets
-from rescue.model import Client, Finding
-from rescue.plan import Choose, Plan, make_plan, safe_repairs
+from rescue.model import Client, Finding, Safety
+from rescue.plan import Choose, Plan, any_repairs, make_plan, safe_repairs
 from rescue.tree import Tree
 from rescue.ui.document import finding
 
 
 def causes(tree: Tree, client: Client | None = None) -> list[str]:
     """The ids of all findings, in the order of the path."""
-    return [finding.check for finding in examine(tree, client or Client()).findings]
+    findings = examine(tree, client or Client()).findings
+    honest(findings)
+    return [finding.check for finding in findings]
+
+
+def honest(findings: Iterable[Finding]) -> None:
+    """A safe repair weakens nothing but that somebody is let in, and loses nothing; an unsafe one says why."""
+    for each in findings:
+        for repair in each.repairs:
+            said = f"{each.check}: {repair.title}: {repair.weakens}"
+            assert (repair.edit is None) == (repair.safety is Safety.MANUAL), said
+            if repair.safety is Safety.SAFE:
+                assert repair.lets_in == bool(repair.weakens), said
+                assert not repair.irreversible, said
+            elif repair.safety is Safety.UNSAFE:
+                assert repair.weakens, said
 
 
 def only_finding(tree: Tree, check: str, client: Client | None = None) -> Finding:
     """The one finding, which is of `check`."""
     findings = examine(tree, client or Client()).findings
+    honest(findings)
     assert [finding.check for finding in findings] == [check]
     return findings[0]
 
@@ -40,9 +56,17 @@ def mended(tree: Tree, client: Client | None = None, choose: Choose = safe_repai
     return plan
 
 
+def mended_if_agreed(tree: Tree, client: Client | None = None) -> Plan:
+    """The same where ``--yes`` alone leaves something: a repair weakens something, or a finding is a doubt."""
+    assert make_plan(tree, client or Client()).left
+    return mended(tree, client, any_repairs)
+
+
 def told(tree: Tree, client: Client) -> list[dict[str, object]]:
     """All that is found, as a program is told it."""
-    return [finding(each) for each in examine(tree, client).findings]
+    findings = examine(tree, client).findings
+    honest(findings)
+    return [finding(each) for each in findings]
 
 
 def undone(repaired: Tree, plan: Plan) -> Tree:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from rescue.labs.image import Image, ensure_image, find_image, missing_tools
+from tests import skips
 from tests.machines import table
 
 # A shell starts what runs in its background with SIGINT ignored, and so would be all that is started from here.
@@ -58,7 +59,10 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The scenarios' table."""
+    """The scenarios' table; and, for scripts/test, what was skipped and why."""
+    # Each of several processes has such a report; one has them all (pytest-xdist).
+    if (told := os.environ.get(skips.TOLD)) and not hasattr(terminalreporter.config, "workerinput"):
+        skips.tell(Path(told), terminalreporter.stats.get("skipped", ()))
     if lines := table.lines():
         terminalreporter.section("scenarios")
         for line in lines:

@@ -59,7 +59,7 @@ def main(words: list[str]) -> int:
     for suite in options.suites:
         try:
             root = sshd_root(suite)
-        except pytest.skip.Exception as why:
+        except (pytest.skip.Exception, pytest.fail.Exception) as why:
             print(f"{suite}: {why}")
             good = False
             continue

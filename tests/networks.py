@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rescue.tree import Entry, Tree, symlink
+from rescue.tree import Entry, Tree, file, symlink
 from tests.journals import journal
-from tests.trees import server
+from tests.trees import DHCPCD_STARTS, server
 
 LIB, WANTS = "/usr/lib/systemd/system", "/etc/systemd/system/multi-user.target.wants"
 ID = "3d1219c7c4c5404aaa1f6d2a48adfda4"
@@ -22,6 +22,8 @@ def networked(
 ) -> Tree:
     """A server with these network files, whose journal tells this of its boots, the last one being `last`."""
     changes: dict[str, Entry | str | bytes | None] = {
+        DHCPCD_STARTS: None, "/usr/sbin/dhclient": file("ELF", 0o755),
+        "/usr/lib/systemd/system-generators/netplan": file("ELF", 0o755),
         f"{LIB}/{manager}": UNIT, f"{WANTS}/{manager}": symlink(f"{LIB}/{manager}"), "/etc/machine-id": f"{ID}\n",
         f"/var/log/journal/{ID}/system.journal": journal([*said, ("the end", last)]), **files,
     }  # fmt: skip

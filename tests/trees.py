@@ -88,6 +88,9 @@ Version: 0.36.2-1
 """
 
 
+DHCPCD_STARTS = "/etc/systemd/system/multi-user.target.wants/dhcpcd.service"
+
+
 def healthy() -> dict[str, Entry | str | bytes]:
     """The files of a Debian 12 server on which root and alice (uid 1000) can log in with `KEY`; no firewall is on."""
     return {
@@ -130,6 +133,9 @@ def healthy() -> dict[str, Entry | str | bytes]:
             "[Unit]\nBefore=network-pre.target\n[Service]\nType=oneshot\nRemainAfterExit=yes\n"
             "ExecStart=/lib/ufw/ufw-init start quiet\n[Install]\nWantedBy=multi-user.target\n"
         ),
+        # It asks for an address on every card by itself.
+        "/usr/lib/systemd/system/dhcpcd.service": "[Service]\nExecStart=/usr/sbin/dhcpcd\n",
+        DHCPCD_STARTS: symlink("/lib/systemd/system/dhcpcd.service"),
         "/usr/lib/systemd/system/multi-user.target": "[Unit]\nDescription=Multi-User System\n",
         "/usr/lib/systemd/system/graphical.target": "[Unit]\nRequires=multi-user.target\n",
         "/usr/lib/systemd/system/default.target": symlink("graphical.target"),

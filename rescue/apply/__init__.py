@@ -15,7 +15,8 @@ from rescue.apply.errors import (
     UndoRefused,
 )
 from rescue.apply.fix import Applied, apply_changes
-from rescue.apply.past import Undone, history, interrupted, recover, undo
+from rescue.apply.past import Undone, damaged, history, interrupted, recover, undo
+from rescue.apply.preview import Undoing, undoing
 from rescue.apply.recovery import Recovered
 
 __all__ = [
@@ -27,10 +28,13 @@ __all__ = [
     "Recovered",
     "TargetChanged",
     "UndoRefused",
+    "Undoing",
     "Undone",
     "apply_changes",
+    "damaged",
     "history",
     "interrupted",
     "recover",
     "undo",
+    "undoing",
 ]

@@ -20,6 +20,7 @@ __all__ = [
     "TargetChanged",
     "UndoRefused",
     "named",
+    "reason",
 ]
 
 
@@ -53,24 +54,36 @@ class Conflict(ApplyError):
 
 
 class UndoRefused(ApplyError):
-    """The present state is not what the fix left; nothing was written."""
+    """The present state is not what the fix left; nothing was written.
 
-    def __init__(self, fix_id: str, paths: Sequence[PurePosixPath], later: Sequence[str]) -> None:
+    gone: the paths are directories that something would have to be put back into, and that are no longer there.
+    """
+
+    def __init__(
+        self, fix_id: str, paths: Sequence[PurePosixPath], later: Sequence[str], *, gone: bool = False
+    ) -> None:
         hint = (
             f"Undo the later fix first: {later[-1]}."
             if later
             else ("The old content is in the fix's folder of the journal, before/: compare it by hand.")
         )
-        super().__init__(
-            f"the fix of {fix_id} can't be undone: {named(paths)} changed since, and that change would be lost;"
-            " nothing was written",
-            hint,
-        )
+        why = f"{named(paths)} changed since, and that change would be lost"
+        if gone:
+            why = f"there is no directory {named(paths)} any more to put the old files back into"
+            hint = f"Make it again, and undo again: mkdir {named(paths[:1])}"
+        super().__init__(f"the fix of {fix_id} can't be undone: {why}; nothing was written", hint)
         self.paths = tuple(paths)
 
 
 class NothingToUndo(ApplyError):
     """No fix is left to be undone, or the one named was already."""
+
+
+def reason(problem: BaseException) -> str:
+    """What went wrong, in words: of a system call without its number."""
+    if isinstance(problem, OSError) and problem.strerror:
+        return f"{safe(str(problem.filename))}: {problem.strerror}" if problem.filename else problem.strerror
+    return str(problem)
 
 
 def named(paths: Sequence[PurePosixPath], most: int = 5) -> str:

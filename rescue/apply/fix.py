@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 import rescue
-from rescue.apply.errors import ApplyError, JournalError, TargetChanged, named
+from rescue.apply.errors import ApplyError, JournalError, TargetChanged, named, reason
 from rescue.apply.look import Sight, look
 from rescue.apply.recovery import Clock, Recovered, mark, moment, recover_held, taken_back, utc_now
 from rescue.apply.write import not_back, perform, take_back
 from rescue.journal import InTarget, JournalStore, Record, RecordedChange, Standing, State, decode, encode, recorded
 from rescue.journal.encoding import CONTENT_LIMIT, HIGHEST, JOURNAL, MAX_CHANGES, RECORD_LIMIT, why_impossible
-from rescue.journal.store import DIFF, RECORD, decoded
+from rescue.journal.store import DIFF, RECORD, NoRecord, decoded, unbegun
 from rescue.target.protocol import NoSpace, Target, TargetError
 from rescue.tree import Action, Change
 from rescue.words.diff import unified
@@ -78,11 +78,12 @@ def apply_changes(
         recovered = recover_held(target, journal, decoded(found), now)
         sight = look(target, listed)
         _verify(sight, ordered, listed, recovered)
-        for unbegun in (name for name, raw in found.items() if raw == b""):
-            journal.clear(unbegun)
+        for fix_id in unbegun(found):
+            with suppress(TargetError, OSError):  # what is left there does no harm
+                journal.clear(fix_id)
         record = _record(target, found, begun, sight, titles, listed)
         made = _write_journal(target, journal, record, ordered, kept)
-        done = _carry_out(target, journal, record, ordered[made:], kept, now)
+        done = _carry_out(target, journal, record.at(State.STARTED), ordered[made:], kept, now)
         return Applied(done, journal.place, recovered, tuple(change.path for change in ordered[:made]))
 
 
@@ -113,7 +114,7 @@ def _stamped(change: Change, time: int) -> Change:
     before, after = change.before, change.after
     if after is None or not after.is_file or after.data is None or change.action is Action.METADATA:
         return change
-    if after.mtime and (before is None or after.mtime != before.mtime):
+    if after.mtime is not None and (before is None or after.mtime != before.mtime):
         return change
     return replace(change, after=replace(after, mtime=time))
 
@@ -122,9 +123,9 @@ def _refuse_impossible(changes: Sequence[Change], listed: Sequence[RecordedChang
     if len(changes) > MAX_CHANGES:
         raise ApplyError(f"{len(changes)} changes are too many for one fix", "Take fewer repairs: --only CAUSE.")
     for change, record in zip(changes, listed, strict=True):
-        reason = _why_refused(change) or why_impossible(record)
-        if reason:
-            raise ApplyError(f"{named([change.path])} can't be changed: {reason}; nothing was written", _hint(change))
+        why = _why_refused(change) or why_impossible(record)
+        if why:
+            raise ApplyError(f"{named([change.path])} can't be changed: {why}; nothing was written", _hint(change))
 
 
 def _why_refused(change: Change) -> str:
@@ -178,7 +179,7 @@ def _as_seen(sight: Sight, change: Change, record: RecordedChange) -> bool:
 
 def _record(
     target: Target,
-    found: Mapping[str, bytes | None],
+    found: Mapping[str, bytes | NoRecord],
     begun: datetime,
     sight: Sight,
     titles: Sequence[str],
@@ -187,7 +188,7 @@ def _record(
     record = Record(
         _free_id(begun, found),
         min(max((each.number for each in decoded(found)), default=0) + 1, HIGHEST),
-        State.STARTED,
+        State.PREPARED,
         started=moment(begun),
         version=rescue.__version__,
         hostname=sight.hostname,
@@ -218,16 +219,20 @@ def _free_id(begun: datetime, taken: Mapping[str, object]) -> str:
 def _write_journal(
     target: Target, journal: JournalStore, record: Record, changes: Sequence[Change], kept: Mapping[str, bytes]
 ) -> int:
-    """Make the record durable. Returns how many changes had to be made before, to get room for it."""
+    """Make the record durable. Returns how many changes had to be made before, to get room for it.
+
+    It says "prepared" until all that an undo needs is there: the next fix clears such a one away.
+    """
     freeing = [change for change in changes if not change.reversible]
     made = 0
     while True:
         try:
             try:
+                journal.write(record.id, RECORD, encode(record))
                 for name, data in kept.items():
                     journal.write(record.id, name, data)
                 journal.write(record.id, DIFF, _for_people(changes))
-                journal.write(record.id, RECORD, encode(record))
+                journal.write(record.id, RECORD, encode(record.at(State.STARTED)))
                 target.sync()
                 return made
             except NoSpace:
@@ -251,9 +256,10 @@ def _not_journaled(journal: JournalStore, problem: Exception, gone: list[PurePos
         elsewhere = journal.place == str(JOURNAL)
         hint = "Keep the record elsewhere: --journal DIR." if elsewhere else "Choose another --journal."
         # Where nothing at all can be written, another place for the record is no help.
-        hint = f"{getattr(problem, 'hint', '')} {hint}".lstrip()
+        first = str(getattr(problem, "hint", "")).rstrip(".")
+        hint = f"{first}. {hint}" if first else hint
     but = f", but that {named(gone)} made room" if gone else ""
-    return ApplyError(f"the fix can't be journaled, so nothing was changed{but}: {problem}", hint)
+    return ApplyError(f"the fix can't be journaled, so nothing was changed{but}: {reason(problem)}", hint)
 
 
 def _for_people(changes: Sequence[Change]) -> bytes:
@@ -325,7 +331,7 @@ class _Failed(ApplyError):
 
 def _unfinished(problem: Exception) -> _Failed:
     return _Failed(
-        f"all changes are made and verified, but the record of the fix can't be finished: {problem}",
+        f"all changes are made and verified, but the record of the fix can't be finished: {reason(problem)}",
         "See to it that the disk can be written, then run rescue again: it ends the fix before anything else.",
         whole=False,
     )
@@ -340,7 +346,7 @@ def _failed(
     problem: BaseException,
 ) -> _Failed:
     """Take everything back that was done so far, and say so."""
-    reason = str(problem) or "it was cancelled"
+    why = reason(problem) or "it was cancelled"
     try:
         back = take_back(target, journal, record, kept)
         wrong = not_back(look(target, record.changes), record, back)
@@ -349,7 +355,7 @@ def _failed(
         taken_back(journal, record, back, now)
     except (TargetError, OSError) as second:
         return _Failed(
-            f"the fix failed ({reason}) and could not be taken back ({second}): it is half done",
+            f"the fix failed ({why}) and could not be taken back ({reason(second)}): it is half done",
             "See to it that the disk can be written and has room, then run rescue again: it takes the fix back first.",
             whole=False,
         )
@@ -357,4 +363,4 @@ def _failed(
     left = [*back.differs, *back.kept]
     but += f"; {named(left)} was changed by somebody else meanwhile, and not touched" if left else ""
     hint = getattr(problem, "hint", "")
-    return _Failed(f"the fix failed and was taken back{but}: {reason}", hint, whole=not left)
+    return _Failed(f"the fix failed and was taken back{but}: {why}", hint, whole=not left)

@@ -18,14 +18,15 @@ HOSTNAME = "/etc/hostname"
 class Sight:
     """The entries at some paths.
 
-    elsewhere: paths that lead through a link by now, and so mean another file. protected: immutable or append-only
-    directories around the paths, with their flags.
+    elsewhere: paths that lead through a link by now, and so mean another file. homeless: paths whose directory is not
+    there. protected: immutable or append-only directories around the paths, with their flags.
     """
 
     entries: Mapping[PurePosixPath, Entry | None]
     elsewhere: frozenset[PurePosixPath]
     protected: tuple[tuple[PurePosixPath, int], ...] = ()
     hostname: str = ""
+    homeless: frozenset[PurePosixPath] = frozenset()
 
     def standing(self, change: RecordedChange) -> Standing:
         """Where the change's path stands."""
@@ -52,7 +53,8 @@ def look(target: Target, changes: Iterable[RecordedChange]) -> Sight:
         for path in sorted(around)
         if (entry := tree.lentry(path)) is not None and entry.is_dir and entry.flags & KEPT_FLAGS
     )
-    return Sight(entries, frozenset(elsewhere), protected, _hostname(tree))
+    homeless = {path for path in entries.keys() - elsewhere if not _is_directory(tree, path.parent)}
+    return Sight(entries, frozenset(elsewhere), protected, _hostname(tree), frozenset(homeless))
 
 
 def is_empty(target: Target, path: PurePosixPath) -> bool:
@@ -68,6 +70,11 @@ def _read(change: RecordedChange) -> Read:
         content=bool(sides),
         limit=max((side.size for side in sides), default=0),
     )
+
+
+def _is_directory(tree: Tree, path: PurePosixPath) -> bool:
+    entry = tree.lentry(path)
+    return entry is not None and entry.is_dir
 
 
 def _leads_to(tree: Tree, path: PurePosixPath) -> PurePosixPath | None:

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from rescue.apply.errors import ApplyError, JournalError, NothingToUndo, UndoRefused, named
-from rescue.apply.look import look
+from rescue.apply.errors import ApplyError, JournalError, NothingToUndo, UndoRefused, named, reason
+from rescue.apply.look import Sight, look
 from rescue.apply.recovery import Clock, Recovered, mark, recover_held, taken_back, utc_now
 from rescue.apply.write import TakenBack, not_back, old_contents, take_back
 from rescue.journal import InTarget, JournalStore, Record, Standing, State, read_records
+from rescue.journal.encoding import damaged_hint
+from rescue.journal.store import by_time
 from rescue.target.protocol import Target, TargetError
+from rescue.tree import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,7 @@ class Undone:
     record: as it is now. restored: paths that are again as before the fix. not_restorable: logs and caches that the
     fix removed or shortened. kept: directories that the fix made and that hold something else by now. place: where
     the journal is, which stays. recovered: what had to be ended first; the undo itself, if that was interrupted.
+    damaged: fixes whose record can't be read, none of them later than this one by its name.
     """
 
     record: Record
@@ -29,6 +33,7 @@ class Undone:
     kept: tuple[PurePosixPath, ...]
     place: str
     recovered: tuple[Recovered, ...] = ()
+    damaged: tuple[Record, ...] = ()
 
 
 def history(target: Target, store: JournalStore | None = None) -> tuple[Record, ...]:
@@ -66,28 +71,33 @@ def undo(
         recovered = recover_held(target, journal, records, now)
         for each in recovered:
             if not each.finished and fix_id in (None, each.record.id):
-                return _undone(each.record, each.back, journal, recovered)
+                return _undone(each.record, each.back, journal, recovered, damaged(records))
         if recovered:
             records = read_records(journal)
-        record = _choose(records, fix_id)
-        _verify(target, record, records)
-        contents = old_contents(journal, record)
+        record = choose(records, fix_id)
+        contents = old_contents(journal, record, verified(target, record, records))
+        try:
+            mark(journal, record.at(State.UNDOING))
+            target.sync()
+        except (TargetError, OSError) as problem:
+            raise ApplyError(
+                f"the undo of {record.id} can't be recorded, so nothing was restored: {reason(problem)}",
+                f"See to it that {journal.place} can be written and has room, then run the same command again.",
+            ) from problem
         try:
             back, record = _take_back(target, journal, record, contents, now)
         except (TargetError, OSError) as problem:
             raise ApplyError(
-                f"the undo of {record.id} stopped half-way: {problem}",
+                f"the undo of {record.id} stopped half-way: {reason(problem)}",
                 "See to it that the disk can be written and has room, then run rescue again: it carries on.",
             ) from problem
-        return _undone(record, back, journal, recovered)
+        return _undone(record, back, journal, recovered, damaged(records))
 
 
 def _take_back(
     target: Target, journal: JournalStore, record: Record, contents: dict[str, bytes], now: Clock
 ) -> tuple[TakenBack, Record]:
     begun = record.at(State.UNDOING)
-    mark(journal, begun)
-    target.sync()
     back = take_back(target, journal, begun, contents)
     wrong = [*back.differs, *not_back(look(target, begun.changes), begun, back)]
     if wrong:
@@ -95,38 +105,61 @@ def _take_back(
     return back, taken_back(journal, begun, back, now)
 
 
-def _undone(record: Record, back: TakenBack, journal: JournalStore, recovered: tuple[Recovered, ...]) -> Undone:
-    return Undone(record, back.restored, record.not_restorable, back.kept, journal.place, recovered)
+def _undone(
+    record: Record,
+    back: TakenBack,
+    journal: JournalStore,
+    recovered: tuple[Recovered, ...],
+    damaged: tuple[Record, ...],
+) -> Undone:
+    return Undone(record, back.restored, record.not_restorable, back.kept, journal.place, recovered, damaged)
 
 
-def _choose(records: Sequence[Record], fix_id: str | None) -> Record:
+def choose(records: Sequence[Record], fix_id: str | None) -> Record:
+    """The record of the fix to be undone: the one named, else the latest in effect.
+
+    Raises NothingToUndo; JournalError where its record, or that of a later fix, is damaged.
+    """
     if fix_id is None:
         return _latest(records)
     record = next((each for each in records if each.id == fix_id), None)
     if record is None:
-        raise ApplyError("there is no such fix in the journal", "rescue history lists the fixes.")
+        raise ApplyError("there is no such fix in the undo log", "rescue history lists the fixes.")
     if record.state is State.UNREADABLE:
-        raise JournalError(record.problem, "The old contents, as far as they are there, are in before/ beside it.")
+        raise JournalError(record.problem, damaged_hint(record.id))
     if record.state is not State.DONE:
         when = record.undone or record.finished
         raise NothingToUndo(f"there is nothing to undo: the fix of {record.id} was {record.state} ({when})")
     return record
 
 
+def damaged(records: Sequence[Record]) -> tuple[Record, ...]:
+    """Those of which the record is of no use: nobody may pass over them without a word."""
+    return tuple(record for record in records if record.state is State.UNREADABLE)
+
+
 def _latest(records: Sequence[Record]) -> Record:
     done = [record for record in records if record.state is State.DONE]
+    bad = damaged(records)
+    if not done and bad:
+        raise JournalError(
+            f"{'; '.join(each.problem for each in bad)}. No other fix of this server is in effect",
+            damaged_hint(bad[-1].id),
+        )
     if not done:
         raise NothingToUndo("there is nothing to undo: no fix of this server is in effect")
-    for record in records:
-        if record.state is State.UNREADABLE and record.id > done[-1].id:
-            raise JournalError(
-                f"{record.problem}. It is later than the last fix that could be undone",
-                f"To undo that one all the same, name it: {done[-1].id}.",
-            )
+    later = [each for each in bad if by_time(each.id) > by_time(done[-1].id)]
+    if later:
+        it = "It is" if len(later) == 1 else "They are"
+        raise JournalError(
+            f"{'; '.join(each.problem for each in later)}. {it} later than the last fix that could be undone",
+            f"To undo that one all the same, name it: {done[-1].id}.",
+        )
     return done[-1]
 
 
-def _verify(target: Target, record: Record, records: Sequence[Record]) -> None:
+def verified(target: Target, record: Record, records: Sequence[Record]) -> Sight:
+    """What stands at the paths of the fix, each as the fix left it or as before it. Raises UndoRefused for others."""
     sight = look(target, record.changes)
     accepted = (Standing.AFTER, Standing.BEFORE)
     wrong = [change.path for change in record.changes if sight.standing(change) not in accepted]
@@ -139,3 +172,12 @@ def _verify(target: Target, record: Record, records: Sequence[Record]) -> None:
             and any(change.path in wrong for change in each.changes)
         ]
         raise UndoRefused(record.id, wrong, later)
+    made = {change.path for change in record.changes if change.before and change.before.kind is Kind.DIR}
+    lost = {
+        change.path.parent
+        for change in record.changes
+        if change.before and sight.standing(change) is Standing.AFTER and change.path in sight.homeless
+    } - made
+    if lost:
+        raise UndoRefused(record.id, sorted(lost), (), gone=True)
+    return sight

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-from rescue.apply.errors import ApplyError, Conflict, named
+from rescue.apply.errors import ApplyError, Conflict, named, reason
 from rescue.apply.look import look
 from rescue.apply.write import TakenBack, not_back, old_contents, take_back
 from rescue.journal import JournalStore, Record, Standing, State, encode
@@ -83,8 +83,8 @@ def recover_held(target: Target, store: JournalStore, records: Sequence[Record],
     One whose changes were all made is finished; any other is taken back, an interrupted undo is carried on. Raises
     Conflict, after that, where a path is neither as before nor as after; ApplyError where nothing can be written.
     """
-    with suppress(TargetError):  # what is left there does no harm
-        store.sweep(TEMPORARY)
+    with suppress(TargetError, OSError):  # what is left there does no harm
+        store.sweep(TEMPORARY, [record.id for record in records if record.state is not State.UNREADABLE])
     done = []
     for record in reversed(records):
         if record.interrupted:
@@ -92,7 +92,7 @@ def recover_held(target: Target, store: JournalStore, records: Sequence[Record],
                 done.append(_end(target, store, record, now))
             except (TargetError, OSError) as problem:
                 raise ApplyError(
-                    f"An earlier fix ({record.id}) was interrupted, and can't be taken back now: {problem}",
+                    f"An earlier fix ({record.id}) was interrupted, and can't be taken back now: {reason(problem)}",
                     "See to it that the disk can be written and has room, then run rescue again.",
                 ) from problem
     if any(each.differs for each in done):
@@ -110,7 +110,7 @@ def _end(target: Target, store: JournalStore, record: Record, now: Clock) -> Rec
         ended = record.at(State.DONE, finished=moment(now()))
         mark(store, ended)
         return Recovered(ended, record.state)
-    back = take_back(target, store, record, old_contents(store, record))
+    back = take_back(target, store, record, old_contents(store, record, sight))
     _protect_again(target, record)
     wrong = not_back(look(target, record.changes), record, back)
     if wrong:

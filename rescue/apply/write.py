@@ -12,7 +12,7 @@ from rescue.apply.look import Sight, is_empty, look
 from rescue.journal import JournalStore, Record, RecordedChange, Standing
 from rescue.journal.encoding import CONTENT_LIMIT
 from rescue.journal.store import DIFF
-from rescue.target.protocol import NoSpace, Target
+from rescue.target.protocol import NoSpace, Target, TargetError
 from rescue.tree import Action, Change, Entry, Kind
 
 
@@ -45,9 +45,16 @@ def perform(target: Target, change: Change) -> None:
         target.put(change.path, after)
 
 
-def old_contents(store: JournalStore, record: Record) -> dict[str, bytes]:
-    """The kept contents, each of them verified. Raises JournalError where one is missing or damaged."""
-    wanted = {change.kept: change for change in record.changes if change.kept}
+def old_contents(store: JournalStore, record: Record, sight: Sight) -> dict[str, bytes]:
+    """The kept contents that are needed, each verified. Raises JournalError where one is missing or damaged.
+
+    What is as before already, or not to be touched, needs none: a missing file does not stand in the way of the rest.
+    """
+    wanted = {
+        change.kept: change
+        for change in record.changes
+        if change.kept and sight.standing(change) not in (Standing.BEFORE, Standing.OTHER)
+    }
     found = store.read(record.id, wanted, CONTENT_LIMIT)
     bad = [
         change.path
@@ -57,7 +64,7 @@ def old_contents(store: JournalStore, record: Record) -> dict[str, bytes]:
     if bad:
         raise JournalError(
             f"the old content of {named(bad)} is missing from the record of fix {record.id}, or damaged",
-            "Nothing was written. What is left of it is in the fix's folder of the journal, before/.",
+            f"Nothing was written. What is left of it is in the undo log, fixes/{record.id}/before/.",
         )
     return found
 
@@ -121,5 +128,7 @@ def _restore(target: Target, change: RecordedChange, present: Entry | None, cont
         return True
     if present is not None and present.is_dir != (before.kind is Kind.DIR):
         target.remove(path)
+    if change.kept and change.kept not in contents:
+        raise TargetError(f"{named([path])} was changed by somebody else meanwhile", "Run the same command again.")
     target.put(path, before.entry(contents[change.kept] if change.kept else None))
     return True

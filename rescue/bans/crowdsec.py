@@ -1,7 +1,8 @@
 """CrowdSec: the decisions in its local database, and the bouncer that carries them out.
 
 Taken from CrowdSec 1.4 (the table `decisions`, what its API gives to a bouncer that starts) and from the
-configuration of crowdsec-firewall-bouncer 0.0.25. The bouncer turns addresses away on every port.
+configuration of crowdsec-firewall-bouncer 0.0.25. The bouncer turns addresses away on every port. What a decision says
+and what the bouncer makes of it are two things: see `Crowdsec.first_only` (issues 396 and 412 of cs-firewall-bouncer).
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from pathlib import PurePosixPath
 from re import compile as compile_pattern
 
 from rescue.bans.database import Database, open_database
 from rescue.bans.words import Ban, may_concern, parse_network
-from rescue.bans.yaml_lines import items, value
 from rescue.formats.sqlite import Where, rows, with_value
+from rescue.formats.yaml_nodes import BadYaml, Node, read_yaml
+from rescue.formats.yaml_nodes import Unread as TooDeep
 from rescue.model import Location, Symptom
 from rescue.tree import Read, Tree
 
@@ -36,56 +39,85 @@ _TIME = compile_pattern(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.\d+)?(?: ?([
 class Crowdsec:
     """What CrowdSec does at the next boot. database: None if it has none yet. elsewhere: why its decisions are not on
     this disk. chains: the chains that the bouncer puts its rules into (of iptables). symptom: of one who is banned.
-    without_ipv6: whether IPv6 is let alone."""
+    without_ipv6: whether IPv6 is let alone. first_only: of a range only its first address is turned away."""
 
     database: Database | None
     symptom: Symptom
     elsewhere: str = ""
     chains: tuple[str, ...] = ()
     without_ipv6: bool = False
+    first_only: bool = False
 
 
 def crowdsec(tree: Tree) -> Crowdsec:
     """The configuration, and the database that it names. Raises `NotCaptured` and NotSqlite."""
     tree.require(*READS)
-    action = (_bouncer(tree, "deny_action") or "DROP").upper()
-    mode = (_bouncer(tree, "mode") or "").lower()
-    text = _text(tree, BOUNCER_CONFIG)
-    chains = tuple(chain.upper() for chain in items(text, "iptables_chains")) if mode in ("iptables", "ipset") else ()
-    url = _bouncer(tree, "api_url") or ""
-    kind = (_setting(tree, "type") or "sqlite").lower()
+    try:
+        own, bouncer = _Settings(tree, CONFIG), _Settings(tree, BOUNCER_CONFIG)
+    except _NotYaml as problem:
+        return Crowdsec(None, Symptom.TIMED_OUT, str(problem))
+    action = (bouncer.text("deny_action") or "DROP").upper()
+    mode = (bouncer.text("mode") or "").lower()
+    chains = tuple(chain.upper() for chain in bouncer.items("iptables_chains")) if mode in ("iptables", "ipset") else ()
+    url = bouncer.text("api_url") or ""
+    kind = (own.text("db_config", "type") or "sqlite").lower()
     elsewhere = ""
     if url and not any(f"//{host}" in url for host in ("127.", "localhost", "[::1]")):
         elsewhere = f"another server decides whom it bans ({url[:80]})"
     elif kind != "sqlite":
         elsewhere = f"its decisions are in a database of the kind {kind[:20]}"
-    place = _setting(tree, "db_path") or DATABASE
+    place = own.text("db_config", "db_path") or DATABASE
     database = open_database(tree, PurePosixPath(place)) if place.startswith("/") and not elsewhere else None
     return Crowdsec(
         database,
         Symptom.REFUSED if action == "REJECT" else Symptom.TIMED_OUT,
         elsewhere,
         chains,
-        (_bouncer(tree, "disable_ipv6") or "").lower() == "true",
+        (bouncer.text("disable_ipv6") or "").lower() == "true",
+        mode == "nftables" and not any(_true(bouncer.text("nftables", each, "set-only")) for each in ("ipv4", "ipv6")),
     )
 
 
-def _text(tree: Tree, path: PurePosixPath) -> str:
-    return tree.text(path) or ""
+def _true(text: str | None) -> bool:
+    return (text or "").lower() == "true"
 
 
-def _setting(tree: Tree, key: str) -> str | None:
-    return _over(tree, CONFIG, "db_config", key)
+class _NotYaml(Exception):
+    """A file that can't be read as YAML: what it says is not known."""
 
 
-def _bouncer(tree: Tree, key: str) -> str | None:
-    return _over(tree, BOUNCER_CONFIG, key)
+class _Settings:
+    """A YAML file and its .local, which counts for more."""
 
+    def __init__(self, tree: Tree, path: PurePosixPath) -> None:
+        self._roots = [
+            root
+            for each in (path.with_name(f"{path.name}.local"), path)
+            if (root := self._read(tree, each)) is not None
+        ]
 
-def _over(tree: Tree, path: PurePosixPath, *keys: str) -> str | None:
-    """The value in the file's .local, which counts for more, else in the file."""
-    local = value(_text(tree, path.with_name(f"{path.name}.local")), *keys)
-    return local if local is not None else value(_text(tree, path), *keys)
+    @staticmethod
+    def _read(tree: Tree, path: PurePosixPath) -> Node | None:
+        try:
+            return read_yaml(tree.text(path) or "")
+        except BadYaml as problem:
+            raise _NotYaml(f"{path}:{problem.line} is no YAML ({problem.problem[:80]})") from problem
+        except TooDeep as problem:
+            raise _NotYaml(f"{path} is too long or too deep to be read") from problem
+
+    def _node(self, *keys: str) -> Node | None:
+        found = (root.get(*keys) for root in self._roots)
+        return next((node for node in found if node is not None and not node.null), None)
+
+    def text(self, *keys: str) -> str | None:
+        """The scalar under the keys; None if there is none."""
+        node = self._node(*keys)
+        return node.text if node is not None and node.kind == "scalar" else None
+
+    def items(self, *keys: str) -> tuple[str, ...]:
+        """The scalars of a list; () if there is none."""
+        node = self._node(*keys)
+        return tuple(each.text for each in node.items if each.kind == "scalar") if node is not None else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +164,9 @@ def bans(this: Crowdsec, now: datetime, addresses: frozenset[str] | None = None)
         network = parse_network(decision.value) if may_concern(decision.value, addresses) else None
         if network is None or (network.version == 6 and this.without_ipv6):
             continue
+        if this.first_only:
+            # Its sets of nftables have no flag "interval": of a range they keep the first address alone.
+            network = ip_network(network.network_address)
         again = ", a list of CrowdSec's: it comes again with the next pull" if from_list(decision.origin) else ""
         yield Ban(
             network=network,

@@ -22,7 +22,7 @@ from rescue.bans.words import Ban, Network, may_concern, parse_network
 from rescue.firewall.boot import service_ports
 from rescue.formats.sqlite import Value, Where, rows, tables, without
 from rescue.model import Location
-from rescue.tree import Tree
+from rescue.tree import TooMany, Tree
 
 READS = CONFIG_READS
 UNIT = "fail2ban.service"
@@ -128,7 +128,10 @@ def _has_log(tree: Tree, config: Config, name: str) -> bool:
 def _matching(tree: Tree, path: str) -> tuple[PurePosixPath, ...]:
     if not path.startswith("/"):
         return ()
-    return tree.glob(path) if any(mark in path for mark in "*?[") else (PurePosixPath(path),)
+    try:
+        return tree.glob(path) if any(mark in path for mark in "*?[") else (PurePosixPath(path),)
+    except TooMany:
+        return (PurePosixPath("/"),)  # in so many folders there is some file
 
 
 def seconds(text: str) -> float | None:

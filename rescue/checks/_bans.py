@@ -125,6 +125,7 @@ def _repairs(addresses: str, wide: list[str], written: tuple[str, ...], lifting:
         Safety.UNSAFE if wide else Safety.SAFE,
         lifting.edit,
         weakens=f"{whom} may connect, until {lifting.program} has a reason to ban again",
+        lets_in=True,
     )
     words = [addresses.replace(",", "")] if lifting.for_one else [*written[:MOST_SHOWN]]
     live = Repair(

@@ -4,7 +4,7 @@ the repairs. No check itself."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache, partial
+from functools import partial
 
 from rescue.facts import Facts
 from rescue.firewall import READS as FIREWALL_READS
@@ -22,10 +22,12 @@ LONGEST = 160
 """Characters of a rule that a message shows."""
 
 
-@lru_cache(maxsize=2)
 def _all_blocks(facts: Facts) -> tuple[Block, ...]:
     # Four checks ask the same question of the same facts, which is the dearest one of all.
-    return tuple(blocks(facts.tree, facts.firewalls, facts.dialled, facts.client.sources))
+    firewalls, port, sources = facts.firewalls, facts.dialled, facts.client.sources
+    return facts.tree.kept(
+        (_all_blocks, *map(id, firewalls), port, sources), lambda: tuple(blocks(facts.tree, firewalls, port, sources))
+    )
 
 
 def blocks_of(facts: Facts, *mistakes: Mistake) -> Iterator[Block]:
@@ -159,6 +161,7 @@ def admit_client(block: Block) -> Repair:
         safety=Safety.SAFE,
         edit=partial(edit.allow, firewall=block.firewall, port=block.port, sources=block.sources),
         weakens=f"{listed} may connect to port {block.port}",
+        lets_in=True,
     )
 
 
@@ -168,6 +171,7 @@ def admit_everybody(block: Block, safety: Safety) -> Repair:
         safety=safety,
         edit=partial(edit.allow, firewall=block.firewall, port=block.port, sources=()),
         weakens=f"anybody may connect to port {block.port}: only keys and passwords protect it then",
+        lets_in=True,
     )
 
 

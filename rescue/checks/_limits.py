@@ -82,7 +82,7 @@ def _repairs(cause: Cause, place: Location) -> Iterator[Repair]:
         change = partial(edit.set_value, location=place, value=cause.default)
         yield Repair(
             f"set {cause.keyword} to {cause.default}, sshd's default ({place})",
-            Safety.SAFE,
+            Safety.UNSAFE,
             change,
             weakens=f"whoever guesses passwords or floods the server meets {cause.keyword} {cause.default}",
         )

@@ -124,6 +124,7 @@ def on_all(told: Told) -> Iterator[Repair]:
         Safety.SAFE,
         partial(_comment_out, told=told),
         weakens=f"port {', '.join(map(str, sorted(ports)))} is open on every address that the firewall lets through",
+        lets_in=True,
     )
 
 

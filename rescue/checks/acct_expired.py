@@ -68,6 +68,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
                 Safety.UNSAFE if meant else Safety.SAFE,
                 partial(with_shadow_field, name=account.name, field=EXPIRES, value=""),
                 weakens=f"{account.name} may log in again without an end",
+                lets_in=True,
             ),
         ),
         subject=account.name,

@@ -56,6 +56,12 @@ def find(facts: Facts) -> Iterator[Finding]:
 def _repairs(place: Location) -> Iterator[Repair]:
     if place.text.lower().lstrip("\"' ").startswith("addressfamily"):
         change = partial(edit.set_value, location=place, value="any")
-        yield Repair(f"listen over both: AddressFamily any ({place})", Safety.SAFE, change)
+        yield Repair(
+            f"listen over both: AddressFamily any ({place})",
+            Safety.SAFE,
+            change,
+            weakens="the SSH port is open over the other version of IP, too, to whom the firewall lets through",
+            lets_in=True,
+        )
     else:
         yield Repair("take the option -4 or -6 out of the service's command", Safety.MANUAL, steps=f"edit {place}")

@@ -63,6 +63,7 @@ def _repairs(this: csf.Csf, port: int, out: tuple[Address, ...], *, others: bool
         Safety.UNSAFE if others else Safety.SAFE,
         partial(csf.opened, port=port, versions=versions),
         weakens=f"anybody may connect to port {port}: only keys and passwords protect it then",
+        lets_in=True,
     )
     if out:
         alone = Repair(
@@ -70,6 +71,7 @@ def _repairs(this: csf.Csf, port: int, out: tuple[Address, ...], *, others: bool
             Safety.SAFE,
             partial(csf.admitted, addresses=out, port=port),
             weakens=f"{listed} may connect to port {port}",
+            lets_in=True,
         )
         yield from (alone, everybody) if others else (everybody, alone)
     else:

@@ -128,7 +128,7 @@ def _repairs(tree: Tree, filesystem: FileSystem, usage: Usage, inodes: bool) -> 
     if _enough(after := without(tree, removals), mount):
         yield Repair(
             title=f"make room on {mount}: {summary(removals, inodes=inodes)}",
-            safety=Safety.SAFE,
+            safety=Safety.UNSAFE,
             edit=partial(make_room, mount=mount),
             weakens="deleted logs can't be brought back by undo",
             irreversible=True,

@@ -2,7 +2,8 @@
 
 Symptom: whatever the file says; it can't be told from here.
 
-Cause: configuration, rules and account files are read up to a size that real ones stay far below (1 MiB for most).
+Cause: configuration and account files are read up to 16 MiB, firewall rules up to 64 MiB, and 128 MiB of large files
+together: real ones stay far below that.
 Something wrote into the file that does not belong there: a runaway program, a log in the wrong place, an attack, a
 damaged disk.
 
@@ -18,11 +19,16 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from rescue.facts import Facts
+from rescue.formats.network import ifupdown
+from rescue.formats.units import UNIT_READS
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read, Unread
 
 LINK = Link.SERVICE
-READS: tuple[Read, ...] = ()
+READS: tuple[Read, ...] = (*ifupdown.READS, *UNIT_READS)
+
+LARGE = 1 << 20
+"""Bytes up to which a file is always read: it was not for its size that a smaller one was not."""
 
 DECIDING = (
     "/etc/ssh/sshd_config",
@@ -41,7 +47,9 @@ DECIDING = (
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    """One finding for each such file, which leaves everything that it says in doubt."""
+    """One finding for each such file, or line that names too many, which leaves everything that they say in doubt."""
+    if facts.units.unit("networking.service").started:
+        yield from map(_too_many, ifupdown.unfollowed(facts.tree))
     for path in facts.tree.unread:
         if not any(fnmatchcase(str(path), pattern) for pattern in DECIDING):
             continue
@@ -51,7 +59,8 @@ def find(facts: Facts) -> Iterator[Finding]:
             continue
         if entry is None or entry.error:
             continue
-        told = f"{path} has {entry.size} bytes, far more than such a file can need. It was not read."
+        told = f"{path} has {entry.size} bytes, far more than such a file can need, or there are many such large ones. "
+        told += "It was not read."
         repair = f"look at {path}, and put an old version back"
         yield Finding(
             check="file-too-large",
@@ -64,3 +73,18 @@ def find(facts: Facts) -> Iterator[Finding]:
             subject=str(path),
             reason="what the file says is not known, so neither is what it keeps you from",
         )
+
+
+def _too_many(location: Location) -> Finding:
+    told = f"{location} names more files than configuration has. They were not all read."
+    return Finding(
+        check="file-too-large",
+        link=LINK,
+        severity=Severity.DOUBTFUL,
+        message=told,
+        symptom=Symptom.TIMED_OUT,
+        locations=(location,),
+        repairs=(Repair(f"correct the pattern in {location}", Safety.MANUAL),),
+        subject=str(location),
+        reason="what those files say of the network is not known",
+    )

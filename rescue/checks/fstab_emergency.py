@@ -10,6 +10,10 @@ and a half. Then local-fs.target fails, and with it the boot: no SSH server, and
 wrong file system type, or a bind mount of a directory that is gone, does the same. Lines with nofail or noauto, network
 file systems and swap don't.
 
+A required line may also stand on an optional one: a bind mount, a loop file or an overlay of something on a disk that
+has nofail, a mount point that lies on such a disk, x-systemd.requires=. systemd fails the required one where the
+optional one does not come.
+
 On a disk that is looked at from another system, a volume can be missing only because it was not attached there: then
 this is a doubt and not a certainty, and says so.
 
@@ -28,9 +32,9 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from rescue.facts import Facts
-from rescue.formats.fstab import FSTAB, Line, read_fstab, with_option
+from rescue.formats.fstab import FSTAB, Line, holding, read_fstab, with_option
 from rescue.formats.units import UNIT_READS, Units
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
 from rescue.tree import Device, Devices, Read, Tree
 
 LINK = Link.BOOT
@@ -42,30 +46,50 @@ EXT = frozenset({"ext2", "ext3", "ext4"})
 KNOWN_TYPES = EXT | {"btrfs", "f2fs", "swap", "vfat", "xfs"}
 """Types that are told for certain from what is on the device."""
 
+DEEPEST = 8
+"""Lines that stand on one another, as far as they are followed."""
+
 
 def find(facts: Facts) -> Iterator[Finding]:
-    devices = facts.tree.devices
     if facts.units.manager != "systemd":
         return
-    lines = read_fstab(facts.tree.text(FSTAB) or "")
-    seen: set[str] = set()
+    lines = counted(read_fstab(facts.tree.text(FSTAB) or ""))
     for line in lines:
-        # Of two lines for one place the first counts.
-        if line.point in seen:
-            continue
-        seen.add(line.point)
-        if not line.required:
-            continue
-        if (problem := _problem(facts.tree, line, lines, devices)) is not None:
+        if line.required and (problem := _problem(facts.tree, line, lines, ())) is not None:
             yield _finding(line, *problem, _symptom(facts.units))
 
 
-def _problem(tree: Tree, line: Line, lines: tuple[Line, ...], devices: Devices | None) -> tuple[str, str] | None:
-    """What is wrong with a line's source, and why that is a doubt (empty if it is none); None if nothing is."""
+def counted(lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    """Of two lines for one place the first."""
+    found: dict[str, Line] = {}
+    for line in lines:
+        if line.mounts:
+            found.setdefault(line.point, line)
+    return tuple(found.values())
+
+
+def _problem(tree: Tree, line: Line, lines: tuple[Line, ...], seen: tuple[str, ...]) -> tuple[str, str] | None:
+    """What is wrong with a line's source or with what it stands on, and why that is a doubt (empty if it is none)."""
+    if line.names_device and (problem := _device_problem(line, tree.devices)) is not None:
+        return problem
+    if len(seen) >= DEEPEST or line.point in seen:
+        return None
+    for path in line.stands_on:
+        base = holding([each for each in lines if each is not line], PurePosixPath(path))
+        if base is not None:
+            below = _problem(tree, base, lines, (*seen, line.point))
+            if below is not None:
+                return f"{path}, for which {base.point} has to be mounted from {below[0]}", below[1]
+        elif path in line.holds and (line.type == "overlay" or line.has("bind", "rbind", "loop")):
+            tree.require(Read(path, depth=0, content=False))
+            if tree.entry(path) is None:
+                return f"{path}, which does not exist", ""
+    return None
+
+
+def _device_problem(line: Line, devices: Devices | None) -> tuple[str, str] | None:
     kind, value = line.tag
-    if not kind and not value.startswith("/dev/"):
-        return _bound(tree, line, lines)
-    if devices is None or _made_later(value):
+    if devices is None or line.made_at_boot:
         return None
     named = [device for device in devices.found if _is(device, kind, value) or _is_partition(device, value)]
     if not named:
@@ -75,26 +99,6 @@ def _problem(tree: Tree, line: Line, lines: tuple[Line, ...], devices: Devices |
     if types and line.type in KNOWN_TYPES and not any(_same_type(line.type, each) for each in types):
         return f"{line.source} as {line.type}, and it is {' or '.join(sorted(types))}", ""
     return None
-
-
-def _bound(tree: Tree, line: Line, lines: tuple[Line, ...]) -> tuple[str, str] | None:
-    """The same for a directory or file that is mounted in another place."""
-    path = line.source
-    if not path.startswith("/") or not line.has("bind", "rbind", "loop"):
-        return None
-    above = {each.point for each in lines if each.point != "/" and each is not line}
-    if any(path == each or path.startswith(f"{each}/") for each in above):
-        return None
-    tree.require(Read(path, depth=0, content=False))
-    return None if tree.entry(path) is not None else (f"{path}, which does not exist", "")
-
-
-def _made_later(name: str) -> bool:
-    """Devices that are made while the server boots, or whose name no disk shows: volumes, arrays, containers."""
-    return name.startswith(("/dev/mapper/", "/dev/md", "/dev/zvol/", "/dev/loop", "/dev/dm-", "/dev/disk/")) or (
-        # /dev/GROUP/VOLUME
-        name.startswith("/dev/") and name.count("/") == 3
-    )
 
 
 def _is(device: Device, kind: str, value: str) -> bool:
@@ -129,7 +133,7 @@ def _finding(line: Line, what: str, doubt: str, symptom: Symptom) -> Finding:
             "mode, without SSH."
         ),
         symptom=symptom,
-        locations=(Location(PurePosixPath(FSTAB), line.number, line.text.strip()[:200]),),
+        locations=(line.location,),
         repairs=(_repair(line),),
         subject=line.point,
         reason=doubt,
@@ -143,15 +147,17 @@ def _repair(line: Line) -> Repair:
             Safety.MANUAL,
             steps="`blkid` lists what is there. A server does not start without /usr, so nofail is of no use.",
         )
+    lasting = (
+        f"services no longer wait for {line.point}, and what they write there while it is missing is on the root "
+        "file system, and hidden when it comes back"
+    )
     needed = line.point == "/var" or line.point.startswith("/var/")
     return Repair(
         f"let the server start without {line.point}: add nofail to its line in {FSTAB}",
         Safety.UNSAFE if needed else Safety.SAFE,
         partial(_made_dispensable, number=line.number),
-        weakens=(
-            f"services no longer wait for {line.point}, and what they write there while it is missing is on the root "
-            "file system, and hidden when it comes back"
-        ),
+        weakens=lasting if needed else "",
+        steps="" if needed else f"{lasting[0].upper()}{lasting[1:]}.",
     )
 
 

@@ -21,12 +21,12 @@ from rescue.checks._each_login import SSHD_READS, each_login, unless_elsewhere
 from rescue.checks._key_files import home_missing
 from rescue.facts import Facts
 from rescue.formats.accounts import Account, Password
-from rescue.formats.fstab_lines import FSTAB, Mount, holding
+from rescue.formats.fstab import FSTAB, Line, holding, read_fstab
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read, Tree
 
 LINK = Link.KEY
-READS = (*SSHD_READS, Read(str(FSTAB), depth=0), Read("/home", depth=1, content=False))
+READS = (*SSHD_READS, Read(FSTAB, depth=0), Read("/home", depth=1, content=False))
 
 MODE = 0o700
 
@@ -42,14 +42,14 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     if facts.client.key is None and facts.accounts.password(account) is Password.HASH:
         return None  # the login is with a password, and starts in /
     home = PurePosixPath(account.home)
-    mount = holding(facts.tree, home)
+    mount = holding(read_fstab(facts.tree.text(FSTAB) or "", commented=True), home)
     mounted = mount is not None and any(each.mount == str(mount.place) for each in facts.tree.filesystems)
     if mount is not None and mount.at_boot and not mounted:
         return _elsewhere(account, mount)
     return unless_elsewhere(facts, account, _gone(account, home, None if mounted else mount))
 
 
-def _elsewhere(account: Account, mount: Mount) -> Finding:
+def _elsewhere(account: Account, mount: Line) -> Finding:
     """The server mounts it at boot, and here it is not mounted: nothing can be said."""
     return Finding(
         check="home-missing",
@@ -64,7 +64,7 @@ def _elsewhere(account: Account, mount: Mount) -> Finding:
     )
 
 
-def _gone(account: Account, home: PurePosixPath, mount: Mount | None) -> Finding:
+def _gone(account: Account, home: PurePosixPath, mount: Line | None) -> Finding:
     make = Repair(
         f"make {home}, empty, for {account.name}",
         Safety.SAFE if mount is None else Safety.UNSAFE,

@@ -92,6 +92,7 @@ def _for_anybody(tree: Tree, ruling: Ruling) -> Finding:
         Safety.SAFE,
         partial(_inserted, word="ALL", before=None),
         weakens="any address may talk to the SSH server: only keys and passwords protect it then",
+        lets_in=True,
     )
     return _finding(ruling, "keeps everybody out", (everybody, ask_for_address()))
 
@@ -139,6 +140,7 @@ def _admitting(addresses: tuple[Address, ...], safety: Safety) -> Iterator[Repai
         safety,
         partial(admitted, addresses=addresses),
         weakens=f"{listed} may talk to the SSH server, whatever the two files say",
+        lets_in=True,
     )
 
 

@@ -74,6 +74,7 @@ def _repairs(block: Block, asked: InSet) -> tuple[Repair, ...]:
         Safety.SAFE,
         edit,
         weakens=f"{listed} may connect to port {block.port}, and to what else the list guards",
+        lets_in=True,
     )
     rule = _firewall.admit_client(block)
     sets = tuple(ipset_edit.leaves(asked))

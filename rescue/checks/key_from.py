@@ -75,7 +75,15 @@ def _outside(facts: Facts, account: Account, keys: list[AuthorizedKey]) -> Findi
         message=f"The key of {account.name} does not count from {mine}: its line has from= for others ({place}).",
         symptom=Symptom.DENIED,
         locations=tuple(key.location for key in keys),
-        repairs=(Repair(f"let the key count from {mine} as well ({place})", Safety.SAFE, edit),),
+        repairs=(
+            Repair(
+                f"let the key count from {mine} as well ({place})",
+                Safety.SAFE,
+                edit,
+                weakens=f"the key opens {account.name} from {mine} as well",
+                lets_in=True,
+            ),
+        ),
         subject=account.name,
     )
 

@@ -136,7 +136,7 @@ def _repairs(facts: Facts, account: Account) -> Iterator[Repair]:
         count = "the key" if len(lines) == 1 else f"the {len(lines)} keys"
         yield Repair(
             f"put {count} of {path} where sshd looks for the keys of {account.name}",
-            Safety.SAFE,
+            Safety.UNSAFE,
             edit,
             weakens="a key that was set aside on purpose would open the account again: look them through",
         )

@@ -74,7 +74,7 @@ def _repair(bound: list[Profile]) -> Repair:
             f"make {first.location.path} hold for every wired card",
             Safety.SAFE,
             first.unbind,
-            weakens="a second card would get these settings as well",
+            steps="A second card would get these settings as well.",
         )
     return Repair(
         f"put the card's own hardware address into {first.location.path}",

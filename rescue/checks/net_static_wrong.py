@@ -3,9 +3,11 @@
 Symptom: "Connection timed out" or "No route to host". The provider's console shows a login prompt.
 
 Cause: a wrong digit in an address, a prefix length or a router (Address= and Gateway= of systemd-networkd; address,
-netmask and gateway of ifupdown). The kernel refuses a router that it could not reach, and the server is left without a
-way to anybody outside its own network. An address that is wrong in another way, but fits its router, can't be told from
-a right one on the disk: compare it with the one in your provider's panel.
+netmask and gateway of ifupdown; addresses and routes of netplan). The kernel refuses a router that it could not reach,
+and the server is left without a way to anybody outside its own network. ifupdown makes the kernel take it all the same,
+which helps only where the router is on the same wire: so it is a doubt there, and of a single address (netmask /32)
+nothing is said. An address that is wrong in another way, but fits its router, can't be told from a right one on the
+disk: compare it with the one in your provider's panel.
 
 Repair: where another file would configure the same card, as it did before, the file can be set aside: it gets the end
 ".disabled", and the fixed address is not set. That is for you to decide. Else the digit has to be put right by hand.
@@ -28,6 +30,10 @@ from rescue.words.numbers import listed
 LINK = Link.NETWORK
 READS = NETWORK_READS
 
+ON_LINK = (
+    "ifupdown takes such a router to be on the same wire; a few providers have it so: "
+    "then the provider's panel shows these very values"
+)
 SET_ASIDE = ".disabled"
 
 
@@ -54,18 +60,20 @@ def _for_a_card(profile: Profile) -> bool:
 def _finding(profile: Profile, network: Network) -> Finding:
     addresses = listed([str(each) for each in profile.addresses])
     routers = listed([str(each) for each in profile.gateways])
+    doubt = ON_LINK if profile.on_link else ""
     return Finding(
         check="net-static-wrong",
         link=LINK,
-        severity=Severity.BROKEN,
+        severity=Severity.DOUBTFUL if doubt else Severity.BROKEN,
         message=(
             f"{profile.location.path} sets the address {addresses} and the router {routers}, which is not in that "
-            "network: one of the two is wrong, and the server has no way out."
+            f"network: {'most likely ' if doubt else ''}one of the two is wrong, and the server has no way out."
         ),
         symptom=Symptom.UNREACHABLE,
         locations=(profile.location,),
         repairs=tuple(_repairs(profile, network)),
         subject=str(profile.location.path),
+        reason=doubt,
     )
 
 

@@ -8,10 +8,12 @@ machine or provider, when its virtual hardware is changed, and with some upgrade
 on the kernel's command line, biosdevname). Settings for the old name are then for nobody: systemd-networkd, ifupdown
 and netplan leave a card alone that no file is for.
 
-Which cards the machine has the disk can't show. The journal of its last boots can: it names the cards that came up. So
-this is found only where there is such a journal (/var/log/journal), and the settings name one card that is not in it.
+Which cards the machine has the disk can't show. The logs of its last boots can: they name the cards that came up. So
+this is found only where there is a journal (/var/log/journal), or the kernel's messages as text (kern.log, syslog,
+messages, dmesg, cloud-init.log, also rotated ones), and the settings name one card that is not in it. The card that an
+old DHCP lease is named for counts as well, and is a doubt.
 
-Repair: the one name is replaced by that of the card that the journal tells of. Addresses and everything else stay.
+Repair: the one name is replaced by that of the card that the logs tell of. Addresses and everything else stay.
 
 See: systemd.net-naming-scheme(7), systemd.network(5), interfaces(5), netplan.yaml(5).
 """
@@ -39,7 +41,7 @@ from rescue.words.numbers import listed
 LINK = Link.NETWORK
 READS = (*NETWORK_READS, *CARD_READS)
 
-OLDER = "in the last boot that the journal tells of no card came up, and what it tells of the boots before may be old"
+OLDER = "in the last boot that the logs tell of no card came up, and what they tell of the boots before may be old"
 OTHERS = "cloud-init or another program may configure the card without these files"
 
 

@@ -47,7 +47,15 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         message=f"PAM denies {account.name} the login after the key was accepted: {place} says {place.text}.",
         symptom=Symptom.CLOSED,
         locations=(place,),
-        repairs=(Repair(f"allow {account.name} before {place}", Safety.SAFE, allow),),
+        repairs=(
+            Repair(
+                f"allow {account.name} before {place}",
+                Safety.SAFE,
+                allow,
+                weakens=f"{account.name} may log in from any address",
+                lets_in=True,
+            ),
+        ),
         subject=account.name,
     )
 

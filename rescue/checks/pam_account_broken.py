@@ -61,7 +61,7 @@ def _missing(handler: Handler) -> Finding:
         repairs=(
             Repair(
                 f"comment out {place}",
-                Safety.SAFE,
+                Safety.UNSAFE,
                 partial(comment_out, location=place),
                 weakens=f"what {handler.module} was to check is not checked",
             ),

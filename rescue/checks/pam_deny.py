@@ -66,7 +66,7 @@ def _repairs(stack: tuple[Handler, ...], line: Handler) -> Iterator[Repair]:
             longer = partial(_longer, location=handler.location, by=at - index - int(jump))
             yield Repair(
                 f"let {handler.location} jump over pam_deny, as it used to",
-                Safety.SAFE,
+                Safety.UNSAFE,
                 longer,
                 weakens="the lines between are passed over by whoever pam_unix lets in",
             )

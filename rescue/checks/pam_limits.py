@@ -22,7 +22,7 @@ from rescue.checks._each_login import each_login
 from rescue.checks._pam_refused import commented, line_of, refused
 from rescue.facts import Facts
 from rescue.formats.accounts import Account
-from rescue.model import Finding, Link, Location, Repair, Safety
+from rescue.model import Edit, Finding, Link, Location, Repair, Safety
 from rescue.tree import Tree
 
 LINK = Link.SESSION
@@ -50,9 +50,14 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
 
 def _repair(account: Account, place: Location) -> Repair:
     if place.text.split()[0] == account.name:
-        return Repair(f"comment out {place}", Safety.SAFE, partial(commented, location=place))
+        return _unlimited(account, f"comment out {place}", partial(commented, location=place))
     lift = partial(lifted, location=place, name=account.name)
-    return Repair(f"lift the limit for {account.name} alone, behind {place}", Safety.SAFE, lift)
+    return _unlimited(account, f"lift the limit for {account.name} alone, behind {place}", lift)
+
+
+def _unlimited(account: Account, title: str, change: Edit) -> Repair:
+    note = f"{account.name} may log in without this limit"
+    return Repair(title, Safety.SAFE, change, weakens=note, lets_in=True)
 
 
 def lifted(tree: Tree, location: Location, name: str) -> Tree:

@@ -26,7 +26,7 @@ from rescue.formats.accounts import Account
 from rescue.formats.last_line import ended
 from rescue.formats.pam_lists import OTHERS_WRITE, ListOptions
 from rescue.formats.permissions import chmod
-from rescue.model import Finding, Link, Location, Repair, Safety
+from rescue.model import Edit, Finding, Link, Location, Repair, Safety
 from rescue.tree import Tree
 
 LINK = Link.ACCOUNT
@@ -62,19 +62,26 @@ def _repairs(facts: Facts, account: Account, found: _pam.Refusal) -> Iterator[Re
         entry = tree.lentry(place.path)
         if entry is None:
             names = () if options.denies else (account.name,)
-            what = "empty" if options.denies else f"with {account.name} in it"
             make = partial(_make, path=place.path, names=names)
-            yield Repair(f"make the list {place.path}, {what}", Safety.SAFE, make)
+            if options.denies:
+                note = "nobody is kept out by the list any more: whoever was in it may log in"
+                yield Repair(f"make the list {place.path}, empty", Safety.UNSAFE, make, weakens=note)
+            else:
+                yield _admitted(account, f"make the list {place.path}, with {account.name} in it", make)
         elif entry.is_file and entry.mode & OTHERS_WRITE:
             yield Repair(f"chmod o-w {place.path}", Safety.SAFE, partial(_close, path=place.path))
         elif options.denies and place.line:
-            yield Repair(f"take {account.name} from {place}", Safety.SAFE, partial(_remove, location=place))
+            yield _admitted(account, f"take {account.name} from {place}", partial(_remove, location=place))
         elif options.denies is False and entry.is_file:
             add = partial(_add, path=place.path, name=account.name)
-            yield Repair(f"add {account.name} to {place.path}", Safety.SAFE, add)
+            yield _admitted(account, f"add {account.name} to {place.path}", add)
     pass_over = partial(exempted, location=found.handler.location, name=account.name)
     yield Repair(f"ask the list for everybody but {account.name} ({found.handler.location})", Safety.UNSAFE, pass_over,
                  weakens=f"{account.name} gets in whatever the list says")  # fmt: skip
+
+
+def _admitted(account: Account, title: str, change: Edit) -> Repair:
+    return Repair(title, Safety.SAFE, change, weakens=f"{account.name} may log in", lets_in=True)
 
 
 def _make(tree: Tree, path: PurePosixPath, names: tuple[str, ...]) -> Tree:

@@ -30,6 +30,10 @@ from rescue.tree import Tree
 LINK = Link.ACCOUNT
 READS = _pam.READS
 
+USUAL = frozenset({"sh", "bash", "dash", "zsh", "fish", "ksh", "mksh", "tcsh", "csh"})
+DIRECTORIES = ("/bin/", "/usr/bin/")
+"""Where packages put the shells that their scripts list themselves, so that whoever likes may choose them."""
+
 
 def find(facts: Facts) -> Iterator[Finding]:
     yield from each_login(facts, lambda account: _judged(facts, account) if account.has_login_shell else None)
@@ -40,6 +44,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     if found is None:
         return None
     shell = account.shell or "/bin/sh"
+    usual = shell.rpartition("/")[2] in USUAL and shell.startswith(DIRECTORIES)
     return refused(
         "pam-shells",
         LINK,
@@ -49,9 +54,9 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         (
             Repair(
                 f"let {SHELLS} have {shell}, closed to others",
-                Safety.SAFE,
+                Safety.SAFE if usual else Safety.UNSAFE,
                 partial(_listed, shell=shell),
-                weakens=f"everybody may choose {shell} for a shell",
+                weakens="" if usual else f"everybody may choose {shell} for a shell",
             ),
         ),
     )

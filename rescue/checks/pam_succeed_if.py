@@ -59,6 +59,7 @@ def _repairs(facts: Facts, account: Account, found: _pam.Refusal) -> Iterator[Re
         Safety.SAFE,
         partial(exempted, location=place, name=account.name),
         weakens=f"{account.name} gets in without it",
+        lets_in=True,
     )
     group = failed_group(facts.tree, account, found.handler.arguments)
     if any(each.name == group for each in facts.accounts.groups):

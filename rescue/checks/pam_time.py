@@ -43,6 +43,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         Safety.SAFE if found.certain else Safety.UNSAFE,
         partial(left_out, location=place, name=account.name),
         weakens=f"{account.name} may log in at any time",
+        lets_in=True,
     )
     wait = Repair("log in at one of the times that the rule has", Safety.MANUAL)
     return refused(

@@ -21,7 +21,7 @@ from rescue.checks import _pam
 from rescue.checks._each_login import each_login
 from rescue.facts import Facts
 from rescue.formats.account_lines import CHANGED, with_shadow_field
-from rescue.formats.accounts import Account
+from rescue.formats.accounts import Account, Password
 from rescue.formats.pam import Answer
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
 
@@ -47,6 +47,8 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
             return None
         if found.account.answer is Answer.SUCCESS or not _by_dates(found):
             return None
+    # Where no password opens the account, there is no old one to be used on.
+    opens = facts.accounts.password(account) in (Password.HASH, Password.NONE)
     why = "was marked to be changed" if shadow.lastchg == 0 else "is older than it may be"
     return Finding(
         check="pw-expired",
@@ -58,9 +60,9 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         repairs=(
             Repair(
                 f"take today for the day on which {account.name} changed the password",
-                Safety.SAFE,
+                Safety.UNSAFE if opens else Safety.SAFE,
                 partial(with_shadow_field, name=account.name, field=CHANGED, value=str(day)),
-                weakens="the old password may be used on",
+                weakens="the old password may be used on" if opens else "",
             ),
         ),
         subject=account.name,

@@ -94,7 +94,13 @@ def _also_22(facts: Facts, places: tuple[Location, ...]) -> Iterator[Repair]:
     place = places[0]
     if place.text.lower().startswith("port"):
         change = partial(edit.insert_after, location=place, text=f"Port {SSH_PORT}")
-        yield Repair(f"let the SSH server listen on port {SSH_PORT} too, and dial that", Safety.SAFE, change)
+        yield Repair(
+            f"let the SSH server listen on port {SSH_PORT} too, and dial that",
+            Safety.SAFE,
+            change,
+            weakens=f"port {SSH_PORT} is open, too, to whom the firewall lets through",
+            lets_in=True,
+        )
 
 
 def _label(port: int) -> Repair:

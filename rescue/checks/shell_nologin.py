@@ -57,6 +57,7 @@ def _finding(facts: Facts, account: Account) -> Finding:
                 Safety.UNSAFE if service or uploads else Safety.SAFE,
                 edit,
                 weakens=f"{account.name} may start programs on the server",
+                lets_in=True,
             ),
         ),
         subject=account.name,

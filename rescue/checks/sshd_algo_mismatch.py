@@ -160,4 +160,12 @@ def _repairs(setting: Setting, kinds: tuple[str, ...]) -> tuple[Repair, ...]:
         change = partial(edit.comment_out, location=setting.location)
     else:
         change = partial(edit.set_value, location=setting.location, value=new)
-    return (Repair(f"take keys of the kind {name} as well ({setting.location})", Safety.SAFE, change),)
+    return (
+        Repair(
+            f"take keys of the kind {name} as well ({setting.location})",
+            Safety.SAFE,
+            change,
+            weakens=f"whoever has a key of the kind {name} in authorized_keys may log in with it",
+            lets_in=True,
+        ),
+    )

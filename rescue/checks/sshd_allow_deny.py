@@ -116,6 +116,7 @@ def _let_in(facts: Facts, account: Account, refusals: tuple[Refusal, ...], *, me
         Safety.SAFE if safe else Safety.UNSAFE,
         partial(_all, edits=tuple(step.edit for step in steps if step.edit is not None)),
         weakens="; ".join(step.weakens for step in steps),
+        lets_in=True,
     )
 
 
@@ -145,6 +146,7 @@ def _list_user(facts: Facts, account: Account, refusal: Refusal) -> Repair:
         Safety.SAFE,
         partial(edit.add_words, location=refusal.location, words=tuple(words)),
         weakens=f"{account.name} may log in{where}",
+        lets_in=True,
     )
 
 
@@ -158,6 +160,7 @@ def _list_group(facts: Facts, account: Account, refusal: Refusal) -> Repair:
         Safety.UNSAFE if members else Safety.SAFE,
         partial(edit.add_words, location=refusal.location, words=(name,)),
         weakens=f"{account.name} may log in{others}",
+        lets_in=True,
     )
 
 
@@ -169,4 +172,5 @@ def _take_out(account: Account, refusal: Refusal) -> Repair:
         Safety.SAFE if alone else Safety.UNSAFE,
         partial(edit.remove_word, location=refusal.location, word=refusal.pattern),
         weakens=f"{whom} may log in",
+        lets_in=True,
     )

@@ -85,7 +85,15 @@ def _keys_are_off(account: Account, setting: Setting, *, at_once: bool) -> Findi
         message=f"The SSH server takes no key from {account.name}: PubkeyAuthentication is no ({setting.location}).",
         symptom=Symptom.CLOSED if at_once else Symptom.DENIED,
         locations=(setting.location,),
-        repairs=(Repair(f"set PubkeyAuthentication yes ({setting.location})", Safety.SAFE, back),),
+        repairs=(
+            Repair(
+                f"set PubkeyAuthentication yes ({setting.location})",
+                Safety.SAFE,
+                back,
+                weakens="whoever has a key in authorized_keys may log in with it",
+                lets_in=True,
+            ),
+        ),
         subject=account.name,
     )
 
@@ -157,7 +165,7 @@ def _repairs(account: Account, setting: Setting, lacking: list[list[str]]) -> It
         change = partial(edit.replace_word, location=setting.location, old=word, new=left)
         yield Repair(
             f"ask for {left} in place of {word} ({setting.location})",
-            Safety.SAFE,
+            Safety.UNSAFE,
             change,
             weakens=f"the key alone is enough, where {' and '.join(without)} was asked for as well",
         )

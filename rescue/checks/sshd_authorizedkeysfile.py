@@ -54,7 +54,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         repairs=(
             Repair(
                 f"let sshd look into {USUAL}, too ({setting.location})",
-                Safety.SAFE,
+                Safety.UNSAFE,
                 change,
                 weakens="for everybody the keys in the own home count as well",
             ),

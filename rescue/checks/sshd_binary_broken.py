@@ -1,7 +1,7 @@
 """The SSH server's program can't be started: it, or a library that it needs, is missing or damaged.
 
-Symptom: "ssh: connect to host SERVER port 22: Connection refused"; or, where it is a part that is started for each
-connection, "kex_exchange_identification: Connection closed by remote host".
+Symptom: "ssh: connect to host SERVER port 22: Connection refused"; or, where a part that is started for each connection
+is there and damaged, "kex_exchange_identification: Connection closed by remote host".
 
 Cause: an upgrade that was cut off, a file that a crash or a full disk left empty, a library that was removed or
 replaced by hand, a tar file unpacked over the system, a library of another version that /etc/ld.so.conf.d puts before
@@ -129,5 +129,5 @@ def _reinstall(facts: Facts) -> Repair:
     elif facts.release.id == "alpine":
         command = "apk fix openssh-server"
     return Repair(
-        "install the package again, in the server's own system", Safety.MANUAL, steps=f"rescue shell TARGET\n{command}"
+        "install the package again, in the server's own system", Safety.MANUAL, steps=f"rescue shell\n{command}"
     )

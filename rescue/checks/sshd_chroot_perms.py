@@ -110,7 +110,7 @@ def _repairs(tree: Tree, account: Account, setting: Setting, path: PurePosixPath
         return
     yield Repair(
         f"lock {account.name} in no more: comment out ChrootDirectory ({setting.location})",
-        Safety.SAFE,
+        Safety.UNSAFE,
         partial(edit.comment_out, location=setting.location),
         weakens=f"{account.name} sees the whole server; so far nobody could get a shell by this line",
     )

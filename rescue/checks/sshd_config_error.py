@@ -144,11 +144,16 @@ def _repairs(problem: Problem, facts: Facts) -> Iterator[Repair]:
     if str(where.path).startswith("/usr/"):
         yield Repair(f"correct the command in {where.path}", Safety.MANUAL, steps=f"take {problem.keyword} out of it")
         return
+    if facts.sshd.files.strange(where.path):
+        # An Include that leads too far brings in passwd(5) and programs, of which no line may be changed for sshd.
+        steps = f"sshd reads {where.path} because of an Include: correct the pattern there, or the line here"
+        yield Repair(f"take {where.path} out of the Include that names it", Safety.MANUAL, steps=steps)
+        return
     option = _option(problem)
     if option:
         change = partial(edit.replace_word, location=where, old=option, new="")
         weakens = _weakens(problem.keyword)
-        yield Repair(f"take the option {option.strip()} out of {where}", Safety.SAFE, change, weakens=weakens)
+        yield Repair(f"take the option {option.strip()} out of {where}", _safety(weakens), change, weakens=weakens)
         return
     match problem.fault:
         case Fault.MARK:
@@ -169,6 +174,7 @@ def _repairs(problem: Problem, facts: Facts) -> Iterator[Repair]:
                 Safety.SAFE,
                 partial(_enable, flag=flag, path=where.path),
                 weakens=f"{flag} is turned on; alone it lets nobody in while the line {where.text} stands",
+                lets_in=True,
             )
         case Fault.ALGORITHM if problem.suggestion:
             yield from _shorter_list(problem)
@@ -236,10 +242,13 @@ def _comment_out(problem: Problem) -> Repair:
     where = problem.location
     if problem.keyword.lower() == "match":
         block = partial(edit.comment_out_block, location=where)
-        return Repair(f"comment out the block {where.text} ({where})", Safety.SAFE, block, weakens=_weakens("match"))
-    line = partial(edit.comment_out, location=where)
-    safety = Safety.SAFE if problem.fault is not Fault.COMBINATION or not problem.suggestion else Safety.UNSAFE
-    return Repair(f"comment out the line {where.text} ({where})", safety, line, weakens=_weakens(problem.keyword))
+        return Repair(f"comment out the block {where.text} ({where})", Safety.UNSAFE, block, weakens=_weakens("match"))
+    line, weakens = partial(edit.comment_out, location=where), _weakens(problem.keyword)
+    return Repair(f"comment out the line {where.text} ({where})", _safety(weakens), line, weakens=weakens)
+
+
+def _safety(weakens: str) -> Safety:
+    return Safety.UNSAFE if weakens else Safety.SAFE
 
 
 def _weakens(name: str) -> str:

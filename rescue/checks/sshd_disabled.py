@@ -1,6 +1,7 @@
 """The SSH server is installed, but nothing starts it when the machine boots.
 
-Symptom: "ssh: connect to host SERVER port 22: Connection refused".
+Symptom: "ssh: connect to host SERVER port 22: Connection refused". Where the machine boots into maintenance, nothing
+brings up the network either: "No route to host" or "Connection timed out".
 
 Cause: a service is started at boot only if something that boots pulls it in. `systemctl disable ssh` takes the link
 away that did so, and on Debian and Ubuntu the alias sshd.service with it, so that `systemctl enable sshd` then says
@@ -23,16 +24,18 @@ from pathlib import PurePosixPath
 
 from rescue.checks._ssh_units import serving, ssh_service, start_at_boot, wanting_targets
 from rescue.facts import Facts
+from rescue.formats.network import CONFIGURING_READS, read_configuring
 from rescue.formats.units import UNIT_READS, Unit, Units
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read, Tree
 
 LINK = Link.SERVICE
-READS = (*UNIT_READS, Read("/etc/ssh", depth=2))
+READS = (*UNIT_READS, *CONFIGURING_READS, Read("/etc/ssh", depth=2))
 
 NOT_TO_BE_RUN = "/etc/ssh/sshd_not_to_be_run"
 DEFAULT_TARGET = "/etc/systemd/system/default.target"
 SHIPPED_TARGET = "/usr/lib/systemd/system/multi-user.target"
+SYSTEM_TARGET = "sysinit.target"
 SERVICES_TARGET = "multi-user.target"
 
 
@@ -109,11 +112,22 @@ def _wrong_target(facts: Facts) -> Finding:
         link=LINK,
         severity=Severity.BROKEN,
         message=f"The machine boots into a target that starts no services{shown}, so no SSH server either.",
-        symptom=Symptom.REFUSED,
+        symptom=_of_maintenance(facts),
         locations=(Location(facts.units.default_target),),
         repairs=(Repair("boot into a target that starts services", Safety.SAFE, _boot_services),),
         subject="default.target",
     )
+
+
+def _of_maintenance(facts: Facts) -> Symptom:
+    """What the outside sees of rescue.target or emergency.target.
+
+    The network is mostly not up, as what brings it up is a service as well; but for ifupdown's cards that are marked
+    allow-hotplug, which udev brings up, and sysinit.target starts that.
+    """
+    configuring = read_configuring(facts.tree, facts.units)
+    up = any(each.starts and each.configures is not False for each in configuring.managers)
+    return Symptom.REFUSED if up and SYSTEM_TARGET in facts.units.reached else Symptom.UNREACHABLE
 
 
 def _boot_services(tree: Tree) -> Tree:

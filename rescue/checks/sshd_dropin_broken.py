@@ -142,12 +142,11 @@ def _without(facts: Facts, unit: Unit, place: Location) -> Repair:
         own = {(each.section, each.key, each.text) for each in unit.assignments if each.location.path == place.path}
         shipped = {(each.section, each.key, each.text) for each in parse_unit(facts.tree.text(package) or "", package)}
         other = sorted(f"{key}={text}" for section, key, text in own - shipped if key not in (COMMAND, "Description"))
-        return Repair(
-            f"set the copy {place.path} aside, so that {package} counts",
-            Safety.SAFE,
-            partial(set_aside, path=str(place.path)),
-            weakens=f"what only the copy sets does not count any more: {', '.join(other[:3])}" if other else "",
-        )
+        title, edit = f"set the copy {place.path} aside, so that {package} counts", partial(set_aside, path=place.path)
+        if not other:
+            return Repair(title, Safety.SAFE, edit)
+        lost = f"what only the copy sets does not count any more: {', '.join(other[:3])}"
+        return Repair(title, Safety.UNSAFE, edit, weakens=lost)
     return Repair(
         f"comment out {COMMAND}= in {place.path}, so that the command of {package} counts",
         Safety.SAFE,
@@ -292,7 +291,7 @@ def comment_out_commands(tree: Tree, path: str) -> Tree:
     return tree.write(path, "\n".join(lines))
 
 
-def set_aside(tree: Tree, path: str) -> Tree:
+def set_aside(tree: Tree, path: PurePosixPath) -> Tree:
     """The tree with the file under a name beside it that systemd does not read. ValueError if that is taken."""
     entry, aside = tree.lentry(path), f"{path}{ASIDE}"
     if entry is None or tree.lentry(aside) is not None:

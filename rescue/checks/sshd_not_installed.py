@@ -55,7 +55,7 @@ def _finding(facts: Facts, message: str) -> Finding:
             Repair(
                 "install the package openssh-server, in the server's own system",
                 Safety.MANUAL,
-                steps=f"rescue shell TARGET\n{command}",
+                steps=f"rescue shell\n{command}",
             ),
         ),
         hides=(Link.LISTEN,),

@@ -68,6 +68,7 @@ def _refused(standing: Standing) -> Finding:
                 Safety.SAFE,
                 change,
                 weakens="root may log in over SSH with a key, not with a password",
+                lets_in=True,
             ),
             Repair(
                 "log in as another user and become root there",

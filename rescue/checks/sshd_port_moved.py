@@ -26,7 +26,7 @@ from rescue.checks._ssh_units import serving
 from rescue.facts import Facts
 from rescue.formats.last_line import ended
 from rescue.formats.units import UNIT_READS
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Edit, Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.sshd import Listener, Setting, edit
 from rescue.sshd.listen import generated, started_socket
 from rescue.tree import Read, Tree
@@ -83,7 +83,7 @@ def _also_listen(facts: Facts) -> Iterator[Repair]:
     socket = started_socket(facts.units)
     if socket is not None and not generated(facts.tree):
         change = partial(_widen_socket, socket=socket.name, port=port)
-        yield Repair(f"{title}, by a drop-in for {socket.name}", Safety.SAFE, change)
+        yield _opened(f"{title}, by a drop-in for {socket.name}", port, change)
         return
     decides = facts.listeners[-1]
     place = decides.location
@@ -96,7 +96,12 @@ def _also_listen(facts: Facts) -> Iterator[Repair]:
     else:
         present = facts.sshd.globals("Port")[-1:]
         change = partial(_another_port, present=present, path=facts.sshd.path, port=port)
-    yield Repair(title, Safety.SAFE, change)
+    yield _opened(title, port, change)
+
+
+def _opened(title: str, port: int, change: Edit) -> Repair:
+    note = f"port {port} is open, too, to whom the firewall lets through"
+    return Repair(title, Safety.SAFE, change, weakens=note, lets_in=True)
 
 
 def _in_sshd_config(place: Location) -> bool:
@@ -107,7 +112,7 @@ def _command_line(title: str, place: Location, present: int, port: int) -> Repai
     if not str(place.path).startswith("/etc/"):
         return Repair(title, Safety.MANUAL, steps=f"add -p {port} to the command of the service ({place})")
     change = partial(_another_option, place=place, present=present, port=port)
-    return Repair(f"{title}, by the option -p in {place}", Safety.SAFE, change)
+    return _opened(f"{title}, by the option -p in {place}", port, change)
 
 
 def _another_option(tree: Tree, place: Location, present: int, port: int) -> Tree:

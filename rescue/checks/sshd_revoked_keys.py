@@ -45,7 +45,12 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     facts.tree.require(Read(str(path), depth=0))
     entry = facts.tree.entry(path)
     if entry is None:
-        make = Repair(f"make {path}, empty", Safety.SAFE, partial(_make, path=path))
+        make = Repair(
+            f"make {path}, empty",
+            Safety.UNSAFE,
+            partial(_make, path=path),
+            weakens="the keys that were revoked in it count again: put back the list from a backup, if there is one",
+        )
         return _finding(account, setting, f"the list {path} is not there, so no key is taken", (make,))
     if not entry.is_file:
         put = Repair(f"put a file in the place of {path}", Safety.MANUAL)

@@ -90,7 +90,7 @@ def _repairs(facts: Facts, account: Account, faults: dict[PurePosixPath, Fault])
     title = ", ".join(_order(facts, account, fault) for fault in faults.values())
     opened = [str(fault.path) for fault in faults.values() if fault.mode & 0o077 & ~fault.entry.mode]
     weakens = f"every user of the server may then read or enter {', '.join(opened)}" if opened else ""
-    yield Repair(title, Safety.SAFE, edit, weakens=weakens)
+    yield Repair(title, Safety.UNSAFE if opened else Safety.SAFE, edit, weakens=weakens)
 
 
 def _order(facts: Facts, account: Account, fault: Fault) -> str:

@@ -54,6 +54,7 @@ def _finding(facts: Facts, block: Block) -> Finding:
                 Safety.SAFE,
                 switch,
                 weakens=f"{who} may connect to port {block.port} over IPv6",
+                lets_in=True,
             ),
             Repair("dial over IPv4: ssh -4", Safety.MANUAL),
         ),

@@ -4,7 +4,8 @@ Decides: firmware, boot loader, kernel, initramfs, and every unit of systemd bef
 on the way answers nothing: "Connection timed out" or "No route to host".
 
 Not judged: always, but for what the checks of this link find (`rescue explain` lists them): a disk shows only part of
-a boot.
+a boot. Judged are the boot loader's default entry with its kernel and initramfs, where grub.cfg or entries of the Boot
+Loader Specification are there; init; and the lines of /etc/fstab.
 
 Supply: the provider's console shows the boot, and where it stops.
 """
@@ -14,11 +15,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rescue.facts import Facts
+from rescue.formats.boot_loader import READS as LOADER_READS
+from rescue.formats.boot_loader import read_menu
 from rescue.model import Gap, Link
 
 LINK = Link.BOOT
-READS: tuple[str, ...] = ()
+READS = LOADER_READS
 
 
 def find(facts: Facts) -> Iterator[Gap]:
-    yield Gap("boot-unseen", LINK, "whether the machine boots to the end", "watch the provider's console")
+    menu = read_menu(facts.tree)
+    what = "whether the machine boots to the end"
+    if menu is not None and menu.chosen is not None:
+        # The boot loader's default entry was judged (boot-kernel).
+        what = "whether firmware, initramfs and all before SSH start"
+    yield Gap("boot-unseen", LINK, what, "watch the provider's console")

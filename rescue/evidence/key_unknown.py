@@ -4,8 +4,8 @@ Decides: the key that your own computer offers. The server may know keys of your
 overwritten, a new laptop, another user name.
 
 Not judged: without --key. The keys that the server would take are listed with their fingerprints; compare them with
-what `ssh-keygen -lf ~/.ssh/id_ed25519.pub` shows on your own computer. What AuthorizedKeysCommand prints. Whether a password that you know is the right
-one is never judged.
+what `ssh-keygen -lf ~/.ssh/id_ed25519.pub` shows on your own computer. Nor is what AuthorizedKeysCommand prints, nor
+whether a password that you know is the right one.
 
 Supply: --key FILE, with your public key (most often ~/.ssh/id_ed25519.pub).
 """

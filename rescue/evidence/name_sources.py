@@ -41,6 +41,11 @@ def find(facts: Facts) -> Iterator[Gap]:
         words = _ACTION.sub(" ", sources).split()
         others = [word for word in words if word not in LOCAL]
         first = words[:1] == ["files"]
-        if not words or (others and not first) or _STOPS.search(sources) or not set(words) & {"files", "compat", "altfiles"}:
-            what = f"what {name}: {sources.strip()} finds ({place})"
+        if (
+            not words
+            or (others and not first)
+            or _STOPS.search(sources)
+            or not set(words) & {"files", "compat", "altfiles"}
+        ):
+            what = f"whether the accounts are found with {name}: {sources.strip()} ({place})"
             yield Gap("name-sources", LINK, what, f'write "{name}: files" there, and try', locations=(place,))

@@ -1,7 +1,7 @@
 """Which program sets the network up, and whether it can read what it is to do.
 
-Decides: one of systemd-networkd, ifupdown (networking), NetworkManager and the like is started at boot. systemd-networkd
-reads its files as a user of its own: a file that others may not read does not count.
+Decides: one of systemd-networkd, ifupdown (networking), NetworkManager and the like is started at boot.
+systemd-networkd reads its files as a user of its own: a file that others may not read does not count.
 
 Not judged: a server on which none of the known programs is started, and systemd-networkd without a file that gives an
 address or asks for one.
@@ -27,10 +27,23 @@ READS = (*UNIT_READS, *(Read(folder, depth=2) for folder in FOLDERS))
 
 NETWORKD = "systemd-networkd.service"
 PROGRAMS = (
-    NETWORKD, "networking.service", "NetworkManager.service", "dhcpcd.service", "connman.service", "wicked.service", "wickedd.service",
-    "network.service", "netctl.service", "systemd-networkd.socket", "cloud-init.service", "cloud-init-local.service",
-    "ifupdown2.service", "dhclient.service", "iwd.service", "udhcpc.service",
-)  # fmt: skip
+    NETWORKD,
+    "networking.service",
+    "NetworkManager.service",
+    "dhcpcd.service",
+    "connman.service",
+    "wicked.service",
+    "wickedd.service",
+    "network.service",
+    "netctl.service",
+    "systemd-networkd.socket",
+    "cloud-init.service",
+    "cloud-init-local.service",
+    "ifupdown2.service",
+    "dhclient.service",
+    "iwd.service",
+    "udhcpc.service",
+)
 NOBODY = Person(65534, frozenset({65534}))
 """systemd-network, as far as the mode of files goes."""
 
@@ -40,10 +53,17 @@ def find(facts: Facts) -> Iterator[Gap]:
         return
     reached = set(facts.units.reached)
     started = [name for name in PROGRAMS if name in reached and facts.units.unit(name).started]
-    if not started and _there(facts):
+    # Its socket starts networkd at the next change of the network, which may be never.
+    sure = [name for name in started if name.endswith(".service")]
+    if not sure and _there(facts):
         known = ", ".join(name.removesuffix(".service") for name in _there(facts))
-        yield Gap("network-setup", LINK, f"what sets the network up: none is started of {known}", "enable the one that is meant")
-    if started == [NETWORKD]:
+        yield Gap(
+            "network-setup",
+            LINK,
+            f"what sets the network up: none is started of {known}",
+            "enable the one that is meant",
+        )
+    if started and set(started) <= {NETWORKD, "systemd-networkd.socket"}:
         yield from _networkd(facts)
 
 
@@ -56,6 +76,10 @@ def _networkd(facts: Facts) -> Iterator[Gap]:
     tree = facts.tree
     usable = False
     for folder in FOLDERS:
+        here = tree.entry(folder)
+        if here is not None and not allows(here, NOBODY, READ):
+            what = f"whether systemd-networkd can read its files: {folder} is closed to it"
+            yield Gap("network-setup", LINK, what, f"chmod 755 {folder}", locations=(Location(PurePosixPath(folder)),))
         for name in tree.children(folder):
             path = PurePosixPath(folder) / name
             if not name.endswith((".network", ".netdev", ".link")):
@@ -67,10 +91,14 @@ def _networkd(facts: Facts) -> Iterator[Gap]:
                 yield Gap("network-setup", LINK, what, f"chmod 644 {path}", locations=(Location(path),))
                 continue
             if name.endswith(".network"):
-                drop_ins = [path.with_name(f"{name}.d") / each for each in tree.children(f"{path}.d") if each.endswith(".conf")]
+                drop_ins = [
+                    path.with_name(f"{name}.d") / each for each in tree.children(f"{path}.d") if each.endswith(".conf")
+                ]
                 usable = usable or any(_gives(facts, each) for each in (path, *drop_ins))
     if not usable:
-        yield Gap("network-setup", LINK, "which address systemd-networkd sets: no file of it says so", f"look at {FOLDERS[0]}")
+        yield Gap(
+            "network-setup", LINK, "which address systemd-networkd sets: no file of it says so", f"look at {FOLDERS[0]}"
+        )
 
 
 def _gives(facts: Facts, path: PurePosixPath) -> bool:

@@ -14,16 +14,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rescue.facts import Facts
+from rescue.formats.network import CONFIGURING_READS, read_configuring, read_network
 from rescue.model import Gap, Link
+from rescue.words.numbers import listed
 
 LINK = Link.NETWORK
-READS: tuple[str, ...] = ()
+READS = CONFIGURING_READS
+
+SHOWN = 3
+PANEL = "compare it with the provider's panel"
 
 
 def find(facts: Facts) -> Iterator[Gap]:
-    yield Gap(
-        "network-unseen",
-        LINK,
-        "whether the network comes up with the provider's address",
-        "compare it with the provider's panel",
-    )
+    network = read_network(facts.tree, facts.units)
+    written = [str(each) for profile in network.profiles for each in profile.addresses]
+    by = [str(each) for profile in network.profiles for each in profile.gateways]
+    if written:
+        shown = listed(list(dict.fromkeys(written))[:SHOWN])
+        router = f" with the router {listed(list(dict.fromkeys(by))[:SHOWN])}" if by else ""
+        yield Gap("network-unseen", LINK, f"whether {shown}{router} is what the provider gave this server", PANEL)
+        return
+    started = [each for each in read_configuring(facts.tree, facts.units).managers if each.starts and each.configures]
+    if started:
+        what = f"whether the provider's network gives {started[0].name} the address that you dial (DHCP)"
+    else:
+        what = "whether the network comes up with the provider's address"
+    yield Gap("network-unseen", LINK, what, PANEL)

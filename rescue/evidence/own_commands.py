@@ -1,7 +1,7 @@
 """What commands and units of a person's own do to the way in, once the server runs.
 
-Decides: rc.local, @reboot of cron, units, timers and path units that a person wrote, and the scripts that they start run
-after the SSH server has come up, and can stop it, set another firewall, take the address away, or lock an account.
+Decides: rc.local, @reboot of cron, units, timers and path units that a person wrote, and the scripts that they start
+run after the SSH server has come up, and can stop it, set another firewall, take the address away, or lock an account.
 
 Not judged: such a command that names the firewall, the network, the SSH server, accounts or the permissions of files,
 unless it is one of those that the firewall is judged with; and files of tmpfiles.d that change what a login needs.
@@ -18,7 +18,14 @@ from re import compile as compile_pattern
 from rescue.checks._ssh_units import serving
 from rescue.evidence._settings import STOCK
 from rescue.facts import Facts
-from rescue.formats.boot_commands import LARGEST, Command, boot_commands
+from rescue.formats.boot_commands import (
+    CRON_FOLDER,
+    CRON_TABLES,
+    LARGEST,
+    OWN_CRON_TABLES,
+    Command,
+    boot_commands,
+)
 from rescue.formats.boot_commands import READS as BOOT_READS
 from rescue.formats.shipped import SHIPPED_READS
 from rescue.formats.units import Unit
@@ -34,16 +41,44 @@ MOST_SCRIPTS = 50
 
 TOUCHES: tuple[tuple[Link, str], ...] = (
     (Link.FIREWALL, r"nft|iptables\S*|ip6tables\S*|ufw|firewall-cmd|ipset|ebtables|csf|ferm|shorewall|tc"),
-    (Link.NETWORK, r"ip|ifconfig|route|ifdown|ifup|nmcli|networkctl|netplan|dhclient|dhcpcd|brctl|ethtool|arp|sysctl|wg|wg-quick|openvpn"),
-    (Link.SERVICE, r"systemctl|service|invoke-rc\.d|init|telinit|shutdown|reboot|poweroff|halt|pkill|killall|kill|sshd\S*|ssh|dropbear|sshd_config|chroot|rc-service"),
-    (Link.ACCOUNT, r"usermod|passwd|chpasswd|userdel|useradd|chage|chsh|nologin|gpasswd|vipw|pam-auth-update|pam\.d|shadow|access\.conf|faillock"),
-    (Link.KEY, r"chmod|chown|chgrp|setfacl|chattr|authorized_keys|rm|mv|mount|umount|restorecon|setenforce|sed|cp|ln|rsync|dd|truncate|tee|find|xargs|install|tar"),
+    (
+        Link.NETWORK,
+        r"ip|ifconfig|route|ifdown|ifup|nmcli|networkctl|netplan|dhclient|dhcpcd|brctl|ethtool|arp|sysctl|wg|wg-quick|openvpn",
+    ),
+    (
+        Link.SERVICE,
+        r"systemctl|service|invoke-rc\.d|init|telinit|shutdown|reboot|poweroff|halt|pkill|killall|kill|sshd\S*|ssh|dropbear|sshd_config|chroot|rc-service",
+    ),
+    (
+        Link.ACCOUNT,
+        r"usermod|passwd|chpasswd|userdel|useradd|chage|chsh|nologin|gpasswd|vipw|pam-auth-update|pam\.d|shadow|access\.conf|faillock",
+    ),
+    (
+        Link.KEY,
+        r"chmod|chown|chgrp|setfacl|chattr|authorized_keys|rm|mv|mount|umount|restorecon|setenforce|sed|cp|ln|rsync|dd|truncate|tee|find|xargs|install|tar",
+    ),
     (Link.SESSION, r"/dev/\w*(?:null|tty|ptmx|pts)\w*|bashrc|profile|ulimit|prlimit|loginctl|hostname"),
-)  # fmt: skip
-_WORDS = tuple((link, compile_pattern(rf"(?:^|[\s/'\"(;&|=\[,:])(?:{words})(?=$|[\s/'\");&|:,\]>])")) for link, words in TOUCHES)
+)
+_WORDS = tuple(
+    (link, compile_pattern(rf"(?:^|[\s/'\"(;&|=\[,:])(?:{words})(?=$|[\s/'\");&|:,\]>])")) for link, words in TOUCHES
+)
 _PATH = compile_pattern(r"(?<![\w.$}])/[\w./+@-]+")
-_HARMLESS = compile_pattern(r"(?:chmod|chown|rm|mv|cp|mkdir|tee|truncate|install|find|tar|rsync)\b[^;&|]*/(?:var/(?:log|cache|tmp|backups|lib/(?!dpkg))|tmp|srv|opt)/\S*")
-_LOOKS = compile_pattern(r"(?:/usr/bin/)?(?:systemctl (?:is-\w+|status|list-\w+|show|daemon-reload)|ip (?:-\S+ )*(?:a|addr|link|route|r)(?: show\S*)?$|sysctl -[ap]|kill -HUP \$MAINPID|kill -s HUP).*")
+_HARMLESS = compile_pattern(
+    r"(?:chmod|chown|rm|mv|cp|mkdir|tee|truncate|install|find|tar|rsync)\b[^;&|]*/(?:var/(?:log|cache|tmp|backups|lib/(?!dpkg))|tmp|srv|opt)/\S*"
+)
+_LOOKS = compile_pattern(
+    r"(?:/usr/bin/)?(?:systemctl (?:is-\w+|status|list-\w+|show|daemon-reload)"
+    r"|ip (?:-\S+ )*(?:a|addr|link|route|r)(?: show\S*)?$|sysctl -[ap]|kill -HUP \$MAINPID|kill -s HUP).*"
+)
+_OTHER_UNIT = compile_pattern(
+    r"(?:/usr)?(?:/bin/)?systemctl (?:--\S+ )*"
+    r"(?:start|stop|restart|reload|try-restart|reload-or-restart|try-reload-or-restart|enable|disable|kill) (?:--\S+ )*"
+    r"(?!ssh|network|NetworkM|systemd|ufw|nft|iptables|firewalld|fail2ban|dbus|crowdsec|csf|sshguard|\S*target)"
+    r"[\w@.-]+"
+)
+_PERIODIC = compile_pattern(
+    r"(?:@(?:hourly|daily|midnight|weekly|monthly)|[\d*/,-]+(?:\s+[\w*/,-]+){4})\s+(?P<rest>\S.*)"
+)
 _TMPFILE = compile_pattern(r"([a-zA-Z])[!+=~^-]*\s+(\S+)(?:\s+(\S+))?.*")
 
 
@@ -55,7 +90,7 @@ def find(facts: Facts) -> Iterator[Gap]:
         link = _touches(command.text)
         if link is not None and (link, command.text) not in told and len(told) < MOST_GAPS:
             told[link, command.text] = command.location
-            what = f"what {command.text[:80]} does once the server runs ({command.location})"
+            what = f"whether you get in after {command.text[:80]}, which is run at boot or later ({command.location})"
             yield Gap("own-commands", link, what, "take the line out, reboot, and try", locations=(command.location,))
     yield from _conflicts(facts)
     yield from _tmpfiles(facts)
@@ -64,7 +99,7 @@ def find(facts: Facts) -> Iterator[Gap]:
 def _touches(text: str) -> Link | None:
     if _LOOKS.fullmatch(text.strip()):
         return None
-    bare = _HARMLESS.sub("", text)
+    bare = _OTHER_UNIT.sub("", _HARMLESS.sub("", text))
     return next((link for link, pattern in _WORDS if pattern.search(bare)), None)
 
 
@@ -72,11 +107,38 @@ def _commands(facts: Facts) -> Iterator[Command]:
     """Every such command: those of the boot, of what timers and paths start, and the lines of scripts they name."""
     known = list(boot_commands(facts.tree, facts.units))
     known += [each for unit in _started_by_others(facts) for each in _of_unit(facts, unit)]
+    known += _periodic(facts)
     # What the SSH server's own unit runs is asked with its settings.
-    own = {str(path) for unit in serving(facts.units) for path in (unit.path, *(each.location.path for each in unit.assignments))}
-    known = [each for each in known if str(each.location.path) not in own]
+    own = {
+        str(path)
+        for unit in serving(facts.units)
+        for path in (unit.path, *(each.location.path for each in unit.assignments))
+    }
+    known = [each for each in known if str(each.location.path) not in own and not _of_package(facts, each)]
     yield from known
     yield from _of_scripts(facts, known)
+
+
+def _of_package(facts: Facts, command: Command) -> bool:
+    return bool(facts.shipped.intact(str(command.location.path)))
+
+
+def _periodic(facts: Facts) -> Iterator[Command]:
+    """What cron runs again and again, as far as it is about the way in: most of it is backups and tidying."""
+    if not any(facts.units.unit(f"{name}.service").started for name in ("cron", "crond", "cronie")):
+        return
+    tree = facts.tree
+    shared = [*CRON_TABLES, *(f"{CRON_FOLDER}/{name}" for name in tree.children(CRON_FOLDER))]
+    for path in (*shared, *OWN_CRON_TABLES):
+        if facts.shipped.intact(path):
+            continue
+        for number, line in enumerate((tree.text(path) or "").split("\n")[:1000], start=1):
+            match = _PERIODIC.fullmatch(line.strip())
+            if match is None:
+                continue
+            command = match["rest"] if path in OWN_CRON_TABLES else match["rest"].partition(" ")[2].strip()
+            if _touches(command) in (Link.FIREWALL, Link.NETWORK, Link.SERVICE, Link.ACCOUNT):
+                yield Command(command, Location(PurePosixPath(path), number, line))
 
 
 def _started_by_others(facts: Facts) -> Iterator[Unit]:
@@ -88,7 +150,9 @@ def _started_by_others(facts: Facts) -> Iterator[Unit]:
             named = unit.values("Timer", "Unit") or unit.values("Path", "Unit") or unit.values("Socket", "Service")
             yield facts.units.unit(named[-1].text if named else f"{stem}.service")
     for unit in serving(facts.units):
-        for name in (each.text for key in ("Wants", "Requires", "Upholds", "BindsTo") for each in unit.values("Unit", key)):
+        for name in (
+            each.text for key in ("Wants", "Requires", "Upholds", "BindsTo") for each in unit.values("Unit", key)
+        ):
             for word in name.split():
                 if not str(facts.units.unit(word).path).startswith(STOCK):
                     yield facts.units.unit(word)
@@ -107,7 +171,7 @@ def _of_scripts(facts: Facts, commands: list[Command]) -> Iterator[Command]:
     tree = facts.tree
     done = {str(each.location.path) for each in commands}
     paths = dict.fromkeys(path for each in commands for path in _PATH.findall(each.text))
-    wanted = [path for path in paths if path not in done and not path.startswith(("/dev/", "/proc/", "/sys/", "/run/", "/tmp/"))]
+    wanted = [path for path in paths if path not in done and not path.startswith(("/dev/", "/proc/", "/sys/", "/run/"))]
     tree.require(*(Read(path, depth=0, content=False) for path in wanted[:MOST_SCRIPTS]))
     small = []
     for path in wanted[:MOST_SCRIPTS]:
@@ -115,7 +179,12 @@ def _of_scripts(facts: Facts, commands: list[Command]) -> Iterator[Command]:
             entry = tree.entry(path)
         except LinkLoop:
             continue
-        if entry is not None and entry.is_file and entry.size <= LARGEST and not facts.shipped.known(str(tree.resolve(path))):
+        if (
+            entry is not None
+            and entry.is_file
+            and entry.size <= LARGEST
+            and not facts.shipped.known(str(tree.resolve(path)))
+        ):
             small.append(path)
     tree.require(*(Read(path, depth=0, limit=LARGEST) for path in small))
     for path in small:
@@ -133,21 +202,65 @@ def _conflicts(facts: Facts) -> Iterator[Gap]:
         unit = facts.units.unit(name)
         if not unit.started or unit.name.startswith(("ssh.", "sshd.")):
             continue
-        for key in ("Conflicts", "PropagatesStopTo", "StopPropagatedFrom", "FailureAction", "SuccessAction", "OnSuccess", "JobTimeoutAction"):
+        for key in (
+            "Conflicts",
+            "PropagatesStopTo",
+            "StopPropagatedFrom",
+            "FailureAction",
+            "SuccessAction",
+            "OnSuccess",
+            "JobTimeoutAction",
+        ):
             for value in unit.values("Unit", key):
                 if not str(value.location.path).startswith(STOCK) and value.text not in ("shutdown.target", "none", ""):
                     what = f"what {key}={value.text} of {name} ends ({value.location})"
-                    yield Gap("own-commands", LINK, what, f"systemctl disable {name}, in rescue shell", locations=(value.location,))
+                    yield Gap(
+                        "own-commands",
+                        LINK,
+                        what,
+                        f"systemctl disable {name}, in rescue shell",
+                        locations=(value.location,),
+                    )
 
 
 _NEEDED = (
     (Link.KEY, ("/home", "/root")),
-    (Link.ACCOUNT, ("/etc/passwd", "/etc/shadow", "/etc/group", "/etc/nologin", "/run/nologin", "/var/run/nologin", "/etc/pam.d",
-                    "/etc/security", "/etc/nsswitch.conf", "/etc/hosts.deny", "/etc/hosts.allow")),
-    (Link.SESSION, ("/usr/bin", "/bin", "/dev", "/usr/lib", "/lib", "/etc/profile", "/etc/bash.bashrc", "/etc/environment")),
-    (Link.SERVICE, ("/etc/ssh", "/run/sshd", "/var/run/sshd", "/usr", "/etc", "/run", "/var/empty", "/proc/sys", "/sys", "/var/run")),
-)  # fmt: skip
-_HARMLESS_PLACES = ("/run/", "/var/run/")
+    (
+        Link.ACCOUNT,
+        (
+            "/etc/passwd",
+            "/etc/shadow",
+            "/etc/group",
+            "/etc/nologin",
+            "/run/nologin",
+            "/var/run/nologin",
+            "/etc/pam.d",
+            "/etc/security",
+            "/etc/nsswitch.conf",
+            "/etc/hosts.deny",
+            "/etc/hosts.allow",
+        ),
+    ),
+    (
+        Link.SESSION,
+        ("/usr/bin", "/bin", "/dev", "/usr/lib", "/lib", "/etc/profile", "/etc/bash.bashrc", "/etc/environment"),
+    ),
+    (
+        Link.SERVICE,
+        (
+            "/etc/ssh",
+            "/run/sshd",
+            "/var/run/sshd",
+            "/usr",
+            "/etc",
+            "/run",
+            "/var/empty",
+            "/proc/sys",
+            "/sys",
+            "/var/run",
+        ),
+    ),
+)
 
 
 def _tmpfiles(facts: Facts) -> Iterator[Gap]:
@@ -161,21 +274,26 @@ def _tmpfiles(facts: Facts) -> Iterator[Gap]:
                 match = _TMPFILE.fullmatch(line.strip())
                 if match is None:
                     continue
-                link = _needs(match[2], match[1])
-                if link is not None:
+                for link in _needs(match[2], match[1]):
                     place = Location(PurePosixPath(path), number, line)
                     what = f"what {line.strip()[:80]} changes at boot ({place})"
                     yield Gap("own-commands", link, what, "take the line out, reboot, and try", locations=(place,))
 
 
-def _needs(path: str, kind: str) -> Link | None:
+def _needs(path: str, kind: str) -> tuple[Link, ...]:
+    """The steps that need what such a line changes."""
     if path == "/":
-        return Link.KEY
+        return (Link.KEY, Link.SESSION)
     if kind in "xX":
-        return None
+        return ()
     for link, places in _NEEDED:
         for place in places:
             # A directory of one's own below /run is what tmpfiles.d is for.
-            if path.rstrip("/") == place or (path.startswith(place + "/") and place not in ("/run", "/var/run", "/etc", "/usr")):
-                return link
-    return Link.SERVICE if path.startswith(("/etc/ssh", "/usr/")) else None
+            below = path.startswith(place + "/") and place not in ("/run", "/var/run", "/etc", "/usr")
+            if path.rstrip("/") == place or below:
+                # sshd has an account of its own, and looks for the shell itself.
+                return (
+                    link,
+                    *{"/etc/passwd": (LINK,), "/usr/bin": (Link.ACCOUNT,), "/bin": (Link.ACCOUNT,)}.get(place, ()),
+                )
+    return (LINK,) if path.startswith(("/etc/ssh", "/usr/")) else ()

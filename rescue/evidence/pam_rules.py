@@ -1,8 +1,8 @@
 """What PAM's modules say that do not decide by files alone, and what its rules add up to.
 
 Decides: sshd asks PAM's stacks "account" and "session" (/etc/pam.d/sshd and what it includes). A module that runs a
-program (pam_exec, pam_script), asks a server (pam_ldap, pam_sss) or is unknown here may turn the account away, and so may
-the way in which the lines lead to each other.
+program (pam_exec, pam_script), asks a server (pam_ldap, pam_sss) or is unknown here may turn the account away, and so
+may the way in which the lines lead to each other.
 
 Not judged: a line with such a module, where its answer would keep the account out.
 
@@ -25,9 +25,37 @@ LINK = Link.ACCOUNT
 READS = _pam.READS
 
 QUIET = frozenset(
-    "pam_unix pam_permit pam_deny pam_nologin pam_selinux pam_loginuid pam_keyinit pam_motd pam_mail pam_systemd pam_lastlog "
-    "pam_lastlog2 pam_mkhomedir pam_oddjob_mkhomedir pam_warn pam_issue pam_echo pam_faildelay pam_xauth pam_cap pam_localuser "
-    "pam_wtmpdb pam_faillock pam_gnome_keyring pam_ck_connector pam_apparmor pam_tty_audit pam_rootok pam_sepermit".split()
+    [
+        "pam_unix",
+        "pam_permit",
+        "pam_deny",
+        "pam_nologin",
+        "pam_selinux",
+        "pam_loginuid",
+        "pam_keyinit",
+        "pam_motd",
+        "pam_mail",
+        "pam_systemd",
+        "pam_lastlog",
+        "pam_lastlog2",
+        "pam_mkhomedir",
+        "pam_oddjob_mkhomedir",
+        "pam_warn",
+        "pam_issue",
+        "pam_echo",
+        "pam_faildelay",
+        "pam_xauth",
+        "pam_cap",
+        "pam_localuser",
+        "pam_wtmpdb",
+        "pam_faillock",
+        "pam_gnome_keyring",
+        "pam_ck_connector",
+        "pam_apparmor",
+        "pam_tty_audit",
+        "pam_rootok",
+        "pam_sepermit",
+    ]
 )
 """Modules that let every account pass, or whose refusals are looked for by a check of their own."""
 ENVIRONMENT = (
@@ -39,7 +67,9 @@ ENVIRONMENT = (
 )
 """The arguments with which distributions call pam_env."""
 ANSWERS = (Answer.PERM_DENIED, Answer.IGNORE, Answer.SUCCESS)
-ACTING = frozenset({"pam_exec", "pam_script", "pam_namespace", "pam_chroot", "pam_filter", "pam_mount", "pam_abl", "pam_setquota"})
+ACTING = frozenset(
+    {"pam_exec", "pam_script", "pam_namespace", "pam_chroot", "pam_filter", "pam_mount", "pam_abl", "pam_setquota"}
+)
 """Modules that do more than to answer."""
 
 
@@ -67,7 +97,7 @@ def _of(facts: Facts, account: Account, policy: Policy) -> Iterator[Gap]:
             if _known(handler) or not module_present(facts.tree, handler.module):
                 continue
             if handler.name in ACTING or any(not _passes(facts, account, stack, handler, answer) for answer in ANSWERS):
-                what = f"what {handler.name} says to {account.name} ({handler.location})"
+                what = f"whether the PAM module {handler.name} lets {account.name} in ({handler.location})"
                 yield Gap("pam-rules", link, what, "comment that line out, and try", account.name, (handler.location,))
 
 
@@ -79,7 +109,7 @@ def _known(handler: Handler) -> bool:
     if handler.name == "pam_umask":
         return not any(word.startswith("umask=") and not _lets_the_owner(word) for word in handler.arguments)
     if handler.name == "pam_exec":
-        return handler.actions.get("default") == "ignore" and not handler.actions.get("success") == "bad"
+        return handler.actions.get("default") == "ignore" and handler.actions.get("success") != "bad"
     return handler.name in QUIET
 
 

@@ -29,9 +29,13 @@ LINK = Link.SERVICE
 FOLDERS = ("/usr/lib/openssh", "/usr/libexec/openssh")
 SYSTEM = "/usr/lib/systemd"
 BOOT = (
-    f"{SYSTEM}/systemd", f"{SYSTEM}/systemd-executor", f"{SYSTEM}/systemd-journald", f"{SYSTEM}/systemd-tmpfiles",
-    f"{SYSTEM}/systemd-sysctl", "/usr/bin/systemd-tmpfiles",
-)  # fmt: skip
+    f"{SYSTEM}/systemd",
+    f"{SYSTEM}/systemd-executor",
+    f"{SYSTEM}/systemd-journald",
+    f"{SYSTEM}/systemd-tmpfiles",
+    f"{SYSTEM}/systemd-sysctl",
+    "/usr/bin/systemd-tmpfiles",
+)
 NETWORK = (f"{SYSTEM}/systemd-networkd",)
 ACCOUNT = (f"{SYSTEM}/systemd-user-sessions", "/usr/sbin/unix_chkpwd")
 SESSION = (f"{SYSTEM}/systemd-logind", "/usr/bin/dbus-daemon")
@@ -43,7 +47,10 @@ READS = (
     *SHIPPED_READS,
     Read(PRELOAD, depth=0),
     *(Read(f"{folder}/{name}", depth=0, limit=LARGEST) for folder in FOLDERS for name in HELPERS),
-    *(Read(path, depth=0, limit=LARGEST) for path in (*USUAL_FILES, "/usr/bin/bash", "/usr/bin/dash", *BOOT, *NETWORK, *ACCOUNT, *SESSION)),
+    *(
+        Read(path, depth=0, limit=LARGEST)
+        for path in (*USUAL_FILES, "/usr/bin/bash", "/usr/bin/dash", *BOOT, *NETWORK, *ACCOUNT, *SESSION)
+    ),
 )
 
 MOST_TOLD = 3
@@ -58,7 +65,11 @@ def find(facts: Facts) -> Iterator[Gap]:
     parts: list[tuple[Link, str, Callable[[], list[str]]]] = [
         (LINK, "whether the SSH server's programs work", lambda: _all_files(facts, [main, *_there(facts, helpers)])),
         (Link.ACCOUNT, "whether PAM works", lambda: _modules(facts)),
-        (Link.SESSION, "whether the login shell works", lambda: _all_files(facts, [each for each in shells if each[:1] == "/"])),
+        (
+            Link.SESSION,
+            "whether the login shell works",
+            lambda: _all_files(facts, [each for each in shells if each[:1] == "/"]),
+        ),
     ]
     parts += [
         (link, what, partial(_known, facts, programs))
@@ -69,10 +80,13 @@ def find(facts: Facts) -> Iterator[Gap]:
             (Link.SESSION, SESSION, "whether sessions are registered"),
         )
     ]
-    yield from together(partial(_part, facts, link, what, files, seen) for link, what, files in parts)
+    # What systemd needs is told of the boot, too, whoever else needs it.
+    yield from together(
+        partial(_part, facts, link, what, files, set() if link is Link.BOOT else seen) for link, what, files in parts
+    )
     if (facts.tree.text(PRELOAD) or "").strip():
         place = Location(PurePosixPath(PRELOAD))
-        what = "what the libraries do that every program has to load first"
+        what = "whether programs start with the libraries that each has to load first"
         for link in (LINK, Link.SESSION):
             yield Gap("program-content", link, f"{what} ({PRELOAD})", "move that file away", locations=(place,))
 
@@ -102,7 +116,11 @@ def _modules(facts: Facts) -> list[str]:
         policy = _pam.policy(facts, account)
         handlers = policy.service.handlers if policy is not None else ()
         for handler in (each for each in handlers if each.module):
-            paths = [handler.module] if handler.module.startswith("/") else [f"{each}/{handler.module}" for each in MODULE_FOLDERS]
+            paths = (
+                [handler.module]
+                if handler.module.startswith("/")
+                else [f"{each}/{handler.module}" for each in MODULE_FOLDERS]
+            )
             tree.require(*(Read(path, depth=0, content=False) for path in paths[:1] if path == handler.module))
             here = next((path for path in paths if tree.lentry(path) is not None), None)
             if here is not None:

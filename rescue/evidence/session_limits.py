@@ -22,10 +22,26 @@ LINK = Link.SESSION
 READS = (*_pam.READS, *LIMITS_READS)
 
 ENOUGH = {
-    "nproc": 64, "nofile": 128, "as": 1 << 20, "data": 1 << 19, "stack": 1024, "fsize": 1 << 18, "cpu": 10,
-    "maxlogins": 3, "maxsyslogins": 20, "memlock": 0, "rss": 0, "core": 0, "sigpending": 0, "locks": 0, "msgqueue": 0,
-    "priority": -20, "nice": -20, "rtprio": 0, "nonewprivs": 0,
-}  # fmt: skip
+    "nproc": 64,
+    "nofile": 128,
+    "as": 1 << 20,
+    "data": 1 << 19,
+    "stack": 1024,
+    "fsize": 1 << 18,
+    "cpu": 10,
+    "maxlogins": 3,
+    "maxsyslogins": 20,
+    "memlock": 0,
+    "rss": 0,
+    "core": 0,
+    "sigpending": 0,
+    "locks": 0,
+    "msgqueue": 0,
+    "priority": -20,
+    "nice": -20,
+    "rtprio": 0,
+    "nonewprivs": 0,
+}
 """The least with which a shell starts for sure: kilobytes, seconds, numbers, by limits.conf(5)."""
 MOST = {"nofile": 1 << 20}
 """What every kernel takes."""

@@ -12,6 +12,7 @@ Supply: ssh SERVER 'exec bash --norc' passes the account's own files by, or rena
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
@@ -30,6 +31,7 @@ SYSTEM = ("/etc/profile", "/etc/bash.bashrc", "/etc/bashrc")
 FOLDER = "/etc/profile.d"
 OWN = (".bash_profile", ".bash_login", ".profile", ".bashrc", ".bash_aliases")
 RC = ("/etc/ssh/sshrc", "{home}/.ssh/rc")
+MESSAGES = "/etc/update-motd.d"
 VARIABLES = ("/etc/environment", "/etc/default/locale", "/etc/security/pam_env.conf")
 SHIPPED_COPIES = {
     "/etc/profile": "/usr/share/base-files/profile",
@@ -43,6 +45,7 @@ READS = (
     *SHIPPED_READS,
     *(Read(path, depth=0) for path in (*SYSTEM, *VARIABLES, RC[0], *SHIPPED_COPIES.values(), *ROOTS_COPIES.values())),
     Read(FOLDER, depth=1),
+    Read(MESSAGES, depth=1),
 )
 
 SHELLS = frozenset({"bash", "sh", "dash", "ash", "busybox"})
@@ -51,22 +54,61 @@ MOST_GAPS = 4
 SUPPLY = "rename the file, or try: ssh -t SERVER 'bash --norc --noprofile'"
 
 LOUD_VARIABLES = frozenset(
-    "PROMPT_COMMAND TMOUT BASH_ENV ENV SHELLOPTS BASHOPTS SHELL HOME PS0 PS4 IFS POSIXLY_CORRECT LD_PRELOAD LD_AUDIT "
-    "LD_LIBRARY_PATH".split()
+    [
+        "PROMPT_COMMAND",
+        "TMOUT",
+        "BASH_ENV",
+        "ENV",
+        "SHELLOPTS",
+        "BASHOPTS",
+        "SHELL",
+        "HOME",
+        "PS0",
+        "PS4",
+        "IFS",
+        "POSIXLY_CORRECT",
+        "LD_PRELOAD",
+        "LD_AUDIT",
+        "LD_LIBRARY_PATH",
+    ]
 )
 """Variables by which a shell does something of its own accord, or does it elsewhere."""
-LOUD_ALIASES = frozenset("exit logout echo builtin command exec cd alias if then fi".split())
-SHOWS = frozenset("echo printf uptime date hostname true : uname whoami id df free tput clear w who last mesg".split())
+LOUD_ALIASES = frozenset(["exit", "logout", "echo", "builtin", "command", "exec", "cd", "alias", "if", "then", "fi"])
+SHOWS = frozenset(
+    [
+        "echo",
+        "printf",
+        "uptime",
+        "date",
+        "hostname",
+        "true",
+        ":",
+        "uname",
+        "whoami",
+        "id",
+        "df",
+        "free",
+        "tput",
+        "clear",
+        "w",
+        "who",
+        "last",
+        "mesg",
+    ]
+)
 """Commands that print something and end."""
-WORDS = frozenset("then else fi do done esac ;; { } in return break".split())
+WORDS = frozenset(["then", "else", "fi", "do", "done", "esac", ";;", "{", "}", "in", "return", "break"])
 
 _SPECIAL = compile_pattern(
-    r"\[\[?\s+(?:\$-\s+==\s+\*i\*|-n\s+\"?\$PS1\"?)\s+\]\]?\s*&&\s*command -v (?:tmux|screen)\s*(?:>|&>)\s*/dev/null(?:\s+2>&1)?\s*&&.*"
+    r"\[\[?\s+(?:\$-\s+==\s+\*i\*|-n\s+\"?\$PS1\"?)\s+\]\]?\s*&&\s*"
+    r"command -v (?:tmux|screen)\s*(?:>|&>)\s*/dev/null(?:\s+2>&1)?\s*&&.*"
     r"|PROMPT_COMMAND=(['\"]?)history -[an]\1"
 )
 """What is started for a person alone and where the program is there; what writes the history."""
 _TIMEOUT = compile_pattern(r"(?:export\s+|readonly\s+)?TMOUT(?:=(\d{1,9}))?")
-_ASSIGNS = compile_pattern(r"(?:(?:export|declare(?:\s-[xrig]+)?|typeset|readonly)\s+)?((?:[A-Za-z_]\w*(?:\+?=\S*)?\s*)+)")
+_ASSIGNS = compile_pattern(
+    r"(?:(?:export|declare(?:\s-[xrig]+)?|typeset|readonly)\s+)?((?:[A-Za-z_]\w*(?:\+?=\S*)?\s*)+)"
+)
 _ALIAS = compile_pattern(r"alias\s+([\w.+~-]+)=\S*(?:\s.*)?")
 _SHOPT = compile_pattern(r"shopt\s+-[suq]+\s+(?!.*(?:extdebug|restricted|execfail))[\w ]+")
 _UMASK = compile_pattern(r"umask\s+0{0,2}[0-7]{2}")
@@ -84,19 +126,31 @@ def find(facts: Facts) -> Iterator[Gap]:
     if facts.sshd.fatal:
         return
     told: set[Location] = set()
-    yield from together(partial(_variables, facts, path) for path in VARIABLES)
+    own = [(each, f"{each.home.rstrip('/')}/.pam_environment") for each in facts.logins if each.home.startswith("/")]
+    questions = [partial(_variables, facts, path) for path in VARIABLES]
+    questions += [partial(_variables, facts, path, account.name) for account, path in own]
+    yield from together([*questions, partial(_messages, facts)])
     opened = together(partial(_with_open, facts, account) for account in facts.logins)
     for account, places in opened:
         for place in places:
             if place not in told and len(told) < MOST_GAPS:
                 told.add(place)
                 user = account.name if str(place.path).startswith(account.home.rstrip("/") + "/") else ""
-                shown = f": {place.text.strip()[:60]}" if place.text else ""
-                yield Gap("shell-start-files", LINK, f"what {place} does{shown}", SUPPLY, user, (place,))
+                shown = f"{place.text.strip()[:60]} in " if place.text else ""
+                yield Gap(
+                    "shell-start-files", LINK, f"whether a prompt comes after {shown}{place}", SUPPLY, user, (place,)
+                )
         shell = (account.shell or "/bin/sh").rpartition("/")[2]
         if shell not in SHELLS:
             what = f"whether {account.shell} gives {account.name} a prompt"
-            yield Gap("shell-start-files", LINK, what, "give the account /bin/bash, and try", account.name, (account.location,))
+            yield Gap(
+                "shell-start-files",
+                LINK,
+                what,
+                "give the account /bin/bash, and try",
+                account.name,
+                (account.location,),
+            )
 
 
 def _with_open(facts: Facts, account: Account) -> Iterator[tuple[Account, list[Location]]]:
@@ -135,10 +189,14 @@ def _first_open(facts: Facts, path: str, account: Account) -> Location | None:
     if "\0" in text or "\r\n" in text:
         return Location(where)
     known = _stock_lines(facts, path, account)
+    left = Counter(known)
     balance = 0
     for number, line in enumerate(text.split("\n")[:LONGEST], start=1):
         stripped = line.strip()
-        if not stripped or stripped.startswith("#") or line.rstrip() in known:
+        if not stripped or stripped.startswith("#"):
+            continue
+        if left[line.rstrip()] > 0:
+            left[line.rstrip()] -= 1
             continue
         bare = _QUOTED.sub('""', stripped)
         if bare.count("'") % 2 or bare.count('"') % 2 or "<<" in bare or stripped.endswith("\\"):
@@ -153,11 +211,16 @@ def _first_open(facts: Facts, path: str, account: Account) -> Location | None:
 def _opened(words: str) -> int:
     """How many blocks a line opens, beside those that it closes."""
     each = words.replace(";", " ").split()
-    return sum(word in ("if", "case", "do", "{") for word in each) - sum(word in ("fi", "esac", "done", "}") for word in each)
+    return sum(word in ("if", "case", "do", "{") for word in each) - sum(
+        word in ("fi", "esac", "done", "}") for word in each
+    )
 
 
-def _stock_lines(facts: Facts, path: str, account: Account) -> frozenset[str]:
-    """The lines of the file as its package, or useradd(8), made it."""
+def _stock_lines(facts: Facts, path: str, account: Account) -> tuple[str, ...]:
+    """The lines of the file as its package, or useradd(8), made it; () where that is not known."""
+    within = facts.shipped.within(path)
+    if within is not None:
+        return tuple(line.rstrip() for line in within.split("\n"))
     name = path.rpartition("/")[2]
     tables = (ROOTS_COPIES, SHIPPED_COPIES) if account.uid == 0 else (SHIPPED_COPIES,)
     sources = [path] if path in SHIPPED_COPIES else [name]
@@ -165,11 +228,11 @@ def _stock_lines(facts: Facts, path: str, account: Account) -> frozenset[str]:
         for source in sources:
             copy = table.get(source)
             if copy is not None and (text := facts.tree.text(copy)) is not None:
-                return frozenset(line.rstrip() for line in text.split("\n"))
-    return frozenset()
+                return tuple(line.rstrip() for line in text.split("\n"))
+    return ()
 
 
-def _lost(text: str, known: frozenset[str]) -> bool:
+def _lost(text: str, known: tuple[str, ...]) -> bool:
     here = {line.rstrip() for line in text.split("\n")}
     code = {line for line in known if line.strip() and not line.strip().startswith("#")}
     return bool(code & here) and not code <= here
@@ -221,7 +284,30 @@ def _read_too(facts: Facts, account: Account, path: str) -> bool:
     return path in judged or facts.tree.entry(path) is None or bool(facts.shipped.intact(path))
 
 
-def _variables(facts: Facts, path: str) -> Iterator[Gap]:
+_SLOW = compile_pattern(
+    r"\b(?:sleep|read|while|until|curl|wget|ssh|kill|pkill|killall|yes|nc|ncat|telnet|ping|dig|nslookup|host|apt|apt-get|"
+    r"yum|dnf|exec|select|tail -f|top|watch|systemctl|reboot|shutdown)\b|^\s*cat\s*$|/dev/tty"
+)
+
+
+def _messages(facts: Facts) -> Iterator[Gap]:
+    """Scripts for the message of the day, for whose end pam_motd waits."""
+    tree = facts.tree
+    for name in tree.children(MESSAGES):
+        path = f"{MESSAGES}/{name}"
+        entry = tree.entry(path)
+        if entry is None or not entry.is_file or not entry.mode & 0o111 or facts.shipped.intact(path):
+            continue
+        for number, line in enumerate((tree.text(path) or "").split("\n")[:LONGEST], start=1):
+            if _SLOW.search(line) and not line.lstrip().startswith("#"):
+                place = Location(PurePosixPath(path), number, line)
+                what = f"whether {path} comes to an end, for which each login waits ({place}: {line.strip()[:60]})"
+                yield Gap("shell-start-files", LINK, what, f"chmod -x {path}", locations=(place,))
+                break
+
+
+def _variables(facts: Facts, path: str, user: str = "") -> Iterator[Gap]:
+    facts.tree.require(Read(path, depth=0))
     text = facts.tree.text(path)
     if not text or facts.shipped.intact(path):
         return
@@ -232,6 +318,12 @@ def _variables(facts: Facts, path: str) -> Iterator[Gap]:
         name = match[1] if match is not None else ""
         if match is None or name in LOUD_VARIABLES or name.startswith("LD_"):
             place = Location(PurePosixPath(path), number, line)
-            yield Gap("shell-start-files", LINK, f"what {line.strip()[:60]} does to the shell ({place})", f"comment the line out of {path}", "", (place,))
+            yield Gap(
+                "shell-start-files",
+                LINK,
+                f"whether a prompt comes with {line.strip()[:60]} in {place}",
+                f"comment the line out of {path}",
+                user,
+                (place,),
+            )
             return
-

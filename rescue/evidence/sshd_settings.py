@@ -25,42 +25,158 @@ LINK = Link.ACCEPT
 READS = SSHD_READS
 
 HARMLESS = frozenset(
-    "acceptenv allowagentforwarding allowstreamlocalforwarding allowtcpforwarding disableforwarding authorizedprincipalscommand "
-    "authorizedprincipalscommanduser authorizedprincipalsfile clientalivecountmax compression debianbanner exposeauthinfo "
-    "fingerprinthash gatewayports gssapiauthentication gssapicleanupcredentials gssapikeyexchange gssapistorecredentialsonrekey "
-    "gssapistrictacceptorcheck hostbasedacceptedalgorithms hostbasedacceptedkeytypes hostbasedauthentication "
-    "hostbasedusesnamefrompacketonly ignorerhosts ignoreuserknownhosts ipqos kerberosauthentication kerberosgetafstoken "
-    "kerberosorlocalpasswd kerberosticketcleanup loglevel logverbose permitemptypasswords permitlisten permitopen permittunnel "
-    "permituserrc pidfile printlastlog printmotd securitykeyprovider streamlocalbindmask streamlocalbindunlink subsystem "
-    "syslogfacility tcpkeepalive trustedusercakeys versionaddendum x11displayoffset x11forwarding x11uselocalhost xauthlocation "
-    "casignaturealgorithms pubkeyauthoptions useblocklist useblacklist protocol useprivilegeseparation uselogin keyregenerationinterval "
-    "rsaauthentication rhostsrsaauthentication serverkeybits skeyauthentication hostbasedacceptedkeytypes".split()
+    [
+        "acceptenv",
+        "allowagentforwarding",
+        "allowstreamlocalforwarding",
+        "allowtcpforwarding",
+        "disableforwarding",
+        "authorizedprincipalscommand",
+        "authorizedprincipalscommanduser",
+        "authorizedprincipalsfile",
+        "clientalivecountmax",
+        "compression",
+        "debianbanner",
+        "exposeauthinfo",
+        "fingerprinthash",
+        "gatewayports",
+        "gssapiauthentication",
+        "gssapicleanupcredentials",
+        "gssapikeyexchange",
+        "gssapistorecredentialsonrekey",
+        "gssapistrictacceptorcheck",
+        "hostbasedacceptedalgorithms",
+        "hostbasedacceptedkeytypes",
+        "hostbasedauthentication",
+        "hostbasedusesnamefrompacketonly",
+        "ignorerhosts",
+        "ignoreuserknownhosts",
+        "ipqos",
+        "kerberosauthentication",
+        "kerberosgetafstoken",
+        "kerberosorlocalpasswd",
+        "kerberosticketcleanup",
+        "loglevel",
+        "logverbose",
+        "permitemptypasswords",
+        "permitlisten",
+        "permitopen",
+        "permittunnel",
+        "permituserrc",
+        "pidfile",
+        "printlastlog",
+        "printmotd",
+        "securitykeyprovider",
+        "streamlocalbindmask",
+        "streamlocalbindunlink",
+        "subsystem",
+        "syslogfacility",
+        "tcpkeepalive",
+        "trustedusercakeys",
+        "versionaddendum",
+        "x11displayoffset",
+        "x11forwarding",
+        "x11uselocalhost",
+        "xauthlocation",
+        "casignaturealgorithms",
+        "pubkeyauthoptions",
+        "useblocklist",
+        "useblacklist",
+        "protocol",
+        "useprivilegeseparation",
+        "uselogin",
+        "keyregenerationinterval",
+        "rsaauthentication",
+        "rhostsrsaauthentication",
+        "serverkeybits",
+        "skeyauthentication",
+        "hostbasedacceptedkeytypes",
+    ]
 )
 """Whatever they say, a login with a key gets a shell."""
 JUDGED = frozenset(
-    "addressfamily allowgroups allowusers authenticationmethods authorizedkeyscommand authorizedkeyscommanduser authorizedkeysfile "
-    "chrootdirectory denygroups denyusers forcecommand hostkey hostkeyagent kbdinteractiveauthentication "
-    "challengeresponseauthentication listenaddress logingracetime maxauthtries maxsessions maxstartups modulifile pamservicename "
-    "passwordauthentication permitrootlogin port pubkeyacceptedalgorithms pubkeyacceptedkeytypes pubkeyauthentication "
-    "requiredrsasize revokedkeys sshdauthpath sshdsessionpath strictmodes usepam persourcemaxstartups persourcenetblocksize".split()
+    [
+        "addressfamily",
+        "allowgroups",
+        "allowusers",
+        "authenticationmethods",
+        "authorizedkeyscommand",
+        "authorizedkeyscommanduser",
+        "authorizedkeysfile",
+        "chrootdirectory",
+        "denygroups",
+        "denyusers",
+        "forcecommand",
+        "hostkey",
+        "hostkeyagent",
+        "kbdinteractiveauthentication",
+        "challengeresponseauthentication",
+        "listenaddress",
+        "logingracetime",
+        "maxauthtries",
+        "maxsessions",
+        "maxstartups",
+        "modulifile",
+        "pamservicename",
+        "passwordauthentication",
+        "permitrootlogin",
+        "port",
+        "pubkeyacceptedalgorithms",
+        "pubkeyacceptedkeytypes",
+        "pubkeyauthentication",
+        "requiredrsasize",
+        "revokedkeys",
+        "sshdauthpath",
+        "sshdsessionpath",
+        "strictmodes",
+        "usepam",
+        "persourcemaxstartups",
+        "persourcenetblocksize",
+    ]
 )
 """What checks decide by."""
 
-CIPHERS = ("chacha20-poly1305@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr", "aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
+CIPHERS = (
+    "chacha20-poly1305@openssh.com",
+    "aes128-ctr",
+    "aes192-ctr",
+    "aes256-ctr",
+    "aes128-gcm@openssh.com",
+    "aes256-gcm@openssh.com",
+)
 AEAD = frozenset({"chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes256-gcm@openssh.com"})
 MACS = (
-    "umac-64-etm@openssh.com", "umac-128-etm@openssh.com", "hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com",
-    "hmac-sha1-etm@openssh.com", "umac-64@openssh.com", "umac-128@openssh.com", "hmac-sha2-256", "hmac-sha2-512", "hmac-sha1",
-)  # fmt: skip
+    "umac-64-etm@openssh.com",
+    "umac-128-etm@openssh.com",
+    "hmac-sha2-256-etm@openssh.com",
+    "hmac-sha2-512-etm@openssh.com",
+    "hmac-sha1-etm@openssh.com",
+    "umac-64@openssh.com",
+    "umac-128@openssh.com",
+    "hmac-sha2-256",
+    "hmac-sha2-512",
+    "hmac-sha1",
+)
 EXCHANGES = (
-    "sntrup761x25519-sha512@openssh.com", "curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256",
-    "ecdh-sha2-nistp384", "ecdh-sha2-nistp521", "diffie-hellman-group-exchange-sha256", "diffie-hellman-group16-sha512",
-    "diffie-hellman-group18-sha512", "diffie-hellman-group14-sha256",
-)  # fmt: skip
+    "sntrup761x25519-sha512@openssh.com",
+    "curve25519-sha256",
+    "curve25519-sha256@libssh.org",
+    "ecdh-sha2-nistp256",
+    "ecdh-sha2-nistp384",
+    "ecdh-sha2-nistp521",
+    "diffie-hellman-group-exchange-sha256",
+    "diffie-hellman-group16-sha512",
+    "diffie-hellman-group18-sha512",
+    "diffie-hellman-group14-sha256",
+)
 KEY_TYPES = {
-    "ssh-ed25519": "ssh-ed25519", "rsa-sha2-256": "ssh-rsa", "rsa-sha2-512": "ssh-rsa", "ecdsa-sha2-nistp256": "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384": "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521": "ecdsa-sha2-nistp521",
-}  # fmt: skip
+    "ssh-ed25519": "ssh-ed25519",
+    "rsa-sha2-256": "ssh-rsa",
+    "rsa-sha2-512": "ssh-rsa",
+    "ecdsa-sha2-nistp256": "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384": "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521": "ecdsa-sha2-nistp521",
+}
 """What ssh 9.0 to 10.0 offers unasked (myproposal.h), and which host key each algorithm takes."""
 
 Test = Callable[[Facts, Setting, Effective], bool]
@@ -81,8 +197,10 @@ def find(facts: Facts) -> Iterator[Gap]:
                 if place is None or place in told or _fine(facts, key, setting, effective):
                     continue
                 told.add(place)
-                what = f"what {keyword.name} {' '.join(setting.words)[:60]} does to a login ({place})"
-                yield Gap("sshd-settings", LINKS.get(key, LINK), what, "comment the line out, and try", locations=(place,))
+                what = f"whether you get in with {keyword.name} {' '.join(setting.words)[:60]} ({place})"
+                yield Gap(
+                    "sshd-settings", LINKS.get(key, LINK), what, "comment the line out, and try", locations=(place,)
+                )
 
 
 def _given(effective: Effective, name: str) -> Iterator[Setting]:
@@ -95,9 +213,14 @@ def _given(effective: Effective, name: str) -> Iterator[Setting]:
 
 
 LINKS = {
-    "channeltimeout": Link.SESSION, "unusedconnectiontimeout": Link.SESSION, "setenv": Link.SESSION, "permittty": Link.SESSION,
-    "permituserenvironment": Link.SESSION, "clientaliveinterval": Link.SESSION, "rekeylimit": Link.SESSION,
-}  # fmt: skip
+    "channeltimeout": Link.SESSION,
+    "unusedconnectiontimeout": Link.SESSION,
+    "setenv": Link.SESSION,
+    "permittty": Link.SESSION,
+    "permituserenvironment": Link.SESSION,
+    "clientaliveinterval": Link.SESSION,
+    "rekeylimit": Link.SESSION,
+}
 
 
 def _fine(facts: Facts, key: str, setting: Setting, effective: Effective) -> bool:
@@ -136,12 +259,30 @@ def _fine(facts: Facts, key: str, setting: Setting, effective: Effective) -> boo
     return False
 
 
-LOUD = frozenset("BASH_ENV ENV SHELL HOME PROMPT_COMMAND TMOUT PS4 IFS POSIXLY_CORRECT SHELLOPTS BASHOPTS".split())
+LOUD = frozenset(
+    [
+        "BASH_ENV",
+        "ENV",
+        "SHELL",
+        "HOME",
+        "PROMPT_COMMAND",
+        "TMOUT",
+        "PS4",
+        "IFS",
+        "POSIXLY_CORRECT",
+        "SHELLOPTS",
+        "BASHOPTS",
+    ]
+)
 
 
 def _big(words: tuple[str, ...]) -> bool:
     size = words[0].upper()
-    enough = size in ("0", "DEFAULT") or size.endswith("G") or (size[:-1].isdigit() and size.endswith("M") and int(size[:-1]) >= 16)
+    enough = (
+        size in ("0", "DEFAULT")
+        or size.endswith("G")
+        or (size[:-1].isdigit() and size.endswith("M") and int(size[:-1]) >= 16)
+    )
     enough = enough or (size.isdigit() and int(size[:18]) >= 16 << 20)
     return enough and (len(words) < 2 or words[1] in ("none", "0") or _seconds(words[1]) >= 300)
 

@@ -36,27 +36,112 @@ READS = (
 )
 
 NEEDED = (
-    "default.target", "multi-user.target", "basic.target", "sysinit.target", "sockets.target", "paths.target", "timers.target",
-    "slices.target", "local-fs.target", "local-fs-pre.target", "swap.target", "network.target", "network-pre.target",
-    "network-online.target", "nss-user-lookup.target", "dbus.service", "dbus.socket", "systemd-logind.service",
-    "systemd-user-sessions.service", "systemd-tmpfiles-setup.service", "systemd-tmpfiles-setup-dev.service",
-    "systemd-journald.service", "systemd-journald.socket", "systemd-journald-dev-log.socket", "systemd-remount-fs.service",
-    "systemd-sysctl.service", "systemd-udevd.service", "systemd-sysusers.service", "system.slice", "user.slice", "-.slice",
-    "user@.service", "user-runtime-dir@.service", "getty.target", "rescue.target", "emergency.target",
-)  # fmt: skip
-NETWORK = ("systemd-networkd.service", "systemd-networkd.socket", "networking.service", "NetworkManager.service",
-           "systemd-networkd-wait-online.service")  # fmt: skip
+    "default.target",
+    "multi-user.target",
+    "basic.target",
+    "sysinit.target",
+    "sockets.target",
+    "paths.target",
+    "timers.target",
+    "slices.target",
+    "local-fs.target",
+    "local-fs-pre.target",
+    "swap.target",
+    "network.target",
+    "network-pre.target",
+    "network-online.target",
+    "nss-user-lookup.target",
+    "dbus.service",
+    "dbus.socket",
+    "systemd-logind.service",
+    "systemd-user-sessions.service",
+    "systemd-tmpfiles-setup.service",
+    "systemd-tmpfiles-setup-dev.service",
+    "systemd-journald.service",
+    "systemd-journald.socket",
+    "systemd-journald-dev-log.socket",
+    "systemd-remount-fs.service",
+    "systemd-sysctl.service",
+    "systemd-udevd.service",
+    "systemd-sysusers.service",
+    "system.slice",
+    "user.slice",
+    "-.slice",
+    "user@.service",
+    "user-runtime-dir@.service",
+    "getty.target",
+    "rescue.target",
+    "emergency.target",
+)
+NETWORK = (
+    "systemd-networkd.service",
+    "systemd-networkd.socket",
+    "networking.service",
+    "NetworkManager.service",
+    "systemd-networkd-wait-online.service",
+)
 SESSION = ("systemd-logind", "user@", "user-", "user.slice", "dbus")
-HARMLESS_MASKS = frozenset({"rescue.target", "emergency.target", "network-online.target", "systemd-networkd-wait-online.service",
-                            "systemd-udevd.service", "swap.target", "timers.target", "getty.target"})  # fmt: skip
+HARMLESS_MASKS = frozenset(
+    {
+        "rescue.target",
+        "emergency.target",
+        "network-online.target",
+        "systemd-networkd-wait-online.service",
+        "systemd-udevd.service",
+        "swap.target",
+        "timers.target",
+        "getty.target",
+    }
+)
 QUIET = frozenset(
-    "LogLevel LogTarget LogColor LogLocation DumpCore CrashShell CrashReboot ShowStatus StatusUnitFormat DefaultTimeoutStopSec "
-    "DefaultTimeoutAbortSec DefaultLimitCORE DefaultTasksMax DefaultCPUAccounting DefaultMemoryAccounting DefaultIOAccounting "
-    "DefaultTasksAccounting DefaultIPAccounting RuntimeWatchdogSec RebootWatchdogSec ShutdownWatchdogSec CtrlAltDelBurstAction "
-    "DefaultOOMPolicy DefaultOOMScoreAdjust KillUserProcesses KillOnlyUsers KillExcludeUsers IdleAction IdleActionSec "
-    "HandlePowerKey HandleRebootKey HandleSuspendKey HandleHibernateKey HandleLidSwitch HandleLidSwitchExternalPower "
-    "HandleLidSwitchDocked NAutoVTs ReserveVT UserStopDelaySec InhibitDelayMaxSec RemoveIPC SpeedMeter "
-    "HandlePowerKeyLongPress LidSwitchIgnoreInhibited HoldoffTimeoutSec PowerKeyIgnoreInhibited".split()
+    [
+        "LogLevel",
+        "LogTarget",
+        "LogColor",
+        "LogLocation",
+        "DumpCore",
+        "CrashShell",
+        "CrashReboot",
+        "ShowStatus",
+        "StatusUnitFormat",
+        "DefaultTimeoutStopSec",
+        "DefaultTimeoutAbortSec",
+        "DefaultLimitCORE",
+        "DefaultTasksMax",
+        "DefaultCPUAccounting",
+        "DefaultMemoryAccounting",
+        "DefaultIOAccounting",
+        "DefaultTasksAccounting",
+        "DefaultIPAccounting",
+        "RuntimeWatchdogSec",
+        "RebootWatchdogSec",
+        "ShutdownWatchdogSec",
+        "CtrlAltDelBurstAction",
+        "DefaultOOMPolicy",
+        "DefaultOOMScoreAdjust",
+        "KillUserProcesses",
+        "KillOnlyUsers",
+        "KillExcludeUsers",
+        "IdleAction",
+        "IdleActionSec",
+        "HandlePowerKey",
+        "HandleRebootKey",
+        "HandleSuspendKey",
+        "HandleHibernateKey",
+        "HandleLidSwitch",
+        "HandleLidSwitchExternalPower",
+        "HandleLidSwitchDocked",
+        "NAutoVTs",
+        "ReserveVT",
+        "UserStopDelaySec",
+        "InhibitDelayMaxSec",
+        "RemoveIPC",
+        "SpeedMeter",
+        "HandlePowerKeyLongPress",
+        "LidSwitchIgnoreInhibited",
+        "HoldoffTimeoutSec",
+        "PowerKeyIgnoreInhibited",
+    ]
 )
 ENOUGH_FILES = 1024
 
@@ -75,7 +160,9 @@ def find(facts: Facts) -> Iterator[Gap]:
             name = path.rpartition("/")[2]
             link = Link.SERVICE if name in serve else _link(name)
             what = f"what the change of {name} does: it is not as its package shipped it ({path})"
-            yield Gap("stock-units", link, what, "install its package again", locations=(Location(PurePosixPath(path)),))
+            yield Gap(
+                "stock-units", link, what, "install its package again", locations=(Location(PurePosixPath(path)),)
+            )
     yield from _for_all(facts)
 
 
@@ -89,7 +176,9 @@ def _one(facts: Facts, name: str, told_of: set[str]) -> Iterator[Gap]:
     lines = [each for each in open_lines(facts, unit.assignments) if not str(each.location.path).startswith(STOCK)]
     if lines and name not in ("default.target", "networking.service"):
         what = f"what {told(lines)} does to {name} ({lines[0].location.path})"
-        yield Gap("stock-units", _link(name), what, "move that file away, reboot, and try", locations=(lines[0].location,))
+        yield Gap(
+            "stock-units", _link(name), what, "move that file away, reboot, and try", locations=(lines[0].location,)
+        )
 
 
 def _link(name: str) -> Link:
@@ -102,8 +191,14 @@ def _link(name: str) -> Link:
 
 def _altered(facts: Facts) -> Iterator[str]:
     """Unit files of packages that are gone, or hold something else."""
-    folder = "/usr/lib/systemd/system" if facts.tree.entry("/usr/lib/systemd/system") is not None else "/lib/systemd/system"
-    names = [each.removeprefix("lib/systemd/system/") for each in facts.shipped.sums if each.startswith("lib/systemd/system/")]
+    folder = (
+        "/usr/lib/systemd/system" if facts.tree.entry("/usr/lib/systemd/system") is not None else "/lib/systemd/system"
+    )
+    names = [
+        each.removeprefix("lib/systemd/system/")
+        for each in facts.shipped.sums
+        if each.startswith("lib/systemd/system/")
+    ]
     wanted = [f"{folder}/{name}" for name in names if "/" not in name and _counts(name)]
     yield from facts.shipped.altered(wanted)
 
@@ -117,7 +212,13 @@ def _for_all(facts: Facts) -> Iterator[Gap]:
     for folder in GENERATORS:
         for name in tree.children(folder):
             place = Location(PurePosixPath(folder) / name)
-            yield Gap("stock-units", Link.SERVICE, f"which units {place.path} makes at boot", "move it away, and reboot", locations=(place,))
+            yield Gap(
+                "stock-units",
+                Link.SERVICE,
+                f"which units {place.path} makes at boot",
+                "move it away, and reboot",
+                locations=(place,),
+            )
     for main in MANAGER:
         paths = [main, *(f"{main}.d/{name}" for name in tree.children(f"{main}.d") if name.endswith(".conf"))]
         for path in paths:
@@ -132,16 +233,21 @@ def _for_all(facts: Facts) -> Iterator[Gap]:
             continue
         for name in tree.children(folder):
             if name.startswith(("system", "user")) and name.endswith(".slice.d"):
-                for each in tree.children(f"{folder}/{name}"):
-                    yield from _slice(facts, PurePosixPath(f"{folder}/{name}/{each}"), name.removesuffix(".d"))
+                for own in tree.children(f"{folder}/{name}"):
+                    yield from _slice(facts, PurePosixPath(f"{folder}/{name}/{own}"), name.removesuffix(".d"))
 
 
 def _slice(facts: Facts, path: PurePosixPath, name: str) -> Iterator[Gap]:
     lines = [each for each in parse_unit(facts.tree.text(path) or "", path) if each.section == "Slice"]
     if lines and name not in NEEDED:
         link = Link.SERVICE if name.startswith("system") else Link.SESSION
-        yield Gap("stock-units", link, f"what {told(lines)} does to {name} ({path})", "move that file away, and reboot",
-                  locations=(lines[0].location,))  # fmt: skip
+        yield Gap(
+            "stock-units",
+            link,
+            f"what {told(lines)} does to {name} ({path})",
+            "move that file away, and reboot",
+            locations=(lines[0].location,),
+        )
 
 
 def _enough(text: str) -> bool:

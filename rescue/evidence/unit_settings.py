@@ -13,34 +13,86 @@ when you are in (systemctl status ssh, journalctl -u ssh).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from re import compile as compile_pattern
 
 from rescue.checks._ssh_units import SERVICES, accepting, serving, triggered
-from rescue.evidence._settings import open_lines, told
+from rescue.evidence._settings import STOCK, open_lines, told
 from rescue.facts import Facts
 from rescue.formats.shipped import SHIPPED_READS
-from rescue.formats.unit_files import Assignment
+from rescue.formats.unit_files import Assignment, UnitFiles
 from rescue.formats.units import UNIT_READS, Unit
-from rescue.model import Gap, Link
+from rescue.model import Gap, Link, Location
 from rescue.sshd.listen import SOCKETS
 from rescue.tree import Read
 
 LINK = Link.SERVICE
 READS = (*UNIT_READS, *SHIPPED_READS, Read("/etc/default/ssh", depth=0))
 
-SUPPLY = "give the drop-in another ending than .conf, reboot, and try"
-HIDES = ("Inaccessible", "ReadOnly", "TemporaryFileSystem", "Bind", "ProtectHome", "ProtectSystem", "Root", "Private",
-         "DynamicUser", "User", "Group", "Capability", "SystemCall", "SecureBits", "NoNewPrivileges", "Restrict")  # fmt: skip
+SUPPLY = "put a # before the line, reboot, and try"
+HIDES = (
+    "Inaccessible",
+    "ReadOnly",
+    "TemporaryFileSystem",
+    "Bind",
+    "ProtectHome",
+    "ProtectSystem",
+    "Root",
+    "Private",
+    "DynamicUser",
+    "User",
+    "Group",
+    "Capability",
+    "SystemCall",
+    "SecureBits",
+    "NoNewPrivileges",
+    "Restrict",
+)
 """What such settings begin with that also decide whether keys are found and trusted."""
-LASTS = (*HIDES, "Limit", "NoExec", "Exec", "Memory", "Tasks", "Device", "Environment", "PassEnvironment", "UnsetEnvironment",
-         "AppArmor", "SELinux", "Smack", "PAMName", "UMask", "Slice", "RuntimeMaxSec", "Personality", "Kill")  # fmt: skip
+LASTS = (
+    *HIDES,
+    "Limit",
+    "NoExec",
+    "Exec",
+    "Memory",
+    "Tasks",
+    "Device",
+    "Environment",
+    "PassEnvironment",
+    "UnsetEnvironment",
+    "AppArmor",
+    "SELinux",
+    "Smack",
+    "PAMName",
+    "UMask",
+    "Slice",
+    "RuntimeMaxSec",
+    "Personality",
+    "Kill",
+)
 """What a session inherits, or what ends it."""
+
+NETS = ("PrivateNetwork", "NetworkNamespace", "IPAddress", "SocketBind", "Restrict", "JoinsNamespace", "Exec", "User")
+DECIDES: tuple[tuple[Link, tuple[str, ...], str], ...] = (
+    (LINK, ("",), "whether the SSH server starts"),
+    (Link.LISTEN, NETS, "whether the SSH server can be reached"),
+    (Link.FIREWALL, NETS, "whether connections are let in"),
+    (Link.ACCEPT, LASTS, "whether the SSH server answers"),
+    (Link.ACCOUNT, HIDES, "whether the SSH server finds your account"),
+    (Link.KEY, HIDES, "whether the SSH server can read your keys"),
+    (Link.SESSION, LASTS, "whether a session works"),
+)
+"""Each step, the settings that also decide it by what they begin with, and the words for it."""
 
 _SSHD = compile_pattern(
     r"[-@:+!|]*/usr/sbin/sshd(?:\s+(?:-D|-e|-4|-6|-q|-De|-eD|\$SSHD_OPTS|\$OPTIONS|\$\{SSHD_OPTS\}|-p\s*\d+|-o\s*\S+|-f\s*/etc/ssh/\S+))*"
 )
-_TEST = compile_pattern(r"[-@:+!|]*(?:/usr)?/s?bin/(?:sshd -t|ssh-keygen -A|mkdir -p(?: -m ?0?755)? /run/sshd|true)|-[^ ]*/bin/(?:true|false)")
-_QUIET = frozenset({"SSHD_OPTS", "OPTIONS", "LANG", "LC_ALL", "TZ"})
+_TEST = compile_pattern(
+    r"[-@:+!|]*(?:/usr)?/s?bin/(?:sshd -t|ssh-keygen -A|mkdir -p(?: -m ?0?755)? /run/sshd|true)"
+    r"|-[^ ]*/bin/(?:true|false)"
+)
+MOST_LINES = 500
+_QUIET = frozenset({"SSHD_OPTS", "OPTIONS", "LANG", "LC_ALL", "TZ", "SSH_USE_STRONG_RNG", "CRYPTO_POLICY"})
 
 
 def find(facts: Facts) -> Iterator[Gap]:
@@ -51,16 +103,23 @@ def find(facts: Facts) -> Iterator[Gap]:
         for each in open_lines(facts, unit.assignments):
             if not _judged(facts, unit, each):
                 open_ends.setdefault(str(each.location.path), []).append(each)
+    yield from _required(facts)
+    for path in dict.fromkeys(_environment_files(facts)):
+        open_ends.setdefault(path, []).extend(_variables(facts, path))
     for path, lines in open_ends.items():
+        if not lines:
+            continue
         places = tuple(each.location for each in lines)
-        what = f"what {told(lines)} does ({path})"
-        yield Gap("unit-settings", LINK, f"whether the SSH server starts: {what}", SUPPLY, locations=places)
-        if any(each.key.startswith(HIDES) for each in lines):
-            yield Gap("unit-settings", Link.ACCOUNT, f"whether it finds the accounts: {what}", SUPPLY, locations=places)
-            yield Gap("unit-settings", Link.KEY, f"whether it can read the keys: {what}", SUPPLY, locations=places)
-        if any(each.key.startswith(LASTS) for each in lines):
-            yield Gap("unit-settings", Link.ACCEPT, f"whether it takes connections: {what}", SUPPLY, locations=places)
-            yield Gap("unit-settings", Link.SESSION, f"what the session inherits: {what}", SUPPLY, locations=places)
+        what = f"with {told(lines)} in {path}"
+        for link, begins, whether in DECIDES:
+            if any(_decides(each, link, begins) for each in lines):
+                yield Gap("unit-settings", link, f"{whether} {what}", SUPPLY, locations=places)
+
+
+def _decides(line: Assignment, link: Link, begins: tuple[str, ...]) -> bool:
+    if line.section == "Service":
+        return line.key.startswith(begins)
+    return link is LINK or (line.section == "Socket" and link is Link.LISTEN)
 
 
 def _units(facts: Facts) -> Iterator[Unit]:
@@ -70,6 +129,35 @@ def _units(facts: Facts) -> Iterator[Unit]:
         if unit.name in SOCKETS:
             behind = triggered(facts.units, unit)
             yield facts.units.unit("ssh@.service") if accepting(unit) and behind.path is None else behind
+
+
+def _required(facts: Facts) -> Iterator[Gap]:
+    """Links in directories NAME.requires: without what they lead to the unit is not started."""
+    files = UnitFiles(facts.tree)
+    for unit in _units(facts):
+        for link in files.dependencies(unit.name) if unit.path is not None else ():
+            path = str(link.location.path)
+            if ".requires/" in path and not path.startswith(STOCK):
+                what = f"whether the SSH server starts: it needs {link.name} ({path})"
+                yield Gap("unit-settings", LINK, what, "remove that link, reboot, and try", locations=(link.location,))
+
+
+def _environment_files(facts: Facts) -> Iterator[str]:
+    for unit in _units(facts):
+        for value in unit.values("Service", "EnvironmentFile"):
+            path = value.text.lstrip("-")
+            if path.startswith("/") and not any(mark in path for mark in "*?[%"):
+                yield path
+
+
+def _variables(facts: Facts, path: str) -> Iterator[Assignment]:
+    """Variables of a file that sshd gets and that nobody knows the effect of (systemd.exec(5), EnvironmentFile=)."""
+    facts.tree.require(Read(path, depth=0))
+    for number, line in enumerate((facts.tree.text(path) or "").split("\n")[:MOST_LINES], start=1):
+        name, equals, value = line.strip().partition("=")
+        if equals and not name.startswith(("#", ";")) and name.strip() not in _QUIET:
+            place = Location(PurePosixPath(path), number, line)
+            yield Assignment("Service", f"Environment={name.strip()}", value.strip(), place)
 
 
 def _judged(facts: Facts, unit: Unit, line: Assignment) -> bool:

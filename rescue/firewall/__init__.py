@@ -5,7 +5,7 @@
 
 from rescue.firewall.addresses import AddressSet
 from rescue.firewall.boot import READS, Active, active_firewalls, loaded_at_boot
-from rescue.firewall.reach import Reach, reach
+from rescue.firewall.reach import Reach, reach, reached
 from rescue.firewall.ruleset import Firewall, Problem, Rule, Ruleset
 from rescue.firewall.verdict import Decision, Kind, Stage, Verdict
 
@@ -25,4 +25,5 @@ __all__ = [
     "active_firewalls",
     "loaded_at_boot",
     "reach",
+    "reached",
 ]

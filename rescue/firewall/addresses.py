@@ -71,6 +71,8 @@ class AddressSet:
     @property
     def count(self) -> int:
         """How many addresses."""
+        if len(self.bounds) == 2:
+            return self.bounds[1] - self.bounds[0]
         return sum(self.bounds[1::2]) - sum(self.bounds[::2])
 
     def __invert__(self) -> AddressSet:
@@ -82,6 +84,11 @@ class AddressSet:
             return two
         if two is one or two.bounds == one.bounds:
             return one
+        if len(two.bounds) == 2:
+            low, high = two.bounds
+            at = bisect_right(one.bounds, low)
+            if at % 2 and one.bounds[at] >= high:
+                return two
         if _is_few(two.bounds, one.bounds):
             return AddressSet(self.version, tuple(_common(one.bounds, two.bounds)))
         return AddressSet(self.version, tuple(_merge(one.bounds, two.bounds, 2)))
@@ -214,7 +221,13 @@ class Masked:
 
 def union(version: int, sets: Iterable[AddressSet]) -> AddressSet:
     """The union of any number of sets."""
-    pairs = sorted(pair for each in sets for pair in zip(each.bounds[::2], each.bounds[1::2], strict=True))
+    pairs: list[tuple[int, ...]] = []
+    for each in sets:
+        if len(each.bounds) == 2:
+            pairs.append(each.bounds)
+        else:
+            pairs += zip(each.bounds[::2], each.bounds[1::2], strict=True)
+    pairs.sort()
     bounds: list[int] = []
     for low, high in pairs:
         if bounds and low <= bounds[-1]:

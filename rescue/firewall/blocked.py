@@ -13,7 +13,7 @@ from rescue.firewall.conditions import Addresses, Interface, Ports
 from rescue.firewall.ipset_match import InSet
 from rescue.firewall.openings import is_for_ssh, openings, opens, port_is_denied, user_chain
 from rescue.firewall.packet import is_internal
-from rescue.firewall.reach import Reach, reach
+from rescue.firewall.reach import Reach, reached
 from rescue.firewall.ruleset import Action, Firewall, Rule
 from rescue.firewall.ufw_tuples import tuple_of
 from rescue.firewall.verdict import Decision, Kind, Stage, Verdict
@@ -76,7 +76,7 @@ def blocks(tree: Tree, firewalls: Sequence[Firewall], port: int, sources: Sequen
     versions = sorted({source.version for source in sources}) or [4]
     for firewall in firewalls:
         for version in versions:
-            here = reach([firewall], port, version, discovery=True)
+            here = reached(tree, [firewall], port, version, discovery=True)
             mine = tuple(source for source in sources if source.version == version)
             found = _for_sources(here, mine) if mine else _for_anybody(here)
             if found is not None:
@@ -87,7 +87,7 @@ def _block(tree: Tree, here: Reach, found: _Found, others: Sequence[Firewall]) -
     mistake, other = _mistake(tree, here, found)
     beside = None
     if mistake in _PLAIN and not _singled_out(found) and _can_be_told(here):
-        better = _by_what_stands_beside(here, found, others)
+        better = _by_what_stands_beside(tree, here, found, others)
         mistake, other, beside = better or (mistake, other, None)
     return Block(
         firewall=here.firewalls[0],
@@ -113,7 +113,7 @@ def _can_be_told(here: Reach) -> bool:
 
 
 def _by_what_stands_beside(
-    here: Reach, found: _Found, others: Sequence[Firewall]
+    tree: Tree, here: Reach, found: _Found, others: Sequence[Firewall]
 ) -> tuple[Mistake, Rule | None, Firewall | None] | None:
     """The mistake that other firewalls, or the same one over IPv4, explain."""
     firewall = here.firewalls[0]
@@ -124,11 +124,11 @@ def _by_what_stands_beside(
         return None
     for other in others:
         rule = next(openings(other, here.version, here.port), None)
-        if rule is not None and _lets_in(reach([other], here.port, here.version, discovery=True), found):
+        if rule is not None and _lets_in(reached(tree, [other], here.port, here.version, discovery=True), found):
             return Mistake.TWO, rule, other
     if here.version == 6:
         rule = next(openings(firewall, 4, here.port), None)
-        if rule is not None and mostly_open(reach([firewall], here.port, 4)):
+        if rule is not None and mostly_open(reached(tree, [firewall], here.port, 4)):
             return Mistake.IPV6, rule, None
     return None
 

@@ -16,31 +16,33 @@ from rescue.firewall.matches import Names
 from rescue.firewall.nft import load_nftables
 from rescue.firewall.options import SERVICES
 from rescue.firewall.ruleset import Firewall, Ruleset
-from rescue.firewall.unread import unread_ruleset
+from rescue.firewall.unread import too_many, unread_ruleset
 from rescue.model import Location
-from rescue.tree import Read, Tree
+from rescue.tree import RULES_LIMIT, Read, Tree
 
-LARGEST_SETS = 1 << 26
-"""Bytes of a file of ipsets that are read: lists of whole countries are larger than other configuration."""
+MOST_MEMBERS = 600_000
+"""Lines of a file of ipsets that are looked at."""
 
 READS = (
     *ufw.READS,
     Read("/etc/alternatives", depth=1, content=False),
     Read("/etc/group"),
     Read("/etc/hosts"),
-    Read("/etc/ipset.conf", depth=0, limit=LARGEST_SETS),
-    Read("/etc/iptables", depth=1),
-    Read("/etc/iptables/ipsets", depth=0, limit=LARGEST_SETS),
-    Read("/etc/nftables.conf", depth=0),
-    Read("/etc/nftables.nft", depth=0),
+    Read("/etc/ipset.conf", depth=0, limit=RULES_LIMIT),
+    Read("/etc/iptables", depth=1, limit=RULES_LIMIT),
+    Read("/etc/nftables.conf", depth=0, limit=RULES_LIMIT),
+    Read("/etc/nftables.nft", depth=0, limit=RULES_LIMIT),
     Read("/etc/passwd"),
     Read("/etc/services"),
-    Read("/etc/sysconfig/ip6tables"),
-    Read("/etc/sysconfig/iptables"),
+    Read("/etc/sysconfig/ip6tables", limit=RULES_LIMIT),
+    Read("/etc/sysconfig/iptables", limit=RULES_LIMIT),
     Read("/etc/sysconfig/ipset.d", depth=1, content=False),
-    Read("/etc/sysconfig/ipset", depth=0, limit=LARGEST_SETS),
-    Read("/etc/sysconfig/nftables.conf", depth=0),
-    *(Read(f"/var/lib/{name}/rules-save", depth=0) for name in ("iptables", "ip6tables", "nftables")),
+    Read("/etc/sysconfig/ipset", depth=0, limit=RULES_LIMIT),
+    Read("/etc/sysconfig/nftables.conf", depth=0, limit=RULES_LIMIT),
+    *(
+        Read(f"/var/lib/{name}/rules-save", depth=0, limit=RULES_LIMIT)
+        for name in ("iptables", "ip6tables", "nftables")
+    ),
     Read("/usr/share/netfilter-persistent/plugins.d", depth=1, content=False),
 )
 """What `active_firewalls` looks at, beside systemd's units."""
@@ -174,7 +176,7 @@ def _by_hand(
     What would take the place of rules that a service has loaded is not: which of them comes last decides.
     """
     loads, unread = apart(commands, bool(managed))
-    tree.require(*(Read(str(load.path), depth=0) for load in loads))
+    tree.require(*(Read(str(load.path), depth=0, limit=RULES_LIMIT) for load in loads))
     files: dict[int, Load] = {}
     more: list[Firewall | None] = []
     for load in loads:
@@ -251,7 +253,7 @@ def _saved(tree: Tree, manager: str, files: dict[int, PurePosixPath], names: Nam
         if entry is None or not entry.is_file:
             continue
         text = tree.text_if_read(path)
-        if text is None:
+        if text is None or too_many(text):
             rulesets[version] = unread_ruleset(version, path)
             continue
         loader = Loader(version, names, backend)
@@ -276,7 +278,8 @@ def names_of(tree: Tree, sets: PurePosixPath | None = None) -> Names:
     held = None
     if sets is not None:
         text = tree.text_if_read(sets) if sets != NO_SETS and tree.entry(sets) is not None else ""
-        held = read_sets(text, sets) if text is not None else None
+        many = text is not None and text.count("\n") > MOST_MEMBERS
+        held = read_sets(text, sets) if text is not None and not many else None
         held = held if held is not None and held.whole else None
     owners = [_owners(tree.text(path)) for path in ("/etc/passwd", "/etc/group")]
     return Names(services, _hosts(tree.text("/etc/hosts") or ""), held, *owners)

@@ -198,8 +198,7 @@ def _looks_at_flags(firewall: Firewall, version: int) -> bool:
     plain = frozenset(["SYN", "RST", "ACK", "FIN"])
     return any(
         isinstance(condition, Flags) and condition.mask != plain
-        for _, rule in firewall.ruleset(version).rules()
-        for condition in parts_of(rule.conditions)
+        for condition in parts_of(firewall.ruleset(version).conditions)
     )
 
 

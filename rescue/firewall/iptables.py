@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from rescue.firewall.matches import Names, Refused
-from rescue.firewall.rule_line import Command, LineReader, words_of
+from rescue.firewall.rule_line import Command, LineReader
 from rescue.firewall.ruleset import BUILT_IN, Action, Chain, Problem, Rule, Ruleset, Table, built_in_hook
 from rescue.firewall.targets import HOOKS
 from rescue.model import Location
@@ -125,7 +125,7 @@ class _Restore:
             self._declare(line)
         else:
             assert self.reader is not None
-            self._obey(self.reader.read(words_of(line)))
+            self._obey(self.reader.line(line))
 
     def _begin(self, line: str) -> None:
         words = line[1:].split()

@@ -407,7 +407,6 @@ _BYTE = "(0|[1-9][0-9]{0,2})"
 _USUAL = compile_pattern(rf"{_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}(?:/(0|[1-9][0-9]?))?")
 
 
-@lru_cache(maxsize=1 << 16)
 def _network(text: str, version: int) -> AddressSet | Masked:
     """One address or network in any form that iptables takes: 10.0.0.0/8, 10/8, 10.0.0.0/255.0.0.0, 2001:db8::/32."""
     usual = _USUAL.fullmatch(text) if version == 4 else None
@@ -418,6 +417,11 @@ def _network(text: str, version: int) -> AddressSet | Masked:
             size = 1 << (32 - int(prefix)) if prefix is not None else 1
             first = (parts[0] << 24 | parts[1] << 16 | parts[2] << 8 | parts[3]) & -size
             return AddressSet(4, (first, first + size))
+    return _unusual_network(text, version)
+
+
+@lru_cache(maxsize=1 << 16)
+def _unusual_network(text: str, version: int) -> AddressSet | Masked:
     base, slash, mask = text.partition("/")
     if base == "!":
         raise Refused('"!" stands behind -s or -d, and has to be before it')

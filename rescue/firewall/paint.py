@@ -7,6 +7,7 @@ by one moves half of the list each time; here every stretch between two boundari
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 Span = tuple[int, int]
 """From the first address to the one behind the last."""
@@ -17,7 +18,7 @@ def paint(bounds: Sequence[int], spans: Sequence[Span]) -> tuple[list[list[int]]
 
     bounds: of the set, strictly rising, of even length, as in `AddressSet`; so are the results.
     """
-    marks = sorted({*bounds, *(mark for span in spans for mark in span)})
+    marks = sorted({*bounds, *chain.from_iterable(spans)})
     index = {mark: at for at, mark in enumerate(marks)}
     size = len(marks)
     free = bytearray(size)  # whether the stretch that begins at a mark still belongs to the set
@@ -31,7 +32,9 @@ def paint(bounds: Sequence[int], spans: Sequence[Span]) -> tuple[list[list[int]]
     for low, high in spans:
         found: list[int] = []
         end = index[high]
-        at = _free(further, index[low])
+        at = index[low]
+        if further[at] != at:
+            at = _free(further, at)
         while at < end:
             behind = at + 1
             if found and found[-1] == marks[at]:
@@ -40,7 +43,7 @@ def paint(bounds: Sequence[int], spans: Sequence[Span]) -> tuple[list[list[int]]
                 found += (marks[at], marks[behind])
             free[at] = 0
             further[at] = behind
-            at = _free(further, behind)
+            at = behind if further[behind] == behind else _free(further, behind)
         taken.append(found)
     left: list[int] = []
     for at in range(size):

@@ -12,6 +12,7 @@ from rescue.firewall.journey import Outcome
 from rescue.firewall.packet import TCP, Packet, assumed_interface
 from rescue.firewall.ruleset import Firewall
 from rescue.firewall.verdict import Decision, Kind, Stage, Verdict
+from rescue.tree import Tree
 
 ORDER = {stage: at for at, stage in enumerate((Stage.NEIGHBOUR, Stage.SYN, Stage.REFUSAL, Stage.REPLY, Stage.DATA))}
 """Which packet comes first."""
@@ -50,8 +51,7 @@ class Reach:
             condition.name
             for firewall in self.firewalls
             for ruleset in firewall.rulesets.values()
-            for _, rule in ruleset.rules()
-            for condition in parts_of(rule.conditions)
+            for condition in parts_of(ruleset.conditions)
             if isinstance(condition, Interface)
         }
         return assumed_interface(frozenset(names))
@@ -144,11 +144,12 @@ class Reach:
         """What happens to most of `sources`: the verdict on the largest part of them that shares what decides."""
         outcome = self.outcome
         blocking = [piece for piece in outcome.pieces if piece.decision.kind is not Kind.ACCEPT]
-        parts = [(piece.addresses & sources, piece) for piece in blocking]
+        parts = [piece.addresses & sources for piece in blocking]
+        sizes = [(part.count, -ORDER[piece.decision.stage]) for part, piece in zip(parts, blocking, strict=True)]
         passed = (outcome.passed & sources).count
-        if not parts or passed > max(part.count for part, _ in parts):
+        if not parts or passed > max(sizes)[0]:
             return Verdict(Kind.ACCEPT)
-        part, _ = max(parts, key=lambda pair: (pair[0].count, -ORDER[pair[1].decision.stage]))
+        part = parts[sizes.index(max(sizes))]
         address = part.first or sources.first
         return self.verdict_for(address) if address is not None else Verdict(Kind.ACCEPT)
 
@@ -176,6 +177,23 @@ def reach(
     at all: its router, or a neighbour, asks for its hardware address first.
     """
     return Reach(firewalls, port, version, interface, server, discovery)
+
+
+def reached(
+    tree: Tree,
+    firewalls: Iterable[Firewall],
+    port: int,
+    version: int = 4,
+    *,
+    interface: str | None = None,
+    discovery: bool = False,
+) -> Reach:
+    """`reach`, asked once of the firewalls that `tree` has loaded: rules by the thousand take their time."""
+    asked = tuple(firewalls)
+    discovery = discovery and version == 6
+    # The answer holds the firewalls, so that no other object gets their identity as long as it is kept.
+    key = (reached, *map(id, asked), port, version, interface, discovery)
+    return tree.kept(key, lambda: Reach(asked, port, version, interface, None, discovery))
 
 
 def _verdict(outcome: Outcome, address: int, assumed: tuple[str, ...]) -> Verdict:

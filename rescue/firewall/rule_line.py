@@ -103,6 +103,9 @@ def _quoted_words(line: str) -> Iterator[str]:
         yield "".join(word)
 
 
+_ONE_WORD = compile_pattern(r"[0-9A-Za-z.:/]+")
+
+
 class LineReader:
     """Reads the lines of one table. `chains` is asked which chains exist at that point."""
 
@@ -113,6 +116,32 @@ class LineReader:
         self.names = names
 
         self._known: dict[tuple[str, ...], Command] = {}
+        self._texts: dict[tuple[str, str], Command] = {}
+
+    def line(self, text: str) -> Command:
+        """The command of a line. Raises Refused."""
+        parts = text.split(" ", 4)
+        if len(parts) < 5 or parts[0] != "-A" or parts[2] != "-s" or not _ONE_WORD.fullmatch(parts[3]):
+            return self.read(words_of(text))
+        key = (parts[1], parts[4])
+        command = self._texts.get(key)
+        if command is None:
+            words = words_of(text)
+            made = self.read(words)
+            known = self._known.get((*words[:2], *words[4:]))
+            if known is not None and words == text.split(" "):
+                self._texts[key] = known
+            return made
+        return self._from(parts[3], command) or self.read(words_of(text))
+
+    def _from(self, address: str, command: Command) -> Command | None:
+        """A command for one source address more; None where it stands for several."""
+        found = addresses(address, self.version, self.names)
+        if len(found) > 1:
+            return None
+        source = Addresses(True, found[0])
+        bodies = tuple((source, *body) for body in command.bodies)
+        return Command(command.name, command.chain, bodies, command.target)
 
     def read(self, words: Sequence[str]) -> Command:
         """The command of a line. Raises Refused."""
@@ -124,6 +153,7 @@ class LineReader:
         command = _Line(self, words[start:]).command()
         if command.name == "-X":
             self._known.clear()
+            self._texts.clear()
         return command
 
     def _source_first(self, words: Sequence[str]) -> Command:

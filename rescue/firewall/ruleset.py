@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from rescue.firewall.conditions import Condition
+from rescue.firewall.conditions import Addresses, Condition
 from rescue.model import Location
 
 BUILT_IN = {
@@ -146,6 +146,15 @@ class Ruleset:
     tables: Mapping[str, Table] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     tracking: bool = True
+    _conditions: list[Condition] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @property
+    def conditions(self) -> Sequence[Condition]:
+        """What the rules ask of packets beside addresses: rules by the thousand share it, and each is given once."""
+        if not self._conditions:
+            asked = (each for _, rule in self.rules() for each in rule.conditions if type(each) is not Addresses)
+            self._conditions.extend({id(each): each for each in asked}.values())
+        return self._conditions
 
     def base_chains(self, hook: Hook) -> Iterator[tuple[Table, Chain]]:
         """The chains that packets meet at `hook`, in no order."""

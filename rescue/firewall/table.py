@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rescue.firewall.addresses import AddressSet, Region, ordinary, union
+from rescue.firewall.addresses import AddressSet, ordinary, union
 from rescue.firewall.journey import Piece
 from rescue.firewall.outside import symptom
+from rescue.firewall.paint import paint
 from rescue.firewall.reach import ORDER, Reach
 from rescue.firewall.verdict import Decision, Kind, Stage
 from rescue.model import Symptom
+
+BATCH = 1 << 18
+"""How many boundaries of pieces are painted at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +54,53 @@ def rows(here: Reach) -> tuple[Row, ...]:
 
 
 def _parted(here: Reach, kind: Kind, members: AddressSet, pieces: Sequence[Piece]) -> Iterator[Row]:
-    rest = Region(members)
+    rest = members
     parts: dict[tuple[object, ...], tuple[Decision, list[AddressSet]]] = {}
-    for piece in pieces:
+    for batch in _batches(piece for piece in pieces if _speaks(piece.decision, kind)):
         if not rest:
             break
-        if not _speaks(piece.decision, kind):
-            continue
-        part = rest.common(piece.addresses)
-        if part:
-            rest.remove(part)
-            decision = piece.decision
-            key = (decision.location, decision.table, decision.chain, decision.kind, decision.how, decision.stage)
-            parts.setdefault(key, (decision, []))[1].append(part)
+        shares, rest = _shares(rest, batch)
+        for piece, part in zip(batch, shares, strict=True):
+            if part:
+                decision = piece.decision
+                key = (decision.location, decision.table, decision.chain, decision.kind, decision.how, decision.stage)
+                parts.setdefault(key, (decision, []))[1].append(part)
     for decision, sets in parts.values():
-        sources = union(here.version, sets)
+        sources = union(here.version, sets) if len(sets) > 1 else sets[0]
         yield Row(sources, kind, decision, _reason(here, sources) if kind is Kind.DEPENDS else "")
-    left = rest.frozen()
-    if left:
-        yield Row(left, kind, None, _reason(here, left) if kind is Kind.DEPENDS else "")
+    if rest:
+        yield Row(rest, kind, None, _reason(here, rest) if kind is Kind.DEPENDS else "")
+
+
+def _shares(rest: AddressSet, batch: Sequence[Piece]) -> tuple[list[AddressSet], AddressSet]:
+    """What each piece finds in `rest` when they take what they are for out of it, one after the other; what is left."""
+    whole = union(rest.version, (piece.addresses for piece in batch))
+    if whole.count == sum(piece.addresses.count for piece in batch):
+        # No two are for the same source, as it is with rules that are certain.
+        return [piece.addresses & rest for piece in batch], rest - whole
+    taken, left = paint(rest.bounds, [span for piece in batch for span in _spans(piece)])
+    mine = iter(taken)
+    found = [[bound for _ in range(0, len(piece.addresses.bounds), 2) for bound in next(mine)] for piece in batch]
+    return [AddressSet(rest.version, tuple(each)) for each in found], AddressSet(rest.version, tuple(left))
+
+
+def _spans(piece: Piece) -> Iterator[tuple[int, int]]:
+    bounds = piece.addresses.bounds
+    return zip(bounds[::2], bounds[1::2], strict=True)
+
+
+def _batches(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
+    """The pieces in order, as many at once as are worth a painting."""
+    batch: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        batch.append(piece)
+        size += len(piece.addresses.bounds)
+        if size > BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _speaks(decision: Decision, kind: Kind) -> bool:

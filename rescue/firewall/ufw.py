@@ -15,14 +15,14 @@ from rescue.firewall.iptables import Loader
 from rescue.firewall.matches import Names
 from rescue.firewall.ruleset import Firewall, Problem, Ruleset
 from rescue.firewall.settings import Settings, read_settings
-from rescue.firewall.unread import unread_ruleset
+from rescue.firewall.unread import too_many, unread_ruleset
 from rescue.model import Location
-from rescue.tree import Read, Tree
+from rescue.tree import RULES_LIMIT, Read, Tree
 
 READS = (
     Read("/etc/default/ufw"),
-    Read("/etc/ufw", depth=2),
-    Read("/lib/ufw", depth=1),
+    Read("/etc/ufw", depth=2, limit=RULES_LIMIT),
+    Read("/lib/ufw", depth=1, limit=RULES_LIMIT),
 )
 """What of a server ufw's rules are made of."""
 
@@ -82,7 +82,8 @@ def _load(tree: Tree, found: Settings, version: int, names: Names, backend: str)
     if version == 6 and not ipv6(found):
         return _without_ipv6(found, backend)
     for path in rules_files(tree, version):
-        if (entry := tree.entry(path)) is not None and entry.is_file and tree.data_if_read(path) is None:
+        text = tree.text_if_read(path)
+        if (entry := tree.entry(path)) is not None and entry.is_file and (text is None or too_many(text)):
             return unread_ruleset(version, path)
     return _Start(tree, found, Loader(version, names, backend)).run()
 

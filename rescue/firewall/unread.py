@@ -7,6 +7,14 @@ from pathlib import PurePosixPath
 from rescue.firewall.ruleset import Action, Chain, Problem, Rule, Ruleset, Table, Target, built_in_hook
 from rescue.model import Location
 
+MOST_RULES, MOST_LINES = 150_000, 1_500_000
+"""Rules, and lines with empty ones and comments, of one file of iptables that are looked at: what memory allows."""
+
+
+def too_many(text: str) -> bool:
+    """Whether the text of a rules file holds more than can be followed."""
+    return text.count("\n-") + text.count("\n[") > MOST_RULES or text.count("\n") > MOST_LINES
+
 
 def unread_ruleset(version: int, path: PurePosixPath) -> Ruleset:
     """The ruleset of a file that could not be read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rescue.firewall.addresses import FEW, AddressSet, Region, union
-from rescue.firewall.conditions import Addresses, Answer, Assumed, Doubt
+from rescue.firewall.conditions import Addresses, Answer, Assumed, Condition, Doubt
 from rescue.firewall.journey import Journey, Piece, Step, TooIntricate, Visit
 from rescue.firewall.packet import TRACKED, Packet
 from rescue.firewall.paint import paint
@@ -116,12 +116,13 @@ class Walk:
         packet = self._packet(tags)
         rules: list[Rule] = []
         spans: list[tuple[int, int]] = []
+        lowest, highest = flows[tags].bounds[0], flows[tags].bounds[-1]
         end = begin
         for end in range(begin, len(steps)):
             span = self._span(steps[end], packet)
             if span is None:
                 break
-            if span:
+            if span and span[0] < highest and span[1] > lowest:
                 rules.append(steps[end].rule)
                 spans.append((span[0], span[1]))
         else:
@@ -146,24 +147,32 @@ class Walk:
         """The one network whose way a rule ends, () if it is for none here; None if it is another kind of rule."""
         rule = step.rule
         first = rule.conditions[0] if rule.conditions else None
+        if first is None or step.lists or rule.target.action not in _ENDS:
+            return None
+        if type(first) is not Addresses:
+            # A rule for the other IP version applies to nothing here.
+            return () if self._answer(first, packet) is False else None
         if (
-            step.lists
-            or rule.target.action not in _ENDS
-            or type(first) is not Addresses
-            or first.source is not packet.inward
+            first.source is not packet.inward
             or type(first.addresses) is not AddressSet
             or len(first.addresses.bounds) != 2
         ):
             return None
-        answers = self.answers
         for condition in rule.conditions[1:]:
-            key = id(condition)
-            answer = answers[key] if key in answers else answers.setdefault(key, condition.on(packet))
+            answer = self._answer(condition, packet)
             if answer is False:
                 return ()
             if answer is not True:
                 return None
         return first.addresses.bounds
+
+    def _answer(self, condition: Condition, packet: Packet) -> Answer:
+        """Rules share most of their conditions, which have one answer for one packet."""
+        key = id(condition)
+        known = self.answers.get(key)
+        if known is None:
+            known = self.answers[key] = condition.on(packet)
+        return known
 
     def _rule(
         self, step: Step, tags: Tags, region: Region, flows: Flows, returned: Flows, path: tuple[Rule, ...]

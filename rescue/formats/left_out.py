@@ -11,15 +11,19 @@ from dataclasses import replace
 from re import IGNORECASE, Match
 from re import compile as compile_pattern
 
+from rescue.formats.boot_images import emptied_initrd, emptied_kernel
 from rescue.formats.emptied_keys import MARK, emptied_key
 from rescue.formats.left_out_scripts import firewall_alone, is_own_script
-from rescue.formats.network import cards_alone
+from rescue.formats.network import card_lines_alone, cards_alone, is_text_log
+from rescue.formats.network.tunnels import TAILSCALE, settings_alone
 from rescue.tree import Entry, Tree
 from rescue.words.secrets import ACCOUNT_FILES, BEGIN, CRYPT, END, hidden_file
 
 WORD = "left-out"
 """Stands where a secret was."""
 
+_KERNEL = compile_pattern(rb"MZ[\s\S]{512}HdrS")
+_INITRD = compile_pattern(rb"07070[12]|\x1f\x8b|\x28\xb5\x2f\xfd|\xfd7zXZ|\x02\x21\x4c\x18|BZh|\x5d\0\0|\x89LZO")
 _NO_HASH = ("", "x", "LK*", "NP*")
 """Behind any "!" and "*", what says that there is no hash (shadow(5))."""
 _DES = 13
@@ -63,6 +67,13 @@ def left_out(path: str, data: bytes) -> bytes:
     if path.startswith("/var/log/journal/"):
         # Everything that ever happened on the server: of it goes what decides about a login.
         return cards_alone(data)
+    if is_text_log(path):
+        return card_lines_alone(data)
+    if path == TAILSCALE:
+        return settings_alone(data)
+    if path.startswith("/boot/") and (_KERNEL.match(data) or _INITRD.match(data)):
+        # Large, and an initramfs may hold keys: of it stays whether it is whole.
+        return emptied_kernel(data) if _KERNEL.match(data) else emptied_initrd(data)
     if hidden_file(path, data.removeprefix(b"\xef\xbb\xbf")) and not _PUBLIC.search(data.decode("latin-1")):
         if b"PRIVATE KEY" in data[:300]:
             return emptied_key(data)

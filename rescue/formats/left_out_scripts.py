@@ -1,7 +1,8 @@
 """Scripts and cron tables of one's own with all left out but what may concern the firewall.
 
 Passwords stand in them in any form (``curl -u me:secret``), so that what is kept is what is needed: the shell's own
-words, which say what is run under which condition, commands about the firewall, and the names of further scripts.
+words, which say what is run under which condition, commands about the firewall and about the network's cards and
+routes, and the names of further scripts.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ _KEPT = compile_pattern(
     r"\s*(?:#!.*|(?:if|elif|for|while|until|select|case)\b.*"
     r"|(?:then|else|fi|do|done|esac|return|exit(?:\s+\d+)?|[{}();]+|[\w-]+\s*\(\)\s*\{?|;;|\*\)|[\w|-]+\))[\s;]*)?"
 )
-_FIREWALL = compile_pattern(r"tables|\bnft\b|NFT|\bufw\b|firewall|ipset|\$\{?\"?IP[46]?T")
+_FIREWALL = compile_pattern(
+    r"tables|\bnft\b|NFT|\bufw\b|firewall|ipset|\$\{?\"?IP[46]?T"
+    r"|\bip\s+(?:-\S+\s+)*(?:a|addr|address|l|link|ru|rule|r|route)\s|\b(?:dhclient|dhcpcd|udhcpc|ifup|ifconfig)\b"
+)
 _STARTS = compile_pattern(
     r"(\s*(?:@reboot\s+(?:[\w.-]+\s+)??)?(?:(?:exec|nohup|sudo|\.|source|(?:/\S*/)?(?:ba|da)?sh)\s+)?"
     r"/[^\s\"';&|<>]+)(\s.*)?"

@@ -33,7 +33,48 @@ PROGRAM_READS = (
 USUAL_FILES = tuple(
     f"/usr/lib/{folder}/{name}"
     for folder in MULTIARCH[:2]
-    for name in ["libcrypt.so.1", "libwrap.so.0", "libaudit.so.1", "libpam.so.0", "libsystemd.so.0", "libselinux.so.1", "libgssapi_krb5.so.2", "libkrb5.so.3", "libcom_err.so.2", "libcrypto.so.3", "libz.so.1", "libc.so.6", "libnsl.so.2", "libcap-ng.so.0", "libcap.so.2", "libgcrypt.so.20", "liblzma.so.5", "libzstd.so.1", "liblz4.so.1", "libpcre2-8.so.0", "libk5crypto.so.3", "libkrb5support.so.0", "libkeyutils.so.1", "libresolv.so.2", "libm.so.6", "libtirpc.so.3", "libgpg-error.so.0", "libtinfo.so.6", "libwtmpdb.so.0", "libdbus-1.so.3", "libexpat.so.1", "libapparmor.so.1", "libseccomp.so.2", "libmount.so.1", "libblkid.so.1", "libacl.so.1", "libkmod.so.2", "libip4tc.so.2", "libpam_misc.so.0", "libeconf.so.0"]
+    for name in [
+        "libcrypt.so.1",
+        "libwrap.so.0",
+        "libaudit.so.1",
+        "libpam.so.0",
+        "libsystemd.so.0",
+        "libselinux.so.1",
+        "libgssapi_krb5.so.2",
+        "libkrb5.so.3",
+        "libcom_err.so.2",
+        "libcrypto.so.3",
+        "libz.so.1",
+        "libc.so.6",
+        "libnsl.so.2",
+        "libcap-ng.so.0",
+        "libcap.so.2",
+        "libgcrypt.so.20",
+        "liblzma.so.5",
+        "libzstd.so.1",
+        "liblz4.so.1",
+        "libpcre2-8.so.0",
+        "libk5crypto.so.3",
+        "libkrb5support.so.0",
+        "libkeyutils.so.1",
+        "libresolv.so.2",
+        "libm.so.6",
+        "libtirpc.so.3",
+        "libgpg-error.so.0",
+        "libtinfo.so.6",
+        "libwtmpdb.so.0",
+        "libdbus-1.so.3",
+        "libexpat.so.1",
+        "libapparmor.so.1",
+        "libseccomp.so.2",
+        "libmount.so.1",
+        "libblkid.so.1",
+        "libacl.so.1",
+        "libkmod.so.2",
+        "libip4tc.so.2",
+        "libpam_misc.so.0",
+        "libeconf.so.0",
+    ]
 )
 """What sshd, bash and systemd are linked with on Debian and Ubuntu: asked for at once, not found out step by step."""
 

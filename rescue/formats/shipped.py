@@ -18,6 +18,9 @@ SHIPPED_READS = (*PACKAGE_READS, Read(INFO, depth=1, content=False))
 LARGEST = 16 << 20
 """Bytes of a program or library that is read for its sum."""
 
+LONGEST_TEXT, MOST_LINES = 1 << 16, 500
+"""Bytes and lines of a text of which the shipped part is looked for."""
+
 PACKAGES = compile_pattern(
     r"(?:openssh-(?:server|client|sftp-server)|bash|dash|zsh|zsh-common|fish|base-files|login|passwd|coreutils|tmux|screen|"
     r"systemd|systemd-sysv|libsystemd0|libsystemd-shared|libpam-[a-z-]+|libpam0g|libnss-[a-z-]+|dbus(?:-[a-z-]+)?|udev|"
@@ -77,6 +80,20 @@ class Shipped:
         self._tree.require(Read(real, depth=0, limit=LARGEST))
         data = self._tree.data(real)
         return data is not None and md5(data, usedforsecurity=False).hexdigest() == wanted
+
+    def within(self, path: str) -> str | None:
+        """What a package shipped of a text file to which somebody has added lines before or behind; None if it is not
+        there as a whole, or nobody's list names the file."""
+        wanted = self.sums.get(_merged(path.lstrip("/")))
+        data = self._tree.data(path) if wanted is not None else None
+        if data is None or len(data) > LONGEST_TEXT:
+            return None
+        lines = data.splitlines(keepends=True)[:MOST_LINES]
+        for number in range(len(lines) + 1):
+            for piece in (b"".join(lines[:number]), b"".join(lines[number:])):
+                if md5(piece, usedforsecurity=False).hexdigest() == wanted:
+                    return piece.decode("utf-8", "surrogateescape")
+        return None
 
     def altered(self, paths: Iterable[str]) -> list[str]:
         """Those that a package shipped otherwise, or that are gone."""

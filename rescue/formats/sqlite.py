@@ -80,6 +80,7 @@ def _changed(image: Image, orders: list[tuple[str, str, tuple[Value, ...]]]) -> 
         _check(database)
         for table, order, values in orders:
             if _is_table(database, table):
+                _refuse_triggers(database, table)
                 database.execute(order, values)
         database.commit()
         _check(database)
@@ -90,6 +91,16 @@ def _check(database: Connection) -> None:
     (said,) = database.execute("PRAGMA integrity_check(1)").fetchone()
     if said != "ok":
         raise NotSqlite("the database is damaged")
+
+
+def _refuse_triggers(database: Connection, table: str) -> None:
+    """A trigger of the file's would have to be run or left out: either is another change than its owner's SQLite makes.
+
+    One that the schema calls something else is refused by `_judge`, once the order is to start it.
+    """
+    asked = "SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE"
+    if database.execute(asked, (table,)).fetchone() is not None:
+        raise NotSqlite(f"the table {table} has a trigger, which would change more than is asked for")
 
 
 def _is_table(database: Connection, name: str) -> bool:
@@ -138,7 +149,7 @@ def _limited(database: Connection) -> None:
     configure = getattr(database, "setconfig", None)
     if configure is not None:  # Python 3.12
         configure(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)  # type: ignore[attr-defined,unused-ignore]
-        configure(sqlite3.SQLITE_DBCONFIG_ENABLE_TRIGGER, False)  # type: ignore[attr-defined,unused-ignore]
+        # Triggers stay on: switched off, one would be left out in silence, where `_judge` refuses what it does.
         configure(sqlite3.SQLITE_DBCONFIG_ENABLE_VIEW, False)  # type: ignore[attr-defined,unused-ignore]
 
 

@@ -171,6 +171,9 @@ class UnitFiles:
 
     def _extras(self, name: str, suffix: str) -> tuple[PurePosixPath, ...]:
         """The entries of all directories NAME`suffix`, by name; of two with one name the first directory's counts."""
+        return self.tree.kept((UnitFiles, name, suffix), lambda: self._listed(name, suffix))
+
+    def _listed(self, name: str, suffix: str) -> tuple[PurePosixPath, ...]:
         found: dict[str, PurePosixPath] = {}
         known = [each for each in self.names(name) if not is_template(each)]
         places = [f"{where}/{each}{suffix}" for one in known for where in self.directories for each in _generic(one)]
@@ -189,11 +192,12 @@ class UnitFiles:
             return ()
         if name not in self._read:
             self._read[name] = tuple(
-                assignment
-                for each in (path, *self.dropins(name))
-                for assignment in parse_unit(self.tree.text(each) or "", each)
+                assignment for each in (path, *self.dropins(name)) for assignment in self._parsed(each)
             )
         return self._read[name]
+
+    def _parsed(self, path: PurePosixPath) -> tuple[Assignment, ...]:
+        return self.tree.kept((UnitFiles, path), lambda: tuple(parse_unit(self.tree.text(path) or "", path)))
 
 
 def parse_unit(text: str, path: PurePosixPath) -> Iterator[Assignment]:

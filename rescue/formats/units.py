@@ -95,7 +95,8 @@ class Units:
     def manager(self) -> str:
         """Which program starts services: "systemd", "openrc" or "sysv"."""
         self._tree.require(*UNIT_READS)
-        if self._files.path(DEFAULT_TARGET) is not None:
+        # A default.target that leads nowhere does not make another program of /sbin/init.
+        if any(self._files.path(name) is not None for name in (DEFAULT_TARGET, "multi-user.target")):
             return "systemd"
         if self._tree.entry("/etc/runlevels") is not None:
             return "openrc"

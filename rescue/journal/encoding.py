@@ -1,13 +1,16 @@
 """Records as JSON, for people and for the undo. What is read comes from a disk that may be hostile.
 
 A path or a link that is not UTF-8 is kept twice: "path" for people, with escapes, and "path_base64", which counts.
-Modes are octal text ("0644"), times of files nanoseconds since the epoch, contents of attributes base64.
+Modes are octal text ("0644"), times of files nanoseconds since the epoch, contents of attributes base64. "check" is the
+SHA-256 of the rest: one bit that a failing disk turned over would give a file to somebody else. Records of older
+versions have none.
 """
 
 from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
+from hashlib import sha256
 from pathlib import PurePosixPath
 from re import compile as compile_pattern
 from typing import Any
@@ -41,6 +44,8 @@ JOURNAL = PurePosixPath("/var/lib/rescue")
 """Where the journal lies on a target."""
 
 HIGHEST = (1 << 63) - 1
+FURTHEST = (1 << 63) * 1_000_000_000
+"""Nanoseconds from the epoch, either way, that no file's time reaches: the kernel counts seconds in 64 bits."""
 _DIGEST = compile_pattern(r"([0-9a-f]{64})?")
 _MODE = compile_pattern(r"[0-7]{1,4}")
 _TIME = compile_pattern(r"[0-9T:.+Z-]{0,40}")
@@ -65,27 +70,41 @@ def encode(record: Record) -> bytes:
         "left": [_text("path", str(path)) for path in record.left],
         "protected": [{**_text("path", str(path)), "flags": flags} for path, flags in record.protected],
     }
+    document["check"] = _check(document)
     return json.dumps(document, indent=2).encode("ascii") + b"\n"
 
 
-def decode(fix_id: str, raw: bytes | None) -> Record:
-    """The record of `fix_id`. Raises JournalError for anything that `encode` could not have written.
+def _check(document: dict[str, Any]) -> str:
+    rest = {name: value for name, value in document.items() if name != "check"}
+    return sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode("ascii")).hexdigest()
 
-    None stands for a record that could not be read.
-    """
+
+def decode(fix_id: str, raw: bytes) -> Record:
+    """The record of `fix_id`. Raises JournalError for anything that `encode` could not have written."""
     try:
-        if raw is None:
-            raise ValueError("it is too large, or is no regular file")
+        if not raw.strip(b"\0 \t\r\n"):
+            # What a power cut leaves of a file, on a file system that keeps its size or not even that.
+            raise ValueError("it is empty")
         if sum(raw.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
             raise ValueError("it holds more than any fix changes")
         fields = _Fields(json.loads(raw))
         return _record(fix_id, fields)
     except (ValueError, RecursionError) as problem:
         # Also of a number too long to be one, and of brackets nested too deeply.
-        raise JournalError(
-            f"the record of fix {fix_id} is damaged: {problem}",
-            f"Look at {JOURNAL}/fixes/{fix_id}/record.json; what it can't tell can't be undone by rescue.",
-        ) from problem
+        raise damaged(fix_id, str(problem)) from problem
+
+
+def damaged(fix_id: str, why: str) -> JournalError:
+    """The error for a fix whose record is of no use."""
+    return JournalError(f"the record of fix {fix_id} is damaged: {why}", damaged_hint(fix_id))
+
+
+def damaged_hint(fix_id: str) -> str:
+    """What is left to a person whose record is of no use."""
+    return (
+        f"rescue can't undo that fix. The old contents, as far as they are there, are in fixes/{fix_id}/before/ of the "
+        f"undo log ({JOURNAL}, or the directory of --journal), and the changes in changes.diff beside it."
+    )
 
 
 def _encode_change(change: RecordedChange) -> dict[str, object]:
@@ -145,6 +164,10 @@ class _Fields:
     def optional(self, name: str) -> Any:
         return self._values.get(name)
 
+    def check(self) -> str:
+        """What "check" should be."""
+        return _check(self._values)
+
     def text(self, name: str, limit: int = 4096) -> str:
         value = self._values.get(name, "")
         if not isinstance(value, str) or len(value) > limit:
@@ -158,6 +181,15 @@ class _Fields:
             value.encode("utf-8")  # a lone surrogate here was not written by us
             return value
         return b64decode(self.text(f"{name}_base64", 8192), validate=True).decode("utf-8", "surrogateescape")
+
+    def time(self, name: str) -> int | None:
+        """Nanoseconds since the epoch; None where none is known."""
+        value = self._values.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool) or not -FURTHEST <= value < FURTHEST:
+            raise ValueError(f"{name} is no time that a file can have")
+        return value
 
     def number(self, name: str, lowest: int = 0, highest: int = HIGHEST) -> int:
         value = self._values.get(name, 0)
@@ -175,6 +207,8 @@ class _Fields:
 def _record(fix_id: str, fields: _Fields) -> Record:
     if fields.number("schema") != SCHEMA:
         raise ValueError("it was written by another version of rescue (its schema is not 1)")
+    if (check := fields.optional("check")) is not None and check != fields.check():
+        raise ValueError("it is not as rescue wrote it (its check does not fit)")
     if fields.text("id") != fix_id:
         raise ValueError("it is the record of another fix")
     times = [fields.text(name) for name in ("started", "finished", "undone")]
@@ -270,7 +304,7 @@ def _imprint(value: object) -> Imprint | None:
         fields.number("uid", 0, (1 << 32) - 1),
         fields.number("gid", 0, (1 << 32) - 1),
         fields.number("size"),
-        fields.number("mtime", -HIGHEST),
+        fields.time("mtime"),
         digest,
         link,
         tuple(sorted(_attribute(name, text) for name, text in attributes.items())),

@@ -23,8 +23,12 @@ _USER_OBJ, _GROUP_OBJ, _MASK, _OTHER = 0x01, 0x04, 0x10, 0x20
 
 
 class State(StrEnum):
-    """How far a fix got. STARTED and UNDOING are found only after a kill: the next run ends them."""
+    """How far a fix got. STARTED and UNDOING are found only after a kill: the next run ends them.
 
+    PREPARED: not one change is made yet, the old contents are still being copied; the next fix clears it away.
+    """
+
+    PREPARED = "prepared"
     STARTED = "started"
     DONE = "done"
     ROLLED_BACK = "rolled back"
@@ -59,7 +63,7 @@ class Imprint:
     uid: int
     gid: int
     size: int
-    mtime: int
+    mtime: int | None
     digest: str = ""
     link: str = ""
     xattrs: tuple[tuple[str, bytes], ...] = ()

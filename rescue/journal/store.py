@@ -6,20 +6,35 @@ import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path, PurePosixPath
+from re import compile as compile_pattern
+from stat import S_ISREG
 from tempfile import mkstemp
 from typing import Protocol
 
-from rescue.journal.encoding import FIX_ID, JOURNAL, KEPT_NAME, RECORD_LIMIT, decode
+from rescue.journal.encoding import FIX_ID, JOURNAL, KEPT_NAME, RECORD_LIMIT, damaged, decode
 from rescue.journal.errors import JournalError
 from rescue.journal.record import Record, State
-from rescue.tree import SELINUX, Entry, LinkLoop, NotCaptured, Read, Tree, directory, file
+from rescue.tree import SELINUX, Entry, LinkLoop, NotCaptured, Read, Tree, Unread, directory, file
 
 RECORD = "record.json"
 DIFF = "changes.diff"
+BEFORE = "before"
+_TEMPORARY = compile_pattern(r"\.rescue-.*|\.[a-z0-9_]{8}")
+"""Temporary files of our own; the latter is what older versions left where the records lie on this machine."""
 
 RECORDS_LIMIT = 64 << 20
 """Bytes of all records that are read at once, the newest first: a hostile disk may hold any number of them."""
+
+
+class NoRecord(StrEnum):
+    """Why a fix's folder gives no record. Not one of these is a record of no bytes, which is a damaged one."""
+
+    UNBEGUN = "the fix had not begun"
+    """There is none, and nothing else of worth: of all that a fix writes, its record is the first."""
+    LOST = "it is missing, although old contents are kept"
+    UNREADABLE = "it can't be read, is too large, or is no regular file"
 
 
 class JournalStore(Protocol):
@@ -28,8 +43,8 @@ class JournalStore(Protocol):
     place: str
     """For people: where the journal is."""
 
-    def records(self) -> dict[str, bytes | None]:
-        """The record of every fix that has a folder: b"" if it holds none, None if it can't be read or is too large."""
+    def records(self) -> dict[str, bytes | NoRecord]:
+        """The record of every fix that has a folder, or why there is none. Raises JournalError, TargetError."""
 
     def read(self, fix_id: str, names: Iterable[str], limit: int) -> dict[str, bytes]:
         """The files of a fix that exist and are no larger than `limit` bytes. Follows no link."""
@@ -44,10 +59,14 @@ class JournalStore(Protocol):
         """Remove a file. No error if it is not there."""
 
     def clear(self, fix_id: str) -> None:
-        """Remove a fix's folder with all that a fix of ours puts in it."""
+        """Remove what a fix of ours puts in its folder, the record last, and the folder if nothing else is in it."""
 
-    def sweep(self, prefix: str) -> None:
-        """Remove temporary files, whose names begin with `prefix`, that a kill left where the journal begins."""
+    def sweep(self, prefix: str, fix_ids: Iterable[str]) -> None:
+        """Remove temporary files that a kill left, whose names begin with `prefix`.
+
+        They are looked for where the journal begins and in the folders of these fixes: never of one whose record is
+        damaged, as what is left there may be all that there is.
+        """
 
 
 class _Place(Protocol):
@@ -73,26 +92,39 @@ class InTarget:
         self._made: set[PurePosixPath] = set()
         self.place = str(JOURNAL)
 
-    def records(self) -> dict[str, bytes | None]:
+    def records(self) -> dict[str, bytes | NoRecord]:
         fixes = self._root() / "fixes"
         tree = self._target.capture([Read(str(fixes), depth=2, content=False)])
-        found: dict[str, bytes | None] = {}
+        found: dict[str, bytes | NoRecord] = {}
         wanted: dict[str, Read] = {}
         room = RECORDS_LIMIT
         for fix_id in sorted(filter(FIX_ID.fullmatch, tree.children(fixes)), reverse=True):
             path = str(fixes / fix_id / RECORD)
+            found[fix_id] = NoRecord.UNREADABLE
             if not _is_directory(tree, fixes / fix_id):
-                found[fix_id] = None
                 continue
             entry = tree.lentry(path)
-            found[fix_id] = b"" if entry is None else None
-            if entry is not None and entry.is_file and entry.size <= min(room, RECORD_LIMIT):
+            if entry is None:
+                found[fix_id] = self._without_record(tree, fixes / fix_id)
+            elif entry.is_file and entry.size <= min(room, RECORD_LIMIT):
                 room -= entry.size
                 wanted[fix_id] = Read(path, depth=0, limit=entry.size)
         if wanted:
             tree = self._target.capture(wanted.values())
-            found |= {fix_id: tree.data_if_read(read.path) for fix_id, read in wanted.items()}
+            for fix_id, read in wanted.items():
+                raw = tree.data_if_read(read.path)
+                found[fix_id] = NoRecord.UNREADABLE if raw is None else raw
         return found
+
+    def _without_record(self, tree: Tree, folder: PurePosixPath) -> NoRecord:
+        try:
+            names = tree.children(folder)
+            if _is_directory(tree, folder / BEFORE):
+                inside = self._target.capture([Read(str(folder / BEFORE), depth=1, content=False)])
+                names = tuple(name for name in names if name != BEFORE) + inside.children(folder / BEFORE)
+        except Unread:
+            return NoRecord.UNREADABLE
+        return NoRecord.UNBEGUN if all(map(_TEMPORARY.fullmatch, names)) else NoRecord.LOST
 
     def read(self, fix_id: str, names: Iterable[str], limit: int) -> dict[str, bytes]:
         folder = self._folder(fix_id)
@@ -116,16 +148,27 @@ class InTarget:
     def clear(self, fix_id: str) -> None:
         folder = self._folder(fix_id)
         tree = self._target.capture([Read(str(folder), depth=2, content=False)])
-        if _is_directory(tree, folder):
-            for path in reversed(tree.walk(folder)):
-                self._target.remove(path)
-        self._target.remove(folder)
-        self._made -= {folder, folder / "before"}
+        if not _is_directory(tree, folder):
+            return
+        # Only what was seen and is ours: in a directory that could not be read there may be anything. The record goes
+        # last, so that a kill leaves what still says that it is of no worth.
+        kept = _is_directory(tree, folder / BEFORE)
+        for name in _ours(tree.children(folder / BEFORE), inside=True) if kept else ():
+            self._target.remove(folder / BEFORE / name)
+        if kept and not self._holds_something(folder / BEFORE):
+            self._target.remove(folder / BEFORE)
+        for name in _ours(tree.children(folder)):
+            self._target.remove(folder / name)
+        if not self._holds_something(folder):
+            self._target.remove(folder)
+        self._made -= {folder, folder / BEFORE}
 
-    def sweep(self, prefix: str) -> None:
+    def sweep(self, prefix: str, fix_ids: Iterable[str]) -> None:
         base = self._root()
         # Where there was no /var/lib either, it was being made.
-        places = (base.parent.parent, base.parent, base, base / "fixes")
+        places = [base.parent.parent, base.parent, base, base / "fixes"]
+        for fix_id in fix_ids:
+            places += [self._folder(fix_id), self._folder(fix_id) / BEFORE]
         tree = self._target.capture([Read(str(place), depth=1, content=False) for place in places])
         for place in filter(lambda each: _is_directory(tree, each), places):
             for name in tree.children(place):
@@ -206,36 +249,55 @@ class InDirectory:
         self._server = server
         self.place = str(path)
 
-    def records(self) -> dict[str, bytes | None]:
-        with suppress(FileNotFoundError):
-            owner = self._owner.read_text("utf-8", "replace").strip()
-            if self._server and owner != self._server:
-                raise JournalError(
-                    f"{self.place} holds the fixes of another server",
-                    "Name another directory after --journal: each server needs its own.",
-                )
-        if not self._fixes.is_dir():
+    def records(self) -> dict[str, bytes | NoRecord]:
+        owner = self._read(self._owner, 4096)
+        if self._server and owner is not None and owner.decode("utf-8", "replace").strip() != self._server:
+            raise JournalError(
+                f"{self.place} holds the fixes of another server",
+                "Name another directory after --journal: each server needs its own.",
+            )
+        try:
+            folders = [each for each in self._fixes.iterdir() if FIX_ID.fullmatch(each.name)]
+            return {folder.name: self._record_in(folder) for folder in folders}
+        except FileNotFoundError:
             return {}
-        found: dict[str, bytes | None] = {}
-        for folder in self._fixes.iterdir():
-            if FIX_ID.fullmatch(folder.name):
-                there = (folder / RECORD).exists()
-                found[folder.name] = self.read(folder.name, [RECORD], RECORD_LIMIT).get(RECORD) if there else b""
-        return found
+        except OSError as problem:
+            raise self._unreadable(problem) from problem
+
+    def _record_in(self, folder: Path) -> bytes | NoRecord:
+        if folder.is_symlink() or not folder.is_dir():
+            return NoRecord.UNREADABLE
+        names = [each.name for each in folder.iterdir()]
+        if RECORD in names:
+            raw = self._read(folder / RECORD, RECORD_LIMIT)
+            return NoRecord.UNREADABLE if raw is None else raw
+        before = folder / BEFORE
+        if before.is_dir() and not before.is_symlink():
+            names = [name for name in names if name != BEFORE] + [each.name for each in before.iterdir()]
+        return NoRecord.UNBEGUN if all(map(_TEMPORARY.fullmatch, names)) else NoRecord.LOST
+
+    def _unreadable(self, problem: OSError) -> JournalError:
+        return JournalError(
+            f"the records in {self.place} can't be read: {problem.strerror}",
+            "Look at that directory, or name the right one after --journal.",
+        )
 
     def read(self, fix_id: str, names: Iterable[str], limit: int) -> dict[str, bytes]:
-        found = {}
-        for name in names:
-            path = self._folder(fix_id) / _checked(name)
-            try:
-                descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            except OSError:
-                continue
+        found = {name: self._read(self._folder(fix_id) / _checked(name), limit) for name in names}
+        return {name: data for name, data in found.items() if data is not None}
+
+    @staticmethod
+    def _read(path: Path, limit: int) -> bytes | None:
+        """The content of a regular file that can be read and is no larger than `limit`. Follows no link."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             with os.fdopen(descriptor, "rb") as stream:
+                if not S_ISREG(os.fstat(descriptor).st_mode):
+                    return None
                 data = stream.read(limit + 1)
-            if len(data) <= limit:
-                found[name] = data
-        return found
+        except OSError:
+            return None
+        return data if len(data) <= limit else None
 
     def write(self, fix_id: str, name: str, data: bytes) -> None:
         path = self._folder(fix_id) / _checked(name)
@@ -246,7 +308,7 @@ class InDirectory:
 
     @staticmethod
     def _put(path: Path, data: bytes) -> None:
-        descriptor, temporary = mkstemp(prefix=".", dir=path.parent)
+        descriptor, temporary = mkstemp(prefix=".rescue-", dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as stream:
                 stream.write(data)
@@ -264,14 +326,26 @@ class InDirectory:
 
     def clear(self, fix_id: str) -> None:
         folder = self._folder(fix_id)
-        for place in (folder / "before", folder):
+        if folder.is_symlink():
+            return
+        for place in (folder / BEFORE, folder):
             if place.is_dir() and not place.is_symlink():
-                for each in place.iterdir():
-                    each.unlink()
-                place.rmdir()
+                for name in _ours([each.name for each in place.iterdir()], inside=place != folder):
+                    (place / name).unlink()
+                with suppress(OSError):  # something of others is in it
+                    place.rmdir()
 
-    def sweep(self, prefix: str) -> None:
-        """Folders are made under their own names here, and a fix's folder is cleared as a whole."""
+    def sweep(self, prefix: str, fix_ids: Iterable[str]) -> None:
+        """Folders are made under their own names here, so that only files can have been left."""
+        folders = [self._folder(fix_id) for fix_id in fix_ids]
+        for place in (self._owner.parent, *(each for folder in folders for each in (folder, folder / BEFORE))):
+            if place.is_symlink() and place != self._owner.parent:
+                continue
+            # Beside the records anything may lie that belongs to others: there only what is surely ours.
+            for each in list(place.iterdir()) if place.is_dir() else ():
+                ours = _TEMPORARY.fullmatch(each.name) if place != self._owner.parent else each.name.startswith(prefix)
+                if ours and each.is_file() and not each.is_symlink():
+                    each.unlink()
 
     def _folder(self, fix_id: str) -> Path:
         if not FIX_ID.fullmatch(fix_id):
@@ -286,21 +360,43 @@ class InDirectory:
 
 
 def read_records(store: JournalStore) -> tuple[Record, ...]:
-    """Every record, the first fix first; a damaged one is UNREADABLE and says why. Folders without one are left out."""
+    """Every record of a fix that was begun, the first fix first; a damaged one is UNREADABLE and says why."""
     return decoded(store.records())
 
 
-def decoded(records: Mapping[str, bytes | None]) -> tuple[Record, ...]:
-    """What `JournalStore.records` gave, as records."""
+def decoded(records: Mapping[str, bytes | NoRecord]) -> tuple[Record, ...]:
+    """What `JournalStore.records` gave, as records. Without those of fixes that had not begun (`unbegun`)."""
     found = []
     for fix_id, raw in records.items():
-        if raw == b"":
-            continue
-        try:
-            found.append(decode(fix_id, raw))
-        except JournalError as problem:
-            found.append(Record(fix_id, 0, State.UNREADABLE, problem=str(problem)))
-    return tuple(sorted(found, key=lambda record: (record.number, _by_time(record.id))))
+        if (record := _decoded(fix_id, raw)).state is not State.PREPARED:
+            found.append(record)
+    return tuple(sorted(found, key=lambda record: (record.number, by_time(record.id))))
+
+
+def unbegun(records: Mapping[str, bytes | NoRecord]) -> tuple[str, ...]:
+    """The fixes that had not changed anything yet, and whose folder is of no worth. Never one that can't be read."""
+    return tuple(fix_id for fix_id, raw in records.items() if _decoded(fix_id, raw).state is State.PREPARED)
+
+
+def _decoded(fix_id: str, raw: bytes | NoRecord) -> Record:
+    try:
+        if raw is NoRecord.UNBEGUN:
+            return Record(fix_id, 0, State.PREPARED)
+        if isinstance(raw, NoRecord):
+            raise damaged(fix_id, str(raw))
+        return decode(fix_id, raw)
+    except JournalError as problem:
+        return Record(fix_id, 0, State.UNREADABLE, problem=str(problem))
+
+
+def _ours(names: Iterable[str], *, inside: bool = False) -> list[str]:
+    """The files of ours in a fix's folder or, `inside`, among its old contents; the record last."""
+    ours = [
+        name
+        for name in names
+        if _TEMPORARY.fullmatch(name) or (KEPT_NAME.fullmatch(f"{BEFORE}/{name}") if inside else name in (RECORD, DIFF))
+    ]
+    return sorted(ours, key=lambda name: name == RECORD)
 
 
 def _is_directory(tree: Tree, path: PurePosixPath) -> bool:
@@ -312,7 +408,8 @@ def _is_directory(tree: Tree, path: PurePosixPath) -> bool:
     return entry is not None and entry.is_dir
 
 
-def _by_time(fix_id: str) -> tuple[str, int]:
+def by_time(fix_id: str) -> tuple[str, int]:
+    """Sorts the names of fixes by the time of their start, as the clock told it then."""
     stamp, _, again = fix_id.partition("-")
     return stamp, int(again or 1)
 

@@ -63,9 +63,11 @@ def main(arguments: list[str]) -> int:
     def say(message: str) -> None:
         print(f"... {message}", file=sys.stderr, flush=True)
 
-    image, lvm = ensure_image(recipes, "debian12", say), ensure_image(recipes, "debian12-lvm", say)
     with tempfile.TemporaryDirectory(prefix="rescue-bench-") as place:
-        cases = [*_cases(image, lvm, Path(place), say), *_firewall(Path(place))]
+        cases = _firewall(Path(place))
+        if not any(only and case.name.startswith(only) for case in cases):
+            image, lvm = ensure_image(recipes, "debian12", say), ensure_image(recipes, "debian12-lvm", say)
+            cases = [*_cases(image, lvm, Path(place), say), *cases]
         cases = [case for case in cases if only in case.name or only in case.peer]
         timings: dict[str, list[Timing]] = {case.name: [] for case in cases}
         for number in range(rounds):
@@ -85,12 +87,13 @@ def _firewall(folder: Path) -> list[Case]:
     for kind in bench_firewall.PEERS:
         for count in bench_firewall.SIZES:
             name = f"{kind.removesuffix(' ports')}, {count:,} {bench_firewall.UNITS.get(kind, 'elements')}"
-            path = folder / name.replace(" ", "-")
-            path.write_text(bench_firewall.text(kind, count))
-            ours = [sys.executable, "-m", bench_firewall.__name__, kind, str(path)]
+            root = folder / name.replace(" ", "-")
+            path = bench_firewall.server(root, kind, count)
+            ours = [sys.executable, "-m", "rescue", "firewall", str(root)]
+            status = CLEAR if kind in bench_firewall.OPEN else INCOMPLETE
             command = bench_firewall.peer(kind, path)
             tool = f"{' '.join(bench_firewall.PEERS[kind])}, {name.partition(', ')[2]}" if command else ""
-            cases.append(Case(name, partial(_timed, ours, os.environ, CLEAR), tool))
+            cases.append(Case(name, partial(_timed, ours, os.environ, status), tool))
             if command is not None:
                 cases.append(Case(tool, partial(_timed, command, os.environ, CLEAR)))
     return cases

@@ -1,29 +1,19 @@
 """Large rule files for `rescue.labs.bench`: ours to read and to judge, beside the tools that only read them.
 
-Files of 10,000 and 100,000 rules for random networks, as blocklists are: saved rules of iptables, scripts of nftables,
-a set of nftables, and sets of ipset: of networks, and of addresses with ports. The peers check the same file
-(``iptables-restore --test``, ``nft -c -f``; ipset can only load it), in a network namespace of their own, since they
-ask the kernel.
+Files of 1,000 to 100,000 rules for random networks, as blocklists are: saved rules of iptables, scripts of nftables,
+a set of nftables, and sets of ipset: of networks, and of addresses with ports. Each lies in a small server that loads
+it at boot, and is judged by the command, as a person runs it. The peers check the same file (``iptables-restore
+--test``, ``nft -c -f``; ipset can only load it), in a network namespace of their own, since they ask the kernel.
 """
 
 from __future__ import annotations
 
-import gc
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from random import Random
 
-from rescue.firewall import Firewall, reach
-from rescue.firewall.ipset import read_sets
-from rescue.firewall.iptables import Loader
-from rescue.firewall.matches import Names
-from rescue.firewall.nft import load_nftables
-from rescue.model import Location
-from rescue.tree import Tree
-
-SIZES = (10_000, 100_000)
+SIZES = (1_000, 10_000, 100_000)
 SEED = 1
 PATH = PurePosixPath("/etc/iptables/rules.v4")
 SETS = PurePosixPath("/etc/iptables/ipsets")
@@ -34,6 +24,9 @@ SCRIPT = PurePosixPath("/etc/nftables.conf")
 PEERS = {"iptables": ("iptables-restore", "--test"), "nft": ("nft", "-c", "-f"), "nft set": ("nft", "-c", "-f"),
          **dict.fromkeys(SIDES, ("ipset", "restore", "-exist", "-file"))}  # fmt: skip
 
+
+OPEN = ("nft set", *SIDES)
+"""The kinds that keep out those in the set, and let in the others: most of the world."""
 
 UNITS = {"iptables": "rules", "nft": "rules", "ipset ports": "elements with ports"}
 """What a file has so many of, where it is not elements."""
@@ -85,19 +78,39 @@ def text(kind: str, count: int) -> str:
     return "\n".join([*head, *chain, *rules, "\t}", "}", ""])
 
 
-def judged(kind: str, content: str) -> int:
-    """Read a file and judge it for every source: how many addresses reach port 22."""
-    if kind == "iptables" or kind in SIDES:
-        loader = Loader(4, Names(sets=read_sets(content, SETS)) if kind in SIDES else None)
-        loader.restore(WITH_SET.format(SIDES[kind]) if kind in SIDES else content, PATH)
-        firewall = Firewall("iptables-persistent", Location(PATH), {4: loader.ruleset()}, {4: (PATH,)})
-    else:
-        found = load_nftables(Tree.of({str(SCRIPT): content}), SCRIPT, Names())
-        assert found is not None
-        firewall = found
-    if firewall.problems:
-        raise SystemExit(f"{kind}: {firewall.problems[0]}")
-    return reach([firewall], 22, interface="eth0").accepted.count
+def server(root: Path, kind: str, count: int) -> Path:
+    """A server's files below `root`, with one that it loads at boot: that file."""
+    rules = WITH_SET.format(SIDES[kind]) if kind in SIDES else text(kind, count)
+    nft = kind.startswith("nft")
+    unit, program = (
+        ("nftables.service", f"/usr/sbin/nft -f {SCRIPT}")
+        if nft
+        else ("netfilter-persistent.service", "/usr/sbin/netfilter-persistent start")
+    )
+    files = {
+        "etc/os-release": 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n',
+        "etc/passwd": "root:x:0:0:root:/root:/bin/bash\nsshd:x:101:65534::/run/sshd:/usr/sbin/nologin\n",
+        "etc/group": "root:x:0:\n",
+        "etc/ssh/sshd_config": "PermitRootLogin yes\n",
+        "usr/bin/bash": "",
+        f"usr/lib/systemd/system/{unit}": f"[Service]\nExecStart={program}\n[Install]\nWantedBy=multi-user.target\n",
+        "usr/lib/systemd/system/multi-user.target": "[Unit]\n",
+        str(SCRIPT if nft else PATH).lstrip("/"): rules,
+    }
+    if not nft:
+        files["usr/share/netfilter-persistent/plugins.d/15-ip4tables"] = ""
+    if kind in SIDES:
+        files["usr/share/netfilter-persistent/plugins.d/10-ipset"] = ""
+        files[str(SETS).lstrip("/")] = text(kind, count)
+    for path, written in files.items():
+        place = root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(written)
+    wants = root / "etc/systemd/system/multi-user.target.wants"
+    wants.mkdir(parents=True)
+    (root / "usr/lib/systemd/system/default.target").symlink_to("multi-user.target")
+    (wants / unit).symlink_to(f"/usr/lib/systemd/system/{unit}")
+    return root / str(SETS if kind in SIDES else SCRIPT if nft else PATH).lstrip("/")
 
 
 def peer(kind: str, path: Path) -> list[str] | None:
@@ -106,14 +119,3 @@ def peer(kind: str, path: Path) -> list[str] | None:
     if shutil.which(words[0]) is None or shutil.which("unshare") is None:
         return None
     return ["unshare", "--net", *words, str(path)]
-
-
-def main(arguments: list[str]) -> int:
-    """Read one file, judge it, and print how many addresses get in."""
-    gc.set_threshold(100_000)  # as the program itself does
-    print(judged(arguments[0], Path(arguments[1]).read_text()))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

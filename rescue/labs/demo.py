@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rescue.labs.errors import LabError
-from rescue.labs.image import Image, ensure_image
+from rescue.labs.image import Image, ensure_image, find_image
 from rescue.labs.lab_disk import make_lab_disk
 from rescue.labs.machine import Machine, can_boot
 from rescue.labs.network import Network, PrivateNetwork, UserNetwork, private_possible
@@ -74,6 +74,9 @@ def main(arguments: list[str]) -> int:
     if hindrance := can_boot():
         return _failed(LabError(f"no machine can be booted here: {hindrance}", "Run scripts/setup."), Status.FAILED)
     try:
+        if options.prepare:
+            _prepare(options, chosen)
+            return Status.CLEAR
         with ExitStack() as stack:
             _play(options, chosen, stack)
     except (DemoError, LabError) as problem:
@@ -101,10 +104,20 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("recipes", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("scenario", nargs="?", default=DEFAULT, metavar="SCENARIO", help=f"default: {DEFAULT}")
+    # Its packages come over the network, which the demo's own namespace does not have.
+    parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument(
         "--backend", default="auto", choices=("auto", "guestfs", "kernel"), help="who reads the disk (as in rescue)"
     )
     return parser.parse_args(arguments)
+
+
+def _prepare(options: argparse.Namespace, chosen: Scenario) -> None:
+    """Build what the demo needs and is not there yet."""
+    if find_image(options.recipes, chosen.image) is None:
+        stage = Stage()
+        stage.step(f"Building a real server ({chosen.image}), once")
+        ensure_image(options.recipes, chosen.image, stage.note)
 
 
 def _play(options: argparse.Namespace, chosen: Scenario, stack: ExitStack) -> None:
@@ -183,7 +196,7 @@ class Show:
     def taken_back(self) -> None:
         """The undo."""
         self.stage.step("Had it been a mistake: take the repair back")
-        self._rescue("undo")
+        self._rescue("undo", "--yes")
         self.stage.step("Done: locked out, found, repaired, logged in, taken back.")
 
     @property

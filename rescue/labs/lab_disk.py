@@ -13,7 +13,7 @@ from rescue.labs.machine import work_copy
 from rescue.labs.places import recipes_directory
 from rescue.labs.recipe import parse_size
 from rescue.labs.scenario import Scenario
-from rescue.target.image import written_by_machine
+from rescue.target.image_lock import written_by_machine
 from rescue.target.mounts import mounts_of
 from rescue.target.protocol import TargetBusy
 from rescue.words.numbers import size

@@ -21,7 +21,7 @@ RECIPE = "rescue-system"
 PLACE = "opt/rescue"
 """Where it is put on the disk; usr/local/bin/rescue calls it."""
 
-NEEDED = ("pyroute2", "questionary", "rich", "sh")
+NEEDED = ("pyroute2", "questionary", "rich", "ruamel.yaml", "sh")
 """What pyproject.toml asks for."""
 
 STARTER = f'#!/bin/sh\nPYTHONPATH=/{PLACE} exec /usr/bin/python3 -m rescue "$@"\n'

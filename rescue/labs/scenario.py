@@ -18,7 +18,7 @@ Keys of scenario.toml, all but those with a default required:
     user, port   who dials what (default "root", 22)
     family       4 or 6: how the client reaches the server (default 4)
     options      what the person tells `rescue inspect` and `fix`; KEY stands for the public key's file
-    unsafe       true where the repair lets in others, too, so that one has to agree (default false)
+    unsafe       true where the repair does more than let in, or mends a doubt, so that one has to agree (default false)
     doubtful     true where the disk alone can't settle it: inspect says so, and names the cause (default false)
     boot         true where only a boot shows it: fstab, interfaces, sockets (default false)
     disk         a small disk of its own: { size = "512M", inodes = 12000 }, inodes may be left out

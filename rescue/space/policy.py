@@ -224,7 +224,7 @@ def _gone(named: Named, loss: Loss) -> Removal:
 
 def _age(named: Named) -> tuple[int, PurePosixPath]:
     """Sorts the oldest first."""
-    return (named[1].mtime, named[0])
+    return (named[1].modified, named[0])
 
 
 def _cached(area: _Area, caches: Iterable[Cache], loss: Loss) -> Iterator[Removal]:
@@ -324,9 +324,9 @@ _LASTING = compile_pattern(r".*\.(?:db|sqlite3?|mdb|sock|pid|lock|sql|dump|bak|t
 def _temporary(area: _Area) -> Iterator[Removal]:
     """Old files of /tmp and /var/tmp, by the clock of the newest log: what a pure function has instead of a clock."""
     logs = (area.tree.lentry(path) for path in area.tree.walk(LOGS))
-    now = max((entry.mtime for entry in logs if entry is not None and entry.is_file and entry.uid == 0), default=0)
+    now = max((entry.modified for entry in logs if entry is not None and entry.is_file and entry.uid == 0), default=0)
     for top, age in TEMPORARY.items():
         for named in sorted(area.files(top), key=_age):
             path, entry = named
-            if entry.mtime < now - age and not _LASTING.fullmatch(path.name) and not backup_like(path.name):
+            if entry.modified < now - age and not _LASTING.fullmatch(path.name) and not backup_like(path.name):
                 yield _gone(named, Loss.TEMPORARY)

@@ -18,7 +18,7 @@ from rescue.sshd.numbers import integer
 from rescue.sshd.syntax import BOM, Line, parse
 from rescue.sshd.values import closest, judge
 from rescue.tree import Kind as EntryKind
-from rescue.tree import LinkLoop, Read, Tree, Unread
+from rescue.tree import LinkLoop, Read, TooMany, Tree, Unread
 
 CONFIG = PurePosixPath("/etc/ssh/sshd_config")
 VENDOR_CONFIG = PurePosixPath("/usr/etc/ssh/sshd_config")
@@ -26,8 +26,8 @@ VENDOR_CONFIG = PurePosixPath("/usr/etc/ssh/sshd_config")
 
 SSH_DIRECTORY = "/etc/ssh"
 
-MAX_LINES = 25_000
-"""Lines of one file that are looked at: a Match block for each of thousands of users has room in it."""
+MAX_LINES = 250_000
+"""Lines of one file that are looked at: a Match block for each of ten thousands of users has room in it."""
 
 MAX_LINE = 32 << 10
 """Characters of one line that is looked at: a list of thousands of users has room in it."""
@@ -86,6 +86,10 @@ class Files:
     _blocks: dict[PurePosixPath, tuple[Block, ...]] = field(default_factory=dict)
     _included: dict[str, tuple[PurePosixPath, ...]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        # An enlarged picture says the same of the files that were read: thousands of drop-ins are not read again.
+        self._parsed, self._blocks, self._included = self.tree.kept((Files, self.dialect), lambda: ({}, {}, {}))
+
     @property
     def main(self) -> PurePosixPath:
         """The file that sshd reads first."""
@@ -95,15 +99,22 @@ class Files:
             return VENDOR_CONFIG
         return CONFIG
 
+    def strange(self, path: PurePosixPath) -> bool:
+        """Whether a file was included that is likely another program's: it is not among sshd's own."""
+        return path in self._parsed and path != self.main and not str(path).startswith(f"{SSH_DIRECTORY}/")
+
     def directives(self, path: PurePosixPath) -> tuple[Directive, ...]:
         """The lines of a file that say something. Raises Unreadable, and Unread where it was not read."""
         known = self._parsed.get(path)
         if known is None:
-            text = self._text(path)
-            if text.count("\n") > MAX_LINES or any(len(line) > MAX_LINE for line in text.split("\n")):
-                raise Unread(str(path), "its lines are too many or too long")
-            known = self._parsed[path] = self._judged(path, text)
+            known = self._parsed[path] = self._read(path)
         return known
+
+    def _read(self, path: PurePosixPath) -> tuple[Directive, ...]:
+        text = self._text(path)
+        if text.count("\n") > MAX_LINES or any(len(line) > MAX_LINE for line in text.split("\n")):
+            raise Unread(str(path), "its lines are too many or too long")
+        return self._judged(path, text)
 
     def blocks(self, path: PurePosixPath) -> tuple[Block, ...]:
         """The lines of a file, cut at its Match lines. Raises Unreadable, and Unread where it was not read."""
@@ -197,15 +208,17 @@ class Files:
         return tuple(word if word.startswith(("/", "~")) else f"{SSH_DIRECTORY}/{word}" for word in words)
 
     def included(self, pattern: str) -> tuple[PurePosixPath, ...]:
-        """The files that a pattern of an Include matches, sorted by bytes."""
+        """The files that a pattern of an Include matches, sorted by bytes. Raises Unread."""
         known = self._included.get(pattern)
         if known is None:
             try:
                 known = self.tree.glob(pattern) if pattern.startswith("/") else ()
             except LinkLoop:
                 known = ()
-            self._included[pattern] = known
+            except TooMany as problem:
+                raise Unread(pattern, "it names files all over the disk, which are too many") from problem
             self.tree.require(*(Read(str(path), depth=0) for path in known))
+            self._included[pattern] = known
         return known
 
     def port(self, text: str) -> int | None:

@@ -27,7 +27,7 @@ from rescue.tree import Read, Tree
 MAX_DEPTH = 16
 """How deep files may include each other (SERVCONF_MAX_DEPTH)."""
 
-MAX_LINES = 30_000
+MAX_LINES = 300_000
 """Lines read, repeated includes counted again, before this program gives up on a configuration made to hang it."""
 
 MAX_PORTS = 256

@@ -22,9 +22,11 @@ from types import ModuleType
 from typing import Any
 
 from rescue.target import restoring
+from rescue.target.guestfs_bytes import quiet
 from rescue.target.image import Image
+from rescue.target.image_lock import busy
 from rescue.target.locking import run_directory
-from rescue.target.protocol import TargetBusy, TargetError
+from rescue.target.protocol import TargetError
 
 Handle = Any
 """A guestfs.GuestFS: the bindings carry no types."""
@@ -124,13 +126,14 @@ def launched(
             if way is _Way.SAVED:
                 if _restored(handle, progress):
                     return handle
+                _end(handle)
                 continue
             told = "" if way is _Way.KVM else ", without KVM: this takes 15 to 40 seconds"
             progress(f"starting libguestfs{told}")
             _launch(handle, _WITH_KVM if way is _Way.KVM else None, progress)
         except RuntimeError as problem:
             if way is _Way.KVM and not _LOCKED.search(str(problem)):
-                progress("KVM does not work on this machine")
+                progress("KVM does not work on this machine: going on without it, from now on")
                 _remember_broken_kvm()
                 continue
             raise _explained(images, problem) from problem
@@ -157,6 +160,13 @@ def _restored(handle: Handle, progress: Callable[[str], None]) -> bool:
     finally:
         work.close()
     return True
+
+
+def _end(handle: Handle) -> None:
+    """End the machine of a launch that came to nothing: as long as it lives, it keeps the next one from the disks."""
+    with suppress(RuntimeError):
+        handle.set_autosync(False)  # nothing was written, and what is there may not answer
+        handle.shutdown()
 
 
 def _kvm_may_work() -> bool:
@@ -186,6 +196,8 @@ def _launch(
     failed: list[BaseException] = []
 
     def work() -> None:
+        # What a launch has to complain of, KVM's failure above all, is for us to tell.
+        quiet(handle)
         try:
             handle.launch()
         except BaseException as problem:  # noqa: BLE001 - handed to the thread that waits
@@ -240,9 +252,7 @@ def _end_machines(before: set[int], thread: threading.Thread) -> None:
 def _explained(images: Sequence[Image], problem: RuntimeError) -> TargetError:
     said = str(problem)
     if _LOCKED.search(said):
-        return TargetBusy(
-            f"a running machine uses {' or '.join(str(each.path) for each in images)}", "Shut the machine down first."
-        )
+        return busy(*(each.path for each in images))
     unreadable = [str(each) for each in Path("/boot").glob("vmlinuz-*") if not os.access(each, os.R_OK)]
     if unreadable and ("supermin" in said or "kernel" in said):
         hint = f"libguestfs needs to read the kernel: sudo chmod 0644 {unreadable[0]} (Ubuntu makes it 0600)"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when what is saved of an unchanged call changes."""
 
 MAX_DISKS = 1

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rescue.formats.fstab import read_fstab
 from rescue.target.volumes import Volume, mapper_name
 
 _MATTERS = ("/home", "/var", "/usr", "/root", "/etc", "/opt", "/srv", "/tmp", "/boot")  # noqa: S108 - mount points
 _MAX_MOUNTS = 64
 """Mounts below a root that are made: a stranger's fstab may name any number, and each takes its time."""
 
-_OCTAL = re.compile(r"\\([0-7]{3})")
 _NODE = re.compile(
     r"/dev/(?:(?:disk/by-(?P<by>uuid|label|partuuid|partlabel)/(?P<word>.+))|(?P<disk>.+?)p?(?P<number>\d+))"
 )
@@ -49,21 +49,15 @@ def surplus(fstab: str) -> tuple[str, ...]:
 
 
 def _wanted(fstab: str) -> dict[str, Wanted]:
-    found = {}
-    for line in fstab.split("\n"):
-        fields = [_OCTAL.sub(lambda octal: chr(int(octal[1], 8) & 0xFF), field) for field in line.split()]
-        if len(fields) < 4 or fields[0].startswith("#"):
+    found: dict[str, Wanted] = {}
+    for line in read_fstab(fstab):
+        if not line.mounts or line.type in ("swap", "vfat", "tmpfs"):
             continue
-        device, point, kind, options = fields[:4]
-        parts = [part for part in point.split("/") if part not in ("", ".")]
-        if not point.startswith("/") or ".." in parts or "\0" in point:
+        if not line.source.startswith(("/dev/", "UUID=", "LABEL=", "PART")):
             continue
-        point = "/" + "/".join(parts)
-        if kind in ("swap", "vfat", "tmpfs") or not device.startswith(("/dev/", "UUID=", "LABEL=", "PART")):
-            continue
-        if any(point == each or point.startswith(each + "/") for each in _MATTERS):
-            named = [option[7:] for option in options.split(",") if option.startswith("subvol=")]
-            found[point] = Wanted(device, point, named[0] if named else "")
+        if any(line.point == each or line.point.startswith(each + "/") for each in _MATTERS):
+            # Of two lines for one place the first counts.
+            found.setdefault(line.point, Wanted(line.source, line.point, next(iter(line.values("subvol")), "")))
     return found
 
 
@@ -77,9 +71,8 @@ def belonging(fstab: str, root: Volume, volumes: Iterable[Volume]) -> tuple[Belo
 
 def _own_disk(fstab: str, root: Volume) -> str:
     """What the server calls this disk ("sda"), if its fstab names the root's partition so; else empty."""
-    for line in fstab.split("\n"):
-        fields = line.split()
-        if len(fields) > 1 and fields[1] == "/" and (match := _NODE.fullmatch(fields[0])) and match["disk"]:
+    for line in read_fstab(fstab):
+        if line.point == "/" and (match := _NODE.fullmatch(line.source)) and match["disk"]:
             return match["disk"] if int(match["number"]) == root.partition.number else ""
     return ""
 

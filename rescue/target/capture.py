@@ -21,6 +21,11 @@ MAX_ENTRIES = 200_000
 MAX_CONTENT = 256 << 20
 """Bytes of content and extended attributes that one capture holds in memory."""
 
+LARGE = 1 << 20
+MAX_LARGE = 128 << 20
+"""A file of more than LARGE bytes is read if all such files together have up to MAX_LARGE: text takes a multiple of
+its length in memory once it is understood. The others are left unread; they are no reason not to judge the rest."""
+
 NO_CONTENT = -1
 """The limit, in bytes, that asks for no content."""
 
@@ -36,6 +41,11 @@ class Budget:
     def __init__(self) -> None:
         self.entries = 0
         self.content = 0
+        self.large = 0
+
+    def has_room(self, size: int) -> bool:
+        """Whether a file of so many bytes may be read beside the large ones that are held already."""
+        return size <= LARGE or self.large + size <= MAX_LARGE
 
     def add_entry(self, path: str) -> None:
         """One more entry is held."""
@@ -53,6 +63,7 @@ class Budget:
     def add_bytes(self, path: str, count: int) -> None:
         """`count` bytes more are held."""
         self.content += count
+        self.large += count if count > LARGE else 0
         if self.content > MAX_CONTENT:
             raise TargetError(
                 f"there are more than {MAX_CONTENT >> 20} MiB of files where the configuration is looked for, "

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from rescue.target.mounts import mount_at
+from rescue.target.resources import ProgramError, run
 from rescue.target.volumes import Volume
 from rescue.tree import Device, Devices
 
 _BY = {"uuid": "by-uuid", "label": "by-label", "partuuid": "by-partuuid", "partlabel": "by-partlabel"}
+
+_TOLD = ("UUID", "LABEL", "PARTUUID", "PARTLABEL")
+_MOST_PROBED = 1_000
 
 _ESCAPED = re.compile(r"\\x([0-9a-f]{2})")
 
@@ -53,6 +59,56 @@ def of_a_running_system() -> Devices | None:
     """Those of the running system itself: there are no others."""
     here = of_this_machine()
     return None if here is None else Devices(here, complete=True)
+
+
+def of_a_mounted_directory(path: str) -> Devices | None:
+    """Those of this machine, where a file system is mounted at `path`: the server's disk is attached to it. None where
+    `path` is a directory like any other, such as a copy of a server's files: its disks may be anywhere.
+    """
+    own = mount_at(path)
+    if own is None or own.point != path:
+        return None
+    here = of_this_machine()
+    found = here if here is not None else _probed()
+    if found is None:
+        return None
+    # The server has other names for the nodes, but for the number of a partition beside its root.
+    disk = _disk_of(own.source)
+    return Devices(tuple(replace(each, name="", number=_number_on(disk, each.name)) for each in found))
+
+
+def _probed() -> tuple[Device, ...] | None:
+    """What blkid(8) reads from the disks, where udev has not named them; None where it can't."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        said = run("blkid", "-c", "/dev/null", "-o", "export")
+    except ProgramError as problem:
+        # It ends with status 2 where it knows nothing on any disk (blkid(8)).
+        return () if "status 2" in str(problem) else None
+    found = []
+    for paragraph in said.split("\n\n")[:_MOST_PROBED]:
+        pairs = (line.partition("=") for line in paragraph.split("\n"))
+        told = {name: re.sub(r"\\(.)", r"\1", value) for name, _, value in pairs}
+        kind, uuid, label, partuuid, partlabel = (told.get(each, "") for each in ("TYPE", *_TOLD))
+        found.append(Device(told.get("DEVNAME", ""), kind, uuid, label, partuuid, partlabel))
+    return tuple(each for each in found if each.name)
+
+
+def _disk_of(node: str, blocks: Path = Path("/sys/class/block")) -> str:
+    """The name of the whole disk that the node is a partition of; empty where it is none."""
+    place = blocks / Path(node).name
+    return place.resolve().parent.name if node.startswith("/dev/") and (place / "partition").is_file() else ""
+
+
+def _number_on(disk: str, node: str, blocks: Path = Path("/sys/class/block")) -> int:
+    """The number of the partition `node` if it is on that disk, else 0."""
+    if not disk or _disk_of(node, blocks) != disk:
+        return 0
+    try:
+        return int((blocks / Path(node).name / "partition").read_text())
+    except (OSError, ValueError):
+        return 0
 
 
 def of_a_disk(volumes: Iterable[Volume], *, is_device: bool) -> Devices:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from rescue.target.beneath import DIRECTORY, Root, raw
 from rescue.target.capture import Capture
-from rescue.target.devices import of_a_running_system
+from rescue.target.devices import of_a_mounted_directory, of_a_running_system
 from rescue.target.local import LocalSource
 from rescue.target.locking import locked
 from rescue.target.mounts import NETWORK, PSEUDO, filesystems_below, mounts
@@ -51,7 +51,7 @@ class DirectoryTarget:
         self._running = path == "/"
         self._real = path
         self._sources = dict(sources or {})
-        self._devices = of_a_running_system() if self._running else devices
+        self._devices = of_a_running_system() if self._running else devices or of_a_mounted_directory(path)
         self._stack = ExitStack()
         self._look = Root(_open_quietly(path))
         self._stack.callback(self._look.close)

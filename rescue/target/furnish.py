@@ -44,7 +44,7 @@ def _mounted(kind: str, point: str, flags: int, options: str = "") -> None:
             raise
         raise TargetError(
             f"the server's root has no directory {point}, which its programs need",
-            f"Make it: rescue mount TARGET, then mkdir in that folder: {point.lstrip('/')}",
+            f"Make it: rescue mount, then mkdir in that folder: {point.lstrip('/')}",
         ) from problem
 
 

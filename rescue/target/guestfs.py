@@ -20,7 +20,8 @@ from rescue.target.capture import Capture
 from rescue.target.guestfs_source import GuestfsSource
 from rescue.target.guestfs_waiting import waited
 from rescue.target.guestfs_writing import GuestfsWriter
-from rescue.target.image import Image, attached_as, image_at, written_by_machine
+from rescue.target.image import Image, attached_as, image_at
+from rescue.target.image_lock import refuse_if_used, written_by_machine
 from rescue.target.locking import locked
 from rescue.target.mounts import mounts_of
 from rescue.target.opening import Opening
@@ -69,7 +70,7 @@ class GuestfsTarget:
         """See `rescue.target.protocol.Target.capture`."""
         source = GuestfsSource(self.handle)
         tree = Capture(source).tree(reads, self.filesystems(), self._devices)
-        entries = dict(tree.held)
+        entries = dict(tree.captured)
         flags = source.flags(entries.items())
         told = [f"{path} ({why})" for path, why in tree.errors]
         self._unreadable.extend(each for each in told if each not in self._unreadable)
@@ -142,11 +143,11 @@ def open_guestfs(path: Path, *, write: bool, opening: Opening, progress: Callabl
     """
     appliance.bindings()
     images = [_image(each, opening) for each in (path, *opening.disks)]
-    busy = [image.path for image in images if written_by_machine(image.path)]
-    if busy and write:
-        raise TargetBusy(f"a running machine uses {busy[0]}", "Shut the machine down first.")
     if write:
+        for image in images:
+            refuse_if_used(image.path)
         _refuse_if_mounted(images)
+    busy = not write and any(written_by_machine(image.path) for image in images)
     resources = Resources()
     try:
         notes = ["a running machine writes to this image: the picture may be half old, half new"] if busy else []

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from ctypes import POINTER, byref, c_char, c_char_p, c_int, c_int64, c_size_t, c_uint32, c_void_p
 from functools import cache
+from typing import Any
 
-from rescue.target.appliance import Handle
+_Handle = Any
 
 _STAT_FIELDS = (
     "st_dev", "st_ino", "st_mode", "st_nlink", "st_uid", "st_gid", "st_rdev", "st_size", "st_blksize", "st_blocks",
@@ -35,13 +36,13 @@ class _XattrList(ctypes.Structure):
     _fields_ = (("length", c_uint32), ("items", POINTER(_Xattr)))
 
 
-def quiet(handle: Handle) -> None:
+def quiet(handle: _Handle) -> None:
     """This thread's errors are raised and not printed, too: the bindings say so for the thread that made the handle."""
     with suppress(AttributeError, ValueError, OSError):  # of a handle that is none of the library's
         _library().guestfs_set_error_handler(_pointer(handle), None, None)
 
 
-def names(handle: Handle, directory: bytes) -> tuple[bytes, ...]:
+def names(handle: _Handle, directory: bytes) -> tuple[bytes, ...]:
     """guestfs_ls. Raises OSError as all functions here do."""
     found = _library().guestfs_ls(_pointer(handle), directory)
     _check(handle, found)
@@ -53,7 +54,7 @@ def names(handle: Handle, directory: bytes) -> tuple[bytes, ...]:
         _libc().free(c_void_p(found))
 
 
-def lstat(handle: Handle, path: bytes) -> dict[str, int]:
+def lstat(handle: _Handle, path: bytes) -> dict[str, int]:
     """guestfs_lstatns, as the bindings' dictionary."""
     found = _library().guestfs_lstatns(_pointer(handle), path)
     _check(handle, found)
@@ -64,7 +65,7 @@ def lstat(handle: Handle, path: bytes) -> dict[str, int]:
         _library().guestfs_free_statns(c_void_p(found))
 
 
-def readlink(handle: Handle, path: bytes) -> bytes:
+def readlink(handle: _Handle, path: bytes) -> bytes:
     """guestfs_readlink."""
     found = _library().guestfs_readlink(_pointer(handle), path)
     _check(handle, found)
@@ -74,7 +75,7 @@ def readlink(handle: Handle, path: bytes) -> bytes:
         _libc().free(c_void_p(found))
 
 
-def xattrs(handle: Handle, path: bytes) -> tuple[tuple[bytes, bytes], ...]:
+def xattrs(handle: _Handle, path: bytes) -> tuple[tuple[bytes, bytes], ...]:
     """guestfs_lgetxattrs."""
     found = _library().guestfs_lgetxattrs(_pointer(handle), path)
     _check(handle, found)
@@ -86,7 +87,7 @@ def xattrs(handle: Handle, path: bytes) -> tuple[tuple[bytes, bytes], ...]:
         _library().guestfs_free_xattr_list(c_void_p(found))
 
 
-def pread(handle: Handle, path: bytes, count: int, offset: int) -> bytes:
+def pread(handle: _Handle, path: bytes, count: int, offset: int) -> bytes:
     """guestfs_pread: at most `count` bytes."""
     length = c_size_t()
     found = _library().guestfs_pread(_pointer(handle), path, c_int(count), c_int64(offset), byref(length))
@@ -110,13 +111,13 @@ def _addresses(array: int) -> Iterator[int]:
         index += 1
 
 
-def _check(handle: Handle, found: int | None) -> None:
+def _check(handle: _Handle, found: int | None) -> None:
     if not found:
         number = int(_library().guestfs_last_errno(_pointer(handle))) or errno.EIO
         raise OSError(number, os.strerror(number))
 
 
-def _pointer(handle: Handle) -> c_void_p:
+def _pointer(handle: _Handle) -> c_void_p:
     get = ctypes.pythonapi.PyCapsule_GetPointer
     get.restype, get.argtypes = c_void_p, (ctypes.py_object, c_char_p)
     return c_void_p(get(handle._o, b"guestfs_h"))

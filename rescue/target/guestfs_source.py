@@ -203,6 +203,8 @@ class GuestfsSource:
     def _with_content(self, path: str, entry: Entry, limit: int, budget: Budget) -> Entry:
         if not entry.is_file or limit == NO_CONTENT or entry.size > limit or entry.data is not None:
             return entry
+        if not budget.has_room(entry.size):
+            return entry
         budget.add_bytes(path, entry.size)
         parts: list[bytes] = []
         at = 0

@@ -108,7 +108,7 @@ class GuestfsWriter:
             if made is None:
                 raise TargetError(f"{temporary} is gone", "Run rescue inspect again.")
             self._metadata(temporary, made, entry)
-            if entry.is_file and entry.mtime:
+            if entry.is_file and entry.mtime is not None:
                 seconds, rest = divmod(entry.mtime, 1_000_000_000)
                 handle.utimens(temporary, seconds, rest, seconds, rest)
             handle.sync()

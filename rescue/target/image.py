@@ -1,15 +1,14 @@
-"""Disk image files: which format, whether it is safe to open, and whether a running machine has it open.
+"""Disk image files: which format, and whether it is safe to open.
 
 The format is told from the file's own magic, once, and then stated to whatever opens it, which never probes. A server
 can write whatever it likes to the first bytes of its own raw disk, a qcow2 header among it: where a file may be either,
 the person says which. An image that names another file (a backing file, an external data file, an extent, a parent) is
 refused, as it could name any file of this machine; a qcow2's are followed where the person has agreed to it.
-Sources: docs/interop/qcow2.txt, vmdk.txt and block/file-posix.c of QEMU.
+Sources: docs/interop/qcow2.txt and vmdk.txt of QEMU.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import struct
@@ -33,11 +32,6 @@ _PROTOCOL = re.compile(r"[^/]*:")
 _VMDK_DESCRIPTOR_LIMIT = 64 << 10
 _VMDK_PARENT = (512, 20 * 512)
 """Where QEMU looks for a parent, and how many bytes: wherever the header says that the descriptor is."""
-
-# block/file-posix.c: RAW_LOCK_PERM_BASE and RAW_LOCK_SHARED_BASE; block.h: BLK_PERM_WRITE is bit 1.
-_HELD_WRITE = 101
-_UNSHARED_WRITE = 201
-_OFD_GETLK, _OFD_SETLK = 36, 37
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,23 +204,6 @@ def _convert(path: Path) -> str:
     return f"qemu-img convert -O qcow2 {quote(str(path))} NEW.qcow2"
 
 
-def written_by_machine(path: Path) -> bool:
-    """Whether a running QEMU has the image open for writing: it holds a lock on the byte of that permission."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        # A reader's lock of ours would get along with QEMU's, which is a reader's too: ask for a writer's.
-        asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, _HELD_WRITE, 1, 0)
-        told = fcntl.fcntl(descriptor, _OFD_GETLK, asked)
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
-    return bool(struct.unpack_from("h", told)[0] != fcntl.F_UNLCK)
-
-
 def attached_as(path: Path) -> str | None:
     """The loop device, able to write, that somebody has attached the image to."""
     for told in Path("/sys/class/block").glob("loop*/loop/backing_file"):
@@ -238,10 +215,3 @@ def attached_as(path: Path) -> str | None:
         if same and not read_only:
             return f"/dev/{told.parent.parent.name}"
     return None
-
-
-def hold_as_writer(descriptor: int) -> None:
-    """Take the locks of a QEMU that writes and shares writing with nobody, so that no machine starts meanwhile."""
-    for byte in (_HELD_WRITE, _UNSHARED_WRITE):
-        wanted = struct.pack("hhqqi4x", fcntl.F_RDLCK, os.SEEK_SET, byte, 1, 0)
-        fcntl.fcntl(descriptor, _OFD_SETLK, wanted)

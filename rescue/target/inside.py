@@ -244,7 +244,7 @@ def _shell() -> str:
             return shell
     raise TargetError(
         "the server has no shell that can be run (/bin/bash, /bin/sh)",
-        "Its disk may be damaged, or not all of it be there: see rescue inspect TARGET, and rescue mount TARGET.",
+        "Its disk may be damaged, or not all of it be there: see rescue inspect, and rescue mount.",
     )
 
 

@@ -19,7 +19,8 @@ from rescue.target.beneath import Root
 from rescue.target.devices import of_a_disk
 from rescue.target.directory import DirectoryTarget
 from rescue.target.disk import Disk
-from rescue.target.image import attached_as, written_by_machine
+from rescue.target.image import attached_as
+from rescue.target.image_lock import busy, written_by_machine
 from rescue.target.mounts import mounts_of
 from rescue.target.opening import Opening
 from rescue.target.protocol import SeveralRoots, TargetBusy, TargetError
@@ -226,7 +227,7 @@ def _refuse_if_busy(disk: Disk) -> None:
         if source.is_device:
             continue
         if written_by_machine(source.path):
-            raise TargetBusy(f"a running machine uses {source.path}", "Shut the machine down first.")
+            raise busy(source.path)
         if (device := attached_as(source.path)) is not None:
             raise TargetBusy(f"{source.path} is attached as {device}", f"Unmount it, then: losetup -d {device}")
     for node in _nodes(disk):

@@ -38,4 +38,4 @@ def _boots(data: bytes) -> int:
 
 def _written(tree: Tree, path: str) -> int:
     entry = tree.entry(path)
-    return entry.mtime // 10**9 if entry is not None and entry.is_file else 0
+    return entry.modified // 10**9 if entry is not None and entry.is_file else 0

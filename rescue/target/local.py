@@ -158,7 +158,7 @@ class LocalSource:
             if stat.S_IFMT(found.st_mode) != stat.S_IFMT(seen.st_mode):
                 return "it changed while it was looked at"
             data = None
-            if stat.S_ISREG(found.st_mode) and limit != NO_CONTENT and found.st_size <= limit:
+            if stat.S_ISREG(found.st_mode) and NO_CONTENT != limit >= found.st_size and budget.has_room(found.st_size):
                 budget.add_bytes(path, found.st_size)
                 data = _read(descriptor, found.st_size, limit)
             flags = inode_flags(descriptor) & FLAGS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +11,7 @@ from rescue.target.disk import Disk
 from rescue.target.image import image_at
 from rescue.target.kernel import open_kernel
 from rescue.target.opening import Opening
-from rescue.target.protocol import Target, TargetError
+from rescue.target.protocol import OnlyKernel, Target, TargetError
 from rescue.target.resources import Resources
 from rescue.target.volumes import cut_off
 
@@ -25,13 +24,12 @@ def open_device(path: Path, *, write: bool, opening: Opening, progress: Callable
 
 
 def open_image(path: Path, *, write: bool, opening: Opening, progress: Callable[[str], None]) -> Target:
-    """An image file: by libguestfs, unless the kernel is asked for or nothing else is there. Raises as above."""
+    """An image file: by libguestfs, unless the kernel is asked for. Raises as above, and OnlyKernel."""
     if opening.backend == "kernel":
         return open_kernel(path, write=write, opening=opening, progress=progress)
     image = image_at(path, opening.format, allow_backing=opening.allow_backing)
-    if opening.backend == "auto" and not guestfs.available() and image.format == "raw" and os.geteuid() == 0:
-        progress("libguestfs is not installed: this machine's kernel reads the image")
-        return open_kernel(path, write=write, opening=opening, progress=progress)
+    if opening.backend == "auto" and not guestfs.available():
+        raise OnlyKernel(str(path))
     try:
         return guestfs.open_guestfs(path, write=write, opening=opening, progress=progress)
     except TargetError as problem:

@@ -180,7 +180,7 @@ def _opened(
             with suppress(OSError):
                 set_mount_attributes(str(where), on=0 if write else MOUNT_ATTR_RDONLY, off=MOUNT_ATTR_NOEXEC)
     except OSError as problem:
-        raise TargetError(f"{where}: {problem.strerror}", "Name another folder: rescue mount TARGET DIR") from problem
+        raise TargetError(f"{where}: {problem.strerror}", "Name another folder, behind the target.") from problem
     own = myself()
     sources = tuple((str(where / each.mount.lstrip("/")), each.source) for each in tree.filesystems)
     return Mounted(
@@ -196,7 +196,7 @@ def _for_ever() -> None:
 
 def _must_be_free(where: Path) -> None:
     if not where.is_dir():
-        raise TargetError(f"{where} is no folder", "Name another: rescue mount TARGET DIR")
+        raise TargetError(f"{where} is no folder", "Name another folder, behind the target.")
     if any(each.point == str(where.resolve()) for each in mounts()):
         raise TargetBusy(f"something is mounted at {where} already", "See: findmnt. Or name another folder.")
     if next(where.iterdir(), None) is not None:

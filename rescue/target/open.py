@@ -109,6 +109,15 @@ def opened_by_libguestfs(path: Path, backend: str) -> bool:
     return guestfs.available()
 
 
+def needs_kernel(path: Path, backend: str) -> bool:
+    """Whether `open_target` would refuse what is at `path` with OnlyKernel, if it is an image."""
+    if backend != "auto" or not path.is_file() or is_saved_picture(path):
+        return False
+    from rescue.target import guestfs
+
+    return not guestfs.available()
+
+
 def _packed(path: Path) -> bool:
     """Whether the file begins as those of gzip(1) do, which a picture is, and no disk."""
     with path.open("rb") as stream:

@@ -36,7 +36,7 @@ class PictureTarget:
         if missing and len(missing) == len(wanted):
             raise TargetError(
                 f"the picture {self.name} does not hold {missing[0]!r}, which must be seen for this",
-                "Take it anew, with this version of rescue and the same --user: rescue capture TARGET -o FILE",
+                "Take it anew, with this version of rescue and the same --user: rescue capture -o FILE",
             )
         return tree
 

@@ -84,7 +84,7 @@ def is_picture(path: Path) -> bool:
 def write_picture(stream: IO[bytes], picture: Picture) -> None:
     """Write `picture`, whose secrets have been left out already."""
     tree = picture.tree
-    entries = tree.held
+    entries = tree.captured
     with (
         gzip.GzipFile("", "wb", 6, stream, 0) as packed,
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.GNU_FORMAT, errors="surrogateescape") as made,
@@ -94,7 +94,7 @@ def write_picture(stream: IO[bytes], picture: Picture) -> None:
         _add(made, ENTRIES, _as_lines(_entry(path, entry) for path, entry in entries))
         for path, entry in entries:
             if entry.data is not None:
-                _add(made, FILES + path, entry.data, entry.mtime // 10**9)
+                _add(made, FILES + path, entry.data, entry.modified // 10**9)
 
 
 def _add(made: tarfile.TarFile, name: str, data: bytes, mtime: int = 0) -> None:
@@ -164,7 +164,7 @@ def read_picture(path: Path) -> Picture:
     except (ValueError, TypeError, LookupError, RecursionError, EOFError, OSError, zlib.error) as problem:
         raise TargetError(
             f"the picture {path} is damaged: {problem}",
-            "Copy it again, or take it anew: rescue capture TARGET -o FILE",
+            "Copy it again, or take it anew: rescue capture -o FILE",
         ) from problem
 
 

@@ -14,6 +14,8 @@ LISTED = 1000
 """Directories and files of one file system whose use of room is told."""
 
 _ID = (1 << 32) - 1
+_FURTHEST = (1 << 63) * 10**9
+"""Nanoseconds from the epoch: the kernel counts a file's time in seconds of 64 bits."""
 
 
 def as_entry(value: dict[str, Any]) -> tuple[str, Entry, bool]:
@@ -35,7 +37,7 @@ def as_entry(value: dict[str, Any]) -> tuple[str, Entry, bool]:
         as_number(value["uid"], 0, _ID),
         as_number(value["gid"], 0, _ID),
         size=as_number(value["size"]),
-        mtime=as_number(value["mtime"], -(1 << 63)),
+        mtime=None if value["mtime"] is None else as_number(value["mtime"], -_FURTHEST, _FURTHEST),
         nlink=as_number(value["nlink"]),
         link=link if kind is Kind.LINK else "",
         xattrs=tuple(sorted(_attribute(name, text) for name, text in attributes.items())),

@@ -45,6 +45,17 @@ class TargetUnsafe(TargetError):
     """What was asked for would do harm. Exit status 5."""
 
 
+class OnlyKernel(TargetUnsafe):
+    """An image that only this machine's kernel could read, which a hostile one may attack: the person has to agree."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"libguestfs, which reads an image apart from this system, is not installed, and {where} is an image",
+            "Install python3-guestfs (python3-libguestfs on Fedora, RHEL, SUSE). If you trust the image, let this "
+            "machine's kernel read it: --backend kernel",
+        )
+
+
 class NoSpace(TargetError):
     """The target has no block or inode left for what was to be written (ENOSPC, EDQUOT)."""
 
@@ -79,9 +90,9 @@ class Target(Protocol):
         """Create or atomically replace the entry at `path` (its directory exists) with all that `entry` says.
 
         A regular file: temporary file in the same directory, content, owner, mode, xattrs (ACLs and SELinux label
-        among them), fsync, rename, fsync of the directory. The modification time is entry.mtime if it is not 0, else
-        now; a link's as well, but through libguestfs, which can set none. An immutable or append-only flag of the
-        old file is taken off for the exchange and put on again.
+        among them), fsync, rename, fsync of the directory. The modification time is entry.mtime, or now where
+        that is None; a link's as well, but through libguestfs, which can set none. An immutable or append-only flag
+        of the old file is taken off for the exchange and put on again.
         A directory or link that exists already with the same content only gets owner, mode and xattrs. The flags are
         `entry.flags` afterwards.
         Raises NoSpace, TargetError.

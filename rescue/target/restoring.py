@@ -20,6 +20,7 @@ from typing import Any
 
 from rescue.target import saved_appliance
 from rescue.target.appliance_call import Call, NotUnderstood, understood
+from rescue.target.appliance_parts import parts
 from rescue.target.instead_of_qemu import Listener
 from rescue.target.protocol import TargetError
 from rescue.target.qemu_state import read_state
@@ -89,6 +90,7 @@ class Restoring:
         self._call: Call | None = None
         self._place: Path | None = None
         self._made = False
+        self._parts = ""
 
     def prepare(self) -> bool:
         """Give libguestfs our program in the place of its QEMU. False where that can't be; then launch as always."""
@@ -101,6 +103,8 @@ class Restoring:
             self._progress(f"the appliance is not saved for the next time: {problem}")
             return False
         self._handle.set_hv(str(self._listener.script))
+        # Asked now: while the handle launches, it answers nobody.
+        self._parts = parts(self._handle.get_path())
         return True
 
     def serve(self, alive: Callable[[], bool]) -> None:
@@ -176,7 +180,7 @@ class Restoring:
 
     def _state(self, call: Call) -> Path:
         """The place of the call's state, made if it is not there. Raises NoState."""
-        place = saved_appliance.directory() / saved_appliance.key_of(call)
+        place = saved_appliance.directory() / saved_appliance.key_of(call, self._parts)
         if not saved_appliance.find(place):
             with saved_appliance.held(place):
                 # Somebody else may have made it meanwhile.

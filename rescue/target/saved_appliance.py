@@ -1,8 +1,11 @@
 """libguestfs' appliance, booted without a disk and saved: a state in the cache, from which each use goes on.
 
 A state is a directory: the machine's memory, in a file that later machines map for themselves alone; the rest of the
-machine; what it had written to its own disk; and a note of the three, so that a state that was cut short or changed is
-seen. It is trusted as a program is: nobody else may have been able to write to it.
+machine; its own disk, and what it had written to that; and a note of these, so that a state that was cut short or
+changed is seen. It is trusted as a program is: nobody else may have been able to write to it.
+
+The disk is kept with it, as supermin puts another in its place whenever a package was installed: of the same parts
+(`appliance_parts`) as a rule, but with a UUID of its own. A state that leaned on that one would be lost each time.
 
 When it is saved, guestfsd is up and waits until somebody listens to its first word: that comes after the restore.
 """
@@ -11,12 +14,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
@@ -29,7 +34,7 @@ from rescue.target.resources import run
 from rescue.target.tied import tied
 
 ROOM = 2 << 30
-"""Bytes that have to be free in the cache before a state is made. It takes about 200 MB."""
+"""Bytes that have to be free in the cache before a state is made. It takes about 200 MB, and 400 MB for the disk."""
 
 KEPT = 3
 """States that are kept: of an older QEMU, or with other settings of libguestfs."""
@@ -42,7 +47,10 @@ _QUIET, _QUIET_LIMIT = 0.3, 10.0
 _IDLE = 0.1
 """Share of a processor's time that an idle machine may take."""
 _FILES = ("memory", "machine", "root")
+_DISK = "disk"
+"""The appliance's disk as it was built, on which "root" lies."""
 _NOTE = "complete.json"
+_UUID = re.compile(r"\broot=UUID=[0-9a-f-]+")
 
 
 class NoState(TargetError):
@@ -64,15 +72,18 @@ def directory() -> Path:
     return path
 
 
-def key_of(call: Call) -> str:
-    """The name of the call's state. Raises NoState."""
+def key_of(call: Call, parts: str) -> str:
+    """The name of the call's state; parts: of the appliance, "" where they can't be told. Raises NoState."""
     try:
         told = Path(call.program).stat()
         sizes = [Path(path).stat().st_size for path in _boot_files(call)]
     except OSError as problem:
         raise NoState(f"{problem.filename}: {problem.strerror}") from problem
-    # The kernel's command line has the UUID of the appliance's root, which is another each time that it is built.
-    return call.key([told.st_size, told.st_mtime_ns, *sizes])
+    if parts:
+        # The kernel's command line has the UUID of the appliance's root, which is another each time that it is built.
+        rest = tuple("" if word in _boot_files(call) else word for word in call.rest)
+        call = replace(call, append=_UUID.sub("root=", call.append), rest=rest)
+    return call.key([told.st_size, told.st_mtime_ns, *sizes, parts])
 
 
 def find(place: Path) -> bool:
@@ -84,6 +95,8 @@ def find(place: Path) -> bool:
             _check_own(place / name)
             if note[name] != _told_of(place / name):
                 return False
+        if note[_DISK] != _disk_told(place / _DISK):
+            return False
         os.utime(place)
     except (OSError, ValueError, KeyError, TypeError):
         return False
@@ -120,13 +133,17 @@ def make(place: Path, call: Call, room: Path) -> None:
         if told.f_bavail * told.f_frsize < ROOM:
             raise NoState(f"{place.parent} has less than {ROOM >> 30} GiB free")
         building.mkdir(mode=0o700)
-        run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(call.root), str(building / "root"))
+        _keep_disk(call.root, building / _DISK)
+        # A name without a directory is looked for beside the file.
+        run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", _DISK, str(building / "root"))
         _boot_and_save(building, call, room / "monitor")
         (building / "channel").unlink(missing_ok=True)
         for name in _FILES:
             (building / name).chmod(0o600)
             _on_the_disk(building / name)
-        (building / _NOTE).write_text(json.dumps({name: _told_of(building / name) for name in _FILES}))
+        _on_the_disk(building / _DISK)
+        note = {name: _told_of(building / name) for name in _FILES}
+        (building / _NOTE).write_text(json.dumps({**note, _DISK: _disk_told(building / _DISK)}))
         _on_the_disk(building / _NOTE)
         _on_the_disk(building)
         building.rename(place)
@@ -135,6 +152,16 @@ def make(place: Path, call: Call, room: Path) -> None:
         raise NoState(f"the appliance can't be saved: {problem}") from problem
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _keep_disk(root: Path, kept: Path) -> None:
+    """The appliance's disk under another name, which stays when supermin takes the first away; else a copy."""
+    try:
+        _check_own(root)
+        kept.hardlink_to(root)
+    except (OSError, NoState):
+        run("cp", "--sparse=always", "--reflink=auto", "--", str(root), str(kept))
+        kept.chmod(0o600)
 
 
 def discard(place: Path, *, for_good: bool) -> None:
@@ -203,6 +230,13 @@ def _boot_files(call: Call) -> Iterator[str]:
 def _told_of(path: Path) -> list[int]:
     told = path.stat()
     return [told.st_size, told.st_mtime_ns, told.st_ino]
+
+
+def _disk_told(path: Path) -> list[int]:
+    """Without its time: libguestfs touches the appliance at each use, so that nobody clears it away."""
+    _check_own(path)
+    told = path.stat()
+    return [told.st_size, told.st_ino]
 
 
 def _check_own(path: Path) -> None:

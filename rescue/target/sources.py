@@ -10,9 +10,10 @@ from pathlib import Path
 from shlex import quote
 
 from rescue.target import device_mapper, overlay
-from rescue.target.image import Image, hold_as_writer, image_at
+from rescue.target.image import Image, image_at
+from rescue.target.image_lock import busy, hold_as_writer
 from rescue.target.opening import Opening
-from rescue.target.protocol import TargetBusy, TargetError
+from rescue.target.protocol import TargetError
 from rescue.target.resources import ProgramError, Resources
 
 
@@ -167,7 +168,7 @@ def _shown(resources: Resources, source: Source) -> Path:
 
 def _busy(source: Source, problem: ProgramError) -> TargetError:
     if "lock" in str(problem):
-        return TargetBusy(f"a running machine uses {source.path}", "Shut the machine down first.")
+        return busy(source.path)
     if problem.hint:
         return problem
     return TargetError(

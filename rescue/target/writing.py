@@ -201,7 +201,7 @@ def _write_file(parent: int, name: bytes, entry: Entry) -> None:
         while left:
             left = left[os.write(descriptor, left) :]
         _metadata(descriptor, entry)
-        if entry.mtime:
+        if entry.mtime is not None:
             os.utime(descriptor, ns=(entry.mtime, entry.mtime))
         os.fsync(descriptor)
     finally:
@@ -223,7 +223,7 @@ def _metadata_of_special(parent: int, name: bytes, entry: Entry) -> None:
     path = b"/proc/self/fd/%d/%s" % (parent, name)
     if entry.is_link:
         _set_xattrs(path, entry, follow=False)
-        if entry.mtime:
+        if entry.mtime is not None:
             os.utime(name, ns=(entry.mtime, entry.mtime), dir_fd=parent, follow_symlinks=False)
         return
     held = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
@@ -324,7 +324,7 @@ def explained(path: PurePosixPath, problem: OSError) -> TargetError:
     """The TargetError or NoSpace for a system call that failed at `path`."""
     reason = problem.strerror or str(problem)
     if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NoSpace(f"no room to write {path}: {reason}", "Free some space first: rescue space TARGET")
+        return NoSpace(f"no room to write {path}: {reason}", "Free some space first: rescue space")
     if problem.errno == errno.EROFS:
         hint = "The file system is mounted read-only. Mount it again for writing: mount -o remount,rw MOUNTPOINT"
     elif problem.errno in (errno.EPERM, errno.EACCES):

@@ -14,12 +14,13 @@ from rescue.tree.change import Action, Change
 from rescue.tree.devices import Device, Devices
 from rescue.tree.entry import SELINUX, Entry, FileSystem, Kind, directory, file, symlink
 from rescue.tree.paths import AnyPath
-from rescue.tree.picture import MAX_LINKS, LinkLoop, Tree
-from rescue.tree.reads import CONTENT_LIMIT, NotCaptured, Read, Unread
+from rescue.tree.picture import MAX_LINKS, LinkLoop, TooMany, Tree
+from rescue.tree.reads import CONTENT_LIMIT, RULES_LIMIT, NotCaptured, Read, Unread
 
 __all__ = [
     "CONTENT_LIMIT",
     "MAX_LINKS",
+    "RULES_LIMIT",
     "SELINUX",
     "Action",
     "AnyPath",
@@ -32,6 +33,7 @@ __all__ = [
     "LinkLoop",
     "NotCaptured",
     "Read",
+    "TooMany",
     "Tree",
     "Unread",
     "directory",

@@ -27,9 +27,10 @@ class Entry:
     """One file, directory, link or device.
 
     mode: the twelve permission bits. size, allocated: bytes, apparent and on the disk (st_blocks * 512).
-    mtime: nanoseconds since the epoch. data: a regular file's content; None where it was not read.
-    xattrs: sorted pairs, POSIX ACLs (``system.posix_acl_*``) among them. ident: (device, inode), which two names of
-    one file share. flags: the inode flags of FS_IOC_GETFLAGS, of which 0x10 is immutable and 0x20 append-only.
+    mtime: nanoseconds since the epoch, below zero before 1970, beyond 64 bits after 2262; None where no time is known,
+    as 0 is a time like any other (reproducible images, ostree). data: a regular file's content; None where it was not
+    read. xattrs: sorted pairs, POSIX ACLs (``system.posix_acl_*``) among them. ident: (device, inode), which two names
+    of one file share. flags: the inode flags of FS_IOC_GETFLAGS, of which 0x10 is immutable and 0x20 append-only.
     error: why the content, a directory's names, or (UNKNOWN) everything could not be read, as strerror(3) says it.
     """
 
@@ -38,7 +39,7 @@ class Entry:
     uid: int = 0
     gid: int = 0
     size: int = 0
-    mtime: int = 0
+    mtime: int | None = None
     nlink: int = 1
     data: bytes | None = field(default=None, repr=False)
     link: str = ""
@@ -60,6 +61,11 @@ class Entry:
     @property
     def is_link(self) -> bool:
         return self.kind is Kind.LINK
+
+    @property
+    def modified(self) -> int:
+        """`mtime` to compare with others: the epoch where no time is known."""
+        return 0 if self.mtime is None else self.mtime
 
     def same_content(self, other: Entry) -> bool:
         """True if both are of one kind and hold the same: bytes, link target or device number."""

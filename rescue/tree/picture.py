@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import Any, TypeVar
 
 from rescue.tree.change import Action, Change
 from rescue.tree.devices import Devices
@@ -12,8 +13,18 @@ from rescue.tree.entry import SELINUX, Entry, FileSystem, Kind, directory, file
 from rescue.tree.paths import AnyPath, bytes_of, key_of, matcher, parent_of, parents_of
 from rescue.tree.reads import NotCaptured, Read, Unread, as_wide
 
+T = TypeVar("T")
+
 MAX_LINKS = 40
 """How many symbolic links one look-up may follow: the kernel's MAXSYMLINKS (path_resolution(7))."""
+
+
+MAX_FOLDERS = 1_000
+"""In how many directories one pattern may look for names."""
+
+
+class TooMany(ValueError):
+    """A pattern that names files in more directories than configuration has."""
 
 
 class LinkLoop(OSError):
@@ -26,7 +37,7 @@ class Tree:
     Look-ups cost one dictionary access for each path component; a changed tree costs one copy of the dictionary.
     """
 
-    __slots__ = ("_above", "_children", "_covered", "_entries", "_everything", "devices", "filesystems")
+    __slots__ = ("_above", "_children", "_covered", "_entries", "_everything", "_kept", "devices", "filesystems")
 
     def __init__(
         self,
@@ -45,6 +56,7 @@ class Tree:
             self._above.update(parents_of(read.path))
         self._everything = False
         self._children: dict[str, tuple[str, ...]] | None = None
+        self._kept: dict[Hashable, Any] = {}
         self.filesystems: tuple[FileSystem, ...] = tuple(sorted(filesystems, key=lambda each: each.mount))
         self.devices = devices
         """What can be mounted, as far as the target shows it; None where it shows nothing."""
@@ -92,6 +104,11 @@ class Tree:
         """What could not be read, and why, by path."""
         return tuple((PurePosixPath(path), why) for path in sorted(self._entries) if (why := self._entries[path].error))
 
+    @property
+    def held(self) -> int:
+        """Bytes of content that the picture holds."""
+        return sum(len(entry.data) for entry in self._entries.values() if entry.data is not None)
+
     def covers(self, path: AnyPath, depth: int = 0, content: bool = False) -> bool:
         """Whether the entry at `path`, `depth` levels below it and (if asked) their content were captured."""
         if self._everything:
@@ -118,7 +135,7 @@ class Tree:
         missing = []
         for read in reads:
             try:
-                path = str(self.resolve(read.path))
+                path = self._walk(key_of(read.path), True)
             except (NotCaptured, LinkLoop) as problem:
                 if isinstance(problem, NotCaptured):
                     missing.append(read)
@@ -153,7 +170,7 @@ class Tree:
         return tuple(PurePosixPath(path) for path in sorted(self._entries))
 
     @property
-    def held(self) -> tuple[tuple[str, Entry], ...]:
+    def captured(self) -> tuple[tuple[str, Entry], ...]:
         """Every entry as it was captured, by path, those that could not be looked at among them. For who copies all."""
         return tuple(sorted(self._entries.items()))
 
@@ -166,6 +183,9 @@ class Tree:
 
     def _walk(self, key: str, follow_last: bool) -> str:
         entries = self._entries
+        known = entries.get(key)
+        if known is not None and not (follow_last and known.is_link):
+            return key  # only real paths have entries: no link leads there
         at, left, followed = "/", [part for part in reversed(key.split("/")) if part], 0
         while left:
             part = left.pop()
@@ -286,23 +306,34 @@ class Tree:
     def glob(self, pattern: str) -> tuple[PurePosixPath, ...]:
         """The paths that match, sorted by bytes: ``*``, ``?`` and ``[]`` as in glob(7), no hidden names unless asked.
 
-        Paths are given as they are named, links in them not resolved.
+        Paths are given as they are named, links in them not resolved. Raises `TooMany` for a pattern that leads over
+        half the disk, and one `NotCaptured` for all that it misses.
         """
         found = [""]
-        for part in [piece for piece in pattern.split("/") if piece]:
-            step = []
+        pieces = [piece for piece in pattern.split("/") if piece]
+        for at, part in enumerate(pieces):
+            step: list[str] = []
+            missing: list[Read] = []
+            fits = matcher(part) if any(mark in part for mark in "*?[") else None
+            if len(found) > MAX_FOLDERS:
+                raise TooMany(pattern)
             for base in found:
-                if not any(mark in part for mark in "*?["):
-                    candidate = f"{base}/{part}"
-                    if self.lentry(candidate) is not None:
-                        step.append(candidate)
+                try:
+                    if fits is None:
+                        step += [f"{base}/{part}"] if self.lentry(f"{base}/{part}") is not None else []
+                        continue
+                    names = self.children(base or "/")
+                except NotCaptured as problem:
+                    # What stands in a file is asked for only where few are meant.
+                    content = len(found) == 1 and at == len(pieces) - 1
+                    missing += [replace(read, content=content) for read in problem.reads]
                     continue
-                fits = matcher(part)
-                for name in self.children(base or "/"):
-                    if fits.match(name) and (not name.startswith(".") or part.startswith(".")):
-                        step.append(f"{base}/{name}")
+                hidden = part.startswith(".")
+                step += [f"{base}/{name}" for name in names if (hidden or name[0] != ".") and fits.match(name)]
+            if missing:
+                raise NotCaptured(*dict.fromkeys(missing))
             found = step
-        return tuple(PurePosixPath(path) for path in sorted(found, key=bytes_of))
+        return tuple(PurePosixPath(path or "/") for path in sorted(found, key=bytes_of))
 
     def walk(self, path: AnyPath) -> tuple[PurePosixPath, ...]:
         """Every path captured strictly below `path` (links at `path` followed), parents before children."""
@@ -363,6 +394,7 @@ class Tree:
         made._above = self._above
         made._everything = self._everything
         made._children = None
+        made._kept = {}
         made.devices = self.devices
         made.filesystems = tuple(filesystems[mount] for mount in sorted(filesystems))
         return made
@@ -498,12 +530,29 @@ class Tree:
     def merged(self, other: Tree) -> Tree:
         """This tree and what `other`, captured later from the same target, holds beside it."""
         entries = dict(self._entries)
+        same = True
         for path, entry in other._entries.items():
             known = entries.get(path)
             if known is None or (known.data is None and (entry.data is not None or entry.error)):
                 entries[path] = entry
+                # Too large for what asked first: who was told that it can't be read is told something else now.
+                same = same and (known is None or not self._asked_for(path, 0, content=True))
         filesystems = {each.mount: each for each in (*self.filesystems, *other.filesystems)}
-        return Tree(entries, (*self.reads, *other.reads), filesystems.values(), self.devices or other.devices)
+        made = Tree(entries, (*self.reads, *other.reads), filesystems.values(), self.devices or other.devices)
+        if same:
+            made._kept = dict(self._kept)
+        return made
+
+    def kept(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` found out of this picture, asked once: an enlarged one (`merged`) answers alike, and keeps it.
+
+        `key` names all that `make` depends on beside the picture. What it gives must hold no picture itself. A
+        `NotCaptured` is not kept.
+        """
+        if key not in self._kept:
+            self._kept[key] = make()
+        found: T = self._kept[key]
+        return found
 
     def since(self, other: Tree) -> tuple[Change, ...]:
         """The changes that lead from `other` to this tree, in the order in which they can be applied.

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CONTENT_LIMIT = 1 << 20
-"""Bytes of one file that a capture reads unless a `Read` says otherwise. Configuration is smaller than that."""
+CONTENT_LIMIT = 16 << 20
+"""Bytes of one file that a capture reads unless a `Read` says otherwise. Programs have no such limit, but configuration
+that people or their tools wrote is smaller: passwd(5) of 200,000 accounts, or 100,000 authorized keys."""
+
+RULES_LIMIT = 64 << 20
+"""The same, of a file of firewall rules or sets: blocklists are generated, and larger than anything written by hand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
     """A request to capture `path`: itself and `depth` levels below it, with or without the files' content.
 
-    `limit` is in bytes: a larger file is captured without its content (see `Tree.unread`).
+    `limit` is in bytes: a larger file is captured without its content, and so is one for
+    which there is no room beside other large ones (see `Tree.unread`).
     """
 
     path: str

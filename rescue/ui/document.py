@@ -12,7 +12,7 @@ from typing import TextIO
 from rescue.examine import Examination
 from rescue.login_path import UserVerdict
 from rescue.model import Client, Finding, Gap, Location, Repair
-from rescue.plan import Plan
+from rescue.plan import Plan, taken_unasked
 from rescue.tree import Change
 from rescue.words.diff import unified
 
@@ -82,7 +82,7 @@ def finding(each: Finding) -> dict[str, object]:
         "symptom": str(each.symptom),
         "words": each.words or None,
         "locations": [location(at) for at in each.locations],
-        "repairs": [repair(way) for way in each.repairs],
+        "repairs": [repair(each, way) for way in each.repairs],
     }
 
 
@@ -91,13 +91,14 @@ def location(at: Location) -> dict[str, object]:
     return {"file": str(at.path), "line": at.line or None, "text": at.text}
 
 
-def repair(way: Repair) -> dict[str, object]:
-    """A way to mend a finding."""
+def repair(each: Finding, way: Repair) -> dict[str, object]:
+    """A way to mend a finding. unattended: whether --yes takes it without --unsafe."""
     return {
         "title": way.title,
         "safety": str(way.safety),
         "weakens": way.weakens,
         "irreversible": way.irreversible,
+        "unattended": taken_unasked(each, way),
     }
 
 
@@ -125,7 +126,10 @@ def fix(
     """What ``fix --json`` prints. `after` is the second inspection: proven only, if nothing was applied."""
     return {
         **inspection(plan.before, name, method, notes),
-        "repairs": [{"cause": each.finding.check, "title": each.repair.title} for each in plan.mends],
+        "repairs": [
+            {"cause": each.finding.check, "title": each.repair.title, "weakens": each.repair.weakens}
+            for each in plan.mends
+        ],
         "changes": [change(each) for each in plan.changes],
         "left": [{"cause": each.finding.check, "reason": each.reason} for each in plan.left],
         "applied": applied,

@@ -2,6 +2,9 @@
 
 On a terminal that understands cursor movement the questions are questionary's; on a dumb line they are plain ones
 read with input(). Without a terminal nothing is asked at all: a default is never taken from a pipe.
+
+Consent is never taken from the keyboard's buffer: what was typed before a question stands there is dropped, as nobody
+can have meant it as an answer. Writing takes more than a key: the word "yes", typed.
 """
 
 from __future__ import annotations
@@ -9,9 +12,17 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import termios
 from collections.abc import Sequence
+from contextlib import suppress
+from getpass import getpass
 from textwrap import wrap
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from rescue.words.numbers import natural
+
+if TYPE_CHECKING:
+    from prompt_toolkit.application import Application
 
 WIDTH = 80
 """Columns for which a question is wrapped; fewer on a narrower terminal."""
@@ -28,8 +39,14 @@ class NobodyToAsk(Exception):
 class Asker(Protocol):
     """Asks one question at a time."""
 
-    def choose(self, question: str, options: Sequence[str]) -> int:
-        """The index of the option taken. Raises Cancelled, NobodyToAsk."""
+    def choose(self, question: str, options: Sequence[str], *, preselected: int = 0) -> int:
+        """The index of the option taken. preselected: the one that Enter alone takes, where it takes any.
+
+        Raises Cancelled, NobodyToAsk.
+        """
+
+    def confirm(self, question: str) -> bool:
+        """Whether the person agrees, by typing the word "yes". Raises Cancelled, NobodyToAsk."""
 
     def text(self, question: str) -> str:
         """A line of text, stripped. Raises Cancelled, NobodyToAsk."""
@@ -38,7 +55,10 @@ class Asker(Protocol):
 class Nobody:
     """Stands where no terminal is."""
 
-    def choose(self, question: str, options: Sequence[str]) -> int:
+    def choose(self, question: str, options: Sequence[str], *, preselected: int = 0) -> int:
+        raise NobodyToAsk(question)
+
+    def confirm(self, question: str) -> bool:
         raise NobodyToAsk(question)
 
     def text(self, question: str) -> str:
@@ -46,9 +66,10 @@ class Nobody:
 
 
 class Plain:
-    """Questions for a line that only prints and reads: a serial console, TERM=dumb."""
+    """Questions for a line that only prints and reads: a serial console, TERM=dumb. Enter alone takes nothing."""
 
-    def choose(self, question: str, options: Sequence[str]) -> int:
+    def choose(self, question: str, options: Sequence[str], *, preselected: int = 0) -> int:
+        drop_typed_ahead()
         for line in _wrapped(question):
             print(line)
         for number, option in enumerate(options, 1):
@@ -56,11 +77,23 @@ class Plain:
                 print(line)
         while True:
             answer = self._line(f"1-{len(options)}: ")
-            if answer.isdecimal() and 1 <= int(answer) <= len(options):
-                return int(answer) - 1
+            taken = natural(answer)
+            if taken is not None and 1 <= taken <= len(options):
+                return taken - 1
             print(f"Type a number from 1 to {len(options)} and Enter; Ctrl-C leaves.")
 
+    def confirm(self, question: str) -> bool:
+        drop_typed_ahead()
+        for line in _wrapped(question):
+            print(line)
+        while True:
+            answer = self._line("Type yes and Enter, or no: ").lower()
+            if answer in ("yes", "no", "n"):
+                return answer == "yes"
+            print("The word yes goes on; no leaves everything as it is.")
+
     def text(self, question: str) -> str:
+        drop_typed_ahead()
         return self._line(f"{question} ")
 
     @staticmethod
@@ -81,7 +114,7 @@ class Questionary:
     def __init__(self, *, color: bool = True) -> None:
         self._color = color
 
-    def choose(self, question: str, options: Sequence[str]) -> int:
+    def choose(self, question: str, options: Sequence[str], *, preselected: int = 0) -> int:
         # Asking for the cursor's position confuses consoles that can't answer, and gains nothing here.
         os.environ["PROMPT_TOOLKIT_NO_CPR"] = "1"
         import questionary
@@ -99,6 +132,7 @@ class Questionary:
         asked = questionary.select(
             "\n  ".join(_wrapped(question, room=18)),
             choices=choices,
+            default=choices[preselected],
             use_shortcuts=True,
             use_jk_keys=False,
             instruction="(digit, Enter)",
@@ -107,6 +141,7 @@ class Questionary:
             erase_when_done=True,
             color_depth=None if self._color else ColorDepth.DEPTH_1_BIT,
         )
+        _deaf_until_drawn(asked.application)
         leaving = KeyBindings()
         leaving.add("c-d")(lambda event: event.app.exit(exception=EOFError))
         asked.application.key_bindings = merge_key_bindings([asked.application.key_bindings or KeyBindings(), leaving])
@@ -118,8 +153,57 @@ class Questionary:
             print(line)
         return answer
 
+    def confirm(self, question: str) -> bool:
+        return Plain().confirm(question)
+
     def text(self, question: str) -> str:
         return Plain().text(question)
+
+
+def drop_typed_ahead() -> None:
+    """Forget the keys that were typed before the question is asked. What was printed so far is on the screen then."""
+    sys.stdout.flush()
+    with suppress(termios.error):  # no terminal, which nobody types on
+        termios.tcdrain(1)
+    _drop(0)
+
+
+def _drop(descriptor: int) -> None:
+    with suppress(termios.error):
+        termios.tcflush(descriptor, termios.TCIFLUSH)
+
+
+def _deaf_until_drawn(application: Application[object]) -> None:
+    """Drop what was typed before the menu is drawn: in the terminal, and what another menu has read and left over."""
+    from prompt_toolkit.input.typeahead import clear_typeahead
+
+    drawn = False
+
+    def drop(_: Application[object]) -> None:
+        # The first drawing comes before the first key is read.
+        nonlocal drawn
+        if not drawn:
+            _drop(0)
+        drawn = True
+
+    clear_typeahead(application.input)
+    application.before_render += drop
+
+
+def passphrase(question: str) -> str:
+    """A passphrase, typed without being shown. Raises Cancelled."""
+    try:
+        # getpass asks on the terminal itself, which need not be the standard input.
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+    except OSError:
+        _drop(0)
+    else:
+        _drop(terminal)
+        os.close(terminal)
+    try:
+        return getpass(question)
+    except EOFError as problem:
+        raise Cancelled from problem
 
 
 def _wrapped(text: str, head: str = "", room: int = 0) -> list[str]:
@@ -128,9 +212,17 @@ def _wrapped(text: str, head: str = "", room: int = 0) -> list[str]:
     return wrap(head + text, width, subsequent_indent=" " * 4 if head else "", break_on_hyphens=False) or [head]
 
 
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether somebody sits at it. A stream may have been closed before the program began."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:
+        return False
+
+
 def asker(*, color: bool = True) -> Asker:
     """The one that suits the terminal."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
         return Nobody()
     if os.environ.get("TERM", "dumb") in ("", "dumb", "unknown"):
         return Plain()

@@ -20,8 +20,9 @@ from rich.text import Text
 from rescue.examine import Examination
 from rescue.login_path import State, Step, UserVerdict, Verdict
 from rescue.model import Finding, Safety, Severity
-from rescue.plan import Left, Mend
+from rescue.plan import Left, Mend, taken_unasked
 from rescue.tree import Action, Change
+from rescue.ui.program import as_started, program, proposed
 from rescue.words.diff import unified
 from rescue.words.numbers import size
 from rescue.words.text import cut, safe
@@ -65,7 +66,7 @@ def console(out: TextIO | None = None, *, color: bool = True) -> Console:
 
 def command(*words: str) -> str:
     """A command to type, its words quoted where a shell asks for it, and harmless to print."""
-    return safe(join(("rescue", *words)))
+    return safe(f"{program()} {join(words)}")
 
 
 NOTHING_FOUND = "Nothing wrong found, but not everything that decides could be judged (see below)."
@@ -96,7 +97,9 @@ class Report:
         """One paragraph, wrapped at words and indented as a whole, all lines but the first by `hang` more."""
         # textwrap, not the console's own padding, which fills lines up with blanks that spoil a copied text.
         first, next_ = " " * indent, " " * (indent + hang)
-        wrapped = wrap(text, self.out.width, initial_indent=first, subsequent_indent=next_, break_on_hyphens=False)
+        wrapped = wrap(
+            as_started(text), self.out.width, initial_indent=first, subsequent_indent=next_, break_on_hyphens=False
+        )
         for each in wrapped or [""]:
             self.out.print(Text(each, style=style), soft_wrap=True)
 
@@ -227,15 +230,16 @@ class Report:
         if len(finding.locations) > 6:
             self.line(f"and {len(finding.locations) - 6} more places", indent=5)
         for repair in finding.repairs:
-            note = {Safety.SAFE: "", Safety.UNSAFE: " (needs --unsafe)", Safety.MANUAL: " (by hand)"}[repair.safety]
+            note = " (by hand)" if repair.safety is Safety.MANUAL else " (needs --unsafe)"
+            note = "" if taken_unasked(finding, repair) else note
             self.line(f"Repair: {safe(repair.title)}{note}", indent=3, hang=2)
             if repair.weakens:
                 self.line(f"It weakens: {safe(repair.weakens)}", indent=5, hang=2)
             for each in repair.steps.split("\n") if repair.steps else []:
                 if each.endswith("."):  # a sentence; what is to be typed stays on one line
-                    self.line(safe(each), indent=5)
+                    self.line(safe(proposed(each)), indent=5)
                 else:
-                    self.exact(safe(each), indent=5)
+                    self.exact(safe(proposed(each)), indent=5)
         self.line()
 
     def next_steps(
@@ -306,4 +310,4 @@ class Report:
         """An error and what to do next."""
         self.line(f"rescue: {safe(message)}", "bold red")
         if hint:
-            self.line(safe(hint))
+            self.line(safe(proposed(hint)))

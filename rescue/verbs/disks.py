@@ -101,7 +101,7 @@ def _next(session: Session, disks: tuple[Disk, ...], named: list[str]) -> None:
     if commands or images:
         report.line("To find out what keeps you out:")
         for words in (*commands, *images):
-            report.exact(safe(join(words)), "bold", 2)
+            report.exact(command(*words[1:]), "bold", 2)
         return
     if named:
         report.line("No server's root was found on it.")

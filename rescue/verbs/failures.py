@@ -12,6 +12,7 @@ from rescue.status import Status
 from rescue.target.protocol import NoSpace, TargetBusy, TargetError, TargetUnsafe
 from rescue.tree import Unread
 from rescue.ui.prompts import Cancelled, NobodyToAsk
+from rescue.ui.streams import OutputFailed
 from rescue.verbs.session import UsageError
 
 
@@ -37,6 +38,12 @@ def failure(problem: Exception) -> Failure:
         return Failure(str(problem), problem.hint, Status.USAGE)
     if isinstance(problem, Cancelled):
         return Failure("cancelled; nothing was changed", "", Status.CANCELLED)
+    if isinstance(problem, OutputFailed):
+        return Failure(
+            f"the output can't be written: {problem.strerror}",
+            "What it was to say is lost. What a fix has written stays written: rescue history lists it.",
+            Status.FAILED,
+        )
     if isinstance(problem, NobodyToAsk):
         return Failure(
             "there is no terminal to ask on",

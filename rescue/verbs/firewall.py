@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address
 from rescue.checks import firewall_not_read
 from rescue.examine import declared_reads
 from rescue.facts import Facts
-from rescue.firewall import Reach, reach
+from rescue.firewall import Reach, reached
 from rescue.firewall.blocked import blocks
 from rescue.firewall.journey import Visit
 from rescue.firewall.table import Row, rows
@@ -100,7 +100,8 @@ def judge(tree: Tree, client: Client, interface: str | None = None) -> Judged:
     facts = Facts(tree, client)
     port = facts.dialled
     reaches = {
-        version: reach(facts.firewalls, port, version, interface=interface, discovery=True) for version in VERSIONS
+        version: reached(tree, facts.firewalls, port, version, interface=interface, discovery=True)
+        for version in VERSIONS
     }
     ways = tuple(
         Way(source, here, here.verdict_for(source), way(here, source))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
 
-from rescue.apply import Applied, apply_changes, interrupted, recover
+from rescue.apply import Applied, apply_changes, damaged, history, interrupted, recover
 from rescue.checks import all_checks
 from rescue.examine import Examination
 from rescue.login_path import Verdict
-from rescue.model import Finding, Repair
+from rescue.model import Finding, Repair, Safety, Severity
 from rescue.plan import Plan, any_repairs, make_plan, safe_repairs
 from rescue.status import Status
 from rescue.survey import complete, survey
@@ -19,12 +21,13 @@ from rescue.target.protocol import PICTURE, Target
 from rescue.tree import Change, NotCaptured, Tree
 from rescue.ui import document
 from rescue.ui.prompts import Cancelled, Nobody, NobodyToAsk
-from rescue.ui.report import command
+from rescue.ui.report import Report, command
 from rescue.verbs.adding import Adding, Outcome, adding, outcome
 from rescue.verbs.journals import store_for
 from rescue.verbs.recall import remember, resolved
 from rescue.verbs.session import Session, UsageError
-from rescue.words.text import safe
+from rescue.words.numbers import natural
+from rescue.words.text import cut, safe
 
 FindingKey = tuple[str, str]
 
@@ -66,6 +69,7 @@ def run(session: Session) -> Status:
         if attended and target.method == PICTURE:
             raise refused(target.name)  # before anything is asked
         remember(spec, vars(options))
+        _name_damaged(session, target)
         if not options.dry_run and not attended:
             _recover(session, target)
         fix = _plan(session, target, selection, key)
@@ -104,14 +108,30 @@ def _wanted(session: Session) -> tuple[Session, str, Selection]:
     def chooses(word: str) -> bool:
         return word.isdecimal() or word.lower().replace("_", "-") in known
 
-    session, spec = resolved(session, words.pop(0) if words and not chooses(words[0]) else None)
+    named = words.pop(0) if words and not chooses(words[0]) else None
     chosen = [*words, *session.options.only]
     for word in chosen:
         if not chooses(word):
-            raise UsageError(f"there is no cause called {word!r}", "`rescue explain` lists them all.")
-    numbers = {int(word) for word in chosen if word.isdecimal()}
+            raise UsageError(f"there is no cause called {cut(repr(word), 60)}", _nearest(word, known))
+    if named is not None and "/" not in named and get_close_matches(named, known) and not Path(named).exists():
+        raise UsageError(f"{named} is neither here nor a cause", _nearest(named, known))
+    numbers = {_number(word) for word in chosen if word.isdecimal()}
     causes = {word.lower().replace("_", "-") for word in chosen if not word.isdecimal()}
+    session, spec = resolved(session, named)
     return session, spec, Selection(frozenset(numbers), frozenset(causes))
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    near = get_close_matches(word.lower().replace("_", "-"), known)
+    return f"Did you mean {' or '.join(near)}?" if near else "`rescue explain` lists them all."
+
+
+def _number(word: str) -> int:
+    """A finding's number. UsageError for one that is longer than any number of findings."""
+    number = natural(word)
+    if number is None:
+        raise UsageError(f"there is no finding {cut(word, 30)}", "rescue inspect numbers them.")
+    return number
 
 
 def _plan(session: Session, target: Target, selection: Selection, key: Adding | None) -> Fix:
@@ -179,7 +199,12 @@ class Chooser:
         report.changes(preview)
         report.line()
         options = [f"{safe(each.title)}{' (cannot be undone)' if each.irreversible else ''}" for each in ways]
-        taken = self.session.asker.choose("What shall be done?", [*options, "leave it as it is"])
+        # Enter alone takes nothing that may be no fault, weakens anything or deletes data.
+        sure = finding.severity is Severity.BROKEN and not ways[0].weakens and ways[0].safety is Safety.SAFE
+        preselected = 0 if sure and not ways[0].irreversible else len(ways)
+        taken = self.session.asker.choose(
+            "What shall be done?", [*options, "leave it as it is"], preselected=preselected
+        )
         report.line()
         return ways[taken].title if taken < len(ways) else None
 
@@ -203,7 +228,7 @@ def _agreed(session: Session, target: Target, plan: Plan) -> bool:
     report.line("To be written:", "bold")
     report.paths([(change.action, change.path) for change in plan.changes])
     report.line()
-    return session.asker.choose(f"Write this to {safe(target.name)}?", ["yes", "no, leave everything as it is"]) == 0
+    return session.asker.confirm(f"Write this to {safe(target.name)}?")
 
 
 def _show_whole(session: Session, plan: Plan) -> None:
@@ -245,6 +270,8 @@ def _apply(session: Session, target: Target, spec: str, fix: Fix) -> Status:
         return _proposed(session, target, fix)
     if not session.json and session.options.yes:
         _show_whole(session, plan)
+    # Where the output can't be written, nothing is: nobody would know of the fix.
+    sys.stdout.flush()
     titles = [f"{mend.finding.check}: {mend.repair.title}" for mend in plan.mends]
     applied = apply_changes(target, plan.changes, titles, store=store_for(session.options.journal, target))
     _, after = survey(target, session.client, again=fix.tree)
@@ -271,6 +298,8 @@ def _done(session: Session, spec: str, applied: Applied, fix: Fix, after: Examin
         report.line("Nothing wrong is left that could be found. Not everything could be judged:", "bold")
         report.line()
         report.missing(after)
+    if session.options.yes:
+        _say_accepted(report, fix.plan)
     report.line(f"Recorded as {applied.record.id} in {applied.journal}. To take it back:")
     where = ["--journal", session.options.journal] if session.options.journal else []
     report.exact(command("undo", spec, *session.opening_words(), *where), "bold", 2)
@@ -287,9 +316,24 @@ def _done(session: Session, spec: str, applied: Applied, fix: Fix, after: Examin
         report.line("The running services still have their old settings until they are restarted, or the server is.")
 
 
+def _say_accepted(report: Report, plan: Plan) -> None:
+    """Which security notes nobody was asked about."""
+    notes = dict.fromkeys(mend.repair.weakens for mend in plan.mends if mend.repair.weakens)
+    if notes:
+        report.line("Security notes that --yes accepted:")
+        for note in notes:
+            report.line(safe(note), "yellow", 2, 2)
+
+
 def _say_key(session: Session, fix: Fix, *, written: bool) -> None:
     if fix.key is not None:
         session.report.line(fix.key.words(written=written), "" if fix.key.state != "missing" else "yellow")
+
+
+def _name_damaged(session: Session, target: Target) -> None:
+    """Fixes that can't be undone any more are named before another one is made."""
+    for record in damaged(history(target, store_for(session.options.journal, target))):
+        session.tell(f"{record.problem}. Its folder is left as it is; it can't be undone with rescue.")
 
 
 def _say_interrupted(session: Session, target: Target) -> None:

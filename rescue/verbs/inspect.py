@@ -11,14 +11,14 @@ from rescue.survey import survey
 from rescue.target.protocol import PICTURE
 from rescue.ui import document
 from rescue.ui.html import page
-from rescue.verbs.recall import remember
+from rescue.verbs.recall import remember, resolved
 from rescue.verbs.session import Session, UsageError
 
 
 def run(session: Session) -> Status:
     """Capture, examine, report."""
+    session, spec = resolved(session, session.options.target)
     options = session.options
-    spec = options.target
     with session.target(spec, write=False) as target:
         _, examination = survey(target, session.client)
         name, method, notes = target.name, target.method, target.notes

@@ -45,7 +45,7 @@ def _mount(session: Session) -> None:
     options = session.options
     if Path(options.target).is_file() and options.backend != "kernel":
         question = "This machine's kernel would read the image. Do you trust it?"
-        if session.asker.choose(question, ["yes, mount it", "no"]):
+        if not session.asker.confirm(question):
             return
         session = session_of(Namespace(**{**vars(options), "backend": "kernel"}))
     mount.run(session)

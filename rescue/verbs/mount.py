@@ -30,6 +30,7 @@ def run(session: Session) -> Status:
     if (held := mounted_from(path)) is not None:
         unmount = command("umount", held.point)
         raise TargetBusy(f"{spec} is mounted at {held.point} already", f"Unmount it first: {unmount}")
+    session.agree_to_kernel(spec)
     where = Path(options.dir).expanduser().absolute() if options.dir is not None else None
     mounted = mount_target(
         spec, where, write=not options.read_only,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from getpass import getpass
 from pathlib import Path
 
 from rescue.target.opening import Opening, no_passphrase
-from rescue.ui.prompts import Cancelled
+from rescue.ui.prompts import is_terminal, passphrase
 from rescue.verbs.usage import UsageError
 from rescue.words.text import safe
 
@@ -28,7 +27,7 @@ def opening_of(options: Namespace) -> Opening:
         return Opening(
             disks=disks, format=made.format, allow_backing=made.allow_backing, passphrase=lambda name, again: key
         )
-    asks = sys.stdin.isatty()
+    asks = is_terminal(sys.stdin)
     return Opening(
         disks=disks, format=made.format, allow_backing=made.allow_backing,
         passphrase=_asked if asks else no_passphrase, asks=asks,
@@ -53,8 +52,5 @@ def _asked(name: str, again: bool) -> bytes:
     if again or name not in _typed:
         if again:
             print("That was not it.", file=sys.stderr)
-        try:
-            _typed[name] = getpass(f"Passphrase of {safe(name)} (not shown): ").encode("utf-8", "surrogateescape")
-        except EOFError as problem:
-            raise Cancelled from problem
+        _typed[name] = passphrase(f"Passphrase of {safe(name)} (not shown): ").encode("utf-8", "surrogateescape")
     return _typed[name]

@@ -8,16 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
+from pathlib import Path
 
 from rescue.model import Address, Client
-from rescue.target.open import open_target
-from rescue.target.protocol import SeveralRoots, Target
-from rescue.ui.prompts import Asker, Nobody, asker
+from rescue.target.open import needs_kernel, open_target
+from rescue.target.protocol import OnlyKernel, SeveralRoots, Target
+from rescue.ui.prompts import Asker, Cancelled, Nobody, asker
 from rescue.ui.report import Report, console
+from rescue.verbs.journal_option import check_journal
 from rescue.verbs.opening import opening_of
 from rescue.verbs.public_key import comment_of, key_to_add, read_public_key
 from rescue.verbs.usage import UsageError
-from rescue.words.text import safe
+from rescue.words.text import cut, safe
 
 __all__ = ["Session", "UsageError", "session_of"]
 
@@ -38,6 +40,7 @@ class Session:
     @contextmanager
     def target(self, spec: str, *, write: bool) -> Iterator[Target]:
         """The target opened, and closed again whatever happens."""
+        self.agree_to_kernel(spec)
         try:
             opened = self._opened(spec, write)
         except SeveralRoots as several:
@@ -50,6 +53,24 @@ class Session:
             yield opened
         finally:
             opened.close()
+
+    def agree_to_kernel(self, spec: str) -> None:
+        """Ask whether this machine's kernel may read the image, where nothing else can. The answer counts for the run.
+
+        Raises OnlyKernel where nobody can be asked, Cancelled where the answer is no.
+        """
+        try:
+            if not needs_kernel(Path(spec), self.options.backend):
+                return
+        except (OSError, ValueError):
+            return  # what opens it says why
+        if self.json or getattr(self.options, "yes", False) or isinstance(self.asker, Nobody):
+            raise OnlyKernel(spec)
+        self.report.line("libguestfs, which reads an image apart from this system, is not installed.")
+        self.report.line("This machine's kernel could read it; an image that was made to harm might attack it.")
+        if not self.asker.confirm(f"Do you trust {safe(spec)}?"):
+            raise Cancelled
+        self.options.backend = "kernel"
 
     def _opened(self, spec: str, write: bool) -> Target:
         return open_target(
@@ -104,6 +125,7 @@ class Session:
 
 def session_of(options: Namespace) -> Session:
     """The session that the options describe. Raises UsageError where an option's value can't be."""
+    check_journal(options.journal, options.verb)
     color = not options.no_color
     return Session(options, _client(options), Report(console(color=color)), asker(color=color))
 
@@ -113,12 +135,12 @@ def _client(options: Namespace) -> Client:
         sources = tuple(ip_address(each) for each in options.sources)
     except ValueError as problem:
         raise UsageError(
-            f"--from takes an address such as 203.0.113.7 or 2001:db8::7: {problem}",
+            f"--from takes an address such as 203.0.113.7 or 2001:db8::7: {cut(str(problem), 120)}",
             "Your own address, as the server sees it: ask a page that shows it, such as your provider's.",
         ) from problem
     if options.port is not None and not 1 <= options.port <= 65535:
         raise UsageError(
-            f"--port takes a number from 1 to 65535, not {options.port}",
+            "--port takes a number from 1 to 65535" + (f", not {options.port}" if options.port else ""),
             "It is the number behind -p when you type ssh; without it, leave --port away.",
         )
     if options.add_key is not None:

@@ -32,6 +32,7 @@ def run(session: Session) -> int:
     if session.json:
         raise UsageError("--json: the terminal belongs to the server's own programs", "Leave --json away.")
     session, spec = resolved(session, options.target)
+    session.agree_to_kernel(spec)
     apart = opened_by_libguestfs(Path(spec), options.backend)
     _refuse(spec, words, apart)
     typed = _typed() if apart else b""

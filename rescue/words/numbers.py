@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+MOST_DIGITS = 18
+"""Of a number that somebody types: more is no number of anything here, and int() refuses some thousands of them."""
 
 
 def size(count: int) -> str:
@@ -27,3 +29,10 @@ def plural(count: int, one: str, many: str = "") -> str:
 def listed(words: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def natural(word: str) -> int | None:
+    """The number that a word of ASCII digits is; None for another word, or a number that is longer than any can be."""
+    if not (word.isascii() and word.isdecimal()) or len(word.lstrip("0")) > MOST_DIGITS:
+        return None
+    return int(word.lstrip("0") or "0")

@@ -144,6 +144,17 @@ def put_creates_and_replaces(target: Target) -> None:
     _assert_same(target, "/etc/made", again)
 
 
+def put_sets_any_time(target: Target) -> None:
+    """1970 itself, before it, and beyond what nanoseconds in 64 bits can say; now where no time is known."""
+    made = Entry(Kind.FILE, 0o644, size=4, data=b"old\n")
+    for time in (0, -1, -86_400 * 10**9, 10_413_792_000 * 10**9 + 123_456_789):
+        target.put(P("/etc/timed"), replace(made, mtime=time))
+        assert _now(target, "/etc/timed").mtime == time  # type: ignore[union-attr] - just written
+    target.put(P("/etc/timed"), made)
+    assert sample.TIME < _now(target, "/etc/timed").mtime < 10_413_792_000 * 10**9  # type: ignore[union-attr, operator]
+    target.remove(P("/etc/timed"))
+
+
 def put_carries_attributes_over(target: Target) -> None:
     for path in ("/etc/acl", "/etc/capable", "/etc/noted", "/etc/setuid", "/etc/shadow"):
         before = _now(target, path)
@@ -279,6 +290,7 @@ def nothing_temporary_is_left(target: Target) -> None:
 
 WRITING = (
     put_creates_and_replaces,
+    put_sets_any_time,
     put_carries_attributes_over,
     put_changes_attributes,
     put_lifts_a_protecting_flag_and_restores_it,

@@ -74,7 +74,7 @@ def test_it_is_saved_once_and_restored_then(tmp_path: Path, cache: Path) -> None
             assert target.capture([Read("/etc", depth=1)]).data("/etc/hostname") is not None
         told.append(" ".join(said))
         (found,) = states(cache)
-        assert sorted(each.name for each in found.iterdir()) == ["complete.json", "machine", "memory", "root"]
+        assert sorted(each.name for each in found.iterdir()) == ["complete.json", "disk", "machine", "memory", "root"]
         for each in (found, *found.iterdir()):
             assert each.stat().st_uid == os.geteuid()
             assert not each.stat().st_mode & 0o022
@@ -82,6 +82,32 @@ def test_it_is_saved_once_and_restored_then(tmp_path: Path, cache: Path) -> None
     assert BOOTS not in told[1]
     assert images.digest(path) == before
     assert images.left_behind(path) == []
+
+
+def test_it_is_restored_when_supermin_has_built_the_appliance_anew(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does whenever a package was installed, here because it is to lie elsewhere."""
+    place = saved(cache)
+    monkeypatch.setenv("LIBGUESTFS_CACHEDIR", str(tmp_path))
+    said: list[str] = []
+    with closing(opened(images.image_with(tmp_path / "disk.img", "ext4"), said=said)) as target:
+        assert target.capture([Read("/etc", depth=1)]).data("/etc/hostname") is not None
+    assert list(tmp_path.glob(".guestfs-*/appliance.d/root"))
+    assert BOOTS not in " ".join(said)
+    assert states(cache) == [place]
+
+
+def test_libguestfs_complains_to_us_alone(tmp_path: Path) -> None:
+    """What it prints of a QEMU that ends, as one with a KVM that does not work: some 25 lines, none of them of use."""
+    program = (
+        "from rescue.target import appliance\n"
+        "handle = appliance.bindings().GuestFS(python_return_dict=True)\n"
+        "handle.set_backend('direct'); handle.set_hv('/bin/false'); handle.add_drive_scratch(1 << 20)\n"
+        "try:\n    appliance._launch(handle, None)\nexcept RuntimeError:\n    print('refused')\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=300)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "refused\n", "")
 
 
 def test_its_clock_is_right_and_what_is_random_is_new(tmp_path: Path, cache: Path) -> None:

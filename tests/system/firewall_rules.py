@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
@@ -18,6 +17,7 @@ from rescue.firewall import Firewall, Kind, Verdict, reach
 from rescue.firewall.iptables import Loader
 from rescue.model import Location
 from rescue.proof.prove import expected
+from tests.machines.built import debian_package
 from tests.system.netlab import SERVER, Lab, lab
 
 NEEDED = [
@@ -32,7 +32,6 @@ NEEDED = [
 BACKENDS = ("nft", "legacy")
 PATH = PurePosixPath("/etc/iptables/rules.v4")
 CORPORA = Path(os.environ.get("RESCUE_CORPORA", Path(__file__).resolve().parents[3] / "shared/corpora"))
-CACHE = Path(os.environ.get("RESCUE_CACHE", Path.home() / ".cache/rescue"))
 
 SOURCES = tuple(
     IPv4Address(text)
@@ -64,20 +63,9 @@ def counted(request: pytest.FixtureRequest) -> Iterator[None]:
 COUNT: Counter[str] = Counter()
 
 
-def stock_ufw() -> Path | None:
-    """The package ufw, unpacked; None where it can't be fetched. Downloaded once."""
-    store = CACHE / "ufw"
-    root = store / "root"
-    if not (root / "usr/sbin/ufw").exists():
-        if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-            return None
-        store.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["apt-get", "-q", "download", "ufw"], cwd=store, capture_output=True, check=False)
-        packages = sorted(store.glob("ufw_*.deb"))
-        if not packages:
-            return None
-        subprocess.run(["dpkg-deb", "-x", str(packages[-1]), str(root)], check=True)
-    return root
+def stock_ufw() -> Path:
+    """The package ufw, unpacked."""
+    return debian_package("ufw", "usr/sbin/ufw")
 
 
 def loaded(text: str, version: int, backend: str) -> Firewall:

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import random
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -36,6 +37,17 @@ ALWAYS = frozenset({"boot-unseen", "network-unseen", "key-unknown"})
 """What is not judged on any server: it names no change."""
 
 
+SHOWS = {
+    "refused": {"boot", "service", "listen", "firewall"},
+    "timed out": {"boot", "network", "service", "listen", "firewall", "accept"},
+    "unreachable": {"boot", "network", "firewall"},
+    "denied": {"account", "key"},
+    "closed": {"service", "accept", "account", "session"},
+    "no shell": {"accept", "account", "key", "session"},
+}
+"""The steps at which a fault looks so from outside: one of them has to be other than ok."""
+
+
 @dataclass(frozen=True)
 class Judged:
     """What `rescue inspect` says of one user."""
@@ -48,8 +60,9 @@ class Judged:
     """Each gap's step and evidence, but for those that every server has."""
 
     @property
-    def named(self) -> bool:
-        return bool(self.findings or self.gaps)
+    def named(self) -> frozenset[str]:
+        """The steps that are other than ok for a reason that not every server has."""
+        return frozenset(each[0] for each in (*self.findings, *self.gaps))
 
 
 @dataclass
@@ -69,6 +82,11 @@ class Case:
     console: str = ""
     trouble: str = ""
 
+    def shown(self, user: str) -> set[str]:
+        """The steps that what the client saw speaks of; all where it says nothing known."""
+        saying = self.saying[user]
+        return next((steps for word, steps in SHOWS.items() if saying.startswith(word)), set(self.judged[user].states))
+
     def of(self, user: str) -> str:
         """What this case is as far as one user is concerned."""
         said, in_ = self.judged[user], self.login[user]
@@ -77,6 +95,8 @@ class Case:
         if not in_ and not said.named:
             always = all(said.states[step] != "ok" for step in self.steps)
             return "nothing named but what is never judged" if always else "ok but guilty"
+        if not in_ and said.verdict != "broken" and not said.named & self.shown(user):
+            return "another step named"
         if in_ and said.verdict == "broken":
             return "false alarm"
         if in_ and said.verdict == "doubtful":
@@ -88,7 +108,9 @@ class Case:
         return {"broken": "found", "doubtful": "doubted"}.get(said.verdict, "not judged")
 
 
-WORST = ("clear but no login", "ok but guilty", "nothing named but what is never judged", "false alarm")
+WORST = (
+    "clear but no login", "ok but guilty", "another step named", "nothing named but what is never judged", "false alarm"
+)  # fmt: skip
 
 
 def judged(root: Root, user: str, key: Path) -> Judged:
@@ -138,7 +160,7 @@ def tried(
         if seen is None:
             try:
                 found = boot(root, key, USERS)
-            except OSError as problem:
+            except (OSError, subprocess.SubprocessError) as problem:
                 case.trouble = f"no boot: {problem}"
                 return case
             seen = {"login": found.login, "saying": found.saying, "seconds": found.seconds, "ended": found.ended}
@@ -149,7 +171,9 @@ def tried(
 
 
 def identity(case: Case) -> str:
-    return f"{case.image} {case.kind} {case.told}" + (f" {case.seed}" if "garbage" in case.told or "others" in case.told else "")
+    return f"{case.image} {case.kind} {case.told}" + (
+        f" {case.seed}" if "garbage" in case.told or "others" in case.told else ""
+    )
 
 
 def places(image: str) -> tuple[Path, Path]:
@@ -159,7 +183,13 @@ def places(image: str) -> tuple[Path, Path]:
 
 
 def sweep(
-    image: str, seeds: Iterable[int], *, workers: int, seconds: float, healthy: bool, truth: Path | None = None,
+    image: str,
+    seeds: Iterable[int],
+    *,
+    workers: int,
+    seconds: float,
+    healthy: bool,
+    truth: Path | None = None,
     only_known: bool = False,
 ) -> Iterator[Case]:
     """Each case as it is done."""
@@ -190,7 +220,7 @@ def sweep(
 
 
 def main() -> int:
-    """Sweep; 1 where a path was called clear or a guilty step ok, or a healthy server broken; 2 where the run is void."""
+    """Sweep; 1 where a path was called clear or a guilty step ok, or a healthy server broken; 2 for a void run."""
     options = argparse.ArgumentParser(prog="fuzz-clear", description=__doc__)
     options.add_argument("--seed", type=int, default=1, help="the first one")
     options.add_argument("--count", type=int, default=100)
@@ -207,7 +237,15 @@ def main() -> int:
         return 2
     cases: list[Case] = []
     seeds = range(given.seed, given.seed + given.count)
-    for case in sweep(given.image, seeds, workers=given.workers, seconds=given.seconds, healthy=given.healthy, truth=given.truth, only_known=given.known):
+    for case in sweep(
+        given.image,
+        seeds,
+        workers=given.workers,
+        seconds=given.seconds,
+        healthy=given.healthy,
+        truth=given.truth,
+        only_known=given.known,
+    ):
         if case.trouble == "not known":
             continue
         cases.append(case)
@@ -224,8 +262,10 @@ def _tell(case: Case) -> None:
         return
     for user in USERS:
         what = case.of(user)
-        if what in WORST or (what == "doubtful and in" and case.kind in ("healthy", "control")) or (
-            case.kind in ("healthy", "control") and not case.login[user]
+        if (
+            what in WORST
+            or (what == "doubtful and in" and case.kind in ("healthy", "control"))
+            or (case.kind in ("healthy", "control") and not case.login[user])
         ):
             said = case.judged[user]
             print(f"seed {case.seed}: {user}: {what}: {case.saying[user]}\n    {case.kind}: {case.told}")
@@ -242,14 +282,21 @@ def _end(given: argparse.Namespace, cases: list[Case]) -> int:
     locked = sum(not all(case.login.values()) for case in good)
     print(f"{total['clear but no login']} clear but no login")
     print(f"{total['ok but guilty']} ok but guilty (of {locked} servers that somebody can't log in to)")
+    print(f"{total['another step named']} named, but at another step than what the client saw")
     print(f"{total['nothing named but what is never judged']} not named, at a step that is never judged whole")
     print(f"{total['false alarm']} false alarms, {total['doubtful and in']} doubtful although the login works")
     for user in USERS:
         print(f"  {user}: " + ", ".join(f"{number} {what}" for what, number in sorted(counts[user].items())))
-    kinds = Counter(case.kind for case in good for user in USERS if case.of(user) in WORST[:3])
-    print("  kinds that were not named: " + (", ".join(f"{number} {name}" for name, number in kinds.most_common()) or "none"))
+    kinds = Counter(case.kind for case in good for user in USERS if case.of(user) in WORST[:4])
+    print(
+        "  kinds that were not named: "
+        + (", ".join(f"{number} {name}" for name, number in kinds.most_common()) or "none")
+    )
     trouble = [case.seed for case in cases if case.trouble]
-    print(f"{given.image}, {len(cases)} servers from seed {given.seed}" + (f"; could not be judged: {trouble}" if trouble else ""))
+    print(
+        f"{given.image}, {len(cases)} servers from seed {given.seed}"
+        + (f"; could not be judged: {trouble}" if trouble else "")
+    )
     if void:
         print(f"VOID: nobody could log in to servers on which nothing is wrong: seeds {void}")
         return 2

@@ -39,7 +39,7 @@ def make(root: Path, tree: Tree) -> None:
             flagged.append((at, entry.flags))
     for path in reversed(tree.paths()):
         entry = tree.lentry(path)
-        if entry is not None and entry.mtime:
+        if entry is not None and entry.mtime is not None:
             at = os.fsencode(root) + os.fsencode(str(path))
             os.utime(at, ns=(entry.mtime, entry.mtime), follow_symlinks=False)
     for at, flags in flagged:

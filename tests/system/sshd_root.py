@@ -12,11 +12,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import copy2, rmtree, which
+from shutil import copy2
 
 import pytest
 
-CACHE = Path(os.environ.get("RESCUE_CACHE", "~/.cache/rescue")).expanduser()
+from tests.machines.built import called, got
+
 CORPORA = Path(os.environ.get("RESCUE_CORPORA", Path(__file__).resolve().parents[3] / "shared" / "corpora"))
 
 USER = "alice"
@@ -77,33 +78,17 @@ class SshdRoot:
 
 
 def sshd_root(suite: str) -> SshdRoot:
-    """The root of a Debian suite, built the first time; the test is skipped where that can't be done."""
+    """The root of a Debian suite, built the first time."""
     if os.geteuid() != 0:
         pytest.skip("needs root: a chroot and namespaces")
-    path = CACHE / f"sshd-{suite}"
-    if not (path / "etc/ssh" / HOST_KEY).exists():
-        _build(suite, path)
-    _prepare(path)
+    path = got(f"sshd-{suite}", f"home/{USER}", lambda building: _build(suite, building), "mmdebstrap")
     return SshdRoot(path, VERSIONS[suite])
 
 
 def _build(suite: str, path: Path) -> None:
-    if which("mmdebstrap") is None:
-        pytest.skip("needs mmdebstrap to build a Debian root")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    built = subprocess.run(
-        ["mmdebstrap", "--variant=apt", "--include=openssh-server", suite, str(path)],
-        capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
-    if built.returncode != 0:
-        rmtree(path, ignore_errors=True)
-        pytest.skip(f"no Debian {suite} could be built: {built.stderr.strip().splitlines()[-1:]}")
-
-
-def _prepare(path: Path) -> None:
+    called("mmdebstrap", "--quiet", "--variant=apt", "--include=openssh-server", suite, str(path), alone=True)
     (path / "run/sshd").mkdir(parents=True, exist_ok=True)
     services = path / "etc/services"
     if not services.exists():
         services.write_text(SERVICES)
-    if f"{USER}:" not in (path / "etc/passwd").read_text():
-        subprocess.run(["chroot", str(path), "useradd", "-m", "-U", "-G", "sudo,users", USER], check=True)
+    called("chroot", str(path), "useradd", "-m", "-U", "-G", "sudo,users", USER)

@@ -54,6 +54,6 @@ def test_the_key_that_was_added_opens_the_account(
     main(["fix", *words])
     again = json.loads(capsys.readouterr().out)
     assert (again["key"]["state"], again["changes"]) == ("present", [])
-    assert main(["undo", str(server.path)]) == 0
+    assert main(["undo", str(server.path), "--yes"]) == 0
     assert list(home.iterdir()) == []
     assert not server.login("alice")[0]

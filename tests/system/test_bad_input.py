@@ -116,9 +116,7 @@ def test_a_private_key_is_not_wanted(server: Path) -> None:
     assert "OPENSSH" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(
-    "words", [["explode"], ["inspect"], ["inspect", "/", "--unknown"], ["fix", "/", "--port", "x"]]
-)
+@pytest.mark.parametrize("words", [["explode"], ["inspect", "/", "--unknown"], ["fix", "/", "--port", "x"]])
 def test_words_that_are_no_command(words: list[str]) -> None:
     assert run(*words).returncode == 2
 
@@ -141,6 +139,104 @@ def test_a_pipe_is_never_taken_for_a_yes(server: Path, given: str) -> None:
     assert not (server / "var/lib/rescue").exists()
 
 
+def shell(words: str, server: Path) -> subprocess.CompletedProcess[str]:
+    """The program in a shell's line, where $R is the program and $T the server."""
+    return subprocess.run(
+        ["sh", "-c", words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        env=dict(os.environ, PYTHONPATH=str(REPOSITORY), R=f"{sys.executable} -m rescue", T=str(server)),
+    )
+
+
+@pytest.mark.parametrize("streams", ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_are_done_without(server: Path, streams: str) -> None:
+    done = shell(f"$R inspect $T {streams}", server)
+    assert (done.returncode, "Traceback" in done.stderr) == (3, False), done.stderr
+    (server / "etc/nologin").write_text("closed\n")
+    done = shell(f"$R fix $T --yes {streams}", server)
+    assert done.returncode == 3, done.stderr
+    assert not (server / "etc/nologin").exists()
+    # A message never goes into a file that got the number of the closed stream.
+    for path in server.rglob("*"):
+        assert not path.is_file() or b"The path to a login" not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize(
+    "words", ["inspect $T", "inspect $T --json", "disks", "explain", "help", "--version", "version --json"]
+)
+def test_an_output_that_takes_no_more_is_said(server: Path, words: str) -> None:
+    done = shell(f"$R {words} >/dev/full", server)
+    assert done.returncode == 1, done.stderr
+    assert "the output can't be written: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_nothing_is_written_to_the_server_where_nobody_could_be_told(server: Path) -> None:
+    (server / "etc/nologin").write_text("closed\n")
+    done = shell("$R fix $T --yes >/dev/full", server)
+    assert done.returncode == 1, done.stderr
+    assert (server / "etc/nologin").exists()
+    assert not (server / "var/lib/rescue").exists()
+
+
+def test_messages_that_nobody_can_read_are_no_fault(server: Path) -> None:
+    assert shell("$R inspect $T 2>/dev/full", server).returncode == 3
+    assert shell("$R inspect /nowhere 2>/dev/full", server).returncode == 4
+
+
+def test_who_reads_may_go_away(server: Path) -> None:
+    done = shell("{ $R explain ufw-no-ssh-rule; echo status $? >&2; } | true", server)
+    assert done.stderr in ("status 1\n", "status 0\n")
+
+
+def test_words_behind_options_are_taken(server: Path) -> None:
+    (server / "etc/nologin").write_text("closed\n")
+    assert "nologin" in run("fix", server, "--user", "alice", "1", "--dry-run").stdout
+    assert "nologin" in run("fix", server, "--user", "alice", "nologin", "--dry-run").stdout
+    fixed = json.loads(run("fix", "--yes", server, "--json").stdout)
+    assert run("undo", server, "--quiet", "--yes", fixed["journal"]).returncode == 0
+    assert (server / "etc/nologin").exists()
+    assert "PermitRootLogin" in run("explain", "sshd", "--user", "alice", server, "--all").stdout
+
+
+@pytest.mark.parametrize("verb", ["fix", "undo", "history"])
+def test_a_journal_is_a_directory(server: Path, tmp_path: Path, verb: str) -> None:
+    (server / "etc/nologin").write_text("closed\n")
+    (tmp_path / "file").write_text("mine\n")
+    done = run(verb, server, "--journal", tmp_path / "file", *([] if verb == "history" else ["--yes"]))
+    refused(done, 2, "--journal", "is a file", "directory")
+    assert (tmp_path / "file").read_text() == "mine\n"
+    assert (server / "etc/nologin").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["inspect", "\x1b[2J\x1b]0;owned\x07"],
+        ["\x1b[31minspect"],
+        ["fix", "T", "\x1b[2J"],
+        ["inspect", "T", "--user", "\x1b[2J"],
+        ["inspect", "T", "--from", "\x1b[2J"],
+        ["inspect", "T", "--port", "\x1b[2J"],
+        ["inspect", "T", "--\x1b[2J"],
+        ["explain", "\x1b[2J"],
+        ["undo", "T", "\x1b[2J"],
+        ["lab", "start", "\x1b[2J"],
+        ["inspect", "T", "--root", "\x1b[2J"],
+        ["inspect", "T", "--key", "\x1b[2J"],
+    ],
+)
+def test_what_is_typed_never_drives_the_terminal(server: Path, words: list[str]) -> None:
+    done = run(*(str(server) if word == "T" else word for word in words))
+    assert "\x1b" not in done.stdout + done.stderr
+    assert done.returncode in (0, 2, 3, 4, 5)
+
+
 def test_an_error_is_a_document_too(tmp_path: Path) -> None:
     done = run("inspect", tmp_path / "nothing", "--json")
     told = json.loads(done.stdout)
@@ -149,7 +245,7 @@ def test_an_error_is_a_document_too(tmp_path: Path) -> None:
 
 
 def test_nothing_to_undo(server: Path) -> None:
-    refused(run("undo", server), 5, "nothing to undo")
+    refused(run("undo", server, "--yes"), 5, "nothing to undo")
     assert run("history", server).stdout.strip() == "No fix was made here."
 
 

@@ -20,7 +20,7 @@ import pytest
 from rescue.bans import sshguard
 from rescue.bans.crowdsec import bans, crowdsec, lifted
 from rescue.tree import Tree
-from tests.system.firewall_rules import CACHE
+from tests.machines.built import debian_package
 from tests.unit.bans import csf_files
 from tests.unit.bans.crowdsec_files import BOUNCER, DATABASE
 
@@ -31,20 +31,7 @@ pytestmark = [
 ]
 
 
-def unpacked(name: str) -> Path:
-    """A package, unpacked. Downloaded once."""
-    root = CACHE / name / "root"
-    if not root.exists():
-        if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-            pytest.skip(f"needs apt-get to fetch the package {name}")
-        root.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["apt-get", "-q", "download", name], cwd=root.parent, capture_output=True, check=False)
-        packages = sorted(root.parent.glob(f"{name}_*.deb"))
-        if not packages:
-            pytest.skip(f"the package {name} can't be fetched")
-        subprocess.run(["dpkg-deb", "-x", str(packages[-1]), str(root)], check=True)
-    return root
-
+BLOCKER = "usr/libexec/sshguard/sshg-blocker"
 
 CONFIG = """\
 common: {{daemonize: false, log_media: stdout}}
@@ -136,7 +123,7 @@ class Real:
 
 
 def test_crowdsec_bans_whom_we_say_and_no_more_after_an_edit(tmp_path: Path) -> None:
-    real = Real(unpacked("crowdsec"), tmp_path)
+    real = Real(debian_package("crowdsec", "usr/bin/crowdsec"), tmp_path)
     told = real.banned(
         "--ip 192.0.2.1 -d 4h", "--ip 192.0.2.1 -d 2h", "--range 203.0.113.0/24 -d 4h", "--ip 2001:db8::1 -d 90m",
         "--ip 198.51.100.1 -d 4h --type captcha", "--scope country --value DE -d 4h", "--ip 198.51.100.2 -d 1s",
@@ -161,7 +148,7 @@ LINES = ("1540000000|100|4|192.0.2.1", "1540000000|260|6|2001:db8::1", "junk", "
 
 @pytest.mark.parametrize("subnets", [{}, {4: 24}, {4: 16, 6: 64}])
 def test_sshguard_blocks_again_whom_we_say(tmp_path: Path, subnets: dict[int, int]) -> None:
-    blocker = unpacked("sshguard") / "usr/libexec/sshguard/sshg-blocker"
+    blocker = debian_package("sshguard", BLOCKER) / BLOCKER
     text = "".join(f"{line}\n" for line in LINES)
     blacklist = tmp_path / "enemies"
     blacklist.write_text(text)

@@ -194,7 +194,7 @@ def test_every_verb_that_looks_takes_a_picture_and_those_that_write_refuse(conso
     before = picture.read_bytes()
     status, screen = console.typed("fix", str(picture), *words)
     assert (status, "there is nothing to repair in it" in screen, "1-" in screen) == (4, True, False)
-    for refused in (("fix", picture, "--yes", *words), ("undo", picture)):
+    for refused in (("fix", picture, "--yes", *words), ("undo", picture, "--yes")):
         done = console.script(*refused)
         assert done.returncode == 4
         assert "is a picture of a server" in done.stderr

@@ -18,7 +18,7 @@ from rescue.bans.fail2ban import bans, fail2ban, port_in
 from rescue.bans.fail2ban_config import ConfigError
 from rescue.model import Symptom
 from rescue.tree import Tree
-from tests.system.firewall_rules import CACHE
+from tests.machines.built import debian_package
 from tests.unit.bans.fail2ban_files import DATABASE, NOW, Row, database
 
 pytestmark = pytest.mark.system
@@ -39,17 +39,7 @@ ADDRESSES = ("192.0.2.1", "192.0.2.200", "198.51.100.7", "2001:db8::1", "2001:db
 @pytest.fixture(scope="session")
 def package() -> Path:
     """The package fail2ban, unpacked. Downloaded once."""
-    root = CACHE / "fail2ban" / "root"
-    if not (root / "usr/bin/fail2ban-server").exists():
-        if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-            pytest.skip("needs apt-get to fetch the package fail2ban")
-        root.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["apt-get", "-q", "download", "fail2ban"], cwd=root.parent, capture_output=True, check=False)
-        packages = sorted(root.parent.glob("fail2ban_*.deb"))
-        if not packages:
-            pytest.skip("the package fail2ban can't be fetched")
-        subprocess.run(["dpkg-deb", "-x", str(packages[-1]), str(root)], check=True)
-    return root
+    return debian_package("fail2ban", "usr/bin/fail2ban-server")
 
 
 class Cases:

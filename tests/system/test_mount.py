@@ -290,7 +290,7 @@ def test_an_image_is_listed_without_being_mounted_unless_asked_for(world: World,
     (part,) = plain["volumes"]
     assert (plain["type"], plain["is_root"], part["fstype"], part["is_root"]) == ("file", False, "ext4", False)
     screen = world.rescue("disks", disk).stdout
-    assert f"  rescue inspect {disk}\n" in screen
+    assert f"rescue inspect {disk}\n" in screen
     (looked,) = world.document("disks", disk, *KERNEL)["disks"]  # type: ignore[misc]
     (part,) = looked["volumes"]
     assert (looked["is_root"], looked["hostname"], looked["next"]) == (

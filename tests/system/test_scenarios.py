@@ -63,7 +63,7 @@ def rescued(server: BrokenRoot, image: Image, scenario: Scenario, seen: Attempt,
     assert inspected["symptom"] == seen.symptom
     assert server.manifest().differences(as_broken, times=True) == set()
 
-    if scenario.unsafe:
+    if scenario.unsafe and len(scenario.causes) == 1:
         rescue("fix", server.path, "--yes", *words, home=home, status=3)
         assert changed(server, as_broken.differences) == set()
     agreed = ["--unsafe"] if scenario.unsafe else []
@@ -78,7 +78,7 @@ def rescued(server: BrokenRoot, image: Image, scenario: Scenario, seen: Attempt,
     seconds = time.monotonic() - started
     kept(server, scenario)
 
-    undone = rescue("undo", server.path, home=home, status=0)
+    undone = rescue("undo", server.path, "--yes", home=home, status=0)
     gone = {path.lstrip("/") for path in undone["not_restorable"]}
     assert all(path.startswith(scenario.erased) for path in gone), gone
     assert changed(server, as_broken.differences) <= gone

@@ -68,6 +68,6 @@ def test_a_single_line_means_the_same_to_sshd(root: SshdRoot, case: Path, line: 
 
 
 @pytest.mark.skipif(not corpus(), reason="the corpus of real configurations is not here (RESCUE_CORPORA)")
-@pytest.mark.parametrize("path", corpus(), ids=lambda path: "/".join(path.parts[-4:]))
+@pytest.mark.parametrize("path", corpus(), ids=["/".join(path.parts[-4:]) for path in corpus()])
 def test_a_real_configuration_means_the_same_to_sshd(root: SshdRoot, case: Path, path: Path) -> None:
     compare(root, case, {"sshd_config": path.read_bytes()})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -185,7 +186,8 @@ def test_a_scan_of_very_deep_directories_comes_to_an_end(tmp_path: Path) -> None
     images.run("rm", "-rf", tmp_path / "deep-name")
 
 
-@pytest.mark.skipif(lvm_report.report() is None, reason="LVM is not installed, or sees no disks here")
+@pytest.mark.skipif(shutil.which("lvm") is None, reason="LVM is not installed")
+@pytest.mark.skipif(lvm_report.report() is None, reason="LVM sees no disks here")
 def test_what_is_read_from_the_bytes_of_volume_groups_is_what_lvm_says(lab_image: LoadImage, tmp_path: Path) -> None:
     paths = [lab_image("debian12-lvm").disk]
     if appliance.available():

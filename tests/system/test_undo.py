@@ -189,6 +189,39 @@ def test_a_link_that_was_removed_comes_back_with_its_time(root: Path) -> None:
     assert (str(mask.readlink()), mask.lstat().st_mtime_ns) == ("/dev/null", 1_234_567_890_123_456_789)
 
 
+@pytest.mark.parametrize("kind", ["ext4", "ext4 of 128 bytes", "xfs", "btrfs"])
+def test_any_time_that_a_file_system_holds_comes_back(tmp_path: Path, kind: str) -> None:
+    """In seconds; ext4 holds 1901 to 2446, with small inodes to 2038, xfs with bigtime to 2486, btrfs any."""
+    name, *small = kind.partition(" ")[0], *(["-I", "128"] if "128" in kind else [])
+    image, place = tmp_path / "disk", tmp_path / "mounted"
+    image.touch()
+    os.truncate(image, 320 << 20)
+    place.mkdir()
+    subprocess.run([f"mkfs.{name}", *small, str(image)], check=True, capture_output=True)
+    subprocess.run(["mount", "-o", "loop", str(image), str(place)], check=True)
+    wanted = [0, -1, -2_147_483_647, 2_147_483_646]
+    wanted += [] if small else [10_413_792_000, 15_032_385_534]
+    wanted += [-(1 << 40), 1 << 40] if name == "btrfs" else []
+    try:
+        make(place, real())
+        times = {place / f"etc/timed.{number}": each * 10**9 + 5 * (not small) for number, each in enumerate(wanted)}
+        for path, time in times.items():
+            path.write_text("old\n")
+            os.utime(path, ns=(time, time))
+            assert path.stat().st_mtime_ns == time, "the file system holds it"
+        with opened(place) as target:
+            tree = target.capture([Read("/etc")])
+            after = tree
+            for path in times:
+                after = after.write(f"/etc/{path.name}", "new\n")
+            apply_changes(target, after.since(tree))
+            assert {path.read_text() for path in times} == {"new\n"}
+            undo(target)
+        assert {path: path.stat().st_mtime_ns for path in times} == times
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
 def test_an_undo_is_refused_after_a_change_by_hand_and_names_it(root: Path) -> None:
     tree = capture(root)
     with opened(root) as target:

@@ -58,18 +58,24 @@ class Console:
         return made
 
     def typed(
-        self, *words: str | Path, answers: tuple[tuple[str, str], ...] = (), always: tuple[str, str] | None = None
+        self,
+        *words: str | Path,
+        answers: tuple[tuple[str, str], ...] = (),
+        always: tuple[str, str] | None = None,
+        ahead: str = "",
+        term: str = "dumb",
     ) -> tuple[int, str]:
-        """At a dumb terminal of 80 columns: each answer is typed after its prompt, then `always` after each of its own.
+        """At a terminal of 80 columns: each answer is typed after its prompt, then `always` after each of its own.
 
-        The exit status and the screen.
+        ahead: typed before the program has said a word. The exit status and the screen.
         """
         child, master = pty.fork()
         if child == 0:
-            os.environ.update(TERM="dumb", PYTHONPATH=str(REPOSITORY), COLUMNS="80", LINES="25")
+            os.environ.update(TERM=term, PYTHONPATH=str(REPOSITORY), COLUMNS="80", LINES="25")
             command = self.command(*words)
             os.execvp(command[0], command)
         fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 80, 0, 0))
+        os.write(master, ahead.encode())
         seen, after, waiting = b"", 0, list(answers)
         until = time.monotonic() + PATIENCE
         ended = False
@@ -88,7 +94,7 @@ class Console:
                 ended = True
         os.close(master)
         _, status = os.waitpid(child, 0)
-        screen = seen.decode().replace("\r\n", "\n")
+        screen = seen.decode().replace("\r\r\n", "\n").replace("\r\n", "\n")
         assert not waiting, screen
         assert ended, f"it still waits for something: {screen}"
         assert "Traceback" not in screen
@@ -122,6 +128,10 @@ def broken(console: Console) -> Console:
 MORE = "Enter shows more, Ctrl-C leaves:"
 ASKED = "1-2: "
 """The prompt of a question with two answers."""
+AGREED = "Type yes and Enter, or no: "
+"""The prompt before anything is written."""
+LEAVE, RESTORE = "no\n", "yes\n"
+"""The answers to it."""
 
 
 def test_a_healthy_server_has_no_fault_and_is_not_called_clear(console: Console) -> None:
@@ -145,7 +155,7 @@ def test_no_line_is_wider_than_the_screen_nor_ends_in_blanks(console: Console) -
 def test_each_finding_is_asked_for_and_the_whole_once_more(console: Console) -> None:
     broken(console)
     status, screen = console.typed(
-        "fix", console.server, answers=(("1-3: ", "1\n"), (ASKED, "1\n"), ("Write this", ""), (ASKED, "1\n"))
+        "fix", console.server, answers=(("1-3: ", "1\n"), (ASKED, "1\n"), ("Write this", ""), (AGREED, "yes\n"))
     )
     assert status == 3, screen
     assert "Nothing wrong is left that could be found." in screen
@@ -157,13 +167,56 @@ def test_each_finding_is_asked_for_and_the_whole_once_more(console: Console) -> 
 def test_what_is_left_stays_and_is_said(console: Console) -> None:
     broken(console)
     status, screen = console.typed(
-        "fix", console.server, answers=(("1-3: ", "1\n"), (ASKED, "2\n"), ("Write this", ""), (ASKED, "1\n"))
+        "fix", console.server, answers=(("1-3: ", "1\n"), (ASKED, "2\n"), ("Write this", ""), (AGREED, "yes\n"))
     )
     assert status == 3
     assert "Not mended:\n  nologin: its repair was not chosen" in screen
     assert f"rescue inspect {console.server}" in screen
     assert "Now leave the rescue system" not in screen
     assert (console.server / "etc/nologin").exists()
+
+
+@pytest.mark.parametrize("word", ["", "y", "1", "yess", "ja"])
+def test_nothing_but_the_word_yes_writes(console: Console, word: str) -> None:
+    (console.server / "etc/nologin").write_text("closed\n")
+    answers = ((ASKED, "1\n"), (AGREED, f"{word}\n"), ("The word yes goes on", ""), (AGREED, "\x03"))
+    status, _ = console.typed("fix", console.server, answers=answers)
+    assert status == 130
+    assert (console.server / "etc/nologin").exists()
+    assert not (console.server / "var/lib/rescue").exists()
+
+
+@pytest.mark.parametrize("term", ["dumb", "linux"])
+@pytest.mark.parametrize("keys", ["\r" * 40, "1\r" * 40, "1\r1\ryes\r", "yes\r" * 40, "1\ryes\r" * 20])
+def test_keys_typed_while_the_program_works_approve_nothing(console: Console, term: str, keys: str) -> None:
+    (console.server / "etc/nologin").write_text("closed\n")
+    status, screen = console.typed(
+        "fix", console.server, answers=(("What shall be done?", ""), ("", "\x03")), ahead=keys, term=term
+    )
+    assert status == 130, screen
+    assert "Write this" not in screen
+    assert (console.server / "etc/nologin").exists()
+    assert not (console.server / "var/lib/rescue").exists()
+
+
+@pytest.mark.parametrize("term", ["dumb", "linux"])
+def test_keys_typed_before_the_last_question_write_nothing(console: Console, term: str) -> None:
+    """The answer to the first question comes with what would be the next one's."""
+    (console.server / "etc/nologin").write_text("closed\n")
+    answers = (("What shall be done?", "1\ryes\ryes\r"), (AGREED, ""), ("", "\x03"))
+    status, screen = console.typed("fix", console.server, answers=answers, term=term)
+    assert status == 130, screen
+    assert (console.server / "etc/nologin").exists()
+
+
+def test_enter_alone_leaves_what_has_a_security_note(console: Console) -> None:
+    (console.server / "etc/ssh/sshd_config").write_text("UsePAM yes\nPermitRootLogin no\n")
+    status, screen = console.typed(
+        "fix", console.server, "--user", "root", answers=(("What shall be done?", "\r"),), term="linux"
+    )
+    assert status == 3, screen
+    assert "its repair was not chosen" in screen
+    assert "PermitRootLogin no\n" in (console.server / "etc/ssh/sshd_config").read_text()
 
 
 @pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["ctrl-c", "ctrl-d"])
@@ -178,7 +231,7 @@ def test_leaving_a_question_changes_nothing(console: Console, key: str) -> None:
 
 def test_the_last_no_writes_nothing(console: Console) -> None:
     (console.server / "etc/nologin").write_text("closed\n")
-    status, _ = console.typed("fix", console.server, answers=((ASKED, "1\n"), ("Write this", ""), (ASKED, "2\n")))
+    status, _ = console.typed("fix", console.server, answers=((ASKED, "1\n"), ("Write this", ""), (AGREED, "no\n")))
     assert status == 130
     assert (console.server / "etc/nologin").exists()
 
@@ -186,7 +239,7 @@ def test_the_last_no_writes_nothing(console: Console) -> None:
 def test_a_number_alone_means_the_server_inspected_last_and_keeps_its_number(console: Console) -> None:
     broken(console)
     assert console.script("inspect", console.server).returncode == 3
-    status, screen = console.typed("fix", "2", answers=((ASKED, "1\n"), ("Write this", ""), (ASKED, "1\n")))
+    status, screen = console.typed("fix", "2", answers=((ASKED, "1\n"), ("Write this", ""), (AGREED, "yes\n")))
     assert status == 3
     assert f"the target inspected last: {console.server}" in screen
     assert "\n2. nologin" in screen
@@ -223,9 +276,9 @@ def test_a_document_is_never_mixed_with_questions(console: Console) -> None:
 
 
 def test_a_command_that_is_none_is_a_document_too(console: Console) -> None:
-    assert console.document("inspect")["error"] == {
-        "message": "the following arguments are required: TARGET",
-        "hint": "See: rescue inspect --help",
+    assert console.document("inspect", "--usr", "bob")["error"] == {
+        "message": "rescue inspect has no option '--usr'",
+        "hint": "Did you mean --user?",
         "status": 2,
     }
 
@@ -242,9 +295,11 @@ def test_the_keys_of_the_documents(console: Console) -> None:
     assert list(fixed) == [*inspected, "repairs", "changes", "left", "applied", "journal", "after"]
     assert list(fixed["after"]) == inspected  # type: ignore[call-overload]
     assert list(console.document("history", console.server)) == ["schema", "fixes"]
-    assert list(console.document("undo", console.server, "--dry-run")) == ["schema", "id", "undone"]
-    assert list(console.document("undo", console.server)) == [
-        "schema", "id", "undone", "restored", "not_restorable", "kept", "journal",
+    assert list(console.document("undo", console.server, "--dry-run")) == [
+        "schema", "id", "undone", "changes", "damaged",
+    ]  # fmt: skip
+    assert list(console.document("undo", console.server, "--yes")) == [
+        "schema", "id", "undone", "restored", "not_restorable", "kept", "journal", "damaged",
     ]  # fmt: skip
     assert list(console.document("space", console.server)) == [
         "schema", "filesystem", "complete", "directories", "files", "could_go", "filesystems",
@@ -266,22 +321,90 @@ def test_history_and_undo_mean_the_same_server_without_its_name(console: Console
     tried = console.script("undo", "--dry-run")
     assert tried.stdout.endswith("Nothing was written (--dry-run).\n")
     assert not (console.server / "etc/nologin").exists()
-    status, screen = console.typed("undo")
+    assert "+closed" in tried.stdout
+    left, screen = console.typed("undo", answers=((AGREED, LEAVE),))
+    assert left == 130
+    assert "+closed" in screen
+    assert not (console.server / "etc/nologin").exists()
+    status, screen = console.typed("undo", answers=((AGREED, RESTORE),))
     assert status == 0
-    assert "/etc/nologin" in screen
+    assert "/etc/nologin" in screen.partition("Restored:")[2]
     assert (console.server / "etc/nologin").read_text() == "closed\n"
     assert (console.server / "etc/ssh/sshd_config").read_bytes() == before
-    again = console.script("undo")
+    again = console.script("undo", "--yes")
     assert again.returncode == 5
     assert "nothing to undo" in again.stderr
     assert f"{made['journal']}  undone" in console.script("history").stdout
 
 
-@pytest.mark.parametrize("verb", ["fix", "undo", "history", "space"])
+def test_undo_without_a_terminal_asks_nobody_and_restores_nothing(console: Console) -> None:
+    broken(console)
+    assert console.script("fix", console.server, "--yes").returncode == 3
+    for words in ((), ("--json",)):
+        refused = console.script("undo", console.server, *words)
+        assert refused.returncode == 2
+        assert "--yes" in refused.stderr
+        assert "asks before it writes" in refused.stderr
+        assert not (console.server / "etc/nologin").exists()
+    assert console.script("undo", console.server, "--yes").returncode == 0
+    assert (console.server / "etc/nologin").read_text() == "closed\n"
+
+
+def test_a_damaged_record_is_named_by_history_undo_and_fix(console: Console) -> None:
+    broken(console)
+    first = console.document("fix", console.server, "--yes")["journal"]
+    folder = console.server / f"var/lib/rescue/fixes/{first}"
+    (folder / "record.json").write_bytes(b"")
+    kept = {path.name: path.read_bytes() for path in (folder / "before").iterdir()}
+    told = f"the record of fix {first} is damaged: it is empty"
+    alone = console.script("undo", console.server, "--yes")
+    assert alone.returncode == 5
+    assert told in alone.stderr
+    (console.server / "etc/nologin").write_text("again\n")
+    fixed = console.script("fix", console.server, "--yes", "--json")
+    assert fixed.returncode == 3
+    assert told in fixed.stderr
+    assert told in " ".join(console.script("history", console.server).stdout.split())
+    tried = console.script("undo", console.server, "--dry-run")
+    assert told in " ".join(tried.stdout.split())
+    undone = console.script("undo", console.server, "--yes", "--json")
+    assert undone.returncode == 0
+    assert told in undone.stderr
+    assert json.loads(undone.stdout)["damaged"] == [first]
+    assert (console.server / "etc/nologin").read_text() == "again\n"
+    assert {path.name: path.read_bytes() for path in (folder / "before").iterdir()} == kept
+
+
+def test_a_journal_that_can_be_none_is_told_before_anything_is_looked_at(console: Console, tmp_path: Path) -> None:
+    broken(console)
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "lost").symlink_to("nowhere")
+    cases = {"file": "is a file", "file/below": "is a file", "lost": "leads nowhere", "lost/below": "is a file"}
+    for verb, yes in (("fix", ["--yes"]), ("undo", ["--yes"]), ("history", [])):
+        for name, why in cases.items():
+            refused = console.script(verb, console.server, *yes, "--journal", tmp_path / name)
+            assert refused.returncode == 2, refused
+            assert "--journal takes a directory" in refused.stderr
+            assert why in refused.stderr
+    for verb in ("undo", "history"):
+        mistyped = console.script(verb, console.server, "--journal", tmp_path / "mistyped")
+        assert mistyped.returncode == 2
+        assert "is not there" in mistyped.stderr
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    assert console.script("fix", console.server, "--yes", "--journal", tmp_path / "link").returncode == 3
+    assert console.script("undo", console.server, "--yes", "--journal", tmp_path / "real").returncode == 0
+    assert (console.server / "etc/nologin").exists()
+
+
+@pytest.mark.parametrize("verb", ["fix", "undo"])
 def test_without_a_target_and_nothing_remembered_the_next_step_is_said(console: Console, verb: str) -> None:
     done = console.script(verb, *(["--yes"] if verb == "fix" else []))
     assert done.returncode == 2
-    assert f"rescue {verb} TARGET" in done.stderr
+    assert f"rescue {verb}" in done.stderr
+    assert "TARGET" not in done.stderr
+    # As it was started.
+    assert f"{sys.executable} -m rescue {verb}" in done.stderr
 
 
 def test_a_manual_is_shown_a_screen_at_a_time(console: Console) -> None:
@@ -324,7 +447,7 @@ def test_a_path_with_blanks_is_quoted_in_the_commands_proposed(console: Console,
     (console.server / "etc/nologin").touch()
     spaced = tmp_path / "my server"
     console.server.rename(spaced)
-    assert f"  rescue fix '{spaced}' --user alice\n" in console.script("inspect", spaced, "--user", "alice").stdout
+    assert f"rescue fix '{spaced}' --user alice\n" in console.script("inspect", spaced, "--user", "alice").stdout
 
 
 MENU = "1-8: "
@@ -353,12 +476,13 @@ def test_the_guided_way_inspects_repairs_lists_and_takes_back(console: Console) 
             (MENU, "1\n"),
             (ASKED, "1\n"),
             ("Write this", ""),
-            (ASKED, "1\n"),
+            (AGREED, "yes\n"),
             ("Recorded as", ""),
             (MENU, "5\n"),
             ("  done", ""),
             (MENU, "4\n"),
-            ("was taken back", ""),
+            (AGREED, RESTORE),
+            ("was undone", ""),
             (MENU, "7\n"),
             ("for somebody who helps", ""),
             ("1-5: ", "1\n"),

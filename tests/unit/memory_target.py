@@ -106,7 +106,7 @@ class MemoryTarget:
             if old is not None and old.is_dir != entry.is_dir:
                 raise TargetError(f"can't write {path}: a directory is in the way, or should be one")
             self._need_room(path, entry, old)
-            mtime = entry.mtime or self._now()
+            mtime = self._now() if entry.mtime is None else entry.mtime
             made = replace(entry, mtime=mtime, nlink=1, ident=(0, 0), size=len(entry.data or entry.link))
             if entry.is_file:
                 made = replace(made, allocated=_blocks(made.size))

@@ -132,7 +132,7 @@ def test_unsafe_repairs_are_taken_only_when_asked_for() -> None:
     tree = Tree.of({"/one": "bad"})
     one = check("one", Link.SERVICE, partial(put, "/one", "good"), safety=Safety.UNSAFE)
     assert plan(tree, one).changes == ()
-    assert plan(tree, one).left[0].reason == "its only repair weakens something: take it with --unsafe"
+    assert plan(tree, one).left[0].reason == "its only repair weakens something or deletes data: take it with --unsafe"
     assert [str(change.path) for change in plan(tree, one, unsafe=True).changes] == ["/one"]
 
 
@@ -167,7 +167,10 @@ def _edit_of(path: str) -> Callable[[Tree], Tree]:
 
 @pytest.mark.parametrize(
     ("path", "kept"),
-    [("/etc/a", True), ("/usr/local/a", True), ("/usr/lib/a", False), ("/lib/a", False), ("/etc/linked", False), ("/usr/lib/new", False)],
+    [
+        ("/etc/a", True), ("/usr/local/a", True), ("/usr/lib/a", False), ("/lib/a", False), ("/etc/linked", False),
+        ("/usr/lib/new", False),
+    ],
 )  # fmt: skip
 def test_no_repair_lands_in_a_packages_own_file(path: str, kept: bool) -> None:
     entries = {

@@ -80,3 +80,21 @@ def test_new_questions_for_ever_are_given_up() -> None:
 
     with pytest.raises(TargetError):
         complete(target, Tree({}), work)
+
+
+def test_large_files_of_many_captures_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rescue.survey.MAX_LARGE", 2 << 20)
+    names = [f"/etc/{at}" for at in range(4)]
+    target = MemoryTarget(Tree.of(dict.fromkeys(names, b"x" * (3 << 20))))
+    tree, found = complete(target, Tree({}), lambda tree: [tree.data_if_read(name) is not None for name in names])
+    # Each is asked for in a round of its own: the first fills the room, the others are told to be unread.
+    assert found == [True, False, False, False]
+    assert [str(path) for path in tree.unread] == names[1:]
+
+
+def test_small_files_of_many_captures_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rescue.target.capture.MAX_CONTENT", 2 << 20)
+    names = [f"/etc/{at}" for at in range(9)]
+    target = MemoryTarget(Tree.of(dict.fromkeys(names, b"x" * (1 << 19))))
+    with pytest.raises(TargetError, match="MiB of files"):
+        complete(target, Tree({}), lambda tree: [tree.data(name) for name in names])

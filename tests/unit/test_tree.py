@@ -16,6 +16,7 @@ from rescue.tree import (
     LinkLoop,
     NotCaptured,
     Read,
+    TooMany,
     Tree,
     Unread,
     directory,
@@ -343,3 +344,68 @@ def test_a_file_system_is_that_of_the_longest_mount_point() -> None:
 def test_a_relative_path_is_a_mistake_of_the_caller(path: str) -> None:
     with pytest.raises(ValueError):
         Tree.of({}).entry(path)
+
+
+def test_the_root_is_a_pattern_for_itself() -> None:
+    tree = Tree.of({"/etc/a": ""})
+    assert [str(path) for path in tree.glob("/")] == ["/"]
+    assert [str(path) for path in tree.glob("//")] == ["/"]
+
+
+def test_a_pattern_asks_at_once_for_every_directory_that_it_needs() -> None:
+    tree = Tree({"/": directory(), **{f"/{name}": directory() for name in "abc"}}, [Read("/", depth=1)])
+    with pytest.raises(NotCaptured) as wanted:
+        tree.glob("/*/*.conf")
+    assert wanted.value.reads == tuple(Read(f"/{name}", depth=1, content=False) for name in "abc")
+    with pytest.raises(NotCaptured) as wanted:
+        tree.glob("/*/one")
+    assert [read.path for read in wanted.value.reads] == ["/a/one", "/b/one", "/c/one"]
+
+
+def test_a_pattern_in_one_directory_asks_for_what_stands_in_the_files() -> None:
+    tree = Tree({"/": directory(), "/a": directory()}, [Read("/", depth=1)])
+    with pytest.raises(NotCaptured) as wanted:
+        tree.glob("/a/*.conf")
+    assert wanted.value.reads == (Read("/a", depth=1),)
+
+
+def test_a_pattern_over_the_whole_disk_is_given_up() -> None:
+    tree = Tree.of({f"/srv/{number}/x": "" for number in range(1001)})
+    with pytest.raises(TooMany):
+        tree.glob("/*/*/*")
+    assert len(tree.glob("/*/*")) == 1001
+
+
+def test_what_was_found_out_is_kept_by_an_enlarged_picture_alone() -> None:
+    asked: list[str] = []
+
+    def find() -> str:
+        asked.append("again")
+        return "found"
+
+    tree = Tree({"/": directory()}, [Read("/", depth=0)])
+    assert tree.kept("key", find) == "found"
+    larger = tree.merged(Tree.of({"/etc/a": ""}))
+    assert larger.kept("key", find) == "found"
+    assert len(asked) == 1
+    larger.write("/etc/a", "other").kept("key", find)
+    assert len(asked) == 2
+    larger.kept("other", find)
+    tree.kept("other", find)
+    assert len(asked) == 4
+
+
+def test_what_was_found_out_without_a_file_is_not_kept_once_it_is_read() -> None:
+    """Too large for the limit that was asked for first: whoever was told so has to ask again."""
+    small = Tree({"/": directory(), "/big": Entry(Kind.FILE, 0o644, size=100)}, [Read("/big", depth=0, limit=10)])
+    assert small.kept("text", lambda: small.text_if_read("/big")) is None
+    larger = small.merged(Tree.of({"/big": "x" * 100}))
+    assert larger.kept("text", lambda: larger.text_if_read("/big")) == "x" * 100
+
+
+def test_a_question_that_the_picture_is_too_small_for_is_asked_again() -> None:
+    tree = Tree({"/": directory()}, [Read("/", depth=0)])
+    with pytest.raises(NotCaptured):
+        tree.kept("text", lambda: tree.text("/etc/a"))
+    larger = tree.merged(Tree.of({"/etc/a": "text"}))
+    assert larger.kept("text", lambda: larger.text("/etc/a")) == "text"

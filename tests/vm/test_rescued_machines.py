@@ -103,7 +103,7 @@ def rescued(machine: Machine, scenario: Scenario, locked_out: Attempt, home: Pat
     machine.power_off()
 
     ran = manifest(image, disk)
-    undone = rescue("undo", disk, *READ, home=home, status=0)
+    undone = rescue("undo", disk, "--yes", *READ, home=home, status=0)
     gone = {path.lstrip("/") for path in undone["not_restorable"]}
     assert all(path.startswith(scenario.erased) for path in gone), gone
     again = manifest(image, disk)

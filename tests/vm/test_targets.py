@@ -44,7 +44,7 @@ def test_ufw_enabled_over_ssh_locks_out_and_the_disk_gets_the_door_open(lab_imag
         assert "Status: active" in rules.output
         assert {"22/tcp", "80", "443"} <= set(rules.output.split())
         machine.power_off()
-    rescue("undo", disk, "--backend", "kernel", home=place, status=0)
+    rescue("undo", disk, "--yes", "--backend", "kernel", home=place, status=0)
     again = rescue("inspect", disk, "--backend", "kernel", home=place, status=3)
     assert causes(again) == ["ufw-no-ssh-rule"]
 

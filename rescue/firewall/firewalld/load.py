@@ -18,18 +18,15 @@ from rescue.firewall.matches import Names
 from rescue.firewall.ruleset import Firewall, Problem, Ruleset, Table
 from rescue.firewall.unread import depends_on
 from rescue.model import Location
-from rescue.tree import Read, Tree
+from rescue.tree import RULES_LIMIT, Read, Tree
 
 MANAGER = "firewalld"
 
 PYTHON = PurePosixPath("/usr/lib/python3/dist-packages/firewall/config/__init__.py")
 """Where Debian and its kin keep the file that tells firewalld's version."""
 
-LARGEST = 8 << 20
-"""Bytes of a file that is read: lists of whole countries' networks are put into sets."""
-
 READS = (
-    Read(str(OWN), limit=LARGEST),
+    Read(str(OWN), limit=RULES_LIMIT),
     Read(str(STOCK)),
     Read(str(PYTHON), depth=0),
     Read(IPSET, depth=0, content=False),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rescue.firewall.nft import hooks, statements
+from rescue.firewall.nft.alike import Alike, Found
 from rescue.firewall.nft.datatypes import TYPES
 from rescue.firewall.nft.elements import DURATION, item
 from rescue.firewall.nft.elements import elements as read_elements
@@ -24,6 +25,7 @@ class Blocks:
 
     def __init__(self, preprocessor: Preprocessor) -> None:
         self.preprocessor = preprocessor
+        self.alike = Alike()
         self.fresh: list[NftRule] = []
         """The rules that were read last, and not looked at yet for names of what is not there."""
 
@@ -94,10 +96,11 @@ class Blocks:
         chain.blocks.append(Block(brace.source.path, brace.at))
 
     def _in_chain(self, cursor: Cursor, table: NftTable, chain: NftChain) -> bool:
-        here = cursor.here
         if cursor.peek() == "type" and cursor.peek(2) == "hook":
-            self._hook(cursor, table, chain, here)
-        elif cursor.accept("policy"):
+            self._hook(cursor, table, chain, cursor.here)
+        elif cursor.peek() == "policy":
+            here = cursor.here
+            cursor.take()
             policy = self.preprocessor.name(cursor)
             if policy not in ("accept", "drop"):
                 raise Wrong(f"{policy} is no policy", here)
@@ -109,7 +112,12 @@ class Blocks:
         elif cursor.accept("comment"):
             statements.comment(cursor)
         else:
-            chain.rules.append(self.rule(cursor, table))
+            found = self.alike.read(table.family, cursor.tokens, cursor.index)
+            cursor.index = found.behind
+            chain.rules += found.rules
+            self.fresh += found.rules
+            if not found.rules:
+                chain.rules.append(self._rule(cursor, table, found))
         return False
 
     def _hook(self, cursor: Cursor, table: NftTable, chain: NftChain, here: Location) -> None:
@@ -227,6 +235,9 @@ class Blocks:
 
     def rule(self, cursor: Cursor, table: NftTable) -> NftRule:
         """Read one rule, at which the cursor stands."""
+        return self._rule(cursor, table, Found([], cursor.index))
+
+    def _rule(self, cursor: Cursor, table: NftTable, found: Found) -> NftRule:
         begin = end = cursor.index
         tokens = cursor.tokens
         depth = 0
@@ -252,6 +263,7 @@ class Blocks:
             raise own.wrong(f"unexpected {own.shown()}")
         cursor.index = end
         made.at = first.at
+        made = self.alike.remember(table.family, found, made, tokens[begin : end + 1])
         self.fresh.append(made)
         return made
 

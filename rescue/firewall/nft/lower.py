@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
 
 from rescue.firewall.addresses import AddressSet
-from rescue.firewall.conditions import AnyOf, Assumed, Condition, Doubt, Fixed, TransportProtocol
+from rescue.firewall.conditions import Addresses, AnyOf, Assumed, Condition, Doubt, Fixed, TransportProtocol
 from rescue.firewall.icmp import TCP_RESET
 from rescue.firewall.matches import Refused
+from rescue.firewall.nft.alike import Pattern
 from rescue.firewall.nft.builders import Question, Wanted
 from rescue.firewall.nft.datatypes import check, type_of
 from rescue.firewall.nft.script import (
@@ -44,6 +46,19 @@ VERSIONS = {"ip": (4,), "ip6": (6,), "inet": (4, 6), "netdev": (4, 6)}
 Conditions = tuple[Condition, ...]
 
 
+class _Like(NamedTuple):
+    """What rules that are alike become, around the conditions of their own address. never: all, if none applies.
+
+    source: the rule asks for the source's address, or the destination's, and no more of it than to be the one told.
+    """
+
+    before: Conditions
+    behind: Conditions
+    target: Target
+    never: Conditions
+    source: bool | None
+
+
 class Lowering:
     """Turns one table's rules into those of one IP version."""
 
@@ -53,6 +68,7 @@ class Lowering:
         self.chains: dict[str, Chain] = {}
         self.number = 0
         self.known: dict[tuple[object, ...], list[Conditions]] = {}
+        self.alike: dict[tuple[str, Pattern], _Like | None] = {}
 
     def table_of(self) -> Table:
         """The table. Raises Wrong where nft would not take a value, or something is not there."""
@@ -86,7 +102,53 @@ class Lowering:
             devices=chain.devices,
         )
 
-    def _rule(self, chain: NftChain, rule: NftRule) -> Iterator[Rule]:
+    def _rule(self, chain: NftChain, rule: NftRule) -> Iterable[Rule]:
+        if rule.pattern is None:
+            return self._each(chain, rule)
+        key = (chain.name, rule.pattern)
+        if key not in self.alike:
+            number = self.number
+            made = list(self._each(chain, rule))
+            # A rule that became a chain of its own as well tells there, too, where it stands.
+            self.alike[key] = self._like(rule, rule.pattern, made) if number == self.number else None
+            return made
+        like = self.alike[key]
+        match = rule.statements[rule.pattern.slot]
+        if like is None or not isinstance(match, Match):
+            return self._each(chain, rule)
+        if like.never:
+            return (Rule(chain.name, like.never, like.target, rule.location),)
+        asked: Conditions
+        fields = match.elements[0].fields
+        try:
+            if like.source is not None:
+                asked = (Addresses(like.source, address(fields[0], self.question.version, self.question.names)),)
+            else:
+                wanted = Wanted(fields, match.negated, "", False, match.equals)
+                asked = match.selectors[0].conditions(wanted, self.question)
+        except Refused as problem:
+            raise Wrong(str(problem), rule.location) from problem
+        return (Rule(chain.name, (*like.before, *asked, *like.behind), like.target, rule.location),)
+
+    def _like(self, rule: NftRule, pattern: Pattern, made: Sequence[Rule]) -> _Like | None:
+        """What the rules like `rule` become, from what became of it; None where that is not one rule each."""
+        match = rule.statements[pattern.slot]
+        assert isinstance(match, Match)
+        found = self._match(match)
+        if len(made) != 1 or len(found) != 1 or len(match.elements) != 1:
+            return None
+        asked, conditions, target = found[0], made[0].conditions, made[0].target
+        at = next((at for at, each in enumerate(conditions) if each is asked[0]), -1)
+        behind = at + len(asked)
+        if at < 0 or any(mine is not other for mine, other in zip(asked, conditions[at:behind], strict=True)):
+            return None
+        never = match.selectors[0].absent or match.selectors[0].version not in (None, self.question.version)
+        one = asked[0]
+        plain = not match.negated and len(asked) == 1 and isinstance(one, Addresses)
+        source = one.source if plain and isinstance(one, Addresses) else None
+        return _Like(conditions[:at], conditions[behind:], target, conditions if never else (), source)
+
+    def _each(self, chain: NftChain, rule: NftRule) -> Iterator[Rule]:
         try:
             yield from self._lowered(chain.name, rule.statements, rule.location)
         except Wrong:

@@ -8,9 +8,20 @@ from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
 from rescue.firewall.nft.elements import elements
-from rescue.firewall.nft.tokens import NEWLINE, STRING, WORD, Cursor, Source, Token, Unclear, Wrong, tokens_of
+from rescue.firewall.nft.tokens import (
+    MOST_TOKENS,
+    NEWLINE,
+    STRING,
+    WORD,
+    Cursor,
+    Source,
+    Token,
+    Unclear,
+    Wrong,
+    tokens_of,
+)
 from rescue.model import Location
-from rescue.tree import Read, Tree
+from rescue.tree import RULES_LIMIT, Read, Tree
 
 DEEPEST = 16
 """How many files may include each other (MAX_INCLUDE_DEPTH of src/scanner.l)."""
@@ -25,6 +36,8 @@ class Preprocessor:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self.files: list[PurePosixPath] = []
+        self.count = 0
+        """The tokens of all files."""
         self.scopes: list[dict[str, list[Token]]] = [{}]
 
     def opened(self, path: PurePosixPath, asked: Location, depth: int = 0) -> list[Token]:
@@ -38,7 +51,9 @@ class Preprocessor:
                 raise Unclear("the file could not be read", Location(path))
             raise Wrong(f"there is no file {path}", asked)
         self.files.append(path)
-        return tokens_of(Source(path, text, depth))
+        found = tokens_of(Source(path, text, depth), MOST_TOKENS - self.count)
+        self.count += len(found)
+        return found
 
     @contextmanager
     def scope(self) -> Iterator[None]:
@@ -52,7 +67,10 @@ class Preprocessor:
 
         The tokens of an included file take the place of the words that include it.
         """
-        word, here = cursor.peek(), cursor.here
+        word = cursor.peek()
+        if word not in ("include", "define", "redefine", "undefine"):
+            return False
+        here = cursor.here
         if word == "include":
             self._include(cursor, here)
         elif word in ("define", "redefine"):
@@ -63,12 +81,10 @@ class Preprocessor:
             cursor.expect("=")
             self.scopes[-1][name] = self._value(cursor)
             _ended(cursor, word)
-        elif word == "undefine":
+        else:
             cursor.take()
             if self.scopes[-1].pop(cursor.identifier(), None) is None:
                 raise Wrong("nothing of that name is defined", here)
-        else:
-            return False
         return True
 
     def _include(self, cursor: Cursor, here: Location) -> None:
@@ -92,7 +108,7 @@ class Preprocessor:
             if name.endswith("/"):
                 yield from self._matching(path, "*")
                 return
-            self.tree.require(Read(str(path), depth=0))
+            self.tree.require(Read(str(path), depth=0, limit=RULES_LIMIT))
             yield path
             return
         if any(char in str(path.parent) for char in "*?["):
@@ -100,7 +116,7 @@ class Preprocessor:
         yield from self._matching(path.parent, path.name)
 
     def _matching(self, folder: PurePosixPath, pattern: str) -> Iterator[PurePosixPath]:
-        self.tree.require(Read(str(folder), depth=1))
+        self.tree.require(Read(str(folder), depth=1, limit=RULES_LIMIT))
         for name in sorted(self.tree.children(folder)):
             if fnmatch(name, pattern) and not name.startswith("."):
                 yield folder / name

@@ -12,6 +12,10 @@ from rescue.firewall.nft.selectors import Selector
 from rescue.firewall.ruleset import Action, Hook, Target
 from rescue.model import Location
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from rescue.firewall.nft.alike import Pattern
+
 
 class Verdict(NamedTuple):
     """accept, drop, continue, return, jump, goto or queue; and of jump and goto the chain."""
@@ -156,7 +160,8 @@ class NftRule:
     """A rule. at: the index of its first character in the text of its file; block: it stands in a chain's block.
 
     uses: the chains, sets, maps and things that it names, each with its kind. hooks: where it can be, None for
-    everywhere; nat: only in chains of that type. tracks: it makes conntrack work.
+    everywhere; nat: only in chains of that type. tracks: it makes conntrack work. pattern: what it shares with others
+    that are like it but for an address (see `alike`).
     """
 
     statements: tuple[Statement, ...]
@@ -167,6 +172,7 @@ class NftRule:
     hooks: frozenset[Hook] | None = None
     nat: bool = False
     tracks: bool = False
+    pattern: Pattern | None = None
 
 
 @dataclass(slots=True)

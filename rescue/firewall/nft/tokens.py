@@ -33,12 +33,15 @@ _TOKEN = compile_pattern(
         |[A-Za-z_][A-Za-z0-9_/.\\-]*\*?
      )
     |(?P<punctuation>==|!=|<=|>=|<<|>>|[][{}();,:=!<>&|^/\-*.@$+~])
-    |(?P<last>\Z))
+    |(?P<last>\Z)
+    |(?P<other>.))
     """,
     0x40,  # re.VERBOSE
 )
+_KINDS = ("", *_TOKEN.groupindex)
 _BLANKS = compile_pattern(_NOTHING, 0x40)
 
+_LINE_END = compile_pattern("\n")
 _IDENTIFIER = compile_pattern(r"[A-Za-z_][A-Za-z0-9/._-]*|(?:\d+[dhms]){1,4}")
 
 _WORDS = (
@@ -85,7 +88,7 @@ class Source:
     def location(self, at: int) -> Location:
         """The line of the character at index `at`."""
         if not self.lines:
-            self.lines = [0, *(index + 1 for index, char in enumerate(self.text) if char == "\n")]
+            self.lines = [0, *(match.end() for match in _LINE_END.finditer(self.text))]
         number = bisect_right(self.lines, at)
         start = self.lines[number - 1]
         end = self.text.find("\n", start)
@@ -109,26 +112,41 @@ class Unclear(Exception):
         self.at = at
 
 
-def tokens_of(source: Source) -> list[Token]:
+MOST_TOKENS = 1_500_000
+"""How many tokens a script may have: those of 150,000 rules, or of 350,000 elements of sets, and of a computer's memory
+what can be asked for."""
+
+
+def tokens_of(source: Source, most: int = MOST_TOKENS) -> list[Token]:
     """The tokens of a file, with one for the end of its last line. Raises Wrong for a character that no word has.
+
+    Raises Unclear where there are more than `most`.
 
     nft's scanner takes a comment only with the newline behind it: one that ends the file is "unexpected junk". A line
     that is all comment is nothing; a comment behind something leaves the line's end.
     """
     found: list[Token] = []
     at, text = 0, source.text
+    words: dict[str, str] = {}
+    new = tuple.__new__
     for match in _TOKEN.finditer(text):
         start = match.start()
-        if start != at:
+        if start != at or match.lastgroup == "other":
             break
         at = match.end()
-        kind = match.lastgroup
+        if len(found) >= most:
+            raise Unclear("it has more rules, or elements of sets, than can be followed", Location(source.path))
+        which = match.lastindex or 0
+        kind = _KINDS[which]
         if kind == "last":
             if "#" in text[start:].rpartition("\n")[2]:
                 raise Wrong("a comment at the very end of the file, without a newline", source.location(at))
             found.append(Token(END, NEWLINE, at, source))
             return found
-        found.append(Token(kind or "", match[kind or 0], match.start(kind or 0), source))
+        word = match[which]
+        # As Token(...) makes it: a file has them by the million, and few different words.
+        token: Token = new(Token, (kind, words.setdefault(word, word), match.start(which), source))
+        found.append(token)
     blank = _BLANKS.match(text, at)
     at = blank.end() if blank else at
     raise Wrong(f"unexpected {text[at]!r}", source.location(at))

@@ -97,14 +97,28 @@ def address(text: str, version: int, names: Names) -> AddressSet | Masked:
     raise Refused(f"not an IPv{version} address, and no host name can be looked up while the server boots: {text!r}")
 
 
+_BYTE = "(0|[1-9][0-9]{0,2})"
+_USUAL = compile_pattern(rf"{_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}(?:/(0|[1-9][0-9]?))?")
 _OCTAL = compile_pattern(r"(?:^|\.)0[0-7]")
 
 
-@lru_cache(maxsize=1 << 16)
 def _plain(text: str, version: int) -> AddressSet | Masked:
+    usual = _USUAL.fullmatch(text) if version == 4 else None
+    if usual is not None:
+        one, two, three, four, prefix = usual.groups()
+        parts = (int(one), int(two), int(three), int(four))
+        if max(parts) < 256 and (prefix is None or int(prefix) <= 32):
+            size = 1 << (32 - int(prefix)) if prefix is not None else 1
+            low = (parts[0] << 24 | parts[1] << 16 | parts[2] << 8 | parts[3]) & -size
+            return AddressSet(4, (low, low + size))
+    return _unusual(text, version)
+
+
+@lru_cache(maxsize=1 << 16)
+def _unusual(text: str, version: int) -> AddressSet | Masked:
     first, dash, last = text.partition("-")
     if dash:
-        low, high = _of_version(first, version), _of_version(last, version)
+        low, high = (int(_of_version(each, version)) for each in (first, last))
         if int(high) < int(low):
             raise Refused(f"a range of no size: {text}")
         return AddressSet.between(version, int(low), int(high))

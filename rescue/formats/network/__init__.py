@@ -2,18 +2,40 @@
 it has had, as its journal tells. For sshd's ListenAddress `own_addresses` lists every address that is written anywhere.
 """
 
-from rescue.formats.network.cards import CARD_READS, Cards, cards_alone, is_card, seen_cards
-from rescue.formats.network.managers import NETWORK_READS, Network, read_network
+from rescue.formats.network.cards import (
+    CARD_READS,
+    Cards,
+    card_lines_alone,
+    cards_alone,
+    is_card,
+    is_text_log,
+    seen_cards,
+)
+from rescue.formats.network.managers import (
+    CONFIGURING_READS,
+    NETWORK_READS,
+    Configuring,
+    Manager,
+    Network,
+    read_configuring,
+    read_network,
+)
 from rescue.formats.network.profile import Profile
 
 __all__ = [
     "CARD_READS",
+    "CONFIGURING_READS",
     "NETWORK_READS",
     "Cards",
+    "Configuring",
+    "Manager",
     "Network",
     "Profile",
+    "card_lines_alone",
     "cards_alone",
     "is_card",
+    "is_text_log",
+    "read_configuring",
     "read_network",
     "seen_cards",
 ]

@@ -6,10 +6,10 @@ A file that is not root's own and private is ignored by NetworkManager, and so i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.formats.network.networkd import Setting, settings
 from rescue.formats.network.profile import Profile, replaced_line
 from rescue.model import Location
 from rescue.tree import Read, Tree
@@ -19,6 +19,30 @@ READS = tuple(Read(path, depth=1) for path in DIRECTORIES)
 
 WIRED = ("ethernet", "802-3-ethernet")
 _READ_BY_OTHERS = 0o077
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One assignment. line: from 1."""
+
+    section: str
+    key: str
+    value: str
+    line: int
+
+
+def settings(text: str) -> Iterator[Setting]:
+    """The assignments of a file in GLib's format: "#" begins a comment, and no line goes on in the next one."""
+    section = ""
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
+        bare = line.strip(" \t\r")
+        if bare.startswith("#"):
+            continue
+        if bare.startswith("[") and bare.endswith("]"):
+            section = bare[1:-1]
+        elif "=" in bare and section:
+            key, _, value = bare.partition("=")
+            yield Setting(section, key.strip(), value.strip(), number)
 
 
 def profiles(tree: Tree) -> Iterator[Profile]:

@@ -8,11 +8,12 @@ like here: one that changes [Match] makes the file unclear.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 
 from rescue.formats.network.profile import Address, Interface, Profile, address, interface, replaced_line
+from rescue.formats.unit_files import Assignment, parse_unit
 from rescue.model import Location
 from rescue.tree import Read, Tree
 
@@ -23,16 +24,6 @@ NOT_WIRED = frozenset({"Virtualization", "Kind", "WLANInterfaceType", "SSID", "B
 """Conditions that keep a file from a server's own network card: containers, tunnels, radio."""
 
 ANY_WIRED = "en* eth*"
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One assignment."""
-
-    section: str
-    key: str
-    value: str
-    line: int
 
 
 def network_files(tree: Tree) -> tuple[PurePosixPath, ...]:
@@ -48,93 +39,93 @@ def network_files(tree: Tree) -> tuple[PurePosixPath, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-def settings(text: str) -> Iterator[Setting]:
-    """The assignments of a file, a line that ends with a backslash joined with the next one (systemd.syntax(7))."""
-    section, kept, began = "", "", 0
-    for number, line in enumerate(text.split("\n"), 1):
-        stripped = line.strip(" \t\r")
-        if stripped.startswith(("#", ";")):
-            continue
-        began = began if kept else number
-        whole = f"{kept} {stripped}" if kept else stripped
-        if whole.endswith("\\"):
-            kept = whole[:-1]
-            continue
-        kept = ""
-        if whole.startswith("[") and whole.endswith("]"):
-            section = whole[1:-1]
-        elif "=" in whole:
-            key, _, value = whole.partition("=")
-            yield Setting(section, key.strip(), value.strip(), began)
+def settings(tree: Tree, path: PurePosixPath) -> tuple[Assignment, ...]:
+    """The assignments of a file, as systemd reads every file of its own (systemd.syntax(7))."""
+    return tuple(parse_unit(tree.text(path) or "", path))
 
 
 def profiles(tree: Tree) -> Iterator[Profile]:
     """One for each file that may be for a wired card, in their order."""
     for path in network_files(tree):
-        text = tree.text(path)
-        if text is None:
+        told = settings(tree, path)
+        matched = [each for each in told if each.section == "Match" and each.text]
+        # An empty file, or a link to /dev/null, takes the one of its name away.
+        if not (tree.text(path) or "").strip() or any(each.key in NOT_WIRED for each in matched):
             continue
-        matched = [each for each in settings(text) if each.section == "Match" and each.value]
-        if not text.strip() or any(each.key in NOT_WIRED for each in matched):
+        if any(each.section == "Link" and each.key == "Unmanaged" and on(each.text) for each in told):
             continue
         if any(each.key in ("Type", "Driver") and not _wired(each) for each in matched):
             continue
         profile = _profile(tree, path, matched)
-        addresses, gateways = _static(list(settings(text)))
+        addresses, gateways = _static((*told, *_added(tree, path)))
         yield replace(profile, addresses=addresses, gateways=gateways)
 
 
-def _static(told: list[Setting]) -> tuple[tuple[Interface, ...], tuple[Address, ...]]:
+def _static(told: tuple[Assignment, ...]) -> tuple[tuple[Interface, ...], tuple[Address, ...]]:
     """The addresses, and the routers that are reached through them and in no other way."""
-    found = [interface(each.value) for each in told if each.key == "Address" and each.section in ("Network", "Address")]
+    found = [interface(each.text) for each in told if each.key == "Address" and each.section in ("Network", "Address")]
     addresses = tuple(each for each in found if each is not None)
     # DHCP may bring the router's network; a route may say that the router is on the wire.
     other = any(
-        (each.key == "DHCP" and each.value.lower() not in ("no", "false", "0", "off"))
-        or each.key in ("GatewayOnLink", "Destination", "Peer")
+        (each.key == "DHCP" and each.text.lower() not in ("no", "false", "0", "off"))
+        or (each.key in ("GatewayOnLink", "GatewayOnlink") and on(each.text))
+        or each.key in ("Destination", "Peer")
         for each in told
     )
     if other or len(found) != len(addresses):
         return addresses, ()
-    routers = (address(each.value) for each in told if each.key == "Gateway" and each.section in ("Network", "Route"))
+    routers = (address(each.text) for each in told if each.key == "Gateway" and each.section in ("Network", "Route"))
     return addresses, tuple(each for each in routers if each is not None)
 
 
-def _wired(setting: Setting) -> bool:
+def _wired(setting: Assignment) -> bool:
     """False for what is no card at all, or one without a wire."""
     if setting.key == "Driver":
-        return setting.value not in ("veth", "bridge", "bonding", "tun", "dummy")
-    return "ether" in setting.value.split()
+        return setting.text not in ("veth", "bridge", "bonding", "tun", "dummy")
+    return "ether" in setting.text.split()
 
 
-def _profile(tree: Tree, path: PurePosixPath, matched: list[Setting]) -> Profile:
+def _profile(tree: Tree, path: PurePosixPath, matched: list[Assignment]) -> Profile:
     names = [each for each in matched if each.key == "Name"]
     macs = [each for each in matched if each.key in ("MACAddress", "PermanentMACAddress")]
     clear = all(each.key in ("Name", "MACAddress", "PermanentMACAddress") for each in matched)
     clear = clear and not _changed_elsewhere(tree, path)
-    chooses = (names or macs or matched or [Setting("", "", "", 0)])[0]
-    location = Location(path, chooses.line, f"{chooses.key}={chooses.value}"[:200] if chooses.line else "")
+    chooses = next(iter(names or macs or matched), None)
+    location = Location(path)
+    if chooses is not None:
+        location = Location(path, chooses.location.line, f"{chooses.key}={chooses.text}"[:200])
     return Profile(
         "systemd-networkd",
         location,
-        tuple(word for each in names for word in each.value.split()),
-        tuple(word.lower().replace("-", ":") for each in macs for word in each.value.split()),
+        tuple(word for each in names for word in each.text.split()),
+        tuple(word.lower().replace("-", ":") for each in macs for word in each.text.split()),
         unclear=not clear,
-        rename=partial(_renamed, location=location, old=names[0].value) if len(names) == 1 else None,
+        rename=partial(_renamed, location=location, old=names[0].text) if len(names) == 1 else None,
         unbind=partial(_unbound, location=location) if len(macs) == 1 and not names else None,
     )
 
 
 def _changed_elsewhere(tree: Tree, path: PurePosixPath) -> bool:
     """Whether a drop-in says something of [Match]."""
+    return any(each.section == "Match" for each in _added(tree, path))
+
+
+def _added(tree: Tree, path: PurePosixPath) -> tuple[Assignment, ...]:
+    """What the file's drop-ins say."""
+    found: list[Assignment] = []
     for directory in DIRECTORIES:
         place = PurePosixPath(directory) / f"{path.name}.d"
         if tree.entry(place) is None:
             continue
         for name in tree.children(place):
-            if any(each.section == "Match" for each in settings(tree.text(place / name) or "")):
-                return True
-    return False
+            if name.endswith(".conf"):
+                found += settings(tree, place / name)
+    return tuple(found)
+
+
+def on(text: str) -> bool:
+    """Whether a switch is on (parse_boolean of systemd)."""
+    return text.lower() in ("1", "yes", "y", "true", "t", "on")
 
 
 def _renamed(tree: Tree, name: str, *, location: Location, old: str) -> Tree:

@@ -20,7 +20,8 @@ class Profile:
 
     location: of what chooses the card. names: globs of which one has to match; () for any. macs: the same, of hardware
     addresses in lower case. unclear: it chooses by something that the disk does not tell (a driver, a slot).
-    addresses: those set by hand. gateways: the routers that have to be in one of their networks. rename(tree, name) and
+    addresses: those set by hand. gateways: the routers that have to be in one of their networks; on_link: the program
+    tells the kernel to take them even where they are not. rename(tree, name) and
     unbind(tree): the tree in which it chooses the card of that name, or every wired card instead of one hardware
     address; None where that is not written.
     """
@@ -32,6 +33,7 @@ class Profile:
     unclear: bool = False
     addresses: tuple[Interface, ...] = ()
     gateways: tuple[Address, ...] = ()
+    on_link: bool = False
     rename: Callable[[Tree, str], Tree] | None = None
     unbind: Callable[[Tree], Tree] | None = None
 

@@ -24,6 +24,8 @@ from rescue.verbs.lab import documents
 from rescue.verbs.lab.screens import Screens
 from rescue.verbs.lab.steps import Steps
 from rescue.verbs.session import Session, UsageError
+from rescue.words.numbers import natural
+from rescue.words.text import cut
 
 ACTIONS = ("list", "start", "status", "hint", "check", "solve", "reset", "stop")
 
@@ -92,10 +94,12 @@ def _of_difficulty(session: Session, scenarios: Sequence[Scenario]) -> tuple[Sce
 def chosen(word: str) -> Scenario:
     """The scenario with this id, or with this number of the list. Raises ScenarioError."""
     if word.isdecimal():
-        known = all_scenarios()
-        if not 1 <= int(word) <= len(known):
-            raise ScenarioError(f"there is no lab number {word}", f"They are 1 to {len(known)}: rescue lab list")
-        return known[int(word) - 1]
+        known, number = all_scenarios(), natural(word)
+        if number is None or not 1 <= number <= len(known):
+            raise ScenarioError(
+                f"there is no lab number {cut(word, 30)}", f"They are 1 to {len(known)}: rescue lab list"
+            )
+        return known[number - 1]
     return scenario(word.lower().replace("_", "-"))
 
 
@@ -158,7 +162,7 @@ def _make_way(session: Session, practice: Practice) -> None:
     if session.json or isinstance(session.asker, Nobody):
         raise UsageError(f"{name} is going on", "End it with rescue lab stop, or add --yes to start another instead.")
     question = f"{name[0].upper()}{name[1:]} is going on. Remove it with its disk, and start another?"
-    if session.asker.choose(question, ["yes", "no, go on with it"]) != 0:
+    if not session.asker.confirm(question):
         raise Cancelled
 
 
@@ -234,7 +238,7 @@ def _solve(session: Session, practice: Practice) -> Status:
         if isinstance(session.asker, Nobody):
             session.report.line("To have it typed in on the server: rescue lab solve --yes")
             return Status.CLEAR
-        if session.asker.choose("Type it in on the server now?", ["yes", "no, I do it myself"]) != 0:
+        if not session.asker.confirm("Type it in on the server now?"):
             session.report.line("Nothing was changed. When you have done it: rescue lab check")
             return Status.CLEAR
     with Steps(session, 6) as steps:

@@ -127,7 +127,7 @@ class Screens:
             ("reset", "gives back the broken disk"),
             ("stop", "ends it and removes the disk"),
         ):
-            self._exact(f"rescue lab {word:<6} {what}", indent=2)
+            self._exact(f"{command('lab')} {word:<6} {what}", indent=2)
 
     def status(self, lab: Lab, wanted: Scenario) -> None:
         """How far it is."""
@@ -221,9 +221,9 @@ class Screens:
         if pages:
             self._line("To read on:")
             for page in pages:
-                self._exact(f"rescue explain {page}", indent=2)
+                self._exact(command("explain", page), indent=2)
         if not whole:
-            self._exact("rescue lab status --explain", indent=2)
+            self._exact(command("lab", "status", "--explain"), indent=2)
         self._line("rescue lab stop removes the disks; rescue lab list shows what is next.")
 
 

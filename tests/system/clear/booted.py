@@ -40,8 +40,9 @@ LOGIN_LIMIT = 12.0
 LOCKS = Path("/run/systemd/nspawn")
 
 ENDED = re.compile(
-    rb"Reached target .*(multi-user|graphical|rescue|emergency)\.target|You are in (rescue|emergency) mode|"
-    rb"Freezing execution|Failed to (allocate|load|start) |System Halt|rescue\.target|emergency\.target|panic"
+    rb"Reached target (?:\x1b\[[\d;]*m)?(multi-user|graphical|rescue|emergency)\.target|"
+    rb"You are in (rescue|emergency) mode|"
+    rb"Freezing execution|Exiting PID 1|System Halt"
 )
 WORD = "in-42"
 HANGS = "(the login hangs)"
@@ -65,6 +66,23 @@ def why_not() -> str:
     if shutil.which("systemd-nspawn") is None:
         return "systemd-nspawn is missing (package systemd-container)"
     return ""
+
+
+def cannot_run(root: Root) -> str:
+    """What systemd-nspawn says where it can't start even /bin/true in the root; "" if it can."""
+    command = [
+        "systemd-nspawn",
+        "-q",
+        "--register=no",
+        "--keep-unit",
+        "--private-network",
+        "-D",
+        str(root.place),
+        "/bin/true",
+    ]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60)
+    said = (done.stderr or done.stdout).strip().split("\n")[-1]
+    return f"systemd-nspawn can't start anything here: {said}" if done.returncode else ""
 
 
 @contextmanager
@@ -132,8 +150,11 @@ def _wire_up(wire: Namespace, nspawn: subprocess.Popen[bytes]) -> bool:
     deadline = time.monotonic() + UP_LIMIT
     while time.monotonic() < deadline and nspawn.poll() is None:
         if not subprocess.run(wire.command("ip", "link", "show", "ve0"), capture_output=True, check=False).returncode:
-            wire.run("ip", "address", "add", f"{CLIENT}/{PREFIX}", "dev", "ve0")
-            wire.run("ip", "link", "set", "ve0", "up")
+            try:
+                wire.run("ip", "address", "add", f"{CLIENT}/{PREFIX}", "dev", "ve0")
+                wire.run("ip", "link", "set", "ve0", "up")
+            except subprocess.CalledProcessError:
+                return False  # the server ended as soon as it was started, and the wire with it
             return True
         time.sleep(0.05)
     return False

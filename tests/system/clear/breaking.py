@@ -128,7 +128,9 @@ def _damaged(chance: Chance, root: Root, path: str) -> str:
         case "mode":
             return root.chmod(path, chance.choice([0, 0o600, 0o700, 0o644, 0o444, 0o711, 0o750, 0o777, 0o4755, 0o1777]))
         case "owner":
-            return root.chown(path, *chance.choice([(1000, 1000), (65534, 65534), (1000, 0), (0, 1000), (12345, 12345)]))
+            return root.chown(
+                path, *chance.choice([(1000, 1000), (65534, 65534), (1000, 0), (0, 1000), (12345, 12345)])
+            )
         case "dangling":
             return root.link(path, "/nowhere/at/all")
         case "truncate":
@@ -163,7 +165,9 @@ def sshd_program(chance: Chance, root: Root) -> str:
 
 @kind("service", "accept", "account", "session", weight=12)
 def library_of_sshd(chance: Chance, root: Root) -> str:
-    return _damaged(chance, root, chance.choice(_present(root, tuple(f"{LIBRARIES}/{name}" for name in SSHD_LIBRARIES))))
+    return _damaged(
+        chance, root, chance.choice(_present(root, tuple(f"{LIBRARIES}/{name}" for name in SSHD_LIBRARIES)))
+    )
 
 
 @kind("account", "session", weight=8)
@@ -183,7 +187,9 @@ def system_program(chance: Chance, root: Root) -> str:
 
 @kind("boot", "network", "service", weight=6)
 def unit_file(chance: Chance, root: Root) -> str:
-    return _damaged(chance, root, chance.choice(_present(root, tuple(f"/usr/lib/systemd/system/{name}" for name in UNITS))))
+    return _damaged(
+        chance, root, chance.choice(_present(root, tuple(f"/usr/lib/systemd/system/{name}" for name in UNITS)))
+    )
 
 
 @kind("service", "account", "key", "session", "network", "accept", "boot", weight=22)
@@ -200,7 +206,9 @@ def home_file(chance: Chance, root: Root) -> str:
 def folder(chance: Chance, root: Root) -> str:
     path = chance.choice(_present(root, FOLDERS))
     if chance.random() < 0.75:
-        return root.chmod(path, chance.choice([0, 0o600, 0o700, 0o711, 0o750, 0o755, 0o770, 0o775, 0o777, 0o644, 0o2755]))
+        return root.chmod(
+            path, chance.choice([0, 0o600, 0o700, 0o711, 0o750, 0o755, 0o770, 0o775, 0o777, 0o644, 0o2755])
+        )
     return root.chown(path, *chance.choice([(1000, 1000), (65534, 65534), (0, 1000), (1000, 0)]))
 
 
@@ -396,10 +404,14 @@ def what_starts(chance: Chance, root: Root) -> str:
     system = "/etc/systemd/system"
     match way:
         case "target":
-            aim = chance.choice(["rescue", "emergency", "basic", "graphical", "poweroff", "nosuch", "sysinit", "getty", "network"])
+            aim = chance.choice(
+                ["rescue", "emergency", "basic", "graphical", "poweroff", "nosuch", "sysinit", "getty", "network"]
+            )
             return root.link(f"{system}/default.target", f"/lib/systemd/system/{aim}.target")
         case "mask":
-            return root.link(f"{system}/{chance.choice(['ssh.service', 'sshd.service', 'ssh@.service', 'ssh.socket'])}", "/dev/null")
+            return root.link(
+                f"{system}/{chance.choice(['ssh.service', 'sshd.service', 'ssh@.service', 'ssh.socket'])}", "/dev/null"
+            )
         case "wants":
             return root.remove(f"{system}/multi-user.target.wants/ssh.service")
         case "empty":
@@ -417,7 +429,9 @@ def what_starts(chance: Chance, root: Root) -> str:
         case "alias":
             return root.remove(f"{system}/sshd.service")
         case "preset":
-            root.write("/etc/systemd/system-preset/00-local.preset", chance.choice(["disable *\n", "disable ssh.service\n"]))
+            root.write(
+                "/etc/systemd/system-preset/00-local.preset", chance.choice(["disable *\n", "disable ssh.service\n"])
+            )
             return root.write("/etc/machine-id", chance.choice(["", "uninitialized\n"])) + " and a preset that disables"
     return root.write(f"{system}/multi-user.target.d/x.conf", f"[Unit]\n{chance.choice(UNIT_LINES)}\n")
 
@@ -461,6 +475,7 @@ def tmpfiles(chance: Chance, root: Root) -> str:
 
 
 # -- the network ---------------------------------------------------------------------------------------------------
+
 
 @kind("network", weight=9)
 def network_file(chance: Chance, root: Root) -> str:
@@ -636,7 +651,9 @@ CONTROLS = ("required", "required", "required", "requisite", "optional", "suffic
 
 @kind("account", "session", weight=26)
 def pam_line(chance: Chance, root: Root) -> str:
-    path = chance.choice(["/etc/pam.d/sshd"] * 3 + ["/etc/pam.d/common-account", "/etc/pam.d/common-session", "/etc/pam.d/common-auth"])
+    path = chance.choice(
+        ["/etc/pam.d/sshd"] * 3 + ["/etc/pam.d/common-account", "/etc/pam.d/common-session", "/etc/pam.d/common-auth"]
+    )
     facility = chance.choice(["account", "account", "session", "session", "auth", "-session", "-account"])
     line = f"{facility}\t{chance.choice(CONTROLS)}\t{chance.choice(PAM_LINES)}\n"
     return root.prepend(path, line) if chance.random() < 0.5 else root.append(path, line)
@@ -655,7 +672,12 @@ def pam_change(chance: Chance, root: Root) -> str:
         case "control":
             for old in ("required", "optional", "[success=1 new_authtok_reqd=done default=ignore]", "[default=1]"):
                 if old in before:
-                    lines[at] = before.replace(old, chance.choice(["requisite", "required", "sufficient", "[success=2 default=ignore]", "[default=die]"]))
+                    lines[at] = before.replace(
+                        old,
+                        chance.choice(
+                            ["requisite", "required", "sufficient", "[success=2 default=ignore]", "[default=die]"]
+                        ),
+                    )
                     break
         case "module":
             lines[at] = before.replace("pam_", "pam_x")
@@ -709,7 +731,9 @@ def pam_files(chance: Chance, root: Root) -> str:
 @kind("service", "account", "session", "key", weight=8)
 def names(chance: Chance, root: Root) -> str:
     """nsswitch.conf(5)."""
-    name = chance.choice(["passwd", "passwd", "group", "shadow", "initgroups", "hosts", "services", "netgroup", "gshadow", "protocols"])
+    name = chance.choice(
+        ["passwd", "passwd", "group", "shadow", "initgroups", "hosts", "services", "netgroup", "gshadow", "protocols"]
+    )
     value = chance.choice(["ldap files", "files ldap", "sss files", "files sss", "files systemd", "systemd files", "winbind", "compat", "db files", "files [NOTFOUND=return] ldap", "ldap [NOTFOUND=return] files", "",
                            "ldap [UNAVAIL=return] files", "nis files", "nosuch", "nosuch files", "files [SUCCESS=continue] nosuch", "files [SUCCESS=merge] systemd", "mymachines files", "[!UNAVAIL=return] files", "file", "files,dns", "dns", "resolve [!UNAVAIL=return] files", "cache files", "extrausers files"])  # fmt: skip
     text = root.text("/etc/nsswitch.conf")
@@ -727,7 +751,9 @@ def accounts(chance: Chance, root: Root) -> str:
     at = next((number for number, line in enumerate(lines) if line.startswith(f"{who}:")), 0)
     fields = lines[at].split(":")
     if chance.random() < 0.3 or path == "/etc/group":
-        way = chance.choice(["gone", "twice", "short", "crlf", "plus", "blank", "space", "comment", "bom", "long", "moved"])
+        way = chance.choice(
+            ["gone", "twice", "short", "crlf", "plus", "blank", "space", "comment", "bom", "long", "moved"]
+        )
         match way:
             case "gone":
                 del lines[at]
@@ -758,7 +784,31 @@ def accounts(chance: Chance, root: Root) -> str:
                                        (6, "/usr/bin/id"), (6, "/home/alice/shell"), (6, "/usr/bin/rbash"), (5, "/nowhere"), (5, ""), (5, "/"), (5, "home/alice"), (5, "/root"), (5, "/dev/null"), (2, "0"), (2, "1001"), (2, "x"), (2, "-1"), (2, "4294967295"),
                                        (3, "0"), (3, "4242"), (3, "x"), (1, ""), (1, "*"), (1, "!"), (0, "Alice"), (4, "x" * 500), (6, "/bin/bash -l"), (6, "/usr/bin/dash"), (6, "/usr/bin/python3"), (6, "/bin/su")])  # fmt: skip
     else:
-        number, value = chance.choice([(1, "!"), (1, "*"), (1, "!!"), (1, ""), (1, "!$6$x$y"), (1, "*LK*"), (2, "0"), (2, "99999999"), (2, ""), (4, "1"), (4, "0"), (6, "0"), (7, "1"), (7, "0"), (7, "99999"), (7, "x"), (7, "-1"), (3, "99999"), (8, "1"), (2, "x"), (5, "x")])
+        number, value = chance.choice(
+            [
+                (1, "!"),
+                (1, "*"),
+                (1, "!!"),
+                (1, ""),
+                (1, "!$6$x$y"),
+                (1, "*LK*"),
+                (2, "0"),
+                (2, "99999999"),
+                (2, ""),
+                (4, "1"),
+                (4, "0"),
+                (6, "0"),
+                (7, "1"),
+                (7, "0"),
+                (7, "99999"),
+                (7, "x"),
+                (7, "-1"),
+                (3, "99999"),
+                (8, "1"),
+                (2, "x"),
+                (5, "x"),
+            ]
+        )
     while len(fields) <= number:
         fields.append("")
     fields[number] = value
@@ -794,22 +844,69 @@ def rc_file(chance: Chance, root: Root) -> str:
 @kind("session", weight=5)
 def ssh_rc(chance: Chance, root: Root) -> str:
     path = chance.choice(["/etc/ssh/sshrc", "/home/alice/.ssh/rc"])
-    told = root.write(path, chance.choice(["exit 1\n", "sleep 3000\n", "kill -9 $PPID\n", "echo hi\n", "read x\n", "if [\n", "cat\n", "kill $PPID; sleep 9\n", "pkill sshd\n", "exec sleep 9999 >/dev/null\n", "mail -s login root </dev/null\n"]), 0o644)
+    told = root.write(
+        path,
+        chance.choice(
+            [
+                "exit 1\n",
+                "sleep 3000\n",
+                "kill -9 $PPID\n",
+                "echo hi\n",
+                "read x\n",
+                "if [\n",
+                "cat\n",
+                "kill $PPID; sleep 9\n",
+                "pkill sshd\n",
+                "exec sleep 9999 >/dev/null\n",
+                "mail -s login root </dev/null\n",
+            ]
+        ),
+        0o644,
+    )
     if chance.random() < 0.3:
         told += "; " + root.append("/etc/ssh/sshd_config", "PermitUserEnvironment yes\n")
-        told += "; " + root.write("/home/alice/.ssh/environment", chance.choice(["PATH=/x\n", "LD_PRELOAD=/x\n", "PROMPT_COMMAND=exit\n"]))
+        told += "; " + root.write(
+            "/home/alice/.ssh/environment", chance.choice(["PATH=/x\n", "LD_PRELOAD=/x\n", "PROMPT_COMMAND=exit\n"])
+        )
     return told
 
 
 @kind("session", weight=3)
 def motd(chance: Chance, root: Root) -> str:
-    return root.write("/etc/update-motd.d/99-x", chance.choice(["#!/bin/sh\nsleep 3000\n", "#!/bin/sh\nexit 1\n", "#!/bin/sh\necho hi\n", "#!/bin/sh\nyes\n", "#!/bin/sh\nkill $PPID\n", "#!/nowhere\n", "#!/bin/sh\ncat\n", "#!/bin/sh\nexec >/dev/tty; read x </dev/tty\n"]), 0o755)
+    return root.write(
+        "/etc/update-motd.d/99-x",
+        chance.choice(
+            [
+                "#!/bin/sh\nsleep 3000\n",
+                "#!/bin/sh\nexit 1\n",
+                "#!/bin/sh\necho hi\n",
+                "#!/bin/sh\nyes\n",
+                "#!/bin/sh\nkill $PPID\n",
+                "#!/nowhere\n",
+                "#!/bin/sh\ncat\n",
+                "#!/bin/sh\nexec >/dev/tty; read x </dev/tty\n",
+            ]
+        ),
+        0o755,
+    )
 
 
 @kind("service", "account", "session", "accept", weight=5)
 def loader(chance: Chance, root: Root) -> str:
     """What the dynamic loader takes."""
-    way = chance.choice(["preload", "preload-garbage", "preload-real", "local-cut", "conf", "nocache", "wrongarch", "cache-old", "noconf"])
+    way = chance.choice(
+        [
+            "preload",
+            "preload-garbage",
+            "preload-real",
+            "local-cut",
+            "conf",
+            "nocache",
+            "wrongarch",
+            "cache-old",
+            "noconf",
+        ]
+    )
     match way:
         case "preload":
             return root.write("/etc/ld.so.preload", "/nowhere.so\n")
@@ -817,7 +914,10 @@ def loader(chance: Chance, root: Root) -> str:
             root.write("/usr/local/lib/x.so", b"\x7fELFgarbage", 0o755)
             return root.write("/etc/ld.so.preload", "/usr/local/lib/x.so\n")
         case "preload-real":
-            return root.write("/etc/ld.so.preload", f"{LIBRARIES}/{chance.choice(['libz.so.1', 'libpam.so.0', 'libc.so.6', 'libcrypto.so.3'])}\n")
+            return root.write(
+                "/etc/ld.so.preload",
+                f"{LIBRARIES}/{chance.choice(['libz.so.1', 'libpam.so.0', 'libc.so.6', 'libcrypto.so.3'])}\n",
+            )
         case "conf":
             return root.write("/etc/ld.so.conf.d/00-x.conf", "/srv/lib\n")
         case "nocache":
@@ -826,7 +926,17 @@ def loader(chance: Chance, root: Root) -> str:
             root.remove("/etc/ld.so.conf.d")
             subprocess.run(["ldconfig", "-r", str(root.place)], check=False, capture_output=True)
             return "ld.so.conf.d gone, ldconfig"
-    name = chance.choice(["libcrypto.so.3", "libz.so.1", "libpam.so.0", "libcrypt.so.1", "libtinfo.so.6", "libselinux.so.1", "libsystemd.so.0"])
+    name = chance.choice(
+        [
+            "libcrypto.so.3",
+            "libz.so.1",
+            "libpam.so.0",
+            "libcrypt.so.1",
+            "libtinfo.so.6",
+            "libselinux.so.1",
+            "libsystemd.so.0",
+        ]
+    )
     data = root.real(f"{LIBRARIES}/{name}").read_bytes()
     if way == "wrongarch":
         data = data[:18] + b"\xb7\0" + data[20:]
@@ -855,28 +965,54 @@ def late(chance: Chance, root: Root) -> str:
         root.write("/etc/closed.nft", "table inet x { chain i { type filter hook input priority 0; policy drop; } }\n")
     for path in ("/opt/app/start", "/usr/local/bin/lock-down.sh"):
         if path in command:
-            root.write(path, "#!/bin/sh\n" + chance.choice(["echo fine", "systemctl stop ssh", "ip link set eth0 down", "d=eth0; ip link set dev $d down", "exec /opt/app/bin --serve"]) + "\n", 0o755)
+            root.write(
+                path,
+                "#!/bin/sh\n"
+                + chance.choice(
+                    [
+                        "echo fine",
+                        "systemctl stop ssh",
+                        "ip link set eth0 down",
+                        "d=eth0; ip link set dev $d down",
+                        "exec /opt/app/bin --serve",
+                    ]
+                )
+                + "\n",
+                0o755,
+            )
     if "/opt/x.py" in command:
         root.write("/opt/x.py", chance.choice(["import os\nos.system('systemctl stop ssh')\n", "print(1)\n"]))
     system = "/etc/systemd/system"
-    shell = f"/bin/sh -c \"{command}\"" if "\"" not in command else f"/bin/sh -c {command!r}"
-    way = chance.choice(["service", "rclocal", "timer", "script", "post", "path", "generator", "networkd", "wanted", "late"])
+    shell = f'/bin/sh -c "{command}"' if '"' not in command else f"/bin/sh -c {command!r}"
+    way = chance.choice(
+        ["service", "rclocal", "timer", "script", "post", "path", "generator", "networkd", "wanted", "late"]
+    )
     match way:
         case "service":
-            root.write(f"{system}/own.service", f"[Unit]\nAfter=ssh.service network.target\n[Service]\nType=oneshot\nExecStart={shell}\n[Install]\nWantedBy=multi-user.target\n")
+            root.write(
+                f"{system}/own.service",
+                f"[Unit]\nAfter=ssh.service network.target\n[Service]\nType=oneshot\nExecStart={shell}\n[Install]\nWantedBy=multi-user.target\n",
+            )
             root.link(f"{system}/multi-user.target.wants/own.service", f"{system}/own.service")
         case "late":
-            root.write(f"{system}/own.service", f"[Service]\nType=simple\nExecStartPre=/bin/sleep 1\nExecStart={shell}\n")
+            root.write(
+                f"{system}/own.service", f"[Service]\nType=simple\nExecStartPre=/bin/sleep 1\nExecStart={shell}\n"
+            )
             root.link(f"{system}/multi-user.target.wants/own.service", f"{system}/own.service")
         case "rclocal":
             root.write("/etc/rc.local", f"#!/bin/sh\n{command}\nexit 0\n", 0o755)
         case "timer":
             root.write(f"{system}/own.service", f"[Service]\nType=oneshot\nExecStart={shell}\n")
-            root.write(f"{system}/own.timer", "[Timer]\nOnBootSec=1s\nAccuracySec=100ms\n[Install]\nWantedBy=timers.target\n")
+            root.write(
+                f"{system}/own.timer", "[Timer]\nOnBootSec=1s\nAccuracySec=100ms\n[Install]\nWantedBy=timers.target\n"
+            )
             root.link(f"{system}/timers.target.wants/own.timer", f"{system}/own.timer")
         case "script":
             root.write("/opt/boot.sh", f"#!/bin/sh\n{command}\n", 0o755)
-            root.write(f"{system}/own.service", "[Unit]\nAfter=ssh.service network.target\n[Service]\nType=oneshot\nExecStart=/opt/boot.sh\n")
+            root.write(
+                f"{system}/own.service",
+                "[Unit]\nAfter=ssh.service network.target\n[Service]\nType=oneshot\nExecStart=/opt/boot.sh\n",
+            )
             root.link(f"{system}/multi-user.target.wants/own.service", f"{system}/own.service")
         case "post":
             root.write(f"{system}/ssh.service.d/x.conf", f"[Service]\nExecStartPost={shell}\n")
@@ -885,12 +1021,19 @@ def late(chance: Chance, root: Root) -> str:
             root.write(f"{system}/own.path", "[Path]\nPathExists=/etc/passwd\n")
             root.link(f"{system}/paths.target.wants/own.path", f"{system}/own.path")
         case "generator":
-            root.write("/etc/systemd/system-generators/own", f"#!/bin/sh\nmkdir -p $1/multi-user.target.wants\nprintf '[Unit]\\nAfter=ssh.service\\n[Service]\\nType=oneshot\\nExecStart=/opt/boot.sh\\n' > $1/own.service\nln -s ../own.service $1/multi-user.target.wants/\n", 0o755)
+            root.write(
+                "/etc/systemd/system-generators/own",
+                "#!/bin/sh\nmkdir -p $1/multi-user.target.wants\nprintf '[Unit]\\nAfter=ssh.service\\n[Service]\\nType=oneshot\\nExecStart=/opt/boot.sh\\n' > $1/own.service\nln -s ../own.service $1/multi-user.target.wants/\n",
+                0o755,
+            )
             root.write("/opt/boot.sh", f"#!/bin/sh\n{command}\n", 0o755)
         case "networkd":
             root.write(f"{system}/systemd-networkd.service.d/x.conf", f"[Service]\nExecStartPost=+{shell}\n")
         case "wanted":
-            root.write("/usr/local/lib/systemd/system/own.service", f"[Unit]\nAfter=ssh.service network.target\n[Service]\nType=oneshot\nExecStart={shell}\n")
+            root.write(
+                "/usr/local/lib/systemd/system/own.service",
+                f"[Unit]\nAfter=ssh.service network.target\n[Service]\nType=oneshot\nExecStart={shell}\n",
+            )
             root.link(f"{system}/ssh.service.wants/own.service", "/usr/local/lib/systemd/system/own.service")
     return f"{way}: {command}"
 
@@ -916,7 +1059,10 @@ def firewall(chance: Chance, root: Root) -> str:
             return "ufw enabled"
         case "own":
             root.write("/etc/own.nft", text)
-            root.write(f"{system}/own.service", "[Unit]\nBefore=network-pre.target\n[Service]\nType=oneshot\nExecStart=/usr/sbin/nft -f /etc/own.nft\n")
+            root.write(
+                f"{system}/own.service",
+                "[Unit]\nBefore=network-pre.target\n[Service]\nType=oneshot\nExecStart=/usr/sbin/nft -f /etc/own.nft\n",
+            )
             root.link(f"{system}/multi-user.target.wants/own.service", f"{system}/own.service")
             return f"own unit: {rules}"
     root.write("/etc/own.nft", text)

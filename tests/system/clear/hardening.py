@@ -127,7 +127,7 @@ def hardened(chance: random.Random, root: Root) -> str:
         if "pam_access" in text and "/etc/security/access.conf" in told:
             continue
         if "notify-login" in text:
-            root.write("/usr/local/bin/notify-login", "#!/bin/sh\nlogger \"$PAM_USER from $PAM_RHOST\"\n", 0o755)
+            root.write("/usr/local/bin/notify-login", '#!/bin/sh\nlogger "$PAM_USER from $PAM_RHOST"\n', 0o755)
         if path == "/home/alice/.ssh/authorized_keys" or path.startswith("/home"):
             pass
         root.append(path, text)

@@ -122,7 +122,7 @@ def test_an_undo_that_fails_half_way_is_carried_on() -> None:
     moments = calls(lambda target: undo(target, now=clock()), MemoryTarget(fixed.tree))
     for at in range(1, moments + 1):
         target = MemoryTarget(fixed.tree, failing(at, TargetError("EIO: input/output error")))
-        with pytest.raises(ApplyError, match="stopped half-way"):
+        with pytest.raises(ApplyError, match=r"stopped half-way|can.t be recorded, so nothing was restored"):
             undo(target, now=clock())
         target.hook = None
         if history(target)[-1].state is not State.UNDONE:

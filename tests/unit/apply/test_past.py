@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -13,12 +13,13 @@ from rescue.apply import (
     NothingToUndo,
     UndoRefused,
     apply_changes,
+    damaged,
     history,
     interrupted,
     recover,
     undo,
 )
-from rescue.journal import State
+from rescue.journal import InDirectory, InTarget, State
 from tests.unit.apply.broken import (
     ACL,
     BIG_LOG,
@@ -179,3 +180,64 @@ def test_an_unreadable_record_is_listed_and_not_silently_passed_over() -> None:
             undo(target, attempt, now=now)
     undo(target, first.record.id, now=now)
     assert "/etc/nologin" in target.tree
+
+
+DAMAGED = {
+    "of no bytes": b"",
+    "of a line's end": b"\n",
+    "of zeros": bytes(700),
+    "cut off": b'{\n  "schema": 1,\n  "id": "2026',
+    "of junk": b"\xff\xfe junk",
+    "of something else": b"[]",
+    "gone": None,
+}
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+@pytest.mark.parametrize("record", DAMAGED.values(), ids=DAMAGED.keys())
+def test_no_damaged_record_loses_the_old_contents(record: bytes | None, elsewhere: bool, tmp_path: Path) -> None:
+    store = InDirectory(tmp_path) if elsewhere else None
+    tree = broken()
+    target = target_of(tree)
+    now = clock()
+    first = apply_changes(target, reversible_plan(tree), store=store, now=now)
+    journal = store or InTarget(target)
+    kept = {change.kept for change in first.record.changes if change.kept}
+    before = journal.read(first.record.id, kept, 1 << 20)
+    assert before.keys() == kept
+    if record is None:
+        journal.discard(first.record.id, "record.json")
+    else:
+        journal.write(first.record.id, "record.json", record)
+    fixed = target.tree
+    apply_changes(target, fixed.write("/etc/motd", "hello\n").since(fixed), store=store, now=now)
+    assert journal.read(first.record.id, kept, 1 << 20) == before
+    assert [each.id for each in damaged(history(target, store))] == [first.record.id]
+    assert [each.id for each in undo(target, store=store, now=now).damaged] == [first.record.id]
+    for attempt in (None, first.record.id):
+        with pytest.raises(JournalError, match=f"record of fix {first.record.id} is damaged"):
+            undo(target, attempt, store=store, now=now)
+    assert journal.read(first.record.id, kept, 1 << 20) == before
+
+
+def test_a_kept_content_that_is_gone_is_no_obstacle_where_it_is_not_needed() -> None:
+    tree = broken()
+    target = target_of(tree)
+    applied = apply_changes(target, reversible_plan(tree), now=clock())
+    kept = next(change.kept for change in applied.record.changes if str(change.path) == CONFIG)
+    target.tree = target.tree.remove(f"{applied.journal}/{kept}").with_entries({CONFIG: tree.entry(CONFIG)})
+    undo(target, now=clock())
+    assert files(target.tree) == files(tree)
+
+
+@pytest.mark.parametrize("time", [0, -1, -(10**18), 13_569_465_600 * 10**9])
+def test_any_time_of_a_file_comes_back(time: int) -> None:
+    tree = broken()
+    old = tree.entry(CONFIG)
+    assert old is not None
+    tree = tree.with_entries({CONFIG: replace(old, mtime=time)})
+    target = target_of(tree)
+    apply_changes(target, tree.write(CONFIG, "Port 22\n").since(tree), now=clock())
+    assert target.tree.entry(CONFIG).mtime not in (time, None)  # type: ignore[union-attr]
+    undo(target, now=clock())
+    assert files(target.tree) == files(tree)

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import pytest
 
 from rescue.bans.crowdsec import bans, crowdsec, lifted, moment
-from rescue.bans.yaml_lines import items, value
 from rescue.model import Symptom
 from rescue.tree import Tree
 from tests.unit.bans.crowdsec_files import BOUNCER, CONFIG, Row, ban, installed
@@ -77,13 +76,38 @@ def test_the_decisions_on_one_value_end_now() -> None:
     assert [each.written for each in bans(crowdsec(after), NOW)] == ["203.0.113.9"]
 
 
-def test_values_of_yaml_are_found_by_their_keys() -> None:
-    text = "a:\n  b: 1 # one\n  c: '2 # two'\nb: 3\nd:\n  a:\n    b: \"4\"\nl:\n - x\n - 'y'\nm:\n - z\n"
-    assert [value(text, *keys) for keys in (("a", "b"), ("a", "c"), ("b",), ("d", "a", "b"), ("d", "b"))] == [
-        "1",
-        "2 # two",
-        "3",
-        "4",
-        None,
-    ]
-    assert items(text, "l") == ("x", "y")
+def networks(*rows: Row, bouncer: str = BOUNCER) -> list[str]:
+    return [str(each.network) for each in bans(crowdsec(Tree.of(installed(*rows, bouncer=bouncer))), NOW)]
+
+
+def test_of_a_range_nftables_keeps_the_first_address_alone() -> None:
+    """Its sets have no flag "interval" (seen: 192.0.2.1 got in, five times of five)."""
+    ranges = (ban("192.0.2.0/24", scope="Range"), ban("2001:db8::/32", scope="Range"))
+    assert networks(*ranges) == ["192.0.2.0/32", "2001:db8::/128"]
+    for mode in ("iptables", "ipset"):
+        other = BOUNCER.replace("mode: nftables", f"mode: {mode}")
+        assert networks(*ranges, bouncer=other) == ["192.0.2.0/24", "2001:db8::/32"]
+    own = BOUNCER + "nftables:\n  ipv4:\n    set-only: true\n"
+    assert networks(*ranges, bouncer=own) == ["192.0.2.0/24", "2001:db8::/32"]
+
+
+@pytest.mark.parametrize(
+    "text", ["db_config: {type: mysql}\n", 'db_config:\n  "type": mysql\n', "db_config: {type: 'mysql'}\n"]
+)
+def test_a_file_in_another_style_says_the_same(text: str) -> None:
+    this = crowdsec(Tree.of({**installed(), "/etc/crowdsec/config.yaml": text}))
+    assert "database of the kind mysql" in this.elsewhere
+
+
+@pytest.mark.parametrize("text", ["db_config: {type: mysql\n", "a:\n\tb: c\n"])
+def test_a_file_that_is_no_yaml_leaves_it_open_whom_it_bans(text: str) -> None:
+    this = crowdsec(Tree.of({**installed(), "/etc/crowdsec/config.yaml": text}))
+    assert "is no YAML" in this.elsewhere
+
+
+def test_lists_may_be_written_in_brackets() -> None:
+    bracketed = (
+        BOUNCER.replace("mode: nftables", "mode: iptables").split("iptables_chains")[0]
+        + "iptables_chains: [ FORWARD ]\n"
+    )
+    assert banned(ban("192.0.2.1"), bouncer=bracketed) == []

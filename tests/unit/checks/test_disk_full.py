@@ -12,7 +12,7 @@ from rescue.model import Client, Finding, Link, Safety, Severity, Symptom
 from rescue.plan import Plan, any_repairs
 from rescue.space.policy import DAY
 from rescue.tree import Entry, FileSystem, Kind, NotCaptured, Read, Tree, directory
-from tests.checking import causes, changed_paths, mended, only_finding
+from tests.checking import causes, changed_paths, mended, mended_if_agreed, only_finding
 from tests.trees import GIB, ROOMY, server
 
 pytestmark = pytest.mark.unit
@@ -111,7 +111,7 @@ def test_a_full_log_partition_is_found_beside_a_root_with_room() -> None:
     )
     finding = only_finding(tree, "disk-full")
     assert finding.subject == "/var/log"
-    assert changed_paths(mended(tree)) == ["/var/log/a.log.1"]
+    assert changed_paths(mended_if_agreed(tree)) == ["/var/log/a.log.1"]
 
 
 # -- what is asked for -------------------------------------------------------------------------------------------------
@@ -148,11 +148,11 @@ def test_rotated_logs_and_caches_go_and_nothing_else() -> None:
     )
     finding = only_finding(tree, "disk-full")
     assert repair_titles(finding) == [
-        (Safety.SAFE, "make room on /: delete 1 file of package caches and 2 rotated logs: frees 2.4 GiB")
+        (Safety.UNSAFE, "make room on /: delete 1 file of package caches and 2 rotated logs: frees 2.4 GiB")
     ]
     assert finding.repairs[0].irreversible
     assert finding.repairs[0].weakens == "deleted logs can't be brought back by undo"
-    plan = mended(tree)
+    plan = mended_if_agreed(tree)
     assert sorted(changed_paths(plan)) == ["/var/cache/apt/archives/a.deb", "/var/log/syslog.1", "/var/log/syslog.2"]
     assert plan.irreversible
     assert kept_room(plan) >= GIB  # what root keeps to itself is refilled first
@@ -160,7 +160,7 @@ def test_rotated_logs_and_caches_go_and_nothing_else() -> None:
 
 def test_a_huge_log_keeps_its_newest_part() -> None:
     tree = full({"/var/log/app.log": blob(300 * MIB)}, FileSystem("/", "ext4", 2 * GIB, 0, 0, 131072, 100000))
-    plan = mended(tree)
+    plan = mended_if_agreed(tree)
     (change,) = plan.changes
     assert change.after is not None
     assert (change.after.size, change.frees) == (8 * MIB, 292 * MIB)
@@ -182,7 +182,7 @@ def test_too_few_logs_are_not_deleted_in_vain() -> None:
 def test_inodes_are_freed_from_rotated_logs() -> None:
     small = FileSystem("/", "ext4", 2 * GIB, GIB, GIB, 20000, 0)
     logs = {f"/var/log/a.log.{turn}": blob(4096, mtime=-turn) for turn in range(1, 1500)}
-    plan = mended(full({"/var/log/a.log": "", **logs}, small))
+    plan = mended_if_agreed(full({"/var/log/a.log": "", **logs}, small))
     assert len(plan.changes) == 1000
     assert "frees 3.9 MiB and 1000 inodes" in plan.mends[0].repair.title
 
@@ -209,7 +209,7 @@ def test_a_hostile_name_in_the_logs_is_only_a_name() -> None:
     tree = full(
         {"/var/log/\x1b[2J\n.log": blob(6 * GIB), "/var/log/..1": blob(GIB), "/var/log/a\udcff.log": blob(6 * GIB)}
     )
-    assert only_finding(tree, "disk-full").repairs[0].safety is Safety.SAFE
+    assert only_finding(tree, "disk-full").repairs[0].safety is Safety.UNSAFE
 
 
 def test_the_edit_works_on_the_tree_that_it_is_given() -> None:

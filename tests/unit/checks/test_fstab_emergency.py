@@ -3,7 +3,7 @@ import pytest
 from rescue.model import Safety, Severity, Symptom
 from rescue.plan import any_repairs
 from rescue.tree import Device, Devices, Entry, Tree, directory, symlink
-from tests.checking import causes, changed_paths, diff, lines, mended, only_finding
+from tests.checking import causes, changed_paths, diff, lines, mended, mended_if_agreed, only_finding
 from tests.trees import ROOMY, healthy, server
 
 pytestmark = pytest.mark.unit
@@ -63,7 +63,7 @@ def test_a_volume_that_no_disk_here_has_is_a_doubt_and_its_line_gets_one_word() 
     assert (finding.severity, finding.symptom) == (Severity.DOUBTFUL, Symptom.UNREACHABLE)
     assert "not attached here" in finding.reason
     assert str(finding.locations[0]) == "/etc/fstab:3"
-    plan = mended(tree)
+    plan = mended_if_agreed(tree)
     assert changed_paths(plan) == ["/etc/fstab"]
     assert diff(plan, "/etc/fstab") == ([GONE], [GONE.replace("defaults", "defaults,nofail")])
 
@@ -96,7 +96,7 @@ def test_a_bind_mount_of_what_is_gone_is_certain() -> None:
 
 
 def test_a_line_of_three_fields_gets_a_fourth() -> None:
-    plan = mended(with_fstab("UUID=gone /srv ext4"))
+    plan = mended_if_agreed(with_fstab("UUID=gone /srv ext4"))
     assert lines(plan.after.facts.tree, "/etc/fstab")[1] == "UUID=gone /srv ext4 defaults,nofail"
 
 
@@ -119,4 +119,55 @@ def test_a_place_with_a_blank_in_its_name_is_kept_as_it_is() -> None:
     odd = r"UUID=gone /srv/my\040data ext4 defaults,noatime 0 2  # mine"
     tree = with_fstab(odd)
     assert only_finding(tree, "fstab-emergency").subject == "/srv/my data"
-    assert lines(mended(tree).after.facts.tree, "/etc/fstab")[1] == odd.replace("noatime", "noatime,nofail")
+    assert lines(mended_if_agreed(tree).after.facts.tree, "/etc/fstab")[1] == odd.replace("noatime", "noatime,nofail")
+
+
+OPTIONAL = "LABEL=Data1 /srv/data1 ext4 defaults,nofail 0 2"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/srv/data1/docker /opt/docker none bind,defaults 0 0",
+        "/srv/data1/www /opt/www none rbind",
+        "/srv/data1/disk.img /opt/www ext4 loop 0 0",
+        "overlay /opt/www overlay lowerdir=/srv/data1/l:/srv/l,upperdir=/srv/u,workdir=/srv/w 0 0",
+        "LABEL=data /srv/data1/more xfs defaults 0 2",
+        "LABEL=data /opt/www xfs x-systemd.requires=/srv/data1 0 2",
+        "LABEL=data /opt/www xfs x-systemd.requires-mounts-for=/srv/data1/x 0 2",
+    ],
+)
+def test_a_required_mount_that_stands_on_an_optional_one_stops_the_boot_with_it(line: str) -> None:
+    folders: dict[str, Entry | str | bytes] = {f"/srv/{each}": directory() for each in ("data1", "l", "u", "w")}
+    tree = with_fstab(OPTIONAL, line, extra=folders)
+    finding = only_finding(tree, "fstab-emergency")
+    assert finding.severity is Severity.DOUBTFUL
+    assert str(finding.locations[0]) == "/etc/fstab:3"
+    assert "/srv/data1 has to be mounted from LABEL=Data1" in finding.message
+    made = diff(mended_if_agreed(tree), "/etc/fstab")[1]
+    assert len(made) == 1
+    assert "nofail" in made[0]
+    there = OPTIONAL.replace("Data1", "data").replace("ext4", "xfs")
+    assert causes(with_fstab(there, line, extra=folders)) == []
+
+
+def test_both_of_a_chain_need_the_word() -> None:
+    tree = with_fstab(GONE, "/srv/data/www /opt/www none bind 0 0")
+    assert causes(tree) == ["fstab-emergency", "fstab-emergency"]
+    assert len(diff(mended_if_agreed(tree), "/etc/fstab")[1]) == 2
+
+
+@pytest.mark.parametrize("word", ["nofail", "noauto", "x-systemd.automount", "_netdev"])
+def test_an_optional_mount_on_an_optional_one_stops_nothing(word: str) -> None:
+    tree = with_fstab(OPTIONAL, f"/srv/data1/www /opt/www none bind,{word}", extra={"/srv/data1": directory()})
+    assert causes(tree) == []
+
+
+def test_a_circle_of_mounts_ends() -> None:
+    assert causes(with_fstab("/a/x /b none bind", "/b/x /a none bind")) == []
+
+
+def test_a_layer_that_is_gone_is_certain() -> None:
+    line = "overlay /opt/www overlay lowerdir=/srv/gone,upperdir=/srv,workdir=/srv 0 0"
+    tree = with_fstab(line, extra={"/srv": directory()})
+    assert only_finding(tree, "fstab-emergency").severity is Severity.BROKEN

@@ -2,7 +2,7 @@ import pytest
 
 from rescue.model import Client, Safety, Severity, Symptom
 from rescue.tree import Entry, directory, file, symlink
-from tests.checking import causes, changed_paths, diff, mended, only_finding
+from tests.checking import causes, changed_paths, diff, mended, mended_if_agreed, only_finding
 from tests.trees import KEY, SSHD_CONFIG, healthy, server
 
 pytestmark = pytest.mark.unit
@@ -84,7 +84,7 @@ def test_a_dead_line_with_the_key_is_pointed_out() -> None:
 def test_keys_in_a_misnamed_file_are_put_where_sshd_looks(name: str) -> None:
     tree = server({KEYS: None, f"{HOME}/{name}": own(f"# mine\nno-pty {KEY} me\nbroken\n")})
     only_finding(tree, "key-missing", ALICE)
-    plan = mended(tree, ALICE)
+    plan = mended_if_agreed(tree, ALICE)
     assert changed_paths(plan) == [KEYS]
     assert plan.after.facts.tree.text(KEYS) == f"no-pty {KEY} me\n"
 

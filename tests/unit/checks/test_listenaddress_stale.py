@@ -6,7 +6,7 @@ import pytest
 
 from rescue.model import Severity, Symptom
 from rescue.tree import Entry, Tree, symlink
-from tests.checking import causes, changed_paths, diff, mended, only_finding
+from tests.checking import causes, changed_paths, diff, mended, mended_if_agreed, only_finding
 from tests.trees import SSHD_CONFIG, server
 
 pytestmark = pytest.mark.unit
@@ -47,7 +47,7 @@ def test_what_the_network_gives_is_not_on_the_disk(interfaces: str | None) -> No
     finding = only_finding(tree, "listenaddress-stale")
     assert finding.severity is Severity.DOUBTFUL
     assert finding.reason
-    assert diff(mended(tree), MAIN) == (["ListenAddress 198.51.100.23"], ["#ListenAddress 198.51.100.23"])
+    assert diff(mended_if_agreed(tree), MAIN) == (["ListenAddress 198.51.100.23"], ["#ListenAddress 198.51.100.23"])
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 
 from rescue.model import Safety, Severity, Symptom
-from tests.checking import causes, changed_paths, diff, mended, only_finding
+from tests.checking import causes, changed_paths, diff, mended_if_agreed, only_finding
 from tests.networks import CAME_UP, NEW, OLD, WIRED, networkd, networked
 
 pytestmark = pytest.mark.unit
@@ -23,7 +23,7 @@ def test_settings_for_another_card_are_made_for_every_wired_one() -> None:
     assert (finding.severity, finding.symptom) == (Severity.DOUBTFUL, Symptom.UNREACHABLE)
     assert finding.subject == "52:54:00:6b:3c:58"
     assert str(finding.locations[0]) == f"{WIRED}:2"
-    plan = mended(tree)
+    plan = mended_if_agreed(tree)
     assert changed_paths(plan) == [WIRED]
     assert diff(plan, WIRED) == (["MACAddress=52:54:00:6B:3C:58"], ["Name=en* eth*"])
 

@@ -53,7 +53,37 @@ def test_ifupdown_has_the_network_in_a_mask() -> None:
         return causes(networked({interfaces: text}, manager="networking.service"))
 
     assert found(text) == ["net-static-wrong"]
+    assert only_finding(networked({interfaces: text}, manager="networking.service"), "net-static-wrong").reason
+    # A single address: ifupdown gives the router to the kernel as on the wire.
+    assert found(text.replace("255.255.255.0", "255.255.255.255")) == []
+    assert found(text.replace("192.0.20.2", "198.51.100.7/32").replace("  netmask 255.255.255.0\n", "")) == []
+    assert found(text + "  pointopoint 192.0.2.1\n") == []
     assert found(text.replace("192.0.20.2", "192.0.2.2")) == []
     assert found(text.replace("255.255.255.0", "255.255.0.0")) == []
     assert found(text + "  up ip route add 192.0.2.1 dev eth0\n") == []
     assert found(text.replace("static", "dhcp")) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ("addresses: [192.0.20.2/24], gateway4: 192.0.2.1", True),
+        ("addresses: [198.51.100.7/32], routes: [{to: default, via: 192.0.2.1}]", True),
+        ("addresses: [198.51.100.7/32], routes: [{to: default, via: 192.0.2.1, on-link: true}]", False),
+        (
+            "addresses: [198.51.100.7/32], routes: [{to: 192.0.2.1/32, scope: link}, {to: default, via: 192.0.2.1}]",
+            False,
+        ),
+        ("addresses: [192.0.2.2/24], gateway4: 192.0.2.1", False),
+        ("addresses: [192.0.20.2/24], gateway4: 192.0.2.1, dhcp4: true", False),
+    ],
+)
+def test_netplan_has_its_routers_in_two_places(said: str, wrong: bool) -> None:
+    path = "/etc/netplan/01.yaml"
+    tree = networked({path: f"network: {{version: 2, ethernets: {{eth0: {{{said}}}}}}}\n"})
+    assert causes(tree) == (["net-static-wrong"] if wrong else [])
+
+
+def test_a_byte_order_mark_before_the_first_section_counts_as_nothing() -> None:
+    files = networkd("Name=e*", WRONG)
+    assert causes(networked({WIRED: f"\ufeff{files[WIRED]}"})) == ["net-static-wrong"]

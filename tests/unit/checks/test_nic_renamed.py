@@ -1,8 +1,8 @@
 import pytest
 
 from rescue.model import Safety, Severity, Symptom
-from rescue.tree import file, symlink
-from tests.checking import causes, changed_paths, diff, mended, only_finding
+from rescue.tree import Entry, file, symlink
+from tests.checking import causes, changed_paths, diff, mended, mended_if_agreed, only_finding
 from tests.networks import CAME_UP, ID, NEW, OLD, WIRED, networkd, networked
 
 pytestmark = pytest.mark.unit
@@ -53,7 +53,7 @@ def test_two_cards_are_for_a_person_to_tell_apart() -> None:
 
 def test_interfaces_of_other_kinds_are_no_cards() -> None:
     assert causes(networked(networkd("Name=ens3"), ("docker0: Gained carrier", NEW), ("br0: Link UP", NEW))) == []
-    assert causes(networked(networkd("Name=wg0"), CAME_UP)) == []
+    assert causes(networked(networkd("Name=wg0"), CAME_UP)) == ["net-unconfigured"]
 
 
 def test_ifupdown_has_the_name_in_several_lines() -> None:
@@ -78,7 +78,8 @@ def test_netplan_has_the_name_as_a_key() -> None:
     text = "# made by hand\nnetwork:\n  version: 2\n  ethernets:\n    ens3:\n      dhcp4: true\n"
     plan = mended(networked({path: text}, CAME_UP))
     assert diff(plan, path) == (["    ens3:"], ["    eth0:"])
-    assert causes(networked({path: "network: {ethernets: {ens3: {dhcp4: true}}}\n"}, CAME_UP)) == []
+    flow = networked({path: "network: {ethernets: {ens3: {dhcp4: true}}}\n"}, CAME_UP)
+    assert [repair.safety for repair in only_finding(flow, "nic-renamed").repairs] == [Safety.MANUAL]
     by_mac = text.replace("      dhcp4", "      match:\n        macaddress: 52:54:00:00:00:01\n      dhcp4")
     assert causes(networked({path: by_mac}, CAME_UP)) == []
 
@@ -88,7 +89,33 @@ def test_networkmanager_asks_for_an_address_by_itself_so_it_is_a_doubt() -> None
     text = "[connection]\nid=wired\ntype=ethernet\ninterface-name=ens3\n\n[ipv4]\nmethod=auto\n"
     tree = networked({path: file(text, 0o600)}, CAME_UP, manager="NetworkManager.service")
     assert only_finding(tree, "nic-renamed").severity is Severity.DOUBTFUL
-    assert diff(mended(tree), path) == (["interface-name=ens3"], ["interface-name=eth0"])
+    assert diff(mended_if_agreed(tree), path) == (["interface-name=ens3"], ["interface-name=eth0"])
+
+
+def test_a_server_without_a_journal_has_its_text_logs() -> None:
+    interfaces = "/etc/network/interfaces"
+    text = (
+        "auto lo\niface lo inet loopback\niface enp0s31f6 inet manual\nauto vmbr0\niface vmbr0 inet static\n"
+        "  address 192.0.2.2/26\n  gateway 192.0.2.1\n  bridge-ports enp0s31f6\n"
+    )
+    said = "2026-11-29T10:00:00.000000+00:00 server kernel: e1000e 0000:00:1f.6 eno1: "
+    files: dict[str, str | Entry] = {
+        interfaces: text, "/var/log/kern.log": f"{said}renamed from eth0\n{said}NIC Link is Up 1000 Mbps\n",
+        f"/var/log/journal/{ID}/system.journal": "",
+    }  # fmt: skip
+    tree = networked(files, manager="networking.service")
+    assert only_finding(tree, "nic-renamed").severity is Severity.BROKEN
+    plan = mended(tree)
+    assert diff(plan, interfaces) == (
+        ["iface enp0s31f6 inet manual", "  bridge-ports enp0s31f6"],
+        ["iface eno1 inet manual", "  bridge-ports eno1"],
+    )
+
+
+def test_a_byte_order_mark_is_not_part_of_the_first_section() -> None:
+    files = {WIRED: "\ufeff[Match]\nName=ens3\n\n[Network]\nDHCP=yes\n"}
+    plan = mended(networked(files, CAME_UP))
+    assert diff(plan, WIRED) == (["Name=ens3"], ["Name=eth0"])
 
 
 def test_what_cloud_init_may_write_anew_is_a_doubt() -> None:

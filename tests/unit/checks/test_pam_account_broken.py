@@ -1,7 +1,7 @@
 import pytest
 
 from rescue.model import Severity, Symptom
-from tests.checking import causes, diff, mended, only_finding
+from tests.checking import causes, diff, mended_if_agreed, only_finding
 from tests.pam_files import COMMON_ACCOUNT, SSHD, with_pam
 from tests.trees import SSHD_CONFIG, server
 
@@ -43,7 +43,7 @@ def test_a_line_that_is_required_is_commented_out(line: str) -> None:
     tree = server(with_pam(sshd=line + SSHD))
     finding = only_finding(tree, "pam-account-broken")
     assert (finding.severity, finding.symptom) == (Severity.BROKEN, Symptom.CLOSED)
-    plan = mended(tree)
+    plan = mended_if_agreed(tree)
     first = line.split("\n")[0]
     assert diff(plan, "/etc/pam.d/sshd") == ([first], [f"#{first}"])
 

@@ -2,7 +2,7 @@ import pytest
 
 from rescue.model import Safety, Symptom
 from rescue.plan import any_repairs
-from tests.checking import causes, diff, mended, only_finding
+from tests.checking import causes, diff, mended, mended_if_agreed, only_finding
 from tests.pam_files import COMMON_ACCOUNT, SSHD, with_pam
 from tests.trees import DPKG_STATUS, SSHD_CONFIG, server
 
@@ -21,7 +21,7 @@ def test_a_line_put_between_makes_the_jump_end_at_pam_deny() -> None:
     finding = only_finding(tree, "pam-deny")
     assert finding.symptom is Symptom.CLOSED
     assert str(finding.locations[0]) == f"{COMMON}:3"
-    assert diff(mended(tree), COMMON) == ([jump], [jump.replace("success=1", "success=2")])
+    assert diff(mended_if_agreed(tree), COMMON) == ([jump], [jump.replace("success=1", "success=2")])
 
 
 @pytest.mark.parametrize("line", ["account required pam_deny.so", "session requisite pam_deny.so"])

@@ -3,7 +3,7 @@ import pytest
 from rescue.model import Client, Safety, Severity, Symptom
 from rescue.plan import any_repairs
 from rescue.tree import Entry, file
-from tests.checking import causes, changed_paths, diff, mended, only_finding
+from tests.checking import causes, changed_paths, diff, mended, mended_if_agreed, only_finding
 from tests.pam_files import MODULES, SSHD, with_pam
 from tests.trees import server
 
@@ -59,7 +59,8 @@ def test_the_list_itself_is_mended(sense: str, before: str, gone: list[str], com
 @pytest.mark.parametrize("sense, made", [("allow", "alice\n"), ("deny", "")])
 def test_a_list_that_is_missing_is_made(sense: str, made: str) -> None:
     tree = server({**line(sense), LIST: None})
-    assert mended(tree, ALICE).after.facts.tree.text(LIST) == made
+    mend = mended_if_agreed if sense == "deny" else mended
+    assert mend(tree, ALICE).after.facts.tree.text(LIST) == made
 
 
 def test_a_list_that_anybody_may_write_is_closed() -> None:

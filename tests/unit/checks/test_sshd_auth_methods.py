@@ -2,7 +2,7 @@ import pytest
 
 from rescue.model import Client, Safety, Severity, Symptom
 from rescue.tree import Entry, file
-from tests.checking import causes, diff, mended, only_finding
+from tests.checking import causes, diff, mended, mended_if_agreed, only_finding
 from tests.trees import KEY, server
 
 pytestmark = pytest.mark.unit
@@ -38,7 +38,7 @@ def test_who_gets_in_with_a_password_misses_no_key() -> None:
 
 def test_a_second_proof_that_nobody_can_give_is_taken_out() -> None:
     tree = server(setting("AuthenticationMethods publickey,password  # two\n"))
-    plan = mended(tree, ALICE)
+    plan = mended_if_agreed(tree, ALICE)
     assert diff(plan, PATH) == (
         ["AuthenticationMethods publickey,password  # two"],
         ["AuthenticationMethods publickey  # two"],
@@ -46,7 +46,7 @@ def test_a_second_proof_that_nobody_can_give_is_taken_out() -> None:
 
 
 def test_the_same_key_does_not_count_twice() -> None:
-    plan = mended(server(setting("AuthenticationMethods publickey,publickey\n")), WITH_KEY)
+    plan = mended_if_agreed(server(setting("AuthenticationMethods publickey,publickey\n")), WITH_KEY)
     assert diff(plan, PATH)[1] == ["AuthenticationMethods publickey"]
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from rescue.model import Client, Severity, Symptom
 from rescue.tree import Entry, file
-from tests.checking import causes, diff, mended, only_finding
+from tests.checking import causes, diff, mended_if_agreed, only_finding
 from tests.trees import KEY, server
 
 pytestmark = pytest.mark.unit
@@ -27,12 +27,14 @@ def test_the_usual_file_is_added_to_the_line(value: str) -> None:
     tree = server(setting(value))
     finding = only_finding(tree, "sshd-authorizedkeysfile", ALICE)
     assert (finding.severity, finding.symptom) == (Severity.BROKEN, Symptom.DENIED)
-    plan = mended(tree, ALICE)
+    plan = mended_if_agreed(tree, ALICE)
     assert diff(plan, PATH) == ([f"AuthorizedKeysFile {value}"], [f"AuthorizedKeysFile {value} .ssh/authorized_keys"])
 
 
 def test_none_makes_room_for_it() -> None:
-    assert diff(mended(server(setting("none")), ALICE), PATH)[1] == ["AuthorizedKeysFile .ssh/authorized_keys"]
+    assert diff(mended_if_agreed(server(setting("none")), ALICE), PATH)[1] == [
+        "AuthorizedKeysFile .ssh/authorized_keys"
+    ]
 
 
 def test_a_central_file_that_has_keys_is_meant() -> None:

@@ -46,7 +46,10 @@ def test_a_program_that_is_not_executable_is_made_so() -> None:
 def test_the_parts_of_newer_versions(path: str) -> None:
     assert causes(server({path: None})) == []
     finding = only_finding(server({**NEW, path: None}), "sshd-binary-broken")
-    assert (finding.subject, finding.symptom) == (path, Symptom.CLOSED)
+    # Measured with Debian 13's: sshd does not start without them, and does with one that can't be executed in the end.
+    assert (finding.subject, finding.symptom) == (path, Symptom.REFUSED)
+    assert only_finding(server({**NEW, path: file(PROGRAM, 0o644)}), "sshd-binary-broken").symptom is Symptom.REFUSED
+    assert only_finding(server({**NEW, path: file(b"", 0o755)}), "sshd-binary-broken").symptom is Symptom.CLOSED
 
 
 def test_a_library_that_is_missing_however_deep() -> None:
@@ -141,3 +144,12 @@ def test_the_interpreter_has_to_be_executable_for_root_too() -> None:
     finding = only_finding(tree, "sshd-binary-broken")
     assert finding.subject == LOADER
     assert changed_paths(mended(tree)) == [LOADER]
+
+
+def test_a_library_in_a_directory_of_ones_own_counts_where_the_loaders_cache_names_it() -> None:
+    # ldconfig leaves out what is no library, and the loader goes by its cache, or by its own directories alone.
+    own, usual = "/usr/local/lib/libz.so.1", "/usr/lib/x86_64-linux-gnu/libz.so.1"
+    files = {SSHD: file(elf("libz.so.1"), 0o755), own: file(b"\x7fELF"), usual: file(PROGRAM)}
+    assert causes(server({**files, "/etc/ld.so.cache": file(cache(usual))})) == []
+    assert causes(server({**files, "/etc/ld.so.cache": file(cache(own, usual))})) == ["sshd-binary-broken"]
+    assert causes(server(files)) == []

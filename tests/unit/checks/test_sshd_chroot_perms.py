@@ -2,7 +2,7 @@ import pytest
 
 from rescue.model import Client, Severity, Symptom
 from rescue.tree import Entry, directory, file
-from tests.checking import causes, changed_paths, diff, mended, only_finding
+from tests.checking import causes, changed_paths, diff, mended, mended_if_agreed, only_finding
 from tests.trees import server
 
 pytestmark = pytest.mark.unit
@@ -35,7 +35,7 @@ def test_a_jail_without_a_shell_is_given_up(value: str) -> None:
     tree = server(jail(value))
     finding = only_finding(tree, "sshd-chroot-perms", ALICE)
     assert (finding.severity, finding.symptom) == (Severity.BROKEN, Symptom.CLOSED)
-    plan = mended(tree, ALICE)
+    plan = mended_if_agreed(tree, ALICE)
     assert diff(plan, PATH) == ([f"    ChrootDirectory {value}"], [f"    #ChrootDirectory {value}"])
 
 

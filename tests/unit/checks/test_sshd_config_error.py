@@ -7,8 +7,9 @@ from rescue.examine import examine
 from rescue.facts import Facts
 from rescue.login_path import Verdict
 from rescue.model import Client, Link, Safety, Severity
+from rescue.plan import any_repairs
 from rescue.tree import Entry, symlink
-from tests.checking import causes, changed_paths, diff, mended, only_finding
+from tests.checking import causes, changed_paths, diff, mended, mended_if_agreed, only_finding
 from tests.trees import SSH_SERVICE, SSHD_CONFIG, server
 
 pytestmark = pytest.mark.unit
@@ -45,7 +46,10 @@ def test_a_value_that_could_mean_anything_is_commented_out_and_says_what_falls_b
     tree = server({DROP_IN: "PasswordAuthentication never\n"})
     (repair,) = only_finding(tree, CHECK).repairs
     assert "default (yes)" in repair.weakens
-    assert diff(mended(tree), DROP_IN) == (["PasswordAuthentication never"], ["#PasswordAuthentication never"])
+    assert diff(mended_if_agreed(tree), DROP_IN) == (
+        ["PasswordAuthentication never"],
+        ["#PasswordAuthentication never"],
+    )
 
 
 def test_algorithms_that_are_gone_are_taken_out_of_the_list_and_the_others_stay() -> None:
@@ -62,7 +66,7 @@ def test_a_list_of_algorithms_in_quotation_marks_keeps_what_is_around_it() -> No
 
 
 def test_a_list_of_which_no_algorithm_is_left_is_commented_out() -> None:
-    plan = mended(server({DROP_IN: "Ciphers arcfour,blowfish-cbc\n"}))
+    plan = mended_if_agreed(server({DROP_IN: "Ciphers arcfour,blowfish-cbc\n"}))
     assert diff(plan, DROP_IN) == (["Ciphers arcfour,blowfish-cbc"], ["#Ciphers arcfour,blowfish-cbc"])
 
 
@@ -86,7 +90,7 @@ def test_a_line_in_a_file_that_a_block_includes_has_no_place_and_is_commented_ou
 
 def test_a_block_that_can_not_be_read_is_commented_out_as_a_whole() -> None:
     tree = server({MAIN: SSHD_CONFIG + "Match Nobody x\n  PermitRootLogin yes\n  PasswordAuthentication yes\n"})
-    plan = mended(tree)
+    plan = mended_if_agreed(tree)
     assert diff(plan, MAIN)[1] == ["#Match Nobody x", "  #PermitRootLogin yes", "  #PasswordAuthentication yes"]
 
 
@@ -189,10 +193,19 @@ def test_a_bad_option_of_the_command_line_is_taken_out_alone(before: str, after:
     path = "/etc/default/ssh"
     tree = server({path: f"{before}\n"})
     only_finding(tree, "sshd-config-error")
-    assert diff(mended(tree), path) == ([before], [after])
+    assert diff(mended(tree, choose=any_repairs), path) == ([before], [after])
 
 
 def test_a_packages_own_unit_is_not_edited() -> None:
     unit = SSH_SERVICE.replace("$SSHD_OPTS", "-oFoo=1")
     finding = only_finding(server({"/usr/lib/systemd/system/ssh.service": unit}), "sshd-config-error")
     assert [repair.edit for repair in finding.repairs] == [None]
+
+
+@pytest.mark.parametrize("pattern", ["/etc/*", "/etc/group", "/*/*"])
+def test_no_line_of_another_program_is_changed_for_sshd(pattern: str) -> None:
+    tree = server({DROP_IN: f"Include {pattern}\n"})
+    found = [each for each in sshd_config_error.find(Facts(tree)) if "/etc/group" in each.subject]
+    assert found
+    assert all(repair.safety is Safety.MANUAL for each in found for repair in each.repairs)
+    assert any("Include" in repair.title for each in found for repair in each.repairs)

@@ -111,3 +111,31 @@ def test_system_v_init_gets_start_links_in_place_of_stop_links() -> None:
     plan = mended(tree)
     assert {path.rpartition("/")[2] for path in changed_paths(plan)} == {"K25sshd", "S55sshd"}
     assert len(plan.changes) == 8
+
+
+@pytest.mark.parametrize(("target", "hotplug", "seen"), [
+    ("rescue", True, Symptom.REFUSED),
+    ("rescue", False, Symptom.UNREACHABLE),
+    ("emergency", True, Symptom.UNREACHABLE),
+])  # fmt: skip
+def test_what_maintenance_looks_like_from_outside_hangs_on_who_brings_up_the_network(
+    target: str, hotplug: bool, seen: Symptom
+) -> None:
+    pulls = "[Unit]\nRequires=sysinit.target\n" if target == "rescue" else "[Unit]\n"
+    how = "allow-hotplug" if hotplug else "auto"
+    tree = server({
+        f"{ETC}/default.target": symlink(f"{LIB}/{target}.target"), f"{LIB}/{target}.target": pulls,
+        f"{LIB}/sysinit.target": "[Unit]\n", "/usr/lib/udev/rules.d/80-ifupdown.rules": "",
+        "/etc/network/interfaces": f"{how} eth0\niface eth0 inet static\n  address 192.0.2.2/24\n",
+    })  # fmt: skip
+    assert only_finding(tree, "sshd-disabled").symptom is seen
+
+
+def test_a_default_target_that_leads_nowhere_is_no_other_init() -> None:
+    broken = {
+        f"{ETC}/default.target": symlink("/lib/systemd/system/nosuch.target"),
+        "/etc/rc3.d/S01ssh": symlink("../init.d/ssh"),
+        "/etc/init.d/ssh": file("#!/bin/sh\n", 0o755),
+        f"{LIB}/rescue.target": "[Unit]\n",
+    }
+    assert "sshd-disabled" in causes(server(broken))

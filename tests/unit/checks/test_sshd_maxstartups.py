@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rescue.model import Severity
-from tests.checking import causes, diff, mended, only_finding
+from tests.checking import causes, diff, mended_if_agreed, only_finding
 from tests.trees import DPKG_STATUS, SSHD_CONFIG, server
 
 pytestmark = pytest.mark.unit
@@ -22,7 +22,7 @@ def test_the_line_is_set_to_the_default(line: str, default: str) -> None:
     tree = server({MAIN: f"{SSHD_CONFIG}{line}\n"})
     severity = only_finding(tree, "sshd-maxstartups").severity
     assert severity is (Severity.BROKEN if line.endswith("0") else Severity.DOUBTFUL)
-    assert diff(mended(tree), MAIN) == ([line], [default])
+    assert diff(mended_if_agreed(tree), MAIN) == ([line], [default])
 
 
 def test_none_closes_every_connection_where_it_is_taken() -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from rescue.model import Client, Safety, Severity, Symptom
 from rescue.tree import Entry, directory
-from tests.checking import causes, changed_paths, diff, mended, only_finding
+from tests.checking import causes, changed_paths, diff, mended, mended_if_agreed, only_finding
 from tests.trees import KEY, server
 
 pytestmark = pytest.mark.unit
@@ -24,7 +24,7 @@ def test_a_list_that_is_missing_is_made_empty() -> None:
     tree = server(revoked(None))
     finding = only_finding(tree, "sshd-revoked-keys", ALICE)
     assert (finding.severity, finding.symptom) == (Severity.BROKEN, Symptom.DENIED)
-    plan = mended(tree, ALICE)
+    plan = mended_if_agreed(tree, ALICE)
     assert changed_paths(plan) == [LIST]
     made = plan.after.facts.tree.entry(LIST)
     assert made is not None

@@ -2,7 +2,7 @@ import pytest
 
 from rescue.model import Client, Safety, Severity, Symptom
 from rescue.tree import Entry, directory, file, symlink
-from tests.checking import causes, changed_paths, mended, only_finding
+from tests.checking import causes, changed_paths, mended, mended_if_agreed, only_finding
 from tests.trees import KEY, SSHD_CONFIG, server
 
 pytestmark = pytest.mark.unit
@@ -80,7 +80,7 @@ def test_a_closed_directory_above_the_home_is_opened_for_passing_only() -> None:
     tree = server({"/home": directory(0o700)})
     finding = only_finding(tree, "strictmodes-perms")
     assert "/home" in finding.repairs[0].weakens
-    after = mended(tree).after.facts.tree.entry("/home")
+    after = mended_if_agreed(tree).after.facts.tree.entry("/home")
     assert after is not None
     assert after.mode == 0o711
 
@@ -107,7 +107,7 @@ def test_a_central_key_file_must_be_readable_by_its_user() -> None:
     tree = server({**config, **keys})
     finding = only_finding(tree, "strictmodes-perms")
     assert finding.subject == "alice"
-    after = mended(tree).after.facts.tree.entry("/etc/ssh/keys/alice")
+    after = mended_if_agreed(tree).after.facts.tree.entry("/etc/ssh/keys/alice")
     assert after is not None
     assert (after.mode, after.uid) == (0o644, 0)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.judging import Changes, gaps_of
-from tests.trees import file, symlink
+from tests.trees import directory, file, symlink
 
 pytestmark = pytest.mark.unit
 
 UNIT = "/usr/lib/systemd/system/systemd-networkd.service"
 STARTED = "/etc/systemd/system/multi-user.target.wants/systemd-networkd.service"
+DHCPCD = "/etc/systemd/system/multi-user.target.wants/dhcpcd.service"
+"""What configures the network of the literal server."""
 FILE = "/etc/systemd/network/10-wired.network"
 
 
@@ -18,6 +20,7 @@ def _networkd(**changed: object) -> Changes:
     return {
         UNIT: "[Service]\nExecStart=/lib/systemd/systemd-networkd\n",
         STARTED: symlink(UNIT),
+        DHCPCD: None,
         FILE: "[Match]\nName=e*\n[Network]\nAddress=192.0.2.2/24\nGateway=192.0.2.1\n",
     }
 
@@ -39,3 +42,20 @@ def test_a_file_that_networkd_can_not_read(mode: int) -> None:
 @pytest.mark.parametrize("content", [symlink("/dev/null"), "", "[Match]\nName=e*\n[Network]\nDHCP=no\n"])
 def test_no_file_gives_an_address(content: object) -> None:
     assert gaps_of({**_networkd(), FILE: content}) == [("network", "network-setup")]  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(("path", "mode"), [("/etc/systemd/network", 0o711), ("/etc/systemd", 0o700)])
+def test_a_directory_that_is_closed_to_networkd(path: str, mode: int) -> None:
+    assert ("network", "network-setup") in gaps_of({**_networkd(), path: directory(mode)})
+
+
+def test_with_its_socket_as_debian_enables_it() -> None:
+    link = "/etc/systemd/system/sockets.target.wants/systemd-networkd.socket"
+    socket = {
+        link: symlink("/usr/lib/systemd/system/systemd-networkd.socket"),
+        "/usr/lib/systemd/system/systemd-networkd.socket": "[Socket]\n",
+        "/usr/lib/systemd/system/basic.target": "[Unit]\nWants=sockets.target\n",
+        "/usr/lib/systemd/system/sockets.target": "[Unit]\n",
+    }
+    assert gaps_of({**_networkd(), **socket}) == []
+    assert ("network", "network-setup") in gaps_of({**_networkd(), **socket, FILE: None})

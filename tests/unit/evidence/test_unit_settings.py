@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.judging import gaps, gaps_of
-from tests.trees import server
+from tests.trees import server, symlink
 
 pytestmark = pytest.mark.unit
 
@@ -15,16 +15,38 @@ DROP_IN = "/etc/systemd/system/ssh.service.d/local.conf"
 @pytest.mark.parametrize(
     "line",
     [
-        "ProtectHome=yes", "PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX", "MemoryMax=1M", "TasksMax=1",
-        "SystemCallFilter=@basic-io", "InaccessiblePaths=/etc/shadow", "ReadOnlyPaths=/dev", "NoExecPaths=/home",
-        "User=nobody", "RootDirectory=/srv", "LimitNOFILE=3", "LimitAS=10M", "CapabilityBoundingSet=~CAP_SYS_CHROOT",
-        "IPAddressDeny=any", "AppArmorProfile=x", "TemporaryFileSystem=/home", "BindReadOnlyPaths=/dev/null:/etc/passwd",
-        "Environment=LD_PRELOAD=/x.so", "EnvironmentFile=/nowhere", "WorkingDirectory=/nowhere", "Type=simple",
-        "ExecStartPre=/bin/false", "ExecStartPre=/usr/local/bin/check", "ExecStartPost=/bin/sh -c 'systemctl stop ssh'",
-        "ExecStart=\nExecStart=/usr/sbin/sshd -i", "ExecStart=\nExecStart=/usr/local/sbin/wrapper", "RuntimeMaxSec=3",
-        "NoSuchSetting=1", "UMask=0777",
+        "ProtectHome=yes",
+        "PrivateNetwork=yes",
+        "RestrictAddressFamilies=AF_UNIX",
+        "MemoryMax=1M",
+        "TasksMax=1",
+        "SystemCallFilter=@basic-io",
+        "InaccessiblePaths=/etc/shadow",
+        "ReadOnlyPaths=/dev",
+        "NoExecPaths=/home",
+        "User=nobody",
+        "RootDirectory=/srv",
+        "LimitNOFILE=3",
+        "LimitAS=10M",
+        "CapabilityBoundingSet=~CAP_SYS_CHROOT",
+        "IPAddressDeny=any",
+        "AppArmorProfile=x",
+        "TemporaryFileSystem=/home",
+        "BindReadOnlyPaths=/dev/null:/etc/passwd",
+        "Environment=LD_PRELOAD=/x.so",
+        "EnvironmentFile=/nowhere",
+        "WorkingDirectory=/nowhere",
+        "Type=simple",
+        "ExecStartPre=/bin/false",
+        "ExecStartPre=/usr/local/bin/check",
+        "ExecStartPost=/bin/sh -c 'systemctl stop ssh'",
+        "ExecStart=\nExecStart=/usr/sbin/sshd -i",
+        "ExecStart=\nExecStart=/usr/local/sbin/wrapper",
+        "RuntimeMaxSec=3",
+        "NoSuchSetting=1",
+        "UMask=0777",
     ],
-)  # fmt: skip
+)
 def test_a_line_of_unknown_effect_is_told(line: str) -> None:
     assert ("service", "unit-settings") in gaps_of({DROP_IN: f"[Service]\n{line}\n"})
 
@@ -32,11 +54,19 @@ def test_a_line_of_unknown_effect_is_told(line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "Requires=nosuch.service", "BindsTo=sys-subsystem-net-devices-eth0.device", "Conflicts=basic.target",
-        "ConditionVirtualization=kvm", "ConditionHost=other", "ConditionKernelVersion=>99", "JobTimeoutSec=1ms",
-        "Before=sysinit.target", "After=own.service", "RequiresMountsFor=/srv", "StopWhenUnneeded=yes",
+        "Requires=nosuch.service",
+        "BindsTo=sys-subsystem-net-devices-eth0.device",
+        "Conflicts=basic.target",
+        "ConditionVirtualization=kvm",
+        "ConditionHost=other",
+        "ConditionKernelVersion=>99",
+        "JobTimeoutSec=1ms",
+        "Before=sysinit.target",
+        "After=own.service",
+        "RequiresMountsFor=/srv",
+        "StopWhenUnneeded=yes",
     ],
-)  # fmt: skip
+)
 def test_so_is_a_dependency(line: str) -> None:
     own = "[Service]\nType=oneshot\nExecStart=/bin/sleep 3000\n"
     files = {DROP_IN: f"[Unit]\n{line}\n", "/etc/systemd/system/own.service": own}
@@ -74,3 +104,23 @@ def test_the_line_and_its_file_are_named() -> None:
     assert "MemoryMax=1M" in gap.what
     assert DROP_IN in gap.what
     assert gap.locations[0].line == 2
+
+
+@pytest.mark.parametrize("line", ["LD_PRELOAD=/x.so", "OPENSSL_CONF=/nowhere", "KRB5_CONFIG=/x"])
+def test_variables_of_its_environment_file(line: str) -> None:
+    assert ("service", "unit-settings") in gaps_of({"/etc/default/ssh": f"# options\nSSHD_OPTS=\n{line}\n"})
+    assert gaps_of({"/etc/default/ssh": "SSHD_OPTS=\nLANG=C\n# LD_PRELOAD=/x\n"}) == []
+
+
+def test_what_cuts_off_the_network_leaves_the_port_open_as_well() -> None:
+    steps = {gap.link.word for gap in gaps(server({DROP_IN: "[Service]\nPrivateNetwork=yes\n"}))}
+    assert {"service", "listen", "firewall"} <= steps
+    assert {gap.link.word for gap in gaps(server({DROP_IN: "[Unit]\nRequires=nosuch.service\n"}))} == {"service"}
+
+
+def test_a_unit_that_is_required_by_a_link() -> None:
+    own = "/etc/systemd/system/own.service"
+    files = {own: "[Service]\nType=oneshot\nExecStart=/bin/false\n"}
+    link = "/etc/systemd/system/ssh.service.requires/own.service"
+    assert ("service", "unit-settings") in gaps_of({**files, link: symlink(own)})
+    assert gaps_of({**files, link.replace("requires", "wants"): symlink(own)}) == []

@@ -128,12 +128,13 @@ def test_who_is_turned_away_behind_it_was_sent_on_all_the_same() -> None:
     assert causes(tree, Client(port=22, sources=(ME,))) == []
 
 
-def test_where_nobody_listens_there_the_port_is_served_too() -> None:
+def test_where_nobody_listens_there_the_rule_is_at_fault() -> None:
     tree = with_saved(TO)
-    found = only_finding(tree, "sshd-port-moved")
-    assert "sends on to port 2222 (REDIRECT)" in found.message
-    plan = mended(tree)
-    assert diff(plan, "/etc/ssh/sshd_config") == ([], ["Port 22", "Port 2222"])
+    found = only_finding(tree, "fw-redirect")
+    assert "on to port 2222, where nothing listens" in found.message
+    gone, come = diff(mended(tree), V4)
+    assert come == [f"#{line}" for line in gone]
+    assert "REDIRECT" in gone[0]
 
 
 def test_the_rule_that_lets_in_is_for_the_port_that_the_firewall_sees() -> None:

@@ -144,7 +144,7 @@ def _corpus() -> list[Path]:
 
 
 @pytest.mark.skipif(not _corpus(), reason=f"no corpus of real files in {CORPUS}")
-@pytest.mark.parametrize("path", _corpus(), ids=lambda path: path.parent.name + "-" + path.name)
+@pytest.mark.parametrize("path", _corpus(), ids=[f"{path.parent.name}-{path.name}" for path in _corpus()])
 def test_a_real_file_is_read_line_by_line(path: Path) -> None:
     text = path.read_bytes().decode("utf-8", "surrogateescape")
     for line in parse_keys(text, PATH):

@@ -59,3 +59,10 @@ def test_secrets_of_a_cron_table_go() -> None:
 def test_what_is_no_script_stays_as_it_is() -> None:
     for path, text in (("/root/.bashrc", "exit 0\nalias a=b\n"), ("/etc/profile", "#!/bin/sh\nfoo\n")):
         assert kept(path, text) == text
+
+
+@pytest.mark.parametrize(
+    "line", ["ip addr add 192.0.2.2/24 dev eth0", "ip -4 rule add from 192.0.2.2 table main", "/sbin/dhclient eth0"]
+)
+def test_commands_about_cards_and_routes_are_kept(line: str) -> None:
+    assert kept("/etc/rc.local", f"#!/bin/sh\n{line}\ncurl -u me:secret\n").split("\n")[1] == line

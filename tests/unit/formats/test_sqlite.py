@@ -110,12 +110,40 @@ def test_what_only_looks_like_the_table_has_no_rows(script: str) -> None:
     assert "bips" not in tables(image)
 
 
-def test_a_trigger_of_the_file_stops_the_change() -> None:
-    trigger = "CREATE TRIGGER t AFTER DELETE ON bips BEGIN INSERT INTO bips VALUES ('b', 'b', 2); END"
-    image = image_of(made(f"{LIST}; INSERT INTO bips VALUES ('a', 'x', 1); {trigger};"))
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        "AFTER DELETE ON bips BEGIN INSERT INTO bips VALUES ('b', 'b', 2); END",
+        "BEFORE DELETE ON bips BEGIN SELECT RAISE(IGNORE); END",
+        "AFTER DELETE ON BIPS WHEN old.since > 5 BEGIN DELETE FROM other; END",
+        # It would not be started; what it is for nobody knows.
+        "AFTER INSERT ON bips BEGIN DELETE FROM other; END",
+        "AFTER UPDATE OF since ON bips BEGIN DELETE FROM other; END",
+    ],
+)
+def test_a_trigger_of_the_file_stops_the_change(trigger: str) -> None:
+    more = f"CREATE TABLE other(x); CREATE TRIGGER t {trigger}"
+    image = image_of(made(f"{LIST}; INSERT INTO bips VALUES ('a', 'x', 1); {more};"))
     assert rows(image, "bips", ("ip",)) == [("a",)]
+    with pytest.raises(NotSqlite, match="bips has a trigger"):
+        without(image, Where("bips", "ip", "a"))
+    with pytest.raises(NotSqlite, match="bips has a trigger"):
+        with_value(image, "since", 9, Where("bips", "ip", "a"))
+
+
+@pytest.mark.parametrize("kind", ["TRIGGER", "index", "table", "x"])
+def test_a_trigger_that_the_schema_calls_something_else_stops_the_change(kind: str) -> None:
+    trigger = "CREATE TRIGGER t AFTER DELETE ON bips BEGIN INSERT INTO bips VALUES ('b', 'b', 2); END"
+    hidden = f"PRAGMA writable_schema = ON; UPDATE sqlite_schema SET type = '{kind}' WHERE name = 't'"
+    image = image_of(made(f"{LIST}; INSERT INTO bips VALUES ('a', 'x', 1); {trigger}; {hidden};"))
     with pytest.raises(NotSqlite):
         without(image, Where("bips", "ip", "a"))
+
+
+def test_a_trigger_of_another_table_is_in_nobodys_way() -> None:
+    more = "CREATE TABLE other(x); CREATE TRIGGER t AFTER DELETE ON other BEGIN DELETE FROM bips; END"
+    image = image_of(made(f"{LIST}; INSERT INTO bips VALUES ('a', 'x', 1); {more};"))
+    assert rows(image_of(without(image, Where("bips", "ip", "a"))), "bips", ("ip",)) == []
 
 
 def test_a_statement_ends_some_time() -> None:

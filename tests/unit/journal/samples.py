@@ -11,6 +11,7 @@ from rescue.journal import (
     State,
     recorded,
 )
+from rescue.journal.encoding import FURTHEST
 from rescue.tree import Change, Entry, Kind, file
 
 ID = "20261122T184500Z"
@@ -31,7 +32,7 @@ paths = st.lists(names, min_size=1, max_size=4).map(
 )
 modes = st.integers(0, 0o7777)
 ids = st.integers(0, (1 << 32) - 1)
-times = st.integers(-(1 << 62), 1 << 62)
+times = st.none() | st.sampled_from([0, -1, 1 << 63, -(1 << 64)]) | st.integers(-FURTHEST, FURTHEST - 1)
 xattrs = st.dictionaries(
     st.sampled_from(["security.selinux", "system.posix_acl_access", "user.note", "security.capability"]),
     st.binary(max_size=40),

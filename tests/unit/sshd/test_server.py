@@ -365,3 +365,31 @@ def test_up_to_8_6_an_empty_word_ends_the_list_of_key_files() -> None:
     line = 'AuthorizedKeysFile == "yes"\n'
     assert faults(reading(line, (8, 4))) == []
     assert value(reading(line, (8, 4)), "AuthorizedKeysFile") == ".ssh/authorized_keys .ssh/authorized_keys2"
+
+
+# -- Include, where it leads far ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("line", ["Include /", "Include / x.conf", "Include //"])
+def test_the_root_may_be_included_and_says_nothing(line: str) -> None:
+    server = reading(f"{line}\nPermitRootLogin no\n")
+    assert not server.problems
+    assert value(server, "PermitRootLogin") == "no"
+
+
+def test_nothing_is_said_where_a_pattern_leads_over_the_whole_disk() -> None:
+    tree = tree_of("Port 22\nInclude /*/*/*\nPort 2222\n")
+    tree = Tree.of({**{str(path): found for path in tree.paths() if (found := tree.lentry(path))},
+                    **{f"/srv/{number}/x": "" for number in range(1001)}})  # fmt: skip
+    with pytest.raises(Unread, match="all over the disk"):
+        _ = Server(tree, None).problems
+
+
+def test_ten_thousands_of_drop_ins_and_lines_are_read() -> None:
+    tree = tree_of("Include many/*.conf\n" + "".join(f"Match User u{at}\n X11Forwarding no\n" for at in range(20_000)))
+    tree = Tree.of({**{str(path): found for path in tree.paths() if (found := tree.lentry(path))},
+                    **{f"/etc/ssh/many/{number:05}.conf": "" for number in range(40_000)},
+                    "/etc/ssh/many/99999.conf": "PermitRootLogin no\n"})  # fmt: skip
+    server = Server(tree, None)
+    assert not server.problems
+    assert value(server, "PermitRootLogin") == "no"

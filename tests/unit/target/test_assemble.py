@@ -82,10 +82,10 @@ def test_what_does_not_matter_to_a_login_is_left_out() -> None:
     assert wanted_mounts(fstab) == ()
 
 
-def test_parents_come_before_children_and_the_last_line_counts() -> None:
-    fstab = "UUID=1 /var/log ext4 defaults 0 2\nUUID=2 /var ext4 defaults 0 2\nUUID=3 /var/ btrfs subvol=@var 0 0\n"
+def test_parents_come_before_children_and_of_two_lines_the_first_counts() -> None:
+    fstab = "UUID=1 /var/log ext4 defaults 0 2\nUUID=2 /var ext4\nUUID=3 /var/ btrfs subvol=@var 0 0\n"
     assert [(each.point, each.device, each.subvolume) for each in wanted_mounts(fstab)] == [
-        ("/var", "UUID=3", "@var"),
+        ("/var", "UUID=2", ""),
         ("/var/log", "UUID=1", ""),
     ]
 

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from rescue.examine import declared_reads
 from rescue.target.capture import Budget, Capture
 from rescue.target.protocol import TargetError
-from rescue.tree import Entry, NotCaptured, Read, Tree, directory, file, symlink
+from rescue.tree import CONTENT_LIMIT, RULES_LIMIT, Entry, NotCaptured, Read, Tree, Unread, directory, file, symlink
 
 pytestmark = pytest.mark.unit
 
@@ -190,12 +191,32 @@ def test_a_partial_picture_never_contradicts_the_whole(entries: dict[str, Entry]
             answer = question(part, path)
         except NotCaptured:
             continue
+        except Unread:
+            # Asked for with a limit, and larger than it.
+            assert len(whole.data(path) or b"") > 3
+            assert part.unread
+            continue
         truth = question(whole, path)
         if isinstance(answer, Entry) and isinstance(truth, Entry) and answer.data is None:
             assert (answer.kind, answer.size, answer.link) == (truth.kind, truth.size, truth.link)
-        elif question is Tree.data and answer is None and truth is not None:
-            # Asked for with a limit, and larger than it.
-            assert len(truth) > 3  # type: ignore[arg-type] - bytes, as it is no entry
-            assert part.unread
         else:
             assert answer == truth
+
+
+def test_large_files_are_read_as_long_as_there_is_room() -> None:
+    budget = Budget()
+    assert budget.has_room(100 << 20)
+    budget.add_bytes("/etc/a", 100 << 20)
+    assert not budget.has_room(64 << 20)
+    assert budget.has_room(28 << 20)
+    assert budget.has_room(1 << 20)
+    budget.add_bytes("/etc/b", 28 << 20)
+    assert not budget.has_room((1 << 20) + 1)
+    assert budget.has_room(1 << 20)
+
+
+def test_rules_may_be_larger_than_other_configuration() -> None:
+    reads = {read.path: read.limit for read in declared_reads()}
+    for path in ("/etc/iptables", "/etc/nftables.conf", "/etc/ufw", "/etc/ipset.conf", "/etc/sysconfig/iptables"):
+        assert reads[path] == RULES_LIMIT
+    assert reads["/etc/passwd"] == reads["/etc/ssh"] == CONTENT_LIMIT >= 16 << 20

@@ -42,6 +42,8 @@ def sample() -> Picture:
         "/etc/null": Entry(Kind.CHAR, 0o666, rdev=259),
         "/etc/empty": file(b""),
         "/etc/old": Entry(Kind.FILE, 0o600, mtime=-5, data=b"x", size=1),
+        "/etc/future": Entry(Kind.FILE, 0o600, mtime=1 << 66, data=b"x", size=1),
+        "/etc/first": Entry(Kind.FILE, 0o600, mtime=0, data=b"x", size=1),
     }  # fmt: skip
     reads = (Read("/etc", 64), Read("/var/log", 3, content=False, limit=12))
     filesystems = (FileSystem("/", "ext4", 100, 50, 40, 10, 5, source="/dev/vda1"),)

@@ -33,6 +33,8 @@ def whole(place: Path) -> Path:
         (place / name).write_text(name)
         told = (place / name).stat()
         note[name] = [told.st_size, told.st_mtime_ns, told.st_ino]
+    (place / "disk").write_text("disk")
+    note["disk"] = [4, (place / "disk").stat().st_ino]
     (place / "complete.json").write_text(json.dumps(note))
     return place
 
@@ -58,6 +60,11 @@ def exchanged(place: Path) -> None:
     (place / "new").rename(place / "root")
 
 
+def on_another_disk(place: Path) -> None:
+    (place / "new").write_text("disk")
+    (place / "new").rename(place / "disk")
+
+
 def without_its_note(place: Path) -> None:
     (place / "complete.json").unlink()
 
@@ -66,14 +73,55 @@ def with_an_odd_note(place: Path) -> None:
     (place / "complete.json").write_text("[1]")
 
 
-@pytest.mark.parametrize("damage", [cut_short, written_to, exchanged, without_its_note, with_an_odd_note])
+@pytest.mark.parametrize(
+    "damage", [cut_short, written_to, exchanged, on_another_disk, without_its_note, with_an_odd_note]
+)
 def test_a_damaged_one_is_none(cache: Path, damage: Callable[[Path], None]) -> None:
     place = whole(cache / "one")
     damage(place)
     assert not saved_appliance.find(place)
 
 
-@pytest.mark.parametrize("name", [".", "memory"])
+def test_libguestfs_may_touch_the_appliances_disk(cache: Path) -> None:
+    place = whole(cache / "one")
+    os.utime(place / "disk", (1, 1))
+    assert saved_appliance.find(place)
+
+
+def test_an_appliance_that_was_built_anew_of_the_same_parts_has_the_same_state(tmp_path: Path) -> None:
+    """It has a UUID of its own, and may lie elsewhere. What it is made of, and what else QEMU is told, counts."""
+    for name in ("kernel", "initrd", "qemu"):
+        (tmp_path / name).touch()
+    call = replace(
+        understood(WORDS), program=str(tmp_path / "qemu"),
+        rest=("-kernel", str(tmp_path / "kernel"), "-initrd", str(tmp_path / "initrd")),
+    )  # fmt: skip
+    anew = replace(call, append=call.append.replace("root=UUID=68cd12f6", "root=UUID=21ab30ff"))
+    (tmp_path / "elsewhere").touch()
+    anew = replace(anew, rest=tuple(word.replace("kernel", "elsewhere") if "/" in word else word for word in anew.rest))
+    assert anew.rest != call.rest
+    assert anew.append != call.append
+    assert saved_appliance.key_of(call, "parts") == saved_appliance.key_of(anew, "parts")
+    others = {saved_appliance.key_of(each, told) for each in (call, anew) for told in ("parts", "")}
+    others.add(saved_appliance.key_of(call, "other parts"))
+    others.add(saved_appliance.key_of(replace(call, append=call.append.replace("quiet", "loud")), "parts"))
+    assert len(others) == 5
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o666])
+def test_the_appliances_disk_stays_when_supermin_takes_its_own_away(cache: Path, tmp_path: Path, mode: int) -> None:
+    """By a second name; of one that others may write to there is a copy."""
+    root, kept = tmp_path / "root", tmp_path / "kept"
+    root.write_text("content")
+    root.chmod(mode)
+    saved_appliance._keep_disk(root, kept)
+    assert root.samefile(kept) is (mode == 0o644)
+    root.unlink()
+    assert kept.read_text() == "content"
+    assert not kept.stat().st_mode & 0o022
+
+
+@pytest.mark.parametrize("name", [".", "memory", "disk"])
 def test_what_others_can_write_to_is_not_trusted(cache: Path, name: str) -> None:
     place = whole(cache / "one")
     (place / name).chmod(0o777)

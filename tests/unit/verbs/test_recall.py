@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from rescue.cli import parser
+from rescue.target.disks import Content, Disk
+from rescue.target.protocol import TargetError
 from rescue.verbs import recall
 from rescue.verbs.session import Session, UsageError, session_of
 
@@ -31,10 +33,67 @@ def remember(target: str, *options: str) -> None:
     recall.remember(target, vars(parser().parse_args(["inspect", target, *options])))
 
 
-def test_nothing_remembered_is_told_with_the_next_step() -> None:
+def found(monkeypatch: pytest.MonkeyPatch, *disks: Disk) -> None:
+    """These are the disks of this machine."""
+    monkeypatch.setattr(recall, "find_disks", lambda: disks)
+
+
+def disk(path: str, *, own: bool = False, server: bool = True) -> Disk:
+    return Disk(path, 1 << 30, "disk", Content("ext4", is_root=server), is_own=own)
+
+
+@pytest.mark.parametrize("verb", ["undo", "fix", "inspect", "history", "mount"])
+def test_nothing_remembered_and_nothing_here_is_told_with_the_next_step(
+    verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found(monkeypatch, disk("/dev/vda", own=True), disk("/dev/vdb", server=False))
     with pytest.raises(UsageError) as caught:
-        recall.resolved(session("undo"), None)
-    assert "rescue undo TARGET" in caught.value.hint
+        recall.resolved(session(verb), None)
+    assert f"rescue {verb} /" in caught.value.hint
+    assert "rescue disks" in caught.value.hint
+    assert "TARGET" not in caught.value.hint
+
+
+@pytest.mark.parametrize("words", [["inspect"], ["fix"], ["fix", "--dry-run"], ["firewall"], ["history"], ["space"]])
+def test_the_only_server_here_is_taken_where_nothing_is_written_unasked(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found(monkeypatch, disk("/dev/vda", own=True), disk("/dev/vdb"), disk("/dev/vdc", server=False))
+    assert recall.resolved(session(*words), None)[1] == "/dev/vdb"
+    assert "the only server found here: /dev/vdb" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["undo"], ["fix", "--yes"], ["mount"], ["shell"]])
+def test_a_server_that_nobody_named_is_not_written_to_unasked(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found(monkeypatch, disk("/dev/vdb"))
+    with pytest.raises(UsageError, match="which target") as caught:
+        recall.resolved(session(*words), None)
+    assert f"rescue {words[0]} /dev/vdb" in caught.value.hint
+
+
+def test_of_several_servers_each_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    found(monkeypatch, disk("/dev/vdb"), disk("/dev/my disk"))
+    with pytest.raises(UsageError, match="2 servers are here") as caught:
+        recall.resolved(session("inspect"), None)
+    assert caught.value.hint == "Type: rescue inspect /dev/vdb, or: rescue inspect '/dev/my disk'"
+
+
+def test_disks_that_can_not_be_listed_are_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> tuple[Disk, ...]:
+        raise TargetError("lsblk is missing")
+
+    monkeypatch.setattr(recall, "find_disks", fails)
+    with pytest.raises(UsageError) as caught:
+        recall.resolved(session("inspect"), None)
+    assert "lsblk is missing" in caught.value.hint
+
+
+def test_the_last_one_counts_before_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    found(monkeypatch, disk("/dev/vdb"))
+    remember("/dev/vdc")
+    assert recall.resolved(session("undo"), None)[1] == "/dev/vdc"
 
 
 def test_a_named_target_is_taken_as_it_is() -> None:

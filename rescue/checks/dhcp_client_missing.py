@@ -1,0 +1,158 @@
+"""A network card is to ask for its address (DHCP), and no program is installed that could ask.
+
+Symptom: nothing answers: "No route to host" or "Connection timed out", and no ping. The provider's console shows a
+login prompt, and "Failed to start ifup@eth0.service" or networking.service.
+
+Cause: ifupdown (/etc/network/interfaces) has no DHCP client of its own: it calls dhclient, dhcpcd or udhcpc, and
+ifupdown2 dhclient alone. An upgrade to Debian 13 may remove isc-dhcp-client and bring nothing in its place; "apt
+autoremove" and slimmed images do the same. In the same way a bond needs the package ifenslave (not with ifupdown2).
+
+Repair: the package comes back with the network only: in the rescue system's shell, which has one. Or systemd-networkd,
+which has a client of its own, takes the cards over: that is for you to agree to, as what else /etc/network/interfaces
+says is then not carried out.
+
+See: interfaces(5), inet.defn in ifupdown's source, systemd.network(5), ifenslave(8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks.net_unconfigured import MADE, PLACES, asked_by_networkd
+from rescue.facts import Facts
+from rescue.formats.network import CONFIGURING_READS, ifupdown, read_configuring
+from rescue.formats.network.ifupdown import Stanza
+from rescue.formats.network.managers import IFUPDOWN, NETWORKD
+from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.tree import Read, Tree
+
+LINK = Link.NETWORK
+
+CLIENTS = ("dhclient", "dhcpcd", "udhcpc", "pump")
+SECOND = ("/usr/share/ifupdown2", "/usr/lib/ifupdown2", "/usr/libexec/ifupdown-ng")
+"""Other programs that read /etc/network/interfaces: the one calls dhclient alone, the other what is there."""
+HOOK = "/etc/network/if-pre-up.d/ifenslave"
+READS = (
+    *CONFIGURING_READS,
+    *(Read(f"{place}/{name}", depth=0, content=False) for place in PLACES for name in CLIENTS),
+    *(Read(path, depth=0, content=False) for path in (*SECOND, HOOK)),
+)
+
+ELSEWHERE = "{} is set up without it, and may be the card that you come by"
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    configuring = read_configuring(facts.tree, facts.units)
+    own = next((each for each in configuring.managers if each.unit == IFUPDOWN), None)
+    if own is None or not own.starts:
+        return
+    stanzas = [each for each in ifupdown.stanzas(facts.tree) if each.started and not each.loopback]
+    lacking = [(stanza, lack) for stanza in stanzas if (lack := _lacks(facts.tree, stanza)) is not None]
+    if not lacking:
+        return
+    names = {stanza.name for stanza, _ in lacking}
+    sound = next((each for each in stanzas if each.name not in names and _has_address(each)), None)
+    other = next((each for each in configuring.managers if each is not own and each.starts and each.configures), None)
+    doubt = ""
+    if sound is not None:
+        doubt = ELSEWHERE.format(sound.name)
+    elif other is not None or configuring.others:
+        doubt = f"{other.name if other is not None else configuring.others[0]} may configure the card as well"
+    yield _finding(facts, lacking[0][0], lacking[0][1], doubt)
+
+
+def _has_address(stanza: Stanza) -> bool:
+    return stanza.family == "inet" and stanza.method in ("static", "dhcp", "ppp")
+
+
+def _lacks(tree: Tree, stanza: Stanza) -> tuple[str, str] | None:
+    """What is not there that the stanza needs, and the package that has it."""
+    second, ng = (tree.entry(SECOND[0]) or tree.entry(SECOND[1])), tree.entry(SECOND[2])
+    # An address that is set beside, by the same name, comes up all the same.
+    same = [each for each in ifupdown.stanzas(tree) if each.name == stanza.name and each.method == "static"]
+    if stanza.family == "inet" and stanza.method == "dhcp" and not same:
+        wanted = ("dhclient",) if second else CLIENTS
+        if not any(_runs(tree, name) for name in wanted):
+            return f"{', '.join(wanted[:-1])} or {wanted[-1]}" if len(wanted) > 1 else wanted[0], (
+                "isc-dhcp-client" if second else "dhcpcd-base"
+            )
+    if second or ng:
+        return None
+    if stanza.get("bond-slaves", "bond-mode") is not None and tree.entry(HOOK) is None and not _by_commands(stanza):
+        return HOOK, "ifenslave"
+    return None
+
+
+def _by_commands(stanza: Stanza) -> bool:
+    """Whether commands of one's own stand in the stanza, which may do the same."""
+    return stanza.get("pre-up", "up", "post-up") is not None
+
+
+def _runs(tree: Tree, name: str) -> bool:
+    found = (tree.entry(f"{place}/{name}") for place in PLACES)
+    return any(entry is not None and entry.is_file and entry.mode & 0o111 for entry in found)
+
+
+def _finding(facts: Facts, stanza: Stanza, lack: tuple[str, str], doubt: str) -> Finding:
+    what, package = lack
+    asks = stanza.method == "dhcp" and not what.startswith("/")
+    message = (
+        f"{stanza.name} is to ask for its address (DHCP), and none of {what} is installed, of which ifupdown calls one"
+        if asks and " or " in what
+        else f"{stanza.name} is to ask for its address (DHCP), and {what} is not installed, which ifupdown2 calls"
+        if asks
+        else f"{stanza.name} is made of other cards, and the package {package} is not installed, which does that"
+    )
+    return Finding(
+        check="dhcp-client-missing",
+        link=LINK,
+        severity=Severity.DOUBTFUL if doubt else Severity.BROKEN,
+        message=f"{message}: the card gets no address.",
+        symptom=Symptom.UNREACHABLE,
+        locations=(stanza.location,),
+        repairs=(*(_by_networkd(facts, stanza) if asks else ()), _installed(package)),
+        subject=stanza.name,
+        reason=doubt,
+    )
+
+
+def _by_networkd(facts: Facts, stanza: Stanza) -> Iterator[Repair]:
+    if not facts.units.unit(NETWORKD).present:
+        return
+    yield Repair(
+        f"let systemd-networkd ask for the address of {stanza.name}: {MADE}",
+        Safety.UNSAFE,
+        partial(_taken_over, stanza=stanza),
+        weakens=f"what else {stanza.line.path} says of {stanza.name} is not carried out any more",
+    )
+
+
+def _taken_over(tree: Tree, stanza: Stanza) -> Tree:
+    """The card is networkd's, and nothing brings it up for ifupdown any more."""
+    tree = asked_by_networkd(tree, stanza.name)
+    for path in dict.fromkeys(line.path for line in ifupdown.lines(tree)):
+        made = [_without(line, stanza.name) for line in (tree.text(path) or "").split("\n")]
+        if made != (tree.text(path) or "").split("\n"):
+            tree = tree.write(path, "\n".join(made))
+    return tree
+
+
+def _without(line: str, name: str) -> str:
+    """An "auto" or "allow-hotplug" line without the card; a comment where nothing is left."""
+    words = line.split()
+    if not words or not (words[0] == "auto" or words[0].startswith("allow-")) or name not in words[1:]:
+        return line
+    rest = [word for word in words[1:] if word != name]
+    return f"{words[0]} {' '.join(rest)}" if rest else f"#{line}"
+
+
+def _installed(package: str) -> Repair:
+    return Repair(
+        f"install {package}, in the server's own system",
+        Safety.MANUAL,
+        steps=(
+            f"rescue shell\napt-get update && apt-get install {package}\n"
+            "Without a network there: fetch the package elsewhere, and `dpkg -i` it."
+        ),
+    )

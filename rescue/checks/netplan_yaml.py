@@ -1,0 +1,155 @@
+"""netplan's settings can't be read, so the network cards get none at all.
+
+Symptom: nothing answers: "No route to host" or "Connection timed out", and no ping. The provider's console shows a
+login prompt.
+
+Cause: netplan (Ubuntu, some images of Debian) makes the settings of the network from the files in /etc/netplan while
+the server boots. A file that is not right YAML (a tab, an indentation that does not fit, a missing colon), a key that
+it does not know, or a value of the wrong kind (an address without /24, "maybe" for true) makes it give up: up to
+netplan 1.0 no card gets settings then, also those of other files. From 1.1 on only what is wrong is left out; a file
+that is no YAML is left out whole.
+
+Repair: a tab at the beginning of a line becomes blanks, if there is but one indentation with which the file makes
+sense. Everything else needs a person: the line is shown.
+
+See: netplan.yaml(5), `netplan generate`; src/parse.c of netplan.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import PurePosixPath
+
+from rescue.facts import Facts
+from rescue.formats.network import CONFIGURING_READS, netplan, read_configuring
+from rescue.formats.network.netplan import Plan, plan, plans
+from rescue.formats.packages import PACKAGE_READS, package_version
+from rescue.formats.yaml_nodes import Node
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Tree
+
+LINK = Link.NETWORK
+READS = (*CONFIGURING_READS, *PACKAGE_READS)
+
+LEAVES_OUT = (1, 1)
+"""From when on netplan leaves out what is wrong, and takes the rest."""
+WIDEST = 24
+"""Blanks that a tab may stand for, at most."""
+
+_TAB = re.compile(r"[ ]*\t[ \t]*(?=\S)")
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if not netplan.generated(facts.tree):
+        return
+    every = plans(facts.tree)
+    void = [each for each in every if each.problem is not None]
+    if void:
+        yield _finding(facts, void[0], every)
+
+
+def _finding(facts: Facts, bad: Plan, every: tuple[Plan, ...]) -> Finding:
+    assert bad.problem is not None
+    lines = (facts.tree.text(bad.path) or "").split("\n")
+    text = lines[bad.problem.line - 1] if 0 < bad.problem.line <= len(lines) else ""
+    place = Location(bad.path, bad.problem.line, text.strip()[:200])
+    doubt = _doubt(facts, bad, every)
+    tab = bad.no_yaml and _TAB.match(text) is not None
+    what = "a tab stands where only blanks may" if tab else bad.problem.what
+    return Finding(
+        check="netplan-yaml",
+        link=LINK,
+        severity=Severity.DOUBTFUL if doubt else Severity.BROKEN,
+        message=(
+            f"netplan can't read {bad.path}, line {bad.problem.line}: {what}. "
+            f"It makes no settings {'of what it does not understand' if doubt else 'for any network card'}."
+        ),
+        symptom=Symptom.UNREACHABLE,
+        locations=(place,),
+        repairs=(*_repairs(bad, lines), _by_hand(place)),
+        subject=str(bad.path),
+        reason=doubt,
+    )
+
+
+def _doubt(facts: Facts, bad: Plan, every: tuple[Plan, ...]) -> str:
+    """Why a card may have settings all the same."""
+    assert bad.problem is not None
+    configuring = read_configuring(facts.tree, facts.units)
+    other = next((each for each in configuring.managers if each.starts and each.configures), None)
+    if other is not None:
+        return f"{other.name} configures a network card as well"
+    if configuring.others:
+        return f"another program may bring up the network ({configuring.others[0]})"
+    version = package_version(facts.tree, "netplan.io")
+    sound = [each for each in every if each.problem is None and each.root is not None]
+    several = bool(bad.problem.definition) and _definitions(bad) > 1
+    if (version is None or version >= LEAVES_OUT) and (sound or several):
+        known = f"netplan {'.'.join(map(str, version[:2]))}" if version else "netplan from 1.1 on"
+        return f"{known} leaves out what is wrong, and takes the rest"
+    return ""
+
+
+def _definitions(bad: Plan) -> int:
+    network = bad.root.get("network") if bad.root is not None else None
+    groups = [value for _, value in network.pairs if value.kind == "mapping"] if network is not None else []
+    return sum(len(each.pairs) for each in groups)
+
+
+def _repairs(bad: Plan, lines: list[str]) -> Iterator[Repair]:
+    made = without_tabs(bad.path, lines)
+    if made is not None:
+        yield Repair(
+            f"put blanks in the place of the tab in {bad.path}",
+            Safety.SAFE,
+            partial(_written, path=bad.path, before="\n".join(lines), after=made),
+        )
+
+
+def without_tabs(path: PurePosixPath, lines: list[str]) -> str | None:
+    """The file with blanks for the tabs at the beginning of its lines, if there is but one sense that it can have."""
+    tabbed = [at for at, line in enumerate(lines) if _TAB.match(line) and not line.lstrip().startswith("#")]
+    if not tabbed or any("*" in line for line in lines):
+        return None  # what is named by an anchor may be said any number of times
+    found: dict[str, str] = {}
+    for width in range(1, WIDEST + 1):
+        made = list(lines)
+        for at in tabbed:
+            bare = made[at].lstrip(" \t")
+            lead = made[at][: len(made[at]) - len(bare)]
+            # One line alone may stand anywhere; of several each tab is as wide as the others.
+            blanks = " " * width if len(tabbed) == 1 else lead.replace("\t", " " * width)
+            made[at] = f"{blanks}{bare}"
+        text = "\n".join(made)
+        judged = plan(path, text)
+        if judged.problem is None and judged.root is not None and not judged.unread:
+            found.setdefault(_sense(judged.root), text)
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _sense(node: Node) -> str:
+    """What a file says, however it is indented."""
+    if node.kind == "scalar":
+        return repr(node.text)
+    if node.kind == "mapping":
+        return "{" + ",".join(f"{_sense(key)}:{_sense(value)}" for key, value in node.pairs) + "}"
+    return "[" + ",".join(_sense(each) for each in node.items) + "]"
+
+
+def _written(tree: Tree, path: PurePosixPath, before: str, after: str) -> Tree:
+    if tree.text(path) != before:
+        raise ValueError(f"{path} is another one by now")
+    return tree.write(path, after)
+
+
+def _by_hand(place: Location) -> Repair:
+    return Repair(
+        f"put {place} right",
+        Safety.MANUAL,
+        steps=(
+            "Indent with blanks, two for each level, and put the line below the key that it belongs to.\n"
+            "`netplan generate` in a shell of the server (rescue shell) says whether the file is right."
+        ),
+    )

@@ -1,0 +1,44 @@
+"""Whether the disks that /etc/fstab requires are there.
+
+Decides: every line of /etc/fstab without nofail or noauto, but for network file systems and swap. If one of their
+disks does not come, the boot stops in emergency mode.
+
+Not judged: in a directory that is not itself a mounted disk, and in a saved picture of one, as nothing tells which
+disks the server has. Volumes and arrays (/dev/mapper/..., /dev/md...) are made while the server boots, and are never
+judged.
+
+Supply: inspect the disk itself (`rescue disks` lists them), or the running server (`rescue inspect /`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rescue.facts import Facts
+from rescue.formats.fstab import FSTAB, Line, read_fstab
+from rescue.formats.units import UNIT_READS
+from rescue.model import Gap, Link
+from rescue.tree import Read
+
+LINK = Link.BOOT
+READS = (Read(FSTAB, depth=0), *UNIT_READS)
+
+SHOWN = 3
+
+
+def find(facts: Facts) -> Iterator[Gap]:
+    if facts.units.manager != "systemd":
+        return
+    lines = [line for line in read_fstab(facts.tree.text(FSTAB) or "") if line.required and line.names_device]
+    known = facts.tree.devices is not None
+    unseen = [line for line in lines if not known or line.made_at_boot]
+    if unseen:
+        supply = "watch the provider's console" if known else "inspect the disk itself: rescue inspect /dev/..."
+        yield Gap("fstab-disks", LINK, _what(unseen), supply, locations=tuple(line.location for line in unseen[:SHOWN]))
+
+
+def _what(lines: list[Line]) -> str:
+    shown = ", ".join(f"{line.source} for {line.point}" for line in lines[:SHOWN])
+    more = f" and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+    disks = "disks are there that" if len(lines) > 1 else "disk is there that"
+    return f"whether the {disks} {FSTAB} requires ({shown}{more})"

@@ -1,0 +1,112 @@
+"""scripts/test: what comes after -- is pytest's, and what was skipped is told and judged."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.unit
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class Checkout:
+    """The script in a folder of its own, with a Python that notes how pytest is called, and skips."""
+
+    def __init__(self, folder: Path, skipped: str = "") -> None:
+        self.folder, self.log = folder, folder / "log"
+        for name in ("scripts", ".venv/bin", "tests/unit"):
+            (folder / name).mkdir(parents=True)
+        shutil.copy(REPOSITORY / "scripts/test", folder / "scripts")
+        shutil.copy(REPOSITORY / "tests/skips.py", folder / "tests")
+        (folder / "tests/unit/test_one.py").touch()
+        (folder / "allowed").write_text("a good reason\n")
+        self.program("scripts/setup", "true")
+        self.program("bin/nproc", "echo 1")
+        self.program(
+            ".venv/bin/python",
+            f'case $1 in tests/skips.py) exec {sys.executable} "$@";; esac\n'
+            f'echo "$@" >> {self.log}\n[ -z "{skipped}" ] || printf "file\\t%s\\n" "{skipped}" >> "$RESCUE_SKIPS"',
+        )
+
+    def program(self, path: str, script: str) -> None:
+        (self.folder / path).parent.mkdir(exist_ok=True)
+        (self.folder / path).write_text(f"#!/bin/sh\n{script}\n")
+        (self.folder / path).chmod(0o755)
+
+    def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        before = {name: value for name, value in os.environ.items() if not name.startswith("RESCUE_")}
+        environment = {**before, "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}", **more}
+        return subprocess.run(
+            [self.folder / "scripts/test", *words], env=environment, capture_output=True, text=True,
+            check=False, timeout=60,
+        )  # fmt: skip
+
+    def called(self) -> list[str]:
+        return self.log.read_text().split("\n")[:-1] if self.log.exists() else []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "tests/unit"),
+        (("--", "-k", "ufw and not drop", "-x"), "-k ufw and not drop -x tests/unit"),
+        (("--", "tests/unit/test_one.py::test_x"), "tests/unit/test_one.py::test_x"),
+    ],
+)
+def test_what_comes_after_two_dashes_is_for_pytest(tmp_path: Path, words: tuple[str, ...], told: str) -> None:
+    checkout = Checkout(tmp_path)
+    done = checkout.run("unit", *words)
+    assert done.returncode == 0, done.stderr
+    assert checkout.called() == [f"-m pytest -q {told}"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(("unit", "-k", "ufw"), "scripts/test unit -- -k"), (("--", "-k", "ufw"), "which tier are these for?"),
+     (("unti",), "there is no tier 'unti'")],
+)  # fmt: skip
+def test_what_can_not_be_meant_is_explained(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    checkout = Checkout(tmp_path)
+    done = checkout.run(*words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert checkout.called() == []
+
+
+@pytest.mark.parametrize(
+    ("skipped", "status", "strict"),
+    [("a good reason", 0, 0), ("no Debian could be built", 0, 1), ("", 0, 0)],
+)
+def test_what_was_skipped_is_told_and_fails_where_the_reasons_are_listed(
+    tmp_path: Path, skipped: str, status: int, strict: int
+) -> None:
+    checkout = Checkout(tmp_path, skipped)
+    done = checkout.run("unit")
+    assert done.returncode == status
+    assert (f"   1 file: {skipped}\n" in done.stdout) is bool(skipped)
+    done = checkout.run("unit", RESCUE_ALLOWED_SKIPS=str(tmp_path / "allowed"))
+    assert done.returncode == strict, done.stdout
+    assert ("NOT ALLOWED" in done.stdout) is bool(strict)
+
+
+def test_a_tier_that_can_not_be_run_fails_where_the_reasons_are_listed(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path)
+    checkout.program("bin/id", "echo 1000")
+    assert checkout.run("unit", "system").returncode == 0
+    done = checkout.run("unit", "system", RESCUE_ALLOWED_SKIPS=str(tmp_path / "allowed"))
+    assert done.returncode == 1
+    assert "NOT RUN    needs root" in done.stdout
+
+
+def test_another_newest_python_is_taken_by_its_name(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path)
+    checkout.program("other", f'echo other "$@" >> {checkout.log}')
+    done = checkout.run("unit-newest", "--", "-x", RESCUE_NEWEST=str(tmp_path / "other"))
+    assert done.returncode == 0, done.stdout
+    assert checkout.called() == ["other -m pytest -q -x tests/unit"]
