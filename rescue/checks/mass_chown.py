@@ -2,8 +2,8 @@
 
 Symptom: the login may work; then sudo, services and cron fail one after another: "must be owned by uid 0".
 
-Cause: `chown -R me /`, or over /usr or /etc: a blank before a slash ("chown -R me . /"), a script with an empty variable
-("chown -R me $DIR/").
+Cause: `chown -R me /`, or over /usr or /etc: a blank before a slash ("chown -R me . /"), a script with an empty
+variable ("chown -R me $DIR/").
 
 Repair: what keeps you out, and what sudo asks for, is given back to root one by one. All the rest has to come from the
 packages, which know their owners: rpm --setugids -a; on Debian and Ubuntu the packages are installed again. What had

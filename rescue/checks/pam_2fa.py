@@ -78,6 +78,7 @@ def _nobody_says_yes(facts: Facts, account: Account, service: Service) -> Findin
         message=f"The server asks PAM as well as for a key, and no line says yes to {account.name}: each leaves the "
         f"account alone ({', '.join(str(each.location) for each in stack[:3])}), which is a no.",
         symptom=Symptom.DENIED,
+        words=_words(facts, account),
         locations=tuple(dict.fromkeys(each.location for each in stack)),
         repairs=tuple(_permissions(facts, last)),
         subject=account.name,
@@ -102,10 +103,18 @@ def _turned_away(facts: Facts, account: Account, handler: Handler) -> Finding:
         message=f"PAM, which the server asks for more than a key, turns {account.name} away whatever is typed: {why} "
         f"({handler.location}).",
         symptom=Symptom.DENIED,
+        words=_words(facts, account),
         locations=(handler.location,),
         repairs=(out,) if _keys_always(facts) else (by_hand,),
         subject=account.name,
     )
+
+
+def _words(facts: Facts, account: Account) -> str:
+    """Where the key comes first and was accepted, what is left to be denied is the code."""
+    lists = facts.effective(account).words("AuthenticationMethods")
+    second = bool(lists) and all(len(each.split(",")) > 1 for each in lists)
+    return f"{account.name}@SERVER: Permission denied (keyboard-interactive)." if second else ""
 
 
 def _permissions(facts: Facts, last: Location) -> Iterator[Repair]:
@@ -137,10 +146,10 @@ def _without_secret(facts: Facts, account: Account, handler: Handler) -> Finding
     if facts.tree.entry(path) is None:
         if "nullok" in handler.arguments:
             return None
-        return _finding(account, handler, path, "is not there", tuple(_ways(account, handler)))
+        return _finding(facts, account, handler, path, "is not there", tuple(_ways(account, handler)))
     if open_to_others(facts.tree, account, handler, path):
         close = Repair(f"chmod go= {path}", Safety.SAFE, partial(_close, path=path))
-        return _finding(account, handler, path, "is open to others, so it is not trusted", (close,))
+        return _finding(facts, account, handler, path, "is open to others, so it is not trusted", (close,))
     return None
 
 
@@ -159,7 +168,7 @@ def _ways(account: Account, handler: Handler) -> Iterator[Repair]:
 
 
 def _finding(
-    account: Account, handler: Handler, path: PurePosixPath, fault: str, repairs: tuple[Repair, ...]
+    facts: Facts, account: Account, handler: Handler, path: PurePosixPath, fault: str, repairs: tuple[Repair, ...]
 ) -> Finding:
     return Finding(
         check="pam-2fa",
@@ -168,6 +177,7 @@ def _finding(
         message=f"The server asks {account.name} for a code, and {path}, which has the secret, {fault} "
         f"({handler.location}).",
         symptom=Symptom.DENIED,
+        words=_words(facts, account),
         locations=(handler.location, Location(path)),
         repairs=repairs,
         subject=account.name,

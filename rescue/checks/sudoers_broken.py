@@ -5,11 +5,11 @@ or "me is not in the sudoers file".
 
 Cause: /etc/sudoers belongs to somebody else or can be written by others (`chmod -R 777 /etc`), is missing, or a line
 that somebody typed without visudo can't be read. sudo 1.9.3 and later pass over such a line alone; older ones refuse
-everything for it. A file in /etc/sudoers.d that others may write is passed over as a whole, and so is the directory, with
-all that is in it. /etc/sudo.conf and sudo's plug-ins have to be root's as well (`chown -R` over the whole disk).
+everything for it. A file in /etc/sudoers.d that others may write is passed over as a whole, and so is the directory,
+with all that is in it. /etc/sudo.conf and sudo's plug-ins have to be root's as well (`chown -R` over the whole disk).
 
-Repair: owner and mode are put right (root's; 0440 for rules, others may not write to the rest); a line that can't be read is commented out. No right is given to
-anybody who had none.
+Repair: owner and mode are put right (root's; 0440 for rules, others may not write to the rest); a line that can't be
+read is commented out. No right is given to anybody who had none.
 
 See: sudoers(5), visudo(8).
 """
