@@ -26,8 +26,10 @@ from rescue.checks._program_faults import Fault
 from rescue.checks._ssh_units import OTHERS, of_ending_server, serving, ssh_service
 from rescue.checks._sshd_program import faults, installed, program
 from rescue.facts import Facts
+from rescue.formats.openssl import built_against, fits, release_of
 from rescue.formats.packages import package_state
 from rescue.formats.permissions import chmod
+from rescue.formats.program_files import load
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Entry, Read, Tree
 
@@ -51,6 +53,8 @@ def find(facts: Facts) -> Iterator[Finding]:
     found = list(faults(facts))
     for fault in found:
         yield _broken(facts, fault)
+    if not found:
+        yield from _mismatch(facts)
     state = package_state(facts.tree, "openssh-server")
     if not found and state is not None and (state[1] == AGAIN or state[2] in INTERRUPTED):
         yield _interrupted(facts, " ".join(state))
@@ -84,6 +88,32 @@ def _broken(facts: Facts, fault: Fault) -> Finding:
         locations=(Location(PurePosixPath(fault.path)),) if fault.path.startswith("/") else (),
         repairs=tuple(repairs),
         subject=fault.path,
+    )
+
+
+def _mismatch(facts: Facts) -> Iterator[Finding]:
+    """sshd's own comparison of the OpenSSL that it gets with the one that it was built against."""
+    main = program(facts)
+    loaded = load(facts.tree, main)
+    crypto = next((each for each in loaded.libraries if each.name.startswith("libcrypto.so")), None) if loaded else None
+    if crypto is None or crypto.path is None or facts.openssh is None:
+        return
+    built = built_against(facts.tree.data_if_read(main) or b"")
+    has = release_of(facts.tree.data_if_read(crypto.path) or b"")
+    if built is None or has is None or fits(built, has, facts.openssh.version):
+        return
+    told = [".".join(map(str, each)) for each in (built, has)]
+    yield Finding(
+        check=CHECK,
+        link=LINK,
+        severity=Severity.DOUBTFUL,
+        message=f"{main} was built against OpenSSL {told[0]} and gets {told[1]} ({crypto.path}): it ends with "
+        '"OpenSSL version mismatch".',
+        symptom=of_ending_server(facts.units),
+        locations=(Location(PurePosixPath(main)), Location(PurePosixPath(crypto.path))),
+        repairs=(_reinstall(facts),),
+        subject=crypto.path,
+        reason="some distributions took this comparison out",
     )
 
 

@@ -153,3 +153,33 @@ def test_a_library_in_a_directory_of_ones_own_counts_where_the_loaders_cache_nam
     assert causes(server({**files, "/etc/ld.so.cache": file(cache(usual))})) == []
     assert causes(server({**files, "/etc/ld.so.cache": file(cache(own, usual))})) == ["sshd-binary-broken"]
     assert causes(server(files)) == []
+
+
+def with_openssl(built: int, has: str, version: str = "1:9.2p1-2+deb12u6") -> dict[str, Entry | str | bytes | None]:
+    main = elf("libcrypto.so.3", interpreter=LOADER)
+    number = b"\xbf" + built.to_bytes(4, "little") + b"\xbb\0\0\0\x30"
+    return {
+        STATUS: DPKG_STATUS.replace("1:9.2p1-2+deb12u6", version),
+        SSHD: file(main + number + b"OpenSSL version mismatch. Built against %lx\0", 0o755),
+        LOADER: file(b"x", 0o755),
+        "/usr/lib/x86_64-linux-gnu/libcrypto.so.3": elf() + f"\0OpenSSL {has} 25 Aug 2026\0".encode(),
+    }
+
+
+@pytest.mark.parametrize(
+    ("built", "has", "version", "found"),
+    [
+        (0x30000070, "3.0.22", "1:9.2p1-1", False),
+        (0x30000070, "3.2.1", "1:9.2p1-1", True),
+        (0x300000F0, "3.0.7", "1:9.2p1-1", False),
+        (0x30000070, "3.2.1", "1:9.4p1-1", False),
+        (0x30000000, "3.2.1", "1:9.2p1-1", False),
+    ],
+)
+def test_openssl_of_another_release(built: int, has: str, version: str, found: bool) -> None:
+    tree = server(with_openssl(built, has, version))
+    assert causes(tree) == (["sshd-binary-broken"] if found else [])
+    if found:
+        finding = only_finding(tree, "sshd-binary-broken")
+        assert finding.severity is Severity.DOUBTFUL
+        assert f"gets {has}" in finding.message
