@@ -164,8 +164,8 @@ def _is_packaged(change: Change) -> bool:
     if not path.startswith(PACKAGED) or path.startswith(OWN):
         return False
     before, after = change.before, change.after
-    if before is None and after is not None and after.is_dir:
-        return False  # a directory that is to be there, made again
+    if after is not None and (after.is_dir or after.is_link) and (before is None or before.kind is after.kind):
+        return False  # a directory or a link of the package's that is made again
     return before is None or after is None or not before.same_content(after)
 
 
