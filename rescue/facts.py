@@ -6,14 +6,16 @@ its own about them; what a fact means for a login is the checks' business.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
-from rescue.firewall import Active, Firewall, Reach, loaded_at_boot, reached
+from rescue.firewall import Active, AddressSet, Firewall, Reach, loaded_at_boot, reached
 from rescue.formats.accounts import Account, Accounts
 from rescue.formats.authorized_keys import KeyFile, key_files
 from rescue.formats.boot_commands import boot_commands
+from rescue.formats.network import given_addresses
 from rescue.formats.os_release import Release, read_release
-from rescue.formats.packages import OpenSSH, openssh_version
+from rescue.formats.packages import OpenSSH, nft_version, openssh_version
 from rescue.formats.permissions import Person
 from rescue.formats.shipped import Shipped
 from rescue.formats.units import Units
@@ -94,9 +96,21 @@ class Facts:
     @fact
     def at_boot(self) -> Active:
         """The same, with the commands of a person's own scripts that load something which can't be read."""
-        return self.tree.kept(
-            loaded_at_boot, lambda: loaded_at_boot(self.tree, self.units, boot_commands(self.tree, self.units))
+        # Asked for again, the same firewalls are given, not others like them: answers about them are kept, too.
+        nft, own = nft_version(self.tree), self._own
+        active = self.tree.kept(
+            (loaded_at_boot, nft),
+            lambda: loaded_at_boot(self.tree, self.units, boot_commands(self.tree, self.units), nft),
         )
+        return self.tree.kept(
+            (loaded_at_boot, nft, *own.items()),
+            lambda: active._replace(firewalls=tuple(replace(each, own=own) for each in active.firewalls)),
+        )
+
+    @property
+    def _own(self) -> dict[int, AddressSet]:
+        """The server's own addresses of each IP version of which its network's files tell them all."""
+        return {version: AddressSet.of(*found) for version, found in given_addresses(self.tree, self.units).items()}
 
     def reach(self, port: int, version: int = 4) -> Reach:
         """Which sources may open a TCP connection to `port` over IPv4 or IPv6 (`version`), and which rules decide."""

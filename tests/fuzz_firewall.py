@@ -6,8 +6,13 @@ sides of every boundary of the verdict, and random ones; over IPv6 the server's 
 too. Prints the seed and the counts; a difference is shrunk to the smallest ruleset that shows it, printed, and ends in
 status 1. It becomes a named example of a test in tests/system/test_*_kernel.py.
 
-The kind nftables-broken, which runs only when it is named, asks something else: COUNT scripts of nftables are broken as
-people break them, and nft must load just those of which that is said.
+Four kinds, which run only when they are named, ask something else. nftables-broken: COUNT scripts of nftables are
+broken as people break them, and nft must load just those of which that is said. iptables-options: COUNT of the lines
+with which each option of each match and target of iptables is tried, and iptables-restore must load just those of which
+that is said. iptables-verdicts: COUNT rules with one match or target each are loaded, and a client dials.
+nftables-statements: COUNT scripts that are about one expression or statement each, right and wrong
+(tests/nft_statements.grammar); of those that load, what becomes of a client over either version of IP is held against
+the kernel, too.
 """
 
 from __future__ import annotations
@@ -33,7 +38,9 @@ from rescue.proof.loading import load
 from rescue.proof.prove import expected
 from rescue.proof.sources import chosen
 from rescue.tree import Tree, file
+from tests import fuzz_iptables_options as options_of_iptables
 from tests.fuzz_nft_loads import Beside, bases, differences
+from tests.fuzz_nft_statements import Statements
 from tests.system.firewall_rules import rulesets, stock_ufw
 from tests.system.nft_made import scripts
 from tests.system.test_nft_kernel import NFT
@@ -122,8 +129,10 @@ KINDS: dict[str, tuple[st.SearchStrategy[Server], int]] = {
 """What is generated, and how much of each in a hundred."""
 
 
-BROKEN = "nftables-broken"
-"""The kind of which it is only asked whether they load."""
+BROKEN, STATEMENTS = "nftables-broken", "nftables-statements"
+OPTIONS, VERDICTS = "iptables-options", "iptables-verdicts"
+APART = (BROKEN, STATEMENTS, OPTIONS, VERDICTS)
+"""The kinds that ask something else, and run only when they are named."""
 
 
 class Difference(AssertionError):
@@ -211,6 +220,10 @@ def run(kind: str, count: int, number: int, sources: int) -> tuple[Counter[str],
     """Generate `count` servers of one kind: what was counted, and the smallest difference."""
     if kind == BROKEN:
         return run_broken(count, number)
+    if kind in (OPTIONS, VERDICTS):
+        return run_options(kind, count, number)
+    if kind == STATEMENTS:
+        return run_statements(count, number)
     trial = Trial(sources)
     try:
         with on_one_processor():
@@ -234,6 +247,31 @@ def run_broken(count: int, number: int) -> tuple[Counter[str], str]:
         lab.close()
 
 
+def run_options(kind: str, count: int, number: int) -> tuple[Counter[str], str]:
+    """Try `count` lines with options of iptables: what was counted, and the differences."""
+    with on_one_processor():
+        if kind == VERDICTS:
+            found, counted = options_of_iptables.dialled_differences(count, number)
+            return counted, "\n".join(found)
+        lab = Lab(ports=())
+        try:
+            found, counted = options_of_iptables.differences(lab, count, number)
+            return counted, "\n".join(found)
+        finally:
+            lab.close()
+
+
+def run_statements(count: int, number: int) -> tuple[Counter[str], str]:
+    """Draw `count` scripts of nftables: what was counted, and the differences, one of a kind."""
+    with on_one_processor():
+        statements = Statements()
+        try:
+            found = statements.differences(count, number)
+            return statements.count, "\n".join(found)
+        finally:
+            statements.close()
+
+
 def _property(trial: Trial, strategy: st.SearchStrategy[Server], count: int, number: int) -> Callable[[], None]:
     @seed(number)
     @settings(
@@ -253,10 +291,12 @@ def main(words: list[str]) -> int:
     asked.add_argument("--seed", type=int, default=secrets.randbelow(1 << 32))
     asked.add_argument("--count", type=int, default=2000, help="generated rulesets, of all kinds together")
     asked.add_argument("--sources", type=int, default=200, help="clients that dial, for each ruleset and IP version")
-    asked.add_argument("kinds", nargs="*", metavar="KIND", help=f"of {', '.join(KINDS)} (default: all), {BROKEN}")
+    asked.add_argument(
+        "kinds", nargs="*", metavar="KIND", help=f"of {', '.join(KINDS)} (default: all), {', '.join(APART)}"
+    )
     options = asked.parse_args(words)
     kinds = options.kinds or list(KINDS)
-    if unknown := [kind for kind in kinds if kind not in (*KINDS, BROKEN)]:
+    if unknown := [kind for kind in kinds if kind not in (*KINDS, *APART)]:
         asked.error(f"there is no kind {unknown[0]}")
     print(f"seed {options.seed}, {options.count} rulesets, {options.sources} sources each", flush=True)
     weights = {kind: KINDS[kind][1] if kind in KINDS else 100 for kind in kinds}

@@ -28,10 +28,9 @@ from tests.unit.firewall.nft_scripts import all_taken
 PATH = PurePosixPath("/etc/nftables.conf")
 
 LACKS = re.compile(
-    "Interface does not exist|cgroupv2 path fails|invalid priority expression"
-    "|ould not parse (conntrack label|devgroup|routing realm)"
+    "Interface does not exist|cgroupv2 path fails|ould not parse (conntrack label|devgroup|routing realm)"
 )
-"""What nft says where this machine lacks a network card or a cgroup, and what a later nft takes."""
+"""What nft says where this machine lacks a network card or a cgroup."""
 
 PARTS = re.compile(
     r"\b(queue|flowtable|flow|secmark|synproxy|tunnel|osf|destroy|ct event|ct label|device|devices|last)\b"
@@ -157,9 +156,9 @@ _FAULTS: tuple[Callable[[str, Random], str], ...] = (
 )  # fmt: skip
 
 
-def judged(text: str, names: Names) -> Firewall:
-    """What the reader makes of a script."""
-    found = load_nftables(Tree.of({str(PATH): text}), PATH, names)
+def judged(text: str, names: Names, nft: tuple[int, ...] = ()) -> Firewall:
+    """What the reader makes of a script. nft: the version that loads it."""
+    found = load_nftables(Tree.of({str(PATH): text}), PATH, names, nft)
     assert found is not None
     return found
 
@@ -181,6 +180,8 @@ class Beside:
         files = {str(path): path.read_text() for path in map(Path, OWN) if path.is_file()}
         self.names = names_of(Tree.of(files))
         self.count: Counter[str] = Counter()
+        said = re.search(r"v(\d+)\.(\d+)\.(\d+)", self.lab.on_server("nft", "--version").stdout)
+        self.version = tuple(map(int, said.groups())) if said else ()
 
     def nft(self, text: str) -> CompletedProcess[str]:
         """Let nft load a script, and forget it again."""
@@ -193,7 +194,7 @@ class Beside:
 
     def differs(self, text: str) -> str:
         """In what the two differ about a script; empty if they agree, or if it can't be told here."""
-        firewall = judged(text, self.names)
+        firewall = judged(text, self.names, self.version)
         done = self.nft(text)
         took = done.returncode == 0
         self.count["scripts"] += 1

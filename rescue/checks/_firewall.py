@@ -13,10 +13,12 @@ from rescue.firewall.blocked import Block, Mistake, blocks, kept_out
 from rescue.firewall.boot import FIREWALLD, NFTABLES, UFW
 from rescue.firewall.ruleset import Firewall, Problem
 from rescue.formats.boot_commands import READS as BOOT_READS
+from rescue.formats.network import GIVEN_READS
+from rescue.formats.packages import NFT_READS, PACKAGE_READS
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 
 LINK = Link.FIREWALL
-READS = (*BOOT_READS, *FIREWALL_READS)
+READS = (*BOOT_READS, *FIREWALL_READS, *PACKAGE_READS, *NFT_READS, *GIVEN_READS)
 
 LONGEST = 160
 """Characters of a rule that a message shows."""

@@ -210,7 +210,7 @@ def _started_all_the_same(facts: Facts, unit: Unit, key: str) -> str | None:
 
     Until 253 the job of a unit that is only wanted stays when what it requires can't be queued; 254 drops it.
     """
-    if key not in ("Requires", LINKED):
+    if key not in ("Requires", "Requisite", LINKED):
         return ""
     release = systemd_version(facts.tree)
     if release is None:

@@ -27,11 +27,18 @@ from rescue.checks._trust import walk_of
 from rescue.facts import Facts
 from rescue.formats.accounts import ACCOUNT_READS, Account
 from rescue.formats.strictmodes import Fault, Rule
+from rescue.formats.tmpfiles import TMPFILES_READS, owner_given
 from rescue.model import Client, Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read, Tree
 
 LINK = Link.KEY
-READS = (*ACCOUNT_READS, Read("/etc/ssh", depth=2), Read("/root", depth=0), Read("/root/.ssh", depth=1))
+READS = (
+    *ACCOUNT_READS,
+    Read("/etc/ssh", depth=2),
+    Read("/root", depth=0),
+    Read("/root/.ssh", depth=1),
+    *TMPFILES_READS,
+)
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -61,16 +68,29 @@ def same_key(one: str, other: str) -> bool:
 def _finding(facts: Facts, account: Account, faults: dict[PurePosixPath, tuple[Fault, ...]]) -> Finding:
     each = {fault.path: fault for found in faults.values() for fault in found}
     listed = "; ".join(_words(facts, fault) for fault in each.values())
+    reason = _given_back(facts, tuple(each.values()))
     return Finding(
         check="strictmodes-perms",
         link=LINK,
-        severity=Severity.BROKEN,
+        severity=Severity.DOUBTFUL if reason else Severity.BROKEN,
         message=f"The SSH server passes over the keys of {account.name}: {listed}.",
         symptom=Symptom.DENIED,
         locations=tuple(Location(path) for path in each),
         repairs=tuple(_repairs(facts, account, each)),
         subject=account.name,
+        reason=reason,
     )
+
+
+def _given_back(facts: Facts, faults: tuple[Fault, ...]) -> str:
+    """Why the owners may be right after a boot: newer releases of systemd give /root to root each time."""
+    places = []
+    for fault in faults:
+        given = owner_given(facts.tree, fault.path) if fault.rule is Rule.OWNER else None
+        if given is None or given[0] not in ("root", "0"):
+            return ""
+        places.append(str(given[1]))
+    return f"systemd gives it back to root at each boot ({', '.join(dict.fromkeys(places))})"
 
 
 def _words(facts: Facts, fault: Fault) -> str:

@@ -74,6 +74,18 @@ LOUD_VARIABLES = frozenset(
 )
 """Variables by which a shell does something of its own accord, or does it elsewhere."""
 LOUD_ALIASES = frozenset(["exit", "logout", "echo", "builtin", "command", "exec", "cd", "alias", "if", "then", "fi"])
+WELL_KNOWN = (
+    "nvm.sh",
+    "nvm/bash_completion",
+    ".cargo/env",
+    "conda.sh",
+    "bash_completion",
+    "sdkman-init.sh",
+    ".fzf.bash",
+    "git-completion.bash",
+    "git-prompt.sh",
+)
+"""What programs for developers add to start files, wherever they were installed."""
 SHOWS = frozenset(
     [
         "echo",
@@ -277,6 +289,8 @@ def _read_too(facts: Facts, account: Account, path: str) -> bool:
     for mark in ("$HOME", "${HOME}", "~"):
         if path.startswith(mark):
             path = account.home.rstrip("/") + path[len(mark) :]
+    if any(path.endswith(f"/{name}") for name in WELL_KNOWN):
+        return True
     if not path.startswith("/") or "$" in path or "*" in path:
         return False
     facts.tree.require(Read(path, depth=0, content=False))

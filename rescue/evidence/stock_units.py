@@ -27,6 +27,12 @@ from rescue.tree import Read
 LINK = Link.BOOT
 GENERATORS = ("/etc/systemd/system-generators", "/usr/local/lib/systemd/system-generators")
 MANAGER = ("/etc/systemd/system.conf", "/etc/systemd/logind.conf", "/etc/systemd/networkd.conf")
+STEPS = {
+    MANAGER[0]: (Link.BOOT, Link.NETWORK, Link.SERVICE, Link.SESSION),
+    MANAGER[1]: (Link.SESSION,),
+    MANAGER[2]: (Link.NETWORK,),
+}
+"""At which steps what is set there shows."""
 READS = (
     *UNIT_READS,
     *SHIPPED_READS,
@@ -174,7 +180,10 @@ def _one(facts: Facts, name: str, told_of: set[str]) -> Iterator[Gap]:
         yield Gap("stock-units", _link(name), what, f"systemctl unmask {name}, in rescue shell", locations=(unit.mask,))
         return
     lines = [each for each in open_lines(facts, unit.assignments) if not str(each.location.path).startswith(STOCK)]
-    if lines and name not in ("default.target", "networking.service"):
+    # A drop-in for every service is told once for each step.
+    once = f"{_link(name)} {lines[0].location.path}" if lines else ""
+    if lines and once not in told_of and name not in ("default.target", "networking.service"):
+        told_of.add(once)
         what = f"what {told(lines)} does to {name} ({lines[0].location.path})"
         yield Gap(
             "stock-units", _link(name), what, "move that file away, reboot, and try", locations=(lines[0].location,)
@@ -225,9 +234,15 @@ def _for_all(facts: Facts) -> Iterator[Gap]:
             for each in parse_unit(tree.text(path) or "", PurePosixPath(path)):
                 if each.key in QUIET or (each.key == "DefaultLimitNOFILE" and _enough(each.text)):
                     continue
-                link = Link.SERVICE if main == MANAGER[0] else Link.SESSION
                 what = f"what {each.key}={each.text} does to every unit ({each.location})"
-                yield Gap("stock-units", link, what, "take the line out, and reboot", locations=(each.location,))
+                for link in STEPS[main]:
+                    yield Gap(
+                        "stock-units",
+                        link,
+                        what,
+                        "put a # before the line, reboot, and try",
+                        locations=(each.location,),
+                    )
     for folder in UNIT_DIRS:
         if folder.startswith(STOCK):
             continue

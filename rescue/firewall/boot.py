@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import NamedTuple, Protocol
 
-from rescue.firewall import firewalld, nft, ufw
+from rescue.firewall import firewalld, ufw
 from rescue.firewall.addresses import parse_address
 from rescue.firewall.by_hand import Command, Load, apart, script_of
 from rescue.firewall.ipset import read_sets
 from rescue.firewall.iptables import Loader
 from rescue.firewall.matches import Names
-from rescue.firewall.nft import load_nftables
+from rescue.firewall.nft import MANAGER, load_nftables
 from rescue.firewall.options import SERVICES
 from rescue.firewall.ruleset import Firewall, Ruleset
 from rescue.firewall.unread import too_many, unread_ruleset
@@ -50,7 +50,7 @@ READS = (
 PERSISTENT = "iptables-persistent"
 SERVICES_MANAGER = "iptables-services"
 UFW = "ufw"
-NFTABLES = nft.MANAGER
+NFTABLES = MANAGER
 FIREWALLD = firewalld.MANAGER
 
 PLUGINS = PurePosixPath("/usr/share/netfilter-persistent/plugins.d")
@@ -129,15 +129,17 @@ class Active(NamedTuple):
     unread: tuple[Command, ...] = ()
 
 
-def active_firewalls(tree: Tree, units: UnitTable, commands: Sequence[Command] = ()) -> tuple[Firewall, ...]:
+def active_firewalls(
+    tree: Tree, units: UnitTable, commands: Sequence[Command] = (), nft: tuple[int, ...] = ()
+) -> tuple[Firewall, ...]:
     """Every packet filter that is loaded at boot and can be judged. Raises `NotCaptured`."""
-    return loaded_at_boot(tree, units, commands).firewalls
+    return loaded_at_boot(tree, units, commands, nft).firewalls
 
 
-def loaded_at_boot(tree: Tree, units: UnitTable, commands: Sequence[Command] = ()) -> Active:
+def loaded_at_boot(tree: Tree, units: UnitTable, commands: Sequence[Command] = (), nft: tuple[int, ...] = ()) -> Active:
     """ufw, saved rules, nftables and firewalld, by their services or by `commands`, which the boot obeys, too.
 
-    Raises `NotCaptured`.
+    nft: its installed version (1, 0, 6); empty where it is not known. Raises `NotCaptured`.
     """
     tree.require(*READS)
     sets = _sets_file(tree, units, commands)
@@ -160,16 +162,21 @@ def loaded_at_boot(tree: Tree, units: UnitTable, commands: Sequence[Command] = (
         told = [script_of(each.text) for each in units.unit("nftables.service").values("Service", "ExecStart")]
         places = [path for path in told if path is not None] or NFTABLES_FILES
         script = next((path for path in places if tree.entry(path) is not None), None)
-        found.append(load_nftables(tree, script, names) if script else None)
+        found.append(load_nftables(tree, script, names, nft) if script else None)
     if units.unit("firewalld.service").started:
         found.append(firewalld.load_firewalld(tree, names, backend, told=_told(units)))
     managed = [replace(each, sets=sets) for each in found if each is not None]
-    more, unread = _by_hand(tree, managed, commands, names, backend)
+    more, unread = _by_hand(tree, managed, commands, names, backend, nft)
     return Active((*managed, *more), unread)
 
 
 def _by_hand(
-    tree: Tree, managed: Sequence[Firewall], commands: Sequence[Command], names: Names, backend: str
+    tree: Tree,
+    managed: Sequence[Firewall],
+    commands: Sequence[Command],
+    names: Names,
+    backend: str,
+    nft: tuple[int, ...],
 ) -> tuple[list[Firewall], tuple[Command, ...]]:
     """The firewalls of a person's own scripts, and the commands that were not read.
 
@@ -188,7 +195,7 @@ def _by_hand(
         elif load.version:
             files[load.version] = load
         else:
-            script = load_nftables(tree, load.path, names)
+            script = load_nftables(tree, load.path, names, nft)
             more.append(replace(script, loaded_by=load.command.location) if script is not None else None)
     if files:
         first = files[min(files)]
@@ -218,13 +225,13 @@ def reload(tree: Tree, firewall: Firewall) -> Firewall | None:
     if firewall.manager == UFW:
         now = ufw.load_ufw(tree, names, firewall.backend)
     elif firewall.manager == NFTABLES:
-        now = load_nftables(tree, firewall.location.path, names)
+        now = load_nftables(tree, firewall.location.path, names, firewall.nft)
     elif firewall.manager == FIREWALLD:
         now = firewalld.load_firewalld(tree, names, firewall.backend, told=firewall.told)
     else:
         files = {version: paths[0] for version, paths in firewall.files.items()}
         now = _saved(tree, firewall.manager, files, names, firewall.backend)
-    return replace(now, sets=firewall.sets) if now is not None else None
+    return replace(now, sets=firewall.sets, own=firewall.own) if now is not None else None
 
 
 def firewalld_configuration(tree: Tree, firewall: Firewall) -> firewalld.Configuration | None:

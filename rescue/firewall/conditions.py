@@ -32,6 +32,9 @@ class Assumed:
 
 Answer = bool | AddressSet | Doubt | Assumed
 
+MOST_OWN = 1000
+"""Addresses of the server that are looked at one by one."""
+
 
 class Condition(Protocol):
     """One condition of a rule; a rule applies if all of its conditions hold."""
@@ -71,6 +74,10 @@ class Addresses:
         if packet.server is not None:
             inside = packet.server in self.addresses
             return inside is not self.negated if isinstance(self.addresses, Masked) else inside
+        if packet.own is not None and not packet.group:
+            answer = self._holds_of_all(packet.own)
+            if answer is not None:
+                return Assumed(answer, "the server has the addresses that its network's files give it")
         if isinstance(self.addresses, Masked):
             return Doubt("the server's own address")
         possible = ordinary(packet.version)
@@ -84,6 +91,17 @@ class Addresses:
         if packet.version == 4 and single.count == 1 and single.bounds[0] & 0xFF in (0, 0xFF):
             return Assumed(self.addresses is not single, f"{single.first} is no address of the server")
         return Doubt(f"the server's own address (the rule is for {self.addresses.summary()})")
+
+    def _holds_of_all(self, own: AddressSet) -> bool | None:
+        """Whether it holds of every one of the server's addresses, or of none; None where of some."""
+        if isinstance(self.addresses, AddressSet):
+            inside = own & self.addresses
+            return bool(inside) if not inside or inside == own else None
+        if own.count > MOST_OWN:
+            return None
+        pairs = zip(own.bounds[::2], own.bounds[1::2], strict=True)
+        answers = {each in self.addresses for low, high in pairs for each in range(low, high)}
+        return (answers == {True}) is not self.negated if len(answers) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +202,64 @@ class States:
             return Doubt("the state that the kernel gives to the packet")
         fits = packet.state in self.names or (packet.answering is not None and "DNAT" in self.names)
         return fits is not self.negated
+
+
+PATIENT = 30
+"""Packets each way that a login by ssh takes, at least: about so many are sent within a second or two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """Whether a limit has anything left: packets of the connection that meet it use it up, too.
+
+    packets: how many it lets pass at once. fast: it is filled up again while a connection is being made. used_up: the
+    rule is for what is beyond the limit. name: its own one, by which is known whether the first packet has met it.
+    """
+
+    name: str
+    packets: int
+    what: str
+    fast: bool = False
+    used_up: bool = False
+
+    def on(self, packet: Packet) -> Answer:
+        if packet.protocol != TCP or "RST" in packet.flags:
+            return Assumed((self.packets > 0) is not self.used_up, self.note)
+        first = packet.inward and "SYN" in packet.flags
+        left = self.packets - (not first and self.name in packet.listed)
+        needed = 1 if first else 2
+        if left < needed and packet.inward and (first or not self.fast):
+            return Assumed(self.used_up, self.note)
+        if left < needed or (not first and left < PATIENT and not self.fast):
+            return Doubt(f"whether {self.what} last for the packets of your own connection")
+        return Assumed(not self.used_up, self.note)
+
+    @property
+    def note(self) -> str:
+        """What is taken for granted."""
+        return f"{self.what} are not used up"
+
+
+_ALWAYS, _OFTEN = 2, frozenset([1, 3, 4, 8, 30, 34])
+"""TCP's options that the first packet of every client has (the maximum segment size), and that those of some have."""
+
+
+@dataclass(frozen=True, slots=True)
+class TcpOption:
+    """The packet has an option of TCP, by its number."""
+
+    number: int
+    negated: bool = False
+
+    def on(self, packet: Packet) -> Answer:
+        if packet.protocol != TCP or "RST" in packet.flags:
+            return False
+        if "SYN" in packet.flags:
+            if self.number not in _OFTEN:
+                return (self.number == _ALWAYS) is not self.negated
+        elif self.number not in (1, 5, 8, 30):
+            return self.negated
+        return Doubt("the options of the client's TCP")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from re import ASCII
+from re import compile as compile_pattern
+
 TCP_RESET = "tcp-reset"
 
 UNREACHABLE = {
@@ -123,17 +126,50 @@ def reject_with(word: str, version: int) -> str | None:
     """The full name of what ``--reject-with`` names, which may be shortened; None if it names nothing."""
     low = word.lower()
     known = [*UNREACHABLE[version], TCP_RESET]
-    short = [name for name, full in _SHORT.items() if full in known]
+    short = [name for name, full in _SHORT.items() if full in known and (version == 4 or full != TCP_RESET)]
     for name in (*known, *short):
-        if name.startswith(low) and low:
+        if name.startswith(low):
             return _SHORT.get(name, name)
     return None
 
 
-def icmp_type(text: str, version: int) -> tuple[int, int | None] | None:
-    """The (type, code) that ``--icmp-type`` names, code None for any; None for any type or one that is not known."""
-    kind, _, code = text.partition("/")
-    if kind.isascii() and kind.isdigit():
-        return int(kind), int(code) if code.isascii() and code.isdigit() else None
-    found = [value for name, value in _TYPES[version].items() if name.startswith(text.lower())]
-    return found[0] if found else None
+_ANY = (255, 0, 255)
+
+
+def icmp_type(text: str, version: int) -> tuple[int, int, int] | None:
+    """The type that ``--icmp-type`` names, and its first and last code; None for any. Raises ValueError.
+
+    A name may be shortened, as long as one name alone begins so (__parse_icmp() of extensions/libxt_icmp.h).
+    """
+    names = {**_TYPES[version], **({"any": (255, None)} if version == 4 else {})}
+    meant = [value for name, value in names.items() if name.startswith(text.lower())]
+    if len(meant) > 1:
+        raise ValueError(f"more than one type of ICMP begins so: {text!r}")
+    if meant:
+        kind_of, code_of = meant[0]
+        found = (kind_of, 0, 255) if code_of is None else (kind_of, code_of, code_of)
+    else:
+        kind, slash, code = text.partition("/")
+        kinds = _numbers(kind)
+        found = (kinds[0], *(_numbers(code) if slash else (0, 255)))
+        if kinds[0] != kinds[1]:
+            raise ValueError(f"more than one type of ICMP: {text!r}")
+    return None if found == _ANY and version == 4 else found
+
+
+def _numbers(text: str) -> tuple[int, int]:
+    first, colon, last = text.partition(":")
+    found = [_byte(each) for each in (first, last if colon else first)]
+    return found[0], found[1]
+
+
+_BYTE = compile_pattern(r"\s*\+?(0[xX][0-9A-Fa-f]{1,8}|0[0-7]{0,8}|[1-9][0-9]{0,8})", ASCII)
+
+
+def _byte(text: str) -> int:
+    found = _BYTE.fullmatch(text)
+    word = found[1] if found else "256"
+    value = int(word, 16 if word[1:2] in ("x", "X") else 8 if word[0] == "0" else 10)
+    if value > 255:
+        raise ValueError(f"not a type or code of ICMP: {text!r}")
+    return value

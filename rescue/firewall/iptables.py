@@ -12,16 +12,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from rescue.firewall.matches import Names, Refused
-from rescue.firewall.rule_line import Command, LineReader
+from rescue.firewall.rule_line import LONGEST_NAME, STANDARD, Command, LineReader, check_chain_name
 from rescue.firewall.ruleset import BUILT_IN, Action, Chain, Problem, Rule, Ruleset, Table, built_in_hook
-from rescue.firewall.targets import HOOKS
 from rescue.model import Location
 
 DEEPEST = 15
 """How many jumps nftables' backend lets chains nest below a built-in one (NFT_JUMP_STACK_SIZE, less the first)."""
-
-LONGEST_NAME = 28
-"""Characters of a chain's name (XT_EXTENSION_MAXNAMELEN)."""
 
 POLICIES = ("ACCEPT", "DROP")
 
@@ -141,7 +137,7 @@ class _Restore:
         else:
             chains = {chain: self._flushed(chains[chain], here) for chain in BUILT_IN[name]}
         self.table, self.chains = name, chains
-        self.reader = LineReader(self.loader.version, name, self.chains, self.loader.names)
+        self.reader = LineReader(self.loader.version, name, self.chains, self.loader.names, self.loader.backend)
 
     def _flushed(self, chain: _Chain, here: Location) -> _Chain:
         """A built-in chain without its rules: the legacy backend leaves its policy as it was."""
@@ -172,8 +168,10 @@ class _Restore:
             self.chains[name] = _Chain(name, "", self._here())
 
     def _check_name(self, name: str) -> None:
-        if len(name) > LONGEST_NAME or name.startswith(("-", "!")):
-            raise Refused(f"not a chain's name: {name!r}")
+        if self.loader.backend == "nft" or len(name) > LONGEST_NAME:
+            check_chain_name(name)
+        if name in STANDARD:
+            raise Refused(f"{name} is the name of a target, and can't be that of a chain")
 
     def _set_policy(self, name: str, policy: str) -> None:
         if name not in BUILT_IN[self.table] or policy not in POLICIES:
@@ -197,6 +195,8 @@ class _Restore:
                     chain.rules.clear()
             case "-L" | "-S" | "-Z":
                 self._named(command.chain)
+                if command.name == "-Z" and command.position and self.loader.backend == "nft":
+                    raise Refused("the counters of one rule can't be set to zero here")
             case "-E":
                 self._rename(command.chain, command.policy)
             case "-X":
@@ -227,7 +227,7 @@ class _Restore:
     def _change(self, command: Command) -> None:
         rules = self._named(command.chain)[0].rules
         here = self._here()
-        new = [Rule(command.chain, body, command.target, here) for body in command.bodies]
+        new = [Rule(command.chain, body, command.target, here, command.limits) for body in command.bodies]
         if command.name == "-A":
             rules.extend(new)
         elif command.name == "-I":
@@ -295,8 +295,9 @@ def _check_hooks(chains: _Chains, start: str, backend: str) -> None:
     while left:
         chain = chains.get(left.pop())
         for rule in _met(chain, backend) if chain is not None else ():
-            if start not in HOOKS.get(rule.target.name, (start,)) and rule.target.name not in chains:
-                raise Refused(f"{rule.target.name} can't be used in {start} ({rule.location})")
+            for name, allowed in rule.limits:
+                if start not in allowed:
+                    raise Refused(f"{name} can't be used in {start} ({rule.location})")
         for below in _jumps(chain) if chain is not None else ():
             if below not in seen:
                 seen.add(below)

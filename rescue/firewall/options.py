@@ -36,7 +36,7 @@ dccp sport: source-port: dport: destination-port: dccp-types: dccp-option:
 devgroup src-group: dst-group:
 dscp dscp: dscp-class:
 dst dst-len: dst-opts:
-ecn ecn-tcp-cwr ecn-tcp-ece ecn-ip-ect: ecn-tcp-ect
+ecn ecn-tcp-cwr ecn-tcp-ece ecn-ip-ect:
 esp espspi:
 eui64
 frag fragid: fraglen: fragres fragfirst fragmore fraglast
@@ -46,11 +46,12 @@ hashlimit-dstmask: hashlimit-name: hashlimit-htable-size: hashlimit-htable-max: 
 hashlimit-htable-gcinterval: hashlimit-rate-match hashlimit-rate-interval:
 hbh hbh-len: hbh-opts:
 helper helper:
-hl hl-eq: hl-lt: hl-gt:
+hl hl: hl-eq: hl-lt: hl-gt:
 icmp icmp-type:
 icmp6 icmpv6-type:
 iprange src-range: dst-range:
 ipv6header header: soft
+ipcomp ipcompspi: compres
 ipvs ipvs vproto: vaddr: vport: vdir: vmethod: vportctl:
 length length:
 limit limit: limit-burst:
@@ -60,7 +61,7 @@ mh mh-type:
 multiport sports: source-ports: dports: destination-ports: ports:
 nfacct nfacct-name:
 osf genre: ttl: log:
-owner uid-owner: gid-owner: pid-owner: sid-owner: cmd-owner: socket-exists suppl-groups
+owner uid-owner: gid-owner: socket-exists suppl-groups
 physdev physdev-in: physdev-out: physdev-is-in physdev-is-out physdev-is-bridged
 pkttype pkt-type:
 policy dir: pol: strict reqid: spi: proto: mode: tunnel-src: tunnel-dst: next
@@ -77,7 +78,8 @@ sctp sport: source-port: dport: destination-port: chunk-types::
 set match-set:: set:: return-nomatch update-counters update-subcounters packets-eq: packets-lt: packets-gt: \
 bytes-eq: bytes-lt: bytes-gt:
 socket transparent nowildcard restore-skmark
-srh srh-next-hdr: srh-hdr-len-eq: srh-segs-left-eq: srh-last-entry-eq: srh-tag:
+srh srh-next-hdr: srh-hdr-len-eq: srh-hdr-len-gt: srh-hdr-len-lt: srh-segs-left-eq: srh-segs-left-gt: \
+srh-segs-left-lt: srh-last-entry-eq: srh-last-entry-gt: srh-last-entry-lt: srh-tag: srh-psid: srh-nsid: srh-lsid:
 state state:
 statistic mode: probability: every: packet:
 string string: hex-string: algo: from: to: icase
@@ -88,7 +90,6 @@ tos tos:
 ttl ttl: ttl-eq: ttl-lt: ttl-gt:
 u32 u32:
 udp sport: source-port: dport: destination-port:
-udplite sport: source-port: dport: destination-port:
 """.replace("\\\n", "")
 )
 """The matches: how many values each option takes."""
@@ -106,6 +107,7 @@ left-shift-mark: right-shift-mark:
 CONNSECMARK save restore
 CT notrack helper: timeout: ctevents: expevents: zone: zone-orig: zone-reply:
 DNAT to-destination: random persistent
+DNPT src-pfx: dst-pfx:
 DROP
 DSCP set-dscp: set-dscp-class:
 ECN ecn-tcp-remove ecn-tcp-cwr: ecn-tcp-ece: ecn-ip-ect:
@@ -126,10 +128,10 @@ RATEEST rateest-name: rateest-interval: rateest-ewmalog:
 REDIRECT to-ports: random
 REJECT reject-with:
 RETURN
-SAME to: nodst random
 SECMARK selctx:
 SET add-set:: del-set:: map-set:: timeout: exist map-mark map-prio map-queue
 SNAT to-source: random random-fully persistent
+SNPT src-pfx: dst-pfx:
 SYNPROXY sack-perm timestamp wscale: mss: ecn
 TCPMSS set-mss: clamp-mss-to-pmtu
 TCPOPTSTRIP strip-options:
@@ -145,7 +147,7 @@ ULOG ulog-nlgroup: ulog-prefix: ulog-cprange: ulog-qthreshold:
 
 ADDONS = frozenset(
     ["TARPIT", "DELUDE", "CHAOS", "ECHO", "STEAL", "SYSRQ", "RAWDNAT", "RAWSNAT", "DHCPMAC", "IPMARK", "DNETMAP",
-     "PROTO", "LOGMARK", "IPP2P", "MIRROR"]
+     "PROTO", "LOGMARK", "IPP2P"]
 )  # fmt: skip
 """Targets from outside the kernel's tree whose options are not known here."""
 
@@ -157,11 +159,10 @@ ALIASES = {
     "--in-interface": "-i",
     "--out-interface": "-o",
     "--protocol": "-p",
-    "--proto": "-p",
     "--jump": "-j",
     "--goto": "-g",
     "--match": "-m",
-    "--fragment": "-f",
+    "--fragments": "-f",
     "--set-counters": "-c",
     "--append": "-A",
     "--insert": "-I",
@@ -175,6 +176,17 @@ ALIASES = {
     "--list": "-L",
     "--list-rules": "-S",
     "--zero": "-Z",
+    "--check": "-C",
+    "--exact": "-x",
+    "--help": "-h",
+    "--line-numbers": "-0",
+    "--modprobe": "-M",
+    "--numeric": "-n",
+    "--table": "-t",
+    "--verbose": "-v",
+    "--version": "-V",
+    "--wait": "-w",
+    "--wait-interval": "-W",
     "--ipv4": "-4",
     "--ipv6": "-6",
     "--source-port": "--sport",
@@ -182,35 +194,29 @@ ALIASES = {
     "--source-ports": "--sports",
     "--destination-ports": "--dports",
     "--hashlimit": "--hashlimit-upto",
-    "--set": "--set",
+    "--hl": "--hl-eq",
     "--ttl": "--ttl-eq",
 }
 """The other spellings of one option."""
 
-GENERAL = frozenset(["-s", "-d", "-i", "-o", "-p", "-j", "-g", "-m", "-f", "-c", "-4", "-6"])
-"""What a rule may say without any match loaded."""
-
-LONG_GENERAL = tuple(name for name, short in ALIASES.items() if short in GENERAL)
+BASE = {long: short for long, short in ALIASES.items() if not short.startswith("--")}
+"""The long names of the options that every rule knows."""
 
 PROTOCOLS = {
-    "icmp": 1, "igmp": 2, "ipencap": 4, "ipip": 4, "tcp": 6, "egp": 8, "udp": 17, "dccp": 33, "ipv6": 41,
-    "ipv6-route": 43, "ipv6-frag": 44, "rsvp": 46, "gre": 47, "esp": 50, "ipv6-crypt": 50, "ah": 51, "ipv6-auth": 51,
-    "ipv6-icmp": 58, "icmpv6": 58, "icmp6": 58, "ipv6-nonxt": 59, "ipv6-opts": 60, "eigrp": 88, "ospf": 89,
-    "ospfigp": 89, "pim": 103, "ipcomp": 108, "vrrp": 112, "carp": 112, "l2tp": 115, "sctp": 132, "mh": 135,
-    "mobility-header": 135, "ipv6-mh": 135, "udplite": 136, "hopopt": 0, "ip": 0, "all": 0, "any": 0,
+    "ip": 0, "hopopt": 0, "all": 0, "icmp": 1, "igmp": 2, "ggp": 3, "ipencap": 4, "ip-encap": 4, "st": 5, "tcp": 6,
+    "egp": 8, "igp": 9, "pup": 12, "udp": 17, "hmp": 20, "xns-idp": 22, "rdp": 27, "iso-tp4": 29, "dccp": 33,
+    "xtp": 36, "ddp": 37, "idpr-cmtp": 38, "ipv6": 41, "ipv6-route": 43, "ipv6-frag": 44, "idrp": 45, "rsvp": 46,
+    "gre": 47, "esp": 50, "ipsec-esp": 50, "ah": 51, "ipsec-ah": 51, "skip": 57, "ipv6-icmp": 58, "icmpv6": 58,
+    "ipv6-nonxt": 59, "ipv6-opts": 60, "rspf": 73, "vmtp": 81, "eigrp": 88, "ospf": 89, "ospfigp": 89, "ax.25": 93,
+    "ipip": 94, "etherip": 97, "encap": 98, "pim": 103, "ipcomp": 108, "vrrp": 112, "l2tp": 115, "isis": 124,
+    "sctp": 132, "fc": 133, "mobility-header": 135, "ipv6-mh": 135, "mh": 135, "udplite": 136, "mpls-in-ip": 137,
+    "manet": 138, "hip": 139, "shim6": 140, "wesp": 141, "rohc": 142, "ethernet": 143,
 }  # fmt: skip
 """Protocol names of protocols(5) that firewalls use; 0 stands for all."""
 
-IMPLIED = {6: "tcp", 17: "udp", 33: "dccp", 132: "sctp", 136: "udplite", 1: "icmp", 58: "icmp6", 135: "mh", 50: "esp",
-           51: "ah"}  # fmt: skip
+IMPLIED = {6: "tcp", 17: "udp", 33: "dccp", 132: "sctp", 1: "icmp", 58: "icmp6", 135: "mh", 50: "esp", 51: "ah",
+           108: "ipcomp"}  # fmt: skip
 """The match whose options may be used once ``-p`` has named its protocol."""
-
-NEEDS_OPTION = frozenset(
-    ["addrtype", "bpf", "cgroup", "cluster", "comment", "connbytes", "connlabel", "conntrack", "cpu", "devgroup",
-     "dscp", "ecn", "helper", "hl", "iprange", "length", "mac", "multiport", "owner", "physdev", "rateest", "realm",
-     "set", "state", "statistic", "string", "tcpmss", "tos", "ttl", "u32"]
-)  # fmt: skip
-"""The matches that say nothing without an option, and are refused then."""
 
 ADDON_MATCHES = frozenset(
     ["account", "asn", "childlevel", "condition", "connrate", "fuzzy", "gradm", "iface", "ipp2p", "ipv4options",
@@ -222,25 +228,40 @@ NEVER_NEGATED = {
     module: frozenset(f"--{name}" for name in names.split())
     for module, names in {
         "addrtype": "limit-iface-in limit-iface-out",
+        "ah": "ahres",
         "bpf": "bytecode object-pinned",
+        "cluster": "cluster-hash-seed cluster-total-nodes",
         "comment": "comment",
         "connbytes": "connbytes-dir connbytes-mode",
-        "connlimit": "connlimit-mask connlimit-saddr connlimit-daddr",
+        "connlabel": "set",
+        "connlimit": "connlimit-daddr connlimit-mask connlimit-saddr",
         "conntrack": "ctdir",
-        "hashlimit": "hashlimit-burst hashlimit-mode hashlimit-srcmask hashlimit-dstmask hashlimit-name "
-        "hashlimit-htable-size hashlimit-htable-max hashlimit-htable-expire hashlimit-htable-gcinterval",
-        "hl": "hl-lt hl-gt",
+        "dst": "dst-opts",
+        "frag": "fragfirst fraglast fragmore fragres",
+        "hashlimit": "hashlimit-burst hashlimit-dstmask hashlimit-htable-expire hashlimit-htable-gcinterval "
+        "hashlimit-htable-max hashlimit-htable-size hashlimit-mode hashlimit-name hashlimit-rate- "
+        "interval hashlimit-rate-match hashlimit-srcmask",
+        "hbh": "hbh-opts",
+        "hl": "hl-gt hl-lt",
+        "ipcomp": "compres",
+        "ipv6header": "soft",
+        "ipvs": "vdir",
         "limit": "limit limit-burst",
+        "nfacct": "nfacct-name",
+        "osf": "log ttl",
         "owner": "suppl-groups",
-        "policy": "dir pol strict next",
-        "recent": "seconds reap hitcount rttl name rsource rdest mask",
-        "rpfilter": "loose validmark accept-local invert",
-        "set": "return-nomatch packets-lt packets-gt bytes-lt bytes-gt",
-        "socket": "transparent nowildcard restore-skmark",
+        "policy": "dir next pol strict",
+        "recent": "hitcount mask name rdest reap rsource rttl seconds",
+        "rpfilter": "accept-local loose validmark invert",
+        "rt": "rt-0-addrs rt-0-not-strict rt-0-res",
+        "socket": "nowildcard restore-skmark transparent",
         "statistic": "mode packet",
-        "string": "algo from to icase",
-        "time": "timestart timestop datestart datestop utc localtz kerneltz contiguous",
-        "ttl": "ttl-lt ttl-gt",
+        "string": "algo from icase to",
+        "time": "contiguous datestart datestop kerneltz localtz timestart timestop utc",
+        "ttl": "ttl-gt ttl-lt",
+        "set": "return-nomatch packets-lt packets-gt bytes-lt bytes-gt",
+        "rateest": "rateest rateest1 rateest2 rateest-delta rateest-bps rateest-pps rateest-bps1 rateest-bps2 "
+        "rateest-pps1 rateest-pps2",
     }.items()
 }
 """The options of matches that "!" can't stand before (tried with iptables 1.8.9); those of targets never take it."""
@@ -251,9 +272,13 @@ OTHER_VERSION = {
 }
 """The matches that there are not for an IP version."""
 
-NEEDS_PROTOCOL = {"tcp": (6,), "udp": (17,), "dccp": (33,), "sctp": (132,), "udplite": (136,), "icmp": (1,),
-                  "icmp6": (58,), "mh": (135,), "esp": (50,), "ah": (51,), "tcpmss": (6,),
-                  "multiport": (6, 17, 33, 132, 136)}  # fmt: skip
+TARGETS_OF_OTHER_VERSION = {4: frozenset(["HL", "SNPT", "DNPT"]), 6: frozenset(["TTL", "ECN", "CLUSTERIP", "ULOG"])}
+"""The targets that there are not for an IP version."""
+
+NEEDS_PROTOCOL = {"tcp": (6,), "udp": (17,), "dccp": (33,), "sctp": (132,), "icmp": (1,), "icmp6": (58,),
+                  "mh": (135,), "esp": (50,), "ah": (51,), "ipcomp": (108,), "tcpmss": (6,), "osf": (6,),
+                  "multiport": (6, 17, 33, 132, 136), "SYNPROXY": (6,), "TCPMSS": (6,), "TCPOPTSTRIP": (6,),
+                  "TPROXY": (6, 17)}  # fmt: skip
 """The protocols of which one must be given for the kernel to take the match."""
 
 SERVICES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from re import compile as compile_pattern
 
-from rescue.firewall.addresses import Address
+from rescue.firewall.addresses import Address, AddressSet
 
 TCP = 6
 ICMP = {4: 1, 6: 58}
@@ -29,7 +29,8 @@ class Packet:
 
     inward: it comes from the client. port: the server's. flags: of TCP. state: conntrack's word for it ("NEW", ...;
     empty where there is none). lone: the client's address, where only one is in question. server: the server's
-    address, None if unknown. interface: the name of the network card that it passes, None if unknown.
+    address, None if unknown. own: all that it has, where `server` is not known and its files tell. interface: the
+    name of the network card that it passes, None if unknown.
     mark, connmark: None if unknown. listed: the "recent" lists that this client may already be on. icmp: type and
     code of an ICMP message. hops: the hop limit, where it is known. group: it is sent to a multicast group.
     asked, answering: where a rule has redirected the connection, the server's port as the client dialled it, and the
@@ -53,6 +54,7 @@ class Packet:
     group: bool = False
     asked: int | None = None
     answering: int | None = None
+    own: AddressSet | None = None
 
 
 def is_internal(interface: str) -> bool:

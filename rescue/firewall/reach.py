@@ -57,8 +57,15 @@ class Reach:
         return assumed_interface(frozenset(names))
 
     def _evaluate(self, universe: AddressSet, lone: int | None = None) -> Outcome:
-        packet = Packet(self.version, True, TCP, self.port, server=self.server, interface=self.interface, lone=lone)
-        return Evaluation(self.firewalls, packet, universe, discovery=self.discovery).run()
+        return Evaluation(self.firewalls, self.packet(lone), universe, discovery=self.discovery).run()
+
+    def packet(self, lone: int | None = None) -> Packet:
+        """What is known of the connection. lone: the client's address, where only one is in question."""
+        own = next((each.own[self.version] for each in self.firewalls if self.version in each.own), None)
+        return Packet(
+            self.version, True, TCP, self.port, server=self.server, interface=self.interface, lone=lone,
+            own=own if self.server is None else None,
+        )  # fmt: skip
 
     @cached_property
     def outcome(self) -> Outcome:

@@ -5,37 +5,43 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from re import ASCII
 from re import compile as compile_pattern
 
 from rescue.firewall.addresses import AddressSet, Masked
 from rescue.firewall.conditions import Addresses, Condition, Fixed, Interface, TransportProtocol
 from rescue.firewall.extension_values import check_values
-from rescue.firewall.matches import Names, Option, Refused, addresses, conditions, number
+from rescue.firewall.given import Place
+from rescue.firewall.matches import conditions
+from rescue.firewall.option_values import Names, Option, Refused, addresses, number, protocol_number, tcp_flags
 from rescue.firewall.options import (
     ADDON_MATCHES,
     ADDONS,
     ALIASES,
-    GENERAL,
+    BASE,
     IMPLIED,
-    LONG_GENERAL,
     MATCHES,
-    NEEDS_OPTION,
     NEEDS_PROTOCOL,
     NEVER_NEGATED,
     OTHER_VERSION,
-    PROTOCOLS,
     TARGETS,
+    TARGETS_OF_OTHER_VERSION,
 )
+from rescue.firewall.places import Limit, check_table, hooks_of_match, hooks_of_target
 from rescue.firewall.ruleset import BUILT_IN, Action, Target
 from rescue.firewall.targets import target
 
 LISTING = ("-L", "-S", "-Z")
 """Commands that show rules or set counters to zero: nothing changes by them."""
-COMMANDS = frozenset(["-A", "-I", "-D", "-N", "-X", "-F", "-P", "-R", "-E", *LISTING])
-_BEHIND_ROUTING = ("INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
-_COUNTERS = compile_pattern(r"\[[^:]+:[^\]]+\]")
+COMMANDS = frozenset(["-A", "-C", "-I", "-D", "-N", "-X", "-F", "-P", "-R", "-E", *LISTING])
+_COUNTERS = compile_pattern(r"\[:*[^:]+:\]*[^\]]+\]")
 LONGEST_WORD = 1023
 """Characters of one word that iptables-restore takes (xshared.c)."""
+
+LONGEST_NAME = 28
+"""Characters of a chain's name (XT_EXTENSION_MAXNAMELEN)."""
+
+_SPACE = " \t\n\v\f\r"
 
 NOTHING = Target(Action.CONTINUE)
 
@@ -48,7 +54,8 @@ class Command:
 
     name: "-A" and the like; chain: what it names, empty for all. bodies: conditions of the rules that a list of
     addresses stands for, at least one. position: of -I, -D and -R, 0 if not given. policy: of -P; of -E the chain's new
-    name. other_version: the line is for the other IP version and counts as a comment.
+    name. other_version: the line is for the other IP version and counts as a comment. limits: the
+    built-in chains from which its extensions can be reached.
     """
 
     name: str
@@ -58,6 +65,7 @@ class Command:
     position: int = 0
     policy: str = ""
     other_version: bool = False
+    limits: tuple[Limit, ...] = ()
 
 
 @dataclass(slots=True)
@@ -66,8 +74,45 @@ class _Match:
     options: list[Option] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """An extension whose options are known by now; module: the match, "" for the target."""
+
+    module: str
+    options: Mapping[str, int]
+
+
+_Found = tuple[_Match | None, str, int]
+"""The match that takes an option (None for the target), its full name and how many values it takes."""
+
+_OFTEN = frozenset(["--reqid", "--spi", "--tunnel-src", "--tunnel-dst", "--proto", "--mode", "--next"])
+_RATES = frozenset(f"--rateest-{unit}{at}" for unit in ("bps", "pps") for at in ("", "1", "2"))
+
+
+def _usual(name: str, options: Mapping[str, int]) -> str:
+    """The usual spelling of an extension's option."""
+    other = ALIASES.get(name, name)
+    return other if other in options else name
+
+
+def is_target(name: str, version: int) -> bool:
+    """Whether a target has this name, which no chain can have then."""
+    return name in STANDARD or (name in TARGETS and name not in TARGETS_OF_OTHER_VERSION[version])
+
+
+def check_chain_name(name: str) -> None:
+    """Raises Refused where no chain can have this name."""
+    size = len(name.encode("utf-8", "surrogateescape"))
+    if size > LONGEST_NAME or name.startswith(("-", "!")) or any(char in _SPACE for char in name):
+        raise Refused(f"not a chain's name: {name!r}")
+
+
 def words_of(line: str) -> list[str]:
     """A line's words. Only double quotes quote, and only in them a backslash escapes (add_param_to_argv, xshared.c)."""
+    if line.startswith("["):
+        if not _COUNTERS.match(line):
+            raise Refused(f"not the counters of a rule, such as [0:0]: {line.partition(' ')[0]}")
+        line = line[line.index("]") + 1 :]
     if '"' in line:
         found = list(_quoted_words(line))
     elif "\t" in line or "  " in line or line[:1] == " " or line[-1:] == " ":
@@ -99,23 +144,26 @@ def _quoted_words(line: str) -> Iterator[str]:
                 word = []
         else:
             word.append(char)
+    if quoted:
+        word.append("\n")  # the end of the line is in the quotation that nothing ends
     if word:
         yield "".join(word)
 
 
-_ONE_WORD = compile_pattern(r"[0-9A-Za-z.:/]+")
+_ONE_WORD = compile_pattern(r"[0-9A-Za-z.:/]{1,100}")
 
 
 class LineReader:
     """Reads the lines of one table. `chains` is asked which chains exist at that point."""
 
-    def __init__(self, version: int, table: str, chains: Collection[str], names: Names) -> None:
+    def __init__(self, version: int, table: str, chains: Collection[str], names: Names, backend: str = "nft") -> None:
         self.version = version
         self.table = table
         self.chains = chains
         self.names = names
-
+        self.backend = backend
         self._known: dict[tuple[str, ...], Command] = {}
+        self.asked: dict[tuple[str, tuple[Option, ...], bool, int, bool], tuple[list[Condition], list[Limit]]] = {}
         self._texts: dict[tuple[str, str], Command] = {}
 
     def line(self, text: str) -> Command:
@@ -139,19 +187,14 @@ class LineReader:
         found = addresses(address, self.version, self.names)
         if len(found) > 1:
             return None
-        source = Addresses(True, found[0])
-        bodies = tuple((source, *body) for body in command.bodies)
-        return Command(command.name, command.chain, bodies, command.target)
+        return self._with_source(found[0], command)
 
     def read(self, words: Sequence[str]) -> Command:
         """The command of a line. Raises Refused."""
-        start = 1 if words and words[0].startswith("[") else 0
-        if start and not _COUNTERS.fullmatch(words[0]):
-            raise Refused(f"not the counters of a rule, such as [0:0]: {words[0]}")
-        if len(words) > start + 4 and words[start] == "-A" and words[start + 2] == "-s":
-            return self._source_first(words[start:])
-        command = _Line(self, words[start:]).command()
-        if command.name == "-X":
+        if len(words) > 4 and words[0] == "-A" and words[2] == "-s":
+            return self._source_first(words)
+        command = _Line(self, words).command()
+        if command.name in ("-X", "-E"):
             self._known.clear()
             self._texts.clear()
         return command
@@ -165,13 +208,50 @@ class LineReader:
             return _Line(self, words).command()
         if command is None:
             command = self._known[rest] = _Line(self, rest).command()
-        source = Addresses(True, found[0])
+        return self._with_source(found[0], command)
+
+    @staticmethod
+    def _with_source(found: AddressSet | Masked, command: Command) -> Command:
+        if command.other_version:
+            return command
+        source = Addresses(True, found)
         bodies = tuple((source, *body) for body in command.bodies)
-        return Command(command.name, command.chain, bodies, command.target)
+        return Command(command.name, command.chain, bodies, command.target, limits=command.limits)
+
+
+_NEEDS_VALUE = frozenset("ACDEINPRMcdgijmopst")
+_MAY_HAVE_VALUE = frozenset("FLSXZwWh")
+_NO_VALUE = frozenset("46Vbfnvx0")
+"""The short options by whether they take a value (IPT_OPTSTRING of xshared.h); 0 stands for --line-numbers."""
+
+_LISTED = frozenset("sdpijocfnx0")
+"""The options that not every command takes."""
+
+_WITH = {
+    **dict.fromkeys(("-A", "-I", "-R"), frozenset("sdpijocf")),
+    **dict.fromkeys(("-D", "-C"), frozenset("sdpijof")),
+    "-P": frozenset("c"),
+    "-L": frozenset("nx0"),
+}
+"""Which of them a command takes (commands_v_options of xshared.c)."""
+
+REMEMBERED = 1000
+"""Of so many matches is kept what they ask for: rules share most of theirs."""
+
+_LIMITS = frozenset(["limit", "hashlimit", "quota"])
+"""The matches that remember what has met them, each rule's for itself."""
+
+_OF_NAT = frozenset(["SNAT", "DNAT", "REDIRECT", "MASQUERADE"])
+"""The targets that ask for the protocol while they are read: it has to stand before them."""
+
+_NEGATED = frozenset("sdpiof")
+_ON_RULES = ("-A", "-D", "-C", "-I", "-R")
+STANDARD = frozenset(["ACCEPT", "DROP", "QUEUE", "RETURN"])
+_COUNTER = compile_pattern(r"\s*[-+]?[0-9].*", ASCII)
 
 
 class _Line:
-    """The words of one line while they are read."""
+    """The words of one line while they are read, as getopt_long(3) and do_parse() of xshared.c read them."""
 
     def __init__(self, reader: LineReader, words: Sequence[str]) -> None:
         self.reader = reader
@@ -182,15 +262,18 @@ class _Line:
         self.other_version = False
         self.sources: list[AddressSet | Masked] = []
         self.destinations: list[AddressSet | Masked] = []
-        self.address_negated = {"-s": False, "-d": False}
+        self.address_negated = {"s": False, "d": False}
         self.said: set[str] = set()
         self.conditions: list[Condition] = []
         self.protocol = 0
         self.protocol_negated = False
         self.matches: list[_Match] = []
+        self.loaded: list[_Loaded] = []
+        self.implied = False
         self.jump = ""
         self.goto = False
         self.target_options: list[Option] = []
+        self.protocol_of_target = 0
 
     def command(self) -> Command:
         negated = False
@@ -202,29 +285,44 @@ class _Line:
                     raise Refused('"!" twice')
                 negated = True
                 continue
+            if word == "--":
+                break
             self._word(word, negated)
             negated = False
         if self.other_version:
             return Command("", "", other_version=True)  # nothing behind the option is read any more
+        if self.at < len(self.words):
+            raise Refused(f"a word out of place: {self.words[self.at]}")
         if negated:
             raise Refused('"!" with nothing after it')
         if not self.name:
             raise Refused("no command, such as -A")
-        return Command(self.name, self.chain, self._bodies(), self._target(), self.position, self.policy)
+        self._check_command()
+        bodies, limits = self._bodies()
+        target = self._target(limits)
+        return Command(self.name, self.chain, bodies, target, self.position, self.policy, limits=tuple(limits))
 
     def _word(self, word: str, negated: bool) -> None:
-        if not word.startswith("-"):
-            raise Refused(f"a word out of place: {word}")
-        if word.startswith("--") and "=" in word:
-            word, _, value = word.partition("=")
-            self.words = [*self.words[: self.at], value, *self.words[self.at :]]
-        short = ALIASES.get(word, word)
-        if short in GENERAL:
-            self._general(short, negated)
-        elif short in COMMANDS:
-            self._command(short, negated)
+        if word.startswith("--"):
+            name, equals, value = word.partition("=")
+            found = self._find(name)
+            if isinstance(found, str):
+                self._base(found, value if equals else None, word, negated)
+            else:
+                self._option(found, name, value if equals else None, negated)
+        elif len(word) == 2 and word[0] == "-" and word[1] in _NEEDS_VALUE:
+            self._base(word[1], None, word, negated)
+        elif len(word) > 1 and word.startswith("-"):
+            for at, char in enumerate(word[1:], start=2):
+                if char in _NO_VALUE and char != "0":
+                    self._base(char, None, word, negated)
+                elif char in _NEEDS_VALUE or char in _MAY_HAVE_VALUE:
+                    self._base(char, word[at:] or None, word, negated)
+                    return
+                else:
+                    raise Refused(f"unknown option: {word}")
         else:
-            self._option(word, negated)
+            raise Refused(f"a word out of place: {word}")
 
     def _value(self, option: str) -> str:
         if self.at >= len(self.words):
@@ -235,84 +333,69 @@ class _Line:
     def _next_is_value(self) -> bool:
         return self.at < len(self.words) and not self.words[self.at].startswith(("-", "!"))
 
-    # -- commands ------------------------------------------------------------------------------------------------------
+    # -- the options that every rule knows -----------------------------------------------------------------------------
 
-    def _command(self, name: str, negated: bool) -> None:
-        if negated or self.name:
-            raise Refused(f"{name} is out of place")
-        self.name = name
-        if name not in ("-F", "-X", *LISTING) or self._next_is_value():
-            self.chain = self._value(name)
-        if name in ("-P", "-E"):
-            self.policy = self._value(name)
-        if name == "-R" and not self._next_is_value():
-            raise Refused("-R needs the number of a rule")
-        if name in ("-I", "-D", "-R", *LISTING) and self._next_is_value():
-            self.position = number(self.words[self.at], 1 << 31)
-            self.at += 1
+    def _base(self, char: str, value: str | None, word: str, negated: bool) -> None:
+        """Obey a short option, or its long form. value: what is glued to it, in the word `word`."""
+        option = f"-{char}"
+        if value is not None and char in _NO_VALUE:
+            raise Refused(f"unknown option: {word}")
+        whole = word
+        if value is None and char in _NEEDS_VALUE:
+            value = whole = self._value(option)
+        if char in "46":
+            self.other_version = char != str(self.reader.version)
+        elif char == "m":
+            if negated:
+                raise Refused("-m can't be negated")
+            self._match(value or "")
+        elif char in _LISTED or char == "g":
+            self._listed(char, value or "", whole, negated)
+        elif option in COMMANDS:
+            self._command(option, value, negated)
+        elif char not in "vM":  # -t, -w, -W, -b: not in a file; -h and -V end it
+            raise Refused(f"{option} can't be used in a file of rules")
 
-    # -- general options -----------------------------------------------------------------------------------------------
+    def _listed(self, char: str, value: str, whole: str, negated: bool) -> None:
+        """whole: the word that the value stands in, which is what most of these options take for it."""
+        once = "j" if char == "g" else char
+        if once in self.said:
+            raise Refused(f"-{char} twice")
+        self.said.add(once)
+        if negated and char not in _NEGATED:
+            raise Refused(f"-{char} can't be negated")
+        match char:
+            case "f":
+                if self.reader.version == 6:
+                    raise Refused("-f is for IPv4 alone")
+                # No packet of the connection is a second fragment: conntrack puts them together before any rule.
+                self.conditions.append(Fixed(negated))
+            case "s" | "d":
+                into = self.sources if char == "s" else self.destinations
+                into.extend(addresses(whole, self.reader.version, self.reader.names))
+                self.address_negated[char] = negated
+            case "i" | "o":
+                if not value or len(whole.encode("utf-8", "surrogateescape")) > 15:
+                    raise Refused(f"not the name of a network interface: {whole!r}")
+                self.conditions.append(Interface(char == "i", whole, negated))
+            case "p":
+                self._protocol(whole, negated)
+            case "j":
+                self._jump(whole)
+            case "g":
+                self._go_to(value)
+            case "c":
+                self._counters(value)
 
-    def _general(self, option: str, negated: bool) -> None:
-        if option in ("-4", "-6"):
-            self.other_version = option != f"-{self.reader.version}"
-            return
-        if option == "-c":
-            self._counters()
-            return
-        if option in ("-f", "-i", "-o", "-p"):
-            if option in self.said:
-                raise Refused(f"{option} twice")
-            self.said.add(option)
-        if option == "-f":
-            # No packet of the connection is a second fragment: conntrack puts them together before any rule.
-            self.conditions.append(Fixed(negated))
-            return
-        value = self._value(option)
-        match option:
-            case "-s" | "-d":
-                self._addresses(option, value, negated)
-            case "-i" | "-o":
-                self._interface(option, value, negated)
-            case "-p":
-                self._protocol(value, negated)
-            case "-m":
-                if negated:
-                    raise Refused("-m can't be negated")
-                self._match(value)
-            case _:
-                self._jump(option, value, negated)
-
-    def _counters(self) -> None:
-        packets, comma, octets = self._value("-c").partition(",")
-        for text in (packets, octets if comma else self._value("-c")):
-            if not (text.isascii() and text.isdigit()):
+    def _counters(self, value: str) -> None:
+        at = value.find(",", 1)
+        octets = value[at + 1 :] if at > 0 else self._value("-c") if self._next_is_value() else ""
+        for text in (value, octets):
+            if not _COUNTER.fullmatch(text):
                 raise Refused(f"not a counter: {text}")
 
-    def _addresses(self, option: str, value: str, negated: bool) -> None:
-        found = addresses(value, self.reader.version, self.reader.names)
-        into = self.sources if option == "-s" else self.destinations
-        if into:
-            raise Refused(f"{option} twice")
-        into.extend(found)
-        self.address_negated[option] = negated
-
-    def _interface(self, option: str, value: str, negated: bool) -> None:
-        if not value or len(value) > 15:
-            raise Refused(f"not the name of a network interface: {value!r}")
-        wrong = ("OUTPUT", "POSTROUTING") if option == "-i" else ("INPUT", "PREROUTING")
-        if self.chain in wrong:
-            raise Refused(f"{option} can't be used in {self.chain}")
-        self.conditions.append(Interface(option == "-i", value, negated))
-
     def _protocol(self, value: str, negated: bool) -> None:
-        word = value.lower()
-        if word.isascii() and word.isalnum() and word[0].isdigit():
-            self.protocol = number(word, 255)
-        elif word in PROTOCOLS:
-            self.protocol = PROTOCOLS[word]
-        else:
-            raise Refused(f"unknown protocol: {value}")
+        self.protocol = protocol_number(value.lower())
         if negated and not self.protocol:
             raise Refused("no packet would match")
         self.protocol_negated = negated
@@ -320,111 +403,231 @@ class _Line:
             self.conditions.append(TransportProtocol(self.protocol, negated))
 
     def _match(self, name: str) -> None:
-        module = {"icmpv6": "icmp6"}.get(name, name)
+        module = {"icmpv6": "icmp6", "ipv6-icmp": "icmp6"}.get(name, name)
         known = module in MATCHES or module in ADDON_MATCHES
         if not known or module in OTHER_VERSION[self.reader.version]:
             raise Refused(f"there is no match {name}")
+        self._load(module)
+
+    def _load(self, module: str) -> None:
+        """Load a match: its options are found before those of what was loaded earlier."""
+        if all(each.module != module for each in self.matches):
+            options = MATCHES.get(module, {})
+            if module == "ah" and self.reader.version == 4:
+                options = {"--ahspi": options["--ahspi"]}
+            self.loaded.insert(0, _Loaded(module, options))
         self.matches.append(_Match(module))
 
-    def _jump(self, option: str, name: str, negated: bool) -> None:
-        if negated or self.jump:
-            raise Refused(f"{option} is out of place")
-        if name not in self.reader.chains and (option == "-g" or (name not in TARGETS and name not in ADDONS)):
+    def _jump(self, name: str) -> None:
+        if not name or len(name) > LONGEST_NAME or any(char in _SPACE for char in name):
+            raise Refused(f"there is no chain or target {name}")
+        target = name in TARGETS or name in ADDONS or name in STANDARD
+        if name in TARGETS_OF_OTHER_VERSION[self.reader.version]:
+            target = False
+        if not target and name not in self.reader.chains:
             raise Refused(f"there is no chain or target {name}")
         if name in BUILT_IN.get(self.reader.table, ()):
             raise Refused(f"no rule can jump to {name}")
-        self.jump, self.goto = name, option == "-g"
+        self.jump = name
+        if target and name not in self.reader.chains:
+            self.loaded.insert(0, _Loaded("", TARGETS.get(name, {})))
+
+    def _go_to(self, name: str) -> None:
+        if name not in self.reader.chains:
+            raise Refused(f"there is no chain {name}")
+        if name in BUILT_IN.get(self.reader.table, ()):
+            raise Refused(f"no rule can jump to {name}")
+        self.jump, self.goto = name, True
+
+    # -- commands ------------------------------------------------------------------------------------------------------
+
+    def _command(self, name: str, value: str | None, negated: bool) -> None:
+        if negated or (self.name and not (self.name in LISTING and name in LISTING)):
+            raise Refused(f"{name} is out of place")
+        self.name = name
+        if value is None and self._next_is_value():
+            value = self._value(name)
+        self.chain = value or ""
+        if name == "-N":
+            self._check_new(self.chain)
+        if name in ("-P", "-E"):
+            if not self._next_is_value():
+                raise Refused(f"{name} needs two words")
+            self.policy = self._value(name)
+        if name == "-R" and not self._next_is_value():
+            raise Refused("-R needs the number of a rule")
+        if name in ("-I", "-D", "-R", *LISTING) and self._next_is_value():
+            self.position = number(self._value(name), (1 << 31) - 1)
+            if not self.position:
+                raise Refused("there is no rule 0")
+
+    def _check_new(self, name: str) -> None:
+        check_chain_name(name)
+        if is_target(name, self.reader.version):
+            raise Refused(f"{name} is the name of a target, and can't be that of a chain")
+
+    def _check_command(self) -> None:
+        """What is wrong with the line as a whole."""
+        takes = _WITH.get(self.name, frozenset())
+        if self.name == "-D" and self.position:
+            takes = frozenset()
+        if wrong := sorted((self.said & _LISTED) - takes):
+            raise Refused(f"-{wrong[0]} can't be used with {self.name}")
+        if self.reader.table == "nat" and "DROP" in (self.policy, self.jump):
+            raise Refused("DROP can't be used in the table nat")
+        if self.name == "-R" and (len(self.sources) > 1 or len(self.destinations) > 1):
+            raise Refused("a rule can be replaced by one alone")
+        if len(self.chain) > LONGEST_NAME:
+            raise Refused(f"not a chain's name: {self.chain!r}")
+        if self.name in _ON_RULES:
+            if "o" in self.said and self.chain in ("INPUT", "PREROUTING"):
+                raise Refused(f"-o can't be used in {self.chain}")
+            if "i" in self.said and self.chain in ("OUTPUT", "POSTROUTING"):
+                raise Refused(f"-i can't be used in {self.chain}")
 
     # -- the options of matches and targets ----------------------------------------------------------------------------
 
-    def _option(self, word: str, negated: bool) -> None:
-        holder, name, count = self._find(word)
-        values = []
-        for at in range(count):
-            if at and not self._next_is_value():
+    def _option(self, found: _Found, word: str, value: str | None, negated: bool) -> None:
+        holder, name, count = found
+        if value is not None and not count:
+            raise Refused(f"unknown option: {word}={value}")
+        values = [] if value is None else [value]
+        while len(values) < count:
+            if values and not self._next_is_value():
                 raise Refused(f"{word} needs {count} values")
             values.append(self._value(word))
-        if count < 0:  # an extension that is not known: its option takes what follows
+        if count < 0 or (name in _RATES and self._next_is_value()):
+            # An extension that is not known: its option takes what follows. And some of rateest's may.
             while self._next_is_value():
                 values.append(self._value(word))
+                if count == 0:
+                    break
         into = self.target_options if holder is None else holder.options
-        name = ALIASES.get(name, name)
+        name = _usual(name, MATCHES.get(holder.module, {}) if holder else TARGETS.get(self.jump, {}))
         if negated and (holder is None or name in NEVER_NEGATED.get(holder.module, ())):
             raise Refused(f"{word} can't be negated")
-        if any(option.name == name for option in into) and (holder is None or holder.module != "policy"):
+        if any(option.name == name for option in into) and not (
+            holder is not None and holder.module == "policy" and name in _OFTEN
+        ):
             raise Refused(f"{word} twice")
+        if holder is None:
+            self.protocol_of_target = self.protocol
         into.append(Option(name, tuple(values), negated))
 
-    def _find(self, word: str) -> tuple[_Match | None, str, int]:
-        """The match that takes the option (None for the target), its full name and how many values it takes."""
-        found = self._lookup(word, exact=True)
-        if not found and word.startswith("--") and len(word) > 3:
-            found = self._lookup(word, exact=False)
-            if len({name for _, name, _ in found}) > 1 or any(full.startswith(word) for full in LONG_GENERAL):
-                raise Refused(f"ambiguous option: {word}")
-        if found:
-            return found[0]
+    def _find(self, word: str) -> str | _Found:
+        """What the long option `word` is: one that every rule knows, by its letter, or one of an extension."""
+        if word in BASE:
+            return BASE[word][1:]
+        found: dict[tuple[str, str], str | _Found] = {}
+        for each in self.loaded:
+            if word in each.options:
+                return self._held(each.module, word, each.options[word])
+        for name, short in BASE.items():
+            if short == "-f" and self.reader.version == 6 and self.reader.backend == "legacy":
+                continue  # the one program that does not know it
+            if name.startswith(word):
+                found["", short] = short[1:]
+        for each in self.loaded:
+            for name, count in each.options.items():
+                if name.startswith(word):
+                    found[each.module or "-", _usual(name, each.options)] = self._held(each.module, name, count)
+        if len(found) == 1:
+            return next(iter(found.values()))
         for use in reversed(self.matches):
             if use.module not in MATCHES:
                 return use, word, -1
         if self.jump in ADDONS and self.jump not in self.reader.chains:
             return None, word, -1
         implied = IMPLIED.get(self.protocol)
-        if implied and not self.protocol_negated and all(use.module != implied for use in self.matches):
-            self.matches.append(_Match(implied))
-            return self._find(word)
-        raise Refused(f"unknown option: {word}")
+        if implied and not self.implied and implied not in OTHER_VERSION[self.reader.version]:
+            self.implied = True
+            if all(use.module != implied for use in self.matches):
+                self._load(implied)
+                return self._find(word)
+        raise Refused(f"ambiguous option: {word}" if found else f"unknown option: {word}")
 
-    def _lookup(self, word: str, *, exact: bool) -> list[tuple[_Match | None, str, int]]:
-        specs: list[tuple[_Match | None, Mapping[str, int]]] = [
-            (use, MATCHES.get(use.module, {})) for use in reversed(self.matches)
-        ]
-        if self.jump in TARGETS and self.jump not in self.reader.chains:
-            specs.append((None, TARGETS[self.jump]))
-        if exact:
-            return [(use, word, spec[word]) for use, spec in specs if word in spec][:1]
-        return [(use, name, count) for use, spec in specs for name, count in spec.items() if name.startswith(word)]
+    def _held(self, module: str, name: str, count: int) -> _Found:
+        if not module:
+            return None, name, count
+        return next(use for use in reversed(self.matches) if use.module == module), name, count
 
     # -- what comes of it ----------------------------------------------------------------------------------------------
 
-    def _bodies(self) -> tuple[tuple[Condition, ...], ...]:
+    def _place(self, protocol: int) -> Place:
+        reader = self.reader
+        return Place(reader.version, reader.table, reader.names, protocol, self.protocol_negated, reader.backend)
+
+    def _bodies(self) -> tuple[tuple[tuple[Condition, ...], ...], list[Limit]]:
         common = list(self.conditions)
+        limits: list[Limit] = []
         opens = self.jump in ("ACCEPT", "RETURN") or self.jump in self.reader.chains
+        place = self._place(self.protocol)
+        asked = self.reader.asked
         for use in self.matches:
-            self._check(use)
-            common += conditions(use.module, use.options, self.reader.version, self.reader.names, opens)
+            key = (use.module, tuple(use.options), opens, self.protocol, self.protocol_negated)
+            known = asked.get(key)
+            if known is None:
+                known = self._of_match(use, place, opens)
+                if len(asked) < REMEMBERED and use.module not in _LIMITS:
+                    asked[key] = known
+            common += known[0]
+            limits += known[1]
         if max(len(self.sources), len(self.destinations)) > 1 and any(self.address_negated.values()):
             raise Refused('"!" with a list of addresses')
         sources = [[self._side(found, True)] for found in self.sources] or [[]]
         destinations = [[self._side(found, False)] for found in self.destinations] or [[]]
-        return tuple((*one, *other, *common) for one, other in product(sources, destinations))
+        return tuple((*one, *other, *common) for one, other in product(sources, destinations)), limits
+
+    def _of_match(self, use: _Match, place: Place, opens: bool) -> tuple[list[Condition], list[Limit]]:
+        own = bool(use.options) and all(option.name != "--tcp-option" for option in use.options)
+        self._check_protocol(use.module, place, own=own)
+        if use.module in MATCHES:
+            check_values(use.module, use.options, place)
+        limits = list(hooks_of_match(use.module, use.options, self.reader.table))
+        name = ""
+        if use.module in _LIMITS:
+            name = " ".join(word for word in self.words if word not in (self.name, self.chain))
+        return conditions(use.module, use.options, self.reader.version, self.reader.names, opens, name), limits
 
     def _side(self, found: AddressSet | Masked, source: bool) -> Condition:
-        negated = self.address_negated["-s" if source else "-d"]
+        negated = self.address_negated["s" if source else "d"]
         if isinstance(found, AddressSet):
             return Addresses(source, ~found if negated else found)
         return Addresses(source, found, negated)
 
-    def _check(self, use: _Match) -> None:
-        if use.module in NEEDS_OPTION and not use.options:
-            raise Refused(f"the match {use.module} needs an option")
-        needed = NEEDS_PROTOCOL.get(use.module)
-        if needed and (self.protocol not in needed or self.protocol_negated):
-            raise Refused(f"the match {use.module} needs its protocol: -p")
-        check_values(use.module, {option.name: option for option in use.options}, self.reader.version)
-        if use.module == "owner" and self.chain in ("INPUT", "PREROUTING", "FORWARD"):
-            raise Refused(f"the match owner can't be used in {self.chain}")
-        if use.module == "rpfilter" and (self.reader.table not in ("raw", "mangle") or self.chain in _BEHIND_ROUTING):
-            raise Refused("the match rpfilter can only be used in PREROUTING of the tables raw and mangle")
+    def _is_for_syn(self) -> bool:
+        """Whether a match on TCP's flags asks for SYN."""
+        return any(
+            not option.negated and (option.name == "--syn" or "SYN" in tcp_flags(option.values[1]))
+            for use in self.matches
+            for option in use.options
+            if use.module == "tcp" and option.name in ("--syn", "--tcp-flags")
+        )
 
-    def _target(self) -> Target:
+    def _check_protocol(self, name: str, place: Place, *, own: bool = False) -> None:
+        """own: the nftables backend needs no module of the kernel's for it."""
+        if name == "ah" and place.version == 6:
+            return  # ip6t_ah looks for the header itself
+        needed = NEEDS_PROTOCOL.get(name)
+        if name in ("tcp", "udp") and self.reader.backend == "nft" and place.protocol in (needed or ()) and own:
+            return  # the backend makes its own expressions of them, negated as the protocol may be
+        if needed and place.only not in needed:
+            raise Refused(f"{name} needs its protocol before it: -p")
+
+    def _target(self, limits: list[Limit]) -> Target:
         if not self.jump:
             return NOTHING
         if self.jump in self.reader.chains:
             return Target(Action.GOTO if self.goto else Action.JUMP, self.jump)
-        clamps = any(option.name == "--clamp-mss-to-pmtu" for option in self.target_options)
-        if clamps and self.chain in ("INPUT", "PREROUTING"):
-            raise Refused(f"TCPMSS can't clamp to the path's size in {self.chain}")
+        place = self._place(self.protocol_of_target)
+        self._check_protocol(self.jump, self._place(self.protocol))
+        if self.jump in TARGETS:
+            check_values(self.jump, self.target_options, place if self.jump in _OF_NAT else self._place(self.protocol))
+        if self.jump == "TRACE" and self.reader.backend == "legacy":
+            check_table("TRACE of the legacy iptables", self.reader.table)
+        if self.jump == "TCPMSS" and self.reader.backend == "legacy" and not self._is_for_syn():
+            raise Refused("TCPMSS needs --syn, or --tcp-flags with SYN")
+        limits += hooks_of_target(self.jump, self.target_options)
         sets = self.reader.names.sets
         if self.jump == "SET" and sets is not None:
             for option in self.target_options:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import PurePosixPath
 
+from rescue.firewall.addresses import AddressSet
 from rescue.firewall.conditions import Addresses, Condition
 from rescue.model import Location
 
@@ -87,12 +88,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of a chain."""
+    """One rule of a chain. limits: parts of it that packets may come to from some built-in chains alone."""
 
     chain: str
     conditions: tuple[Condition, ...]
     target: Target
     location: Location
+    limits: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def text(self) -> str:
@@ -179,7 +181,8 @@ class Firewall:
     location: what makes it active. loaded_by: the line of a person's own script that loads it, if one does. files:
     those it loads its rules from, by IP version. backend: "nft" or "legacy", the kind of iptables that loads them.
     told: of firewalld, whether what brings the network up tells it of zones. sets: the file from which ipsets are
-    loaded before it, where there is one.
+    loaded before it, where there is one. nft: of nftables, the installed version (1, 0, 6); empty if it is not known.
+    own: the server's own addresses by IP version, where its network's files tell them all.
     """
 
     manager: str
@@ -190,6 +193,8 @@ class Firewall:
     told: bool = False
     sets: PurePosixPath | None = None
     loaded_by: Location | None = None
+    nft: tuple[int, ...] = ()
+    own: Mapping[int, AddressSet] = field(default_factory=dict)
 
     def ruleset(self, version: int) -> Ruleset:
         """The ruleset for IPv4 or IPv6; an empty one if there is none."""

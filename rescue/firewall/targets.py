@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rescue.firewall.icmp import TCP_RESET, reject_with
-from rescue.firewall.matches import Option, Refused, mark_and_mask, number
+from rescue.firewall.option_values import Option, Refused, mark_and_mask, number
 from rescue.firewall.packet import MAX_PORT
+from rescue.firewall.places import check_table
 from rescue.firewall.ruleset import Action, Target
 
 EVERY = (1 << 32) - 1
@@ -15,6 +16,8 @@ ELSEWHERE = {
     "DNAT": "where the packet is sent on to (DNAT)",
     "REDIRECT": "which port the packet is sent on to (REDIRECT)",
     "NETMAP": "where the packet is sent on to (NETMAP)",
+    "DNPT": "where the packet is sent on to (DNPT)",
+    "SNPT": "which address the server answers from (SNPT)",
     "TPROXY": "a proxy that takes the packet (TPROXY)",
     "SYNPROXY": "the kernel's SYN proxy",
     "QUEUE": "a program that decides on the packet (QUEUE)",
@@ -27,47 +30,21 @@ ENDS_NAT = frozenset(["SNAT", "MASQUERADE", "SAME"])
 """Targets that end the nat table and let the packet pass; they change addresses of connections that begin here."""
 
 
-TABLES = {
-    **dict.fromkeys(("SNAT", "DNAT", "MASQUERADE", "REDIRECT", "NETMAP"), "nat"),
-    **dict.fromkeys(("CT", "NOTRACK"), "raw"),
-    **dict.fromkeys(("TTL", "HL", "DSCP", "TOS", "ECN", "CHECKSUM", "TPROXY"), "mangle"),
-}
-"""Targets that the kernel takes in one table alone."""
-
-HOOKS = {
-    **dict.fromkeys(("DNAT", "REDIRECT", "CT", "NOTRACK"), ("PREROUTING", "OUTPUT")),
-    "SNAT": ("POSTROUTING", "INPUT"),
-    "MASQUERADE": ("POSTROUTING",),
-    "CLASSIFY": ("OUTPUT", "FORWARD", "POSTROUTING"),
-    "TPROXY": ("PREROUTING",),
-}
-"""Targets that the kernel takes only where packets come from these built-in chains."""
-
-_LEVELS = ("alert", "crit", "debug", "emerg", "error", "info", "notice", "panic", "warning")
-
-
 def target(name: str, options: Sequence[Option], table: str, version: int, tcp: bool) -> Target:
     """What `name` does. `tcp`: the rule is for TCP alone. Raises Refused."""
     given = {option.name: option for option in options}
     if any(option.negated for option in options):
         raise Refused(f"an option of {name} can't be negated")
-    if TABLES.get(name, table) != table:
-        raise Refused(f"{name} can only be used in the table {TABLES[name]}")
+    check_table(name, table)
     if name == "ULOG":
         raise Refused("ULOG is in no kernel since 3.17")
-    if name == "LOG" and (level := given.get("--log-level")) is not None:
-        word = level.values[0].lower()
-        if not any(each.startswith(word) for each in _LEVELS if word) and not (word.isdigit() and int(word) <= 7):
-            raise Refused(f"unknown log level: {level.values[0]}")
     match name:
         case "ACCEPT" | "RETURN":
             return Target(Action(name.lower()), name)
         case "DROP":
-            if table == "nat":
-                raise Refused("DROP can't be used in the table nat")
             return Target(Action.DROP, name)
         case "REJECT":
-            return _reject(given.get("--reject-with"), table, version, tcp)
+            return _reject(given.get("--reject-with"), version, tcp)
         case "MARK":
             return _mark(Action.MARK, name, options)
         case "CONNMARK":
@@ -108,9 +85,7 @@ def _port_of(name: str, given: dict[str, Option]) -> int | None:
     return int(text) if whole and text.isdecimal() and text.isascii() and 0 < int(text) <= MAX_PORT else None
 
 
-def _reject(option: Option | None, table: str, version: int, tcp: bool) -> Target:
-    if table != "filter":
-        raise Refused("REJECT can only be used in the table filter")
+def _reject(option: Option | None, version: int, tcp: bool) -> Target:
     default = "icmp-port-unreachable" if version == 4 else "icmp6-port-unreachable"
     how = reject_with(option.values[0], version) if option else default
     if how is None:
@@ -121,9 +96,7 @@ def _reject(option: Option | None, table: str, version: int, tcp: bool) -> Targe
 
 
 def _mark(action: Action, name: str, options: Sequence[Option]) -> Target:
-    if len(options) != 1:
-        raise Refused(f"{name} needs one option")
-    option = options[0]
+    option = next(each for each in options if each.name.endswith("mark"))
     if option.name in ("--set-mark", "--set-xmark"):
         value, mask = mark_and_mask(option.values[0])
         return Target(action, name, value=value, mask=mask | value if option.name == "--set-mark" else mask)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rescue.firewall.addresses import FEW, AddressSet, Region, union
-from rescue.firewall.conditions import Addresses, Answer, Assumed, Condition, Doubt
+from rescue.firewall.conditions import Addresses, Answer, Assumed, Condition, Doubt, Limited
 from rescue.firewall.journey import Journey, Piece, Step, TooIntricate, Visit
 from rescue.firewall.packet import TRACKED, Packet
 from rescue.firewall.paint import paint
@@ -14,7 +14,7 @@ from rescue.firewall.tags import BEFORE_CONNTRACK, Flows, Tags, put, retagged, s
 from rescue.firewall.verdict import Decision, Kind, Stage
 from rescue.model import Location
 
-JUMP = 10
+JUMP = 25
 """What a jump costs, in rules."""
 
 MERGED = 4
@@ -22,6 +22,9 @@ MERGED = 4
 
 RUN = 32
 """How many rules make a run that is worth obeying at once."""
+
+TOLD = 200
+"""How many visits are told one by one, before a chain that was walked already is told no more."""
 
 MAX_DEPTH = 120
 """How many jumps may nest before the ruleset is called too intricate."""
@@ -48,6 +51,7 @@ class Walk:
         self.packets: dict[Tags, tuple[Packet, dict[int, Answer]]] = {}
         self.answers: dict[int, Answer] = {}
         self.accepted: Flows = {}
+        self.known: dict[tuple[str, Tags, tuple[int, ...], frozenset[str]], tuple[tuple[Tags, AddressSet], ...]] = {}
         self.built_in = ""
         self.begun: Chain | None = None
         self.passed = 0
@@ -202,6 +206,8 @@ class Walk:
                 doubts.append(answer.reason)
             elif isinstance(answer, Assumed):
                 notes.append(answer.note)
+                if type(condition) is Limited and not doubts and (who is None or packet.lone is not None):
+                    self.journey.listed |= {condition.name}  # one packet less is left of it
                 if not answer.value:
                     self._note(notes, region.frozen() if who is None else who)
                     return
@@ -259,13 +265,29 @@ class Walk:
                 put(returned, tags, who)
             case Action.JUMP | Action.GOTO:
                 self.journey.count(JUMP)
-                below = self._chain(self.table.chains[rule.target.name], {tags: Region(who)}, (*path, rule))
                 into = returned if rule.target.action is Action.GOTO else flows
-                for each, region in below.items():
-                    put(into, each, region.frozen())
+                for each, out in self._below(rule, tags, who, path):
+                    put(into, each, out)
             case _:
                 put(flows, self._retagged(rule, tags), who)
                 self._limit_flows(flows)
+
+    def _below(
+        self, rule: Rule, tags: Tags, who: AddressSet, path: tuple[Rule, ...]
+    ) -> tuple[tuple[Tags, AddressSet], ...]:
+        """Walk the chain that a rule leads to; what comes out is who leaves it at its end.
+
+        Who comes again the same way meets the same end: what the chain's rules say is recorded already. Chains that
+        each jump to the next one several times would else be walked thousands of times.
+        """
+        key = (rule.target.name, tags, who.bounds, self.journey.listed)
+        visits = self.journey.visits
+        if key in self.known and (visits is None or len(visits) > TOLD):
+            return self.known[key]
+        below = self._chain(self.table.chains[rule.target.name], {tags: Region(who)}, (*path, rule))
+        found = tuple((each, region.frozen()) for each, region in below.items())
+        self.known[key] = found
+        return found
 
     def _redirect(self, rule: Rule, tags: Tags, who: AddressSet, path: tuple[Rule, ...]) -> None:
         """The connection goes on to another port of the server; no other rule of nat is asked at this hook."""

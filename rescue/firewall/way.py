@@ -5,7 +5,6 @@ from __future__ import annotations
 from rescue.firewall.addresses import Address, AddressSet
 from rescue.firewall.evaluate import Evaluation
 from rescue.firewall.journey import Visit
-from rescue.firewall.packet import TCP, Packet
 from rescue.firewall.reach import Reach
 
 
@@ -16,8 +15,7 @@ def way(here: Reach, source: Address) -> tuple[Visit, ...]:
     """
     if source.version != here.version:
         raise ValueError(f"{source} is not an IPv{here.version} address")
-    packet = Packet(here.version, True, TCP, here.port, server=here.server, interface=here.interface, lone=int(source))
-    evaluation = Evaluation(here.firewalls, packet, AddressSet.of(source), discovery=here.discovery)
+    evaluation = Evaluation(here.firewalls, here.packet(int(source)), AddressSet.of(source), discovery=here.discovery)
     evaluation.journey.visits = []
     evaluation.run()
     return tuple(evaluation.journey.visits)

@@ -16,7 +16,8 @@ from rescue.formats.emptied_keys import MARK, emptied_key
 from rescue.formats.left_out_scripts import firewall_alone, is_own_script
 from rescue.formats.network import card_lines_alone, cards_alone, is_text_log
 from rescue.formats.network.tunnels import TAILSCALE, settings_alone
-from rescue.tree import Entry, Tree
+from rescue.formats.shipped import Shipped
+from rescue.tree import Entry, NotCaptured, Tree, Unread
 from rescue.words.secrets import ACCOUNT_FILES, BEGIN, CRYPT, END, hidden_file
 
 WORD = "left-out"
@@ -53,13 +54,20 @@ _WORDS_ALLOWED = (
 
 
 def without_secrets(tree: Tree) -> Tree:
-    """`tree` with no private key and no hash in it."""
+    """`tree` with no private key and no hash in it. What is as a package shipped it is nobody's secret, and stays."""
     changed: dict[str, Entry | None] = {}
-    for each in tree.paths():
-        path, entry = str(each), tree.lentry(each)
-        if entry is not None and entry.data is not None and (data := left_out(path, entry.data)) != entry.data:
+    shipped = Shipped(tree)
+    for path, entry in tree.captured:
+        if entry.data is not None and (data := left_out(path, entry.data)) != entry.data and not _public(shipped, path):
             changed[path] = replace(entry, data=data)
     return tree.with_entries(changed)
+
+
+def _public(shipped: Shipped, path: str) -> bool:
+    try:
+        return shipped.intact(path) is True
+    except (NotCaptured, Unread):
+        return False
 
 
 def left_out(path: str, data: bytes) -> bytes:

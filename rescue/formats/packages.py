@@ -1,4 +1,5 @@
-"""Which OpenSSH server is installed, from the package database: dpkg, apk and pacman; else from the program itself."""
+"""Which OpenSSH server and which nft are installed, from the package database: dpkg, apk and pacman; else from the
+program itself."""
 
 from __future__ import annotations
 
@@ -8,12 +9,13 @@ from itertools import chain
 from re import compile as compile_pattern
 
 from rescue.formats.os_release import read_release
-from rescue.tree import Read, Tree, Unread
+from rescue.tree import NotCaptured, Read, Tree, Unread
 
 DPKG_STATUS = "/var/lib/dpkg/status"
 APK_INSTALLED = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
 PACMAN_LOCAL = "/var/lib/pacman/local"
 SSHD = ("/usr/sbin/sshd", "/usr/bin/sshd", "/usr/local/sbin/sshd")
+NFT = ("/usr/sbin/nft", "/usr/bin/nft", "/sbin/nft")
 SESSION = ("/usr/lib/openssh/sshd-session", "/usr/libexec/openssh/sshd-session", "/usr/lib/ssh/sshd-session")
 
 DATABASE_LIMIT = 32 << 20
@@ -24,6 +26,8 @@ PACKAGE_READS = (
     Read(PACMAN_LOCAL, depth=1, content=False),
     *(Read(path, depth=0, content=False) for path in SSHD),
 )
+NFT_READS = tuple(Read(path, depth=0, limit=PROGRAM_LIMIT) for path in NFT)
+"""The program of nftables, which is small: it is asked where no database tells."""
 
 SYSTEMD_FOLDERS = ("/usr/lib/systemd", "/usr/lib/x86_64-linux-gnu/systemd", "/usr/lib/aarch64-linux-gnu/systemd")
 """Where libsystemd-shared-RELEASE.so lies."""
@@ -34,6 +38,7 @@ _NUMBERS = compile_pattern(r"(?:\d+:)?(\d{1,6}(?:\.\d{1,6}){0,4})")
 _RELEASE = compile_pattern(r"(?:\d+:)?(\d{1,4})\b")
 _CONFFILE = compile_pattern(rb"(?m)^ (/\S+) ([0-9a-f]{32})(?: obsolete)?$")
 # compat.c names many old peers ("OpenSSH_6.6.1*"); only the program's own version is followed by a portable level.
+_NFT = compile_pattern(rb"\0(\d{1,2}\.\d{1,3}\.\d{1,3})\0+nftables\0")
 _BANNER = compile_pattern(rb"OpenSSH_(\d{1,3}\.\d{1,3}(?:\.\d{1,3})?p\d{1,3})")
 
 
@@ -109,6 +114,35 @@ def package_version(tree: Tree, name: str) -> tuple[int, ...] | None:
     return None
 
 
+def nft_version(tree: Tree) -> tuple[int, ...]:
+    """The installed release of nftables as numbers (1, 0, 6), by a database or by the program; () if none tells."""
+    tree.require(*PACKAGE_READS)
+    sources: tuple[Callable[[Tree], Iterator[str]], ...] = (
+        lambda here: _from_dpkg(here, b"nftables"),
+        lambda here: _from_apk(here, "nftables"),
+        lambda here: _from_pacman(here, "nftables"),
+        _of_nft,
+    )
+    for found in chain.from_iterable(_if_read(source, tree) for source in sources):
+        numbers = _NUMBERS.match(found)
+        if numbers:
+            return tuple(int(each) for each in numbers[1].split("."))[:3]
+    return ()
+
+
+def _of_nft(tree: Tree) -> Iterator[str]:
+    """The version stands in the program before its name. An older support bundle does not hold it."""
+    try:
+        tree.require(*NFT_READS)
+    except NotCaptured:
+        return
+    for path in NFT:
+        entry = tree.entry(path)
+        match = _NFT.search(tree.data_if_read(path) or b"") if entry is not None and entry.is_file else None
+        if match:
+            yield match[1].decode("ascii")
+
+
 def links_libwrap(tree: Tree) -> bool:
     """Whether the installed sshd asks TCP wrappers (hosts.allow, hosts.deny): told by what its package depends on, else
     by the libraries that the programs name. From 9.8 on it is sshd-session that does."""
@@ -141,19 +175,20 @@ def _dpkg_fields(tree: Tree, package: bytes) -> Iterator[dict[str, str]]:
             yield fields
 
 
-def _from_apk(tree: Tree) -> Iterator[str]:
+def _from_apk(tree: Tree, *packages: str) -> Iterator[str]:
     """Alpine's installed database: paragraphs with P: for the name and V: for the version (apk-package(5))."""
     for path in APK_INSTALLED:
-        for name in (b"P:openssh-server\n", b"P:openssh-server-pam\n"):
-            for paragraph in _paragraphs(tree.data(path), name):
+        for name in packages or ("openssh-server", "openssh-server-pam"):
+            for paragraph in _paragraphs(tree.data(path), b"P:%s\n" % name.encode()):
                 yield from (line[2:] for line in paragraph.split("\n") if line.startswith("V:"))
 
 
-def _from_pacman(tree: Tree) -> Iterator[str]:
+def _from_pacman(tree: Tree, package: str = "openssh") -> Iterator[str]:
     """Arch names a directory for each package: name-version-release."""
     for name in tree.children(PACMAN_LOCAL):
-        if name.startswith("openssh-") and name[8:9].isdigit():
-            yield name[8:]
+        version = name.removeprefix(f"{package}-")
+        if version != name and version[:1].isdigit():
+            yield version
 
 
 def _from_program(tree: Tree) -> Iterator[str]:

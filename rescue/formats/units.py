@@ -95,8 +95,8 @@ class Units:
     def manager(self) -> str:
         """Which program starts services: "systemd", "openrc" or "sysv"."""
         self._tree.require(*UNIT_READS)
-        # A default.target that leads nowhere does not make another program of /sbin/init.
-        if any(self._files.path(name) is not None for name in (DEFAULT_TARGET, "multi-user.target")):
+        # One that leads nowhere does not make another program of /sbin/init.
+        if any(self._tree.lentry(f"{each}/{DEFAULT_TARGET}") is not None for each in self._files.directories):
             return "systemd"
         if self._tree.entry("/etc/runlevels") is not None:
             return "openrc"

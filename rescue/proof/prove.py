@@ -75,6 +75,8 @@ def expected(verdict: Verdict, version: int) -> str | None:
         return None
     if verdict.kind is Kind.ACCEPT:
         return OPEN
+    if verdict.kind is Kind.DROP and len({each.stage is Stage.DATA for each in verdict.decisions}) > 1:
+        return None  # nothing gets through, but how far the first packet gets is open
     if verdict.stage is Stage.DATA:
         return HALF
     if verdict.kind is Kind.DROP:

@@ -183,12 +183,12 @@ def test_every_verb_that_looks_takes_a_picture_and_those_that_write_refuse(conso
         assert in_picture[same] == on_disk[same]
     assert in_picture["target"]["method"] == "picture"  # type: ignore[index]
     screen = console.script("inspect", picture, *words).stdout
-    assert f"  rescue fix {picture} --user alice --dry-run\n" in screen
+    assert f" fix {picture} --user alice --dry-run\n" in screen
     assert str(console.server) in in_picture["target"]["notes"][0]  # type: ignore[index]
     firewalls = [console.document("firewall", each) for each in (picture, console.server)]
     assert {**firewalls[0], "target": None} == {**firewalls[1], "target": None}
     assert console.document("space", picture)["directories"] == console.document("space", console.server)["directories"]
-    assert console.document("history", picture) == {"schema": 1, "fixes": []}
+    assert console.document("history", picture) == {"schema": 2, "fixes": []}
     planned, real = (console.document("fix", each, "--dry-run", *words) for each in (picture, console.server))
     assert planned["changes"] == real["changes"]
     before = picture.read_bytes()

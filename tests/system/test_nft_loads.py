@@ -9,12 +9,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fuzz_nft_loads import Beside, bases, differences
+from tests.fuzz_nft_statements import Statements
 from tests.system.firewall_rules import NEEDED
 from tests.system.netlab import lab
 from tests.unit.firewall.nft_scripts import all_refused, all_taken
 
 pytestmark = NEEDED
 
+STATEMENTS, SEED = 120, 34
 SAMPLE = int(os.environ.get("RESCUE_BROKEN", "40"))
 
 
@@ -42,3 +44,16 @@ def test_broken_scripts_are_refused_where_nft_refuses_them(beside: Beside) -> No
     assert not found, f"seed {seed}: " + "\n".join(found)
     assert beside.count["load"]
     assert beside.count["are refused"]
+
+
+def test_each_statement_is_judged_as_nft_and_the_kernel_judge_it() -> None:
+    """A small sample, always the same one: scripts/fuzz-firewall nftables-statements draws others."""
+    statements = Statements()
+    try:
+        found = statements.differences(STATEMENTS, SEED)
+    finally:
+        statements.close()
+    assert not found, "\n".join(found)
+    assert statements.count["load"]
+    assert statements.count["are refused"]
+    assert statements.count["verdicts"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
+
 import pytest
 
 from rescue.facts import MOST_JUDGED, Facts
+from rescue.firewall import Kind
 from rescue.model import Client
 from rescue.tree import Entry, file, symlink
+from tests.networks import networked
 from tests.trees import server
 
 pytestmark = pytest.mark.unit
@@ -20,6 +24,8 @@ RULES = """\
 {rules}COMMIT
 """
 UNIT = "/usr/lib/systemd/system/netfilter-persistent.service"
+WANTED = "/etc/systemd/system/multi-user.target.wants/netfilter-persistent.service"
+PLUGIN = "/usr/share/netfilter-persistent/plugins.d/15-ip4tables"
 SERVICE = "[Service]\nType=oneshot\nExecStart=/usr/sbin/netfilter-persistent start\n"
 
 
@@ -30,8 +36,8 @@ def moved(*allowed: int) -> dict[str, Entry | str | bytes | None]:
         "/etc/ssh/sshd_config.d/port.conf": "Port 2222\n",
         "/etc/iptables/rules.v4": RULES.format(rules=rules),
         UNIT: SERVICE,
-        "/etc/systemd/system/multi-user.target.wants/netfilter-persistent.service": symlink(UNIT),
-        "/usr/share/netfilter-persistent/plugins.d/15-ip4tables": file("#!/bin/sh\n", 0o755),
+        WANTED: symlink(UNIT),
+        PLUGIN: file("#!/bin/sh\n", 0o755),
     }
 
 
@@ -50,6 +56,27 @@ def test_who_fences_a_server_off_knows_its_port(allowed: tuple[int, ...]) -> Non
     facts = Facts(server(moved(*allowed)))
     assert [each.manager for each in facts.firewalls] != []
     assert facts.dialled == 2222
+
+
+STATIC = "auto eth0\niface eth0 inet static\n\taddress {0}/24\n\tgateway 203.0.113.1\n"
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "kind"),
+    [
+        (STATIC.format("203.0.113.10"), Kind.ACCEPT),
+        (STATIC.format("203.0.113.11"), Kind.DROP),
+        ("auto eth0\niface eth0 inet dhcp\n", Kind.DEPENDS),
+    ],
+)
+def test_a_rule_for_an_address_of_the_server_is_held_against_its_network_files(interfaces: str, kind: Kind) -> None:
+    rules = "-A INPUT -d 203.0.113.10 -p tcp -m tcp --dport 22 -j ACCEPT\n"
+    files: dict[str, str | Entry] = {
+        "/etc/iptables/rules.v4": RULES.format(rules=rules), "/etc/network/interfaces": interfaces,
+        UNIT: SERVICE, WANTED: symlink(UNIT), PLUGIN: file("#!/bin/sh\n", 0o755),
+    }  # fmt: skip
+    facts = Facts(networked(files, manager="networking.service"))
+    assert facts.reach(22).verdict_for(IPv4Address("198.51.100.7")).kind is kind
 
 
 def test_root_and_those_with_keys_are_judged() -> None:

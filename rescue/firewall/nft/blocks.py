@@ -28,12 +28,15 @@ class Blocks:
         self.alike = Alike()
         self.fresh: list[NftRule] = []
         """The rules that were read last, and not looked at yet for names of what is not there."""
+        self.commented: list[bool] = []
+        """Of each block that is open, whether it has had its comment."""
 
     def _block(self, cursor: Cursor, line: Callable[[], bool]) -> None:
         """Read a block's lines up to its closing brace, in a scope of its own.
 
         line: reads one; True if the closing brace may follow it at once. Most need a semicolon or their own line.
         """
+        self.commented.append(False)
         with self.preprocessor.scope():
             while not cursor.accept("}"):
                 if cursor.done:
@@ -46,6 +49,14 @@ class Blocks:
                         raise cursor.wrong("a semicolon or a new line is missing before '}'")
                     if not cursor.done and cursor.peek() not in (NEWLINE, ";", "}"):
                         raise cursor.wrong(f"unexpected {cursor.shown()}")
+        self.commented.pop()
+
+    def _comment(self, cursor: Cursor) -> None:
+        """Pass what stands behind "comment" in a block. Raises Wrong for a second one."""
+        if self.commented[-1]:
+            raise cursor.wrong("the comment can't be given twice")
+        self.commented[-1] = True
+        statements.comment(cursor)
 
     def table(self, cursor: Cursor, table: NftTable) -> None:
         """Read the block of a table, behind its opening brace. Raises Wrong."""
@@ -71,12 +82,14 @@ class Blocks:
             cursor.expect("{")
             self.set(cursor, held)
         elif word == "flags":
+            if cursor.peek() == "persist":
+                cursor.since("tables that persist")
             table.dormant |= cursor.expect("dormant", "owner", "persist") == "dormant"
         elif word == "comment":
-            statements.comment(cursor)
+            self._comment(cursor)
         elif word in KINDS:
             cursor.index -= 1
-            found = thing(cursor, self.preprocessor, kind_of(cursor), here, bare=False)
+            found = thing(cursor, self.preprocessor, kind_of(cursor), here, table.family, bare=False)
             table.things.setdefault(found[:2], found)
         elif cursor.kind() == WORD and word in ("meter", "tunnel"):
             raise Unclear(word, here)
@@ -101,6 +114,8 @@ class Blocks:
         elif cursor.peek() == "policy":
             here = cursor.here
             cursor.take()
+            if cursor.kind() == STRING:
+                raise cursor.wrong(f"unexpected {cursor.shown()}")
             policy = self.preprocessor.name(cursor)
             if policy not in ("accept", "drop"):
                 raise Wrong(f"{policy} is no policy", here)
@@ -110,7 +125,7 @@ class Blocks:
         elif cursor.peek() == "flags" and cursor.peek(1) == "offload":
             cursor.index += 2
         elif cursor.accept("comment"):
-            statements.comment(cursor)
+            self._comment(cursor)
         else:
             found = self.alike.read(table.family, cursor.tokens, cursor.index)
             cursor.index = found.behind
@@ -129,7 +144,10 @@ class Blocks:
         if word not in set(Hook):
             raise Wrong(f"there is no hook {word}", here)
         chain.hook = Hook(word)
-        tokens = self.preprocessor.expanded(cursor.line())
+        line = cursor.line()
+        if line and line[-1].kind == STRING and line[-2:-1] and line[-2].text == "priority":
+            raise Wrong("a priority stands without quotes", here)
+        tokens = self.preprocessor.expanded(line)
         words = [token.text for token in tokens]
         if "priority" not in words:
             raise Wrong("a base chain needs a priority", here)
@@ -137,11 +155,17 @@ class Blocks:
         if at and words[0] not in ("device", "devices"):
             raise Wrong(f"unexpected {words[0]!r}", here)
         chain.devices = tuple(each for each in words[1:at] if each not in "={},\n")
+        if chain.hook is Hook.EGRESS:
+            cursor.since("egress")
+        if chain.hook is Hook.INGRESS and table.family == "inet":
+            cursor.since("ingress in a table inet")
         hooks.checked(table.family, chain.kind, chain.hook, chain.devices, here)
         given = words[at + 1 :]
         if len(given) == 1 and tokens[-1].kind == STRING:
             given = given[0].split()
-        chain.priority = hooks.priority(table.family, chain.kind, chain.hook, given, here)
+        if given and given[0].isalpha():
+            cursor.since("a priority by its name")
+        chain.priority = hooks.priority(table.family, chain.kind, chain.hook, given, here, cursor.version)
         if chain.made and before != (chain.kind, chain.hook, chain.priority):
             raise Wrong(f"the chain {chain.name} is there already, and is no such base chain", here)
 
@@ -151,12 +175,20 @@ class Blocks:
         self._block(cursor, lambda: self._in_set(cursor, held))
         if not held.keys:
             raise Wrong(f"the {'map' if held.is_map else 'set'} {held.name} has no type", here)
+        if held.auto_merge and "interval" not in held.flags:
+            raise Wrong(f"auto-merge needs flags interval in the set {held.name}", here)
+        if held.collected and "timeout" not in held.flags:
+            raise Wrong(f"gc-interval needs a timeout in the set {held.name}", here)
+        if len(set(held.carries)) > _MOST_CARRIED:
+            raise Wrong(f"the elements of the set {held.name} can't carry more than {_MOST_CARRIED} statements", here)
 
     def _in_set(self, cursor: Cursor, held: NamedSet) -> bool:
         here = cursor.here
         word = cursor.take()
         match word:
             case "type" | "typeof":
+                if word == "typeof":
+                    cursor.since("typeof")
                 self._types(cursor, held, of=word == "typeof")
             case "flags":
                 held.flags.add(cursor.expect(*_FLAGS))
@@ -166,31 +198,26 @@ class Blocks:
                 cursor.expect("=")
                 held.elements += self.elements(cursor)
                 return True
-            case "auto-merge":
+            case "auto-merge" if not held.is_map:
                 held.auto_merge = True
                 return True
-            case "timeout" | "gc-interval":
+            case "timeout" | "gc-interval" if word == "timeout" or not held.is_map:
                 if not DURATION.fullmatch(cursor.word()):
                     raise Wrong("unexpected time: it must be as 1d2h3m4s", here)
                 if word == "timeout":
                     held.flags.add("timeout")
+                held.collected |= word == "gc-interval"
             case "size":
                 cursor.number()
             case "policy":
                 cursor.expect("performance", "memory")
             case "comment":
-                statements.comment(cursor)
-            case "counter":
-                statements.counter(cursor)
-            case "limit":
-                statements.limit(cursor)
-            case "quota":
-                statements.quota(cursor)
-            case "last":
-                statements.last(cursor)
-            case "ct":
-                cursor.expect("count")
-                statements.count(cursor)
+                self._comment(cursor)
+            case _ if word in _OF_SET:
+                cursor.index -= 1
+                while cursor.peek() in _OF_SET and not cursor.done:
+                    held.carries = (*held.carries, cursor.peek())
+                    _OF_SET[cursor.take()](cursor)
             case _:
                 raise Wrong(f"unexpected {word!r}", here)
         return False
@@ -199,6 +226,8 @@ class Blocks:
         keys = [self._type(cursor, of=of)]
         while cursor.accept("."):
             keys.append(self._type(cursor, of=of))
+        if not of and "verdict" in keys:
+            raise cursor.wrong("a verdict is no key")
         held.keys = tuple(keys)
         if not held.is_map:
             return
@@ -215,7 +244,7 @@ class Blocks:
         if of and cursor.peek() != "verdict":
             return selector(cursor).kind
         word = cursor.word()
-        if word not in TYPES:
+        if word not in TYPES or word in _NO_KEYS:
             cursor.index -= 1
             raise cursor.wrong(f"unknown type: {cursor.shown()}")
         return word
@@ -267,5 +296,25 @@ class Blocks:
         self.fresh.append(made)
         return made
 
+
+def _count(cursor: Cursor) -> None:
+    cursor.expect("count")
+    statements.count(cursor)
+
+
+_OF_SET: dict[str, Callable[[Cursor], object]] = {
+    "counter": statements.counter,
+    "limit": statements.limit,
+    "quota": statements.quota,
+    "last": statements.last,
+    "ct": _count,
+}
+"""What a set may have for each of its elements."""
+
+_NO_KEYS = ("string",)
+"""Types that only fields have."""
+
+_MOST_CARRIED = 2
+"""NFT_SET_EXPR_MAX."""
 
 _FLAGS = ("constant", "interval", "timeout", "dynamic")

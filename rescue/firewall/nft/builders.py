@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rescue.firewall.addresses import AddressSet, Masked, masked
@@ -18,7 +18,6 @@ from rescue.firewall.conditions import (
     HopLimit,
     Icmp,
     Interface,
-    Inward,
     Mark,
     OwnAddress,
     Ports,
@@ -100,6 +99,26 @@ def interface(inward: bool) -> Builder:
     return build
 
 
+def _holds(wanted: Wanted, value: int, names: Mapping[str, int]) -> bool | None:
+    """Whether a field of the packet that is `value` is as wanted; None where that can't be told."""
+    mask = number(wanted.mask) if wanted.mask else EVERY
+    spans = [_span(item, names) for item in wanted.items]
+    if mask is None or None in spans:
+        return None
+    inside = any(first <= value & mask <= last for first, last in (span for span in spans if span is not None))
+    return inside is not wanted.negated
+
+
+def _span(item: str, names: Mapping[str, int]) -> tuple[int, int] | None:
+    """The numbers that an item stands for: a number, a name, a range."""
+    if item == "*":
+        return 0, EVERY
+    parts = [item] if item.lower() in names else item.split("-")
+    found = [names.get(part.lower(), number(part)) for part in parts]
+    first, last = found[0], found[-1]
+    return None if first is None or last is None or len(found) > 2 else (first, last)
+
+
 def _any(made: Sequence[Condition], negated: bool) -> Condition:
     if len(made) == 1 and not negated:
         return made[0]
@@ -107,11 +126,13 @@ def _any(made: Sequence[Condition], negated: bool) -> Condition:
 
 
 def protocol(wanted: Wanted, question: Question) -> Condition:
+    if wanted.mask:
+        return Fixed(Doubt("some bits of a protocol's number"))
     made: list[Condition] = []
     for item in wanted.items:
         value = PROTOCOLS.get(item.lower(), number(item))
         if value is None and "-" in item:
-            first, last = (number(part) or 0 for part in item.split("-", 1))
+            first, last = (PROTOCOLS.get(part.lower(), number(part)) or 0 for part in item.split("-", 1))
             made += [TransportProtocol(each) for each in (1, TCP, 58) if first <= each <= last]
         elif value is None:
             raise Refused(f"unknown protocol: {item!r}")
@@ -143,6 +164,8 @@ def mark(connection: bool) -> Builder:
 
 def tcp_flags(wanted: Wanted, question: Question) -> Condition:
     every = frozenset(name.upper() for name in TCP_BITS if name not in ("ecn", "cwr"))
+    if any("-" in item for item in wanted.items):
+        return Fixed(Doubt("the flags of TCP, compared as numbers"))
     values = [bits(item, TCP_BITS) for item in wanted.items]
     mask = bits(wanted.mask, TCP_BITS) if wanted.mask else None
     if None in values or (wanted.mask and mask is None):
@@ -179,25 +202,43 @@ def icmp_code(wanted: Wanted, question: Question) -> Condition:
     return Fixed(Doubt("the code of an ICMP message"))
 
 
-def version_in(known: dict[str, int]) -> Builder:
+def version_in(of: Mapping[int, int], names: Mapping[str, int], what: str) -> Builder:
+    """A field that tells the version of IP. of: its value for each."""
+
     def build(wanted: Wanted, question: Question) -> Condition:
-        return Fixed((question.version in [known.get(item.lower(), 0) for item in wanted.items]) is not wanted.negated)
+        answer = _holds(wanted, of[question.version], names)
+        return Fixed(answer if answer is not None else Doubt(what))
 
     return build
 
 
 def direction(wanted: Wanted, question: Question) -> Condition:
-    made: list[Condition] = [Inward(item in ("original", "0")) for item in wanted.items]
-    return _any(made, wanted.negated)
+    ways = [_holds(wanted, value, {"original": 0, "reply": 1}) for value in (0, 1)]
+    if None in ways:
+        return Fixed(Doubt("the direction of the packets"))
+    return ByDirection(*(Fixed(way is True) for way in ways))
 
 
 def one_of(*names: str) -> Builder:
-    """A field of which the packet's value is always the same."""
+    """A text of which the packet's value is always the same."""
 
     def build(wanted: Wanted, question: Question) -> Condition:
         return Fixed(any(item.lower() in names for item in wanted.items) is not wanted.negated)
 
     return build
+
+
+def always(value: int, what: str, names: Mapping[str, int] | None = None) -> Builder:
+    """A number of which the packet's value is always the same."""
+
+    def build(wanted: Wanted, question: Question) -> Condition:
+        answer = _holds(wanted, value, names or {})
+        return Fixed(answer if answer is not None else Doubt(what))
+
+    return build
+
+
+PRESENCE = {"exists": 1, "missing": 0}
 
 
 def nothing(wanted: Wanted, question: Question) -> Condition:
@@ -211,6 +252,8 @@ USUAL_SEGMENTS = (536, 65495)
 
 def segment_size_given(wanted: Wanted, question: Question) -> Condition:
     """Whether the packet tells how large segments may be, as those with SYN do (RFC 9293)."""
+    if not any(item in ("exists", "1", "missing", "0") for item in wanted.items):
+        return Fixed(wanted.negated)
     given = any(item in ("exists", "1") for item in wanted.items) is not wanted.negated
     syn = frozenset(["SYN"])
     return Flags(syn, syn if given else frozenset())
@@ -263,13 +306,44 @@ def hop_limit(wanted: Wanted, question: Question) -> Condition:
 
 
 def packet_type(wanted: Wanted, question: Question) -> Condition:
-    kinds = {"host": False, "unicast": False, "0": False, "multicast": True, "2": True}
-    return _any([ToGroup(kinds[item]) for item in wanted.items if item in kinds], wanted.negated)
+    answers = [_holds(wanted, value, _PACKET_TYPES) for value in (0, 2)]  # to the server alone, to a group
+    if None in answers:
+        return Fixed(Doubt("the kind of the packets (pkttype)"))
+    if answers[0] is answers[1]:
+        return Fixed(answers[0] is True)
+    return ToGroup(answers[1] is True)
+
+
+_PACKET_TYPES = {"host": 0, "unicast": 0, "broadcast": 1, "multicast": 2, "other": 3}
 
 
 def group(wanted: Wanted, question: Question) -> Condition:
-    default = any(item in ("default", "0", "0x0") for item in wanted.items)
-    return Fixed(Assumed(default is not wanted.negated, "the network interface is in the group that all begin in"))
+    answer = _holds(wanted, 0, {"default": 0})
+    if answer is None:
+        return Fixed(Doubt("the group of the network interface"))
+    return Fixed(Assumed(answer, "the network interface is in the group that all begin in"))
+
+
+def of_interface(inward: bool, builder: Builder) -> Builder:
+    """What only packets have that come in by an interface (or go out by one): the others are through with the rule."""
+
+    def build(wanted: Wanted, question: Question) -> Condition:
+        made = builder(wanted, question)
+        return ByDirection(made, Fixed(False)) if inward else ByDirection(Fixed(False), made)
+
+    return build
+
+
+def zero(note: str) -> Builder:
+    """A number of which it is taken for granted that it is 0."""
+
+    def build(wanted: Wanted, question: Question) -> Condition:
+        bounds = [[number(each) for each in item.split("-")] for item in wanted.items]
+        if wanted.mask or any(None in each for each in bounds):
+            return Fixed(Doubt("the socket that the packet is for"))
+        return Fixed(Assumed(any(each[0] == 0 for each in bounds) is not wanted.negated, note))
+
+    return build
 
 
 def doubt(reason: str) -> Builder:
@@ -279,19 +353,36 @@ def doubt(reason: str) -> Builder:
     return build
 
 
-def assumed(value: bool, note: str) -> Builder:
+def missing(note: str) -> Builder:
+    """Something of which it is taken for granted that the packets do not have it."""
+
     def build(wanted: Wanted, question: Question) -> Condition:
-        return Fixed(Assumed(value is not wanted.negated, note))
+        asked = any(item in ("missing", "0", "0x0") for item in wanted.items)
+        return Fixed(Assumed(asked is not wanted.negated, note))
 
     return build
+
+
+_ADDRESS_TYPES = {
+    "unspec": 0, "unicast": 1, "local": 2, "broadcast": 3, "anycast": 4, "multicast": 5, "blackhole": 6,
+    "unreachable": 7, "prohibit": 8,
+}  # fmt: skip
 
 
 def address_type(*, source: bool) -> Builder:
     """The kind of the packet's source address, or of its destination."""
 
     def build(wanted: Wanted, question: Question) -> Condition:
-        client = Fixed(("unicast" in wanted.items) is not wanted.negated)
-        server = OwnAddress(frozenset(item.upper() for item in wanted.items), wanted.negated)
+        spans = [_span(item, _ADDRESS_TYPES) for item in wanted.items]
+        if wanted.mask or None in spans:
+            return Fixed(Doubt("the kind of an address (fib)"))
+        kinds = {
+            name
+            for name, value in _ADDRESS_TYPES.items()
+            if any(first <= value <= last for first, last in (span for span in spans if span is not None))
+        }
+        client = Fixed(("unicast" in kinds) is not wanted.negated)
+        server = OwnAddress(frozenset(kind.upper() for kind in kinds), wanted.negated)
         return ByDirection(client, server) if source else ByDirection(server, client)
 
     return build

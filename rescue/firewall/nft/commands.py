@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+from rescue.firewall.matches import Names
 from rescue.firewall.nft.blocks import Blocks
 from rescue.firewall.nft.preprocess import Preprocessor
+from rescue.firewall.nft.removal import without
 from rescue.firewall.nft.script import NamedSet, NftChain, NftTable
 from rescue.firewall.nft.things import KINDS, kind_of, thing
 from rescue.firewall.nft.tokens import NEWLINE, Cursor, Unclear, Wrong
@@ -22,12 +24,19 @@ Key = tuple[str, str]
 _VERBS = frozenset(["add", "create", "insert", "delete", "destroy", "flush", "replace", "rename", "list", "reset",
                     "monitor", "describe", "export", "import"])  # fmt: skip
 
+_LISTED = frozenset(["ruleset", "table", "tables", "chain", "chains", "set", "sets", "map", "maps", "meter", "meters",
+                     "counter", "counters", "quota", "quotas", "limit", "limits", "secmark", "secmarks", "synproxy",
+                     "synproxys", "flowtable", "flowtables", "ct", "hooks", "flow"])  # fmt: skip
+_RESET = frozenset(["counter", "counters", "quota", "quotas"])
+"""What can be listed, and what can be set to zero."""
+
 
 class Script:
     """The tables while a script is obeyed."""
 
-    def __init__(self, tree: Tree) -> None:
-        self.preprocessor = Preprocessor(tree)
+    def __init__(self, tree: Tree, nft: tuple[int, ...] = (), names: Names | None = None) -> None:
+        self.names = names or Names()
+        self.preprocessor = Preprocessor(tree, nft)
         self.blocks = Blocks(self.preprocessor)
         self.tables: dict[Key, NftTable] = {}
 
@@ -49,6 +58,8 @@ class Script:
     def _command(self, cursor: Cursor) -> None:
         here = cursor.here
         word = cursor.peek()
+        if word == "destroy":
+            cursor.since("destroy")
         verb = cursor.take() if word in _VERBS else "add"
         match verb:
             case "add" | "create":
@@ -64,8 +75,28 @@ class Script:
                 self._rename(cursor)
             case "replace":
                 raise Unclear(verb, here)
+            case "list" | "reset":
+                self._shown(cursor, verb)
+            case "export":
+                raise Wrong("nft can export nothing any more", here)
             case _:
                 cursor.line()
+
+    def _shown(self, cursor: Cursor, verb: str) -> None:
+        """Pass a command that only shows something; what it names must be there. Raises Wrong."""
+        word = cursor.peek()
+        if verb == "reset" and word in ("rule", "rules"):
+            cursor.since("reset rules")
+        elif word not in (_LISTED if verb == "list" else _RESET):
+            raise cursor.wrong(f"unexpected {cursor.shown()}")
+        cursor.take()
+        if word == "table":
+            self._table(cursor)
+        elif word == "chain":
+            self._chain(cursor, self._table(cursor))
+        elif word in ("set", "map"):
+            self._set(cursor)
+        cursor.line()
 
     def _add(self, cursor: Cursor, *, create: bool) -> None:
         here = cursor.here
@@ -100,6 +131,8 @@ class Script:
         elif word in KINDS:
             self._add_thing(cursor, here, create=create)
         else:
+            if create:
+                raise Wrong("a rule can be added or inserted, and not created", here)
             if word == "rule":
                 cursor.take()
             self._add_rule(cursor, first=False)
@@ -107,7 +140,7 @@ class Script:
     def _add_thing(self, cursor: Cursor, here: Location, *, create: bool) -> None:
         kind = kind_of(cursor)
         table = self._table(cursor)
-        found = thing(cursor, self.preprocessor, kind, here, bare=True)
+        found = thing(cursor, self.preprocessor, kind, here, table.family, bare=True)
         if create and found[:2] in table.things:
             raise Wrong(f"the {kind} {found.name} is there already", here)
         table.things.setdefault(found[:2], found)
@@ -160,8 +193,8 @@ class Script:
                 raise Wrong(f"there is no {word} {name}", here)
         elif word == "element":
             found = self._set(cursor)
-            gone = {each.fields for each in self.blocks.elements(cursor)}
-            found.elements = [each for each in found.elements if each.fields not in gone]
+            gone = self.blocks.elements(cursor)
+            found.elements = without(found, gone, self.names, here, must=must)
         elif word in KINDS:
             cursor.index -= 1
             kind = kind_of(cursor)
@@ -183,7 +216,10 @@ class Script:
         elif word == "chain":
             self._chain(cursor, self._table(cursor)).rules.clear()
         elif word in ("set", "map"):
-            self._set(cursor).elements.clear()
+            held = self._set(cursor)
+            if held.is_map is not (word == "map"):
+                raise Wrong(f"there is no {word} {held.name}", here)
+            held.elements.clear()
         else:
             raise Unclear(f"flush {word}", here)
 

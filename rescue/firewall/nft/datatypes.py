@@ -94,6 +94,19 @@ TYPES: dict[str, DataType] = {
 INTEGERS = {bits: DataType(bits) for bits in range(1, 129)}
 """Plain numbers, by their width."""
 
+_DIFFERS = ("string", "boolean")
+"""Types here of fields whose own type is not told apart."""
+
+
+def same(one: str, other: str) -> bool:
+    """Whether nft takes values of two types for those of one; True where it is not known."""
+    one, other = one.partition(" ")[0], other.partition(" ")[0]
+    return one == other or one in _DIFFERS or other in _DIFFERS
+
+
+_LONGEST_NAME = 15
+"""Characters of a network interface's name (IFNAMSIZ)."""
+
 _MAC = compile_pattern(r"[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{1,2}){5}")
 
 _HOUR = compile_pattern(r"\d{1,2}:\d{1,2}(:\d{1,2})?|(\d+d)?(\d+h)?(\d+m)?(\d+s)?|\d+")
@@ -104,7 +117,9 @@ def type_of(name: str) -> DataType:
     return TYPES[name] if name in TYPES else INTEGERS[int(name.partition(" ")[2])]
 
 
-UNCHECKED = frozenset(name for name, kind in TYPES.items() if kind.free) - {"uid", "gid", "ether_addr", "hour"}
+UNCHECKED = frozenset(name for name, kind in TYPES.items() if kind.free) - {
+    "uid", "gid", "ether_addr", "hour", "ifname", "string"
+}  # fmt: skip
 """The types of which any word may be a value; of addresses and ports the conditions find out by themselves."""
 
 
@@ -119,8 +134,12 @@ def check(items: Iterable[str], name: str, names: Names) -> None:
 
 
 def _check(item: str, name: str, kind: DataType, names: Names) -> None:
+    if name in ("ifname", "string"):
+        if not item or (name == "ifname" and len(item.encode("utf-8", "surrogateescape")) > _LONGEST_NAME):
+            raise Refused(f"a name must have 1 to {_LONGEST_NAME} characters: {item!r}")
+        return
     if name == "ether_addr":
-        if not all(_MAC.fullmatch(part) for part in item.split("-")):
+        if not all(_MAC.fullmatch(part) or number(part) is not None for part in item.split("-")):
             raise Refused(f"not a hardware address: {item!r}")
         return
     if name in ("uid", "gid"):
@@ -130,16 +149,30 @@ def _check(item: str, name: str, kind: DataType, names: Names) -> None:
         raise Refused(f"not an hour of the day: {item!r}")
     if kind.free or _known(item, kind):
         return
+    if name == "boolean" and (number(item) or 256) < 256:
+        return
     parts = [part for each in item.split("|") for part in each.split("-" if "-" in each[1:] else "/")]
     if all(_known(part, kind) for part in parts):
+        if "-" in item[1:] and len(parts) == 2 and _number(parts[0], kind) > _number(parts[1], kind):
+            raise Refused(f"a range of no size: {item}")
         return
     raise Refused(f"{item!r} is no value of this kind ({name})")
 
 
 def _known(part: str, kind: DataType) -> bool:
-    name = part.lower() if kind.names is PROTOCOLS else part
-    value = kind.names.get(name, number(part))
-    return value is not None and value < 1 << kind.bits
+    return 0 <= _number(part, kind) < 1 << kind.bits
+
+
+def number_of(text: str, name: str) -> int | None:
+    """The number that a value of a type stands for; None for what is no number, or where the type is not known."""
+    value = _number(text, TYPES[name]) if name in TYPES else number(text)
+    return value if value is not None and value >= 0 else None
+
+
+def _number(part: str, kind: DataType) -> int:
+    """The number that a word stands for; -1 for none."""
+    value = kind.names.get(part.lower() if kind.names is PROTOCOLS else part, number(part))
+    return value if value is not None else -1
 
 
 def _check_owner(item: str, known: Mapping[str, int] | None) -> None:

@@ -8,13 +8,15 @@ from rescue.firewall.nft.amounts import amount, rate
 from rescue.firewall.nft.script import Element, Verdict
 from rescue.firewall.nft.tokens import NEWLINE, STRING, Cursor
 
+_NUMBER = compile_pattern(r"\d+|0[xX][0-9A-Fa-f]+")
+
 VERDICTS = ("accept", "drop", "continue", "return", "jump", "goto", "queue")
 
 
 def verdict_of(cursor: Cursor) -> Verdict:
     """Read a verdict. Raises Wrong."""
     word = cursor.expect(*VERDICTS)
-    return Verdict(word, cursor.word()) if word in ("jump", "goto") else Verdict(word)
+    return Verdict(word, cursor.identifier()) if word in ("jump", "goto") else Verdict(word)
 
 
 def item(cursor: Cursor) -> str:
@@ -26,12 +28,17 @@ def item(cursor: Cursor) -> str:
             parts.append(item(cursor))
         return "|".join(parts)
     if cursor.accept("*"):
+        cursor.since("the element '*'")
         return "*"
+    if cursor.accept("["):
+        text = cursor.word()
+        cursor.expect("]")
+        return text
     text = cursor.value()
     while cursor.peek() in ("/", "-", "|", "or") and cursor.index + 1 < len(cursor.tokens):
         sign = "|" if cursor.peek() == "or" else cursor.peek()
         cursor.take()
-        if sign == "/" and not cursor.peek().isdigit() and cursor.peek(1) != ",":
+        if sign == "/" and not _NUMBER.fullmatch(cursor.peek()) and cursor.peek(1) != ",":
             raise cursor.wrong(f"unexpected {cursor.shown()}: a mask must be a list, or stand before it with '&'")
         text += sign + cursor.value()
     return text
@@ -70,36 +77,42 @@ def _element(cursor: Cursor) -> Element:
     fields = [item(cursor)]
     while cursor.accept("."):
         fields.append(item(cursor))
-    _attributes(cursor)
+    carries = _attributes(cursor)
     if not cursor.accept(":"):
-        return Element(tuple(fields))
+        return Element(tuple(fields), None, carries)
     data: Verdict | str
     if cursor.peek() in VERDICTS:
         data = verdict_of(cursor)
     else:
         data = item(cursor)
         while cursor.accept(".") or cursor.accept(":"):
-            data += "." + item(cursor)
-    _attributes(cursor)
-    return Element(tuple(fields), data)
+            data += " . " + item(cursor)
+    return Element(tuple(fields), data, (*carries, *_attributes(cursor)))
 
 
-def timing(cursor: Cursor) -> None:
+def timing(cursor: Cursor) -> tuple[str, ...]:
     """Pass the options of an element: how long it lasts, its comment. Raises Wrong."""
+    found: tuple[str, ...] = ()
     while cursor.peek() in ("timeout", "expires", "comment") and cursor.kind() != STRING:
-        if cursor.take() == "comment":
+        word = cursor.take()
+        if word == "comment":
             cursor.text()
-        elif not DURATION.fullmatch(cursor.word()):
+            continue
+        if not DURATION.fullmatch(cursor.word()):
             raise cursor.wrong("unexpected time: it must be as 1d2h3m4s")
+        found += (word,)
+    return found
 
 
 DURATION = compile_pattern(r"(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?")
 """A span of time (time_parse() of src/datatype.c)."""
 
 
-def _attributes(cursor: Cursor) -> None:
+def _attributes(cursor: Cursor) -> tuple[str, ...]:
     """Pass what an element carries: a counter, a limit and the like, then its options. Raises Wrong."""
+    found: tuple[str, ...] = ()
     while cursor.peek() in ("counter", "limit", "quota", "last", "ct") and cursor.kind() != STRING:
+        found += (cursor.peek(),)
         match cursor.take():
             case "counter":
                 if cursor.accept("packets"):
@@ -117,4 +130,4 @@ def _attributes(cursor: Cursor) -> None:
             case _:
                 if cursor.accept("used"):
                     cursor.word()
-    timing(cursor)
+    return (*found, *timing(cursor)) if found or cursor.peek() in ("timeout", "expires", "comment") else found

@@ -32,8 +32,8 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "sequence": "integer 16", "gateway": "integer 32", "mtu": "integer 16",
     },
     "icmpv6": {
-        "type": "icmpv6_type", "code": "icmpv6_code", "checksum": "integer 16", "parameter-problem": "integer 32",
-        "packet-too-big": "integer 32", "mtu": "integer 32", "id": "integer 16", "sequence": "integer 16",
+        "type": "icmpv6_type", "code": "icmpv6_code", "checksum": "integer 16", "param-problem": "integer 32",
+        "mtu": "integer 32", "id": "integer 16", "sequence": "integer 16",
         "max-delay": "integer 16", "taddr": "ipv6_addr", "daddr": "ipv6_addr",
     },
     "igmp": {"type": "igmp_type", "checksum": "integer 16", "mrt": "integer 8", "group": "ipv4_addr"},
@@ -72,6 +72,8 @@ _OPTIONS: Mapping[str, Mapping[str, str]] = {
     "window": {"count": "integer 8"},
 }
 
+_LATER_OPTIONS = ("fastopen", "md5sig", "mptcp")
+
 _CHUNKS = (
     "data init init-ack sack heartbeat heartbeat-ack abort shutdown shutdown-ack error cookie-echo cookie-ack ecne cwr"
     " shutdown-complete asconf-ack forward-tsn asconf"
@@ -98,6 +100,8 @@ def tcp_option(cursor: Cursor) -> tuple[str, str]:
             bits = cursor.number()
         return "@", f"integer {min(max(bits, 1), 128)}"
     option = cursor.take()
+    if option in _LATER_OPTIONS:
+        cursor.since("this option of TCP")
     fields = _OPTIONS.get(option)
     if fields is None:
         if not option.isdigit() or int(option) > 255:
@@ -134,6 +138,8 @@ def field(cursor: Cursor, header: str) -> tuple[str, str]:
     """Read a header's field: its name and its type. Raises Wrong."""
     fields = FIELDS[header]
     word = cursor.take()
+    if header == "icmpv6" and word in ("taddr", "daddr"):
+        cursor.since("icmpv6 taddr or daddr")
     if header == "arp" and word in ("saddr", "daddr"):
         kind = cursor.expect("ether", "ip")
         return f"{word} {kind}", "ether_addr" if kind == "ether" else "ipv4_addr"

@@ -32,8 +32,10 @@ _ONLY_AT = {
     "srcnat": (Hook.POSTROUTING, Hook.INPUT),
     "out": (Hook.OUTPUT,),
 }
-"""The names of priorities, and those that are for some hooks alone (std_prio_family_hook_compat(); before nft 1.1 the
-first alone)."""
+"""The names of priorities, and those that are for some hooks alone (std_prio_family_hook_compat())."""
+
+_BOTH = (1, 0, 9)
+"""The nft from which on dstnat and srcnat are for both of their hooks, and not for the first alone."""
 
 
 def checked(family: str, kind: str, hook: Hook, devices: Sequence[str], here: Location) -> None:
@@ -48,9 +50,11 @@ def checked(family: str, kind: str, hook: Hook, devices: Sequence[str], here: Lo
         raise Wrong(f"a chain at the hook {hook} has no device", here)
 
 
-def priority(family: str, kind: str, hook: Hook, words: Sequence[str], here: Location) -> int:
-    """A priority: a number, or a name with an offset. Raises Wrong."""
-    found = _value(family, hook, words)
+def priority(
+    family: str, kind: str, hook: Hook, words: Sequence[str], here: Location, nft: tuple[int, ...] = ()
+) -> int:
+    """A priority: a number, or a name with an offset. nft: its version, if known. Raises Wrong."""
+    found = _value(family, hook, words, nft)
     if found is None:
         raise Wrong(f"{' '.join(words) or 'nothing'!r} is no priority of this hook", here)
     if kind == "nat" and found <= CONNTRACK:
@@ -58,14 +62,15 @@ def priority(family: str, kind: str, hook: Hook, words: Sequence[str], here: Loc
     return found
 
 
-def _value(family: str, hook: Hook, words: Sequence[str]) -> int | None:
+def _value(family: str, hook: Hook, words: Sequence[str], nft: tuple[int, ...]) -> int | None:
     sign = words[0] if words and words[0] == "-" else ""
     if len(words) == 1 + bool(sign) and words[-1][:1].isdigit():
         value = number(words[-1])
         return None if value is None or value > 0x7FFFFFFF else -value if sign else value
     known = _OF_BRIDGE if family == "bridge" else _PRIORITIES if family in ("ip", "ip6", "inet") else {"filter": 0}
     base = known.get(words[0]) if words else None
-    if base is None or hook not in _ONLY_AT.get(words[0], (hook,)):
+    allowed = _ONLY_AT.get(words[0], (hook,)) if words else ()
+    if base is None or hook not in (allowed[:1] if nft and nft < _BOTH else allowed):
         return None
     if len(words) == 1:
         return base

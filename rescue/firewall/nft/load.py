@@ -8,6 +8,7 @@ from rescue.firewall.matches import Names
 from rescue.firewall.nft import lower
 from rescue.firewall.nft.builders import Question
 from rescue.firewall.nft.commands import Script
+from rescue.firewall.nft.later import doubted, named_too_early
 from rescue.firewall.nft.sets import check_sets
 from rescue.firewall.nft.tokens import Unclear, Wrong
 from rescue.firewall.ruleset import Firewall, Problem, Ruleset
@@ -18,19 +19,24 @@ from rescue.tree import Tree
 MANAGER = "nftables"
 
 
-def load_nftables(tree: Tree, path: PurePosixPath, names: Names) -> Firewall | None:
-    """The firewall that ``nft -f`` makes of a script; None if the file is not there. Raises NotCaptured."""
+def load_nftables(tree: Tree, path: PurePosixPath, names: Names, nft: tuple[int, ...] = ()) -> Firewall | None:
+    """The firewall that ``nft -f`` makes of a script; None if the file is not there. Raises NotCaptured.
+
+    nft: the installed version (1, 0, 6); empty where it is not known.
+    """
     entry = tree.entry(path)
     if entry is None or not entry.is_file:
         return None
     here = Location(path)
-    script = Script(tree)
+    script = Script(tree, nft, names)
     rulesets: dict[int, Ruleset] = {}
     try:
         script.run(path)
+        tables = script.tables.values()
+        early = named_too_early(tables)
         for version in (4, 6):
-            tables = script.tables.values()
             made = lower.tables(tables, Question(version, names))
+            made = doubted(made, *early) if early is not None else made
             rulesets[version] = Ruleset(version, made, tracking=lower.tracking(tables, version))
         check_sets(script, names)
     except Wrong as problem:
@@ -41,4 +47,4 @@ def load_nftables(tree: Tree, path: PurePosixPath, names: Names) -> Firewall | N
         rulesets = {version: depends_on(version, problem.at, reason, "what its rules do is not known")
                     for version in (4, 6)}  # fmt: skip
     files = tuple(script.preprocessor.files) or (path,)
-    return Firewall(MANAGER, here, rulesets, {4: files, 6: files})
+    return Firewall(MANAGER, here, rulesets, {4: files, 6: files}, nft=nft)

@@ -13,7 +13,7 @@ from rescue.firewall.icmp import TCP_RESET
 from rescue.firewall.matches import Refused
 from rescue.firewall.nft.alike import Pattern
 from rescue.firewall.nft.builders import Question, Wanted
-from rescue.firewall.nft.datatypes import check, type_of
+from rescue.firewall.nft.datatypes import check, same, type_of
 from rescue.firewall.nft.script import (
     Effect,
     Element,
@@ -23,6 +23,7 @@ from rescue.firewall.nft.script import (
     MarkMap,
     Match,
     Named,
+    NamedSet,
     Needs,
     NftChain,
     NftRule,
@@ -32,10 +33,10 @@ from rescue.firewall.nft.script import (
     VerdictMap,
 )
 from rescue.firewall.nft.selectors import Selector
-from rescue.firewall.nft.statements import PORT_UNREACHABLE, QUOTAS, RATES, REFUSALS
+from rescue.firewall.nft.statements import PORT_UNREACHABLE, REFUSALS
 from rescue.firewall.nft.tokens import Wrong
 from rescue.firewall.nft.validate import validate
-from rescue.firewall.nft.values import address, number, port
+from rescue.firewall.nft.values import address, number, port, ports
 from rescue.firewall.packet import TCP
 from rescue.firewall.ruleset import Action, Chain, Rule, Table, Target
 from rescue.model import Location
@@ -86,6 +87,8 @@ class Lowering:
                 held = self.table.sets.get(statement.name)
                 if held is None:
                     raise Wrong(f"there is no set {statement.name}", rule.location)
+                if statement.key and not _same_types(statement.key, held):
+                    raise Wrong(f"the set {held.name} is of another type ({' . '.join(held.keys)})", rule.location)
                 held.filled = True
 
     def _chain(self, chain: NftChain, rules: Sequence[Rule]) -> Chain:
@@ -168,7 +171,7 @@ class Lowering:
                     alternatives = [(*one, statement.condition) for one in alternatives]
                 case Needs():
                     if statement.kind:
-                        check([statement.text], statement.kind, self.question.names)
+                        self._check_given(statement.text, statement.kind)
                     alternatives = [(*one, *self._implied(statement.selectors)) for one in alternatives]
                 case Named():
                     found = self._named(statement)
@@ -275,6 +278,10 @@ class Lowering:
         held = self.table.sets.get(match.named) if match.named else None
         if match.named and held is None:
             raise Refused(f"there is no set {match.named}")
+        if held is not None:
+            _fits(match.selectors, held)
+        if match.mask and len(match.selectors) == 1 and match.selectors[0].version is None:
+            self._check_given(match.mask, match.selectors[0].kind)
         found = self._alternatives(match.selectors, held.elements if held else match.elements, match)
         note: Conditions = ()
         if held is not None and held.changing:
@@ -295,7 +302,7 @@ class Lowering:
         """What one of `elements` asks, by groups that differ in nothing but one field."""
         if len(selectors) == 1:
             if not elements:
-                return [(Fixed(match.negated),)]
+                return [self._implied(selectors) if match.negated else (Fixed(False),)]
             if any(len(each.fields) != 1 for each in elements):
                 raise Refused("several fields, where one is compared")
             items = [each.fields[0] for each in elements]
@@ -364,17 +371,25 @@ class Lowering:
         found: list[Conditions] = []
         for conditions, data in self._looked_up(statement):
             if not isinstance(data, str):
-                raise Refused("a map without names")
-            found.append((*conditions, *self._thing(statement.kind, data)))
+                raise Refused("a map without values")
+            found.append((*conditions, *(self._thing(statement.kind, data) if statement.kind else ())))
         return found
+
+    def _check_given(self, text: str, kind: str) -> None:
+        """Refuse what is no value of a type. Raises Refused."""
+        names = self.question.names
+        if kind == "inet_service":
+            ports([text], names)
+        elif kind in ("ipv4_addr", "ipv6_addr"):
+            address(text, 4 if kind == "ipv4_addr" else 6, names)
+        else:
+            check([text], kind, names)
 
     def _thing(self, kind: str, name: str) -> Conditions:
         thing = self.table.things.get((kind, name))
         if thing is None:
             raise Refused(f"there is no {kind} {name}")
-        if kind not in _NOTES:
-            return ()
-        return (Fixed(Assumed(thing.holds, _NOTES[kind])),)
+        return (thing.condition,) if thing.condition is not None else ()
 
     def _looked_up(self, statement: VerdictMap | MarkMap | Named) -> Iterator[tuple[Conditions, Verdict | str]]:
         """For each thing that a map leads to the conditions under which it does; a catch-all element last."""
@@ -384,6 +399,7 @@ class Lowering:
             held = self.table.sets.get(statement.named)
             if held is None or not held.is_map:
                 raise Refused(f"there is no map {statement.named}")
+            _fits(statement.selectors, held)
             elements = held.elements
             if held.changing:
                 note = (Fixed(Doubt(f"the map {held.name}, which is filled while the server runs")),)
@@ -411,8 +427,17 @@ class Lowering:
                     yield (*one, *note), element.data
 
 
-_NOTES = {"limit": RATES, "quota": QUOTAS}
-"""What is taken for granted of things that a table holds."""
+def _same_types(selectors: Sequence[Selector], held: NamedSet) -> bool:
+    return len(selectors) == len(held.keys) and all(
+        same(each.kind, key) or each.words.startswith("@") for each, key in zip(selectors, held.keys, strict=True)
+    )
+
+
+def _fits(selectors: Sequence[Selector], held: NamedSet) -> None:
+    """Hold that fields can be looked up in a set or map. Raises Refused."""
+    if not _same_types(selectors, held):
+        what = "map" if held.is_map else "set"
+        raise Refused(f"{selectors[0].words} can't be looked up in the {what} {held.name} ({' . '.join(held.keys)})")
 
 
 def _widest(selectors: Sequence[Selector]) -> int:
@@ -442,8 +467,13 @@ def tables(found: Iterable[NftTable], question: Question) -> dict[str, Table]:
 
 
 def tracking(found: Iterable[NftTable], version: int) -> bool:
-    """Whether some rule makes conntrack work for the packets of one IP version."""
+    """Whether some rule, or something of a connection that a table holds, makes conntrack work for one IP version."""
     return any(
+        kind.startswith("ct ")
+        for table in found
+        if version in VERSIONS.get(table.family, ())
+        for kind, _ in table.things
+    ) or any(
         rule.tracks
         for table in found
         if version in VERSIONS.get(table.family, ())

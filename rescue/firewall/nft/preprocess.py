@@ -11,6 +11,7 @@ from rescue.firewall.nft.elements import elements
 from rescue.firewall.nft.tokens import (
     MOST_TOKENS,
     NEWLINE,
+    NO_VALUES,
     STRING,
     WORD,
     Cursor,
@@ -31,10 +32,11 @@ INCLUDED_FROM = PurePosixPath("/etc")
 
 
 class Preprocessor:
-    """The files of one script and the names that it defines."""
+    """The files of one script and the names that it defines. nft: the version that reads them."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, nft: tuple[int, ...] = ()) -> None:
         self.tree = tree
+        self.nft = nft
         self.files: list[PurePosixPath] = []
         self.count = 0
         """The tokens of all files."""
@@ -51,7 +53,7 @@ class Preprocessor:
                 raise Unclear("the file could not be read", Location(path))
             raise Wrong(f"there is no file {path}", asked)
         self.files.append(path)
-        found = tokens_of(Source(path, text, depth), MOST_TOKENS - self.count)
+        found = tokens_of(Source(path, text, depth, self.nft), MOST_TOKENS - self.count)
         self.count += len(found)
         return found
 
@@ -83,8 +85,7 @@ class Preprocessor:
             _ended(cursor, word)
         else:
             cursor.take()
-            if self.scopes[-1].pop(cursor.identifier(), None) is None:
-                raise Wrong("nothing of that name is defined", here)
+            self.scopes[-1].pop(cursor.identifier(), None)  # nft does not mind where there is none
         return True
 
     def _include(self, cursor: Cursor, here: Location) -> None:
@@ -132,6 +133,10 @@ class Preprocessor:
             if not depth and cursor.index > begin and not _follows(cursor):
                 raise cursor.wrong(f"unexpected {cursor.shown()}")
             cursor.index += 1
+        first = cursor.tokens[begin] if begin < cursor.index else None
+        if first is not None and first.kind == WORD and first.text in NO_VALUES:
+            cursor.index = begin
+            raise cursor.wrong(f"unexpected {cursor.shown()}")
         found = self.expanded(cursor.tokens[begin : cursor.index])
         if begin == cursor.index:
             raise cursor.wrong("a definition without a value")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from rescue.firewall.nft import statements
+from rescue.firewall.nft.datatypes import same
 from rescue.firewall.nft.elements import VERDICTS, elements, item, timing, verdict_of
 from rescue.firewall.nft.expressions import Expression, expression
 from rescue.firewall.nft.headers import tcp_option
@@ -53,9 +54,6 @@ REJECTING = frozenset([Hook.INPUT, Hook.FORWARD, Hook.OUTPUT, Hook.PREROUTING, H
 
 _BIT_KINDS = ("tcp_flag", "ct_state", "ct_status", "ct_label")
 """The types of fields in which each bit has a name."""
-
-_EXISTING = ("boolean", "iface_index", "ifname")
-"""The types of what can be there or be missing."""
 
 
 class RuleReader:
@@ -135,9 +133,13 @@ class RuleReader:
                     self.uses += [("chain", name) for name in chains if name]
             case Named():
                 self._asks(statement)
-                if not statement.selectors:
+                for each in statement.selectors:
+                    self.protocols.note(each)
+                if statement.kind and not statement.selectors:
                     self.uses.append((statement.kind, statement.name))
-                self.uses += [(statement.kind, each.data) for each in statement.elements if isinstance(each.data, str)]
+                if statement.kind:
+                    held = (each.data for each in statement.elements)
+                    self.uses += [(statement.kind, data) for data in held if isinstance(data, str)]
             case MarkMap() | Needs():
                 self._asks(statement)
             case Ends():
@@ -178,6 +180,8 @@ class RuleReader:
         elif word in STARTS:
             self._match()
         elif word in _LATER:
+            if word == "destroy":
+                cursor.since("destroy")
             raise Unclear(f'"{word}"', cursor.here)
         else:
             raise cursor.wrong(f"unexpected {cursor.shown()}")
@@ -187,15 +191,14 @@ class RuleReader:
     def _verdict(self) -> None:
         cursor = self.cursor
         if cursor.peek() in ("jump", "goto") and cursor.peek(1) == "{":
+            cursor.since("a chain in braces")
             self._block()
             return
         if cursor.accept("queue"):
             self.add(statements.queue(cursor))
             return
         verdict = verdict_of(cursor)
-        if verdict.word == "continue":
-            self.ended = True
-        else:
+        if verdict.word != "continue":
             self.add(Ends(verdict=verdict))
 
     def _block(self) -> None:
@@ -219,7 +222,24 @@ class RuleReader:
     def nat(self, name: str) -> None:
         if self.table.family not in ("ip", "ip6", "inet"):
             raise self.cursor.wrong(f"a table of the family {self.table.family} can't {name}")
-        self.add(statements.nat(self.cursor, name))
+        found = statements.nat(self.cursor, name, self.protocols)
+        for given, kind in found.given:
+            self._value(given, kind)
+        self.add(found.ends)
+
+    def _single(self, given: Expression) -> None:
+        """Hold that a field is set to one value, and no range of them. Raises Wrong."""
+        if not given.selectors and any(sign in given.text for sign in "-/") and given.text[:1].isdigit():
+            raise self.cursor.wrong(f"one value, and not {given.text!r}")
+
+    def _value(self, given: Expression, kind: str) -> None:
+        """Take a value that the rule gives a packet into it: one of the type `kind`, a field, one that a map has."""
+        if given.is_map:
+            self.add(Named("", "", given.selectors, given.elements, given.named))
+        elif given.selectors:
+            self.add(Needs(given.selectors))
+        else:
+            self.add(Needs((), given.text, kind))
 
     def duplicate(self) -> None:
         if self.table.family not in ("ip", "ip6", "netdev"):
@@ -265,23 +285,23 @@ class RuleReader:
         cursor = self.cursor
         if cursor.accept("set"):
             cursor.expect("add", "update", "delete")
-            self._key()
+            key = self._key()
             cursor.expect("@")
-            self._fills(cursor.identifier())
+            self._fills(cursor.identifier(), key)
             return
         cursor.take()
         cursor.expect("@")
-        self._fills(cursor.identifier())
+        name = cursor.identifier()
+        cursor.expect("{")
+        self._fills(name, self._key())
         self._braced()
 
-    def _fills(self, name: str) -> None:
+    def _fills(self, name: str, key: tuple[Selector, ...]) -> None:
         self.uses.append(("set", name))
-        self.statements.append(Fills(name))
+        self.statements.append(Fills(name, key))
 
     def _braced(self) -> None:
         cursor = self.cursor
-        cursor.expect("{")
-        self._key()
         while not cursor.accept("}"):
             if cursor.accept("limit"):
                 self.use(statements.limit(cursor))
@@ -293,19 +313,24 @@ class RuleReader:
             elif cursor.accept("quota"):
                 self.use(statements.quota(cursor))
             elif cursor.accept(":"):
-                expression(cursor)
+                given = expression(cursor)
+                for each in given.selectors:
+                    self.protocols.note(each)
+                self.add(Needs(given.selectors))
                 timing(cursor)
             else:
                 raise cursor.wrong(f"unexpected {cursor.shown()}")
 
-    def _key(self) -> None:
+    def _key(self) -> tuple[Selector, ...]:
+        """Read what is kept in a set: fields of the packet, or a constant."""
         given = expression(self.cursor)
-        if not given.selectors:
-            raise self.cursor.wrong("a field of the packet is missing")
         for each in given.selectors:
             self.protocols.note(each)
         self.add(Needs(given.selectors))  # a packet that has no such field is through with the rule
+        if self.cursor.peek() == "comment":
+            raise self.cursor.wrong("a comment is not for what a rule keeps")
         timing(self.cursor)
+        return given.selectors
 
     # -- marks and other things that are set ------------------------------------------------------------------------
 
@@ -336,19 +361,29 @@ class RuleReader:
             self._mark(given, Action.CONNMARK if connection else Action.MARK)
         elif key == "pkttype":
             self._only_at(frozenset([Hook.INGRESS, Hook.PREROUTING]))
-        if key not in ("helper", "timeout", "expectation", "mark") and not given.selectors and kind:
-            self.add(Needs((), given.text, kind))
+        if key not in ("helper", "timeout", "expectation", "mark") and (given.selectors or kind):
+            self._single(given)
+            self._value(given, kind)
 
     def _mark(self, given: Expression, action: Action) -> None:
         if given.is_map:
             self.add(MarkMap(action, given.selectors, given.elements, given.named))
             return
-        if given.unknown or (not given.selectors and given.number is None):
+        if given.unknown or (not given.selectors and not 0 <= (given.number or 0) <= statements.EVERY):
             raise self.cursor.wrong(f"{given.unknown or given.text!r} is no mark")
+        if not given.selectors and given.number is None:
+            raise self.cursor.wrong(f"{given.text!r} is no mark")
+        if given.selectors and (len(given.selectors) > 1 or not same(given.selectors[0].kind, "mark")):
+            self._made_mark(given)
         if given.selectors:
             self.add(Needs(given.selectors))  # a packet that has no such field is through with the rule
         for target in statements.new_marks(given, connection=action is Action.CONNMARK):
             self.add(Effect(target))
+
+    def _made_mark(self, given: Expression) -> None:
+        """Hold that a mark may be made of other fields: of a number that has a type of its own only lately."""
+        if len(given.selectors) > 1 or not given.selectors[0].kind.startswith("integer"):
+            self.cursor.since("a mark that is made of another field")
 
     def mark_set(self) -> None:
         cursor = self.cursor
@@ -360,6 +395,12 @@ class RuleReader:
 
     def _change(self, selectors: tuple[Selector, ...]) -> None:
         """Read what stands behind a field and "set"."""
+        first, _, key = selectors[0].words.partition(" ")
+        if first == "meta" and len(selectors) == 1:
+            if key not in _SET_OF_PACKET:
+                raise self.cursor.wrong(f"{selectors[0].words} can't be set")
+            self._set(key, _SET_OF_PACKET[key], connection=False)
+            return
         given = expression(self.cursor)
         for each in given.selectors:
             self.protocols.note(each)
@@ -367,7 +408,9 @@ class RuleReader:
             raise self.cursor.wrong("only one field can be set")
         self.protocols.note(selectors[0])
         words = selectors[0].words
-        self.add(Needs(selectors, given.text, selectors[0].kind if not given.selectors else ""))
+        self.add(Needs(selectors))
+        self._single(given)
+        self._value(given, selectors[0].kind)
         if words.rpartition(" ")[2] in ("saddr", "daddr", "dport", "sport", "flags", "@"):
             reason = f"where the packet is sent on to ({words} set)"
             self.add(Ends(target=Target(Action.DEPENDS, words, reason=reason), more=True))
@@ -375,6 +418,7 @@ class RuleReader:
     def reset(self) -> None:
         """Read "reset tcp option NAME", which takes the option from the packet."""
         cursor = self.cursor
+        cursor.since("reset tcp option")
         cursor.expect("tcp")
         cursor.expect("option")
         tcp_option(cursor)
@@ -397,7 +441,7 @@ class RuleReader:
             self._change(selectors)
             return
         if cursor.peek() in ("exists", "missing") and cursor.kind() != STRING:
-            if selectors[0].kind not in _EXISTING:
+            if not _may_be_missing(selectors[0]):
                 raise cursor.wrong(f"unexpected {cursor.shown()}")
             self.add(Match(selectors, (Element((cursor.take(),)),)))
             return
@@ -405,7 +449,9 @@ class RuleReader:
         if cursor.peek() in ("&", "and"):
             cursor.take()
             mask = item(cursor)
-        elif cursor.peek() in ("|", "or", "^", "xor", "<<", ">>", "*", "+", "-"):
+            if selectors[0].kind.startswith(("integer", "mark")) and "-" in mask:
+                raise cursor.wrong("a mask can't be a range")
+        elif cursor.peek() in ("|", "or", "^", "xor", "<<", ">>", "+", "-"):
             raise Unclear("arithmetic", cursor.here)
         self._compare(selectors, mask)
 
@@ -417,6 +463,7 @@ class RuleReader:
         elif cursor.accept("!"):
             if selectors[0].kind not in _BIT_KINDS or len(selectors) > 1 or cursor.peek() in ("{", "@"):
                 raise cursor.wrong(f"'!' is not for {selectors[0].words}: write '!='")
+            cursor.since("'!' before bits")
             operator = "!="
             mask = mask or (item(cursor) if selectors[0].words in ("tcp flags", "ct status") else "")
             if mask:
@@ -432,7 +479,9 @@ class RuleReader:
                 raise cursor.wrong("a set without elements")
             self.add(Match(selectors, found, negated=negated, mask=mask, listed=True))
             return
-        items = [self._concatenated(len(selectors))]
+        if len(selectors) > 1:
+            raise cursor.wrong("joined fields are compared with a set")
+        items = [self._concatenated(selectors[0])]
         while cursor.peek() == ",":
             if selectors[0].words not in _BIT_FIELDS:
                 raise cursor.wrong("a list needs braces")
@@ -440,6 +489,7 @@ class RuleReader:
             items.append((item(cursor),))
         if len(selectors) == 1 and selectors[0].words == "tcp flags" and any("/" in each[0] for each in items):
             # Lists on both sides: "ack,psh / syn,ack,psh".
+            cursor.since("flags with '/'")
             value, _, mask = ",".join(each[0] for each in items).replace(",", "|").partition("/")
             items = [(value,)]
         elif mask and len(items) > 1 and selectors[0].words == "tcp flags":
@@ -453,12 +503,15 @@ class RuleReader:
         made = [Element(each) for each in items]
         self.add(Match(selectors, made, negated=negated, mask=mask, equals=equals))
 
-    def _concatenated(self, fields: int) -> tuple[str, ...]:
+    def _concatenated(self, selector: Selector) -> tuple[str, ...]:
+        cursor = self.cursor
+        if cursor.peek() == "*":
+            raise cursor.wrong("'*' is for the elements of a set")
+        if cursor.peek() in ("exists", "missing") and cursor.kind() != STRING and not _may_be_missing(selector):
+            raise cursor.wrong(f"unexpected {cursor.shown()}")
         found = [item(self.cursor)]
         while self.cursor.accept(":"):  # the hours of a day
             found[0] += ":" + item(self.cursor)
-        while len(found) < fields and self.cursor.accept("."):
-            found.append(item(self.cursor))
         return tuple(found)
 
     def _verdict_map(self, selectors: tuple[Selector, ...]) -> None:
@@ -469,12 +522,17 @@ class RuleReader:
             self.add(VerdictMap(selectors, elements(cursor)))
 
 
+def _may_be_missing(selector: Selector) -> bool:
+    """Whether a field can be asked for as something that is there or not."""
+    return selector.kind == "boolean" or (selector.words.startswith("fib") and selector.kind == "iface_index")
+
+
 _PLAIN: dict[str, Callable[[RuleReader], None]] = {
     "notrack": RuleReader.notrack,
     "meter": RuleReader.meter,
     "mark": RuleReader.mark_set,
     "reset": RuleReader.reset,
-    "reject": lambda reader: reader.add(statements.reject(reader.cursor, reader.table.family)),
+    "reject": lambda reader: reader.add(statements.reject(reader.cursor, reader.table.family, reader.protocols)),
     "limit": lambda reader: reader.use(statements.limit(reader.cursor)),
     "quota": lambda reader: reader.use(statements.quota(reader.cursor)),
     "counter": lambda reader: reader.use(statements.counter(reader.cursor)),

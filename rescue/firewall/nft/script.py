@@ -25,15 +25,19 @@ class Verdict(NamedTuple):
 
 
 class Element(NamedTuple):
-    """One element of a set: its fields, or of a map also what it leads to."""
+    """One element of a set: its fields, or of a map also what it leads to. carries: its statements and options."""
 
     fields: tuple[str, ...]
     data: Verdict | str | None = None
+    carries: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class NamedSet:
-    """A set or map. keys: the types of its elements' fields; data: what a map leads to. filled: a rule adds to it."""
+    """A set or map. keys: the types of its elements' fields; data: what a map leads to. filled: a rule adds to it.
+
+    carries: the statements that each element has. collected: it says how often elements that have timed out are swept.
+    """
 
     name: str
     location: Location
@@ -44,6 +48,8 @@ class NamedSet:
     elements: list[Element] = field(default_factory=list)
     auto_merge: bool = False
     filled: bool = False
+    carries: tuple[str, ...] = ()
+    collected: bool = False
 
     @property
     def changing(self) -> bool:
@@ -81,7 +87,8 @@ class VerdictMap:
 class Named:
     """Uses a thing that the table holds by its name, or by that which a map gives for the packet's fields.
 
-    kind: "counter", "quota", "limit" and so on. A packet that the map does not know is through with the rule.
+    kind: "counter", "quota", "limit" and so on; empty where the map's values themselves are what the rule uses.
+    A packet that the map does not know is through with the rule.
     """
 
     kind: str
@@ -129,9 +136,10 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Fills:
-    """Adds to a set, or takes from it."""
+    """Adds to a set, or takes from it. key: the fields that are kept; empty for a constant."""
 
     name: str
+    key: tuple[Selector, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,12 +205,12 @@ class NftChain:
 
 
 class Thing(NamedTuple):
-    """A counter, quota, limit or the like that a table holds. holds: what asking for it says on a fresh server."""
+    """A counter, quota, limit or the like that a table holds. condition: what asking for it says, if anything."""
 
     kind: str
     name: str
     location: Location
-    holds: bool = True
+    condition: Condition | None = None
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from rescue.firewall.conditions import ORIGINAL, REPLY, ByDirection, Condition, Fixed, Tracked, TransportProtocol
 from rescue.firewall.nft import builders
 from rescue.firewall.nft.builders import Builder, Question, Wanted
-from rescue.firewall.nft.datatypes import check
+from rescue.firewall.nft.datatypes import TYPES, check
 from rescue.firewall.nft.headers import EXTENSIONS, FIELDS, LATER, chunk, field, ip_option, tcp_option
 from rescue.firewall.nft.tokens import Cursor, Unclear
 from rescue.firewall.packet import TCP
@@ -34,7 +34,10 @@ class Selector:
     def conditions(self, wanted: Wanted, question: Question) -> tuple[Condition, ...]:
         """The conditions of comparing the field with `wanted`. Raises Refused for a value that is none."""
         check(wanted.items, self.kind, question.names)
-        made = self.build(wanted, question) if self.version in (None, question.version) else Fixed(False)
+        made: Condition = Fixed(False)
+        if self.version in (None, question.version):
+            everything = wanted.listed and "*" in wanted.items
+            made = Fixed(not wanted.negated) if everything else self.build(wanted, question)
         return (Fixed(False),) if self.absent or made == Fixed(False) else (*self.implied(question), made)
 
     def implied(self, question: Question) -> tuple[Condition, ...]:
@@ -53,12 +56,16 @@ _DELIVERED = frozenset([Hook.INPUT, Hook.FORWARD])
 
 # -- meta -------------------------------------------------------------------------------------------------------------
 
-_NO_TUNNEL = builders.assumed(False, "the client does not come through an IPsec tunnel")
+_NO_TUNNEL = builders.missing("the client does not come through an IPsec tunnel")
 _PROCESS = builders.doubt("which process of the server sends the packet")
 _CARD = builders.doubt("the kind of the network interface")
 _BRIDGE = builders.doubt("a bridge's port")
 _TIME = builders.doubt("the time of day")
 _CHANCE = builders.doubt("chance")
+_HASH = builders.doubt("a number that is made of the packet's fields")
+
+_FAMILY = builders.version_in({4: 2, 6: 10}, {"ipv4": 2, "ipv6": 10}, "some bits of a family's number")
+_ETHER_TYPES = TYPES["ether_type"].names
 
 _META: dict[str, tuple[Builder, str]] = {
     "iif": (builders.interface(True), "iface_index"),
@@ -66,24 +73,24 @@ _META: dict[str, tuple[Builder, str]] = {
     "oif": (builders.interface(False), "iface_index"),
     "oifname": (builders.interface(False), "ifname"),
     "l4proto": (builders.protocol, "inet_proto"),
-    "nfproto": (builders.version_in({"ipv4": 4, "ipv6": 6, "2": 4, "10": 6}), "nf_proto"),
-    "protocol": (builders.version_in({"ip": 4, "ip6": 6, "0x0800": 4, "0x86dd": 6}), "ether_type"),
+    "nfproto": (_FAMILY, "nf_proto"),
+    "protocol": (builders.version_in({4: 0x800, 6: 0x86DD}, _ETHER_TYPES, "some bits of a protocol"), "ether_type"),
     "mark": (builders.mark(False), "mark"),
     "pkttype": (builders.packet_type, "pkt_type"),
     "ipsec": (_NO_TUNNEL, "boolean"),
     "secpath": (_NO_TUNNEL, "boolean"),
-    "iifgroup": (builders.group, "devgroup"),
-    "oifgroup": (builders.group, "devgroup"),
+    "iifgroup": (builders.of_interface(True, builders.group), "devgroup"),
+    "oifgroup": (builders.of_interface(False, builders.group), "devgroup"),
     "length": (builders.doubt("the length of the packets"), "integer 32"),
     "time": (_TIME, "time"),
     "day": (_TIME, "day"),
     "hour": (_TIME, "hour"),
     "random": (_CHANCE, "integer 32"),
     "cpu": (builders.doubt("which processor takes the packet"), "integer 32"),
-    "iiftype": (_CARD, "iface_type"),
-    "oiftype": (_CARD, "iface_type"),
-    "iifkind": (_CARD, "ifname"),
-    "oifkind": (_CARD, "ifname"),
+    "iiftype": (builders.of_interface(True, _CARD), "iface_type"),
+    "oiftype": (builders.of_interface(False, _CARD), "iface_type"),
+    "iifkind": (builders.of_interface(True, _CARD), "ifname"),
+    "oifkind": (builders.of_interface(False, _CARD), "ifname"),
     "sdif": (_CARD, "iface_index"),
     "sdifname": (_CARD, "ifname"),
     "ibrname": (_BRIDGE, "ifname"),
@@ -130,6 +137,7 @@ def selector(cursor: Cursor) -> Selector:
         return _header(cursor, first)
     cursor.index -= 1
     if first in LATER:
+        cursor.since("gre, geneve and vxlan")
         raise Unclear(f'"{first}"', cursor.here)
     raise cursor.wrong(f"unexpected {cursor.shown()}")
 
@@ -146,6 +154,8 @@ def _of_meta(cursor: Cursor) -> Selector:
     if key not in _META:
         cursor.index -= 1
         raise cursor.wrong(f"meta has no key {cursor.shown()}")
+    if key in ("time", "day", "hour"):
+        cursor.since("meta time, day or hour")
     return _meta(key)
 
 
@@ -156,7 +166,7 @@ _SPECIAL: dict[str, Builder] = {
     "daddr": builders.address(False),
     "protocol": builders.protocol,
     "nexthdr": builders.protocol,
-    "hdrlength": builders.one_of("5"),
+    "hdrlength": builders.always(5, "the length of the packets' header"),
     "frag-off": builders.fragment,
     "ttl": builders.hop_limit,
     "hoplimit": builders.hop_limit,
@@ -168,6 +178,7 @@ def _header(cursor: Cursor, header: str) -> Selector:
         cursor.take()
         return _tcp_option(cursor) if header == "tcp" else _ip_option(cursor)
     if header == "sctp" and cursor.accept("chunk"):
+        cursor.since("sctp chunk")
         return Selector("sctp chunk", builders.nothing, chunk(cursor), absent=True)
     return _of_header(header, *field(cursor, header))
 
@@ -177,8 +188,9 @@ def _of_header(header: str, key: str, kind: str) -> Selector:
     words = f"{header} {key}"
     if header in ("ip", "ip6"):
         version = 4 if header == "ip" else 6
-        unknown = builders.doubt(f"the packets' header ({words})")
-        build = builders.one_of(str(version)) if key == "version" else _SPECIAL.get(key, unknown)
+        unknown_bits = f"the packets' header ({words})"
+        unknown = builders.doubt(unknown_bits)
+        build = builders.always(version, unknown_bits) if key == "version" else _SPECIAL.get(key, unknown)
         return Selector(words, build, kind, version=version)
     if header in ("tcp", "th"):
         if key in ("sport", "dport"):
@@ -191,11 +203,17 @@ def _of_header(header: str, key: str, kind: str) -> Selector:
         builder = builders.icmp(version) if key == "type" else builders.icmp_code
         return Selector(words, builder, kind, version=version, protocol=1 if version == 4 else 58)
     if header == "ether":
-        if key == "type":
-            return Selector(words, _META["protocol"][0], kind)
-        return Selector(words, builders.doubt("the MAC address that your packets arrive from"), kind)
+        build = _META["protocol"][0]
+        if key != "type":
+            build = builders.doubt("the MAC address that your packets arrive from")
+        return Selector(words, builders.of_interface(True, build), kind)  # what leaves has no such header yet
     build = builders.port(True) if kind == "inet_service" else builders.nothing
     return Selector(words, build, kind, absent=True)
+
+
+_UNUSED = ("echo", "md5sig", "sack", "sack0", "sack1", "sack2", "sack3")
+_NO_OPTION = "the client's TCP sends no option that only few use"
+"""Options that no client of SSH sends, or none while it connects."""
 
 
 def _tcp_option(cursor: Cursor) -> Selector:
@@ -205,18 +223,21 @@ def _tcp_option(cursor: Cursor) -> Selector:
         return Selector(words, builders.segment_size_given, kind, protocol=TCP)
     if option == "maxseg size":
         return Selector(words, builders.segment_size, kind, protocol=TCP)
+    if option.partition(" ")[0] in _UNUSED:
+        return Selector(words, builders.missing(_NO_OPTION), kind, protocol=TCP, absent=kind != "boolean")
     return Selector(words, builders.doubt("the options of the client's TCP"), kind, protocol=TCP)
 
 
 def _ip_option(cursor: Cursor) -> Selector:
     kind = ip_option(cursor)
-    build = builders.one_of("missing", "0") if kind == "boolean" else builders.nothing
+    build = builders.always(0, "an option of IP", builders.PRESENCE) if kind == "boolean" else builders.nothing
     return Selector("ip option", build, kind, version=4, absent=kind != "boolean")
 
 
 def _extension(cursor: Cursor) -> Selector:
     name = cursor.expect(*EXTENSIONS)
-    return Selector(f"exthdr {name}", builders.one_of("missing", "0"), "boolean", version=6)
+    build = builders.always(0, "an extension header", builders.PRESENCE)
+    return Selector(f"exthdr {name}", build, "boolean", version=6)
 
 
 # -- conntrack --------------------------------------------------------------------------------------------------------
@@ -231,7 +252,7 @@ _CT: dict[str, tuple[Builder, str]] = {
     "direction": (builders.direction, "ct_dir"),
     "status": (builders.status, "ct_status"),
     "helper": (builders.one_of(""), "string"),
-    "l3proto": (builders.version_in({"ipv4": 4, "ipv6": 6, "2": 4, "10": 6}), "nf_proto"),
+    "l3proto": (_FAMILY, "nf_proto"),
     "protocol": (builders.protocol, "inet_proto"),
     **{key: (builders.doubt(f"the state of the connection (ct {key})"), kind) for key, kind in _OF_CONNECTION.items()},
 }
@@ -337,7 +358,10 @@ def _socket(cursor: Cursor) -> Selector:
     if key == "cgroupv2":
         cursor.expect("level")
         cursor.number()
-    return Selector(f"socket {key}", builders.doubt("the socket that the packet is for"), kind, hooks=_AT_SOCKET)
+    build = builders.doubt("the socket that the packet is for")
+    if key in ("transparent", "mark"):
+        build = builders.zero("sshd's own socket takes the packet, which is neither transparent nor marked")
+    return Selector(f"socket {key}", build, kind, hooks=_AT_SOCKET)
 
 
 def _osf(cursor: Cursor) -> Selector:
@@ -362,7 +386,7 @@ def _ipsec(cursor: Cursor) -> Selector:
 
 def _numgen(cursor: Cursor) -> Selector:
     cursor.expect("inc", "random")
-    _modulus(cursor)
+    _modulus(cursor, seeded=False)
     return Selector("numgen", _CHANCE, "integer 32")
 
 
@@ -370,26 +394,30 @@ def _jhash(cursor: Cursor) -> Selector:
     selector(cursor)
     while cursor.accept("."):
         selector(cursor)
-    _modulus(cursor)
-    return Selector("jhash", builders.doubt("a number that is made of the packet's fields"), "integer 32")
+    return Selector("jhash", _HASH, f"integer {_modulus(cursor)}")
 
 
 def _symhash(cursor: Cursor) -> Selector:
-    _modulus(cursor)
-    return Selector("symhash", builders.doubt("a number that is made of the packet's fields"), "integer 32")
+    return Selector("symhash", _HASH, f"integer {_modulus(cursor, seeded=False)}")
 
 
-def _modulus(cursor: Cursor) -> None:
+def _modulus(cursor: Cursor, *, seeded: bool = True) -> int:
+    """Read up to how much a number goes: how many bits it has. Raises Wrong."""
     cursor.expect("mod")
-    cursor.number()
-    if cursor.accept("seed"):
+    found = cursor.number()
+    if found == 0:
+        raise cursor.wrong("mod 0 is no number")
+    if seeded and cursor.accept("seed"):
         cursor.number()
     if cursor.accept("offset"):
-        cursor.number()
+        found += cursor.number()
+    return min(32, max(1, (found - 1).bit_length()))
 
 
 def _raw(cursor: Cursor) -> Selector:
     base = cursor.expect("ll", "nh", "th", "ih")
+    if base == "ih":
+        cursor.since("@ih")
     numbers = []
     for _ in range(2):
         cursor.expect(",")

@@ -9,7 +9,7 @@ from rescue.firewall.addresses import AddressSet
 from rescue.firewall.matches import Names, Refused
 from rescue.firewall.nft.commands import Script
 from rescue.firewall.nft.datatypes import check
-from rescue.firewall.nft.script import Element, NamedSet, NftRule, Verdict, VerdictMap
+from rescue.firewall.nft.script import Element, NamedSet, NftRule, NftTable, Verdict, VerdictMap
 from rescue.firewall.nft.tokens import Wrong
 from rescue.firewall.nft.values import address, ports
 
@@ -20,6 +20,7 @@ def check_sets(script: Script, names: Names) -> None:
         for held in table.sets.values():
             try:
                 _check(held, names)
+                _check_things(table, held)
             except Wrong:
                 raise
             except Refused as problem:
@@ -47,6 +48,8 @@ def _check(held: NamedSet, names: Names) -> None:
             continue
         if len(element.fields) != len(keys):
             raise Refused(f"an element of {held.name} has {len(element.fields)} fields, not {len(keys)}")
+        if element.carries:
+            _check_carried(held, element)
         if held.is_map is (element.data is None):
             raise Refused(f"an element of {held.name} {'leads to nothing' if held.is_map else 'leads to something'}")
         if held.is_map and held.data and (held.data == "verdict") is not isinstance(element.data, Verdict):
@@ -60,6 +63,9 @@ def _check(held: NamedSet, names: Names) -> None:
     if "interval" not in held.flags and any(first != last for first, last in spans):
         raise Refused(f"the set {held.name} needs flags interval for networks and ranges")
     if held.is_map:
+        for element in held.elements:
+            if isinstance(element.data, str) and held.data in ("mark", "inet_service"):
+                check_one(element.data, held.data, names)
         _check_map(held.name, keys, held.elements, names)
     if held.auto_merge or held.is_map:
         return
@@ -67,6 +73,36 @@ def _check(held: NamedSet, names: Names) -> None:
     for (first, last), (start, end) in pairwise(spans):
         if start <= last and (first, last) != (start, end):
             raise Refused(f"elements of the set {held.name} overlap")
+
+
+def check_one(text: str, kind: str, names: Names) -> None:
+    """Refuse what is not one value of a type. Raises Refused."""
+    if " . " in text:
+        return
+    if kind == "inet_service":
+        ports([text], names)
+    else:
+        check([text], kind, names)
+
+
+def _check_things(table: NftTable, held: NamedSet) -> None:
+    """Refuse a map that leads to things which the table does not hold. Raises Refused."""
+    if held.data in _THINGS:
+        for element in held.elements:
+            if (held.data, element.data) not in table.things:
+                raise Refused(f"there is no {held.data} {element.data}")
+
+
+_THINGS = ("counter", "quota", "limit", "synproxy", "secmark")
+
+
+def _check_carried(held: NamedSet, element: Element) -> None:
+    for word in element.carries:
+        if word in ("timeout", "expires"):
+            if "timeout" not in held.flags:
+                raise Refused(f"an element of {held.name} has a timeout, and the set none: it needs flags timeout")
+        elif word not in held.carries and "dynamic" not in held.flags:
+            raise Refused(f"an element of {held.name} has a {word}, and the set itself says of none")
 
 
 def _check_map(name: str, keys: Sequence[str], elements: Iterable[Element], names: Names) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rescue.firewall.conditions import Assumed, Fixed
 from rescue.firewall.icmp import TCP_RESET
 from rescue.firewall.nft.amounts import amount, rate
 from rescue.firewall.nft.expressions import Expression, expression
+from rescue.firewall.nft.protocols import Protocols
 from rescue.firewall.nft.script import Ends, Holds, Named
 from rescue.firewall.nft.tokens import Cursor, Unclear
 from rescue.firewall.packet import MAX_PORT
 from rescue.firewall.ruleset import Action, Target
 
 EVERY = (1 << 32) - 1
-
-RATES = "the rules' rate limits are not used up"
-QUOTAS = "the rules' quotas are not used up"
 
 ELSEWHERE = {
     "dnat": "where the packet is sent on to (dnat)",
@@ -67,19 +67,21 @@ PORT_UNREACHABLE = REFUSALS["icmpx"]["port-unreachable"]
 # -- the end of a rule ------------------------------------------------------------------------------------------------
 
 
-def reject(cursor: Cursor, family: str) -> Ends:
+def reject(cursor: Cursor, family: str, protocols: Protocols) -> Ends:
     """Read what stands behind "reject". Raises Wrong, and Unclear for an answer without a name."""
     if family == "arp":
         raise cursor.wrong("a table of the family arp can't reject")
     if not cursor.accept("with"):
         return Ends(reject="")
     kind = cursor.expect("tcp", "icmp", "icmpv6", "icmpx")
+    protocols.refused_with(kind)
     if kind == "tcp":
         cursor.expect("reset")
         return Ends(reject=TCP_RESET)
     if kind == "icmpx" and family in ("ip", "ip6"):
         raise cursor.wrong(f"icmpx is not for a table of the family {family}")
-    cursor.accept("type")
+    if not cursor.accept("type"):
+        cursor.since("a refusal without the word type")
     word = cursor.take()
     if word.isdigit() and int(word) in NUMBERED[kind]:
         word = NUMBERED[kind][int(word)]
@@ -87,47 +89,76 @@ def reject(cursor: Cursor, family: str) -> Ends:
         if kind != "icmpx" and (word == "frag-needed" or (word.isdigit() and word != "255")):
             raise Unclear(f"reject with {kind} {word}", cursor.here)
         raise cursor.wrong(f"unknown kind of refusal: {word}")
-    version = {"icmp": 4, "icmpv6": 6}.get(kind)
-    if (family, version) in (("ip", 6), ("ip6", 4)):
-        raise cursor.wrong(f"conflicting protocols: {family} and {kind}")
-    return Ends(reject=f"{kind} {word}", version=version)
+    return Ends(reject=f"{kind} {word}", version={"icmp": 4, "icmpv6": 6}.get(kind))
 
 
-def nat(cursor: Cursor, name: str) -> Ends:
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """What a rule changes a packet's address or port to. given: values, each with the type that it must have."""
+
+    ends: Ends
+    given: tuple[tuple[Expression, str], ...] = ()
+
+
+def nat(cursor: Cursor, name: str, protocols: Protocols) -> Translation:
     """Read what stands behind "snat", "dnat", "masquerade" or "redirect". Raises Wrong and Unclear."""
     fixed = name in ("masquerade", "redirect")
-    given = False
-    port: Expression | None = None
+    address, ports = None, None
+    version = ""
     if not fixed:
-        if cursor.peek() in ("ip", "ip6") and cursor.peek(1) in ("to", "addr", "interval", "prefix"):
-            cursor.take()
+        if cursor.peek() in _FAMILIES and cursor.peek(1) in ("to", "addr", "interval", "prefix"):
+            version = cursor.take()
         if cursor.accept("addr"):
             cursor.expect(".")
             cursor.expect("port")
         elif not cursor.accept("interval"):
             cursor.accept("prefix")
-    if cursor.accept("to"):
-        given = True
+    if cursor.accept("to") or not fixed:
         if not cursor.accept(":"):
             if name == "masquerade":
                 raise cursor.wrong("masquerade takes a port alone, behind a colon")
-            expression(cursor)
+            found = expression(cursor)
+            address, ports = (None, found) if fixed else (found, None)
+            if not fixed and cursor.accept(":"):
+                ports = expression(cursor)
         else:
-            port = expression(cursor)
-    elif not fixed:
-        given = True
-        if not cursor.accept(":"):
-            expression(cursor)
-        else:
-            port = expression(cursor)
-    if given and not fixed and cursor.accept(":"):
-        expression(cursor)
+            ports = expression(cursor)
     random = cursor.peek() in ("random", "fully-random")
     _nat_flags(cursor)
-    if name == "redirect" and not given:
+    given: list[tuple[Expression, str]] = []
+    if address is not None:
+        version = protocols.address_of(version)
+        given.append((address, _ADDRESSES[version]))
+        for selector in address.selectors:
+            protocols.note(selector)
+        if any(isinstance(each.data, str) and "." in each.data.partition(" . ")[1] for each in address.elements):
+            protocols.port_given()
+    elif version:
+        protocols.address_of(version)
+    if ports is not None:
+        by_itself = cursor.version >= _BY_MAP
+        if not by_itself:
+            protocols.port_given()
+        given.append((ports, "inet_service"))
+        for selector in ports.selectors:
+            protocols.note(selector)
+        if by_itself:
+            protocols.port_given()
+    return Translation(_translated(name, address, ports, random=random), tuple(given))
+
+
+_BY_MAP = (1, 0, 7)
+"""The nft from which on a map of ports is itself a match on their protocol."""
+
+_FAMILIES = ("ip", "ip6")
+_ADDRESSES = {"ip": "ipv4_addr", "ip6": "ipv6_addr"}
+
+
+def _translated(name: str, address: Expression | None, ports: Expression | None, *, random: bool) -> Ends:
+    if name == "redirect" and ports is None:
         return Ends(target=Target(Action.REDIRECT, name))
-    if name in ("redirect", "dnat") and port is not None and not random:
-        number = None if port.is_map else port.number
+    if name in ("redirect", "dnat") and address is None and ports is not None and not random:
+        number = None if ports.is_map else ports.number
         if number is not None and 0 < number <= MAX_PORT:
             return Ends(target=Target(Action.REDIRECT, name, value=number))
     if name in ELSEWHERE:
@@ -214,20 +245,20 @@ def limit(cursor: Cursor) -> Holds | Named:
     """Read what stands behind "limit". Raises Wrong and Unclear."""
     if cursor.accept("name"):
         return named("limit", expression(cursor))
-    return Holds(Fixed(Assumed(not rate(cursor), RATES)))
+    return Holds(rate(cursor))
 
 
 def quota(cursor: Cursor) -> Holds | Named:
     """Read what stands behind "quota". Raises Wrong and Unclear."""
     if cursor.accept("name"):
         return named("quota", expression(cursor))
-    return Holds(Fixed(Assumed(not amount(cursor), QUOTAS)))
+    return Holds(amount(cursor))
 
 
 def count(cursor: Cursor) -> Holds:
     """Read what stands behind "ct count". Raises Wrong."""
     over = cursor.accept("over")
-    holds = cursor.number() < 1 if over else True
+    holds = (cursor.number() < 1) is over
     return Holds(Fixed(Assumed(holds, "it is the client's only connection")))
 
 
@@ -250,6 +281,7 @@ def counter(cursor: Cursor) -> Named | None:
 
 def last(cursor: Cursor) -> None:
     """Pass what stands behind "last". Raises Wrong."""
+    cursor.since("last")
     if cursor.accept("used"):
         cursor.word()
 

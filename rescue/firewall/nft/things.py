@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from rescue.firewall.nft.amounts import amount, rate
+from rescue.firewall.conditions import Condition
+from rescue.firewall.nft.amounts import Limit, amount, rate
 from rescue.firewall.nft.elements import DURATION
 from rescue.firewall.nft.preprocess import Preprocessor
 from rescue.firewall.nft.script import Thing
@@ -24,6 +25,28 @@ _WORDS = {
 }
 """Words that are nft's own behind the name of a kind."""
 
+_NEEDED = {
+    "limit": ("rate",),
+    "secmark": ("context",),
+    "ct helper": ("type",),
+    "ct timeout": ("protocol",),
+    "ct expectation": ("protocol", "dport", "timeout", "size"),
+}
+"""The options without which a thing is refused."""
+
+_HELPERS = {
+    "ftp": ("tcp",), "irc": ("tcp",), "pptp": ("tcp",), "sane": ("tcp",), "tftp": ("udp",), "amanda": ("udp",),
+    "snmp": ("udp",), "netbios-ns": ("udp",),
+}  # fmt: skip
+"""The kernel's helpers that are for one protocol alone."""
+
+_STATES = {
+    "tcp": ("syn_sent", "syn_recv", "established", "fin_wait", "close_wait", "last_ack", "time_wait", "close",
+            "syn_sent2", "retrans", "unack"),
+    "udp": ("unreplied", "replied"),
+}  # fmt: skip
+"""The states of a connection that a timeout may be for."""
+
 _FAMILIES = ("ip", "ip6", "inet", "arp", "bridge", "netdev")
 
 
@@ -33,27 +56,31 @@ def kind_of(cursor: Cursor) -> str:
     return f"ct {cursor.expect(*_OF_CONNECTION)}" if word == "ct" else word
 
 
-def thing(cursor: Cursor, preprocessor: Preprocessor, kind: str, here: Location, *, bare: bool) -> Thing:
+def thing(cursor: Cursor, preprocessor: Preprocessor, kind: str, here: Location, family: str, *, bare: bool) -> Thing:
     """Read a thing from its name on. bare: braces may be left out, as in a command. Raises Wrong and Unclear."""
     if cursor.peek() in _WORDS.get(kind, ()):
         raise cursor.wrong(f"{cursor.shown()} is a word of nft's own and can't be a name here")
     name = cursor.identifier()
-    reader = _Reader(cursor, preprocessor)
+    reader = _Reader(cursor, preprocessor, kind)
     line = reader.lines[kind]
     if cursor.accept("{"):
         reader.block(line)
+        reader.check(kind, family)
     elif not bare or kind in ("ct helper", "ct timeout", "ct expectation", "flowtable"):
         cursor.expect("{")
     elif cursor.peek() not in (NEWLINE, ";", "") or kind != "counter":
         line()
-    return Thing(kind, name, here, reader.holds)
+    return Thing(kind, name, here, reader.condition)
 
 
 class _Reader:
-    def __init__(self, cursor: Cursor, preprocessor: Preprocessor) -> None:
+    def __init__(self, cursor: Cursor, preprocessor: Preprocessor, kind: str) -> None:
         self.cursor = cursor
         self.preprocessor = preprocessor
-        self.holds = True
+        self.condition: Condition | None = Limit(over=False, sized=True, bucket=0) if kind == "quota" else None
+        self.given: dict[str, str] = {}
+        """The options that were given, each with a word of it."""
+        self.states: list[str] = []
         self.lines: dict[str, Callable[[], None]] = {
             "counter": self._counter,
             "quota": self._quota,
@@ -73,9 +100,28 @@ class _Reader:
             if cursor.peek() in (NEWLINE, ";") and not cursor.done:
                 cursor.index += 1
             elif cursor.accept("comment"):
+                if "comment" in self.given:
+                    raise cursor.wrong("the comment can't be given twice")
+                self.given["comment"] = cursor.peek()
                 comment(cursor)
             elif not self.preprocessor.directive(cursor):
                 line()
+
+    def check(self, kind: str, family: str) -> None:
+        """Refuse a thing that lacks what the kernel wants of it. Raises Wrong."""
+        for option in _NEEDED.get(kind, ()):
+            if option not in self.given:
+                raise self.cursor.wrong(f"the option {option} is missing")
+        if kind == "ct expectation" and family == "inet" and "l3proto" not in self.given:
+            raise self.cursor.wrong("the option l3proto is missing: a table of the family inet has two")
+        if kind.startswith("ct ") and family in ("arp", "netdev"):
+            raise self.cursor.wrong(f"a table of the family {family} has no connections")
+        helper, protocol = self.given.get("type", ""), self.given.get("protocol", "")
+        if protocol not in _HELPERS.get(helper, protocol):
+            raise self.cursor.wrong(f"the helper {helper} is not for {protocol}")
+        known = _STATES.get(self.given.get("protocol", ""), ())
+        if strange := [each for each in self.states if each not in known]:
+            raise self.cursor.wrong(f"this protocol has no state {strange[0]}")
 
     def _ended(self) -> None:
         if self.cursor.peek() not in (NEWLINE, ";"):
@@ -88,12 +134,14 @@ class _Reader:
         self.cursor.number()
 
     def _quota(self) -> None:
-        self.holds = not amount(self.cursor)
+        self.condition = amount(self.cursor)
 
     def _limit(self) -> None:
-        self.holds = not rate(self.cursor)
+        self.given["rate"] = self.cursor.peek()
+        self.condition = rate(self.cursor)
 
     def _secmark(self) -> None:
+        self.given["context"] = self.cursor.peek()
         self.cursor.word()
 
     def _synproxy(self) -> None:
@@ -106,10 +154,10 @@ class _Reader:
         synproxy(cursor)
 
     def _protocol(self) -> None:
-        self.cursor.expect("tcp", "udp")
+        self.given["protocol"] = self.cursor.expect("tcp", "udp")
 
     def _layer3(self) -> None:
-        self.cursor.expect(*_FAMILIES)
+        self.given["l3proto"] = self.cursor.expect(*_FAMILIES)
 
     def _helper(self) -> None:
         cursor = self.cursor
@@ -118,7 +166,7 @@ class _Reader:
         else:
             if cursor.kind() != STRING:
                 raise cursor.wrong("the name of a helper needs quotes")
-            cursor.take()
+            self.given["type"] = cursor.take()
             cursor.expect("protocol")
             self._protocol()
         self._ended()
@@ -134,13 +182,14 @@ class _Reader:
                 cursor.expect("=")
                 cursor.expect("{")
                 for _ in self._listed():
-                    cursor.identifier()
+                    self.states.append(cursor.identifier())
                     cursor.expect(":")
                     cursor.number()
         self._ended()
 
     def _expectation(self) -> None:
         cursor = self.cursor
+        self.given[cursor.peek()] = cursor.peek(1)
         match cursor.expect("protocol", "dport", "timeout", "size", "l3proto"):
             case "protocol":
                 self._protocol()

@@ -9,6 +9,7 @@ from re import compile as compile_pattern
 from typing import NamedTuple
 
 from rescue.firewall.matches import Refused
+from rescue.firewall.nft.versions import SINCE
 from rescue.model import Location
 
 NEWLINE = "\n"
@@ -25,10 +26,11 @@ _TOKEN = compile_pattern(
     |"(?P<string>[^"\n]*)"
     |(?P<word>
         (?:[0-9A-Fa-f]{1,2}:){5}[0-9A-Fa-f]{1,2}(?![0-9A-Fa-f:])
-        |(?:[0-9A-Fa-f]{0,4}:){2,7}(?:\d+\.\d+\.\d+\.\d+|[0-9A-Fa-f]{0,4})
+        |(?:[0-9A-Fa-f]{0,4}:){2,8}(?:\d+\.\d+\.\d+\.\d+|[0-9A-Fa-f]{0,4})
         |\d+\.\d+\.\d+\.\d+
+        |[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}(?=[ \t\n:},-])
         |0[xX][0-9A-Fa-f]+
-        |\d+[A-Za-z][A-Za-z0-9]*
+        |(?=\d+[dhms])(?:\d+d)?(?:\d+h)?(?:\d+m(?!s))?(?:\d+s)?(?:\d+ms)?
         |\d+
         |[A-Za-z_][A-Za-z0-9_/.\\-]*\*?
      )
@@ -63,7 +65,7 @@ _VALUES = (
     "ether ip ip6 vlan arp dnat snat ecn reset exists missing tcp udp udplite esp ah icmp igmp icmpv6 comp dccp sctp"
     " redirect"
 )
-_NO_VALUES = RESERVED - frozenset(_VALUES.split())
+NO_VALUES = RESERVED - frozenset(_VALUES.split())
 """The words that nothing can be compared with."""
 
 
@@ -78,11 +80,15 @@ class Token(NamedTuple):
 
 @dataclass(slots=True)
 class Source:
-    """A file, as it was read. depth: how many files include it, one in the other."""
+    """A file, as it was read. depth: how many files include it, one in the other.
+
+    version: of the nft that reads it (1, 0, 6); empty where it is not known, and then it knows everything.
+    """
 
     path: PurePosixPath
     text: str
     depth: int = 0
+    version: tuple[int, ...] = ()
     lines: list[int] = field(default_factory=list)
 
     def location(self, at: int) -> Location:
@@ -183,6 +189,18 @@ class Cursor:
         token = self.tokens[self.index] if not self.done else None
         return token is not None and token.kind == END and token.at == len(token.source.text)
 
+    @property
+    def version(self) -> tuple[int, ...]:
+        """The version of nft; empty where it is not known."""
+        return self.tokens[min(self.index, len(self.tokens) - 1)].source.version if self.tokens else ()
+
+    def since(self, feature: str) -> None:
+        """Hold that the server's nft knows something of `versions`. Raises Wrong."""
+        if self.version and self.version < SINCE[feature]:
+            raise self.wrong(
+                f"{feature} is for nft {_dotted(SINCE[feature])} and later; this one is {_dotted(self.version)}"
+            )
+
     def kind(self) -> str:
         try:
             return self.tokens[self.index].kind
@@ -244,7 +262,7 @@ class Cursor:
 
     def value(self) -> str:
         """The next token, a word or something in quotes that can be a value. Raises Wrong."""
-        if self.peek() in _NO_VALUES and self.kind() == WORD:
+        if self.peek() in NO_VALUES and self.kind() == WORD:
             raise self.wrong(f"unexpected {self.shown()}")
         return self.word()
 
@@ -274,3 +292,7 @@ class Cursor:
 
     def wrong(self, message: str) -> Wrong:
         return Wrong(message, self.here)
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))

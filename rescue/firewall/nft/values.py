@@ -67,7 +67,7 @@ def ports(items: Iterable[str], names: Names) -> tuple[tuple[int, int], ...]:
         first, dash, last = item.partition("-") if item[:1].isdigit() else (item, "", "")
         low = port(first, names)
         high = port(last, names) if dash else low
-        if high < low or (dash and high == low):
+        if high < low:
             raise Refused(f"a range of no size: {item}")
         found.append((low, high))
     return tuple(found)

@@ -11,6 +11,7 @@ from rescue.formats.network.cards import (
     is_text_log,
     seen_cards,
 )
+from rescue.formats.network.given_addresses import GIVEN_READS, given_addresses
 from rescue.formats.network.managers import (
     CONFIGURING_READS,
     NETWORK_READS,
@@ -25,6 +26,7 @@ from rescue.formats.network.profile import Profile
 __all__ = [
     "CARD_READS",
     "CONFIGURING_READS",
+    "GIVEN_READS",
     "NETWORK_READS",
     "Cards",
     "Configuring",
@@ -33,6 +35,7 @@ __all__ = [
     "Profile",
     "card_lines_alone",
     "cards_alone",
+    "given_addresses",
     "is_card",
     "is_text_log",
     "read_configuring",

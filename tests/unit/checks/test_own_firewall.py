@@ -108,7 +108,8 @@ def test_saved_rules_that_a_script_loads_once_more_are_judged_once() -> None:
 
 
 def test_rules_of_alpine() -> None:
-    units = {"/usr/lib/systemd/system/default.target": None, "/etc/runlevels/default/sshd": "", "/etc/init.d/sshd": RC,
+    units = {"/usr/lib/systemd/system/default.target": None, "/usr/lib/systemd/system/multi-user.target": None,
+             "/etc/runlevels/default/sshd": "", "/etc/init.d/sshd": RC,
              "/etc/runlevels/default/iptables": "", "/etc/init.d/iptables": RC}  # fmt: skip
     found = [each for each in causes(server({**units, "/etc/iptables/rules-save": WEB})) if each.startswith("fw")]
     assert found == ["fw-policy-drop"]

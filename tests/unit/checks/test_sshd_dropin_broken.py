@@ -96,6 +96,13 @@ def test_before_systemd_254_a_missing_unit_is_not_needed() -> None:
     assert causes(with_systemd(OLD, LINKED)) == []
 
 
+def test_so_it_is_with_requisite() -> None:
+    # Measured: Debian 12's systemd starts sshd, Debian 13's does not.
+    assert causes(with_systemd(OLD, unit_part("Requisite=nosuch.target"))) == []
+    finding = only_finding(with_systemd(NEW, unit_part("Requisite=nosuch.target")), "sshd-dropin-broken")
+    assert finding.severity is Severity.BROKEN
+
+
 def test_what_it_is_bound_to_has_to_be_there_in_every_release() -> None:
     for release in (OLD, NEW):
         finding = only_finding(with_systemd(release, unit_part("BindsTo=vpn.service")), "sshd-dropin-broken")

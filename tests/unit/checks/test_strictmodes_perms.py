@@ -120,3 +120,20 @@ def test_only_the_user_who_asks_is_judged() -> None:
 def test_with_keys_turned_off_their_files_do_not_matter() -> None:
     off = {"/etc/ssh/sshd_config": f"PubkeyAuthentication no\n{SSHD_CONFIG}"}
     assert "strictmodes-perms" not in causes(server({HOME: directory(0o777, 1000, 1000), **off}))
+
+
+def test_what_systemd_gives_back_to_root_at_each_boot_is_a_doubt() -> None:
+    # Debian 13's provision.conf has it; measured: root gets in after the boot.
+    line = "d- /root :0700 root :root -\n"
+    root = Client(user="root", key=" ".join(KEY.split()[:2]))
+    broken = {"/root": directory(0o700, 12345, 12345)}
+    assert only_finding(server(broken), "strictmodes-perms", root).severity is Severity.BROKEN
+    finding = only_finding(server({**broken, "/usr/lib/tmpfiles.d/provision.conf": line}), "strictmodes-perms", root)
+    assert finding.severity is Severity.DOUBTFUL
+    assert "provision.conf:1" in finding.reason
+    # Of what is made anew alone, by the colon; and a file of the same name in /etc that says nothing.
+    for more in (
+        {"/usr/lib/tmpfiles.d/provision.conf": line.replace(" root ", " :root ")},
+        {"/usr/lib/tmpfiles.d/provision.conf": line, "/etc/tmpfiles.d/provision.conf": "# none\n"},
+    ):
+        assert only_finding(server({**broken, **more}), "strictmodes-perms", root).severity is Severity.BROKEN

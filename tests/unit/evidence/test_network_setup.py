@@ -16,8 +16,11 @@ DHCPCD = "/etc/systemd/system/multi-user.target.wants/dhcpcd.service"
 FILE = "/etc/systemd/network/10-wired.network"
 
 
-def _networkd(**changed: object) -> Changes:
+def _networkd() -> Changes:
+    """The literal server's own program for the network gives way to networkd."""
     return {
+        "/usr/lib/systemd/system/dhcpcd.service": None,
+        "/etc/systemd/system/multi-user.target.wants/dhcpcd.service": None,
         UNIT: "[Service]\nExecStart=/lib/systemd/systemd-networkd\n",
         STARTED: symlink(UNIT),
         DHCPCD: None,

@@ -68,6 +68,7 @@ def test_a_line_that_may_keep_the_prompt_away(line: str) -> None:
         "PS1='\\u@\\h:\\w\\$ '\n",
         ". /nowhere\n",
         "# exit\n",
+        'export NVM_DIR="$HOME/.nvm"\n[ -s "$NVM_DIR/nvm.sh" ] && \\. "$NVM_DIR/nvm.sh"\n. "$HOME/.cargo/env"\n',
     ],
 )
 def test_what_everybody_has(text: str) -> None:

@@ -209,6 +209,13 @@ def test_a_list_of_sources_is_as_many_rules() -> None:
     assert {rule.location.line for rule in chain.rules} == {2}
 
 
+def test_a_line_for_the_other_version_counts_for_nothing_wherever_that_is_said() -> None:
+    """Two that are alike: the second one is made of the first."""
+    found = load(table(*(f"-A INPUT -s 198.51.100.{at} -6 -j DROP" for at in (1, 2, 3))))
+    assert not found.problems
+    assert inputs(found) == []
+
+
 def test_words_are_split_as_iptables_restore_splits_them() -> None:
     assert words_of('-A  INPUT\t--comment "a b"x "" c"d e"f') == [
         "-A",

@@ -256,7 +256,7 @@ def test_what_this_reader_does_not_know_is_a_doubt() -> None:
         ("tcp dport vmap { 22 : drop, * : accept }", False),
         ("tcp dport vmap { 22 : continue } accept", True),
         ("jump { tcp dport 22 accept; }", True),
-        ("limit rate 10/minute accept", True),
+        ("limit rate 10/second accept", True),
         ("limit rate over 10/minute accept", False),
         ("tcp dport 22 meta mark set 7 accept", True),
         ("meta mark set 7 meta mark 7 accept", True),

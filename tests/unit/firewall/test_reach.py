@@ -234,9 +234,11 @@ def test_ipv6_is_judged_by_its_own_rules() -> None:
 
 
 def test_rules_that_are_too_intricate_are_not_called_clear() -> None:
-    """Each chain jumps twice to the next: a packet would pass two to the power of 28 rules."""
+    """Each chain jumps twice to the next, with another mark: a packet would pass two to the power of 28 rules."""
     chains = [f":C{at} - [0:0]" for at in range(29)]
-    jumps = [f"-A C{at} -j C{at + 1}" for at in range(28)] * 2
+    jumps = [f"-A C{at} -j C{at + 1}" for at in range(28)]
+    marks = [f"-A C{at} -j MARK --xor-mark {1 << at}" for at in range(28)]
+    jumps += [*marks, *jumps]
     here = reach([firewall(saved(*chains, "-A INPUT -j C0", *jumps, "-A C28 -j LOG", "-A C28 -s 10.0.0.0/8 -j DROP",
                                  policy="ACCEPT"), backend="legacy")], 22)  # fmt: skip
     assert here.depends == WORLD

@@ -1,6 +1,6 @@
 import pytest
 
-from rescue.formats.packages import APK_INSTALLED, DPKG_STATUS, OpenSSH, openssh_version
+from rescue.formats.packages import APK_INSTALLED, DPKG_STATUS, OpenSSH, nft_version, openssh_version
 from rescue.tree import Entry, Kind, NotCaptured, Read, Tree, directory, file
 
 pytestmark = pytest.mark.unit
@@ -77,3 +77,13 @@ def test_the_program_is_read_only_where_no_database_tells() -> None:
     assert [read.path for read in missing.value.reads] == ["/usr/sbin/sshd"]
     known = {"/var/lib/dpkg": directory(), DPKG_STATUS: file(INSTALLED)}
     assert openssh_version(Tree({**folders, **known, "/usr/sbin/sshd": program}, reads)) is not None
+
+
+def test_the_version_of_nft_is_told_by_a_database_or_by_the_program() -> None:
+    dpkg = "Package: nftables\nStatus: install ok installed\nVersion: 1.0.6-2+deb12u2\n"
+    assert nft_version(Tree.of({DPKG_STATUS: dpkg})) == (1, 0, 6)
+    assert nft_version(Tree.of({APK_INSTALLED[0]: "P:nftables\nV:1.1.1-r0\n"})) == (1, 1, 1)
+    assert nft_version(Tree.of({"/var/lib/pacman/local/nftables-1:1.1.3-1/desc": ""})) == (1, 1, 3)
+    program = file(b"\x7fELF\x000.9.9\0x\0" + b"1.0.9\0nftables\0nftables v%s\0", 0o755)
+    assert nft_version(Tree.of({"/usr/sbin/nft": program})) == (1, 0, 9)
+    assert nft_version(Tree.of({"/usr/sbin/nft": file(b"\x7fELF", 0o755)})) == ()

@@ -1,0 +1,35 @@
+"""Whom systemd-tmpfiles gives what is there already at each boot (tmpfiles.d(5))."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from re import compile as compile_pattern
+
+from rescue.model import Location
+from rescue.tree import Read, Tree
+
+FOLDERS = ("/etc/tmpfiles.d", "/usr/local/lib/tmpfiles.d", "/usr/lib/tmpfiles.d")
+"""The first that has a file of a name counts."""
+TMPFILES_READS = tuple(Read(folder, depth=1) for folder in FOLDERS)
+MOST_LINES = 2000
+
+_LINE = compile_pattern(r"[dDevqQzZfFw][-!=~^+$]*\s+(\S+)\s+\S+\s+(\S+).*")
+
+
+def owner_given(tree: Tree, path: PurePosixPath) -> tuple[str, Location] | None:
+    """The owner that a line gives to the file or directory of exactly that name, and the line; None if none does.
+
+    A colon before the owner is for what is made anew only.
+    """
+    tree.require(*TMPFILES_READS)
+    files: dict[str, str] = {}
+    for folder in FOLDERS:
+        for name in tree.children(folder):
+            if name.endswith(".conf"):
+                files.setdefault(name, f"{folder}/{name}")
+    for name in sorted(files):
+        for number, line in enumerate((tree.text_if_read(files[name]) or "").split("\n")[:MOST_LINES], start=1):
+            match = _LINE.fullmatch(line.strip())
+            if match is not None and match[1].rstrip("/") == str(path) and match[2][0] not in ":-":
+                return match[2], Location(PurePosixPath(files[name]), number, line)
+    return None
