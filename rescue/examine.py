@@ -13,7 +13,8 @@ from rescue.facts import READS as FACT_READS
 from rescue.facts import Facts
 from rescue.formats.authorized_keys import AuthorizedKey
 from rescue.login_path import LoginPath, login_path
-from rescue.model import Client, Finding, Gap, Link, Location, Severity
+from rescue.model import Client, Finding, Gap, Link, Location, Severity, Symptom
+from rescue.sshd.offered import denied
 from rescue.tree import NotCaptured, Read, Tree, Unread
 
 
@@ -70,9 +71,28 @@ def examine(
         missing.update(dict.fromkeys(problem.reads))
     except Unread as unread:
         gaps.append(_not_read(Link.ACCOUNT, unread))
+    if evidence:
+        try:
+            findings = [_in_words(facts, each) for each in findings]
+        except NotCaptured as problem:
+            missing.update(dict.fromkeys(problem.reads))
     if missing:
         raise NotCaptured(*missing)
     return Examination(facts, login_path(findings, (check.link for check in asked), gaps, users), keys)
+
+
+def _in_words(facts: Facts, finding: Finding) -> Finding:
+    """The finding with the line that the client prints where a login is denied: which methods this sshd offers."""
+    if finding.symptom is not Symptom.DENIED or finding.words:
+        return finding
+    try:
+        name = next(iter(finding.users), "") or finding.subject
+        account = facts.accounts.get(name) or next(iter(facts.logins), None)
+        if account is None or facts.sshd.fatal:
+            return finding
+        return replace(finding, words=denied(facts.effective(account), account.name) or "")
+    except Unread:
+        return finding
 
 
 def _not_read(link: Link, unread: Unread) -> Gap:

@@ -16,6 +16,7 @@ from rescue.formats.boot_commands import boot_commands
 from rescue.formats.network import given_addresses
 from rescue.formats.os_release import Release, read_release
 from rescue.formats.packages import OpenSSH, nft_version, openssh_version
+from rescue.formats.permissions import Person
 from rescue.formats.shipped import Shipped
 from rescue.formats.units import Units
 from rescue.model import Client
@@ -163,6 +164,10 @@ class Facts:
     @fact
     def _key_files(self) -> dict[str, tuple[KeyFile, ...]]:
         return {}
+
+    def person(self, account: Account) -> Person:
+        """The account as the kernel sees who asks for a file: its uid and all its groups."""
+        return Person(account.uid, self.accounts.gids_of(account))
 
     def _has_keys(self, account: Account) -> bool:
         """Whether a key of the account's is known; not where that could not be read."""

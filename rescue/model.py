@@ -130,6 +130,7 @@ class Finding:
     mount point). message: one or two sentences for the person it happens to. reason: why a doubtful one is not sure.
     locations: the first is the one that decided. repairs: the recommended one first. hides: later links of which
     nothing can be told while this one is broken. users: the accounts that it keeps out; () where it is every login.
+    words: the line that the client prints, where it is another than the symptom's.
     """
 
     check: str
@@ -143,6 +144,7 @@ class Finding:
     reason: str = ""
     hides: tuple[Link, ...] = ()
     users: tuple[str, ...] = ()
+    words: str = ""
 
     @property
     def key(self) -> tuple[str, str]:

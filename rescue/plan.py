@@ -16,6 +16,9 @@ from rescue.examine import Examination, examine
 from rescue.model import Client, Finding, Link, Repair, Safety, Severity
 from rescue.tree import Change, NotCaptured, Tree
 
+PACKAGED, OWN = ("/usr/", "/lib/", "/lib32/", "/lib64/", "/libx32/", "/bin/", "/sbin/"), ("/usr/local/",)
+"""Where the files are a package's, and where they are not: the next update takes back what was changed there."""
+
 MAX_ROUNDS = 8
 """How often what came to light is planned for. Each round needs a finding that was never seen before."""
 
@@ -137,8 +140,12 @@ def _attempt(
         raise
     except (ValueError, OSError) as problem:
         return f"the repair can't be made: {problem}"
-    if not edited.since(tree):
+    changes = edited.since(tree)
+    if not changes:
         return "the repair would change nothing"
+    packaged = next((change.path for change in changes if _is_packaged(change)), None)
+    if packaged is not None:
+        return f"it would change {packaged}, a package's own file, which the next update puts back"
     after = examine(edited, now.facts.client, checks, evidence=False)
     if any(each.key == finding.key for each in after.findings):
         return "the repair would not mend it"
@@ -149,6 +156,17 @@ def _attempt(
         if each.link.order < finding.link.order or each.key in mended:
             return f"the repair would break another link ({each.link}): {each.check}"
     return after
+
+
+def _is_packaged(change: Change) -> bool:
+    """Whether the content of a package's own file would be another. Owners, modes and labels may be put back."""
+    path = str(change.path)
+    if not path.startswith(PACKAGED) or path.startswith(OWN):
+        return False
+    before, after = change.before, change.after
+    if after is not None and (after.is_dir or after.is_link) and (before is None or before.kind is after.kind):
+        return False  # a directory or a link of the package's that is made again
+    return before is None or after is None or not before.same_content(after)
 
 
 def _why_not(finding: Finding) -> str:

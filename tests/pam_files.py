@@ -23,9 +23,15 @@ account\trequisite\t\t\tpam_deny.so
 account\trequired\t\t\tpam_permit.so
 """
 
+COMMON_AUTH = """\
+auth\t[success=1 default=ignore]\tpam_unix.so nullok
+auth\trequisite\t\t\tpam_deny.so
+auth\trequired\t\t\tpam_permit.so
+"""
+
 PAM: dict[str, Entry | str | bytes] = {
     "/etc/pam.d/sshd": SSHD,
-    "/etc/pam.d/common-auth": "auth\t[success=1 default=ignore]\tpam_unix.so nullok\nauth\trequisite\tpam_deny.so\n",
+    "/etc/pam.d/common-auth": COMMON_AUTH,
     "/etc/pam.d/common-account": COMMON_ACCOUNT,
     "/etc/pam.d/common-session": "session\trequired\tpam_permit.so\nsession\toptional\tpam_gone.so\n",
     **{

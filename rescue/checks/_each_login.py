@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from rescue.facts import Facts
 from rescue.formats.accounts import ACCOUNT_READS, Account
-from rescue.model import Finding, Severity
+from rescue.model import Finding, Location, Repair, Safety, Severity
 from rescue.tree import Read
 
 SSHD_READS = (*ACCOUNT_READS, Read("/etc/ssh", depth=2), Read("/etc/services", depth=0))
@@ -51,3 +51,23 @@ def unless_elsewhere(facts: Facts, account: Account, finding: Finding) -> Findin
     if not reason or finding.severity is not Severity.BROKEN:
         return finding
     return replace(finding, severity=Severity.DOUBTFUL, reason=reason)
+
+
+def say_where_from(facts: Facts, place: Location) -> Repair:
+    """What to do where a login depends on the address: give it; where it was given it is something else."""
+    sources = facts.client.sources
+    if not sources:
+        return Repair("say where you log in from, with --from ADDRESS", Safety.MANUAL)
+    if len(sources) > 1:
+        return Repair("inspect again with one --from ADDRESS alone: they are treated differently", Safety.MANUAL)
+    return Repair(f"put {sources[0]} itself there ({place}): a name is looked up on the network", Safety.MANUAL)
+
+
+def why_unsure(facts: Facts) -> str:
+    """Why it can't be told whether a line is for the client's address."""
+    sources = facts.client.sources
+    if not sources:
+        return "the client's address is not known"
+    if len(sources) > 1:
+        return f"it differs among the {len(sources)} addresses that were given"
+    return f"whether a name stands for {sources[0]} only a name server can tell"

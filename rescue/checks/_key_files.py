@@ -68,6 +68,7 @@ def _appended(tree: Tree, account: Account, found: KeyFile, lines: tuple[str, ..
         end = b"\r\n" if old.endswith(b"\r\n") else b"\n"
         new = old if not old or old.endswith(b"\n") else old + end
         return tree.write(found.path, new + b"".join(line.encode("utf-8", "surrogateescape") + end for line in lines))
+    tree = without_dead_links(tree, found.path)
     text = "".join(f"{line}\n" for line in lines)
     home = PurePosixPath(account.home) if account.home.startswith("/") else None
     if home is None or home == PurePosixPath("/") or not found.path.is_relative_to(home):
@@ -83,6 +84,22 @@ def _appended(tree: Tree, account: Account, found: KeyFile, lines: tuple[str, ..
             made.append(above)
     tree = tree.write(found.path, text, mode=FILE_MODE, uid=account.uid, gid=account.gid)
     return _labelled(tree, entry, made)
+
+
+def without_dead_links(tree: Tree, path: PurePosixPath) -> Tree:
+    """The tree without the link at the path, or above it, that leads nowhere: a new file is put in its place, and
+    nothing is written to where the link points."""
+    link = dead_link(tree, path)
+    return tree if link is None else tree.remove(link)
+
+
+def dead_link(tree: Tree, path: PurePosixPath) -> PurePosixPath | None:
+    """The link at the path, or above it, that leads nowhere."""
+    for each in (*reversed(path.parents), path):
+        entry = tree.lentry(each)
+        if entry is not None and entry.is_link and tree.entry(each) is None:
+            return each
+    return None
 
 
 def _labelled(tree: Tree, home: Entry, made: Iterable[PurePosixPath]) -> Tree:

@@ -78,6 +78,7 @@ def policy(facts: Facts, account: Account) -> Policy | None:
     service = read_service(facts.tree, _service_name(facts, account)) or read_service(facts.tree, OTHER)
     if service is None:
         return None
+    service = _completed(facts, service)
     found = Policy(
         service,
         run(service.stack(Facility.ACCOUNT), asker(facts, account)),
@@ -88,6 +89,19 @@ def policy(facts: Facts, account: Account) -> Policy | None:
     for facility in (Facility.ACCOUNT, Facility.SESSION):
         found = _weighed(facts, account, found, service.stack(facility))
     return found
+
+
+def _completed(facts: Facts, service: Service) -> Service:
+    """The service with the stacks of "other" where it has no line of its own for one (_pam_dispatch)."""
+    bare = [each for each in (Facility.AUTH, Facility.ACCOUNT, Facility.SESSION) if not service.stack(each)]
+    if not bare or service.broken is not None:
+        return service
+    other = read_service(facts.tree, OTHER)
+    if other is None or other.broken is not None:
+        return service
+    more = tuple(each for each in other.handlers if each.facility in bare)
+    files = tuple(dict.fromkeys((*service.files, *other.files)))
+    return replace(service, handlers=(*service.handlers, *more), files=files)
 
 
 def _weighed(facts: Facts, account: Account, found: Policy, stack: tuple[Handler, ...]) -> Policy:

@@ -48,3 +48,12 @@ def exempted(tree: Tree, location: Location, name: str) -> Tree:
     stack = lines[at].split()[0].removeprefix("-")
     lines.insert(at, f"{stack} [success=1 default=ignore] pam_succeed_if.so quiet user = {name}")
     return tree.write(location.path, "\n".join(lines))
+
+
+def insert_behind(tree: Tree, location: Location, text: str) -> Tree:
+    """The tree with a line behind another one, which may go on over several."""
+    lines, at = line_of(tree, location)
+    while lines[at].partition("#")[0].endswith("\\") and at + 1 < len(lines):
+        at += 1
+    lines.insert(at + 1, text)
+    return tree.write(location.path, "\n".join(lines))

@@ -30,6 +30,8 @@ from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
 LINK = Link.ACCOUNT
 READS = _pam.READS
 
+ENDED = "Your account has expired; please contact your system administrator"
+"""What pam_unix says (pam_unix_acct.c), and the client shows before the connection closes."""
 MEANT = 2
 """Days from 1970-01-01 that no account ends on but by a command that locks it."""
 
@@ -72,6 +74,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
             ),
         ),
         subject=account.name,
+        words="" if without_pam else ENDED,
     )
 
 

@@ -116,6 +116,7 @@ def _finding(ruling: Ruling, does: str, repairs: tuple[Repair, ...], reason: str
         locations=(place,),
         repairs=repairs,
         reason=reason,
+        words="kex_exchange_identification: read: Connection reset by peer",
     )
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks._each_login import SSHD_READS, each_login, unless_elsewhere
+from rescue.checks._each_login import SSHD_READS, each_login, say_where_from, unless_elsewhere, why_unsure
 from rescue.facts import Facts
 from rescue.formats.accounts import Account
 from rescue.formats.authorized_keys import AuthorizedKey
@@ -43,7 +43,8 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     if not keys or True in standings:
         return None
     bound = [key for key, standing in zip(keys, standings, strict=True) if standing is False]
-    return unless_elsewhere(facts, account, _outside(facts, account, bound) if bound else _unknown(account, keys))
+    found = _outside(facts, account, bound) if bound else _unknown(facts, account, keys)
+    return unless_elsewhere(facts, account, found)
 
 
 def _allowed(facts: Facts, key: AuthorizedKey) -> Known:
@@ -87,7 +88,7 @@ def _outside(facts: Facts, account: Account, keys: list[AuthorizedKey]) -> Findi
     )
 
 
-def _unknown(account: Account, keys: list[AuthorizedKey]) -> Finding:
+def _unknown(facts: Facts, account: Account, keys: list[AuthorizedKey]) -> Finding:
     return Finding(
         check="key-from",
         link=LINK,
@@ -95,9 +96,9 @@ def _unknown(account: Account, keys: list[AuthorizedKey]) -> Finding:
         message=f"The key of {account.name} counts from some addresses only ({keys[0].location}).",
         symptom=Symptom.DENIED,
         locations=tuple(key.location for key in keys),
-        repairs=(Repair("say where you log in from, with --from ADDRESS", Safety.MANUAL),),
+        repairs=(say_where_from(facts, keys[0].location),),
         subject=account.name,
-        reason="where you come from is not known, or it is a name that only a name server can tell",
+        reason=why_unsure(facts),
     )
 
 

@@ -21,9 +21,10 @@ from collections.abc import Iterator
 from functools import partial
 
 from rescue.checks._each_login import elsewhere
-from rescue.checks._key_files import add_lines, home_missing, make_whole, misplaced, overlooked, places
+from rescue.checks._key_files import add_lines, dead_link, home_missing, make_whole, misplaced, overlooked, places
+from rescue.checks._password_way import by_password, password_opens
 from rescue.facts import Facts
-from rescue.formats.accounts import ACCOUNT_READS, Account, Password
+from rescue.formats.accounts import ACCOUNT_READS, Account
 from rescue.formats.authorized_keys import KeyFile, KeyLine
 from rescue.formats.key_mending import mended
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
@@ -39,18 +40,30 @@ def find(facts: Facts) -> Iterator[Finding]:
     lacking = [account for account in facts.logins if _lacks_key(facts, account)]
     if facts.client.user is None and facts.client.key is None:
         # Somebody gets in with a password: nobody is locked out for want of a key.
-        if any(_password_opens(facts, account) for account in facts.logins):
+        if any(password_opens(facts, account) for account in facts.logins):
             return
         lacking = [account for account in lacking if account.uid or _root_may(facts, account)]
+        if any(account.uid and by_password(facts, account) for account in facts.logins):
+            # Somebody's way in is known, and is what is to be mended: root's was never one.
+            lacking = [account for account in lacking if account.uid]
     elif facts.client.user is None:
         # The key opens one of the accounts, or none: then it is not for us to add it to them all.
         lacking = lacking[:1] if len(lacking) == len(facts.logins) else []
     elif facts.client.key is None:
-        lacking = [account for account in lacking if not _password_opens(facts, account)]
+        lacking = [account for account in lacking if not password_opens(facts, account)]
     if facts.client.key is None:
         facts.tree.require(*(read for account in lacking for read in places(facts, account)))
     for account in lacking:
-        yield _finding(facts, account)
+        # Who has a password and no key at all logs in with that: why it is not taken is password-login-off.
+        if not _by_command(facts, account) and not by_password(facts, account):
+            yield _finding(facts, account)
+
+
+def _by_command(facts: Facts, account: Account) -> bool:
+    """Whether a command names the account's keys, and nothing says that yours would have to be in a file: what it
+    prints is not judged (key-unknown), and that sshd does not run it is keys-command-unsafe."""
+    command = facts.effective(account).words("AuthorizedKeysCommand")
+    return facts.client.key is None and bool(command) and command[0].lower() != "none"
 
 
 def _lacks_key(facts: Facts, account: Account) -> bool:
@@ -63,16 +76,6 @@ def _lacks_key(facts: Facts, account: Account) -> bool:
         return not any(found.keys or any(line.authority for line in found.lines) for found in files)
     wanted = facts.client.key.split()[1:2]
     return not any([key.blob] == wanted for found in files for key in found.keys)
-
-
-def _password_opens(facts: Facts, account: Account) -> bool:
-    settings = facts.effective(account)
-    state = facts.accounts.password(account)
-    usable = state is Password.HASH or (state is Password.NONE and settings.words("PermitEmptyPasswords") == ("yes",))
-    asked = settings.words("PasswordAuthentication") == ("yes",) or (
-        settings.words("KbdInteractiveAuthentication") == ("yes",) and settings.words("UsePAM") == ("yes",)
-    )
-    return usable and asked and (account.uid != 0 or settings.words("PermitRootLogin") == ("yes",))
 
 
 def _root_may(facts: Facts, account: Account) -> bool:
@@ -88,6 +91,9 @@ def _finding(facts: Facts, account: Account) -> Finding:
     message = f"The SSH server {what} for {account.name}: it looks into {places}."
     if dead:
         message += f" There it passes over line {dead[0][1].number} of {dead[0][0].path}: {dead[0][1].problem}."
+    for link in dict.fromkeys(link for found in files if (link := dead_link(facts.tree, found.path)) is not None):
+        entry = facts.tree.lentry(link)
+        message += f" {link} is a link that leads nowhere ({entry.link if entry else ''})."
     return Finding(
         check="key-missing",
         link=LINK,

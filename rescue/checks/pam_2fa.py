@@ -4,10 +4,12 @@ Symptom: "Permission denied (keyboard-interactive)", after the key was accepted,
 log says "Failed to read /home/me/.google_authenticator".
 
 Cause: a line with pam_google_authenticator in the auth stack of /etc/pam.d/sshd asks everybody for a code. Your file
-with the secret was never made, was lost with the home, or may be read by others, so that it is not trusted.
+with the secret was never made, was lost with the home, or may be read by others, so that it is not trusted. Or the line
+leaves alone who has no secret (nullok), and no other line of the stack says yes: for PAM that is a no.
 
 Repair: a file that is open to others is closed. Where there is none a person can make one, or the line can be told to
-let those in who have no secret (nullok), if you say so.
+let those in who have no secret (nullok), if you say so. Where nobody says yes "auth required pam_permit.so" is added at
+the end, if everybody has to show a key as well.
 
 See: google-authenticator(1), pam_google_authenticator(8).
 """
@@ -20,10 +22,12 @@ from pathlib import PurePosixPath
 
 from rescue.checks import _pam
 from rescue.checks._each_login import each_login
-from rescue.checks._pam_refused import line_of
+from rescue.checks._pam_auth import asked, lacks_password, verdicts
+from rescue.checks._pam_refused import commented, insert_behind, line_of
 from rescue.facts import Facts
 from rescue.formats.accounts import Account
-from rescue.formats.pam import Answer, Facility, Handler, module_present
+from rescue.formats.google_authenticator import FOR_OTHERS, MODULE, open_to_others, secret_path
+from rescue.formats.pam import Answer, Facility, Handler, Service, module_present
 from rescue.formats.permissions import chmod
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read, Tree
@@ -31,9 +35,8 @@ from rescue.tree import Read, Tree
 LINK = Link.KEY
 READS = _pam.READS
 
-MODULE = "pam_google_authenticator"
-METHOD = "keyboard-interactive"
-FOR_OTHERS = 0o077
+PERMIT = "auth required pam_permit.so"
+MOST_PEOPLE = 200
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -42,52 +45,112 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 def _judged(facts: Facts, account: Account) -> Finding | None:
     found = _pam.policy(facts, account)
-    if found is None or not _asked(facts, account):
+    if found is None or not asked(facts, account):
         return None
-    for handler in found.service.stack(Facility.AUTH):
+    stack = found.service.stack(Facility.AUTH)
+    for handler in stack:
         if handler.name != MODULE or not module_present(facts.tree, handler.module):
             continue
         if handler.action(Answer.AUTH_ERR) in ("bad", "die"):
-            return _without_secret(facts, account, handler)
-    return None
+            lacking = _without_secret(facts, account, handler)
+            if lacking is not None:
+                return lacking
+    return _nobody_says_yes(facts, account, found.service)
 
 
-def _asked(facts: Facts, account: Account) -> bool:
-    """Whether every way to log in asks PAM for more than a password: each list has keyboard-interactive."""
+def _nobody_says_yes(facts: Facts, account: Account, service: Service) -> Finding | None:
+    """A stack whose modules all leave the account alone (or may: then it is a doubt)."""
+    sure, perhaps = verdicts(facts, account, service)
+    stack = service.stack(Facility.AUTH)
+    refusing = sure.decided
+    if service.broken is None and sure.answer not in _pam.PASSES and refusing is not None:
+        known = refusing.name == MODULE or lacks_password(facts, account)  # the latter is sshd-auth-methods
+        return None if known else _turned_away(facts, account, refusing)
+    unasked = sure.answer not in _pam.PASSES and sure.decided is None
+    doubt = sure.answer in _pam.PASSES and perhaps.answer not in _pam.PASSES and perhaps.decided is None
+    if service.broken is not None or not stack or not (unasked or doubt):
+        return None
+    last = stack[-1].location
+    return Finding(
+        check="pam-2fa",
+        link=LINK,
+        severity=Severity.BROKEN if unasked else Severity.DOUBTFUL,
+        message=f"The server asks PAM as well as for a key, and no line says yes to {account.name}: each leaves the "
+        f"account alone ({', '.join(str(each.location) for each in stack[:3])}), which is a no.",
+        symptom=Symptom.DENIED,
+        words=_words(facts, account),
+        locations=tuple(dict.fromkeys(each.location for each in stack)),
+        repairs=tuple(_permissions(facts, last)),
+        subject=account.name,
+        reason="" if unasked else "what a module says to who has no second factor is not on the disk",
+    )
+
+
+def _turned_away(facts: Facts, account: Account, handler: Handler) -> Finding:
+    out = Repair(
+        f"comment out {handler.location}",
+        Safety.UNSAFE,
+        partial(commented, location=handler.location),
+        weakens="whoever was turned away by this line on purpose gets in",
+    )
+    by_hand = Repair(f"look through the lines up to {handler.location}", Safety.MANUAL)
+    gone = not module_present(facts.tree, handler.module)
+    why = f"the module {handler.module} is not there" if gone else f"{handler.name} says no"
+    return Finding(
+        check="pam-2fa",
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"PAM, which the server asks for more than a key, turns {account.name} away whatever is typed: {why} "
+        f"({handler.location}).",
+        symptom=Symptom.DENIED,
+        words=_words(facts, account),
+        locations=(handler.location,),
+        repairs=(out,) if _keys_always(facts) else (by_hand,),
+        subject=account.name,
+    )
+
+
+def _words(facts: Facts, account: Account) -> str:
+    """Where the key comes first and was accepted, what is left to be denied is the code."""
     lists = facts.effective(account).words("AuthenticationMethods")
-    return bool(lists) and all(any(each.partition(":")[0] == METHOD for each in one.split(",")) for one in lists)
+    second = bool(lists) and all(len(each.split(",")) > 1 for each in lists)
+    return f"{account.name}@SERVER: Permission denied (keyboard-interactive)." if second else ""
+
+
+def _permissions(facts: Facts, last: Location) -> Iterator[Repair]:
+    if _keys_always(facts):
+        yield Repair(f"add {PERMIT!r} behind {last}", Safety.SAFE, partial(insert_behind, location=last, text=PERMIT))
+    else:
+        # Where some login needs no key, a stack that says yes to everybody would be an open door.
+        yield Repair("let a line say yes: @include common-auth, or a second factor for everybody", Safety.MANUAL)
+
+
+def _keys_always(facts: Facts) -> bool:
+    """Whether nobody who has a shell can log in without a key."""
+    people = [each for each in facts.accounts.users if each.has_login_shell]
+    return len(people) <= MOST_PEOPLE and all(_key_first(facts, each) for each in people)
+
+
+def _key_first(facts: Facts, account: Account) -> bool:
+    effective = facts.effective(account)
+    if effective.alternatives("AuthenticationMethods"):
+        return False
+    return all("publickey" in each.split(",") for each in effective.words("AuthenticationMethods") or ("any",))
 
 
 def _without_secret(facts: Facts, account: Account, handler: Handler) -> Finding | None:
-    path = _secret(account, handler)
+    path = secret_path(account, handler)
     if path is None:
         return None
     facts.tree.require(Read(str(path), depth=0, content=False))
-    entry = facts.tree.entry(path)
-    if entry is None:
+    if facts.tree.entry(path) is None:
         if "nullok" in handler.arguments:
             return None
-        return _finding(account, handler, path, "is not there", tuple(_ways(account, handler)))
-    if (
-        entry.uid == account.uid
-        and entry.mode & FOR_OTHERS
-        and not any(word.startswith("allowed_perm") or word == "no_strict_owner" for word in handler.arguments)
-    ):
+        return _finding(facts, account, handler, path, "is not there", tuple(_ways(account, handler)))
+    if open_to_others(facts.tree, account, handler, path):
         close = Repair(f"chmod go= {path}", Safety.SAFE, partial(_close, path=path))
-        return _finding(account, handler, path, "is open to others, so it is not trusted", (close,))
+        return _finding(facts, account, handler, path, "is open to others, so it is not trusted", (close,))
     return None
-
-
-def _secret(account: Account, handler: Handler) -> PurePosixPath | None:
-    """Where the account's secret is; None where the line names a place that hangs on more than the account."""
-    named = next((word[len("secret=") :] for word in handler.arguments if word.startswith("secret=")), "")
-    text = named or "~/.google_authenticator"
-    marks = {"${HOME}": account.home, "${USER}": account.name, "%u": account.name, "%h": account.home}
-    for mark, value in marks.items():
-        text = text.replace(mark, value)
-    if text.startswith("~/"):
-        text = f"{account.home}/{text[2:]}"
-    return PurePosixPath(text) if text.startswith("/") and "$" not in text and "%" not in text else None
 
 
 def _ways(account: Account, handler: Handler) -> Iterator[Repair]:
@@ -105,7 +168,7 @@ def _ways(account: Account, handler: Handler) -> Iterator[Repair]:
 
 
 def _finding(
-    account: Account, handler: Handler, path: PurePosixPath, fault: str, repairs: tuple[Repair, ...]
+    facts: Facts, account: Account, handler: Handler, path: PurePosixPath, fault: str, repairs: tuple[Repair, ...]
 ) -> Finding:
     return Finding(
         check="pam-2fa",
@@ -114,6 +177,7 @@ def _finding(
         message=f"The server asks {account.name} for a code, and {path}, which has the secret, {fault} "
         f"({handler.location}).",
         symptom=Symptom.DENIED,
+        words=_words(facts, account),
         locations=(handler.location, Location(path)),
         repairs=repairs,
         subject=account.name,

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from rescue.checks import _pam
-from rescue.checks._each_login import each_login
+from rescue.checks._each_login import each_login, say_where_from, why_unsure
 from rescue.facts import Facts
 from rescue.formats.accounts import Account
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
@@ -38,7 +38,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         return None
     place = found.ruling.location or found.handler.location
     if not found.certain:
-        return _undecided(account, place)
+        return _undecided(facts, account, place)
     allow = partial(let_in, location=place, name=account.name)
     return Finding(
         check="pam-access",
@@ -60,7 +60,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     )
 
 
-def _undecided(account: Account, place: Location) -> Finding:
+def _undecided(facts: Facts, account: Account, place: Location) -> Finding:
     return Finding(
         check="pam-access",
         link=LINK,
@@ -68,9 +68,9 @@ def _undecided(account: Account, place: Location) -> Finding:
         message=f"Whether PAM lets {account.name} in depends on where from ({place}).",
         symptom=Symptom.CLOSED,
         locations=(place,),
-        repairs=(Repair("say where you log in from, with --from ADDRESS", Safety.MANUAL),),
+        repairs=(say_where_from(facts, place),),
         subject=account.name,
-        reason="the client's address is not known, or the line is for a name that the disk does not tell",
+        reason=why_unsure(facts),
     )
 
 

@@ -6,7 +6,8 @@ Symptom: "Connection closed by SERVER port 22" before any key is asked for, whoe
 Cause: /etc/pam.d/sshd, or a file that it includes, names another file that is not there: common-account was removed or
 renamed, or the file was edited on Windows and its lines end in CR LF, so that the CR is taken for a part of the name.
 
-Repair: line ends of Windows are made those of Linux. A file that is missing has to be put back.
+Repair: line ends of Windows are made those of Linux. A file that is missing is put back from a copy beside it or from
+the template that its package keeps; without one it is for a person to put back.
 
 See: pam.conf(5); auth-pam.c of OpenSSH.
 """
@@ -15,14 +16,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import PurePosixPath
 
 from rescue.checks import _pam
+from rescue.checks._put_back import put_back
 from rescue.facts import Facts
+from rescue.formats.templates import TEMPLATE_READS
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Tree
 
 LINK = Link.ACCEPT
-READS = _pam.READS
+READS = (*_pam.READS, *TEMPLATE_READS)
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -37,8 +41,14 @@ def find(facts: Facts) -> Iterator[Finding]:
         message=f"PAM can't read its own rules and turns everybody away: {fault} ({place}).",
         symptom=Symptom.CLOSED,
         locations=(place,),
-        repairs=(_repair(facts.tree, place),),
+        repairs=(*_from_copies(facts, found.service.missing), _repair(facts.tree, place)),
     )
+
+
+def _from_copies(facts: Facts, missing: PurePosixPath | None) -> tuple[Repair, ...]:
+    if missing is None or str(missing).endswith("\r"):
+        return ()
+    return tuple(put_back(facts, str(missing)))
 
 
 def _repair(tree: Tree, place: Location) -> Repair:

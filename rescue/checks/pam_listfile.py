@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from rescue.checks import _pam
-from rescue.checks._each_login import each_login
+from rescue.checks._each_login import each_login, say_where_from
 from rescue.checks._pam_refused import exempted, refused
 from rescue.facts import Facts
 from rescue.formats.accounts import Account
@@ -48,14 +48,15 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         found,
         f"PAM {'turns' if found.certain else 'may turn'} {account.name} away after the key was accepted: "
         f"{found.ruling.why} ({found.handler.location}).",
-        tuple(_repairs(facts.tree, account, found)),
+        tuple(_repairs(facts, account, found)),
     )
 
 
-def _repairs(tree: Tree, account: Account, found: _pam.Refusal) -> Iterator[Repair]:
+def _repairs(facts: Facts, account: Account, found: _pam.Refusal) -> Iterator[Repair]:
+    tree = facts.tree
     options, place = ListOptions.of(found.handler.arguments), found.ruling.location
     if not found.certain:
-        yield Repair("say where you log in from, with --from ADDRESS", Safety.MANUAL)
+        yield say_where_from(facts, found.handler.location)
         return
     if place is not None and options.item == "user":
         entry = tree.lentry(place.path)

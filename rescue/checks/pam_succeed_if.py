@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from rescue.checks import _pam
-from rescue.checks._each_login import each_login
+from rescue.checks._each_login import each_login, say_where_from
 from rescue.checks._pam_refused import exempted, refused
 from rescue.facts import Facts
 from rescue.formats.account_lines import with_member
@@ -51,7 +51,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
 
 def _repairs(facts: Facts, account: Account, found: _pam.Refusal) -> Iterator[Repair]:
     if not found.certain:
-        yield Repair("say where you log in from, with --from ADDRESS", Safety.MANUAL)
+        yield say_where_from(facts, found.handler.location)
         return
     place = found.handler.location
     yield Repair(

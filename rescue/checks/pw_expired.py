@@ -28,6 +28,9 @@ from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
 LINK = Link.ACCOUNT
 READS = _pam.READS
 
+OLD = "You are required to change your password immediately"
+INACTIVE = "Your account has expired; please contact your system administrator"
+"""What pam_unix says (pam_unix_acct.c): the latter where the password ran out longer ago than it may."""
 EMPTY = "the day of the last change is empty, which only Linux-PAM before 1.6 takes for long ago"
 
 
@@ -67,6 +70,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         ),
         subject=account.name,
         reason=EMPTY if perhaps else "",
+        words=INACTIVE if _pam.shadow_answer(shadow, day) is Answer.AUTHTOK_EXPIRED else OLD,
     )
 
 

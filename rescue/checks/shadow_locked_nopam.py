@@ -19,14 +19,16 @@ from collections.abc import Iterator
 from functools import partial
 
 from rescue.checks._each_login import SSHD_READS, each_login
+from rescue.checks._put_back import put_back
 from rescue.facts import Facts
 from rescue.formats.account_lines import unlocked
 from rescue.formats.accounts import Account
+from rescue.formats.templates import SSHD_CONFIG, TEMPLATE_READS, blank
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
 from rescue.sshd import edit
 
 LINK = Link.ACCOUNT
-READS = SSHD_READS
+READS = (*SSHD_READS, *TEMPLATE_READS)
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -49,6 +51,9 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     if setting.location is not None:
         back = partial(edit.set_value, location=setting.location, value="yes")
         repairs = (Repair(f"set UsePAM yes ({setting.location})", Safety.SAFE, back), alone)
+    elif blank(facts.tree.text(SSHD_CONFIG) or ""):
+        # The distribution's configuration says yes: it is the file that was lost, not the account's state.
+        repairs = (*put_back(facts, SSHD_CONFIG), alone)
     return Finding(
         check="shadow-locked-nopam",
         link=LINK,

@@ -5,9 +5,10 @@ because shell /usr/bin/zsh does not exist".
 
 Cause: sshd looks whether the program that /etc/passwd names as the account's shell exists and may be executed, before
 it looks at any key. It is missing after the shell's package was removed, after a typo of chsh or usermod, or where the
-system was moved to a distribution that keeps it elsewhere.
+system was moved to a distribution that keeps it elsewhere. Or it is there, and lost its mode (`chmod 644 /bin/bash`).
 
-Repair: the account gets a shell that is there: the one by the same name in another directory, else bash, else sh.
+Repair: a shell that is there gets its mode back (0755). Where it is gone the account gets another one: that by the same
+name in another directory, else bash, else sh.
 
 See: passwd(5), chsh(1); allowed_user in auth.c of OpenSSH.
 """
@@ -21,6 +22,7 @@ from rescue.checks._each_login import SSHD_READS, each_login
 from rescue.facts import Facts
 from rescue.formats.account_lines import SHELL, with_passwd_field
 from rescue.formats.accounts import PASSWD, Account
+from rescue.formats.permissions import chmod
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read
 
@@ -31,6 +33,7 @@ DEFAULT = "/bin/sh"
 FOLDERS = ("/bin", "/usr/bin", "/usr/local/bin")
 USUAL = ("bash", "sh", "ash")
 EXECUTE = 0o111
+CLOSED = "may be executed by nobody"
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -73,10 +76,14 @@ def _fault(facts: Facts, shell: str) -> str:
         return "is not there"
     if not entry.is_file:
         return "is no program"
-    return "" if entry.mode & EXECUTE else "may be executed by nobody"
+    return "" if entry.mode & EXECUTE else CLOSED
 
 
 def _repairs(facts: Facts, account: Account, shell: str) -> tuple[Repair, ...]:
+    if _fault(facts, shell) == CLOSED:
+        # Somebody changed its mode: the shell is still the one that the account, and every other one, is to have.
+        real = facts.tree.resolve(shell)
+        return (Repair(f"make {real} executable (0755)", Safety.SAFE, partial(chmod, path=real, mode=0o755)),)
     own = shell.rpartition("/")[2]
     candidates = [f"{folder}/{name}" for name in dict.fromkeys((own, *USUAL)) if name for folder in FOLDERS]
     found = next((path for path in candidates if not _fault(facts, path)), None)

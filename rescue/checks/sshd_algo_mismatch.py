@@ -7,7 +7,11 @@ Cause: PubkeyAcceptedAlgorithms (PubkeyAcceptedKeyTypes up to OpenSSH 8.4) lists
 yours is none of them: a list for older keys only, a hardening guide, or a new version that dropped ssh-dss or RSA keys
 signed with SHA-1. Or RequiredRSASize asks for longer RSA keys than yours.
 
-Repair: the kind of your key is added to the list that counts. Kinds that OpenSSH itself has given up are not brought
+On Red Hat's systems the list is the system-wide crypto policy's, /etc/crypto-policies. Under FIPS no list helps:
+OpenSSL refuses Ed25519 keys itself.
+
+Repair: the kind of your key is added to the list that counts; where that is a policy's, by a file of its own in
+/etc/ssh/sshd_config.d which counts before it. Kinds that OpenSSH itself has given up are not brought
 back: there another key is the way.
 
 See: sshd_config(5) on PubkeyAcceptedAlgorithms and RequiredRSASize; auth2-pubkey.c of OpenSSH.
@@ -17,21 +21,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import PurePosixPath
 
 from rescue.checks._each_login import SSHD_READS, each_login
 from rescue.facts import Facts
 from rescue.formats.accounts import Account
 from rescue.formats.authorized_keys import AuthorizedKey
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.sshd import edit
 from rescue.sshd.effective import Setting
 from rescue.sshd.key_kinds import NotTaken, hopeless, listed
 from rescue.sshd.patterns import match_list
+from rescue.tree import Read, Tree
 
 LINK = Link.KEY
-READS = SSHD_READS
 
 NEW_KEY = "make a new key (ssh-keygen -t ed25519), and add it with rescue fix --add-key FILE --user NAME"
+
+POLICY = PurePosixPath("/etc/crypto-policies/config")
+READS = (*SSHD_READS, Read(str(POLICY), depth=0))
+OWN_FILE = PurePosixPath("/etc/ssh/sshd_config.d/00-key-kinds.conf")
+NEW_KINDS = {
+    "ssh-ed25519": "ed25519",
+    "ecdsa-sha2-nistp256": "ecdsa",
+    "rsa-sha2-512": "rsa -b 3072",
+    "rsa-sha2-256": "rsa -b 3072",
+}
+"""What sshd calls the kinds of keys that can be made today, and what ssh-keygen calls them."""
 
 ADDED = {"ssh-rsa": "rsa-sha2-512"}
 """What is added to a list for a key of this type: for RSA not the form with SHA-1."""
@@ -58,17 +74,54 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     if any(listed(setting.words[0], kind) is not False for kind in kinds):
         return None
     told = " and ".join(kinds)
+    policy = _policy(facts.tree, setting)
+    where = (
+        f"{setting.location}" if policy is None else f"{setting.location}: the system-wide crypto policy is {policy}"
+    )
     return Finding(
         check="sshd-algo-mismatch",
         link=LINK,
         severity=Severity.BROKEN,
         message=f"The SSH server takes no key of {account.name}: their kind, {told}, is not in "
-        f"PubkeyAcceptedAlgorithms ({setting.location}).",
+        f"PubkeyAcceptedAlgorithms ({where}).",
         symptom=Symptom.DENIED,
-        locations=(setting.location,),
-        repairs=_repairs(setting, kinds),
+        locations=(setting.location, *((Location(POLICY),) if policy is not None else ())),
+        repairs=_repairs(setting, kinds) if policy is None else _by_policy(facts, setting, kinds, policy),
         subject=account.name,
     )
+
+
+def _policy(tree: Tree, setting: Setting) -> str | None:
+    """The crypto policy that the line is of; None where it is the administrator's own (crypto-policies(7))."""
+    assert setting.location is not None
+    real = str(tree.resolve(setting.location.path))
+    if not real.startswith(("/usr/", str(POLICY.parent))):
+        return None
+    tree.require(Read(str(POLICY), depth=0))
+    lines = (line.partition("#")[0].strip() for line in (tree.text(POLICY) or "").split("\n"))
+    return next((line for line in lines if line), "of its packages")
+
+
+def _by_policy(facts: Facts, setting: Setting, kinds: tuple[str, ...], policy: str) -> tuple[Repair, ...]:
+    value, name = setting.words[0], ADDED.get(kinds[0], kinds[0])
+    taken = next((short for kind, short in NEW_KINDS.items() if listed(value, kind) is True), "ecdsa")
+    another = Repair(
+        f"make a key of a kind that the policy takes (ssh-keygen -t {taken}), and add it with "
+        "rescue fix --add-key FILE --user NAME",
+        Safety.MANUAL,
+    )
+    if policy.upper().startswith("FIPS") or value.startswith(("-", "+", "^")) or kinds[0] == "ssh-dss":
+        return (another,)
+    text = f"PubkeyAcceptedAlgorithms {value},{name}\n"
+    own = Repair(f"take keys of the kind {name} as well, by {OWN_FILE}", Safety.SAFE, partial(_own_file, text=text))
+    return own, another
+
+
+def _own_file(tree: Tree, text: str) -> Tree:
+    tree.require(Read(str(OWN_FILE), depth=0))
+    if tree.lentry(OWN_FILE) is not None:
+        raise ValueError(f"{OWN_FILE} is there already")
+    return tree.write(OWN_FILE, text, mode=0o600)
 
 
 def _keys(facts: Facts, account: Account) -> tuple[AuthorizedKey, ...]:

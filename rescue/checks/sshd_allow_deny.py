@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from rescue.checks._each_login import say_where_from
 from rescue.checks._login_policy import POLICY_READS, Standing, somebody_else_passes, standings
 from rescue.facts import Facts
 from rescue.formats.accounts import Account
@@ -47,7 +48,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         if each.lists.allowed is False and not (_root_is_out(each) and not asked):
             yield _refused(facts, each, Severity.DOUBTFUL if other else Severity.BROKEN)
         elif each.lists.allowed is None:
-            yield _undecided(each)
+            yield _undecided(facts, each)
 
 
 def _has_keys(facts: Facts, account: Account) -> bool:
@@ -89,7 +90,7 @@ def _separators(refusal: Refusal) -> str:
     return f" (names are separated by blanks: {odd} is one name to sshd)" if odd else ""
 
 
-def _undecided(standing: Standing) -> Finding:
+def _undecided(facts: Facts, standing: Standing) -> Finding:
     return Finding(
         check=CHECK,
         link=LINK,
@@ -97,7 +98,7 @@ def _undecided(standing: Standing) -> Finding:
         message=f"Whether {standing.account.name} may log in depends on where from ({standing.lists.locations[0]}).",
         symptom=Symptom.DENIED,
         locations=standing.lists.locations,
-        repairs=(Repair("say where you log in from, with --from ADDRESS", Safety.MANUAL),),
+        repairs=(say_where_from(facts, standing.lists.locations[0]),),
         subject=standing.account.name,
         reason=standing.lists.reason,
     )

@@ -19,7 +19,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from rescue.checks import _pam
 from rescue.checks._each_login import SSHD_READS, each_login
+from rescue.checks._pam_auth import lacks_password
 from rescue.facts import Facts
 from rescue.formats.accounts import Account, Password
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
@@ -27,7 +29,7 @@ from rescue.sshd import Effective, edit
 from rescue.sshd.effective import Setting
 
 LINK = Link.KEY
-READS = SSHD_READS
+READS = (*SSHD_READS, *_pam.READS)
 
 KEY, ANOTHER_KEY = "publickey", "another key"
 
@@ -97,12 +99,12 @@ def _keys_are_off(account: Account, setting: Setting, *, at_once: bool) -> Findi
 
 
 def _possible(facts: Facts, account: Account, effective: Effective) -> frozenset[str]:
-    """The methods by which the account can log in at all. What keyboard-interactive asks for is PAM's affair."""
+    """The methods by which the account can log in at all."""
     found = {KEY} if effective.words("PubkeyAuthentication") != ("no",) else set()
     usable = facts.accounts.password(account) in (Password.HASH, Password.NONE)
     if usable and effective.words("PasswordAuthentication") == ("yes",):
         found.add("password")
-    if effective.words("KbdInteractiveAuthentication") == ("yes",):
+    if effective.words("KbdInteractiveAuthentication") == ("yes",) and not lacks_password(facts, account):
         found.add("keyboard-interactive")
     for keyword, method in (
         ("HostbasedAuthentication", "hostbased"),

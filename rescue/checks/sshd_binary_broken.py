@@ -4,11 +4,13 @@ Symptom: "ssh: connect to host SERVER port 22: Connection refused"; or, where a 
 is there and damaged, "kex_exchange_identification: Connection closed by remote host".
 
 Cause: an upgrade that was cut off, a file that a crash or a full disk left empty, a library that was removed or
-replaced by hand, a tar file unpacked over the system. From OpenSSH 9.8 on sshd is several programs (sshd-session, and
+replaced by hand, a tar file unpacked over the system, a library of another version that /etc/ld.so.conf.d puts before
+the system's own ("version `GLIBC_2.38' not found"). From OpenSSH 9.8 on sshd is several programs (sshd-session, and
 from 10.0 on sshd-auth), of which each has to be there.
 
-Repair: a program that is only not executable is made so. What is missing or damaged comes back with its package only,
-which takes the network: in the server's own system (rescue shell, or the provider's console).
+Repair: a program that is only not executable is made so. A library outside of the packages (/usr/local, /opt) that
+can't be used at all is set aside, so that the system's own counts again. What is missing or damaged comes back with its
+package only, which takes the network: in the server's own system (rescue shell, or the provider's console).
 
 See: ld.so(8), elf(5), dpkg(1) on --configure and --verify.
 """
@@ -20,12 +22,16 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from rescue.checks import _sshd_program
+from rescue.checks._program_faults import Fault
 from rescue.checks._ssh_units import OTHERS, of_ending_server, serving, ssh_service
-from rescue.checks._sshd_program import Fault, faults, installed, program
+from rescue.checks._sshd_program import faults, installed, program
 from rescue.facts import Facts
+from rescue.formats.openssl import built_against, fits, release_of
 from rescue.formats.packages import package_state
 from rescue.formats.permissions import chmod
+from rescue.formats.program_files import load
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Entry, Read, Tree
 
 LINK = Link.SERVICE
 READS = _sshd_program.READS
@@ -33,6 +39,10 @@ READS = _sshd_program.READS
 CHECK = "sshd-binary-broken"
 INTERRUPTED = frozenset({"half-installed", "unpacked"})
 AGAIN = "reinstreq"
+OWN = ("/usr/local/", "/opt/", "/srv/", "/home/", "/root/")
+"""Where no package of a distribution puts a library."""
+ASIDE = "set-aside-"
+"""Before the name, as ldconfig(8) takes every name that begins with "lib"."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -43,6 +53,8 @@ def find(facts: Facts) -> Iterator[Finding]:
     found = list(faults(facts))
     for fault in found:
         yield _broken(facts, fault)
+    if not found:
+        yield from _mismatch(facts)
     state = package_state(facts.tree, "openssh-server")
     if not found and state is not None and (state[1] == AGAIN or state[2] in INTERRUPTED):
         yield _interrupted(facts, " ".join(state))
@@ -64,6 +76,9 @@ def _broken(facts: Facts, fault: Fault) -> Finding:
     if fault.mode:
         change = partial(chmod, path=fault.path, mode=0o755)
         repairs.insert(0, Repair(f"make {fault.path} executable (0755)", Safety.SAFE, change))
+    elif fault.useless and fault.path.startswith(OWN):
+        change = partial(_set_aside, path=fault.path)
+        repairs.insert(0, Repair(f"set {fault.path} aside, so that the system's own counts", Safety.SAFE, change))
     return Finding(
         check=CHECK,
         link=Link.ACCEPT if fault.closed else LINK,
@@ -74,6 +89,47 @@ def _broken(facts: Facts, fault: Fault) -> Finding:
         repairs=tuple(repairs),
         subject=fault.path,
     )
+
+
+def _mismatch(facts: Facts) -> Iterator[Finding]:
+    """sshd's own comparison of the OpenSSL that it gets with the one that it was built against."""
+    main = program(facts)
+    loaded = load(facts.tree, main)
+    crypto = next((each for each in loaded.libraries if each.name.startswith("libcrypto.so")), None) if loaded else None
+    if crypto is None or crypto.path is None or facts.openssh is None:
+        return
+    built = built_against(facts.tree.data_if_read(main) or b"")
+    has = release_of(facts.tree.data_if_read(crypto.path) or b"")
+    if built is None or has is None or fits(built, has, facts.openssh.version):
+        return
+    told = [".".join(map(str, each)) for each in (built, has)]
+    yield Finding(
+        check=CHECK,
+        link=LINK,
+        severity=Severity.DOUBTFUL,
+        message=f"{main} was built against OpenSSL {told[0]} and gets {told[1]} ({crypto.path}): it ends with "
+        '"OpenSSL version mismatch".',
+        symptom=of_ending_server(facts.units),
+        locations=(Location(PurePosixPath(main)), Location(PurePosixPath(crypto.path))),
+        repairs=(_reinstall(facts),),
+        subject=crypto.path,
+        reason="some distributions took this comparison out",
+    )
+
+
+def _set_aside(tree: Tree, path: str) -> Tree:
+    """The tree in which the loader does not find the library: neither the name nor the file that it is a link to."""
+    changed: dict[str, Entry | None] = {}
+    for real in dict.fromkeys((tree.resolve(path, follow_last=False), tree.resolve(path))):
+        entry = tree.lentry(real)
+        if entry is None or not str(real).startswith(OWN):
+            raise ValueError(f"{real} is not somebody's own")
+        aside = real.with_name(ASIDE + real.name)
+        tree.require(Read(str(aside), depth=0, content=False))
+        if tree.lentry(aside) is not None:
+            raise ValueError(f"{aside} is there already")
+        changed |= {str(aside): entry, str(real): None}
+    return tree.with_entries(changed)
 
 
 def _interrupted(facts: Facts, state: str) -> Finding:

@@ -61,6 +61,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         locations=(setting.location, *(Location(where) for where, _ in faults)),
         repairs=tuple(_repairs(facts.tree, account, setting, path)),
         subject=account.name,
+        words="client_loop: send disconnect: Broken pipe",
     )
 
 

@@ -24,16 +24,18 @@ from functools import partial
 from pathlib import PurePosixPath
 from re import IGNORECASE, escape, search
 
+from rescue.checks._put_back import put_back
 from rescue.checks._ssh_units import of_ending_server
 from rescue.checks._sshd_program import installed
 from rescue.facts import Facts
+from rescue.formats.templates import TEMPLATE_READS
 from rescue.model import Edit, Finding, Link, Repair, Safety, Severity
 from rescue.sshd import Fault, Problem, Server, edit
 from rescue.sshd.keywords import keyword
 from rescue.tree import Read, Tree
 
 LINK = Link.SERVICE
-READS = (Read("/etc/ssh", depth=2), Read("/etc/services", depth=0))
+READS = (Read("/etc/ssh", depth=2), Read("/etc/services", depth=0), *TEMPLATE_READS)
 
 CHECK = "sshd-config-error"
 MAX_WRONG = 50
@@ -80,7 +82,7 @@ def _no_configuration(problems: Sequence[Problem], facts: Facts) -> Finding:
         ),
         symptom=of_ending_server(facts.units),
         locations=tuple(problem.location for problem in problems[:MAX_WRONG]),
-        repairs=(_put_back(path),),
+        repairs=(*put_back(facts, str(path)), _put_back(path)),
         subject=str(path),
         hides=(Link.LISTEN,),
     )
@@ -159,6 +161,7 @@ def _repairs(problem: Problem, facts: Facts) -> Iterator[Repair]:
             yield Repair(f"remove the byte order mark at the start of {where.path}", Safety.SAFE, edit_)
             return
         case Fault.FILE:
+            yield from put_back(facts, str(where.path))
             yield _put_back(where.path)
             return
         case Fault.PLACE if _can_move(problem, facts):

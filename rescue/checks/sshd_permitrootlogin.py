@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from rescue.checks._each_login import say_where_from
 from rescue.checks._forced import keys_of
 from rescue.checks._login_policy import POLICY_READS, Standing, standings
 from rescue.facts import Facts
@@ -45,7 +46,7 @@ def find(facts: Facts) -> Iterator[Finding]:
             if not (forced and any(key.option("command") is not None for key in keys_of(facts, each.account))):
                 yield _refused(each)
         elif each.root.allowed is None:
-            yield _undecided(each)
+            yield _undecided(facts, each)
 
 
 def _refused(standing: Standing) -> Finding:
@@ -79,7 +80,7 @@ def _refused(standing: Standing) -> Finding:
     )
 
 
-def _undecided(standing: Standing) -> Finding:
+def _undecided(facts: Facts, standing: Standing) -> Finding:
     return Finding(
         check=CHECK,
         link=LINK,
@@ -87,7 +88,7 @@ def _undecided(standing: Standing) -> Finding:
         message=f"Whether {standing.account.name} may log in depends on where from ({standing.root.locations[0]}).",
         symptom=Symptom.DENIED,
         locations=standing.root.locations,
-        repairs=(Repair("say where you log in from, with --from ADDRESS", Safety.MANUAL),),
+        repairs=(say_where_from(facts, standing.root.locations[0]),),
         subject=standing.account.name,
         reason=standing.root.reason,
     )

@@ -5,10 +5,11 @@ or "me is not in the sudoers file".
 
 Cause: /etc/sudoers belongs to somebody else or can be written by others (`chmod -R 777 /etc`), is missing, or a line
 that somebody typed without visudo can't be read. sudo 1.9.3 and later pass over such a line alone; older ones refuse
-everything for it. A file in /etc/sudoers.d that others may write is passed over as a whole.
+everything for it. A file in /etc/sudoers.d that others may write is passed over as a whole, and so is the directory,
+with all that is in it. /etc/sudo.conf and sudo's plug-ins have to be root's as well (`chown -R` over the whole disk).
 
-Repair: owner and mode are put right (root's, 0440); a line that can't be read is commented out. No right is given to
-anybody who had none.
+Repair: owner and mode are put right (root's; 0440 for rules, others may not write to the rest); a line that can't be
+read is commented out. No right is given to anybody who had none.
 
 See: sudoers(5), visudo(8).
 """
@@ -24,15 +25,25 @@ from rescue.checks._each_login import SSHD_READS
 from rescue.checks._pam_refused import line_of
 from rescue.facts import Facts
 from rescue.formats.packages import PACKAGE_READS, package_version
-from rescue.formats.sudoers import SUDOERS, SUDOERS_READS, SudoersFile, SudoersLine, sudoers_files
+from rescue.formats.permissions import chmod
+from rescue.formats.sudoers import SUDOERS, SUDOERS_READS, SudoersFile, SudoersLine, secured, sudoers_files
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read, Tree
 
 LINK = Link.SESSION
 SUDO = "/usr/bin/sudo"
-READS = (*SSHD_READS, *SUDOERS_READS, *PACKAGE_READS, Read(SUDO, depth=0, content=False))
+CONF = "/etc/sudo.conf"
+PLUGINS = tuple(f"{folder}/sudoers.so" for folder in ("/usr/libexec/sudo", "/usr/lib/sudo", "/usr/libexec"))
+READS = (
+    *SSHD_READS,
+    *SUDOERS_READS,
+    *PACKAGE_READS,
+    *(Read(path, depth=0, content=False) for path in (SUDO, *PLUGINS)),
+    Read(CONF, depth=0),
+)
 
 MODE = 0o440
+OTHERS_WRITE = 0o022
 FORGIVING = (1, 9, 3)
 """The first release of sudo that passes over a line it can't read."""
 
@@ -50,11 +61,27 @@ def find(facts: Facts) -> Iterator[Finding]:
             yield _refused(each)
         elif not each.refused:
             yield from (_unread(facts, line) for line in each.lines if line.problem and _counts(facts, line))
+    yield from _own_files(facts)
+
+
+def _own_files(facts: Facts) -> Iterator[Finding]:
+    """sudo's own settings and its plug-in, which it takes from root alone (sudo_secure_file)."""
+    for path, what in ((CONF, "sudo passes over its settings"), *((each, "sudo does not load it") for each in PLUGINS)):
+        entry = facts.tree.entry(path)
+        fault = secured(entry) if entry is not None else ""
+        if entry is None or not fault:
+            continue
+        real = facts.tree.resolve(path)
+        repair = Repair(f"give {path} to root alone", Safety.SAFE, partial(_roots, path=real))
+        if path != CONF and entry.mode & OTHERS_WRITE:
+            # What others could write may be their program by now: it must not be made root's.
+            repair = Repair("install the package sudo again: others could write to it", Safety.MANUAL)
+        yield _finding(f"{path} {fault}, so {what}.", (Location(real),), (repair,), path)
 
 
 def _matters(facts: Facts, each: SudoersFile) -> bool:
     """The main file always does; another one where it has a rule for somebody who is judged."""
-    if each.path == SUDOERS:
+    if each.path == SUDOERS or each.folder:
         return True
     return any(concerned(facts, account, line.who) for account in who_needs_sudo(facts) for line in each.lines)
 
@@ -72,6 +99,10 @@ def _forgiving(facts: Facts) -> bool:
 
 def _refused(each: SudoersFile) -> Finding:
     what = "sudo works for nobody" if each.path == SUDOERS else "its rules do not count"
+    if each.folder:
+        what = "no rule in it counts"
+        folder = Repair(f"give {each.path} to root alone", Safety.SAFE, partial(_roots, path=each.path))
+        return _finding(f"{each.path} {each.refused}, so {what}.", (Location(each.path),), (folder,), str(each.path))
     repair = Repair(f"give {each.path} to root, mode {MODE:04o}", Safety.SAFE, partial(_own, path=each.path))
     return _finding(f"{each.path} {each.refused}, so {what}.", (Location(each.path),), (repair,), str(each.path))
 
@@ -102,6 +133,14 @@ def _finding(message: str, places: tuple[Location, ...], repairs: tuple[Repair, 
 
 def _own(tree: Tree, path: PurePosixPath) -> Tree:
     return tree.set_mode(path, mode=MODE, uid=0, gid=0)
+
+
+def _roots(tree: Tree, path: PurePosixPath) -> Tree:
+    """The tree in which it is root's, and nobody else may write to it."""
+    entry = tree.entry(path)
+    if entry is None:
+        raise ValueError(f"{path} is not there")
+    return chmod(tree, path, entry.mode & ~OTHERS_WRITE).set_mode(path, uid=0, gid=0)
 
 
 def _commented(tree: Tree, location: Location) -> Tree:

@@ -4,8 +4,8 @@ Decides: the key that your own computer offers. The server may know keys of your
 overwritten, a new laptop, another user name.
 
 Not judged: without --key. The keys that the server would take are listed with their fingerprints; compare them with
-what `ssh-keygen -lf ~/.ssh/id_ed25519.pub` shows on your own computer. Whether a password that you know is the right
-one is never judged.
+what `ssh-keygen -lf ~/.ssh/id_ed25519.pub` shows on your own computer. Nor is what AuthorizedKeysCommand prints, nor
+whether a password that you know is the right one.
 
 Supply: --key FILE, with your public key (most often ~/.ssh/id_ed25519.pub).
 """
@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rescue.facts import Facts
-from rescue.model import Gap, Link
+from rescue.formats.accounts import Account
+from rescue.model import Gap, Link, Location
 
 LINK = Link.KEY
 READS: tuple[str, ...] = ()
@@ -32,6 +33,10 @@ def find(facts: Facts) -> Iterator[Gap]:
                 else (f"whether {account.name}'s one key is yours")
             )
             yield Gap("key-unknown", LINK, what, "--key FILE", account.name)
+        elif wanted not in {key.blob for key in keys} and (command := _command(facts, account)) is not None:
+            words, place = command
+            what = f"which keys {words} prints for {account.name} (AuthorizedKeysCommand)"
+            yield Gap("key-unknown", LINK, what, "run it in the server's own system", account.name, place)
         elif wanted is None:
             yield Gap(
                 "key-unknown", LINK, f"how {account.name} logs in: no key is on the disk", "--key FILE", account.name
@@ -39,3 +44,10 @@ def find(facts: Facts) -> Iterator[Gap]:
         elif wanted not in {key.blob for key in keys}:
             what = f"how {account.name} logs in: your key is not among this account's"
             yield Gap("key-unknown", LINK, what, f"--user {account.name}", account.name)
+
+
+def _command(facts: Facts, account: Account) -> tuple[str, tuple[Location, ...]] | None:
+    setting = facts.effective(account).setting("AuthorizedKeysCommand")
+    if setting.location is None or not setting.words or setting.words[0].lower() == "none":
+        return None
+    return " ".join(setting.words)[:80], (setting.location,)

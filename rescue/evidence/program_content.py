@@ -20,13 +20,12 @@ from rescue.checks._sshd_program import HELPERS, program
 from rescue.evidence._together import together
 from rescue.facts import Facts
 from rescue.formats.pam import MODULES as MODULE_FOLDERS
-from rescue.formats.program_files import LARGEST, USUAL_FILES, cut_off, program_files
+from rescue.formats.program_files import LARGEST, PRELOAD, USUAL_FILES, cut_off, program_files
 from rescue.formats.shipped import SHIPPED_READS
 from rescue.model import Gap, Link, Location
 from rescue.tree import Read
 
 LINK = Link.SERVICE
-PRELOAD = "/etc/ld.so.preload"
 FOLDERS = ("/usr/lib/openssh", "/usr/libexec/openssh")
 SYSTEM = "/usr/lib/systemd"
 BOOT = (

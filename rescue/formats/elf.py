@@ -11,21 +11,32 @@ from struct import Struct, error
 
 MAGIC = b"\x7fELF"
 _LOAD, _DYNAMIC, _INTERPRETER = 1, 2, 3
-_NEEDED, _STRINGS, _RPATH, _RUNPATH = 1, 5, 15, 29
+_NEEDED, _STRINGS, _NAME, _RPATH, _RUNPATH = 1, 5, 14, 15, 29
+_DEFINED, _DEFINED_COUNT, _WANTED, _WANTED_COUNT = 0x6FFFFFFC, 0x6FFFFFFD, 0x6FFFFFFE, 0x6FFFFFFF
+_WEAK = 2
 
 MAX_HEADERS, MAX_ENTRIES = 256, 4096
 MAX_NAME = 4096
+MAX_VERSIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Elf:
-    """A program or library. bits: 32 or 64; machine: e_machine (62: x86-64). paths: RUNPATH, else RPATH."""
+    """A program or library. bits: 32 or 64; machine: e_machine (62: x86-64). paths: RUNPATH, else RPATH.
+
+    inherited: whether `paths` are an RPATH, which counts for the libraries of its libraries, too. name: the SONAME.
+    versions: those of its symbols; () where it has none. wants: (library, version) that it does not start without.
+    """
 
     bits: int
     machine: int
     interpreter: str
     needed: tuple[str, ...]
     paths: tuple[str, ...]
+    inherited: bool = False
+    name: str = ""
+    versions: tuple[str, ...] = ()
+    wants: tuple[tuple[str, str], ...] = ()
 
 
 class ElfError(ValueError):
@@ -65,9 +76,57 @@ def _read(data: bytes, bits: int, order: str) -> Elf:
     entries = tuple(_dynamic(data, bits, order, segments))
     strings = next((_offset(segments, value) for tag, value in entries if tag == _STRINGS), 0)
     names = {tag: [_text(data, strings + value) for key, value in entries if key == tag]
-             for tag in (_NEEDED, _RPATH, _RUNPATH)}  # fmt: skip
+             for tag in (_NEEDED, _RPATH, _RUNPATH, _NAME)}  # fmt: skip
     paths = (names[_RUNPATH] or names[_RPATH] or [""])[0]
-    return Elf(bits, machine, interpreter, tuple(names[_NEEDED]), tuple(part for part in paths.split(":") if part))
+    numbers = dict(entries)
+
+    def start(tag: int) -> int | None:
+        return _offset(segments, numbers[tag]) if tag in numbers else None
+
+    return Elf(
+        bits,
+        machine,
+        interpreter,
+        tuple(names[_NEEDED]),
+        tuple(part for part in paths.split(":") if part),
+        inherited=not names[_RUNPATH],
+        name=(names[_NAME] or [""])[0],
+        versions=tuple(_versions(data, order, strings, start(_DEFINED), numbers.get(_DEFINED_COUNT, 0))),
+        wants=tuple(_wanted(data, order, strings, start(_WANTED), numbers.get(_WANTED_COUNT, 0))),
+    )
+
+
+def _versions(data: bytes, order: str, strings: int, at: int | None, count: int) -> Iterator[str]:
+    """The names of .gnu.version_d (Elfxx_Verdef, the same for 32 and 64 bits)."""
+    shape, name = Struct(f"{order}HHHHIII"), Struct(f"{order}I")
+    for _ in range(min(count, MAX_VERSIONS) if at is not None else 0):
+        assert at is not None
+        *_, first, following = shape.unpack_from(data, at)
+        yield _text(data, strings + name.unpack_from(data, at + first)[0])
+        if not following:
+            return
+        at += following
+
+
+def _wanted(data: bytes, order: str, strings: int, at: int | None, count: int) -> Iterator[tuple[str, str]]:
+    """(library, version) of .gnu.version_r; a weak one may be missing (Elfxx_Verneed, Elfxx_Vernaux)."""
+    shape, aux = Struct(f"{order}HHIII"), Struct(f"{order}IHHII")
+    left = MAX_VERSIONS
+    for _ in range(min(count, MAX_VERSIONS) if at is not None else 0):
+        assert at is not None
+        _, number, library, first, following = shape.unpack_from(data, at)
+        here = at + first
+        for _ in range(min(number, left)):
+            _, flags, _, version, after = aux.unpack_from(data, here)
+            left -= 1
+            if not flags & _WEAK:
+                yield _text(data, strings + library), _text(data, strings + version)
+            if not after:
+                break
+            here += after
+        if not following:
+            return
+        at += following
 
 
 def _segments(data: bytes, bits: int, order: str) -> Iterator[_Segment]:

@@ -107,11 +107,16 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service's stacks. broken: the line at which reading its files fails; then nobody gets in by it."""
+    """A service's stacks. broken: the line at which reading its files fails; then nobody gets in by it.
+
+    files: those that were read, its own first. missing: the file that is included and not there.
+    """
 
     handlers: tuple[Handler, ...]
     broken: Location | None = None
     fault: str = ""
+    files: tuple[PurePosixPath, ...] = ()
+    missing: PurePosixPath | None = None
 
     def stack(self, facility: Facility) -> tuple[Handler, ...]:
         return tuple(each for each in self.handlers if each.facility is facility)
@@ -126,9 +131,9 @@ class Outcome:
 
 
 class _Unreadable(Exception):
-    def __init__(self, location: Location, fault: str) -> None:
+    def __init__(self, location: Location, fault: str, missing: PurePosixPath | None = None) -> None:
         super().__init__(fault)
-        self.location, self.fault = location, fault
+        self.location, self.fault, self.missing = location, fault, missing
 
 
 def read_service(tree: Tree, name: str) -> Service | None:
@@ -138,12 +143,13 @@ def read_service(tree: Tree, name: str) -> Service | None:
     if path is None:
         return None
     handlers: list[Handler] = []
+    files: dict[PurePosixPath, None] = {}
     try:
-        for handler in _read(tree, path, None, 0):
+        for handler in _read(tree, path, None, 0, files):
             handlers.append(handler)
     except _Unreadable as problem:
-        return Service(tuple(handlers), problem.location, problem.fault)
-    return Service(tuple(handlers))
+        return Service(tuple(handlers), problem.location, problem.fault, tuple(files), problem.missing)
+    return Service(tuple(handlers), files=tuple(files))
 
 
 def _file(tree: Tree, name: str) -> PurePosixPath | None:
@@ -152,22 +158,26 @@ def _file(tree: Tree, name: str) -> PurePosixPath | None:
     return next((PurePosixPath(f"{each}/{name}") for each in FOLDERS if tree.entry(f"{each}/{name}")), None)
 
 
-def _read(tree: Tree, path: PurePosixPath, only: Facility | None, deep: int) -> Iterator[Handler]:
+Files = dict[PurePosixPath, None]
+
+
+def _read(tree: Tree, path: PurePosixPath, only: Facility | None, deep: int, files: Files) -> Iterator[Handler]:
     """The lines of a file; `only`: those of one stack, where another file included it for that."""
     text = tree.text(path)
+    files[path] = None
     for number, line in _lines(text or ""):
         here = Location(path, number, line)
         if text is None or deep > DEEPEST:
             raise _Unreadable(here, "the files include each other" if text is not None else "it can't be read")
         words = _SPACE.split(line, maxsplit=1)
         if words[0].lower() == "@include":
-            yield from _included(tree, words[1] if len(words) > 1 else "", only, here, deep)
+            yield from _included(tree, words[1] if len(words) > 1 else "", only, here, deep, files)
             continue
         facility = _facility(words[0])
         if facility is None or len(words) < 2:
             continue  # logged, and passed over
         if only is None or facility is only:
-            yield from _handler(tree, facility, words[1], here, deep)
+            yield from _handler(tree, facility, words[1], here, deep, files)
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -190,21 +200,25 @@ def _facility(word: str) -> Facility | None:
     return next((each for each in Facility if each.value == name), None)
 
 
-def _included(tree: Tree, name: str, only: Facility | None, here: Location, deep: int) -> Iterator[Handler]:
+def _included(
+    tree: Tree, name: str, only: Facility | None, here: Location, deep: int, files: Files
+) -> Iterator[Handler]:
     path = _file(tree, name)
     if path is None:
         odd = ", as the line ends in CR LF" if name.endswith("\r") else ""
-        raise _Unreadable(here, f"the file {name.strip()} that it includes is not there{odd}")
-    yield from _read(tree, path, only, deep + 1)
+        raise _Unreadable(
+            here, f"the file {name.strip()} that it includes is not there{odd}", PurePosixPath(FOLDERS[0]) / name
+        )
+    yield from _read(tree, path, only, deep + 1, files)
 
 
-def _handler(tree: Tree, facility: Facility, rest: str, here: Location, deep: int) -> Iterator[Handler]:
+def _handler(tree: Tree, facility: Facility, rest: str, here: Location, deep: int, files: Files) -> Iterator[Handler]:
     match = _CONTROL.match(rest)
     control = match[0] if match else ""
     words = [word for word in _SPACE.split(rest[len(control) :]) if word]
     if control.lower() in ("include", "substack"):
         try:
-            yield from _included(tree, words[0] if words else "", facility, here, deep)
+            yield from _included(tree, words[0] if words else "", facility, here, deep, files)
         except _Unreadable:
             if facility in (Facility.ACCOUNT, Facility.SESSION):
                 raise

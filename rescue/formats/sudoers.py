@@ -24,6 +24,8 @@ TAGS = frozenset({
     "INTERCEPT", "NOINTERCEPT", "PASSWD", "NOPASSWD", "SETENV", "NOSETENV",
 })  # fmt: skip
 
+DEEPEST, MOST_FILES = 16, 500
+_INCLUDE = compile_pattern(r"[@#]include(?P<folder>dir)?\s+(?P<path>\"[^\"]+\"|(?:[^\s\\]|\\.)+)")
 _ALIAS = compile_pattern(r"(User|Runas|Host|Cmnd|Cmd)_Alias\s+[A-Z][A-Z0-9_]*\s*=\s*\S")
 _TAG = compile_pattern(r"(?:^|[\s)])([A-Za-z_]+):(?=\s|[/A-Z])")
 _SPEC = compile_pattern(r"(?P<who>(?:[^\s,=]|\\.)+(?:\s*,\s*(?:[^\s,=]|\\.)+)*)\s+(?P<host>[^=]+?)\s*=\s*(?P<what>.*)")
@@ -40,21 +42,50 @@ class SudoersLine:
 
 @dataclass(frozen=True, slots=True)
 class SudoersFile:
-    """One file that sudo reads. refused: why it does not use the file at all, "" if it does."""
+    """One file that sudo reads, or a directory of such. refused: why it does not use it at all, "" if it does."""
 
     path: PurePosixPath
     lines: tuple[SudoersLine, ...]
     refused: str = ""
+    folder: bool = False
 
 
 def sudoers_files(tree: Tree) -> tuple[SudoersFile, ...]:
-    """The main file and those of its directory that sudo reads; () where there is no main file."""
+    """The main file and all that it includes, directories among them; () where there is no main file. NotCaptured.
+
+    What is below a directory that sudo does not use is given all the same: it counts once that one is mended.
+    """
     tree.require(*SUDOERS_READS)
     if tree.entry(SUDOERS) is None:
         return ()
-    names = [name for name in tree.children(FOLDER) if "." not in name and not name.endswith("~")]
-    paths = [SUDOERS, *(PurePosixPath(FOLDER) / name for name in names)]
-    return tuple(_file(tree, path) for path in paths if tree.entry(path) is not None)
+    found: dict[PurePosixPath, SudoersFile] = {}
+    _collect(tree, SUDOERS, found, 0)
+    return tuple(found.values())
+
+
+def _collect(tree: Tree, path: PurePosixPath, found: dict[PurePosixPath, SudoersFile], deep: int) -> None:
+    tree.require(Read(str(path), depth=0))
+    if path in found or deep > DEEPEST or len(found) >= MOST_FILES or tree.entry(path) is None:
+        return
+    found[path] = _file(tree, path)
+    for line in (tree.text(path) or "").split("\n"):
+        match = _INCLUDE.match(line.strip())
+        if match is None:
+            continue
+        # %h is the host's name, which decides about nobody's own file here.
+        named = match["path"].strip('"').replace("\\ ", " ")
+        target = PurePosixPath(named) if named.startswith("/") else path.parent / named
+        if not match["folder"]:
+            _collect(tree, target, found, deep + 1)
+            continue
+        tree.require(Read(str(target), depth=1))
+        entry = tree.entry(target)
+        if entry is None or not entry.is_dir:
+            continue
+        found.setdefault(target, SudoersFile(target, (), _refused(entry, folder=True), folder=True))
+        for name in tree.children(target):
+            if "." not in name and not name.endswith("~"):
+                _collect(tree, target / name, found, deep + 1)
 
 
 def _file(tree: Tree, path: PurePosixPath) -> SudoersFile:
@@ -63,8 +94,13 @@ def _file(tree: Tree, path: PurePosixPath) -> SudoersFile:
     return SudoersFile(path, tuple(_lines(tree.text(path) or "", path)), _refused(entry))
 
 
-def _refused(entry: Entry) -> str:
-    if not entry.is_file:
+def secured(entry: Entry) -> str:
+    """Why sudo does not use another file of its own (sudo.conf, a plug-in); "" if it does (sudo_secure_file)."""
+    return _refused(entry)
+
+
+def _refused(entry: Entry, *, folder: bool = False) -> str:
+    if not entry.is_file and not folder:
         return "is no file"
     if entry.uid != 0:
         return f"belongs to uid {entry.uid} and not to root"

@@ -89,7 +89,7 @@ def _decide(effective: Effective, keyword: str) -> Decision:
 
 def _undecided(keyword: str, matches: Iterable[Location]) -> Decision:
     places = tuple(matches)
-    reason = f"{keyword} depends on {places[0].text} ({places[0]}), and the client's address is not known"
+    reason = f"{keyword} depends on {places[0].text} ({places[0]}), and which holds is not known"
     return Decision(None, reason=reason, locations=places)
 
 
@@ -108,7 +108,7 @@ def _decide_list(connection: Connection, keyword: str, settings: Sequence[Settin
         return Decision(False, (Refusal(keyword, hit[1], hit[0], words),), locations=(hit[1],))
     if open_ends:
         word, place = open_ends[0]
-        reason = f"{keyword} {word} ({place}) depends on the client's address, which is not known"
+        reason = f"{keyword} {word} ({place}) depends on the client's address or name, which is not known"
         return Decision(None, reason=reason, locations=(place,))
     if denies:
         return Decision(True)

@@ -80,6 +80,7 @@ def finding(each: Finding) -> dict[str, object]:
         "message": each.message,
         "reason": each.reason,
         "symptom": str(each.symptom),
+        "words": each.words or None,
         "locations": [location(at) for at in each.locations],
         "repairs": [repair(each, way) for way in each.repairs],
     }

@@ -209,7 +209,8 @@ class Report:
     def _symptom(first: Finding, examination: Examination) -> str:
         user = examination.facts.client.user or first.subject or "me"
         known = any(each.user == user for each in examination.path.users)
-        words = first.symptom.words(user=safe(user) if known else "me", port=examination.facts.dialled)
+        usual = first.symptom.words(user=safe(user) if known else "me", port=examination.facts.dialled)
+        words = safe(first.words) or usual
         return words if first.severity is Severity.BROKEN else f"perhaps: {words}"
 
     def finding(self, number: int, finding: Finding) -> None:

@@ -11,7 +11,7 @@ from rescue.checks import Check
 from rescue.facts import Facts
 from rescue.model import Client, Finding, Link, Repair, Safety, Severity, Symptom
 from rescue.plan import Plan, any_repairs, make_plan, safe_repairs
-from rescue.tree import Tree
+from rescue.tree import Tree, file, symlink
 
 pytestmark = pytest.mark.unit
 
@@ -159,3 +159,44 @@ def test_space_is_freed_before_anything_is_written() -> None:
         ("/log", "remove"),
         ("/one", "replace"),
     ]
+
+
+def _edit_of(path: str) -> Callable[[Tree], Tree]:
+    return lambda tree: tree.write(path, "other\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("/etc/a", True), ("/usr/local/a", True), ("/usr/lib/a", False), ("/lib/a", False), ("/etc/linked", False),
+        ("/usr/lib/new", False),
+    ],
+)  # fmt: skip
+def test_no_repair_lands_in_a_packages_own_file(path: str, kept: bool) -> None:
+    entries = {
+        "/etc/a": "a\n", "/usr/local/a": "a\n", "/usr/lib/a": "a\n", "/lib": symlink("usr/lib"),
+        "/etc/linked": symlink("/usr/lib/a"),
+    }  # fmt: skip
+    tree = Tree.of(entries)
+    before = tree.text(path)
+
+    def find(facts: Facts) -> Iterator[Finding]:
+        if facts.tree.text(path) == before:
+            repair = Repair("change it", Safety.SAFE, _edit_of(path))
+            yield Finding("x", Link.KEY, Severity.BROKEN, "m", Symptom.DENIED, repairs=(repair,))
+
+    plan = make_plan(tree, Client(), checks=[Check("x", Link.KEY, (), find, "")])
+    assert bool(plan.changes) is kept
+    assert kept or "package's own file" in plan.left[0].reason
+
+
+def test_modes_below_usr_may_be_put_back() -> None:
+    tree = Tree.of({"/usr/bin/sh": file("ELF", 0o644)})
+
+    def find(facts: Facts) -> Iterator[Finding]:
+        entry = facts.tree.entry("/usr/bin/sh")
+        if entry is not None and entry.mode == 0o644:
+            repair = Repair("chmod", Safety.SAFE, lambda tree: tree.set_mode("/usr/bin/sh", mode=0o755))
+            yield Finding("x", Link.KEY, Severity.BROKEN, "m", Symptom.DENIED, repairs=(repair,))
+
+    assert make_plan(tree, Client(), checks=[Check("x", Link.KEY, (), find, "")]).left == ()

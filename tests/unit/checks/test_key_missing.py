@@ -120,22 +120,38 @@ def test_a_password_that_works_needs_no_key() -> None:
 
 def test_a_password_that_sshd_does_not_ask_for_is_none() -> None:
     off = {"/etc/ssh/sshd_config": f"PasswordAuthentication no\n{SSHD_CONFIG}", "/etc/shadow": HASH}
-    assert causes(server({KEYS: None, **off}), ALICE) == ["key-missing"]
+    assert causes(server({KEYS: None, **off}), ALICE) == ["password-login-off"]
+    assert causes(server({KEYS: None, **off}), WITH_KEY) == ["key-missing"]
 
 
 def test_roots_password_counts_only_where_root_may_use_it() -> None:
     shadow = "root:$y$j9T$salt$hash:19700:0:99999:7:::\n"
     gone = {"/root/.ssh/authorized_keys": None, "/etc/shadow": shadow}
-    assert "key-missing" in causes(server(gone), Client(user="root"))
+    assert causes(server(gone), Client(user="root")) == ["password-login-off"]
     allowed = {"/etc/ssh/sshd_config": f"PermitRootLogin yes\n{SSHD_CONFIG}"}
     assert causes(server({**gone, **allowed}), Client(user="root")) == []
 
 
+@pytest.mark.parametrize(("link", "target"), [(KEYS, "/mnt/keys/alice"), (SSH, "/mnt/ssh"), (KEYS, "keys")])
+def test_a_link_that_leads_nowhere_is_replaced_and_not_written_through(link: str, target: str) -> None:
+    gone = dict.fromkeys((KEYS, SSH) if link == SSH else (KEYS,))
+    tree = server({**gone, link: symlink(target), "/mnt": directory()})
+    assert f"{link} is a link that leads nowhere ({target})" in only_finding(tree, "key-missing", WITH_KEY).message
+    plan = mended(tree, WITH_KEY)
+    assert changed_paths(plan) == sorted({link, KEYS})
+    entry = plan.after.facts.tree.lentry(KEYS)
+    assert entry is not None
+    assert (entry.is_file, entry.uid, entry.mode) == (True, 1000, 0o600)
+
+
 def test_keys_from_a_command_leave_it_open() -> None:
-    config = f"AuthorizedKeysCommand /usr/bin/keys\nAuthorizedKeysCommandUser nobody\n{SSHD_CONFIG}"
-    finding = only_finding(server({KEYS: None, "/etc/ssh/sshd_config": config}), "key-missing", ALICE)
+    config = f"AuthorizedKeysCommand /usr/bin/bash\nAuthorizedKeysCommandUser root\n{SSHD_CONFIG}"
+    tree = server({KEYS: None, "/etc/ssh/sshd_config": config})
+    finding = only_finding(tree, "key-missing", WITH_KEY)
     assert finding.severity is Severity.DOUBTFUL
     assert "AuthorizedKeysCommand" in finding.reason
+    # What it prints is not judged, and that is no finding.
+    assert causes(tree, ALICE) == []
 
 
 def test_a_certificate_authority_may_be_all_that_is_meant() -> None:

@@ -5,7 +5,7 @@ import pytest
 from rescue.model import Client, Severity
 from rescue.tree import Entry, file
 from tests.checking import causes, mended, only_finding
-from tests.trees import KEY, SSHD_CONFIG, healthy, server
+from tests.trees import KEY, PROGRAM, SSHD_CONFIG, healthy, server
 
 pytestmark = pytest.mark.unit
 
@@ -13,6 +13,10 @@ ALICE = Client(user="alice", key=KEY)
 KEYS = "/home/alice/.ssh/authorized_keys"
 COMMAND = "AuthorizedKeysCommand /usr/bin/sss_ssh_authorizedkeys\nAuthorizedKeysCommandUser nobody\n"
 AUTHORITY = "TrustedUserCAKeys /etc/ssh/ca.pub\n"
+RUNS: dict[str, Entry | str | bytes | None] = {
+    "/etc/passwd": f"{healthy()['/etc/passwd']}nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+    "/usr/bin/sss_ssh_authorizedkeys": file(PROGRAM, 0o755),
+}
 GONE: dict[str, Entry | str | bytes | None] = {path: None for path in healthy() if path.startswith("/home/alice")}
 
 
@@ -29,7 +33,7 @@ GONE: dict[str, Entry | str | bytes | None] = {path: None for path in healthy() 
 def test_it_is_a_doubt_with_the_reason(
     setting: str, cause: str, changes: dict[str, Entry | str | bytes | None]
 ) -> None:
-    tree = server({**changes, "/etc/ssh/sshd_config": setting + SSHD_CONFIG})
+    tree = server({**RUNS, **changes, "/etc/ssh/sshd_config": setting + SSHD_CONFIG})
     finding = only_finding(tree, cause, ALICE)
     assert finding.severity is Severity.DOUBTFUL
     assert setting.split()[0] in finding.reason
@@ -39,4 +43,4 @@ def test_it_is_a_doubt_with_the_reason(
 
 @pytest.mark.parametrize("setting", [COMMAND, AUTHORITY, "AuthorizedKeysCommand none\n"])
 def test_keys_that_are_found_are_no_finding(setting: str) -> None:
-    assert causes(server({"/etc/ssh/sshd_config": setting + SSHD_CONFIG}), ALICE) == []
+    assert causes(server({**RUNS, "/etc/ssh/sshd_config": setting + SSHD_CONFIG}), ALICE) == []

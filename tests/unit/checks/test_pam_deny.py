@@ -42,7 +42,8 @@ def test_where_sshd_has_no_rules_of_its_own_those_for_others_count() -> None:
 def test_the_service_may_be_called_otherwise() -> None:
     newer = DPKG_STATUS.replace("1:9.2p1-2+deb12u6", "1:10.0p1-7")
     config = SSHD_CONFIG + "PAMServiceName mine\n"
-    tree = server({**with_pam(mine="account required pam_deny.so\n"), "/etc/ssh/sshd_config": config,
+    mine = with_pam(mine="account required pam_deny.so\nsession required pam_permit.so\n")
+    tree = server({**mine, "/etc/ssh/sshd_config": config,
                    "/var/lib/dpkg/status": newer})  # fmt: skip
     assert causes(tree) == ["pam-deny"]
 

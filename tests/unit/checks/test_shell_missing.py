@@ -49,3 +49,14 @@ def test_where_no_shell_is_left_a_person_has_to_install_one() -> None:
     tree = server({**with_shell("/bin/zsh"), "/usr/bin/bash": None, "/usr/bin/sh": None})
     finding = only_finding(tree, "shell-missing", ALICE)
     assert [repair.safety for repair in finding.repairs] == [Safety.MANUAL]
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o600, 0o000])
+def test_a_shell_that_lost_its_mode_gets_it_back_and_passwd_stays(mode: int) -> None:
+    tree = server({"/usr/bin/bash": file("ELF", mode)})
+    only_finding(tree, "shell-missing", ALICE)
+    plan = mended(tree, ALICE)
+    assert changed_paths(plan) == ["/usr/bin/bash"]
+    entry = plan.after.facts.tree.entry("/bin/bash")
+    assert entry is not None
+    assert entry.mode == 0o755

@@ -1,8 +1,8 @@
 import pytest
 
 from rescue.model import Client, Safety, Severity, Symptom
-from rescue.tree import Entry, file
-from tests.checking import causes, diff, mended, only_finding
+from rescue.tree import Entry, file, symlink
+from tests.checking import causes, changed_paths, diff, mended, only_finding
 from tests.trees import server
 
 pytestmark = pytest.mark.unit
@@ -49,3 +49,36 @@ def test_an_rsa_key_that_is_too_short_needs_another_key(least: str, found: list[
         finding = only_finding(tree, "sshd-algo-mismatch", ALICE)
         assert "need 2048 bits here, and it has 1024" in finding.message
         assert [each.safety for each in finding.repairs] == [Safety.MANUAL]
+
+
+BACK_END = "/etc/crypto-policies/back-ends/opensshserver.config"
+ECDSA = "ecdsa-sha2-nistp256,rsa-sha2-512"
+
+
+def under_policy(policy: str, *, linked: bool = True) -> dict[str, Entry | str | bytes | None]:
+    """A server as Red Hat makes it, whose list is the crypto policy's."""
+    own = f"/usr/share/crypto-policies/{policy}/opensshserver.txt"
+    text = f"PubkeyAcceptedAlgorithms {ECDSA}\n"
+    files: dict[str, Entry | str | bytes | None] = {own: text, BACK_END: symlink(own)} if linked else {BACK_END: text}
+    return {
+        **files,
+        "/etc/crypto-policies/config": f"# see update-crypto-policies(8)\n{policy}\n",
+        "/etc/ssh/sshd_config.d/50-redhat.conf": f"Include {BACK_END}\n",
+    }
+
+
+def test_under_fips_another_key_is_the_way() -> None:
+    finding = only_finding(server(under_policy("FIPS")), "sshd-algo-mismatch", Client(user="alice"))
+    assert "crypto policy is FIPS" in finding.message
+    assert "/etc/crypto-policies/config" in [str(each.path) for each in finding.locations]
+    assert [each.edit for each in finding.repairs] == [None]
+    assert "ssh-keygen -t ecdsa" in finding.repairs[0].title
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_under_another_policy_a_file_of_its_own_counts_before_it(linked: bool) -> None:
+    tree = server(under_policy("FUTURE", linked=linked))
+    plan = mended(tree, Client(user="alice"))
+    assert changed_paths(plan) == ["/etc/ssh/sshd_config.d/00-key-kinds.conf"]
+    text = plan.after.facts.tree.text("/etc/ssh/sshd_config.d/00-key-kinds.conf")
+    assert text == f"PubkeyAcceptedAlgorithms {ECDSA},ssh-ed25519\n"

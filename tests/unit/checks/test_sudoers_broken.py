@@ -1,7 +1,7 @@
 import pytest
 
 from rescue.model import Client, Safety, Severity, Symptom
-from rescue.tree import Entry, Tree, file
+from rescue.tree import Entry, Tree, directory, file
 from tests.checking import causes, changed_paths, diff, mended, only_finding
 from tests.trees import DPKG_STATUS, server
 
@@ -80,3 +80,58 @@ def test_a_line_for_others_stops_only_old_releases() -> None:
 def test_another_file_that_others_may_write_matters_if_it_is_about_the_user() -> None:
     assert causes(sudoers(**{OWN: file("bob ALL=(ALL) ALL\n", 0o666)}), ALICE) == []
     assert causes(sudoers(**{OWN: file("alice ALL=(ALL) ALL\n", 0o666)}), ALICE) == ["sudoers-broken"]
+
+
+FOLDER = "/etc/sudoers.d"
+RULE = {OWN: file("alice ALL=(ALL) NOPASSWD: ALL\n", 0o440)}
+
+
+@pytest.mark.parametrize("entry", [directory(0o755, 1, 1), directory(0o777), directory(0o775, 0, 50), directory(0o757)])
+def test_the_directory_of_rules_has_to_be_roots_too(entry: Entry) -> None:
+    tree = sudoers(**RULE, **{FOLDER: entry})
+    assert f"{FOLDER} " in only_finding(tree, "sudoers-broken", ALICE).message
+    plan = mended(tree, ALICE)
+    assert changed_paths(plan) == [FOLDER]
+    after = plan.after.facts.tree.entry(FOLDER)
+    assert after is not None
+    assert (after.uid, after.gid, after.mode & 0o022) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("entry", [directory(0o755), directory(0o750), directory(0o775, 0, 0)])
+def test_a_directory_that_is_roots(entry: Entry) -> None:
+    assert causes(sudoers(**RULE, **{FOLDER: entry}), ALICE) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "entry"),
+    [
+        ("/etc/sudo.conf", file("Set disable_coredump false\n", 0o644, 1, 1)),
+        ("/etc/sudo.conf", file("", 0o666)),
+        ("/usr/libexec/sudo/sudoers.so", file("ELF", 0o644, 1, 1)),
+    ],
+)
+def test_sudos_own_files(path: str, entry: Entry) -> None:
+    tree = sudoers(**{path: entry})
+    assert only_finding(tree, "sudoers-broken", ALICE).subject == path
+    assert changed_paths(mended(tree, ALICE)) == [path]
+    healthy = file(entry.data or b"", 0o644)
+    assert causes(sudoers(**{path: healthy}), ALICE) == []
+
+
+def test_a_plug_in_that_others_could_write_is_not_made_roots() -> None:
+    tree = sudoers(**{"/usr/libexec/sudo/sudoers.so": file("ELF", 0o666)})
+    assert [each.edit for each in only_finding(tree, "sudoers-broken", ALICE).repairs] == [None]
+
+
+@pytest.mark.parametrize(
+    "line", ["@include /etc/sudo/mine", "#include /etc/sudo/mine", "@includedir /etc/sudo", '@include "/etc/sudo/mine"']
+)
+def test_whatever_sudoers_includes(line: str) -> None:
+    good, bad = file("alice ALL=(ALL) ALL\n", 0o440), file("alice ALL=(ALL) ALL\n", 0o446)
+    assert causes(sudoers(f"{DEBIAN}{line}\n", **{"/etc/sudo/mine": good}), ALICE) == []
+    tree = sudoers(f"{DEBIAN}{line}\n", **{"/etc/sudo/mine": bad})
+    assert only_finding(tree, "sudoers-broken", ALICE).subject == "/etc/sudo/mine"
+
+
+def test_files_that_include_each_other() -> None:
+    assert causes(sudoers(f"{DEBIAN}@include {MAIN}\n"), ALICE) == []

@@ -1,25 +1,36 @@
-"""The shell is started by the user, who is not root."""
+"""What the system's services, which are not root, can't use."""
 
 from __future__ import annotations
 
 import pytest
 
-from rescue.model import Client
-from tests.judging import ME, gaps_of
+from tests.judging import Changes, gaps_of
+from tests.programs import LOADER, cache, elf
 from tests.trees import directory, file
 
 pytestmark = pytest.mark.unit
 
+LIBC = "/usr/lib/x86_64-linux-gnu/libc.so.6"
+LINKED: Changes = {
+    "/usr/sbin/sshd": file(elf("libc.so.6", interpreter=LOADER), 0o755),
+    LOADER: file(b"x", 0o755),
+    LIBC: elf(),
+    "/etc/ld.so.cache": file(cache(LIBC)),
+}
 
-@pytest.mark.parametrize("path", ["/", "/usr", "/usr/bin"])
-def test_a_directory_on_the_way_that_is_roots_alone(path: str) -> None:
-    assert ("session", "session-as-user") in gaps_of({path: directory(0o700)})
+
+@pytest.mark.parametrize("path", ["/", "/usr", "/usr/lib", "/usr/lib/x86_64-linux-gnu"])
+def test_a_directory_that_every_program_needs(path: str) -> None:
+    told = gaps_of({**LINKED, path: directory(0o700)})
+    assert {("boot", "session-as-user"), ("network", "session-as-user")} <= set(told)
 
 
-def test_a_shell_that_is_roots_alone() -> None:
-    assert ("session", "session-as-user") in gaps_of({"/usr/bin/bash": file("ELF", 0o700)})
+@pytest.mark.parametrize("path", ["/usr/sbin", "/usr/sbin/sshd"])
+def test_the_server_itself_is_roots(path: str) -> None:
+    closed = directory(0o700) if path == "/usr/sbin" else file(elf("libc.so.6", interpreter=LOADER), 0o700)
+    assert "session-as-user" not in {check for _, check in gaps_of({**LINKED, path: closed})}
 
 
-def test_root_passes() -> None:
-    told = gaps_of({"/usr/bin": directory(0o700)}, Client(user="root", key=ME.key))
-    assert ("session", "session-as-user") not in told
+@pytest.mark.parametrize(("mode", "told"), [(0o755, False), (0o700, True)])
+def test_the_programs_that_a_user_needs(mode: int, told: bool) -> None:
+    assert (("session", "session-as-user") in gaps_of({"/usr/bin/ls": file("ELF", mode)})) is told

@@ -1,0 +1,59 @@
+"""PAM has no rule that lets anybody in: a file of its rules is empty.
+
+Symptom: the key is accepted, then "Connection closed by SERVER port 22", for every user; the server's log says "no
+modules loaded for `sshd' service" or "Access denied by PAM account configuration".
+
+Cause: /etc/pam.d/common-account (common-session, sshd) was emptied: a full disk while it was written, a shell's ">",
+a tool that was stopped. A stack without a line that says yes is a no.
+
+Repair: the file is put back, from the copy that a package manager or an editor left beside it, or as pam-auth-update
+makes it from the template in /usr/share/pam.
+
+See: pam.conf(5), pam-auth-update(8); _pam_dispatch_aux in pam_dispatch.c of Linux-PAM.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rescue.checks import _pam
+from rescue.checks._put_back import put_back
+from rescue.facts import Facts
+from rescue.formats.pam import Facility, Service
+from rescue.formats.templates import TEMPLATE_READS, blank
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Read
+
+LINK = Link.ACCOUNT
+READS = (*_pam.READS, *TEMPLATE_READS, Read("/etc/pam.d", depth=1))
+
+BY_HAND = "pam-auth-update --package --force, typed in rescue shell, writes the common files on Debian and Ubuntu"
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    """One finding for the server: whom it lets in does not matter."""
+    account = next(iter(facts.logins), None)
+    found = _pam.policy(facts, account) if account is not None else None
+    if account is None or found is None or found.service.broken is not None:
+        return
+    for facility, outcome in ((Facility.ACCOUNT, found.account), (Facility.SESSION, found.session)):
+        if outcome.answer not in _pam.PASSES and outcome.decided is None:
+            yield _finding(facts, facility, found.service)
+            return
+
+
+def _finding(facts: Facts, facility: Facility, service: Service) -> Finding:
+    empty = [path for path in service.files if blank(facts.tree.text(path) or "")]
+    places = tuple(Location(path) for path in empty) or tuple(Location(path) for path in service.files[:1])
+    what = f"{' and '.join(str(path) for path in empty)} is empty" if empty else f"no {facility} line says yes"
+    repairs = [repair for path in empty for repair in put_back(facts, str(path))]
+    return Finding(
+        check="pam-rules-empty",
+        link=LINK if facility is Facility.ACCOUNT else Link.SESSION,
+        severity=Severity.BROKEN,
+        message=f"PAM turns everybody away after the key was accepted: {what}.",
+        symptom=Symptom.CLOSED,
+        locations=places,
+        repairs=(*repairs, Repair("put the rules back", Safety.MANUAL, steps=BY_HAND)),
+        subject=str(facility),
+    )

@@ -1,0 +1,77 @@
+"""You log in with a password, and the SSH server takes none from you.
+
+Symptom: "me@SERVER: Permission denied (publickey)." without any question for a password; or, for root, every password
+is refused.
+
+Cause: the account has a password and no key, and PasswordAuthentication is "no" in the line that counts, which is the
+first one that sshd reads: a file in /etc/ssh/sshd_config.d (cloud images ship 50-cloud-init.conf or
+60-cloudimg-settings.conf) comes before what you wrote into sshd_config. For root PermitRootLogin prohibit-password, the
+default, refuses passwords. AuthenticationMethods may ask for a key.
+
+Repair: passwords are taken again, if you say so, as they can be guessed; or add a key of yours, which is the safer way.
+
+See: sshd_config(5) on PasswordAuthentication, PermitRootLogin and Include.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.checks._each_login import SSHD_READS
+from rescue.checks._password_way import Shut, by_password, opened, password_opens, shut
+from rescue.facts import Facts
+from rescue.formats.accounts import Account
+from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.tree import Read
+
+LINK = Link.KEY
+READS = (*SSHD_READS, Read("/root", depth=0), Read("/root/.ssh", depth=1))
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if facts.sshd.fatal:
+        return
+    for account in concerned(facts):
+        yield _finding(account, tuple(shut(facts, account)))
+
+
+def concerned(facts: Facts) -> tuple[Account, ...]:
+    """The accounts that log in with a password, and can't. Nobody, where no user was named and one of them can."""
+    if facts.client.user is None and any(password_opens(facts, account) for account in facts.logins):
+        return ()
+    found = [account for account in facts.logins if by_password(facts, account) and any(shut(facts, account))]
+    # That root is to log in with a key, or as somebody else, is what most servers are set to.
+    people = [account for account in found if account.uid != 0]
+    return tuple(people or found) if facts.client.user is None else tuple(found)
+
+
+def _finding(account: Account, ways: tuple[Shut, ...]) -> Finding:
+    undecided = [each.undecided for each in ways if each.undecided is not None]
+    why = " and ".join(str(each) for each in ways)
+    return Finding(
+        check="password-login-off",
+        link=LINK,
+        severity=Severity.DOUBTFUL if undecided else Severity.BROKEN,
+        message=f"{account.name} has a password and no key, and the SSH server takes no password: {why}.",
+        symptom=Symptom.DENIED,
+        locations=(*(each.location for each in ways if each.location is not None), *undecided),
+        repairs=tuple(_repairs(account, ways)),
+        subject=account.name,
+        reason=f"it depends on where you log in from ({undecided[0]})" if undecided else "",
+        users=(account.name,),
+    )
+
+
+def _repairs(account: Account, ways: tuple[Shut, ...]) -> Iterator[Repair]:
+    places = ", ".join(str(each.location or each.keyword) for each in ways)
+    others = (
+        "everybody's passwords are" if ways[0].keyword == "PasswordAuthentication" else f"{account.name}'s password is"
+    )
+    yield Repair(
+        f"take passwords again ({places})",
+        Safety.UNSAFE,
+        partial(opened, ways=ways),
+        weakens=f"{others} taken, and can be guessed by anybody who reaches the port: use a long one",
+    )
+    yield Repair(f"add a key of yours: rescue fix --add-key FILE --user {account.name}", Safety.MANUAL)

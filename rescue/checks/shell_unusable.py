@@ -1,0 +1,181 @@
+"""The user may not start the login shell: a directory on the way to it, the shell or a library is closed to others.
+
+Symptom: the key is accepted, then "/bin/bash: Permission denied", or "error while loading shared libraries", and the
+connection closes; root still gets in.
+
+Or the shell or a library of it is damaged or missing, and it starts for nobody.
+
+Cause: `chmod -R 700 /usr`, `chmod 750 /`, a restore with a strict umask. sshd looks at the shell as root; the shell is
+started as the user, who has to be able to pass every directory on the way (/, /usr, /usr/bin), execute the shell and
+the interpreter of programs (ld.so), and read its libraries. A closed /etc or /etc/passwd leaves a shell that knows
+nobody's name.
+
+Repair: what is in the way, and nothing else, is opened to everybody again, as it was installed: read and search for
+directories, read and execute for the shell and ld.so, read for libraries. Where all of /usr lost its modes the rest has
+to be put back from the packages. Where the shell is damaged the account gets another one that starts.
+
+See: execve(2), ld.so(8), path_resolution(7); do_child in session.c of OpenSSH.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import PurePosixPath
+
+from rescue.checks._as_user import AS_USER_READS, Barrier, barriers, opened
+from rescue.checks._each_login import SSHD_READS, each_login
+from rescue.checks._program_faults import Fault, program_faults
+from rescue.facts import Facts
+from rescue.formats.account_lines import SHELL, with_passwd_field
+from rescue.formats.accounts import PASSWD, Account
+from rescue.formats.elf import MAGIC
+from rescue.formats.permissions import READ, SEARCH, Person, allows, chmod
+from rescue.formats.program_files import LARGEST
+from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.tree import Read, Tree
+
+LINK = Link.SESSION
+READS = (*SSHD_READS, *AS_USER_READS, Read("/etc", depth=0))
+
+CHECK = "shell-unusable"
+DEFAULT = "/bin/sh"
+USUAL = ("/bin/bash", "/bin/sh", "/bin/dash", "/bin/ash")
+MANY = 3
+"""So many closed files and directories that it was no single one."""
+MOST_TOLD = 3
+
+CLOSED = "the shell knows no names, and its settings in /etc are not read"
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    if facts.sshd.fatal:
+        return
+    yield from each_login(facts, lambda account: _judged(facts, account), meant=False)
+
+
+def _judged(facts: Facts, account: Account) -> Finding | None:
+    shell = account.shell or DEFAULT
+    effective = facts.effective(account)
+    if not shell.startswith("/") or shell.endswith("\r"):
+        return None
+    if effective.words("ChrootDirectory") not in ((), ("none",)):
+        return None  # the shell is another one, in that directory
+    if effective.words("ForceCommand")[:1] == ("internal-sftp",):
+        return None
+    if not _there(facts, shell):
+        return None
+    person = facts.person(account)
+    found = tuple(barriers(facts.tree, shell, person))
+    if found:
+        return _unusable(facts, account, shell, found)
+    fault = _fault(facts, shell)
+    return _damaged(facts, account, shell, fault) if fault is not None else _nameless(facts, account, person)
+
+
+def _there(facts: Facts, shell: str) -> bool:
+    """Whether sshd would go on to start it: else that is shell-missing's."""
+    facts.tree.require(Read(shell, depth=0, content=False))
+    entry = facts.tree.entry(shell)
+    return entry is not None and entry.is_file and bool(entry.mode & 0o111)
+
+
+def _unusable(facts: Facts, account: Account, shell: str, found: tuple[Barrier, ...]) -> Finding:
+    told = ", ".join(f"{each.path} (mode {each.entry.mode & 0o7777:04o})" for each in found[:MOST_TOLD])
+    more = f" and {len(found) - MOST_TOLD} more" if len(found) > MOST_TOLD else ""
+    first = found[0]
+    library = ".so" in first.path.name and not first.path.name.startswith("ld")
+    person = facts.person(account)
+    return Finding(
+        check=CHECK,
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"{account.name} can't start the login shell {shell}: closed to this user: {told}{more}.",
+        symptom=Symptom.CLOSED,
+        locations=tuple(Location(each.path) for each in found),
+        repairs=tuple(_repairs(facts, shell, person, found)),
+        subject=account.name,
+        words=_no_library(shell, first) if library else f"{shell}: Permission denied",
+    )
+
+
+def _fault(facts: Facts, shell: str) -> Fault | None:
+    """What else keeps everybody from starting it: it is empty, or a library is missing or does not fit."""
+    facts.tree.require(Read(shell, depth=0, limit=LARGEST))
+    data = facts.tree.data_if_read(shell)
+    if data is None or (not data.startswith(MAGIC) and data.strip(b"\0")):
+        return None
+    return next(program_faults(facts.tree, shell), None)
+
+
+def _damaged(facts: Facts, account: Account, shell: str, fault: Fault) -> Finding:
+    names = (name for name in USUAL if name != shell)
+    other = next((name for name in names if _there(facts, name) and _starts(facts, name, account)), None)
+    again = Repair(f"install the package of {shell} again, in the server's own system", Safety.MANUAL)
+    another: tuple[Repair, ...] = ()
+    if other is not None:
+        edit = partial(with_passwd_field, name=account.name, field=SHELL, value=other)
+        another = (Repair(f"give {account.name} the login shell {other}", Safety.SAFE, edit),)
+    return Finding(
+        check=CHECK,
+        link=LINK,
+        severity=Severity.BROKEN,
+        message=f"The login shell of {account.name} does not start: {fault.path} {fault.what}.",
+        symptom=Symptom.CLOSED,
+        locations=(Location(PurePosixPath(fault.path)),) if fault.path.startswith("/") else (account.location,),
+        repairs=(*another, again),
+        subject=account.name,
+    )
+
+
+def _starts(facts: Facts, shell: str, account: Account) -> bool:
+    return not any(barriers(facts.tree, shell, facts.person(account))) and _fault(facts, shell) is None
+
+
+def _no_library(shell: str, first: Barrier) -> str:
+    name = first.path.name
+    why = "cannot open shared object file: No such file or directory"
+    return f"{shell}: error while loading shared libraries: {name}: {why}"
+
+
+def _repairs(facts: Facts, shell: str, person: Person, found: tuple[Barrier, ...]) -> Iterator[Repair]:
+    edit = partial(opened, program=shell, person=person)
+    if len(found) == 1:
+        only = found[0]
+        what = f"chmod {only.mode & 0o7777:04o} {only.path}"
+    else:
+        what = f"open the way to {shell} and its libraries to everybody ({len(found)} modes)"
+    yield Repair(what, Safety.SAFE, edit)
+    if len(found) > MANY:
+        red_hat = facts.release.is_red_hat
+        command = "rpm --setperms -a" if red_hat else "dpkg --verify\napt-get install --reinstall PACKAGE..."
+        yield Repair(
+            "the rest that lost its mode has to be put back from the packages, in the server's own system",
+            Safety.MANUAL,
+            steps=command,
+        )
+
+
+def _nameless(facts: Facts, account: Account, person: Person) -> Finding | None:
+    """The shell starts, and can't look up who it runs for."""
+    for path, wanted, more in (("/etc", SEARCH, 0o555), (PASSWD, READ, 0o444)):
+        entry = facts.tree.entry(path)
+        if entry is None or allows(entry, person, wanted):
+            continue
+        mode = entry.mode | more
+        return Finding(
+            check=CHECK,
+            link=LINK,
+            severity=Severity.DOUBTFUL,
+            message=f"{path} (mode {entry.mode & 0o7777:04o}) is closed to {account.name}: {CLOSED}.",
+            symptom=Symptom.OK,
+            locations=(Location(PurePosixPath(path)),),
+            repairs=(Repair(f"chmod {mode & 0o7777:04o} {path}", Safety.SAFE, partial(_opened, path=path, mode=mode)),),
+            subject=account.name,
+            reason="a shell starts all the same; programs that ask for the user's name fail",
+        )
+    return None
+
+
+def _opened(tree: Tree, path: str, mode: int) -> Tree:
+    return chmod(tree, path, mode)
