@@ -33,6 +33,8 @@ from rescue.sshd.keywords import keyword
 from rescue.tree import Read, Tree
 
 LINK = Link.SERVICE
+HIDES = (Link.LISTEN, Link.ACCEPT, Link.ACCOUNT, Link.KEY, Link.SESSION)
+"""What sshd's settings decide: none of them holds before sshd takes them all."""
 READS = (Read("/etc/ssh", depth=2), Read("/etc/services", depth=0))
 
 CHECK = "sshd-config-error"
@@ -82,7 +84,7 @@ def _no_configuration(problems: Sequence[Problem], facts: Facts) -> Finding:
         locations=tuple(problem.location for problem in problems[:MAX_WRONG]),
         repairs=(_put_back(path),),
         subject=str(path),
-        hides=(Link.LISTEN,),
+        hides=HIDES,
     )
 
 
@@ -99,7 +101,7 @@ def _broken(problems: Sequence[Problem], facts: Facts) -> Finding:
         locations=tuple(each.location for each in problems),
         repairs=tuple(repairs),
         subject=_subject(problem),
-        hides=(Link.LISTEN,),
+        hides=HIDES,
     )
 
 
