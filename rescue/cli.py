@@ -250,6 +250,15 @@ def _lab(lab: argparse.ArgumentParser) -> None:
     lab.add_argument("--explain", action="store_true", help="check, solve, status: all that there is to learn")
 
 
+def _user(word: str) -> str:
+    """An account's name: a script's variable that is not set is none, and would be taken for one that is not there."""
+    import argparse
+
+    if not word.strip():
+        raise argparse.ArgumentTypeError("the name is empty")
+    return word
+
+
 def _port(word: str) -> int:
     """A port's number. 0, which is refused like other numbers that are none, where it is longer than any."""
     import argparse
@@ -290,7 +299,12 @@ def _common(verb: argparse.ArgumentParser) -> None:
 
 def _client(verb: argparse.ArgumentParser) -> None:
     group = verb.add_argument_group("who wants in")
-    group.add_argument("--user", metavar="NAME", help="default: root and every account with a login shell and keys")
+    group.add_argument(
+        "--user",
+        metavar="NAME",
+        type=_user,
+        help="default: root and every account with a login shell and keys",
+    )
     group.add_argument(
         "--from",
         dest="sources",

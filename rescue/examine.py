@@ -107,8 +107,10 @@ MOST_KEYS = 10
 def _accepted(facts: Facts) -> Iterator[tuple[str, AuthorizedKey]]:
     """The keys (the client's alone, where it is known) with which nothing is broken at the links account and key.
 
-    Each is examined as if it were the client's own.
+    Each is examined as if it were the client's own. A server that does not take its settings takes no key.
     """
+    if facts.sshd.fatal:
+        return
     wanted = facts.client.key.split()[1] if facts.client.key is not None else None
     held = (
         (account.name, key)

@@ -4,11 +4,13 @@ Symptom: "ssh: connect to host SERVER port 22: Connection refused" over the vers
 ssh -4) it works, if you have that version at all.
 
 Cause: "AddressFamily inet6" or "inet" in sshd_config or a file that it includes, or the option -6 or -4 of the
-service's command.
+service's command. Or every ListenAddress line names addresses of one version: "ListenAddress ::" is IPv6 alone. Or,
+where systemd listens (ssh.socket), BindIPv6Only=ipv6-only with no address of IPv4 beside it.
 
-Repair: the line is set to "any", which is sshd's default. Or you dial over the version that is served.
+Repair: the line is set to "any", which is sshd's default, or the ListenAddress lines are commented out, so that sshd
+listens on every address. Or you dial over the version that is served.
 
-See: sshd_config(5) on AddressFamily, sshd(8) on -4 and -6, ssh(1) on -4 and -6.
+See: sshd_config(5) on AddressFamily and ListenAddress, sshd(8) and ssh(1) on -4 and -6, systemd.socket(5).
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from rescue.facts import Facts
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.sshd import edit
 from rescue.sshd.listen import started_socket
+from rescue.sshd.patterns import numeric_address
+from rescue.tree import Tree
 
 LINK = Link.LISTEN
 READS = _listen_addresses.READS
@@ -30,38 +34,73 @@ VERSIONS = {"inet": 4, "inet6": 6}
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    lines = facts.sshd.globals("AddressFamily")
-    served = VERSIONS.get(lines[0].words[0]) if lines else None
-    place = lines[0].location if lines else None
-    if served is None or place is None or facts.sshd.fatal or not serving(facts.units):
+    if facts.sshd.fatal or not serving(facts.units):
         return
-    if started_socket(facts.units) is not None or any(each.address is not None for each in facts.listeners):
+    served, places = _served(facts)
+    if served is None or not places:
         return
     sources = facts.client.sources
     if any(source.version == served for source in sources) or (not sources and served == 4):
         # Most networks have IPv4, and a client that has both tries the one after the other.
         return
+    said = ", ".join(dict.fromkeys(f"{place}: {place.text.strip()}" for place in places))
     yield Finding(
         check="addressfamily",
         link=LINK,
         severity=Severity.BROKEN if sources else Severity.DOUBTFUL,
-        message=f"The SSH server listens over IPv{served} only ({place}: {place.text}).",
+        message=f"The SSH server listens over IPv{served} only ({said}).",
         symptom=Symptom.REFUSED,
-        locations=(place,),
-        repairs=(*_repairs(place), Repair(f"dial over IPv{served}", Safety.MANUAL, steps=f"ssh -{served} USER@SERVER")),
+        locations=places,
+        repairs=(
+            *_repairs(facts, places),
+            Repair(f"dial over IPv{served}", Safety.MANUAL, steps=f"ssh -{served} USER@SERVER"),
+        ),
         reason="" if sources else "over which version of IP you come was not told (--from)",
     )
 
 
-def _repairs(place: Location) -> Iterator[Repair]:
-    if place.text.lower().lstrip("\"' ").startswith("addressfamily"):
-        change = partial(edit.set_value, location=place, value="any")
+def _served(facts: Facts) -> tuple[int | None, tuple[Location, ...]]:
+    """The only version of IP on the port that you dial, and the lines that say so; None where there are both."""
+    listeners = [each for each in facts.listeners if each.port == facts.arrives]
+    lines = facts.sshd.globals("AddressFamily")
+    if listeners and all(each.address is None for each in listeners):
+        family = VERSIONS.get(lines[0].words[0]) if lines and started_socket(facts.units) is None else None
+        return family, tuple(each.location for each in lines[:1] if each.location is not None)
+    addresses = [numeric_address(each.address) if each.address else None for each in listeners]
+    outside = [address for address in addresses if address is not None and not address.is_loopback]
+    if None in addresses or not outside:
+        # A host name may be looked up as either; where it listens for itself alone, listenaddress-loopback says so.
+        return None, ()
+    versions = {address.version for address in outside}
+    places = tuple(dict.fromkeys(each.location for each in listeners if each.location is not None))
+    return (versions.pop(), places) if len(versions) == 1 else (None, ())
+
+
+def _repairs(facts: Facts, places: tuple[Location, ...]) -> Iterator[Repair]:
+    begins = {place.text.lower().lstrip("\"' ").split("=")[0].split()[0] for place in places}
+    weakens = "the SSH port is open over the other version of IP, too, to whom the firewall lets through"
+    if begins == {"addressfamily"}:
+        change = partial(edit.set_value, location=places[0], value="any")
         yield Repair(
-            f"listen over both: AddressFamily any ({place})",
+            f"listen over both: AddressFamily any ({places[0]})", Safety.SAFE, change, weakens=weakens, lets_in=True
+        )
+    elif begins == {"listenaddress"} and not any(each.words[1] for each in facts.sshd.globals("ListenAddress")):
+        yield Repair(
+            f"listen over both: comment out {' and '.join(map(str, places))}",
             Safety.SAFE,
-            change,
-            weakens="the SSH port is open over the other version of IP, too, to whom the firewall lets through",
+            partial(_comment_out, places=places),
+            weakens=weakens,
             lets_in=True,
         )
+    elif begins == {"listenstream"}:
+        yield Repair("let the socket listen over both", Safety.MANUAL, steps=f"edit {places[0]}")
     else:
-        yield Repair("take the option -4 or -6 out of the service's command", Safety.MANUAL, steps=f"edit {place}")
+        yield Repair(
+            "take what leaves the other version out of the service's command", Safety.MANUAL, steps=f"edit {places[0]}"
+        )
+
+
+def _comment_out(tree: Tree, places: tuple[Location, ...]) -> Tree:
+    for place in places:
+        tree = edit.comment_out(tree, place)
+    return tree

@@ -84,7 +84,7 @@ def _root_may(facts: Facts, account: Account) -> bool:
 
 def _finding(facts: Facts, account: Account) -> Finding:
     files = facts.key_files(account)
-    reason = elsewhere(facts, account)
+    reason = elsewhere(facts, account) or _by_certificate(facts, account)
     dead = [line for found in files for line in _dead_lines(facts, found)]
     places = " and ".join(str(found.path) for found in files) or "no file at all (AuthorizedKeysFile is none)"
     what = "does not know your key" if facts.client.key is not None else "knows no key"
@@ -108,6 +108,21 @@ def _finding(facts: Facts, account: Account) -> Finding:
         subject=account.name,
         reason=reason,
     )
+
+
+def _by_certificate(facts: Facts, account: Account) -> str:
+    """Why a key that is in no line may open the account all the same: an authority's line takes its certificates."""
+    if facts.client.key is None:
+        return ""
+    blob = facts.client.key.split()[1]
+    for found in facts.key_files(account):
+        for line in found.lines:
+            if line.authority and blob not in line.text:
+                return (
+                    f"line {line.number} of {found.path} takes keys with a certificate; whether yours has one (a file "
+                    "whose name ends in -cert.pub beside it) is not on this disk"
+                )
+    return ""
 
 
 def _dead_lines(facts: Facts, found: KeyFile) -> Iterator[tuple[KeyFile, KeyLine]]:

@@ -35,7 +35,13 @@ from rescue.sshd.keywords import keyword
 from rescue.tree import Read, Tree
 
 LINK = Link.SERVICE
+<<<<<<< HEAD
 READS = (Read("/etc/ssh", depth=2), Read("/etc/services", depth=0), *TEMPLATE_READS)
+=======
+HIDES = (Link.LISTEN, Link.ACCEPT, Link.ACCOUNT, Link.KEY, Link.SESSION)
+"""What sshd's settings decide: none of them holds before sshd takes them all."""
+READS = (Read("/etc/ssh", depth=2), Read("/etc/services", depth=0))
+>>>>>>> break
 
 CHECK = "sshd-config-error"
 MAX_WRONG = 50
@@ -84,7 +90,7 @@ def _no_configuration(problems: Sequence[Problem], facts: Facts) -> Finding:
         locations=tuple(problem.location for problem in problems[:MAX_WRONG]),
         repairs=(*put_back(facts, str(path)), _put_back(path)),
         subject=str(path),
-        hides=(Link.LISTEN,),
+        hides=HIDES,
     )
 
 
@@ -101,7 +107,7 @@ def _broken(problems: Sequence[Problem], facts: Facts) -> Finding:
         locations=tuple(each.location for each in problems),
         repairs=tuple(repairs),
         subject=_subject(problem),
-        hides=(Link.LISTEN,),
+        hides=HIDES,
     )
 
 

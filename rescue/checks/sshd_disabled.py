@@ -68,6 +68,7 @@ def _not_wanted(units: Units, unit: Unit) -> Finding:
         locations=(where,) if where is not None else (),
         repairs=(Repair(f"start {unit.name} at boot, {how}", Safety.SAFE, partial(start_at_boot, name=unit.name)),),
         subject=unit.name,
+        hides=(Link.LISTEN, Link.ACCEPT),
     )
 
 
@@ -90,6 +91,7 @@ def _held_back(unit: Unit, condition: Location) -> Finding:
         locations=locations,
         repairs=(repair,),
         subject="sshd_not_to_be_run" if by_debian else "condition",
+        hides=(Link.LISTEN, Link.ACCEPT),
     )
 
 
@@ -116,6 +118,7 @@ def _wrong_target(facts: Facts) -> Finding:
         locations=(Location(facts.units.default_target),),
         repairs=(Repair("boot into a target that starts services", Safety.SAFE, _boot_services),),
         subject="default.target",
+        hides=(Link.LISTEN, Link.ACCEPT),
     )
 
 

@@ -46,6 +46,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         locations=(unit.mask,),
         repairs=repairs,
         subject=unit.name,
+        hides=(Link.LISTEN, Link.ACCEPT),
     )
 
 

@@ -58,5 +58,5 @@ def _finding(facts: Facts, message: str) -> Finding:
                 steps=f"rescue shell\n{command}",
             ),
         ),
-        hides=(Link.LISTEN,),
+        hides=(Link.LISTEN, Link.ACCEPT),
     )

@@ -92,7 +92,7 @@ def _also_listen(facts: Facts) -> Iterator[Repair]:
         return
     addresses = facts.sshd.globals("ListenAddress")
     if addresses and all(line.words[1] for line in addresses):
-        change = partial(_another_address, listener=decides, port=port)
+        change = partial(_more_addresses, listeners=facts.listeners, port=port)
     else:
         present = facts.sshd.globals("Port")[-1:]
         change = partial(_another_port, present=present, path=facts.sshd.path, port=port)
@@ -120,6 +120,15 @@ def _another_option(tree: Tree, place: Location, present: int, port: int) -> Tre
     if words == place.text:
         raise ValueError(f"{place}: there is no option -p {present}")
     return edit.replace_word(tree, place, place.text, words)
+
+
+def _more_addresses(tree: Tree, listeners: tuple[Listener, ...], port: int) -> Tree:
+    """A line for each address, the last first, as the numbers of the lines before it stay: one alone may be of the
+    version of IP that you don't come over."""
+    first = {each.address: each for each in reversed(listeners)}
+    for listener in sorted(first.values(), key=listeners.index, reverse=True):
+        tree = _another_address(tree, listener, port)
+    return tree
 
 
 def _another_address(tree: Tree, listener: Listener, port: int) -> Tree:

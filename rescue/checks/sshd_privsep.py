@@ -43,6 +43,11 @@ def find(facts: Facts) -> Iterator[Finding]:
         return
     if not any(unit.name in OPENSSH for unit in serving(facts.units)):
         return
+    repair = Repair(f"make the system user {USER} again", Safety.SAFE, make_again)
+    if facts.accounts.by_uid(0) is None:
+        # A line behind an empty or cut file would make it look like one that is whole.
+        steps = f"put {PASSWD} back from {PASSWD}- or a backup, in rescue shell: nobody else is in it either"
+        repair = Repair(f"put {PASSWD} back", Safety.MANUAL, steps=steps)
     yield Finding(
         check="sshd-privsep",
         link=LINK,
@@ -50,7 +55,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         message=f"The SSH server can't start: its own system user {USER} is not in {PASSWD}.",
         symptom=of_ending_server(facts.units),
         locations=(Location(PurePosixPath(PASSWD)),),
-        repairs=(Repair(f"make the system user {USER} again", Safety.SAFE, make_again),),
+        repairs=(repair,),
     )
 
 

@@ -201,6 +201,17 @@ def find(facts: Facts) -> Iterator[Gap]:
                 yield Gap(
                     "sshd-settings", LINKS.get(key, LINK), what, "comment the line out, and try", locations=(place,)
                 )
+    yield from _routing_domains(facts)
+
+
+def _routing_domains(facts: Facts) -> Iterator[Gap]:
+    """sshd does not start where the device of a routing domain is not there yet: lo alone is there always."""
+    for setting in facts.sshd.globals("ListenAddress"):
+        place = setting.location
+        words = place.text.replace('"', " ").split() if place is not None else []
+        if place is not None and words[-2:-1] == ["rdomain"] and words[-1] != "lo":
+            what = f"whether the device {words[-1][:60]} is there when sshd starts ({place})"
+            yield Gap("sshd-settings", Link.SERVICE, what, "take rdomain out of the line, and try", locations=(place,))
 
 
 def _given(effective: Effective, name: str) -> Iterator[Setting]:

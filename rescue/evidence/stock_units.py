@@ -247,15 +247,31 @@ def _for_all(facts: Facts) -> Iterator[Gap]:
         if folder.startswith(STOCK):
             continue
         for name in tree.children(folder):
-            if name.startswith(("system", "user")) and name.endswith(".slice.d"):
+            if _without_a_file(name):
                 for own in tree.children(f"{folder}/{name}"):
-                    yield from _slice(facts, PurePosixPath(f"{folder}/{name}/{own}"), name.removesuffix(".d"))
+                    yield from _drop_in(facts, PurePosixPath(f"{folder}/{name}/{own}"), name.removesuffix(".d"))
 
 
-def _slice(facts: Facts, path: PurePosixPath, name: str) -> Iterator[Gap]:
-    lines = [each for each in parse_unit(facts.tree.text(path) or "", path) if each.section == "Slice"]
-    if lines and name not in NEEDED:
-        link = Link.SERVICE if name.startswith("system") else Link.SESSION
+FOR_A_KIND = frozenset({"slice.d", "scope.d", "target.d", "mount.d", "-.mount.d", "-.slice.d", "init.scope.d"})
+
+
+def _without_a_file(name: str) -> bool:
+    """Whether a folder of drop-ins is for units that systemd makes by itself, or for all of a kind."""
+    if name in FOR_A_KIND:
+        return True
+    return name.startswith(("system", "user", "session")) and name.endswith((".slice.d", ".scope.d"))
+
+
+def _drop_in(facts: Facts, path: PurePosixPath, name: str) -> Iterator[Gap]:
+    if path.suffix != ".conf" or (name in NEEDED and facts.units.unit(name).present):
+        return
+    lines = [
+        each
+        for each in parse_unit(facts.tree.text(path) or "", path)
+        if each.key not in ("Description", "Documentation") and each.section in ("Slice", "Scope", "Unit", "Mount")
+    ]
+    if lines:
+        link = Link.SESSION if name.startswith(("user", "session", "scope")) else Link.SERVICE
         yield Gap(
             "stock-units",
             link,

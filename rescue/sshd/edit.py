@@ -158,7 +158,17 @@ def _keyword(line: str) -> str:
 
 
 def _written(tree: Tree, path: PurePosixPath, lines: list[str]) -> Tree:
-    return tree.write(path, "\n".join(lines))
+    """With the new text in the file; where the name is a link to the system's own files, in a file in its place:
+    what lies below /usr is for packages, and not for this server alone."""
+    text = "\n".join(lines)
+    real = tree.resolve(path)
+    if real.parts[1:2] not in (("usr",), ("lib",)) or path.parts[1:2] == real.parts[1:2]:
+        return tree.write(path, text)
+    held = tree.entry(path)
+    name = tree.resolve(path, follow_last=False)
+    if held is None or name.parts[1:2] == ("usr",):
+        raise ValueError(f"{path} lies in {real.parent}, which is for packages: nothing is written there")
+    return tree.remove(name).write(name, text, mode=held.mode, uid=held.uid, gid=held.gid)
 
 
 def _commented(line: str) -> str:

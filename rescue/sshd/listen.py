@@ -7,7 +7,7 @@ Ubuntu 24.04 and later ship, which writes ListenStream lines from sshd_config at
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Protocol
 
@@ -53,7 +53,8 @@ class UnitsLike(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One TCP socket. address: None for every address of the machine; a host name as it is written.
+    """One TCP socket. address: None for every address of the machine, "::" for those of IPv6 alone ("0.0.0.0" of IPv4);
+    a host name as it is written.
 
     location: the line that decides; None for the default.
     """
@@ -69,7 +70,7 @@ def listeners(tree: Tree, server: Server, units: UnitsLike) -> tuple[Listener, .
         return ()
     socket = started_socket(units)
     if socket is not None:
-        return tuple(dict.fromkeys(_of_socket(tree, server, socket)))
+        return tuple(dict.fromkeys(_versions(socket, each) for each in _of_socket(tree, server, socket)))
     return tuple(dict.fromkeys(configured(server, options(tree, units))))
 
 
@@ -153,6 +154,18 @@ def _of_socket(tree: Tree, server: Server, socket: UnitLike) -> Iterator[Listene
         elif (stream := listen_stream(each.text, each.location)) is not None:
             streams.append(stream)
     yield from from_config if from_config and not written else streams
+
+
+def ipv6_only(socket: UnitLike) -> bool:
+    """Whether what the socket is told of IPv6 leaves IPv4 out (BindIPv6Only=); by itself "::" takes both."""
+    lines = [each for each in socket.assignments if (each.section, each.key) == ("Socket", "BindIPv6Only")]
+    return bool(lines) and lines[-1].text == "ipv6-only"
+
+
+def _versions(socket: UnitLike, listener: Listener) -> Listener:
+    if listener.address not in (None, "::"):
+        return listener
+    return replace(listener, address="::" if ipv6_only(socket) else None)
 
 
 def _after_generated(path: PurePosixPath) -> bool:

@@ -183,12 +183,16 @@ class Report:
     def users(self, examination: Examination) -> None:
         """A line for each account: whether it can log in, with which keys, or which findings keep it out."""
         users = examination.path.users
+        if len(users) > MANY_GAPS:
+            # Who can't get in is not among those that are left out.
+            users = tuple(sorted(users, key=lambda each: each.verdict in (Verdict.CLEAR, Verdict.INCOMPLETE)))
         width = min(20, max((len(safe(each.user)) for each in users), default=0))
         for each in users[:MANY_GAPS]:
             style = {Verdict.CLEAR: "green", Verdict.INCOMPLETE: ""}.get(each.verdict, "yellow")
             self.line(f"{safe(each.user):<{width}}  {_outlook(each, examination)}", style, HANG, width + 2)
         if len(users) > MANY_GAPS:
-            self.line(f"and {len(users) - MANY_GAPS} more accounts (name one with --user)", indent=HANG)
+            more = len(users) - MANY_GAPS
+            self.line(f"and {more} more account{'s' if more > 1 else ''} (name one with --user)", indent=HANG)
         if users:
             self.line()
 

@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 from rescue.model import Address, Client
@@ -130,9 +130,22 @@ def session_of(options: Namespace) -> Session:
     return Session(options, _client(options), Report(console(color=color)), asker(color=color))
 
 
+def source_of(word: str) -> Address:
+    """An address that a client can have. One of IPv4 is one, however a log of the server spells it."""
+    address = ip_address(word)
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    address = mapped or address
+    if address.is_unspecified or address.is_multicast or address == BROADCAST:
+        raise ValueError(f"nobody comes from {address}")
+    return address
+
+
+BROADCAST = IPv4Address("255.255.255.255")
+
+
 def _client(options: Namespace) -> Client:
     try:
-        sources = tuple(ip_address(each) for each in options.sources)
+        sources = tuple(source_of(each) for each in options.sources)
     except ValueError as problem:
         raise UsageError(
             f"--from takes an address such as 203.0.113.7 or 2001:db8::7: {cut(str(problem), 120)}",

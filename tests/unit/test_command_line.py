@@ -67,6 +67,7 @@ def test_words_may_come_in_any_order(words: list[str], expected: dict[str, objec
         (["fix", "--unsave"], "no option '--unsave'", "Did you mean --unsafe"),
         (["fix", "-y"], "no option '-y'", "--help"),
         (["inspect", "--user"], "--user: expected one argument", "--help"),
+        (["inspect", "--user", ""], "--user: the name is empty", "--help"),
         (["inspect", "--user", "--json"], "--user: expected one argument", "--help"),
         (["inspect", "a", "b"], "unrecognized arguments: b", "--help"),
         (["inspect", "--backend", "kernal"], "--backend is one of auto, kernel, guestfs", "Did you mean kernel?"),

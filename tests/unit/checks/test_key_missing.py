@@ -184,3 +184,17 @@ def test_a_key_that_was_pasted_in_pieces_is_made_whole() -> None:
     entry = plan.after.facts.tree.entry(KEYS)
     assert entry is not None
     assert entry.mode == 0o644
+
+
+OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDydlz0NCO15T3yiPHEXsKJ3fzqX1YuVc6YB1xgtSxPM"
+
+
+def test_a_key_may_have_a_certificate_of_the_authority_in_the_file() -> None:
+    """That is how short-lived certificates are set up for one account: a doubt, and no false alarm."""
+    path = "/home/alice/.ssh/authorized_keys"
+    tree = server({path: file(f'cert-authority,principals="alice" {OTHER_KEY} ca\n', 0o600, 1000, 1000)})
+    finding = only_finding(tree, "key-missing", Client(user="alice", key=KEY))
+    assert finding.severity is Severity.DOUBTFUL
+    assert "-cert.pub" in finding.reason
+    own = server({path: file(f"cert-authority {KEY} ca\n", 0o600, 1000, 1000)})
+    assert only_finding(own, "key-missing", Client(user="alice", key=KEY)).severity is Severity.BROKEN

@@ -56,7 +56,7 @@ def test_what_the_network_gives_is_not_on_the_disk(interfaces: str | None) -> No
         "ListenAddress 192.0.2.7\n",
         "ListenAddress 198.51.100.23\nListenAddress 192.0.2.7\n",
         "ListenAddress 0.0.0.0\nListenAddress 198.51.100.23\n",
-        "ListenAddress ::\n",
+        "ListenAddress ::\nListenAddress 0.0.0.0\n",
         "Port 22\n",
     ],
 )

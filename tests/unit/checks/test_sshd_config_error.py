@@ -5,12 +5,12 @@ import pytest
 from rescue.checks import sshd_config_error
 from rescue.examine import examine
 from rescue.facts import Facts
-from rescue.login_path import Verdict
+from rescue.login_path import State, Verdict
 from rescue.model import Client, Link, Safety, Severity
 from rescue.plan import any_repairs
 from rescue.tree import Entry, symlink
 from tests.checking import causes, changed_paths, diff, mended, mended_if_agreed, only_finding
-from tests.trees import SSH_SERVICE, SSHD_CONFIG, server
+from tests.trees import KEY, SSH_SERVICE, SSHD_CONFIG, server
 
 pytestmark = pytest.mark.unit
 
@@ -209,3 +209,11 @@ def test_no_line_of_another_program_is_changed_for_sshd(pattern: str) -> None:
     assert found
     assert all(repair.safety is Safety.MANUAL for each in found for repair in each.repairs)
     assert any("Include" in repair.title for each in found for repair in each.repairs)
+
+
+def test_what_its_settings_decide_is_not_ok_before_it_takes_them() -> None:
+    """The checks of keys and accounts can't look: "ok" would mean that there is nothing else to mend."""
+    path = examine(server({MAIN: "Nonsense 1\nPubkeyAuthentication no\n"}), Client(user="alice", key=KEY)).path
+    states = {step.link.word: step.state for step in path.steps}
+    for word in ("listen", "accept", "account", "key", "session"):
+        assert states[word] is State.NOT_JUDGED, word

@@ -57,7 +57,12 @@ def test_the_last_port_line_counts_as_the_place() -> None:
 
 def test_an_address_with_a_port_gets_a_brother() -> None:
     plan = mended(server({DROP_IN: "ListenAddress 0.0.0.0:2222\nListenAddress [::]:2222\n"}))
-    assert diff(plan, DROP_IN) == ([], ["ListenAddress [::]:22"])
+    assert diff(plan, DROP_IN) == ([], ["ListenAddress 0.0.0.0:22", "ListenAddress [::]:22"])
+
+
+def test_each_address_gets_one_brother() -> None:
+    plan = mended(server({DROP_IN: "ListenAddress 0.0.0.0:2222\nListenAddress 0.0.0.0:2223\n"}))
+    assert diff(plan, DROP_IN) == ([], ["ListenAddress 0.0.0.0:22"])
 
 
 def test_a_port_on_the_command_line_gets_a_brother() -> None:

@@ -1,6 +1,7 @@
 import pytest
 
-from rescue.model import Severity, Symptom
+from rescue.examine import examine
+from rescue.model import Client, Severity, Symptom
 from rescue.tree import Entry, file
 from tests.checking import causes, diff, mended, only_finding
 from tests.trees import server
@@ -43,3 +44,12 @@ def test_where_openssh_is_not_started_nobody_misses_its_user() -> None:
         "/etc/systemd/system/sshd.service": None,
     }
     assert causes(server(changes)) == ["sshd-disabled"]
+
+
+@pytest.mark.parametrize("text", ["", "\n", "alice:x:1000:1000::/home/alice:/bin/bash\n"])
+def test_a_passwd_without_root_is_not_added_to(text: str) -> None:
+    finding = next(
+        each for each in examine(server({"/etc/passwd": text}), Client()).findings if each.check == "sshd-privsep"
+    )
+    assert [repair.edit for repair in finding.repairs] == [None]
+    assert "/etc/passwd-" in finding.repairs[0].steps

@@ -56,3 +56,15 @@ def test_a_setting_of_unknown_effect(line: str) -> None:
 )
 def test_what_is_judged_or_harmless(line: str) -> None:
     assert gaps_of({DROP_IN: line + "\n"}) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "steps"),
+    [
+        ("ListenAddress 0.0.0.0 rdomain vrf-mgmt", [("service", "sshd-settings")]),
+        ("ListenAddress 0.0.0.0 rdomain lo", []),
+        ("ListenAddress 0.0.0.0", []),
+    ],
+)
+def test_a_routing_domain_has_to_be_there_when_sshd_starts(line: str, steps: list[tuple[str, str]]) -> None:
+    assert gaps_of({DROP_IN: line + "\n"}) == steps

@@ -82,3 +82,22 @@ def test_settings_that_everybody_may_have() -> None:
     lines = "[Manager]\nDefaultTimeoutStopSec=15s\nDefaultLimitNOFILE=1024:524288\nLogLevel=info\n"
     assert gaps_of({"/etc/systemd/system.conf.d/x.conf": lines}) == []
     assert gaps_of({"/etc/systemd/logind.conf": "[Login]\nKillUserProcesses=no\n"}) == []
+
+
+@pytest.mark.parametrize(
+    ("folder", "text", "step"),
+    [
+        ("system.slice.d", "[Slice]\nIPAddressDeny=any\n", "service"),
+        ("-.slice.d", "[Slice]\nMemoryMax=1M\n", "service"),
+        ("slice.d", "[Slice]\nTasksMax=2\n", "service"),
+        ("target.d", "[Unit]\nConflicts=ssh.service\n", "service"),
+        ("-.mount.d", "[Unit]\nRequires=nosuch.device\n", "service"),
+        ("user.slice.d", "[Slice]\nTasksMax=1\n", "session"),
+        ("session-.scope.d", "[Scope]\nRuntimeMaxSec=1\n", "session"),
+        ("scope.d", "[Scope]\nRuntimeMaxSec=1\n", "session"),
+    ],
+)
+def test_units_that_systemd_makes_without_a_file_have_drop_ins_too(folder: str, text: str, step: str) -> None:
+    assert (step, "stock-units") in gaps_of({f"{SYSTEM}/{folder}/x.conf": text})
+    assert gaps_of({f"{SYSTEM}/{folder}/x.conf": "[Unit]\nDescription=Mine\n"}) == []
+    assert gaps_of({f"{SYSTEM}/{folder}/x.conf~": text}) == []

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rescue.model import Location
 from rescue.sshd import edit
 from rescue.sshd.syntax import parse
-from rescue.tree import Tree, file
+from rescue.tree import Tree, file, symlink
 from tests.unit.sshd.configs import MAIN, reading, tree_of
 
 pytestmark = pytest.mark.unit
@@ -152,3 +152,27 @@ def test_inserting_a_global_line_keeps_every_other_line(lines: list[str]) -> Non
     inserted = next(index for index, line in enumerate(changed) if line.rstrip("\r") == "Port 99")
     del changed[inserted]
     assert [line.rstrip("\r") for line in changed if line] == [line.rstrip("\r") for line in lines if line]
+
+
+def test_a_link_into_the_systems_own_files_becomes_a_file() -> None:
+    """The packages' file stays: the next upgrade would take the change away, or ask about it."""
+    tree = tree_of("").with_entries({MAIN: symlink("/usr/share/x"), "/usr/share/x": file("A b\nC d\n", 0o600, 5, 6)})
+    after = edit.set_value(tree, Location(PATH, 2, "C d"), "e")
+    assert after.text("/usr/share/x") == "A b\nC d\n"
+    made = after.lentry(MAIN)
+    assert made is not None
+    assert (made.data, made.mode, made.uid, made.gid) == (b"A b\nC e\n", 0o600, 5, 6)
+
+
+def test_a_link_elsewhere_is_followed() -> None:
+    tree = tree_of("").with_entries({MAIN: symlink("/etc/mine"), "/etc/mine": file("C d\n")})
+    after = edit.set_value(tree, Location(PATH, 1, "C d"), "e")
+    assert after.text("/etc/mine") == "C e\n"
+    assert after.lentry(MAIN) == symlink("/etc/mine")
+
+
+def test_a_folder_that_leads_there_is_not_written_to() -> None:
+    folder = str(PATH.parent)
+    tree = Tree.of({folder: symlink("/usr/share/ssh"), f"/usr/share/ssh/{PATH.name}": file("C d\n")})
+    with pytest.raises(ValueError, match="for packages"):
+        edit.set_value(tree, Location(PATH, 1, "C d"), "e")

@@ -31,10 +31,12 @@ The path to a login:
    5  listen    not judged  nothing can be said before sshd-config-error is
                             mended
    6  firewall  ok
-   7  accept    ok
+   7  accept    not judged  nothing can be said before sshd-config-error is
+                            mended
    8  account   BROKEN      nologin
-   9  key       not judged  whether root's one key is yours (and 1 more)
-  10  session   ok
+   9  key       not judged  whether root's one key is yours (and 2 more)
+  10  session   not judged  nothing can be said before sshd-config-error is
+                            mended
 
 What you see from outside:
   ssh: connect to host SERVER port 22: Connection refused
@@ -53,8 +55,7 @@ What you see from outside:
          closed
    Repair: remove /etc/nologin
 
-  root   can't log in: see 1; keys taken:
-         SHA256:3NlRZOYLFK1UoohHD1LIjLdZF0okBJmrPkHfZ8M3SUM (me@laptop)
+  root   can't log in: see 1
   alice  can't log in: see 1, 2
 
 Not judged:
@@ -62,8 +63,12 @@ Not judged:
   network   whether the network comes up with the provider's address (compare it
             with the provider's panel)
   listen    nothing can be said before sshd-config-error is mended
+  accept    nothing can be said before sshd-config-error is mended
+  account   nothing can be said before sshd-config-error is mended
   key       whether root's one key is yours (--key FILE)
   key       whether alice's one key is yours (--key FILE)
+  key       nothing can be said before sshd-config-error is mended
+  and 1 more (--json lists them all)
 
 What to do next:
   rescue fix disk.img
@@ -237,3 +242,12 @@ def test_steps_that_are_sentences_are_wrapped_and_commands_are_not() -> None:
     assert "     " + command_line in text.split("\n")
     fits(text.replace("     " + command_line, ""))
     assert sentence in " ".join(text.split())
+
+
+def test_of_many_accounts_those_that_are_kept_out_are_named() -> None:
+    names = [f"u{number}" for number in range(10)]
+    alone = finding("nologin", link=Link.ACCOUNT, users=("u8",))
+    shown = screen(replace(judged(), path=login_path([alone], Link, (), names)), "x", "y")
+    assert "  u8  can't log in" in shown
+    assert "and 2 more accounts" in shown
+    assert "and 1 more account (" in screen(replace(judged(), path=login_path([alone], Link, (), names[:9])), "x", "y")

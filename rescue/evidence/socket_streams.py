@@ -1,0 +1,85 @@
+"""Whether the sockets that systemd opens leave the SSH server its port.
+
+Decides: where systemd listens in place of sshd (ssh.socket), its ListenStream= lines, which add up: one that can't be
+bound beside another ends the whole unit, and an empty one has to come before those that take the place of the
+package's. And every other socket unit that is started at boot: sockets are opened before services.
+
+Not judged: a port of one's own that two lines or two units ask for, and a socket for SSH that has no TCP port.
+
+Supply: put an empty ListenStream= before the line that is to count alone, or take the other unit from its port; then
+reboot, and try.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from rescue.checks._ssh_units import serving
+from rescue.facts import Facts
+from rescue.formats.units import UNIT_READS, Unit
+from rescue.model import Gap, Link, Location
+from rescue.sshd.listen import SOCKETS, Listener, generated, ipv6_only, listen_stream, started_socket
+
+LINK = Link.LISTEN
+READS = UNIT_READS
+
+MOST_SOCKETS = 500
+EMPTY = "put an empty ListenStream= before the line that is to count alone, reboot, and try"
+
+
+def find(facts: Facts) -> Iterator[Gap]:
+    if facts.units.manager != "systemd" or facts.sshd.fatal or not serving(facts.units):
+        return
+    socket = started_socket(facts.units)
+    if socket is not None and not generated(facts.tree):
+        yield from _of_ssh(facts.units.unit(socket.name))
+    for name in [each for each in facts.units.reached if each.endswith(".socket") and each not in SOCKETS][
+        :MOST_SOCKETS
+    ]:
+        unit = facts.units.unit(name)
+        taken = next((each for each in _streams(unit) if each.port in facts.listening_ports), None)
+        if unit.started and taken is not None and taken.location is not None:
+            what = f"whether the SSH server gets port {taken.port}, which {name} takes, too ({taken.location})"
+            yield Gap("socket-streams", LINK, what, f"systemctl disable {name}, reboot, and try",
+                      locations=(taken.location,))  # fmt: skip
+
+
+def _of_ssh(unit: Unit) -> Iterator[Gap]:
+    streams = _streams(unit)
+    if not streams:
+        lines = _lines(unit)
+        what = f"how SSH is reached: {unit.name} listens on no TCP port"
+        yield Gap("socket-streams", LINK, what, "ListenStream=22 in it, reboot, and try", locations=lines[-1:])
+    only = ipv6_only(unit)
+    for one, other in combinations(streams[:MOST_SOCKETS], 2):
+        if one.port == other.port and _clash(one.address, other.address, only):
+            places = tuple(each.location for each in (one, other) if each.location is not None)
+            said = " and ".join(f"{place}: {place.text.strip()}" for place in places)
+            yield Gap("socket-streams", LINK, f"whether {unit.name} can listen twice on port {one.port} ({said})",
+                      EMPTY, locations=places)  # fmt: skip
+            return
+
+
+def _lines(unit: Unit) -> tuple[Location, ...]:
+    return tuple(each.location for each in unit.assignments if (each.section, each.key) == ("Socket", "ListenStream"))
+
+
+def _streams(unit: Unit) -> list[Listener]:
+    """The TCP sockets that it opens."""
+    found: list[Listener] = []
+    for each in unit.assignments:
+        if (each.section, each.key) == ("Socket", "ListenStream"):
+            stream = listen_stream(each.text, each.location) if each.text else None
+            found = [*found, stream] if stream is not None else found if each.text else []
+    return found
+
+
+def _clash(one: str | None, other: str | None, only: bool) -> bool:
+    """Whether two sockets of one port can't both listen: a star takes every address of its versions of IP."""
+    if (one or "::") == (other or "::"):
+        return True
+    first, second = one or "::", other or "::"
+    if "::" in (first, second):
+        return not only or ":" in (second if first == "::" else first)
+    return "0.0.0.0" in (first, second) and not (":" in first or ":" in second)  # noqa: S104  read, not bound

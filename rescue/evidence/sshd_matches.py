@@ -1,0 +1,118 @@
+"""Whether a Match block of sshd_config is for you, where that is not known.
+
+Decides: your address and its host name, and the address of the server that you dial, where a Match line asks for them
+and its block says another thing about keys, commands or limits than what holds for everybody else.
+
+Not judged: what such a block changes, unless it keeps no key out whoever it is for.
+
+Supply: --from with your address; with several, each alone; of the server's addresses and of host names sshd itself
+tells: sshd -T -C user=...,addr=...,laddr=... in the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rescue.checks._each_login import SSHD_READS
+from rescue.facts import Facts
+from rescue.formats.accounts import Account
+from rescue.model import Gap, Link, Location
+from rescue.sshd.effective import Effective, Setting
+
+LINK = Link.KEY
+READS = SSHD_READS
+
+LINKS = {
+    "AuthenticationMethods": Link.KEY,
+    "AuthorizedKeysCommand": Link.KEY,
+    "AuthorizedKeysFile": Link.KEY,
+    "KbdInteractiveAuthentication": Link.KEY,
+    "MaxAuthTries": Link.KEY,
+    "PasswordAuthentication": Link.KEY,
+    "PubkeyAcceptedAlgorithms": Link.KEY,
+    "PubkeyAuthentication": Link.KEY,
+    "RequiredRSASize": Link.KEY,
+    "RevokedKeys": Link.KEY,
+    "PAMServiceName": Link.ACCOUNT,
+    "ChrootDirectory": Link.SESSION,
+    "ForceCommand": Link.SESSION,
+    "MaxSessions": Link.SESSION,
+}
+"""What a Match block may set and a login with a key can fail by; who may log in at all is sshd-allow-deny's."""
+OPEN = {
+    "authenticationmethods": ("any",),
+    "authorizedkeyscommand": ("none",),
+    "chrootdirectory": ("none",),
+    "forcecommand": ("none",),
+    "kbdinteractiveauthentication": ("yes",),
+    "passwordauthentication": ("yes",),
+    "pubkeyauthentication": ("yes",),
+    "revokedkeys": ("none",),
+}
+"""The values that keep nobody out."""
+OTHER_PROOFS = frozenset({"passwordauthentication", "kbdinteractiveauthentication"})
+NUMBERS = {"maxauthtries": 3, "maxsessions": 1}
+"""From how many on a login with a key has enough."""
+
+
+def find(facts: Facts) -> Iterator[Gap]:
+    if facts.sshd.fatal:
+        return
+    for account in facts.logins:
+        told: set[Location] = set()
+        for keyword, place, setting in _open_questions(facts, account):
+            where = setting.location or place
+            if where in told:
+                continue
+            told.add(where)
+            what = f"whether the Match block at {place} is for {account.name}: {keyword} {' '.join(setting.words)[:60]}"
+            yield Gap("sshd-matches", LINKS[keyword], what, _supply(facts), account.name, (place,))
+
+
+def _supply(facts: Facts) -> str:
+    if not facts.client.sources:
+        return "--from with your address"
+    if len(facts.client.sources) > 1:
+        return "--from with one address at a time"
+    return "in the server: sshd -T -C user=...,addr=...,laddr=..."
+
+
+def _open_questions(facts: Facts, account: Account) -> Iterator[tuple[str, Location, Setting]]:
+    """Each keyword that may be another, where its block begins, and what it would be."""
+    judged = facts.effective(account)
+    for source in facts.client.sources or (None,):
+        effective = facts.sshd.effective(
+            user=account.name,
+            groups=facts.accounts.groups_of(account),
+            address=source,
+            local_port=facts.dialled,
+        )
+        for keyword in LINKS:
+            try:
+                held = judged.words(keyword)
+                others = effective.alternatives(keyword)
+                # The checks go by the first of several addresses.
+                own = effective.setting(keyword)
+            except KeyError:
+                continue
+            if own.words != held and own.location is not None and not _open(facts, keyword, own, effective):
+                yield keyword, own.location, own
+            for other in others:
+                for setting in other.settings:
+                    if setting.words != held and not _open(facts, keyword, setting, effective):
+                        yield keyword, other.match, setting
+
+
+def _open(facts: Facts, keyword: str, setting: Setting, effective: Effective) -> bool:
+    """Whether a login with a key gets on whatever this says."""
+    key, words = effective.dialect.canonical(keyword), setting.words
+    if words == OPEN.get(key):
+        return True
+    if key in OTHER_PROOFS:
+        only_key = not effective.alternatives("AuthenticationMethods") and effective.words("AuthenticationMethods") in (
+            (),
+            ("any",),
+            ("publickey",),
+        )
+        return facts.client.key is not None and only_key
+    return key in NUMBERS and words[0].isdigit() and int(words[0][:9]) >= NUMBERS[key]
