@@ -35,13 +35,9 @@ from rescue.sshd.keywords import keyword
 from rescue.tree import Read, Tree
 
 LINK = Link.SERVICE
-<<<<<<< HEAD
-READS = (Read("/etc/ssh", depth=2), Read("/etc/services", depth=0), *TEMPLATE_READS)
-=======
 HIDES = (Link.LISTEN, Link.ACCEPT, Link.ACCOUNT, Link.KEY, Link.SESSION)
 """What sshd's settings decide: none of them holds before sshd takes them all."""
-READS = (Read("/etc/ssh", depth=2), Read("/etc/services", depth=0))
->>>>>>> break
+READS = (Read("/etc/ssh", depth=2), Read("/etc/services", depth=0), *TEMPLATE_READS)
 
 CHECK = "sshd-config-error"
 MAX_WRONG = 50

@@ -335,7 +335,7 @@ def test_two_roots_on_one_disk_each_have_their_command(world: World, disk: Path,
     more = "--backend kernel"
     assert found["commands"] == [f"rescue inspect {both} --root {number} {more}" for number in (1, 2)]
     for words in found["commands"]:
-        world.rescue(*words.split()[1:], "--json")
+        world.rescue(*words.split()[1:], "--json", status=3)
 
 
 def test_a_device_is_listed_with_what_is_on_it(world: World, disk: Path, tmp_path: Path) -> None:
