@@ -62,6 +62,8 @@ def failure(problem: Exception) -> Failure:
         return Failure(str(problem), problem.hint, Status.FAILED)
     if isinstance(problem, Unread):
         hint = "Run it as root. If the disk fails, copy it first (ddrescue), and work with the copy."
+        if problem.error.startswith("it"):  # its size, its lines: nothing that another user or disk would change
+            hint = "Look at the file by hand, and put an old version back."
         return Failure(str(problem), hint, Status.TARGET)
     if isinstance(problem, OSError):
         named = f"{problem.filename}: " if problem.filename else ""

@@ -78,7 +78,8 @@ def examined(root: Path) -> tuple[Tree, list[Finding]]:
 
 
 def mend(root: Path) -> Tree:
-    """Find the full disk, make its repair (which deletes, so that it needs your word), and see that nothing is left to find. The tree that was promised."""
+    """Find the full disk, make its repair (it deletes, and needs your word), and see that nothing is left to find. The
+    tree that was promised."""
     before, (finding,) = examined(root)
     repair = finding.repairs[0]
     assert repair.safety is Safety.UNSAFE
