@@ -17,6 +17,8 @@ from rescue.tree import Change
 from rescue.words.diff import unified
 
 SCHEMA = 2
+LARGE = 1 << 20
+"""Characters of a document that is not indented any more: that is done in Python alone, and takes long."""
 
 Json = Mapping[str, object]
 
@@ -144,6 +146,19 @@ def error(message: str, hint: str, status: int) -> dict[str, object]:
 
 
 def write(document: Json, out: TextIO) -> None:
-    """Print one document."""
-    json.dump(document, out, indent=2, ensure_ascii=True)
-    out.write("\n")
+    """Print one document: indented for people, but for a large one, which only a program reads."""
+    pieces = [f"{json.dumps(key)}: {_compact(value)}" for key, value in document.items()]
+    if sum(map(len, pieces)) <= LARGE:
+        pieces = [json.dumps(document, indent=2, ensure_ascii=True)]
+        out.write(f"{pieces[0]}\n")
+        return
+    for number, piece in enumerate(pieces):
+        out.write(f"{'{' if not number else ', '}{piece}")
+    out.write("}\n")
+
+
+def _compact(value: object) -> str:
+    """A value on one line; a list item by item, as the encoder needs many times an item's room."""
+    if isinstance(value, list):
+        return f"[{', '.join(json.dumps(each, ensure_ascii=True) for each in value)}]"
+    return json.dumps(value, ensure_ascii=True)
