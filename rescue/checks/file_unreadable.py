@@ -57,7 +57,8 @@ def find(facts: Facts) -> Iterator[Finding]:
             link=LINK,
             severity=Severity.DOUBTFUL,
             message=f"{', '.join(str(path) for path in paths[:SHOWN])}{more} could not be read: {error}.",
-            symptom=Symptom.HANGS,
+            # What you may not read is no fault of the server's: nothing is known of what the outside sees.
+            symptom=Symptom.OK if REPAIRS.get(error) is AS_ROOT else Symptom.HANGS,
             locations=tuple(Location(path) for path in paths),
             repairs=(REPAIRS.get(error, LOOK),),
             subject=error,

@@ -8,7 +8,7 @@ import pytest
 
 from rescue.examine import examine
 from rescue.login_path import State, Verdict
-from rescue.model import Client, Safety, Severity
+from rescue.model import Client, Safety, Severity, Symptom
 from rescue.plan import any_repairs, make_plan
 from rescue.tree import Entry, Kind, directory, file
 from tests.checking import causes, only_finding
@@ -47,6 +47,7 @@ def test_the_file_and_the_error_are_named_with_what_to_do() -> None:
 def test_what_to_do_depends_on_the_error(error: str, told: str) -> None:
     finding = only_finding(server({"/etc/shadow": replace(UNREAD, error=error)}), CHECK)
     assert told in finding.repairs[0].title + finding.repairs[0].steps
+    assert (finding.symptom is Symptom.OK) == (error == "Permission denied")
 
 
 @pytest.mark.parametrize("path", DECIDING)
