@@ -46,7 +46,7 @@ def sparse_files_take_less_than_their_size(target: Target) -> None:
 def what_is_too_large_is_named(target: Target) -> None:
     tree = target.capture([Read("/etc", depth=1)])
     assert tree.unread == (P("/etc/large"),)
-    wider = target.capture([Read("/etc/large", limit=2 << 20)])
+    wider = target.capture([Read("/etc/large", limit=sample.LARGE)])
     assert wider.data("/etc/large") == bytes(sample.LARGE)
 
 

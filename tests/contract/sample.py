@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from rescue.tree import Entry, Kind, Read, Tree
+from rescue.tree import CONTENT_LIMIT, Entry, Kind, Read, Tree
 
 TIME = 1_700_000_000_123_456_789
 """Every regular file's modification time, in nanoseconds."""
@@ -32,7 +32,7 @@ ACL = struct.pack(
 CAPABILITY = struct.pack("<IIIII", 0x02000001, 1 << 13, 0, 0, 0)
 """cap_net_raw=ep (linux/capability.h: revision 2, effective)."""
 
-LARGE = (1 << 20) + 1
+LARGE = CONTENT_LIMIT + 1
 SPARSE = 600 << 10
 
 
@@ -182,7 +182,7 @@ def seen(tree: Tree) -> dict[str, Entry]:
             continue
         entry = replace(entry, nlink=1, ident=(0, 0), allocated=0)
         if not entry.is_file:
-            entry = replace(entry, mtime=0)
+            entry = replace(entry, mtime=None)
         if entry.is_dir or entry.kind in (Kind.FIFO, Kind.SOCKET, Kind.CHAR, Kind.BLOCK):
             entry = replace(entry, size=0)
         found[str(path)] = entry

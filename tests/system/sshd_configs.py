@@ -104,6 +104,9 @@ def _same_values(effective: Effective, answer: Answer) -> None:
         ours = [" ".join(line.words).lower() for line in lines]
         if keyword.store is Store.ALL:
             ours = [word.lower() for line in lines for word in line.words]
+            # Names of users and the like: one of them may read as a level of the log.
+            if keyword.key.startswith(("allow", "deny")):
+                theirs = [value.lower() for value in answer.values[keyword.key]]
         elif keyword.kind is Kind.REKEY and len(lines[0].words) == 1:
             ours = [f"{ours[0]} 0"]
         elif keyword.kind is Kind.SET_ENV:

@@ -289,7 +289,7 @@ def test_the_keys_of_the_documents(console: Console) -> None:
     made = console.document("inspect", console.server)
     assert list(made) == inspected
     assert list(made["findings"][0]) == [  # type: ignore[index]
-        "cause", "subject", "step", "severity", "message", "reason", "symptom", "locations", "repairs",
+        "cause", "subject", "step", "severity", "message", "reason", "symptom", "words", "locations", "repairs",
     ]  # fmt: skip
     fixed = console.document("fix", console.server, "--yes")
     assert list(fixed) == [*inspected, "repairs", "changes", "left", "applied", "journal", "after"]
