@@ -10,13 +10,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 from tests.machines.built import NotMade, called, once
 
 SUITE = "trixie"
 PACKAGES = ("python3", "python3-pytest", "python3-pytest-xdist", "python3-hypothesis", "python3-pyroute2",
-            "python3-questionary", "python3-rich")  # fmt: skip
+            "python3-questionary", "python3-rich", "python3-ruamel.yaml")  # fmt: skip
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 ENTER = r"""
@@ -39,7 +40,10 @@ exec chroot "$root" sh -c 'cd /srv && exec "$@"' sh "$@"
 def root() -> Path:
     """Built if it is not there. Raises NotMade."""
     command = ["mmdebstrap", "--quiet", "--variant=apt", f"--include={','.join(PACKAGES)}", SUITE]
-    return once(f"newest-{SUITE}", "usr/bin/pytest-3", lambda building: called(*command, str(building), alone=True))
+    contents = sha256(" ".join(PACKAGES).encode()).hexdigest()[:12]
+    return once(
+        f"newest-{SUITE}-{contents}", "usr/bin/pytest-3", lambda building: called(*command, str(building), alone=True)
+    )
 
 
 def main(words: Sequence[str]) -> int:
