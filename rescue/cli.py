@@ -231,7 +231,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 WAYS = ("vagrant", "qemu", "namespaces", "image")
-"""Of `rescue.labs.backends`, which takes too long to import for every verb."""
+"""Of `rescue.labs.lessons.backends`, which takes too long to import for every verb."""
 
 
 def _lab(lab: argparse.ArgumentParser) -> None:
@@ -263,7 +263,7 @@ def _port(word: str) -> int:
     """A port's number. 0, which is refused like other numbers that are none, where it is longer than any."""
     import argparse
 
-    from rescue.words.numbers import natural
+    from rescue.text.numbers import natural
 
     number = natural(word)
     if number is None and not word.isdecimal():
@@ -365,7 +365,7 @@ OTHER_WORDS = {
 
 def _shown(word: str) -> str:
     """A word of the command line, for a message: not all of one that has thousands of letters."""
-    from rescue.words.text import cut
+    from rescue.text.safe import cut
 
     return repr(cut(word, 60))
 
@@ -490,7 +490,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.verb in ("help", "version"):
             return _about(options)
-        from rescue.verbs.session import session_of
+        from rescue.verbs.request.session import session_of
 
         status = int(import_module(f"rescue.verbs.{options.verb}").run(session_of(options)))
         if sys.stdout is not None:
@@ -536,8 +536,8 @@ def _explain(options: argparse.Namespace, problem: Exception) -> int:
 
 def _failed(as_document: bool, message: str, hint: str, status: Status) -> int:
     """Say it to the person, and to a program that reads the output; give the status."""
+    from rescue.text.safe import safe
     from rescue.ui.program import complete, proposed
-    from rescue.words.text import safe
 
     if as_document:
         from rescue.ui import document

@@ -11,7 +11,7 @@ from rescue.checks import Check, all_checks
 from rescue.evidence import all_evidence
 from rescue.facts import READS as FACT_READS
 from rescue.facts import Facts
-from rescue.formats.authorized_keys import AuthorizedKey
+from rescue.keys.authorized_keys import AuthorizedKey
 from rescue.login_path import LoginPath, login_path
 from rescue.model import Client, Finding, Gap, Link, Location, Severity, Symptom
 from rescue.sshd.offered import denied

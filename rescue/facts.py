@@ -9,18 +9,18 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from rescue.accounts.database import Account, Accounts
+from rescue.accounts.permissions import Person
+from rescue.boot.commands import boot_commands
+from rescue.cached_fact import fact
 from rescue.firewall import Active, AddressSet, Firewall, Reach, loaded_at_boot, reached
-from rescue.formats.accounts import Account, Accounts
-from rescue.formats.authorized_keys import KeyFile, key_files
-from rescue.formats.boot_commands import boot_commands
-from rescue.formats.network import given_addresses
 from rescue.formats.os_release import Release, read_release
 from rescue.formats.packages import OpenSSH, nft_version, openssh_version
-from rescue.formats.permissions import Person
 from rescue.formats.shipped import Shipped
-from rescue.formats.units import Units
+from rescue.keys.authorized_keys import KeyFile, key_files
 from rescue.model import Client
-from rescue.once import fact
+from rescue.network import given_addresses
+from rescue.services.units import Units
 from rescue.sshd import Effective, Listener, Server, listeners, options
 from rescue.tree import Read, Tree, Unread
 

@@ -12,8 +12,8 @@ from typing import Protocol, TypeVar
 
 from rescue.examine import Examination, declared_reads, examine
 from rescue.model import Client
-from rescue.target.capture import LARGE, MAX_LARGE, Budget
-from rescue.target.protocol import Target, TargetError
+from rescue.targets.files.capture import LARGE, MAX_LARGE, Budget
+from rescue.targets.protocol import Target, TargetError
 from rescue.tree import NotCaptured, Read, Tree
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ class Captures(Protocol):
     """The part of a target that is asked for more."""
 
     def capture(self, reads: Iterable[Read]) -> Tree:
-        """See `rescue.target.protocol.Target.capture`."""
+        """See `rescue.targets.protocol.Target.capture`."""
 
 
 def complete(target: Captures, tree: Tree, work: Callable[[Tree], T]) -> tuple[Tree, T]:

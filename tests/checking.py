@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rescue.examine import examine
-from rescue.formats.left_out import without_secrets
 from rescue.model import Client, Finding, Safety
 from rescue.plan import Choose, Plan, any_repairs, make_plan, safe_repairs
+from rescue.redaction.files import without_secrets
 from rescue.tree import Tree
 from rescue.ui.document import finding
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from rescue.labs.image import Image, ensure_image, find_image, missing_tools
+from rescue.labs.images.image import Image, ensure_image, find_image, missing_tools
 from tests import skips
 from tests.machines import table
 

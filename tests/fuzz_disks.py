@@ -17,8 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from rescue.target.open import open_target
-from rescue.target.protocol import TargetError
+from rescue.targets.open import open_target
+from rescue.targets.protocol import TargetError
 from rescue.tree import Read
 from tests.contract import images
 

@@ -31,12 +31,12 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from rescue.firewall import Firewall, Kind, Stage, active_firewalls, reach
-from rescue.firewall.iptables import Loader
+from rescue.firewall.iptables.load import Loader
+from rescue.kernel_check.lab import Lab, on_one_processor
+from rescue.kernel_check.loading import load
+from rescue.kernel_check.prove import expected
+from rescue.kernel_check.sources import chosen
 from rescue.model import Location
-from rescue.proof.lab import Lab, on_one_processor
-from rescue.proof.loading import load
-from rescue.proof.prove import expected
-from rescue.proof.sources import chosen
 from rescue.tree import Tree, file
 from tests import fuzz_iptables_options as options_of_iptables
 from tests.fuzz_nft_loads import Beside, bases, differences

@@ -20,12 +20,12 @@ from subprocess import PIPE, Popen
 
 from rescue.firewall import Firewall, reach
 from rescue.firewall.boot import names_of
-from rescue.firewall.iptables import Loader
-from rescue.firewall.options import MATCHES, TARGETS
-from rescue.firewall.ruleset import BUILT_IN
+from rescue.firewall.engine.ruleset import BUILT_IN
+from rescue.firewall.iptables.load import Loader
+from rescue.firewall.iptables.options import MATCHES, TARGETS
+from rescue.kernel_check.lab import WITHOUT_DNS, Lab, restorer
+from rescue.kernel_check.prove import expected
 from rescue.model import Location
-from rescue.proof.lab import WITHOUT_DNS, Lab, restorer
-from rescue.proof.prove import expected
 from rescue.tree import Tree
 from tests.iptables_forms import FORMS
 

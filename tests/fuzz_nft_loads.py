@@ -17,10 +17,10 @@ from tempfile import NamedTemporaryFile
 
 from rescue.firewall import Firewall
 from rescue.firewall.boot import names_of
-from rescue.firewall.matches import Names
+from rescue.firewall.engine.ruleset import Action
+from rescue.firewall.names import Names
 from rescue.firewall.nft import load_nftables
-from rescue.firewall.ruleset import Action
-from rescue.proof.lab import Lab
+from rescue.kernel_check.lab import Lab
 from rescue.tree import Tree
 from tests.system.firewall_rules import CORPORA
 from tests.unit.firewall.nft_scripts import all_taken

@@ -7,8 +7,8 @@ from ipaddress import ip_address
 from random import Random
 
 from rescue.firewall import reach
-from rescue.proof.lab import Lab
-from rescue.proof.prove import expected
+from rescue.kernel_check.lab import Lab
+from rescue.kernel_check.prove import expected
 from tests.fuzz_nft_loads import Beside, judged, kind_of
 from tests.nft_statements import drawn
 

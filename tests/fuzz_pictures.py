@@ -8,13 +8,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from rescue.labs.image import Image, find_image
-from rescue.labs.scenario import Scenario
+from rescue.labs.images.image import Image, find_image
+from rescue.labs.lessons.scenario import Scenario
 from rescue.model import Client
 from rescue.survey import survey
-from rescue.target.directory import DirectoryTarget
-from rescue.target.picture import PictureTarget
-from rescue.target.picture_file import Picture, write_picture
+from rescue.targets.bundle.file import Picture, write_picture
+from rescue.targets.bundle.target import PictureTarget
+from rescue.targets.files.directory import DirectoryTarget
 from rescue.ui import document
 from rescue.verbs.capture import gathered, without_secrets
 from tests.conftest import RECIPES

@@ -16,7 +16,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from rescue.cli import main as rescue
-from rescue.journal.encoding import FIX_ID
+from rescue.undo_log.encoding import FIX_ID
 from tests.system.test_bad_input import plant
 
 STATUSES = {"history": {0, 5}, "undo": {0, 5}, "fix": {0, 3, 5}}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rescue.checks import all_checks
 from rescue.evidence import Evidence, all_evidence
-from rescue.labs.scenario import all_scenarios
+from rescue.labs.lessons.scenario import all_scenarios
 from rescue.model import Link
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from rescue.journal import ApplyError, JournalError
-from rescue.words.text import safe
+from rescue.text.safe import safe
+from rescue.undo_log import ApplyError, JournalError
 
 if TYPE_CHECKING:
     from rescue.apply.recovery import Recovered

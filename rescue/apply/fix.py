@@ -13,12 +13,12 @@ from rescue.apply.errors import ApplyError, JournalError, TargetChanged, named, 
 from rescue.apply.look import Sight, look
 from rescue.apply.recovery import Clock, Recovered, mark, moment, recover_held, taken_back, utc_now
 from rescue.apply.write import not_back, perform, take_back
-from rescue.journal import InTarget, JournalStore, Record, RecordedChange, Standing, State, decode, encode, recorded
-from rescue.journal.encoding import CONTENT_LIMIT, HIGHEST, JOURNAL, MAX_CHANGES, RECORD_LIMIT, why_impossible
-from rescue.journal.store import DIFF, RECORD, NoRecord, decoded, unbegun
-from rescue.target.protocol import NoSpace, Target, TargetError
+from rescue.targets.protocol import NoSpace, Target, TargetError
+from rescue.text.diff import unified
 from rescue.tree import Action, Change
-from rescue.words.diff import unified
+from rescue.undo_log import InTarget, JournalStore, Record, RecordedChange, Standing, State, decode, encode, recorded
+from rescue.undo_log.encoding import CONTENT_LIMIT, HIGHEST, JOURNAL, MAX_CHANGES, RECORD_LIMIT, why_impossible
+from rescue.undo_log.store import DIFF, RECORD, NoRecord, decoded, unbegun
 
 
 @dataclass(frozen=True, slots=True)

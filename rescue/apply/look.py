@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from rescue.journal import RecordedChange, Standing
-from rescue.journal.record import KEPT_FLAGS
-from rescue.target.protocol import Target
+from rescue.targets.protocol import Target
 from rescue.tree import Entry, LinkLoop, NotCaptured, Read, Tree
+from rescue.undo_log import RecordedChange, Standing
+from rescue.undo_log.record import KEPT_FLAGS
 
 HOSTNAME = "/etc/hostname"
 

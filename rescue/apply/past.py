@@ -10,11 +10,11 @@ from rescue.apply.errors import ApplyError, JournalError, NothingToUndo, UndoRef
 from rescue.apply.look import Sight, look
 from rescue.apply.recovery import Clock, Recovered, mark, recover_held, taken_back, utc_now
 from rescue.apply.write import TakenBack, not_back, old_contents, take_back
-from rescue.journal import InTarget, JournalStore, Record, Standing, State, read_records
-from rescue.journal.encoding import damaged_hint
-from rescue.journal.store import by_time
-from rescue.target.protocol import Target, TargetError
+from rescue.targets.protocol import Target, TargetError
 from rescue.tree import Kind
+from rescue.undo_log import InTarget, JournalStore, Record, Standing, State, read_records
+from rescue.undo_log.encoding import damaged_hint
+from rescue.undo_log.store import by_time
 
 
 @dataclass(frozen=True, slots=True)

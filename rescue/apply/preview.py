@@ -8,9 +8,9 @@ from pathlib import PurePosixPath
 from rescue.apply.look import Sight, look
 from rescue.apply.past import choose, damaged, verified
 from rescue.apply.write import old_contents
-from rescue.journal import InTarget, JournalStore, Record, RecordedChange, Standing, State, read_records
-from rescue.target.protocol import Target
+from rescue.targets.protocol import Target
 from rescue.tree import Action, Change, Entry
+from rescue.undo_log import InTarget, JournalStore, Record, RecordedChange, Standing, State, read_records
 
 
 @dataclass(frozen=True, slots=True)

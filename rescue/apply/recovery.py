@@ -11,11 +11,11 @@ from pathlib import PurePosixPath
 from rescue.apply.errors import ApplyError, Conflict, named, reason
 from rescue.apply.look import look
 from rescue.apply.write import TakenBack, not_back, old_contents, take_back
-from rescue.journal import JournalStore, Record, Standing, State, encode
-from rescue.journal.record import KEPT_FLAGS
-from rescue.journal.store import DIFF, RECORD
-from rescue.target.protocol import TEMPORARY, NoSpace, Target, TargetError
+from rescue.targets.protocol import TEMPORARY, NoSpace, Target, TargetError
 from rescue.tree import Read
+from rescue.undo_log import JournalStore, Record, Standing, State, encode
+from rescue.undo_log.record import KEPT_FLAGS
+from rescue.undo_log.store import DIFF, RECORD
 
 Clock = Callable[[], datetime]
 

@@ -9,11 +9,11 @@ from pathlib import PurePosixPath
 
 from rescue.apply.errors import JournalError, named
 from rescue.apply.look import Sight, is_empty, look
-from rescue.journal import JournalStore, Record, RecordedChange, Standing
-from rescue.journal.encoding import CONTENT_LIMIT
-from rescue.journal.store import DIFF
-from rescue.target.protocol import NoSpace, Target, TargetError
+from rescue.targets.protocol import NoSpace, Target, TargetError
 from rescue.tree import Action, Change, Entry, Kind
+from rescue.undo_log import JournalStore, Record, RecordedChange, Standing
+from rescue.undo_log.encoding import CONTENT_LIMIT
+from rescue.undo_log.store import DIFF
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from re import compile as compile_pattern
 
 from rescue.bans.words import Ban, Network, parse_network
 from rescue.firewall.boot import UnitTable
-from rescue.formats.last_line import ended
+from rescue.formats.append_line import ended
 from rescue.model import Address, Location, Symptom
 from rescue.tree import Read, Tree
 

@@ -12,7 +12,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import PurePosixPath
 
 from rescue.bans.words import Ban
-from rescue.firewall.settings import read_settings
+from rescue.formats.shell_assignments import read_settings
 from rescue.model import Address, Location, Symptom
 from rescue.tree import Read, Tree
 

@@ -19,9 +19,9 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks._deleted_account import Deleted, bring_back, deleted
+from rescue.accounts.database import ACCOUNT_READS, PASSWD
+from rescue.accounts.deleted import Deleted, bring_back, deleted
 from rescue.facts import Facts
-from rescue.formats.accounts import ACCOUNT_READS, PASSWD
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read
 

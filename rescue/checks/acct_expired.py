@@ -19,16 +19,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from rescue.checks import _pam
-from rescue.checks._each_login import each_login
+from rescue.accounts.database import Account
+from rescue.accounts.lines import EXPIRES, with_shadow_field
 from rescue.facts import Facts
-from rescue.formats.account_lines import EXPIRES, with_shadow_field
-from rescue.formats.accounts import Account
-from rescue.formats.pam import Answer
+from rescue.logins import pam
+from rescue.logins.each_login import each_login
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.pam.stacks import Answer
 
 LINK = Link.ACCOUNT
-READS = _pam.READS
+READS = pam.READS
 
 ENDED = "Your account has expired; please contact your system administrator"
 """What pam_unix says (pam_unix_acct.c), and the client shows before the connection closes."""
@@ -45,8 +45,8 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     shadow = facts.accounts.shadow(account.name)
     if shadow is None or shadow.expire is None or shadow.expire < 0:
         return None
-    day = _pam.today(facts.now)
-    found = _pam.policy(facts, account)
+    day = pam.today(facts.now)
+    found = pam.policy(facts, account)
     without_pam = facts.effective(account).words("UsePAM") == ("no",)
     if without_pam:
         # auth_shadow_acctexpired: the last day is still good.
@@ -78,7 +78,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     )
 
 
-def _refuses(found: _pam.Policy) -> bool:
+def _refuses(found: pam.Policy) -> bool:
     """Whether the stack turns the account away, and for no other module's sake than pam_unix'."""
     decided = found.account.decided
     named = decided.name if decided is not None else ""

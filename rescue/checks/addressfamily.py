@@ -18,17 +18,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks import _listen_addresses
-from rescue.checks._ssh_units import serving
 from rescue.facts import Facts
+from rescue.logins import listen_addresses
+from rescue.logins.ssh_units import serving
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.sshd import edit
+from rescue.sshd.language.patterns import numeric_address
 from rescue.sshd.listen import started_socket
-from rescue.sshd.patterns import numeric_address
 from rescue.tree import Tree
 
 LINK = Link.LISTEN
-READS = _listen_addresses.READS
+READS = listen_addresses.READS
 
 VERSIONS = {"inet": 4, "inet6": 6}
 

@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
+from rescue.accounts.permissions import chmod
 from rescue.facts import Facts
 from rescue.formats.elf import ElfError, read_elf
-from rescue.formats.permissions import chmod
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read, Tree
 

@@ -24,10 +24,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
+from rescue.boot.images import INITRD_LIMIT, KERNEL_LIMIT, initrd_fault, kernel_fault
+from rescue.boot.loader import READS as LOADER_READS
+from rescue.boot.loader import Entry, Menu, kernel_version, on_the_server, read_menu, with_saved
 from rescue.facts import Facts
-from rescue.formats.boot_images import INITRD_LIMIT, KERNEL_LIMIT, initrd_fault, kernel_fault
-from rescue.formats.boot_loader import READS as LOADER_READS
-from rescue.formats.boot_loader import Entry, Menu, kernel_version, on_the_server, read_menu, with_saved
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Device, Read, Tree
 

@@ -25,11 +25,11 @@ from pathlib import PurePosixPath
 
 from rescue.bans import crowdsec
 from rescue.bans.database import open_database
-from rescue.checks import _bans
 from rescue.facts import Facts
 from rescue.formats.sqlite_image import NotSqlite
-from rescue.formats.units import UNIT_READS
+from rescue.logins import banning
 from rescue.model import Finding, Link, Location
+from rescue.services.units import UNIT_READS
 from rescue.tree import Tree
 
 LINK = Link.FIREWALL
@@ -46,26 +46,28 @@ def find(facts: Facts) -> Iterator[Finding]:
         this = crowdsec.crowdsec(facts.tree)
     except NotSqlite as problem:
         if told:
-            yield _bans.unreadable(CHECK, PROGRAM, str(problem), Location(crowdsec.CONFIG))
+            yield banning.unreadable(CHECK, PROGRAM, str(problem), Location(crowdsec.CONFIG))
         return
     if this.elsewhere:
         if told:
-            yield _bans.unreadable(CHECK, PROGRAM, this.elsewhere, Location(crowdsec.BOUNCER_CONFIG))
+            yield banning.unreadable(CHECK, PROGRAM, this.elsewhere, Location(crowdsec.BOUNCER_CONFIG))
         return
-    addresses = frozenset(map(str, facts.client.sources or _bans.people(facts)))
+    addresses = frozenset(map(str, facts.client.sources or banning.people(facts)))
     if this.database is None or not addresses or not units.unit(crowdsec.UNIT).started:
         return  # the bouncer has nobody to ask
     try:
         bans = tuple(crowdsec.bans(this, facts.now, addresses))
     except NotSqlite as problem:
         if told:
-            yield _bans.unreadable(CHECK, PROGRAM, str(problem), Location(this.database.path))
+            yield banning.unreadable(CHECK, PROGRAM, str(problem), Location(this.database.path))
         return
-    yield from _bans.judged(CHECK, PROGRAM, facts, bans, partial(_lifting, path=this.database.path, now=facts.now))
+    yield from banning.judged(CHECK, PROGRAM, facts, bans, partial(_lifting, path=this.database.path, now=facts.now))
 
 
-def _lifting(written: tuple[str, ...], path: PurePosixPath, now: datetime) -> _bans.Lifting:
-    return _bans.Lifting(PROGRAM, partial(_lifted, path=path, written=written, now=now), "cscli decisions delete --ip")
+def _lifting(written: tuple[str, ...], path: PurePosixPath, now: datetime) -> banning.Lifting:
+    return banning.Lifting(
+        PROGRAM, partial(_lifted, path=path, written=written, now=now), "cscli decisions delete --ip"
+    )
 
 
 def _lifted(tree: Tree, path: PurePosixPath, written: tuple[str, ...], now: datetime) -> Tree:

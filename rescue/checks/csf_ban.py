@@ -20,10 +20,10 @@ from collections.abc import Iterator
 from functools import partial
 
 from rescue.bans import csf
-from rescue.checks import _bans
 from rescue.facts import Facts
-from rescue.formats.units import UNIT_READS
+from rescue.logins import banning
 from rescue.model import Finding, Link
+from rescue.services.units import UNIT_READS
 
 LINK = Link.FIREWALL
 READS = (*UNIT_READS, *csf.READS)
@@ -37,9 +37,9 @@ def find(facts: Facts) -> Iterator[Finding]:
     judged = [each for each in facts.client.sources if each.version == 4 or this.on("IPV6")]
     found = {
         source: bans
-        for source, bans in _bans.bans_of(facts, tuple(csf.bans(tree, this, port, facts.now))).items()
+        for source, bans in banning.bans_of(facts, tuple(csf.bans(tree, this, port, facts.now))).items()
         if source in judged and not csf.allowed(tree, source, port)
     }
     if found:
         edit = partial(csf.let_in, addresses=tuple(found), port=port)
-        yield _bans.finding("csf-ban", facts, found, _bans.Lifting("CSF", edit, "csf -dr", for_one=True))
+        yield banning.finding("csf-ban", facts, found, banning.Lifting("CSF", edit, "csf -dr", for_one=True))

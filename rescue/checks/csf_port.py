@@ -18,10 +18,10 @@ from collections.abc import Iterator
 from functools import partial
 
 from rescue.bans import csf
-from rescue.checks._firewall import ask_for_address
 from rescue.facts import Facts
-from rescue.formats.units import UNIT_READS
+from rescue.logins.blocking import ask_for_address
 from rescue.model import Address, Finding, Link, Location, Repair, Safety, Severity
+from rescue.services.units import UNIT_READS
 
 LINK = Link.FIREWALL
 READS = (*UNIT_READS, *csf.READS)

@@ -21,10 +21,10 @@ from functools import partial
 
 from rescue.checks.net_unconfigured import MADE, PLACES, asked_by_networkd
 from rescue.facts import Facts
-from rescue.formats.network import CONFIGURING_READS, ifupdown, read_configuring
-from rescue.formats.network.ifupdown import Stanza
-from rescue.formats.network.managers import IFUPDOWN, NETWORKD
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.network import CONFIGURING_READS, ifupdown, read_configuring
+from rescue.network.ifupdown import Stanza
+from rescue.network.managers import IFUPDOWN, NETWORKD
 from rescue.tree import Read, Tree
 
 LINK = Link.NETWORK

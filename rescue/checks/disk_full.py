@@ -33,8 +33,8 @@ from rescue.space.policy import make_room, prune, reads, without
 from rescue.space.room import Level, Resource, Shortage, shortages, wanted_bytes, wanted_inodes
 from rescue.space.summary import summary
 from rescue.space.usage import Usage, captured_usage, top_directories
+from rescue.text.numbers import listed, plural, size
 from rescue.tree import FileSystem, LinkLoop, Read, Tree
-from rescue.words.numbers import listed, plural, size
 
 LINK = Link.DISK
 READS: tuple[Read, ...] = ()

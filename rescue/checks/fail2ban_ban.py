@@ -24,12 +24,12 @@ from pathlib import PurePosixPath
 from rescue.bans import fail2ban
 from rescue.bans.database import open_database
 from rescue.bans.fail2ban_config import DIRECTORY, ConfigError
-from rescue.checks import _bans
 from rescue.facts import Facts
 from rescue.firewall import READS as FIREWALL_READS
 from rescue.formats.sqlite_image import NotSqlite
-from rescue.formats.units import UNIT_READS
+from rescue.logins import banning
 from rescue.model import Finding, Link, Location
+from rescue.services.units import UNIT_READS
 from rescue.tree import Tree
 
 LINK = Link.FIREWALL
@@ -42,14 +42,14 @@ def find(facts: Facts) -> Iterator[Finding]:
     if not facts.units.unit(fail2ban.UNIT).started:
         return
     told = bool(facts.client.sources)
-    addresses = frozenset(map(str, facts.client.sources or _bans.people(facts)))
+    addresses = frozenset(map(str, facts.client.sources or banning.people(facts)))
     try:
         this = fail2ban.fail2ban(facts.tree)
     except ConfigError:
         return  # with a configuration that can't be read it does not start, and bans nobody
     except NotSqlite as problem:
         if told:
-            yield _bans.unreadable(CHECK, PROGRAM, str(problem), Location(DIRECTORY))
+            yield banning.unreadable(CHECK, PROGRAM, str(problem), Location(DIRECTORY))
         return
     if this.database is None or not addresses:
         return
@@ -58,13 +58,13 @@ def find(facts: Facts) -> Iterator[Finding]:
         bans = tuple(fail2ban.bans(facts.tree, this, facts.dialled, facts.now, addresses, firewalls))
     except NotSqlite as problem:
         if told:
-            yield _bans.unreadable(CHECK, PROGRAM, str(problem), Location(this.database.path))
+            yield banning.unreadable(CHECK, PROGRAM, str(problem), Location(this.database.path))
         return
-    yield from _bans.judged(CHECK, PROGRAM, facts, bans, partial(_lifting, path=this.database.path))
+    yield from banning.judged(CHECK, PROGRAM, facts, bans, partial(_lifting, path=this.database.path))
 
 
-def _lifting(written: tuple[str, ...], path: PurePosixPath) -> _bans.Lifting:
-    return _bans.Lifting(PROGRAM, partial(_lifted, path=path, addresses=written), "fail2ban-client unban")
+def _lifting(written: tuple[str, ...], path: PurePosixPath) -> banning.Lifting:
+    return banning.Lifting(PROGRAM, partial(_lifted, path=path, addresses=written), "fail2ban-client unban")
 
 
 def _lifted(tree: Tree, path: PurePosixPath, addresses: tuple[str, ...]) -> Tree:

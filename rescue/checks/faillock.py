@@ -18,17 +18,17 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks import _pam
-from rescue.checks._each_login import each_login
+from rescue.accounts.database import Account, Password
 from rescue.facts import Facts
-from rescue.formats import faillock
-from rescue.formats.accounts import Account, Password
-from rescue.formats.pam import Answer, Facility, Handler, Ruling, module_present
+from rescue.logins import pam
+from rescue.logins.each_login import each_login
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.pam import faillock
+from rescue.pam.stacks import Answer, Facility, Handler, Ruling, module_present
 from rescue.tree import Read
 
 LINK = Link.ACCOUNT
-READS = (*_pam.READS, Read(faillock.CONF, depth=0))
+READS = (*pam.READS, Read(faillock.CONF, depth=0))
 
 VOLATILE = (PurePosixPath("/run"), PurePosixPath("/var/run"))
 
@@ -39,7 +39,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 def _judged(facts: Facts, account: Account) -> Finding | None:
     """A finding for who has to give a password: no key is known here, nor told."""
-    found = _pam.policy(facts, account)
+    found = pam.policy(facts, account)
     if found is None or facts.client.key is not None or facts.accounts.password(account) is not Password.HASH:
         return None
     if any(each.keys for each in facts.key_files(account)):

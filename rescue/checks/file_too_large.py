@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from rescue.facts import Facts
-from rescue.formats.network import ifupdown
-from rescue.formats.units import UNIT_READS
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.network import ifupdown
+from rescue.services.units import UNIT_READS
 from rescue.tree import Read, Unread
 
 LINK = Link.SERVICE

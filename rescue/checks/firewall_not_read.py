@@ -30,14 +30,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 from rescue.bans import csf
+from rescue.boot.commands import READS as BOOT_READS
 from rescue.facts import Facts
 from rescue.firewall import READS as FIREWALL_READS
-from rescue.firewall.by_hand import Command
-from rescue.formats.boot_commands import READS as BOOT_READS
+from rescue.firewall.custom_loaders import Command
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.text.numbers import plural
+from rescue.text.safe import cut
 from rescue.tree import Read
-from rescue.words.numbers import plural
-from rescue.words.text import cut
 
 LINK = Link.FIREWALL
 

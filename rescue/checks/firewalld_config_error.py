@@ -20,16 +20,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks import _firewall
 from rescue.facts import Facts
 from rescue.firewall.boot import FIREWALLD, reload
+from rescue.firewall.engine.ruleset import Firewall, Problem
 from rescue.firewall.firewalld import mend, zones
-from rescue.firewall.ruleset import Firewall, Problem
+from rescue.logins import blocking
 from rescue.model import Finding, Repair, Safety
 from rescue.tree import Tree
 
-LINK = _firewall.LINK
-READS = _firewall.READS
+LINK = blocking.LINK
+READS = blocking.READS
 
 MOST_FAULTS = 50
 """How many mistakes are mended at most: a configuration with more was never one of firewalld's."""
@@ -38,17 +38,17 @@ BY_HAND = "Correct that file (firewall-offline-cmd --check-config, in a shell on
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    for block in _firewall.blocks_of(facts):
+    for block in blocking.blocks_of(facts):
         fault = zones.fell_back(block.firewall) if block.firewall.manager == FIREWALLD else None
         if fault is None:
             continue
-        where = _firewall.shown(fault.location)
+        where = blocking.shown(fault.location)
         message = (
             f"firewalld does not take its configuration ({where}: {fault.message}). It starts with the one that it was "
-            f"installed with, which {_firewall.keeps(block)} {_firewall.who(block)} away from port {block.port}."
+            f"installed with, which {blocking.keeps(block)} {blocking.who(block)} away from port {block.port}."
         )
         repairs = tuple(_repairs(facts.tree, block.firewall, fault))
-        yield _firewall.finding("firewalld-config-error", block, message, repairs, locations=(fault.location,))
+        yield blocking.finding("firewalld-config-error", block, message, repairs, locations=(fault.location,))
 
 
 def _repairs(tree: Tree, firewall: Firewall, fault: Problem) -> Iterator[Repair]:

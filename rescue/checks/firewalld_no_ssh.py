@@ -19,30 +19,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks import _firewall, firewalld_zone
+from rescue.checks import firewalld_zone
 from rescue.facts import Facts
-from rescue.firewall.blocked import Block, Mistake
 from rescue.firewall.boot import FIREWALLD
+from rescue.firewall.diagnosis import Block, Mistake
 from rescue.firewall.firewalld import zones
+from rescue.logins import blocking
 from rescue.model import Finding
 
-LINK = _firewall.LINK
-READS = _firewall.READS
+LINK = blocking.LINK
+READS = blocking.READS
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    for block in _firewall.blocks_of(facts, Mistake.RULE):
+    for block in blocking.blocks_of(facts, Mistake.RULE):
         if block.firewall.manager != FIREWALLD or zones.fell_back(block.firewall):
             continue
         if firewalld_zone.other_zone(facts, block) is None:
-            yield _firewall.finding("firewalld-no-ssh", block, _message(block), (_firewall.admit(block),))
+            yield blocking.finding("firewalld-no-ssh", block, _message(block), (blocking.admit(block),))
 
 
 def _message(block: Block) -> str:
     here = zones.entered(block.decision) if block.decision is not None else None
     if here is None or not here.whole or block.decision is None:
-        return _firewall.turned_away(block)
+        return blocking.turned_away(block)
     return (
         f"You come into the zone {here.zone} of firewalld ({here.by}), and it has nothing that lets port {block.port} "
-        f"in ({_firewall.shown(block.decision.location)}): it {_firewall.keeps(block)} {_firewall.who(block)} out."
+        f"in ({blocking.shown(block.decision.location)}): it {blocking.keeps(block)} {blocking.who(block)} out."
     )

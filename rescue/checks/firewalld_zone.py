@@ -19,28 +19,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks import _firewall
 from rescue.facts import Facts
-from rescue.firewall.blocked import Block, Mistake
 from rescue.firewall.boot import FIREWALLD, firewalld_configuration
+from rescue.firewall.diagnosis import Block, Mistake
 from rescue.firewall.firewalld import zones
+from rescue.logins import blocking
 from rescue.model import Finding
 
-LINK = _firewall.LINK
-READS = _firewall.READS
+LINK = blocking.LINK
+READS = blocking.READS
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    for block in _firewall.blocks_of(facts, Mistake.RULE):
+    for block in blocking.blocks_of(facts, Mistake.RULE):
         here = zones.entered(block.decision) if block.decision is not None else None
         other = other_zone(facts, block)
         if here is None or other is None:
             continue
         message = (
             f"firewalld lets port {block.port} in by the zone {other}, and you come into the zone {here.zone}: "
-            f"{here.by} ({_firewall.shown(here.bound)}). It {_firewall.keeps(block)} {_firewall.who(block)} out."
+            f"{here.by} ({blocking.shown(here.bound)}). It {blocking.keeps(block)} {blocking.who(block)} out."
         )
-        yield _firewall.finding("firewalld-zone", block, message, (_firewall.admit(block),), locations=(here.bound,))
+        yield blocking.finding("firewalld-zone", block, message, (blocking.admit(block),), locations=(here.bound,))
 
 
 def other_zone(facts: Facts, block: Block) -> str | None:

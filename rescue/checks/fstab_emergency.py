@@ -31,10 +31,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
+from rescue.boot.fstab import FSTAB, Line, holding, read_fstab, with_option
 from rescue.facts import Facts
-from rescue.formats.fstab import FSTAB, Line, holding, read_fstab, with_option
-from rescue.formats.units import UNIT_READS, Units
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.services.units import UNIT_READS, Units
 from rescue.tree import Device, Devices, Read, Tree
 
 LINK = Link.BOOT

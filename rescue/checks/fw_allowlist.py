@@ -17,24 +17,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks import _firewall
 from rescue.facts import Facts
-from rescue.firewall.blocked import Block, Mistake
+from rescue.firewall.diagnosis import Block, Mistake
+from rescue.logins import blocking
 from rescue.model import Finding, Repair, Safety, Severity
 
-LINK = _firewall.LINK
-READS = _firewall.READS
+LINK = blocking.LINK
+READS = blocking.READS
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    for block in _firewall.blocks_of(facts, Mistake.ALLOW_LIST):
-        message = f"The firewall {_firewall.name(block)} lets only certain addresses reach port {block.port}"
+    for block in blocking.blocks_of(facts, Mistake.ALLOW_LIST):
+        message = f"The firewall {blocking.name(block)} lets only certain addresses reach port {block.port}"
         admitted = block.admitted.summary()
         if block.sources:
-            message += f" ({admitted}), and {_firewall.who(block)} is not among them."
-            yield _firewall.finding("fw-allowlist", block, message, _repairs(block))
+            message += f" ({admitted}), and {blocking.who(block)} is not among them."
+            yield blocking.finding("fw-allowlist", block, message, _repairs(block))
             continue
-        yield _firewall.finding(
+        yield blocking.finding(
             "fw-allowlist",
             block,
             f"{message}: {admitted}.",
@@ -45,5 +45,5 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _repairs(block: Block) -> tuple[Repair, ...]:
-    first = _firewall.admit_client(block) if block.sources else _firewall.ask_for_address()
-    return (first, _firewall.admit_everybody(block, Safety.UNSAFE))
+    first = blocking.admit_client(block) if block.sources else blocking.ask_for_address()
+    return (first, blocking.admit_everybody(block, Safety.UNSAFE))

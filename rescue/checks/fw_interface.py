@@ -20,21 +20,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from re import compile as compile_pattern
 
-from rescue.checks import _firewall
 from rescue.facts import Facts
 from rescue.firewall import Reach, reached
-from rescue.firewall.conditions import Interface, parts_of
-from rescue.firewall.outside import symptom
-from rescue.firewall.verdict import Decision, Kind
-from rescue.formats.network import CARD_READS, NETWORK_READS, Network, is_card, read_network, seen_cards
+from rescue.firewall.engine.conditions import Interface, parts_of
+from rescue.firewall.engine.symptom import symptom
+from rescue.firewall.engine.verdict import Decision, Kind
+from rescue.logins import blocking
 from rescue.model import Finding, Location, Repair, Safety, Severity, Symptom
+from rescue.network import CARD_READS, NETWORK_READS, Network, is_card, read_network, seen_cards
+from rescue.text.numbers import listed
 from rescue.tree import Read, Tree
-from rescue.words.numbers import listed
 
-LINK = _firewall.LINK
+LINK = blocking.LINK
 LINK_FOLDERS = ("/etc/systemd/network", "/usr/lib/systemd/network", "/etc/udev/rules.d", "/etc/netplan")
 READS = (
-    *_firewall.READS,
+    *blocking.READS,
     *NETWORK_READS,
     *CARD_READS,
     *(Read(path, depth=1) for path in LINK_FOLDERS),
@@ -73,7 +73,7 @@ def _finding(facts: Facts, here: Reach) -> Finding | None:
         link=LINK,
         severity=Severity.DOUBTFUL,
         message=(
-            f"The firewall lets SSH in on the network interface {name} ({_firewall.shown(rule)}), and the network "
+            f"The firewall lets SSH in on the network interface {name} ({blocking.shown(rule)}), and the network "
             f"settings are for {listed(there)}. On {'that one' if len(there) == 1 else 'those'} it keeps "
             f"connections to port {here.port} away."
         ),

@@ -17,24 +17,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks import _firewall
 from rescue.facts import Facts
-from rescue.firewall.blocked import Mistake
+from rescue.firewall.diagnosis import Mistake
+from rescue.logins import blocking
 from rescue.model import Finding, Repair, Safety
 
-LINK = _firewall.LINK
-READS = _firewall.READS
+LINK = blocking.LINK
+READS = blocking.READS
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    for block in _firewall.blocks_of(facts, Mistake.IPV6):
-        four = f" ({_firewall.shown(block.other.location)})" if block.other else ""
+    for block in blocking.blocks_of(facts, Mistake.IPV6):
+        four = f" ({blocking.shown(block.other.location)})" if block.other else ""
         decision = block.decision
         stage = decision.stage if decision is not None else block.verdict.stage
         message = (
-            f"You come over IPv6. The firewall {_firewall.name(block)} lets port {block.port} in over IPv4{four}, but "
-            f"over IPv6 it {_firewall.keeps(block)} {_firewall.who(block)} out: a rule or policy "
-            f"({_firewall.decided(block)}) turns away {stage}."
+            f"You come over IPv6. The firewall {blocking.name(block)} lets port {block.port} in over IPv4{four}, but "
+            f"over IPv6 it {blocking.keeps(block)} {blocking.who(block)} out: a rule or policy "
+            f"({blocking.decided(block)}) turns away {stage}."
         )
-        repairs = (_firewall.admit(block), Repair("dial over IPv4: ssh -4", Safety.MANUAL))
-        yield _firewall.finding("fw-ipv6-only", block, message, repairs)
+        repairs = (blocking.admit(block), Repair("dial over IPv4: ssh -4", Safety.MANUAL))
+        yield blocking.finding("fw-ipv6-only", block, message, repairs)

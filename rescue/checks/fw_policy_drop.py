@@ -20,20 +20,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks import _firewall
 from rescue.facts import Facts
-from rescue.firewall.blocked import Mistake
 from rescue.firewall.boot import FIREWALLD, NFTABLES
+from rescue.firewall.diagnosis import Mistake
+from rescue.logins import blocking
 from rescue.model import Finding
 
-LINK = _firewall.LINK
-READS = _firewall.READS
+LINK = blocking.LINK
+READS = blocking.READS
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    for block in _firewall.blocks_of(facts, Mistake.RULE):
+    for block in blocking.blocks_of(facts, Mistake.RULE):
         if block.firewall.manager in (NFTABLES, FIREWALLD):
             continue
         # What of ufw does not load, or is told to drop all of IPv6, is better named.
-        if not _firewall.without_ipv6(facts, block) and not _firewall.faults(block):
-            yield _firewall.finding("fw-policy-drop", block, _firewall.turned_away(block), (_firewall.admit(block),))
+        if not blocking.without_ipv6(facts, block) and not blocking.faults(block):
+            yield blocking.finding("fw-policy-drop", block, blocking.turned_away(block), (blocking.admit(block),))

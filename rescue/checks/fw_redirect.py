@@ -18,15 +18,15 @@ from functools import partial
 from re import IGNORECASE
 from re import compile as compile_pattern
 
-from rescue.checks import _firewall
-from rescue.checks._ssh_units import serving
 from rescue.facts import Facts
-from rescue.firewall.ruleset import Action
+from rescue.firewall.engine.ruleset import Action
+from rescue.logins import blocking
+from rescue.logins.ssh_units import serving
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Tree
 
 LINK = Link.FIREWALL
-READS = _firewall.READS
+READS = blocking.READS
 
 WHOLE_RULE = compile_pattern(r"\s*(-A|--append|-I|--insert|\S.*\b(redirect|dnat)\b).*", IGNORECASE)
 """A line that holds one rule and nothing of another."""
@@ -37,7 +37,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     if not serving(facts.units) or facts.dialled not in ports or facts.arrives in ports:
         return
     places = tuple(_rules(facts))
-    at = f" ({_firewall.shown(places[0])})" if places else ""
+    at = f" ({blocking.shown(places[0])})" if places else ""
     yield Finding(
         check="fw-redirect",
         link=LINK,

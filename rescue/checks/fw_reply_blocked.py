@@ -17,21 +17,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks import _firewall
 from rescue.facts import Facts
-from rescue.firewall.blocked import Mistake
+from rescue.firewall.diagnosis import Mistake
+from rescue.logins import blocking
 from rescue.model import Finding
 
-LINK = _firewall.LINK
-READS = _firewall.READS
+LINK = blocking.LINK
+READS = blocking.READS
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    for block in _firewall.blocks_of(facts, Mistake.REPLY):
+    for block in blocking.blocks_of(facts, Mistake.REPLY):
         decision = block.decision
         what = "a rule" if decision is not None and decision.rule else "the policy for what goes out"
         message = (
-            f"The firewall {_firewall.name(block)} lets the first packet to port {block.port} in, but not the server's "
-            f"answer out: {what} ({_firewall.decided(block)}) {_firewall.keeps(block)} it from {_firewall.who(block)}."
+            f"The firewall {blocking.name(block)} lets the first packet to port {block.port} in, but not the server's "
+            f"answer out: {what} ({blocking.decided(block)}) {blocking.keeps(block)} it from {blocking.who(block)}."
         )
-        yield _firewall.finding("fw-reply-blocked", block, message, (_firewall.admit(block),))
+        yield blocking.finding("fw-reply-blocked", block, message, (blocking.admit(block),))

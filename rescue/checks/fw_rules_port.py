@@ -16,26 +16,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks import _firewall
 from rescue.facts import Facts
-from rescue.firewall.blocked import Mistake
 from rescue.firewall.boot import UFW
+from rescue.firewall.diagnosis import Mistake
+from rescue.logins import blocking
 from rescue.model import Finding
 
-LINK = _firewall.LINK
-READS = _firewall.READS
+LINK = blocking.LINK
+READS = blocking.READS
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    for block in _firewall.blocks_of(facts, Mistake.OTHER_PORT):
+    for block in blocking.blocks_of(facts, Mistake.OTHER_PORT):
         if block.firewall.manager == UFW:
             continue
         other = block.other.location if block.other else None
         message = (
-            f"The SSH server is reached on port {block.port}, but the rules of {_firewall.name(block)} let SSH in on "
-            f"another port only{f' ({_firewall.shown(other)})' if other else ''}: they {_firewall.keep(block)} "
-            f"{_firewall.who(block)} away from port {block.port}."
+            f"The SSH server is reached on port {block.port}, but the rules of {blocking.name(block)} let SSH in on "
+            f"another port only{f' ({blocking.shown(other)})' if other else ''}: they {blocking.keep(block)} "
+            f"{blocking.who(block)} away from port {block.port}."
         )
-        yield _firewall.finding(
-            "fw-rules-port", block, message, (_firewall.admit(block),), locations=(other,) if other else ()
+        yield blocking.finding(
+            "fw-rules-port", block, message, (blocking.admit(block),), locations=(other,) if other else ()
         )

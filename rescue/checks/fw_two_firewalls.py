@@ -17,31 +17,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks import _firewall
 from rescue.facts import Facts
-from rescue.firewall.blocked import Mistake
-from rescue.firewall.verdict import Decision
+from rescue.firewall.diagnosis import Mistake
+from rescue.firewall.engine.verdict import Decision
+from rescue.logins import blocking
 from rescue.model import Finding, Location
 
-LINK = _firewall.LINK
-READS = _firewall.READS
+LINK = blocking.LINK
+READS = blocking.READS
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    for block in _firewall.blocks_of(facts, Mistake.TWO):
+    for block in blocking.blocks_of(facts, Mistake.TWO):
         if block.beside is None or block.other is None:
             continue
-        closed, opened = _firewall.name(block), _firewall.name_of(block.beside)
+        closed, opened = blocking.name(block), blocking.name_of(block.beside)
         message = (
             f"Two firewalls are loaded, and both have to let SSH in: {opened} does "
-            f"({_firewall.shown(block.other.location)}), {closed} does not ({_firewall.decided(block)}). "
-            f"So {closed} {_firewall.keeps(block)} {_firewall.who(block)} away from port {block.port}."
+            f"({blocking.shown(block.other.location)}), {closed} does not ({blocking.decided(block)}). "
+            f"So {closed} {blocking.keeps(block)} {blocking.who(block)} away from port {block.port}."
         )
-        yield _firewall.finding(
+        yield blocking.finding(
             "fw-two-firewalls",
             block,
             message,
-            (_firewall.admit(block),),
+            (blocking.admit(block),),
             locations=(*_where(block.decision), block.other.location),
         )
 

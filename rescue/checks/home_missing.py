@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks._each_login import SSHD_READS, each_login, unless_elsewhere
-from rescue.checks._key_files import home_missing
+from rescue.accounts.database import Account, Password
+from rescue.boot.fstab import FSTAB, Line, holding, read_fstab
 from rescue.facts import Facts
-from rescue.formats.accounts import Account, Password
-from rescue.formats.fstab import FSTAB, Line, holding, read_fstab
+from rescue.logins.each_login import SSHD_READS, each_login, unless_elsewhere
+from rescue.logins.key_files import home_missing
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read, Tree
 

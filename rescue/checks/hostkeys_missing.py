@@ -20,14 +20,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks._host_keys import host_keys, made_at_start
-from rescue.checks._ssh_units import of_ending_server
 from rescue.facts import Facts
-from rescue.formats.ed25519 import new_key_pair
-from rescue.formats.hostkeys import DEFAULT_HOST_KEYS, HostKey, KeyFormatError, private_key_type
 from rescue.formats.packages import PACKAGE_READS
-from rescue.formats.units import UNIT_READS
+from rescue.keys.ed25519 import new_key_pair
+from rescue.keys.host_keys import DEFAULT_HOST_KEYS, HostKey, KeyFormatError, private_key_type
+from rescue.logins.host_keys import host_keys, made_at_start
+from rescue.logins.ssh_units import of_ending_server
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity
+from rescue.services.units import UNIT_READS
 from rescue.tree import Read, Tree
 
 LINK = Link.SERVICE

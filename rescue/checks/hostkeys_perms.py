@@ -18,13 +18,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks._host_keys import host_keys
-from rescue.checks._ssh_units import of_ending_server
+from rescue.accounts.database import ACCOUNT_READS
+from rescue.accounts.permissions import chmod
 from rescue.facts import Facts
-from rescue.formats.accounts import ACCOUNT_READS
-from rescue.formats.hostkeys import HostKey
 from rescue.formats.packages import PACKAGE_READS
-from rescue.formats.permissions import chmod
+from rescue.keys.host_keys import HostKey
+from rescue.logins.host_keys import host_keys
+from rescue.logins.ssh_units import of_ending_server
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read, Tree
 

@@ -21,7 +21,6 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks._firewall import ask_for_address
 from rescue.facts import Facts
 from rescue.formats.hosts_access import (
     ALLOW,
@@ -37,6 +36,7 @@ from rescue.formats.hosts_access import (
     words,
 )
 from rescue.formats.packages import PACKAGE_READS, links_libwrap
+from rescue.logins.blocking import ask_for_address
 from rescue.model import Address, Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read, Tree
 

@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from functools import partial
 
 from rescue.facts import Facts
-from rescue.formats.network import CONFIGURING_READS, ifupdown, read_configuring
-from rescue.formats.network.managers import IFUPDOWN
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.network import CONFIGURING_READS, ifupdown, read_configuring
+from rescue.network.managers import IFUPDOWN
 from rescue.tree import Read, Tree
 
 LINK = Link.NETWORK

@@ -21,44 +21,44 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks import _firewall
 from rescue.facts import Facts
 from rescue.firewall import ipset_edit
-from rescue.firewall.blocked import Block, Mistake, asks_set
-from rescue.firewall.ipset_match import InSet
+from rescue.firewall.diagnosis import Block, Mistake, asks_set
+from rescue.firewall.ipset.match import InSet
+from rescue.logins import blocking
 from rescue.model import Finding, Location, Repair, Safety, Severity
 
-LINK = _firewall.LINK
-READS = _firewall.READS
+LINK = blocking.LINK
+READS = blocking.READS
 
 CHECK = "ipset-persisted"
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    for block in _firewall.blocks_of(facts, Mistake.SET):
+    for block in blocking.blocks_of(facts, Mistake.SET):
         if block.other is None or block.firewall.sets is None:
             continue
         asked = asks_set(block.other)
         if asked is None:
             continue
-        rule = _firewall.shown(block.other.location)
+        rule = blocking.shown(block.other.location)
         places = tuple(
             Location(asked.sets.path, held.line, f"the set {held.name} with {len(held.members)} entries")
             for held in ipset_edit.leaves(asked)
         )
-        firewall = _firewall.name(block)
+        firewall = blocking.name(block)
         if block.sources:
             message = (
-                f"The firewall {firewall} {_firewall.keeps(block)} {_firewall.who(block)} away from port {block.port} "
+                f"The firewall {firewall} {blocking.keeps(block)} {blocking.who(block)} away from port {block.port} "
                 f"because of the ipset {asked.held.name} in {asked.sets.path}, which a rule asks ({rule})."
             )
-            yield _firewall.finding(CHECK, block, message, _repairs(block, asked), locations=places)
+            yield blocking.finding(CHECK, block, message, _repairs(block, asked), locations=places)
             continue
-        yield _firewall.finding(
+        yield blocking.finding(
             CHECK,
             block,
             f"The firewall {firewall} lets in whom the ipset {asked.held.name} in {asked.sets.path} names ({rule}).",
-            (_firewall.ask_for_address(), _firewall.admit_everybody(block, Safety.UNSAFE)),
+            (blocking.ask_for_address(), blocking.admit_everybody(block, Safety.UNSAFE)),
             severity=Severity.DOUBTFUL,
             reason="your address is not known: run again with --from ADDRESS",
             locations=places,
@@ -76,7 +76,7 @@ def _repairs(block: Block, asked: InSet) -> tuple[Repair, ...]:
         weakens=f"{listed} may connect to port {block.port}, and to what else the list guards",
         lets_in=True,
     )
-    rule = _firewall.admit_client(block)
+    rule = blocking.admit_client(block)
     sets = tuple(ipset_edit.leaves(asked))
     mine = all(any(ipset_edit.may_name(each, source, block.port) for each in sets) for source in block.sources)
     return (member, rule) if mine else (rule,)

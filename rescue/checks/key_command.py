@@ -19,10 +19,10 @@ from functools import partial
 from re import IGNORECASE
 from re import compile as compile_pattern
 
-from rescue.checks._each_login import SSHD_READS
-from rescue.checks._forced import keys_of, only_says, where_nobody_else_gets_a_shell
+from rescue.accounts.database import Account
 from rescue.facts import Facts
-from rescue.formats.accounts import Account
+from rescue.logins.each_login import SSHD_READS
+from rescue.logins.forced import keys_of, only_says, where_nobody_else_gets_a_shell
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Tree
 

@@ -19,11 +19,11 @@ from functools import partial
 from re import IGNORECASE
 from re import compile as compile_pattern
 
-from rescue.checks._each_login import SSHD_READS, each_login, unless_elsewhere
+from rescue.accounts.database import Account
 from rescue.facts import Facts
-from rescue.formats.accounts import Account
-from rescue.formats.authorized_keys import AuthorizedKey
-from rescue.formats.key_options import parse_time
+from rescue.keys.authorized_keys import AuthorizedKey
+from rescue.keys.options import parse_time
+from rescue.logins.each_login import SSHD_READS, each_login, unless_elsewhere
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Tree
 

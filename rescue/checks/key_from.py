@@ -16,12 +16,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks._each_login import SSHD_READS, each_login, say_where_from, unless_elsewhere, why_unsure
+from rescue.accounts.database import Account
 from rescue.facts import Facts
-from rescue.formats.accounts import Account
-from rescue.formats.authorized_keys import AuthorizedKey
+from rescue.keys.authorized_keys import AuthorizedKey
+from rescue.logins.each_login import SSHD_READS, each_login, say_where_from, unless_elsewhere, why_unsure
 from rescue.model import Address, Finding, Link, Location, Repair, Safety, Severity, Symptom
-from rescue.sshd.patterns import BadAddress, Known, match_host_or_address
+from rescue.sshd.language.patterns import BadAddress, Known, match_host_or_address
 from rescue.tree import Tree
 
 LINK = Link.KEY

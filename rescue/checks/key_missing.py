@@ -20,13 +20,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks._each_login import elsewhere
-from rescue.checks._key_files import add_lines, dead_link, home_missing, make_whole, misplaced, overlooked, places
-from rescue.checks._password_way import by_password, password_opens
+from rescue.accounts.database import ACCOUNT_READS, Account
 from rescue.facts import Facts
-from rescue.formats.accounts import ACCOUNT_READS, Account
-from rescue.formats.authorized_keys import KeyFile, KeyLine
-from rescue.formats.key_mending import mended
+from rescue.keys.authorized_keys import KeyFile, KeyLine
+from rescue.keys.mending import mended
+from rescue.logins.each_login import elsewhere
+from rescue.logins.key_files import add_lines, dead_link, home_missing, make_whole, misplaced, overlooked, places
+from rescue.logins.password_way import by_password, password_opens
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read
 

@@ -20,14 +20,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks._as_user import AS_USER_READS, barriers
-from rescue.checks._each_login import SSHD_READS, each_login
-from rescue.checks._program_faults import program_faults
+from rescue.accounts.database import Account
+from rescue.accounts.permissions import Person, with_mode
+from rescue.accounts.program_access import AS_USER_READS, barriers
 from rescue.facts import Facts
-from rescue.formats.accounts import Account
-from rescue.formats.permissions import Person, with_mode
+from rescue.formats.program_faults import program_faults
 from rescue.formats.program_files import LARGEST
-from rescue.formats.strictmodes import OTHERS_WRITE, Rule, Walk
+from rescue.keys.strictmodes import OTHERS_WRITE, Rule, Walk
+from rescue.logins.each_login import SSHD_READS, each_login
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.sshd.effective import Setting
 from rescue.tree import LinkLoop, Read, Tree

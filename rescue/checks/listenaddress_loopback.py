@@ -17,13 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks import _listen_addresses
-from rescue.checks._listen_addresses import on_all, told
 from rescue.facts import Facts
+from rescue.logins import listen_addresses
+from rescue.logins.listen_addresses import on_all, told
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
 
 LINK = Link.LISTEN
-READS = _listen_addresses.READS
+READS = listen_addresses.READS
 
 
 def find(facts: Facts) -> Iterator[Finding]:

@@ -20,19 +20,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks import _listen_addresses
-from rescue.checks._listen_addresses import Told, free_bind, last, on_all, told
-from rescue.checks._ssh_units import SYSTEM, ssh_service
 from rescue.facts import Facts
-from rescue.formats.boot_order import waits_for_network
-from rescue.formats.last_line import ended
-from rescue.formats.network.own_addresses import INTERFACES
-from rescue.formats.units import Unit
+from rescue.formats.append_line import ended
+from rescue.logins import listen_addresses
+from rescue.logins.listen_addresses import Told, free_bind, last, on_all, told
+from rescue.logins.ssh_units import SYSTEM, ssh_service
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.network.own_addresses import INTERFACES
+from rescue.services.boot_order import waits_for_network
+from rescue.services.units import Unit
 from rescue.tree import Tree
 
 LINK = Link.LISTEN
-READS = _listen_addresses.READS
+READS = listen_addresses.READS
 
 CHECK = "listenaddress-race"
 DROP_IN = "rescue.conf"
@@ -68,7 +68,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     )
 
 
-def _early(asked: Told, bind: _listen_addresses.Bind) -> bool:
+def _early(asked: Told, bind: listen_addresses.Bind) -> bool:
     """Whether ifupdown sets the address before network.target: its stanza is marked auto."""
     place = asked.own.written.get(bind.address)
     return place is not None and str(place.path).startswith(INTERFACES) and asked.socket is None

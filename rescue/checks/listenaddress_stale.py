@@ -21,14 +21,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks import _listen_addresses
-from rescue.checks._listen_addresses import Bind, Told, free_bind, on_all, told
 from rescue.facts import Facts
+from rescue.logins import listen_addresses
+from rescue.logins.listen_addresses import Bind, Told, free_bind, on_all, told
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.sshd import edit
 
 LINK = Link.LISTEN
-READS = _listen_addresses.READS
+READS = listen_addresses.READS
 
 CHECK = "listenaddress-stale"
 

@@ -21,9 +21,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rescue.facts import Facts
-from rescue.formats.network import CARD_READS, NETWORK_READS, Cards, Network, Profile, read_network, seen_cards
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
-from rescue.words.numbers import listed
+from rescue.network import CARD_READS, NETWORK_READS, Cards, Network, Profile, read_network, seen_cards
+from rescue.text.numbers import listed
 
 LINK = Link.NETWORK
 READS = (*NETWORK_READS, *CARD_READS)

@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from rescue.checks._each_login import SSHD_READS
 from rescue.facts import Facts
+from rescue.logins.each_login import SSHD_READS
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Entry, Read
 

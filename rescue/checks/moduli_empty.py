@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks._ssh_units import serving
 from rescue.facts import Facts
 from rescue.formats.packages import PACKAGE_READS
-from rescue.formats.units import UNIT_READS
+from rescue.logins.ssh_units import serving
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.services.units import UNIT_READS
 from rescue.tree import Read, Tree
 
 LINK = Link.ACCEPT

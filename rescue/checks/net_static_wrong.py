@@ -22,10 +22,10 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from rescue.facts import Facts
-from rescue.formats.network import NETWORK_READS, Network, Profile, is_card, read_network
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.network import NETWORK_READS, Network, Profile, is_card, read_network
+from rescue.text.numbers import listed
 from rescue.tree import Tree
-from rescue.words.numbers import listed
 
 LINK = Link.NETWORK
 READS = NETWORK_READS

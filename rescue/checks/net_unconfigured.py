@@ -24,14 +24,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks._ssh_units import start_at_boot
+from rescue.boot import commands as boot_commands
 from rescue.facts import Facts
-from rescue.formats import boot_commands
-from rescue.formats.network import CARD_READS, CONFIGURING_READS, Configuring, Manager, read_configuring, seen_cards
-from rescue.formats.network.ifupdown import INTERFACES, Stanza
-from rescue.formats.network.managers import IFUPDOWN, MANAGER, NETWORKD, brings_up
-from rescue.formats.units import Units
+from rescue.logins.ssh_units import start_at_boot
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.network import CARD_READS, CONFIGURING_READS, Configuring, Manager, read_configuring, seen_cards
+from rescue.network.ifupdown import INTERFACES, Stanza
+from rescue.network.managers import IFUPDOWN, MANAGER, NETWORKD, brings_up
+from rescue.services.units import Units
 from rescue.tree import Read, Tree
 
 LINK = Link.NETWORK

@@ -23,11 +23,11 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from rescue.facts import Facts
-from rescue.formats.network import CONFIGURING_READS, netplan, read_configuring
-from rescue.formats.network.netplan import Plan, plan, plans
 from rescue.formats.packages import PACKAGE_READS, package_version
 from rescue.formats.yaml_nodes import Node
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.network import CONFIGURING_READS, netplan, read_configuring
+from rescue.network.netplan import Plan, plan, plans
 from rescue.tree import Tree
 
 LINK = Link.NETWORK

@@ -19,17 +19,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks import _firewall
 from rescue.facts import Facts
-from rescue.firewall.blocked import Mistake
 from rescue.firewall.boot import NFTABLES
+from rescue.firewall.diagnosis import Mistake
+from rescue.logins import blocking
 from rescue.model import Finding
 
-LINK = _firewall.LINK
-READS = _firewall.READS
+LINK = blocking.LINK
+READS = blocking.READS
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    for block in _firewall.blocks_of(facts, Mistake.RULE):
+    for block in blocking.blocks_of(facts, Mistake.RULE):
         if block.firewall.manager == NFTABLES:
-            yield _firewall.finding("nft-drop", block, _firewall.turned_away(block), (_firewall.admit(block),))
+            yield blocking.finding("nft-drop", block, blocking.turned_away(block), (blocking.admit(block),))

@@ -17,24 +17,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks import _firewall
 from rescue.facts import Facts
-from rescue.firewall.blocked import Mistake
+from rescue.firewall.diagnosis import Mistake
+from rescue.logins import blocking
 from rescue.model import Finding, Repair, Safety
 
-LINK = _firewall.LINK
-READS = _firewall.READS
+LINK = blocking.LINK
+READS = blocking.READS
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    for block in _firewall.blocks_of(facts, Mistake.NOT_LOADED):
+    for block in blocking.blocks_of(facts, Mistake.NOT_LOADED):
         if block.beside is None or not block.beside.problems:
             continue
         fault = block.beside.problems[0]
         message = (
-            f"{block.beside.location.path} does not load: {fault.message} ({_firewall.shown(fault.location)}). So "
-            f"nothing of it counts, and the rules of {_firewall.name(block)} stay in force "
-            f"({_firewall.decided(block)}): they {_firewall.keep(block)} {_firewall.who(block)} away from port "
+            f"{block.beside.location.path} does not load: {fault.message} ({blocking.shown(fault.location)}). So "
+            f"nothing of it counts, and the rules of {blocking.name(block)} stay in force "
+            f"({blocking.decided(block)}): they {blocking.keep(block)} {blocking.who(block)} away from port "
             f"{block.port}."
         )
         by_hand = Repair(
@@ -42,6 +42,6 @@ def find(facts: Facts) -> Iterator[Finding]:
             Safety.MANUAL,
             steps=f"Correct that line, and try the file with: nft -c -f {block.beside.location.path}",
         )
-        yield _firewall.finding(
-            "nft-not-loaded", block, message, (_firewall.admit(block), by_hand), locations=(fault.location,)
+        yield blocking.finding(
+            "nft-not-loaded", block, message, (blocking.admit(block), by_hand), locations=(fault.location,)
         )

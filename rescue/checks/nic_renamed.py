@@ -24,7 +24,8 @@ from collections.abc import Iterator
 from functools import partial
 
 from rescue.facts import Facts
-from rescue.formats.network import (
+from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.network import (
     CARD_READS,
     NETWORK_READS,
     Cards,
@@ -34,9 +35,8 @@ from rescue.formats.network import (
     read_network,
     seen_cards,
 )
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.text.numbers import listed
 from rescue.tree import Tree
-from rescue.words.numbers import listed
 
 LINK = Link.NETWORK
 READS = (*NETWORK_READS, *CARD_READS)

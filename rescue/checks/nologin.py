@@ -16,16 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks import _pam
+from rescue.accounts.database import Account
 from rescue.facts import Facts
-from rescue.formats.accounts import Account
 from rescue.formats.packages import PACKAGE_READS, systemd_version
-from rescue.formats.units import UNIT_READS
+from rescue.logins import pam
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.services.units import UNIT_READS
 from rescue.tree import Read, Tree
 
 LINK = Link.ACCOUNT
-READS = (Read("/etc/nologin", depth=0), *_pam.READS, *PACKAGE_READS, *UNIT_READS)
+READS = (Read("/etc/nologin", depth=0), *pam.READS, *PACKAGE_READS, *UNIT_READS)
 
 NOLOGIN = "/etc/nologin"
 
@@ -57,8 +57,8 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 def _asked(facts: Facts, account: Account) -> bool:
     """Whether the file counts: without PAM sshd looks itself, with PAM only a line with pam_nologin does."""
-    found = _pam.policy(facts, account)
-    return found is None or found.service.broken is not None or _pam.hangs_on(facts, account, found, "pam_nologin")
+    found = pam.policy(facts, account)
+    return found is None or found.service.broken is not None or pam.hangs_on(facts, account, found, "pam_nologin")
 
 
 def _doubt(facts: Facts, kept_out: list[str]) -> str:

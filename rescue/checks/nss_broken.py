@@ -20,15 +20,15 @@ from functools import partial
 from pathlib import PurePosixPath
 from re import compile as compile_pattern
 
-from rescue.checks import _pam
-from rescue.checks._ssh_units import of_ending_server
 from rescue.facts import Facts
+from rescue.logins import pam
+from rescue.logins.ssh_units import of_ending_server
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read, Tree
 
 NSSWITCH = PurePosixPath("/etc/nsswitch.conf")
 LINK = Link.SERVICE
-READS = (*_pam.READS, Read(str(NSSWITCH), depth=0))
+READS = (*pam.READS, Read(str(NSSWITCH), depth=0))
 
 LOCAL = frozenset({"files", "compat", "altfiles", "db"})
 """Sources that read the accounts of the disk."""
@@ -46,8 +46,8 @@ def find(facts: Facts) -> Iterator[Finding]:
         yield _finding("passwd", lines["passwd"], Link.SERVICE, of_ending_server(facts.units), what)
     if "shadow" in lines and _asks_files(lines["shadow"]) is not True:
         account = next(iter(facts.logins), None)
-        found = _pam.policy(facts, account) if account is not None else None
-        if account is not None and found is not None and _pam.asks_shadow(facts, account, found):
+        found = pam.policy(facts, account) if account is not None else None
+        if account is not None and found is not None and pam.asks_shadow(facts, account, found):
             what = "PAM turns everybody away, as it finds no account"
             yield _finding("shadow", lines["shadow"], Link.ACCOUNT, Symptom.CLOSED, what)
         elif not _sources(lines["shadow"]).strip():

@@ -20,20 +20,20 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks import _pam
-from rescue.checks._each_login import each_login
-from rescue.checks._pam_auth import asked, lacks_password, verdicts
-from rescue.checks._pam_refused import commented, insert_behind, line_of
+from rescue.accounts.database import Account
+from rescue.accounts.permissions import chmod
 from rescue.facts import Facts
-from rescue.formats.accounts import Account
-from rescue.formats.google_authenticator import FOR_OTHERS, MODULE, open_to_others, secret_path
-from rescue.formats.pam import Answer, Facility, Handler, Service, module_present
-from rescue.formats.permissions import chmod
+from rescue.logins import pam
+from rescue.logins.each_login import each_login
+from rescue.logins.pam_auth import asked, lacks_password, verdicts
+from rescue.logins.pam_refused import commented, insert_behind, line_of
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.pam.google_authenticator import FOR_OTHERS, MODULE, open_to_others, secret_path
+from rescue.pam.stacks import Answer, Facility, Handler, Service, module_present
 from rescue.tree import Read, Tree
 
 LINK = Link.KEY
-READS = _pam.READS
+READS = pam.READS
 
 PERMIT = "auth required pam_permit.so"
 MOST_PEOPLE = 200
@@ -44,7 +44,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _judged(facts: Facts, account: Account) -> Finding | None:
-    found = _pam.policy(facts, account)
+    found = pam.policy(facts, account)
     if found is None or not asked(facts, account):
         return None
     stack = found.service.stack(Facility.AUTH)
@@ -63,11 +63,11 @@ def _nobody_says_yes(facts: Facts, account: Account, service: Service) -> Findin
     sure, perhaps = verdicts(facts, account, service)
     stack = service.stack(Facility.AUTH)
     refusing = sure.decided
-    if service.broken is None and sure.answer not in _pam.PASSES and refusing is not None:
+    if service.broken is None and sure.answer not in pam.PASSES and refusing is not None:
         known = refusing.name == MODULE or lacks_password(facts, account)  # the latter is sshd-auth-methods
         return None if known else _turned_away(facts, account, refusing)
-    unasked = sure.answer not in _pam.PASSES and sure.decided is None
-    doubt = sure.answer in _pam.PASSES and perhaps.answer not in _pam.PASSES and perhaps.decided is None
+    unasked = sure.answer not in pam.PASSES and sure.decided is None
+    doubt = sure.answer in pam.PASSES and perhaps.answer not in pam.PASSES and perhaps.decided is None
     if service.broken is not None or not stack or not (unasked or doubt):
         return None
     last = stack[-1].location

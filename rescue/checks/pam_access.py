@@ -17,15 +17,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks import _pam
-from rescue.checks._each_login import each_login, say_where_from, why_unsure
+from rescue.accounts.database import Account
 from rescue.facts import Facts
-from rescue.formats.accounts import Account
+from rescue.logins import pam
+from rescue.logins.each_login import each_login, say_where_from, why_unsure
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Tree
 
 LINK = Link.ACCOUNT
-READS = _pam.READS
+READS = pam.READS
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -33,7 +33,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _judged(facts: Facts, account: Account) -> Finding | None:
-    found = next(_pam.refusals(facts, account, "pam_access"), None)
+    found = next(pam.refusals(facts, account, "pam_access"), None)
     if found is None:
         return None
     place = found.ruling.location or found.handler.location

@@ -16,20 +16,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks import _pam
 from rescue.facts import Facts
-from rescue.formats.pam import Answer, Handler, Outcome, module_present
+from rescue.logins import pam
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.pam.stacks import Answer, Handler, Outcome, module_present
 from rescue.tree import Tree
 
 LINK = Link.ACCOUNT
-READS = _pam.READS
+READS = pam.READS
 
 
 def find(facts: Facts) -> Iterator[Finding]:
     seen: set[Location] = set()
     for account in facts.logins:
-        found = _pam.policy(facts, account)
+        found = pam.policy(facts, account)
         if found is None:
             continue
         if found.service.broken is not None:

@@ -19,15 +19,15 @@ from collections.abc import Iterator
 from functools import partial
 from re import compile as compile_pattern
 
-from rescue.checks import _pam
-from rescue.checks._pam_refused import commented, line_of
 from rescue.facts import Facts
-from rescue.formats.pam import Facility, Handler
+from rescue.logins import pam
+from rescue.logins.pam_refused import commented, line_of
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.pam.stacks import Facility, Handler
 from rescue.tree import Tree
 
 LINK = Link.ACCOUNT
-READS = _pam.READS
+READS = pam.READS
 
 _JUMP = compile_pattern(r"(\[[^\]]*\bsuccess=)([0-9]+)\b")
 
@@ -35,12 +35,12 @@ _JUMP = compile_pattern(r"(\[[^\]]*\bsuccess=)([0-9]+)\b")
 def find(facts: Facts) -> Iterator[Finding]:
     """One finding for the server: whom it lets in does not matter."""
     account = next(iter(facts.logins), None)
-    found = _pam.policy(facts, account) if account is not None else None
+    found = pam.policy(facts, account) if account is not None else None
     if account is None or found is None or found.service.broken is not None:
         return
     for facility in (Facility.ACCOUNT, Facility.SESSION):
         stack = found.service.stack(facility)
-        line = _pam.denying_line(facts, account, stack)
+        line = pam.denying_line(facts, account, stack)
         if line is not None:
             yield _finding(stack, line)
 

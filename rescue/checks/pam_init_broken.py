@@ -18,19 +18,19 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks import _pam
-from rescue.checks._put_back import put_back
 from rescue.facts import Facts
-from rescue.formats.templates import TEMPLATE_READS
+from rescue.logins import pam
+from rescue.logins.put_back import put_back
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.pam.templates import TEMPLATE_READS
 from rescue.tree import Tree
 
 LINK = Link.ACCEPT
-READS = (*_pam.READS, *TEMPLATE_READS)
+READS = (*pam.READS, *TEMPLATE_READS)
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    found = next((each for account in facts.logins if (each := _pam.policy(facts, account)) is not None), None)
+    found = next((each for account in facts.logins if (each := pam.policy(facts, account)) is not None), None)
     if found is None or found.service.broken is None:
         return
     place, fault = found.service.broken, found.service.fault

@@ -18,19 +18,19 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks import _pam
-from rescue.checks._each_login import each_login, say_where_from
-from rescue.checks._pam_refused import exempted, refused
+from rescue.accounts.database import Account
+from rescue.accounts.permissions import chmod
 from rescue.facts import Facts
-from rescue.formats.accounts import Account
-from rescue.formats.last_line import ended
-from rescue.formats.pam_lists import OTHERS_WRITE, ListOptions
-from rescue.formats.permissions import chmod
+from rescue.formats.append_line import ended
+from rescue.logins import pam
+from rescue.logins.each_login import each_login, say_where_from
+from rescue.logins.pam_refused import exempted, refused
 from rescue.model import Edit, Finding, Link, Location, Repair, Safety
+from rescue.pam.lists import OTHERS_WRITE, ListOptions
 from rescue.tree import Tree
 
 LINK = Link.ACCOUNT
-READS = _pam.READS
+READS = pam.READS
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -38,7 +38,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _judged(facts: Facts, account: Account) -> Finding | None:
-    found = next(_pam.refusals(facts, account, "pam_listfile"), None)
+    found = next(pam.refusals(facts, account, "pam_listfile"), None)
     if found is None:
         return None
     return refused(
@@ -52,7 +52,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     )
 
 
-def _repairs(facts: Facts, account: Account, found: _pam.Refusal) -> Iterator[Repair]:
+def _repairs(facts: Facts, account: Account, found: pam.Refusal) -> Iterator[Repair]:
     tree = facts.tree
     options, place = ListOptions.of(found.handler.arguments), found.ruling.location
     if not found.certain:

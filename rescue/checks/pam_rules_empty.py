@@ -16,16 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks import _pam
-from rescue.checks._put_back import put_back
 from rescue.facts import Facts
-from rescue.formats.pam import Facility, Service
-from rescue.formats.templates import TEMPLATE_READS, blank
+from rescue.logins import pam
+from rescue.logins.put_back import put_back
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.pam.stacks import Facility, Service
+from rescue.pam.templates import TEMPLATE_READS, blank
 from rescue.tree import Read
 
 LINK = Link.ACCOUNT
-READS = (*_pam.READS, *TEMPLATE_READS, Read("/etc/pam.d", depth=1))
+READS = (*pam.READS, *TEMPLATE_READS, Read("/etc/pam.d", depth=1))
 
 BY_HAND = "pam-auth-update --package --force, typed in rescue shell, writes the common files on Debian and Ubuntu"
 
@@ -33,11 +33,11 @@ BY_HAND = "pam-auth-update --package --force, typed in rescue shell, writes the 
 def find(facts: Facts) -> Iterator[Finding]:
     """One finding for the server: whom it lets in does not matter."""
     account = next(iter(facts.logins), None)
-    found = _pam.policy(facts, account) if account is not None else None
+    found = pam.policy(facts, account) if account is not None else None
     if account is None or found is None or found.service.broken is not None:
         return
     for facility, outcome in ((Facility.ACCOUNT, found.account), (Facility.SESSION, found.session)):
-        if outcome.answer not in _pam.PASSES and outcome.decided is None:
+        if outcome.answer not in pam.PASSES and outcome.decided is None:
             yield _finding(facts, facility, found.service)
             return
 

@@ -16,19 +16,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks import _pam
-from rescue.checks._each_login import each_login
-from rescue.checks._pam_refused import refused
+from rescue.accounts.database import Account
+from rescue.accounts.permissions import chmod
 from rescue.facts import Facts
-from rescue.formats.accounts import Account
-from rescue.formats.last_line import ended
-from rescue.formats.pam_lists import OTHERS_WRITE, SHELLS
-from rescue.formats.permissions import chmod
+from rescue.formats.append_line import ended
+from rescue.logins import pam
+from rescue.logins.each_login import each_login
+from rescue.logins.pam_refused import refused
 from rescue.model import Finding, Link, Repair, Safety
+from rescue.pam.lists import OTHERS_WRITE, SHELLS
 from rescue.tree import Tree
 
 LINK = Link.ACCOUNT
-READS = _pam.READS
+READS = pam.READS
 
 USUAL = frozenset({"sh", "bash", "dash", "zsh", "fish", "ksh", "mksh", "tcsh", "csh"})
 DIRECTORIES = ("/bin/", "/usr/bin/")
@@ -40,7 +40,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _judged(facts: Facts, account: Account) -> Finding | None:
-    found = next(_pam.refusals(facts, account, "pam_shells"), None)
+    found = next(pam.refusals(facts, account, "pam_shells"), None)
     if found is None:
         return None
     shell = account.shell or "/bin/sh"

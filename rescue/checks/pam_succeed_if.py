@@ -17,17 +17,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks import _pam
-from rescue.checks._each_login import each_login, say_where_from
-from rescue.checks._pam_refused import exempted, refused
+from rescue.accounts.database import Account
+from rescue.accounts.lines import with_member
 from rescue.facts import Facts
-from rescue.formats.account_lines import with_member
-from rescue.formats.accounts import Account
-from rescue.formats.succeed_if import failed_group
+from rescue.logins import pam
+from rescue.logins.each_login import each_login, say_where_from
+from rescue.logins.pam_refused import exempted, refused
 from rescue.model import Finding, Link, Repair, Safety
+from rescue.pam.succeed_if import failed_group
 
 LINK = Link.ACCOUNT
-READS = _pam.READS
+READS = pam.READS
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -35,7 +35,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _judged(facts: Facts, account: Account) -> Finding | None:
-    found = next(_pam.refusals(facts, account, "pam_succeed_if"), None)
+    found = next(pam.refusals(facts, account, "pam_succeed_if"), None)
     if found is None:
         return None
     return refused(
@@ -49,7 +49,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     )
 
 
-def _repairs(facts: Facts, account: Account, found: _pam.Refusal) -> Iterator[Repair]:
+def _repairs(facts: Facts, account: Account, found: pam.Refusal) -> Iterator[Repair]:
     if not found.certain:
         yield say_where_from(facts, found.handler.location)
         return

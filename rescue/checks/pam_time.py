@@ -17,16 +17,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks import _pam
-from rescue.checks._each_login import each_login
-from rescue.checks._pam_refused import line_of, refused
+from rescue.accounts.database import Account
 from rescue.facts import Facts
-from rescue.formats.accounts import Account
+from rescue.logins import pam
+from rescue.logins.each_login import each_login
+from rescue.logins.pam_refused import line_of, refused
 from rescue.model import Finding, Link, Location, Repair, Safety
 from rescue.tree import Tree
 
 LINK = Link.ACCOUNT
-READS = _pam.READS
+READS = pam.READS
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -34,7 +34,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _judged(facts: Facts, account: Account) -> Finding | None:
-    found = next(_pam.refusals(facts, account, "pam_time"), None)
+    found = next(pam.refusals(facts, account, "pam_time"), None)
     if found is None or found.ruling.location is None:
         return None
     place = found.ruling.location

@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks._each_login import SSHD_READS
+from rescue.accounts.database import PASSWD, Accounts
 from rescue.facts import Facts
-from rescue.formats.accounts import PASSWD, Accounts
+from rescue.logins.each_login import SSHD_READS
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read, Tree
 

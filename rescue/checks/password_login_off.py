@@ -18,10 +18,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks._each_login import SSHD_READS
-from rescue.checks._password_way import Shut, by_password, opened, password_opens, shut
+from rescue.accounts.database import Account
 from rescue.facts import Facts
-from rescue.formats.accounts import Account
+from rescue.logins.each_login import SSHD_READS
+from rescue.logins.password_way import Shut, by_password, opened, password_opens, shut
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
 from rescue.tree import Read
 

@@ -17,16 +17,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks import _pam
-from rescue.checks._each_login import each_login
+from rescue.accounts.database import Account, Password
+from rescue.accounts.lines import CHANGED, with_shadow_field
 from rescue.facts import Facts
-from rescue.formats.account_lines import CHANGED, with_shadow_field
-from rescue.formats.accounts import Account, Password
-from rescue.formats.pam import Answer
+from rescue.logins import pam
+from rescue.logins.each_login import each_login
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.pam.stacks import Answer
 
 LINK = Link.ACCOUNT
-READS = _pam.READS
+READS = pam.READS
 
 OLD = "You are required to change your password immediately"
 INACTIVE = "Your account has expired; please contact your system administrator"
@@ -39,14 +39,14 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _judged(facts: Facts, account: Account) -> Finding | None:
-    found = _pam.policy(facts, account)
+    found = pam.policy(facts, account)
     shadow = facts.accounts.shadow(account.name)
     if found is None or shadow is None:
         return None
-    day = _pam.today(facts.now)
-    perhaps = _pam.asks_shadow(facts, account, found) and _pam.counts_empty_day(shadow, day)
+    day = pam.today(facts.now)
+    perhaps = pam.asks_shadow(facts, account, found) and pam.counts_empty_day(shadow, day)
     if not perhaps:
-        if _pam.shadow_answer(shadow, day) not in (Answer.NEW_AUTHTOK_REQD, Answer.AUTHTOK_EXPIRED):
+        if pam.shadow_answer(shadow, day) not in (Answer.NEW_AUTHTOK_REQD, Answer.AUTHTOK_EXPIRED):
             return None
         if found.account.answer is Answer.SUCCESS or not _by_dates(found):
             return None
@@ -70,10 +70,10 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         ),
         subject=account.name,
         reason=EMPTY if perhaps else "",
-        words=INACTIVE if _pam.shadow_answer(shadow, day) is Answer.AUTHTOK_EXPIRED else OLD,
+        words=INACTIVE if pam.shadow_answer(shadow, day) is Answer.AUTHTOK_EXPIRED else OLD,
     )
 
 
-def _by_dates(found: _pam.Policy) -> bool:
+def _by_dates(found: pam.Policy) -> bool:
     decided = found.account.decided
     return decided is not None and decided.name in ("pam_unix", "pam_deny")

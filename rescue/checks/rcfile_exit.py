@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from functools import partial
 from re import compile as compile_pattern
 
-from rescue.checks._each_login import SSHD_READS
-from rescue.checks._pam_refused import line_of
+from rescue.accounts.database import Account
 from rescue.facts import Facts
-from rescue.formats.accounts import Account
+from rescue.logins.each_login import SSHD_READS
+from rescue.logins.pam_refused import line_of
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read, Tree
 

@@ -20,10 +20,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks._each_login import SSHD_READS, unless_elsewhere
-from rescue.checks._forced import keys_of
+from rescue.accounts.database import PASSWD, Account
 from rescue.facts import Facts
-from rescue.formats.accounts import PASSWD, Account
+from rescue.logins.each_login import SSHD_READS, unless_elsewhere
+from rescue.logins.forced import keys_of
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import SELINUX, Entry, Read, Tree
 

@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from functools import partial
 from re import compile as compile_pattern
 
-from rescue.checks import _listen_addresses
-from rescue.checks._ssh_units import serving
 from rescue.facts import SSH_PORT, Facts
+from rescue.logins import listen_addresses
+from rescue.logins.ssh_units import serving
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.sshd import edit
 from rescue.tree import Read, Tree
@@ -32,7 +32,7 @@ CONFIG = "/etc/selinux/config"
 ACTIVE = ("/var/lib/selinux/{}/active/ports.local", "/etc/selinux/{}/active/ports.local",
           "/etc/selinux/{}/modules/active/ports.local")  # fmt: skip
 READS = (
-    *_listen_addresses.READS,
+    *listen_addresses.READS,
     Read(CONFIG, depth=0),
     *(Read(path.format("targeted"), depth=0) for path in ACTIVE),
     Read("/etc/selinux/targeted/policy", depth=1, content=False),

@@ -18,13 +18,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks._each_login import SSHD_READS, each_login
-from rescue.checks._put_back import put_back
+from rescue.accounts.database import Account
+from rescue.accounts.lines import unlocked
 from rescue.facts import Facts
-from rescue.formats.account_lines import unlocked
-from rescue.formats.accounts import Account
-from rescue.formats.templates import SSHD_CONFIG, TEMPLATE_READS, blank
+from rescue.logins.each_login import SSHD_READS, each_login
+from rescue.logins.put_back import put_back
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.pam.templates import SSHD_CONFIG, TEMPLATE_READS, blank
 from rescue.sshd import edit
 
 LINK = Link.ACCOUNT

@@ -15,16 +15,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks import _pam
-from rescue.checks._each_login import each_login
+from rescue.accounts.database import SHADOW, Account
 from rescue.facts import Facts
-from rescue.formats.accounts import SHADOW, Account
-from rescue.formats.last_line import ended
+from rescue.formats.append_line import ended
+from rescue.logins import pam
+from rescue.logins.each_login import each_login
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Tree
 
 LINK = Link.ACCOUNT
-READS = _pam.READS
+READS = pam.READS
 
 LINE = "{}:*:{}:0:99999:7:::"
 
@@ -36,11 +36,11 @@ def find(facts: Facts) -> Iterator[Finding]:
 def _judged(facts: Facts, account: Account) -> Finding | None:
     if account.password is not None or facts.accounts.shadow(account.name) is not None:
         return None
-    found = _pam.policy(facts, account)
-    if found is None or not _pam.asks_shadow(facts, account, found):
+    found = pam.policy(facts, account)
+    if found is None or not pam.asks_shadow(facts, account, found):
         return None
     place = Location(account.location.path.with_name("shadow"))
-    line = LINE.format(account.name, _pam.today(facts.now))
+    line = LINE.format(account.name, pam.today(facts.now))
     edit = partial(with_line, name=account.name, line=line)
     return Finding(
         check="shadow-missing-entry",

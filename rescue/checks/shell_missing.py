@@ -18,11 +18,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks._each_login import SSHD_READS, each_login
+from rescue.accounts.database import PASSWD, Account
+from rescue.accounts.lines import SHELL, with_passwd_field
+from rescue.accounts.permissions import chmod
 from rescue.facts import Facts
-from rescue.formats.account_lines import SHELL, with_passwd_field
-from rescue.formats.accounts import PASSWD, Account
-from rescue.formats.permissions import chmod
+from rescue.logins.each_login import SSHD_READS, each_login
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read
 

@@ -16,10 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks._each_login import SSHD_READS
+from rescue.accounts.database import Account
+from rescue.accounts.lines import SHELL, with_passwd_field
 from rescue.facts import Facts
-from rescue.formats.account_lines import SHELL, with_passwd_field
-from rescue.formats.accounts import Account
+from rescue.logins.each_login import SSHD_READS
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
 from rescue.tree import Read
 

@@ -23,15 +23,15 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks._as_user import AS_USER_READS, Barrier, barriers, opened
-from rescue.checks._each_login import SSHD_READS, each_login
-from rescue.checks._program_faults import Fault, program_faults
+from rescue.accounts.database import PASSWD, Account
+from rescue.accounts.lines import SHELL, with_passwd_field
+from rescue.accounts.permissions import READ, SEARCH, Person, allows, chmod
+from rescue.accounts.program_access import AS_USER_READS, Barrier, barriers, opened
 from rescue.facts import Facts
-from rescue.formats.account_lines import SHELL, with_passwd_field
-from rescue.formats.accounts import PASSWD, Account
 from rescue.formats.elf import MAGIC
-from rescue.formats.permissions import READ, SEARCH, Person, allows, chmod
+from rescue.formats.program_faults import Fault, program_faults
 from rescue.formats.program_files import LARGEST
+from rescue.logins.each_login import SSHD_READS, each_login
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read, Tree
 

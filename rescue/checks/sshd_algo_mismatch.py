@@ -23,15 +23,15 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks._each_login import SSHD_READS, each_login
+from rescue.accounts.database import Account
 from rescue.facts import Facts
-from rescue.formats.accounts import Account
-from rescue.formats.authorized_keys import AuthorizedKey
+from rescue.keys.authorized_keys import AuthorizedKey
+from rescue.logins.each_login import SSHD_READS, each_login
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.sshd import edit
 from rescue.sshd.effective import Setting
 from rescue.sshd.key_kinds import NotTaken, hopeless, listed
-from rescue.sshd.patterns import match_list
+from rescue.sshd.language.patterns import match_list
 from rescue.tree import Read, Tree
 
 LINK = Link.KEY

@@ -23,10 +23,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks._each_login import say_where_from
-from rescue.checks._login_policy import POLICY_READS, Standing, somebody_else_passes, standings
+from rescue.accounts.database import Account
 from rescue.facts import Facts
-from rescue.formats.accounts import Account
+from rescue.logins.each_login import say_where_from
+from rescue.logins.login_policy import POLICY_READS, Standing, somebody_else_passes, standings
 from rescue.model import Edit, Finding, Link, Repair, Safety, Severity, Symptom
 from rescue.sshd import edit
 from rescue.sshd.access import Refusal

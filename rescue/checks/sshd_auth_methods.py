@@ -19,17 +19,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks import _pam
-from rescue.checks._each_login import SSHD_READS, each_login
-from rescue.checks._pam_auth import lacks_password
+from rescue.accounts.database import Account, Password
 from rescue.facts import Facts
-from rescue.formats.accounts import Account, Password
+from rescue.logins import pam
+from rescue.logins.each_login import SSHD_READS, each_login
+from rescue.logins.pam_auth import lacks_password
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
 from rescue.sshd import Effective, edit
 from rescue.sshd.effective import Setting
 
 LINK = Link.KEY
-READS = (*SSHD_READS, *_pam.READS)
+READS = (*SSHD_READS, *pam.READS)
 
 KEY, ANOTHER_KEY = "publickey", "another key"
 

@@ -16,10 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks._each_login import SSHD_READS, each_login, unless_elsewhere
-from rescue.checks._key_files import overlooked
+from rescue.accounts.database import Account
 from rescue.facts import Facts
-from rescue.formats.accounts import Account
+from rescue.logins.each_login import SSHD_READS, each_login, unless_elsewhere
+from rescue.logins.key_files import overlooked
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
 from rescue.sshd import edit
 

@@ -21,20 +21,20 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks import _sshd_program
-from rescue.checks._program_faults import Fault
-from rescue.checks._ssh_units import OTHERS, of_ending_server, serving, ssh_service
-from rescue.checks._sshd_program import faults, installed, program
+from rescue.accounts.permissions import chmod
 from rescue.facts import Facts
 from rescue.formats.openssl import built_against, fits, release_of
 from rescue.formats.packages import package_state
-from rescue.formats.permissions import chmod
+from rescue.formats.program_faults import Fault
 from rescue.formats.program_files import load
+from rescue.logins import sshd_program
+from rescue.logins.ssh_units import OTHERS, of_ending_server, serving, ssh_service
+from rescue.logins.sshd_program import faults, installed, program
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Entry, Read, Tree
 
 LINK = Link.SERVICE
-READS = _sshd_program.READS
+READS = sshd_program.READS
 
 CHECK = "sshd-binary-broken"
 INTERRUPTED = frozenset({"half-installed", "unpacked"})

@@ -18,10 +18,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks._each_login import SSHD_READS, each_login
+from rescue.accounts.database import Account
+from rescue.accounts.permissions import chmod
 from rescue.facts import Facts
-from rescue.formats.accounts import Account
-from rescue.formats.permissions import chmod
+from rescue.logins.each_login import SSHD_READS, each_login
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.sshd import edit
 from rescue.sshd.effective import Setting

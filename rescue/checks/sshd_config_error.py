@@ -24,14 +24,14 @@ from functools import partial
 from pathlib import PurePosixPath
 from re import IGNORECASE, escape, search
 
-from rescue.checks._put_back import put_back
-from rescue.checks._ssh_units import of_ending_server
-from rescue.checks._sshd_program import installed
 from rescue.facts import Facts
-from rescue.formats.templates import TEMPLATE_READS
+from rescue.logins.put_back import put_back
+from rescue.logins.ssh_units import of_ending_server
+from rescue.logins.sshd_program import installed
 from rescue.model import Edit, Finding, Link, Repair, Safety, Severity
+from rescue.pam.templates import TEMPLATE_READS
 from rescue.sshd import Fault, Problem, Server, edit
-from rescue.sshd.keywords import keyword
+from rescue.sshd.language.keywords import keyword
 from rescue.tree import Read, Tree
 
 LINK = Link.SERVICE

@@ -22,11 +22,11 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks._ssh_units import serving, ssh_service, start_at_boot, wanting_targets
 from rescue.facts import Facts
-from rescue.formats.network import CONFIGURING_READS, read_configuring
-from rescue.formats.units import UNIT_READS, Unit, Units
+from rescue.logins.ssh_units import serving, ssh_service, start_at_boot, wanting_targets
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.network import CONFIGURING_READS, read_configuring
+from rescue.services.units import UNIT_READS, Unit, Units
 from rescue.tree import Read, Tree
 
 LINK = Link.SERVICE

@@ -28,12 +28,12 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks._ssh_units import SERVICES
 from rescue.facts import Facts
 from rescue.formats.packages import PACKAGE_READS, systemd_version
-from rescue.formats.unit_files import parse_unit
-from rescue.formats.units import UNIT_READS, Unit, Value
+from rescue.logins.ssh_units import SERVICES
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.services.unit_files import parse_unit
+from rescue.services.units import UNIT_READS, Unit, Value
 from rescue.tree import Read, Tree
 
 LINK = Link.SERVICE

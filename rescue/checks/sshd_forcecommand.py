@@ -16,10 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks._each_login import SSHD_READS
-from rescue.checks._forced import only_says, where_nobody_else_gets_a_shell
+from rescue.accounts.database import Account
 from rescue.facts import Facts
-from rescue.formats.accounts import Account
+from rescue.logins.each_login import SSHD_READS
+from rescue.logins.forced import only_says, where_nobody_else_gets_a_shell
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
 from rescue.sshd import edit
 

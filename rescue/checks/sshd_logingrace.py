@@ -15,14 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks import _limits
-from rescue.checks._limits import Cause, Limit, everywhere
 from rescue.facts import Facts
+from rescue.logins import sshd_limits
+from rescue.logins.sshd_limits import Cause, Limit, everywhere
 from rescue.model import Finding, Link, Symptom
-from rescue.sshd.numbers import integer
+from rescue.sshd.language.numbers import integer
 
 LINK = Link.ACCEPT
-READS = _limits.READS
+READS = sshd_limits.READS
 
 SHORT = 5
 """Seconds in which a key exchange, a look-up of the client's name and a key over a slow line may not be done."""

@@ -18,10 +18,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks._ssh_units import SERVICES, serving, ssh_service, start_at_boot
 from rescue.facts import Facts
-from rescue.formats.units import UNIT_READS, Unit, Units
+from rescue.logins.ssh_units import SERVICES, serving, ssh_service, start_at_boot
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.services.units import UNIT_READS, Unit, Units
 from rescue.tree import Tree
 
 LINK = Link.SERVICE

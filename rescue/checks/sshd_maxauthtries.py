@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks import _limits
-from rescue.checks._limits import Cause, Limit, for_each_login
 from rescue.facts import Facts
+from rescue.logins import sshd_limits
+from rescue.logins.sshd_limits import Cause, Limit, for_each_login
 from rescue.model import Finding, Link, Repair, Safety, Symptom
 
 LINK = Link.KEY
-READS = _limits.READS
+READS = sshd_limits.READS
 
 ONE_KEY = Repair(
     "offer the one right key alone", Safety.MANUAL, steps="ssh -o IdentitiesOnly=yes -i KEYFILE USER@SERVER"

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks import _limits
-from rescue.checks._limits import Cause, Limit, for_each_login
 from rescue.facts import Facts
+from rescue.logins import sshd_limits
+from rescue.logins.sshd_limits import Cause, Limit, for_each_login
 from rescue.model import Finding, Link, Symptom
 
 LINK = Link.SESSION
-READS = _limits.READS
+READS = sshd_limits.READS
 
 
 def find(facts: Facts) -> Iterator[Finding]:

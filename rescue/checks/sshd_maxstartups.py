@@ -16,14 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks import _limits
-from rescue.checks._limits import Cause, Limit, everywhere
 from rescue.facts import Facts
+from rescue.logins import sshd_limits
+from rescue.logins.sshd_limits import Cause, Limit, everywhere
 from rescue.model import Finding, Link, Symptom
-from rescue.sshd.numbers import triple
+from rescue.sshd.language.numbers import triple
 
 LINK = Link.ACCEPT
-READS = _limits.READS
+READS = sshd_limits.READS
 
 CHECK = "sshd-maxstartups"
 FEW = 2

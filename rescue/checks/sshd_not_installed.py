@@ -15,15 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks import _sshd_program
-from rescue.checks._ssh_units import OTHERS, serving, ssh_service
-from rescue.checks._sshd_program import installed
 from rescue.facts import Facts
 from rescue.formats.packages import package_state
+from rescue.logins import sshd_program
+from rescue.logins.ssh_units import OTHERS, serving, ssh_service
+from rescue.logins.sshd_program import installed
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
 
 LINK = Link.SERVICE
-READS = _sshd_program.READS
+READS = sshd_program.READS
 
 TARGET = "multi-user.target"
 

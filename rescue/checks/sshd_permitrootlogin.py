@@ -18,10 +18,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from rescue.checks._each_login import say_where_from
-from rescue.checks._forced import keys_of
-from rescue.checks._login_policy import POLICY_READS, Standing, standings
 from rescue.facts import Facts
+from rescue.logins.each_login import say_where_from
+from rescue.logins.forced import keys_of
+from rescue.logins.login_policy import POLICY_READS, Standing, standings
 from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
 from rescue.sshd import edit
 

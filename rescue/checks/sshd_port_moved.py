@@ -22,11 +22,11 @@ from functools import partial
 from pathlib import PurePosixPath
 from re import escape, sub
 
-from rescue.checks._ssh_units import serving
 from rescue.facts import Facts
-from rescue.formats.last_line import ended
-from rescue.formats.units import UNIT_READS
+from rescue.formats.append_line import ended
+from rescue.logins.ssh_units import serving
 from rescue.model import Edit, Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.services.units import UNIT_READS
 from rescue.sshd import Listener, Setting, edit
 from rescue.sshd.listen import generated, started_socket
 from rescue.tree import Read, Tree

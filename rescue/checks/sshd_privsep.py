@@ -17,13 +17,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from rescue.checks._deleted_account import COPIES
-from rescue.checks._ssh_units import of_ending_server, serving
+from rescue.accounts.database import ACCOUNT_READS, PASSWD, SHADOW, Account, Accounts
+from rescue.accounts.deleted import COPIES
 from rescue.facts import Facts
-from rescue.formats.accounts import ACCOUNT_READS, PASSWD, SHADOW, Account, Accounts
-from rescue.formats.last_line import with_last_line
-from rescue.formats.units import UNIT_READS
+from rescue.formats.append_line import with_last_line
+from rescue.logins.ssh_units import of_ending_server, serving
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity
+from rescue.services.units import UNIT_READS
 from rescue.tree import Read, Tree
 
 LINK = Link.SERVICE

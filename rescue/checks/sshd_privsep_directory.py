@@ -20,20 +20,20 @@ from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks import _sshd_program
-from rescue.checks._ssh_units import SYSTEM, of_ending_server, serving, ssh_service
-from rescue.checks._sshd_program import program
+from rescue.accounts.permissions import put, with_mode
 from rescue.facts import Facts
-from rescue.formats.last_line import ended
+from rescue.formats.append_line import ended
 from rescue.formats.packages import PROGRAM_LIMIT
-from rescue.formats.permissions import put, with_mode
-from rescue.formats.units import Unit
+from rescue.logins import sshd_program
+from rescue.logins.ssh_units import SYSTEM, of_ending_server, serving, ssh_service
+from rescue.logins.sshd_program import program
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity
+from rescue.services.units import Unit
 from rescue.tree import Read, Tree
 
 LINK = Link.SERVICE
 TMPFILES = ("/etc/tmpfiles.d", "/usr/lib/tmpfiles.d", "/usr/local/lib/tmpfiles.d")
-READS = (*_sshd_program.READS, *(Read(path, depth=1) for path in TMPFILES))
+READS = (*sshd_program.READS, *(Read(path, depth=1) for path in TMPFILES))
 
 CHECK = "sshd-privsep-directory"
 VOLATILE = "/run/sshd"

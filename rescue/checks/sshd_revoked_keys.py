@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks._each_login import SSHD_READS, each_login
+from rescue.accounts.database import Account
 from rescue.facts import Facts
-from rescue.formats.accounts import Account
-from rescue.formats.authorized_keys import parse_keys
+from rescue.keys.authorized_keys import parse_keys
+from rescue.logins.each_login import SSHD_READS, each_login
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.sshd.effective import Setting
 from rescue.tree import Read, Tree

@@ -18,11 +18,11 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from rescue.bans import sshguard
-from rescue.checks import _bans
 from rescue.facts import Facts
 from rescue.firewall import READS as FIREWALL_READS
-from rescue.formats.units import UNIT_READS
+from rescue.logins import banning
 from rescue.model import Finding, Link
+from rescue.services.units import UNIT_READS
 from rescue.tree import Tree
 
 LINK = Link.FIREWALL
@@ -42,11 +42,11 @@ def find(facts: Facts) -> Iterator[Finding]:
         for table in ruleset.tables.values()
         for chain in table.chains
     )
-    found = _bans.bans_of(facts, tuple(sshguard.bans(facts.tree, this, chains)))
+    found = banning.bans_of(facts, tuple(sshguard.bans(facts.tree, this, chains)))
     if found:
-        edit = partial(_lifted, path=this.blacklist, written=_bans.spellings(found))
+        edit = partial(_lifted, path=this.blacklist, written=banning.spellings(found))
         told = "take the line out, then: systemctl restart sshguard #"
-        yield _bans.finding("sshguard-ban", facts, found, _bans.Lifting("sshguard", edit, told))
+        yield banning.finding("sshguard-ban", facts, found, banning.Lifting("sshguard", edit, told))
 
 
 def _lifted(tree: Tree, path: PurePosixPath, written: tuple[str, ...]) -> Tree:

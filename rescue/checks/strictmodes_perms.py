@@ -22,13 +22,13 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks._each_login import unless_elsewhere
-from rescue.checks._trust import walk_of
+from rescue.accounts.database import ACCOUNT_READS, Account
 from rescue.facts import Facts
-from rescue.formats.accounts import ACCOUNT_READS, Account
-from rescue.formats.strictmodes import Fault, Rule
-from rescue.formats.tmpfiles import TMPFILES_READS, owner_given
+from rescue.keys.strictmodes import Fault, Rule
+from rescue.logins.each_login import unless_elsewhere
+from rescue.logins.trust import walk_of
 from rescue.model import Client, Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.services.tmpfiles import TMPFILES_READS, owner_given
 from rescue.tree import Read, Tree
 
 LINK = Link.KEY

@@ -20,13 +20,13 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks._becoming_root import WHY, concerned, who_needs_sudo
-from rescue.checks._each_login import SSHD_READS
-from rescue.checks._pam_refused import line_of
+from rescue.accounts.permissions import chmod
+from rescue.accounts.sudoers import SUDOERS, SUDOERS_READS, SudoersFile, SudoersLine, secured, sudoers_files
 from rescue.facts import Facts
 from rescue.formats.packages import PACKAGE_READS, package_version
-from rescue.formats.permissions import chmod
-from rescue.formats.sudoers import SUDOERS, SUDOERS_READS, SudoersFile, SudoersLine, secured, sudoers_files
+from rescue.logins.becoming_root import WHY, concerned, who_needs_sudo
+from rescue.logins.each_login import SSHD_READS
+from rescue.logins.pam_refused import line_of
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Read, Tree
 

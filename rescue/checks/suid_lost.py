@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks._becoming_root import WHY, who_needs_sudo
-from rescue.checks._each_login import SSHD_READS
 from rescue.facts import Facts
+from rescue.logins.becoming_root import WHY, who_needs_sudo
+from rescue.logins.each_login import SSHD_READS
 from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
 from rescue.tree import Entry, Read, Tree
 

@@ -18,24 +18,25 @@ from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks import _firewall
 from rescue.facts import Facts
-from rescue.firewall import edit, ufw
-from rescue.firewall.blocked import Block
+from rescue.firewall import edit
 from rescue.firewall.boot import UFW, reload
-from rescue.formats.last_line import ended
+from rescue.firewall.diagnosis import Block
+from rescue.firewall.ufw import load as ufw
+from rescue.formats.append_line import ended
+from rescue.logins import blocking
 from rescue.model import Finding, Location, Repair, Safety, Symptom
 from rescue.tree import Tree
 
-LINK = _firewall.LINK
-READS = _firewall.READS
+LINK = blocking.LINK
+READS = blocking.READS
 
 SETTING = "IPV6"
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    for block in _firewall.blocks_of(facts):
-        if _firewall.without_ipv6(facts, block):
+    for block in blocking.blocks_of(facts):
+        if blocking.without_ipv6(facts, block):
             yield replace(_finding(facts, block), symptom=Symptom.UNREACHABLE)
 
 
@@ -44,7 +45,7 @@ def _finding(facts: Facts, block: Block) -> Finding:
     place = found.location(SETTING, Location(ufw.DEFAULTS)) if found else Location(ufw.DEFAULTS)
     who = ", ".join(str(source) for source in block.sources) or "everybody"
     switch = partial(switch_on, block=block, place=place)
-    return _firewall.finding(
+    return blocking.finding(
         "ufw-ipv6-off",
         block,
         f"The firewall ufw drops all of IPv6, as it is told not to handle it ({place}); you come over IPv6.",

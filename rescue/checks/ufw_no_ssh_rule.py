@@ -18,21 +18,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks import _firewall
 from rescue.facts import Facts
-from rescue.firewall.blocked import Mistake
+from rescue.firewall.diagnosis import Mistake
+from rescue.logins import blocking
 from rescue.model import Finding
 
-LINK = _firewall.LINK
-READS = _firewall.READS
+LINK = blocking.LINK
+READS = blocking.READS
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    for block in _firewall.blocks_of(facts, Mistake.NO_RULE):
-        yield _firewall.finding(
+    for block in blocking.blocks_of(facts, Mistake.NO_RULE):
+        yield blocking.finding(
             "ufw-no-ssh-rule",
             block,
             "The firewall ufw is on and has no rule that lets SSH in: it "
-            f"{_firewall.keeps(block)} {_firewall.who(block)} away from port {block.port}.",
-            (_firewall.admit(block),),
+            f"{blocking.keeps(block)} {blocking.who(block)} away from port {block.port}.",
+            (blocking.admit(block),),
         )

@@ -17,27 +17,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks import _firewall
 from rescue.facts import Facts
-from rescue.firewall.blocked import Mistake
 from rescue.firewall.boot import UFW
+from rescue.firewall.diagnosis import Mistake
+from rescue.logins import blocking
 from rescue.model import Finding
 
-LINK = _firewall.LINK
-READS = _firewall.READS
+LINK = blocking.LINK
+READS = blocking.READS
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    for block in _firewall.blocks_of(facts, Mistake.OTHER_PORT):
+    for block in blocking.blocks_of(facts, Mistake.OTHER_PORT):
         if block.firewall.manager != UFW:
             continue
         other = block.other.location if block.other else None
-        yield _firewall.finding(
+        yield blocking.finding(
             "ufw-port-mismatch",
             block,
             f"The SSH server is reached on port {block.port}, but the firewall ufw allows SSH on another port only"
-            + (f" ({_firewall.shown(other)})" if other else "")
-            + f": it {_firewall.keeps(block)} {_firewall.who(block)} away from port {block.port}.",
-            (_firewall.admit(block),),
+            + (f" ({blocking.shown(other)})" if other else "")
+            + f": it {blocking.keeps(block)} {blocking.who(block)} away from port {block.port}.",
+            (blocking.admit(block),),
             locations=(other,) if other else (),
         )

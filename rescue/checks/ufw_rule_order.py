@@ -16,26 +16,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks import _firewall
 from rescue.facts import Facts
-from rescue.firewall.blocked import Mistake
+from rescue.firewall.diagnosis import Mistake
+from rescue.logins import blocking
 from rescue.model import Finding
 
-LINK = _firewall.LINK
-READS = _firewall.READS
+LINK = blocking.LINK
+READS = blocking.READS
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    for block in _firewall.blocks_of(facts, Mistake.ORDER):
+    for block in blocking.blocks_of(facts, Mistake.ORDER):
         denying, allowing = block.decision, block.other
         if denying is None or allowing is None:
             continue
         message = (
             "In ufw's list the first rule that fits decides: one that turns SSH away "
-            f"({_firewall.shown(denying.location)}) stands before the one that allows it "
-            f"({_firewall.shown(allowing.location)}). So it {_firewall.keeps(block)} {_firewall.who(block)} away from "
+            f"({blocking.shown(denying.location)}) stands before the one that allows it "
+            f"({blocking.shown(allowing.location)}). So it {blocking.keeps(block)} {blocking.who(block)} away from "
             f"port {block.port}."
         )
-        yield _firewall.finding(
-            "ufw-rule-order", block, message, (_firewall.admit(block),), locations=(denying.location, allowing.location)
+        yield blocking.finding(
+            "ufw-rule-order", block, message, (blocking.admit(block),), locations=(denying.location, allowing.location)
         )

@@ -20,19 +20,19 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks import _firewall
 from rescue.facts import Facts
-from rescue.firewall.blocked import Block, Mistake
 from rescue.firewall.boot import reload
-from rescue.firewall.iptables import NO_COMMIT
-from rescue.firewall.ruleset import Firewall, Problem
-from rescue.formats.last_line import ended
+from rescue.firewall.diagnosis import Block, Mistake
+from rescue.firewall.engine.ruleset import Firewall, Problem
+from rescue.firewall.iptables.load import NO_COMMIT
+from rescue.formats.append_line import ended
+from rescue.logins import blocking
 from rescue.model import Finding, Repair, Safety
 from rescue.tree import Read, Tree
 
-LINK = _firewall.LINK
+LINK = blocking.LINK
 TEMPLATES = "/usr/share/ufw/iptables"
-READS = (*_firewall.READS, Read(TEMPLATES, depth=1))
+READS = (*blocking.READS, Read(TEMPLATES, depth=1))
 
 SHOWN = 5
 """Numbers of lines that a title has."""
@@ -45,16 +45,16 @@ BY_HAND = f"Correct that file, then run this again; {TEMPLATES} has the files as
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    for block in _firewall.blocks_of(facts, Mistake.RULE):
-        faults = _firewall.faults(block)
-        if not faults or _firewall.without_ipv6(facts, block):
+    for block in blocking.blocks_of(facts, Mistake.RULE):
+        faults = blocking.faults(block)
+        if not faults or blocking.without_ipv6(facts, block):
             continue
         fault = faults[0]
-        yield _firewall.finding(
+        yield blocking.finding(
             "ufw-rules-broken",
             block,
             f"The firewall ufw can't load all of its rules ({fault.location}: {fault.message}) and drops what they "
-            f"would have allowed: it {_firewall.keeps(block)} {_firewall.who(block)} away from port {block.port}.",
+            f"would have allowed: it {blocking.keeps(block)} {blocking.who(block)} away from port {block.port}.",
             tuple(_repairs(facts.tree, block, fault)),
             locations=tuple(each.location for each in faults),
         )

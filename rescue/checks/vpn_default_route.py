@@ -23,13 +23,13 @@ from collections.abc import Iterator
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 
+from rescue.boot import commands as boot_commands
 from rescue.facts import Facts
-from rescue.formats import boot_commands
-from rescue.formats.network import NETWORK_READS, read_network
-from rescue.formats.network import tunnels as model
-from rescue.formats.network.tunnels import Tunnel, keeps_answers, tunnels
-from rescue.formats.units import Units
 from rescue.model import Address, Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.network import NETWORK_READS, read_network
+from rescue.network import tunnels as model
+from rescue.network.tunnels import Tunnel, keeps_answers, tunnels
+from rescue.services.units import Units
 from rescue.tree import Tree
 
 LINK = Link.NETWORK

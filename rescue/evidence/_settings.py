@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from re import compile as compile_pattern
 
 from rescue.facts import Facts
-from rescue.formats.conditions import holds
-from rescue.formats.unit_files import Assignment
 from rescue.model import Location
+from rescue.services.conditions import holds
+from rescue.services.unit_files import Assignment
 
 MOST_TOLD = 5
 """Lines of one kind that are named one by one."""

@@ -16,8 +16,8 @@ from re import MULTILINE
 from re import compile as compile_pattern
 
 from rescue.facts import Facts
-from rescue.formats.units import UNIT_READS
 from rescue.model import Gap, Link, Location
+from rescue.services.units import UNIT_READS
 from rescue.tree import Read
 
 LINK = Link.ACCEPT

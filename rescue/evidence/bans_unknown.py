@@ -16,8 +16,8 @@ from rescue.bans import crowdsec, csf, fail2ban, sshguard
 from rescue.bans.fail2ban_config import ConfigError
 from rescue.facts import Facts
 from rescue.formats.sqlite_image import NotSqlite
-from rescue.formats.units import UNIT_READS
 from rescue.model import Gap, Link
+from rescue.services.units import UNIT_READS
 
 LINK = Link.FIREWALL
 READS = UNIT_READS

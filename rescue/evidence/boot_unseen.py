@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rescue.boot.loader import READS as LOADER_READS
+from rescue.boot.loader import read_menu
 from rescue.facts import Facts
-from rescue.formats.boot_loader import READS as LOADER_READS
-from rescue.formats.boot_loader import read_menu
 from rescue.model import Gap, Link
 
 LINK = Link.BOOT

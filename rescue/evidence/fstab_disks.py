@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rescue.boot.fstab import FSTAB, Line, read_fstab
 from rescue.facts import Facts
-from rescue.formats.fstab import FSTAB, Line, read_fstab
-from rescue.formats.units import UNIT_READS
 from rescue.model import Gap, Link
+from rescue.services.units import UNIT_READS
 from rescue.tree import Read
 
 LINK = Link.BOOT

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rescue.accounts.database import Account
 from rescue.facts import Facts
-from rescue.formats.accounts import Account
 from rescue.model import Gap, Link, Location
 
 LINK = Link.KEY

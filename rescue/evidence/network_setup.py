@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from rescue.accounts.permissions import READ, Person, allows, first_barrier
 from rescue.facts import Facts
-from rescue.formats.permissions import READ, Person, allows, first_barrier
-from rescue.formats.unit_files import parse_unit
-from rescue.formats.units import UNIT_READS
 from rescue.model import Gap, Link, Location
+from rescue.services.unit_files import parse_unit
+from rescue.services.units import UNIT_READS
 from rescue.tree import Read
 
 LINK = Link.NETWORK

@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rescue.facts import Facts
-from rescue.formats.network import CONFIGURING_READS, read_configuring, read_network
 from rescue.model import Gap, Link
-from rescue.words.numbers import listed
+from rescue.network import CONFIGURING_READS, read_configuring, read_network
+from rescue.text.numbers import listed
 
 LINK = Link.NETWORK
 READS = CONFIGURING_READS

@@ -15,10 +15,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from re import compile as compile_pattern
 
-from rescue.checks._ssh_units import serving
-from rescue.evidence._settings import STOCK
-from rescue.facts import Facts
-from rescue.formats.boot_commands import (
+from rescue.boot.commands import (
     CRON_FOLDER,
     CRON_TABLES,
     LARGEST,
@@ -26,10 +23,13 @@ from rescue.formats.boot_commands import (
     Command,
     boot_commands,
 )
-from rescue.formats.boot_commands import READS as BOOT_READS
+from rescue.boot.commands import READS as BOOT_READS
+from rescue.evidence._settings import STOCK
+from rescue.facts import Facts
 from rescue.formats.shipped import SHIPPED_READS
-from rescue.formats.units import Unit
+from rescue.logins.ssh_units import serving
 from rescue.model import Gap, Link, Location
+from rescue.services.units import Unit
 from rescue.tree import LinkLoop, Read
 
 LINK = Link.SERVICE

@@ -13,16 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from rescue.checks import _pam
-from rescue.checks._pam import PASSES, Policy
-from rescue.checks._pam_modules import MODULES
+from rescue.accounts.database import Account
 from rescue.facts import Facts
-from rescue.formats.accounts import Account
-from rescue.formats.pam import Answer, Facility, Handler, module_present, run
+from rescue.logins import pam
+from rescue.logins.pam import PASSES, Policy
+from rescue.logins.pam_modules import MODULES
 from rescue.model import Gap, Link
+from rescue.pam.stacks import Answer, Facility, Handler, module_present, run
 
 LINK = Link.ACCOUNT
-READS = _pam.READS
+READS = pam.READS
 
 QUIET = frozenset(
     [
@@ -73,7 +73,7 @@ ACTING = frozenset(
 
 def find(facts: Facts) -> Iterator[Gap]:
     for account in facts.logins:
-        policy = _pam.policy(facts, account)
+        policy = pam.policy(facts, account)
         if policy is not None and policy.service.broken is None:
             yield from _of(facts, account, policy)
 
@@ -117,5 +117,5 @@ def _lets_the_owner(word: str) -> bool:
 
 
 def _passes(facts: Facts, account: Account, stack: tuple[Handler, ...], one: Handler, answer: Answer) -> bool:
-    usual: Callable[[Handler], Answer] = _pam.asker(facts, account)
+    usual: Callable[[Handler], Answer] = pam.asker(facts, account)
     return run(stack, lambda each: answer if each is one else usual(each)).answer in PASSES

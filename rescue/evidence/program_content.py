@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.checks import _pam, _sshd_program
-from rescue.checks._sshd_program import HELPERS, program
 from rescue.evidence._together import together
 from rescue.facts import Facts
-from rescue.formats.pam import MODULES as MODULE_FOLDERS
 from rescue.formats.program_files import LARGEST, PRELOAD, USUAL_FILES, cut_off, program_files
 from rescue.formats.shipped import SHIPPED_READS
+from rescue.logins import pam, sshd_program
+from rescue.logins.sshd_program import HELPERS, program
 from rescue.model import Gap, Link, Location
+from rescue.pam.stacks import MODULES as MODULE_FOLDERS
 from rescue.tree import Read
 
 LINK = Link.SERVICE
@@ -42,8 +42,8 @@ SESSION = (f"{SYSTEM}/systemd-logind", "/usr/bin/dbus-daemon")
 """Programs beside sshd that a login waits for, where dpkg's lists name them."""
 
 READS = (
-    *_sshd_program.READS,
-    *_pam.READS,
+    *sshd_program.READS,
+    *pam.READS,
     *SHIPPED_READS,
     Read(PRELOAD, depth=0),
     *(Read(f"{folder}/{name}", depth=0, limit=LARGEST) for folder in FOLDERS for name in HELPERS),
@@ -113,7 +113,7 @@ def _modules(facts: Facts) -> list[str]:
     tree = facts.tree
     found: dict[str, None] = {}
     for account in facts.logins:
-        policy = _pam.policy(facts, account)
+        policy = pam.policy(facts, account)
         handlers = policy.service.handlers if policy is not None else ()
         for handler in (each for each in handlers if each.module):
             paths = (

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks import _sshd_program
-from rescue.checks._as_user import AS_USER_READS, barriers
-from rescue.checks._each_login import SSHD_READS
+from rescue.accounts.permissions import SEARCH, Person, allows
+from rescue.accounts.program_access import AS_USER_READS, barriers
 from rescue.facts import Facts
-from rescue.formats.permissions import SEARCH, Person, allows
+from rescue.logins import sshd_program
+from rescue.logins.each_login import SSHD_READS
 from rescue.model import Gap, Link, Location
 from rescue.tree import Read
 
@@ -26,7 +26,7 @@ SERVER = "/usr/sbin/sshd"
 PROGRAMS = ("/usr/bin/ls", "/usr/bin/cat", "/usr/bin/id")
 READS = (
     *SSHD_READS,
-    *_sshd_program.READS,
+    *sshd_program.READS,
     *AS_USER_READS,
     *(Read(path, depth=0, content=False) for path in PROGRAMS),
 )
@@ -48,7 +48,7 @@ def find(facts: Facts) -> Iterator[Gap]:
 
 
 def _services(facts: Facts) -> Iterator[Gap]:
-    program = _sshd_program.program(facts)
+    program = sshd_program.program(facts)
     own = facts.tree.resolve(program)
     # The server itself is root's; what is in others' way is what it shares with their programs.
     closed = (each.path for each in barriers(facts.tree, program, NOBODY) if each.path not in (own, own.parent))

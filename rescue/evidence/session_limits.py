@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks import _pam
 from rescue.facts import Facts
-from rescue.formats.limits_conf import LIMITS_READS, applying
-from rescue.formats.pam import Facility
+from rescue.logins import pam
 from rescue.model import Gap, Link
+from rescue.pam.limits_conf import LIMITS_READS, applying
+from rescue.pam.stacks import Facility
 
 LINK = Link.SESSION
-READS = (*_pam.READS, *LIMITS_READS)
+READS = (*pam.READS, *LIMITS_READS)
 
 ENOUGH = {
     "nproc": 64,
@@ -49,7 +49,7 @@ MOST = {"nofile": 1 << 20}
 
 def find(facts: Facts) -> Iterator[Gap]:
     for account in facts.logins:
-        policy = _pam.policy(facts, account)
+        policy = pam.policy(facts, account)
         if policy is None or policy.service.broken is not None:
             continue
         for handler in policy.service.stack(Facility.SESSION):

@@ -18,11 +18,11 @@ from functools import partial
 from pathlib import PurePosixPath
 from re import compile as compile_pattern
 
-from rescue.checks._each_login import SSHD_READS
+from rescue.accounts.database import Account
 from rescue.evidence._together import together
 from rescue.facts import Facts
-from rescue.formats.accounts import Account
 from rescue.formats.shipped import SHIPPED_READS
+from rescue.logins.each_login import SSHD_READS
 from rescue.model import Gap, Link, Location
 from rescue.tree import Read
 

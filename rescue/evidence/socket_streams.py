@@ -15,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from rescue.checks._ssh_units import serving
 from rescue.facts import Facts
-from rescue.formats.units import UNIT_READS, Unit
+from rescue.logins.ssh_units import serving
 from rescue.model import Gap, Link, Location
+from rescue.services.units import UNIT_READS, Unit
 from rescue.sshd.listen import SOCKETS, Listener, generated, ipv6_only, listen_stream, started_socket
 
 LINK = Link.LISTEN

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.checks._each_login import SSHD_READS
+from rescue.accounts.database import Account
 from rescue.facts import Facts
-from rescue.formats.accounts import Account
+from rescue.logins.each_login import SSHD_READS
 from rescue.model import Gap, Link, Location
 from rescue.sshd.effective import Effective, Setting
 

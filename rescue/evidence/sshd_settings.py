@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 
-from rescue.checks._each_login import SSHD_READS
-from rescue.checks._host_keys import host_keys
 from rescue.facts import Facts
+from rescue.logins.each_login import SSHD_READS
+from rescue.logins.host_keys import host_keys
 from rescue.model import Gap, Link, Location
 from rescue.sshd.effective import Effective, Setting
-from rescue.sshd.keywords import GLOBAL, MATCHABLE
+from rescue.sshd.language.keywords import GLOBAL, MATCHABLE
 
 LINK = Link.ACCEPT
 READS = SSHD_READS

@@ -15,13 +15,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from rescue.checks._ssh_units import serving
 from rescue.evidence._settings import STOCK, open_lines, told
 from rescue.facts import Facts
 from rescue.formats.shipped import SHIPPED_READS
-from rescue.formats.unit_files import UNIT_DIRS, parse_unit
-from rescue.formats.units import UNIT_READS
+from rescue.logins.ssh_units import serving
 from rescue.model import Gap, Link, Location
+from rescue.services.unit_files import UNIT_DIRS, parse_unit
+from rescue.services.units import UNIT_READS
 from rescue.tree import Read
 
 LINK = Link.BOOT

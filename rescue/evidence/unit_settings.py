@@ -16,13 +16,13 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from re import compile as compile_pattern
 
-from rescue.checks._ssh_units import SERVICES, accepting, serving, triggered
 from rescue.evidence._settings import STOCK, open_lines, told
 from rescue.facts import Facts
 from rescue.formats.shipped import SHIPPED_READS
-from rescue.formats.unit_files import Assignment, UnitFiles
-from rescue.formats.units import UNIT_READS, Unit
+from rescue.logins.ssh_units import SERVICES, accepting, serving, triggered
 from rescue.model import Gap, Link, Location
+from rescue.services.unit_files import Assignment, UnitFiles
+from rescue.services.units import UNIT_READS, Unit
 from rescue.sshd.listen import SOCKETS
 from rescue.tree import Read
 

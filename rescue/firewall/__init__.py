@@ -3,11 +3,11 @@
 `active_firewalls` says which of them are loaded at boot, `reach` who gets through all of them.
 """
 
-from rescue.firewall.addresses import AddressSet
 from rescue.firewall.boot import READS, Active, active_firewalls, loaded_at_boot
-from rescue.firewall.reach import Reach, reach, reached
-from rescue.firewall.ruleset import Firewall, Problem, Rule, Ruleset
-from rescue.firewall.verdict import Decision, Kind, Stage, Verdict
+from rescue.firewall.engine.addresses import AddressSet
+from rescue.firewall.engine.reach import Reach, reach, reached
+from rescue.firewall.engine.ruleset import Firewall, Problem, Rule, Ruleset
+from rescue.firewall.engine.verdict import Decision, Kind, Stage, Verdict
 
 __all__ = [
     "READS",

@@ -7,16 +7,17 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import NamedTuple, Protocol
 
-from rescue.firewall import firewalld, ufw
-from rescue.firewall.addresses import parse_address
-from rescue.firewall.by_hand import Command, Load, apart, script_of
-from rescue.firewall.ipset import read_sets
-from rescue.firewall.iptables import Loader
-from rescue.firewall.matches import Names
+from rescue.firewall import firewalld
+from rescue.firewall.custom_loaders import Command, Load, apart, script_of
+from rescue.firewall.engine.addresses import parse_address
+from rescue.firewall.engine.known_names import SERVICES
+from rescue.firewall.engine.oversized import too_many, unread_ruleset
+from rescue.firewall.engine.ruleset import Firewall, Ruleset
+from rescue.firewall.ipset.load import read_sets
+from rescue.firewall.iptables.load import Loader
+from rescue.firewall.names import Names
 from rescue.firewall.nft import MANAGER, load_nftables
-from rescue.firewall.options import SERVICES
-from rescue.firewall.ruleset import Firewall, Ruleset
-from rescue.firewall.unread import too_many, unread_ruleset
+from rescue.firewall.ufw import load as ufw
 from rescue.model import Location
 from rescue.tree import RULES_LIMIT, Read, Tree
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from rescue.firewall import ufw
-from rescue.firewall.addresses import Address
-from rescue.firewall.blocked import mostly_open
 from rescue.firewall.boot import FIREWALLD, NFTABLES, UFW, reload
+from rescue.firewall.diagnosis import mostly_open
+from rescue.firewall.engine.addresses import Address
+from rescue.firewall.engine.reach import Reach, reach
+from rescue.firewall.engine.ruleset import Action, Firewall, Rule
+from rescue.firewall.engine.verdict import Decision, Kind, Stage
 from rescue.firewall.firewalld import edit as firewalld
 from rescue.firewall.nft import edit as nft
-from rescue.firewall.reach import Reach, reach
-from rescue.firewall.ruleset import Action, Firewall, Rule
-from rescue.firewall.ufw_tuples import BEGIN, END, allow_lines, block_start
-from rescue.firewall.verdict import Decision, Kind, Stage
+from rescue.firewall.ufw import load as ufw
+from rescue.firewall.ufw.tuples import BEGIN, END, allow_lines, block_start
 from rescue.tree import Tree
 
 MOST_RULES = 8

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from rescue.firewall.addresses import Address
 from rescue.firewall.boot import names_of, reload
-from rescue.firewall.ipset import IpSet, IpSets
-from rescue.firewall.ipset_elements import Full, Wrong, keys
-from rescue.firewall.ipset_match import InSet
-from rescue.firewall.reach import reach
-from rescue.firewall.ruleset import Firewall, Rule
+from rescue.firewall.engine.addresses import Address
+from rescue.firewall.engine.reach import reach
+from rescue.firewall.engine.ruleset import Firewall, Rule
+from rescue.firewall.ipset.elements import Full, Wrong, keys
+from rescue.firewall.ipset.load import IpSet, IpSets
+from rescue.firewall.ipset.match import InSet
 from rescue.tree import Tree
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from hashlib import md5
 from re import compile as compile_pattern
 
+from rescue.cached_fact import fact
 from rescue.formats.packages import PACKAGE_READS, conffiles
-from rescue.once import fact
 from rescue.tree import LinkLoop, NotCaptured, Read, Tree
 
 INFO = "/var/lib/dpkg/info"

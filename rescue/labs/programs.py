@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from rescue.labs.errors import LabError
-from rescue.target.tied import tied
+from rescue.targets.host.pdeathsig import tied
 
 Progress = Callable[[str], None]
 """Is given a line for the person who waits."""

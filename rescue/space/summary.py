@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from rescue.space.policy import Loss, Removal
-from rescue.words.numbers import listed, plural, size
+from rescue.text.numbers import listed, plural, size
 
 NAMED = 2
 """Shortened logs that are named; more are counted."""

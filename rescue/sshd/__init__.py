@@ -6,7 +6,7 @@ says about a user, and `edit` changes one line and leaves every other byte.
 """
 
 from rescue.sshd.effective import Alternative, Effective, Setting
-from rescue.sshd.faults import Fault, Problem
+from rescue.sshd.language.faults import Fault, Problem
 from rescue.sshd.listen import Listener, listeners, options
 from rescue.sshd.server import Server
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from rescue.model import Location
 from rescue.sshd.effective import Effective, Setting
-from rescue.sshd.match import Connection
-from rescue.sshd.patterns import BadAddress, Known, match_name, match_user
+from rescue.sshd.language.match import Connection
+from rescue.sshd.language.patterns import BadAddress, Known, match_name, match_user
 
 LISTS = ("DenyUsers", "AllowUsers", "DenyGroups", "AllowGroups")
 """In the order in which sshd looks at them."""

@@ -13,7 +13,7 @@ from re import compile as compile_pattern
 from typing import Protocol
 
 from rescue.model import Location
-from rescue.sshd.numbers import integer
+from rescue.sshd.language.numbers import integer
 from rescue.tree import Tree
 
 SCRIPT_FILES = ("/etc/default/ssh", "/etc/conf.d/sshd")
@@ -31,7 +31,7 @@ _VARIABLE = compile_pattern(r"\$\{?(\w+)\}?")
 
 
 class AssignmentLike(Protocol):
-    """An assignment of a unit file (see rescue.formats.unit_files.Assignment)."""
+    """An assignment of a unit file (see rescue.services.unit_files.Assignment)."""
 
     @property
     def section(self) -> str: ...

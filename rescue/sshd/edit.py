@@ -11,7 +11,7 @@ from re import IGNORECASE
 from re import compile as compile_pattern
 
 from rescue.model import Location
-from rescue.sshd.syntax import BLANKS, BOM
+from rescue.sshd.language.syntax import BLANKS, BOM
 from rescue.tree import Tree
 
 _MATCH = compile_pattern(r'[ \t\r]*"?match(?=[\s="])', IGNORECASE)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rescue.model import Location
-from rescue.sshd.dialect import Dialect
-from rescue.sshd.keywords import CHALLENGE_RESPONSE, Kind, Store
-from rescue.sshd.match import Connection
-from rescue.sshd.syntax import ARGV_SPLIT
+from rescue.sshd.language.dialect import Dialect
+from rescue.sshd.language.keywords import CHALLENGE_RESPONSE, Kind, Store
+from rescue.sshd.language.match import Connection
+from rescue.sshd.language.syntax import ARGV_SPLIT
 
 Values = dict[str, list["Setting"]]
 

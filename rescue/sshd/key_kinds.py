@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from rescue.model import Location
 from rescue.sshd.effective import Effective
-from rescue.sshd.patterns import match_list
-from rescue.sshd.syntax import Version
+from rescue.sshd.language.patterns import match_list
+from rescue.sshd.language.syntax import Version
 
 SIGNATURES = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")}
 """The algorithms with which a key of this type can sign; any other type signs with its own (RFC 8332)."""

@@ -12,13 +12,13 @@ from pathlib import PurePosixPath
 from typing import Protocol
 
 from rescue.model import Location
-from rescue.sshd.arguments import Arguments
 from rescue.sshd.commandline import AssignmentLike, Options, command_line
 from rescue.sshd.effective import Setting
-from rescue.sshd.faults import BadLine
-from rescue.sshd.numbers import integer
-from rescue.sshd.patterns import numeric_address
-from rescue.sshd.places import listen
+from rescue.sshd.language.arguments import Arguments
+from rescue.sshd.language.faults import BadLine
+from rescue.sshd.language.numbers import integer
+from rescue.sshd.language.patterns import numeric_address
+from rescue.sshd.language.places import listen
 from rescue.sshd.server import Server
 from rescue.tree import Tree
 
@@ -33,7 +33,7 @@ GENERATED = "addresses.conf"
 
 
 class UnitLike(Protocol):
-    """What is needed of a unit (see rescue.formats.units.Unit)."""
+    """What is needed of a unit (see rescue.services.units.Unit)."""
 
     @property
     def name(self) -> str: ...
@@ -46,7 +46,7 @@ class UnitLike(Protocol):
 
 
 class UnitsLike(Protocol):
-    """Units by name (see rescue.formats.units.Units)."""
+    """Units by name (see rescue.services.units.Units)."""
 
     def unit(self, name: str) -> UnitLike: ...
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from rescue.model import Location
 from rescue.sshd.commandline import Options
-from rescue.sshd.dialect import Standing
 from rescue.sshd.effective import Alternative, Effective, Setting
-from rescue.sshd.keywords import GLOBAL, MATCHABLE, Keyword, Kind, Store
+from rescue.sshd.language.dialect import Standing
+from rescue.sshd.language.keywords import GLOBAL, MATCHABLE, Keyword, Kind, Store
 from rescue.sshd.listen import ports
 from rescue.sshd.server import Server
 

@@ -13,15 +13,15 @@ from pathlib import PurePosixPath
 
 from rescue.model import Location
 from rescue.sshd.commandline import Options
-from rescue.sshd.dialect import Dialect, Installed
 from rescue.sshd.effective import Alternative, Effective, Setting, Values
-from rescue.sshd.faults import Fault, Problem
-from rescue.sshd.files import Block, Directive, Files, Unreadable
-from rescue.sshd.keywords import Kind, Store
-from rescue.sshd.match import Connection
-from rescue.sshd.patterns import Address, Known
+from rescue.sshd.language.dialect import Dialect, Installed
+from rescue.sshd.language.faults import Fault, Problem
+from rescue.sshd.language.files import Block, Directive, Files, Unreadable
+from rescue.sshd.language.keywords import Kind, Store
+from rescue.sshd.language.match import Connection
+from rescue.sshd.language.patterns import Address, Known
+from rescue.sshd.language.syntax import ARGV_SPLIT
 from rescue.sshd.soundness import unsound
-from rescue.sshd.syntax import ARGV_SPLIT
 from rescue.tree import Read, Tree
 
 MAX_DEPTH = 16

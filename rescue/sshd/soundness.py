@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from rescue.model import Location
-from rescue.sshd.dialect import Dialect
 from rescue.sshd.effective import Setting
-from rescue.sshd.faults import Fault, Problem
-from rescue.sshd.keywords import CHALLENGE_RESPONSE, keyword
-from rescue.sshd.patterns import numeric_address
-from rescue.sshd.syntax import ARGV_SPLIT
-from rescue.sshd.values import STARTUPS_CHECKED
+from rescue.sshd.language.dialect import Dialect
+from rescue.sshd.language.faults import Fault, Problem
+from rescue.sshd.language.keywords import CHALLENGE_RESPONSE, keyword
+from rescue.sshd.language.patterns import numeric_address
+from rescue.sshd.language.syntax import ARGV_SPLIT
+from rescue.sshd.language.values import STARTUPS_CHECKED
 
 Globals = Mapping[str, Sequence[Setting]]
 

@@ -14,8 +14,8 @@ from rescue.tree.change import Action, Change
 from rescue.tree.devices import Device, Devices
 from rescue.tree.entry import SELINUX, Entry, FileSystem, Kind, directory, file, symlink
 from rescue.tree.paths import AnyPath
-from rescue.tree.picture import MAX_LINKS, LinkLoop, TooMany, Tree
 from rescue.tree.reads import CONTENT_LIMIT, RULES_LIMIT, NotCaptured, Read, Unread
+from rescue.tree.snapshot import MAX_LINKS, LinkLoop, TooMany, Tree
 
 __all__ = [
     "CONTENT_LIMIT",

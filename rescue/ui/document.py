@@ -13,8 +13,8 @@ from rescue.examine import Examination
 from rescue.login_path import UserVerdict
 from rescue.model import Client, Finding, Gap, Location, Repair
 from rescue.plan import Plan, taken_unasked
+from rescue.text.diff import unified
 from rescue.tree import Change
-from rescue.words.diff import unified
 
 SCHEMA = 2
 LARGE = 1 << 20

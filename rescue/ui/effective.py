@@ -10,12 +10,12 @@ from typing import Protocol
 from rescue.facts import Facts
 from rescue.model import Location
 from rescue.sshd import Problem, Setting
-from rescue.sshd.dialect import Dialect
+from rescue.sshd.language.dialect import Dialect
 from rescue.sshd.provenance import Line, Row
+from rescue.text.numbers import plural
+from rescue.text.safe import cut, safe
 from rescue.ui import document
 from rescue.ui.report import Report
-from rescue.words.numbers import plural
-from rescue.words.text import cut, safe
 
 NAME, PLACE = 28, 28
 """Columns of a keyword, and of the place that decided, at most."""

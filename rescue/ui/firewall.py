@@ -9,15 +9,15 @@ from typing import Protocol
 
 from rescue.facts import Facts
 from rescue.firewall import Firewall, Kind, Reach, Stage, Verdict
-from rescue.firewall.addresses import AddressSet
-from rescue.firewall.journey import Visit
-from rescue.firewall.ruleset import Action, Rule
-from rescue.firewall.table import Row, everybody, most
-from rescue.firewall.verdict import Decision
+from rescue.firewall.engine.addresses import AddressSet
+from rescue.firewall.engine.ruleset import Action, Rule
+from rescue.firewall.engine.state import Visit
+from rescue.firewall.engine.table import Row, everybody, most
+from rescue.firewall.engine.verdict import Decision
 from rescue.model import Finding, Symptom
+from rescue.text.numbers import listed, plural
+from rescue.text.safe import cut, safe
 from rescue.ui.report import Report
-from rescue.words.numbers import listed, plural
-from rescue.words.text import cut, safe
 
 ROWS, NETWORKS, RULES = 12, 8, 24
 """How many parts of a table, networks of a part and rules of a way are shown, unless all are asked for."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rescue.firewall import Firewall
-from rescue.firewall.table import Row
-from rescue.firewall.verdict import Decision
+from rescue.firewall.engine.table import Row
+from rescue.firewall.engine.verdict import Decision
 from rescue.ui import document
 from rescue.ui.firewall import Judged, Way, action, seen
 from rescue.ui.firewall_proof import Proof, proof_document

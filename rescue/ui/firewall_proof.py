@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
 
+from rescue.text.numbers import plural
+from rescue.text.safe import safe
 from rescue.ui.report import Report
-from rescue.words.numbers import plural
-from rescue.words.text import safe
 
 SEEN = {"open": "opened", "no-reply": "timed out", "rst": "were refused", "synack-only": "hung"}
 """What a probe sees, in words."""

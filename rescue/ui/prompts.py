@@ -19,7 +19,7 @@ from getpass import getpass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from rescue.words.numbers import natural
+from rescue.text.numbers import natural
 
 if TYPE_CHECKING:
     from prompt_toolkit.application import Application

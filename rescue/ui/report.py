@@ -21,11 +21,11 @@ from rescue.examine import Examination
 from rescue.login_path import State, Step, UserVerdict, Verdict
 from rescue.model import Finding, Safety, Severity
 from rescue.plan import Left, Mend, taken_unasked
+from rescue.text.diff import unified
+from rescue.text.numbers import size
+from rescue.text.safe import cut, safe
 from rescue.tree import Action, Change
 from rescue.ui.program import as_started, program, proposed
-from rescue.words.diff import unified
-from rescue.words.numbers import size
-from rescue.words.text import cut, safe
 
 WIDTH = 80
 MARKS = {State.OK: "ok", State.BROKEN: "BROKEN", State.DOUBTFUL: "DOUBTFUL", State.NOT_JUDGED: "not judged"}

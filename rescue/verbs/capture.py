@@ -13,26 +13,26 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from shlex import join
 
+from rescue.accounts.database import Account
 from rescue.examine import declared_reads, examine
-from rescue.formats.accounts import Account
-from rescue.formats.left_out import without_secrets
-from rescue.journal import InTarget, read_records
 from rescue.model import Client
 from rescue.plan import Choose, Plan, any_repairs, make_plan, safe_repairs
+from rescue.redaction.files import without_secrets
 from rescue.space.policy import candidates, reads
 from rescue.space.usage import Usage, measured
 from rescue.status import Status
 from rescue.survey import complete
-from rescue.target.picture_file import Picture, write_picture
-from rescue.target.protocol import PICTURE, Target, TargetError
-from rescue.target.usage import scan_usage
+from rescue.targets.bundle.file import Picture, write_picture
+from rescue.targets.protocol import PICTURE, Target, TargetError
+from rescue.targets.usage import scan_usage
+from rescue.text.numbers import plural, size
+from rescue.text.safe import safe
 from rescue.tree import Entry, NotCaptured, Read, Tree
 from rescue.ui import document
+from rescue.undo_log import InTarget, read_records
 from rescue.verbs.firewall import judge
-from rescue.verbs.recall import resolved
-from rescue.verbs.session import Session, UsageError
-from rescue.words.numbers import plural, size
-from rescue.words.text import safe
+from rescue.verbs.request.last_target import resolved
+from rescue.verbs.request.session import Session, UsageError
 
 MANY_USERS = 20
 """Accounts for which a picture can be asked: those that --user could name on the target."""
@@ -53,7 +53,7 @@ class Recorder:
     tree: Tree
 
     def capture(self, reads: Iterable[Read]) -> Tree:
-        """See `rescue.target.protocol.Target.capture`."""
+        """See `rescue.targets.protocol.Target.capture`."""
         captured = self.target.capture(reads)
         self.tree = self.tree.merged(captured)
         return captured

@@ -9,14 +9,14 @@ from pathlib import Path
 from shlex import join
 
 from rescue.status import Status
-from rescue.target.disks import Content, Disk, Inside, disk_at, find_disks
-from rescue.target.protocol import TargetError
+from rescue.targets.host_disks import Content, Disk, Inside, disk_at, find_disks
+from rescue.targets.protocol import TargetError
+from rescue.text.numbers import size
+from rescue.text.safe import safe
 from rescue.ui import document
 from rescue.ui.report import Report, command
-from rescue.verbs.opening import opening_of
-from rescue.verbs.session import Session, UsageError
-from rescue.words.numbers import size
-from rescue.words.text import safe
+from rescue.verbs.request.opening import opening_of
+from rescue.verbs.request.session import Session, UsageError
 
 _NAME, _SIZE, _USED = 21, 10, 5
 _COLUMN = 2 + _NAME + 1 + _SIZE + 2 + _USED + 2

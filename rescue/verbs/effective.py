@@ -16,8 +16,8 @@ from rescue.survey import complete
 from rescue.tree import Tree
 from rescue.ui import document
 from rescue.ui.effective import EffectiveReport, as_document
-from rescue.verbs.recall import resolved
-from rescue.verbs.session import Session, UsageError
+from rescue.verbs.request.last_target import resolved
+from rescue.verbs.request.session import Session, UsageError
 
 ROOT = "root"
 """Whose connection it is where nobody is named."""

@@ -19,8 +19,8 @@ from rescue.status import Status
 from rescue.ui import document
 from rescue.ui.prompts import Cancelled, Nobody
 from rescue.ui.report import Report
-from rescue.verbs.recall import recall
-from rescue.verbs.session import Session, UsageError
+from rescue.verbs.request.last_target import recall
+from rescue.verbs.request.session import Session, UsageError
 
 SSHD = "sshd"
 """The page that is also a question about a target."""

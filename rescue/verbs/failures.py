@@ -6,14 +6,14 @@ import errno
 from dataclasses import dataclass
 
 from rescue.apply import ApplyError
+from rescue.kernel_check import ProofError
 from rescue.labs.errors import LabError
-from rescue.proof import ProofError
 from rescue.status import Status
-from rescue.target.protocol import NoSpace, TargetBusy, TargetError, TargetUnsafe
+from rescue.targets.protocol import NoSpace, TargetBusy, TargetError, TargetUnsafe
 from rescue.tree import Unread
 from rescue.ui.prompts import Cancelled, NobodyToAsk
 from rescue.ui.streams import OutputFailed
-from rescue.verbs.session import UsageError
+from rescue.verbs.request.session import UsageError
 
 
 @dataclass(frozen=True, slots=True)

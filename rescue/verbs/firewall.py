@@ -1,6 +1,6 @@
 """``rescue firewall TARGET``: who may reach the port, and which rule decides. Changes nothing.
 
-With ``--prove`` the verdict is held against this computer's kernel, in networks of its own (`rescue.proof`).
+With ``--prove`` the verdict is held against this computer's kernel, in networks of its own (`rescue.kernel_check`).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from rescue.checks import firewall_not_read
 from rescue.examine import declared_reads
 from rescue.facts import Facts
 from rescue.firewall import Reach, reached
-from rescue.firewall.blocked import blocks
-from rescue.firewall.journey import Visit
-from rescue.firewall.table import Row, rows
-from rescue.firewall.verdict import Verdict
-from rescue.firewall.way import way
+from rescue.firewall.diagnosis import blocks
+from rescue.firewall.engine.state import Visit
+from rescue.firewall.engine.table import Row, rows
+from rescue.firewall.engine.trace import way
+from rescue.firewall.engine.verdict import Verdict
 from rescue.model import Client, Finding
 from rescue.status import Status
 from rescue.survey import complete
@@ -26,12 +26,12 @@ from rescue.ui import document
 from rescue.ui.firewall import FirewallReport
 from rescue.ui.firewall_document import as_document
 from rescue.ui.firewall_proof import show_proof
-from rescue.verbs.recall import resolved
-from rescue.verbs.session import Session
+from rescue.verbs.request.last_target import resolved
+from rescue.verbs.request.session import Session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from rescue.proof.prove import Proof
+    from rescue.kernel_check.prove import Proof
 
 VERSIONS = (4, 6)
 
@@ -88,7 +88,7 @@ def run(session: Session) -> Status:
 
 def _prove(session: Session, tree: Tree, judged: Judged) -> Proof:
     """Hold the verdict against the kernel. Raises ProofError where that can't be done here."""
-    from rescue.proof.prove import prove  # pyroute2 takes its time, and only this needs it
+    from rescue.kernel_check.prove import prove  # pyroute2 takes its time, and only this needs it
 
     named = (session.options.interface, *(here.interface for here in judged.reaches.values()))
     interface = next((each for each in named if each), USUAL_INTERFACE)

@@ -16,18 +16,18 @@ from rescue.model import Finding, Repair, Safety, Severity
 from rescue.plan import Plan, any_repairs, make_plan, safe_repairs
 from rescue.status import Status
 from rescue.survey import complete, survey
-from rescue.target.picture import refused
-from rescue.target.protocol import PICTURE, Target
+from rescue.targets.bundle.target import refused
+from rescue.targets.protocol import PICTURE, Target
+from rescue.text.numbers import natural
+from rescue.text.safe import cut, safe
 from rescue.tree import Change, NotCaptured, Tree
 from rescue.ui import document
 from rescue.ui.prompts import Cancelled, Nobody, NobodyToAsk
 from rescue.ui.report import Report, command
-from rescue.verbs.adding import Adding, Outcome, adding, outcome
-from rescue.verbs.journals import store_for
-from rescue.verbs.recall import remember, resolved
-from rescue.verbs.session import Session, UsageError
-from rescue.words.numbers import natural
-from rescue.words.text import cut, safe
+from rescue.verbs.add_key import Adding, Outcome, adding, outcome
+from rescue.verbs.request.last_target import remember, resolved
+from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.undo_log_place import store_for
 
 FindingKey = tuple[str, str]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 
 from rescue.apply import history
-from rescue.journal import Record, State
 from rescue.status import Status
+from rescue.text.safe import safe
 from rescue.ui import document
 from rescue.ui.report import Report
-from rescue.verbs.journals import store_for
-from rescue.verbs.recall import resolved
-from rescue.verbs.session import Session
-from rescue.words.text import safe
+from rescue.undo_log import Record, State
+from rescue.verbs.request.last_target import resolved
+from rescue.verbs.request.session import Session
+from rescue.verbs.request.undo_log_place import store_for
 
 
 def run(session: Session) -> Status:

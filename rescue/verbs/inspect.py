@@ -8,11 +8,11 @@ from pathlib import Path
 from rescue.login_path import Verdict
 from rescue.status import Status
 from rescue.survey import survey
-from rescue.target.protocol import PICTURE
+from rescue.targets.protocol import PICTURE
 from rescue.ui import document
 from rescue.ui.html import page
-from rescue.verbs.recall import remember, resolved
-from rescue.verbs.session import Session, UsageError
+from rescue.verbs.request.last_target import remember, resolved
+from rescue.verbs.request.session import Session, UsageError
 
 
 def run(session: Session) -> Status:

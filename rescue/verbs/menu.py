@@ -9,14 +9,14 @@ from typing import ClassVar
 
 from rescue.apply import ApplyError
 from rescue.status import Status
-from rescue.target.disks import Disk, find_disks
-from rescue.target.protocol import TargetError
+from rescue.targets.host_disks import Disk, find_disks
+from rescue.targets.protocol import TargetError
+from rescue.text.numbers import size
+from rescue.text.safe import safe
 from rescue.ui.prompts import Cancelled, Nobody, NobodyToAsk
-from rescue.verbs import explain, fix, history, inspect, more, undo
+from rescue.verbs import explain, fix, history, inspect, menu_extras, undo
 from rescue.verbs.failures import failure
-from rescue.verbs.session import Session, UsageError, session_of
-from rescue.words.numbers import size
-from rescue.words.text import safe
+from rescue.verbs.request.session import Session, UsageError, session_of
 
 DEFAULTS: dict[str, object] = {
     "target": None,
@@ -104,7 +104,7 @@ class Menu:
         self._inspect(**_target(self.session))
 
     def more(self) -> None:
-        ways = more.ways(self.options.target)
+        ways = menu_extras.ways(self.options.target)
         taken = self.session.asker.choose("More:", [*(each.title for each in ways), "back"])
         if taken == len(ways):
             return

@@ -9,16 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from rescue.status import Status
-from rescue.target.mount_records import Mounted, mounted_from
-from rescue.target.mounted import mount_target
-from rescue.target.open import opened_by_libguestfs
-from rescue.target.protocol import TargetBusy
+from rescue.targets.host.mount_records import Mounted, mounted_from
+from rescue.targets.mounted import mount_target
+from rescue.targets.open import opened_by_libguestfs
+from rescue.targets.protocol import TargetBusy
+from rescue.text.safe import safe
 from rescue.ui import document
 from rescue.ui.report import command
-from rescue.verbs.opening import opening_of
-from rescue.verbs.recall import resolved
-from rescue.verbs.session import Session, UsageError
-from rescue.words.text import safe
+from rescue.verbs.request.last_target import resolved
+from rescue.verbs.request.opening import opening_of
+from rescue.verbs.request.session import Session, UsageError
 
 
 def run(session: Session) -> Status:

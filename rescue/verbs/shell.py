@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rescue.status import Status
-from rescue.target.directory import DirectoryTarget
-from rescue.target.guestfs import GuestfsTarget
-from rescue.target.inside import Inside, prompt, run_inside
-from rescue.target.inside_appliance import INPUT_LIMIT, run_in_appliance
-from rescue.target.mounted import good_name
-from rescue.target.open import open_target, opened_by_libguestfs
-from rescue.target.protocol import TargetUnsafe
-from rescue.target.roots import READS, FoundRoot, found_root
+from rescue.targets.appliance.run import INPUT_LIMIT, run_in_appliance
+from rescue.targets.appliance.target import GuestfsTarget
+from rescue.targets.chroot.run import Inside, prompt, run_inside
+from rescue.targets.disks.roots import READS, FoundRoot, found_root
+from rescue.targets.files.directory import DirectoryTarget
+from rescue.targets.mounted import good_name
+from rescue.targets.open import open_target, opened_by_libguestfs
+from rescue.targets.protocol import TargetUnsafe
+from rescue.text.safe import safe
 from rescue.ui.report import command
-from rescue.verbs.opening import opening_of
-from rescue.verbs.recall import resolved
-from rescue.verbs.session import Session, UsageError
-from rescue.words.text import safe
+from rescue.verbs.request.last_target import resolved
+from rescue.verbs.request.opening import opening_of
+from rescue.verbs.request.session import Session, UsageError
 
 
 def run(session: Session) -> int:

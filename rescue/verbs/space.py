@@ -12,15 +12,15 @@ from rescue.space.summary import freed, summary
 from rescue.space.usage import Usage, measured, top_directories
 from rescue.status import Status
 from rescue.survey import complete
-from rescue.target.protocol import Target, TargetError
-from rescue.target.usage import scan_usage
+from rescue.targets.protocol import Target, TargetError
+from rescue.targets.usage import scan_usage
+from rescue.text.numbers import plural, size
+from rescue.text.safe import safe
 from rescue.tree import FileSystem, Tree
 from rescue.ui import document
 from rescue.ui.report import Report
-from rescue.verbs.recall import resolved
-from rescue.verbs.session import Session
-from rescue.words.numbers import plural, size
-from rescue.words.text import safe
+from rescue.verbs.request.last_target import resolved
+from rescue.verbs.request.session import Session
 
 MANY = 10
 """Directories and files that are listed."""

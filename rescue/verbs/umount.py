@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 from rescue.status import Status
-from rescue.target.mount_records import Mounted, all_mounted
-from rescue.target.mounted import close_leftovers, unmount
+from rescue.targets.host.mount_records import Mounted, all_mounted
+from rescue.targets.mounted import close_leftovers, unmount
+from rescue.text.safe import safe
 from rescue.ui import document
-from rescue.verbs.session import Session, UsageError
-from rescue.words.text import safe
+from rescue.verbs.request.session import Session, UsageError
 
 
 def run(session: Session) -> Status:

@@ -11,17 +11,17 @@ from pathlib import PurePosixPath
 
 from rescue.apply import Undoing, Undone, undo, undoing
 from rescue.apply.errors import named
-from rescue.journal import Record
 from rescue.status import Status
-from rescue.target.picture import refused
-from rescue.target.protocol import PICTURE, Target
+from rescue.targets.bundle.target import refused
+from rescue.targets.protocol import PICTURE, Target
+from rescue.text.safe import safe
 from rescue.ui import document
 from rescue.ui.prompts import Cancelled, Nobody
+from rescue.undo_log import Record
 from rescue.verbs.history import show
-from rescue.verbs.journals import store_for
-from rescue.verbs.recall import resolved
-from rescue.verbs.session import Session, UsageError
-from rescue.words.text import safe
+from rescue.verbs.request.last_target import resolved
+from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.undo_log_place import store_for
 
 
 def run(session: Session) -> Status:

@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 
-from rescue.target import appliance
-from rescue.target.cache import cache_directory
-from rescue.target.image import Image
+from rescue.targets.appliance import launch
+from rescue.targets.disks.image import Image
+from rescue.targets.host.cache import cache_directory
 
 PASSPHRASE = "correct horse battery staple"
 MIB = 1 << 20
@@ -69,9 +69,9 @@ def _build(into: Path) -> None:
         with path.open("wb") as stream:
             stream.truncate(_SIZES.get(name, 64) * MIB)
         images.append(Image(path, "raw", 0))
-    handles: list[appliance.Handle] = []
+    handles: list[launch.Handle] = []
     try:
-        handle = appliance.launched(images, write=True, progress=print, keep=handles.append)
+        handle = launch.launched(images, write=True, progress=print, keep=handles.append)
         device = {name: f"/dev/sd{letter}" for name, letter in zip(NAMES, _LETTERS, strict=True)}
         _lvm(handle, device["lvm-a"], device["lvm-b"])
         _luks(handle, device["luks"])
@@ -83,7 +83,7 @@ def _build(into: Path) -> None:
             each.close()
 
 
-def _lvm(handle: appliance.Handle, first: str, second: str) -> None:
+def _lvm(handle: launch.Handle, first: str, second: str) -> None:
     """A root on the first of two disks, a /var in three pieces on both, /var/log on the second, a mirrored /home."""
     for disk in (first, second):
         handle.part_init(disk, "gpt")
@@ -117,7 +117,7 @@ def _lvm(handle: appliance.Handle, first: str, second: str) -> None:
     handle.umount_all()
 
 
-def _luks(handle: appliance.Handle, disk: str) -> None:
+def _luks(handle: launch.Handle, disk: str) -> None:
     """/boot, and beside it LUKS2 with LVM in it: as the installers make it."""
     handle.part_init(disk, "gpt")
     handle.part_add(disk, "primary", 2048, 34815)
@@ -144,7 +144,7 @@ def _luks(handle: appliance.Handle, disk: str) -> None:
     _sh(handle, "lvm vgchange -q -an vg1; cryptsetup close opened")
 
 
-def _raid(handle: appliance.Handle, version: str, array: str, *members: str) -> None:
+def _raid(handle: launch.Handle, version: str, array: str, *members: str) -> None:
     """A mirror of two whole disks."""
     _sh(
         handle,
@@ -169,7 +169,7 @@ def root_files(hostname: str, fstab: str) -> dict[str, bytes]:
     }
 
 
-def _fill(handle: appliance.Handle, files: dict[str, bytes]) -> None:
+def _fill(handle: launch.Handle, files: dict[str, bytes]) -> None:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
         for name, content in files.items():
@@ -184,7 +184,7 @@ def _fill(handle: appliance.Handle, files: dict[str, bytes]) -> None:
         packed.unlink()
 
 
-def _sh(handle: appliance.Handle, script: str) -> None:
+def _sh(handle: launch.Handle, script: str) -> None:
     """Run it in the appliance itself, not in a guest; its status counts."""
     told = handle.debug("sh", [f"( set -e\n{script}\n) 2>&1; echo status=$?"])
     assert told.rstrip().endswith("status=0"), told

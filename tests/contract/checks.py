@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from rescue.target.protocol import TEMPORARY, Target, TargetBusy, TargetError
+from rescue.targets.protocol import TEMPORARY, Target, TargetBusy, TargetError
 from rescue.tree import Entry, Kind, NotCaptured, Read, Tree
 from tests.contract import sample
 

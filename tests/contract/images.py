@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rescue.labs.disks import LVM_SETTINGS
+from rescue.labs.images.disks import LVM_SETTINGS
 from tests.contract.sample import write_sample
 
 SIZES = {"ext4": 64 << 20, "xfs": 320 << 20, "btrfs": 128 << 20}

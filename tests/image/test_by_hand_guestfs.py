@@ -15,14 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from rescue.target import appliance
+from rescue.targets.appliance import launch
 from tests.conftest import LoadImage
 from tests.contract import images
 from tests.machines.world import World, made_disk, new_world
 
 pytestmark = [
     pytest.mark.image,
-    pytest.mark.skipif(not appliance.available(), reason="the bindings of libguestfs are not installed"),
+    pytest.mark.skipif(not launch.available(), reason="the bindings of libguestfs are not installed"),
     pytest.mark.skipif(os.geteuid() != 0, reason="a rescue system of its own needs root"),
     pytest.mark.skipif(not Path("/dev/fuse").exists(), reason="this kernel has no FUSE"),
 ]

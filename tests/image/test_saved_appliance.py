@@ -14,16 +14,16 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from rescue.target import appliance
-from rescue.target.open import open_target
-from rescue.target.opening import Opening
-from rescue.target.protocol import Target, TargetBusy, TargetError
+from rescue.targets.appliance import launch
+from rescue.targets.open import open_target
+from rescue.targets.opening import Opening
+from rescue.targets.protocol import Target, TargetBusy, TargetError
 from rescue.tree import Read, file
 from tests.contract import images
 
 pytestmark = [
     pytest.mark.image,
-    pytest.mark.skipif(not appliance.available(), reason="the bindings of libguestfs are not installed"),
+    pytest.mark.skipif(not launch.available(), reason="the bindings of libguestfs are not installed"),
     pytest.mark.skipif(os.geteuid() != 0, reason="making the sample needs root"),
 ]
 
@@ -101,7 +101,7 @@ def test_it_is_restored_when_supermin_has_built_the_appliance_anew(
 def test_libguestfs_complains_to_us_alone(tmp_path: Path) -> None:
     """What it prints of a QEMU that ends, as one with a KVM that does not work: some 25 lines, none of them of use."""
     program = (
-        "from rescue.target import appliance\n"
+        "from rescue.targets import appliance\n"
         "handle = appliance.bindings().GuestFS(python_return_dict=True)\n"
         "handle.set_backend('direct'); handle.set_hv('/bin/false'); handle.add_drive_scratch(1 << 20)\n"
         "try:\n    appliance._launch(handle, None)\nexcept RuntimeError:\n    print('refused')\n"
@@ -212,7 +212,7 @@ def test_who_is_killed_while_it_runs_leaves_no_machine(tmp_path: Path, cache: Pa
     place = saved(cache)
     path = images.image_with(tmp_path / "disk.img", "ext4")
     program = (
-        "import sys, time; from rescue.target.open import open_target\n"
+        "import sys, time; from rescue.targets.open import open_target\n"
         "target = open_target(sys.argv[1], write=True, backend='guestfs', root=None, progress=str)\n"
         "print('open', flush=True); time.sleep(600)\n"
     )
@@ -238,7 +238,7 @@ def test_who_is_killed_while_it_is_saved_leaves_no_machine(
     monkeypatch.setenv("RESCUE_CACHE", str(tmp_path))
     path = images.image_with(tmp_path / "disk.img", "ext4")
     program = (
-        "import sys; from rescue.target.open import open_target\n"
+        "import sys; from rescue.targets.open import open_target\n"
         "open_target(sys.argv[1], write=False, backend='guestfs', root=None, progress=print)\n"
     )
     child = subprocess.Popen([sys.executable, "-c", program, path], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)

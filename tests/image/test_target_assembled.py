@@ -8,18 +8,18 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from rescue.target import appliance
-from rescue.target.open import open_target
-from rescue.target.opening import Opening
-from rescue.target.protocol import SeveralRoots, Target, TargetError, TargetUnsafe
-from rescue.target.resources import Resources
+from rescue.targets.appliance import launch
+from rescue.targets.host.resources import Resources
+from rescue.targets.open import open_target
+from rescue.targets.opening import Opening
+from rescue.targets.protocol import SeveralRoots, Target, TargetError, TargetUnsafe
 from rescue.tree import Read, file
 from tests.contract import assembled, images
 
 pytestmark = [
     pytest.mark.image,
     pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root"),
-    pytest.mark.skipif(not appliance.available(), reason="the disks are made with libguestfs, which is not installed"),
+    pytest.mark.skipif(not launch.available(), reason="the disks are made with libguestfs, which is not installed"),
 ]
 
 MIB = 1 << 20
@@ -113,7 +113,7 @@ def test_a_block_devices_other_disk_is_found_by_itself(tmp_path: Path, monkeypat
     with closing(Resources()) as resources:
         one, other = (resources.loop(path, 0, path.stat().st_size) for path in disks.values())
         # Loop devices are nobody's disks: these two are this machine's, for once.
-        monkeypatch.setattr("rescue.target.disk.other_disks", lambda: (one, other))
+        monkeypatch.setattr("rescue.targets.disks.server_disks.other_disks", lambda: (one, other))
         with closing(opened(one)) as target:
             tree = target.capture(READS)
             assert target.notes == ()

@@ -11,16 +11,16 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from rescue.target import appliance
-from rescue.target.open import open_target
-from rescue.target.protocol import Target, TargetError
-from rescue.target.usage import scan_usage
+from rescue.targets.appliance import launch
+from rescue.targets.open import open_target
+from rescue.targets.protocol import Target, TargetError
+from rescue.targets.usage import scan_usage
 from rescue.tree import Read
 from tests.contract import checks, images, sample
 
 pytestmark = [
     pytest.mark.image,
-    pytest.mark.skipif(not appliance.available(), reason="the bindings of libguestfs are not installed"),
+    pytest.mark.skipif(not launch.available(), reason="the bindings of libguestfs are not installed"),
     pytest.mark.skipif(os.geteuid() != 0, reason="making the sample needs root"),
 ]
 
@@ -142,7 +142,7 @@ def test_a_raw_copy_that_was_interrupted_is_said_to_be_cut_off(tmp_path: Path) -
 def test_an_interrupted_launch_leaves_no_machine(tmp_path: Path, number: signal.Signals) -> None:
     path = images.image_with(tmp_path / "disk.img", "ext4")
     program = (
-        "import sys; from rescue.target.open import open_target\n"
+        "import sys; from rescue.targets.open import open_target\n"
         "say = lambda word: print(word, flush=True)\n"
         "open_target(sys.argv[1], write=True, backend='guestfs', root=None, progress=say)\n"
     )

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rescue.labs.image import Image, make_ext4
+from rescue.labs.images.image import Image, make_ext4
 
 JOURNAL = "var/lib/rescue"
 """Where a fix keeps its journal on the target."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from rescue.labs.programs import ALONE
-from rescue.target.cache import cache_directory
+from rescue.targets.host.cache import cache_directory
 
 TAIL = 15
 """Lines of a failed program's words that are shown."""

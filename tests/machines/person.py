@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rescue.labs.own_mounts import own_mounts
+from rescue.labs.lessons.private_mounts import own_mounts
 from tests.machines.command import REPOSITORY
 
 LIMIT = 900

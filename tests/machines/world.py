@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rescue.labs.disks import make_ext4, make_gpt
-from rescue.labs.layout import stable_uuid
+from rescue.labs.images.disks import make_ext4, make_gpt
+from rescue.labs.images.layout import stable_uuid
 from tests.system.test_bad_input import plant
 
 UUID = stable_uuid("mounted in a test")

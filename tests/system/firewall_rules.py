@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from rescue.firewall import Firewall, Kind, Verdict, reach
-from rescue.firewall.iptables import Loader
+from rescue.firewall.iptables.load import Loader
+from rescue.kernel_check.prove import expected
 from rescue.model import Location
-from rescue.proof.prove import expected
 from tests.machines.built import debian_package
 from tests.system.netlab import SERVER, Lab, lab
 

@@ -1,5 +1,5 @@
-"""firewalld's own core (`rescue.proof.firewalld`) in a server's root, entered read-only in a mount namespace of its
-own: so it is that server's release, whatever this system has. One process serves many configurations. Needs root.
+"""firewalld's own core (`rescue.kernel_check.firewalld`) in a server's root, entered read-only in its own mount
+namespace: so it is that server's release, whatever this system has. One process serves many configurations. Needs root.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from rescue.proof import firewalld
+from rescue.kernel_check import firewalld
 from tests.system.netlab import Lab
 
 ENTER = """

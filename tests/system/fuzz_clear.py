@@ -24,8 +24,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from rescue.cli import main as rescue
-from rescue.labs.image import ensure_image
-from rescue.labs.places import recipes_directory
+from rescue.labs.images.image import ensure_image
+from rescue.labs.lessons.paths import recipes_directory
 from tests.system.clear.booted import NETWORK, NETWORK_FILE, SOURCE, boot, layered, why_not
 from tests.system.clear.breaking import broken
 from tests.system.clear.hardening import hardened

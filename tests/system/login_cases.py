@@ -18,7 +18,7 @@ from shutil import rmtree
 from rescue.login_path import login_path
 from rescue.model import Client, Finding, Link, Severity, Symptom
 from rescue.survey import survey
-from rescue.target.directory import DirectoryTarget
+from rescue.targets.files.directory import DirectoryTarget
 from tests.system.login import LoginServer
 
 ALICE, BOB, STRANGER, STAFF = 1000, 1001, 1234, 50

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from rescue.target.directory import DirectoryTarget
+from rescue.targets.files.directory import DirectoryTarget
 from rescue.tree import Entry, Kind, Tree
 
 JOURNAL = b"var/lib/rescue"

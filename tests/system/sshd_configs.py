@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from rescue.formats.packages import OpenSSH
 from rescue.sshd import Effective, Server
 from rescue.sshd.commandline import Options
-from rescue.sshd.faults import Fault
-from rescue.sshd.keywords import GLOBAL, MATCHABLE, Keyword, Kind, Store
+from rescue.sshd.language.faults import Fault
+from rescue.sshd.language.keywords import GLOBAL, MATCHABLE, Keyword, Kind, Store
+from rescue.sshd.language.match import Connection
 from rescue.sshd.listen import configured
-from rescue.sshd.match import Connection
 from rescue.tree import Tree
 from tests.system.sshd_root import CORPORA, GROUPS, USER, Answer, SshdRoot
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from rescue.formats.accounts import Account, Accounts, Password, Shadow
+from rescue.accounts.database import Account, Accounts, Password, Shadow
 from rescue.tree import Tree
 from tests.system.login import login_server
 from tests.system.sshd_root import sshd_root

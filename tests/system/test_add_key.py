@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rescue.cli import main
-from rescue.verbs import recall
+from rescue.verbs.request import last_target
 from tests.system.login import LoginServer, login_server
 from tests.system.sshd_root import sshd_root
 
@@ -38,7 +38,7 @@ def server(tmp_path: Path) -> Iterator[LoginServer]:
 def test_the_key_that_was_added_opens_the_account(
     server: LoginServer, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recall, "_path", lambda: tmp_path / "last.json")
+    monkeypatch.setattr(last_target, "_path", lambda: tmp_path / "last.json")
     assert not server.login("alice")[0]
     public, home = str(server.key.with_suffix(".pub")), server.path / "home/alice"
     told = subprocess.run(["ssh-keygen", "-lf", public], capture_output=True, text=True, check=True).stdout

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from rescue.formats.authorized_keys import parse_keys
-from rescue.formats.public_keys import check_public_key
-from rescue.formats.sshwire import WireError, decode_base64
+from rescue.keys.authorized_keys import parse_keys
+from rescue.keys.public_keys import check_public_key
+from rescue.keys.wire import WireError, decode_base64
 from tests.system.login import LoginServer, login_server
 from tests.system.sshd_root import sshd_root
 

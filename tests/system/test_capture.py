@@ -13,16 +13,16 @@ from shutil import which
 
 import pytest
 
-from rescue.formats.emptied_keys import emptied_key
-from rescue.formats.hostkeys import KeyFormatError, private_key_type
-from rescue.formats.sshwire import Reader
-from rescue.journal import InTarget, read_records
+from rescue.keys.emptied_keys import emptied_key
+from rescue.keys.host_keys import KeyFormatError, private_key_type
+from rescue.keys.wire import Reader
 from rescue.model import Client
 from rescue.survey import survey
-from rescue.target.directory import DirectoryTarget
-from rescue.target.picture import PictureTarget
-from rescue.target.picture_file import Picture, write_picture
+from rescue.targets.bundle.file import Picture, write_picture
+from rescue.targets.bundle.target import PictureTarget
+from rescue.targets.files.directory import DirectoryTarget
 from rescue.ui import document
+from rescue.undo_log import InTarget, read_records
 from rescue.verbs.capture import gathered, without_secrets
 from tests.conftest import LoadImage
 from tests.machines.broken import BrokenRoot, layered

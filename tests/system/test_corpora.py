@@ -15,9 +15,9 @@ from pathlib import PurePosixPath
 import pytest
 
 from rescue.firewall import Firewall, Kind, Verdict, active_firewalls, reach
-from rescue.firewall.icmp import TCP_RESET, UNREACHABLE
-from rescue.firewall.iptables import Loader
-from rescue.firewall.matches import Names
+from rescue.firewall.engine.icmp import TCP_RESET, UNREACHABLE
+from rescue.firewall.iptables.load import Loader
+from rescue.firewall.names import Names
 from rescue.firewall.nft import load_nftables
 from rescue.model import Location
 from rescue.tree import Tree, file

@@ -26,9 +26,9 @@ from traceback import format_exc
 import pytest
 
 from rescue.apply import ApplyError, Conflict, apply_changes, history, interrupted, recover, undo
-from rescue.journal import State
-from rescue.target.protocol import TargetBusy, TargetError
+from rescue.targets.protocol import TargetBusy, TargetError
 from rescue.tree import Change, Read, Tree, directory, symlink
+from rescue.undo_log import State
 from tests.system.real_root import Picture, ext4, free_of_flags, make, opened, picture, set_flags
 from tests.trees import server
 

@@ -15,7 +15,7 @@ from rescue.facts import Facts
 from rescue.model import Finding, Safety, Severity
 from rescue.space.room import shortages
 from rescue.survey import complete
-from rescue.target.directory import DirectoryTarget
+from rescue.targets.files.directory import DirectoryTarget
 from rescue.tree import Action, Tree
 
 pytestmark = [pytest.mark.system, pytest.mark.skipif(os.geteuid() != 0, reason="mounts file systems: needs root")]

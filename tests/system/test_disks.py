@@ -10,10 +10,10 @@ from stat import S_ISDIR
 
 import pytest
 
-from rescue.labs.disks import FREE, MIB, PARTITION_START, make_disk, make_ext4, make_gpt
-from rescue.labs.layout import LAYOUTS, stable_uuid
+from rescue.labs.images.disks import FREE, MIB, PARTITION_START, make_disk, make_ext4, make_gpt
+from rescue.labs.images.layout import LAYOUTS, stable_uuid
+from rescue.labs.images.recipe import parse_size
 from rescue.labs.programs import missing_packages
-from rescue.labs.recipe import parse_size
 from tests.machines.broken import BrokenRoot, Manifest
 from tests.machines.mounts import mounted
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.system.firewall_rules import BACKENDS, NEEDED, counted, loaded, net
 from tests.system.netlab import Lab
-from tests.unit.firewall.test_extension_values import REFUSED_VALUES, TAKEN_VALUES, TARGETS
+from tests.unit.firewall.iptables.test_extension_values import REFUSED_VALUES, TAKEN_VALUES, TARGETS
 
 __all__ = ["counted", "net"]
 

@@ -7,12 +7,12 @@ import secrets
 
 import pytest
 
-from rescue.proof.lab import Lab
-from rescue.proof.lab import lab as network
+from rescue.kernel_check.lab import Lab
+from rescue.kernel_check.lab import lab as network
 from tests.fuzz_iptables_options import Case, Comparison, dialled_differences, differences, file_of
 from tests.iptables_forms import FORMS
 from tests.system.firewall_rules import BACKENDS, NEEDED
-from tests.unit.firewall.test_option_values import ELSEWHERE, REFUSED, TAKEN
+from tests.unit.firewall.iptables.test_option_values import ELSEWHERE, REFUSED, TAKEN
 
 pytestmark = NEEDED
 

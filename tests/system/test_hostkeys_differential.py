@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from rescue.formats.ed25519 import key_pair, new_key_pair
-from rescue.formats.hostkeys import KeyFormatError, private_key_type
+from rescue.keys.ed25519 import key_pair, new_key_pair
+from rescue.keys.host_keys import KeyFormatError, private_key_type
 
 pytestmark = [pytest.mark.system, pytest.mark.skipif(which("ssh-keygen") is None, reason="needs ssh-keygen")]
 

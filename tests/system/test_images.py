@@ -20,10 +20,10 @@ from pathlib import Path
 
 import pytest
 
-from rescue.labs.image import Image, ImageError, allocated, bytes_needed, ensure_image, find_image
-from rescue.labs.recipe import HOOKS, load_recipe, recipes
-from rescue.labs.roots import foreign_traces
-from rescue.labs.scenario import all_scenarios
+from rescue.labs.images.image import Image, ImageError, allocated, bytes_needed, ensure_image, find_image
+from rescue.labs.images.recipe import HOOKS, load_recipe, recipes
+from rescue.labs.images.roots import foreign_traces
+from rescue.labs.lessons.scenario import all_scenarios
 from tests.conftest import RECIPES, LoadImage
 from tests.machines.broken import BrokenRoot, layered
 from tests.machines.command import REPOSITORY, causes, rescue
@@ -66,7 +66,7 @@ class Workshop:
     cache: Path
 
     def command(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "rescue.labs.build", str(self.recipes), *words]
+        return [sys.executable, "-m", "scripts.developer.build_images", str(self.recipes), *words]
 
     def environment(self, **more: str) -> dict[str, str]:
         return dict(os.environ, PYTHONPATH=str(REPOSITORY), RESCUE_CACHE=str(self.cache)) | more

@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rescue.firewall import Firewall, reach
-from rescue.firewall.ipset import read_sets
-from rescue.firewall.iptables import Loader
-from rescue.firewall.matches import Names
+from rescue.firewall.ipset.load import read_sets
+from rescue.firewall.iptables.load import Loader
+from rescue.firewall.names import Names
 from rescue.model import Location
 from tests.system.firewall_rules import BACKENDS, NEEDED, PATH, SLOW, SOURCES, counted, net, seen
 from tests.system.netlab import SERVER, Lab

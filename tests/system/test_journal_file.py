@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rescue.formats.journal_file import JournalFile
+from rescue.logs.journal_file import JournalFile
 
 pytestmark = pytest.mark.system
 

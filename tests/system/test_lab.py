@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from rescue.labs.own_mounts import own_mounts
-from rescue.labs.scenario import scenario
+from rescue.labs.lessons.private_mounts import own_mounts
+from rescue.labs.lessons.scenario import scenario
 from rescue.status import Status
 from tests.conftest import LoadImage
 from tests.machines.person import LIMIT, Person

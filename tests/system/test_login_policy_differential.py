@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from rescue.login_path import login_path
 from rescue.model import Client, Finding, Link, Severity, Symptom
 from rescue.survey import survey
-from rescue.target.directory import DirectoryTarget
+from rescue.targets.files.directory import DirectoryTarget
 from tests.system.login import LoginServer, login_server
 from tests.system.sshd_root import sshd_root
 

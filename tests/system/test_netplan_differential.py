@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from rescue.formats.network.netplan import plan
+from rescue.network.netplan import plan
 from tests.unit.checks.test_netplan_yaml import BAD, GOOD
 
 pytestmark = pytest.mark.system

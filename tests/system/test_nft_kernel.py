@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rescue.firewall import Firewall, Kind, active_firewalls, edit, reach
 from rescue.firewall.boot import _services
-from rescue.firewall.matches import Names
+from rescue.firewall.names import Names
 from rescue.firewall.nft import load_nftables
 from rescue.tree import Tree
 from tests.system.firewall_rules import CORPORA, counted, net, seen

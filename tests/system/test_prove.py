@@ -16,8 +16,8 @@ import pytest
 
 from rescue.firewall import Kind, Reach, Verdict
 from rescue.firewall.boot import active_firewalls
-from rescue.proof import ProofError
-from rescue.proof.prove import prove
+from rescue.kernel_check import ProofError
+from rescue.kernel_check.prove import prove
 from rescue.status import Status
 from rescue.tree import Tree
 from tests.system.test_bad_input import run

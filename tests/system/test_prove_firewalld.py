@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from rescue.firewall.boot import active_firewalls
-from rescue.proof import ProofError, firewalld
-from rescue.proof.prove import prove
+from rescue.kernel_check import ProofError, firewalld
+from rescue.kernel_check.prove import prove
 from rescue.status import Status
 from rescue.tree import Tree
 from tests.firewalld import CONF, DHCP, HEAD, OWN, SSH, VERSION, rule, with_firewalld, zone

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import pytest
 
-from rescue.labs.image import Image
-from rescue.labs.namespaces import running
-from rescue.labs.scenario import Scenario, all_scenarios
-from rescue.labs.ssh import Attempt
+from rescue.labs.images.image import Image
+from rescue.labs.lessons.scenario import Scenario, all_scenarios
+from rescue.labs.machines.namespaces import running
+from rescue.labs.machines.ssh import Attempt
 from tests.conftest import LoadImage
 from tests.machines.broken import JOURNAL, BrokenRoot, layered, small_disk
 from tests.machines.command import causes, rescue

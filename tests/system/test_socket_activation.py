@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rescue.labs.ssh import SAYINGS
+from rescue.labs.machines.ssh import SAYINGS
 from rescue.model import Symptom
 
 pytestmark = pytest.mark.system

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from rescue.formats.accounts import Accounts
-from rescue.formats.authorized_keys import key_files
-from rescue.formats.strictmodes import Walk
-from rescue.target.directory import DirectoryTarget
+from rescue.accounts.database import Accounts
+from rescue.keys.authorized_keys import key_files
+from rescue.keys.strictmodes import Walk
+from rescue.targets.files.directory import DirectoryTarget
 from rescue.tree import Read, Tree
 from tests.system.login import LoginServer, login_server
 from tests.system.sshd_root import sshd_root

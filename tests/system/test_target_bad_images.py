@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from rescue.status import Status
-from rescue.target.kernel import KernelTarget
-from rescue.target.open import open_target
-from rescue.target.opening import Opening
-from rescue.target.protocol import Target, TargetError
+from rescue.targets.kernel import KernelTarget
+from rescue.targets.open import open_target
+from rescue.targets.opening import Opening
+from rescue.targets.protocol import Target, TargetError
 from rescue.tree import Read
 from tests import fuzz_disks
 from tests.contract import images

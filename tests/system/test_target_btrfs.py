@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from rescue.target.open import open_target
-from rescue.target.opening import Opening
-from rescue.target.protocol import Target, TargetError
+from rescue.targets.open import open_target
+from rescue.targets.opening import Opening
+from rescue.targets.protocol import Target, TargetError
 from rescue.tree import Read, file
 from tests.contract import images
 

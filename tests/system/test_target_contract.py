@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from rescue.target.open import open_target
-from rescue.target.protocol import Target
+from rescue.targets.open import open_target
+from rescue.targets.protocol import Target
 from rescue.tree import Read, file
 from tests.contract import checks, images, sample
 
@@ -196,7 +196,7 @@ def test_what_was_taken_from_another_disk_by_its_name_alone_is_said(
     home = images.run("losetup", "-f", "--show", f"-o{145 * mib}", f"--sizelimit={64 * mib}", path).strip()
     try:
         # Loop devices are nobody's disks: these two are this machine's, for once.
-        monkeypatch.setattr("rescue.target.disk.other_disks", lambda: (Path(root), Path(home)))
+        monkeypatch.setattr("rescue.targets.disks.server_disks.other_disks", lambda: (Path(root), Path(home)))
         target = opened(Path(root))
         try:
             assert target.capture([Read("/home")]).children("/home") == ("alice",)

@@ -11,12 +11,14 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from rescue.target import appliance, disks, lvm_report
-from rescue.target.directory import DirectoryTarget
-from rescue.target.disks import Disk, find_disks
-from rescue.target.open import open_target
-from rescue.target.protocol import TargetBusy, TargetError
-from rescue.target.usage import scan_usage
+from rescue.targets import host_disks
+from rescue.targets.appliance import launch
+from rescue.targets.disks import lvm_report
+from rescue.targets.files.directory import DirectoryTarget
+from rescue.targets.host_disks import Disk, find_disks
+from rescue.targets.open import open_target
+from rescue.targets.protocol import TargetBusy, TargetError
+from rescue.targets.usage import scan_usage
 from rescue.tree import Read, file
 from tests.conftest import LoadImage
 from tests.contract import assembled, images, sample
@@ -87,8 +89,8 @@ def test_a_mounted_disk_is_looked_at_where_it_is(attached: tuple[Path, str], tmp
 def test_a_device_that_has_gone_since_it_was_listed_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = {"path": "/dev/gone", "pkname": None, "type": "disk", "size": 1 << 20, "fstype": "ext4", "label": None,
             "uuid": None, "pttype": None}  # fmt: skip
-    monkeypatch.setattr(disks, "run", lambda *words: json.dumps({"blockdevices": [gone]}))
-    monkeypatch.setattr(disks.lvm_report, "report", lambda: None)
+    monkeypatch.setattr(host_disks, "run", lambda *words: json.dumps({"blockdevices": [gone]}))
+    monkeypatch.setattr(host_disks.lvm_report, "report", lambda: None)
     (disk,) = find_disks()
     assert "No such file" in disk.problem
     assert not disk.is_own
@@ -190,7 +192,7 @@ def test_a_scan_of_very_deep_directories_comes_to_an_end(tmp_path: Path) -> None
 @pytest.mark.skipif(lvm_report.report() is None, reason="LVM sees no disks here")
 def test_what_is_read_from_the_bytes_of_volume_groups_is_what_lvm_says(lab_image: LoadImage, tmp_path: Path) -> None:
     paths = [lab_image("debian12-lvm").disk]
-    if appliance.available():
+    if launch.available():
         paths += assembled.disks(tmp_path, ("lvm-a", "lvm-b")).values()
     devices: list[str] = []
     try:

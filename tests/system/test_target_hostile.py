@@ -13,10 +13,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from rescue.target.beneath import Root
-from rescue.target.directory import DirectoryTarget
-from rescue.target.open import open_target
-from rescue.target.protocol import TargetBusy, TargetError
+from rescue.targets.files.directory import DirectoryTarget
+from rescue.targets.host.openat import Root
+from rescue.targets.open import open_target
+from rescue.targets.protocol import TargetBusy, TargetError
 from rescue.tree import LinkLoop, Read, file
 from tests.contract import images
 
@@ -53,7 +53,7 @@ def test_a_fifo_does_not_block(root: Path, target: DirectoryTarget) -> None:
 def test_a_device_is_not_opened(root: Path, number: tuple[int, int]) -> None:
     os.mknod(root / "etc/ssh/sshd_config", 0o020666, os.makedev(*number))
     program = (
-        "import sys; from rescue.target.directory import DirectoryTarget; from rescue.tree import Read\n"
+        "import sys; from rescue.targets.files.directory import DirectoryTarget; from rescue.tree import Read\n"
         "tree = DirectoryTarget(sys.argv[1]).capture([Read('/etc/ssh'), Read('/etc/ssh/sshd_config')])\n"
         "assert tree.data('/etc/ssh/sshd_config') is None\n"
     )
@@ -160,7 +160,7 @@ def test_names_that_drive_a_terminal_are_kept_as_they_are(root: Path, target: Di
 def test_too_many_files_are_refused_with_a_word(
     root: Path, target: DirectoryTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rescue.target.capture.MAX_ENTRIES", 500)
+    monkeypatch.setattr("rescue.targets.files.capture.MAX_ENTRIES", 500)
     for number in range(600):
         (root / "etc/ssh" / str(number)).touch()
     with pytest.raises(TargetError, match="more than 500 files"):
@@ -170,7 +170,7 @@ def test_too_many_files_are_refused_with_a_word(
 def test_too_much_content_is_refused_with_a_word(
     root: Path, target: DirectoryTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rescue.target.capture.MAX_CONTENT", 4 << 20)
+    monkeypatch.setattr("rescue.targets.files.capture.MAX_CONTENT", 4 << 20)
     for number in range(6):
         (root / "etc/ssh" / str(number)).write_bytes(bytes(1 << 20))
     with pytest.raises(TargetError, match="MiB"):
@@ -368,8 +368,8 @@ def test_an_interrupted_opening_leaves_nothing(tmp_path: Path, number: signal.Si
     path = images.dirty_image(tmp_path / "dirty.img", "ext4")
     before = images.digest(path)
     program = (
-        "import sys, time; from pathlib import Path; from rescue.target.kernel import open_kernel\n"
-        "from rescue.target.opening import Opening\n"
+        "import sys, time; from pathlib import Path; from rescue.targets.kernel import open_kernel\n"
+        "from rescue.targets.opening import Opening\n"
         "print('begin', flush=True)\n"
         "target = open_kernel(Path(sys.argv[1]), write=bool(int(sys.argv[2])), opening=Opening(), progress=print)\n"
         "try: time.sleep(30)\n"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rescue.firewall import active_firewalls, edit, reach
-from rescue.firewall.settings import read_settings
+from rescue.formats.shell_assignments import read_settings
 from tests.system.firewall_rules import NEEDED, SLOW, counted, net, seen
 from tests.system.netlab import OPEN, SILENT
 from tests.system.real_ufw import Ufw, ufw, ufw_package

@@ -14,9 +14,9 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from rescue.apply import ApplyError, NothingToUndo, UndoRefused, apply_changes, history, undo
-from rescue.journal import InDirectory, State
-from rescue.target.protocol import TargetBusy, TargetError
+from rescue.targets.protocol import TargetBusy, TargetError
 from rescue.tree import Change, Entry, FileSystem, Kind, Read, Tree, directory, file, symlink
+from rescue.undo_log import InDirectory, State
 from tests.system.real_root import ext4, free_of_flags, make, opened, picture, set_flags
 from tests.unit.apply.broken import BIG_LOG, OLD_LOG, broken, files, repaired
 from tests.unit.memory_target import MemoryTarget

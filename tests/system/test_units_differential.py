@@ -18,8 +18,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from rescue.formats.unit_files import UnitFiles
-from rescue.formats.units import Units
+from rescue.services.unit_files import UnitFiles
+from rescue.services.units import Units
 from rescue.tree import Entry, Tree, symlink
 
 SYSTEMD = Path("/lib/systemd/systemd")

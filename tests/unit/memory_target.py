@@ -1,6 +1,6 @@
 """A target in memory: the protocol over a tree, with room, hard links, flags, and a hook that may fail or kill.
 
-A real second implementation, not a mock: it keeps to what `rescue.target.protocol` says, refuses what a kernel would
+A real second implementation, not a mock: it keeps to what `rescue.targets.protocol` says, refuses what a kernel would
 refuse, and is compared with a real directory in tests/system/test_undo.py.
 """
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from rescue.target.protocol import NoSpace, TargetBusy, TargetError
+from rescue.targets.protocol import NoSpace, TargetBusy, TargetError
 from rescue.tree import Entry, LinkLoop, NotCaptured, Read, Tree
 
 Hook = Callable[[int, str, PurePosixPath], None]

@@ -10,9 +10,9 @@ import pytest
 
 from rescue import cli
 from rescue.cli import Misused, main, parser
+from rescue.text.numbers import natural
 from rescue.ui import program
 from rescue.ui.program import VERBS, as_started, complete, spelled
-from rescue.words.numbers import natural
 
 pytestmark = pytest.mark.unit
 
@@ -232,7 +232,7 @@ def test_no_message_proposes_a_placeholder() -> None:
         and '"""' not in line
         and path.name != "cli.py"
         and "``" not in line
-        and path.parts[-2] != "journal"
+        and path.parts[-2] != "undo_log"
     ]
     assert found == []
 

@@ -10,7 +10,7 @@ import pytest
 from rescue.checks import Check, all_checks
 from rescue.cli import parser
 from rescue.evidence import Evidence, all_evidence
-from rescue.labs.scenario import Scenario, all_scenarios
+from rescue.labs.lessons.scenario import Scenario, all_scenarios
 from rescue.login_path import State, Verdict, login_path
 from rescue.man import pages
 from rescue.model import Gap, Link

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rescue.once import fact
+from rescue.cached_fact import fact
 from rescue.tree import NotCaptured, Tree
 
 pytestmark = pytest.mark.unit

@@ -7,7 +7,7 @@ import pytest
 from rescue.examine import Examination, examine
 from rescue.model import Client
 from rescue.survey import complete, survey
-from rescue.target.protocol import TargetError
+from rescue.targets.protocol import TargetError
 from rescue.tree import NotCaptured, Read, Tree
 from tests.trees import server
 from tests.unit.memory_target import MemoryTarget
@@ -93,7 +93,7 @@ def test_large_files_of_many_captures_are_bounded_together(monkeypatch: pytest.M
 
 
 def test_small_files_of_many_captures_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rescue.target.capture.MAX_CONTENT", 2 << 20)
+    monkeypatch.setattr("rescue.targets.files.capture.MAX_CONTENT", 2 << 20)
     names = [f"/etc/{at}" for at in range(9)]
     target = MemoryTarget(Tree.of(dict.fromkeys(names, b"x" * (1 << 19))))
     with pytest.raises(TargetError, match="MiB of files"):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rescue.labs.vagrant import VagrantLab
+from rescue.labs.vagrant.machines import VagrantLab
 
 STARTED = time.monotonic()
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from rescue.labs.scenario import Scenario, scenario
-from rescue.labs.ssh import Attempt
-from rescue.labs.vagrant import VagrantLab
+from rescue.labs.lessons.scenario import Scenario, scenario
+from rescue.labs.machines.ssh import Attempt
+from rescue.labs.vagrant.machines import VagrantLab
 from rescue.model import Symptom
 from tests.machines.table import ROWS, Row
 from tests.vagrant.conftest import tell

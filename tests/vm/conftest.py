@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from rescue.labs.machine import can_boot
-from rescue.labs.network import private_possible
+from rescue.labs.machines.machine import can_boot
+from rescue.labs.machines.network import private_possible
 
 DAYS = 5
 SCENARIOS, LONGEST = "test_rescued_machines.py", "test_targets.py"

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rescue.labs.disks import make_ext4
-from rescue.labs.image import Image
-from rescue.labs.layout import stable_uuid
-from rescue.labs.machine import Machine
-from rescue.labs.saved import start_healthy
-from rescue.labs.scenario import Scenario
-from rescue.labs.ssh import Attempt
+from rescue.labs.images.disks import make_ext4
+from rescue.labs.images.image import Image
+from rescue.labs.images.layout import stable_uuid
+from rescue.labs.lessons.scenario import Scenario
+from rescue.labs.machines.machine import Machine
+from rescue.labs.machines.saved import start_healthy
+from rescue.labs.machines.ssh import Attempt
 from rescue.model import Symptom
 from tests.machines.broken import BrokenRoot, Manifest, Stamp
 

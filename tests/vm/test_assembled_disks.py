@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from rescue.labs.machine import Machine, work_copy
-from rescue.labs.rescue_system import RECIPE, put_rescue
-from rescue.target import appliance
+from rescue.labs.images.rescue_system import RECIPE, put_rescue
+from rescue.labs.machines.machine import Machine, work_copy
+from rescue.targets.appliance import launch
 from tests.conftest import LoadImage
 from tests.contract import assembled, images
 
 pytestmark = [
     pytest.mark.vm,
-    pytest.mark.skipif(not appliance.available(), reason="the disks are made with libguestfs, which is not installed"),
+    pytest.mark.skipif(not launch.available(), reason="the disks are made with libguestfs, which is not installed"),
 ]
 
 LIMIT = 900.0

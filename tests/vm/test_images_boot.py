@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from rescue.labs.image import Image
-from rescue.labs.machine import Machine, work_copy
-from rescue.labs.recipe import load_recipe, recipes
-from rescue.labs.rescue_system import RECIPE, put_rescue
+from rescue.labs.images.image import Image
+from rescue.labs.images.recipe import load_recipe, recipes
+from rescue.labs.images.rescue_system import RECIPE, put_rescue
+from rescue.labs.machines.machine import Machine, work_copy
 from tests.conftest import RECIPES, LoadImage
 from tests.machines.mounts import mounted
 

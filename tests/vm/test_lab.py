@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rescue.labs.scenario import scenario
+from rescue.labs.lessons.scenario import scenario
 from rescue.status import Status
 from tests.conftest import LoadImage
 from tests.machines.person import Person

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from rescue.labs.accelerate import KVM, TCG, accelerator
-from rescue.labs.boot import boot_files
-from rescue.labs.machine import Machine, MachineError, work_copy
-from rescue.labs.network import UserNetwork
-from rescue.labs.saved import start_healthy
+from rescue.labs.machines.accelerate import KVM, TCG, accelerator
+from rescue.labs.machines.boot import boot_files
+from rescue.labs.machines.machine import Machine, MachineError, work_copy
+from rescue.labs.machines.network import UserNetwork
+from rescue.labs.machines.saved import start_healthy
 from rescue.model import Symptom
-from rescue.target.cache import cache_directory
+from rescue.targets.host.cache import cache_directory
 from tests.conftest import LoadImage
 
 pytestmark = pytest.mark.vm
@@ -183,7 +183,7 @@ def test_without_qemu_it_is_said_what_to_run(
 ) -> None:
     image = lab_image("debian12")
     disk = work_copy(image.disk, place / "server.raw")
-    monkeypatch.setattr("rescue.labs.qemu.QEMU", "qemu-that-is-not-installed")
+    monkeypatch.setattr("rescue.labs.machines.qemu.QEMU", "qemu-that-is-not-installed")
     with Machine(image, disk) as machine, pytest.raises(MachineError) as refused:
         machine.start()
     assert refused.value.hint == "Run scripts/setup."

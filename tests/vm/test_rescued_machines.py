@@ -18,10 +18,10 @@ from pathlib import Path
 
 import pytest
 
-from rescue.labs.image import Image
-from rescue.labs.machine import Machine
-from rescue.labs.scenario import Scenario, all_scenarios
-from rescue.labs.ssh import Attempt
+from rescue.labs.images.image import Image
+from rescue.labs.lessons.scenario import Scenario, all_scenarios
+from rescue.labs.machines.machine import Machine
+from rescue.labs.machines.ssh import Attempt
 from rescue.model import Symptom
 from tests.conftest import LoadImage
 from tests.machines.broken import JOURNAL, Manifest

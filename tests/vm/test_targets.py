@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from rescue.labs.machine import Machine, work_copy
-from rescue.labs.saved import start_healthy
+from rescue.labs.machines.machine import Machine, work_copy
+from rescue.labs.machines.saved import start_healthy
 from rescue.model import Symptom
-from rescue.target import guestfs
+from rescue.targets.appliance import target as guestfs
 from tests.conftest import LoadImage
 from tests.machines.command import causes, rescue
 from tests.vm.servers import digest

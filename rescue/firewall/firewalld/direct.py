@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+from rescue.firewall.engine.ruleset import BUILT_IN, Table
 from rescue.firewall.firewalld.faults import Invalid, Unclear
 from rescue.firewall.firewalld.xml import Element, parse
-from rescue.firewall.iptables import Loader
-from rescue.firewall.matches import Names
-from rescue.firewall.ruleset import BUILT_IN, Table
+from rescue.firewall.iptables.load import Loader
+from rescue.firewall.names import Names
 from rescue.model import Location
 from rescue.tree import Tree
 

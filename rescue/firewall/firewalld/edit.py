@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from re import compile as compile_pattern
 
-from rescue.firewall.addresses import Address
+from rescue.firewall.engine.addresses import Address
+from rescue.firewall.engine.verdict import Decision, Stage
 from rescue.firewall.firewalld import direct
-from rescue.firewall.firewalld.areas import PRIORITIES
 from rescue.firewall.firewalld.faults import Invalid, Unclear
 from rescue.firewall.firewalld.store import OWN, STOCK
 from rescue.firewall.firewalld.xml import Element, parse
-from rescue.firewall.verdict import Decision, Stage
+from rescue.firewall.firewalld.zone_files import PRIORITIES
 from rescue.tree import Tree
 
 SSH = 22

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from re import compile as compile_pattern
 
+from rescue.firewall.engine.oversized import depends_on
+from rescue.firewall.engine.ruleset import Firewall, Problem, Ruleset, Table
 from rescue.firewall.firewalld import bindings, direct
 from rescue.firewall.firewalld.check import IPSET, check
 from rescue.firewall.firewalld.conf import PATH, Conf, read_conf
@@ -14,9 +16,7 @@ from rescue.firewall.firewalld.grammar import Dialect, Version
 from rescue.firewall.firewalld.lower import Lowering
 from rescue.firewall.firewalld.objects import UNSAID, Named
 from rescue.firewall.firewalld.store import OWN, STOCK, Configuration, Store
-from rescue.firewall.matches import Names
-from rescue.firewall.ruleset import Firewall, Problem, Ruleset, Table
-from rescue.firewall.unread import depends_on
+from rescue.firewall.names import Names
 from rescue.model import Location
 from rescue.tree import RULES_LIMIT, Read, Tree
 

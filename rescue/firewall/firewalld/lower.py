@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from rescue.firewall.addresses import AddressSet, union
-from rescue.firewall.conditions import Addresses, Assumed, Condition, Doubt, Fixed, Icmp, Interface, States
+from rescue.firewall.engine.addresses import AddressSet, union
+from rescue.firewall.engine.conditions import Addresses, Assumed, Condition, Doubt, Fixed, Icmp, Interface, States
+from rescue.firewall.engine.ruleset import Action, Chain, Hook, Rule, Table, Target
 from rescue.firewall.firewalld import objects
+from rescue.firewall.firewalld.chain_parts import ACCEPT, ANY_ICMP, DROP, SUFFIXES, Parts, refusal
 from rescue.firewall.firewalld.conf import PATH
 from rescue.firewall.firewalld.objects import Area, Named, Policy, Zone
-from rescue.firewall.firewalld.parts import ACCEPT, ANY_ICMP, DROP, SUFFIXES, Parts, refusal
 from rescue.firewall.firewalld.store import Configuration
-from rescue.firewall.ruleset import Action, Chain, Hook, Rule, Table, Target
 from rescue.model import Location
 
 OFFSET = 10

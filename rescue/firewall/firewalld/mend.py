@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+from rescue.firewall.engine.ruleset import Problem
 from rescue.firewall.firewalld.faults import Invalid, Unclear
 from rescue.firewall.firewalld.store import OWN
 from rescue.firewall.firewalld.xml import Element, parse, unclosed
-from rescue.firewall.ruleset import Problem
 from rescue.tree import Tree
 
 EMPTY = frozenset(

@@ -7,7 +7,7 @@ from rescue.firewall.firewalld.grammar import Dialect
 from rescue.firewall.firewalld.objects import AddressList, Named, Service
 from rescue.firewall.firewalld.values import address, ports, protocol
 from rescue.firewall.firewalld.xml import Element
-from rescue.firewall.matches import Names
+from rescue.firewall.names import Names
 
 _SOURCE_TYPES = "hash:ip hash:ip,port hash:ip,mark hash:net hash:net,port hash:net,iface hash:mac"
 SOURCE_TYPES = frozenset(_SOURCE_TYPES.split())

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TypeVar
 
-from rescue.firewall.firewalld.areas import check_name, read_policy, read_zone
 from rescue.firewall.firewalld.conf import Conf
 from rescue.firewall.firewalld.faults import Invalid, Unclear
 from rescue.firewall.firewalld.grammar import Dialect
 from rescue.firewall.firewalld.objects import AddressList, Named, Policy, Service, Zone
 from rescue.firewall.firewalld.services import read_list, read_service
 from rescue.firewall.firewalld.xml import Element, parse
-from rescue.firewall.matches import Names
+from rescue.firewall.firewalld.zone_files import check_name, read_policy, read_zone
+from rescue.firewall.names import Names
 from rescue.model import Location
 from rescue.tree import Tree
 

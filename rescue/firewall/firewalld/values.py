@@ -5,11 +5,11 @@ from __future__ import annotations
 from ipaddress import ip_network
 from re import compile as compile_pattern
 
-from rescue.firewall.addresses import AddressSet
+from rescue.firewall.engine.addresses import AddressSet
+from rescue.firewall.engine.known_names import PROTOCOLS
 from rescue.firewall.firewalld.faults import Invalid, Unclear
 from rescue.firewall.firewalld.objects import PortRange
-from rescue.firewall.matches import Names
-from rescue.firewall.options import PROTOCOLS
+from rescue.firewall.names import Names
 from rescue.model import Location
 
 PORT_PROTOCOLS = ("tcp", "udp", "sctp", "dccp")

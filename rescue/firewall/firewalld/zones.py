@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rescue.firewall.conditions import Condition, Fixed, Interface
+from rescue.firewall.engine.conditions import Condition, Fixed, Interface
+from rescue.firewall.engine.packet import TCP, Packet
+from rescue.firewall.engine.ruleset import Action, Firewall, Problem
+from rescue.firewall.engine.verdict import Decision
+from rescue.firewall.firewalld.chain_parts import Parts
 from rescue.firewall.firewalld.load import FALLBACK
 from rescue.firewall.firewalld.objects import Zone
-from rescue.firewall.firewalld.parts import Parts
 from rescue.firewall.firewalld.store import OWN, Configuration
-from rescue.firewall.packet import TCP, Packet
-from rescue.firewall.ruleset import Action, Firewall, Problem
-from rescue.firewall.verdict import Decision
 from rescue.model import Location
 
 INSTALLED = "public"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from rescue.firewall.addresses import Address
-from rescue.firewall.nft.commands import Script
-from rescue.firewall.nft.script import NftChain, NftRule, NftTable
-from rescue.firewall.verdict import Decision, Stage
+from rescue.firewall.engine.addresses import Address
+from rescue.firewall.engine.verdict import Decision, Stage
+from rescue.firewall.nft.read.commands import Script
+from rescue.firewall.nft.read.script import NftChain, NftRule, NftTable
 from rescue.tree import Tree
 
 NEIGHBOURS = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept"

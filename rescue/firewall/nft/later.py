@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from re import compile as compile_pattern
 
-from rescue.firewall.conditions import Doubt, Fixed
-from rescue.firewall.nft.script import Element, MarkMap, Match, Named, NftTable, VerdictMap
-from rescue.firewall.packet import is_internal
-from rescue.firewall.ruleset import Action, Chain, Rule, Table, Target
+from rescue.firewall.engine.conditions import Doubt, Fixed
+from rescue.firewall.engine.packet import is_internal
+from rescue.firewall.engine.ruleset import Action, Chain, Rule, Table, Target
+from rescue.firewall.nft.read.script import Element, MarkMap, Match, Named, NftTable, VerdictMap
 from rescue.model import Location
 
 _MADE = compile_pattern(r"(br|bond|team|vlan|macvlan|ipvlan|ppp|vmbr|vrf|vxlan)\d|.*\.\d+$")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from rescue.firewall.matches import Names
+from rescue.firewall.engine.oversized import depends_on
+from rescue.firewall.engine.ruleset import Firewall, Problem, Ruleset
+from rescue.firewall.names import Names
 from rescue.firewall.nft import lower
-from rescue.firewall.nft.builders import Question
-from rescue.firewall.nft.commands import Script
+from rescue.firewall.nft.language.builders import Question
+from rescue.firewall.nft.language.tokens import Unclear, Wrong
 from rescue.firewall.nft.later import doubted, named_too_early
-from rescue.firewall.nft.sets import check_sets
-from rescue.firewall.nft.tokens import Unclear, Wrong
-from rescue.firewall.ruleset import Firewall, Problem, Ruleset
-from rescue.firewall.unread import depends_on
+from rescue.firewall.nft.read.commands import Script
+from rescue.firewall.nft.read.sets import check_sets
 from rescue.model import Location
 from rescue.tree import Tree
 

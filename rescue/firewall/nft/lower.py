@@ -7,14 +7,19 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
-from rescue.firewall.addresses import AddressSet
-from rescue.firewall.conditions import Addresses, AnyOf, Assumed, Condition, Doubt, Fixed, TransportProtocol
-from rescue.firewall.icmp import TCP_RESET
-from rescue.firewall.matches import Refused
-from rescue.firewall.nft.alike import Pattern
-from rescue.firewall.nft.builders import Question, Wanted
-from rescue.firewall.nft.datatypes import check, same, type_of
-from rescue.firewall.nft.script import (
+from rescue.firewall.engine.addresses import AddressSet
+from rescue.firewall.engine.conditions import Addresses, AnyOf, Assumed, Condition, Doubt, Fixed, TransportProtocol
+from rescue.firewall.engine.icmp import TCP_RESET
+from rescue.firewall.engine.packet import TCP
+from rescue.firewall.engine.ruleset import Action, Chain, Rule, Table, Target
+from rescue.firewall.names import Refused
+from rescue.firewall.nft.language.builders import Question, Wanted
+from rescue.firewall.nft.language.datatypes import check, same, type_of
+from rescue.firewall.nft.language.selectors import Selector
+from rescue.firewall.nft.language.tokens import Wrong
+from rescue.firewall.nft.language.values import address, number, port, ports
+from rescue.firewall.nft.read.alike import Pattern
+from rescue.firewall.nft.read.script import (
     Effect,
     Element,
     Ends,
@@ -32,13 +37,8 @@ from rescue.firewall.nft.script import (
     Verdict,
     VerdictMap,
 )
-from rescue.firewall.nft.selectors import Selector
-from rescue.firewall.nft.statements import PORT_UNREACHABLE, REFUSALS
-from rescue.firewall.nft.tokens import Wrong
-from rescue.firewall.nft.validate import validate
-from rescue.firewall.nft.values import address, number, port, ports
-from rescue.firewall.packet import TCP
-from rescue.firewall.ruleset import Action, Chain, Rule, Table, Target
+from rescue.firewall.nft.read.statements import PORT_UNREACHABLE, REFUSALS
+from rescue.firewall.nft.read.validate import validate
 from rescue.model import Location
 
 VERSIONS = {"ip": (4,), "ip6": (6,), "inet": (4, 6), "netdev": (4, 6)}

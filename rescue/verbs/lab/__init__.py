@@ -1,7 +1,7 @@
 """``rescue lab``: real servers to practise on, locked out as people lock themselves out.
 
 `list` and `start` choose one and break it; `hint`, `check`, `solve`, `reset` and `status` go on with it; `stop` removes
-it. What is done is in `rescue.labs.practice`, how it looks in `screens`, what programs read in `documents`.
+it. What is done is in `rescue.labs.lessons.lab`, how it looks in `screens`, what programs read in `documents`.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from rescue.labs.backends import WAYS, backend, choose
 from rescue.labs.errors import LabError
-from rescue.labs.places import lab_directory, recipes_directory
-from rescue.labs.practice import NoLab, Practice
-from rescue.labs.scenario import Difficulty, Scenario, ScenarioError, all_scenarios, scenario
-from rescue.labs.session import Busy, Lab, Phase, RecordError, Store
+from rescue.labs.lessons.backends import WAYS, backend, choose
+from rescue.labs.lessons.lab import NoLab, Practice
+from rescue.labs.lessons.paths import lab_directory, recipes_directory
+from rescue.labs.lessons.scenario import Difficulty, Scenario, ScenarioError, all_scenarios, scenario
+from rescue.labs.lessons.session import Busy, Lab, Phase, RecordError, Store
 from rescue.status import Status
+from rescue.text.numbers import natural
+from rescue.text.safe import cut
 from rescue.ui import document
 from rescue.ui.prompts import Cancelled, Nobody
 from rescue.verbs.explain import paged
 from rescue.verbs.lab import documents
 from rescue.verbs.lab.screens import Screens
 from rescue.verbs.lab.steps import Steps
-from rescue.verbs.session import Session, UsageError
-from rescue.words.numbers import natural
-from rescue.words.text import cut
+from rescue.verbs.request.session import Session, UsageError
 
 ACTIONS = ("list", "start", "status", "hint", "check", "solve", "reset", "stop")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rescue.labs.backends import UNTRIED, Choice
-from rescue.labs.practice import Checked, Hint, Started
-from rescue.labs.scenario import Scenario
-from rescue.labs.session import Lab, Passed, Phase
-from rescue.labs.ssh import Attempt
+from rescue.labs.lessons.backends import UNTRIED, Choice
+from rescue.labs.lessons.lab import Checked, Hint, Started
+from rescue.labs.lessons.scenario import Scenario
+from rescue.labs.lessons.session import Lab, Passed, Phase
+from rescue.labs.machines.ssh import Attempt
 from rescue.ui.document import SCHEMA, change
 
 Json = dict[str, object]

@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from rescue.labs.backends import UNTRIED, Choice, addresses
-from rescue.labs.grading import Differences, Grade
-from rescue.labs.practice import Checked, Hint, Started, client_key
-from rescue.labs.scenario import Scenario
-from rescue.labs.session import Lab, Passed, Phase
-from rescue.labs.ssh import Attempt
+from rescue.labs.lessons.backends import UNTRIED, Choice, addresses
+from rescue.labs.lessons.grading import Differences, Grade
+from rescue.labs.lessons.lab import Checked, Hint, Started, client_key
+from rescue.labs.lessons.scenario import Scenario
+from rescue.labs.lessons.session import Lab, Passed, Phase
+from rescue.labs.machines.ssh import Attempt
 from rescue.model import Symptom
+from rescue.text.numbers import listed, plural
+from rescue.text.safe import safe
 from rescue.ui.report import Report, command
 from rescue.verbs.explain import manuals
-from rescue.words.numbers import listed, plural
-from rescue.words.text import safe
 
 PASSED, WAITING = "+", "?"
 MANY = 12

@@ -7,8 +7,8 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rescue.verbs.session import Session
-from rescue.words.text import cut, safe
+from rescue.text.safe import cut, safe
+from rescue.verbs.request.session import Session
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -20,7 +20,7 @@ WORDS = 48
 
 
 class Steps:
-    """`rescue.labs.backends.Watcher` for a person. total: the steps that are expected; more of them do no harm."""
+    """A `Watcher` for a person. total: the expected number of steps; more do no harm."""
 
     def __init__(self, session: Session, total: int) -> None:
         self._session = session

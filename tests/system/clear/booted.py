@@ -19,11 +19,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rescue.labs.network import ADDRESS, CLIENT, PREFIX, Namespace
-from rescue.labs.own_mounts import own_mounts
-from rescue.labs.ssh import SAYINGS
-from rescue.target.syscalls import mount
-from rescue.target.tied import tied
+from rescue.labs.lessons.private_mounts import own_mounts
+from rescue.labs.machines.network import ADDRESS, CLIENT, PREFIX, Namespace
+from rescue.labs.machines.ssh import SAYINGS
+from rescue.targets.host.pdeathsig import tied
+from rescue.targets.host.syscalls import mount
 from tests.system.clear.root import Root
 
 SOURCE = "198.51.100.7"

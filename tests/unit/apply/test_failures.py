@@ -15,9 +15,9 @@ from rescue.apply import (
     recover,
     undo,
 )
-from rescue.journal import InDirectory, State
-from rescue.target.protocol import NoSpace, TargetError
+from rescue.targets.protocol import NoSpace, TargetError
 from rescue.tree import Tree, directory, file
+from rescue.undo_log import InDirectory, State
 from tests.unit.apply.broken import (
     BIG_LOG,
     CONFIG,

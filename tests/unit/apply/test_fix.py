@@ -19,10 +19,10 @@ from rescue.apply import (
     recover,
     undo,
 )
-from rescue.journal import InDirectory, InTarget, State, encode
-from rescue.journal.encoding import HIGHEST
-from rescue.target.protocol import TargetBusy
+from rescue.targets.protocol import TargetBusy
 from rescue.tree import Change, Entry, Kind, Tree, directory, file, symlink
+from rescue.undo_log import InDirectory, InTarget, State, encode
+from rescue.undo_log.encoding import HIGHEST
 from tests.trees import server
 from tests.unit.apply.broken import (
     ACL,
@@ -39,8 +39,8 @@ from tests.unit.apply.broken import (
     target_of,
     without,
 )
-from tests.unit.journal.samples import record_of, replaced
 from tests.unit.memory_target import MemoryTarget
+from tests.unit.undo_log.samples import record_of, replaced
 
 pytestmark = pytest.mark.unit
 

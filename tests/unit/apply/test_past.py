@@ -19,7 +19,7 @@ from rescue.apply import (
     recover,
     undo,
 )
-from rescue.journal import InDirectory, InTarget, State
+from rescue.undo_log import InDirectory, InTarget, State
 from tests.unit.apply.broken import (
     ACL,
     BIG_LOG,

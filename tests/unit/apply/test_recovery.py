@@ -16,8 +16,8 @@ from rescue.apply import (
     recover,
     undo,
 )
-from rescue.journal import InDirectory, InTarget, State, encode
 from rescue.tree import Tree, directory, file
+from rescue.undo_log import InDirectory, InTarget, State, encode
 from tests.trees import server
 from tests.unit.apply.broken import (
     BIG_LOG,

@@ -3,7 +3,7 @@ import struct
 
 import pytest
 
-from rescue.formats.boot_images import emptied_initrd, emptied_kernel, initrd_fault, kernel_fault
+from rescue.boot.images import emptied_initrd, emptied_kernel, initrd_fault, kernel_fault
 from rescue.model import Safety, Severity, Symptom
 from rescue.plan import any_repairs
 from rescue.tree import Device, Devices, Entry, Tree, symlink

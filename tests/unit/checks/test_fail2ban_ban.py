@@ -12,7 +12,7 @@ from tests.checking import causes, changed_paths, mended, only_finding
 from tests.trees import server
 from tests.unit.bans.fail2ban_files import DATABASE, NOW, Row, addresses, database, installed
 from tests.unit.firewall.files import allow, ufw_files
-from tests.unit.formats.test_wtmp import record
+from tests.unit.logs.test_wtmp import record
 
 pytestmark = pytest.mark.unit
 

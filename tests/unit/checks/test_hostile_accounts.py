@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from rescue.examine import examine
-from rescue.formats.authorized_keys import parse_keys
+from rescue.keys.authorized_keys import parse_keys
 from rescue.model import Client
 from rescue.plan import any_repairs, make_plan
 from rescue.tree import Entry, Tree, file

@@ -1,7 +1,7 @@
 import pytest
 
-from rescue.formats.ed25519 import new_key_pair
-from rescue.formats.hostkeys import private_key_type
+from rescue.keys.ed25519 import new_key_pair
+from rescue.keys.host_keys import private_key_type
 from rescue.model import Safety, Severity, Symptom
 from rescue.tree import Entry, directory, file
 from tests.checking import causes, changed_paths, mended, only_finding

@@ -3,8 +3,8 @@ from pathlib import PurePosixPath
 import pytest
 
 from rescue.checks.netplan_yaml import without_tabs
-from rescue.formats.network.netplan import plan
 from rescue.model import Safety, Severity, Symptom
+from rescue.network.netplan import plan
 from rescue.tree import Entry, Tree, symlink
 from tests.checking import causes, diff, mended, only_finding
 from tests.networks import LIB, UNIT, WANTS, networkd, networked

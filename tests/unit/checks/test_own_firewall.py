@@ -8,8 +8,8 @@ from rescue.model import Severity, Symptom
 from rescue.tree import Entry, Tree, file
 from tests.checking import causes, changed_paths, diff, mended, only_finding
 from tests.trees import server
+from tests.unit.boot.test_commands import IFUP, own_unit
 from tests.unit.firewall.files import PERSISTENT, RELATED, V4, came_from, saved
-from tests.unit.formats.test_boot_commands import IFUP, own_unit
 
 pytestmark = pytest.mark.unit
 

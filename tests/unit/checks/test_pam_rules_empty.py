@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rescue.formats.templates import sources
 from rescue.model import Client, Safety, Severity
+from rescue.pam.templates import sources
 from rescue.tree import Entry, file, symlink
 from tests.checking import causes, changed_paths, lines, mended, only_finding
 from tests.pam_files import COMMON_ACCOUNT, with_pam

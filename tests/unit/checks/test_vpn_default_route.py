@@ -4,8 +4,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from rescue.formats.network.tunnels import settings_alone
 from rescue.model import Client, Severity, Symptom
+from rescue.network.tunnels import settings_alone
 from rescue.plan import any_repairs
 from rescue.tree import Entry, Tree, file, symlink
 from tests.checking import causes, changed_paths, diff, mended, only_finding

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from rescue.firewall import Firewall, Reach, reach
-from rescue.firewall.iptables import Loader
-from rescue.firewall.packet import ICMP
+from rescue.firewall.engine.packet import ICMP
+from rescue.firewall.iptables.load import Loader
 from rescue.model import Client, Location
 from rescue.tree import Entry, Tree, symlink
 from tests.trees import server

@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rescue.firewall import Firewall, Kind, active_firewalls, edit, reach
-from rescue.firewall.addresses import AddressSet
 from rescue.firewall.boot import names_of, reload
+from rescue.firewall.engine.addresses import AddressSet
+from rescue.firewall.engine.ruleset import Rule
 from rescue.firewall.ipset_edit import let_in
-from rescue.firewall.iptables import Loader
-from rescue.firewall.ruleset import Rule
+from rescue.firewall.iptables.load import Loader
 from rescue.model import Location
 from rescue.tree import Tree
 from tests.fuzz_firewall import saved_server, script, ufw_trees

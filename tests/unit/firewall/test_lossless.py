@@ -15,12 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rescue.firewall import Firewall, active_firewalls
+from rescue.firewall.engine.ruleset import Rule
 from rescue.firewall.firewalld.faults import Invalid, Unclear
 from rescue.firewall.firewalld.xml import Element, parse
-from rescue.firewall.ipset import read_sets
-from rescue.firewall.ruleset import Rule
-from rescue.firewall.settings import read_settings
-from rescue.firewall.ufw_tuples import parse_tuple
+from rescue.firewall.ipset.load import read_sets
+from rescue.firewall.ufw.tuples import parse_tuple
+from rescue.formats.shell_assignments import read_settings
 from rescue.tree import Tree
 from tests.fuzz_firewall import saved_server, script, ufw_trees
 from tests.system.firewall_rules import CORPORA, rulesets

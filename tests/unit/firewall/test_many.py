@@ -9,18 +9,18 @@ from random import Random
 import pytest
 
 from rescue.firewall import Firewall, Kind, reach
-from rescue.firewall.addresses import AddressSet, union
-from rescue.firewall.journey import Piece
-from rescue.firewall.matches import Names, Refused
+from rescue.firewall.engine.addresses import AddressSet, union
+from rescue.firewall.engine.oversized import MOST_RULES, too_many
+from rescue.firewall.engine.state import Piece
+from rescue.firewall.engine.table import _shares
+from rescue.firewall.engine.verdict import Decision, Stage
+from rescue.firewall.iptables.rule_line import LineReader
+from rescue.firewall.names import Names, Refused
 from rescue.firewall.nft import load_nftables
-from rescue.firewall.nft.tokens import Source, Unclear, tokens_of
-from rescue.firewall.rule_line import LineReader
-from rescue.firewall.table import _shares
-from rescue.firewall.unread import MOST_RULES, too_many
-from rescue.firewall.verdict import Decision, Stage
-from rescue.labs.bench_firewall import text
+from rescue.firewall.nft.language.tokens import Source, Unclear, tokens_of
 from rescue.model import Location
 from rescue.tree import Tree
+from scripts.developer.bench_firewall import text
 
 pytestmark = pytest.mark.unit
 
@@ -45,7 +45,7 @@ def test_more_tokens_than_can_be_followed_are_unclear() -> None:
 
 
 def test_the_tokens_of_all_included_files_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rescue.firewall.nft.preprocess.MOST_TOKENS", 40)
+    monkeypatch.setattr("rescue.firewall.nft.read.preprocess.MOST_TOKENS", 40)
     rule = "add rule ip t c tcp dport 22 accept\n"
     files = {str(NFT): 'include "/etc/a"\ninclude "/etc/a"\n', "/etc/a": "add table ip t\nadd chain ip t c\n" + rule}
     found = load_nftables(Tree.of(files), NFT, Names())

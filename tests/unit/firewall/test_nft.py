@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 import pytest
 
 from rescue.firewall import Firewall, Kind, Stage, Verdict, reach
-from rescue.firewall.icmp import TCP_RESET
-from rescue.firewall.matches import Names
+from rescue.firewall.engine.icmp import TCP_RESET
+from rescue.firewall.names import Names
 from rescue.firewall.nft import load_nftables
 from rescue.tree import Entry, Tree
 

@@ -7,12 +7,12 @@ from pathlib import PurePosixPath
 import pytest
 
 from rescue.firewall import Firewall
-from rescue.firewall.matches import Names
+from rescue.firewall.engine.ruleset import Ruleset
+from rescue.firewall.names import Names
 from rescue.firewall.nft import load_nftables
-from rescue.firewall.nft.alike import Alike, Found
-from rescue.firewall.nft.script import NftRule
-from rescue.firewall.nft.tokens import Token
-from rescue.firewall.ruleset import Ruleset
+from rescue.firewall.nft.language.tokens import Token
+from rescue.firewall.nft.read.alike import Alike, Found
+from rescue.firewall.nft.read.script import NftRule
 from rescue.tree import Tree
 
 PATH = PurePosixPath("/etc/nftables.conf")

@@ -7,9 +7,9 @@ from ipaddress import ip_address
 import pytest
 
 from rescue.firewall import Kind, Stage, Verdict, reach
-from rescue.firewall.matches import Names
+from rescue.firewall.engine.ruleset import Firewall
+from rescue.firewall.names import Names
 from rescue.firewall.nft import load_nftables
-from rescue.firewall.ruleset import Firewall
 from rescue.tree import Tree
 from tests.unit.firewall.test_nft import ME, ME6, PATH, chain
 

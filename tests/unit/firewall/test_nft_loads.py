@@ -8,7 +8,7 @@ import pytest
 
 from rescue.firewall import Firewall
 from rescue.firewall.boot import names_of
-from rescue.firewall.matches import Names
+from rescue.firewall.names import Names
 from rescue.firewall.nft import load_nftables
 from rescue.tree import Tree
 from tests.unit.firewall.nft_scripts import all_refused, all_taken, within

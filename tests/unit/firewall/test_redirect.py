@@ -8,14 +8,14 @@ from pathlib import PurePosixPath
 import pytest
 
 from rescue.firewall import AddressSet, Firewall, Kind, reach
-from rescue.firewall.addresses import ordinary
-from rescue.firewall.matches import Names
+from rescue.firewall.engine.addresses import ordinary
+from rescue.firewall.names import Names
 from rescue.firewall.nft import load_nftables
 from rescue.model import Client
 from rescue.tree import Tree
 from tests.checking import causes, diff, mended, only_finding
+from tests.unit.firewall.engine.test_reach import reached, verdict
 from tests.unit.firewall.files import V4, saved, with_saved
-from tests.unit.firewall.test_reach import reached, verdict
 
 pytestmark = pytest.mark.unit
 

@@ -10,15 +10,15 @@ from ipaddress import ip_address
 import pytest
 
 from rescue.firewall import Kind, Stage, Verdict, reach
-from rescue.firewall.iptables import Loader
-from rescue.firewall.matches import Names
-from rescue.firewall.ruleset import Firewall
+from rescue.firewall.engine.ruleset import Firewall
+from rescue.firewall.iptables.load import Loader
+from rescue.firewall.names import Names
 from rescue.model import Location
 from rescue.tree import Tree
 from tests.unit.firewall.files import RELATED, firewall, saved
 from tests.unit.firewall.test_nft import ME, ME6, OTHER, chain, judged, loaded
-from tests.unit.firewall.test_ufw import kind
-from tests.unit.firewall.test_ufw import loaded as ufw
+from tests.unit.firewall.ufw.test_load import kind
+from tests.unit.firewall.ufw.test_load import loaded as ufw
 
 pytestmark = pytest.mark.unit
 

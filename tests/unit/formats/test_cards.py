@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from rescue.formats.network import Cards, card_lines_alone, seen_cards
+from rescue.network import Cards, card_lines_alone, seen_cards
 from rescue.tree import Entry, Tree, directory, file
 
 pytestmark = pytest.mark.unit

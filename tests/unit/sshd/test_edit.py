@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rescue.model import Location
 from rescue.sshd import edit
-from rescue.sshd.syntax import parse
+from rescue.sshd.language.syntax import parse
 from rescue.tree import Tree, file, symlink
 from tests.unit.sshd.configs import MAIN, reading, tree_of
 

@@ -7,7 +7,7 @@ import pytest
 from rescue.model import Location
 from rescue.sshd import Server
 from rescue.sshd.commandline import Options
-from rescue.sshd.match import Connection
+from rescue.sshd.language.match import Connection
 from rescue.sshd.provenance import Row, rows
 from tests.unit.sshd.configs import MAIN, Build, for_user, reading, tree_of
 

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from rescue.firewall.addresses import AddressSet, union
+from rescue.firewall.engine.addresses import AddressSet, union
 from rescue.model import Client
 from rescue.tree import Tree
 from rescue.ui.firewall import FirewallReport, networks

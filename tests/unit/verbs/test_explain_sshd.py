@@ -6,7 +6,7 @@ import pytest
 
 from rescue.cli import main
 from rescue.verbs import explain
-from rescue.verbs.recall import Recalled
+from rescue.verbs.request.last_target import Recalled
 
 pytestmark = pytest.mark.unit
 
@@ -24,7 +24,7 @@ def test_the_target_inspected_last_is_looked_at(
 ) -> None:
     last = Recalled("/nowhere/at/all", {})
     monkeypatch.setattr(explain, "recall", lambda: last)
-    monkeypatch.setattr("rescue.verbs.recall.recall", lambda: last)
+    monkeypatch.setattr("rescue.verbs.request.last_target.recall", lambda: last)
     assert main(["explain", "sshd"]) == 4
     assert "/nowhere/at/all" in capsys.readouterr().err
 

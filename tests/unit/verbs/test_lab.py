@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from rescue import cli
-from rescue.labs import places
-from rescue.labs.scenario import Difficulty, ScenarioError, all_scenarios
-from rescue.labs.session import Lab, Passed, Phase, Store
+from rescue.labs.lessons import paths
+from rescue.labs.lessons.scenario import Difficulty, ScenarioError, all_scenarios
+from rescue.labs.lessons.session import Lab, Passed, Phase, Store
 from rescue.status import Status
 from rescue.verbs.lab import chosen
 
@@ -160,7 +160,7 @@ def test_a_broken_record_is_no_traceback_and_can_be_stopped(capsys: Said, store:
 
 
 def test_a_second_lab_does_not_replace_the_first_unasked(capsys: Said, store: Store, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr("rescue.labs.image_lab.NamespaceLab.hindrance", lambda self, scenario: "")
+    monkeypatch.setattr("rescue.labs.lessons.namespace_lab.NamespaceLab.hindrance", lambda self, scenario: "")
     store.save(LAB)
     assert cli.main(["lab", "start", "sshd-disabled", "--with", "namespaces"]) == Status.USAGE
     told = capsys.readouterr().err
@@ -190,7 +190,7 @@ def test_an_option_in_the_wrong_place_is_told(capsys: Said, words: tuple[str, ..
 def test_without_the_checkout_it_says_where_to_get_it(
     capsys: Said, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(places, "RECIPES", tmp_path)
+    monkeypatch.setattr(paths, "RECIPES", tmp_path)
     assert cli.main(["lab", "start", ID]) == Status.FAILED
     assert "git clone" in capsys.readouterr().err
 
@@ -202,11 +202,11 @@ def test_a_disk_that_is_gone_is_said_with_the_way_back(capsys: Said, store: Stor
 
 
 def test_chance_takes_what_was_not_passed_yet(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rescue.labs.practice import Practice
+    from rescue.labs.lessons.lab import Practice
     from rescue.verbs.lab import _drawn
-    from rescue.verbs.session import session_of
+    from rescue.verbs.request.session import session_of
 
-    monkeypatch.setattr("rescue.labs.image_lab.NamespaceLab.hindrance", lambda self, scenario: "")
+    monkeypatch.setattr("rescue.labs.lessons.namespace_lab.NamespaceLab.hindrance", lambda self, scenario: "")
     easy = [each for each in all_scenarios() if each.difficulty is Difficulty.FIRST_STEPS]
     for each in easy[1:]:
         store.note_passed(each.id, Passed(1.0, 1.0, 0, False))

@@ -9,13 +9,13 @@ import pytest
 
 from rescue.cli import parser
 from rescue.status import Status
-from rescue.target import guestfs
-from rescue.target.media import open_image
-from rescue.target.opening import Opening
-from rescue.target.protocol import OnlyKernel
+from rescue.targets.appliance import target as guestfs
+from rescue.targets.media import open_image
+from rescue.targets.opening import Opening
+from rescue.targets.protocol import OnlyKernel
 from rescue.ui.prompts import Asker, Cancelled, Nobody
 from rescue.verbs.failures import failure
-from rescue.verbs.session import Session, session_of
+from rescue.verbs.request.session import Session, session_of
 from tests.trees import server
 from tests.unit.memory_target import MemoryTarget
 
@@ -50,7 +50,7 @@ def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def session(monkeypatch: pytest.MonkeyPatch, asker: Asker, *words: str) -> Session:
-    monkeypatch.setattr("rescue.verbs.session.open_target", lambda spec, **more: MemoryTarget(server()))
+    monkeypatch.setattr("rescue.verbs.request.session.open_target", lambda spec, **more: MemoryTarget(server()))
     made = session_of(parser().parse_args(list(words)))
     made.asker = asker
     return made

@@ -7,7 +7,7 @@ import pytest
 from rescue.examine import Examination, examine
 from rescue.model import Client
 from rescue.verbs.fix import Selection
-from rescue.verbs.session import UsageError
+from rescue.verbs.request.session import UsageError
 from tests.trees import server
 
 pytestmark = pytest.mark.unit

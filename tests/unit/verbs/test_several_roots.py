@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from rescue.cli import parser
-from rescue.target.protocol import SeveralRoots
+from rescue.targets.protocol import SeveralRoots
 from rescue.ui.prompts import Asker, Nobody
-from rescue.verbs.session import Session, session_of
+from rescue.verbs.request.session import Session, session_of
 from tests.trees import server
 from tests.unit.memory_target import MemoryTarget
 
@@ -35,7 +35,7 @@ def session(monkeypatch: pytest.MonkeyPatch, asker: Asker, *words: str) -> Sessi
             raise SeveralRoots(spec, ROOTS)
         return MemoryTarget(server())
 
-    monkeypatch.setattr("rescue.verbs.session.open_target", opening)
+    monkeypatch.setattr("rescue.verbs.request.session.open_target", opening)
     made = session_of(parser().parse_args(list(words)))
     made.asker = asker
     return made

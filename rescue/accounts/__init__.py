@@ -1,0 +1,1 @@
+"""Accounts: passwd, shadow, group, sudoers, permissions, and how an account is changed or brought back. Pure."""

@@ -1,0 +1,32 @@
+"""A rules file that was not read: it is larger than anything a capture takes in, or the disk fails."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from rescue.firewall.engine.ruleset import Action, Chain, Problem, Rule, Ruleset, Table, Target, built_in_hook
+from rescue.model import Location
+
+MOST_RULES, MOST_LINES = 150_000, 1_500_000
+"""Rules, and lines with empty ones and comments, of one file of iptables that are looked at: what memory allows."""
+
+
+def too_many(text: str) -> bool:
+    """Whether the text of a rules file holds more than can be followed."""
+    return text.count("\n-") + text.count("\n[") > MOST_RULES or text.count("\n") > MOST_LINES
+
+
+def unread_ruleset(version: int, path: PurePosixPath) -> Ruleset:
+    """The ruleset of a file that could not be read."""
+    reason = f"{path}, which could not be read"
+    lost, problem = "what its rules do is not known", "the file could not be read"
+    return depends_on(version, Location(path), reason, lost, problem)
+
+
+def depends_on(version: int, here: Location, reason: str, lost: str, problem: str = "") -> Ruleset:
+    """A ruleset of which nothing is known: every connection depends on it."""
+    rule = Rule("INPUT", (), Target(Action.DEPENDS, reason=reason), here)
+    hook, priority = built_in_hook("filter", "INPUT")
+    chains = {"INPUT": Chain("INPUT", "ACCEPT", here, (rule,), hook, priority)}
+    fault = Problem(problem or f"not read: {reason}", here, lost)
+    return Ruleset(version, {"filter": Table("filter", chains)}, (fault,))

@@ -1,0 +1,128 @@
+"""The answer for all sources as a table: who, what becomes of them, and what decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rescue.firewall.engine.addresses import AddressSet, ordinary, union
+from rescue.firewall.engine.interval_sweep import paint
+from rescue.firewall.engine.reach import ORDER, Reach
+from rescue.firewall.engine.state import Piece
+from rescue.firewall.engine.symptom import symptom
+from rescue.firewall.engine.verdict import Decision, Kind, Stage
+from rescue.model import Symptom
+
+BATCH = 1 << 18
+"""How many boundaries of pieces are painted at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Sources that share a verdict and what decides it; `decision` is None where nothing turns them away.
+
+    reason: what a DEPENDS hangs on.
+    """
+
+    sources: AddressSet
+    kind: Kind
+    decision: Decision | None = None
+    reason: str = ""
+
+    @property
+    def symptom(self) -> Symptom:
+        """What the outside sees; of a DEPENDS, what it sees if it is turned away."""
+        if self.decision is None:
+            return Symptom.OK if self.kind is Kind.ACCEPT else Symptom.TIMED_OUT
+        if self.kind is Kind.ACCEPT:
+            return Symptom.OK
+        return symptom(self.decision.kind, self.decision.how, self.decision.stage)
+
+
+def rows(here: Reach) -> tuple[Row, ...]:
+    """The ordinary sources, parted by verdict and by what decides; the largest part first."""
+    found: list[Row] = []
+    pieces = sorted(here.outcome.pieces, key=lambda piece: ORDER[piece.decision.stage])
+    for kind, members in (
+        (Kind.ACCEPT, here.accepted),
+        (Kind.DROP, here.dropped),
+        (Kind.REJECT, here.rejected),
+        (Kind.DEPENDS, here.depends),
+    ):
+        found += _parted(here, kind, members, pieces)
+    return tuple(sorted(found, key=lambda row: -row.sources.count))
+
+
+def _parted(here: Reach, kind: Kind, members: AddressSet, pieces: Sequence[Piece]) -> Iterator[Row]:
+    rest = members
+    parts: dict[tuple[object, ...], tuple[Decision, list[AddressSet]]] = {}
+    for batch in _batches(piece for piece in pieces if _speaks(piece.decision, kind)):
+        if not rest:
+            break
+        shares, rest = _shares(rest, batch)
+        for piece, part in zip(batch, shares, strict=True):
+            if part:
+                decision = piece.decision
+                key = (decision.location, decision.table, decision.chain, decision.kind, decision.how, decision.stage)
+                parts.setdefault(key, (decision, []))[1].append(part)
+    for decision, sets in parts.values():
+        sources = union(here.version, sets) if len(sets) > 1 else sets[0]
+        yield Row(sources, kind, decision, _reason(here, sources) if kind is Kind.DEPENDS else "")
+    if rest:
+        yield Row(rest, kind, None, _reason(here, rest) if kind is Kind.DEPENDS else "")
+
+
+def _shares(rest: AddressSet, batch: Sequence[Piece]) -> tuple[list[AddressSet], AddressSet]:
+    """What each piece finds in `rest` when they take what they are for out of it, one after the other; what is left."""
+    whole = union(rest.version, (piece.addresses for piece in batch))
+    if whole.count == sum(piece.addresses.count for piece in batch):
+        # No two are for the same source, as it is with rules that are certain.
+        return [piece.addresses & rest for piece in batch], rest - whole
+    taken, left = paint(rest.bounds, [span for piece in batch for span in _spans(piece)])
+    mine = iter(taken)
+    found = [[bound for _ in range(0, len(piece.addresses.bounds), 2) for bound in next(mine)] for piece in batch]
+    return [AddressSet(rest.version, tuple(each)) for each in found], AddressSet(rest.version, tuple(left))
+
+
+def _spans(piece: Piece) -> Iterator[tuple[int, int]]:
+    bounds = piece.addresses.bounds
+    return zip(bounds[::2], bounds[1::2], strict=True)
+
+
+def _batches(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
+    """The pieces in order, as many at once as are worth a painting."""
+    batch: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        batch.append(piece)
+        size += len(piece.addresses.bounds)
+        if size > BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _speaks(decision: Decision, kind: Kind) -> bool:
+    """Whether a decision is what a part with the verdict `kind` is named for."""
+    if kind is Kind.ACCEPT:
+        return decision.kind is Kind.ACCEPT and decision.stage is Stage.SYN
+    if kind is Kind.DEPENDS:
+        return decision.kind is not Kind.ACCEPT
+    return decision.kind is kind
+
+
+def _reason(here: Reach, sources: AddressSet) -> str:
+    first = sources.first
+    reasons = [reason for who, reason in here.outcome.doubts if first is not None and first in who]
+    return ", ".join(dict.fromkeys(reasons[:3]))
+
+
+def everybody(row: Row) -> bool:
+    """Whether a row is for every source there is."""
+    return row.sources == ordinary(row.sources.version)
+
+
+def most(row: Row) -> bool:
+    """Whether a row is for more than half of the world."""
+    return 2 * row.sources.count > ordinary(row.sources.version).count

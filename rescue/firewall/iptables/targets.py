@@ -1,0 +1,123 @@
+"""From the words of an iptables target to what it does with a packet (iptables-extensions(8))."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rescue.firewall.engine.icmp import TCP_RESET, reject_with
+from rescue.firewall.engine.packet import MAX_PORT
+from rescue.firewall.engine.ruleset import Action, Target
+from rescue.firewall.iptables.option_values import Option, mark_and_mask, number
+from rescue.firewall.iptables.places import check_table
+from rescue.firewall.names import Refused
+
+EVERY = (1 << 32) - 1
+
+ELSEWHERE = {
+    "DNAT": "where the packet is sent on to (DNAT)",
+    "REDIRECT": "which port the packet is sent on to (REDIRECT)",
+    "NETMAP": "where the packet is sent on to (NETMAP)",
+    "DNPT": "where the packet is sent on to (DNPT)",
+    "SNPT": "which address the server answers from (SNPT)",
+    "TPROXY": "a proxy that takes the packet (TPROXY)",
+    "SYNPROXY": "the kernel's SYN proxy",
+    "QUEUE": "a program that decides on the packet (QUEUE)",
+    "NFQUEUE": "a program that decides on the packet (NFQUEUE)",
+    "CLUSTERIP": "which server of a cluster takes the packet (CLUSTERIP)",
+}
+"""Targets after which nothing on the disk tells what becomes of the packet."""
+
+ENDS_NAT = frozenset(["SNAT", "MASQUERADE", "SAME"])
+"""Targets that end the nat table and let the packet pass; they change addresses of connections that begin here."""
+
+
+def target(name: str, options: Sequence[Option], table: str, version: int, tcp: bool) -> Target:
+    """What `name` does. `tcp`: the rule is for TCP alone. Raises Refused."""
+    given = {option.name: option for option in options}
+    if any(option.negated for option in options):
+        raise Refused(f"an option of {name} can't be negated")
+    check_table(name, table)
+    if name == "ULOG":
+        raise Refused("ULOG is in no kernel since 3.17")
+    match name:
+        case "ACCEPT" | "RETURN":
+            return Target(Action(name.lower()), name)
+        case "DROP":
+            return Target(Action.DROP, name)
+        case "REJECT":
+            return _reject(given.get("--reject-with"), version, tcp)
+        case "MARK":
+            return _mark(Action.MARK, name, options)
+        case "CONNMARK":
+            return _connmark(given, options)
+        case "NOTRACK":
+            return Target(Action.UNTRACK, name)
+        case "CT":
+            return Target(Action.UNTRACK if "--notrack" in given else Action.CONTINUE, name)
+    if name in ENDS_NAT:
+        return Target(Action.ACCEPT, name)
+    if (port := _port_of(name, given)) is not None:
+        return Target(Action.REDIRECT, name, value=port)
+    if name in ELSEWHERE:
+        return Target(Action.DEPENDS, name, reason=ELSEWHERE[name])
+    if name == "HMARK":
+        return Target(Action.MARK, name, value=None)
+    if name == "SET" and "--map-set" in given:
+        return Target(Action.MARK, name, value=None)
+    if name in _UNKNOWN:
+        return Target(Action.DEPENDS, name, reason=f"the target {name}")
+    return Target(Action.CONTINUE, name)
+
+
+_UNKNOWN = frozenset(
+    ["TARPIT", "DELUDE", "CHAOS", "ECHO", "STEAL", "SYSRQ", "RAWDNAT", "RAWSNAT", "IPMARK", "DNETMAP", "MIRROR"]
+)
+
+
+def _port_of(name: str, given: dict[str, Option]) -> int | None:
+    """The one port of this server that connections are sent on to, 0 for the same as before; None if it is unclear."""
+    if name == "REDIRECT" and not given:
+        return 0
+    option = given.get({"REDIRECT": "--to-ports", "DNAT": "--to-destination"}.get(name, ""))
+    if option is None or "--random" in given:
+        return None
+    text = option.values[0] if name == "REDIRECT" else option.values[0].removeprefix(":")
+    whole = name == "REDIRECT" or option.values[0].startswith(":")
+    return int(text) if whole and text.isdecimal() and text.isascii() and 0 < int(text) <= MAX_PORT else None
+
+
+def _reject(option: Option | None, version: int, tcp: bool) -> Target:
+    default = "icmp-port-unreachable" if version == 4 else "icmp6-port-unreachable"
+    how = reject_with(option.values[0], version) if option else default
+    if how is None:
+        raise Refused(f"unknown kind of refusal: {option.values[0] if option else ''}")
+    if how == TCP_RESET and not tcp:
+        raise Refused("tcp-reset needs -p tcp")
+    return Target(Action.REJECT, "REJECT", how=how)
+
+
+def _mark(action: Action, name: str, options: Sequence[Option]) -> Target:
+    option = next(each for each in options if each.name.endswith("mark"))
+    if option.name in ("--set-mark", "--set-xmark"):
+        value, mask = mark_and_mask(option.values[0])
+        return Target(action, name, value=value, mask=mask | value if option.name == "--set-mark" else mask)
+    bits = number(option.values[0], EVERY)
+    if option.name == "--and-mark":
+        return Target(action, name, value=0, mask=~bits & EVERY)
+    return Target(action, name, value=bits, mask=bits if option.name == "--or-mark" else 0)
+
+
+def _connmark(given: dict[str, Option], options: Sequence[Option]) -> Target:
+    for word, action in (("--save-mark", Action.SAVE_MARK), ("--restore-mark", Action.RESTORE_MARK)):
+        if word in given:
+            both = given.get("--mask")
+            of_connection, of_packet = given.get("--ctmask", both), given.get("--nfmask", both)
+            return Target(
+                action,
+                "CONNMARK",
+                value=number(of_packet.values[0], EVERY) if of_packet else EVERY,
+                mask=number(of_connection.values[0], EVERY) if of_connection else EVERY,
+            )
+    if any(option.name.endswith("-shift-mark") for option in options):
+        return Target(Action.CONNMARK, "CONNMARK", value=None)
+    return _mark(Action.CONNMARK, "CONNMARK", options)

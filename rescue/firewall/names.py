@@ -1,0 +1,25 @@
+"""The names that a server resolves while its rules load, and the error for a rule that is rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rescue.firewall.engine.known_names import SERVICES
+from rescue.firewall.ipset.load import IpSets
+
+
+class Refused(ValueError):
+    """The line is one that iptables-restore does not take: the load of its table fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names that a server can resolve while it boots: services(5), hosts(5), the ipsets that are loaded before its
+    rules, and its users and groups with their numbers; None if nothing is known of these."""
+
+    services: Mapping[str, int] = field(default_factory=lambda: SERVICES)
+    hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sets: IpSets | None = None
+    users: Mapping[str, int] | None = None
+    groups: Mapping[str, int] | None = None

@@ -1,0 +1,1 @@
+"""ufw: its settings and rule files, and its own rules' two copies. Pure."""

@@ -1,0 +1,345 @@
+"""Two network namespaces and a wire: a server with real firewall rules, and a client that can come from any address.
+
+The client writes its packets by hand, so that one machine asks for every source. A reply is waited for only as long
+as needed: behind each packet an ARP request goes over the same wire, and its answer says that the server has dealt
+with what came before. Needs root. Nothing outside the two namespaces is touched.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
+from subprocess import CompletedProcess
+from threading import Thread
+from time import monotonic
+
+from pyroute2 import IPRoute
+
+from rescue.firewall.engine.ruleset import BUILT_IN
+from rescue.kernel_check.errors import ProofError
+from rescue.kernel_check.namespace import ROOT_NEEDED, Namespace
+from rescue.kernel_check.packets import (
+    ACK,
+    ARP,
+    ETHER,
+    PSH,
+    RST,
+    SYN,
+    Address,
+    Connection,
+    Segment,
+    arp_question,
+    is_advertisement,
+    is_arp_answer,
+    solicitation,
+)
+
+SERVER: Mapping[int, Address] = {4: ip_address("192.0.2.1"), 6: ip_address("2001:db8::1")}
+"""The server's addresses, unless it has others."""
+
+ROUTERS = ((IPv4Address("192.0.2.254"), IPv4Address("198.51.100.254")),
+           (IPv6Address("2001:db8::fe"), IPv6Address("2001:db8:1::fe")))  # fmt: skip
+"""Addresses of the router, the second one where the server has the first itself."""
+
+LINK_LOCAL_ROUTER = IPv6Address("fe80::1")
+BANNER = b"SSH-2.0-lab\r\n"
+GREETING = b"SSH-2.0-OpenSSH_9.2\r\n"
+
+OPEN = "open"
+SILENT = "no-reply"
+HALF = "synack-only"
+"""The server answers, but what the client sends next does not arrive."""
+RESET = "rst"
+
+SENTINEL, DEAF = 10.0, 0.3
+"""Seconds to wait for the answer to the ARP request; and once there was none, as rules of a table arp or of an ingress
+hook may drop it, for what else is to come."""
+
+WITHOUT_DNS = ("unshare", "--mount", "sh", "-c", 'mount --bind /dev/null /etc/resolv.conf; exec "$@"', "sh")
+"""Runs a program that asks no name server: there is none in here, and to wait for one takes ten seconds a name."""
+
+SLOW = 10.0
+"""Seconds to wait for the banner where the kernel has acknowledged what the client sent."""
+
+_PERMANENT, _NODAD, _ON_LINK = 0x80, 0x02, 253
+
+_CALM = {
+    "ipv4/conf/all/rp_filter": "0",
+    "ipv4/conf/default/rp_filter": "0",
+    "ipv4/icmp_ratelimit": "0",
+    "ipv4/icmp_msgs_per_sec": "1000000",
+    "ipv4/icmp_msgs_burst": "1000000",
+    "ipv6/icmp/ratelimit": "0",
+    "ipv6/conf/default/accept_dad": "0",
+}
+"""Settings of the server's kernel by which no limit of its own hides a refusal."""
+
+
+class Lab:
+    """The two namespaces. `interface` is the name of the server's network card, `addresses` its addresses."""
+
+    def __init__(
+        self,
+        interface: str = "eth0",
+        ports: Sequence[int] = (22,),
+        addresses: Mapping[int, Address] = SERVER,
+    ) -> None:
+        self.interface = interface
+        self.addresses = addresses
+        self.routers = {
+            pair[0].version: pair[0] if pair[0] != addresses[pair[0].version] else pair[1] for pair in ROUTERS
+        }
+        self.listeners: list[socket.socket] = []
+        self.port_of_client = 20000
+        self.sentinel = SENTINEL
+        self.spaces: list[Namespace] = []
+        self.held = ExitStack()
+        try:
+            self._make(ports)
+        except BaseException:
+            self.close()
+            raise
+
+    def _make(self, ports: Sequence[int]) -> None:
+        for _ in range(2):
+            self.spaces.append(Namespace())
+        self.client, self.server = self.spaces
+        card = self.client.inside(self._lay_wire)
+        self.macs = (card, self.server.inside(lambda: self._configure(card)))
+        self.wire = self.client.inside(self._raw)
+        for version in (4, 6):
+            for port in ports:
+                self._listen(version, port)
+
+    def _lay_wire(self) -> bytes:
+        """Connect both with a wire; the hardware address of the client's end."""
+        with IPRoute() as network:
+            peer = {"ifname": self.interface, "net_ns_fd": self.server.handle}
+            network.link("add", ifname="wire", kind="veth", peer=peer)
+            index = network.link_lookup(ifname="wire")[0]
+            network.link("set", index=index, state="up")
+            return _card(network, index)
+
+    def _configure(self, router: bytes) -> bytes:
+        """The server's addresses, and the client as its router for the whole world; its hardware address."""
+        for name, value in {**_CALM, f"ipv4/conf/{self.interface}/rp_filter": "0"}.items():
+            with suppress(FileNotFoundError):
+                Path("/proc/sys/net", name).write_text(value)
+        with IPRoute() as network:
+            index = network.link_lookup(ifname=self.interface)[0]
+            for each in (network.link_lookup(ifname="lo")[0], index):
+                network.link("set", index=each, state="up")
+            for version, router_address in self.routers.items():
+                family = socket.AF_INET if version == 4 else socket.AF_INET6
+                whole = 32 if version == 4 else 128
+                flags = {} if version == 4 else {"flags": _NODAD}
+                scope = {"scope": _ON_LINK} if version == 4 else {}
+                at = str(router_address)
+                network.addr(
+                    "add", index=index, family=family, address=str(self.addresses[version]), prefixlen=whole, **flags
+                )
+                network.route("add", family=family, dst=f"{at}/{whole}", oif=index, **scope)
+                network.route("add", family=family, dst="default", gateway=at, oif=index)
+                network.neigh("replace", family=family, dst=at, lladdr=router.hex(":"), ifindex=index, state=_PERMANENT)
+            return _card(network, index)
+
+    def _raw(self) -> socket.socket:
+        raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        raw.bind(("wire", 0))
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        return raw
+
+    def _listen(self, version: int, port: int) -> None:
+        def make() -> socket.socket:
+            made = socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if version == 6:
+                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            made.bind((str(self.addresses[version]), port))
+            made.listen(1024)
+            return made
+
+        listener = self.server.inside(make)
+        self.listeners.append(listener)
+        Thread(target=_serve, args=(listener,), daemon=True).start()
+
+    def close(self) -> None:
+        """End it. What is forgotten here ends with the process."""
+        self.held.close()
+        for listener in self.listeners:
+            with suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+        if hasattr(self, "wire"):
+            self.wire.close()
+        for space in self.spaces:
+            space.close()
+
+    def until_closed(self, end: Callable[[], None]) -> None:
+        """`end` is called when the lab is closed."""
+        self.held.callback(end)
+
+    # -- rules ------------------------------------------------------------------------------------------------------
+
+    def on_server(self, *command: str, given: str | bytes | None = None, check: bool = True) -> CompletedProcess[str]:
+        """Run a program in the server's namespace. Raises ProofError."""
+        return self.server.run(*command, given=given, check=check, around=WITHOUT_DNS)
+
+    def load(self, text: str, version: int = 4, backend: str = "nft", *options: str) -> bool:
+        """Load rules with the real iptables-restore; whether it took the whole file."""
+        return self.on_server(restorer(version, backend), *options, given=text, check=False).returncode == 0
+
+    def flush(self) -> None:
+        """Take all rules out again, of both backends."""
+        text = "".join(f"*{table}\n" for table in BUILT_IN)
+        for version in (4, 6):
+            for backend in ("nft", "legacy"):
+                self.flush_used(text, backend, version)
+
+    def flush_used(self, text: str, backend: str, version: int = 4) -> None:
+        """Take the rules out again of the tables that `text` loads."""
+        lines = []
+        for table in dict.fromkeys(line[1:].strip() for line in text.split("\n") if line.startswith("*")):
+            if table in BUILT_IN:
+                lines += [f"*{table}", *(f":{chain} ACCEPT [0:0]" for chain in BUILT_IN[table]), "COMMIT"]
+        self.on_server(restorer(version, backend), given="\n".join([*lines, ""]))
+
+    # -- probes -----------------------------------------------------------------------------------------------------
+
+    def probe(self, source: Address, port: int = 22, patience: float = 1.0) -> str:
+        """What a client at `source` sees that dials `port`: "open", "no-reply", "rst", "icmp:TYPE/CODE", ...
+
+        patience: seconds to wait for the server's banner where the kernel does not acknowledge what was sent.
+        """
+        self.port_of_client = 20000 + (self.port_of_client - 19999) % 40000
+        talk = Connection(source, self.addresses[source.version], self.port_of_client, port)
+        self.send(source.version, talk.packet(SYN, 1000, 0))
+        answer, number = SILENT, 0
+        for frame in self._until_dealt_with():  # to the end: the answer to the sentinel is not to be met by the next
+            segment = talk.segment(frame)
+            if answer != SILENT:
+                continue
+            if segment is not None and segment.flags & RST:
+                answer = RESET
+            elif segment is not None and segment.flags & (SYN | ACK) == SYN | ACK:
+                answer, number = HALF, segment.number
+            elif (error := talk.error(frame)) is not None:
+                answer = f"icmp:{error[0]}/{error[1]}"
+        return self._shake(talk, number, patience) if answer == HALF else answer
+
+    def _shake(self, talk: Connection, number: int, patience: float) -> str:
+        """Go on with the connection once the server has answered."""
+        version = talk.source.version
+        self.send(version, talk.packet(ACK, 1001, number + 1))
+        self.send(version, talk.packet(ACK | PSH, 1001, number + 1, GREETING))
+        last = 1001 + len(GREETING)
+        arrived = greeted = False
+        for frame in self._until_dealt_with():
+            segment = talk.segment(frame)
+            if segment is not None:
+                greeted = greeted or segment.data.endswith(BANNER)
+                arrived = arrived or self._has_heard(segment, last)
+        if not (greeted and arrived):
+            for frame in self.frames(SLOW if arrived else patience):
+                segment = talk.segment(frame)
+                if segment is not None:
+                    greeted = greeted or segment.data.endswith(BANNER)
+                    arrived = arrived or self._has_heard(segment, last)
+                    if greeted and arrived:
+                        break
+        self.send(version, talk.packet(RST | ACK, last, number + 1))
+        return OPEN if greeted and arrived else HALF
+
+    @staticmethod
+    def _has_heard(segment: Segment, last: int) -> bool:
+        """Whether what the client said has arrived: it is acknowledged, or meets a connection that was closed."""
+        return bool(segment.flags & RST) or (segment.acknowledged == last and not segment.flags & SYN)
+
+    def solicit(self) -> bool:
+        """Whether the server answers its router's question for its hardware address over IPv6."""
+        server = self.addresses[6]
+        assert isinstance(server, IPv6Address)
+        group, packet = solicitation(LINK_LOCAL_ROUTER, server, self.macs[0])
+        self.wire.send(group + self.macs[0] + struct.pack("!H", ETHER[6]) + packet)
+        return sum(is_advertisement(frame, server) for frame in self._until_dealt_with()) > 0
+
+    def send(self, version: int, packet: bytes) -> None:
+        """Send an IP packet to the server."""
+        self.wire.send(self.macs[1] + self.macs[0] + struct.pack("!H", ETHER[version]) + packet)
+
+    def _until_dealt_with(self) -> Iterator[bytes]:
+        """The frames that arrive until the server has dealt with all that was sent."""
+        router, server = self.routers[4], self.addresses[4]
+        assert isinstance(router, IPv4Address)
+        assert isinstance(server, IPv4Address)
+        head = b"\xff" * 6 + self.macs[0] + struct.pack("!H", ARP)
+        self.wire.send(head + arp_question(self.macs[0], router, server))
+        for frame in self.frames(self.sentinel):
+            if is_arp_answer(frame):
+                return
+            yield frame
+        self.sentinel = DEAF
+
+    def frames(self, seconds: float) -> Iterator[bytes]:
+        """The frames that arrive from the server, for some seconds."""
+        until = monotonic() + seconds
+        while (left := until - monotonic()) > 0:
+            if not select.select([self.wire], [], [], left)[0]:
+                return
+            frame = self.wire.recv(1 << 16)
+            if frame[6:12] == self.macs[1]:
+                yield frame
+
+
+def restorer(version: int, backend: str) -> str:
+    """The program that loads saved rules."""
+    return f"{'ip6tables' if version == 6 else 'iptables'}-{backend}-restore"
+
+
+def _card(network: IPRoute, index: int) -> bytes:
+    """The hardware address of a network card."""
+    text = network.get_links(index)[0].get_attr("IFLA_ADDRESS")
+    return bytes.fromhex(text.replace(":", ""))
+
+
+def _serve(listener: socket.socket) -> None:
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        with suppress(OSError):
+            connection.sendall(BANNER)
+        connection.close()
+
+
+@contextmanager
+def lab(
+    interface: str = "eth0", ports: Sequence[int] = (22,), addresses: Mapping[int, Address] = SERVER
+) -> Iterator[Lab]:
+    """A lab, closed again whatever happens."""
+    with on_one_processor():
+        made = Lab(interface, ports, addresses)
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+@contextmanager
+def on_one_processor() -> Iterator[None]:
+    """The calling thread is kept on one processor: so the wire keeps the packets' order. Raises ProofError."""
+    if os.geteuid() != 0:
+        raise ProofError("a network of its own can't be made", ROOT_NEEDED)
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

@@ -1,0 +1,217 @@
+"""Every source on a boundary of the verdict, and random ones, dial a server whose kernel has the target's rules."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from random import Random
+
+from rescue.firewall import Firewall, Kind, Reach, Stage, Verdict, reach
+from rescue.firewall.engine.addresses import Address, AddressSet
+from rescue.firewall.engine.conditions import Addresses
+from rescue.firewall.engine.icmp import TCP_RESET, UNREACHABLE
+from rescue.firewall.engine.ruleset import Action
+from rescue.kernel_check.lab import HALF, OPEN, RESET, SERVER, SILENT, Lab, on_one_processor
+from rescue.kernel_check.loading import Load, load
+from rescue.kernel_check.sources import askable, chosen
+from rescue.tree import Tree
+
+SOURCES = 400
+"""How many sources are asked for over IPv4, and as many over IPv6."""
+
+SEED = 20
+
+MOST_DIFFERENCES = 10
+"""After so many the rest is not asked any more."""
+
+MOST_LABS = 100
+"""How often all is begun anew for a source that may have found something used up."""
+
+MOST_PORTS = 100
+"""How many ports are listened on at most."""
+
+HURRY, PATIENCE = 0.15, 1.0
+"""Seconds to wait for data that may be on its way: at first, and before a difference is believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where the kernel does not do what was worked out. said, seen: as `Lab.probe` puts it."""
+
+    what: str
+    said: str
+    seen: str
+    verdict: Verdict | None = None
+
+
+@dataclass(slots=True)
+class Proof:
+    """The outcome. depends: verdicts that the disk leaves open, which no kernel can confirm.
+
+    left_out: sources that found what the rules grant used up, too often to begin anew for each.
+    """
+
+    interface: str
+    addresses: Mapping[int, Address]
+    asked: int = 0
+    agreed: int = 0
+    depends: int = 0
+    left_out: int = 0
+    seen: Counter[str] = field(default_factory=Counter)
+    loads: list[Load] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the kernel does all that was worked out."""
+        return not self.differences
+
+
+def expected(verdict: Verdict, version: int) -> str | None:
+    """What a probe must see; None where the verdict leaves it open."""
+    if verdict.kind is Kind.DEPENDS:
+        return None
+    if verdict.kind is Kind.ACCEPT:
+        return OPEN
+    if verdict.kind is Kind.DROP and len({each.stage is Stage.DATA for each in verdict.decisions}) > 1:
+        return None  # nothing gets through, but how far the first packet gets is open
+    if verdict.stage is Stage.DATA:
+        return HALF
+    if verdict.kind is Kind.DROP:
+        return SILENT
+    return RESET if verdict.how == TCP_RESET else "icmp:{}/{}".format(*UNREACHABLE[version][verdict.how])
+
+
+def prove(
+    tree: Tree,
+    firewalls: Sequence[Firewall],
+    port: int,
+    interface: str,
+    sources: Sequence[Address] = (),
+    progress: Callable[[str], None] = lambda _: None,
+) -> Proof:
+    """Load `firewalls` of `tree`, dial `port` from many sources, compare. Needs root; raises ProofError.
+
+    interface: the name of the server's network card. sources: clients to ask for in any case.
+    """
+    addresses = {version: _address(firewalls, version) for version in (4, 6)}
+    proof = Proof(interface, addresses)
+    asker = _Asker(tree, firewalls, port, proof)
+    with on_one_processor(), asker:
+        progress("loading the rules into a network of its own")
+        proof.loads = asker.renew()
+        proof.differences += [
+            Difference(each.what, "loads" if each.expected else "does not load", each.said or "loads")
+            for each in proof.loads
+            if not each.agrees
+        ]
+        for version in (4, 6):
+            here = reach(firewalls, port, version, interface=interface, server=addresses[version])
+            asked = [each for each in sources if each.version == version and int(each) in askable(version)]
+            asked += chosen(here, SOURCES, Random(SEED), addresses[version])  # noqa: S311  the same ones each time
+            progress(f"dialling port {port} from {len(asked)} addresses over IPv{version}")
+            _ask(proof, asker, here, asked)
+        _neighbours(proof, asker.lab, firewalls, port)
+    return proof
+
+
+class _Asker:
+    """The lab that is asked. `renewed`: how many labs there have been."""
+
+    lab: Lab
+
+    def __init__(self, tree: Tree, firewalls: Sequence[Firewall], port: int, proof: Proof) -> None:
+        self.tree = tree
+        self.firewalls = firewalls
+        self.port = port
+        self.proof = proof
+        self.renewed = 0
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *problem: object) -> None:
+        self._close()
+
+    def renew(self) -> list[Load]:
+        """Begin again with a lab to which nobody has spoken yet; how its rules were loaded. Raises ProofError."""
+        self._close()
+        self.lab = Lab(self.proof.interface, (self.port, *redirected(self.firewalls, self.port)), self.proof.addresses)
+        self.renewed += 1
+        return [each for firewall in self.firewalls for each in load(self.lab, self.tree, firewall)]
+
+    def _close(self) -> None:
+        if self.renewed:
+            self.lab.close()
+
+
+def _ask(proof: Proof, asker: _Asker, here: Reach, sources: Sequence[Address]) -> None:
+    for source in dict.fromkeys(sources):
+        verdict = here.verdict_for(source)
+        said = expected(verdict, here.version)
+        if said is None:
+            proof.asked += 1
+            proof.depends += 1
+            continue
+        seen = asker.lab.probe(source, here.port, HURRY)
+        if seen != said:
+            # Those who came before may have used up what the rules grant: on a fresh host it is another matter.
+            if asker.renewed >= MOST_LABS:
+                proof.left_out += 1
+                continue
+            asker.renew()
+            seen = asker.lab.probe(source, here.port, PATIENCE)
+        proof.asked += 1
+        proof.seen[seen] += 1
+        if seen == said:
+            proof.agreed += 1
+            continue
+        proof.differences.append(Difference(str(source), said, seen, verdict))
+        if len(proof.differences) >= MOST_DIFFERENCES:
+            return
+
+
+def _neighbours(proof: Proof, made: Lab, firewalls: Sequence[Firewall], port: int) -> None:
+    """Whether the server is found over IPv6 at all."""
+    here = reach(firewalls, port, 6, interface=proof.interface, server=proof.addresses[6], discovery=True)
+    unfound = any(piece.decision.stage is Stage.NEIGHBOUR for piece in here.outcome.pieces)
+    answered = made.solicit()
+    proof.asked += 1
+    if here.outcome.found_perhaps:
+        proof.depends += 1
+        return
+    if answered is not unfound:
+        proof.agreed += 1
+        return
+    words = {True: "is answered", False: "is not answered"}
+    what = "the question where the server is (neighbour discovery)"
+    proof.differences.append(Difference(what, words[not unfound], words[answered]))
+
+
+def redirected(firewalls: Sequence[Firewall], port: int) -> tuple[int, ...]:
+    """The other ports that rules send connections on to: somebody is to listen there, too."""
+    found = {
+        rule.target.value
+        for firewall in firewalls
+        for ruleset in firewall.rulesets.values()
+        for _, rule in ruleset.rules()
+        if rule.target.action is Action.REDIRECT and rule.target.value and rule.target.value != port
+    }
+    return tuple(sorted(found - {None}))[:MOST_PORTS]
+
+
+def _address(firewalls: Sequence[Firewall], version: int) -> Address:
+    """The server's address: the one that the rules name most often as where packets go, else one for examples."""
+    named: Counter[Address] = Counter()
+    for firewall in firewalls:
+        for _, rule in firewall.ruleset(version).rules():
+            for each in rule.conditions:
+                if isinstance(each, Addresses) and not each.source and isinstance(each.addresses, AddressSet):
+                    first = each.addresses.first
+                    if each.addresses.count == 1 and first is not None and int(first) in askable(version):
+                        named[first] += 1
+    with suppress(IndexError):
+        return named.most_common(1)[0][0]
+    return SERVER[version]

@@ -1,0 +1,1 @@
+"""Keys: authorized_keys, public and private keys, host keys, and whether sshd trusts their files. Pure."""

@@ -1,0 +1,1 @@
+"""Images of the lab's servers, built from recipes and kept in a cache."""

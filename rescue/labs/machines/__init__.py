@@ -1,0 +1,1 @@
+"""Machines that boot: QEMU, consoles, networks, saved states; and servers in namespaces."""

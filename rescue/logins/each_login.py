@@ -1,0 +1,73 @@
+"""What checks about one account's login share: which accounts are judged, and how sure it is that one is kept out by
+mistake. No check itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from rescue.accounts.database import ACCOUNT_READS, Account
+from rescue.facts import Facts
+from rescue.model import Finding, Location, Repair, Safety, Severity
+from rescue.tree import Read
+
+SSHD_READS = (*ACCOUNT_READS, Read("/etc/ssh", depth=2), Read("/etc/services", depth=0))
+
+NOT_ON_DISK = "{} is set, and what it would allow is not on the disk"
+
+OTHERS_PASS = "other accounts may log in, so this may be meant"  # noqa: S105  no password
+
+
+def each_login(facts: Facts, judge: Callable[[Account], Finding | None], *, meant: bool = True) -> Iterator[Finding]:
+    """What `judge` finds for each account that is to log in.
+
+    meant: it may be done on purpose. Then it is a doubt where no user was named and another account is not kept out.
+    """
+    found = {account.name: judge(account) for account in facts.logins}
+    some_pass = meant and facts.client.user is None and None in found.values()
+    for name, made in found.items():
+        if made is None:
+            continue
+        finding = replace(made, users=(name,))
+        if some_pass and finding.severity is Severity.BROKEN:
+            yield replace(finding, severity=Severity.DOUBTFUL, reason=finding.reason or OTHERS_PASS)
+        else:
+            yield finding
+
+
+def elsewhere(facts: Facts, account: Account) -> str:
+    """Why the account's keys may be found beside its files, so that these alone decide nothing; "" if they may not."""
+    settings = facts.effective(account)
+    for keyword in ("AuthorizedKeysCommand", "TrustedUserCAKeys"):
+        words = settings.words(keyword)
+        if words and words[0].lower() != "none":
+            return NOT_ON_DISK.format(keyword)
+    return ""
+
+
+def unless_elsewhere(facts: Facts, account: Account, finding: Finding) -> Finding:
+    """What is wrong with the account's key files: a doubt, where sshd looks for keys beside them."""
+    reason = elsewhere(facts, account)
+    if not reason or finding.severity is not Severity.BROKEN:
+        return finding
+    return replace(finding, severity=Severity.DOUBTFUL, reason=reason)
+
+
+def say_where_from(facts: Facts, place: Location) -> Repair:
+    """What to do where a login depends on the address: give it; where it was given it is something else."""
+    sources = facts.client.sources
+    if not sources:
+        return Repair("say where you log in from, with --from ADDRESS", Safety.MANUAL)
+    if len(sources) > 1:
+        return Repair("inspect again with one --from ADDRESS alone: they are treated differently", Safety.MANUAL)
+    return Repair(f"put {sources[0]} itself there ({place}): a name is looked up on the network", Safety.MANUAL)
+
+
+def why_unsure(facts: Facts) -> str:
+    """Why it can't be told whether a line is for the client's address."""
+    sources = facts.client.sources
+    if not sources:
+        return "the client's address is not known"
+    if len(sources) > 1:
+        return f"it differs among the {len(sources)} addresses that were given"
+    return f"whether a name stands for {sources[0]} only a name server can tell"

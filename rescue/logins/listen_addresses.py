@@ -1,0 +1,136 @@
+"""The addresses that SSH is told to listen on, beside those that the server will have. Shared by the checks of
+ListenAddress; no check itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from rescue.facts import Facts
+from rescue.logins.ssh_units import serving, triggered
+from rescue.model import Repair, Safety
+from rescue.network.own_addresses import ADDRESS_READS, OwnAddresses, own_addresses
+from rescue.services.unit_files import Assignment
+from rescue.services.units import UNIT_READS, Unit
+from rescue.sshd import Listener, edit
+from rescue.sshd.listen import started_socket
+from rescue.tree import Read, Tree
+
+SYSCTL = ("/etc/sysctl.d", "/usr/lib/sysctl.d", "/usr/local/lib/sysctl.d")
+SYSCTL_FILE = "/etc/sysctl.conf"
+READS = (
+    *UNIT_READS,
+    *ADDRESS_READS,
+    Read("/etc/ssh", depth=2),
+    Read("/etc/services", depth=0),
+    Read("/etc/default", depth=1),
+    Read("/etc/sysconfig/sshd", depth=0),
+    Read("/etc/conf.d/sshd", depth=0),
+    Read(SYSCTL_FILE, depth=0),
+    *(Read(path, depth=1) for path in SYSCTL),
+)
+
+NONLOCAL = {4: "net.ipv4.ip_nonlocal_bind", 6: "net.ipv6.ip_nonlocal_bind"}
+THIS_MACHINE = "127.0.0.1"
+YES = frozenset({"yes", "true", "on", "1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """An address that SSH is to listen on. here: whether the server has it; None where that can't be told."""
+
+    listener: Listener
+    address: IPv4Address | IPv6Address
+    here: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Where SSH is to listen, if every line names an address of its own. socket: the unit that listens, if one does."""
+
+    binds: tuple[Bind, ...]
+    own: OwnAddresses
+    socket: Unit | None
+
+
+def told(facts: Facts) -> Told | None:
+    """The addresses; None where nothing serves, or where some listener takes every address or can't be told."""
+    if not serving(facts.units):
+        return None
+    listeners = facts.listeners
+    if not listeners or any(each.address is None for each in listeners):
+        return None
+    own = own_addresses(facts.tree)
+    binds = []
+    for each in listeners:
+        try:
+            address = ip_address(THIS_MACHINE if each.address == "localhost" else each.address or "")
+        except ValueError:
+            # A host name: whether it can be looked up is a finding of its own.
+            return None
+        if address.is_unspecified:
+            return None
+        here = own.may_have(address)
+        if here is not True and _nonlocal(facts.tree, address.version):
+            return None
+        binds.append(Bind(each, address, here))
+    return Told(tuple(binds), own, _socket(facts))
+
+
+def _socket(facts: Facts) -> Unit | None:
+    socket = started_socket(facts.units)
+    if socket is None:
+        return None
+    unit = facts.units.unit(socket.name)
+    return unit if triggered(facts.units, unit).present else None
+
+
+def last(unit: Unit, section: str, key: str) -> Assignment | None:
+    """The assignment that counts."""
+    found = [each for each in unit.assignments if (each.section, each.key) == (section, key)]
+    return found[-1] if found else None
+
+
+def free_bind(unit: Unit) -> bool:
+    """Whether the socket may be bound to an address that is not there (yet)."""
+    assigned = last(unit, "Socket", "FreeBind")
+    return assigned is not None and assigned.text.lower() in YES
+
+
+def _nonlocal(tree: Tree, version: int) -> bool:
+    """sysctl.conf(5): whether programs may bind to addresses that are not there; the last line counts."""
+    value = ""
+    for path in (*(f"{folder}/{name}" for folder in reversed(SYSCTL) for name in tree.children(folder)), SYSCTL_FILE):
+        for line in (tree.text(path) or "").split("\n"):
+            key, _, text = line.strip().removeprefix("-").partition("=")
+            if key.strip().replace("/", ".") == NONLOCAL[version]:
+                value = text.strip()
+    return value == "1"
+
+
+def on_all(told: Told) -> Iterator[Repair]:
+    """Listen on every address: the lines that name one are commented out, if that is what sshd_config is for."""
+    places = [each.listener.location for each in told.binds]
+    if told.socket is not None or any(
+        place is None or not place.text.lower().lstrip("\"' ").startswith("listenaddress") for place in places
+    ):
+        return
+    shown = " and ".join(dict.fromkeys(str(place) for place in places))
+    ports = {each.listener.port for each in told.binds}
+    yield Repair(
+        f"listen on every address of the server: comment out {shown}",
+        Safety.SAFE,
+        partial(_comment_out, told=told),
+        weakens=f"port {', '.join(map(str, sorted(ports)))} is open on every address that the firewall lets through",
+        lets_in=True,
+    )
+
+
+def _comment_out(tree: Tree, told: Told) -> Tree:
+    kept = [each.listener.location for each in told.binds]
+    for place in dict.fromkeys(kept):
+        if place is not None:
+            tree = edit.comment_out(tree, place)
+    return tree

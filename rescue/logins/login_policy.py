@@ -1,0 +1,65 @@
+"""What sshd's policy says about each account that is to log in. Shared by two checks of the account link; no check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rescue.accounts.database import Account
+from rescue.facts import Facts
+from rescue.model import Address
+from rescue.sshd.access import Decision, list_access, root_access
+from rescue.sshd.language.patterns import Known
+from rescue.tree import Read
+
+POLICY_READS = (
+    Read("/etc/ssh", depth=2),
+    Read("/etc/services", depth=0),
+    *(Read(f"/etc/{name}", depth=0) for name in ("passwd", "group", "shadow")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One account before sshd's lists, and before PermitRootLogin if it is root's."""
+
+    account: Account
+    lists: Decision
+    root: Decision
+
+    @property
+    def allowed(self) -> Known:
+        if False in (self.lists.allowed, self.root.allowed):
+            return False
+        return None if None in (self.lists.allowed, self.root.allowed) else True
+
+
+def standings(facts: Facts) -> tuple[Standing, ...]:
+    """Every account that is to be judged; () while the configuration stops sshd, as nobody is let in then."""
+    if facts.sshd.fatal:
+        return ()
+    return tuple(_standing(facts, account) for account in facts.logins)
+
+
+def _standing(facts: Facts, account: Account) -> Standing:
+    """From several addresses a login is allowed or refused if it is from each of them."""
+    decisions = [_decisions(facts, account, address) for address in facts.client.sources or (None,)]
+    return Standing(account, _agreed([each[0] for each in decisions]), _agreed([each[1] for each in decisions]))
+
+
+def _decisions(facts: Facts, account: Account, address: Address | None) -> tuple[Decision, Decision]:
+    effective = facts.sshd.effective(
+        user=account.name, groups=facts.accounts.groups_of(account), address=address, local_port=facts.dialled
+    )
+    return list_access(effective), root_access(effective) if account.uid == 0 else Decision(True)
+
+
+def _agreed(decisions: list[Decision]) -> Decision:
+    refused = [each for each in decisions if each.allowed is False]
+    if refused:
+        return refused[0]
+    return next((each for each in decisions if each.allowed is None), decisions[0])
+
+
+def somebody_else_passes(found: tuple[Standing, ...], one: Standing) -> bool:
+    """Whether another account surely gets past the policy: then keeping this one out may well be meant."""
+    return any(each.allowed is True for each in found if each is not one)

@@ -1,0 +1,59 @@
+"""What the checks of PAM's modules share: how a refusal is told, and edits of PAM's lines. No check itself."""
+
+from __future__ import annotations
+
+from rescue.accounts.database import Account
+from rescue.logins.pam import Refusal
+from rescue.model import Finding, Link, Location, Repair, Severity, Symptom
+from rescue.tree import Tree
+
+
+def refused(
+    check: str, link: Link, account: Account, found: Refusal, message: str, repairs: tuple[Repair, ...]
+) -> Finding:
+    """A finding for a module that turns the account away, or may."""
+    places = (found.ruling.location, found.handler.location)
+    return Finding(
+        check=check,
+        link=link,
+        severity=Severity.BROKEN if found.certain else Severity.DOUBTFUL,
+        message=message,
+        symptom=Symptom.CLOSED,
+        locations=tuple(dict.fromkeys(place for place in places if place is not None)),
+        repairs=repairs,
+        subject=account.name,
+        reason="" if found.certain else found.ruling.why,
+    )
+
+
+def line_of(tree: Tree, location: Location) -> tuple[list[str], int]:
+    """The file's lines, and the index of the one meant. ValueError if it is not there any more."""
+    lines = (tree.text(location.path) or "").split("\n")
+    at = location.line - 1
+    if not 0 <= at < len(lines) or location.text.strip() not in lines[at]:
+        raise ValueError(f"{location}: the line is not there any more")
+    return lines, at
+
+
+def commented(tree: Tree, location: Location) -> Tree:
+    """The tree with a ``#`` before the line."""
+    lines, at = line_of(tree, location)
+    lines[at] = f"#{lines[at]}"
+    return tree.write(location.path, "\n".join(lines))
+
+
+def exempted(tree: Tree, location: Location, name: str) -> Tree:
+    """The tree in which the PAM line is passed over for one user, by a line before it."""
+    lines, at = line_of(tree, location)
+    stack = lines[at].split()[0].removeprefix("-")
+    lines.insert(at, f"{stack} [success=1 default=ignore] pam_succeed_if.so quiet user = {name}")
+    return tree.write(location.path, "\n".join(lines))
+
+
+def insert_behind(tree: Tree, location: Location, text: str) -> Tree:
+    """The tree with a line behind another one, which may go on over several."""
+    lines, at = line_of(tree, location)
+    while lines[at].partition("#")[0].endswith("\\") and at + 1 < len(lines):
+        at += 1
+    lines.insert(at + 1, text)
+    return tree.write(location.path, "\n".join(lines))

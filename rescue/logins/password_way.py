@@ -1,0 +1,101 @@
+"""Whether an account logs in with a password: what opens it, and which settings shut that way. No check itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rescue.accounts.database import Account, Password
+from rescue.facts import Facts
+from rescue.keys.mending import mended
+from rescue.logins.each_login import elsewhere
+from rescue.logins.key_files import misplaced, overlooked, places
+from rescue.model import Location
+from rescue.sshd import Effective, edit
+from rescue.sshd.effective import Setting
+from rescue.sshd.language.files import CONFIG
+from rescue.tree import Tree
+
+PASSWORD, KEYBOARD = "password", "keyboard-interactive"
+
+
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """A setting that shuts the way. words: as it is written; location: None where it is the default."""
+
+    keyword: str
+    value: str
+    location: Location | None
+    undecided: Location | None = None
+
+    def __str__(self) -> str:
+        where = f"({self.location})" if self.location is not None else "(the default)"
+        return f"{self.keyword} {self.value} {where}"
+
+
+def password_opens(facts: Facts, account: Account) -> bool:
+    """Whether a password is there, and sshd takes it."""
+    settings = facts.effective(account)
+    state = facts.accounts.password(account)
+    empty = state is Password.NONE and settings.words("PermitEmptyPasswords") == ("yes",)
+    return (state is Password.HASH or empty) and not tuple(shut(facts, account))
+
+
+def by_password(facts: Facts, account: Account) -> bool:
+    """Whether this login is one with a password: there is a usable one, no key, and nothing that was to be one.
+
+    Where the client named a key it is that one's way that is judged.
+    """
+    if facts.client.key is not None or facts.accounts.password(account) is not Password.HASH:
+        return False
+    files = facts.key_files(account)
+    if any(found.keys or found.unread or any(line.authority for line in found.lines) for found in files):
+        return False
+    if elsewhere(facts, account) or overlooked(facts, account) is not None:
+        return False
+    facts.tree.require(*places(facts, account))
+    meant = any(mended(facts.tree.data(found.path) or b"") is not None for found in files)
+    return not meant and not any(misplaced(facts, account))
+
+
+def shut(facts: Facts, account: Account) -> Iterator[Shut]:
+    """The settings that have to be others for a password to be taken; () where it is."""
+    effective = facts.effective(account)
+    if not _asked(effective):
+        # The plain way is the one that is opened: what keyboard-interactive asks for is PAM's affair.
+        yield _shut(effective, "PasswordAuthentication")
+    if account.uid == 0 and effective.words("PermitRootLogin") in (("prohibit-password",), ("without-password",)):
+        yield _shut(effective, "PermitRootLogin")
+    lists = effective.setting("AuthenticationMethods")
+    if lists.words not in ((), ("any",)) and not any(_alone(word, effective) for word in lists.words):
+        yield _shut(effective, "AuthenticationMethods")
+
+
+def _asked(effective: Effective) -> bool:
+    keyboard = effective.words("KbdInteractiveAuthentication") == ("yes",) and effective.words("UsePAM") == ("yes",)
+    return keyboard or effective.words("PasswordAuthentication") == ("yes",)
+
+
+def _alone(word: str, effective: Effective) -> bool:
+    """Whether a list of methods can be met with a password and nothing else."""
+    methods = {method.partition(":")[0] for method in word.split(",")}
+    return methods <= {PASSWORD, KEYBOARD}
+
+
+def _shut(effective: Effective, keyword: str) -> Shut:
+    setting: Setting = effective.setting(keyword)
+    other = next(iter(effective.alternatives(keyword)), None)
+    return Shut(keyword, " ".join(setting.words), setting.location, other.match if other is not None else None)
+
+
+def opened(tree: Tree, ways: tuple[Shut, ...]) -> Tree:
+    """The tree in which each of the settings lets a password in."""
+    for each in ways:
+        value = PASSWORD if each.keyword == "AuthenticationMethods" else "yes"
+        if each.location is None:
+            tree = edit.insert_global(tree, CONFIG, f"{each.keyword} {value}")
+        elif each.keyword == "AuthenticationMethods":
+            tree = edit.add_words(tree, each.location, (PASSWORD,))
+        else:
+            tree = edit.set_value(tree, each.location, value)
+    return tree

@@ -1,0 +1,29 @@
+"""A lost or emptied configuration file put back from a copy or a template. Shared by checks; no check itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from rescue.facts import Facts
+from rescue.model import Repair, Safety
+from rescue.pam.templates import sources
+from rescue.tree import Tree
+
+MOST = 2
+
+
+def put_back(facts: Facts, path: str) -> Iterator[Repair]:
+    """The repairs that give the file a content again, the best source first."""
+    for number, source in enumerate(sources(facts.tree, path)):
+        if number < MOST:
+            edit = partial(written, path=path, text=source.text)
+            yield Repair(f"put {path} back from {source.path}", Safety.SAFE, edit)
+
+
+def written(tree: Tree, path: str, text: str) -> Tree:
+    """The tree in which the file says that; a link that leads nowhere is replaced, never written through."""
+    entry = tree.lentry(path)
+    if entry is not None and entry.is_link and tree.entry(path) is None:
+        tree = tree.remove(path)
+    return tree.write(path, text)

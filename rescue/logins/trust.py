@@ -1,0 +1,13 @@
+"""How this server's sshd looks at an account's key files. Shared by the checks of keys; no check itself."""
+
+from __future__ import annotations
+
+from rescue.accounts.database import Account
+from rescue.facts import Facts
+from rescue.keys.strictmodes import Walk
+
+
+def walk_of(facts: Facts, account: Account) -> Walk:
+    """StrictModes as it is set for the account, and Debian's patch where the release has it."""
+    strict = facts.effective(account).words("StrictModes") != ("no",)
+    return Walk(facts.tree, facts.accounts, account, private_groups=facts.release.is_debian, strict=strict)

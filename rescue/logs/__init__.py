@@ -1,0 +1,1 @@
+"""Logs as data: the systemd journal and wtmp. Pure."""

@@ -1,0 +1,1 @@
+"""PAM: a service's stacks, and the modules that decide by files of their own. Pure."""

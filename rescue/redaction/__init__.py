@@ -1,0 +1,1 @@
+"""A server's files without their secrets, for a support bundle. Pure."""

@@ -1,0 +1,1 @@
+"""Services: systemd units and their order, conditions, tmpfiles, and other init systems. Pure."""

@@ -1,0 +1,1 @@
+"""Support bundles: the file that `rescue capture` writes, as a target."""

@@ -1,0 +1,1 @@
+"""The server's own programs, run inside its root."""

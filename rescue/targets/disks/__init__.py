@@ -1,0 +1,1 @@
+"""What disks hold: partitions, volumes, arrays, encrypted volumes, images, file systems."""

@@ -1,0 +1,33 @@
+"""Files that hold a disk image and are none: packed, or an archive. Told by their first bytes (magic(5))."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from shlex import quote
+
+from rescue.targets.protocol import TargetError
+
+_PACKERS = (
+    (b"\x1f\x8b\x08", "gzip", "gunzip --keep"),
+    (b"\xfd7zXZ\0", "xz", "xz --decompress --keep"),
+    (b"\x28\xb5\x2f\xfd", "zstd", "zstd --decompress"),
+    (b"BZh", "bzip2", "bunzip2 --keep"),
+    (b"\x04\x22\x4d\x18", "lz4", "lz4 --decompress"),
+    (b"PK\3\4", "zip", "unzip"),
+    (b"7z\xbc\xaf\x27\x1c", "7-Zip", "7z x"),
+)
+_TAR = 257
+
+
+def refuse_packed(path: Path, head: bytes) -> None:
+    """Raise TargetError, with the command that unpacks it, if the file at `path` begins as such a one does."""
+    if head[510:512] == b"\x55\xaa":
+        return  # a boot sector: a disk, whatever else its first bytes may be
+    for magic, packer, command in _PACKERS:
+        if head.startswith(magic):
+            raise TargetError(f"{path} is packed by {packer}", f"Unpack it first: {command} {quote(str(path))}")
+    if head[_TAR : _TAR + 5] == b"ustar":
+        raise TargetError(
+            f"{path} is an archive (tar; an OVA is one, too)",
+            f"Unpack it, and name the disk image in it: tar -xf {quote(str(path))}",
+        )

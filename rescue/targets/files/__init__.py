@@ -1,0 +1,1 @@
+"""Files below a root that this kernel has mounted: captured, and replaced atomically."""

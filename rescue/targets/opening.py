@@ -1,0 +1,42 @@
+"""How a disk or an image is to be opened, as the person says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rescue.targets.protocol import TargetError
+
+BACKENDS = ("auto", "kernel", "guestfs")
+
+
+def no_passphrase(name: str, again: bool) -> bytes:
+    """Where nobody can be asked, and no file was given."""
+    raise TargetError(
+        f"{name} is encrypted, and there is no terminal to ask for its passphrase on",
+        "Put the passphrase into a file and add --key-file FILE.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """backend: who reads it. root: which of its file systems is the server's root, where there are several.
+
+    disks: the same server's other disks. format: that of image files ("qcow2"); None to tell it from the file.
+    allow_backing: an image may lean on other files. passphrase: asked with the name of an encrypted volume (LUKS), and
+    whether the last answer was wrong. asks: a person answers, who may mistype.
+    """
+
+    backend: str = "auto"
+    root: str | None = None
+    disks: tuple[Path, ...] = ()
+    format: str | None = None
+    allow_backing: bool = False
+    passphrase: Callable[[str, bool], bytes] = no_passphrase
+    asks: bool = False
+
+    @property
+    def has_key(self) -> bool:
+        """Whether a passphrase was given, so that nobody need be asked."""
+        return not self.asks and self.passphrase is not no_passphrase
