@@ -13,7 +13,7 @@ from rescue.facts import READS as FACT_READS
 from rescue.facts import Facts
 from rescue.keys.authorized_keys import AuthorizedKey
 from rescue.login_path import LoginPath, login_path
-from rescue.model import Client, Finding, Gap, Link, Location, Severity, Symptom
+from rescue.model import Client, Finding, Gap, Location, Severity, Step, Symptom
 from rescue.sshd.offered import denied
 from rescue.tree import NotCaptured, Read, Tree, Unread
 
@@ -54,14 +54,14 @@ def examine(
         except NotCaptured as problem:
             missing.update(dict.fromkeys(problem.reads))
         except Unread as unread:
-            gaps.append(_not_read(check.link, unread))
+            gaps.append(_not_read(check.step, unread))
     for each in all_evidence() if evidence else ():
         try:
             gaps.extend(each.find(facts))
         except NotCaptured as problem:
             missing.update(dict.fromkeys(problem.reads))
         except Unread as unread:
-            gaps.append(_not_read(each.link, unread))
+            gaps.append(_not_read(each.step, unread))
     keys: tuple[tuple[str, AuthorizedKey], ...] = ()
     users: list[str] = []
     try:
@@ -70,7 +70,7 @@ def examine(
     except NotCaptured as problem:
         missing.update(dict.fromkeys(problem.reads))
     except Unread as unread:
-        gaps.append(_not_read(Link.ACCOUNT, unread))
+        gaps.append(_not_read(Step.ACCOUNT, unread))
     if evidence:
         try:
             findings = [_in_words(facts, each) for each in findings]
@@ -78,7 +78,7 @@ def examine(
             missing.update(dict.fromkeys(problem.reads))
     if missing:
         raise NotCaptured(*missing)
-    return Examination(facts, login_path(findings, (check.link for check in asked), gaps, users), keys)
+    return Examination(facts, login_path(findings, (check.step for check in asked), gaps, users), keys)
 
 
 def _in_words(facts: Facts, finding: Finding) -> Finding:
@@ -95,9 +95,9 @@ def _in_words(facts: Facts, finding: Finding) -> Finding:
         return finding
 
 
-def _not_read(link: Link, unread: Unread) -> Gap:
+def _not_read(step: Step, unread: Unread) -> Gap:
     """A check had to ask for what could not be read: what it would have found is not known."""
-    return Gap("file-unreadable", link, str(unread), locations=(Location(PurePosixPath(unread.path)),))
+    return Gap("file-unreadable", step, str(unread), locations=(Location(PurePosixPath(unread.path)),))
 
 
 MOST_KEYS = 10
@@ -105,7 +105,7 @@ MOST_KEYS = 10
 
 
 def _accepted(facts: Facts) -> Iterator[tuple[str, AuthorizedKey]]:
-    """The keys (the client's alone, where it is known) with which nothing is broken at the links account and key.
+    """The keys (the client's alone, where it is known) with which nothing is broken at the steps account and key.
 
     Each is examined as if it were the client's own. A server that does not take its settings takes no key.
     """
@@ -119,7 +119,7 @@ def _accepted(facts: Facts) -> Iterator[tuple[str, AuthorizedKey]]:
         for key in found.keys
         if wanted in (None, key.blob)
     )
-    checks = [check for check in all_checks() if check.link in (Link.ACCOUNT, Link.KEY)]
+    checks = [check for check in all_checks() if check.step in (Step.ACCOUNT, Step.KEY)]
     for name, key in islice(held, MOST_KEYS):
         client = replace(facts.client, user=name, key=key.public)
         found = examine(facts.tree, client, checks, evidence=False).findings

@@ -1,4 +1,4 @@
-"""The path to a login: the links in order, each with its state, made from findings and from what was not judged."""
+"""The path to a login: the steps in order, each with its state, made from findings and from what was not judged."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from rescue.model import Finding, Gap, Link, Severity, Symptom
+from rescue.model import Finding, Gap, Severity, Step, Symptom
 
 
 class State(StrEnum):
-    """Whether a link holds. OK needs that everything that decides the link was read and holds; what was not judged
-    (`Gap`), or is hidden by a broken link before it, makes it NOT_JUDGED."""
+    """Whether a step holds. OK needs that everything that decides the step was read and holds; what was not judged
+    (`Gap`), or is hidden by a broken step before it, makes it NOT_JUDGED."""
 
     OK = "ok"
     BROKEN = "broken"
@@ -29,10 +29,10 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One link of the path with its findings, broken ones first, and what of it was not judged."""
+class StepVerdict:
+    """One step of the path with its findings, broken ones first, and what of it was not judged."""
 
-    link: Link
+    step: Step
     state: State
     findings: tuple[Finding, ...]
     gaps: tuple[Gap, ...] = ()
@@ -50,24 +50,24 @@ class UserVerdict:
 
 @dataclass(frozen=True, slots=True)
 class LoginPath:
-    """Every link, in order, and a verdict for each account that was judged."""
+    """Every step, in order, and a verdict for each account that was judged."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[StepVerdict, ...]
     users: tuple[UserVerdict, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """All findings, in the order of the links."""
+        """All findings, in the order of the steps."""
         return tuple(finding for step in self.steps for finding in step.findings)
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
-        """All that was not judged, in the order of the links."""
+        """All that was not judged, in the order of the steps."""
         return tuple(gap for step in self.steps for gap in step.gaps)
 
     @property
     def verdict(self) -> Verdict:
-        """Broken if one link is, else doubtful if one is; incomplete if one is not judged, or if there is no account
+        """Broken if one step is, else doubtful if one is; incomplete if one is not judged, or if there is no account
         of whose login everything was judged; else clear."""
         states = {step.state for step in self.steps}
         if State.BROKEN in states:
@@ -79,7 +79,7 @@ class LoginPath:
 
     @property
     def first(self) -> Finding | None:
-        """The finding that the outside sees: the first broken one, else the first doubtful one, in the links' order.
+        """The finding that the outside sees: the first broken one, else the first doubtful one, in the steps' order.
 
         With two exceptions. A login that hangs does so when everything else is through, so whatever turns the client
         away is seen before. And PAM is asked after the key (auth-pam.c of OpenSSH): where no key is taken, what would
@@ -100,32 +100,32 @@ class LoginPath:
 
 def _seen_first(found: list[Finding]) -> Finding:
     first = next((finding for finding in found if finding.symptom is not Symptom.HANGS), found[0])
-    if first.symptom is Symptom.CLOSED and first.link.order >= Link.ACCOUNT.order:
+    if first.symptom is Symptom.CLOSED and first.step.order >= Step.ACCOUNT.order:
         return next((finding for finding in found if finding.symptom is Symptom.DENIED), first)
     return first
 
 
 def login_path(
     findings: Iterable[Finding],
-    looked_at: Iterable[Link],
+    looked_at: Iterable[Step],
     gaps: Iterable[Gap] = (),
     users: Iterable[str] = (),
 ) -> LoginPath:
     """The path that `findings` and `gaps` leave.
 
-    looked_at: the links that have at least one check; any other is not judged. users: the accounts that were judged,
-    by name. A gap of one account alone leaves a link ok where the link was judged whole for another.
+    looked_at: the steps that have at least one check; any other is not judged. users: the accounts that were judged,
+    by name. A gap of one account alone leaves a step ok where the step was judged whole for another.
     """
     names = tuple(dict.fromkeys(users))
     found = [_of_user(each, names) for each in findings]
     known = set(looked_at)
-    missing = [*gaps, *(Gap(each.check, link, HIDDEN.format(each.check)) for each in found for link in each.hides)]
-    missing += [Gap("", link, "this was not looked at") for link in Link if link not in known]
+    missing = [*gaps, *(Gap(each.check, step, HIDDEN.format(each.check)) for each in found for step in each.hides)]
+    missing += [Gap("", step, "this was not looked at") for step in Step if step not in known]
     steps = []
-    for link in Link:
-        here = tuple(_sorted(each for each in found if each.link is link))
-        unknown = tuple(dict.fromkeys(gap for gap in missing if gap.link is link))
-        steps.append(Step(link, _state(here, unknown, names), here, unknown))
+    for step in Step:
+        here = tuple(_sorted(each for each in found if each.step is step))
+        unknown = tuple(dict.fromkeys(gap for gap in missing if gap.step is step))
+        steps.append(StepVerdict(step, _state(here, unknown, names), here, unknown))
     return LoginPath(tuple(steps), tuple(_of(name, steps) for name in names))
 
 
@@ -133,8 +133,8 @@ HIDDEN = "nothing can be said before {} is mended"
 
 
 def _of_user(finding: Finding, names: tuple[str, ...]) -> Finding:
-    """With the account that it keeps out, which most findings of the later links have as their subject."""
-    if finding.users or finding.link.order < Link.ACCOUNT.order or finding.subject not in names:
+    """With the account that it keeps out, which most findings of the later steps have as their subject."""
+    if finding.users or finding.step.order < Step.ACCOUNT.order or finding.subject not in names:
         return finding
     return replace(finding, users=(finding.subject,))
 
@@ -150,7 +150,7 @@ def _state(findings: tuple[Finding, ...], gaps: tuple[Gap, ...], users: tuple[st
     return State.OK
 
 
-def _of(name: str, steps: list[Step]) -> UserVerdict:
+def _of(name: str, steps: list[StepVerdict]) -> UserVerdict:
     findings = tuple(each for step in steps for each in step.findings if not each.users or name in each.users)
     gaps = tuple(each for step in steps for each in step.gaps if each.user in ("", name))
     if any(finding.severity is Severity.BROKEN for finding in findings):

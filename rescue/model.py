@@ -1,6 +1,6 @@
-"""The words that every room shares: links, symptoms, findings and repairs.
+"""The words that every room shares: steps, symptoms, findings and repairs.
 
-Nothing here looks at a disk. A check yields findings; a finding belongs to one link of the path to a login and
+Nothing here looks at a disk. A check yields findings; a finding belongs to one step of the path to a login and
 carries repairs; a repair is a titled function from a tree to a tree.
 """
 
@@ -18,8 +18,8 @@ from rescue.tree import Tree
 Address = IPv4Address | IPv6Address
 
 
-class Link(Enum):
-    """The links that must all hold between power-on and a shell, in order."""
+class Step(Enum):
+    """The steps that must all hold between power-on and a shell, in order."""
 
     BOOT = ("boot", "the system reaches its login services")
     DISK = ("disk", "file systems have room and can be written")
@@ -38,8 +38,8 @@ class Link(Enum):
 
     @property
     def order(self) -> int:
-        """1 for the first link."""
-        return list(Link).index(self) + 1
+        """1 for the first step."""
+        return list(Step).index(self) + 1
 
     def __str__(self) -> str:
         return self.word
@@ -70,7 +70,7 @@ class Symptom(StrEnum):
 
 
 class Severity(StrEnum):
-    """How sure a finding is that its link does not hold."""
+    """How sure a finding is that its step does not hold."""
 
     BROKEN = "broken"
     DOUBTFUL = "doubtful"
@@ -124,17 +124,17 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One broken or doubtful link.
+    """One broken or doubtful step.
 
     check: the cause's id ("ufw-no-ssh-rule"). subject: what tells two findings of one check apart (a user, a port, a
     mount point). message: one or two sentences for the person it happens to. reason: why a doubtful one is not sure.
-    locations: the first is the one that decided. repairs: the recommended one first. hides: later links of which
+    locations: the first is the one that decided. repairs: the recommended one first. hides: later steps of which
     nothing can be told while this one is broken. users: the accounts that it keeps out; () where it is every login.
     words: the line that the client prints, where it is another than the symptom's.
     """
 
     check: str
-    link: Link
+    step: Step
     severity: Severity
     message: str
     symptom: Symptom
@@ -142,7 +142,7 @@ class Finding:
     repairs: tuple[Repair, ...] = ()
     subject: str = ""
     reason: str = ""
-    hides: tuple[Link, ...] = ()
+    hides: tuple[Step, ...] = ()
     users: tuple[str, ...] = ()
     words: str = ""
 
@@ -154,7 +154,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Something that decides a link and was not judged: with it the link is not "ok", and the path not "clear".
+    """Something that decides a step and was not judged: with it the step is not "ok", and the path not "clear".
 
     check: the id of what says so ("key-unknown"). what: in words, to follow "not judged:" ("which of these keys is
     yours"). supply: the option or the next command that brings what is missing; "" where nothing here can. user: the
@@ -162,7 +162,7 @@ class Gap:
     """
 
     check: str
-    link: Link
+    step: Step
     what: str
     supply: str = ""
     user: str = ""

@@ -1,7 +1,7 @@
 """From findings to changes, proven on the picture before one byte is written.
 
 The planner folds repairs over the tree in the order of the path to a login and examines after each one. A repair
-is kept only if its own finding is gone and no link before it, which held, is broken by it. What comes to light on
+is kept only if its own finding is gone and no step before it, which held, is broken by it. What comes to light on
 the way (a wrong port behind a configuration that did not load) is planned for as well, so that nobody reboots twice.
 What is written in the end is the difference between two trees; `Tree.since` puts what frees space first.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from rescue.checks import Check
 from rescue.examine import Examination, examine
-from rescue.model import Client, Finding, Link, Repair, Safety, Severity
+from rescue.model import Client, Finding, Repair, Safety, Severity, Step
 from rescue.tree import Change, NotCaptured, Tree
 
 PACKAGED, OWN = ("/usr/", "/lib/", "/lib32/", "/lib64/", "/libx32/", "/bin/", "/sbin/"), ("/usr/local/",)
@@ -63,7 +63,7 @@ class Plan:
         return any(not change.reversible for change in self.changes)
 
 
-UNCERTAIN_AND_FAR_REACHING = frozenset({Link.BOOT, Link.DISK, Link.NETWORK})
+UNCERTAIN_AND_FAR_REACHING = frozenset({Step.BOOT, Step.DISK, Step.NETWORK})
 """Steps at which a repair of what is perhaps no fault at all may keep the whole server away."""
 
 
@@ -75,7 +75,7 @@ def taken_unasked(finding: Finding, repair: Repair) -> bool:
     if repair.edit is None or repair.safety is not Safety.SAFE or repair.irreversible:
         return False
     if finding.severity is Severity.DOUBTFUL:
-        return not repair.weakens and finding.link not in UNCERTAIN_AND_FAR_REACHING
+        return not repair.weakens and finding.step not in UNCERTAIN_AND_FAR_REACHING
     return repair.lets_in or not repair.weakens
 
 
@@ -153,8 +153,8 @@ def _attempt(
     for each in after.findings:
         if each.key in known or each.severity is not Severity.BROKEN:
             continue
-        if each.link.order < finding.link.order or each.key in mended:
-            return f"the repair would break another link ({each.link}): {each.check}"
+        if each.step.order < finding.step.order or each.key in mended:
+            return f"the repair would break another step ({each.step}): {each.check}"
     return after
 
 

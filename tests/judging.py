@@ -24,4 +24,4 @@ def gaps(tree: Tree, client: Client = ME) -> list[Gap]:
 
 def gaps_of(changes: Changes, client: Client = ME) -> list[tuple[str, str]]:
     """The step and the evidence of each gap of a healthy server with `changes`, each once."""
-    return list(dict.fromkeys((gap.link.word, gap.check) for gap in gaps(server(changes), client)))
+    return list(dict.fromkeys((gap.step.word, gap.check) for gap in gaps(server(changes), client)))

@@ -15,7 +15,7 @@ from pathlib import Path
 from rescue.checks import all_checks
 from rescue.evidence import Evidence, all_evidence
 from rescue.labs.lessons.scenario import all_scenarios
-from rescue.model import Link
+from rescue.model import Step
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -74,9 +74,9 @@ is never taken for an empty or a missing one: everything that leans on it is not
 def evidence() -> str:
     """docs/evidence.md: by step, what is read and judged, and what may stay unjudged."""
     parts = [EVIDENCE_HEAD]
-    for link in Link:
-        checks = [each for each in all_checks() if each.link is link]
-        gaps = [each for each in all_evidence() if each.link is link]
+    for link in Step:
+        checks = [each for each in all_checks() if each.step is link]
+        gaps = [each for each in all_evidence() if each.step is link]
         reads = sorted({read.path for each in (*checks, *gaps) for read in each.reads})
         parts.append(f"## {link.order} {link}: {link.holds}\n")
         parts.append("Judged:\n\n" + "".join(f"- `{each.id}`: {each.title}\n" for each in checks))

@@ -2,7 +2,7 @@
 
 A check is a module of this package with
 
-    LINK    the `Link` that the cause breaks
+    STEP    the `Step` that the cause breaks
     READS   the paths (or `Read`s) of the target that it looks at, so that they are captured beforehand
     find    a function from `Facts` to findings
 
@@ -20,7 +20,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from rescue.facts import Facts
-from rescue.model import Finding, Link
+from rescue.model import Finding, Step
 from rescue.tree import Read
 
 
@@ -29,7 +29,7 @@ class Check:
     """A cause that can be found. `manual` is the module's docstring."""
 
     id: str
-    link: Link
+    step: Step
     reads: tuple[Read, ...]
     find: Callable[[Facts], Iterable[Finding]]
     manual: str
@@ -43,7 +43,7 @@ class Check:
 @cache
 def all_checks() -> tuple[Check, ...]:
     """Every check, in the order of the path to a login, then by id."""
-    return tuple(sorted(_load(), key=lambda check: (check.link.order, check.id)))
+    return tuple(sorted(_load(), key=lambda check: (check.step.order, check.id)))
 
 
 def _load() -> Iterator[Check]:
@@ -53,7 +53,7 @@ def _load() -> Iterator[Check]:
         module = import_module(f"{__name__}.{found.name}")
         yield Check(
             id=found.name.replace("_", "-"),
-            link=module.LINK,
+            step=module.STEP,
             reads=tuple(read if isinstance(read, Read) else Read(read) for read in module.READS),
             find=module.find,
             manual=module.__doc__ or "",

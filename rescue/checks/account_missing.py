@@ -22,10 +22,10 @@ from pathlib import PurePosixPath
 from rescue.accounts.database import ACCOUNT_READS, PASSWD
 from rescue.accounts.deleted import Deleted, bring_back, deleted
 from rescue.facts import Facts
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Read
 
-LINK = Link.ACCOUNT
+STEP = Step.ACCOUNT
 READS = (*ACCOUNT_READS, Read("/etc/nsswitch.conf", depth=0))
 
 LOCAL = frozenset({"files", "compat", "systemd", "mymachines", "altfiles", "cache"})
@@ -48,7 +48,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         hint = f" It was deleted: {former.location.path} still has it, and its home {former.account.home} is there."
     yield Finding(
         check="account-missing",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if remote else Severity.BROKEN,
         message=f"There is no user {user!r} on the server.{hint}",
         symptom=Symptom.DENIED,
@@ -56,7 +56,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         repairs=(*([_restoring(former)] if former else []), Repair(there, Safety.MANUAL)),
         subject=user,
         reason=f"the server also asks {', '.join(remote)} for accounts, which is not on the disk" if remote else "",
-        hides=(Link.KEY,),
+        hides=(Step.KEY,),
     )
 
 

@@ -24,10 +24,10 @@ from rescue.accounts.lines import EXPIRES, with_shadow_field
 from rescue.facts import Facts
 from rescue.logins import pam
 from rescue.logins.each_login import each_login
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.pam.stacks import Answer
 
-LINK = Link.ACCOUNT
+STEP = Step.ACCOUNT
 READS = pam.READS
 
 ENDED = "Your account has expired; please contact your system administrator"
@@ -59,7 +59,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     meant = shadow.expire < MEANT
     return Finding(
         check="acct-expired",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"The account {account.name} expired on {ended} ({shadow.location}).",
         symptom=Symptom.DENIED if without_pam else Symptom.CLOSED,

@@ -21,13 +21,13 @@ from functools import partial
 from rescue.facts import Facts
 from rescue.logins import listen_addresses
 from rescue.logins.ssh_units import serving
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.sshd import edit
 from rescue.sshd.language.patterns import numeric_address
 from rescue.sshd.listen import started_socket
 from rescue.tree import Tree
 
-LINK = Link.LISTEN
+STEP = Step.LISTEN
 READS = listen_addresses.READS
 
 VERSIONS = {"inet": 4, "inet6": 6}
@@ -46,7 +46,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     said = ", ".join(dict.fromkeys(f"{place}: {place.text.strip()}" for place in places))
     yield Finding(
         check="addressfamily",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN if sources else Severity.DOUBTFUL,
         message=f"The SSH server listens over IPv{served} only ({said}).",
         symptom=Symptom.REFUSED,

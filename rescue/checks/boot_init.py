@@ -22,10 +22,10 @@ from pathlib import PurePosixPath
 from rescue.accounts.permissions import chmod
 from rescue.facts import Facts
 from rescue.formats.elf import ElfError, read_elf
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Read, Tree
 
-LINK = Link.BOOT
+STEP = Step.BOOT
 
 INITS = ("/sbin/init", "/etc/init", "/bin/init", "/bin/sh")
 """What the kernel tries, one after the other (init/main.c); an initramfs the first alone."""
@@ -82,7 +82,7 @@ def _fault(tree: Tree, path: str) -> tuple[str, str] | None:
 def _finding(tree: Tree, path: str, said: str) -> Finding:
     return Finding(
         check="boot-init",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"{path} {said}: the boot ends there.",
         symptom=Symptom.UNREACHABLE,

@@ -28,10 +28,10 @@ from rescue.boot.images import INITRD_LIMIT, KERNEL_LIMIT, initrd_fault, kernel_
 from rescue.boot.loader import READS as LOADER_READS
 from rescue.boot.loader import Entry, Menu, kernel_version, on_the_server, read_menu, with_saved
 from rescue.facts import Facts
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Device, Read, Tree
 
-LINK = Link.BOOT
+STEP = Step.BOOT
 READS = LOADER_READS
 
 BUILT_IN = "a kernel that has the drivers of this disk built in can do without"
@@ -93,7 +93,7 @@ def _fault(tree: Tree, path: str, limit: int, *, kernel: bool) -> str:
 def _finding(facts: Facts, menu: Menu, entry: Entry, place: Location, said: str, doubt: str) -> Finding:
     return Finding(
         check="boot-kernel",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if doubt else Severity.BROKEN,
         message=f"The boot loader's default entry can't be started: {said}.",
         symptom=Symptom.UNREACHABLE,

@@ -28,11 +28,11 @@ from rescue.bans.database import open_database
 from rescue.facts import Facts
 from rescue.formats.sqlite_image import NotSqlite
 from rescue.logins import banning
-from rescue.model import Finding, Link, Location
+from rescue.model import Finding, Location, Step
 from rescue.services.units import UNIT_READS
 from rescue.tree import Tree
 
-LINK = Link.FIREWALL
+STEP = Step.FIREWALL
 READS = (*UNIT_READS, *crowdsec.READS)
 
 CHECK, PROGRAM = "crowdsec-ban", "CrowdSec"

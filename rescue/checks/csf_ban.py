@@ -22,10 +22,10 @@ from functools import partial
 from rescue.bans import csf
 from rescue.facts import Facts
 from rescue.logins import banning
-from rescue.model import Finding, Link
+from rescue.model import Finding, Step
 from rescue.services.units import UNIT_READS
 
-LINK = Link.FIREWALL
+STEP = Step.FIREWALL
 READS = (*UNIT_READS, *csf.READS)
 
 

@@ -20,10 +20,10 @@ from functools import partial
 from rescue.bans import csf
 from rescue.facts import Facts
 from rescue.logins.blocking import ask_for_address
-from rescue.model import Address, Finding, Link, Location, Repair, Safety, Severity
+from rescue.model import Address, Finding, Location, Repair, Safety, Severity, Step
 from rescue.services.units import UNIT_READS
 
-LINK = Link.FIREWALL
+STEP = Step.FIREWALL
 READS = (*UNIT_READS, *csf.READS)
 
 
@@ -43,7 +43,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     doubt = this.healing or ("csf.allow lets some in, and your address is not known" if asking else "")
     yield Finding(
         check="csf-port",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if doubt else Severity.BROKEN,
         message=f"CSF does not let port {port} in: it is not in {name} of {csf.CONF}"
         + (", and csf.allow does not name your address." if sources else "."),

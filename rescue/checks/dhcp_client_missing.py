@@ -21,13 +21,13 @@ from functools import partial
 
 from rescue.checks.net_unconfigured import MADE, PLACES, asked_by_networkd
 from rescue.facts import Facts
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.network import CONFIGURING_READS, ifupdown, read_configuring
 from rescue.network.ifupdown import Stanza
 from rescue.network.managers import IFUPDOWN, NETWORKD
 from rescue.tree import Read, Tree
 
-LINK = Link.NETWORK
+STEP = Step.NETWORK
 
 CLIENTS = ("dhclient", "dhcpcd", "udhcpc", "pump")
 SECOND = ("/usr/share/ifupdown2", "/usr/lib/ifupdown2", "/usr/libexec/ifupdown-ng")
@@ -106,7 +106,7 @@ def _finding(facts: Facts, stanza: Stanza, lack: tuple[str, str], doubt: str) ->
     )
     return Finding(
         check="dhcp-client-missing",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if doubt else Severity.BROKEN,
         message=f"{message}: the card gets no address.",
         symptom=Symptom.UNREACHABLE,

@@ -27,7 +27,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from rescue.facts import Facts
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.space.advice import advice
 from rescue.space.policy import make_room, prune, reads, without
 from rescue.space.room import Level, Resource, Shortage, shortages, wanted_bytes, wanted_inodes
@@ -36,7 +36,7 @@ from rescue.space.usage import Usage, captured_usage, top_directories
 from rescue.text.numbers import listed, plural, size
 from rescue.tree import FileSystem, LinkLoop, Read, Tree
 
-LINK = Link.DISK
+STEP = Step.DISK
 READS: tuple[Read, ...] = ()
 """Nothing but the file systems' free room, which every picture has. What may go is only asked for if one is full."""
 
@@ -61,7 +61,7 @@ def _finding(tree: Tree, filesystem: FileSystem, short: tuple[Shortage, ...]) ->
     broken = any(each.level is not Level.LOW for each in short)
     return Finding(
         check="disk-full",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN if broken else Severity.DOUBTFUL,
         message=" ".join([*(_shortage(each) for each in short), _what_fills(usage, filesystem, inodes)]),
         symptom=Symptom.HANGS,

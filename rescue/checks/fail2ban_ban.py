@@ -28,11 +28,11 @@ from rescue.facts import Facts
 from rescue.firewall import READS as FIREWALL_READS
 from rescue.formats.sqlite_image import NotSqlite
 from rescue.logins import banning
-from rescue.model import Finding, Link, Location
+from rescue.model import Finding, Location, Step
 from rescue.services.units import UNIT_READS
 from rescue.tree import Tree
 
-LINK = Link.FIREWALL
+STEP = Step.FIREWALL
 READS = (*UNIT_READS, *FIREWALL_READS, *fail2ban.READS)
 
 CHECK, PROGRAM = "fail2ban-ban", "fail2ban"

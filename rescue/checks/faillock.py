@@ -22,12 +22,12 @@ from rescue.accounts.database import Account, Password
 from rescue.facts import Facts
 from rescue.logins import pam
 from rescue.logins.each_login import each_login
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.pam import faillock
 from rescue.pam.stacks import Answer, Facility, Handler, Ruling, module_present
 from rescue.tree import Read
 
-LINK = Link.ACCOUNT
+STEP = Step.ACCOUNT
 READS = (*pam.READS, Read(faillock.CONF, depth=0))
 
 VOLATILE = (PurePosixPath("/run"), PurePosixPath("/var/run"))
@@ -70,7 +70,7 @@ def _finding(facts: Facts, account: Account, handler: Handler, ruling: Ruling) -
     uid = account.uid if handler.name == "pam_tally2" else None
     return Finding(
         check="faillock",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if passing else Severity.BROKEN,
         message=f"The account {account.name} takes no password: {ruling.why} ({place}).",
         symptom=Symptom.DENIED,

@@ -19,12 +19,12 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from rescue.facts import Facts
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.network import ifupdown
 from rescue.services.units import UNIT_READS
 from rescue.tree import Read, Unread
 
-LINK = Link.SERVICE
+STEP = Step.SERVICE
 READS: tuple[Read, ...] = (*ifupdown.READS, *UNIT_READS)
 
 LARGE = 1 << 20
@@ -64,7 +64,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         repair = f"look at {path}, and put an old version back"
         yield Finding(
             check="file-too-large",
-            link=LINK,
+            step=STEP,
             severity=Severity.DOUBTFUL,
             message=told,
             symptom=Symptom.REFUSED,
@@ -79,7 +79,7 @@ def _too_many(location: Location) -> Finding:
     told = f"{location} names more files than configuration has. They were not all read."
     return Finding(
         check="file-too-large",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL,
         message=told,
         symptom=Symptom.TIMED_OUT,

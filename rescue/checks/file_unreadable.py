@@ -18,10 +18,10 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from rescue.facts import Facts
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Read
 
-LINK = Link.DISK
+STEP = Step.DISK
 READS: tuple[Read, ...] = ()
 
 SHOWN = 3
@@ -54,7 +54,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
         yield Finding(
             check="file-unreadable",
-            link=LINK,
+            step=STEP,
             severity=Severity.DOUBTFUL,
             message=f"{', '.join(str(path) for path in paths[:SHOWN])}{more} could not be read: {error}.",
             # What you may not read is no fault of the server's: nothing is known of what the outside sees.

@@ -34,12 +34,12 @@ from rescue.boot.commands import READS as BOOT_READS
 from rescue.facts import Facts
 from rescue.firewall import READS as FIREWALL_READS
 from rescue.firewall.custom_loaders import Command
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.text.numbers import plural
 from rescue.text.safe import cut
 from rescue.tree import Read
 
-LINK = Link.FIREWALL
+STEP = Step.FIREWALL
 
 MANAGERS = {
     "arno-iptables-firewall": ("/etc/arno-iptables-firewall/firewall.conf",),
@@ -81,7 +81,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         path = next((each for each in paths if facts.tree.entry(each) is not None), None)
         yield Finding(
             check="firewall-not-read",
-            link=LINK,
+            step=STEP,
             severity=Severity.DOUBTFUL,
             message=f"The firewall {name} is started at boot. {said}",
             symptom=Symptom.TIMED_OUT,
@@ -103,7 +103,7 @@ def _scripts(facts: Facts, unread: Iterable[Command]) -> Iterator[Finding]:
         others = f", and {plural(more, 'line')} more" if more else ""
         yield Finding(
             check="firewall-not-read",
-            link=LINK,
+            step=STEP,
             severity=Severity.DOUBTFUL,
             message=f"{path}, which is run at boot, changes the firewall by commands of its own, which are not judged "
             f"({first.location}: {cut(first.text, LONGEST)}{others}).",

@@ -28,7 +28,7 @@ from rescue.logins import blocking
 from rescue.model import Finding, Repair, Safety
 from rescue.tree import Tree
 
-LINK = blocking.LINK
+STEP = blocking.STEP
 READS = blocking.READS
 
 MOST_FAULTS = 50

@@ -26,7 +26,7 @@ from rescue.firewall.firewalld import zones
 from rescue.logins import blocking
 from rescue.model import Finding
 
-LINK = blocking.LINK
+STEP = blocking.STEP
 READS = blocking.READS
 
 

@@ -33,11 +33,11 @@ from pathlib import PurePosixPath
 
 from rescue.boot.fstab import FSTAB, Line, holding, read_fstab, with_option
 from rescue.facts import Facts
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.services.units import UNIT_READS, Units
 from rescue.tree import Device, Devices, Read, Tree
 
-LINK = Link.BOOT
+STEP = Step.BOOT
 READS = (Read(FSTAB, depth=0), *UNIT_READS)
 
 ELSEWHERE = "it may be on a disk of the server that is not attached here: then this line is right, and stays as it is"
@@ -126,7 +126,7 @@ def _symptom(units: Units) -> Symptom:
 def _finding(line: Line, what: str, doubt: str, symptom: Symptom) -> Finding:
     return Finding(
         check="fstab-emergency",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if doubt else Severity.BROKEN,
         message=(
             f"{FSTAB} requires for {line.point} {what}. Without it the boot waits 90 seconds, and stops in emergency "

@@ -22,7 +22,7 @@ from rescue.firewall.diagnosis import Block, Mistake
 from rescue.logins import blocking
 from rescue.model import Finding, Repair, Safety, Severity
 
-LINK = blocking.LINK
+STEP = blocking.STEP
 READS = blocking.READS
 
 

@@ -31,7 +31,7 @@ from rescue.network import CARD_READS, NETWORK_READS, Network, is_card, read_net
 from rescue.text.numbers import listed
 from rescue.tree import Read, Tree
 
-LINK = blocking.LINK
+STEP = blocking.STEP
 LINK_FOLDERS = ("/etc/systemd/network", "/usr/lib/systemd/network", "/etc/udev/rules.d", "/etc/netplan")
 READS = (
     *blocking.READS,
@@ -70,7 +70,7 @@ def _finding(facts: Facts, here: Reach) -> Finding | None:
     rule = _rule_for(here, name)
     return Finding(
         check="fw-interface",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL,
         message=(
             f"The firewall lets SSH in on the network interface {name} ({blocking.shown(rule)}), and the network "

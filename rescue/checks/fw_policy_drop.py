@@ -26,7 +26,7 @@ from rescue.firewall.diagnosis import Mistake
 from rescue.logins import blocking
 from rescue.model import Finding
 
-LINK = blocking.LINK
+STEP = blocking.STEP
 READS = blocking.READS
 
 

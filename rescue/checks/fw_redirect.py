@@ -22,10 +22,10 @@ from rescue.facts import Facts
 from rescue.firewall.engine.ruleset import Action
 from rescue.logins import blocking
 from rescue.logins.ssh_units import serving
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Tree
 
-LINK = Link.FIREWALL
+STEP = Step.FIREWALL
 READS = blocking.READS
 
 WHOLE_RULE = compile_pattern(r"\s*(-A|--append|-I|--insert|\S.*\b(redirect|dnat)\b).*", IGNORECASE)
@@ -40,7 +40,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     at = f" ({blocking.shown(places[0])})" if places else ""
     yield Finding(
         check="fw-redirect",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"A rule of the firewall sends connections to port {facts.dialled} on to port {facts.arrives}, where "
         f"nothing listens{at}. The SSH server listens on port {', '.join(map(str, ports))}.",

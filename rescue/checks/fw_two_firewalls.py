@@ -23,7 +23,7 @@ from rescue.firewall.engine.verdict import Decision
 from rescue.logins import blocking
 from rescue.model import Finding, Location
 
-LINK = blocking.LINK
+STEP = blocking.STEP
 READS = blocking.READS
 
 

@@ -22,10 +22,10 @@ from rescue.boot.fstab import FSTAB, Line, holding, read_fstab
 from rescue.facts import Facts
 from rescue.logins.each_login import SSHD_READS, each_login, unless_elsewhere
 from rescue.logins.key_files import home_missing
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Read, Tree
 
-LINK = Link.KEY
+STEP = Step.KEY
 READS = (*SSHD_READS, Read(FSTAB, depth=0), Read("/home", depth=1, content=False))
 
 MODE = 0o700
@@ -53,7 +53,7 @@ def _elsewhere(account: Account, mount: Line) -> Finding:
     """The server mounts it at boot, and here it is not mounted: nothing can be said."""
     return Finding(
         check="home-missing",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL,
         message=f"The home {account.home} of {account.name} is on a file system that is not mounted here.",
         symptom=Symptom.DENIED,
@@ -85,7 +85,7 @@ def _gone(account: Account, home: PurePosixPath, mount: Line | None) -> Finding:
         repairs, places = (again, make), (account.location, mount.location)
     return Finding(
         check="home-missing",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"The home {account.home} of {account.name} is not there{why}.",
         symptom=Symptom.DENIED,

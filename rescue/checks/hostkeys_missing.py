@@ -26,11 +26,11 @@ from rescue.keys.ed25519 import new_key_pair
 from rescue.keys.host_keys import DEFAULT_HOST_KEYS, HostKey, KeyFormatError, private_key_type
 from rescue.logins.host_keys import host_keys, made_at_start
 from rescue.logins.ssh_units import of_ending_server
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step
 from rescue.services.units import UNIT_READS
 from rescue.tree import Read, Tree
 
-LINK = Link.SERVICE
+STEP = Step.SERVICE
 READS = (Read("/etc/ssh", depth=2), Read("/etc/hostname", depth=0), *UNIT_READS, *PACKAGE_READS)
 
 PRIVATE, PUBLIC = 0o600, 0o644
@@ -56,7 +56,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     listed = "; ".join(f"{key.path} {key.problem}" for key in keys)
     yield Finding(
         check="hostkeys-missing",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if unread else Severity.BROKEN,
         message=f"The SSH server has no host key that it can load, and stops without one: {listed}.",
         symptom=of_ending_server(facts.units),

@@ -25,10 +25,10 @@ from rescue.formats.packages import PACKAGE_READS
 from rescue.keys.host_keys import HostKey
 from rescue.logins.host_keys import host_keys
 from rescue.logins.ssh_units import of_ending_server
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Read, Tree
 
-LINK = Link.SERVICE
+STEP = Step.SERVICE
 READS = (Read("/etc/ssh", depth=2), *ACCOUNT_READS, *PACKAGE_READS)
 
 PRIVATE = 0o600
@@ -45,7 +45,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     paths = tuple(str(key.path) for key in exposed)
     yield Finding(
         check="hostkeys-perms",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if some_load else Severity.BROKEN,
         message=_message(facts.tree, exposed, some_load),
         symptom=Symptom.OK if some_load else of_ending_server(facts.units),

@@ -37,10 +37,10 @@ from rescue.formats.hosts_access import (
 )
 from rescue.formats.packages import PACKAGE_READS, links_libwrap
 from rescue.logins.blocking import ask_for_address
-from rescue.model import Address, Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Address, Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Read, Tree
 
-LINK = Link.ACCEPT
+STEP = Step.ACCEPT
 DENYHOSTS = PurePosixPath("/var/lib/denyhosts")
 COUNTS = ("hosts", "hosts-restricted", "hosts-root", "hosts-valid")
 """The files in which DenyHosts counts an address's failed logins ("ADDRESS:COUNT:TIME"), to ban it again by them."""
@@ -109,7 +109,7 @@ def _finding(ruling: Ruling, does: str, repairs: tuple[Repair, ...], reason: str
         why = f"{place}: the line has no end, and libwrap turns everybody away for that"
     return Finding(
         check="hosts-deny",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if reason else Severity.BROKEN,
         message=f"The SSH server asks hosts.allow and hosts.deny, and that {does} ({why}).",
         symptom=Symptom.CLOSED,

@@ -20,12 +20,12 @@ from collections.abc import Iterator
 from functools import partial
 
 from rescue.facts import Facts
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.network import CONFIGURING_READS, ifupdown, read_configuring
 from rescue.network.managers import IFUPDOWN
 from rescue.tree import Read, Tree
 
-LINK = Link.NETWORK
+STEP = Step.NETWORK
 SECOND = ("/usr/share/ifupdown2", "/usr/lib/ifupdown2", "/usr/libexec/ifupdown-ng")
 """Other programs that read this file: they leave out what they don't understand."""
 READS = (*CONFIGURING_READS, *(Read(path, depth=0, content=False) for path in SECOND))
@@ -49,7 +49,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         doubt = f"another program may bring up the network ({configuring.others[0]})"
     yield Finding(
         check="ifupdown-broken",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if doubt else Severity.BROKEN,
         message=f"ifupdown can't read {place}: {said}. It brings up no network card then.",
         symptom=Symptom.UNREACHABLE,

@@ -28,7 +28,7 @@ from rescue.firewall.ipset.match import InSet
 from rescue.logins import blocking
 from rescue.model import Finding, Location, Repair, Safety, Severity
 
-LINK = blocking.LINK
+STEP = blocking.STEP
 READS = blocking.READS
 
 CHECK = "ipset-persisted"

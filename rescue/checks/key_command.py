@@ -23,10 +23,10 @@ from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.logins.each_login import SSHD_READS
 from rescue.logins.forced import keys_of, only_says, where_nobody_else_gets_a_shell
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Tree
 
-LINK = Link.SESSION
+STEP = Step.SESSION
 READS = SSHD_READS
 
 LONGEST = 100
@@ -51,7 +51,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     shown = command if len(command) <= LONGEST else command[:LONGEST] + "..."
     return Finding(
         check="key-command",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN if certain else Severity.DOUBTFUL,
         message=f"The key of {account.name} starts a fixed command and no shell ({place}): {shown}",
         symptom=Symptom.CLOSED,

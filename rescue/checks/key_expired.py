@@ -24,10 +24,10 @@ from rescue.facts import Facts
 from rescue.keys.authorized_keys import AuthorizedKey
 from rescue.keys.options import parse_time
 from rescue.logins.each_login import SSHD_READS, each_login, unless_elsewhere
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Tree
 
-LINK = Link.KEY
+STEP = Step.KEY
 READS = SSHD_READS
 
 _OPTION = compile_pattern(r',?expiry-time="[^"]*"', IGNORECASE)
@@ -48,7 +48,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     place = keys[0].location
     found = Finding(
         check="key-expired",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"The key of {account.name} counted until {keys[0].option('expiry-time')} ({place}).",
         symptom=Symptom.DENIED,

@@ -20,11 +20,11 @@ from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.keys.authorized_keys import AuthorizedKey
 from rescue.logins.each_login import SSHD_READS, each_login, say_where_from, unless_elsewhere, why_unsure
-from rescue.model import Address, Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Address, Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.sshd.language.patterns import BadAddress, Known, match_host_or_address
 from rescue.tree import Tree
 
-LINK = Link.KEY
+STEP = Step.KEY
 READS = SSHD_READS
 
 
@@ -70,7 +70,7 @@ def _outside(facts: Facts, account: Account, keys: list[AuthorizedKey]) -> Findi
     edit = partial(admit, location=place, sources=tuple(str(each) for each in sources))
     return Finding(
         check="key-from",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"The key of {account.name} does not count from {mine}: its line has from= for others ({place}).",
         symptom=Symptom.DENIED,
@@ -91,7 +91,7 @@ def _outside(facts: Facts, account: Account, keys: list[AuthorizedKey]) -> Findi
 def _unknown(facts: Facts, account: Account, keys: list[AuthorizedKey]) -> Finding:
     return Finding(
         check="key-from",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL,
         message=f"The key of {account.name} counts from some addresses only ({keys[0].location}).",
         symptom=Symptom.DENIED,

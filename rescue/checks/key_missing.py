@@ -27,10 +27,10 @@ from rescue.keys.mending import mended
 from rescue.logins.each_login import elsewhere
 from rescue.logins.key_files import add_lines, dead_link, home_missing, make_whole, misplaced, overlooked, places
 from rescue.logins.password_way import by_password, password_opens
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Read
 
-LINK = Link.KEY
+STEP = Step.KEY
 READS = (*ACCOUNT_READS, Read("/etc/ssh", depth=2), Read("/root", depth=0), Read("/root/.ssh", depth=1))
 
 RUN_AGAIN = "run this again with --key FILE, where FILE is your public key (most often ~/.ssh/id_ed25519.pub)"
@@ -96,7 +96,7 @@ def _finding(facts: Facts, account: Account) -> Finding:
         message += f" {link} is a link that leads nowhere ({entry.link if entry else ''})."
     return Finding(
         check="key-missing",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if reason else Severity.BROKEN,
         message=message,
         symptom=Symptom.DENIED,

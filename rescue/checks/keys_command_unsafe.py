@@ -28,11 +28,11 @@ from rescue.formats.program_faults import program_faults
 from rescue.formats.program_files import LARGEST
 from rescue.keys.strictmodes import OTHERS_WRITE, Rule, Walk
 from rescue.logins.each_login import SSHD_READS, each_login
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.sshd.effective import Setting
 from rescue.tree import LinkLoop, Read, Tree
 
-LINK = Link.KEY
+STEP = Step.KEY
 READS = (*SSHD_READS, *AS_USER_READS)
 
 KEYS, PRINCIPALS = "AuthorizedKeysCommand", "AuthorizedPrincipalsCommand"
@@ -245,7 +245,7 @@ def _finding(account: Account, keyword: str, setting: Setting, fault: Fault, rea
     by_hand = Repair(f"mend what {keyword} names ({setting.location}), or comment it out", Safety.MANUAL)
     return Finding(
         check="keys-command-unsafe",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if reason else Severity.BROKEN,
         message=f"sshd does not run {keyword} ({setting.location}) for {account.name}: {fault.what}.",
         symptom=Symptom.DENIED,

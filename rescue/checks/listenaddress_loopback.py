@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from rescue.facts import Facts
 from rescue.logins import listen_addresses
 from rescue.logins.listen_addresses import on_all, told
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 
-LINK = Link.LISTEN
+STEP = Step.LISTEN
 READS = listen_addresses.READS
 
 
@@ -39,7 +39,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     also = f", as the server does not have {gone}" if gone else ""
     yield Finding(
         check="listenaddress-loopback",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"The SSH server listens on {named} only{also}: that is for the server itself, and for nobody outside.",
         symptom=Symptom.REFUSED,

@@ -25,13 +25,13 @@ from rescue.formats.append_line import ended
 from rescue.logins import listen_addresses
 from rescue.logins.listen_addresses import Told, free_bind, last, on_all, told
 from rescue.logins.ssh_units import SYSTEM, ssh_service
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.network.own_addresses import INTERFACES
 from rescue.services.boot_order import waits_for_network
 from rescue.services.units import Unit
 from rescue.tree import Tree
 
-LINK = Link.LISTEN
+STEP = Step.LISTEN
 READS = listen_addresses.READS
 
 CHECK = "listenaddress-race"
@@ -57,7 +57,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     places = tuple(dict.fromkeys(each.listener.location for each in here if each.listener.location is not None))
     yield Finding(
         check=CHECK,
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL,
         message=f"{unit.name} needs the address {named} when it starts, and does not wait until that is set.",
         symptom=Symptom.REFUSED,

@@ -24,10 +24,10 @@ from functools import partial
 from rescue.facts import Facts
 from rescue.logins import listen_addresses
 from rescue.logins.listen_addresses import Bind, Told, free_bind, on_all, told
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.sshd import edit
 
-LINK = Link.LISTEN
+STEP = Step.LISTEN
 READS = listen_addresses.READS
 
 CHECK = "listenaddress-stale"
@@ -51,7 +51,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         )
     yield Finding(
         check=CHECK,
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if unsure else Severity.BROKEN,
         message=message,
         symptom=Symptom.REFUSED,

@@ -21,11 +21,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rescue.facts import Facts
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.network import CARD_READS, NETWORK_READS, Cards, Network, Profile, read_network, seen_cards
 from rescue.text.numbers import listed
 
-LINK = Link.NETWORK
+STEP = Step.NETWORK
 READS = (*NETWORK_READS, *CARD_READS)
 
 UNKNOWN = "the disk does not tell the hardware address of the card; but in the last boot none was switched on"
@@ -53,7 +53,7 @@ def _finding(bound: list[Profile], network: Network, cards: Cards) -> Finding:
     addresses = sorted({mac for profile in bound for mac in profile.macs})
     return Finding(
         check="mac-mismatch-clone",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if reason else Severity.BROKEN,
         message=(
             f"{first.manager} is told to configure the card with the hardware address {listed(addresses)} and no "

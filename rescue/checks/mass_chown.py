@@ -19,10 +19,10 @@ from collections.abc import Iterator
 
 from rescue.facts import Facts
 from rescue.logins.each_login import SSHD_READS
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Entry, Read
 
-LINK = Link.SESSION
+STEP = Step.SESSION
 PLACES = (
     "/", "/usr", "/usr/bin", "/usr/sbin", "/usr/lib", "/usr/share", "/usr/libexec", "/etc", "/etc/ssh", "/etc/pam.d",
     "/etc/security", "/etc/hosts", "/etc/fstab", "/etc/passwd", "/etc/group", "/etc/profile", "/etc/systemd",
@@ -52,7 +52,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     )  # fmt: skip
     yield Finding(
         check="mass-chown",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL,
         message=f"{count} of {len(found)} files and directories that are root's on every system belong to {owner}: "
         "chown ran over the whole system. What is mended here is not all of it.",

@@ -20,11 +20,11 @@ from pathlib import PurePosixPath
 from rescue.facts import Facts
 from rescue.formats.packages import PACKAGE_READS
 from rescue.logins.ssh_units import serving
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.services.units import UNIT_READS
 from rescue.tree import Read, Tree
 
-LINK = Link.ACCEPT
+STEP = Step.ACCEPT
 READS = (*UNIT_READS, *PACKAGE_READS, Read("/etc/ssh", depth=2))
 
 EXCHANGE = "diffie-hellman-group-exchange-"
@@ -46,7 +46,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     place = lines[0].location
     yield Finding(
         check="moduli-empty",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"{path} holds no prime numbers, and the only key exchange that is allowed needs them.",
         symptom=Symptom.HANGS,

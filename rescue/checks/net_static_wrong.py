@@ -22,12 +22,12 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from rescue.facts import Facts
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.network import NETWORK_READS, Network, Profile, is_card, read_network
 from rescue.text.numbers import listed
 from rescue.tree import Tree
 
-LINK = Link.NETWORK
+STEP = Step.NETWORK
 READS = NETWORK_READS
 
 ON_LINK = (
@@ -63,7 +63,7 @@ def _finding(profile: Profile, network: Network) -> Finding:
     doubt = ON_LINK if profile.on_link else ""
     return Finding(
         check="net-static-wrong",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if doubt else Severity.BROKEN,
         message=(
             f"{profile.location.path} sets the address {addresses} and the router {routers}, which is not in that "

@@ -27,14 +27,14 @@ from functools import partial
 from rescue.boot import commands as boot_commands
 from rescue.facts import Facts
 from rescue.logins.ssh_units import start_at_boot
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.network import CARD_READS, CONFIGURING_READS, Configuring, Manager, read_configuring, seen_cards
 from rescue.network.ifupdown import INTERFACES, Stanza
 from rescue.network.managers import IFUPDOWN, MANAGER, NETWORKD, brings_up
 from rescue.services.units import Units
 from rescue.tree import Read, Tree
 
-LINK = Link.NETWORK
+STEP = Step.NETWORK
 KERNELS = (Read("/usr/lib/modules", depth=1, content=False), Read("/lib/modules", depth=1, content=False))
 READS = (*CONFIGURING_READS, *CARD_READS, *boot_commands.READS, *KERNELS)
 
@@ -93,7 +93,7 @@ def _finding(facts: Facts, configuring: Configuring, cards: tuple[str, ...]) -> 
     locations = [place for each in started for place in each.locations]
     return Finding(
         check="net-unconfigured",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if doubt else Severity.BROKEN,
         message=f"Nothing configures a network card when the server boots: {said}.",
         symptom=Symptom.UNREACHABLE,

@@ -25,12 +25,12 @@ from pathlib import PurePosixPath
 from rescue.facts import Facts
 from rescue.formats.packages import PACKAGE_READS, package_version
 from rescue.formats.yaml_nodes import Node
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.network import CONFIGURING_READS, netplan, read_configuring
 from rescue.network.netplan import Plan, plan, plans
 from rescue.tree import Tree
 
-LINK = Link.NETWORK
+STEP = Step.NETWORK
 READS = (*CONFIGURING_READS, *PACKAGE_READS)
 
 LEAVES_OUT = (1, 1)
@@ -60,7 +60,7 @@ def _finding(facts: Facts, bad: Plan, every: tuple[Plan, ...]) -> Finding:
     what = "a tab stands where only blanks may" if tab else bad.problem.what
     return Finding(
         check="netplan-yaml",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if doubt else Severity.BROKEN,
         message=(
             f"netplan can't read {bad.path}, line {bad.problem.line}: {what}. "

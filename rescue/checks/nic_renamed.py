@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from rescue.facts import Facts
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.network import (
     CARD_READS,
     NETWORK_READS,
@@ -38,7 +38,7 @@ from rescue.network import (
 from rescue.text.numbers import listed
 from rescue.tree import Tree
 
-LINK = Link.NETWORK
+STEP = Step.NETWORK
 READS = (*NETWORK_READS, *CARD_READS)
 
 OLDER = "in the last boot that the logs tell of no card came up, and what they tell of the boots before may be old"
@@ -68,7 +68,7 @@ def _finding(waiting: list[Profile], network: Network, cards: Cards) -> Finding:
     reason = "" if cards.latest else OLDER
     return Finding(
         check="nic-renamed",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if reason or not network.certain else Severity.BROKEN,
         message=(
             f"{first.manager} is told to configure {listed(wanted)}, and when the server last came up its network "

@@ -20,11 +20,11 @@ from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.formats.packages import PACKAGE_READS, systemd_version
 from rescue.logins import pam
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.services.units import UNIT_READS
 from rescue.tree import Read, Tree
 
-LINK = Link.ACCOUNT
+STEP = Step.ACCOUNT
 READS = (Read("/etc/nologin", depth=0), *pam.READS, *PACKAGE_READS, *UNIT_READS)
 
 NOLOGIN = "/etc/nologin"
@@ -44,7 +44,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     first = next((line for line in (facts.tree.text(NOLOGIN) or "").split("\n") if line.strip()), "")
     yield Finding(
         check="nologin",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if reason else Severity.BROKEN,
         message=f"While {NOLOGIN} is there only root may log in; it keeps out {who}.",
         symptom=Symptom.CLOSED,

@@ -23,11 +23,11 @@ from re import compile as compile_pattern
 from rescue.facts import Facts
 from rescue.logins import pam
 from rescue.logins.ssh_units import of_ending_server
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Read, Tree
 
 NSSWITCH = PurePosixPath("/etc/nsswitch.conf")
-LINK = Link.SERVICE
+STEP = Step.SERVICE
 READS = (*pam.READS, Read(str(NSSWITCH), depth=0))
 
 LOCAL = frozenset({"files", "compat", "altfiles", "db"})
@@ -43,16 +43,16 @@ def find(facts: Facts) -> Iterator[Finding]:
     lines = dict(_lines(facts.tree))
     if "passwd" in lines and _asks_files(lines["passwd"]) is not True:
         what = "sshd finds not even its own user"
-        yield _finding("passwd", lines["passwd"], Link.SERVICE, of_ending_server(facts.units), what)
+        yield _finding("passwd", lines["passwd"], Step.SERVICE, of_ending_server(facts.units), what)
     if "shadow" in lines and _asks_files(lines["shadow"]) is not True:
         account = next(iter(facts.logins), None)
         found = pam.policy(facts, account) if account is not None else None
         if account is not None and found is not None and pam.asks_shadow(facts, account, found):
             what = "PAM turns everybody away, as it finds no account"
-            yield _finding("shadow", lines["shadow"], Link.ACCOUNT, Symptom.CLOSED, what)
+            yield _finding("shadow", lines["shadow"], Step.ACCOUNT, Symptom.CLOSED, what)
         elif not _sources(lines["shadow"]).strip():
             what = "sshd may end as it looks for the account"
-            ending = _finding("shadow", lines["shadow"], Link.ACCOUNT, Symptom.CLOSED, what)
+            ending = _finding("shadow", lines["shadow"], Step.ACCOUNT, Symptom.CLOSED, what)
             yield replace(ending, severity=Severity.DOUBTFUL, reason=EMPTY)
 
 
@@ -77,11 +77,11 @@ def _asks_files(place: Location) -> bool | None:
     return True if stop is None or any(word in LOCAL for word in sources[: stop.start()].split()) else None
 
 
-def _finding(name: str, place: Location, link: Link, symptom: Symptom, what: str) -> Finding:
+def _finding(name: str, place: Location, link: Step, symptom: Symptom, what: str) -> Finding:
     doubtful = _asks_files(place) is None
     return Finding(
         check="nss-broken",
-        link=link,
+        step=link,
         severity=Severity.DOUBTFUL if doubtful else Severity.BROKEN,
         message=f"The local accounts are not looked at ({place}: {place.text.strip()}): {what}.",
         symptom=symptom,

@@ -27,12 +27,12 @@ from rescue.logins import pam
 from rescue.logins.each_login import each_login
 from rescue.logins.pam_auth import asked, lacks_password, verdicts
 from rescue.logins.pam_refused import commented, insert_behind, line_of
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.pam.google_authenticator import FOR_OTHERS, MODULE, open_to_others, secret_path
 from rescue.pam.stacks import Answer, Facility, Handler, Service, module_present
 from rescue.tree import Read, Tree
 
-LINK = Link.KEY
+STEP = Step.KEY
 READS = pam.READS
 
 PERMIT = "auth required pam_permit.so"
@@ -73,7 +73,7 @@ def _nobody_says_yes(facts: Facts, account: Account, service: Service) -> Findin
     last = stack[-1].location
     return Finding(
         check="pam-2fa",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN if unasked else Severity.DOUBTFUL,
         message=f"The server asks PAM as well as for a key, and no line says yes to {account.name}: each leaves the "
         f"account alone ({', '.join(str(each.location) for each in stack[:3])}), which is a no.",
@@ -98,7 +98,7 @@ def _turned_away(facts: Facts, account: Account, handler: Handler) -> Finding:
     why = f"the module {handler.module} is not there" if gone else f"{handler.name} says no"
     return Finding(
         check="pam-2fa",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"PAM, which the server asks for more than a key, turns {account.name} away whatever is typed: {why} "
         f"({handler.location}).",
@@ -172,7 +172,7 @@ def _finding(
 ) -> Finding:
     return Finding(
         check="pam-2fa",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"The server asks {account.name} for a code, and {path}, which has the secret, {fault} "
         f"({handler.location}).",

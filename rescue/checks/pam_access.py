@@ -21,10 +21,10 @@ from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.logins import pam
 from rescue.logins.each_login import each_login, say_where_from, why_unsure
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Tree
 
-LINK = Link.ACCOUNT
+STEP = Step.ACCOUNT
 READS = pam.READS
 
 
@@ -42,7 +42,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     allow = partial(let_in, location=place, name=account.name)
     return Finding(
         check="pam-access",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"PAM denies {account.name} the login after the key was accepted: {place} says {place.text}.",
         symptom=Symptom.CLOSED,
@@ -63,7 +63,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
 def _undecided(facts: Facts, account: Account, place: Location) -> Finding:
     return Finding(
         check="pam-access",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL,
         message=f"Whether PAM lets {account.name} in depends on where from ({place}).",
         symptom=Symptom.CLOSED,

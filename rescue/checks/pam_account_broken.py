@@ -18,11 +18,11 @@ from functools import partial
 
 from rescue.facts import Facts
 from rescue.logins import pam
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.pam.stacks import Answer, Handler, Outcome, module_present
 from rescue.tree import Tree
 
-LINK = Link.ACCOUNT
+STEP = Step.ACCOUNT
 READS = pam.READS
 
 
@@ -53,7 +53,7 @@ def _missing(handler: Handler) -> Finding:
     place = handler.location
     return Finding(
         check="pam-account-broken",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"PAM turns everybody away: it asks the module {handler.module}, which is not there ({place}).",
         symptom=Symptom.CLOSED,

@@ -22,11 +22,11 @@ from re import compile as compile_pattern
 from rescue.facts import Facts
 from rescue.logins import pam
 from rescue.logins.pam_refused import commented, line_of
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.pam.stacks import Facility, Handler
 from rescue.tree import Tree
 
-LINK = Link.ACCOUNT
+STEP = Step.ACCOUNT
 READS = pam.READS
 
 _JUMP = compile_pattern(r"(\[[^\]]*\bsuccess=)([0-9]+)\b")
@@ -48,7 +48,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 def _finding(stack: tuple[Handler, ...], line: Handler) -> Finding:
     return Finding(
         check="pam-deny",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"PAM turns everybody away after the key was accepted: its rules end at pam_deny ({line.location}).",
         symptom=Symptom.CLOSED,

@@ -21,11 +21,11 @@ from pathlib import PurePosixPath
 from rescue.facts import Facts
 from rescue.logins import pam
 from rescue.logins.put_back import put_back
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.pam.templates import TEMPLATE_READS
 from rescue.tree import Tree
 
-LINK = Link.ACCEPT
+STEP = Step.ACCEPT
 READS = (*pam.READS, *TEMPLATE_READS)
 
 
@@ -36,7 +36,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     place, fault = found.service.broken, found.service.fault
     yield Finding(
         check="pam-init-broken",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"PAM can't read its own rules and turns everybody away: {fault} ({place}).",
         symptom=Symptom.CLOSED,

@@ -22,10 +22,10 @@ from rescue.facts import Facts
 from rescue.logins import pam
 from rescue.logins.each_login import each_login
 from rescue.logins.pam_refused import commented, line_of, refused
-from rescue.model import Edit, Finding, Link, Location, Repair, Safety
+from rescue.model import Edit, Finding, Location, Repair, Safety, Step
 from rescue.tree import Tree
 
-LINK = Link.SESSION
+STEP = Step.SESSION
 READS = pam.READS
 
 
@@ -40,7 +40,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     place = found.ruling.location
     return refused(
         "pam-limits",
-        LINK,
+        STEP,
         account,
         found,
         f"PAM opens no session for {account.name}: {found.ruling.why} ({place}).",

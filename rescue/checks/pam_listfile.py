@@ -25,11 +25,11 @@ from rescue.formats.append_line import ended
 from rescue.logins import pam
 from rescue.logins.each_login import each_login, say_where_from
 from rescue.logins.pam_refused import exempted, refused
-from rescue.model import Edit, Finding, Link, Location, Repair, Safety
+from rescue.model import Edit, Finding, Location, Repair, Safety, Step
 from rescue.pam.lists import OTHERS_WRITE, ListOptions
 from rescue.tree import Tree
 
-LINK = Link.ACCOUNT
+STEP = Step.ACCOUNT
 READS = pam.READS
 
 
@@ -43,7 +43,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         return None
     return refused(
         "pam-listfile",
-        LINK,
+        STEP,
         account,
         found,
         f"PAM {'turns' if found.certain else 'may turn'} {account.name} away after the key was accepted: "

@@ -19,12 +19,12 @@ from collections.abc import Iterator
 from rescue.facts import Facts
 from rescue.logins import pam
 from rescue.logins.put_back import put_back
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.pam.stacks import Facility, Service
 from rescue.pam.templates import TEMPLATE_READS, blank
 from rescue.tree import Read
 
-LINK = Link.ACCOUNT
+STEP = Step.ACCOUNT
 READS = (*pam.READS, *TEMPLATE_READS, Read("/etc/pam.d", depth=1))
 
 BY_HAND = "pam-auth-update --package --force, typed in rescue shell, writes the common files on Debian and Ubuntu"
@@ -49,7 +49,7 @@ def _finding(facts: Facts, facility: Facility, service: Service) -> Finding:
     repairs = [repair for path in empty for repair in put_back(facts, str(path))]
     return Finding(
         check="pam-rules-empty",
-        link=LINK if facility is Facility.ACCOUNT else Link.SESSION,
+        step=STEP if facility is Facility.ACCOUNT else Step.SESSION,
         severity=Severity.BROKEN,
         message=f"PAM turns everybody away after the key was accepted: {what}.",
         symptom=Symptom.CLOSED,

@@ -23,11 +23,11 @@ from rescue.formats.append_line import ended
 from rescue.logins import pam
 from rescue.logins.each_login import each_login
 from rescue.logins.pam_refused import refused
-from rescue.model import Finding, Link, Repair, Safety
+from rescue.model import Finding, Repair, Safety, Step
 from rescue.pam.lists import OTHERS_WRITE, SHELLS
 from rescue.tree import Tree
 
-LINK = Link.ACCOUNT
+STEP = Step.ACCOUNT
 READS = pam.READS
 
 USUAL = frozenset({"sh", "bash", "dash", "zsh", "fish", "ksh", "mksh", "tcsh", "csh"})
@@ -47,7 +47,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     usual = shell.rpartition("/")[2] in USUAL and shell.startswith(DIRECTORIES)
     return refused(
         "pam-shells",
-        LINK,
+        STEP,
         account,
         found,
         f"PAM turns {account.name} away after the key was accepted: {found.ruling.why} ({found.handler.location}).",

@@ -23,10 +23,10 @@ from rescue.facts import Facts
 from rescue.logins import pam
 from rescue.logins.each_login import each_login, say_where_from
 from rescue.logins.pam_refused import exempted, refused
-from rescue.model import Finding, Link, Repair, Safety
+from rescue.model import Finding, Repair, Safety, Step
 from rescue.pam.succeed_if import failed_group
 
-LINK = Link.ACCOUNT
+STEP = Step.ACCOUNT
 READS = pam.READS
 
 
@@ -40,7 +40,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         return None
     return refused(
         "pam-succeed-if",
-        LINK,
+        STEP,
         account,
         found,
         f"PAM {'turns' if found.certain else 'may turn'} {account.name} away after the key was accepted: "

@@ -22,10 +22,10 @@ from rescue.facts import Facts
 from rescue.logins import pam
 from rescue.logins.each_login import each_login
 from rescue.logins.pam_refused import line_of, refused
-from rescue.model import Finding, Link, Location, Repair, Safety
+from rescue.model import Finding, Location, Repair, Safety, Step
 from rescue.tree import Tree
 
-LINK = Link.ACCOUNT
+STEP = Step.ACCOUNT
 READS = pam.READS
 
 
@@ -48,7 +48,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     wait = Repair("log in at one of the times that the rule has", Safety.MANUAL)
     return refused(
         "pam-time",
-        LINK,
+        STEP,
         account,
         found,
         f"PAM {'turns' if found.certain else 'may turn'} {account.name} away: {found.ruling.why} ({place}).",

@@ -20,10 +20,10 @@ from pathlib import PurePosixPath
 from rescue.accounts.database import PASSWD, Accounts
 from rescue.facts import Facts
 from rescue.logins.each_login import SSHD_READS
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Read, Tree
 
-LINK = Link.ACCOUNT
+STEP = Step.ACCOUNT
 COPIES = ("/etc/passwd-", "/var/backups/passwd.bak")
 READS = (*SSHD_READS, *(Read(copy, depth=0) for copy in COPIES))
 
@@ -55,7 +55,7 @@ def _line(text: str, name: str) -> Location | None:
 def _windows(place: Location) -> Finding:
     return Finding(
         check="passwd-corrupt",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"Lines of {PASSWD} end in CR LF, so that the shells in them do not exist ({place}).",
         symptom=Symptom.DENIED,
@@ -74,14 +74,14 @@ def _unread(tree: Tree, name: str, place: Location) -> Finding:
         )
     return Finding(
         check="passwd-corrupt",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"The line of {name} in {PASSWD} can't be read ({place}), so there is no such account.",
         symptom=Symptom.DENIED,
         locations=(place,),
         repairs=(repair,),
         subject=name,
-        hides=(Link.KEY,),
+        hides=(Step.KEY,),
     )
 
 

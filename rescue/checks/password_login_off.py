@@ -22,10 +22,10 @@ from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.logins.each_login import SSHD_READS
 from rescue.logins.password_way import Shut, by_password, opened, password_opens, shut
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Read
 
-LINK = Link.KEY
+STEP = Step.KEY
 READS = (*SSHD_READS, Read("/root", depth=0), Read("/root/.ssh", depth=1))
 
 
@@ -51,7 +51,7 @@ def _finding(account: Account, ways: tuple[Shut, ...]) -> Finding:
     why = " and ".join(str(each) for each in ways)
     return Finding(
         check="password-login-off",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if undecided else Severity.BROKEN,
         message=f"{account.name} has a password and no key, and the SSH server takes no password: {why}.",
         symptom=Symptom.DENIED,

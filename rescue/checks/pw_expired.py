@@ -22,10 +22,10 @@ from rescue.accounts.lines import CHANGED, with_shadow_field
 from rescue.facts import Facts
 from rescue.logins import pam
 from rescue.logins.each_login import each_login
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.pam.stacks import Answer
 
-LINK = Link.ACCOUNT
+STEP = Step.ACCOUNT
 READS = pam.READS
 
 OLD = "You are required to change your password immediately"
@@ -55,7 +55,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     why = "was marked to be changed" if shadow.lastchg == 0 else "is older than it may be"
     return Finding(
         check="pw-expired",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if perhaps else Severity.BROKEN,
         message=f"The password of {account.name} {why} ({shadow.location}), which stops logins with a key as well.",
         symptom=Symptom.CLOSED,

@@ -21,10 +21,10 @@ from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.logins.each_login import SSHD_READS
 from rescue.logins.pam_refused import line_of
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Read, Tree
 
-LINK = Link.SESSION
+STEP = Step.SESSION
 SYSTEM, FOLDER = "/etc/profile", "/etc/profile.d"
 READS = (*SSHD_READS, Read(SYSTEM, depth=0), Read(FOLDER, depth=1))
 
@@ -111,7 +111,7 @@ def _unconditional(tree: Tree, path: str) -> Location | None:
 def _finding(account: Account, place: Location) -> Finding:
     return Finding(
         check="rcfile-exit",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"The shell of {account.name} ends as soon as it starts: {place} says {place.text.strip()}.",
         symptom=Symptom.CLOSED,

@@ -24,11 +24,11 @@ from rescue.accounts.database import PASSWD, Account
 from rescue.facts import Facts
 from rescue.logins.each_login import SSHD_READS, unless_elsewhere
 from rescue.logins.forced import keys_of
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import SELINUX, Entry, Read, Tree
 
 CONFIG, RELABEL = "/etc/selinux/config", "/.autorelabel"
-LINK = Link.KEY
+STEP = Step.KEY
 READS = (*SSHD_READS, Read(CONFIG, depth=0), Read(RELABEL, depth=0, content=False))
 
 KEYS_TYPE, HOME_TYPE, ROOTS_HOME = "ssh_home_t", "user_home_dir_t", "admin_home_t"
@@ -97,7 +97,7 @@ def _finding(account: Account, wrong: tuple[tuple[PurePosixPath, Entry, str], ..
     told = ", ".join(f"{path} ({_type(entry) or 'no label'})" for path, entry, _ in wrong)
     return Finding(
         check="selinux-context",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"SELinux keeps sshd from the keys of {account.name}, as labels are wrong: {told}.",
         symptom=Symptom.DENIED,
@@ -116,7 +116,7 @@ def _finding(account: Account, wrong: tuple[tuple[PurePosixPath, Entry, str], ..
 def _nothing_labelled() -> Finding:
     return Finding(
         check="selinux-context",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL,
         message=f"SELinux is enforcing ({CONFIG}), and not even {PASSWD} has a label: sshd may read nothing.",
         symptom=Symptom.DENIED,

@@ -23,11 +23,11 @@ from re import compile as compile_pattern
 from rescue.facts import SSH_PORT, Facts
 from rescue.logins import listen_addresses
 from rescue.logins.ssh_units import serving
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.sshd import edit
 from rescue.tree import Read, Tree
 
-LINK = Link.LISTEN
+STEP = Step.LISTEN
 CONFIG = "/etc/selinux/config"
 ACTIVE = ("/var/lib/selinux/{}/active/ports.local", "/etc/selinux/{}/active/ports.local",
           "/etc/selinux/{}/modules/active/ports.local")  # fmt: skip
@@ -52,7 +52,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     places = tuple(dict.fromkeys(each.location for each in refused if each.port == port and each.location is not None))
     yield Finding(
         check="selinux-port",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"SELinux does not let the SSH server listen on port {port}: it has not the label ssh_port_t.",
         symptom=Symptom.REFUSED,

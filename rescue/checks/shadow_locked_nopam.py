@@ -23,11 +23,11 @@ from rescue.accounts.lines import unlocked
 from rescue.facts import Facts
 from rescue.logins.each_login import SSHD_READS, each_login
 from rescue.logins.put_back import put_back
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.pam.templates import SSHD_CONFIG, TEMPLATE_READS, blank
 from rescue.sshd import edit
 
-LINK = Link.ACCOUNT
+STEP = Step.ACCOUNT
 READS = (*SSHD_READS, *TEMPLATE_READS)
 
 
@@ -56,7 +56,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         repairs = (*put_back(facts, SSHD_CONFIG), alone)
     return Finding(
         check="shadow-locked-nopam",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"The SSH server refuses {account.name}: {said}, and the account is locked ({shadow.location}).",
         symptom=Symptom.DENIED,

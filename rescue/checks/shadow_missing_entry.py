@@ -20,10 +20,10 @@ from rescue.facts import Facts
 from rescue.formats.append_line import ended
 from rescue.logins import pam
 from rescue.logins.each_login import each_login
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Tree
 
-LINK = Link.ACCOUNT
+STEP = Step.ACCOUNT
 READS = pam.READS
 
 LINE = "{}:*:{}:0:99999:7:::"
@@ -44,7 +44,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     edit = partial(with_line, name=account.name, line=line)
     return Finding(
         check="shadow-missing-entry",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"{SHADOW} has no line for {account.name} that can be read, so PAM turns the account away.",
         symptom=Symptom.CLOSED,

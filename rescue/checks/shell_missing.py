@@ -23,10 +23,10 @@ from rescue.accounts.lines import SHELL, with_passwd_field
 from rescue.accounts.permissions import chmod
 from rescue.facts import Facts
 from rescue.logins.each_login import SSHD_READS, each_login
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Read
 
-LINK = Link.ACCOUNT
+STEP = Step.ACCOUNT
 READS = SSHD_READS
 
 DEFAULT = "/bin/sh"
@@ -56,7 +56,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         return None
     return Finding(
         check="shell-missing",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"The SSH server turns {account.name} away: the login shell {shell} {fault}.",
         symptom=Symptom.CLOSED if locked else Symptom.DENIED,

@@ -20,10 +20,10 @@ from rescue.accounts.database import Account
 from rescue.accounts.lines import SHELL, with_passwd_field
 from rescue.facts import Facts
 from rescue.logins.each_login import SSHD_READS
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Read
 
-LINK = Link.SESSION
+STEP = Step.SESSION
 SHELLS = ("/bin/bash", "/bin/sh")
 READS = (*SSHD_READS, *(Read(shell, depth=0, content=False) for shell in SHELLS))
 
@@ -46,7 +46,7 @@ def _finding(facts: Facts, account: Account) -> Finding:
     service = account.uid < 1000 and account.uid != 0
     return Finding(
         check="shell-nologin",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if uploads else Severity.BROKEN,
         message=f"The login shell of {account.name} is {account.shell}, which ends at once ({account.location}).",
         symptom=Symptom.CLOSED,

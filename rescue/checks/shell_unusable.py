@@ -32,10 +32,10 @@ from rescue.formats.elf import MAGIC
 from rescue.formats.program_faults import Fault, program_faults
 from rescue.formats.program_files import LARGEST
 from rescue.logins.each_login import SSHD_READS, each_login
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Read, Tree
 
-LINK = Link.SESSION
+STEP = Step.SESSION
 READS = (*SSHD_READS, *AS_USER_READS, Read("/etc", depth=0))
 
 CHECK = "shell-unusable"
@@ -88,7 +88,7 @@ def _unusable(facts: Facts, account: Account, shell: str, found: tuple[Barrier, 
     person = facts.person(account)
     return Finding(
         check=CHECK,
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"{account.name} can't start the login shell {shell}: closed to this user: {told}{more}.",
         symptom=Symptom.CLOSED,
@@ -118,7 +118,7 @@ def _damaged(facts: Facts, account: Account, shell: str, fault: Fault) -> Findin
         another = (Repair(f"give {account.name} the login shell {other}", Safety.SAFE, edit),)
     return Finding(
         check=CHECK,
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"The login shell of {account.name} does not start: {fault.path} {fault.what}.",
         symptom=Symptom.CLOSED,
@@ -165,7 +165,7 @@ def _nameless(facts: Facts, account: Account, person: Person) -> Finding | None:
         mode = entry.mode | more
         return Finding(
             check=CHECK,
-            link=LINK,
+            step=STEP,
             severity=Severity.DOUBTFUL,
             message=f"{path} (mode {entry.mode & 0o7777:04o}) is closed to {account.name}: {CLOSED}.",
             symptom=Symptom.OK,

@@ -27,14 +27,14 @@ from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.keys.authorized_keys import AuthorizedKey
 from rescue.logins.each_login import SSHD_READS, each_login
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.sshd import edit
 from rescue.sshd.effective import Setting
 from rescue.sshd.key_kinds import NotTaken, hopeless, listed
 from rescue.sshd.language.patterns import match_list
 from rescue.tree import Read, Tree
 
-LINK = Link.KEY
+STEP = Step.KEY
 
 NEW_KEY = "make a new key (ssh-keygen -t ed25519), and add it with rescue fix --add-key FILE --user NAME"
 
@@ -80,7 +80,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     )
     return Finding(
         check="sshd-algo-mismatch",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"The SSH server takes no key of {account.name}: their kind, {told}, is not in "
         f"PubkeyAcceptedAlgorithms ({where}).",
@@ -135,7 +135,7 @@ def _no_way(account: Account, key: AuthorizedKey, reason: NotTaken) -> Finding:
     """A finding for keys that no list of algorithms would bring back."""
     return Finding(
         check="sshd-algo-mismatch",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"The SSH server takes no key of {account.name}: {reason.why}.",
         symptom=Symptom.DENIED,

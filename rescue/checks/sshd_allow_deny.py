@@ -27,12 +27,12 @@ from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.logins.each_login import say_where_from
 from rescue.logins.login_policy import POLICY_READS, Standing, somebody_else_passes, standings
-from rescue.model import Edit, Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Edit, Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.sshd import edit
 from rescue.sshd.access import Refusal
 from rescue.tree import Tree
 
-LINK = Link.ACCOUNT
+STEP = Step.ACCOUNT
 READS = POLICY_READS
 
 CHECK = "sshd-allow-deny"
@@ -66,7 +66,7 @@ def _refused(facts: Facts, standing: Standing, severity: Severity) -> Finding:
     why = " and ".join(_why(each) for each in refusals)
     return Finding(
         check=CHECK,
-        link=LINK,
+        step=STEP,
         severity=severity,
         message=f"The SSH server does not let {account.name} in: {why}.",
         symptom=Symptom.DENIED,
@@ -93,7 +93,7 @@ def _separators(refusal: Refusal) -> str:
 def _undecided(facts: Facts, standing: Standing) -> Finding:
     return Finding(
         check=CHECK,
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL,
         message=f"Whether {standing.account.name} may log in depends on where from ({standing.lists.locations[0]}).",
         symptom=Symptom.DENIED,

@@ -24,11 +24,11 @@ from rescue.facts import Facts
 from rescue.logins import pam
 from rescue.logins.each_login import SSHD_READS, each_login
 from rescue.logins.pam_auth import lacks_password
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.sshd import Effective, edit
 from rescue.sshd.effective import Setting
 
-LINK = Link.KEY
+STEP = Step.KEY
 READS = (*SSHD_READS, *pam.READS)
 
 KEY, ANOTHER_KEY = "publickey", "another key"
@@ -80,7 +80,7 @@ def _keys_are_off(account: Account, setting: Setting, *, at_once: bool) -> Findi
     back = partial(edit.set_value, location=setting.location, value="yes")
     return Finding(
         check="sshd-auth-methods",
-        link=Link.ACCEPT if at_once else LINK,
+        step=Step.ACCEPT if at_once else STEP,
         severity=Severity.BROKEN,
         message=f"The SSH server takes no key from {account.name}: PubkeyAuthentication is no ({setting.location}).",
         symptom=Symptom.CLOSED if at_once else Symptom.DENIED,
@@ -143,7 +143,7 @@ def _too_much(account: Account, setting: Setting, lacking: list[list[str]], *, a
     wanted = sorted({method for each in lacking for method in each})
     return Finding(
         check="sshd-auth-methods",
-        link=Link.ACCEPT if at_once else LINK,
+        step=Step.ACCEPT if at_once else STEP,
         severity=Severity.BROKEN,
         message=f"The SSH server wants a proof from {account.name} that can't be given here: {', '.join(wanted)} "
         f"(AuthenticationMethods, {setting.location}).",

@@ -20,10 +20,10 @@ from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.logins.each_login import SSHD_READS, each_login, unless_elsewhere
 from rescue.logins.key_files import overlooked
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.sshd import edit
 
-LINK = Link.KEY
+STEP = Step.KEY
 READS = SSHD_READS
 
 USUAL = ".ssh/authorized_keys"
@@ -46,7 +46,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         change = partial(edit.add_words, location=setting.location, words=(USUAL,))
     finding = Finding(
         check="sshd-authorizedkeysfile",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"The SSH server looks for the keys of {account.name} in {named}; they are in {found.path}.",
         symptom=Symptom.DENIED,

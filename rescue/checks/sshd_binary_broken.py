@@ -30,10 +30,10 @@ from rescue.formats.program_files import load
 from rescue.logins import sshd_program
 from rescue.logins.ssh_units import OTHERS, of_ending_server, serving, ssh_service
 from rescue.logins.sshd_program import faults, installed, program
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Entry, Read, Tree
 
-LINK = Link.SERVICE
+STEP = Step.SERVICE
 READS = sshd_program.READS
 
 CHECK = "sshd-binary-broken"
@@ -81,7 +81,7 @@ def _broken(facts: Facts, fault: Fault) -> Finding:
         repairs.insert(0, Repair(f"set {fault.path} aside, so that the system's own counts", Safety.SAFE, change))
     return Finding(
         check=CHECK,
-        link=Link.ACCEPT if fault.closed else LINK,
+        step=Step.ACCEPT if fault.closed else STEP,
         severity=Severity.BROKEN,
         message=f"{fault.path} {fault.what}.",
         symptom=Symptom.CLOSED if fault.closed else of_ending_server(facts.units),
@@ -105,7 +105,7 @@ def _mismatch(facts: Facts) -> Iterator[Finding]:
     told = [".".join(map(str, each)) for each in (built, has)]
     yield Finding(
         check=CHECK,
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL,
         message=f"{main} was built against OpenSSL {told[0]} and gets {told[1]} ({crypto.path}): it ends with "
         '"OpenSSL version mismatch".',
@@ -135,7 +135,7 @@ def _set_aside(tree: Tree, path: str) -> Tree:
 def _interrupted(facts: Facts, state: str) -> Finding:
     return Finding(
         check=CHECK,
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL,
         message=f"The installation of the package openssh-server was cut off: dpkg has it as {state!r}.",
         symptom=of_ending_server(facts.units),

@@ -22,12 +22,12 @@ from rescue.accounts.database import Account
 from rescue.accounts.permissions import chmod
 from rescue.facts import Facts
 from rescue.logins.each_login import SSHD_READS, each_login
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.sshd import edit
 from rescue.sshd.effective import Setting
 from rescue.tree import Read, Tree
 
-LINK = Link.SESSION
+STEP = Step.SESSION
 READS = SSHD_READS
 
 FOREIGN_WRITE = 0o022
@@ -54,7 +54,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     what = "; ".join(f"{where} {fault}" for where, fault in faults)
     return Finding(
         check="sshd-chroot-perms",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"ChrootDirectory ({setting.location}) can't hold {account.name}: {what}.",
         symptom=Symptom.CLOSED,

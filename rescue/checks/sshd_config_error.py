@@ -28,14 +28,14 @@ from rescue.facts import Facts
 from rescue.logins.put_back import put_back
 from rescue.logins.ssh_units import of_ending_server
 from rescue.logins.sshd_program import installed
-from rescue.model import Edit, Finding, Link, Repair, Safety, Severity
+from rescue.model import Edit, Finding, Repair, Safety, Severity, Step
 from rescue.pam.templates import TEMPLATE_READS
 from rescue.sshd import Fault, Problem, Server, edit
 from rescue.sshd.language.keywords import keyword
 from rescue.tree import Read, Tree
 
-LINK = Link.SERVICE
-HIDES = (Link.LISTEN, Link.ACCEPT, Link.ACCOUNT, Link.KEY, Link.SESSION)
+STEP = Step.SERVICE
+HIDES = (Step.LISTEN, Step.ACCEPT, Step.ACCOUNT, Step.KEY, Step.SESSION)
 """What sshd's settings decide: none of them holds before sshd takes them all."""
 READS = (Read("/etc/ssh", depth=2), Read("/etc/services", depth=0), *TEMPLATE_READS)
 
@@ -76,7 +76,7 @@ def _no_configuration(problems: Sequence[Problem], facts: Facts) -> Finding:
     path = problems[0].location.path
     return Finding(
         check=CHECK,
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=(
             f"The SSH server does not start: {len(problems)} lines of its configuration or more are wrong, so that "
@@ -96,7 +96,7 @@ def _broken(problems: Sequence[Problem], facts: Facts) -> Finding:
     repairs = [_repeated(repair, len(problems)) for repair in _repairs(problem, facts)]
     return Finding(
         check=CHECK,
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"The SSH server does not start: {problem.text}. See {problem.location}.",
         symptom=of_ending_server(facts.units),
@@ -123,7 +123,7 @@ def _again(tree: Tree, change: Edit, times: int) -> Tree:
 def _doubtful(problem: Problem, facts: Facts) -> Finding:
     return Finding(
         check=CHECK,
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL,
         message=f"Whether the SSH server starts can't be told from the disk. See {problem.location}.",
         symptom=of_ending_server(facts.units),

@@ -24,12 +24,12 @@ from pathlib import PurePosixPath
 
 from rescue.facts import Facts
 from rescue.logins.ssh_units import serving, ssh_service, start_at_boot, wanting_targets
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.network import CONFIGURING_READS, read_configuring
 from rescue.services.units import UNIT_READS, Unit, Units
 from rescue.tree import Read, Tree
 
-LINK = Link.SERVICE
+STEP = Step.SERVICE
 READS = (*UNIT_READS, *CONFIGURING_READS, Read("/etc/ssh", depth=2))
 
 NOT_TO_BE_RUN = "/etc/ssh/sshd_not_to_be_run"
@@ -61,14 +61,14 @@ def _not_wanted(units: Units, unit: Unit) -> Finding:
     how = how or f"by {' and '.join(wanting_targets(unit))}"
     return Finding(
         check="sshd-disabled",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"The SSH server ({unit.name}) is installed, but nothing starts it at boot: it was disabled.",
         symptom=Symptom.REFUSED,
         locations=(where,) if where is not None else (),
         repairs=(Repair(f"start {unit.name} at boot, {how}", Safety.SAFE, partial(start_at_boot, name=unit.name)),),
         subject=unit.name,
-        hides=(Link.LISTEN, Link.ACCEPT),
+        hides=(Step.LISTEN, Step.ACCEPT),
     )
 
 
@@ -84,14 +84,14 @@ def _held_back(unit: Unit, condition: Location) -> Finding:
         repair = Repair(f"see to it that the condition in {condition} holds, or take the line out", Safety.MANUAL)
     return Finding(
         check="sshd-disabled",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=message,
         symptom=Symptom.REFUSED,
         locations=locations,
         repairs=(repair,),
         subject="sshd_not_to_be_run" if by_debian else "condition",
-        hides=(Link.LISTEN, Link.ACCEPT),
+        hides=(Step.LISTEN, Step.ACCEPT),
     )
 
 
@@ -111,14 +111,14 @@ def _wrong_target(facts: Facts) -> Finding:
     shown = f" (it leads to {links.link})" if links is not None and links.is_link else ""
     return Finding(
         check="sshd-disabled",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"The machine boots into a target that starts no services{shown}, so no SSH server either.",
         symptom=_of_maintenance(facts),
         locations=(Location(facts.units.default_target),),
         repairs=(Repair("boot into a target that starts services", Safety.SAFE, _boot_services),),
         subject="default.target",
-        hides=(Link.LISTEN, Link.ACCEPT),
+        hides=(Step.LISTEN, Step.ACCEPT),
     )
 
 

@@ -31,12 +31,12 @@ from pathlib import PurePosixPath
 from rescue.facts import Facts
 from rescue.formats.packages import PACKAGE_READS, systemd_version
 from rescue.logins.ssh_units import SERVICES
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.services.unit_files import parse_unit
 from rescue.services.units import UNIT_READS, Unit, Value
 from rescue.tree import Read, Tree
 
-LINK = Link.SERVICE
+STEP = Step.SERVICE
 READS = (*UNIT_READS, *PACKAGE_READS)
 
 SECTION = "Service"
@@ -257,7 +257,7 @@ def _program(command: Value) -> str:
 def _finding(unit: Unit, what: str, locations: tuple[Location, ...], repair: Repair, doubt: str = "") -> Finding:
     return Finding(
         check="sshd-dropin-broken",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN if unit.started and not doubt else Severity.DOUBTFUL,
         message=f"systemd can't start {unit.name}: {what} ({locations[0]}).",
         symptom=Symptom.REFUSED,

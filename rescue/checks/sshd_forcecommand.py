@@ -20,10 +20,10 @@ from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.logins.each_login import SSHD_READS
 from rescue.logins.forced import only_says, where_nobody_else_gets_a_shell
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.sshd import edit
 
-LINK = Link.SESSION
+STEP = Step.SESSION
 READS = SSHD_READS
 
 UPLOADS = "internal-sftp"
@@ -49,7 +49,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     what = "uploads and downloads work, a shell does not" if uploads else "the command may be what you are to get"
     return Finding(
         check="sshd-forcecommand",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN if certain else Severity.DOUBTFUL,
         message=f"ForceCommand gives {account.name} no shell ({setting.location}): {shown}",
         symptom=Symptom.CLOSED,

@@ -18,10 +18,10 @@ from collections.abc import Iterator
 from rescue.facts import Facts
 from rescue.logins import sshd_limits
 from rescue.logins.sshd_limits import Cause, Limit, everywhere
-from rescue.model import Finding, Link, Symptom
+from rescue.model import Finding, Step, Symptom
 from rescue.sshd.language.numbers import integer
 
-LINK = Link.ACCEPT
+STEP = Step.ACCEPT
 READS = sshd_limits.READS
 
 SHORT = 5
@@ -42,4 +42,4 @@ def _judge(value: str) -> Limit | None:
     )
 
 
-CAUSE = Cause("sshd-logingrace", LINK, Symptom.CLOSED, "LoginGraceTime", "120", _judge)
+CAUSE = Cause("sshd-logingrace", STEP, Symptom.CLOSED, "LoginGraceTime", "120", _judge)

@@ -20,11 +20,11 @@ from functools import partial
 
 from rescue.facts import Facts
 from rescue.logins.ssh_units import SERVICES, serving, ssh_service, start_at_boot
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.services.units import UNIT_READS, Unit, Units
 from rescue.tree import Tree
 
-LINK = Link.SERVICE
+STEP = Step.SERVICE
 READS = UNIT_READS
 
 MAX_MASKS = 8
@@ -39,14 +39,14 @@ def find(facts: Facts) -> Iterator[Finding]:
     repairs = _repairs(facts.tree, unit)
     yield Finding(
         check="sshd-masked",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=_message(unit, unit.mask),
         symptom=Symptom.REFUSED,
         locations=(unit.mask,),
         repairs=repairs,
         subject=unit.name,
-        hides=(Link.LISTEN, Link.ACCEPT),
+        hides=(Step.LISTEN, Step.ACCEPT),
     )
 
 

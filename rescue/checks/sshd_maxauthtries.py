@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from rescue.facts import Facts
 from rescue.logins import sshd_limits
 from rescue.logins.sshd_limits import Cause, Limit, for_each_login
-from rescue.model import Finding, Link, Repair, Safety, Symptom
+from rescue.model import Finding, Repair, Safety, Step, Symptom
 
-LINK = Link.KEY
+STEP = Step.KEY
 READS = sshd_limits.READS
 
 ONE_KEY = Repair(
@@ -42,4 +42,4 @@ def _judge(value: str) -> Limit | None:
     return None
 
 
-CAUSE = Cause("sshd-maxauthtries", LINK, Symptom.DENIED, "MaxAuthTries", "6", _judge, (ONE_KEY,))
+CAUSE = Cause("sshd-maxauthtries", STEP, Symptom.DENIED, "MaxAuthTries", "6", _judge, (ONE_KEY,))

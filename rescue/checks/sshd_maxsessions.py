@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from rescue.facts import Facts
 from rescue.logins import sshd_limits
 from rescue.logins.sshd_limits import Cause, Limit, for_each_login
-from rescue.model import Finding, Link, Symptom
+from rescue.model import Finding, Step, Symptom
 
-LINK = Link.SESSION
+STEP = Step.SESSION
 READS = sshd_limits.READS
 
 
@@ -31,4 +31,4 @@ def _judge(value: str) -> Limit | None:
     return Limit("the SSH server opens no shell and runs no command for you") if value == "0" else None
 
 
-CAUSE = Cause("sshd-maxsessions", LINK, Symptom.CLOSED, "MaxSessions", "10", _judge)
+CAUSE = Cause("sshd-maxsessions", STEP, Symptom.CLOSED, "MaxSessions", "10", _judge)

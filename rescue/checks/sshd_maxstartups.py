@@ -19,10 +19,10 @@ from collections.abc import Iterator
 from rescue.facts import Facts
 from rescue.logins import sshd_limits
 from rescue.logins.sshd_limits import Cause, Limit, everywhere
-from rescue.model import Finding, Link, Symptom
+from rescue.model import Finding, Step, Symptom
 from rescue.sshd.language.numbers import triple
 
-LINK = Link.ACCEPT
+STEP = Step.ACCEPT
 READS = sshd_limits.READS
 
 CHECK = "sshd-maxstartups"
@@ -54,6 +54,6 @@ def _per_source(value: str) -> Limit | None:
 
 
 CAUSES = (
-    Cause(CHECK, LINK, Symptom.CLOSED, "MaxStartups", "10:30:100", _startups),
-    Cause(CHECK, LINK, Symptom.CLOSED, "PerSourceMaxStartups", "none", _per_source),
+    Cause(CHECK, STEP, Symptom.CLOSED, "MaxStartups", "10:30:100", _startups),
+    Cause(CHECK, STEP, Symptom.CLOSED, "PerSourceMaxStartups", "none", _per_source),
 )

@@ -20,9 +20,9 @@ from rescue.formats.packages import package_state
 from rescue.logins import sshd_program
 from rescue.logins.ssh_units import OTHERS, serving, ssh_service
 from rescue.logins.sshd_program import installed
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 
-LINK = Link.SERVICE
+STEP = Step.SERVICE
 READS = sshd_program.READS
 
 TARGET = "multi-user.target"
@@ -47,7 +47,7 @@ def _finding(facts: Facts, message: str) -> Finding:
         command = "apk add openssh-server"
     return Finding(
         check="sshd-not-installed",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=message,
         symptom=Symptom.REFUSED,
@@ -58,5 +58,5 @@ def _finding(facts: Facts, message: str) -> Finding:
                 steps=f"rescue shell\n{command}",
             ),
         ),
-        hides=(Link.LISTEN, Link.ACCEPT),
+        hides=(Step.LISTEN, Step.ACCEPT),
     )

@@ -22,10 +22,10 @@ from rescue.facts import Facts
 from rescue.logins.each_login import say_where_from
 from rescue.logins.forced import keys_of
 from rescue.logins.login_policy import POLICY_READS, Standing, standings
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.sshd import edit
 
-LINK = Link.ACCOUNT
+STEP = Step.ACCOUNT
 READS = POLICY_READS
 
 CHECK = "sshd-permitrootlogin"
@@ -56,7 +56,7 @@ def _refused(standing: Standing) -> Finding:
     change = partial(edit.set_value, location=refusal.location, value=KEYS_ONLY)
     return Finding(
         check=CHECK,
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"PermitRootLogin {refusal.pattern} {what} ({refusal.location}), so {name} is refused with any key.",
         # With forced-commands-only sshd's two halves disagree, and the connection ends (monitor.c).
@@ -83,7 +83,7 @@ def _refused(standing: Standing) -> Finding:
 def _undecided(facts: Facts, standing: Standing) -> Finding:
     return Finding(
         check=CHECK,
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL,
         message=f"Whether {standing.account.name} may log in depends on where from ({standing.root.locations[0]}).",
         symptom=Symptom.DENIED,

@@ -25,13 +25,13 @@ from re import escape, sub
 from rescue.facts import Facts
 from rescue.formats.append_line import ended
 from rescue.logins.ssh_units import serving
-from rescue.model import Edit, Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Edit, Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.services.units import UNIT_READS
 from rescue.sshd import Listener, Setting, edit
 from rescue.sshd.listen import generated, started_socket
 from rescue.tree import Read, Tree
 
-LINK = Link.LISTEN
+STEP = Step.LISTEN
 READS = (
     *UNIT_READS,
     Read("/etc/ssh", depth=2),
@@ -52,7 +52,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     places = tuple(dict.fromkeys(each.location for each in facts.listeners if each.location is not None))
     yield Finding(
         check="sshd-port-moved",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"You dial port {facts.dialled}{_sent_on(facts)}, but the SSH server listens on port {listed} only"
         f"{_shown(places)}.",

@@ -22,11 +22,11 @@ from rescue.accounts.deleted import COPIES
 from rescue.facts import Facts
 from rescue.formats.append_line import with_last_line
 from rescue.logins.ssh_units import of_ending_server, serving
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step
 from rescue.services.units import UNIT_READS
 from rescue.tree import Read, Tree
 
-LINK = Link.SERVICE
+STEP = Step.SERVICE
 _COPIES = tuple(copies.format("passwd") for copies in COPIES)
 READS = (*ACCOUNT_READS, *UNIT_READS, *(Read(copy, depth=0) for copy in _COPIES))
 
@@ -50,7 +50,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         repair = Repair(f"put {PASSWD} back", Safety.MANUAL, steps=steps)
     yield Finding(
         check="sshd-privsep",
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"The SSH server can't start: its own system user {USER} is not in {PASSWD}.",
         symptom=of_ending_server(facts.units),

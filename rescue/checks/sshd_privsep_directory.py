@@ -27,11 +27,11 @@ from rescue.formats.packages import PROGRAM_LIMIT
 from rescue.logins import sshd_program
 from rescue.logins.ssh_units import SYSTEM, of_ending_server, serving, ssh_service
 from rescue.logins.sshd_program import program
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step
 from rescue.services.units import Unit
 from rescue.tree import Read, Tree
 
-LINK = Link.SERVICE
+STEP = Step.SERVICE
 TMPFILES = ("/etc/tmpfiles.d", "/usr/lib/tmpfiles.d", "/usr/local/lib/tmpfiles.d")
 READS = (*sshd_program.READS, *(Read(path, depth=1) for path in TMPFILES))
 
@@ -82,7 +82,7 @@ def _unmade(unit: Unit, facts: Facts) -> Finding:
     where = Location(unit.path) if unit.path is not None else None
     return Finding(
         check=CHECK,
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"Nothing makes {VOLATILE} at boot, and the SSH server does not start without it ({unit.path}).",
         symptom=of_ending_server(facts.units),
@@ -112,7 +112,7 @@ def _on_disk(facts: Facts, path: str) -> Iterator[Finding]:
         repairs = (Repair(title, Safety.SAFE, partial(_closed, path=path)),)
     yield Finding(
         check=CHECK,
-        link=LINK,
+        step=STEP,
         severity=Severity.BROKEN,
         message=f"{path} {what}, and the SSH server does not start without that empty directory.",
         symptom=of_ending_server(facts.units),

@@ -21,11 +21,11 @@ from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.keys.authorized_keys import parse_keys
 from rescue.logins.each_login import SSHD_READS, each_login
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.sshd.effective import Setting
 from rescue.tree import Read, Tree
 
-LINK = Link.KEY
+STEP = Step.KEY
 READS = SSHD_READS
 
 KRL = b"SSHKRL\n\0"
@@ -107,7 +107,7 @@ def _finding(
     assert setting.location is not None
     return Finding(
         check="sshd-revoked-keys",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if reason else Severity.BROKEN,
         message=f"RevokedKeys ({setting.location}) keeps {account.name} out: {what}.",
         symptom=Symptom.DENIED,

@@ -21,11 +21,11 @@ from rescue.bans import sshguard
 from rescue.facts import Facts
 from rescue.firewall import READS as FIREWALL_READS
 from rescue.logins import banning
-from rescue.model import Finding, Link
+from rescue.model import Finding, Step
 from rescue.services.units import UNIT_READS
 from rescue.tree import Tree
 
-LINK = Link.FIREWALL
+STEP = Step.FIREWALL
 READS = (*UNIT_READS, *FIREWALL_READS, *sshguard.READS)
 
 

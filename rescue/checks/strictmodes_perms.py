@@ -27,11 +27,11 @@ from rescue.facts import Facts
 from rescue.keys.strictmodes import Fault, Rule
 from rescue.logins.each_login import unless_elsewhere
 from rescue.logins.trust import walk_of
-from rescue.model import Client, Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Client, Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.services.tmpfiles import TMPFILES_READS, owner_given
 from rescue.tree import Read, Tree
 
-LINK = Link.KEY
+STEP = Step.KEY
 READS = (
     *ACCOUNT_READS,
     Read("/etc/ssh", depth=2),
@@ -71,7 +71,7 @@ def _finding(facts: Facts, account: Account, faults: dict[PurePosixPath, tuple[F
     reason = _given_back(facts, tuple(each.values()))
     return Finding(
         check="strictmodes-perms",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if reason else Severity.BROKEN,
         message=f"The SSH server passes over the keys of {account.name}: {listed}.",
         symptom=Symptom.DENIED,

@@ -27,10 +27,10 @@ from rescue.formats.packages import PACKAGE_READS, package_version
 from rescue.logins.becoming_root import WHY, concerned, who_needs_sudo
 from rescue.logins.each_login import SSHD_READS
 from rescue.logins.pam_refused import line_of
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Read, Tree
 
-LINK = Link.SESSION
+STEP = Step.SESSION
 SUDO = "/usr/bin/sudo"
 CONF = "/etc/sudo.conf"
 PLUGINS = tuple(f"{folder}/sudoers.so" for folder in ("/usr/libexec/sudo", "/usr/lib/sudo", "/usr/libexec"))
@@ -120,7 +120,7 @@ def _unread(facts: Facts, line: SudoersLine) -> Finding:
 def _finding(message: str, places: tuple[Location, ...], repairs: tuple[Repair, ...], subject: str) -> Finding:
     return Finding(
         check="sudoers-broken",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL,
         message=message,
         symptom=Symptom.OK,

@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from rescue.facts import Facts
 from rescue.logins.becoming_root import WHY, who_needs_sudo
 from rescue.logins.each_login import SSHD_READS
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Entry, Read, Tree
 
-LINK = Link.SESSION
+STEP = Step.SESSION
 SUDO = "/usr/bin/sudo"
 READS = (*SSHD_READS, Read(SUDO, depth=0, content=False))
 
@@ -36,7 +36,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     fault = "does not belong to root" if entry.uid != 0 else "has lost its set-uid bit"
     yield Finding(
         check="suid-lost",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL,
         message=f"{SUDO} {fault}, so it starts for nobody.",
         symptom=Symptom.OK,

@@ -28,7 +28,7 @@ from rescue.logins import blocking
 from rescue.model import Finding, Location, Repair, Safety, Symptom
 from rescue.tree import Tree
 
-LINK = blocking.LINK
+STEP = blocking.STEP
 READS = blocking.READS
 
 SETTING = "IPV6"

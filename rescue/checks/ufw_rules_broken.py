@@ -30,7 +30,7 @@ from rescue.logins import blocking
 from rescue.model import Finding, Repair, Safety
 from rescue.tree import Read, Tree
 
-LINK = blocking.LINK
+STEP = blocking.STEP
 TEMPLATES = "/usr/share/ufw/iptables"
 READS = (*blocking.READS, Read(TEMPLATES, depth=1))
 

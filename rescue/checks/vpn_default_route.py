@@ -25,14 +25,14 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 
 from rescue.boot import commands as boot_commands
 from rescue.facts import Facts
-from rescue.model import Address, Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Address, Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.network import NETWORK_READS, read_network
 from rescue.network import tunnels as model
 from rescue.network.tunnels import Tunnel, keeps_answers, tunnels
 from rescue.services.units import Units
 from rescue.tree import Tree
 
-LINK = Link.NETWORK
+STEP = Step.NETWORK
 READS = (*model.READS, *NETWORK_READS, *boot_commands.READS)
 
 THROUGH = "whoever comes through the VPN, or from the server's own network, gets in: say where you are (--from ADDRESS)"
@@ -95,7 +95,7 @@ def _finding(facts: Facts, tunnel: Tunnel, cut: str) -> Finding:
     doubt = _doubt(facts, tunnel)
     return Finding(
         check="vpn-default-route",
-        link=LINK,
+        step=STEP,
         severity=Severity.DOUBTFUL if doubt else Severity.BROKEN,
         message=(
             f"The VPN {tunnel.name} ({tunnel.program}) is started at boot, and the server's answers leave through it: "

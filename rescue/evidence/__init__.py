@@ -1,9 +1,9 @@
-"""What decides a link and can't always be judged: one module for each such thing, as a cause is one of `rescue.checks`.
+"""What decides a step and can't always be judged: one module for each such thing, as a cause is one of `rescue.checks`.
 
-A link is "ok" only if everything that decides it was read and holds. A check says what does not hold; a module of this
+A step is "ok" only if everything that decides it was read and holds. A check says what does not hold; a module of this
 package says what could not be judged, and what would supply it. It has
 
-    LINK    the `Link` that it decides
+    STEP    the `Step` that it decides
     READS   the paths (or `Read`s) of the target that it looks at
     find    a function from `Facts` to `Gap`s: none where everything was read and understood
 
@@ -20,16 +20,16 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from rescue.facts import Facts
-from rescue.model import Gap, Link
+from rescue.model import Gap, Step
 from rescue.tree import Read
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One thing that decides a link. `manual` is the module's docstring."""
+    """One thing that decides a step. `manual` is the module's docstring."""
 
     id: str
-    link: Link
+    step: Step
     reads: tuple[Read, ...]
     find: Callable[[Facts], Iterable[Gap]]
     manual: str
@@ -43,7 +43,7 @@ class Evidence:
 @cache
 def all_evidence() -> tuple[Evidence, ...]:
     """Everything, in the order of the path to a login, then by id."""
-    return tuple(sorted(_load(), key=lambda each: (each.link.order, each.id)))
+    return tuple(sorted(_load(), key=lambda each: (each.step.order, each.id)))
 
 
 def _load() -> Iterator[Evidence]:
@@ -53,7 +53,7 @@ def _load() -> Iterator[Evidence]:
         module = import_module(f"{__name__}.{found.name}")
         yield Evidence(
             id=found.name.replace("_", "-"),
-            link=module.LINK,
+            step=module.STEP,
             reads=tuple(read if isinstance(read, Read) else Read(read) for read in module.READS),
             find=module.find,
             manual=module.__doc__ or "",

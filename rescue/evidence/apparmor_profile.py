@@ -16,11 +16,11 @@ from re import MULTILINE
 from re import compile as compile_pattern
 
 from rescue.facts import Facts
-from rescue.model import Gap, Link, Location
+from rescue.model import Gap, Location, Step
 from rescue.services.units import UNIT_READS
 from rescue.tree import Read
 
-LINK = Link.ACCEPT
+STEP = Step.ACCEPT
 FOLDER = "/etc/apparmor.d"
 READS = (*UNIT_READS, Read(FOLDER, depth=1), Read(f"{FOLDER}/disable", depth=1, content=False))
 
@@ -49,9 +49,9 @@ def find(facts: Facts) -> Iterator[Gap]:
 
 
 def _forbids(path: str, named: set[str], shells: frozenset[str]) -> Iterator[Gap]:
-    steps = [(Link.SESSION, "the shell")] if named & shells else []
+    steps = [(Step.SESSION, "the shell")] if named & shells else []
     if named & {*SSHD, "sshd"}:
-        steps = [(LINK, "sshd"), (Link.SESSION, "a session")]
+        steps = [(STEP, "sshd"), (Step.SESSION, "a session")]
     for link, whom in steps:
         what = f"what AppArmor forbids {whom} ({path})"
         yield Gap("apparmor-profile", link, what, f"aa-disable {path}", locations=(Location(PurePosixPath(path)),))

@@ -16,10 +16,10 @@ from rescue.bans import crowdsec, csf, fail2ban, sshguard
 from rescue.bans.fail2ban_config import ConfigError
 from rescue.facts import Facts
 from rescue.formats.sqlite_image import NotSqlite
-from rescue.model import Gap, Link
+from rescue.model import Gap, Step
 from rescue.services.units import UNIT_READS
 
-LINK = Link.FIREWALL
+STEP = Step.FIREWALL
 READS = UNIT_READS
 
 
@@ -34,7 +34,7 @@ def find(facts: Facts) -> Iterator[Gap]:
         except ConfigError:
             somebody = False  # it does not start
         if somebody:
-            yield Gap("bans-unknown", LINK, f"whether {program} bans your address", "--from ADDRESS")
+            yield Gap("bans-unknown", STEP, f"whether {program} bans your address", "--from ADDRESS")
 
 
 def _fail2ban(facts: Facts) -> bool:

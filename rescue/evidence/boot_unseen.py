@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from rescue.boot.loader import READS as LOADER_READS
 from rescue.boot.loader import read_menu
 from rescue.facts import Facts
-from rescue.model import Gap, Link
+from rescue.model import Gap, Step
 
-LINK = Link.BOOT
+STEP = Step.BOOT
 READS = LOADER_READS
 
 
@@ -29,4 +29,4 @@ def find(facts: Facts) -> Iterator[Gap]:
     if menu is not None and menu.chosen is not None:
         # The boot loader's default entry was judged (boot-kernel).
         what = "whether firmware, initramfs and all before SSH start"
-    yield Gap("boot-unseen", LINK, what, "watch the provider's console")
+    yield Gap("boot-unseen", STEP, what, "watch the provider's console")

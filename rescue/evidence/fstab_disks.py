@@ -16,11 +16,11 @@ from collections.abc import Iterator
 
 from rescue.boot.fstab import FSTAB, Line, read_fstab
 from rescue.facts import Facts
-from rescue.model import Gap, Link
+from rescue.model import Gap, Step
 from rescue.services.units import UNIT_READS
 from rescue.tree import Read
 
-LINK = Link.BOOT
+STEP = Step.BOOT
 READS = (Read(FSTAB, depth=0), *UNIT_READS)
 
 SHOWN = 3
@@ -34,7 +34,7 @@ def find(facts: Facts) -> Iterator[Gap]:
     unseen = [line for line in lines if not known or line.made_at_boot]
     if unseen:
         supply = "watch the provider's console" if known else "inspect the disk itself: rescue inspect /dev/..."
-        yield Gap("fstab-disks", LINK, _what(unseen), supply, locations=tuple(line.location for line in unseen[:SHOWN]))
+        yield Gap("fstab-disks", STEP, _what(unseen), supply, locations=tuple(line.location for line in unseen[:SHOWN]))
 
 
 def _what(lines: list[Line]) -> str:

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 
 from rescue.accounts.database import Account
 from rescue.facts import Facts
-from rescue.model import Gap, Link, Location
+from rescue.model import Gap, Location, Step
 
-LINK = Link.KEY
+STEP = Step.KEY
 READS: tuple[str, ...] = ()
 
 
@@ -32,18 +32,18 @@ def find(facts: Facts) -> Iterator[Gap]:
                 if len(keys) > 1
                 else (f"whether {account.name}'s one key is yours")
             )
-            yield Gap("key-unknown", LINK, what, "--key FILE", account.name)
+            yield Gap("key-unknown", STEP, what, "--key FILE", account.name)
         elif wanted not in {key.blob for key in keys} and (command := _command(facts, account)) is not None:
             words, place = command
             what = f"which keys {words} prints for {account.name} (AuthorizedKeysCommand)"
-            yield Gap("key-unknown", LINK, what, "run it in the server's own system", account.name, place)
+            yield Gap("key-unknown", STEP, what, "run it in the server's own system", account.name, place)
         elif wanted is None:
             yield Gap(
-                "key-unknown", LINK, f"how {account.name} logs in: no key is on the disk", "--key FILE", account.name
+                "key-unknown", STEP, f"how {account.name} logs in: no key is on the disk", "--key FILE", account.name
             )
         elif wanted not in {key.blob for key in keys}:
             what = f"how {account.name} logs in: your key is not among this account's"
-            yield Gap("key-unknown", LINK, what, f"--user {account.name}", account.name)
+            yield Gap("key-unknown", STEP, what, f"--user {account.name}", account.name)
 
 
 def _command(facts: Facts, account: Account) -> tuple[str, tuple[Location, ...]] | None:

@@ -15,10 +15,10 @@ from pathlib import PurePosixPath
 from re import compile as compile_pattern
 
 from rescue.facts import Facts
-from rescue.model import Gap, Link, Location
+from rescue.model import Gap, Location, Step
 from rescue.tree import Read
 
-LINK = Link.ACCOUNT
+STEP = Step.ACCOUNT
 NSSWITCH = "/etc/nsswitch.conf"
 READS = (Read(NSSWITCH, depth=0),)
 
@@ -48,4 +48,4 @@ def find(facts: Facts) -> Iterator[Gap]:
             or not set(words) & {"files", "compat", "altfiles"}
         ):
             what = f"whether the accounts are found with {name}: {sources.strip()} ({place})"
-            yield Gap("name-sources", LINK, what, f'write "{name}: files" there, and try', locations=(place,))
+            yield Gap("name-sources", STEP, what, f'write "{name}: files" there, and try', locations=(place,))

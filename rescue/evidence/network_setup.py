@@ -16,12 +16,12 @@ from pathlib import PurePosixPath
 
 from rescue.accounts.permissions import READ, Person, allows, first_barrier
 from rescue.facts import Facts
-from rescue.model import Gap, Link, Location
+from rescue.model import Gap, Location, Step
 from rescue.services.unit_files import parse_unit
 from rescue.services.units import UNIT_READS
 from rescue.tree import Read
 
-LINK = Link.NETWORK
+STEP = Step.NETWORK
 FOLDERS = ("/etc/systemd/network", "/usr/local/lib/systemd/network")
 READS = (*UNIT_READS, *(Read(folder, depth=2) for folder in FOLDERS))
 
@@ -59,7 +59,7 @@ def find(facts: Facts) -> Iterator[Gap]:
         known = ", ".join(name.removesuffix(".service") for name in _there(facts))
         yield Gap(
             "network-setup",
-            LINK,
+            STEP,
             f"what sets the network up: none is started of {known}",
             "enable the one that is meant",
         )
@@ -79,7 +79,7 @@ def _networkd(facts: Facts) -> Iterator[Gap]:
         here = tree.entry(folder)
         if here is not None and not allows(here, NOBODY, READ):
             what = f"whether systemd-networkd can read its files: {folder} is closed to it"
-            yield Gap("network-setup", LINK, what, f"chmod 755 {folder}", locations=(Location(PurePosixPath(folder)),))
+            yield Gap("network-setup", STEP, what, f"chmod 755 {folder}", locations=(Location(PurePosixPath(folder)),))
         for name in tree.children(folder):
             path = PurePosixPath(folder) / name
             if not name.endswith((".network", ".netdev", ".link")):
@@ -88,7 +88,7 @@ def _networkd(facts: Facts) -> Iterator[Gap]:
             closed = first_barrier(tree, path, NOBODY)
             if entry is not None and entry.is_file and (closed is not None or not allows(entry, NOBODY, READ)):
                 what = f"whether systemd-networkd can read {path}: it is closed to it"
-                yield Gap("network-setup", LINK, what, f"chmod 644 {path}", locations=(Location(path),))
+                yield Gap("network-setup", STEP, what, f"chmod 644 {path}", locations=(Location(path),))
                 continue
             if name.endswith(".network"):
                 drop_ins = [
@@ -97,7 +97,7 @@ def _networkd(facts: Facts) -> Iterator[Gap]:
                 usable = usable or any(_gives(facts, each) for each in (path, *drop_ins))
     if not usable:
         yield Gap(
-            "network-setup", LINK, "which address systemd-networkd sets: no file of it says so", f"look at {FOLDERS[0]}"
+            "network-setup", STEP, "which address systemd-networkd sets: no file of it says so", f"look at {FOLDERS[0]}"
         )
 
 

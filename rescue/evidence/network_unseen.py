@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rescue.facts import Facts
-from rescue.model import Gap, Link
+from rescue.model import Gap, Step
 from rescue.network import CONFIGURING_READS, read_configuring, read_network
 from rescue.text.numbers import listed
 
-LINK = Link.NETWORK
+STEP = Step.NETWORK
 READS = CONFIGURING_READS
 
 SHOWN = 3
@@ -32,11 +32,11 @@ def find(facts: Facts) -> Iterator[Gap]:
     if written:
         shown = listed(list(dict.fromkeys(written))[:SHOWN])
         router = f" with the router {listed(list(dict.fromkeys(by))[:SHOWN])}" if by else ""
-        yield Gap("network-unseen", LINK, f"whether {shown}{router} is what the provider gave this server", PANEL)
+        yield Gap("network-unseen", STEP, f"whether {shown}{router} is what the provider gave this server", PANEL)
         return
     started = [each for each in read_configuring(facts.tree, facts.units).managers if each.starts and each.configures]
     if started:
         what = f"whether the provider's network gives {started[0].name} the address that you dial (DHCP)"
     else:
         what = "whether the network comes up with the provider's address"
-    yield Gap("network-unseen", LINK, what, PANEL)
+    yield Gap("network-unseen", STEP, what, PANEL)

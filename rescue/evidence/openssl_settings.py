@@ -17,10 +17,10 @@ from itertools import islice
 from pathlib import PurePosixPath
 
 from rescue.facts import Facts
-from rescue.model import Gap, Link, Location
+from rescue.model import Gap, Location, Step
 from rescue.tree import Read
 
-LINK = Link.SERVICE
+STEP = Step.SERVICE
 FILES = ("/etc/ssl/openssl.cnf", "/etc/pki/tls/openssl.cnf")
 READS = tuple(Read(path, depth=0) for path in FILES)
 
@@ -35,7 +35,7 @@ def find(facts: Facts) -> Iterator[Gap]:
         place = _decisive(facts.tree.text(path) or "", PurePosixPath(path))
         if place is not None:
             what = f"whether OpenSSL leaves the SSH server its algorithms ({place}: {place.text.strip()[:60]})"
-            yield Gap("openssl-settings", LINK, what, "put a # before the line, and try", locations=(place,))
+            yield Gap("openssl-settings", STEP, what, "put a # before the line, and try", locations=(place,))
 
 
 def _decisive(text: str, path: PurePosixPath) -> Location | None:

@@ -28,36 +28,36 @@ from rescue.evidence._settings import STOCK
 from rescue.facts import Facts
 from rescue.formats.shipped import SHIPPED_READS
 from rescue.logins.ssh_units import serving
-from rescue.model import Gap, Link, Location
+from rescue.model import Gap, Location, Step
 from rescue.services.units import Unit
 from rescue.tree import LinkLoop, Read
 
-LINK = Link.SERVICE
+STEP = Step.SERVICE
 TMPFILES = ("/etc/tmpfiles.d", "/usr/local/lib/tmpfiles.d")
 READS = (*BOOT_READS, *SHIPPED_READS, *(Read(path, depth=1) for path in TMPFILES))
 
 MOST_GAPS = 5
 MOST_SCRIPTS = 50
 
-TOUCHES: tuple[tuple[Link, str], ...] = (
-    (Link.FIREWALL, r"nft|iptables\S*|ip6tables\S*|ufw|firewall-cmd|ipset|ebtables|csf|ferm|shorewall|tc"),
+TOUCHES: tuple[tuple[Step, str], ...] = (
+    (Step.FIREWALL, r"nft|iptables\S*|ip6tables\S*|ufw|firewall-cmd|ipset|ebtables|csf|ferm|shorewall|tc"),
     (
-        Link.NETWORK,
+        Step.NETWORK,
         r"ip|ifconfig|route|ifdown|ifup|nmcli|networkctl|netplan|dhclient|dhcpcd|brctl|ethtool|arp|sysctl|wg|wg-quick|openvpn",
     ),
     (
-        Link.SERVICE,
+        Step.SERVICE,
         r"systemctl|service|invoke-rc\.d|init|telinit|shutdown|reboot|poweroff|halt|pkill|killall|kill|sshd\S*|ssh|dropbear|sshd_config|chroot|rc-service",
     ),
     (
-        Link.ACCOUNT,
+        Step.ACCOUNT,
         r"usermod|passwd|chpasswd|userdel|useradd|chage|chsh|nologin|gpasswd|vipw|pam-auth-update|pam\.d|shadow|access\.conf|faillock",
     ),
     (
-        Link.KEY,
+        Step.KEY,
         r"chmod|chown|chgrp|setfacl|chattr|authorized_keys|rm|mv|mount|umount|restorecon|setenforce|sed|cp|ln|rsync|dd|truncate|tee|find|xargs|install|tar",
     ),
-    (Link.SESSION, r"/dev/\w*(?:null|tty|ptmx|pts)\w*|bashrc|profile|ulimit|prlimit|loginctl|hostname"),
+    (Step.SESSION, r"/dev/\w*(?:null|tty|ptmx|pts)\w*|bashrc|profile|ulimit|prlimit|loginctl|hostname"),
 )
 _WORDS = tuple(
     (link, compile_pattern(rf"(?:^|[\s/'\"(;&|=\[,:])(?:{words})(?=$|[\s/'\");&|:,\]>])")) for link, words in TOUCHES
@@ -85,7 +85,7 @@ _TMPFILE = compile_pattern(r"([a-zA-Z])[!+=~^-]*\s+(\S+)(?:\s+(\S+))?.*")
 def find(facts: Facts) -> Iterator[Gap]:
     if facts.sshd.fatal:
         return
-    told: dict[tuple[Link, str], Location] = {}
+    told: dict[tuple[Step, str], Location] = {}
     for command in _commands(facts):
         link = _touches(command.text)
         if link is not None and (link, command.text) not in told and len(told) < MOST_GAPS:
@@ -96,7 +96,7 @@ def find(facts: Facts) -> Iterator[Gap]:
     yield from _tmpfiles(facts)
 
 
-def _touches(text: str) -> Link | None:
+def _touches(text: str) -> Step | None:
     if _LOOKS.fullmatch(text.strip()):
         return None
     bare = _OTHER_UNIT.sub("", _HARMLESS.sub("", text))
@@ -137,7 +137,7 @@ def _periodic(facts: Facts) -> Iterator[Command]:
             if match is None:
                 continue
             command = match["rest"] if path in OWN_CRON_TABLES else match["rest"].partition(" ")[2].strip()
-            if _touches(command) in (Link.FIREWALL, Link.NETWORK, Link.SERVICE, Link.ACCOUNT):
+            if _touches(command) in (Step.FIREWALL, Step.NETWORK, Step.SERVICE, Step.ACCOUNT):
                 yield Command(command, Location(PurePosixPath(path), number, line))
 
 
@@ -216,7 +216,7 @@ def _conflicts(facts: Facts) -> Iterator[Gap]:
                     what = f"what {key}={value.text} of {name} ends ({value.location})"
                     yield Gap(
                         "own-commands",
-                        LINK,
+                        STEP,
                         what,
                         f"systemctl disable {name}, in rescue shell",
                         locations=(value.location,),
@@ -224,9 +224,9 @@ def _conflicts(facts: Facts) -> Iterator[Gap]:
 
 
 _NEEDED = (
-    (Link.KEY, ("/home", "/root")),
+    (Step.KEY, ("/home", "/root")),
     (
-        Link.ACCOUNT,
+        Step.ACCOUNT,
         (
             "/etc/passwd",
             "/etc/shadow",
@@ -242,11 +242,11 @@ _NEEDED = (
         ),
     ),
     (
-        Link.SESSION,
+        Step.SESSION,
         ("/usr/bin", "/bin", "/dev", "/usr/lib", "/lib", "/etc/profile", "/etc/bash.bashrc", "/etc/environment"),
     ),
     (
-        Link.SERVICE,
+        Step.SERVICE,
         (
             "/etc/ssh",
             "/run/sshd",
@@ -280,10 +280,10 @@ def _tmpfiles(facts: Facts) -> Iterator[Gap]:
                     yield Gap("own-commands", link, what, "take the line out, reboot, and try", locations=(place,))
 
 
-def _needs(path: str, kind: str) -> tuple[Link, ...]:
+def _needs(path: str, kind: str) -> tuple[Step, ...]:
     """The steps that need what such a line changes."""
     if path == "/":
-        return (Link.KEY, Link.SESSION)
+        return (Step.KEY, Step.SESSION)
     if kind in "xX":
         return ()
     for link, places in _NEEDED:
@@ -294,6 +294,6 @@ def _needs(path: str, kind: str) -> tuple[Link, ...]:
                 # sshd has an account of its own, and looks for the shell itself.
                 return (
                     link,
-                    *{"/etc/passwd": (LINK,), "/usr/bin": (Link.ACCOUNT,), "/bin": (Link.ACCOUNT,)}.get(place, ()),
+                    *{"/etc/passwd": (STEP,), "/usr/bin": (Step.ACCOUNT,), "/bin": (Step.ACCOUNT,)}.get(place, ()),
                 )
-    return (LINK,) if path.startswith(("/etc/ssh", "/usr/")) else ()
+    return (STEP,) if path.startswith(("/etc/ssh", "/usr/")) else ()

@@ -18,10 +18,10 @@ from rescue.facts import Facts
 from rescue.logins import pam
 from rescue.logins.pam import PASSES, Policy
 from rescue.logins.pam_modules import MODULES
-from rescue.model import Gap, Link
+from rescue.model import Gap, Step
 from rescue.pam.stacks import Answer, Facility, Handler, module_present, run
 
-LINK = Link.ACCOUNT
+STEP = Step.ACCOUNT
 READS = pam.READS
 
 QUIET = frozenset(
@@ -80,8 +80,8 @@ def find(facts: Facts) -> Iterator[Gap]:
 
 def _of(facts: Facts, account: Account, policy: Policy) -> Iterator[Gap]:
     for facility, outcome, link in (
-        (Facility.ACCOUNT, policy.account, Link.ACCOUNT),
-        (Facility.SESSION, policy.session, Link.SESSION),
+        (Facility.ACCOUNT, policy.account, Step.ACCOUNT),
+        (Facility.SESSION, policy.session, Step.SESSION),
     ):
         stack = policy.service.stack(facility)
         if outcome.answer not in PASSES:

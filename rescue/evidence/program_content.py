@@ -21,11 +21,11 @@ from rescue.formats.program_files import LARGEST, PRELOAD, USUAL_FILES, cut_off,
 from rescue.formats.shipped import SHIPPED_READS
 from rescue.logins import pam, sshd_program
 from rescue.logins.sshd_program import HELPERS, program
-from rescue.model import Gap, Link, Location
+from rescue.model import Gap, Location, Step
 from rescue.pam.stacks import MODULES as MODULE_FOLDERS
 from rescue.tree import Read
 
-LINK = Link.SERVICE
+STEP = Step.SERVICE
 FOLDERS = ("/usr/lib/openssh", "/usr/libexec/openssh")
 SYSTEM = "/usr/lib/systemd"
 BOOT = (
@@ -62,11 +62,11 @@ def find(facts: Facts) -> Iterator[Gap]:
     shells = dict.fromkeys(account.shell or "/bin/sh" for account in facts.logins)
     main = program(facts)
     helpers = [f"{folder}/{name}" for folder in FOLDERS for name in HELPERS]
-    parts: list[tuple[Link, str, Callable[[], list[str]]]] = [
-        (LINK, "whether the SSH server's programs work", lambda: _all_files(facts, [main, *_there(facts, helpers)])),
-        (Link.ACCOUNT, "whether PAM works", lambda: _modules(facts)),
+    parts: list[tuple[Step, str, Callable[[], list[str]]]] = [
+        (STEP, "whether the SSH server's programs work", lambda: _all_files(facts, [main, *_there(facts, helpers)])),
+        (Step.ACCOUNT, "whether PAM works", lambda: _modules(facts)),
         (
-            Link.SESSION,
+            Step.SESSION,
             "whether the login shell works",
             lambda: _all_files(facts, [each for each in shells if each[:1] == "/"]),
         ),
@@ -74,24 +74,24 @@ def find(facts: Facts) -> Iterator[Gap]:
     parts += [
         (link, what, partial(_known, facts, programs))
         for link, programs, what in (
-            (Link.BOOT, BOOT, "whether systemd works"),
-            (Link.NETWORK, NETWORK, "whether systemd-networkd works"),
-            (Link.ACCOUNT, ACCOUNT, "whether users are let in once the boot is over"),
-            (Link.SESSION, SESSION, "whether sessions are registered"),
+            (Step.BOOT, BOOT, "whether systemd works"),
+            (Step.NETWORK, NETWORK, "whether systemd-networkd works"),
+            (Step.ACCOUNT, ACCOUNT, "whether users are let in once the boot is over"),
+            (Step.SESSION, SESSION, "whether sessions are registered"),
         )
     ]
     # What systemd needs is told of the boot, too, whoever else needs it.
     yield from together(
-        partial(_part, facts, link, what, files, set() if link is Link.BOOT else seen) for link, what, files in parts
+        partial(_part, facts, link, what, files, set() if link is Step.BOOT else seen) for link, what, files in parts
     )
     if (facts.tree.text(PRELOAD) or "").strip():
         place = Location(PurePosixPath(PRELOAD))
         what = "whether programs start with the libraries that each has to load first"
-        for link in (LINK, Link.SESSION):
+        for link in (STEP, Step.SESSION):
             yield Gap("program-content", link, f"{what} ({PRELOAD})", "move that file away", locations=(place,))
 
 
-def _part(facts: Facts, link: Link, what: str, files: Callable[[], list[str]], seen: set[str]) -> list[Gap]:
+def _part(facts: Facts, link: Step, what: str, files: Callable[[], list[str]], seen: set[str]) -> list[Gap]:
     return list(_gap(link, what, _unsound(facts, files(), seen)))
 
 
@@ -149,7 +149,7 @@ def _odd(facts: Facts, path: str) -> bool:
     return data is not None and cut_off(data)
 
 
-def _gap(link: Link, what: str, paths: list[str]) -> Iterator[Gap]:
+def _gap(link: Step, what: str, paths: list[str]) -> Iterator[Gap]:
     if not paths:
         return
     more = f" and {len(paths) - MOST_TOLD} more" if len(paths) > MOST_TOLD else ""

@@ -18,10 +18,10 @@ from rescue.accounts.program_access import AS_USER_READS, barriers
 from rescue.facts import Facts
 from rescue.logins import sshd_program
 from rescue.logins.each_login import SSHD_READS
-from rescue.model import Gap, Link, Location
+from rescue.model import Gap, Location, Step
 from rescue.tree import Read
 
-LINK = Link.SESSION
+STEP = Step.SESSION
 SERVER = "/usr/sbin/sshd"
 PROGRAMS = ("/usr/bin/ls", "/usr/bin/cat", "/usr/bin/id")
 READS = (
@@ -44,7 +44,7 @@ def find(facts: Facts) -> Iterator[Gap]:
         if closed:
             what = f"what {account.name} can do in the shell: programs are closed to this user ({', '.join(closed)})"
             places = tuple(Location(facts.tree.resolve(path)) for path in closed)
-            yield Gap("session-as-user", LINK, what, "put them back from their packages", account.name, places)
+            yield Gap("session-as-user", STEP, what, "put them back from their packages", account.name, places)
 
 
 def _services(facts: Facts) -> Iterator[Gap]:
@@ -55,5 +55,5 @@ def _services(facts: Facts) -> Iterator[Gap]:
     barrier = next(closed, None)
     if barrier is not None:
         what = f"whether services that are not root's start (the message bus, the network): {barrier} is closed to them"
-        for link in (Link.BOOT, Link.NETWORK):
+        for link in (Step.BOOT, Step.NETWORK):
             yield Gap("session-as-user", link, what, f"chmod a+rX {barrier}", locations=(Location(barrier),))

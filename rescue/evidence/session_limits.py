@@ -14,11 +14,11 @@ from collections.abc import Iterator
 
 from rescue.facts import Facts
 from rescue.logins import pam
-from rescue.model import Gap, Link
+from rescue.model import Gap, Step
 from rescue.pam.limits_conf import LIMITS_READS, applying
 from rescue.pam.stacks import Facility
 
-LINK = Link.SESSION
+STEP = Step.SESSION
 READS = (*pam.READS, *LIMITS_READS)
 
 ENOUGH = {
@@ -58,7 +58,7 @@ def find(facts: Facts) -> Iterator[Gap]:
             for item, value, place in applying(facts.tree, account, handler.arguments):
                 if not _suffices(item, value):
                     what = f"whether a shell of {account.name} gets along with {item} {value} ({place})"
-                    yield Gap("session-limits", LINK, what, "comment the line out, and try", account.name, (place,))
+                    yield Gap("session-limits", STEP, what, "comment the line out, and try", account.name, (place,))
 
 
 def _suffices(item: str, value: str) -> bool:

@@ -23,10 +23,10 @@ from rescue.evidence._together import together
 from rescue.facts import Facts
 from rescue.formats.shipped import SHIPPED_READS
 from rescue.logins.each_login import SSHD_READS
-from rescue.model import Gap, Link, Location
+from rescue.model import Gap, Location, Step
 from rescue.tree import Read
 
-LINK = Link.SESSION
+STEP = Step.SESSION
 SYSTEM = ("/etc/profile", "/etc/bash.bashrc", "/etc/bashrc")
 FOLDER = "/etc/profile.d"
 OWN = (".bash_profile", ".bash_login", ".profile", ".bashrc", ".bash_aliases")
@@ -150,14 +150,14 @@ def find(facts: Facts) -> Iterator[Gap]:
                 user = account.name if str(place.path).startswith(account.home.rstrip("/") + "/") else ""
                 shown = f"{place.text.strip()[:60]} in " if place.text else ""
                 yield Gap(
-                    "shell-start-files", LINK, f"whether a prompt comes after {shown}{place}", SUPPLY, user, (place,)
+                    "shell-start-files", STEP, f"whether a prompt comes after {shown}{place}", SUPPLY, user, (place,)
                 )
         shell = (account.shell or "/bin/sh").rpartition("/")[2]
         if shell not in SHELLS:
             what = f"whether {account.shell} gives {account.name} a prompt"
             yield Gap(
                 "shell-start-files",
-                LINK,
+                STEP,
                 what,
                 "give the account /bin/bash, and try",
                 account.name,
@@ -316,7 +316,7 @@ def _messages(facts: Facts) -> Iterator[Gap]:
             if _SLOW.search(line) and not line.lstrip().startswith("#"):
                 place = Location(PurePosixPath(path), number, line)
                 what = f"whether {path} comes to an end, for which each login waits ({place}: {line.strip()[:60]})"
-                yield Gap("shell-start-files", LINK, what, f"chmod -x {path}", locations=(place,))
+                yield Gap("shell-start-files", STEP, what, f"chmod -x {path}", locations=(place,))
                 break
 
 
@@ -334,7 +334,7 @@ def _variables(facts: Facts, path: str, user: str = "") -> Iterator[Gap]:
             place = Location(PurePosixPath(path), number, line)
             yield Gap(
                 "shell-start-files",
-                LINK,
+                STEP,
                 f"whether a prompt comes with {line.strip()[:60]} in {place}",
                 f"comment the line out of {path}",
                 user,

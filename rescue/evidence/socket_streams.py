@@ -17,11 +17,11 @@ from itertools import combinations
 
 from rescue.facts import Facts
 from rescue.logins.ssh_units import serving
-from rescue.model import Gap, Link, Location
+from rescue.model import Gap, Location, Step
 from rescue.services.units import UNIT_READS, Unit
 from rescue.sshd.listen import SOCKETS, Listener, generated, ipv6_only, listen_stream, started_socket
 
-LINK = Link.LISTEN
+STEP = Step.LISTEN
 READS = UNIT_READS
 
 MOST_SOCKETS = 500
@@ -41,7 +41,7 @@ def find(facts: Facts) -> Iterator[Gap]:
         taken = next((each for each in _streams(unit) if each.port in facts.listening_ports), None)
         if unit.started and taken is not None and taken.location is not None:
             what = f"whether the SSH server gets port {taken.port}, which {name} takes, too ({taken.location})"
-            yield Gap("socket-streams", LINK, what, f"systemctl disable {name}, reboot, and try",
+            yield Gap("socket-streams", STEP, what, f"systemctl disable {name}, reboot, and try",
                       locations=(taken.location,))  # fmt: skip
 
 
@@ -50,13 +50,13 @@ def _of_ssh(unit: Unit) -> Iterator[Gap]:
     if not streams:
         lines = _lines(unit)
         what = f"how SSH is reached: {unit.name} listens on no TCP port"
-        yield Gap("socket-streams", LINK, what, "ListenStream=22 in it, reboot, and try", locations=lines[-1:])
+        yield Gap("socket-streams", STEP, what, "ListenStream=22 in it, reboot, and try", locations=lines[-1:])
     only = ipv6_only(unit)
     for one, other in combinations(streams[:MOST_SOCKETS], 2):
         if one.port == other.port and _clash(one.address, other.address, only):
             places = tuple(each.location for each in (one, other) if each.location is not None)
             said = " and ".join(f"{place}: {place.text.strip()}" for place in places)
-            yield Gap("socket-streams", LINK, f"whether {unit.name} can listen twice on port {one.port} ({said})",
+            yield Gap("socket-streams", STEP, f"whether {unit.name} can listen twice on port {one.port} ({said})",
                       EMPTY, locations=places)  # fmt: skip
             return
 

@@ -16,27 +16,27 @@ from collections.abc import Iterator
 from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.logins.each_login import SSHD_READS
-from rescue.model import Gap, Link, Location
+from rescue.model import Gap, Location, Step
 from rescue.sshd.effective import Effective, Setting
 
-LINK = Link.KEY
+STEP = Step.KEY
 READS = SSHD_READS
 
 LINKS = {
-    "AuthenticationMethods": Link.KEY,
-    "AuthorizedKeysCommand": Link.KEY,
-    "AuthorizedKeysFile": Link.KEY,
-    "KbdInteractiveAuthentication": Link.KEY,
-    "MaxAuthTries": Link.KEY,
-    "PasswordAuthentication": Link.KEY,
-    "PubkeyAcceptedAlgorithms": Link.KEY,
-    "PubkeyAuthentication": Link.KEY,
-    "RequiredRSASize": Link.KEY,
-    "RevokedKeys": Link.KEY,
-    "PAMServiceName": Link.ACCOUNT,
-    "ChrootDirectory": Link.SESSION,
-    "ForceCommand": Link.SESSION,
-    "MaxSessions": Link.SESSION,
+    "AuthenticationMethods": Step.KEY,
+    "AuthorizedKeysCommand": Step.KEY,
+    "AuthorizedKeysFile": Step.KEY,
+    "KbdInteractiveAuthentication": Step.KEY,
+    "MaxAuthTries": Step.KEY,
+    "PasswordAuthentication": Step.KEY,
+    "PubkeyAcceptedAlgorithms": Step.KEY,
+    "PubkeyAuthentication": Step.KEY,
+    "RequiredRSASize": Step.KEY,
+    "RevokedKeys": Step.KEY,
+    "PAMServiceName": Step.ACCOUNT,
+    "ChrootDirectory": Step.SESSION,
+    "ForceCommand": Step.SESSION,
+    "MaxSessions": Step.SESSION,
 }
 """What a Match block may set and a login with a key can fail by; who may log in at all is sshd-allow-deny's."""
 OPEN = {

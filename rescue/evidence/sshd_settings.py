@@ -17,11 +17,11 @@ from fnmatch import fnmatchcase
 from rescue.facts import Facts
 from rescue.logins.each_login import SSHD_READS
 from rescue.logins.host_keys import host_keys
-from rescue.model import Gap, Link, Location
+from rescue.model import Gap, Location, Step
 from rescue.sshd.effective import Effective, Setting
 from rescue.sshd.language.keywords import GLOBAL, MATCHABLE
 
-LINK = Link.ACCEPT
+STEP = Step.ACCEPT
 READS = SSHD_READS
 
 HARMLESS = frozenset(
@@ -199,7 +199,7 @@ def find(facts: Facts) -> Iterator[Gap]:
                 told.add(place)
                 what = f"whether you get in with {keyword.name} {' '.join(setting.words)[:60]} ({place})"
                 yield Gap(
-                    "sshd-settings", LINKS.get(key, LINK), what, "comment the line out, and try", locations=(place,)
+                    "sshd-settings", LINKS.get(key, STEP), what, "comment the line out, and try", locations=(place,)
                 )
     yield from _routing_domains(facts)
 
@@ -211,7 +211,7 @@ def _routing_domains(facts: Facts) -> Iterator[Gap]:
         words = place.text.replace('"', " ").split() if place is not None else []
         if place is not None and words[-2:-1] == ["rdomain"] and words[-1] != "lo":
             what = f"whether the device {words[-1][:60]} is there when sshd starts ({place})"
-            yield Gap("sshd-settings", Link.SERVICE, what, "take rdomain out of the line, and try", locations=(place,))
+            yield Gap("sshd-settings", Step.SERVICE, what, "take rdomain out of the line, and try", locations=(place,))
 
 
 def _given(effective: Effective, name: str) -> Iterator[Setting]:
@@ -224,13 +224,13 @@ def _given(effective: Effective, name: str) -> Iterator[Setting]:
 
 
 LINKS = {
-    "channeltimeout": Link.SESSION,
-    "unusedconnectiontimeout": Link.SESSION,
-    "setenv": Link.SESSION,
-    "permittty": Link.SESSION,
-    "permituserenvironment": Link.SESSION,
-    "clientaliveinterval": Link.SESSION,
-    "rekeylimit": Link.SESSION,
+    "channeltimeout": Step.SESSION,
+    "unusedconnectiontimeout": Step.SESSION,
+    "setenv": Step.SESSION,
+    "permittty": Step.SESSION,
+    "permituserenvironment": Step.SESSION,
+    "clientaliveinterval": Step.SESSION,
+    "rekeylimit": Step.SESSION,
 }
 
 

@@ -19,18 +19,18 @@ from rescue.evidence._settings import STOCK, open_lines, told
 from rescue.facts import Facts
 from rescue.formats.shipped import SHIPPED_READS
 from rescue.logins.ssh_units import serving
-from rescue.model import Gap, Link, Location
+from rescue.model import Gap, Location, Step
 from rescue.services.unit_files import UNIT_DIRS, parse_unit
 from rescue.services.units import UNIT_READS
 from rescue.tree import Read
 
-LINK = Link.BOOT
+STEP = Step.BOOT
 GENERATORS = ("/etc/systemd/system-generators", "/usr/local/lib/systemd/system-generators")
 MANAGER = ("/etc/systemd/system.conf", "/etc/systemd/logind.conf", "/etc/systemd/networkd.conf")
 STEPS = {
-    MANAGER[0]: (Link.BOOT, Link.NETWORK, Link.SERVICE, Link.SESSION),
-    MANAGER[1]: (Link.SESSION,),
-    MANAGER[2]: (Link.NETWORK,),
+    MANAGER[0]: (Step.BOOT, Step.NETWORK, Step.SERVICE, Step.SESSION),
+    MANAGER[1]: (Step.SESSION,),
+    MANAGER[2]: (Step.NETWORK,),
 }
 """At which steps what is set there shows."""
 READS = (
@@ -164,7 +164,7 @@ def find(facts: Facts) -> Iterator[Gap]:
     for path in _altered(facts):
         if path not in told_of:
             name = path.rpartition("/")[2]
-            link = Link.SERVICE if name in serve else _link(name)
+            link = Step.SERVICE if name in serve else _link(name)
             what = f"what the change of {name} does: it is not as its package shipped it ({path})"
             yield Gap(
                 "stock-units", link, what, "install its package again", locations=(Location(PurePosixPath(path)),)
@@ -190,12 +190,12 @@ def _one(facts: Facts, name: str, told_of: set[str]) -> Iterator[Gap]:
         )
 
 
-def _link(name: str) -> Link:
+def _link(name: str) -> Step:
     if name.startswith("systemd-user-sessions"):
-        return Link.ACCOUNT
+        return Step.ACCOUNT
     if name.startswith(("systemd-networkd", "networking", "NetworkManager")):
-        return Link.NETWORK
-    return Link.SESSION if name.startswith(SESSION) else Link.BOOT
+        return Step.NETWORK
+    return Step.SESSION if name.startswith(SESSION) else Step.BOOT
 
 
 def _altered(facts: Facts) -> Iterator[str]:
@@ -223,7 +223,7 @@ def _for_all(facts: Facts) -> Iterator[Gap]:
             place = Location(PurePosixPath(folder) / name)
             yield Gap(
                 "stock-units",
-                Link.SERVICE,
+                Step.SERVICE,
                 f"which units {place.path} makes at boot",
                 "move it away, and reboot",
                 locations=(place,),
@@ -271,7 +271,7 @@ def _drop_in(facts: Facts, path: PurePosixPath, name: str) -> Iterator[Gap]:
         if each.key not in ("Description", "Documentation") and each.section in ("Slice", "Scope", "Unit", "Mount")
     ]
     if lines:
-        link = Link.SESSION if name.startswith(("user", "session", "scope")) else Link.SERVICE
+        link = Step.SESSION if name.startswith(("user", "session", "scope")) else Step.SERVICE
         yield Gap(
             "stock-units",
             link,

@@ -20,13 +20,13 @@ from rescue.evidence._settings import STOCK, open_lines, told
 from rescue.facts import Facts
 from rescue.formats.shipped import SHIPPED_READS
 from rescue.logins.ssh_units import SERVICES, accepting, serving, triggered
-from rescue.model import Gap, Link, Location
+from rescue.model import Gap, Location, Step
 from rescue.services.unit_files import Assignment, UnitFiles
 from rescue.services.units import UNIT_READS, Unit
 from rescue.sshd.listen import SOCKETS
 from rescue.tree import Read
 
-LINK = Link.SERVICE
+STEP = Step.SERVICE
 READS = (*UNIT_READS, *SHIPPED_READS, Read("/etc/default/ssh", depth=0))
 
 SUPPLY = "put a # before the line, reboot, and try"
@@ -73,14 +73,14 @@ LASTS = (
 """What a session inherits, or what ends it."""
 
 NETS = ("PrivateNetwork", "NetworkNamespace", "IPAddress", "SocketBind", "Restrict", "JoinsNamespace", "Exec", "User")
-DECIDES: tuple[tuple[Link, tuple[str, ...], str], ...] = (
-    (LINK, ("",), "whether the SSH server starts"),
-    (Link.LISTEN, NETS, "whether the SSH server can be reached"),
-    (Link.FIREWALL, NETS, "whether connections are let in"),
-    (Link.ACCEPT, LASTS, "whether the SSH server answers"),
-    (Link.ACCOUNT, HIDES, "whether the SSH server finds your account"),
-    (Link.KEY, HIDES, "whether the SSH server can read your keys"),
-    (Link.SESSION, LASTS, "whether a session works"),
+DECIDES: tuple[tuple[Step, tuple[str, ...], str], ...] = (
+    (STEP, ("",), "whether the SSH server starts"),
+    (Step.LISTEN, NETS, "whether the SSH server can be reached"),
+    (Step.FIREWALL, NETS, "whether connections are let in"),
+    (Step.ACCEPT, LASTS, "whether the SSH server answers"),
+    (Step.ACCOUNT, HIDES, "whether the SSH server finds your account"),
+    (Step.KEY, HIDES, "whether the SSH server can read your keys"),
+    (Step.SESSION, LASTS, "whether a session works"),
 )
 """Each step, the settings that also decide it by what they begin with, and the words for it."""
 
@@ -116,10 +116,10 @@ def find(facts: Facts) -> Iterator[Gap]:
                 yield Gap("unit-settings", link, f"{whether} {what}", SUPPLY, locations=places)
 
 
-def _decides(line: Assignment, link: Link, begins: tuple[str, ...]) -> bool:
+def _decides(line: Assignment, link: Step, begins: tuple[str, ...]) -> bool:
     if line.section == "Service":
         return line.key.startswith(begins)
-    return link is LINK or (line.section == "Socket" and link is Link.LISTEN)
+    return link is STEP or (line.section == "Socket" and link is Step.LISTEN)
 
 
 def _units(facts: Facts) -> Iterator[Unit]:
@@ -139,7 +139,7 @@ def _required(facts: Facts) -> Iterator[Gap]:
             path = str(link.location.path)
             if ".requires/" in path and not path.startswith(STOCK):
                 what = f"whether the SSH server starts: it needs {link.name} ({path})"
-                yield Gap("unit-settings", LINK, what, "remove that link, reboot, and try", locations=(link.location,))
+                yield Gap("unit-settings", STEP, what, "remove that link, reboot, and try", locations=(link.location,))
 
 
 def _environment_files(facts: Facts) -> Iterator[str]:

@@ -9,7 +9,7 @@ from rescue.bans.words import Ban
 from rescue.facts import Facts
 from rescue.logins.blocking import ask_for_address
 from rescue.logs.wtmp import Login, logins
-from rescue.model import Address, Edit, Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Address, Edit, Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.text.safe import safe
 
 MOST_SHOWN = 3
@@ -62,7 +62,7 @@ def perhaps(check: str, program: str, facts: Facts, found: tuple[tuple[Ban, Logi
     first = found[0][0]
     return Finding(
         check=check,
-        link=Link.ACCEPT if first.symptom is Symptom.CLOSED else Link.FIREWALL,
+        step=Step.ACCEPT if first.symptom is Symptom.CLOSED else Step.FIREWALL,
         severity=Severity.DOUBTFUL,
         message=f"{program} bans addresses from port {facts.dialled} from which somebody has logged in: {shown}{more}.",
         symptom=first.symptom,
@@ -107,7 +107,7 @@ def finding(check: str, facts: Facts, found: dict[Address, tuple[Ban, ...]], lif
     by = ", ".join(dict.fromkeys(ban.by for ban in every[:MOST_SHOWN]))
     return Finding(
         check=check,
-        link=Link.ACCEPT if first.symptom is Symptom.CLOSED else Link.FIREWALL,
+        step=Step.ACCEPT if first.symptom is Symptom.CLOSED else Step.FIREWALL,
         severity=Severity.DOUBTFUL if doubt else Severity.BROKEN,
         message=f"{lifting.program} {verb} your address {addresses} from port {facts.dialled} {until}{within}: it is "
         f"in force again as soon as the server has started ({by}, {first.location.path}).",
@@ -140,7 +140,7 @@ def unreadable(check: str, program: str, reason: str, location: Location) -> Fin
     """The finding for a list of bans that can't be read, while the client has said where it comes from."""
     return Finding(
         check=check,
-        link=Link.FIREWALL,
+        step=Step.FIREWALL,
         severity=Severity.DOUBTFUL,
         message=f"{program} is started at boot, and whom it bans can't be read ({location.path}).",
         symptom=Symptom.REFUSED,

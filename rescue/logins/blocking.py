@@ -16,10 +16,10 @@ from rescue.firewall.engine import symptom as outside
 from rescue.firewall.engine.ruleset import Firewall, Problem
 from rescue.firewall.ufw import load as ufw
 from rescue.formats.packages import NFT_READS, PACKAGE_READS
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.network import GIVEN_READS
 
-LINK = Link.FIREWALL
+STEP = Step.FIREWALL
 READS = (*BOOT_READS, *FIREWALL_READS, *PACKAGE_READS, *NFT_READS, *GIVEN_READS)
 
 LONGEST = 160
@@ -66,7 +66,7 @@ def finding(
     doubt = reason or (f"it depends on {block.verdict.reason}" if not block.certain else "")
     return Finding(
         check=check,
-        link=LINK,
+        step=STEP,
         severity=severity or (Severity.BROKEN if block.certain else Severity.DOUBTFUL),
         message=message,
         symptom=symptom(block),

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from rescue.accounts.database import Account
 from rescue.logins.pam import Refusal
-from rescue.model import Finding, Link, Location, Repair, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Severity, Step, Symptom
 from rescue.tree import Tree
 
 
 def refused(
-    check: str, link: Link, account: Account, found: Refusal, message: str, repairs: tuple[Repair, ...]
+    check: str, link: Step, account: Account, found: Refusal, message: str, repairs: tuple[Repair, ...]
 ) -> Finding:
     """A finding for a module that turns the account away, or may."""
     places = (found.ruling.location, found.handler.location)
     return Finding(
         check=check,
-        link=link,
+        step=link,
         severity=Severity.BROKEN if found.certain else Severity.DOUBTFUL,
         message=message,
         symptom=Symptom.CLOSED,

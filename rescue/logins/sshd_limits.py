@@ -10,7 +10,7 @@ from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.logins.each_login import SSHD_READS, each_login
 from rescue.logins.ssh_units import serving
-from rescue.model import Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.services.units import UNIT_READS
 from rescue.sshd import Setting, edit
 
@@ -30,7 +30,7 @@ class Cause:
     """What a check says about one keyword. default: what the line is set to. judge: what is wrong with a value."""
 
     check: str
-    link: Link
+    link: Step
     symptom: Symptom
     keyword: str
     default: str
@@ -66,7 +66,7 @@ def _finding(cause: Cause, setting: Setting, user: str) -> Iterator[Finding]:
         return
     yield Finding(
         check=cause.check,
-        link=cause.link,
+        step=cause.link,
         severity=Severity.DOUBTFUL if limit.reason else Severity.BROKEN,
         message=f"{cause.keyword} {setting.words[0]} ({place}): {limit.what}.",
         symptom=cause.symptom,

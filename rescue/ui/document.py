@@ -39,7 +39,7 @@ def inspection(examination: Examination, name: str, method: str, notes: Sequence
         "symptom": str(path.symptom),
         "path": [
             {
-                "step": str(step.link),
+                "step": str(step.step),
                 "state": str(step.state),
                 "findings": [each.check for each in step.findings],
                 "missing": [gap(each) for each in step.gaps],
@@ -77,7 +77,7 @@ def finding(each: Finding) -> dict[str, object]:
     return {
         "cause": each.check,
         "subject": each.subject,
-        "step": str(each.link),
+        "step": str(each.step),
         "severity": str(each.severity),
         "message": each.message,
         "reason": each.reason,

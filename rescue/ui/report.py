@@ -1,4 +1,4 @@
-"""The report on the terminal: the path as a list, the first broken link in the client's own words, what to do next.
+"""The report on the terminal: the path as a list, the first broken step in the client's own words, what to do next.
 
 Words carry the meaning; colour only repeats it. Only characters that a Linux console's font has are used, ASCII
 alone where the locale is not UTF-8. Whatever comes from the target goes through `safe` first.
@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rescue.examine import Examination
-from rescue.login_path import State, Step, UserVerdict, Verdict
+from rescue.login_path import State, StepVerdict, UserVerdict, Verdict
 from rescue.model import Finding, Safety, Severity
 from rescue.plan import Left, Mend, taken_unasked
 from rescue.text.diff import unified
@@ -130,14 +130,14 @@ class Report:
         return f"{user}, from {source}, to port {facts.dialled}"
 
     def path(self, examination: Examination, *, every: bool = False) -> None:
-        """The links in order, a mark for each."""
+        """The steps in order, a mark for each."""
         self.line("The path to a login:")
         for step in examination.path.steps:
             self._step(step, every=every)
         self.line()
 
-    def _step(self, step: Step, *, every: bool) -> None:
-        head = Text(f"{step.link.order:>4}  {step.link.word:<10}")
+    def _step(self, step: StepVerdict, *, every: bool) -> None:
+        head = Text(f"{step.step.order:>4}  {step.step.word:<10}")
         head.append(f"{MARKS[step.state]:<12}", STYLES[step.state])
         if step.findings:
             words, style = ", ".join(sorted({finding.check for finding in step.findings})), ""
@@ -145,7 +145,7 @@ class Report:
             more = f" (and {len(step.gaps) - 1} more)" if len(step.gaps) > 1 else ""
             words, style = (safe(step.gaps[0].what) if step.gaps else "") + more, "dim"
         else:
-            words, style = step.link.holds if every else "", ""
+            words, style = step.step.holds if every else "", ""
         first, *rest = wrap(words, self.out.width - len(head), break_on_hyphens=False) or [""]
         line = head.copy().append(first, style)
         line.rstrip()
@@ -204,7 +204,7 @@ class Report:
         self.line("Not judged:")
         for gap in gaps[:MANY_GAPS]:
             supply = f" ({gap.supply})" if gap.supply else ""
-            self.line(f"{gap.link.word:<10}{safe(gap.what)}{safe(supply)}", "", HANG, 10)
+            self.line(f"{gap.step.word:<10}{safe(gap.what)}{safe(supply)}", "", HANG, 10)
         if len(gaps) > MANY_GAPS:
             self.line(f"and {len(gaps) - MANY_GAPS} more (--json lists them all)", indent=HANG)
         self.line()
@@ -222,7 +222,7 @@ class Report:
         style = STYLES[State.BROKEN if finding.severity is Severity.BROKEN else State.DOUBTFUL]
         head = Text(f"{number}. ")
         head.append(finding.check, style)
-        head.append(f"  (link {finding.link.order}, {finding.link.word}, {finding.severity})")
+        head.append(f"  (step {finding.step.order}, {finding.step.word}, {finding.severity})")
         self.out.print(head, soft_wrap=True)
         self.line(safe(finding.message), indent=3)
         if finding.reason:

@@ -83,16 +83,16 @@ def _nearest(name: str) -> str:
 def _list(session: Session) -> Status:
     checks, other = all_checks(), pages()
     if session.json:
-        causes = [{"cause": check.id, "step": str(check.link), "title": check.title} for check in checks]
-        evidence = [{"evidence": each.id, "step": str(each.link), "title": each.title} for each in all_evidence()]
+        causes = [{"cause": check.id, "step": str(check.step), "title": check.title} for check in checks]
+        evidence = [{"evidence": each.id, "step": str(each.step), "title": each.title} for each in all_evidence()]
         made = {"schema": document.SCHEMA, "causes": causes, "evidence": evidence, "pages": sorted(other)}
         document.write(made, sys.stdout)
         return Status.CLEAR
     report, link = session.report, None
     with paged(session):
         for check in checks:
-            if check.link is not link:
-                link = check.link
+            if check.step is not link:
+                link = check.step
                 report.line(f"{link.order} {link.word}: {link.holds}", "bold")
             _row(report, check.id, check.title)
         report.line("What may stay unjudged", "bold")

@@ -9,13 +9,13 @@ from pathlib import PurePosixPath
 from rescue.checks import all_checks
 from rescue.examine import examine
 from rescue.formats.packages import OpenSSH
-from rescue.model import Client, Link
+from rescue.model import Client, Step
 from rescue.sshd import Server
 from rescue.tree import Entry, Tree, directory, file
 
 CONNECTIONS, LINES, BLOCKS, ACCOUNTS = 1_000, 2_000, 200, 500
 
-LINKS = (Link.SERVICE, Link.LISTEN, Link.ACCEPT, Link.ACCOUNT, Link.KEY, Link.SESSION)
+STEPS = (Step.SERVICE, Step.LISTEN, Step.ACCEPT, Step.ACCOUNT, Step.KEY, Step.SESSION)
 """Those of the SSH server, accounts and keys."""
 
 BUILD = OpenSSH(9, 2, "debian", "1:9.2p1-2")
@@ -54,7 +54,7 @@ def connections() -> Callable[[], object]:
 def checks(tree: Tree) -> Callable[[], object]:
     """Every check of the server, its accounts and their keys, on `tree` with so many accounts more."""
     crowded = with_accounts(tree)
-    chosen = tuple(check for check in all_checks() if check.link in LINKS)
+    chosen = tuple(check for check in all_checks() if check.step in STEPS)
     return lambda: examine(crowded, Client(), chosen)
 
 

@@ -16,7 +16,7 @@ from random import Random
 from shutil import rmtree
 
 from rescue.login_path import login_path
-from rescue.model import Client, Finding, Link, Severity, Symptom
+from rescue.model import Client, Finding, Severity, Step, Symptom
 from rescue.survey import survey
 from rescue.targets.files.directory import DirectoryTarget
 from tests.system.login import LoginServer
@@ -24,7 +24,7 @@ from tests.system.login import LoginServer
 ALICE, BOB, STRANGER, STAFF = 1000, 1001, 1234, 50
 HASH = "$6$salt$" + "x" * 86
 HASHES = [HASH, f"!{HASH}"]
-LOGIN_LINKS = (Link.ACCEPT, Link.ACCOUNT, Link.KEY, Link.SESSION)
+LOGIN_LINKS = (Step.ACCEPT, Step.ACCOUNT, Step.KEY, Step.SESSION)
 
 STOPPING = ("sshd-config-error", "nss-broken")
 """Causes for which sshd does not start, so that over a pipe the connection closes."""
@@ -297,8 +297,8 @@ def predicted(server: LoginServer, case: Case) -> tuple[Symptom, tuple[Finding, 
     """What an examination of the files says of the login itself."""
     with closing(DirectoryTarget(str(server.path))) as target:
         _, examination = survey(target, Client(user=case.user, key=server.public_key))
-    found = tuple(each for each in examination.findings if each.link in LOGIN_LINKS or each.check in STOPPING)
-    if any(each.check in STOPPING and each.link is Link.SERVICE for each in found):
+    found = tuple(each for each in examination.findings if each.step in LOGIN_LINKS or each.check in STOPPING)
+    if any(each.check in STOPPING and each.step is Step.SERVICE for each in found):
         return Symptom.CLOSED, found  # sshd -i says nothing, and ends
     broken = [each for each in found if each.severity is Severity.BROKEN]
     return login_path(broken, LOGIN_LINKS).symptom, found

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from rescue.login_path import login_path
-from rescue.model import Client, Finding, Link, Severity, Symptom
+from rescue.model import Client, Finding, Severity, Step, Symptom
 from rescue.survey import survey
 from rescue.targets.files.directory import DirectoryTarget
 from tests.system.login import LoginServer, login_server
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.system
 
 ALICE = 1000
 HASH = "$6$salt$" + "x" * 86
-LOGIN_LINKS = (Link.ACCEPT, Link.ACCOUNT, Link.KEY, Link.SESSION)
+LOGIN_LINKS = (Step.ACCEPT, Step.ACCOUNT, Step.KEY, Step.SESSION)
 EXAMPLES = int(environ.get("RESCUE_LOGINS", "40"))
 """How many generated logins each release is asked for; the full count is 300."""
 
@@ -148,7 +148,7 @@ def predicted(server: LoginServer) -> tuple[Symptom, tuple[Finding, ...]]:
     client = Client(user="alice", key=server.public_key)
     with closing(DirectoryTarget(str(server.path))) as target:
         _, examination = survey(target, client)
-    found = tuple(each for each in examination.findings if each.link in LOGIN_LINKS)
+    found = tuple(each for each in examination.findings if each.step in LOGIN_LINKS)
     broken = [each for each in found if each.severity is Severity.BROKEN]
     return login_path(broken, LOGIN_LINKS).symptom, found
 

@@ -9,7 +9,7 @@ import pytest
 from rescue.checks import Check
 from rescue.examine import examine
 from rescue.facts import Facts
-from rescue.model import Client, Finding, Link
+from rescue.model import Client, Finding, Step
 from rescue.tree import NotCaptured, Tree
 
 pytestmark = pytest.mark.unit
@@ -21,7 +21,7 @@ def wanting(*paths: str) -> Check:
             facts.tree.text(path)
         yield from ()
 
-    return Check("wanting", Link.DISK, (), find, "It wants files.")
+    return Check("wanting", Step.DISK, (), find, "It wants files.")
 
 
 def test_what_all_checks_miss_is_asked_for_at_once() -> None:

@@ -13,7 +13,7 @@ from rescue.evidence import Evidence, all_evidence
 from rescue.labs.lessons.scenario import Scenario, all_scenarios
 from rescue.login_path import State, Verdict, login_path
 from rescue.man import pages
-from rescue.model import Gap, Link
+from rescue.model import Gap, Step
 from tests import readme
 
 pytestmark = pytest.mark.unit
@@ -56,16 +56,16 @@ def test_the_page_of_evidence_is_what_the_code_says() -> None:
 
 def test_no_step_is_ok_without_its_evidence() -> None:
     for each in all_evidence():
-        path = login_path([], Link, [Gap(each.id, each.link, "x")])
-        assert {step.link for step in path.steps if step.state is not State.OK} == {each.link}
+        path = login_path([], Step, [Gap(each.id, each.step, "x")])
+        assert {step.step for step in path.steps if step.state is not State.OK} == {each.step}
         assert path.verdict is Verdict.INCOMPLETE
 
 
 def test_no_step_is_ok_that_no_check_reads_anything_for() -> None:
-    judged = {check.link for check in all_checks()}
-    assert judged == set(Link)
-    for link in Link:
-        states = {step.link: step.state for step in login_path([], judged - {link}).steps}
+    judged = {check.step for check in all_checks()}
+    assert judged == set(Step)
+    for link in Step:
+        states = {step.step: step.state for step in login_path([], judged - {link}).steps}
         assert states[link] is State.NOT_JUDGED
 
 

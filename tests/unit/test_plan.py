@@ -9,7 +9,7 @@ import pytest
 
 from rescue.checks import Check
 from rescue.facts import Facts
-from rescue.model import Client, Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Client, Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.plan import Plan, any_repairs, make_plan, safe_repairs
 from rescue.tree import Tree, file, symlink
 
@@ -24,7 +24,7 @@ def put(path: str, text: str, tree: Tree) -> Tree:
 
 def check(
     name: str,
-    link: Link,
+    link: Step,
     edit: Edit | None,
     *,
     safety: Safety = Safety.SAFE,
@@ -47,7 +47,7 @@ def plan(tree: Tree, *checks: Check, unsafe: bool = False) -> Plan:
 
 def test_a_repair_that_mends_its_finding_is_kept() -> None:
     tree = Tree.of({"/one": "bad"})
-    made = plan(tree, check("one", Link.SERVICE, partial(put, "/one", "good")))
+    made = plan(tree, check("one", Step.SERVICE, partial(put, "/one", "good")))
     assert [mend.repair.title for mend in made.mends] == ["mend one"]
     assert [str(change.path) for change in made.changes] == ["/one"]
     assert made.left == ()
@@ -56,13 +56,13 @@ def test_a_repair_that_mends_its_finding_is_kept() -> None:
 
 def test_a_repair_that_mends_nothing_is_dropped() -> None:
     tree = Tree.of({"/one": "bad"})
-    made = plan(tree, check("one", Link.SERVICE, partial(put, "/elsewhere", "x")))
+    made = plan(tree, check("one", Step.SERVICE, partial(put, "/elsewhere", "x")))
     assert made.changes == ()
     assert [left.reason for left in made.left] == ["the repair would not mend it"]
 
 
 def test_a_repair_that_changes_nothing_is_dropped() -> None:
-    made = plan(Tree.of({"/one": "bad"}), check("one", Link.SERVICE, lambda tree: tree))
+    made = plan(Tree.of({"/one": "bad"}), check("one", Step.SERVICE, lambda tree: tree))
     assert [left.reason for left in made.left] == ["the repair would change nothing"]
 
 
@@ -70,8 +70,8 @@ def test_a_repair_that_breaks_an_earlier_link_is_dropped() -> None:
     tree = Tree.of({"/one": "bad", "/two": "good"})
     made = plan(
         tree,
-        check("one", Link.KEY, lambda tree: tree.write("/one", "good").write("/two", "bad")),
-        check("two", Link.DISK, None),
+        check("one", Step.KEY, lambda tree: tree.write("/one", "good").write("/two", "bad")),
+        check("two", Step.DISK, None),
     )
     assert made.changes == ()
     assert [left.reason for left in made.left] == ["the repair would break another link (disk): two"]
@@ -81,14 +81,14 @@ def test_a_repair_that_cannot_be_made_says_why() -> None:
     def cannot(tree: Tree) -> Tree:
         raise ValueError("the line is not there")
 
-    made = plan(Tree.of({"/one": "bad"}), check("one", Link.SERVICE, cannot))
+    made = plan(Tree.of({"/one": "bad"}), check("one", Step.SERVICE, cannot))
     assert [left.reason for left in made.left] == ["the repair can't be made: the line is not there"]
 
 
 def test_one_repair_that_mends_two_findings_is_made_once() -> None:
     tree = Tree.of({"/one": "bad"})
     mend = partial(put, "/one", "good")
-    made = plan(tree, check("first", Link.SERVICE, mend, marker="one"), check("second", Link.KEY, mend, marker="one"))
+    made = plan(tree, check("first", Step.SERVICE, mend, marker="one"), check("second", Step.KEY, mend, marker="one"))
     assert [mend.finding.check for mend in made.mends] == ["first"]
     assert made.left == ()
 
@@ -97,8 +97,8 @@ def test_what_comes_to_light_is_mended_as_well() -> None:
     tree = Tree.of({"/one": "bad", "/two": "good"})
     made = plan(
         tree,
-        check("one", Link.SERVICE, lambda tree: tree.write("/one", "good").write("/two", "bad")),
-        check("two", Link.LISTEN, partial(put, "/two", "good")),
+        check("one", Step.SERVICE, lambda tree: tree.write("/one", "good").write("/two", "bad")),
+        check("two", Step.LISTEN, partial(put, "/two", "good")),
     )
     assert [mend.finding.check for mend in made.mends] == ["one", "two"]
     assert [str(change.path) for change in made.changes] == ["/one"]
@@ -109,8 +109,8 @@ def test_what_comes_to_light_and_cannot_be_mended_is_said() -> None:
     tree = Tree.of({"/one": "bad", "/two": "good"})
     made = plan(
         tree,
-        check("one", Link.SERVICE, lambda tree: tree.write("/one", "good").write("/two", "bad")),
-        check("two", Link.LISTEN, None, safety=Safety.MANUAL),
+        check("one", Step.SERVICE, lambda tree: tree.write("/one", "good").write("/two", "bad")),
+        check("two", Step.LISTEN, None, safety=Safety.MANUAL),
     )
     assert [left.reason for left in made.left] == ["only a person can do this: mend two"]
 
@@ -119,8 +119,8 @@ def test_repairs_that_undo_each_other_come_to_an_end() -> None:
     tree = Tree.of({"/one": "bad", "/two": "good"})
     made = plan(
         tree,
-        check("one", Link.SERVICE, lambda tree: tree.write("/one", "good").write("/two", "bad")),
-        check("two", Link.SERVICE, lambda tree: tree.write("/two", "good").write("/one", "bad")),
+        check("one", Step.SERVICE, lambda tree: tree.write("/one", "good").write("/two", "bad")),
+        check("two", Step.SERVICE, lambda tree: tree.write("/two", "good").write("/one", "bad")),
     )
     assert [mend.finding.check for mend in made.mends] == ["one"]
     assert [(left.finding.check, left.reason) for left in made.left] == [
@@ -130,7 +130,7 @@ def test_repairs_that_undo_each_other_come_to_an_end() -> None:
 
 def test_unsafe_repairs_are_taken_only_when_asked_for() -> None:
     tree = Tree.of({"/one": "bad"})
-    one = check("one", Link.SERVICE, partial(put, "/one", "good"), safety=Safety.UNSAFE)
+    one = check("one", Step.SERVICE, partial(put, "/one", "good"), safety=Safety.UNSAFE)
     assert plan(tree, one).changes == ()
     assert plan(tree, one).left[0].reason == "its only repair weakens something or deletes data: take it with --unsafe"
     assert [str(change.path) for change in plan(tree, one, unsafe=True).changes] == ["/one"]
@@ -138,12 +138,12 @@ def test_unsafe_repairs_are_taken_only_when_asked_for() -> None:
 
 def test_what_is_only_doubtful_may_be_mended_too() -> None:
     tree = Tree.of({"/one": "bad"})
-    one = check("one", Link.SERVICE, partial(put, "/one", "good"), severity=Severity.DOUBTFUL)
+    one = check("one", Step.SERVICE, partial(put, "/one", "good"), severity=Severity.DOUBTFUL)
     assert plan(tree, one).after.findings == ()
 
 
 def test_a_second_plan_is_empty() -> None:
-    one = check("one", Link.SERVICE, partial(put, "/one", "good"))
+    one = check("one", Step.SERVICE, partial(put, "/one", "good"))
     made = plan(Tree.of({"/one": "bad"}), one)
     assert plan(made.after.facts.tree, one).changes == ()
 
@@ -152,8 +152,8 @@ def test_space_is_freed_before_anything_is_written() -> None:
     tree = Tree.of({"/one": "bad", "/log": "bad"})
     made = plan(
         tree,
-        check("log", Link.DISK, lambda tree: tree.remove("/log")),
-        check("one", Link.SERVICE, partial(put, "/one", "good")),
+        check("log", Step.DISK, lambda tree: tree.remove("/log")),
+        check("one", Step.SERVICE, partial(put, "/one", "good")),
     )
     assert [(str(change.path), str(change.action)) for change in made.changes] == [
         ("/log", "remove"),
@@ -183,9 +183,9 @@ def test_no_repair_lands_in_a_packages_own_file(path: str, kept: bool) -> None:
     def find(facts: Facts) -> Iterator[Finding]:
         if facts.tree.text(path) == before:
             repair = Repair("change it", Safety.SAFE, _edit_of(path))
-            yield Finding("x", Link.KEY, Severity.BROKEN, "m", Symptom.DENIED, repairs=(repair,))
+            yield Finding("x", Step.KEY, Severity.BROKEN, "m", Symptom.DENIED, repairs=(repair,))
 
-    plan = make_plan(tree, Client(), checks=[Check("x", Link.KEY, (), find, "")])
+    plan = make_plan(tree, Client(), checks=[Check("x", Step.KEY, (), find, "")])
     assert bool(plan.changes) is kept
     assert kept or "package's own file" in plan.left[0].reason
 
@@ -197,6 +197,6 @@ def test_modes_below_usr_may_be_put_back() -> None:
         entry = facts.tree.entry("/usr/bin/sh")
         if entry is not None and entry.mode == 0o644:
             repair = Repair("chmod", Safety.SAFE, lambda tree: tree.set_mode("/usr/bin/sh", mode=0o755))
-            yield Finding("x", Link.KEY, Severity.BROKEN, "m", Symptom.DENIED, repairs=(repair,))
+            yield Finding("x", Step.KEY, Severity.BROKEN, "m", Symptom.DENIED, repairs=(repair,))
 
-    assert make_plan(tree, Client(), checks=[Check("x", Link.KEY, (), find, "")]).left == ()
+    assert make_plan(tree, Client(), checks=[Check("x", Step.KEY, (), find, "")]).left == ()

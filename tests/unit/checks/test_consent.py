@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rescue import checks
-from rescue.model import Finding, Link, Repair, Safety, Severity, Symptom
+from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.plan import any_repairs, safe_repairs, taken_unasked
 from rescue.tree import Tree
 
@@ -61,7 +61,7 @@ def test_a_safe_repair_has_no_note_but_that_somebody_is_let_in(place: str) -> No
         assert "Safety.UNSAFE" in safety or safety.startswith("_safety(")
 
 
-def finding(repair: Repair, severity: Severity = Severity.BROKEN, link: Link = Link.ACCOUNT) -> Finding:
+def finding(repair: Repair, severity: Severity = Severity.BROKEN, link: Step = Step.ACCOUNT) -> Finding:
     return Finding("cause", link, severity, "", Symptom.DENIED, repairs=(repair,))
 
 
@@ -93,9 +93,9 @@ def test_what_costs_more_is_not_taken(repair: Repair) -> None:
     assert any_repairs(finding(repair), Tree.of({})) is (repair if repair.edit is not None else None)
 
 
-@pytest.mark.parametrize("link", list(Link))
-def test_of_a_doubt_nothing_is_taken_that_weakens_or_that_every_login_hangs_on(link: Link) -> None:
+@pytest.mark.parametrize("link", list(Step))
+def test_of_a_doubt_nothing_is_taken_that_weakens_or_that_every_login_hangs_on(link: Step) -> None:
     taken = taken_unasked(finding(SAFE, Severity.DOUBTFUL, link), SAFE)
-    assert taken == (link not in (Link.BOOT, Link.DISK, Link.NETWORK))
+    assert taken == (link not in (Step.BOOT, Step.DISK, Step.NETWORK))
     opening = replace(SAFE, weakens="anybody may connect", lets_in=True)
     assert not taken_unasked(finding(opening, Severity.DOUBTFUL, link), opening)

@@ -8,7 +8,7 @@ import pytest
 from rescue.checks import disk_full
 from rescue.examine import examine
 from rescue.facts import Facts
-from rescue.model import Client, Finding, Link, Safety, Severity, Symptom
+from rescue.model import Client, Finding, Safety, Severity, Step, Symptom
 from rescue.plan import Plan, any_repairs
 from rescue.space.policy import DAY
 from rescue.tree import Entry, FileSystem, Kind, NotCaptured, Read, Tree, directory
@@ -70,7 +70,7 @@ def test_a_full_file_system_that_no_login_needs_is_no_finding(mount: str) -> Non
 
 def test_a_full_root_hangs_the_login() -> None:
     finding = only_finding(full({"/var/log/app.log": blob(6 * GIB)}), "disk-full")
-    assert (finding.link, finding.severity, finding.symptom) == (Link.DISK, Severity.BROKEN, Symptom.HANGS)
+    assert (finding.step, finding.severity, finding.symptom) == (Step.DISK, Severity.BROKEN, Symptom.HANGS)
     assert finding.subject == "/"
     assert finding.message == (
         "The file system at / (20 GiB) is full: nothing can be written there, not even by root. "

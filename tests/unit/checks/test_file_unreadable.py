@@ -64,7 +64,7 @@ def test_nothing_else_is_found_and_nothing_is_repaired(path: str, entry: Entry) 
 @pytest.mark.parametrize("entry", [UNREAD, UNKNOWN], ids=["content", "all of it"])
 def test_no_step_that_leans_on_the_configuration_is_ok(entry: Entry) -> None:
     found = examine(server({"/etc/ssh/sshd_config": entry}), ME)
-    states = {str(step.link): step.state for step in found.path.steps}
+    states = {str(step.step): step.state for step in found.path.steps}
     leaning = ("service", "listen", "accept", "account", "key")
     assert {states[each] for each in leaning} == {State.NOT_JUDGED}
     assert any("/etc/ssh/sshd_config could not be read" in gap.what for gap in found.path.gaps)
@@ -73,7 +73,7 @@ def test_no_step_that_leans_on_the_configuration_is_ok(entry: Entry) -> None:
 def test_a_directory_that_can_not_be_listed_is_not_empty() -> None:
     found = examine(server({"/etc/ssh/sshd_config.d": replace(directory(), error="Input/output error")}), ME)
     assert [each.check for each in found.findings] == [CHECK]
-    assert {str(step.link): step.state for step in found.path.steps}["account"] is State.NOT_JUDGED
+    assert {str(step.step): step.state for step in found.path.steps}["account"] is State.NOT_JUDGED
 
 
 def test_many_files_with_one_error_are_one_finding() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from rescue.model import Client, Link, Severity, Symptom
+from rescue.model import Client, Severity, Step, Symptom
 from tests.checking import causes, diff, mended, only_finding
 from tests.pam_files import with_pam
 from tests.trees import server
@@ -31,14 +31,14 @@ def test_files_that_are_asked_are_no_finding(text: str | None) -> None:
 def test_without_them_sshd_does_not_even_start(line: str, becomes: str) -> None:
     tree = server({NSS: f"# nss\n{line}\ngroup: files\n"})
     finding = only_finding(tree, "nss-broken")
-    assert (finding.link, finding.symptom) == (Link.SERVICE, Symptom.REFUSED)
+    assert (finding.step, finding.symptom) == (Step.SERVICE, Symptom.REFUSED)
     assert diff(mended(tree), NSS) == ([line], [becomes])
 
 
 def test_for_shadow_alone_it_is_pam_that_closes() -> None:
     tree = server({**with_pam(), NSS: "passwd: files\nshadow: sss\n"})
     finding = only_finding(tree, "nss-broken")
-    assert (finding.link, finding.symptom) == (Link.ACCOUNT, Symptom.CLOSED)
+    assert (finding.step, finding.symptom) == (Step.ACCOUNT, Symptom.CLOSED)
     assert diff(mended(tree), NSS) == (["shadow: sss"], ["shadow: files sss"])
 
 

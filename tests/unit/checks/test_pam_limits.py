@@ -1,6 +1,6 @@
 import pytest
 
-from rescue.model import Client, Link, Symptom
+from rescue.model import Client, Step, Symptom
 from rescue.tree import Tree, file
 from tests.checking import causes, changed_paths, diff, mended, only_finding
 from tests.pam_files import MODULES, SSHD, with_pam
@@ -46,7 +46,7 @@ def test_root_is_held_by_none_of_them(text: str) -> None:
 def test_a_line_for_the_user_alone_is_commented_out(line: str) -> None:
     tree = limits(f"* hard core 0\n{line}\n")
     finding = only_finding(tree, "pam-limits", ALICE)
-    assert (finding.link, finding.symptom) == (Link.SESSION, Symptom.CLOSED)
+    assert (finding.step, finding.symptom) == (Step.SESSION, Symptom.CLOSED)
     assert diff(mended(tree, ALICE), CONF) == ([line], [f"#{line}"])
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from rescue.model import Client, Link, Symptom
+from rescue.model import Client, Step, Symptom
 from rescue.tree import Entry, Tree, file
 from tests.checking import causes, changed_paths, diff, mended, only_finding
 from tests.trees import healthy, server
@@ -76,7 +76,7 @@ def test_what_may_not_be_reached_is_no_finding(text: str) -> None:
 def test_one_outside_of_every_condition_is_commented_out(name: str, path: str, line: str) -> None:
     tree = files(**{name: f"umask 022\nif true; then echo; fi\n{line}\nalias ll='ls -l'\n"})
     finding = only_finding(tree, "rcfile-exit", ALICE)
-    assert (finding.link, finding.symptom, str(finding.locations[0])) == (Link.SESSION, Symptom.CLOSED, f"{path}:3")
+    assert (finding.step, finding.symptom, str(finding.locations[0])) == (Step.SESSION, Symptom.CLOSED, f"{path}:3")
     plan = mended(tree, ALICE)
     assert changed_paths(plan) == [path]
     assert diff(plan, path) == ([line], [f"# {line}"])

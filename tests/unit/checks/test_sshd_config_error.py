@@ -6,7 +6,7 @@ from rescue.checks import sshd_config_error
 from rescue.examine import examine
 from rescue.facts import Facts
 from rescue.login_path import State, Verdict
-from rescue.model import Client, Link, Safety, Severity
+from rescue.model import Client, Safety, Severity, Step
 from rescue.plan import any_repairs
 from rescue.tree import Entry, symlink
 from tests.checking import causes, changed_paths, diff, mended, mended_if_agreed, only_finding
@@ -172,7 +172,7 @@ def test_a_file_that_is_no_configuration_is_one_finding_for_a_person(line: str) 
 def test_a_file_made_to_take_for_ever_is_not_judged(text: str) -> None:
     found = examine(server({DROP_IN: text}), Client())
     assert found.path.verdict is Verdict.INCOMPLETE
-    gaps = [gap for gap in found.path.gaps if gap.link is Link.SERVICE]
+    gaps = [gap for gap in found.path.gaps if gap.step is Step.SERVICE]
     assert any("too many or too long" in gap.what and gap.check == "file-unreadable" for gap in gaps)
 
 
@@ -214,6 +214,6 @@ def test_no_line_of_another_program_is_changed_for_sshd(pattern: str) -> None:
 def test_what_its_settings_decide_is_not_ok_before_it_takes_them() -> None:
     """The checks of keys and accounts can't look: "ok" would mean that there is nothing else to mend."""
     path = examine(server({MAIN: "Nonsense 1\nPubkeyAuthentication no\n"}), Client(user="alice", key=KEY)).path
-    states = {step.link.word: step.state for step in path.steps}
+    states = {step.step.word: step.state for step in path.steps}
     for word in ("listen", "accept", "account", "key", "session"):
         assert states[word] is State.NOT_JUDGED, word

@@ -123,9 +123,9 @@ def test_where_the_release_is_not_known_or_patched_it_is_a_doubt() -> None:
 
 INIT = "/usr/lib/ufw/ufw-init"
 UFW = "/etc/systemd/system/ufw.service"
-LINK = "/etc/systemd/system/ssh.service.requires/ssh.socket"
+STEP = "/etc/systemd/system/ssh.service.requires/ssh.socket"
 LINKED: dict[str, Entry | str | bytes | None] = {
-    LINK: symlink("/usr/lib/systemd/system/ssh.socket"),
+    STEP: symlink("/usr/lib/systemd/system/ssh.socket"),
     "/etc/systemd/system/ssh.socket": symlink("/dev/null"),
 }
 
@@ -134,13 +134,13 @@ def test_a_link_that_requires_a_masked_unit_counts_as_a_line_does() -> None:
     tree = with_systemd(NEW, LINKED)
     finding = only_finding(tree, "sshd-dropin-broken")
     assert finding.severity is Severity.BROKEN
-    assert [str(each.path) for each in finding.locations] == [LINK, "/etc/systemd/system/ssh.socket"]
+    assert [str(each.path) for each in finding.locations] == [STEP, "/etc/systemd/system/ssh.socket"]
     plan = mended(tree)
-    assert changed_paths(plan) == [LINK]
+    assert changed_paths(plan) == [STEP]
 
 
 def test_a_link_that_requires_what_is_there_is_no_finding() -> None:
-    assert causes(with_systemd(NEW, {LINK: symlink("/usr/lib/systemd/system/ssh.socket")})) == []
+    assert causes(with_systemd(NEW, {STEP: symlink("/usr/lib/systemd/system/ssh.socket")})) == []
 
 
 def test_a_required_service_whose_program_is_gone_is_a_doubt() -> None:

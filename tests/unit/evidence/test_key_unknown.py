@@ -6,7 +6,7 @@ import pytest
 
 from rescue.examine import examine
 from rescue.login_path import State, Verdict
-from rescue.model import Client, Link
+from rescue.model import Client, Step
 from tests.evidence import gaps
 from tests.trees import KEY, server
 
@@ -17,7 +17,7 @@ OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN1WsNFmXOmNWMqkgWE4EGw0DU3QWxmAqBz
 
 
 def key_state(client: Client) -> State:
-    return next(step.state for step in examine(server(), client).path.steps if step.link is Link.KEY)
+    return next(step.state for step in examine(server(), client).path.steps if step.step is Step.KEY)
 
 
 def test_without_a_key_the_step_is_not_judged() -> None:

@@ -95,7 +95,7 @@ def test_a_drop_in_for_every_service_counts_too() -> None:
 
 
 def test_what_hides_files_leaves_the_later_steps_open_as_well() -> None:
-    steps = {gap.link.word for gap in gaps(server({DROP_IN: "[Service]\nProtectHome=yes\n"}))}
+    steps = {gap.step.word for gap in gaps(server({DROP_IN: "[Service]\nProtectHome=yes\n"}))}
     assert steps == {"service", "accept", "account", "key", "session"}
 
 
@@ -113,9 +113,9 @@ def test_variables_of_its_environment_file(line: str) -> None:
 
 
 def test_what_cuts_off_the_network_leaves_the_port_open_as_well() -> None:
-    steps = {gap.link.word for gap in gaps(server({DROP_IN: "[Service]\nPrivateNetwork=yes\n"}))}
+    steps = {gap.step.word for gap in gaps(server({DROP_IN: "[Service]\nPrivateNetwork=yes\n"}))}
     assert {"service", "listen", "firewall"} <= steps
-    assert {gap.link.word for gap in gaps(server({DROP_IN: "[Unit]\nRequires=nosuch.service\n"}))} == {"service"}
+    assert {gap.step.word for gap in gaps(server({DROP_IN: "[Unit]\nRequires=nosuch.service\n"}))} == {"service"}
 
 
 def test_a_unit_that_is_required_by_a_link() -> None:

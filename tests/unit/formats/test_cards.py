@@ -15,7 +15,7 @@ BSD = "Nov 29 10:00:00 server kernel: [    1.234567] "
 PLAIN = "[    1.234567] "
 BOOT = "Linux version 6.1.0-1-amd64 (debian-kernel@lists.debian.org)\n"
 RENAMED = "e1000e 0000:00:1f.6 eno1: renamed from eth0\n"
-LINK = "e1000e 0000:00:1f.6 eno1: NIC Link is Up 1000 Mbps Full Duplex, Flow Control: Rx/Tx\n"
+STEP = "e1000e 0000:00:1f.6 eno1: NIC Link is Up 1000 Mbps Full Duplex, Flow Control: Rx/Tx\n"
 DETECTED = (
     "2026-11-29 10:00:00,000 - __init__.py[DEBUG]: Detected interfaces {'ens3': {'downable': False, 'device_id': "
     "'0x1000', 'driver': 'virtio_net', 'mac': '52:54:00:00:00:01', 'name': 'ens3', 'up': True}, 'lo': {'mac': "
@@ -30,7 +30,7 @@ def cards(files: dict[str, str | bytes | Entry]) -> Cards | None:
 @pytest.mark.parametrize("head", [ISO, BSD, PLAIN, ISO + PLAIN, PLAIN + "kernel: "])
 @pytest.mark.parametrize("name", ["kern.log", "syslog", "messages", "dmesg"])
 def test_the_kernels_lines_name_the_card(name: str, head: str) -> None:
-    assert cards({f"/var/log/{name}": head + RENAMED + head + LINK}) == Cards({"eno1": ""}, latest=True, up=True)
+    assert cards({f"/var/log/{name}": head + RENAMED + head + STEP}) == Cards({"eno1": ""}, latest=True, up=True)
 
 
 def test_what_was_said_of_a_card_before_it_had_its_name_is_of_the_same_card() -> None:
@@ -85,7 +85,7 @@ def test_what_others_write_tells_of_no_card(line: str) -> None:
 
 
 def test_nothing_else_of_a_log_leaves_the_machine() -> None:
-    text = f"{ISO}{BOOT}{ISO}secret\n{ISO}{RENAMED}{ISO}{LINK}Nov 29 10:00:00 server su: me\n{DETECTED}"
+    text = f"{ISO}{BOOT}{ISO}secret\n{ISO}{RENAMED}{ISO}{STEP}Nov 29 10:00:00 server su: me\n{DETECTED}"
     kept = card_lines_alone(text.encode())
     assert b"secret" not in kept
     assert b"server" not in kept

@@ -10,7 +10,7 @@ import pytest
 
 from rescue.examine import Examination, examine
 from rescue.login_path import login_path
-from rescue.model import Client, Finding, Link, Location, Repair, Safety, Severity, Symptom
+from rescue.model import Client, Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Action, Entry, file
 from rescue.ui.html import page
 from rescue.ui.report import Report, command, console
@@ -128,12 +128,12 @@ def judged(changes: dict[str, Entry | str | bytes] | None = None, client: Client
 
 def made(*findings: Finding) -> Examination:
     """An examination that found exactly `findings`."""
-    return replace(judged(), path=login_path(findings, Link))
+    return replace(judged(), path=login_path(findings, Step))
 
 
 def finding(check: str, **more: object) -> Finding:
     whole: dict[str, object] = {
-        "check": check, "link": Link.SERVICE, "severity": Severity.BROKEN, "message": "It is broken.",
+        "check": check, "link": Step.SERVICE, "severity": Severity.BROKEN, "message": "It is broken.",
         "symptom": Symptom.REFUSED, **more,
     }  # fmt: skip
     return Finding(**whole)  # type: ignore[arg-type]  # a literal table of its fields
@@ -246,8 +246,8 @@ def test_steps_that_are_sentences_are_wrapped_and_commands_are_not() -> None:
 
 def test_of_many_accounts_those_that_are_kept_out_are_named() -> None:
     names = [f"u{number}" for number in range(10)]
-    alone = finding("nologin", link=Link.ACCOUNT, users=("u8",))
-    shown = screen(replace(judged(), path=login_path([alone], Link, (), names)), "x", "y")
+    alone = finding("nologin", step=Step.ACCOUNT, users=("u8",))
+    shown = screen(replace(judged(), path=login_path([alone], Step, (), names)), "x", "y")
     assert "  u8  can't log in" in shown
     assert "and 2 more accounts" in shown
-    assert "and 1 more account (" in screen(replace(judged(), path=login_path([alone], Link, (), names[:9])), "x", "y")
+    assert "and 1 more account (" in screen(replace(judged(), path=login_path([alone], Step, (), names[:9])), "x", "y")
