@@ -83,7 +83,7 @@ def test_a_file_of_the_command_line_is_read_in_place_of_the_usual_one() -> None:
 
 
 def test_a_keyword_that_the_version_does_not_know_has_no_row() -> None:
-    server = reading("", version=(8, 4))
+    server = reading("", (8, 4))
     names = {row.keyword.name for row in rows(server, for_user(server))}
     assert "RequiredRSASize" not in names
     assert {"Port", "Ciphers", "AllowUsers"} <= names
