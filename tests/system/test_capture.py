@@ -17,13 +17,14 @@ from rescue.keys.emptied_keys import emptied_key
 from rescue.keys.host_keys import KeyFormatError, private_key_type
 from rescue.keys.wire import Reader
 from rescue.model import Client
+from rescue.redaction.files import without_secrets
 from rescue.survey import survey
 from rescue.targets.bundle.file import Picture, write_picture
 from rescue.targets.bundle.target import PictureTarget
 from rescue.targets.files.directory import DirectoryTarget
 from rescue.ui import document
 from rescue.undo_log import InTarget, read_records
-from rescue.verbs.capture import gathered, without_secrets
+from rescue.verbs.capture import gathered
 from tests.conftest import LoadImage
 from tests.machines.broken import BrokenRoot, layered
 from tests.system.test_hostkeys_differential import DAMAGES, KINDS
@@ -181,10 +182,10 @@ def test_every_verb_that_looks_takes_a_picture_and_those_that_write_refuse(conso
     in_picture = console.document("inspect", picture, *words)
     for same in ("findings", "path", "verdict", "symptom", "release", "client"):
         assert in_picture[same] == on_disk[same]
-    assert in_picture["target"]["method"] == "picture"  # type: ignore[index]
+    assert in_picture["target"]["method"] == "picture"
     screen = console.script("inspect", picture, *words).stdout
     assert f" fix {picture} --user alice --dry-run\n" in screen
-    assert str(console.server) in in_picture["target"]["notes"][0]  # type: ignore[index]
+    assert str(console.server) in in_picture["target"]["notes"][0]
     firewalls = [console.document("firewall", each) for each in (picture, console.server)]
     assert {**firewalls[0], "target": None} == {**firewalls[1], "target": None}
     assert console.document("space", picture)["directories"] == console.document("space", console.server)["directories"]
@@ -225,8 +226,8 @@ def test_a_picture_tells_what_fills_every_file_system_of_the_server(
     assert console.script("capture", disk, "--backend", "kernel", "-o", made).returncode == 0
     on_disk, in_picture = console.document("space", disk, "--backend", "kernel"), console.document("space", made)
     for told in (on_disk, in_picture):
-        assert [each["filesystem"]["mount"] for each in told["filesystems"]] == ["/", "/var"]  # type: ignore[attr-defined]
-    for mine, theirs in zip(in_picture["filesystems"], on_disk["filesystems"], strict=True):  # type: ignore[call-overload]
+        assert [each["filesystem"]["mount"] for each in told["filesystems"]] == ["/", "/var"]
+    for mine, theirs in zip(in_picture["filesystems"], on_disk["filesystems"], strict=True):
         # Every look mounts it anew, and a file system counts its own blocks a little differently each time.
         assert mine["directories"] == theirs["directories"]
         assert mine["files"] == theirs["files"]
