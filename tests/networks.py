@@ -17,7 +17,7 @@ CAME_UP = ("eth0: Gained carrier", NEW)
 
 
 def networked(
-    files: Mapping[str, str | Entry],
+    files: Mapping[str, str | Entry | None],
     *said: tuple[str, bytes],
     manager: str = "systemd-networkd.service",
     last: bytes = NEW,

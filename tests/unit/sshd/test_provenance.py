@@ -14,8 +14,8 @@ from tests.unit.sshd.configs import MAIN, Build, for_user, reading, tree_of
 pytestmark = pytest.mark.unit
 
 
-def row(server: Server, keyword: str, **who: str) -> Row:
-    return next(row for row in rows(server, for_user(server, **who)) if row.keyword.name == keyword)  # type: ignore[arg-type]
+def row(server: Server, keyword: str, user: str = "alice") -> Row:
+    return next(row for row in rows(server, for_user(server, user)) if row.keyword.name == keyword)
 
 
 def places(found: Row) -> list[str]:
