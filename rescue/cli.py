@@ -153,21 +153,35 @@ def parser() -> argparse.ArgumentParser:
         help="add this public key for --user, too, if it is not there (alone: with --only key-missing)",
     )
     fix.add_argument("--dry-run", action="store_true", help="print the changes and write nothing")
-    fix.add_argument("--journal", metavar="DIR", help="keep the record of the fix here instead of on the target")
+    fix.add_argument(
+        "--undo-log",
+        "--journal",
+        dest="journal",
+        metavar="DIR",
+        help="keep the record of the fix here instead of on the target",
+    )
     _client(fix)
     _target(fix)
 
     undo = verb("undo", "take a fix back: shows what comes back, and asks")
     undo.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
     undo.add_argument("id", metavar="ID", nargs="?", help="which one (default: the last)")
-    undo.add_argument("--journal", metavar="DIR", help="where the record was kept, if not on the target")
+    undo.add_argument(
+        "--undo-log", "--journal", dest="journal", metavar="DIR", help="where the record was kept, if not on the target"
+    )
     undo.add_argument("--yes", action="store_true", help="do it without asking, for scripts")
     undo.add_argument("--dry-run", action="store_true", help="print what would be restored and write nothing")
     _target(undo)
 
     history = verb("history", "list the fixes that were made")
     history.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
-    history.add_argument("--journal", metavar="DIR", help="where the records were kept, if not on the target")
+    history.add_argument(
+        "--undo-log",
+        "--journal",
+        dest="journal",
+        metavar="DIR",
+        help="where the records were kept, if not on the target",
+    )
     _target(history)
 
     firewall = verb("firewall", "show who may reach the port, for every address, and which rule decides")
