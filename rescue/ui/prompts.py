@@ -19,6 +19,8 @@ from getpass import getpass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from rescue.errors import RescueError, UsageError
+from rescue.status import Status
 from rescue.text.numbers import natural
 
 if TYPE_CHECKING:
@@ -28,12 +30,23 @@ WIDTH = 80
 """Columns for which a question is wrapped; fewer on a narrower terminal."""
 
 
-class Cancelled(Exception):
+class Cancelled(RescueError):
     """The person said no to going on (Ctrl-C, Ctrl-D)."""
 
+    status = Status.CANCELLED
 
-class NobodyToAsk(Exception):
+    def __init__(self) -> None:
+        super().__init__("cancelled; nothing was changed")
+
+
+class NobodyToAsk(UsageError):
     """A question is due and there is no terminal."""
+
+    def __init__(self, question: str) -> None:
+        super().__init__(
+            "there is no terminal to ask on", "Add --yes to take every safe repair, or --dry-run to see the changes."
+        )
+        self.question = question
 
 
 class Asker(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rescue.errors import UsageError
 from rescue.examine import Examination
 from rescue.keys.authorized_keys import AuthorizedKey
 from rescue.model import Location
@@ -11,7 +12,7 @@ from rescue.plan import Plan
 from rescue.sshd.key_kinds import hopeless
 from rescue.text.safe import safe
 from rescue.verbs.request.public_key import comment_of, key_to_add
-from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.session import Session
 
 CAUSE, HOME = "key-missing", "home-missing"
 

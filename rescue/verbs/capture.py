@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from shlex import join
 
 from rescue.accounts.database import Account
+from rescue.errors import UsageError
 from rescue.examine import declared_reads, examine
 from rescue.model import Client
 from rescue.plan import Choose, Plan, any_repairs, make_plan, safe_repairs
@@ -32,7 +33,7 @@ from rescue.ui import document
 from rescue.undo_log import InTarget, read_records
 from rescue.verbs.firewall import judge
 from rescue.verbs.request.last_target import resolved
-from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.session import Session
 
 MANY_USERS = 20
 """Accounts for which a picture can be asked: those that --user could name on the target."""

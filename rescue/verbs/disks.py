@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from shlex import join
 
+from rescue.errors import UsageError
 from rescue.status import Status
 from rescue.targets.host_disks import Content, Disk, Inside, disk_at, find_disks
 from rescue.targets.protocol import TargetError
@@ -16,7 +17,7 @@ from rescue.text.safe import safe
 from rescue.ui import document
 from rescue.ui.report import Report, command
 from rescue.verbs.request.opening import opening_of
-from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.session import Session
 
 _NAME, _SIZE, _USED = 21, 10, 5
 _COLUMN = 2 + _NAME + 1 + _SIZE + 2 + _USED + 2

@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
+from rescue.errors import UsageError
 from rescue.examine import declared_reads
 from rescue.facts import Facts
 from rescue.model import Client
@@ -17,7 +18,7 @@ from rescue.tree import Tree
 from rescue.ui import document
 from rescue.ui.effective import EffectiveReport, as_document
 from rescue.verbs.request.last_target import resolved
-from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.session import Session
 
 ROOT = "root"
 """Whose connection it is where nobody is named."""

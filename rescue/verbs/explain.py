@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from shutil import get_terminal_size
 
 from rescue.checks import all_checks
+from rescue.errors import UsageError
 from rescue.evidence import all_evidence
 from rescue.man import pages
 from rescue.status import Status
@@ -20,7 +21,7 @@ from rescue.ui import document
 from rescue.ui.prompts import Cancelled, Nobody
 from rescue.ui.report import Report
 from rescue.verbs.request.last_target import recall
-from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.session import Session
 
 SSHD = "sshd"
 """The page that is also a question about a target."""

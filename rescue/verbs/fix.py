@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rescue.apply import Applied, apply_changes, damaged, history, interrupted, recover
 from rescue.checks import all_checks
+from rescue.errors import UsageError
 from rescue.examine import Examination
 from rescue.login_path import Verdict
 from rescue.model import Finding, Repair, Safety, Severity
@@ -26,7 +27,7 @@ from rescue.ui.prompts import Cancelled, Nobody, NobodyToAsk
 from rescue.ui.report import Report, command
 from rescue.verbs.add_key import Adding, Outcome, adding, outcome
 from rescue.verbs.request.last_target import remember, resolved
-from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.session import Session
 from rescue.verbs.request.undo_log_place import store_for
 
 FindingKey = tuple[str, str]

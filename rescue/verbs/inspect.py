@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from rescue.errors import UsageError
 from rescue.login_path import Verdict
 from rescue.status import Status
 from rescue.survey import survey
@@ -12,7 +13,7 @@ from rescue.targets.protocol import PICTURE
 from rescue.ui import document
 from rescue.ui.html import page
 from rescue.verbs.request.last_target import remember, resolved
-from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.session import Session
 
 
 def run(session: Session) -> Status:

@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import ClassVar
 
-from rescue.apply import ApplyError
+from rescue.errors import RescueError
 from rescue.status import Status
 from rescue.targets.host_disks import Disk, find_disks
 from rescue.targets.protocol import TargetError
@@ -16,7 +16,7 @@ from rescue.text.safe import safe
 from rescue.ui.prompts import Cancelled, Nobody, NobodyToAsk
 from rescue.verbs import explain, fix, history, inspect, menu_extras, undo
 from rescue.verbs.failures import failure
-from rescue.verbs.request.session import Session, UsageError, session_of
+from rescue.verbs.request.session import Session, session_of
 
 DEFAULTS: dict[str, object] = {
     "target": None,
@@ -75,7 +75,7 @@ class Menu:
             if self.status is None:
                 raise  # nothing was inspected yet: whoever leaves here leaves it all
             self.session.report.line("Nothing was changed.")
-        except (TargetError, UsageError, ApplyError, OSError) as problem:
+        except (RescueError, OSError) as problem:
             told = failure(problem)
             self.session.report.problem(told.message, told.hint)
         self.session.report.line()

@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from rescue.errors import UsageError
 from rescue.status import Status
 from rescue.targets.host.mount_records import Mounted, mounted_from
 from rescue.targets.mounted import mount_target
@@ -18,7 +19,7 @@ from rescue.ui import document
 from rescue.ui.report import command
 from rescue.verbs.request.last_target import resolved
 from rescue.verbs.request.opening import opening_of
-from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.session import Session
 
 
 def run(session: Session) -> Status:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from rescue.errors import UsageError
 from rescue.status import Status
 from rescue.targets.appliance.run import INPUT_LIMIT, run_in_appliance
 from rescue.targets.appliance.target import GuestfsTarget
@@ -22,7 +23,7 @@ from rescue.text.safe import safe
 from rescue.ui.report import command
 from rescue.verbs.request.last_target import resolved
 from rescue.verbs.request.opening import opening_of
-from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.session import Session
 
 
 def run(session: Session) -> int:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from rescue.errors import UsageError
 from rescue.status import Status
 from rescue.targets.host.mount_records import Mounted, all_mounted
 from rescue.targets.mounted import close_leftovers, unmount
 from rescue.text.safe import safe
 from rescue.ui import document
-from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.session import Session
 
 
 def run(session: Session) -> Status:

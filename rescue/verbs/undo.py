@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 
 from rescue.apply import Undoing, Undone, undo, undoing
 from rescue.apply.errors import named
+from rescue.errors import UsageError
 from rescue.status import Status
 from rescue.targets.bundle.target import refused
 from rescue.targets.protocol import PICTURE, Target
@@ -20,7 +21,7 @@ from rescue.ui.prompts import Cancelled, Nobody
 from rescue.undo_log import Record
 from rescue.verbs.history import show
 from rescue.verbs.request.last_target import resolved
-from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.session import Session
 from rescue.verbs.request.undo_log_place import store_for
 
 

@@ -10,6 +10,7 @@ import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from rescue.errors import UsageError
 from rescue.labs.errors import LabError
 from rescue.labs.lessons.backends import WAYS, backend, choose
 from rescue.labs.lessons.lab import NoLab, Practice
@@ -25,7 +26,7 @@ from rescue.verbs.explain import paged
 from rescue.verbs.lab import documents
 from rescue.verbs.lab.screens import Screens
 from rescue.verbs.lab.steps import Steps
-from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.session import Session
 
 ACTIONS = ("list", "start", "status", "hint", "check", "solve", "reset", "stop")
 

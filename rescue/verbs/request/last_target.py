@@ -12,10 +12,11 @@ from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
 
+from rescue.errors import UsageError
 from rescue.targets.host_disks import find_disks
 from rescue.targets.protocol import TargetError
 from rescue.ui.report import command
-from rescue.verbs.request.session import Session, UsageError, session_of
+from rescue.verbs.request.session import Session, session_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+from rescue.errors import UsageError
 from rescue.targets.opening import Opening, no_passphrase
 from rescue.text.safe import safe
 from rescue.ui.prompts import is_terminal, passphrase
-from rescue.verbs.request.usage import UsageError
 
 _KEY_LIMIT = 8 << 20
 """Bytes of a key file that are read, as by cryptsetup(8)."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
+from rescue.errors import UsageError
 from rescue.model import Address, Client
 from rescue.targets.open import needs_kernel, open_target
 from rescue.targets.protocol import OnlyKernel, SeveralRoots, Target
@@ -19,9 +20,6 @@ from rescue.ui.report import Report, console
 from rescue.verbs.request.opening import opening_of
 from rescue.verbs.request.public_key import comment_of, key_to_add, read_public_key
 from rescue.verbs.request.undo_log_option import check_journal
-from rescue.verbs.request.usage import UsageError
-
-__all__ = ["Session", "UsageError", "session_of"]
 
 
 @dataclass

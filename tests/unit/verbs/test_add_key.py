@@ -6,13 +6,13 @@ from pathlib import PurePosixPath
 
 import pytest
 
+from rescue.errors import UsageError
 from rescue.examine import examine
 from rescue.keys.authorized_keys import parse_keys
 from rescue.model import Client
 from rescue.plan import Plan, make_plan
 from rescue.tree import SELINUX, Entry, directory, file
 from rescue.verbs.add_key import Adding, Outcome, outcome
-from rescue.verbs.request.usage import UsageError
 from tests.checking import changed_paths, undone
 from tests.trees import DPKG_STATUS, KEY, SSHD_CONFIG, server
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from rescue.cli import parser
+from rescue.errors import UsageError
 from rescue.targets.host_disks import Content, Disk
 from rescue.targets.protocol import TargetError
 from rescue.verbs.request import last_target
-from rescue.verbs.request.session import Session, UsageError, session_of
+from rescue.verbs.request.session import Session, session_of
 
 pytestmark = pytest.mark.unit
 
