@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 import rescue
-from rescue.apply.errors import ApplyError, JournalError, TargetChanged, named, reason
+from rescue.apply.errors import ApplyError, JournalError, TargetChanged, reason
 from rescue.apply.look import Sight, look
-from rescue.apply.recovery import Clock, Recovered, mark, moment, recover_held, taken_back, utc_now
+from rescue.apply.outcome import Recovered, named
+from rescue.apply.recovery import Clock, mark, moment, recover_held, taken_back, utc_now
 from rescue.apply.write import not_back, perform, take_back
 from rescue.targets.protocol import NoSpace, Target, TargetError
 from rescue.text.diff import unified

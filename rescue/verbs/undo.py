@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from rescue.apply import Undoing, Undone, undo, undoing
-from rescue.apply.errors import named
+from rescue.apply.outcome import named
 from rescue.errors import UsageError
 from rescue.status import Status
 from rescue.targets.bundle.target import refused

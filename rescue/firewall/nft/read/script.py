@@ -10,11 +10,8 @@ from typing import NamedTuple
 from rescue.firewall.engine.conditions import Condition
 from rescue.firewall.engine.ruleset import Action, Hook, Target
 from rescue.firewall.nft.language.selectors import Selector
+from rescue.firewall.nft.language.tokens import Token
 from rescue.model import Location
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from rescue.firewall.nft.read.alike import Pattern
 
 
 class Verdict(NamedTuple):
@@ -181,6 +178,32 @@ class NftRule:
     nat: bool = False
     tracks: bool = False
     pattern: Pattern | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pattern:
+    """What rules that are alike share: one of them, which of its statements has the address, how many tokens it is."""
+
+    rule: NftRule
+    match: Match
+    slot: int
+    tokens: int
+
+    def like(self, address: str, first: Token) -> NftRule:
+        """The same rule with another address, which begins at a token."""
+        rule, match, slot = self.rule, self.match, self.slot
+        own = Match(match.selectors, (Element((address,)),), "", match.negated, "", False, match.equals)
+        return NftRule(
+            (*rule.statements[:slot], own, *rule.statements[slot + 1 :]),
+            first.source.location(first.at),
+            first.at,
+            True,
+            rule.uses,
+            rule.hooks,
+            rule.nat,
+            rule.tracks,
+            self,
+        )
 
 
 @dataclass(slots=True)
