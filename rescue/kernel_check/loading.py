@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from rescue.firewall import Firewall
@@ -21,30 +20,13 @@ from rescue.kernel_check.etc import etc_of
 from rescue.kernel_check.firewalld import APART, Core, folder_of
 from rescue.kernel_check.lab import Lab, restorer
 from rescue.kernel_check.options import runs_programs
+from rescue.kernel_check.result import Load
 from rescue.tree import Tree
 
 PACKAGES = {"nft": "nftables", "ipset": "ipset"}
 
 ELSEWHERE = re.compile(r'^\s*include\s+"(?:/(?!etc/)|\.)', re.MULTILINE)
 """An include of a file that is not below /etc."""
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """One file that was handed to a program. taken: whether it was loaded, expected: whether it had to be.
-
-    said: the program's own words where it refused it.
-    """
-
-    what: str
-    program: str
-    taken: bool
-    expected: bool
-    said: str = ""
-
-    @property
-    def agrees(self) -> bool:
-        return self.taken is self.expected
 
 
 def load(lab: Lab, tree: Tree, firewall: Firewall) -> list[Load]:

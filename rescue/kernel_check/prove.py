@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from random import Random
 
 from rescue.firewall import Firewall, Kind, Reach, Stage, Verdict, reach
@@ -14,7 +13,8 @@ from rescue.firewall.engine.conditions import Addresses
 from rescue.firewall.engine.icmp import TCP_RESET, UNREACHABLE
 from rescue.firewall.engine.ruleset import Action
 from rescue.kernel_check.lab import HALF, OPEN, RESET, SERVER, SILENT, Lab, on_one_processor
-from rescue.kernel_check.loading import Load, load
+from rescue.kernel_check.loading import load
+from rescue.kernel_check.result import Difference, Load, Proof
 from rescue.kernel_check.sources import askable, chosen
 from rescue.tree import Tree
 
@@ -34,39 +34,6 @@ MOST_PORTS = 100
 
 HURRY, PATIENCE = 0.15, 1.0
 """Seconds to wait for data that may be on its way: at first, and before a difference is believed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Where the kernel does not do what was worked out. said, seen: as `Lab.probe` puts it."""
-
-    what: str
-    said: str
-    seen: str
-    verdict: Verdict | None = None
-
-
-@dataclass(slots=True)
-class Proof:
-    """The outcome. depends: verdicts that the disk leaves open, which no kernel can confirm.
-
-    left_out: sources that found what the rules grant used up, too often to begin anew for each.
-    """
-
-    interface: str
-    addresses: Mapping[int, Address]
-    asked: int = 0
-    agreed: int = 0
-    depends: int = 0
-    left_out: int = 0
-    seen: Counter[str] = field(default_factory=Counter)
-    loads: list[Load] = field(default_factory=list)
-    differences: list[Difference] = field(default_factory=list)
-
-    @property
-    def holds(self) -> bool:
-        """Whether the kernel does all that was worked out."""
-        return not self.differences
 
 
 def expected(verdict: Verdict, version: int) -> str | None:

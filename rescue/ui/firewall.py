@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import IPv4Address, IPv6Address
+from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Protocol
 
-from rescue.facts import Facts
-from rescue.firewall import Firewall, Kind, Reach, Stage, Verdict
+from rescue.firewall import Firewall, Kind, Stage, Verdict
 from rescue.firewall.engine.addresses import AddressSet
 from rescue.firewall.engine.ruleset import Action, Rule
 from rescue.firewall.engine.state import Visit
 from rescue.firewall.engine.table import Row, everybody, most
 from rescue.firewall.engine.verdict import Decision
-from rescue.model import Finding, Symptom
+from rescue.firewall.judgement import Judgement, PacketTrace
+from rescue.model import Symptom
 from rescue.text.numbers import listed, plural
 from rescue.text.safe import cut, safe
 from rescue.ui.report import Report
@@ -51,36 +49,6 @@ STAGES = {
 }
 
 
-class Way(Protocol):
-    """One client's packets."""
-
-    @property
-    def source(self) -> IPv4Address | IPv6Address: ...
-    @property
-    def verdict(self) -> Verdict: ...
-    @property
-    def visits(self) -> tuple[Visit, ...]: ...
-
-
-class Judged(Protocol):
-    """What the verb has found."""
-
-    @property
-    def facts(self) -> Facts: ...
-    @property
-    def port(self) -> int: ...
-    @property
-    def reaches(self) -> Mapping[int, Reach]: ...
-    @property
-    def rows(self) -> Mapping[int, tuple[Row, ...]]: ...
-    @property
-    def ways(self) -> Sequence[Way]: ...
-    @property
-    def blocked(self) -> bool: ...
-    @property
-    def not_read(self) -> Sequence[Finding]: ...
-
-
 class FirewallReport:
     """Writes the verdict to one console."""
 
@@ -88,13 +56,13 @@ class FirewallReport:
         self.report = report
         self.every = every
 
-    def show(self, judged: Judged, name: str, method: str, notes: Iterable[str]) -> None:
+    def show(self, judged: Judgement, name: str, method: str, notes: Iterable[str]) -> None:
         """The firewalls, the table for each IP version, and the way of each client."""
         line = self.report.line
         line(f"{safe(name)} ({method}): who may open TCP port {judged.port} after the next boot", "bold")
         for note in notes:
             line(f"Note: {safe(note)}", "yellow")
-        self._firewalls(judged.facts.firewalls)
+        self._firewalls(judged.firewalls)
         for each in judged.not_read:
             line(f"Not judged: {safe(each.message)}", "bold yellow", hang=2)
         if judged.not_read:
@@ -110,7 +78,7 @@ class FirewallReport:
             line()
         self._sent_on(judged)
         self._taken_for_granted(judged)
-        for way in judged.ways:
+        for way in judged.traces:
             self._way(way, judged.port)
 
     def _firewalls(self, firewalls: Sequence[Firewall]) -> None:
@@ -167,7 +135,7 @@ class FirewallReport:
         if decision.location.text.strip():
             report.exact(cut(safe(decision.location.text.strip()), report.out.width - 18), "", 18)
 
-    def _sent_on(self, judged: Judged) -> None:
+    def _sent_on(self, judged: Judgement) -> None:
         ports = {port: None for here in judged.reaches.values() for port, who in here.sent_on.items() if who}
         for port in ports:
             self.report.line(
@@ -177,8 +145,8 @@ class FirewallReport:
         if ports:
             self.report.line()
 
-    def _taken_for_granted(self, judged: Judged) -> None:
-        notes = {note: None for way in judged.ways for note in way.verdict.assumed}
+    def _taken_for_granted(self, judged: Judgement) -> None:
+        notes = {note: None for way in judged.traces for note in way.verdict.assumed}
         for here in judged.reaches.values():
             notes |= dict.fromkeys([*here.taken_for_granted, *here.outcome.assumed])
         if notes:
@@ -189,7 +157,7 @@ class FirewallReport:
 
     # -- one client ---------------------------------------------------------------------------------------------------
 
-    def _way(self, way: Way, port: int) -> None:
+    def _way(self, way: PacketTrace, port: int) -> None:
         line = self.report.line
         line(f"The way of {way.source} to port {port}:", "bold")
         stage: Stage | None = None
@@ -224,7 +192,7 @@ class FirewallReport:
         if visit.doubt:
             report.line(f"applies perhaps: it depends on {safe(visit.doubt)}", "yellow", indent + 2, 2)
 
-    def _end(self, way: Way, port: int) -> None:
+    def _end(self, way: PacketTrace, port: int) -> None:
         verdict = way.verdict
         said = WORDS[seen(verdict)] if verdict.kind is not Kind.DEPENDS else f"depends on {safe(verdict.reason)}"
         self.report.line(f"{way.source} {said}.", STYLES[verdict.kind], 2)

@@ -18,7 +18,6 @@ from rescue.firewall.nft.language.datatypes import check, same, type_of
 from rescue.firewall.nft.language.selectors import Selector
 from rescue.firewall.nft.language.tokens import Wrong
 from rescue.firewall.nft.language.values import address, number, port, ports
-from rescue.firewall.nft.read.alike import Pattern
 from rescue.firewall.nft.read.script import (
     Effect,
     Element,
@@ -33,6 +32,7 @@ from rescue.firewall.nft.read.script import (
     NftChain,
     NftRule,
     NftTable,
+    Pattern,
     Statement,
     Verdict,
     VerdictMap,
