@@ -197,7 +197,6 @@ def parser() -> argparse.ArgumentParser:
     shell.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
     shell.add_argument("--read-only", action="store_true", help="the disk is not changed")
     shell.add_argument("--no-network", action="store_true", help="an empty network, in which ufw and iptables may act")
-    shell.set_defaults(command=())
     _target(shell)
 
     capture = verb("capture", "save a picture of a server, without its secrets, for others to judge")
@@ -269,24 +268,6 @@ def _common(verb: argparse.ArgumentParser) -> None:
     group.add_argument("--no-color", action="store_true", help="no colour (also: NO_COLOR=1)")
     group.add_argument("--quiet", action="store_true", help="no progress messages")
     group.add_argument("--verbose", action="store_true", help="details of a failure")
-    verb.set_defaults(
-        user=None,
-        sources=[],
-        port=None,
-        key=None,
-        backend="auto",
-        root=None,
-        all=False,
-        html=None,
-        journal=None,
-        interface=None,
-        add_key=None,
-        prove=False,
-        disks=[],
-        key_file=None,
-        format=None,
-        allow_backing=None,
-    )
 
 
 def _client(verb: argparse.ArgumentParser) -> None:
@@ -342,7 +323,6 @@ def _target(verb: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--allow-backing",
         action="store_true",
-        default=None,
         help="read a qcow2 image that leans on other files of this machine; for images that you trust",
     )
 
@@ -481,9 +461,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.verb in ("help", "version"):
             return _about(options)
+        from rescue.verbs.request.door import options_of, request_of
         from rescue.verbs.request.session import session_of
 
-        status = int(import_module(f"rescue.verbs.{options.verb}").run(session_of(options)))
+        session = session_of(request_of(options))
+        status = int(import_module(f"rescue.verbs.{options.verb}").run(session, options_of(options)))
         if sys.stdout is not None:
             sys.stdout.flush()
         return status

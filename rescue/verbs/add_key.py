@@ -100,11 +100,12 @@ class Outcome:
 
 def adding(session: Session) -> Adding | None:
     """What is to be added; None without ``--add-key``. Raises UsageError where nobody is named."""
-    if session.options.add_key is None:
+    path = session.request.who.add_key
+    if path is None:
         return None
     if session.client.user is None:
         raise UsageError("--add-key needs to know for whom", "Add --user NAME: the account that the key is to open.")
-    return Adding(session.client.user, key_to_add(session.options.add_key))
+    return Adding(session.client.user, key_to_add(path))
 
 
 def outcome(wanted: Adding, plan: Plan) -> Outcome:

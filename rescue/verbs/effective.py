@@ -22,13 +22,13 @@ ROOT = "root"
 """Whose connection it is where nobody is named."""
 
 
-def show(session: Session, spec: str | None) -> Status:
+def show(session: Session, *, every: bool) -> Status:
     """Capture, compute, show. BROKEN where sshd does not start with this configuration."""
     if len(session.client.sources) > 1:
         raise UsageError(
             "explain sshd looks at one connection, and --from is given more than once", "Name one address."
         )
-    session, spec = resolved(session, spec)
+    spec = resolved(session)
     with session.target(spec, write=False) as target:
         session.progress("reading the SSH server's configuration")
         _, settled = complete(target, target.capture(declared_reads()), lambda tree: settle(tree, session.client))
@@ -36,7 +36,7 @@ def show(session: Session, spec: str | None) -> Status:
     if session.json:
         document.write(as_document(settled, name, method, notes), sys.stdout)
     else:
-        EffectiveReport(session.report, every=session.options.all).show(settled, name, method, notes)
+        EffectiveReport(session.report, every=every).show(settled, name, method, notes)
     return Status.CLEAR if settled.starts else Status.BROKEN
 
 

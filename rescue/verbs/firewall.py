@@ -25,6 +25,7 @@ from rescue.ui.firewall import FirewallReport
 from rescue.ui.firewall_document import as_document
 from rescue.ui.firewall_proof import show_proof
 from rescue.verbs.request.last_target import resolved
+from rescue.verbs.request.options import FirewallOptions
 from rescue.verbs.request.session import Session
 
 VERSIONS = (4, 6)
@@ -33,22 +34,22 @@ USUAL_INTERFACE = "eth0"
 """The network interface of a proof where neither the rules nor the person name one."""
 
 
-def run(session: Session) -> Status:
+def run(session: Session, options: FirewallOptions) -> Status:
     """Capture, judge, show. BROKEN where the client (or, none given, most of the world) is kept out, or may be."""
-    session, spec = resolved(session, session.options.target)
+    spec = resolved(session)
     with session.target(spec, write=False) as target:
         session.progress("reading the firewall's files")
         tree, judged = complete(
             target,
             target.capture(declared_reads()),
-            lambda tree: judge(tree, session.client, session.options.interface),
+            lambda tree: judge(tree, session.client, options.interface),
         )
         name, method, notes = target.name, target.method, target.notes
-    proof = _prove(session, tree, judged) if session.options.prove else None
+    proof = _prove(session, tree, judged, options.interface) if options.prove else None
     if session.json:
         document.write(as_document(judged, name, method, notes, proof), sys.stdout)
     else:
-        report = FirewallReport(session.report, every=session.options.all)
+        report = FirewallReport(session.report, every=options.all)
         report.show(judged, name, method, notes)
         if proof is not None:
             show_proof(session.report, proof, judged.port)
@@ -57,11 +58,11 @@ def run(session: Session) -> Status:
     return Status.BROKEN if judged.blocked or judged.not_read else Status.CLEAR
 
 
-def _prove(session: Session, tree: Tree, judged: Judgement) -> Proof:
+def _prove(session: Session, tree: Tree, judged: Judgement, given: str | None) -> Proof:
     """Hold the verdict against the kernel. Raises ProofError where that can't be done here."""
     from rescue.kernel_check.prove import prove  # pyroute2 takes its time, and only this needs it
 
-    named = (session.options.interface, *(here.interface for here in judged.reaches.values()))
+    named = (given, *(here.interface for here in judged.reaches.values()))
     interface = next((each for each in named if each), USUAL_INTERFACE)
     return prove(tree, judged.firewalls, judged.port, interface, session.client.sources, session.progress)
 

@@ -21,17 +21,17 @@ from rescue.ui.prompts import Cancelled, Nobody
 from rescue.undo_log import Record
 from rescue.verbs.history import show
 from rescue.verbs.request.last_target import resolved
+from rescue.verbs.request.options import UndoOptions
 from rescue.verbs.request.session import Session
 from rescue.verbs.request.undo_log_place import store_for
 
 
-def run(session: Session) -> Status:
+def run(session: Session, options: UndoOptions) -> Status:
     """Show what would come back, ask, take the fix back and say what is as before."""
-    session, spec = resolved(session, session.options.target)
-    options = session.options
+    spec = resolved(session)
     fix_id = options.id
     if not options.yes or options.dry_run:
-        _refuse_unattended(session)
+        _refuse_unattended(session, options)
         with session.target(spec, write=False) as target:
             if target.method == PICTURE:
                 raise refused(target.name)
@@ -54,9 +54,9 @@ def run(session: Session) -> Status:
     return Status.CLEAR
 
 
-def _refuse_unattended(session: Session) -> None:
+def _refuse_unattended(session: Session, options: UndoOptions) -> None:
     """Raise UsageError where a question would be due and can't be asked."""
-    if session.options.dry_run:
+    if options.dry_run:
         return
     hint = "Add --yes to restore the old files without being asked, or --dry-run to see which."
     if session.json:

@@ -204,13 +204,13 @@ def test_a_disk_that_is_gone_is_said_with_the_way_back(capsys: Said, store: Stor
 def test_chance_takes_what_was_not_passed_yet(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     from rescue.labs.lessons.lab import Practice
     from rescue.verbs.lab import _drawn
-    from rescue.verbs.request.session import session_of
+    from rescue.verbs.request.options import LabOptions
 
     monkeypatch.setattr("rescue.labs.lessons.namespace_lab.NamespaceLab.hindrance", lambda self, scenario: "")
     easy = [each for each in all_scenarios() if each.difficulty is Difficulty.FIRST_STEPS]
     for each in easy[1:]:
         store.note_passed(each.id, Passed(1.0, 1.0, 0, False))
-    options = ["lab", "start", "--random", "--difficulty", "first-steps", "--with", "namespaces"]
+    options = LabOptions("start", random=True, difficulty="first-steps", way="namespaces")
     random.seed(0)
-    drawn = {_drawn(session_of(cli.parser().parse_args(options)), Practice(store)).id for _ in range(20)}
+    drawn = {_drawn(options, Practice(store)).id for _ in range(20)}
     assert drawn == {easy[0].id}

@@ -15,6 +15,7 @@ from rescue.targets.opening import Opening
 from rescue.targets.protocol import OnlyKernel
 from rescue.ui.prompts import Asker, Cancelled, Nobody
 from rescue.verbs.failures import failure
+from rescue.verbs.request.door import request_of
 from rescue.verbs.request.session import Session, session_of
 from tests.trees import server
 from tests.unit.memory_target import MemoryTarget
@@ -51,7 +52,7 @@ def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def session(monkeypatch: pytest.MonkeyPatch, asker: Asker, *words: str) -> Session:
     monkeypatch.setattr("rescue.verbs.request.session.open_target", lambda spec, **more: MemoryTarget(server()))
-    made = session_of(parser().parse_args(list(words)))
+    made = session_of(request_of(parser().parse_args(words)))
     made.asker = asker
     return made
 
@@ -82,7 +83,7 @@ def test_a_no_opens_nothing(image: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     made = session(monkeypatch, Answers(False), "fix", str(image))
     with pytest.raises(Cancelled), made.target(str(image), write=False):
         pass
-    assert made.options.backend == "auto"
+    assert made.request.opening.backend == "auto"
 
 
 def test_who_said_the_kernel_is_not_asked(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:

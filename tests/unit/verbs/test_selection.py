@@ -7,7 +7,7 @@ import pytest
 from rescue.errors import UsageError
 from rescue.examine import Examination, examine
 from rescue.model import Client
-from rescue.verbs.fix import Selection
+from rescue.verbs.fix_selection import Selection
 from tests.trees import server
 
 pytestmark = pytest.mark.unit

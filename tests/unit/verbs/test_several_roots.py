@@ -9,6 +9,7 @@ import pytest
 from rescue.cli import parser
 from rescue.targets.protocol import SeveralRoots
 from rescue.ui.prompts import Asker, Nobody
+from rescue.verbs.request.door import request_of
 from rescue.verbs.request.session import Session, session_of
 from tests.trees import server
 from tests.unit.memory_target import MemoryTarget
@@ -36,7 +37,7 @@ def session(monkeypatch: pytest.MonkeyPatch, asker: Asker, *words: str) -> Sessi
         return MemoryTarget(server())
 
     monkeypatch.setattr("rescue.verbs.request.session.open_target", opening)
-    made = session_of(parser().parse_args(list(words)))
+    made = session_of(request_of(parser().parse_args(words)))
     made.asker = asker
     return made
 
