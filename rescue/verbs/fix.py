@@ -13,7 +13,7 @@ from rescue.plan import make_plan
 from rescue.status import Status
 from rescue.survey import complete, survey
 from rescue.targets.bundle.target import refused
-from rescue.targets.protocol import PICTURE, Target
+from rescue.targets.protocol import BUNDLE, Target
 from rescue.ui.prompts import Cancelled, Nobody, NobodyToAsk
 from rescue.verbs import fix_screens as screens
 from rescue.verbs.add_key import adding, outcome
@@ -67,7 +67,7 @@ class Fixing:
         """Plan with the person, and write what they agree to."""
         self._refuse_unasked()
         with self.session.target(self.spec, write=False) as target:
-            if target.method == PICTURE:
+            if target.method == BUNDLE:
                 raise refused(target.name)  # before anything is asked
             self._begin(target)
             fix = self._plan(target)
@@ -105,7 +105,7 @@ class Fixing:
         known = [finding.key for finding in examination.findings]
         chooser = Chooser(session, self.options, wanted, known, added)
         screens.found(session, target, examination)
-        tree, plan = complete(target, tree, lambda picture: make_plan(picture, session.client, chooser))
+        tree, plan = complete(target, tree, lambda enlarged: make_plan(enlarged, session.client, chooser))
         return PlannedFix(self.spec, target, tree, plan, outcome(key, plan) if key is not None else None)
 
     def _proposed(self, fix: PlannedFix) -> Status:

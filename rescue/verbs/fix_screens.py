@@ -50,7 +50,7 @@ def agreed(session: Session, fix: PlannedFix) -> bool:
 def show_whole(session: Session, plan: Plan) -> None:
     """All repairs that were chosen, with every change."""
     report = session.report
-    report.line("The repair, proven on a picture of the disk:", "bold")
+    report.line("Proposed changes (tested on an in-memory copy):", "bold")
     for number, mend in enumerate(plan.mends, 1):
         report.mend(number, mend)
     report.line()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rescue.targets.host.mount_records import all_mounted
-from rescue.targets.open import is_saved_picture
+from rescue.targets.open import is_saved_bundle
 from rescue.verbs import capture, firewall, mount, shell, space, umount
 from rescue.verbs.request.options import (
     CaptureOptions,
@@ -39,7 +39,7 @@ def ways(target: str) -> tuple[Way, ...]:
         ),
         Way("show what fills the disk", _space),
     ]
-    if is_saved_picture(path):
+    if is_saved_bundle(path):
         return tuple(found)
     if str(path.resolve()) != "/":
         found.append(
@@ -56,7 +56,7 @@ def ways(target: str) -> tuple[Way, ...]:
     return (
         *found,
         Way(
-            "save a picture of it, without secrets, for somebody who helps",
+            "save its settings, without secrets, so that someone else can diagnose",
             _capture,
         ),
     )

@@ -14,7 +14,7 @@ from rescue.apply.outcome import named
 from rescue.errors import UsageError
 from rescue.status import Status
 from rescue.targets.bundle.target import refused
-from rescue.targets.protocol import PICTURE, Target
+from rescue.targets.protocol import BUNDLE, Target
 from rescue.text.safe import safe
 from rescue.ui import document
 from rescue.ui.prompts import Cancelled, Nobody
@@ -33,7 +33,7 @@ def run(session: Session, options: UndoOptions) -> Status:
     if not options.yes or options.dry_run:
         _refuse_unattended(session, options)
         with session.target(spec, write=False) as target:
-            if target.method == PICTURE:
+            if target.method == BUNDLE:
                 raise refused(target.name)
             meant = undoing(target, fix_id, store=store_for(options.journal, target))
             if options.dry_run:

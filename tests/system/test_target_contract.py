@@ -136,7 +136,7 @@ def test_an_unreplayed_journal_is_seen_and_stays(kind: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs"])
-def test_without_the_storage_daemon_a_stale_picture_is_called_stale(
+def test_without_the_storage_daemon_a_stale_snapshot_is_called_stale(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = images.dirty_image(tmp_path / "dirty.img", kind)

@@ -202,7 +202,7 @@ def test_the_running_system_is_seen_without_the_kernels_own(tmp_path: Path) -> N
         target.close()
 
 
-def test_a_mount_below_the_root_belongs_to_the_picture(root: Path, target: DirectoryTarget) -> None:
+def test_a_mount_below_the_root_belongs_to_the_snapshot(root: Path, target: DirectoryTarget) -> None:
     (root / "home").mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", root / "home"], check=True)
     try:

@@ -134,7 +134,7 @@ def test_the_next_fix_says_what_happened_to_the_interrupted_one() -> None:
     assert files(target.tree) == files(tree)
 
 
-def test_a_picture_from_before_the_recovery_is_refused_and_the_recovery_told() -> None:
+def test_a_snapshot_from_before_the_recovery_is_refused_and_the_recovery_told() -> None:
     tree = broken()
     changes = reversible_plan(tree)
     whole = calls(lambda target: apply_changes(target, changes, now=clock()), MemoryTarget(tree))

@@ -1,4 +1,4 @@
-"""A picture holds no secret, and still says of every account and key what the server's own files say."""
+"""A snapshot holds no secret, and still says of every account and key what the server's own files say."""
 
 from __future__ import annotations
 

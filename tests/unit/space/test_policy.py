@@ -330,7 +330,7 @@ def test_a_file_system_that_is_not_there_is_an_error() -> None:
         make_room(tree({}), "/data")
 
 
-def test_a_picture_without_the_areas_asks_for_all_of_them_at_once() -> None:
+def test_a_snapshot_without_the_areas_asks_for_all_of_them_at_once() -> None:
     small = Tree({"/": directory(), "/var": directory()}, [Read("/", 1)], [FULL])
     with pytest.raises(NotCaptured) as caught:
         prune(small, "/", MIB)

@@ -353,7 +353,7 @@ def test_what_was_not_captured_is_asked_for() -> None:
     assert wanted.value.reads[0].path == "/etc/ssh"
 
 
-def test_an_included_file_outside_of_the_picture_is_asked_for() -> None:
+def test_an_included_file_outside_of_the_snapshot_is_asked_for() -> None:
     entries = Tree.of({MAIN: "Include /opt/ssh/a.conf\n"})
     tree = Tree({str(path): entry for path in entries.paths() if (entry := entries.entry(path))}, (Read("/etc/ssh"),))
     with pytest.raises(NotCaptured) as wanted:

@@ -1,4 +1,4 @@
-"""The picture is as large as was asked for, holds what links point to, and never claims more than was looked at."""
+"""The snapshot is as large as was asked for, holds what links point to, and never claims more than was looked at."""
 
 from __future__ import annotations
 
@@ -181,7 +181,9 @@ def consistent(entries: dict[str, Entry]) -> dict[str, Entry]:
 @given(ENTRIES.map(consistent), READS, LINKED)
 @example({"/a": directory(), "/b": symlink("..")}, [Read("/b/c", 1, False, 3)], "/a")
 @settings(max_examples=400, deadline=None)
-def test_a_partial_picture_never_contradicts_the_whole(entries: dict[str, Entry], reads: list[Read], path: str) -> None:
+def test_a_partial_snapshot_never_contradicts_the_whole(
+    entries: dict[str, Entry], reads: list[Read], path: str
+) -> None:
     whole = Tree.of(entries)
     part = Capture(MemorySource(whole)).tree(reads, ())
     for read in reads:
