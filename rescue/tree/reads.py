@@ -37,7 +37,7 @@ class NotCaptured(LookupError):
         self.reads = reads
 
 
-class Unread(RescueError, OSError):
+class ReadError(RescueError, OSError):
     """Something is there and could not be read: a damaged disk, a lack of rights, a size beyond every limit.
 
     What it says is unknown, which is neither "absent" nor "empty": nothing may be concluded or repaired from it. It is

@@ -9,7 +9,7 @@ from rescue.formats.packages import OpenSSH
 from rescue.model import Location
 from rescue.sshd import Setting
 from rescue.sshd.language.dialect import Dialect
-from rescue.sshd.provenance import Line, Row
+from rescue.sshd.provenance import Row, SettingLine
 from rescue.sshd.settled import Settled
 from rescue.text.numbers import plural
 from rescue.text.safe import cut, safe
@@ -66,7 +66,7 @@ class EffectiveReport:
             self.report.line("No line sets anything: every value is the default.")
             return
         name = min(max(len(row.keyword.name) for row in rows), NAME)
-        where = max(len(_place(line, dialect)) for row in rows for line in row.lines or (Line(Setting(())),))
+        where = max(len(_place(line, dialect)) for row in rows for line in row.lines or (SettingLine(Setting(())),))
         where = min(where, PLACE)
         self._cells(("keyword", "value", "set by"), name, where, "bold")
         for row in rows:
@@ -75,7 +75,7 @@ class EffectiveReport:
 
     def _row(self, row: Row, dialect: Dialect, name: int, where: int) -> None:
         shown = row.keyword.name
-        for each in row.lines or (Line(Setting(())),):
+        for each in row.lines or (SettingLine(Setting(())),):
             style = "" if each.setting.location is not None else "dim"
             self._cells((shown, _value(row, each), _place(each, dialect)), name, where, style)
             if each.match is not None:
@@ -135,14 +135,14 @@ def _quoted(location: Location) -> str:
     return f"{safe(location.text)} ({safe(str(location))})"
 
 
-def _value(row: Row, line: Line) -> str:
+def _value(row: Row, line: SettingLine) -> str:
     words = line.setting.words
     if not words:
         return "the build's own list" if row.listed else "-"
     return cut(safe(" ".join(words)), LONGEST)
 
 
-def _place(line: Line, dialect: Dialect) -> str:
+def _place(line: SettingLine, dialect: Dialect) -> str:
     if line.setting.location is not None:
         return safe(str(line.setting.location))
     return default_of(dialect)

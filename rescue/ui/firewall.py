@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from rescue.firewall import Firewall, Kind, Stage, Verdict
+from rescue.firewall import Firewall, Stage, Verdict, VerdictKind
 from rescue.firewall.engine.addresses import AddressSet
 from rescue.firewall.engine.ruleset import Action, Rule
 from rescue.firewall.engine.state import Visit
@@ -38,7 +38,12 @@ SHARED = {
 }
 """The same of many."""
 
-STYLES = {Kind.ACCEPT: "green", Kind.DROP: "bold red", Kind.REJECT: "bold red", Kind.DEPENDS: "bold yellow"}
+STYLES = {
+    VerdictKind.ACCEPT: "green",
+    VerdictKind.DROP: "bold red",
+    VerdictKind.REJECT: "bold red",
+    VerdictKind.DEPENDS: "bold yellow",
+}
 
 STAGES = {
     Stage.NEIGHBOUR: "Neighbour discovery: who has the server's address?",
@@ -99,21 +104,21 @@ class FirewallReport:
         if self.every or len(found) <= ROWS:
             return
         rest = found[ROWS:]
-        admitted = sum(row.kind is Kind.ACCEPT for row in rest)
+        admitted = sum(row.kind is VerdictKind.ACCEPT for row in rest)
         self.report.line(
             f"and {plural(len(rest), 'smaller part')} ({admitted} of them get in); --all shows every one", "dim", 2
         )
 
     def _row(self, row: Row, *, alone: bool) -> None:
         report = self.report
-        said = WORDS[row.symptom] if row.kind is not Kind.DEPENDS else "depends"
+        said = WORDS[row.symptom] if row.kind is not VerdictKind.DEPENDS else "depends"
         who = self._who(row, alone)
         report.line(f"{said:<12}{who}", STYLES[row.kind], 2, 12)
         if row.reason:
             report.line(f"on {safe(row.reason)}", "yellow", 14, 2)
         if row.decision is not None:
             self._decision(row.decision)
-        elif row.kind is Kind.ACCEPT:
+        elif row.kind is VerdictKind.ACCEPT:
             report.line("no rule and no policy turns them away", "dim", 14)
 
     def _who(self, row: Row, alone: bool) -> str:
@@ -194,16 +199,16 @@ class FirewallReport:
 
     def _end(self, way: PacketTrace, port: int) -> None:
         verdict = way.verdict
-        said = WORDS[seen(verdict)] if verdict.kind is not Kind.DEPENDS else f"depends on {safe(verdict.reason)}"
+        said = WORDS[seen(verdict)] if verdict.kind is not VerdictKind.DEPENDS else f"depends on {safe(verdict.reason)}"
         self.report.line(f"{way.source} {said}.", STYLES[verdict.kind], 2)
-        if verdict.kind is not Kind.ACCEPT and verdict.kind is not Kind.DEPENDS:
+        if verdict.kind is not VerdictKind.ACCEPT and verdict.kind is not VerdictKind.DEPENDS:
             self.report.exact(seen(verdict).words(port=port), indent=4)
         self.report.line()
 
 
 def _reading_order(row: Row) -> tuple[bool, int]:
     """Who gets in first, and "everybody else" last."""
-    return most(row), (Kind.ACCEPT, Kind.DEPENDS, Kind.REJECT, Kind.DROP).index(row.kind)
+    return most(row), (VerdictKind.ACCEPT, VerdictKind.DEPENDS, VerdictKind.REJECT, VerdictKind.DROP).index(row.kind)
 
 
 def action(visit: Visit, rule: Rule | None) -> Action:
@@ -223,7 +228,7 @@ def shares(found: Sequence[Row]) -> str:
     total = sum(row.sources.count for row in found)
     count: dict[str, int] = {}
     for row in found:
-        word = SHARED[row.symptom] if row.kind is not Kind.DEPENDS else "depend"
+        word = SHARED[row.symptom] if row.kind is not VerdictKind.DEPENDS else "depend"
         count[word] = count.get(word, 0) + row.sources.count
     parts = sorted(count.items(), key=lambda each: -each[1])
     return listed([f"{_percent(part, total)} {word}" for word, part in parts])

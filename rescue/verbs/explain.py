@@ -18,7 +18,7 @@ from rescue.evidence import all_evidence
 from rescue.man import pages
 from rescue.status import Status
 from rescue.ui import document
-from rescue.ui.prompts import Cancelled, Nobody
+from rescue.ui.prompts import Cancellation, NoTerminal
 from rescue.ui.report import Report
 from rescue.verbs.request.last_target import recall
 from rescue.verbs.request.options import ExplainOptions
@@ -116,13 +116,13 @@ def paged(session: Session) -> Iterator[None]:
         yield
     lines = captured.get().rstrip("\n").split("\n")
     rows = max(2, get_terminal_size().lines - 2)
-    if isinstance(session.asker, Nobody):
+    if isinstance(session.asker, NoTerminal):
         rows = len(lines)
     for start in range(0, len(lines), rows):
         try:
             if start:
                 session.asker.text("Enter shows more, Ctrl-C leaves:")
-        except Cancelled:
+        except Cancellation:
             return
         print("\n".join(lines[start : start + rows]))
 

@@ -14,7 +14,7 @@ from rescue.status import Status
 from rescue.survey import complete, survey
 from rescue.targets.bundle.target import refused
 from rescue.targets.protocol import BUNDLE, Target
-from rescue.ui.prompts import Cancelled, Nobody, NobodyToAsk
+from rescue.ui.prompts import Cancellation, NobodyToAsk, NoTerminal
 from rescue.verbs import fix_screens as screens
 from rescue.verbs.add_key import adding, outcome
 from rescue.verbs.fix_choice import Chooser
@@ -75,7 +75,7 @@ class Fixing:
             if not fix.plan.changes:
                 return self._proposed(fix)
             if not screens.agreed(self.session, fix):
-                raise Cancelled
+                raise Cancellation
         with self.session.target(self.spec, write=True) as target:
             self._recover(target)
             return self._write(replace(fix, target=target))
@@ -85,7 +85,7 @@ class Fixing:
         if self.session.json:
             hint = "Add --yes to take every safe repair, or --dry-run to see the changes."
             raise UsageError("--json asks nothing", hint)
-        if isinstance(self.session.asker, Nobody):
+        if isinstance(self.session.asker, NoTerminal):
             raise NobodyToAsk("fix")
 
     def _begin(self, target: Target) -> None:

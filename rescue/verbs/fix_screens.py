@@ -14,7 +14,7 @@ from rescue.text.safe import safe
 from rescue.tree import Tree
 from rescue.ui import document
 from rescue.ui.report import Report, command
-from rescue.verbs.add_key import Outcome
+from rescue.verbs.add_key import KeyOutcome
 from rescue.verbs.request.options import FixOptions
 from rescue.verbs.request.session import Session
 
@@ -27,7 +27,7 @@ class PlannedFix:
     target: Target
     tree: Tree
     plan: Plan
-    key: Outcome | None = None
+    key: KeyOutcome | None = None
 
 
 def found(session: Session, target: Target, examination: Examination) -> None:

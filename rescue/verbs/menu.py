@@ -13,7 +13,7 @@ from rescue.targets.host_disks import Disk, find_disks
 from rescue.targets.protocol import TargetError
 from rescue.text.numbers import size
 from rescue.text.safe import safe
-from rescue.ui.prompts import Cancelled, Nobody, NobodyToAsk
+from rescue.ui.prompts import Cancellation, NobodyToAsk, NoTerminal
 from rescue.verbs import explain, fix, history, inspect, menu_extras, undo
 from rescue.verbs.failures import failure
 from rescue.verbs.request.options import (
@@ -30,7 +30,7 @@ from rescue.verbs.request.session import Session
 
 def run(session: Session, options: NoOptions) -> Status:
     """Ask for a target, inspect it, and offer what makes sense, until the person leaves."""
-    if isinstance(session.asker, Nobody):
+    if isinstance(session.asker, NoTerminal):
         raise NobodyToAsk("menu")
     session.report.line("Locked out? Let us see what keeps you out. Nothing is changed without asking.", "bold")
     session.report.line()
@@ -41,7 +41,7 @@ def run(session: Session, options: NoOptions) -> Status:
     while True:
         try:
             taken = session.asker.choose("What now?", [*choices, "leave"])
-        except Cancelled:
+        except Cancellation:
             raise KeyboardInterrupt from None  # it may be that something was changed before
         if taken == len(choices):
             return menu.status
@@ -60,7 +60,7 @@ class Menu:
         """One choice done. What fails is told, and the menu goes on."""
         try:
             choice(self)
-        except Cancelled:
+        except Cancellation:
             if self.status is None:
                 raise  # nothing was inspected yet: whoever leaves here leaves it all
             self.session.report.line("Nothing was changed.")

@@ -21,7 +21,7 @@ from rescue.verbs.request.session import Session
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Extra:
     """One choice. changes: the server may be another one afterwards, and is to be inspected again."""
 
     title: str
@@ -29,33 +29,33 @@ class Way:
     changes: bool = False
 
 
-def ways(target: str) -> tuple[Way, ...]:
+def ways(target: str) -> tuple[Extra, ...]:
     """What makes sense for `target`."""
     path = Path(target)
     found = [
-        Way(
+        Extra(
             "show who may open the SSH port, and which rule decides",
             _firewall,
         ),
-        Way("show what fills the disk", _space),
+        Extra("show what fills the disk", _space),
     ]
     if is_saved_bundle(path):
         return tuple(found)
     if str(path.resolve()) != "/":
         found.append(
-            Way(
+            Extra(
                 "a shell inside the server: its own programs, such as passwd",
                 _shell,
                 changes=True,
             )
         )
     if not path.is_dir():
-        found.append(Way("mount its files in a folder, to repair by hand", _mount))
+        found.append(Extra("mount its files in a folder, to repair by hand", _mount))
     if all_mounted():
-        found.append(Way("unmount what is mounted", _umount, changes=not path.is_dir()))
+        found.append(Extra("unmount what is mounted", _umount, changes=not path.is_dir()))
     return (
         *found,
-        Way(
+        Extra(
             "save its settings, without secrets, so that someone else can diagnose",
             _capture,
         ),

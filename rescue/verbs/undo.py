@@ -17,7 +17,7 @@ from rescue.targets.bundle.target import refused
 from rescue.targets.protocol import BUNDLE, Target
 from rescue.text.safe import safe
 from rescue.ui import document
-from rescue.ui.prompts import Cancelled, Nobody
+from rescue.ui.prompts import Cancellation, NoTerminal
 from rescue.undo_log import Record
 from rescue.verbs.history import show
 from rescue.verbs.request.last_target import resolved
@@ -40,7 +40,7 @@ def run(session: Session, options: UndoOptions) -> Status:
                 return _tried(session, meant)
             _show(session, meant)
             if not _agreed(session, target):
-                raise Cancelled
+                raise Cancellation
             # What was shown, whatever another rescue has done meanwhile.
             fix_id = meant.record.id
     with session.target(spec, write=True) as target:
@@ -61,7 +61,7 @@ def _refuse_unattended(session: Session, options: UndoOptions) -> None:
     hint = "Add --yes to restore the old files without being asked, or --dry-run to see which."
     if session.json:
         raise UsageError("--json asks nothing, and undo asks before it writes", hint)
-    if isinstance(session.asker, Nobody):
+    if isinstance(session.asker, NoTerminal):
         raise UsageError("undo asks before it writes, and there is no terminal to ask on; nothing was changed", hint)
 
 

@@ -239,7 +239,7 @@ def test_no_message_proposes_a_placeholder() -> None:
 
 
 def test_closed_streams_are_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    from rescue.ui.prompts import Nobody, asker
+    from rescue.ui.prompts import NoTerminal, asker
 
     monkeypatch.setattr(sys, "stdin", None)
-    assert isinstance(asker(), Nobody)
+    assert isinstance(asker(), NoTerminal)

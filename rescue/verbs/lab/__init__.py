@@ -16,12 +16,12 @@ from rescue.labs.lessons.backends import WAYS, backend, choose
 from rescue.labs.lessons.lab import NoLab, Practice
 from rescue.labs.lessons.paths import lab_directory, recipes_directory
 from rescue.labs.lessons.scenario import Difficulty, Scenario, ScenarioError, all_scenarios, scenario
-from rescue.labs.lessons.session import Busy, Lab, Phase, RecordError, Store
+from rescue.labs.lessons.session import Lab, LabBusy, LabStore, Phase, RecordError
 from rescue.status import Status
 from rescue.text.numbers import natural
 from rescue.text.safe import cut
 from rescue.ui import document
-from rescue.ui.prompts import Cancelled, Nobody
+from rescue.ui.prompts import Cancellation, NoTerminal
 from rescue.verbs.explain import paged
 from rescue.verbs.lab import documents
 from rescue.verbs.lab.screens import Screens
@@ -34,7 +34,7 @@ ACTIONS = ("list", "start", "status", "hint", "check", "solve", "reset", "stop")
 
 def run(session: Session, options: LabOptions) -> Status:
     """One action of `rescue lab`; without one the lab that is going on, or the list."""
-    practice = Practice(Store(lab_directory()))
+    practice = Practice(LabStore(lab_directory()))
     action = options.action or ("status" if _there(practice) else "list")
     _refuse_misplaced(options, action)
     doing: Mapping[str, Callable[[Session, LabOptions, Practice], Status]] = {
@@ -43,7 +43,7 @@ def run(session: Session, options: LabOptions) -> Status:
     }  # fmt: skip
     try:
         return doing[action](session, options, practice)
-    except (NoLab, ScenarioError, Busy) as problem:
+    except (NoLab, ScenarioError, LabBusy) as problem:
         raise UsageError(str(problem), problem.hint) from problem
 
 
@@ -157,11 +157,11 @@ def _make_way(session: Session, options: LabOptions, practice: Practice) -> None
     if there is None or there.phase is not Phase.LOCKED_OUT or options.yes:
         return
     name = "a lab with a hidden cause" if there.hidden else f"the lab {there.scenario}"
-    if session.json or isinstance(session.asker, Nobody):
+    if session.json or isinstance(session.asker, NoTerminal):
         raise UsageError(f"{name} is going on", "End it with rescue lab stop, or add --yes to start another instead.")
     question = f"{name[0].upper()}{name[1:]} is going on. Remove it with its disk, and start another?"
     if not session.asker.confirm(question):
-        raise Cancelled
+        raise Cancellation
 
 
 # -- going on with it --------------------------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ def _solve(session: Session, options: LabOptions, practice: Practice) -> Status:
         if session.json:
             document.write(documents.solution(wanted), sys.stdout)
             return Status.CLEAR
-        if isinstance(session.asker, Nobody):
+        if isinstance(session.asker, NoTerminal):
             session.report.line("To have it typed in on the server: rescue lab solve --yes")
             return Status.CLEAR
         if not session.asker.confirm("Type it in on the server now?"):

@@ -12,7 +12,7 @@ from rescue.model import Client
 from rescue.targets.open import needs_kernel, open_target
 from rescue.targets.protocol import OnlyKernel, SeveralRoots, Target
 from rescue.text.safe import safe
-from rescue.ui.prompts import Asker, Cancelled, Nobody, asker
+from rescue.ui.prompts import Asker, Cancellation, NoTerminal, asker
 from rescue.ui.report import Report, console
 from rescue.verbs.request.opening import opening_of
 from rescue.verbs.request.request import Request
@@ -37,7 +37,7 @@ class Session:
     @property
     def _asks(self) -> bool:
         """Whether a question about the target may be asked."""
-        return not (self.json or self.request.unattended or isinstance(self.asker, Nobody))
+        return not (self.json or self.request.unattended or isinstance(self.asker, NoTerminal))
 
     def asking_for(self, request: Request) -> Session:
         """The same person, with another request."""
@@ -63,7 +63,7 @@ class Session:
     def agree_to_kernel(self, spec: str) -> None:
         """Ask whether this machine's kernel may read the image, where nothing else can. The answer counts for the run.
 
-        Raises OnlyKernel where nobody can be asked, Cancelled where the answer is no.
+        Raises OnlyKernel where nobody can be asked, Cancellation where the answer is no.
         """
         try:
             if not needs_kernel(Path(spec), self.request.opening.backend):
@@ -75,7 +75,7 @@ class Session:
         self.report.line("libguestfs, which reads an image apart from this system, is not installed.")
         self.report.line("This machine's kernel could read it; an image that was made to harm might attack it.")
         if not self.asker.confirm(f"Do you trust {safe(spec)}?"):
-            raise Cancelled
+            raise Cancellation
         self.request = self.request.opened(backend="kernel")
 
     def _opened(self, spec: str, write: bool) -> Target:

@@ -8,7 +8,7 @@ import pytest
 
 from rescue.cli import parser
 from rescue.targets.protocol import SeveralRoots
-from rescue.ui.prompts import Asker, Nobody
+from rescue.ui.prompts import Asker, NoTerminal
 from rescue.verbs.request.door import request_of
 from rescue.verbs.request.session import Session, session_of
 from tests.trees import server
@@ -51,7 +51,9 @@ def test_the_choice_counts_for_this_run_and_for_the_commands_that_it_proposes(mo
 
 
 @pytest.mark.parametrize(
-    ("asker", "words"), [(Nobody(), ()), (Second(), ("--json",)), (Second(), ("--yes",))], ids=["nobody", "json", "yes"]
+    ("asker", "words"),
+    [(NoTerminal(), ()), (Second(), ("--json",)), (Second(), ("--yes",))],
+    ids=["nobody", "json", "yes"],
 )
 def test_a_script_is_not_asked(monkeypatch: pytest.MonkeyPatch, asker: Asker, words: tuple[str, ...]) -> None:
     made = session(monkeypatch, asker, "fix", "/dev/sdz", *words)

@@ -8,13 +8,13 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from rescue.firewall.engine.conditions import Condition
-from rescue.firewall.engine.ruleset import Action, Hook, Target
+from rescue.firewall.engine.ruleset import Action, Hook, RuleTarget
 from rescue.firewall.nft.language.selectors import Selector
 from rescue.firewall.nft.language.tokens import Token
 from rescue.model import Location
 
 
-class Verdict(NamedTuple):
+class NftVerdict(NamedTuple):
     """accept, drop, continue, return, jump, goto or queue; and of jump and goto the chain."""
 
     word: str
@@ -25,7 +25,7 @@ class Element(NamedTuple):
     """One element of a set: its fields, or of a map also what it leads to. carries: its statements and options."""
 
     fields: tuple[str, ...]
-    data: Verdict | str | None = None
+    data: NftVerdict | str | None = None
     carries: tuple[str, ...] = ()
 
 
@@ -128,7 +128,7 @@ class Holds:
 class Effect:
     """What changes the packet's marks or its tracking, and lets it go on."""
 
-    target: Target
+    target: RuleTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +143,8 @@ class Fills:
 class Ends:
     """What ends the rule: a verdict, or a target that is one. more: other statements may follow, which don't matter."""
 
-    verdict: Verdict | None = None
-    target: Target | None = None
+    verdict: NftVerdict | None = None
+    target: RuleTarget | None = None
     reject: str | None = None
     version: int | None = None
     more: bool = False
@@ -153,7 +153,7 @@ class Ends:
 Statement = Match | VerdictMap | Named | MarkMap | Needs | Holds | Effect | Fills | Ends
 
 
-class Block(NamedTuple):
+class ChainBlock(NamedTuple):
     """A chain's block in braces. end: the index of its closing brace in the text of its file."""
 
     path: PurePosixPath
@@ -224,7 +224,7 @@ class NftChain:
     made: bool = False
     devices: tuple[str, ...] = ()
     rules: list[NftRule] = field(default_factory=list)
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[ChainBlock] = field(default_factory=list)
 
 
 class Thing(NamedTuple):
