@@ -26,7 +26,7 @@ from pathlib import Path
 
 from rescue.labs.errors import LabError
 from rescue.labs.images.disks import MIB, PARTITION_START, SECTOR, make_ext4
-from rescue.labs.images.image import Image, ensure_image, lab_key, public_key
+from rescue.labs.images.image import BuiltImage, ensure_image, lab_key, public_key
 from rescue.labs.images.recipe import load_recipe, parse_size
 from rescue.labs.machines.ssh import Attempt, attempt, write_config
 from rescue.labs.programs import Progress, missing_packages, run
@@ -141,7 +141,7 @@ def libraries(recipes: Path) -> tuple[str, ...]:
     return tuple(told["project"]["dependencies"])
 
 
-def _build(recipes: Path, image: Image, name: str, place: Path, progress: Progress) -> Path:
+def _build(recipes: Path, image: BuiltImage, name: str, place: Path, progress: Progress) -> Path:
     """Build the box in the directory `place`; returns its file."""
     recipe = load_recipe(recipes, f"box-{name}")
     root, disk = place / "root", place / "disk.raw"
