@@ -53,7 +53,7 @@ class Machine:
 
     disk: a raw or qcow2 image that the machine writes to. root: the device of its root file system, as the machine sees
     it; by default the one of the image's layout. extra_disks: further ones (/dev/vdb, ...), written to as well.
-    memory: MiB. journal: what the system says is kept on its disk, as on a server; it makes a boot longer.
+    memory: MiB. whole: its boot is a server's, of which nothing is left out (`rescue.labs.left_out`).
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class Machine:
         network: Network | None = None,
         memory: int = 1024,
         extra_disks: Sequence[Path] = (),
-        journal: bool = False,
+        whole: bool = False,
     ) -> None:
         self.image, self.disk, self.memory = image, disk, memory
-        self.journal = journal
+        self.whole = whole
         self.root = root or image.root_device
         self.extra_disks = tuple(extra_disks)
         self.given_network = network
@@ -87,7 +87,7 @@ class Machine:
         """What QEMU is told to make. Raises boot.BootError."""
         files = boot_files(self.image)
         disks = (self.disk, *self.extra_disks)
-        return Hardware(accelerator(files), files, self.image.layout, self.root, disks, self.memory, self.journal)
+        return Hardware(accelerator(files), files, self.image.layout, self.root, disks, self.memory, self.whole)
 
     @property
     def pid(self) -> int | None:
