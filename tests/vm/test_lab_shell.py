@@ -44,7 +44,7 @@ def test_the_broken_machine_is_kept_until_its_shell_is_left(lab_image: LoadImage
         types(master, """sh -c 'trap "echo caught" INT; echo rea""dy; sleep 600'\r""")
         heard(master, "ready")
         types(master, "\x03")
-        heard(master, "\ncaught")
+        heard(master, "caught")
         types(master, "echo still $((40 + 2)); exit 7\r")
         heard(master, "still 42")
         assert running.wait(60) == 7
