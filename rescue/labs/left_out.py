@@ -1,10 +1,9 @@
 """What a lab's machine leaves out of a server's boot, for speed, and why it may.
 
-Measured on two idle processors without KVM, Debian 12, seconds of QEMU's processor time until the system is up: 11 as
-it is, 15 whole. The units of `UNITS` are 2 of these 4 (e2scrub_reap the most of it), the events of `DEVICES` the other 2. All
-generators of systemd.generator(7) together cost nothing that could be measured, and none is skipped. systemd-remount-fs
-and the others that a login may hang on cost 2 together; the user's manager (user@.service) adds half a second to a
-user's first login.
+Measured on two processors without KVM, Debian 12, seconds of QEMU's processor time until the system is up: about 11 as
+it is, 15 whole; the units and the devices below are about half of the difference each. The units that were masked once
+and that a login may hang on cost 2 together. All generators (systemd.generator(7)) together cost nothing that could be
+measured, and none is skipped. The user's manager (user@.service) adds half a second to a user's first login.
 
 The rule: nothing that the path to a login can hang on, fail on or wait for. Each entry costs an emulated processor
 time at every boot, and no login is ordered after it, needs it or changes with it. Everything else starts as on a
