@@ -23,10 +23,12 @@ Keys of scenario.toml, all but those with a default required:
     boot         true where only a boot shows it: fstab, interfaces, sockets (default false)
     disk         a small disk of its own: { size = "512M", inodes = 12000 }, inodes may be left out
     erased       directories whose logs the repair deletes, which undo can't bring back (default none)
+    waiting      true where it comes before its check: its causes may be unknown (default false)
     keeps        what has to be so still when the person is in again: tables of `what`, `file`, `holds` (a pattern)
 
-The causes are the ids of checks. A scenario whose causes this version does not know yet is waiting for them: it can be
-practised, and its break and its manual way are tested, but nothing is claimed of `inspect`.
+The causes are the ids of checks. A scenario of which a cause is unknown is waiting for the check: it can be practised,
+and its break and its manual way are tested, but nothing is claimed of `inspect`. Such a scenario says `waiting = true`,
+so that a misspelt cause is not waited for in vain (a test holds both).
 """
 
 from __future__ import annotations
@@ -49,13 +51,13 @@ DIRECTORY = Path(__file__).resolve().parents[1] / "scenarios"
 
 REQUIRED = frozenset({"title", "difficulty", "story", "symptom", "causes", "hints", "learnt"})
 OPTIONAL = frozenset(
-    {"explain", "image", "user", "port", "family", "options", "unsafe", "doubtful", "boot", "disk", "erased", "keeps"}
+    {"explain", "image", "user", "port", "family", "options", "unsafe", "doubtful", "boot", "disk", "erased", "waiting", "keeps"}
 )
 TEXTS = frozenset({"title", "difficulty", "story", "symptom", "learnt", "image", "user"})
 LISTS = frozenset({"causes", "hints", "explain", "options", "erased"})
 """Keys whose values are lists of texts."""
 NUMBERS = frozenset({"port", "family"})
-SWITCHES = frozenset({"unsafe", "doubtful", "boot"})
+SWITCHES = frozenset({"unsafe", "doubtful", "boot", "waiting"})
 
 
 class Difficulty(StrEnum):
@@ -89,7 +91,7 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One broken server; the fields are those of scenario.toml, see above."""
+    """One broken server; the fields are those of scenario.toml, see above; `may_wait` is its "waiting"."""
 
     id: str
     title: str
@@ -112,6 +114,7 @@ class Scenario:
     boot: bool = False
     disk: SmallDisk | None = None
     erased: tuple[str, ...] = ()
+    may_wait: bool = False
     keeps: tuple[Keep, ...] = ()
 
     @property
@@ -212,5 +215,6 @@ def _made(name: str, told: Mapping[str, Any], break_script: str, solve_script: s
         boot=told.get("boot", False),
         disk=SmallDisk(**told["disk"]) if "disk" in told else None,
         erased=tuple(told.get("erased", ())),
+        may_wait=told.get("waiting", False),
         keeps=tuple(_keep(each) for each in told.get("keeps", ())),
     )
