@@ -50,14 +50,12 @@ from rescue.model import Symptom
 DIRECTORY = Path(__file__).resolve().parents[1] / "scenarios"
 
 REQUIRED = frozenset({"title", "difficulty", "story", "symptom", "causes", "hints", "learnt"})
-OPTIONAL = frozenset(
-    {"explain", "image", "user", "port", "family", "options", "unsafe", "doubtful", "boot", "disk", "erased", "waiting", "keeps"}
-)
+SWITCHES = frozenset({"unsafe", "doubtful", "boot", "waiting"})
+OPTIONAL = frozenset({"explain", "image", "user", "port", "family", "options", "disk", "erased", "keeps"}) | SWITCHES
 TEXTS = frozenset({"title", "difficulty", "story", "symptom", "learnt", "image", "user"})
 LISTS = frozenset({"causes", "hints", "explain", "options", "erased"})
 """Keys whose values are lists of texts."""
 NUMBERS = frozenset({"port", "family"})
-SWITCHES = frozenset({"unsafe", "doubtful", "boot", "waiting"})
 
 
 class Difficulty(StrEnum):

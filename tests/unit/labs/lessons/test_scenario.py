@@ -41,6 +41,7 @@ hints = ["One.", "Two.", "Three."]
 learnt = "To be remembered."
 """
 
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     made = tmp_path / "some-scenario"
