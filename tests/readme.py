@@ -28,6 +28,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 COMMAND = "scripts/update-readme"
 MOST_SHOWN = 40
 """Lines of a difference that --check prints of each file."""
+LONGEST = 160
+"""Characters that it prints of each line."""
 NOT_MEASURED = "not measured"
 CAUSES = re.compile(r"^\| cause \|.*\n\| ---.*\n((?:\| `.*\n)*)", re.MULTILINE)
 FIGURES = re.compile(r"^\| scenario \|.*\n\| ---.*\n((?:\|.*\n)*)", re.MULTILINE)
@@ -198,7 +200,8 @@ def main(words: Sequence[str], repository: Path = REPOSITORY) -> int:
             print(f"written: {name}")
             continue
         changes = list(unified_diff(old.split("\n"), new.split("\n"), name, f"{name} (as it has to be)", "", "", 0, ""))
-        print(*changes[:MOST_SHOWN], *(["..."] if len(changes) > MOST_SHOWN else []), sep="\n")
+        shown = [line if len(line) <= LONGEST else f"{line[:LONGEST]}..." for line in changes[:MOST_SHOWN]]
+        print(*shown, *(["..."] if len(changes) > MOST_SHOWN else []), sep="\n")
     if check and stale:
         print(f"Out of date: {', '.join(stale)}. Run: {COMMAND}")
         return 1
