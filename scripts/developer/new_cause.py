@@ -76,9 +76,8 @@ def main(words: Sequence[str], repository: Path = REPOSITORY) -> int:
     if any(path.startswith("tests/") for path in made):
         print(f"  scripts/test tests/unit/checks/test_{given.cause.replace('-', '_')}.py")
     if given.scenario:
-        print(
-            f"  scripts/test tests/unit/labs/lessons/test_scenario.py tests/unit/test_house.py\n  sudo scripts/test {given.scenario}"
-        )
+        print("  scripts/test tests/unit/labs/lessons/test_scenario.py tests/unit/test_house.py")
+        print(f"  sudo scripts/test {given.scenario}")
     print("  scripts/update-readme\n  scripts/test lint unit")
     return 0
 
