@@ -16,7 +16,7 @@ from difflib import unified_diff
 from pathlib import Path
 
 from rescue.cached_fact import fact
-from rescue.checks import all_checks
+from rescue.checks import Check, all_checks
 from rescue.evidence import Evidence, all_evidence
 from rescue.facts import Facts
 from rescue.labs.lessons.scenario import Scenario, all_scenarios
@@ -102,9 +102,8 @@ def evidence() -> str:
     for step in Step:
         checks = [each for each in all_checks() if each.step is step]
         gaps = [each for each in all_evidence() if each.step is step]
-        reads = sorted(
-            {read.path for each in [*(each.reads for each in checks), *(each.reads for each in gaps)] for read in each}
-        )
+        everything: list[Check | Evidence] = [*checks, *gaps]
+        reads = sorted({read.path for each in everything for read in each.reads})
         parts.append(f"## {step.order} {step}: {step.holds}\n")
         parts.append("Judged:\n\n" + "".join(f"- `{each.id}`: {each.title}\n" for each in checks))
         if gaps:

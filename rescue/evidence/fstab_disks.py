@@ -3,7 +3,7 @@
 Decides: every line of /etc/fstab without nofail or noauto, but for network file systems and swap. If one of their
 disks does not come, the boot stops in emergency mode.
 
-Not judged: in a directory that is not itself a mounted disk, and in a saved picture of one, as nothing tells which
+Not judged: in a directory that is not itself a mounted disk, and in a support bundle of one, as nothing tells which
 disks the server has. Volumes and arrays (/dev/mapper/..., /dev/md...) are made while the server boots, and are never
 judged.
 
