@@ -21,8 +21,8 @@ LEFT = 13
 """Columns of the room's name."""
 
 USED_FOR = {
-    "sh": "programs of the rescue system that run and end: mount, lvm, cryptsetup, fsck, losetup",
-    "pyroute2": "network interfaces, addresses, routes and namespaces, without parsing the output of `ip`",
+    "sh": "programs of the rescue system that run to their end: blkid, losetup, lvs, dmsetup, qemu-img",
+    "pyroute2": "network interfaces and addresses, without parsing the output of `ip`",
     "questionary": "the questions of the guided menu, on a real terminal only",
     "prompt_toolkit": "what questionary stands on: keys typed ahead are dropped",
     "rich": "text on the terminal, and its HTML copy",
