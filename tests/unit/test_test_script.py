@@ -104,6 +104,24 @@ def test_scenarios_and_files_are_run_by_name(tmp_path: Path, words: tuple[str, .
     assert checkout.called() == [f"-m pytest -q {each}" for each in called]
 
 
+@pytest.mark.parametrize(
+    ("words", "shared"),
+    [
+        (("system",), True),
+        (("ssh-off", "ssh-masked"), True),
+        (("ssh-off",), False),
+        (("tests/unit/test_one.py",), False),
+    ],
+)
+def test_two_processes_share_what_is_more_than_one_file_or_scenario(
+    tmp_path: Path, words: tuple[str, ...], shared: bool
+) -> None:
+    checkout = Checkout(tmp_path)
+    checkout.program("bin/nproc", "echo 2")
+    assert checkout.run(*words).returncode == 0
+    assert ("-n 2" in checkout.called()[0]) is shared
+
+
 def test_a_scenario_that_was_named_need_not_be_one_of_the_day(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path)
     checkout.program(".venv/bin/python", f"echo sample $RESCUE_VM_SAMPLE >> {checkout.log}")
