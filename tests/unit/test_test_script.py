@@ -1,4 +1,4 @@
-"""scripts/test: what comes after -- is pytest's, and what was skipped is told and judged."""
+"""scripts/test: tiers, scenarios and files by name, options for pytest, and what was skipped is reported and judged."""
 
 from __future__ import annotations
 
@@ -25,9 +25,15 @@ class Checkout:
         shutil.copy(REPOSITORY / "scripts/test", folder / "scripts")
         shutil.copy(REPOSITORY / "tests/skips.py", folder / "tests")
         (folder / "tests/unit/test_one.py").touch()
+        for name, text in (("ssh-off", ""), ("no-address", "boot = true\n"), ("ssh-masked", "title = 'boot = true'\n")):
+            (folder / "rescue/labs/scenarios" / name).mkdir(parents=True)
+            (folder / "rescue/labs/scenarios" / name / "scenario.toml").write_text(text)
         (folder / "allowed").write_text("a good reason\n")
         self.program("scripts/setup", "true")
         self.program("bin/nproc", "echo 1")
+        self.program("bin/id", "echo 0")
+        self.program("bin/unshare", "true")
+        self.program("bin/qemu-system-x86_64", "true")
         self.program(
             ".venv/bin/python",
             f'case $1 in tests/skips.py) exec {sys.executable} "$@";; esac\n'
@@ -57,20 +63,106 @@ class Checkout:
         ((), "tests/unit"),
         (("--", "-k", "ufw and not drop", "-x"), "-k ufw and not drop -x tests/unit"),
         (("--", "tests/unit/test_one.py::test_x"), "tests/unit/test_one.py::test_x"),
+        (("-k", "ufw and not drop", "-x"), "-k ufw and not drop -x tests/unit"),
+        (("-x", "tests/unit/test_one.py"), "-x tests/unit/test_one.py"),
+        (("tests/unit/test_one.py", "-x"), "-x tests/unit/test_one.py"),
     ],
 )
-def test_what_comes_after_two_dashes_is_for_pytest(tmp_path: Path, words: tuple[str, ...], told: str) -> None:
+def test_from_the_first_option_on_or_after_two_dashes_the_words_are_for_pytest(
+    tmp_path: Path, words: tuple[str, ...], told: str
+) -> None:
     checkout = Checkout(tmp_path)
     done = checkout.run("unit", *words)
     assert done.returncode == 0, done.stderr
     assert checkout.called() == [f"-m pytest -q {told}"]
 
 
+NAMESPACES, MACHINES = "tests/system/test_scenarios.py", "tests/vm/test_rescued_machines.py"
+
+
+@pytest.mark.parametrize(
+    ("words", "called"),
+    [
+        (("ssh-off",), [f"-k [ssh-off] {NAMESPACES}"]),
+        (("no-address",), [f"-k [no-address] {MACHINES}"]),
+        (("ssh-masked",), [f"-k [ssh-masked] {NAMESPACES}"]),
+        (("ssh-off", "no-address", "-x"), [f"-k [ssh-off] -x {NAMESPACES}", f"-k [no-address] -x {MACHINES}"]),
+        (("vm", "ssh-off", "no-address"), [f"-k [ssh-off] or [no-address] {MACHINES}"]),
+        (("vm", "ssh-off"), [f"-k [ssh-off] {MACHINES}"]),
+        (("ssh-off", "vm"), [f"-k [ssh-off] {MACHINES}"]),
+        (("system", "ssh-off", "--", "-x"), [f"-k [ssh-off] -x {NAMESPACES}"]),
+        (("system", "vm", "no-address"), [f"-k [no-address] {MACHINES}"]),
+        (("tests/unit/test_one.py",), ["tests/unit/test_one.py"]),
+        (("tests/unit/test_one.py::test_x", "-v"), ["-v tests/unit/test_one.py::test_x"]),
+        (("ssh-off", "tests/unit/test_one.py"), [f"-k [ssh-off] {NAMESPACES}", "tests/unit/test_one.py"]),
+    ],
+)  # fmt: skip
+def test_scenarios_and_files_are_run_by_name(tmp_path: Path, words: tuple[str, ...], called: list[str]) -> None:
+    checkout = Checkout(tmp_path)
+    done = checkout.run(*words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert checkout.called() == [f"-m pytest -q {each}" for each in called]
+
+
+@pytest.mark.parametrize(
+    ("words", "shared"),
+    [
+        (("system",), True),
+        (("ssh-off", "ssh-masked"), True),
+        (("ssh-off",), False),
+        (("tests/unit/test_one.py",), False),
+    ],
+)
+def test_two_processes_share_what_is_more_than_one_file_or_scenario(
+    tmp_path: Path, words: tuple[str, ...], shared: bool
+) -> None:
+    checkout = Checkout(tmp_path)
+    checkout.program("bin/nproc", "echo 2")
+    assert checkout.run(*words).returncode == 0
+    assert ("-n 2" in checkout.called()[0]) is shared
+
+
+def test_a_scenario_that_was_named_need_not_be_one_of_the_day(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path)
+    checkout.program(".venv/bin/python", f"echo sample $RESCUE_VM_SAMPLE >> {checkout.log}")
+    assert checkout.run("vm", "ssh-off", RESCUE_VM_SAMPLE="1").returncode == 0
+    assert checkout.called()[0] == "sample all"
+
+
+def test_the_files_and_names_of_the_scenarios_tests_are_those_that_the_script_gives() -> None:
+    for path in (NAMESPACES, MACHINES):
+        text = (REPOSITORY / path).read_text()
+        assert "ids=lambda each: each.id)\ndef test_a_locked_out_person_gets_in" in text
+
+
+def test_lint_holds_what_is_written_by_a_script(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path)
+    for name in ("ruff", "mypy", "lint-imports"):
+        checkout.program(f".venv/bin/{name}", "true")
+    checkout.program("scripts/update-readme", f'echo update-readme "$@" >> {checkout.log}; exit 1')
+    done = checkout.run("lint")
+    assert done.returncode == 1
+    assert checkout.called() == ["update-readme --check"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(("unit", "-k", "ufw"), "scripts/test unit -- -k"), (("--", "-k", "ufw"), "which tier are these for?"),
-     (("unti",), "there is no tier 'unti'")],
-)  # fmt: skip
+    [
+        (("-k", "ufw"), "which tier are these for? scripts/test unit -k ufw"),
+        (("--", "-k", "ufw"), "which tier are these for?"),
+        (("unti",), "there is no tier 'unti'"),
+        (("unti",), "Did you mean 'unit'"),
+        (("vm", "ssh-of"), "Did you mean 'ssh-off'"),
+        (("qqq",), "rescue lab list"),
+        (("",), "there is no tier ''"),
+        (("..",), "there is no tier '..'"),
+        (("tests/unit/test_two.py",), "there is no tier 'tests/unit/test_two.py'"),
+        (("tests/skips.py",), "'tests/skips.py' is of no tier"),
+        (("vm", "tests/unit/test_one.py"), "scripts/test tests/unit/test_one.py"),
+        (("unit", "ssh-off"), "sudo scripts/test ssh-off"),
+        (("system", "no-address"), "sudo scripts/test vm no-address"),
+    ],
+)
 def test_what_can_not_be_meant_is_explained(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
     checkout = Checkout(tmp_path)
     done = checkout.run(*words)

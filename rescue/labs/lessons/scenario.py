@@ -24,10 +24,12 @@ Keys of scenario.toml, all but those with a default required:
                  has to be a server's to the last unit, see below
     disk         a small disk of its own: { size = "512M", inodes = 12000 }, inodes may be left out
     erased       directories whose logs the repair deletes, which undo can't bring back (default none)
+    waiting      true where it comes before its check: its causes may be unknown (default false)
     keeps        what has to be so still when the person is in again: tables of `what`, `file`, `holds` (a pattern)
 
-The causes are the ids of checks. A scenario whose causes this version does not know yet is waiting for them: it can be
-practised, and its break and its manual way are tested, but nothing is claimed of `inspect`.
+The causes are the ids of checks. A scenario of which a cause is unknown is waiting for the check: it can be practised,
+and its break and its manual way are tested, but nothing is claimed of `inspect`. Such a scenario says `waiting = true`,
+so that a misspelt cause is not waited for in vain (a test holds both).
 
 What a machine leaves out of a server's boot, because that takes an emulated processor seconds and no login can hang on
 it, is listed in `machines.left_out`, each with its reason, and in `rescue explain lab`: timers that run by the
@@ -54,16 +56,14 @@ from rescue.model import Symptom
 DIRECTORY = Path(__file__).resolve().parents[1] / "scenarios"
 
 REQUIRED = frozenset({"title", "difficulty", "story", "symptom", "causes", "hints", "learnt"})
-OPTIONAL = frozenset(
-    {"explain", "image", "user", "port", "family", "options", "unsafe", "doubtful", "boot", "disk", "erased", "keeps"}
-)
+SWITCHES = frozenset({"unsafe", "doubtful", "waiting"})
+OPTIONAL = SWITCHES | {"boot", "explain", "image", "user", "port", "family", "options", "disk", "erased", "keeps"}
 TEXTS = frozenset({"title", "difficulty", "story", "symptom", "learnt", "image", "user"})
 LISTS = frozenset({"causes", "hints", "explain", "options", "erased"})
 """Keys whose values are lists of texts."""
 NUMBERS = frozenset({"port", "family"})
-SWITCHES = frozenset({"unsafe", "doubtful"})
 WHOLE = "whole"
-"""What `boot` may be beside true and false."""
+"""What `boot` may be apart from true and false."""
 
 
 class Difficulty(StrEnum):
@@ -97,7 +97,7 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One broken server; the fields are those of scenario.toml, see above."""
+    """One broken server; the fields are those of scenario.toml, see above; `may_wait` is its "waiting"."""
 
     id: str
     title: str
@@ -122,6 +122,7 @@ class Scenario:
     """Whether `boot` is "whole"."""
     disk: SmallDisk | None = None
     erased: tuple[str, ...] = ()
+    may_wait: bool = False
     keeps: tuple[Keep, ...] = ()
 
     @property
@@ -225,5 +226,6 @@ def _made(name: str, told: Mapping[str, Any], break_script: str, solve_script: s
         whole=told.get("boot") == WHOLE,
         disk=SmallDisk(**told["disk"]) if "disk" in told else None,
         erased=tuple(told.get("erased", ())),
+        may_wait=told.get("waiting", False),
         keeps=tuple(_keep(each) for each in told.get("keeps", ())),
     )

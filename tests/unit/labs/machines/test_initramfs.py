@@ -134,8 +134,8 @@ def test_a_whole_boot_takes_away_all_that_leaves_something_out(
 def test_a_machine_saved_with_another_table_is_not_gone_on_with(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "root").symlink_to(root)
     monkeypatch.setenv("RESCUE_CACHE", str(root / "cache"))
-    monkeypatch.setattr("rescue.labs.machine.accelerator", lambda files: TCG)
-    monkeypatch.setattr("rescue.labs.saved.version", lambda: "QEMU emulator version 7.2.0")
+    monkeypatch.setattr("rescue.labs.machines.machine.accelerator", lambda files: TCG)
+    monkeypatch.setattr("rescue.labs.machines.saved.version", lambda: "QEMU emulator version 7.2.0")
     image = BuiltImage("server", root, root / "key")
 
     def key(whole: bool = False) -> str:
