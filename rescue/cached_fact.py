@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any, Self, TypeVar, overload
 
-from rescue.tree import NotCaptured, Unread
+from rescue.tree import NotCaptured, ReadError
 
 T = TypeVar("T")
 
@@ -14,7 +14,7 @@ _MISSING = "_too_small_for"
 
 
 class fact(cached_property[T]):  # noqa: N801 - used as a decorator, as cached_property is
-    """`functools.cached_property` that remembers `NotCaptured` and `Unread`, too: whoever asks again hears it at once.
+    """`functools.cached_property` that remembers `NotCaptured` and `ReadError`: whoever asks again hears it at once.
 
     Its object has one snapshot all its life, so that the answer stays the same.
     """
@@ -28,12 +28,12 @@ class fact(cached_property[T]):  # noqa: N801 - used as a decorator, as cached_p
     def __get__(self, instance: object, owner: type[Any] | None = None) -> Self | T:
         if instance is None:
             return self
-        missing: dict[str, NotCaptured | Unread] = instance.__dict__.setdefault(_MISSING, {})
+        missing: dict[str, NotCaptured | ReadError] = instance.__dict__.setdefault(_MISSING, {})
         name = self.attrname or ""
         if name in missing:
             raise missing[name]
         try:
             return super().__get__(instance, owner)
-        except (NotCaptured, Unread) as problem:
+        except (NotCaptured, ReadError) as problem:
             missing[name] = problem
             raise

@@ -22,7 +22,7 @@ from rescue.model import Client
 from rescue.network import given_addresses
 from rescue.services.units import UNIT_READS, Units
 from rescue.sshd import Effective, Listener, Server, listeners, options
-from rescue.tree import Read, Tree, Unread
+from rescue.tree import Read, ReadError, Tree
 
 SSH_PORT = 22
 UNRELATED_PORT = 9
@@ -133,7 +133,7 @@ class Facts:
             return self.client.port
         try:
             ports = self.listening_ports
-        except Unread:
+        except ReadError:
             return SSH_PORT
         if not ports or SSH_PORT in ports:
             return SSH_PORT
@@ -177,7 +177,7 @@ class Facts:
         """Whether a key of the account's is known; not where that could not be read."""
         try:
             return any(found.keys for found in self.key_files(account))
-        except Unread:
+        except ReadError:
             return False
 
     @fact

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from rescue.labs.images.image import Image, find_image
+from rescue.labs.images.image import BuiltImage, find_image
 from rescue.labs.lessons.scenario import Scenario
 from rescue.model import Client
 from rescue.redaction.files import without_secrets
@@ -46,7 +46,7 @@ def main(words: list[str]) -> int:
     return 1 if failed or not asked else 0
 
 
-def differences(lab: Scenario, image: Image) -> list[tuple[str | None, str]]:
+def differences(lab: Scenario, image: BuiltImage) -> list[tuple[str | None, str]]:
     """The users for whom the bundle says something else than the disk, and what."""
     with broken(image, lab) as server:
         target = DirectoryTarget(str(server.path))

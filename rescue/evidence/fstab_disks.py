@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.boot.fstab import FSTAB, Line, read_fstab
+from rescue.boot.fstab import FSTAB, FstabLine, read_fstab
 from rescue.facts import Facts
 from rescue.model import Gap, Step
 from rescue.services.units import UNIT_READS
@@ -37,7 +37,7 @@ def find(facts: Facts) -> Iterator[Gap]:
         yield Gap("fstab-disks", STEP, _what(unseen), supply, locations=tuple(line.location for line in unseen[:SHOWN]))
 
 
-def _what(lines: list[Line]) -> str:
+def _what(lines: list[FstabLine]) -> str:
     shown = ", ".join(f"{line.source} for {line.point}" for line in lines[:SHOWN])
     more = f" and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
     disks = "disks are there that" if len(lines) > 1 else "disk is there that"

@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager
 from pathlib import PurePosixPath
 from typing import Protocol
 
+from rescue.errors import RescueError
+from rescue.status import Status
 from rescue.tree import Entry, Read, Tree
 
 BUNDLE = "support bundle"
@@ -20,16 +22,16 @@ TEMPORARY = ".rescue-"
 directory reads them; a recovery removes what a kill left of them."""
 
 
-class TargetError(Exception):
-    """The target can't be opened, read or written. `hint` says what to do next. Exit status 4."""
+class TargetError(RescueError):
+    """The target can't be opened, read or written."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+    status = Status.TARGET
 
 
 class TargetBusy(TargetError):
-    """Somebody else holds the target: another fix, or a running machine. Exit status 5."""
+    """Somebody else holds the target: another fix, or a running machine."""
+
+    status = Status.REFUSED
 
 
 class SeveralRoots(TargetError):
@@ -42,7 +44,9 @@ class SeveralRoots(TargetError):
 
 
 class TargetUnsafe(TargetError):
-    """What was asked for would do harm. Exit status 5."""
+    """What was asked for would do harm."""
+
+    status = Status.REFUSED
 
 
 class OnlyKernel(TargetUnsafe):
@@ -58,6 +62,11 @@ class OnlyKernel(TargetUnsafe):
 
 class NoSpace(TargetError):
     """The target has no block or inode left for what was to be written (ENOSPC, EDQUOT)."""
+
+    status = Status.REFUSED
+
+    def __init__(self, message: str, hint: str = "Keep the record elsewhere with --journal DIR.") -> None:
+        super().__init__(message, hint)
 
 
 class Target(Protocol):

@@ -11,7 +11,7 @@ from rescue.tree.change import Action, Change
 from rescue.tree.devices import Devices
 from rescue.tree.entry import SELINUX, Entry, FileSystem, Kind, directory, file
 from rescue.tree.paths import AnyPath, bytes_of, key_of, matcher, parent_of, parents_of
-from rescue.tree.reads import NotCaptured, Read, Unread, as_wide
+from rescue.tree.reads import NotCaptured, Read, ReadError, as_wide
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ MAX_FOLDERS = 1_000
 """In how many directories one pattern may look for names."""
 
 
-class TooMany(ValueError):
+class TooManyDirectories(ValueError):
     """A pattern that names files in more directories than configuration has."""
 
 
@@ -233,16 +233,16 @@ class Tree:
         return found
 
     def _known(self, real: str, found: Entry | None) -> None:
-        """Raise `Unread` where what was found, or not found, at `real` says nothing: it could not be looked at."""
+        """Raise `ReadError` where what was found, or not found, at `real` says nothing: it could not be looked at."""
         if found is None:
             above = self._entries.get(parent_of(real))
             if above is not None and above.error:
-                raise Unread(parent_of(real), above.error)
+                raise ReadError(parent_of(real), above.error)
         elif found.kind is Kind.UNKNOWN:
-            raise Unread(real, found.error)
+            raise ReadError(real, found.error)
 
     def data(self, path: AnyPath) -> bytes | None:
-        """A regular file's bytes; None if it does not exist or is not a regular file. Raises `Unread` where it is
+        """A regular file's bytes; None if it does not exist or is not a regular file. Raises `ReadError` where it is
         there, and its content could not be read or is larger than what was asked for."""
         try:
             real = self._walk(key_of(path), True)
@@ -257,14 +257,14 @@ class Tree:
         if found.data is None:
             if not self.covers(real, content=True):
                 raise NotCaptured(Read(real, depth=0))
-            raise Unread(real, found.error or f"it has {found.size:,} bytes")
+            raise ReadError(real, found.error or f"it has {found.size:,} bytes")
         return found.data
 
     def data_if_read(self, path: AnyPath) -> bytes | None:
         """`data` for those who have an answer of their own to what could not be read: None for that, too."""
         try:
             return self.data(path)
-        except Unread:
+        except ReadError:
             return None
 
     def text_if_read(self, path: AnyPath) -> str | None:
@@ -290,7 +290,7 @@ class Tree:
             raise NotCaptured(Read(real, depth=1))
         self._known(real, found)
         if found is not None and found.error:
-            raise Unread(real, found.error)
+            raise ReadError(real, found.error)
         return self._index().get(real, ())
 
     def _index(self) -> dict[str, tuple[str, ...]]:
@@ -306,8 +306,8 @@ class Tree:
     def glob(self, pattern: str) -> tuple[PurePosixPath, ...]:
         """The paths that match, sorted by bytes: ``*``, ``?`` and ``[]`` as in glob(7), no hidden names unless asked.
 
-        Paths are given as they are named, links in them not resolved. Raises `TooMany` for a pattern that leads over
-        half the disk, and one `NotCaptured` for all that it misses.
+        Paths are given as they are named, links in them not resolved. Raises `TooManyDirectories` for a pattern that
+        leads over half the disk, and one `NotCaptured` for all that it misses.
         """
         found = [""]
         pieces = [piece for piece in pattern.split("/") if piece]
@@ -316,7 +316,7 @@ class Tree:
             missing: list[Read] = []
             fits = matcher(part) if any(mark in part for mark in "*?[") else None
             if len(found) > MAX_FOLDERS:
-                raise TooMany(pattern)
+                raise TooManyDirectories(pattern)
             for base in found:
                 try:
                     if fits is None:
@@ -425,7 +425,7 @@ class Tree:
             # What is not known can't be replaced: nobody could bring it back.
             if not self.covers(real, content=True) and not old.error:
                 raise NotCaptured(Read(real, depth=0))
-            raise Unread(real, old.error or f"it has {old.size:,} bytes")
+            raise ReadError(real, old.error or f"it has {old.size:,} bytes")
         if "/../" in real:
             raise FileNotFoundError(real)
         blocks = -(-len(raw) // 4096) * 4096

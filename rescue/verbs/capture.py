@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from shlex import join
 
 from rescue.accounts.database import Account
+from rescue.errors import UsageError
 from rescue.examine import declared_reads, examine
 from rescue.model import Client
 from rescue.plan import Choose, Plan, any_repairs, make_plan, safe_repairs
@@ -32,7 +33,8 @@ from rescue.ui import document
 from rescue.undo_log import InTarget, read_records
 from rescue.verbs.firewall import judge
 from rescue.verbs.request.last_target import resolved
-from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.options import CaptureOptions
+from rescue.verbs.request.session import Session
 
 MANY_USERS = 20
 """Accounts for which a bundle can be asked: those that --user could name on the target."""
@@ -67,10 +69,10 @@ class Recorder:
         raise TargetError(f"{self.target.name} is only looked at")
 
 
-def run(session: Session) -> Status:
+def run(session: Session, options: CaptureOptions) -> Status:
     """Look at all that any verb would, leave the secrets out, prove that the verdict is the same, write."""
-    session, spec = resolved(session, session.options.target)
-    words = session.options.output
+    spec = resolved(session)
+    words = options.output
     if words is not None:
         _refuse_existing(_place(words))
     with session.target(spec, write=False) as target:
@@ -78,7 +80,7 @@ def run(session: Session) -> Status:
             raise UsageError(f"{spec} is a bundle already", f"Copy it: cp {join([spec])} NEW")
         session.progress("looking at all that may matter")
         tree, clients = gathered(target, session.client)
-        usages = _usages(session, target, tree)
+        usages = _usages(session, target, tree, quick=options.quick)
         name, method, notes = target.name, target.method, target.notes
     shown = without_secrets(tree)
     if not same_verdicts(tree, shown, clients):
@@ -129,9 +131,9 @@ def same_verdicts(tree: Tree, shown: Tree, clients: Iterable[Client]) -> bool:
         return False
 
 
-def _usages(session: Session, target: Target, tree: Tree) -> tuple[Usage, ...]:
+def _usages(session: Session, target: Target, tree: Tree, *, quick: bool) -> tuple[Usage, ...]:
     """What fills each of the server's file systems; without the one that can't be measured."""
-    if session.options.quick:
+    if quick:
         return ()
     session.progress("measuring what lies where (--quick leaves this out)")
     found = []

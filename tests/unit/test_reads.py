@@ -24,7 +24,7 @@ from rescue.facts import Facts
 from rescue.firewall.firewalld import load as firewalld
 from rescue.logs.wtmp import WTMP_READS
 from rescue.model import Client
-from rescue.tree import NotCaptured, Read, Tree, Unread, symlink
+from rescue.tree import NotCaptured, Read, ReadError, Tree, symlink
 from tests.pam_files import with_pam
 from tests.trees import server
 from tests.unit.firewall.files import allow, ufw_files
@@ -71,7 +71,7 @@ def undeclared(each: Check | Evidence) -> Iterator[str]:
                 if read.path not in ON_DEMAND and not named(read, facts.tree):
                     yield read.path
             reads |= set(missing.reads)
-        except Unread:
+        except ReadError:
             return
         else:
             return

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from rescue.firewall import Kind, Stage, Verdict, reach
+from rescue.firewall import Stage, Verdict, VerdictKind, reach
 from tests.unit.firewall.files import RELATED, firewall, saved
 
 pytestmark = pytest.mark.unit
@@ -21,7 +21,7 @@ def judged(*rules: str, policy: str = "DROP", output: str = "ACCEPT", discovery:
 
 def test_who_drops_all_of_icmpv6_is_not_found_any_more() -> None:
     verdict = judged(RELATED, SSH)
-    assert (verdict.kind, verdict.stage, verdict.closed) == (Kind.DROP, Stage.NEIGHBOUR, True)
+    assert (verdict.kind, verdict.stage, verdict.closed) == (VerdictKind.DROP, Stage.NEIGHBOUR, True)
     assert judged(RELATED, SSH, discovery=False).accepted
 
 
@@ -40,7 +40,10 @@ def test_the_question_is_sent_to_a_group() -> None:
 
 def test_a_packet_of_no_connection_has_no_direction() -> None:
     """conntrack_mt() of the kernel: only the state is asked of it; found by scripts/fuzz-firewall."""
-    assert judged("-A INPUT -m conntrack --ctdir ORIGINAL -j DROP", policy="ACCEPT", discovery=True).kind is Kind.DROP
+    assert (
+        judged("-A INPUT -m conntrack --ctdir ORIGINAL -j DROP", policy="ACCEPT", discovery=True).kind
+        is VerdictKind.DROP
+    )
     assert judged("-A INPUT -p icmpv6 -m conntrack --ctdir ORIGINAL -j DROP", policy="ACCEPT").accepted
     assert judged("-A INPUT -p icmpv6 -m conntrack ! --ctdir REPLY -j DROP", policy="ACCEPT").accepted
     untracked = "-A INPUT -p icmpv6 -m conntrack --ctstate UNTRACKED --ctdir REPLY -j DROP"

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rescue.firewall import Firewall, Kind, active_firewalls, edit, reach
+from rescue.firewall import Firewall, VerdictKind, active_firewalls, edit, reach
 from rescue.firewall.boot import names_of, reload
 from rescue.firewall.engine.addresses import AddressSet
 from rescue.firewall.engine.ruleset import Rule
@@ -174,7 +174,7 @@ def test_saved_sets(sets: str, text: str, source: Address) -> None:
     if source.version != 4:
         return
     tree, firewall = with_sets(sets, text)
-    if reach([firewall], PORT, 4).verdict_for(source).kind in (Kind.ACCEPT, Kind.DEPENDS):
+    if reach([firewall], PORT, 4).verdict_for(source).kind in (VerdictKind.ACCEPT, VerdictKind.DEPENDS):
         return
     for rule in in_the_way(firewall, source):
         try:

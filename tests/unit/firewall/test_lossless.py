@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from rescue.firewall import Firewall, active_firewalls
 from rescue.firewall.engine.ruleset import Rule
-from rescue.firewall.firewalld.faults import Invalid, Unclear
+from rescue.firewall.firewalld.faults import FirewalldError, FirewalldNotModelled
 from rescue.firewall.firewalld.xml import Element, parse
 from rescue.firewall.ipset.load import read_sets
 from rescue.firewall.ufw.tuples import parse_tuple
@@ -135,7 +135,7 @@ def same_bytes(data: bytes, path: PurePosixPath) -> bool:
     """Whether it is a document; if so, it is put together again to the last byte."""
     try:
         root = parse(data, path)
-    except (Invalid, Unclear):
+    except (FirewalldError, FirewalldNotModelled):
         return False
     assert data[: root.begin] + in_pieces(data, root, path) + data[root.end :] == data
     assert data[: root.begin].count(b"\n") + 1 == root.location.line

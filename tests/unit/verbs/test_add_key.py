@@ -6,13 +6,13 @@ from pathlib import PurePosixPath
 
 import pytest
 
+from rescue.errors import UsageError
 from rescue.examine import examine
 from rescue.keys.authorized_keys import parse_keys
 from rescue.model import Client
 from rescue.plan import Plan, make_plan
 from rescue.tree import SELINUX, Entry, directory, file
-from rescue.verbs.add_key import Adding, Outcome, outcome
-from rescue.verbs.request.usage import UsageError
+from rescue.verbs.add_key import Adding, KeyOutcome, outcome
 from tests.checking import changed_paths, undone
 from tests.trees import DPKG_STATUS, KEY, SSHD_CONFIG, server
 
@@ -33,7 +33,7 @@ def adding(line: str = f"{MINE} me@laptop", user: str = "alice") -> Adding:
     return Adding(user, key)
 
 
-def planned(changes: Changes, wanted: Adding) -> tuple[Plan, Outcome]:
+def planned(changes: Changes, wanted: Adding) -> tuple[Plan, KeyOutcome]:
     client = Client(user=wanted.user, key=wanted.key.public, comment=wanted.key.comment)
     plan = make_plan(server(changes), client)
     return plan, outcome(wanted, plan)

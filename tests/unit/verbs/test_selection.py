@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from rescue.errors import UsageError
 from rescue.examine import Examination, examine
 from rescue.model import Client
-from rescue.verbs.fix import Selection
-from rescue.verbs.request.session import UsageError
+from rescue.verbs.fix_selection import Selection
 from tests.trees import server
 
 pytestmark = pytest.mark.unit

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rescue.examine import declared_reads
 from rescue.targets.files.capture import Budget, Capture
 from rescue.targets.protocol import TargetError
-from rescue.tree import CONTENT_LIMIT, RULES_LIMIT, Entry, NotCaptured, Read, Tree, Unread, directory, file, symlink
+from rescue.tree import CONTENT_LIMIT, RULES_LIMIT, Entry, NotCaptured, Read, ReadError, Tree, directory, file, symlink
 
 pytestmark = pytest.mark.unit
 
@@ -195,7 +195,7 @@ def test_a_partial_snapshot_never_contradicts_the_whole(
             answer = question(part, path)
         except NotCaptured:
             continue
-        except Unread:
+        except ReadError:
             # Asked for with a limit, and larger than it.
             assert len(whole.data(path) or b"") > 3
             assert part.unread
