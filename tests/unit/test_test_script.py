@@ -25,7 +25,12 @@ class Checkout:
         shutil.copy(REPOSITORY / "scripts/test", folder / "scripts")
         shutil.copy(REPOSITORY / "tests/skips.py", folder / "tests")
         (folder / "tests/unit/test_one.py").touch()
-        for name, text in (("ssh-off", ""), ("no-address", "boot = true\n"), ("ssh-masked", "title = 'boot = true'\n")):
+        for name, text in (
+            ("ssh-off", ""),
+            ("no-address", "boot = true\n"),
+            ("no-disk", 'boot = "whole"\n'),
+            ("ssh-masked", "title = 'boot = true'\n"),
+        ):
             (folder / "rescue/labs/scenarios" / name).mkdir(parents=True)
             (folder / "rescue/labs/scenarios" / name / "scenario.toml").write_text(text)
         (folder / "allowed").write_text("a good reason\n")
@@ -85,6 +90,7 @@ NAMESPACES, MACHINES = "tests/system/test_scenarios.py", "tests/vm/test_rescued_
     [
         (("ssh-off",), [f"-k [ssh-off] {NAMESPACES}"]),
         (("no-address",), [f"-k [no-address] {MACHINES}"]),
+        (("no-disk",), [f"-k [no-disk] {MACHINES}"]),
         (("ssh-masked",), [f"-k [ssh-masked] {NAMESPACES}"]),
         (("ssh-off", "no-address", "-x"), [f"-k [ssh-off] -x {NAMESPACES}", f"-k [no-address] -x {MACHINES}"]),
         (("vm", "ssh-off", "no-address"), [f"-k [ssh-off] or [no-address] {MACHINES}"]),
