@@ -12,7 +12,7 @@ from typing import TextIO
 from rescue.examine import Examination
 from rescue.login_path import UserVerdict
 from rescue.model import Client, Finding, Gap, Location, Repair
-from rescue.plan import Plan, taken_unasked
+from rescue.planner import Plan, taken_unasked
 from rescue.text.diff import unified
 from rescue.tree import Change
 

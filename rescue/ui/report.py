@@ -20,7 +20,7 @@ from rich.text import Text
 from rescue.examine import Examination
 from rescue.login_path import State, StepVerdict, UserVerdict, Verdict
 from rescue.model import Finding, Safety, Severity
-from rescue.plan import Left, Mend, taken_unasked
+from rescue.planner import Left, Mend, taken_unasked
 from rescue.text.diff import unified
 from rescue.text.numbers import size
 from rescue.text.safe import cut, safe

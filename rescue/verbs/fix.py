@@ -14,7 +14,7 @@ from rescue.errors import UsageError
 from rescue.examine import Examination
 from rescue.login_path import Verdict
 from rescue.model import Finding, Repair, Safety, Severity
-from rescue.plan import Plan, any_repairs, make_plan, safe_repairs
+from rescue.planner import Plan, any_repairs, make_plan, safe_repairs
 from rescue.status import Status
 from rescue.survey import complete, survey
 from rescue.targets.bundle.target import refused
