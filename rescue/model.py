@@ -176,7 +176,7 @@ class Client:
     user: None means root and every account that could log in. sources: the addresses the client may come from, as
     the server sees them; empty means any. port: the one dialled; None means 22 unless the disk shows that another
     is meant. key: the client's public key as "type base64"; comment: what stands behind it in its file, "" for nothing.
-    now: when, with a time zone: bans and accounts run out.
+    now: when, with a time zone: bans and accounts run out. Raises ValueError for what can't be.
     """
 
     user: str | None = None
@@ -185,3 +185,11 @@ class Client:
     key: str | None = field(default=None, repr=False)
     now: datetime = field(default_factory=lambda: datetime.now(UTC), repr=False, compare=False)
     comment: str = field(default="", repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.port is not None and not 1 <= self.port <= 65535:
+            raise ValueError(f"a port is a number from 1 to 65535, not {self.port}")
+        if self.key is not None and len(self.key.split()) != 2:
+            raise ValueError('a public key is given as "type base64": the first two words of its file')
+        if self.now.tzinfo is None:
+            raise ValueError("now has to have a time zone")

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
-from rescue.apply import Applied, apply_changes, damaged, history, interrupted, recover
+from rescue import library
+from rescue.apply import Applied, damaged, interrupted
 from rescue.checks import all_checks
 from rescue.errors import UsageError
 from rescue.examine import Examination
 from rescue.login_path import Verdict
 from rescue.model import Finding, Repair, Safety, Severity
-from rescue.planner import Plan, any_repairs, make_plan, safe_repairs
+from rescue.planner import Plan, any_repairs, safe_repairs
 from rescue.status import Status
-from rescue.survey import complete, survey
 from rescue.targets.bundle.target import refused
 from rescue.targets.protocol import PICTURE, Target
 from rescue.text.numbers import natural
@@ -24,11 +24,10 @@ from rescue.text.safe import cut, safe
 from rescue.tree import Change, NotCaptured, Tree
 from rescue.ui import document
 from rescue.ui.prompts import Cancelled, Nobody, NobodyToAsk
-from rescue.ui.report import Report, command
+from rescue.ui.report import Report, command, next_commands
 from rescue.verbs.add_key import Adding, Outcome, adding, outcome
 from rescue.verbs.request.last_target import remember, resolved
 from rescue.verbs.request.session import Session
-from rescue.verbs.request.undo_log_place import store_for
 
 FindingKey = tuple[str, str]
 
@@ -78,7 +77,7 @@ def run(session: Session) -> Status:
             return _apply(session, target, spec, fix)
         _say_interrupted(session, target)
         if options.dry_run or not fix.plan.changes:
-            return _proposed(session, target, fix)
+            return _proposed(session, target, spec, fix)
         if not _agreed(session, target, fix.plan):
             raise Cancelled
     with session.target(spec, write=True) as target:
@@ -88,11 +87,9 @@ def run(session: Session) -> Status:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A plan with what it was made from."""
+    """A plan, and what is to be said of the key that it adds."""
 
-    tree: Tree
     plan: Plan
-    examination: Examination
     key: Outcome | None = None
 
     @property
@@ -136,7 +133,8 @@ def _number(word: str) -> int:
 
 
 def _plan(session: Session, target: Target, selection: Selection, key: Adding | None) -> Fix:
-    tree, examination = survey(target, session.client)
+    found = library.inspect(target, session.client)
+    examination = found.examination
     wanted = selection.keys(examination)
     added: frozenset[FindingKey] = key.findings if key is not None else frozenset()
     if key is not None:
@@ -145,8 +143,8 @@ def _plan(session: Session, target: Target, selection: Selection, key: Adding | 
     if not session.json:
         session.report.heading(examination, target.name, target.method, target.notes)
         session.report.path(examination)
-    tree, plan = complete(target, tree, lambda picture: make_plan(picture, session.client, chooser))
-    return Fix(tree, plan, examination, outcome(key, plan) if key is not None else None)
+    plan = library.plan(target, found, choose=chooser)
+    return Fix(plan, outcome(key, plan) if key is not None else None)
 
 
 @dataclass
@@ -243,13 +241,14 @@ def _show_whole(session: Session, plan: Plan) -> None:
     report.left(plan.left)
 
 
-def _proposed(session: Session, target: Target, fix: Fix) -> Status:
+def _proposed(session: Session, target: Target, spec: str, fix: Fix) -> Status:
     """A dry run's end, or that of a fix with nothing to write."""
     plan = fix.plan
     if session.json:
         made = document.fix(
-            plan, target.name, target.method, applied=False, journal=None, after=plan.after, notes=target.notes
-        )
+            plan, target.name, target.method, applied=False, journal=None, after=plan.after, notes=target.notes,
+            following=next_commands(plan.before, spec, session.client_words(), writable=target.method != PICTURE),
+        )  # fmt: skip
         document.write({**made, **fix.own}, sys.stdout)
     elif not plan.before.findings:
         session.report.findings(plan.before)
@@ -268,21 +267,24 @@ def _proposed(session: Session, target: Target, fix: Fix) -> Status:
 def _apply(session: Session, target: Target, spec: str, fix: Fix) -> Status:
     plan = fix.plan
     if not plan.changes:
-        return _proposed(session, target, fix)
+        return _proposed(session, target, spec, fix)
     if not session.json and session.options.yes:
         _show_whole(session, plan)
     # Where the output can't be written, nothing is: nobody would know of the fix.
     sys.stdout.flush()
-    titles = [f"{mend.finding.check}: {mend.repair.title}" for mend in plan.mends]
-    applied = apply_changes(target, plan.changes, titles, store=store_for(session.options.journal, target))
-    _, after = survey(target, session.client, again=fix.tree)
+    done = library.fix(target, plan, undo_log=session.options.journal)
+    assert done.applied is not None, "a plan with changes was applied"
+    after = done.after.examination
     if session.json:
+        left = [_inspect_words(session, spec)] if after.findings else []
         made = document.fix(
-            plan, target.name, target.method, applied=True, journal=applied.record.id, after=after, notes=target.notes
-        )
+            plan, target.name, target.method, applied=True, journal=done.id, after=after, notes=target.notes,
+            following=[*left, _undo_words(session, spec)],
+            following_after=next_commands(after, spec, session.client_words()),
+        )  # fmt: skip
         document.write({**made, **fix.own}, sys.stdout)
     else:
-        _done(session, spec, applied, fix, after)
+        _done(session, spec, done.applied, fix, after)
     return Status.CLEAR if after.path.verdict is Verdict.CLEAR else Status.BROKEN
 
 
@@ -302,19 +304,27 @@ def _done(session: Session, spec: str, applied: Applied, fix: Fix, after: Examin
     if session.options.yes:
         _say_accepted(report, fix.plan)
     report.line(f"Recorded as {applied.record.id} in {applied.journal}. To take it back:")
-    where = ["--journal", session.options.journal] if session.options.journal else []
-    report.exact(command("undo", spec, *session.opening_words(), *where), "bold", 2)
+    report.exact(command(*_undo_words(session, spec)), "bold", 2)
     if applied.not_restorable:
         report.line(f"(not the {len(applied.not_restorable)} deleted or shortened logs and caches)", indent=2)
     if after.findings:
         report.line("Not everything is repaired yet. What is left, and what to do about it:")
-        report.exact(command("inspect", spec, *session.client_words()), "bold", 2)
+        report.exact(command(*_inspect_words(session, spec)), "bold", 2)
     elif spec != "/":
         port = after.facts.dialled
         how = f", and log in with ssh -p {port}." if port != 22 else ", and log in."
         report.line(f"Now leave the rescue system: boot the server from its own disk{how}")
     else:
         report.line("The running services still have their old settings until they are restarted, or the server is.")
+
+
+def _undo_words(session: Session, spec: str) -> list[str]:
+    where = ["--journal", session.options.journal] if session.options.journal else []
+    return ["undo", spec, *session.opening_words(), *where]
+
+
+def _inspect_words(session: Session, spec: str) -> list[str]:
+    return ["inspect", spec, *session.client_words()]
 
 
 def _say_accepted(report: Report, plan: Plan) -> None:
@@ -333,18 +343,18 @@ def _say_key(session: Session, fix: Fix, *, written: bool) -> None:
 
 def _name_damaged(session: Session, target: Target) -> None:
     """Fixes that can't be undone any more are named before another one is made."""
-    for record in damaged(history(target, store_for(session.options.journal, target))):
+    for record in damaged(library.history(target, undo_log=session.options.journal)):
         session.tell(f"{record.problem}. Its folder is left as it is; it can't be undone with rescue.")
 
 
 def _say_interrupted(session: Session, target: Target) -> None:
     """A reader can't end an interrupted fix, but says that there is one."""
-    record = interrupted(target, store_for(session.options.journal, target))
+    record = interrupted(target, library.store_for(target, session.options.journal))
     if record is not None:
         told = f"An earlier fix ({record.id}) was interrupted. The next fix or undo ends it before anything else."
         session.tell(told)
 
 
 def _recover(session: Session, target: Target) -> None:
-    for each in recover(target, store_for(session.options.journal, target)):
+    for each in library.recover(target, undo_log=session.options.journal):
         session.tell(f"{each.words}.")

@@ -9,11 +9,11 @@ from shlex import join
 
 from rescue.space.usage import Usage
 from rescue.targets.bundle.file import is_picture, read_picture
-from rescue.targets.protocol import PICTURE, TargetError
+from rescue.targets.protocol import PICTURE, Closing, TargetError
 from rescue.tree import Entry, NotCaptured, Read, Tree
 
 
-class PictureTarget:
+class PictureTarget(Closing):
     """The picture in the file at `path`."""
 
     def __init__(self, path: Path) -> None:
