@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         TargetError,
         TargetUnsafe,
     )
+    from rescue.text.safe import safe
     from rescue.tree import Action, Change, Entry, Tree, Unread
     from rescue.ui.document import document
     from rescue.undo_log import Record
@@ -108,6 +109,7 @@ __all__ = [
     "plan",
     "preview_undo",
     "recover",
+    "safe",
     "safe_repairs",
     "taken_unasked",
     "undo",
@@ -124,6 +126,7 @@ _MODULES = {
     "planner": "Choose Left Mend Plan any_repairs safe_repairs taken_unasked",
     "status": "Status",
     "targets.protocol": "NoSpace OnlyKernel SeveralRoots Target TargetBusy TargetError TargetUnsafe",
+    "text.safe": "safe",
     "tree": "Action Change Entry Tree Unread",
     "ui.document": "document",
     "undo_log": "Record",
