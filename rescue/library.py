@@ -192,8 +192,9 @@ def plan(target: Target, found: Inspection, *, choose: Choose = safe_repairs) ->
 def fix(target: Target, plan: Plan, *, undo_log: Named | None = None) -> Fixed:
     """Write the changes of `plan`, all or none, record them for `undo`, and inspect again.
 
-    target: opened with ``write=True``. undo_log: a directory of this machine for the record; None for the target's own,
-    /var/lib/rescue. A plan without changes writes nothing. An earlier fix that was interrupted is ended first.
+    target: opened with ``write=True``. undo_log: a directory of this machine for the records of this server alone;
+    None for the target's own, /var/lib/rescue. A plan without changes writes nothing. An earlier fix that was
+    interrupted is ended first.
     Raises ApplyError; TargetChanged, with nothing written, where a file is not what the plan saw: inspect and plan
     again. TargetBusy where another fix holds the target.
     """
