@@ -187,13 +187,19 @@ def test_what_is_no_target_is_a_rescue_error_with_a_hint(tmp_path: Path) -> None
         rescue.open_target(tmp_path, backend="qemu")
 
 
+def test_a_key_is_taken_as_it_stands_in_its_file() -> None:
+    assert Client(key=f"{KEY} me@laptop\n").key == KEY
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
         ({"port": 0}, "from 1 to 65535, not 0"),
         ({"port": 70000}, "from 1 to 65535, not 70000"),
-        ({"key": "ssh-ed25519"}, "type base64"),
-        ({"key": f"{KEY} me@laptop"}, "type base64"),
+        ({"key": ""}, "as in its file"),
+        ({"key": "ssh-ed25519"}, "as in its file"),
+        ({"key": f"no-pty {KEY}"}, "as in its file"),
+        ({"key": f"{KEY}\n{KEY}"}, "as in its file"),
         ({"now": datetime(2026, 1, 1)}, "time zone"),
     ],
 )

@@ -48,7 +48,7 @@ def test_no_module_has_the_name_of_something_in_the_library() -> None:
     """The one imported last would hide the other."""
     modules = {each.name for each in iter_modules(rescue.__path__)}
     assert modules & set(rescue.__all__) == set()
-    assert rescue.version.__name__ == "rescue.version"  # type: ignore[attr-defined]  # a module is one as before
+    assert rescue.version.__name__ == "rescue.version"  # a module is one as before
 
 
 def test_what_is_not_there_is_told_as_by_any_module() -> None:
