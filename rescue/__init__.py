@@ -49,7 +49,7 @@ if TYPE_CHECKING:
         TargetUnsafe,
     )
     from rescue.text.safe import safe
-    from rescue.tree import Action, Change, Entry, Tree, Unread
+    from rescue.tree import Action, Change, Entry, ReadError, Tree
     from rescue.ui.document import document
     from rescue.undo_log import Record
 
@@ -75,6 +75,7 @@ __all__ = [
     "NothingToUndo",
     "OnlyKernel",
     "Plan",
+    "ReadError",
     "Record",
     "Recovered",
     "Repair",
@@ -96,7 +97,6 @@ __all__ = [
     "UndoRefused",
     "Undoing",
     "Undone",
-    "Unread",
     "UserVerdict",
     "Verdict",
     "any_repairs",
@@ -127,7 +127,7 @@ _MODULES = {
     "status": "Status",
     "targets.protocol": "NoSpace OnlyKernel SeveralRoots Target TargetBusy TargetError TargetUnsafe",
     "text.safe": "safe",
-    "tree": "Action Change Entry Tree Unread",
+    "tree": "Action Change Entry ReadError Tree",
     "ui.document": "document",
     "undo_log": "Record",
 }

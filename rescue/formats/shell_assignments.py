@@ -23,7 +23,7 @@ _COMMANDS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class ShellAssignment:
     """A value and the line that set it."""
 
     value: str
@@ -34,7 +34,7 @@ class Setting:
 class Settings:
     """The settings of some files read in order. stopped: the line at which the shell gives up, if it does."""
 
-    values: dict[str, Setting]
+    values: dict[str, ShellAssignment]
     stopped: Location | None = None
 
     def get(self, name: str, default: str = "") -> str:
@@ -49,7 +49,7 @@ class Settings:
 
 def read_settings(files: Iterator[tuple[PurePosixPath, str]]) -> Settings:
     """What the shell knows after it has read `files`, (path, text) each, in order."""
-    values: dict[str, Setting] = {}
+    values: dict[str, ShellAssignment] = {}
     for path, text in files:
         lines = text.split("\n")
         for number, words in _statements(text):
@@ -59,7 +59,7 @@ def read_settings(files: Iterator[tuple[PurePosixPath, str]]) -> Settings:
             if len(assigned) == len(words) - start:
                 for word in assigned:
                     name, _, value = word.partition("=")
-                    values[name] = Setting(value, here)
+                    values[name] = ShellAssignment(value, here)
             elif next(word for word in words if not _ASSIGNMENT.match(word)) not in _COMMANDS:
                 return Settings(values, here)
     return Settings(values)

@@ -22,7 +22,7 @@ _READ_BY_OTHERS = 0o077
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class KeyfileSetting:
     """One assignment. line: from 1."""
 
     section: str
@@ -31,7 +31,7 @@ class Setting:
     line: int
 
 
-def settings(text: str) -> Iterator[Setting]:
+def settings(text: str) -> Iterator[KeyfileSetting]:
     """The assignments of a file in GLib's format: "#" begins a comment, and no line goes on in the next one."""
     section = ""
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
@@ -42,7 +42,7 @@ def settings(text: str) -> Iterator[Setting]:
             section = bare[1:-1]
         elif "=" in bare and section:
             key, _, value = bare.partition("=")
-            yield Setting(section, key.strip(), value.strip(), number)
+            yield KeyfileSetting(section, key.strip(), value.strip(), number)
 
 
 def profiles(tree: Tree) -> Iterator[Profile]:
@@ -60,11 +60,11 @@ def profiles(tree: Tree) -> Iterator[Profile]:
                 yield _profile(path, told)
 
 
-def _value(told: dict[tuple[str, str], Setting], section: str, key: str) -> str:
+def _value(told: dict[tuple[str, str], KeyfileSetting], section: str, key: str) -> str:
     return told[section, key].value if (section, key) in told else ""
 
 
-def _profile(path: PurePosixPath, told: dict[tuple[str, str], Setting]) -> Profile:
+def _profile(path: PurePosixPath, told: dict[tuple[str, str], KeyfileSetting]) -> Profile:
     name = told.get(("connection", "interface-name"))
     mac = next((told[each, "mac-address"] for each in WIRED if (each, "mac-address") in told), None)
     chooses = name or mac

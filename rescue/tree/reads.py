@@ -30,14 +30,14 @@ class Read:
 
 
 class NotCaptured(LookupError):
-    """The picture does not hold what was asked for; `reads` says what to capture before asking again."""
+    """The snapshot does not hold what was asked for; `reads` says what to capture before asking again."""
 
     def __init__(self, *reads: Read) -> None:
         super().__init__(", ".join(read.path for read in reads))
         self.reads = reads
 
 
-class Unread(RescueError, OSError):
+class ReadError(RescueError, OSError):
     """Something is there and could not be read: a damaged disk, a lack of rights, a size beyond every limit.
 
     What it says is unknown, which is neither "absent" nor "empty": nothing may be concluded or repaired from it. It is

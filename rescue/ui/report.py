@@ -259,7 +259,7 @@ class Report:
     def next_steps(
         self, examination: Examination, target: str, options: Sequence[str] = (), *, writable: bool = True
     ) -> None:
-        """What to type now. writable: false for a saved picture, in which nothing can be repaired."""
+        """What to type now. writable: false for a support bundle, in which nothing can be repaired."""
         following = next_commands(examination, target, options, writable=writable)
         if not following:
             return

@@ -15,7 +15,7 @@ from typing import TextIO
 from rescue.errors import RescueError
 
 
-class OutputFailed(RescueError, OSError):
+class OutputError(RescueError, OSError):
     """The standard output takes no more: its device is full, or was closed."""
 
     def __init__(self, number: int | None, why: str | None) -> None:
@@ -61,7 +61,7 @@ class Tolerant(io.TextIOWrapper):
 def _failed(problem: OSError) -> OSError:
     if problem.errno == errno.EPIPE:
         return problem  # whoever read it went away, which is no fault
-    return OutputFailed(problem.errno, problem.strerror)
+    return OutputError(problem.errno, problem.strerror)
 
 
 def open_streams() -> None:

@@ -11,14 +11,15 @@ from rescue.ui import document
 from rescue.ui.report import Report
 from rescue.undo_log import Record, State
 from rescue.verbs.request.last_target import resolved
+from rescue.verbs.request.options import HistoryOptions
 from rescue.verbs.request.session import Session
 
 
-def run(session: Session) -> Status:
+def run(session: Session, options: HistoryOptions) -> Status:
     """List the journal."""
-    session, spec = resolved(session, session.options.target)
+    spec = resolved(session)
     with session.target(spec, write=False) as target:
-        records = library.history(target, undo_log=session.options.journal)
+        records = library.history(target, undo_log=options.journal)
     if session.json:
         document.write({"schema": document.SCHEMA, "fixes": [_document(each) for each in records]}, sys.stdout)
     elif not records:

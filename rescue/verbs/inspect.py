@@ -9,31 +9,31 @@ from rescue import library
 from rescue.errors import UsageError
 from rescue.login_path import Verdict
 from rescue.status import Status
-from rescue.targets.protocol import PICTURE
+from rescue.targets.protocol import BUNDLE
 from rescue.ui import document
 from rescue.ui.html import page
 from rescue.ui.report import next_commands
 from rescue.verbs.request.last_target import remember, resolved
+from rescue.verbs.request.options import InspectOptions
 from rescue.verbs.request.session import Session
 
 
-def run(session: Session) -> Status:
+def run(session: Session, options: InspectOptions) -> Status:
     """Capture, examine, report."""
-    session, spec = resolved(session, session.options.target)
-    options = session.options
+    spec = resolved(session)
     with session.target(spec, write=False) as target:
         found = library.inspect(target, session.client)
     examination, name, method, notes = found.examination, found.name, found.method, found.notes
-    remember(spec, vars(options))
+    remember(session.request)
     if session.json:
-        following = next_commands(examination, spec, session.client_words(), writable=method != PICTURE)
+        following = next_commands(examination, spec, session.client_words(), writable=method != BUNDLE)
         document.write(document.inspection(examination, name, method, notes, following), sys.stdout)
     else:
         report = session.report
         report.heading(examination, name, method, notes)
         report.path(examination, every=options.all)
         report.findings(examination)
-        report.next_steps(examination, spec, session.client_words(), writable=method != PICTURE)
+        report.next_steps(examination, spec, session.client_words(), writable=method != BUNDLE)
     if options.html is not None:
         _page(session, page(examination, name, method, notes), options.html)
     return Status.CLEAR if examination.path.verdict is Verdict.CLEAR else Status.BROKEN

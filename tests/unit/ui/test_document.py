@@ -16,7 +16,7 @@ from rescue.login_path import State, Verdict
 from rescue.model import Client, Safety, Severity, Step, Symptom
 from rescue.planner import any_repairs, make_plan
 from rescue.status import Status
-from rescue.targets.protocol import PICTURE
+from rescue.targets.protocol import BUNDLE
 from rescue.tree import Action, Entry, symlink
 from rescue.ui import document
 from rescue.undo_log import State as FixState
@@ -167,7 +167,7 @@ def test_the_schema_names_all_that_there_is() -> None:
     assert found["severity"]["enum"] == [str(each) for each in Severity]
     assert found["repairs"]["items"]["properties"]["safety"]["enum"] == [str(each) for each in Safety]
     assert own["change"]["properties"]["action"]["enum"] == [str(each) for each in Action]
-    assert PICTURE in own["inspected"]["properties"]["target"]["properties"]["method"]["enum"]
+    assert BUNDLE in own["inspected"]["properties"]["target"]["properties"]["method"]["enum"]
     failures = own["failure"]["properties"]["error"]["properties"]["status"]["enum"]
     assert failures == [int(each) for each in Status if each not in (Status.CLEAR, Status.BROKEN)]
     states = schema("history-2")["properties"]["fixes"]["items"]["properties"]["state"]["enum"]

@@ -12,9 +12,9 @@ from rescue.kernel_check.errors import ProofError
 from rescue.labs.lessons.lab import NoLab
 from rescue.status import Status
 from rescue.targets.protocol import NoSpace, OnlyKernel, TargetBusy, TargetError, TargetUnsafe
-from rescue.tree import Unread
-from rescue.ui.prompts import Cancelled, NobodyToAsk
-from rescue.ui.streams import OutputFailed
+from rescue.tree import ReadError
+from rescue.ui.prompts import Cancellation, NobodyToAsk
+from rescue.ui.streams import OutputError
 from rescue.undo_log import ApplyError, JournalError
 from rescue.verbs.failures import Failure, failure
 
@@ -42,13 +42,13 @@ def test_each_is_told_as_it_was_made(kind: type[RescueError], status: Status) ->
 @pytest.mark.parametrize(
     ("problem", "message", "status"),
     [
-        (Cancelled(), "cancelled; nothing was changed", Status.CANCELLED),
+        (Cancellation(), "cancelled; nothing was changed", Status.CANCELLED),
         (NobodyToAsk("Which?"), "there is no terminal to ask on", Status.USAGE),
         (OnlyKernel("a.img"), "libguestfs, which reads an image apart from this system, is not installed",
          Status.REFUSED),
-        (Unread("/etc/passwd", "input/output error"), "/etc/passwd could not be read (input/output error)",
+        (ReadError("/etc/passwd", "input/output error"), "/etc/passwd could not be read (input/output error)",
          Status.TARGET),
-        (OutputFailed(errno.ENOSPC, "No space left on device"),
+        (OutputError(errno.ENOSPC, "No space left on device"),
          "the output can't be written: No space left on device", Status.FAILED),
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "x"), "x: No such file or directory",
          Status.FAILED),
@@ -66,12 +66,12 @@ def test_a_full_target_has_a_hint_of_its_own() -> None:
 
 
 def test_what_no_other_user_could_read_either_is_looked_at_by_hand() -> None:
-    assert "by hand" in failure(Unread("/etc/passwd", "it has 9,999,999 bytes")).hint
-    assert "as root" in failure(Unread("/etc/passwd", "input/output error")).hint
+    assert "by hand" in failure(ReadError("/etc/passwd", "it has 9,999,999 bytes")).hint
+    assert "as root" in failure(ReadError("/etc/passwd", "input/output error")).hint
 
 
 def test_an_output_that_fails_is_still_an_error_of_the_system() -> None:
-    problem = OutputFailed(errno.ENOSPC, "No space left on device")
+    problem = OutputError(errno.ENOSPC, "No space left on device")
     assert isinstance(problem, OSError)
     assert (problem.errno, problem.strerror) == (errno.ENOSPC, "No space left on device")
 
