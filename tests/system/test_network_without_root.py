@@ -16,7 +16,7 @@ NOBODY = 65534
 
 ASK = """
 import subprocess
-from rescue.labs.network import PrivateNetwork, private_possible
+from rescue.labs.machines.network import PrivateNetwork, private_possible
 if not private_possible():
     raise SystemExit(75)
 network = PrivateNetwork()

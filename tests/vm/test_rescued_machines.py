@@ -52,7 +52,7 @@ def test_a_locked_out_person_gets_into_a_real_server_again(
 ) -> None:
     image = lab_image(scenario.image)
     disk = place / "server.raw"
-    with Machine(image, disk, journal=scenario.boot) as machine:
+    with Machine(image, disk, whole=scenario.whole) as machine:
         healthy(machine, scenario)
         machine.wait_for_login(scenario.user)
         done = machine.console(scenario.break_script)

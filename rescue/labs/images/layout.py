@@ -35,7 +35,7 @@ class Layout:
 
     def kernel_words(self, root_device: str = "") -> tuple[str, ...]:
         """What the kernel's command line has to say of the root (bootparam(7)), which may be on another device."""
-        words = (f"root={root_device or self.root_device}", f"rootfstype={self.filesystem}", "rw")
+        words = (f"root={root_device or self.root_device}", f"rootfstype={self.filesystem}", "ro")
         return (*words, f"rootflags={self.flags}") if self.flags else words
 
     def fstab(self, uuid: str) -> str:

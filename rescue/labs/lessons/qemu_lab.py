@@ -59,7 +59,7 @@ class QemuLab:
         image = image_of(scenario, watcher.note)
         check_disks_room(image, scenario, disk.parent)
         small = scenario.disk
-        with Machine(image, disk, journal=scenario.boot) as machine:
+        with Machine(image, disk, whole=scenario.whole) as machine:
             watcher.step("the server boots, and you log in")
             start_healthy(
                 machine,
@@ -86,7 +86,7 @@ class QemuLab:
         copy = disk.with_name("trial.raw")
         try:
             work_copy(disk, copy)
-            with Machine(image, copy, journal=scenario.boot) as machine:
+            with Machine(image, copy, whole=scenario.whole) as machine:
                 watcher.step("the server boots, and you try to log in")
                 _boot(machine, scenario)
                 return _twice(machine, scenario)
@@ -95,7 +95,7 @@ class QemuLab:
 
     def type_in(self, scenario: Scenario, disk: Path, script: str, watcher: Watcher) -> Typed:
         image = image_of(scenario, watcher.note)
-        with Machine(image, disk, journal=scenario.boot) as machine:
+        with Machine(image, disk, whole=scenario.whole) as machine:
             watcher.step("the server boots")
             machine.start()
             watcher.step("the commands are typed in on its console")

@@ -20,13 +20,19 @@ Keys of scenario.toml, all but those with a default required:
     options      what the person tells `rescue inspect` and `fix`; KEY stands for the public key's file
     unsafe       true where the repair does more than let in, or mends a doubt, so that one has to agree (default false)
     doubtful     true where the disk alone can't settle it: inspect says so, and names the cause (default false)
-    boot         true where only a boot shows it: fstab, interfaces, sockets (default false)
+    boot         true where only a boot shows it: fstab, interfaces, sockets (default false); "whole" where the boot
+                 has to be a server's to the last unit, see below
     disk         a small disk of its own: { size = "512M", inodes = 12000 }, inodes may be left out
     erased       directories whose logs the repair deletes, which undo can't bring back (default none)
     keeps        what has to be so still when the person is in again: tables of `what`, `file`, `holds` (a pattern)
 
 The causes are the ids of checks. A scenario whose causes this version does not know yet is waiting for them: it can be
 practised, and its break and its manual way are tested, but nothing is claimed of `inspect`.
+
+What a machine leaves out of a server's boot, because that takes an emulated processor seconds and no login can hang on
+it, is listed in `machines.left_out`, each with its reason, and in `rescue explain lab`: timers that run by the
+clock, logins on a console, e2scrub_reap, and devices that are no disk, network or bus. `boot = "whole"` leaves out
+nothing. A machine has QEMU's devices, the lab's kernel command line and no boot loader all the same.
 """
 
 from __future__ import annotations
@@ -55,7 +61,9 @@ TEXTS = frozenset({"title", "difficulty", "story", "symptom", "learnt", "image",
 LISTS = frozenset({"causes", "hints", "explain", "options", "erased"})
 """Keys whose values are lists of texts."""
 NUMBERS = frozenset({"port", "family"})
-SWITCHES = frozenset({"unsafe", "doubtful", "boot"})
+SWITCHES = frozenset({"unsafe", "doubtful"})
+WHOLE = "whole"
+"""What `boot` may be beside true and false."""
 
 
 class Difficulty(StrEnum):
@@ -110,6 +118,8 @@ class Scenario:
     unsafe: bool = False
     doubtful: bool = False
     boot: bool = False
+    whole: bool = False
+    """Whether `boot` is "whole"."""
     disk: SmallDisk | None = None
     erased: tuple[str, ...] = ()
     keeps: tuple[Keep, ...] = ()
@@ -170,6 +180,8 @@ def _check(told: Mapping[str, Any]) -> None:
             raise TypeError(f"{key} has to be a list of texts")
         if key in SWITCHES and not isinstance(value, bool):
             raise TypeError(f"{key} has to be true or false")
+        if key == "boot" and value != WHOLE and not isinstance(value, bool):
+            raise TypeError(f'boot has to be true, false or "{WHOLE}"')
         # True is an int, too.
         if key in NUMBERS and (not isinstance(value, int) or isinstance(value, bool)):
             raise TypeError(f"{key} has to be a number")
@@ -209,7 +221,8 @@ def _made(name: str, told: Mapping[str, Any], break_script: str, solve_script: s
         options=tuple(told.get("options", ())),
         unsafe=told.get("unsafe", False),
         doubtful=told.get("doubtful", False),
-        boot=told.get("boot", False),
+        boot=bool(told.get("boot", False)),
+        whole=told.get("boot") == WHOLE,
         disk=SmallDisk(**told["disk"]) if "disk" in told else None,
         erased=tuple(told.get("erased", ())),
         keeps=tuple(_keep(each) for each in told.get("keeps", ())),

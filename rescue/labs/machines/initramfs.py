@@ -13,64 +13,15 @@ from pathlib import Path
 
 from rescue.labs.errors import LabError
 from rescue.labs.images.layout import EXT4
-from rescue.labs.machines import serial_console
+from rescue.labs.machines import left_out, serial_console
 
 DEVICES = ("virtio_pci", "virtio_blk")
 """The modules that a QEMU machine needs to see its disk. Those built into the kernel are left out."""
 
-SKIPPED = (
-    "apt-daily-upgrade.timer",
-    "apt-daily.timer",
-    "dev-hugepages.mount",
-    "dev-mqueue.mount",
-    "dpkg-db-backup.timer",
-    "e2scrub_all.timer",
-    "e2scrub_reap.service",
-    "fstrim.timer",
-    "getty@tty1.service",
-    "kmod-static-nodes.service",
-    "logrotate.timer",
-    "modprobe@.service",
-    "proc-sys-fs-binfmt_misc.automount",
-    "serial-getty@ttyS0.service",
-    "sys-fs-fuse-connections.mount",
-    "sys-kernel-config.mount",
-    "sys-kernel-debug.mount",
-    "sys-kernel-tracing.mount",
-    "systemd-binfmt.service",
-    "systemd-journal-flush.service",
-    "systemd-network-generator.service",
-    "systemd-networkd-wait-online.service",
-    "systemd-pstore.service",
-    "systemd-random-seed.service",
-    "systemd-remount-fs.service",
-    "systemd-tmpfiles-setup-dev.service",
-    "systemd-update-utmp-runlevel.service",
-    "systemd-update-utmp.service",
-    "user@.service",
-)
-"""Units that have nothing to do with a login and cost an emulated machine seconds each.
+CONTROL = "overrides/systemd/system.control"
+"""Unit settings for this boot that come before those of /etc (systemd.unit(5), "Unit File Load Path")."""
 
-The journal is kept on the disk where the machine is booted with the word lab.journal.
-
-They are masked in /run for this boot alone (systemd.unit(5)): the disk stays as a server's disk is.
-"""
-
-SKIPPED_GENERATORS = (
-    "systemd-bless-boot-generator",
-    "systemd-cryptsetup-generator",
-    "systemd-debug-generator",
-    "systemd-getty-generator",
-    "systemd-gpt-auto-generator",
-    "systemd-hibernate-resume-generator",
-    "systemd-integritysetup-generator",
-    "systemd-run-generator",
-    "systemd-ssh-generator",
-    "systemd-system-update-generator",
-    "systemd-tpm2-generator",
-    "systemd-veritysetup-generator",
-)
-"""Of systemd.generator(7): those whose answer is known. fstab, rc.local and init scripts decide about logins."""
+TRIGGER = "overrides/systemd/system/systemd-udev-trigger.service.d"
 
 NETWORK = """\
 [Network]
@@ -88,16 +39,18 @@ DuplicateAddressDetection=none
 It is a drop-in, so that a server whose own file no longer matches its card has no network, as it would have none.
 """
 
+WHOLE = "lab.whole"
+"""Told on the kernel's command line, nothing is left out of the boot."""
+
 PROBE_ANSWER = "lab: this processor works"
 """What the machine says on its serial line when it is booted with the word lab.probe."""
 
 UDEV_TRIGGER = """\
 [Service]
 ExecStart=
-ExecStart=-udevadm trigger --action=add --subsystem-match=net --subsystem-match=block --subsystem-match=virtio \\
-    --subsystem-match=acpi --subsystem-match=input
+ExecStart=-udevadm trigger --type=all --action=add --prioritized-subsystem=module,block,tpmrm,net,tty,input {options}
 """
-"""Only the devices that a login and the power button need are announced; all of them take seconds."""
+"""systemd's own call, without the devices that `rescue.labs.machines.left_out` names."""
 
 BOOTED = "lab: the system is up"
 
@@ -134,18 +87,18 @@ echo "{BOOTED}" > /dev/ttyS0
 systemd-networkd counts as started before its addresses are there; one that gets none is not waited for for long.
 """
 
-PREPARE = """\
+PREPARE = f"""\
 root=/dev/vda
 type=ext4
-flags=rw
+flags=ro
 for word in $(cat /proc/cmdline); do
     case $word in
-    root=*) root=${word#root=} ;;
-    rootfstype=*) type=${word#rootfstype=} ;;
-    rootflags=*) flags=rw,${word#rootflags=} ;;
-    lab.address=*) address=${word#lab.address=} ;;
-    lab.address6=*) address6=${word#lab.address6=} ;;
-    lab.journal) rm -f /overrides/systemd/system/systemd-journal-flush.service ;;
+    root=*) root=${{word#root=}} ;;
+    rootfstype=*) type=${{word#rootfstype=}} ;;
+    rootflags=*) flags=ro,${{word#rootflags=}} ;;
+    lab.address=*) address=${{word#lab.address=}} ;;
+    lab.address6=*) address6=${{word#lab.address6=}} ;;
+    {WHOLE}) rm -rf /{CONTROL} /{TRIGGER} ;;
     lab.probe) echo "lab: this processor works"; poweroff -f ;;
     esac
 done
@@ -155,7 +108,10 @@ if [ -n "$address" ]; then
         > /overrides/systemd/network/10-wired.network.d/lab.conf
 fi
 """
-"""What this boot was told, and the network that follows from it."""
+"""What this boot was told, and the network that follows from it.
+
+The root file system is mounted read-only, as by Debian's GRUB: whether it can be written to is for /etc/fstab to say.
+"""
 
 INIT = """\
 #!/bin/busybox sh
@@ -263,16 +219,14 @@ def _overrides() -> bytes:
     """What lies over the server's units for this boot alone."""
     made = bytearray()
     units = "overrides/systemd/system"
-    trigger, generators = f"{units}/systemd-udev-trigger.service.d", "overrides/systemd/system-generators"
     normal, early = f"{units}/multi-user.target.wants", f"{units}/sysinit.target.wants"
     shells = (f"{units}/emergency.target.wants", f"{units}/rescue.target.wants")
     lab = "overrides/lab"
-    for name in ("overrides", lab, "overrides/systemd", units, trigger, generators, normal, early, *shells):
+    targets = sorted({f"{CONTROL}/{each.target}.wants" for each in left_out.UNITS})
+    for name in ("overrides", lab, "overrides/systemd", units, TRIGGER, normal, early, *shells, CONTROL, *targets):
         made += _record(name, 0o040755, b"")
-    for unit in SKIPPED:
-        made += _record(f"{units}/{unit}", 0o120777, b"/dev/null")
-    for generator in SKIPPED_GENERATORS:
-        made += _record(f"{generators}/{generator}", 0o120777, b"/dev/null")
+    for each in left_out.UNITS:
+        made += _record(f"{CONTROL}/{each.target}.wants/{each.unit}", 0o120777, b"/dev/null")
     for name, unit, wanting in (
         ("lab-booted", BOOTED_UNIT, (normal,)),
         ("lab-console", serial_console.UNIT, (early,)),
@@ -283,7 +237,8 @@ def _overrides() -> bytes:
             made += _record(f"{wants}/{name}.service", 0o120777, f"../{name}.service".encode())
     made += _record(f"{lab}/booted", 0o100644, BOOTED_SCRIPT.encode())
     made += _record(f"{lab}/console", 0o100644, serial_console.LISTENER.encode())
-    made += _record(f"{trigger}/lab.conf", 0o100644, UDEV_TRIGGER.encode())
+    unannounced = " ".join(f"--subsystem-nomatch={each}" for each in left_out.DEVICES)
+    made += _record(f"{TRIGGER}/lab.conf", 0o100644, UDEV_TRIGGER.format(options=unannounced).encode())
     made += _record("network", 0o100644, NETWORK.encode())
     made += _record("prepare", 0o100644, PREPARE.encode())
     return bytes(made)

@@ -53,7 +53,7 @@ class Machine:
 
     disk: a raw or qcow2 image that the machine writes to. root: the device of its root file system, as the machine sees
     it; by default the one of the image's layout. extra_disks: further ones (/dev/vdb, ...), written to as well.
-    memory: MiB. journal: what the system says is kept on its disk, as on a server; it makes a boot longer.
+    memory: MiB. whole: its boot is a server's, of which nothing is left out (`rescue.labs.machines.left_out`).
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class Machine:
         network: Network | None = None,
         memory: int = 1024,
         extra_disks: Sequence[Path] = (),
-        journal: bool = False,
+        whole: bool = False,
     ) -> None:
         self.image, self.disk, self.memory = image, disk, memory
-        self.journal = journal
+        self.whole = whole
         self.root = root or image.root_device
         self.extra_disks = tuple(extra_disks)
         self.given_network = network
@@ -87,12 +87,17 @@ class Machine:
         """What QEMU is told to make. Raises boot.BootError."""
         files = boot_files(self.image)
         disks = (self.disk, *self.extra_disks)
-        return Hardware(accelerator(files), files, self.image.layout, self.root, disks, self.memory, self.journal)
+        return Hardware(accelerator(files), files, self.image.layout, self.root, disks, self.memory, self.whole)
 
     @property
     def pid(self) -> int | None:
         """QEMU's process; None while the machine is off."""
         return self._qemu.pid if self._qemu else None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether QEMU, once started, ended by itself and well: the machine was powered off or rebooted from inside."""
+        return self._qemu is not None and self._qemu.poll() == 0
 
     def start(self, *, state: Path | None = None) -> Self:
         """Switch it on; returns as soon as QEMU runs. state: a file that `save` wrote, from which it goes on.
@@ -232,6 +237,14 @@ class Machine:
         except serial_console.ConsoleError as problem:
             raise MachineError(f"{problem}\n{self.serial_tail()}") from problem
 
+    def shell(self, keyboard: int = 0, screen: int = 1) -> int | None:
+        """A root shell on its console, for a person or a pipe; see `rescue.labs.serial_console.shell`."""
+        self.wait_for_console()
+        try:
+            return serial_console.shell(self._work / "console", keyboard, screen, self._must_live)
+        except serial_console.ConsoleError as problem:
+            raise MachineError(f"{problem}\n{self.serial_tail()}") from problem
+
     def run_script(self, script: str, limit: float = SCRIPT_LIMIT) -> int:
         """`console`, of which only the exit status matters."""
         return self.console(script, limit).status
@@ -303,6 +316,11 @@ class Machine:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def serial_log(self) -> Path:
+        """The file that holds everything that came over the serial line."""
+        return self._work / "serial.log"
 
     # -- what it says ------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from rescue.labs.images.layout import Layout
 from rescue.labs.machines.accelerate import CPU
 from rescue.labs.machines.boot import BootFiles
+from rescue.labs.machines.initramfs import WHOLE
 from rescue.labs.machines.network import Network
 from rescue.labs.programs import search_path
 
@@ -29,13 +30,11 @@ QUIET_BOOT = (
     "modprobe.blacklist=kvm_amd,kvm_intel",
     "init_on_alloc=0",
     "norandmaps",
-    # Goes to systemd's environment: see ENVIRONMENT.md of its documentation.
-    "SYSTEMD_SECCOMP=0",
 )
 """What the kernel is told beside the root device.
 
-The last three take a third of an emulated boot's work away, and have no say in a login: pages that are not cleared
-beforehand, programs at the same addresses, and services without systemd's filters of system calls (sshd has its own).
+The last two take a third of an emulated boot's work away, and have no say in a login: pages that are not cleared
+beforehand, and programs at the same addresses.
 """
 
 PROCESSORS = "1"
@@ -82,13 +81,13 @@ class Hardware:
     root: str
     disks: tuple[Path, ...]
     memory: int
-    journal: bool = False
-    """Whether the journal is kept on the disk, as on a server."""
+    whole: bool = False
+    """Whether nothing is left out of its boot (`rescue.labs.machines.left_out`)."""
 
     def command(self, network: Network, work: Path) -> list[str]:
         """QEMU's call. work: where its serial lines and its monitor are put."""
         words = (*self.layout.kernel_words(self.root), *QUIET_BOOT, *network.kernel_words())
-        words += ("lab.journal",) if self.journal else ()
+        words += (WHOLE,) if self.whole else ()
         return [
             QEMU,
             *("-accel", self.kind, "-cpu", CPU[self.kind], "-machine", "q35"),

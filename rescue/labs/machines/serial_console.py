@@ -8,10 +8,15 @@ needed, and a boot that ended in the emergency shell will do.
 from __future__ import annotations
 
 import codecs
+import os
 import re
+import select
 import socket
+import termios
 import time
-from collections.abc import Callable
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rescue.labs.errors import LabError
@@ -26,17 +31,31 @@ LISTENER = f"""\
 exec < /dev/ttyS1 > /dev/ttyS1 2>&1
 stty raw -echo
 echo "{READY}" > /dev/ttyS0
-while read -r word length number; do
-    [ "$word" = lab-script ] || continue
-    head -c "$length" > /run/lab/script
-    (
-        cd /root
-        exec env -i {SETTINGS} /bin/sh -eu /run/lab/script < /dev/null
-    )
-    echo "lab: script $number ended $?"
+while read -r word length number rows columns term; do
+    case $word in
+    lab-script)
+        head -c "$length" > /run/lab/script
+        (
+            cd /root
+            exec env -i {SETTINGS} /bin/sh -eu /run/lab/script < /dev/null
+        )
+        echo "lab: script $number ended $?" ;;
+    lab-shell)
+        stty sane rows "$rows" columns "$columns"
+        echo "lab: shell $number begins"
+        (
+            cd /root
+            shell=/bin/bash
+            [ -x "$shell" ] || shell=/bin/sh
+            exec env -i {SETTINGS} TERM="$term" "$shell" -i
+        )
+        ended=$?
+        stty raw -echo
+        echo "lab: shell $number ended $ended" ;;
+    esac
 done
 """
-"""The machine's side. `raw`, so that no byte means anything to the terminal's driver."""
+"""The machine's side. `raw`, so that no byte means anything to the terminal's driver, but in an interactive shell."""
 
 UNIT = """\
 [Unit]
@@ -58,6 +77,11 @@ LONGEST = 60_000
 
 KEPT = 1 << 20
 """Bytes of output that are kept: the last ones."""
+
+
+LEAVE = b"\x1d"
+"""Ctrl-], by which telnet and `virsh console` are left."""
+END_OF_INPUT = b"\x04"
 
 
 class ConsoleError(LabError):
@@ -91,6 +115,82 @@ def run(path: Path, script: str, limit: float, waiting: Callable[[], None] = lam
     except OSError as problem:
         raise ConsoleError(f"the console is gone: {problem}") from problem
     return Ended(int(found[1]), _text(heard[: found.start()]))
+
+
+def shell(path: Path, keyboard: int, screen: int, waiting: Callable[[], None] = lambda: None) -> int | None:
+    """An interactive root shell over the console's socket at `path`, until it is left: its exit status.
+
+    keyboard, screen: file descriptors, which may be a terminal's. None where `LEAVE` was typed: then the shell is there
+    still, whatever it does. `waiting` is called every second and may raise. Raises ConsoleError.
+    """
+    number = time.monotonic_ns()
+    begin, end = b"lab: shell %d begins\r\n" % number, b"lab: shell %d ended " % number
+    columns, rows = os.get_terminal_size(screen) if os.isatty(screen) else (80, 24)
+    term = re.sub(r"[^\w.+-]", "", os.environ.get("TERM", "")) or "dumb"
+    try:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(str(path))
+            line.sendall(b"lab-shell 0 %d %d %d %s\n" % (number, rows, columns, term.encode()))
+            line.settimeout(1.0)
+            heard = b""
+            # What is typed before it would be lost.
+            while begin not in heard:
+                waiting()
+                heard += _more(line)
+            with _unbuffered(keyboard):
+                return _relay(line, keyboard, screen, heard.partition(begin)[2], end, waiting)
+    except OSError as problem:
+        raise ConsoleError(f"the console is gone: {problem}") from problem
+
+
+def _relay(
+    line: socket.socket, keyboard: int, screen: int, heard: bytes, end: bytes, waiting: Callable[[], None]
+) -> int | None:
+    """Carry bytes both ways until `end` and a status are heard."""
+    watched = [line.fileno(), keyboard]
+    while True:
+        shown, mark, rest = heard.partition(end)
+        if mark and b"\n" in rest:
+            _write(screen, shown)
+            return int(rest.split()[0])
+        # A part of the mark may have come.
+        kept = 0 if mark else next((n for n in range(len(end) - 1, 0, -1) if shown.endswith(end[:n])), 0)
+        _write(screen, shown[: len(shown) - kept])
+        heard = shown[len(shown) - kept :] + mark + rest
+        waiting()
+        readable, _, _ = select.select(watched, [], [], 1.0)
+        if keyboard in readable:
+            typed = os.read(keyboard, 1024)
+            if LEAVE in typed:
+                return None
+            if not typed:
+                watched.remove(keyboard)
+            line.sendall(typed)
+        if not readable and keyboard not in watched:
+            # Told while a command runs it is that command's, or lost to the change of the terminal's mode.
+            line.sendall(END_OF_INPUT)
+        if line.fileno() in readable:
+            heard += _more(line)
+
+
+@contextmanager
+def _unbuffered(keyboard: int) -> Iterator[None]:
+    """Each key goes to the machine as it is typed, Ctrl-C too; the terminal is put back afterwards."""
+    if not os.isatty(keyboard):
+        yield
+        return
+    before = termios.tcgetattr(keyboard)
+    # What was typed before is kept.
+    tty.setraw(keyboard, termios.TCSADRAIN)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(keyboard, termios.TCSADRAIN, before)
+
+
+def _write(screen: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(screen, data) :]
 
 
 def _more(line: socket.socket) -> bytes:

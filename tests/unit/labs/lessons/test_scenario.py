@@ -88,6 +88,14 @@ def test_a_small_disk_may_have_few_inodes(folder: Path) -> None:
     assert load(folder).disk == SmallDisk("512M", 12000)
 
 
+@pytest.mark.parametrize(
+    ("value", "boot", "whole"), [("false", False, False), ("true", True, False), ('"whole"', True, True)]
+)
+def test_a_boot_may_be_whole(folder: Path, value: str, boot: bool, whole: bool) -> None:
+    told(folder, HEALTHY + f"boot = {value}\n")
+    assert (load(folder).boot, load(folder).whole) == (boot, whole)
+
+
 @pytest.mark.parametrize("key", ["title", "difficulty", "story", "symptom", "causes", "hints", "learnt"])
 def test_a_missing_key_is_named(folder: Path, key: str) -> None:
     told(folder, re.sub(rf"(?m)^{key} = .*$", "", HEALTHY))
@@ -113,7 +121,8 @@ def test_an_unknown_key_is_named(folder: Path) -> None:
         ("port = true", "port has to be a number"),
         ("port = 70000", "port has to be between 1 and 65535"),
         ("family = 5", "family has to be 4 or 6"),
-        ("boot = 1", "boot has to be true or false"),
+        ("boot = 1", 'boot has to be true, false or "whole"'),
+        ('boot = "half"', 'boot has to be true, false or "whole"'),
         ('disk = { size = "512M", blocks = 3 }', "blocks"),
         ('keeps = [{ what = "a", file = "/b", holds = "(" }]', r"the pattern '\('"),
         ('keeps = [{ what = "a", file = "/b" }]', "holds"),

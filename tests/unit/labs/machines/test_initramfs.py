@@ -1,10 +1,16 @@
 """The lab's initial file system, unpacked again by a reader of its own."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from rescue.labs.machines.initramfs import BootError, initramfs, kernel_version, module_files
+from rescue.labs.images.image import BuiltImage
+from rescue.labs.machines import left_out, saved
+from rescue.labs.machines.accelerate import TCG
+from rescue.labs.machines.initramfs import CONTROL, TRIGGER, BootError, initramfs, kernel_version, module_files
+from rescue.labs.machines.machine import Machine
+from rescue.labs.machines.network import UserNetwork
 
 pytestmark = pytest.mark.unit
 
@@ -52,7 +58,7 @@ def test_everything_that_a_boot_needs_is_in_the_archive(root: Path) -> None:
     assert found["bin/busybox"] == (0o100755, b"\x7fELF busybox")
     assert found["init"][0] == 0o100755
     assert found["init"][1].startswith(b"#!/bin/busybox sh\n")
-    assert found["overrides/systemd/system/fstrim.timer"] == (0o120777, b"/dev/null")
+    assert found["overrides/systemd/system.control/timers.target.wants/fstrim.timer"] == (0o120777, b"/dev/null")
 
 
 def test_a_directory_comes_before_what_is_in_it(root: Path) -> None:
@@ -98,7 +104,48 @@ def test_a_boot_that_stops_says_so(root: Path) -> None:
         assert f"overrides/systemd/system/{target}.target.wants/lab-stopped.service" in found
 
 
-def test_what_reads_fstab_is_left_to_the_server(root: Path) -> None:
-    masked = {name.rpartition("/")[2] for name in unpacked(initramfs(root)) if "system-generators/" in name}
-    assert "systemd-cryptsetup-generator" in masked
-    assert not masked & {"systemd-fstab-generator", "systemd-rc-local-generator", "systemd-sysv-generator"}
+def test_nothing_of_the_server_is_masked_and_no_generator_skipped(root: Path) -> None:
+    links = {name: data for name, (mode, data) in unpacked(initramfs(root)).items() if mode == 0o120777}
+    nowhere = {name for name, data in links.items() if data == b"/dev/null"}
+    assert nowhere == {f"{CONTROL}/{each.target}.wants/{each.unit}" for each in left_out.UNITS}
+
+
+@pytest.mark.parametrize(("words", "left"), [("quiet ro", True), ("quiet lab.whole ro", False)])
+def test_a_whole_boot_takes_away_all_that_leaves_something_out(
+    root: Path, tmp_path: Path, words: str, left: bool
+) -> None:
+    there, cmdline = tmp_path / "unpacked", tmp_path / "cmdline"
+    files = unpacked(initramfs(root))
+    for name in (CONTROL, TRIGGER):
+        assert name in files
+        (there / name).mkdir(parents=True)
+    cmdline.write_text(words)
+    script = (
+        files["prepare"][1]
+        .decode()
+        .replace("/proc/cmdline", str(cmdline))
+        .replace("/overrides/", f"{there}/overrides/")
+    )
+    assert f"rm -rf {there}/" in script
+    subprocess.run(["sh", "-c", script], check=True)
+    assert {(there / name).exists() for name in (CONTROL, TRIGGER)} == {left}
+
+
+def test_a_machine_saved_with_another_table_is_not_gone_on_with(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "root").symlink_to(root)
+    monkeypatch.setenv("RESCUE_CACHE", str(root / "cache"))
+    monkeypatch.setattr("rescue.labs.machine.accelerator", lambda files: TCG)
+    monkeypatch.setattr("rescue.labs.saved.version", lambda: "QEMU emulator version 7.2.0")
+    image = BuiltImage("server", root, root / "key")
+
+    def key(whole: bool = False) -> str:
+        with Machine(image, root / "disk", network=UserNetwork(), whole=whole) as machine:
+            return saved._key(machine, "")
+
+    keys = [key(), key(), key(whole=True)]
+    monkeypatch.setattr(left_out, "UNITS", left_out.UNITS[1:])
+    keys.append(key())
+    monkeypatch.setattr(left_out, "DEVICES", {"tty": ""})
+    keys.append(key())
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 4

@@ -38,10 +38,17 @@ def test_a_root_in_a_partition_may_be_named(tmp_path: Path) -> None:
     assert "root=/dev/vda1" in kernel_words(call(tmp_path, root="/dev/vda1"))
 
 
-def test_the_journal_is_kept_where_it_is_asked_for(tmp_path: Path) -> None:
-    hardware = Hardware(TCG, FILES, EXT4, EXT4.root_device, (tmp_path / "disk",), 1024, journal=True)
-    assert "lab.journal" in kernel_words(hardware.command(UserNetwork(), tmp_path))
-    assert "lab.journal" not in kernel_words(call(tmp_path))
+def test_a_boot_is_whole_where_it_is_asked_for(tmp_path: Path) -> None:
+    hardware = Hardware(TCG, FILES, EXT4, EXT4.root_device, (tmp_path / "disk",), 1024, whole=True)
+    assert "lab.whole" in kernel_words(hardware.command(UserNetwork(), tmp_path))
+    assert "lab.whole" not in kernel_words(call(tmp_path))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_whether_the_root_can_be_written_to_is_left_to_fstab(tmp_path: Path, layout: Layout) -> None:
+    words = kernel_words(call(tmp_path, layout))
+    assert "ro" in words
+    assert "rw" not in words
 
 
 def test_the_servers_disk_comes_first_and_others_behind_it(tmp_path: Path) -> None:

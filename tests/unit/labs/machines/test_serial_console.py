@@ -5,13 +5,14 @@ import pty
 import select
 import socket
 import subprocess
+import termios
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from rescue.labs.machines.serial_console import LISTENER, LONGEST, READY, ConsoleError, run
+from rescue.labs.machines.serial_console import LISTENER, LONGEST, READY, ConsoleError, run, shell
 
 pytestmark = pytest.mark.unit
 
@@ -108,3 +109,41 @@ def test_a_script_that_is_too_long_is_refused(tmp_path: Path) -> None:
 def test_a_script_that_does_not_end_is_told_with_what_it_printed(console: Path) -> None:
     with pytest.raises(ConsoleError, match="so far"):
         run(console, "echo so far; sleep 5", 0.5)
+
+
+def typed(console: Path, tmp_path: Path, *keys: bytes) -> tuple[int | None, str]:
+    """What a shell's status is, and what it showed, with a terminal on which all of that is typed at once."""
+    keyboard, inside = pty.openpty()
+    before = termios.tcgetattr(inside)
+    _write(keyboard, b"".join(keys))
+    with (tmp_path / "screen").open("wb+") as screen:
+        status = shell(console, inside, screen.fileno())
+        screen.seek(0)
+        shown = screen.read().decode()
+    assert termios.tcgetattr(inside) == before
+    os.close(inside)
+    os.close(keyboard)
+    return status, shown
+
+
+def test_a_shell_on_the_console_is_one_on_a_terminal_and_tells_its_status(console: Path, tmp_path: Path) -> None:
+    status, shown = typed(console, tmp_path, b"tty >/dev/null && echo a $((6 * 7)) terminal\r", b"exit 7\r")
+    assert status == 7
+    assert "a 42 terminal" in shown
+    assert "lab: shell" not in shown
+
+
+def test_a_shell_is_left_while_it_hangs(console: Path, tmp_path: Path) -> None:
+    assert typed(console, tmp_path, b"sleep 600\r", b"\x1d")[0] is None
+
+
+def test_commands_may_be_piped_to_a_shell_and_a_script_follows_it(console: Path, tmp_path: Path) -> None:
+    ours, theirs = os.pipe()
+    os.write(theirs, b"echo $((2 * 21)) piped\nfalse\n")
+    os.close(theirs)
+    with (tmp_path / "screen").open("wb+") as screen:
+        assert shell(console, ours, screen.fileno()) == 1
+        screen.seek(0)
+        assert b"42 piped" in screen.read()
+    os.close(ours)
+    assert run(console, "echo after", LIMIT).output == "after\n"
