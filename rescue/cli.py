@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 
-from rescue import __version__
 from rescue.errors import UsageError
 from rescue.status import Status
+from rescue.version import __version__
 
 # As typing.TYPE_CHECKING, which type checkers know by this name too, without the import of typing.
 TYPE_CHECKING = False

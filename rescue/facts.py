@@ -53,6 +53,13 @@ class Facts:
         return self.client.now
 
     @fact
+    def hostname(self) -> str:
+        """The server's own name, from hostname(5); "" where it has none, or that was not captured or can't be read."""
+        text = (self.tree.text_if_read("/etc/hostname") if self.tree.covers("/etc/hostname") else None) or ""
+        lines = (line.strip() for line in text.split("\n"))
+        return next((line for line in lines if line and not line.startswith("#")), "")
+
+    @fact
     def release(self) -> Release:
         """The distribution and its version, from os-release(5)."""
         return read_release(self.tree)

@@ -175,8 +175,9 @@ class Client:
 
     user: None means root and every account that could log in. sources: the addresses the client may come from, as
     the server sees them; empty means any. port: the one dialled; None means 22 unless the disk shows that another
-    is meant. key: the client's public key as "type base64"; comment: what stands behind it in its file, "" for nothing.
-    now: when, with a time zone: bans and accounts run out.
+    is meant. key: the client's public key as "type base64" (a comment behind it, as in a file, is left out); comment:
+    what stands behind it in its file, "" for nothing.
+    now: when, with a time zone: bans and accounts run out. Raises ValueError for what can't be.
     """
 
     user: str | None = None
@@ -185,3 +186,22 @@ class Client:
     key: str | None = field(default=None, repr=False)
     now: datetime = field(default_factory=lambda: datetime.now(UTC), repr=False, compare=False)
     comment: str = field(default="", repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.port is not None and not 1 <= self.port <= 65535:
+            raise ValueError(f"a port is a number from 1 to 65535, not {self.port}")
+        if self.key is not None:
+            object.__setattr__(self, "key", _key(self.key))
+        if self.now.tzinfo is None:
+            raise ValueError("now has to have a time zone")
+
+
+def _key(text: str) -> str:
+    """A public key's type and content, as they begin the line of its file."""
+    words = text.split()
+    if len(words) < 2 or "\n" in text.strip() or not words[1].rstrip("=").translate(_IN_BASE64).isalnum():
+        raise ValueError("a public key is given as in its file: the type, its content in base64, perhaps a comment")
+    return f"{words[0]} {words[1]}"
+
+
+_IN_BASE64 = str.maketrans("+/", "xx")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from rescue.examine import examine
 from rescue.model import Client, Finding, Safety
-from rescue.plan import Choose, Plan, any_repairs, make_plan, safe_repairs
+from rescue.planner import Choose, Plan, any_repairs, make_plan, safe_repairs
 from rescue.redaction.files import without_secrets
 from rescue.tree import Tree
 from rescue.ui.document import finding

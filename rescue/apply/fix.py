@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
-import rescue
 from rescue.apply.errors import ApplyError, JournalError, TargetChanged, reason
 from rescue.apply.look import Sight, look
 from rescue.apply.outcome import Recovered, named
@@ -20,6 +19,7 @@ from rescue.tree import Action, Change
 from rescue.undo_log import InTarget, JournalStore, Record, RecordedChange, Standing, State, decode, encode, recorded
 from rescue.undo_log.encoding import CONTENT_LIMIT, HIGHEST, JOURNAL, MAX_CHANGES, RECORD_LIMIT, why_impossible
 from rescue.undo_log.store import DIFF, RECORD, NoRecord, decoded, unbegun
+from rescue.version import __version__
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ def _record(
         min(max((each.number for each in decoded(found)), default=0) + 1, HIGHEST),
         State.PREPARED,
         started=moment(begun),
-        version=rescue.__version__,
+        version=__version__,
         hostname=sight.hostname,
         protected=sight.protected,
         target=target.name,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import PurePosixPath
-from typing import Protocol
+from typing import Protocol, Self
 
 from rescue.errors import RescueError
 from rescue.status import Status
@@ -70,7 +70,16 @@ class NoSpace(TargetError):
 
 
 class Target(Protocol):
-    """A server's root, wherever it is. Paths are real paths inside it: no link is followed by the writing methods."""
+    """A server's root, wherever it is. Paths are real paths inside it: no link is followed by the writing methods.
+
+    It is a context manager: it is closed at the end of the block.
+    """
+
+    def __enter__(self) -> Self:
+        """The target itself."""
+
+    def __exit__(self, *problem: object) -> None:
+        """See `close`."""
 
     @property
     def name(self) -> str:
@@ -128,3 +137,17 @@ class Target(Protocol):
 
     def close(self) -> None:
         """Release everything that was opened, in reverse order. May be called twice."""
+
+
+class Closing:
+    """A target's part as a context manager: closed at the end of the block, whatever happens."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """See `Target.close`."""
+        raise NotImplementedError

@@ -1,4 +1,4 @@
-"""The JSON documents: for programs, stable under their schema number.
+"""The JSON documents: for programs, stable under their schema number, described by rescue/schema.
 
 Strings keep what the target holds, with bytes that are no UTF-8 as \\udcXX escapes; secrets never get this far.
 """
@@ -6,29 +6,53 @@ Strings keep what the target holds, with bytes that are no UTF-8 as \\udcXX esca
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import count
+from shlex import join
 from typing import TextIO
 
 from rescue.examine import Examination
+from rescue.library import Fixed, Inspection
 from rescue.login_path import UserVerdict
 from rescue.model import Client, Finding, Gap, Location, Repair
-from rescue.plan import Plan, taken_unasked
+from rescue.planner import Plan, taken_unasked
 from rescue.text.diff import unified
 from rescue.tree import Change
+from rescue.version import __version__
 
 SCHEMA = 2
 LARGE = 1 << 20
 """Characters of a document that is not indented any more: that is done in Python alone, and takes long."""
 
 Json = Mapping[str, object]
+Commands = Iterable[Sequence[str]]
+"""Commands to type next, each as its words after the program's name."""
 
 
-def inspection(examination: Examination, name: str, method: str, notes: Sequence[str] = ()) -> dict[str, object]:
-    """What ``inspect --json`` prints."""
+def document(result: Inspection | Fixed) -> dict[str, object]:
+    """A result of the library as ``inspect --json`` or ``fix --json`` prints it, for `json.dumps`."""
+    if isinstance(result, Inspection):
+        return inspection(result.examination, result.name, result.method, result.notes)
+    after = result.after
+    return fix(
+        result.plan, after.name, after.method, applied=result.applied is not None, journal=result.id,
+        after=after.examination, notes=after.notes,
+    )  # fmt: skip
+
+
+def inspection(
+    examination: Examination, name: str, method: str, notes: Sequence[str] = (), following: Commands = ()
+) -> dict[str, object]:
+    """What ``inspect --json`` prints. following: what to type next."""
     path, facts = examination.path, examination.facts
+    numbers = count(1)
     return {
         "schema": SCHEMA,
+        "version": __version__,
+        "time": _time(facts.now),
         "target": {"name": name, "method": method, "notes": list(notes)},
+        "hostname": facts.hostname or None,
         "release": {
             "id": facts.release.id,
             "version": facts.release.version_id,
@@ -42,13 +66,24 @@ def inspection(examination: Examination, name: str, method: str, notes: Sequence
                 "step": str(step.step),
                 "state": str(step.state),
                 "findings": [each.check for each in step.findings],
+                "numbers": [next(numbers) for _ in step.findings],
                 "missing": [gap(each) for each in step.gaps],
             }
             for step in path.steps
         ],
-        "findings": [finding(each) for each in path.findings],
+        "findings": [{"number": number, **finding(each)} for number, each in enumerate(path.findings, 1)],
         "users": [user(each, examination) for each in path.users],
+        "next": commands(following),
     }
+
+
+def _time(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def commands(following: Commands) -> list[str]:
+    """Commands as a shell takes them, with the program's plain name."""
+    return [join(["rescue", *words]) for words in following]
 
 
 def gap(each: Gap) -> dict[str, object]:
@@ -124,19 +159,33 @@ def fix(
     journal: str | None,
     after: Examination,
     notes: Sequence[str] = (),
+    following: Commands = (),
+    following_after: Commands = (),
 ) -> dict[str, object]:
-    """What ``fix --json`` prints. `after` is the second inspection: proven only, if nothing was applied."""
+    """What ``fix --json`` prints. `after` is the second inspection: proven only, if nothing was applied.
+
+    following, following_after: what to type next, after the fix and for what it left.
+    """
+    numbers = {each.key: number for number, each in enumerate(plan.before.findings, 1)}
     return {
-        **inspection(plan.before, name, method, notes),
+        **inspection(plan.before, name, method, notes, following),
         "repairs": [
-            {"cause": each.finding.check, "title": each.repair.title, "weakens": each.repair.weakens}
+            {
+                "cause": each.finding.check,
+                "number": numbers.get(each.finding.key),
+                "title": each.repair.title,
+                "weakens": each.repair.weakens,
+            }
             for each in plan.mends
         ],
         "changes": [change(each) for each in plan.changes],
-        "left": [{"cause": each.finding.check, "reason": each.reason} for each in plan.left],
+        "left": [
+            {"cause": each.finding.check, "number": numbers.get(each.finding.key), "reason": each.reason}
+            for each in plan.left
+        ],
         "applied": applied,
         "journal": journal,
-        "after": inspection(after, name, method, notes),
+        "after": inspection(after, name, method, notes, following_after),
     }
 
 

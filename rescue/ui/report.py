@@ -20,7 +20,7 @@ from rich.text import Text
 from rescue.examine import Examination
 from rescue.login_path import State, StepVerdict, UserVerdict, Verdict
 from rescue.model import Finding, Safety, Severity
-from rescue.plan import Left, Mend, taken_unasked
+from rescue.planner import Left, Mend, taken_unasked
 from rescue.text.diff import unified
 from rescue.text.numbers import size
 from rescue.text.safe import cut, safe
@@ -69,6 +69,17 @@ def command(*words: str) -> str:
     return safe(f"{program()} {join(words)}")
 
 
+def next_commands(
+    examination: Examination, target: str, options: Sequence[str] = (), *, writable: bool = True
+) -> list[list[str]]:
+    """What to type after an inspection, each command as its words; [] where nothing was found."""
+    findings = examination.findings
+    found: list[list[str]] = []
+    if any(way.edit for each in findings for way in each.repairs):
+        found.append(["fix", target, *options, *([] if writable else ["--dry-run"])])
+    return [*found, ["explain", findings[0].check]] if findings else []
+
+
 NOTHING_FOUND = "Nothing wrong found, but not everything that decides could be judged (see below)."
 
 
@@ -111,8 +122,7 @@ class Report:
         """Which server this is and for whom it is judged."""
         facts = examination.facts
         system = safe(facts.release.name) or "an unknown Linux"
-        host = (facts.tree.text_if_read("/etc/hostname") or "").strip() if facts.tree.covers("/etc/hostname") else ""
-        named = f" on {safe(host)}" if host else ""
+        named = f" on {safe(facts.hostname)}" if facts.hostname else ""
         self.line(f"{safe(name)} ({method}): {system}{named}", "bold")
         for note in notes:
             self.line(f"Note: {safe(note)}", "yellow")
@@ -250,19 +260,18 @@ class Report:
         self, examination: Examination, target: str, options: Sequence[str] = (), *, writable: bool = True
     ) -> None:
         """What to type now. writable: false for a support bundle, in which nothing can be repaired."""
-        findings = examination.findings
-        if not findings:
+        following = next_commands(examination, target, options, writable=writable)
+        if not following:
             return
-        fixable = [each for each in findings if any(way.edit for way in each.repairs)]
         self.line("What to do next:")
-        if fixable and not writable:
-            self.exact(command("fix", target, *options, "--dry-run"), "bold", HANG)
-            self.line("shows the changes; they are made where the server's disk is", indent=6)
-        elif fixable:
-            self.exact(command("fix", target, *options), "bold", HANG)
-            self.line("shows every change before it is made, and asks", indent=6)
-        self.exact(command("explain", findings[0].check), "bold", HANG)
-        self.line("what happened, in full", indent=6)
+        for words in following:
+            self.exact(command(*words), "bold", HANG)
+            if words[0] != "fix":
+                self.line("what happened, in full", indent=6)
+            elif writable:
+                self.line("shows every change before it is made, and asks", indent=6)
+            else:
+                self.line("shows the changes; they are made where the server's disk is", indent=6)
 
     def changes(self, changes: Sequence[Change]) -> None:
         """What would be written."""

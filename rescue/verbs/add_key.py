@@ -8,7 +8,7 @@ from rescue.errors import UsageError
 from rescue.examine import Examination
 from rescue.keys.authorized_keys import AuthorizedKey
 from rescue.model import Location
-from rescue.plan import Plan
+from rescue.planner import Plan
 from rescue.sshd.key_kinds import hopeless
 from rescue.text.safe import safe
 from rescue.verbs.request.public_key import comment_of, key_to_add

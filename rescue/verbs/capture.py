@@ -17,7 +17,7 @@ from rescue.accounts.database import Account
 from rescue.errors import UsageError
 from rescue.examine import declared_reads, examine
 from rescue.model import Client
-from rescue.plan import Choose, Plan, any_repairs, make_plan, safe_repairs
+from rescue.planner import Choose, Plan, any_repairs, make_plan, safe_repairs
 from rescue.redaction.files import without_secrets
 from rescue.space.policy import candidates, reads
 from rescue.space.usage import Usage, measured

@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 
-from rescue.apply import apply_changes, damaged, history, interrupted, recover
+from rescue import library
+from rescue.apply import damaged, interrupted
 from rescue.errors import UsageError
 from rescue.examine import Examination
 from rescue.login_path import Verdict
-from rescue.plan import make_plan
 from rescue.status import Status
-from rescue.survey import complete, survey
 from rescue.targets.bundle.target import refused
 from rescue.targets.protocol import BUNDLE, Target
 from rescue.ui.prompts import Cancellation, NobodyToAsk, NoTerminal
@@ -23,7 +22,6 @@ from rescue.verbs.fix_selection import FindingKey, Selection, selected
 from rescue.verbs.request.last_target import remember, resolved
 from rescue.verbs.request.options import FixOptions
 from rescue.verbs.request.session import Session
-from rescue.verbs.request.undo_log_place import store_for
 
 
 def run(session: Session, options: FixOptions) -> Status:
@@ -91,13 +89,14 @@ class Fixing:
     def _begin(self, target: Target) -> None:
         """Remember the target, and name the fixes that can't be undone any more before another one is made."""
         remember(self.session.request)
-        for record in damaged(history(target, store_for(self.options.journal, target))):
+        for record in damaged(library.history(target, undo_log=self.options.journal)):
             self.session.tell(f"{record.problem}. Its folder is left as it is; it can't be undone with rescue.")
 
     def _plan(self, target: Target) -> PlannedFix:
         """Inspect, and choose a repair for each finding that is meant."""
         session, key = self.session, self.key
-        tree, examination = survey(target, session.client)
+        found = library.inspect(target, session.client)
+        examination = found.examination
         wanted = self.selection.keys(examination)
         added: frozenset[FindingKey] = key.findings if key is not None else frozenset()
         if key is not None:
@@ -105,8 +104,8 @@ class Fixing:
         known = [finding.key for finding in examination.findings]
         chooser = Chooser(session, self.options, wanted, known, added)
         screens.found(session, target, examination)
-        tree, plan = complete(target, tree, lambda enlarged: make_plan(enlarged, session.client, chooser))
-        return PlannedFix(self.spec, target, tree, plan, outcome(key, plan) if key is not None else None)
+        plan = library.plan(target, found, choose=chooser)
+        return PlannedFix(self.spec, target, plan, outcome(key, plan) if key is not None else None)
 
     def _proposed(self, fix: PlannedFix) -> Status:
         screens.proposed(self.session, fix)
@@ -121,22 +120,22 @@ class Fixing:
             screens.show_whole(self.session, plan)
         # Where the output can't be written, nothing is: nobody would know of the fix.
         sys.stdout.flush()
-        titles = [f"{mend.finding.check}: {mend.repair.title}" for mend in plan.mends]
-        applied = apply_changes(target, plan.changes, titles, store=store_for(self.options.journal, target))
-        _, after = survey(target, self.session.client, again=fix.tree)
-        screens.done(self.session, self.options, applied, fix, after)
+        fixed = library.fix(target, plan, undo_log=self.options.journal)
+        assert fixed.applied is not None, "a plan with changes was applied"
+        after = fixed.after.examination
+        screens.done(self.session, self.options, fixed.applied, fix, after)
         return _status(after)
 
     def _say_interrupted(self, target: Target) -> None:
         """A reader can't end an interrupted fix, but says that there is one."""
-        record = interrupted(target, store_for(self.options.journal, target))
+        record = interrupted(target, library.store_for(target, self.options.journal))
         if record is not None:
             told = f"An earlier fix ({record.id}) was interrupted. The next fix or undo ends it before anything else."
             self.session.tell(told)
 
     def _recover(self, target: Target) -> None:
         """End what a killed fix or undo has left."""
-        for each in recover(target, store_for(self.options.journal, target)):
+        for each in library.recover(target, undo_log=self.options.journal):
             self.session.tell(f"{each.words}.")
 
 

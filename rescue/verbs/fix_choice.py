@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rescue.model import Finding, Repair, Safety, Severity
-from rescue.plan import any_repairs, safe_repairs
+from rescue.planner import any_repairs, safe_repairs
 from rescue.text.safe import safe
 from rescue.tree import Change, NotCaptured, Tree
 from rescue.verbs.fix_selection import FindingKey

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from rescue.apply import Applied
 from rescue.examine import Examination
 from rescue.login_path import Verdict
-from rescue.plan import Plan
-from rescue.targets.protocol import Target
+from rescue.planner import Plan
+from rescue.targets.protocol import BUNDLE, Target
 from rescue.text.safe import safe
-from rescue.tree import Tree
 from rescue.ui import document
-from rescue.ui.report import Report, command
+from rescue.ui.report import Report, command, next_commands
 from rescue.verbs.add_key import KeyOutcome
 from rescue.verbs.request.options import FixOptions
 from rescue.verbs.request.session import Session
@@ -21,11 +20,10 @@ from rescue.verbs.request.session import Session
 
 @dataclass(frozen=True, slots=True)
 class PlannedFix:
-    """A plan, what it was made from, and what becomes of the key that is to be added."""
+    """A plan, and what becomes of the key that is to be added."""
 
     spec: str
     target: Target
-    tree: Tree
     plan: Plan
     key: KeyOutcome | None = None
 
@@ -63,7 +61,8 @@ def proposed(session: Session, fix: PlannedFix) -> None:
     """The end of a dry run, or of a fix with nothing to write."""
     plan, report = fix.plan, session.report
     if session.json:
-        _write_document(session, fix, plan.after, journal=None)
+        following = next_commands(plan.before, fix.spec, session.client_words(), writable=fix.target.method != BUNDLE)
+        _write_document(session, fix, plan.after, following)
         return
     if not plan.before.findings:
         report.findings(plan.before)
@@ -79,7 +78,9 @@ def proposed(session: Session, fix: PlannedFix) -> None:
 def done(session: Session, options: FixOptions, applied: Applied, fix: PlannedFix, after: Examination) -> None:
     """What was written, what the disk is like now, and what to type next."""
     if session.json:
-        _write_document(session, fix, after, journal=applied.record.id)
+        left = [_inspect_words(session, fix)] if after.findings else []
+        following = [*left, _undo_words(session, options, fix)]
+        _write_document(session, fix, after, following, journal=applied.record.id)
         return
     spec = fix.spec
     report = session.report
@@ -97,19 +98,27 @@ def done(session: Session, options: FixOptions, applied: Applied, fix: PlannedFi
     if options.yes:
         _say_accepted(report, fix.plan)
     report.line(f"Recorded as {applied.record.id} in {applied.journal}. To take it back:")
-    where = ["--journal", options.journal] if options.journal else []
-    report.exact(command("undo", spec, *session.opening_words(), *where), "bold", 2)
+    report.exact(command(*_undo_words(session, options, fix)), "bold", 2)
     if applied.not_restorable:
         report.line(f"(not the {len(applied.not_restorable)} deleted or shortened logs and caches)", indent=2)
     if after.findings:
         report.line("Not everything is repaired yet. What is left, and what to do about it:")
-        report.exact(command("inspect", spec, *session.client_words()), "bold", 2)
+        report.exact(command(*_inspect_words(session, fix)), "bold", 2)
     elif spec != "/":
         port = after.facts.dialled
         how = f", and log in with ssh -p {port}." if port != 22 else ", and log in."
         report.line(f"Now leave the rescue system: boot the server from its own disk{how}")
     else:
         report.line("The running services still have their old settings until they are restarted, or the server is.")
+
+
+def _undo_words(session: Session, options: FixOptions, fix: PlannedFix) -> list[str]:
+    where = ["--journal", options.journal] if options.journal else []
+    return ["undo", fix.spec, *session.opening_words(), *where]
+
+
+def _inspect_words(session: Session, fix: PlannedFix) -> list[str]:
+    return ["inspect", fix.spec, *session.client_words()]
 
 
 def _say_accepted(report: Report, plan: Plan) -> None:
@@ -126,11 +135,14 @@ def _say_key(session: Session, fix: PlannedFix, *, written: bool) -> None:
         session.report.line(fix.key.words(written=written), "" if fix.key.state != "missing" else "yellow")
 
 
-def _write_document(session: Session, fix: PlannedFix, after: Examination, *, journal: str | None) -> None:
-    """journal: the id of the fix's record; None where nothing was written."""
+def _write_document(
+    session: Session, fix: PlannedFix, after: Examination, following: document.Commands, *, journal: str | None = None
+) -> None:
+    """following: what to type next. journal: the id of the fix's record; None where nothing was written."""
     target = fix.target
+    following_after = next_commands(after, fix.spec, session.client_words()) if journal is not None else []
     made = document.fix(
         fix.plan, target.name, target.method, applied=journal is not None, journal=journal, after=after,
-        notes=target.notes,
+        notes=target.notes, following=following, following_after=following_after,
     )  # fmt: skip
     document.write(made if fix.key is None else {**made, "key": fix.key.document()}, sys.stdout)

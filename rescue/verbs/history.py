@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from rescue.apply import history
+from rescue import library
 from rescue.status import Status
 from rescue.text.safe import safe
 from rescue.ui import document
@@ -13,14 +13,13 @@ from rescue.undo_log import Record, State
 from rescue.verbs.request.last_target import resolved
 from rescue.verbs.request.options import HistoryOptions
 from rescue.verbs.request.session import Session
-from rescue.verbs.request.undo_log_place import store_for
 
 
 def run(session: Session, options: HistoryOptions) -> Status:
     """List the journal."""
     spec = resolved(session)
     with session.target(spec, write=False) as target:
-        records = history(target, store_for(options.journal, target))
+        records = library.history(target, undo_log=options.journal)
     if session.json:
         document.write({"schema": document.SCHEMA, "fixes": [_document(each) for each in records]}, sys.stdout)
     elif not records:

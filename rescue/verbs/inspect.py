@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from rescue import library
 from rescue.errors import UsageError
 from rescue.login_path import Verdict
 from rescue.status import Status
-from rescue.survey import survey
 from rescue.targets.protocol import BUNDLE
 from rescue.ui import document
 from rescue.ui.html import page
+from rescue.ui.report import next_commands
 from rescue.verbs.request.last_target import remember, resolved
 from rescue.verbs.request.options import InspectOptions
 from rescue.verbs.request.session import Session
@@ -21,11 +22,12 @@ def run(session: Session, options: InspectOptions) -> Status:
     """Capture, examine, report."""
     spec = resolved(session)
     with session.target(spec, write=False) as target:
-        _, examination = survey(target, session.client)
-        name, method, notes = target.name, target.method, target.notes
+        found = library.inspect(target, session.client)
+    examination, name, method, notes = found.examination, found.name, found.method, found.notes
     remember(session.request)
     if session.json:
-        document.write(document.inspection(examination, name, method, notes), sys.stdout)
+        following = next_commands(examination, spec, session.client_words(), writable=method != BUNDLE)
+        document.write(document.inspection(examination, name, method, notes, following), sys.stdout)
     else:
         report = session.report
         report.heading(examination, name, method, notes)

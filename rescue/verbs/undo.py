@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from rescue.apply import Undoing, Undone, undo, undoing
+from rescue import library
+from rescue.apply import Undoing, Undone
 from rescue.apply.outcome import named
 from rescue.errors import UsageError
 from rescue.status import Status
@@ -23,7 +24,6 @@ from rescue.verbs.history import show
 from rescue.verbs.request.last_target import resolved
 from rescue.verbs.request.options import UndoOptions
 from rescue.verbs.request.session import Session
-from rescue.verbs.request.undo_log_place import store_for
 
 
 def run(session: Session, options: UndoOptions) -> Status:
@@ -35,7 +35,7 @@ def run(session: Session, options: UndoOptions) -> Status:
         with session.target(spec, write=False) as target:
             if target.method == BUNDLE:
                 raise refused(target.name)
-            meant = undoing(target, fix_id, store=store_for(options.journal, target))
+            meant = library.preview_undo(target, fix_id, undo_log=options.journal)
             if options.dry_run:
                 return _tried(session, meant)
             _show(session, meant)
@@ -44,7 +44,7 @@ def run(session: Session, options: UndoOptions) -> Status:
             # What was shown, whatever another rescue has done meanwhile.
             fix_id = meant.record.id
     with session.target(spec, write=True) as target:
-        undone = undo(target, fix_id, store=store_for(options.journal, target))
+        undone = library.undo(target, fix_id, undo_log=options.journal)
     if options.yes:
         _name_damaged(session, undone.damaged)
     if session.json:

@@ -9,14 +9,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.schemas import held
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 LIMIT = 300
 
 
 def rescue(*words: str | Path, home: Path, status: int | None = None) -> dict[str, Any]:
-    """Run ``rescue WORDS --json`` and return its document; `status` is the exit status that it has to have.
+    """Run ``rescue WORDS --json`` and return its document, held against its schema.
 
+    status: the exit status that it has to have.
     home: where it may remember things, so that a test leaves nothing in the real home.
     """
     command = [sys.executable, "-m", "rescue", *map(str, words), "--json"]
@@ -28,7 +31,7 @@ def rescue(*words: str | Path, home: Path, status: int | None = None) -> dict[st
     assert status is None or ended.returncode == status, said
     document = json.loads(ended.stdout)
     assert isinstance(document, dict), said
-    return document
+    return held(document, str(words[0]))
 
 
 def causes(document: dict[str, Any]) -> list[str]:

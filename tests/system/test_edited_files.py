@@ -15,7 +15,7 @@ import pytest
 from rescue.kernel_check.etc import etc_of
 from rescue.kernel_check.lab import restorer
 from rescue.model import Client
-from rescue.plan import Plan
+from rescue.planner import Plan
 from rescue.tree import Tree
 from tests.checking import changed_paths, diff, mended
 from tests.conftest import LoadImage

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from tests.schemas import held
 from tests.system.test_bad_input import plant
 
 pytestmark = [
@@ -56,7 +57,7 @@ class Console:
         done = self.script(*words, "--json")
         made = json.loads(done.stdout)
         assert isinstance(made, dict)
-        return made
+        return held(made, str(words[0]))
 
     def typed(
         self,
@@ -286,11 +287,15 @@ def test_a_command_that_is_none_is_a_document_too(console: Console) -> None:
 
 def test_the_keys_of_the_documents(console: Console) -> None:
     broken(console)
-    inspected = ["schema", "target", "release", "client", "verdict", "symptom", "path", "findings", "users"]
+    inspected = [
+        "schema", "version", "time", "target", "hostname", "release", "client", "verdict", "symptom", "path",
+        "findings", "users", "next",
+    ]  # fmt: skip
     made = console.document("inspect", console.server)
     assert list(made) == inspected
     assert list(made["findings"][0]) == [
-        "cause", "subject", "step", "severity", "message", "reason", "symptom", "words", "locations", "repairs",
+        "number", "cause", "subject", "step", "severity", "message", "reason", "symptom", "words", "locations",
+        "repairs",
     ]  # fmt: skip
     fixed = console.document("fix", console.server, "--yes")
     assert list(fixed) == [*inspected, "repairs", "changes", "left", "applied", "journal", "after"]
@@ -308,6 +313,21 @@ def test_the_keys_of_the_documents(console: Console) -> None:
     assert list(console.document("disks")) == ["schema", "disks"]
     assert list(console.document("explain")) == ["schema", "causes", "evidence", "pages"]
     assert list(console.document("explain", "nologin")) == ["schema", "cause", "manual"]
+
+
+def test_a_document_says_what_to_type_next(console: Console) -> None:
+    broken(console)
+    server = str(console.server)
+    assert console.document("inspect", server, "--user", "alice")["next"] == [
+        f"rescue fix {server} --user alice",
+        "rescue explain sshd-config-error",
+    ]
+    fixed = console.document("fix", server, "--yes", "--only", "nologin")
+    assert fixed["next"] == [f"rescue inspect {server}", f"rescue undo {server}"]
+    assert fixed["after"]["next"] == [f"rescue fix {server}", "rescue explain sshd-config-error"]
+    dry = console.document("fix", server, "--dry-run")
+    assert dry["next"] == [f"rescue fix {server}", "rescue explain sshd-config-error"]
+    assert dry["after"]["next"] == []
 
 
 def test_history_and_undo_mean_the_same_server_without_its_name(console: Console) -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from rescue.targets.protocol import NoSpace, TargetBusy, TargetError
+from rescue.targets.protocol import Closing, NoSpace, TargetBusy, TargetError
 from rescue.tree import Entry, LinkLoop, NotCaptured, Read, Tree
 
 Hook = Callable[[int, str, PurePosixPath], None]
@@ -24,7 +24,7 @@ class Killed(BaseException):
     """The program ends here, without another word, as by SIGKILL."""
 
 
-class MemoryTarget:
+class MemoryTarget(Closing):
     """The server's root is `tree`, which follows what is written."""
 
     method = "memory"

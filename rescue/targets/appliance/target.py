@@ -29,7 +29,7 @@ from rescue.targets.host.locking import locked
 from rescue.targets.host.mounts import mounts_of
 from rescue.targets.host.resources import Resources
 from rescue.targets.opening import Opening
-from rescue.targets.protocol import SeveralRoots, TargetBusy, TargetError
+from rescue.targets.protocol import Closing, SeveralRoots, TargetBusy, TargetError
 from rescue.tree import Device, Devices, Entry, FileSystem, Read, Tree
 
 METHOD = "libguestfs"
@@ -39,7 +39,7 @@ _UNREADABLE_SHOWN = 3
 available = launch.available
 
 
-class GuestfsTarget:
+class GuestfsTarget(Closing):
     """The root mounted in a running appliance."""
 
     method = METHOD

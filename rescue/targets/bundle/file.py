@@ -22,7 +22,6 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import IO, Any
 
-from rescue import __version__
 from rescue.space.usage import Usage
 from rescue.targets.bundle.values import (
     LISTED,
@@ -39,6 +38,7 @@ from rescue.targets.bundle.values import (
 from rescue.targets.files.capture import MAX_CONTENT, MAX_ENTRIES, Budget
 from rescue.targets.protocol import TargetError
 from rescue.tree import Device, Devices, Entry, FileSystem, Read, Tree
+from rescue.version import __version__
 
 SCHEMA = 1
 HEAD, READS, ENTRIES, FILES = "bundle.json", "reads.jsonl", "entries.jsonl", "files"

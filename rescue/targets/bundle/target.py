@@ -9,11 +9,11 @@ from shlex import join
 
 from rescue.space.usage import Usage
 from rescue.targets.bundle.file import is_bundle, read_bundle
-from rescue.targets.protocol import BUNDLE, TargetError
+from rescue.targets.protocol import BUNDLE, Closing, TargetError
 from rescue.tree import Entry, NotCaptured, Read, Tree
 
 
-class BundleTarget:
+class BundleTarget(Closing):
     """The bundle in the file at `path`."""
 
     def __init__(self, path: Path) -> None:

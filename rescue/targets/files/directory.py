@@ -16,7 +16,7 @@ from rescue.targets.host.locking import locked
 from rescue.targets.host.mounts import NETWORK, PSEUDO, filesystems_below, mounts
 from rescue.targets.host.openat import DIRECTORY, Root, raw
 from rescue.targets.host.syscalls import quiet_clone, syncfs
-from rescue.targets.protocol import TargetError
+from rescue.targets.protocol import Closing, TargetError
 from rescue.tree import Devices, Entry, FileSystem, Read, Tree
 
 _KERNELS_OWN = frozenset({"/proc", "/sys"})
@@ -24,7 +24,7 @@ _NOT_FROM_ABOVE = frozenset({"/dev", "/proc", "/run", "/sys"})
 _UNREADABLE_SHOWN = 3
 
 
-class DirectoryTarget:
+class DirectoryTarget(Closing):
     """The root mounted at `path`, a real path on this machine.
 
     Looking goes through a private read-only copy of the mounts where the kernel can make one (Linux 5.12, root), so

@@ -1,7 +1,7 @@
 import pytest
 
 from rescue.model import Client, Safety, Severity, Symptom
-from rescue.plan import any_repairs, make_plan
+from rescue.planner import any_repairs, make_plan
 from rescue.tree import Entry, Tree, directory, file, symlink
 from tests.checking import causes, changed_paths, diff, mended, only_finding
 from tests.trees import healthy, server

@@ -5,7 +5,7 @@ import pytest
 
 from rescue.boot.images import emptied_initrd, emptied_kernel, initrd_fault, kernel_fault
 from rescue.model import Safety, Severity, Symptom
-from rescue.plan import any_repairs
+from rescue.planner import any_repairs
 from rescue.tree import Device, Devices, Entry, Tree, symlink
 from tests.checking import causes, diff, mended, only_finding
 from tests.trees import ROOMY, healthy

@@ -15,7 +15,7 @@ import pytest
 
 from rescue import checks
 from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
-from rescue.plan import any_repairs, safe_repairs, taken_unasked
+from rescue.planner import any_repairs, safe_repairs, taken_unasked
 from rescue.tree import Tree
 
 pytestmark = pytest.mark.unit

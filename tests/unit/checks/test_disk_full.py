@@ -9,7 +9,7 @@ from rescue.checks import disk_full
 from rescue.examine import examine
 from rescue.facts import Facts
 from rescue.model import Client, Finding, Safety, Severity, Step, Symptom
-from rescue.plan import Plan, any_repairs
+from rescue.planner import Plan, any_repairs
 from rescue.space.policy import DAY
 from rescue.tree import Entry, FileSystem, Kind, NotCaptured, Read, Tree, directory
 from tests.checking import causes, changed_paths, mended, mended_if_agreed, only_finding

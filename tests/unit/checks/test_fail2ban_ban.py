@@ -6,7 +6,7 @@ from ipaddress import ip_address
 import pytest
 
 from rescue.model import Client, Safety, Severity, Symptom
-from rescue.plan import any_repairs, make_plan
+from rescue.planner import any_repairs, make_plan
 from rescue.tree import Entry, Tree
 from tests.checking import causes, changed_paths, mended, only_finding
 from tests.trees import server

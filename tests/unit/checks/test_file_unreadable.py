@@ -9,7 +9,7 @@ import pytest
 from rescue.examine import examine
 from rescue.login_path import State, Verdict
 from rescue.model import Client, Safety, Severity, Symptom
-from rescue.plan import any_repairs, make_plan
+from rescue.planner import any_repairs, make_plan
 from rescue.tree import Entry, Kind, directory, file
 from tests.checking import causes, only_finding
 from tests.trees import KEY, server

@@ -1,7 +1,7 @@
 import pytest
 
 from rescue.model import Safety, Severity, Symptom
-from rescue.plan import any_repairs
+from rescue.planner import any_repairs
 from rescue.tree import Device, Devices, Entry, Tree, directory, symlink
 from tests.checking import causes, changed_paths, diff, lines, mended, mended_if_agreed, only_finding
 from tests.trees import ROOMY, healthy, server

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rescue.model import Safety, Severity, Symptom
-from rescue.plan import any_repairs
+from rescue.planner import any_repairs
 from tests.checking import causes, changed_paths, diff, mended, only_finding
 from tests.unit.firewall.files import RELATED, USER, USER6, V4, allow, came_from, saved, with_saved, with_ufw
 

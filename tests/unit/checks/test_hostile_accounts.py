@@ -11,7 +11,7 @@ import pytest
 from rescue.examine import examine
 from rescue.keys.authorized_keys import parse_keys
 from rescue.model import Client
-from rescue.plan import any_repairs, make_plan
+from rescue.planner import any_repairs, make_plan
 from rescue.tree import Entry, Tree, file
 from rescue.ui.document import inspection
 from rescue.ui.report import Report, console

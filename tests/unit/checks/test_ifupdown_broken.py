@@ -1,7 +1,7 @@
 import pytest
 
 from rescue.model import Safety, Severity, Symptom
-from rescue.plan import any_repairs
+from rescue.planner import any_repairs
 from rescue.tree import Entry, Tree, directory
 from tests.checking import causes, diff, mended, only_finding
 from tests.networks import networked

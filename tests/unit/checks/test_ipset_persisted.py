@@ -5,7 +5,7 @@ from ipaddress import ip_address
 import pytest
 
 from rescue.model import Client, Severity, Symptom
-from rescue.plan import make_plan
+from rescue.planner import make_plan
 from rescue.tree import Tree, file, symlink
 from tests.checking import causes, changed_paths, diff, mended, only_finding
 from tests.trees import server

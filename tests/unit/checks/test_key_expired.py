@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from rescue.model import Client, Safety, Severity
-from rescue.plan import any_repairs
+from rescue.planner import any_repairs
 from rescue.tree import Entry, file
 from tests.checking import causes, diff, mended, only_finding
 from tests.trees import KEY, server

@@ -1,7 +1,7 @@
 import pytest
 
 from rescue.model import Safety, Severity
-from rescue.plan import any_repairs
+from rescue.planner import any_repairs
 from tests.checking import causes, changed_paths, mended, only_finding
 from tests.networks import WIRED, networkd, networked
 

@@ -1,7 +1,7 @@
 import pytest
 
 from rescue.model import Safety, Severity, Symptom
-from rescue.plan import any_repairs
+from rescue.planner import any_repairs
 from rescue.tree import Entry, directory, file, symlink
 from tests.checking import causes, changed_paths, diff, lines, mended, only_finding
 from tests.networks import CAME_UP, LIB, UNIT, WANTS, networkd, networked

@@ -1,7 +1,7 @@
 import pytest
 
 from rescue.model import Safety, Symptom
-from rescue.plan import any_repairs
+from rescue.planner import any_repairs
 from tests.checking import causes, diff, mended, mended_if_agreed, only_finding
 from tests.pam_files import COMMON_ACCOUNT, SSHD, with_pam
 from tests.trees import DPKG_STATUS, SSHD_CONFIG, server

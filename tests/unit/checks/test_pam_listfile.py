@@ -1,7 +1,7 @@
 import pytest
 
 from rescue.model import Client, Safety, Severity, Symptom
-from rescue.plan import any_repairs
+from rescue.planner import any_repairs
 from rescue.tree import Entry, file
 from tests.checking import causes, changed_paths, diff, mended, mended_if_agreed, only_finding
 from tests.pam_files import MODULES, SSHD, with_pam

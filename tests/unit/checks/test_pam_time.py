@@ -1,7 +1,7 @@
 import pytest
 
 from rescue.model import Client, Severity, Symptom
-from rescue.plan import any_repairs
+from rescue.planner import any_repairs
 from rescue.tree import Tree, file
 from tests.checking import causes, diff, mended, only_finding
 from tests.pam_files import MODULES, SSHD, with_pam

@@ -7,7 +7,7 @@ import pytest
 from rescue.checks import sshd_allow_deny
 from rescue.facts import Facts
 from rescue.model import Client, Safety, Severity
-from rescue.plan import any_repairs
+from rescue.planner import any_repairs
 from rescue.tree import Tree
 from tests.checking import causes, diff, mended, only_finding
 from tests.trees import SSHD_CONFIG, server

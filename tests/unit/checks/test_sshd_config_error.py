@@ -7,7 +7,7 @@ from rescue.examine import examine
 from rescue.facts import Facts
 from rescue.login_path import State, Verdict
 from rescue.model import Client, Safety, Severity, Step
-from rescue.plan import any_repairs
+from rescue.planner import any_repairs
 from rescue.tree import Entry, symlink
 from tests.checking import causes, changed_paths, diff, mended, mended_if_agreed, only_finding
 from tests.trees import KEY, SSH_SERVICE, SSHD_CONFIG, server

@@ -7,7 +7,7 @@ import pytest
 
 from rescue.model import Client, Severity, Symptom
 from rescue.network.tunnels import settings_alone
-from rescue.plan import any_repairs
+from rescue.planner import any_repairs
 from rescue.tree import Entry, Tree, file, symlink
 from tests.checking import causes, changed_paths, diff, mended, only_finding
 from tests.networks import LIB, UNIT, WANTS, networkd, networked

@@ -10,7 +10,7 @@ from rescue.errors import UsageError
 from rescue.examine import examine
 from rescue.keys.authorized_keys import parse_keys
 from rescue.model import Client
-from rescue.plan import Plan, make_plan
+from rescue.planner import Plan, make_plan
 from rescue.tree import SELINUX, Entry, directory, file
 from rescue.verbs.add_key import Adding, KeyOutcome, outcome
 from tests.checking import changed_paths, undone

@@ -10,7 +10,7 @@ import pytest
 from rescue.checks import Check
 from rescue.facts import Facts
 from rescue.model import Client, Finding, Repair, Safety, Severity, Step, Symptom
-from rescue.plan import Plan, any_repairs, make_plan, safe_repairs
+from rescue.planner import Plan, any_repairs, make_plan, safe_repairs
 from rescue.tree import Entry, Tree, file, symlink
 
 pytestmark = pytest.mark.unit
