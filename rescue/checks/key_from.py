@@ -20,8 +20,8 @@ from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.keys.authorized_keys import AuthorizedKey
 from rescue.logins.each_login import SSHD_READS, each_login, say_where_from, unless_elsewhere, why_unsure
-from rescue.model import Address, Finding, Location, Repair, Safety, Severity, Step, Symptom
-from rescue.sshd.language.patterns import BadAddress, Known, match_host_or_address
+from rescue.model import Address, Finding, Known, Location, Repair, Safety, Severity, Step, Symptom
+from rescue.sshd.language.patterns import BadAddress, match_host_or_address
 from rescue.tree import Tree
 
 STEP = Step.KEY

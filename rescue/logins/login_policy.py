@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from rescue.accounts.database import Account
 from rescue.facts import Facts
-from rescue.model import Address
+from rescue.model import Address, Known, both
 from rescue.sshd.access import Decision, list_access, root_access
-from rescue.sshd.language.patterns import Known
 from rescue.tree import Read
 
 POLICY_READS = (
@@ -28,9 +27,7 @@ class Standing:
 
     @property
     def allowed(self) -> Known:
-        if False in (self.lists.allowed, self.root.allowed):
-            return False
-        return None if None in (self.lists.allowed, self.root.allowed) else True
+        return both(self.lists.allowed, self.root.allowed)
 
 
 def standings(facts: Facts) -> tuple[Standing, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.model import Location
+from rescue.model import Address, Known, Location, both
 from rescue.sshd.commandline import Options
 from rescue.sshd.effective import Alternative, Effective, Setting, Values
 from rescue.sshd.language.dialect import Dialect, Installed
@@ -19,7 +19,6 @@ from rescue.sshd.language.faults import Fault, Problem
 from rescue.sshd.language.files import Block, Directive, Files, Unreadable
 from rescue.sshd.language.keywords import Kind, Store
 from rescue.sshd.language.match import Connection
-from rescue.sshd.language.patterns import Address, Known
 from rescue.sshd.language.syntax import ARGV_SPLIT
 from rescue.sshd.soundness import unsound
 from rescue.tree import Read, Tree
@@ -257,7 +256,7 @@ class _Walk:
             directive = block.match
             if directive is not None and directive.criteria is not None:
                 result = directive.criteria.holds_for(self.connection)
-                active, match = _both(ceiling, result), directive.location
+                active, match = both(ceiling, result), directive.location
             elif directive is not None:
                 self.visit(directive, True, match)
                 active, match = None, directive.location
@@ -275,7 +274,7 @@ class _Walk:
     def _include(self, directive: Directive, active: Known, match: Location | None, ceiling: Known, depth: int) -> bool:
         """Read the files that an Include names; False if sshd stops here."""
         if match is not None or self.connection is None:
-            ceiling = _both(ceiling, active)
+            ceiling = both(ceiling, active)
         for pattern in directive.words:
             for path in self.files.included(pattern):
                 if depth >= MAX_DEPTH:
@@ -300,12 +299,6 @@ def _home(tree: Tree, user: str) -> str | None:
         if len(fields) == 7 and fields[0] == user:
             return fields[5]
     return None
-
-
-def _both(one: Known, other: Known) -> Known:
-    if one is False or other is False:
-        return False
-    return None if one is None or other is None else True
 
 
 def _store(kept: list[Setting], directive: Directive) -> None:
