@@ -51,7 +51,8 @@ CREATED = {
 }
 WRONG = ("add gone 10.0.0.1", "add one", "create one hash:what", "add one 300.1.1.1", "add one 2001:db8::1", "sing one",
          "add one 10.0.0.0/33", "create two hash:ip family inet7", "add one 0.0.0.0/0", "del one 9.9.9.9",
-         "add one 10.0.0.5 nonsense", "add one 10.0.0.08", "flush one", "# a comment", "", "create one hash:ip -exist")  # fmt: skip
+         "add one 10.0.0.5 nonsense", "add one 10.0.0.08", "flush one", "# a comment", "",
+         "create one hash:ip -exist")  # fmt: skip
 
 
 @st.composite
