@@ -94,6 +94,12 @@ class Facts:
         return self.at_boot.firewalls
 
     @fact
+    def chains(self) -> frozenset[str]:
+        """The names of all chains in `firewalls`."""
+        rulesets = [ruleset for firewall in self.firewalls for ruleset in firewall.rulesets.values()]
+        return frozenset(chain for each in rulesets for table in each.tables.values() for chain in table.chains)
+
+    @fact
     def at_boot(self) -> Active:
         """The same, with the commands of a person's own scripts that load something which can't be read."""
         # Asked for again, the same firewalls are given, not others like them: answers about them are kept, too.

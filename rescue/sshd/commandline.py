@@ -16,7 +16,8 @@ from rescue.model import Location
 from rescue.sshd.language.numbers import integer
 from rescue.tree import Tree
 
-SCRIPT_FILES = ("/etc/default/ssh", "/etc/conf.d/sshd")
+RED_HAT_OPTIONS, OPENRC_OPTIONS = "/etc/sysconfig/sshd", "/etc/conf.d/sshd"
+SCRIPT_FILES = ("/etc/default/ssh", OPENRC_OPTIONS)
 """What the start scripts of System V init and OpenRC read."""
 
 SCRIPT_COMMAND = "sshd $SSHD_OPTS $command_args"
@@ -109,6 +110,11 @@ def _variables(tree: Tree, paths: Sequence[str]) -> Iterator[tuple[str, Word]]:
 
 
 def _unquote(text: str) -> str:
+    """systemd's words without the quotes around the whole; those within one, which nobody writes here, stay.
+
+    Not shared with os_release (the shell's rules, where a value goes on behind a quote) and `sshd.edit` (sshd_config's,
+    where a backslash makes the next quote a letter): "a"b is three things to the three.
+    """
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
         return text[1:-1]
     return text

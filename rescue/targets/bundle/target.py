@@ -10,7 +10,7 @@ from shlex import join
 from rescue.space.usage import Usage
 from rescue.targets.bundle.file import is_picture, read_picture
 from rescue.targets.protocol import PICTURE, TargetError
-from rescue.tree import Entry, NotCaptured, Read, Tree
+from rescue.tree import Entry, Read, Tree
 
 
 class PictureTarget:
@@ -32,7 +32,7 @@ class PictureTarget:
         """The whole picture. Raises TargetError where it holds nothing of what is asked for."""
         wanted = tuple(reads)
         tree = self._picture.tree
-        missing = [read.path for read in wanted if not _holds(tree, read)]
+        missing = [read.path for read in wanted if not tree.holds(read)]
         if missing and len(missing) == len(wanted):
             raise TargetError(
                 f"the picture {self.name} does not hold {missing[0]!r}, which must be seen for this",
@@ -92,11 +92,3 @@ def refused(name: str) -> TargetError:
         f"{name} is a picture of a server: there is nothing to repair in it",
         "See what would be changed with --dry-run, and run the fix where the server's disk is.",
     )
-
-
-def _holds(tree: Tree, read: Read) -> bool:
-    try:
-        tree.require(read)
-    except NotCaptured:
-        return False
-    return True
