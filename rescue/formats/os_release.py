@@ -72,8 +72,7 @@ def parse_os_release(text: str) -> dict[str, str]:
 
 
 def _unquote(value: str) -> str:
-    """The first word of a shell's assignment. systemd's and sshd_config's quotes follow other rules: see
-    `sshd.commandline`, `sshd.edit`."""
+    """The first word of a shell's assignment; systemd's and sshd_config's quotes follow other rules."""
     quote = value[:1]
     if quote == "'":
         return value[1:].partition("'")[0]
