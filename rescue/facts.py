@@ -14,7 +14,8 @@ from rescue.accounts.permissions import Person
 from rescue.boot.commands import boot_commands
 from rescue.cached_fact import fact
 from rescue.firewall import Active, AddressSet, Firewall, Reach, loaded_at_boot, reached
-from rescue.formats.os_release import Release, read_release
+from rescue.formats.hostname import HOSTNAME_READ
+from rescue.formats.os_release import OS_RELEASE, Release, read_release
 from rescue.formats.packages import OpenSSH, nft_version, openssh_version
 from rescue.formats.shipped import Shipped
 from rescue.keys.authorized_keys import KeyFile, key_files
@@ -32,7 +33,7 @@ MOST_LOOKED_AT, MOST_JUDGED = 1000, 50
 """Accounts whose keys are looked for, and that are judged, where the client names none: a person who is one of more
 has to say which."""
 
-READS = tuple(Read(path, depth=0) for path in ("/etc/hostname", "/etc/os-release", "/usr/lib/os-release"))
+READS = (HOSTNAME_READ, *(Read(path, depth=0) for path in OS_RELEASE))
 """What the facts themselves look at, beside what the checks declare."""
 
 

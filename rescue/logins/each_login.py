@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from rescue.accounts.database import ACCOUNT_READS, Account
 from rescue.facts import Facts
+from rescue.formats.services import SERVICES_READ
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Read
 
-SSHD_READS = (*ACCOUNT_READS, Read("/etc/ssh", depth=2), Read("/etc/services", depth=0))
+SSHD_READS = (*ACCOUNT_READS, Read("/etc/ssh", depth=2), SERVICES_READ)
 
 NOT_ON_DISK = "{} is set, and what it would allow is not on the disk"
 

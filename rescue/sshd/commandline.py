@@ -17,8 +17,8 @@ from rescue.sshd.language.numbers import integer
 from rescue.sshd.language.syntax import unquoted
 from rescue.tree import Tree
 
-RED_HAT_OPTIONS, OPENRC_OPTIONS = "/etc/sysconfig/sshd", "/etc/conf.d/sshd"
-SCRIPT_FILES = ("/etc/default/ssh", OPENRC_OPTIONS)
+DEBIAN_OPTIONS, RED_HAT_OPTIONS, OPENRC_OPTIONS = "/etc/default/ssh", "/etc/sysconfig/sshd", "/etc/conf.d/sshd"
+SCRIPT_FILES = (DEBIAN_OPTIONS, OPENRC_OPTIONS)
 """What the start scripts of System V init and OpenRC read."""
 
 SCRIPT_COMMAND = "sshd $SSHD_OPTS $command_args"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Protocol
 
+from rescue.formats.services import SERVICES_READ
 from rescue.model import Location
 from rescue.sshd.commandline import OPENRC_OPTIONS, RED_HAT_OPTIONS, AssignmentLike, Options, command_line
 from rescue.sshd.effective import Setting
@@ -29,7 +30,7 @@ GENERATORS = (
     "/lib/systemd/system-generators/sshd-socket-generator",
 )
 LISTEN_READS = (
-    Read("/etc/ssh", depth=2), Read("/etc/services", depth=0), Read("/etc/default", depth=1),
+    Read("/etc/ssh", depth=2), SERVICES_READ, Read("/etc/default", depth=1),
     *(Read(path, depth=0) for path in (RED_HAT_OPTIONS, OPENRC_OPTIONS)),
 )  # fmt: skip
 GENERATED = "addresses.conf"

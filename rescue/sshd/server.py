@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
+from rescue.accounts.database import home_of
 from rescue.model import Address, Known, Location, both
 from rescue.sshd.commandline import Options
 from rescue.sshd.effective import Alternative, Effective, Setting, Values
@@ -52,7 +53,7 @@ class Server:
     def __init__(self, tree: Tree, openssh: Installed | None, given: Options = NO_OPTIONS) -> None:
         """given: the command line by which the service starts sshd; what it sets comes before every file."""
         tree.require(Read("/etc/ssh", depth=2), *([Read(str(given.config), depth=0)] if given.config else []))
-        self.dialect = Dialect.of(openssh, partial(_home, tree))
+        self.dialect = Dialect.of(openssh, partial(home_of, tree))
         self.files = Files(tree, self.dialect, given.config)
         self.given = given
         self._globals: Values = {}
@@ -290,15 +291,6 @@ class _Walk:
         except Unreadable:
             text = f"{path} is included, but it can't be opened (a link that leads nowhere?)"
             self.note(via or Location(path), text, Fault.INCLUDE, "Include")
-
-
-def _home(tree: Tree, user: str) -> str | None:
-    """passwd(5): the sixth field of the user's line."""
-    for line in (tree.text("/etc/passwd") or "").split("\n"):
-        fields = line.split(":")
-        if len(fields) == 7 and fields[0] == user:
-            return fields[5]
-    return None
 
 
 def _store(kept: list[Setting], directive: Directive) -> None:

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rescue.examine import Examination
+from rescue.formats.hostname import read_hostname
 from rescue.login_path import State, StepVerdict, UserVerdict, Verdict
 from rescue.model import Finding, Safety, Severity
 from rescue.plan import Left, Mend, taken_unasked
@@ -111,7 +112,7 @@ class Report:
         """Which server this is and for whom it is judged."""
         facts = examination.facts
         system = safe(facts.release.name) or "an unknown Linux"
-        host = (facts.tree.text_if_read("/etc/hostname") or "").strip() if facts.tree.covers("/etc/hostname") else ""
+        host = read_hostname(facts.tree)
         named = f" on {safe(host)}" if host else ""
         self.line(f"{safe(name)} ({method}): {system}{named}", "bold")
         for note in notes:
