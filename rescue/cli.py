@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 
 from rescue import __version__
+from rescue.errors import UsageError
+from rescue.status import Status
 
 # As typing.TYPE_CHECKING, which type checkers know by this name too, without the import of typing.
 TYPE_CHECKING = False
@@ -18,12 +20,10 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import NoReturn
 
-    from rescue.status import Status
-
 TARGETS = """\
 TARGET is what is to be repaired: a block device (/dev/vda), a disk image
 (server.qcow2), a directory in which the server's root is mounted, / for the
-running system, or a picture that was saved of a server (rescue capture).
+running system, or a support bundle (rescue capture).
 More of it, LVM, RAID and encrypted disks: rescue explain target
 
 """
@@ -59,27 +59,19 @@ stop     the end: everything is removed
 LAST = "default: the one inspected last"
 
 
-class Misused(Exception):
-    """The command line can't be understood: why, and what to type to learn more."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
 def parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line. Raises Misused where one can't be parsed."""
+    """The parser of the whole command line. Raises UsageError where one can't be parsed."""
     import argparse
 
     class Parser(argparse.ArgumentParser):
         def error(self, message: str) -> NoReturn:
-            raise Misused(message, f"See: {self.prog} --help")
+            raise UsageError(message, f"See: {self.prog} --help")
 
         def _check_value(self, action: argparse.Action, value: object) -> None:
             if action.choices is not None and value not in action.choices:
                 known = [str(each) for each in action.choices]
                 name = action.option_strings[-1] if action.option_strings else action.metavar
-                raise Misused(
+                raise UsageError(
                     f"{name} is one of {', '.join(known)}, not {_shown(str(value))}",
                     _near(str(value), known) or f"See: {self.prog} --help",
                 )
@@ -153,21 +145,35 @@ def parser() -> argparse.ArgumentParser:
         help="add this public key for --user, too, if it is not there (alone: with --only key-missing)",
     )
     fix.add_argument("--dry-run", action="store_true", help="print the changes and write nothing")
-    fix.add_argument("--journal", metavar="DIR", help="keep the record of the fix here instead of on the target")
+    fix.add_argument(
+        "--undo-log",
+        "--journal",
+        dest="journal",
+        metavar="DIR",
+        help="keep the record of the fix here instead of on the target",
+    )
     _client(fix)
     _target(fix)
 
     undo = verb("undo", "take a fix back: shows what comes back, and asks")
     undo.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
     undo.add_argument("id", metavar="ID", nargs="?", help="which one (default: the last)")
-    undo.add_argument("--journal", metavar="DIR", help="where the record was kept, if not on the target")
+    undo.add_argument(
+        "--undo-log", "--journal", dest="journal", metavar="DIR", help="where the record was kept, if not on the target"
+    )
     undo.add_argument("--yes", action="store_true", help="do it without asking, for scripts")
     undo.add_argument("--dry-run", action="store_true", help="print what would be restored and write nothing")
     _target(undo)
 
     history = verb("history", "list the fixes that were made")
     history.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
-    history.add_argument("--journal", metavar="DIR", help="where the records were kept, if not on the target")
+    history.add_argument(
+        "--undo-log",
+        "--journal",
+        dest="journal",
+        metavar="DIR",
+        help="where the records were kept, if not on the target",
+    )
     _target(history)
 
     firewall = verb("firewall", "show who may reach the port, for every address, and which rule decides")
@@ -205,12 +211,11 @@ def parser() -> argparse.ArgumentParser:
     shell.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
     shell.add_argument("--read-only", action="store_true", help="the disk is not changed")
     shell.add_argument("--no-network", action="store_true", help="an empty network, in which ufw and iptables may act")
-    shell.set_defaults(command=())
     _target(shell)
 
-    capture = verb("capture", "save a picture of a server, without its secrets, for others to judge")
+    capture = verb("capture", "save the settings, without secrets, so that someone else can diagnose")
     capture.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
-    capture.add_argument("-o", "--output", metavar="FILE", help="default: the server's name with .picture, here")
+    capture.add_argument("-o", "--output", metavar="FILE", help="default: the server's name with .bundle, here")
     capture.add_argument("--quick", action="store_true", help="do not measure what fills the disk")
     _client(capture)
     _target(capture)
@@ -277,24 +282,6 @@ def _common(verb: argparse.ArgumentParser) -> None:
     group.add_argument("--no-color", action="store_true", help="no colour (also: NO_COLOR=1)")
     group.add_argument("--quiet", action="store_true", help="no progress messages")
     group.add_argument("--verbose", action="store_true", help="details of a failure")
-    verb.set_defaults(
-        user=None,
-        sources=[],
-        port=None,
-        key=None,
-        backend="auto",
-        root=None,
-        all=False,
-        html=None,
-        journal=None,
-        interface=None,
-        add_key=None,
-        prove=False,
-        disks=[],
-        key_file=None,
-        format=None,
-        allow_backing=None,
-    )
 
 
 def _client(verb: argparse.ArgumentParser) -> None:
@@ -350,7 +337,6 @@ def _target(verb: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--allow-backing",
         action="store_true",
-        default=None,
         help="read a qcow2 image that leans on other files of this machine; for images that you trust",
     )
 
@@ -358,7 +344,8 @@ def _target(verb: argparse.ArgumentParser) -> None:
 OTHER_WORDS = {
     "check": "inspect", "diagnose": "inspect", "scan": "inspect", "repair": "fix", "list": "disks", "lsblk": "disks",
     "revert": "undo", "rollback": "undo", "log": "history", "unmount": "umount", "chroot": "shell", "man": "explain",
-    "save": "capture", "picture": "capture", "df": "space", "du": "space", "practise": "lab", "practice": "lab",
+    "save": "capture", "bundle": "capture", "picture": "capture", "df": "space", "du": "space",
+    "practise": "lab", "practice": "lab",
 }  # fmt: skip
 """What people type for a command, from other programs."""
 
@@ -379,7 +366,7 @@ def _near(word: str, known: Iterable[str]) -> str:
 
 
 def _parsed(words: Sequence[str]) -> argparse.Namespace:
-    """The options that the words say, or Misused. `help` in the place of the verb where help is asked for."""
+    """The options that the words say, or UsageError. `help` in the place of the verb where help is asked for."""
     top = parser()
     verbs: dict[str, argparse.ArgumentParser] = next(
         dict(action.choices) for action in top._actions if action.dest == "verb" and action.choices is not None
@@ -414,13 +401,13 @@ def _verb_first(words: Sequence[str], verbs: Iterable[str]) -> list[str]:
     return list(words)
 
 
-def _unknown(word: str, verbs: Iterable[str]) -> Misused:
+def _unknown(word: str, verbs: Iterable[str]) -> UsageError:
     """What to say where the first word is no verb."""
     from pathlib import Path
     from shlex import quote
 
     if word.startswith("-"):
-        return Misused(f"the command comes first, before {_shown(word)}", "Such as: rescue inspect --user NAME")
+        return UsageError(f"the command comes first, before {_shown(word)}", "Such as: rescue inspect --user NAME")
     meant = OTHER_WORDS.get(word.lower())
     hint = f"Did you mean {meant}?" if meant is not None else _near(word.lower(), verbs)
     try:
@@ -428,7 +415,7 @@ def _unknown(word: str, verbs: Iterable[str]) -> Misused:
             hint = f"To look at it: rescue inspect {quote(word)}"
     except (OSError, ValueError):
         pass
-    return Misused(f"there is no command {_shown(word)}", hint or "These are there: rescue help")
+    return UsageError(f"there is no command {_shown(word)}", hint or "These are there: rescue help")
 
 
 def _arranged(verb: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
@@ -449,7 +436,8 @@ def _arranged(verb: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
         if not word.startswith("-") or word == "-":
             others.append(word)
         elif name not in known and not any(each[:2] != "--" and word.startswith(each) for each in known):
-            raise Misused(f"{verb.prog} has no option {_shown(name)}", _near(name, known) or f"See: {verb.prog} --help")
+            hint = _near(name, known) or f"See: {verb.prog} --help"
+            raise UsageError(f"{verb.prog} has no option {_shown(name)}", hint)
         elif equals or name not in known or known[name].nargs == 0 or not rest or rest[0] in (*known, "--"):
             options.append(word)
         else:
@@ -463,8 +451,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit status. Never raises for what the user or the target did."""
     from importlib import import_module
 
-    from rescue.status import Status
-
     words = list(sys.argv[1:] if arguments is None else arguments)
     command: list[str] = []
     if words[:1] == ["shell"] and "--" in words:
@@ -477,8 +463,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             return Status.CLEAR
         options = _parsed(words or ["disks"])
-    except Misused as problem:
-        return _failed("--json" in words, str(problem), problem.hint, Status.USAGE)
+    except UsageError as problem:
+        return _failed("--json" in words, problem.message, problem.hint, problem.status)
     except BrokenPipeError:
         return Status.FAILED
     except OSError as problem:
@@ -490,9 +476,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.verb in ("help", "version"):
             return _about(options)
+        from rescue.verbs.request.door import options_of, request_of
         from rescue.verbs.request.session import session_of
 
-        status = int(import_module(f"rescue.verbs.{options.verb}").run(session_of(options)))
+        session = session_of(request_of(options))
+        status = int(import_module(f"rescue.verbs.{options.verb}").run(session, options_of(options)))
         if sys.stdout is not None:
             sys.stdout.flush()
         return status
@@ -509,7 +497,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _about(options: argparse.Namespace) -> int:
     """Help, or the version."""
-    from rescue.status import Status
 
     if options.json:
         from rescue.ui import document

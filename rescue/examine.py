@@ -15,7 +15,7 @@ from rescue.keys.authorized_keys import AuthorizedKey
 from rescue.login_path import LoginPath, login_path
 from rescue.model import Client, Finding, Gap, Location, Severity, Step, Symptom
 from rescue.sshd.offered import denied
-from rescue.tree import NotCaptured, Read, Tree, Unread
+from rescue.tree import NotCaptured, Read, ReadError, Tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ class Examination:
 def examine(
     tree: Tree, client: Client, checks: Iterable[Check] | None = None, *, evidence: bool | None = None
 ) -> Examination:
-    """Ask every check (or `checks`) about `tree`. Pure; raises `NotCaptured` where the tree is too small a picture.
+    """Ask every check (or `checks`) about `tree`. Pure; raises `NotCaptured` where the tree is too small a snapshot.
 
-    It is raised when every check was asked, with all that they miss: each enlargement of the picture costs a look at
+    It is raised when every check was asked, with all that they miss: each enlargement of the snapshot costs a look at
     the target, and an examination. evidence: whether to ask for what was not judged, too, which a plan's trials do not
     need; by default where every check is asked.
     """
@@ -53,14 +53,14 @@ def examine(
             findings.extend(check.find(facts))
         except NotCaptured as problem:
             missing.update(dict.fromkeys(problem.reads))
-        except Unread as unread:
+        except ReadError as unread:
             gaps.append(_not_read(check.step, unread))
     for each in all_evidence() if evidence else ():
         try:
             gaps.extend(each.find(facts))
         except NotCaptured as problem:
             missing.update(dict.fromkeys(problem.reads))
-        except Unread as unread:
+        except ReadError as unread:
             gaps.append(_not_read(each.step, unread))
     keys: tuple[tuple[str, AuthorizedKey], ...] = ()
     users: list[str] = []
@@ -69,7 +69,7 @@ def examine(
         keys = tuple(_accepted(facts)) if evidence else ()
     except NotCaptured as problem:
         missing.update(dict.fromkeys(problem.reads))
-    except Unread as unread:
+    except ReadError as unread:
         gaps.append(_not_read(Step.ACCOUNT, unread))
     if evidence:
         try:
@@ -91,11 +91,11 @@ def _in_words(facts: Facts, finding: Finding) -> Finding:
         if account is None or facts.sshd.fatal:
             return finding
         return replace(finding, words=denied(facts.effective(account), account.name) or "")
-    except Unread:
+    except ReadError:
         return finding
 
 
-def _not_read(step: Step, unread: Unread) -> Gap:
+def _not_read(step: Step, unread: ReadError) -> Gap:
     """A check had to ask for what could not be read: what it would have found is not known."""
     return Gap("file-unreadable", step, str(unread), locations=(Location(PurePosixPath(unread.path)),))
 

@@ -16,14 +16,14 @@ from rescue.cached_fact import fact
 from rescue.firewall import Active, AddressSet, Firewall, Reach, loaded_at_boot, reached
 from rescue.formats.hostname import HOSTNAME_READ
 from rescue.formats.os_release import OS_RELEASE, Release, read_release
-from rescue.formats.packages import OpenSSH, nft_version, openssh_version
+from rescue.formats.packages import PACKAGE_READS, OpenSSH, nft_version, openssh_version
 from rescue.formats.shipped import Shipped
 from rescue.keys.authorized_keys import KeyFile, key_files
 from rescue.model import Client
 from rescue.network import given_addresses
-from rescue.services.units import Units
+from rescue.services.units import UNIT_READS, Units
 from rescue.sshd import Effective, Listener, Server, listeners, options
-from rescue.tree import Read, Tree, Unread
+from rescue.tree import Read, ReadError, Tree
 
 SSH_PORT = 22
 UNRELATED_PORT = 9
@@ -33,8 +33,8 @@ MOST_LOOKED_AT, MOST_JUDGED = 1000, 50
 """Accounts whose keys are looked for, and that are judged, where the client names none: a person who is one of more
 has to say which."""
 
-READS = (HOSTNAME_READ, *(Read(path, depth=0) for path in OS_RELEASE))
-"""What the facts themselves look at, beside what the checks declare."""
+READS = (HOSTNAME_READ, *(Read(path, depth=0) for path in OS_RELEASE), *PACKAGE_READS, *UNIT_READS)
+"""What the facts themselves look at, beside what the checks declare: which sshd is there, and how it is started."""
 
 
 class Facts:
@@ -136,7 +136,7 @@ class Facts:
             return self.client.port
         try:
             ports = self.listening_ports
-        except Unread:
+        except ReadError:
             return SSH_PORT
         if not ports or SSH_PORT in ports:
             return SSH_PORT
@@ -180,7 +180,7 @@ class Facts:
         """Whether a key of the account's is known; not where that could not be read."""
         try:
             return any(found.keys for found in self.key_files(account))
-        except Unread:
+        except ReadError:
             return False
 
     @fact

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from rescue.labs.images.image import Image, ensure_image, find_image, missing_tools
+from rescue.labs.images.image import BuiltImage, ensure_image, find_image, missing_tools
 from tests import skips
 from tests.machines import table
 
@@ -27,14 +27,14 @@ settings.load_profile("ci" if os.environ.get("CI") else "rescue")
 
 RECIPES = Path(__file__).resolve().parents[1] / "images"
 
-LoadImage = Callable[[str], Image]
+LoadImage = Callable[[str], BuiltImage]
 
 
 @pytest.fixture(scope="session")
 def lab_image() -> LoadImage:
     """A function from a recipe's name to its image; the test is skipped where none can be built."""
 
-    def load(name: str) -> Image:
+    def load(name: str) -> BuiltImage:
         if (found := find_image(RECIPES, name)) is not None:
             return found
         if missing := missing_tools():

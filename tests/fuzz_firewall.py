@@ -30,9 +30,9 @@ from random import Random
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from rescue.firewall import Firewall, Kind, Stage, active_firewalls, reach
+from rescue.firewall import Firewall, Stage, VerdictKind, active_firewalls, reach
 from rescue.firewall.iptables.load import Loader
-from rescue.kernel_check.lab import Lab, on_one_processor
+from rescue.kernel_check.lab import PacketLab, on_one_processor
 from rescue.kernel_check.loading import load
 from rescue.kernel_check.prove import expected
 from rescue.kernel_check.sources import chosen
@@ -145,7 +145,7 @@ class Trial:
     def __init__(self, sources: int) -> None:
         self.sources = sources
         self.count: Counter[str] = Counter()
-        self.lab: Lab | None = None
+        self.lab: PacketLab | None = None
 
     def close(self) -> None:
         if self.lab is not None:
@@ -164,10 +164,10 @@ class Trial:
         if 6 in versions:
             self._neighbours(made, tree, firewalls)
 
-    def _loaded(self, tree: Tree, firewalls: Sequence[Firewall], *, anew: bool) -> Lab:
+    def _loaded(self, tree: Tree, firewalls: Sequence[Firewall], *, anew: bool) -> PacketLab:
         if anew or self.lab is None:
             self.close()
-            self.lab = Lab(ports=PORTS)
+            self.lab = PacketLab(ports=PORTS)
         else:
             self.lab.on_server("nft", "flush", "ruleset")
             for program in ("iptables-legacy-restore", "ip6tables-legacy-restore"):
@@ -178,9 +178,9 @@ class Trial:
                     raise Difference(f"{each.what} {'loads' if each.taken else each.said}:\n{shown(tree)}")
         return self.lab
 
-    def _dial(self, made: Lab, tree: Tree, firewalls: Sequence[Firewall], version: int, port: int) -> Lab:
+    def _dial(self, made: PacketLab, tree: Tree, firewalls: Sequence[Firewall], version: int, port: int) -> PacketLab:
         here = reach(firewalls, port, version, interface="eth0", server=made.addresses[version])
-        sets = {Kind.ACCEPT: here.accepted, Kind.DROP: here.dropped, Kind.REJECT: here.rejected}
+        sets = {VerdictKind.ACCEPT: here.accepted, VerdictKind.DROP: here.dropped, VerdictKind.REJECT: here.rejected}
         random = Random(self.count["rulesets"])
         for source in chosen(here, self.sources // len(PORTS), random, made.addresses[version]):
             verdict = here.verdict_for(source)
@@ -200,7 +200,7 @@ class Trial:
                 raise Difference(f"{source} to port {port}: said {said}, seen {seen}: {verdict}\n{shown(tree)}")
         return made
 
-    def _neighbours(self, made: Lab, tree: Tree, firewalls: Sequence[Firewall]) -> None:
+    def _neighbours(self, made: PacketLab, tree: Tree, firewalls: Sequence[Firewall]) -> None:
         here = reach(firewalls, PORTS[0], 6, interface="eth0", server=made.addresses[6], discovery=True)
         unfound = any(piece.decision.stage is Stage.NEIGHBOUR for piece in here.outcome.pieces)
         self.count["solicitations"] += 1
@@ -237,7 +237,7 @@ def run(kind: str, count: int, number: int, sources: int) -> tuple[Counter[str],
 
 def run_broken(count: int, number: int) -> tuple[Counter[str], str]:
     """Break `count` scripts of nftables: what was counted, and the differences, one of a kind."""
-    lab = Lab(ports=())
+    lab = PacketLab(ports=())
     try:
         beside = Beside(lab)
         with on_one_processor():
@@ -253,7 +253,7 @@ def run_options(kind: str, count: int, number: int) -> tuple[Counter[str], str]:
         if kind == VERDICTS:
             found, counted = options_of_iptables.dialled_differences(count, number)
             return counted, "\n".join(found)
-        lab = Lab(ports=())
+        lab = PacketLab(ports=())
         try:
             found, counted = options_of_iptables.differences(lab, count, number)
             return counted, "\n".join(found)

@@ -23,7 +23,7 @@ from rescue.firewall.boot import names_of
 from rescue.firewall.engine.ruleset import BUILT_IN
 from rescue.firewall.iptables.load import Loader
 from rescue.firewall.iptables.options import MATCHES, TARGETS
-from rescue.kernel_check.lab import WITHOUT_DNS, Lab, restorer
+from rescue.kernel_check.lab import WITHOUT_DNS, PacketLab, restorer
 from rescue.kernel_check.prove import expected
 from rescue.model import Location
 from rescue.tree import Tree
@@ -422,7 +422,7 @@ def _extension(
         for each in tries[:6] if rest else ():
             yield _line(name, plain, version, [each], match=match)
         for other, further in known.items():
-            if other != option and (other, further) not in rest:
+            if other != option:
                 there = good[other]
                 if there is None:
                     there = (*SPECIAL.get(ALIKE.get(other, other), ()), "1")[0] if further else ""
@@ -443,7 +443,7 @@ for line in sys.stdin:
 class Restorer:
     """The real iptables-restore, in a network of its own."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: PacketLab) -> None:
         command = [*WITHOUT_DNS, sys.executable, "-c", WORKER]
         self.worker: Popen[str] = lab.server.inside(lambda: Popen(command, stdin=PIPE, stdout=PIPE, text=True))
 
@@ -473,7 +473,7 @@ class Restorer:
 class Comparison:
     """The reader beside the real program."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: PacketLab) -> None:
         self.restorer = Restorer(lab)
         files = {str(path): path.read_text() for path in map(Path, OWN) if path.is_file()}
         self.names = names_of(Tree.of(files))
@@ -522,7 +522,7 @@ class Comparison:
 
 
 def differences(
-    lab: Lab, count: int, seed: int, backends: Sequence[str] = ("nft", "legacy")
+    lab: PacketLab, count: int, seed: int, backends: Sequence[str] = ("nft", "legacy")
 ) -> tuple[list[str], Counter[str]]:
     """Try `count` cases, or all if there are fewer: what differs, and what was counted."""
     chosen = cases()
@@ -541,7 +541,7 @@ def differences(
         compared.close()
 
 
-SOURCE = {4: IPv4Address("198.51.100.7"), 6: IPv6Address("2001:db8:5::5")}
+SOURCE: dict[int, IPv4Address | IPv6Address] = {4: IPv4Address("198.51.100.7"), 6: IPv6Address("2001:db8:5::5")}
 """The client that dials."""
 
 NOT_DIALLED = frozenset(["TEE", "IDLETIMER", "TRACE"])
@@ -589,7 +589,7 @@ class Dialled:
     """One lab after the other, in which a client dials the server that the rules keep."""
 
     def __init__(self) -> None:
-        self.lab = Lab(ports=(22,))
+        self.lab = PacketLab(ports=(22,))
         self.count: Counter[str] = Counter()
         files = {str(path): path.read_text() for path in map(Path, OWN) if path.is_file()}
         self.names = names_of(Tree.of(files))
@@ -600,7 +600,7 @@ class Dialled:
     def anew(self) -> None:
         """What the kernel remembers of earlier rules is gone then."""
         self.lab.close()
-        self.lab = Lab(ports=(22,))
+        self.lab = PacketLab(ports=(22,))
 
     def differs(self, case: Case, backend: str) -> str:
         """In what the kernel differs from the verdict; empty if it does not, or the verdict leaves it open."""

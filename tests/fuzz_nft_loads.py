@@ -20,7 +20,7 @@ from rescue.firewall.boot import names_of
 from rescue.firewall.engine.ruleset import Action
 from rescue.firewall.names import Names
 from rescue.firewall.nft import load_nftables
-from rescue.kernel_check.lab import Lab
+from rescue.kernel_check.lab import PacketLab
 from rescue.tree import Tree
 from tests.system.firewall_rules import CORPORA
 from tests.unit.firewall.nft_scripts import all_taken
@@ -175,7 +175,7 @@ def unread(firewall: Firewall) -> bool:
 class Beside:
     """The reader beside nft, in a network of its own."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: PacketLab) -> None:
         self.lab = lab
         files = {str(path): path.read_text() for path in map(Path, OWN) if path.is_file()}
         self.names = names_of(Tree.of(files))

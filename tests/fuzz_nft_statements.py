@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from random import Random
 
 from rescue.firewall import reach
-from rescue.kernel_check.lab import Lab
+from rescue.kernel_check.lab import PacketLab
 from rescue.kernel_check.prove import expected
 from tests.fuzz_nft_loads import Beside, judged, kind_of
 from tests.nft_statements import drawn
@@ -26,7 +26,7 @@ class Statements:
         self.beside = self._anew()
 
     def _anew(self) -> Beside:
-        made = Beside(Lab(ports=(PORT,)))
+        made = Beside(PacketLab(ports=(PORT,)))
         made.count = self.count
         return made
 

@@ -15,9 +15,9 @@ from rescue.apply.errors import (
     UndoRefused,
 )
 from rescue.apply.fix import Applied, apply_changes
+from rescue.apply.outcome import Recovered
 from rescue.apply.past import Undone, damaged, history, interrupted, recover, undo
 from rescue.apply.preview import Undoing, undoing
-from rescue.apply.recovery import Recovered
 
 __all__ = [
     "Applied",

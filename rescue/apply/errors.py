@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
+from rescue.apply.outcome import Recovered, named
 from rescue.text.safe import safe
 from rescue.undo_log import ApplyError, JournalError
-
-if TYPE_CHECKING:
-    from rescue.apply.recovery import Recovered
 
 __all__ = [
     "ApplyError",
@@ -19,13 +16,12 @@ __all__ = [
     "NothingToUndo",
     "TargetChanged",
     "UndoRefused",
-    "named",
     "reason",
 ]
 
 
 class TargetChanged(ApplyError):
-    """What is on the target is no longer what the picture shows; nothing was written.
+    """What is on the target is no longer what the snapshot shows; nothing was written.
 
     recovered: what an earlier fix's recovery did just before, which may be the very reason.
     """
@@ -84,11 +80,3 @@ def reason(problem: BaseException) -> str:
     if isinstance(problem, OSError) and problem.strerror:
         return f"{safe(str(problem.filename))}: {problem.strerror}" if problem.filename else problem.strerror
     return str(problem)
-
-
-def named(paths: Sequence[PurePosixPath], most: int = 5) -> str:
-    """The paths as words: safe for a terminal, the first `most` of them."""
-    shown = [safe(str(path)) for path in paths[:most]]
-    if len(paths) > most:
-        return f"{', '.join(shown)} and {len(paths) - most} more"
-    return ", ".join(shown)

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 import rescue
-from rescue.apply.errors import ApplyError, JournalError, TargetChanged, named, reason
+from rescue.apply.errors import ApplyError, JournalError, TargetChanged, reason
 from rescue.apply.look import Sight, look
-from rescue.apply.recovery import Clock, Recovered, mark, moment, recover_held, taken_back, utc_now
+from rescue.apply.outcome import Recovered, named
+from rescue.apply.recovery import Clock, mark, moment, recover_held, taken_back, utc_now
 from rescue.apply.write import not_back, perform, take_back
 from rescue.targets.protocol import NoSpace, Target, TargetError
 from rescue.text.diff import unified
@@ -150,7 +151,7 @@ def _hint(change: Change) -> str:
 def _verify(
     sight: Sight, changes: Sequence[Change], listed: Sequence[RecordedChange], recovered: tuple[Recovered, ...]
 ) -> None:
-    """Raise TargetChanged unless every path still is what the picture says."""
+    """Raise TargetChanged unless every path still is what the snapshot says."""
     wrong = [
         change.path
         for change, record in zip(changes, listed, strict=True)
@@ -321,7 +322,7 @@ def _insist(target: Target, record: Record) -> None:
         )
 
 
-class _Failed(ApplyError):
+class _FixError(ApplyError):
     """whole: True if the target is again as it was before."""
 
     def __init__(self, message: str, hint: str, whole: bool) -> None:
@@ -329,8 +330,8 @@ class _Failed(ApplyError):
         self.whole = whole
 
 
-def _unfinished(problem: Exception) -> _Failed:
-    return _Failed(
+def _unfinished(problem: Exception) -> _FixError:
+    return _FixError(
         f"all changes are made and verified, but the record of the fix can't be finished: {reason(problem)}",
         "See to it that the disk can be written, then run rescue again: it ends the fix before anything else.",
         whole=False,
@@ -344,7 +345,7 @@ def _failed(
     kept: Mapping[str, bytes],
     now: Clock,
     problem: BaseException,
-) -> _Failed:
+) -> _FixError:
     """Take everything back that was done so far, and say so."""
     why = reason(problem) or "it was cancelled"
     try:
@@ -354,7 +355,7 @@ def _failed(
             raise TargetError(f"{named(wrong)} does not read back the same")
         taken_back(journal, record, back, now)
     except (TargetError, OSError) as second:
-        return _Failed(
+        return _FixError(
             f"the fix failed ({why}) and could not be taken back ({reason(second)}): it is half done",
             "See to it that the disk can be written and has room, then run rescue again: it takes the fix back first.",
             whole=False,
@@ -363,4 +364,4 @@ def _failed(
     left = [*back.differs, *back.kept]
     but += f"; {named(left)} was changed by somebody else meanwhile, and not touched" if left else ""
     hint = getattr(problem, "hint", "")
-    return _Failed(f"the fix failed and was taken back{but}: {why}", hint, whole=not left)
+    return _FixError(f"the fix failed and was taken back{but}: {why}", hint, whole=not left)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from rescue.apply.errors import ApplyError, JournalError, NothingToUndo, UndoRefused, named, reason
+from rescue.apply.errors import ApplyError, JournalError, NothingToUndo, UndoRefused, reason
 from rescue.apply.look import Sight, look
-from rescue.apply.recovery import Clock, Recovered, mark, recover_held, taken_back, utc_now
-from rescue.apply.write import TakenBack, not_back, old_contents, take_back
+from rescue.apply.outcome import Recovered, TakenBack, named
+from rescue.apply.recovery import Clock, mark, recover_held, taken_back, utc_now
+from rescue.apply.write import not_back, old_contents, take_back
 from rescue.targets.protocol import Target, TargetError
 from rescue.tree import Kind
 from rescue.undo_log import InTarget, JournalStore, Record, Standing, State, read_records

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
 
-from rescue.apply.errors import ApplyError, Conflict, named, reason
+from rescue.apply.errors import ApplyError, Conflict, reason
 from rescue.apply.look import look
-from rescue.apply.write import TakenBack, not_back, old_contents, take_back
+from rescue.apply.outcome import Recovered, TakenBack, named
+from rescue.apply.write import not_back, old_contents, take_back
 from rescue.targets.protocol import TEMPORARY, NoSpace, Target, TargetError
 from rescue.tree import Read
 from rescue.undo_log import JournalStore, Record, Standing, State, encode
@@ -18,44 +18,6 @@ from rescue.undo_log.record import KEPT_FLAGS
 from rescue.undo_log.store import DIFF, RECORD
 
 Clock = Callable[[], datetime]
-
-
-@dataclass(frozen=True, slots=True)
-class Recovered:
-    """What was done with one interrupted fix. record: as it is now. was: STARTED or UNDOING."""
-
-    record: Record
-    was: State
-    back: TakenBack = field(default_factory=TakenBack)
-
-    @property
-    def finished(self) -> bool:
-        """True if the fix had made all its changes, and only the record's last word was missing."""
-        return self.record.state is State.DONE
-
-    @property
-    def differs(self) -> tuple[PurePosixPath, ...]:
-        """Paths that were left untouched, as somebody else changed them."""
-        return self.back.differs
-
-    @property
-    def words(self) -> str:
-        """One sentence for people, without its full stop."""
-        what = "undo" if self.was is State.UNDOING else "fix"
-        begun = f"An earlier {what} ({self.record.id}) was interrupted"
-        if self.finished:
-            return f"{begun} after its last change; it is complete"
-        if self.was is State.UNDOING:
-            return f"{begun}; it is finished now: {self._restored('nothing was left to do')}"
-        return f"{begun}; it was taken back: {self._restored('nothing had been changed yet')}"
-
-    def _restored(self, nothing: str) -> str:
-        parts = [f"{named(self.back.restored)} as before"] if self.back.restored else [nothing]
-        if self.back.lost:
-            parts.append(f"{named(self.back.lost)} can't be brought back")
-        if self.back.kept:
-            parts.append(f"{named(self.back.kept)} stays, as it is not empty")
-        return "; ".join(parts)
 
 
 def utc_now() -> datetime:

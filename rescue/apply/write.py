@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import PurePosixPath
 
-from rescue.apply.errors import JournalError, named
+from rescue.apply.errors import JournalError
 from rescue.apply.look import Sight, is_empty, look
+from rescue.apply.outcome import TakenBack, named
 from rescue.targets.protocol import NoSpace, Target, TargetError
 from rescue.tree import Action, Change, Entry, Kind
 from rescue.undo_log import JournalStore, Record, RecordedChange, Standing
 from rescue.undo_log.encoding import CONTENT_LIMIT
 from rescue.undo_log.store import DIFF
-
-
-@dataclass(frozen=True, slots=True)
-class TakenBack:
-    """What came of taking a fix back.
-
-    restored: paths that are again as before. lost: what can't be brought back. differs: paths that are neither as
-    before nor as after, which were not touched. kept: directories of the fix that hold something else by now.
-    """
-
-    restored: tuple[PurePosixPath, ...] = ()
-    lost: tuple[PurePosixPath, ...] = ()
-    differs: tuple[PurePosixPath, ...] = ()
-    kept: tuple[PurePosixPath, ...] = ()
 
 
 def perform(target: Target, change: Change) -> None:

@@ -17,8 +17,8 @@ from re import compile as compile_pattern
 from rescue.bans.database import Database, open_database
 from rescue.bans.words import Ban, may_concern, parse_network
 from rescue.formats.sqlite import Where, rows, with_value
-from rescue.formats.yaml_nodes import BadYaml, Node, read_yaml
-from rescue.formats.yaml_nodes import Unread as TooDeep
+from rescue.formats.yaml_nodes import Node, YamlError, read_yaml
+from rescue.formats.yaml_nodes import YamlTooLarge as TooDeep
 from rescue.model import Location, Symptom
 from rescue.tree import Read, Tree
 
@@ -54,7 +54,7 @@ def crowdsec(tree: Tree) -> Crowdsec:
     tree.require(*READS)
     try:
         own, bouncer = _Settings(tree, CONFIG), _Settings(tree, BOUNCER_CONFIG)
-    except _NotYaml as problem:
+    except _YamlError as problem:
         return Crowdsec(None, Symptom.TIMED_OUT, str(problem))
     action = (bouncer.text("deny_action") or "DROP").upper()
     mode = (bouncer.text("mode") or "").lower()
@@ -82,7 +82,7 @@ def _true(text: str | None) -> bool:
     return (text or "").lower() == "true"
 
 
-class _NotYaml(Exception):
+class _YamlError(Exception):
     """A file that can't be read as YAML: what it says is not known."""
 
 
@@ -100,10 +100,10 @@ class _Settings:
     def _read(tree: Tree, path: PurePosixPath) -> Node | None:
         try:
             return read_yaml(tree.text(path) or "")
-        except BadYaml as problem:
-            raise _NotYaml(f"{path}:{problem.line} is no YAML ({problem.problem[:80]})") from problem
+        except YamlError as problem:
+            raise _YamlError(f"{path}:{problem.line} is no YAML ({problem.problem[:80]})") from problem
         except TooDeep as problem:
-            raise _NotYaml(f"{path} is too long or too deep to be read") from problem
+            raise _YamlError(f"{path} is too long or too deep to be read") from problem
 
     def _node(self, *keys: str) -> Node | None:
         found = (root.get(*keys) for root in self._roots)

@@ -40,7 +40,7 @@ _COUNTRIES = ("CC_DENY", "CC_ALLOW_FILTER", "CC_DENY_PORTS", "CC_ALLOW_PORTS")
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class CsfSetting:
     value: str
     location: Location
 
@@ -49,7 +49,7 @@ class Setting:
 class Csf:
     """What csf does at boot."""
 
-    settings: dict[str, Setting]
+    settings: dict[str, CsfSetting]
 
     def get(self, name: str, default: str = "") -> str:
         found = self.settings.get(name)
@@ -91,7 +91,7 @@ def csf(tree: Tree, units: UnitTable) -> Csf | None:
     for number, line in enumerate(text.split("\n"), start=1):
         match = _SETTING.fullmatch(line)
         if match is not None:
-            found[match[1]] = Setting(match[2], Location(CONF, number, line))
+            found[match[1]] = CsfSetting(match[2], Location(CONF, number, line))
     return Csf(found)
 
 
@@ -110,7 +110,7 @@ def unknown(tree: Tree, this: Csf) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CsfEntry:
     """One line of csf.allow or csf.deny. ports: None for all."""
 
     network: Network
@@ -123,7 +123,7 @@ class Entry:
         return self.ports is None or any(_holds(part, port, "_") for part in self.ports)
 
 
-def entries(tree: Tree, path: PurePosixPath, seen: tuple[PurePosixPath, ...] = ()) -> Iterator[Entry]:
+def entries(tree: Tree, path: PurePosixPath, seen: tuple[PurePosixPath, ...] = ()) -> Iterator[CsfEntry]:
     """The lines of a list that are about new TCP connections, with those of the files that it includes."""
     tree.require(Read(str(path), depth=0, limit=LARGEST))
     included = []
@@ -142,10 +142,10 @@ def entries(tree: Tree, path: PurePosixPath, seen: tuple[PurePosixPath, ...] = (
             yield from entries(tree, each, (*seen, path))
 
 
-def _entry(word: str, here: Location) -> Entry | None:
+def _entry(word: str, here: Location) -> CsfEntry | None:
     if "|" not in word:
         network = parse_network(word)
-        return Entry(network, None, here) if network is not None else None
+        return CsfEntry(network, None, here) if network is not None else None
     protocol, *rest = word.split("|")
     if protocol.lower() not in ("tcp", "") or "out" in rest:
         return None
@@ -162,7 +162,7 @@ def _entry(word: str, here: Location) -> Entry | None:
             ports = tuple(value.split(","))
         else:
             return None  # of the client's port, or of one of the server's addresses
-    return Entry(network, ports, here) if network is not None else None
+    return CsfEntry(network, ports, here) if network is not None else None
 
 
 def _holds(part: str, port: int, dash: str) -> bool:

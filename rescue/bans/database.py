@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from rescue.formats.sqlite_image import JOURNAL, WAL, Image, NotSqlite, image_of, is_hot
+from rescue.formats.sqlite_image import JOURNAL, WAL, DatabaseImage, NotSqlite, image_of, is_hot
 from rescue.tree import Read, Tree
 
 LARGEST = 1 << 26
@@ -22,7 +22,7 @@ class Database:
     journal: bytes = field(repr=False, default=b"")
 
     @property
-    def image(self) -> Image:
+    def image(self) -> DatabaseImage:
         return image_of(self.data, self.wal, self.journal)
 
     def written(self, tree: Tree, data: bytes) -> Tree:

@@ -22,7 +22,7 @@ from rescue.bans.words import Ban, Network, may_concern, parse_network
 from rescue.firewall.boot import service_ports
 from rescue.formats.sqlite import Value, Where, rows, tables, without
 from rescue.model import Location
-from rescue.tree import TooMany, Tree
+from rescue.tree import TooManyDirectories, Tree
 
 READS = CONFIG_READS
 UNIT = "fail2ban.service"
@@ -130,7 +130,7 @@ def _matching(tree: Tree, path: str) -> tuple[PurePosixPath, ...]:
         return ()
     try:
         return tree.glob(path) if any(mark in path for mark in "*?[") else (PurePosixPath(path),)
-    except TooMany:
+    except TooManyDirectories:
         return (PurePosixPath("/"),)  # in so many folders there is some file
 
 

@@ -69,7 +69,7 @@ _SYSTEM = ("/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/lib/", "/lib/")
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class BootCommand:
     """One command line. certain: it is surely run at boot, not under a condition only."""
 
     text: str
@@ -77,10 +77,10 @@ class Command:
     certain: bool = True
 
 
-def boot_commands(tree: Tree, units: Units) -> tuple[Command, ...]:
+def boot_commands(tree: Tree, units: Units) -> tuple[BootCommand, ...]:
     """Every such command, with those of the scripts that they start. Raises NotCaptured."""
     tree.require(*READS)
-    found: list[Command] = []
+    found: list[BootCommand] = []
     seen: set[str] = set()
     left = list(_first(tree, units, found))
     for _ in range(DEEPEST):
@@ -95,7 +95,7 @@ def boot_commands(tree: Tree, units: Units) -> tuple[Command, ...]:
     return tuple(found)
 
 
-def _first(tree: Tree, units: Units, found: list[Command]) -> Iterator[str]:
+def _first(tree: Tree, units: Units, found: list[BootCommand]) -> Iterator[str]:
     """The scripts that the boot itself starts; single commands go into `found`, and their scripts are given, too."""
     if not units.unit("rc-local.service").masked:
         yield from (path for path in RC_LOCAL if _executable(tree, path))
@@ -111,14 +111,14 @@ def _first(tree: Tree, units: Units, found: list[Command]) -> Iterator[str]:
             yield str(unit.path)
 
 
-def _of_units(units: Units) -> Iterator[Command]:
+def _of_units(units: Units) -> Iterator[BootCommand]:
     for name in units.reached:
         unit = units.unit(name)
         if name.endswith(".service") and unit.started:
             yield from _of_unit(unit)
 
 
-def _of_unit(unit: Unit) -> Iterator[Command]:
+def _of_unit(unit: Unit) -> Iterator[BootCommand]:
     """What a unit runs by lines that a person wrote, not a package."""
     for key in ("ExecStartPre", "ExecStart", "ExecStartPost"):
         for value in unit.values("Service", key):
@@ -126,15 +126,15 @@ def _of_unit(unit: Unit) -> Iterator[Command]:
                 yield from _unwrapped(value.text.lstrip("-@:+!| "), value.location)
 
 
-def _unwrapped(text: str, location: Location) -> Iterator[Command]:
+def _unwrapped(text: str, location: Location) -> Iterator[BootCommand]:
     """A command line, or the commands in it where a shell is started with them."""
     inner = _SHELL_WITH.fullmatch(text.strip())
     for part in (inner[2] if inner else text).replace("&&", ";").split(";"):
         if part.strip():
-            yield Command(part.strip(), location)
+            yield BootCommand(part.strip(), location)
 
 
-def _of_ifupdown(tree: Tree) -> Iterator[Command]:
+def _of_ifupdown(tree: Tree) -> Iterator[BootCommand]:
     if not _ifupdown(tree):
         return
     for line in ifupdown.lines(tree):
@@ -147,7 +147,7 @@ def _ifupdown(tree: Tree) -> bool:
     return any(tree.entry(path) is not None for path in IFUP)
 
 
-def _of_cron(tree: Tree, units: Units) -> Iterator[Command]:
+def _of_cron(tree: Tree, units: Units) -> Iterator[BootCommand]:
     if not any(units.unit(f"{name}.service").started for name in ("cron", "crond", "cronie")):
         return
     shared = (*CRON_TABLES, *(f"{CRON_FOLDER}/{name}" for name in tree.children(CRON_FOLDER)))
@@ -198,8 +198,8 @@ def _readable(tree: Tree, paths: list[str]) -> list[str]:
     return [path for path in small if (tree.data(path) or b"")[:4] != b"\x7fELF"]
 
 
-def _of_script(tree: Tree, path: str) -> Iterator[Command]:
+def _of_script(tree: Tree, path: str) -> Iterator[BootCommand]:
     text = tree.text(path) or ""
     where, all_lines = tree.resolve(path), text.split("\n")
     for line in script_lines(tree, text):
-        yield Command(line.text, Location(where, line.number, all_lines[line.number - 1]), line.certain)
+        yield BootCommand(line.text, Location(where, line.number, all_lines[line.number - 1]), line.certain)

@@ -32,7 +32,7 @@ _COMMENTED = re.compile(r"[ \t]*#[# \t]*([^ \t#]+[ \t]+/[^ \t]*[ \t]+[^ \t]+.*)"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FstabLine:
     """One mount. number: from 1; source as written; options in their order. active: false where it is a comment."""
 
     number: int
@@ -132,7 +132,7 @@ def tag_of(source: str) -> tuple[str, str]:
     return (found[1].upper(), found[2]) if found else ("", source)
 
 
-def read_fstab(text: str, *, commented: bool = False) -> tuple[Line, ...]:
+def read_fstab(text: str, *, commented: bool = False) -> tuple[FstabLine, ...]:
     """The lines that mean a mount, or a swap; comments that look like a line among them where `commented`."""
     found = []
     for number, line in enumerate(text.split("\n", MOST_LINES)[:MOST_LINES], 1):
@@ -148,11 +148,11 @@ def read_fstab(text: str, *, commented: bool = False) -> tuple[Line, ...]:
             point = "/" + "/".join(part for part in point.split("/") if part not in ("", "."))
         options = fields[3].split(",") if len(fields) > 3 else []
         kind = fields[2] if len(fields) > 2 else ""
-        found.append(Line(number, line, fields[0], point, kind, tuple(options), comment is None))
+        found.append(FstabLine(number, line, fields[0], point, kind, tuple(options), comment is None))
     return tuple(found)
 
 
-def holding(lines: Iterable[Line], path: PurePosixPath) -> Line | None:
+def holding(lines: Iterable[FstabLine], path: PurePosixPath) -> FstabLine | None:
     """The line whose mount point is nearest above `path`, other than /; of two lines the one that counts."""
     fitting = [each for each in lines if each.point.startswith("/") and each.point != "/"]
     fitting = [each for each in fitting if path.is_relative_to(each.place)]

@@ -24,7 +24,7 @@ _UNPACKED, _MOST_MADE = 24 << 20, 512 << 20
 """Bytes of a gzip file that is unpacked to see its end, and that are made of it at most."""
 
 
-class _Cut(Exception):
+class _TruncatedImage(Exception):
     """It ends before its end."""
 
 
@@ -62,7 +62,7 @@ def initrd_fault(data: bytes) -> str:
             if following is None:
                 return "is no initramfs" if number == 0 else ""
             at = following
-    except _Cut:
+    except _TruncatedImage:
         return "is cut off"
     return ""
 
@@ -80,7 +80,7 @@ def _archive(data: bytes, at: int) -> int | None:
         return _lz4(data, at)
     if head.startswith(_XZ):
         if not data.rstrip(b"\0").endswith(b"YZ"):
-            raise _Cut
+            raise _TruncatedImage
         return len(data)
     return len(data) if head.startswith(_OTHERS) else None
 
@@ -88,13 +88,13 @@ def _archive(data: bytes, at: int) -> int | None:
 def _cpio(data: bytes, at: int) -> int:
     for _ in range(_MOST_FILES):
         if at + 110 > len(data):
-            raise _Cut
+            raise _TruncatedImage
         if data[at : at + 6] not in _CPIO:
-            raise _Cut
+            raise _TruncatedImage
         try:
             size, named = int(data[at + 54 : at + 62], 16), int(data[at + 94 : at + 102], 16)
         except ValueError:
-            raise _Cut from None
+            raise _TruncatedImage from None
         name = data[at + 110 : at + 110 + named].rstrip(b"\0")
         at = _padded(at + 110 + named)
         if name == b"TRAILER!!!":
@@ -109,21 +109,21 @@ def _padded(at: int) -> int:
 
 def _zstd(data: bytes, at: int) -> int:
     if at + 6 > len(data):
-        raise _Cut
+        raise _TruncatedImage
     descriptor = data[at + 4]
     single, summed = descriptor >> 5 & 1, descriptor >> 2 & 1
     size = (1 if single else 0, 2, 4, 8)[descriptor >> 6]
     at += 5 + (0 if single else 1) + (0, 1, 2, 4)[descriptor & 3] + size
     for _ in range(_MOST_BLOCKS):
         if at + 3 > len(data):
-            raise _Cut
+            raise _TruncatedImage
         block = int.from_bytes(data[at : at + 3], "little")
         at += 3 + (1 if block >> 1 & 3 == 1 else block >> 3)
         if block & 1:
             break
     at += 4 * summed
     if at > len(data):
-        raise _Cut
+        raise _TruncatedImage
     return at
 
 
@@ -134,11 +134,11 @@ def _gzip(data: bytes, at: int) -> int:
     pending = memoryview(data)[at:]
     while not unpacking.eof:
         if not pending:
-            raise _Cut
+            raise _TruncatedImage
         try:
             made += len(unpacking.decompress(pending, _STEP))
         except zlib.error:
-            raise _Cut from None
+            raise _TruncatedImage from None
         pending = memoryview(unpacking.unconsumed_tail)
         if made > _MOST_MADE:
             return len(data)
@@ -151,10 +151,10 @@ def _lz4(data: bytes, at: int) -> int:
         if at == len(data) or data[at : at + 4] == _LZ4 or data[at : at + 4] == bytes(4):
             return at
         if at + 4 > len(data):
-            raise _Cut
+            raise _TruncatedImage
         at += 4 + int.from_bytes(data[at : at + 4], "little")
         if at > len(data):
-            raise _Cut
+            raise _TruncatedImage
     return len(data)
 
 

@@ -37,7 +37,7 @@ _PARTS = re.compile(r"\d+|[A-Za-z]+|~")
 
 
 @dataclass(slots=True)
-class Entry:
+class BootEntry:
     """One entry of the menu. titles: how a default may name it (title, id), through its submenus in `above`."""
 
     title: str
@@ -48,9 +48,9 @@ class Entry:
     options: str = ""
     kernel_at: Location | None = None
     initrd_at: Location | None = None
-    above: tuple[Entry, ...] = ()
+    above: tuple[BootEntry, ...] = ()
     numbers: tuple[int, ...] = ()
-    below: list[Entry] = field(default_factory=list, repr=False)
+    below: list[BootEntry] = field(default_factory=list, repr=False)
 
     @property
     def path(self) -> str:
@@ -59,17 +59,17 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Menu:
+class BootMenu:
     """What is started. chosen: the default entry, None where it names none that is there. chosen_by: the line of
     grub.cfg or grubenv that decides. saved: it is grubenv's."""
 
-    entries: tuple[Entry, ...]
-    chosen: Entry | None
+    entries: tuple[BootEntry, ...]
+    chosen: BootEntry | None
     chosen_by: Location | None
     saved: bool
 
 
-def read_menu(tree: Tree) -> Menu | None:
+def read_menu(tree: Tree) -> BootMenu | None:
     """The menu of the boot loader; None where there is none that is read here."""
     tree.require(*READS)
     path = next((PurePosixPath(each) for each in GRUB_CONFIGS if tree.text(each)), None)
@@ -84,17 +84,17 @@ def read_menu(tree: Tree) -> Menu | None:
         _numbered(entry, (number,), (), 0)
     leaves = tuple(leaf for entry in top for leaf in _leaves(entry))[:MOST_ENTRIES]
     wanted, place, saved = _default(path, text, environment)
-    return Menu(leaves, _named(top, wanted), place, saved)
+    return BootMenu(leaves, _named(top, wanted), place, saved)
 
 
-def _entries(path: PurePosixPath, text: str) -> Iterator[Entry]:
-    stack: list[Entry | None] = []
+def _entries(path: PurePosixPath, text: str) -> Iterator[BootEntry]:
+    stack: list[BootEntry | None] = []
     for number, line in enumerate(text.split("\n")[:MOST_LINES], 1):
         bare = line.strip()
         opened = _ENTRY.match(line)
         if opened is not None:
             title, name = _titled(opened[2])
-            entry = Entry(title, name, Location(path, number, bare[:200]))
+            entry = BootEntry(title, name, Location(path, number, bare[:200]))
             above = next((each for each in reversed(stack) if each is not None), None)
             if above is not None:
                 above.below.append(entry)
@@ -109,7 +109,7 @@ def _entries(path: PurePosixPath, text: str) -> Iterator[Entry]:
             _filled(entry_here, line, Location(path, number, bare[:200]))
 
 
-def _filled(entry: Entry, line: str, place: Location) -> None:
+def _filled(entry: BootEntry, line: str, place: Location) -> None:
     if (linux := _LINUX.match(line)) is not None:
         entry.kernel, entry.options, entry.kernel_at = linux[1], linux[2].strip(), place
     elif (initrd := _INITRD.match(line)) is not None:
@@ -129,13 +129,13 @@ def _titled(words: str) -> tuple[str, str]:
     return (parts[0] if parts else ""), name
 
 
-def _specified(tree: Tree) -> list[Entry]:
+def _specified(tree: Tree) -> list[BootEntry]:
     """The entries of the Boot Loader Specification, as blscfg of Red Hat's GRUB sorts them."""
     found = []
     names = [name for name in tree.children(ENTRIES) if name.endswith(".conf")]
     for name in sorted(names, key=_version, reverse=True)[:MOST_ENTRIES]:
         path = PurePosixPath(ENTRIES) / name
-        entry = Entry("", name.removesuffix(".conf"), Location(path))
+        entry = BootEntry("", name.removesuffix(".conf"), Location(path))
         for number, line in enumerate((tree.text(path) or "").split("\n")[:1000], 1):
             key, _, value = line.strip().partition(" ")
             place, value = Location(path, number, line.strip()[:200]), value.strip()
@@ -157,13 +157,13 @@ def _version(name: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((2, int(part), "") if part.isdigit() else (0 if part == "~" else 1, 0, part) for part in parts)
 
 
-def _numbered(entry: Entry, numbers: tuple[int, ...], above: tuple[Entry, ...], depth: int) -> None:
+def _numbered(entry: BootEntry, numbers: tuple[int, ...], above: tuple[BootEntry, ...], depth: int) -> None:
     entry.numbers, entry.above = numbers, above
     for number, each in enumerate(entry.below if depth < DEEPEST else []):
         _numbered(each, (*numbers, number), (*above, entry), depth + 1)
 
 
-def _leaves(entry: Entry) -> Iterator[Entry]:
+def _leaves(entry: BootEntry) -> Iterator[BootEntry]:
     if entry.below and len(entry.above) < DEEPEST:
         for each in entry.below:
             yield from _leaves(each)
@@ -199,7 +199,7 @@ def _default(path: PurePosixPath, text: str, environment: dict[str, str]) -> tup
     return found
 
 
-def _named(entries: list[Entry], wanted: str) -> Entry | None:
+def _named(entries: list[BootEntry], wanted: str) -> BootEntry | None:
     """The entry of that number, title or id; the first one where there is none, as GRUB takes it."""
     if not entries:
         return None

@@ -43,7 +43,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     tree = facts.tree
     tree.require(*READS)
     if facts.units.manager != "systemd" or not any(tree.lentry(path) is not None for path in (*SYSTEMD, INITS[0])):
-        return  # nothing of an init is there: a container, or a picture of something else
+        return  # nothing of an init is there: a container, or a snapshot of something else
     fault = _fault(tree, INITS[0])
     if fault is not None:
         yield _finding(tree, *fault)

@@ -26,7 +26,7 @@ from pathlib import PurePosixPath
 
 from rescue.boot.images import INITRD_LIMIT, KERNEL_LIMIT, initrd_fault, kernel_fault
 from rescue.boot.loader import READS as LOADER_READS
-from rescue.boot.loader import Entry, Menu, kernel_version, on_the_server, read_menu, with_saved
+from rescue.boot.loader import BootEntry, BootMenu, kernel_version, on_the_server, read_menu, with_saved
 from rescue.facts import Facts
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Device, Read, Tree
@@ -47,7 +47,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         yield _finding(facts, menu, menu.chosen, place, said, doubt)
 
 
-def _faults(tree: Tree, entry: Entry) -> Iterator[tuple[Location, str, str]]:
+def _faults(tree: Tree, entry: BootEntry) -> Iterator[tuple[Location, str, str]]:
     """What is wrong with an entry: where it stands, in words, and why that is a doubt."""
     if entry.kernel and entry.kernel_at and "$" not in entry.kernel:
         fault = _fault(tree, entry.kernel, KERNEL_LIMIT, kernel=True)
@@ -90,7 +90,7 @@ def _fault(tree: Tree, path: str, limit: int, *, kernel: bool) -> str:
     return kernel_fault(data) if kernel else initrd_fault(data)
 
 
-def _finding(facts: Facts, menu: Menu, entry: Entry, place: Location, said: str, doubt: str) -> Finding:
+def _finding(facts: Facts, menu: BootMenu, entry: BootEntry, place: Location, said: str, doubt: str) -> Finding:
     return Finding(
         check="boot-kernel",
         step=STEP,
@@ -104,7 +104,7 @@ def _finding(facts: Facts, menu: Menu, entry: Entry, place: Location, said: str,
     )
 
 
-def _repairs(facts: Facts, menu: Menu, bad: Entry) -> Iterator[Repair]:
+def _repairs(facts: Facts, menu: BootMenu, bad: BootEntry) -> Iterator[Repair]:
     whole = next((each for each in menu.entries if each is not bad and _usable(facts.tree, each, bad)), None)
     if whole is not None and menu.chosen_by is not None:
         yield Repair(
@@ -126,7 +126,7 @@ def _repairs(facts: Facts, menu: Menu, bad: Entry) -> Iterator[Repair]:
     )
 
 
-def _usable(tree: Tree, entry: Entry, bad: Entry) -> bool:
+def _usable(tree: Tree, entry: BootEntry, bad: BootEntry) -> bool:
     """Whether the entry would start: not for single user, with all of its files."""
     if not entry.kernel or (entry.kernel == bad.kernel and entry.initrds == bad.initrds):
         return False

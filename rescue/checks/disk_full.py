@@ -38,7 +38,7 @@ from rescue.tree import FileSystem, LinkLoop, Read, Tree
 
 STEP = Step.DISK
 READS: tuple[Read, ...] = ()
-"""Nothing but the file systems' free room, which every picture has. What may go is only asked for if one is full."""
+"""Nothing but the file systems' free room, which every snapshot has. What may go is only asked for if one is full."""
 
 NEEDED = ("/", "/var", "/var/lib", "/var/log", "/var/log/audit")
 """Mount points whose room a boot or a login needs."""

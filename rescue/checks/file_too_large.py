@@ -22,7 +22,7 @@ from rescue.facts import Facts
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.network import ifupdown
 from rescue.services.units import UNIT_READS
-from rescue.tree import Read, Unread
+from rescue.tree import Read, ReadError
 
 STEP = Step.SERVICE
 READS: tuple[Read, ...] = (*ifupdown.READS, *UNIT_READS)
@@ -55,7 +55,7 @@ def find(facts: Facts) -> Iterator[Finding]:
             continue
         try:
             entry = facts.tree.lentry(path)
-        except Unread:
+        except ReadError:
             continue
         if entry is None or entry.error:
             continue

@@ -33,7 +33,7 @@ from rescue.bans import csf
 from rescue.boot.commands import READS as BOOT_READS
 from rescue.facts import Facts
 from rescue.firewall import READS as FIREWALL_READS
-from rescue.firewall.custom_loaders import Command
+from rescue.firewall.custom_loaders import LoaderCommand
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.text.numbers import plural
 from rescue.text.safe import cut
@@ -59,6 +59,7 @@ READS = (
     *FIREWALL_READS,
     *csf.READS,
     *(Read(path, depth=0) for paths in MANAGERS.values() for path in paths),
+    Read("/etc/ssh", depth=2),
 )
 
 LONGEST = 100
@@ -93,9 +94,9 @@ def find(facts: Facts) -> Iterator[Finding]:
     yield from _scripts(facts, facts.at_boot.unread)
 
 
-def _scripts(facts: Facts, unread: Iterable[Command]) -> Iterator[Finding]:
+def _scripts(facts: Facts, unread: Iterable[LoaderCommand]) -> Iterator[Finding]:
     """One doubt for each file with such commands."""
-    by_file: dict[PurePosixPath, list[Command]] = {}
+    by_file: dict[PurePosixPath, list[LoaderCommand]] = {}
     for command in unread:
         by_file.setdefault(command.location.path, []).append(command)
     for path, commands in by_file.items():

@@ -22,7 +22,7 @@ from functools import partial
 
 from rescue.facts import Facts
 from rescue.firewall.boot import FIREWALLD, reload
-from rescue.firewall.engine.ruleset import Firewall, Problem
+from rescue.firewall.engine.ruleset import Firewall, LoadProblem
 from rescue.firewall.firewalld import mend, zones
 from rescue.logins import blocking
 from rescue.model import Finding, Repair, Safety
@@ -51,7 +51,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         yield blocking.finding("firewalld-config-error", block, message, repairs, locations=(fault.location,))
 
 
-def _repairs(tree: Tree, firewall: Firewall, fault: Problem) -> Iterator[Repair]:
+def _repairs(tree: Tree, firewall: Firewall, fault: LoadProblem) -> Iterator[Repair]:
     try:
         _, how = mend.mended(tree, fault)
         mended(tree, firewall)

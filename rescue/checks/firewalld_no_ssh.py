@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from rescue.checks import firewalld_zone
 from rescue.facts import Facts
 from rescue.firewall.boot import FIREWALLD
-from rescue.firewall.diagnosis import Block, Mistake
+from rescue.firewall.diagnosis import Blockage, Mistake
 from rescue.firewall.firewalld import zones
 from rescue.logins import blocking
 from rescue.model import Finding
@@ -39,7 +39,7 @@ def find(facts: Facts) -> Iterator[Finding]:
             yield blocking.finding("firewalld-no-ssh", block, _message(block), (blocking.admit(block),))
 
 
-def _message(block: Block) -> str:
+def _message(block: Blockage) -> str:
     here = zones.entered(block.decision) if block.decision is not None else None
     if here is None or not here.whole or block.decision is None:
         return blocking.turned_away(block)

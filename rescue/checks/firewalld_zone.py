@@ -21,7 +21,7 @@ from collections.abc import Iterator
 
 from rescue.facts import Facts
 from rescue.firewall.boot import FIREWALLD, firewalld_configuration
-from rescue.firewall.diagnosis import Block, Mistake
+from rescue.firewall.diagnosis import Blockage, Mistake
 from rescue.firewall.firewalld import zones
 from rescue.logins import blocking
 from rescue.model import Finding
@@ -43,7 +43,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         yield blocking.finding("firewalld-zone", block, message, (blocking.admit(block),), locations=(here.bound,))
 
 
-def other_zone(facts: Facts, block: Block) -> str | None:
+def other_zone(facts: Facts, block: Blockage) -> str | None:
     """The zone by which the client would have got in, where firewalld leads it into another; else None."""
     if block.firewall.manager != FIREWALLD or zones.fell_back(block.firewall) or block.decision is None:
         return None

@@ -31,7 +31,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.boot.fstab import FSTAB, Line, holding, read_fstab, with_option
+from rescue.boot.fstab import FSTAB, FstabLine, holding, read_fstab, with_option
 from rescue.facts import Facts
 from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.services.units import UNIT_READS, Units
@@ -59,16 +59,18 @@ def find(facts: Facts) -> Iterator[Finding]:
             yield _finding(line, *problem, _symptom(facts.units))
 
 
-def counted(lines: tuple[Line, ...]) -> tuple[Line, ...]:
+def counted(lines: tuple[FstabLine, ...]) -> tuple[FstabLine, ...]:
     """Of two lines for one place the first."""
-    found: dict[str, Line] = {}
+    found: dict[str, FstabLine] = {}
     for line in lines:
         if line.mounts:
             found.setdefault(line.point, line)
     return tuple(found.values())
 
 
-def _problem(tree: Tree, line: Line, lines: tuple[Line, ...], seen: tuple[str, ...]) -> tuple[str, str] | None:
+def _problem(
+    tree: Tree, line: FstabLine, lines: tuple[FstabLine, ...], seen: tuple[str, ...]
+) -> tuple[str, str] | None:
     """What is wrong with a line's source or with what it stands on, and why that is a doubt (empty if it is none)."""
     if line.names_device and (problem := _device_problem(line, tree.devices)) is not None:
         return problem
@@ -87,7 +89,7 @@ def _problem(tree: Tree, line: Line, lines: tuple[Line, ...], seen: tuple[str, .
     return None
 
 
-def _device_problem(line: Line, devices: Devices | None) -> tuple[str, str] | None:
+def _device_problem(line: FstabLine, devices: Devices | None) -> tuple[str, str] | None:
     kind, value = line.tag
     if devices is None or line.made_at_boot:
         return None
@@ -123,7 +125,7 @@ def _symptom(units: Units) -> Symptom:
     return Symptom.REFUSED if units.unit("systemd-networkd.service").started else Symptom.UNREACHABLE
 
 
-def _finding(line: Line, what: str, doubt: str, symptom: Symptom) -> Finding:
+def _finding(line: FstabLine, what: str, doubt: str, symptom: Symptom) -> Finding:
     return Finding(
         check="fstab-emergency",
         step=STEP,
@@ -140,7 +142,7 @@ def _finding(line: Line, what: str, doubt: str, symptom: Symptom) -> Finding:
     )
 
 
-def _repair(line: Line) -> Repair:
+def _repair(line: FstabLine) -> Repair:
     if line.point == "/usr":
         return Repair(
             f"name the right device for {line.point} in {FSTAB}",

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rescue.facts import Facts
-from rescue.firewall.diagnosis import Block, Mistake
+from rescue.firewall.diagnosis import Blockage, Mistake
 from rescue.logins import blocking
 from rescue.model import Finding, Repair, Safety, Severity
 
@@ -44,6 +44,6 @@ def find(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _repairs(block: Block) -> tuple[Repair, ...]:
+def _repairs(block: Blockage) -> tuple[Repair, ...]:
     first = blocking.admit_client(block) if block.sources else blocking.ask_for_address()
     return (first, blocking.admit_everybody(block, Safety.UNSAFE))

@@ -24,7 +24,7 @@ from rescue.facts import Facts
 from rescue.firewall import Reach, reached
 from rescue.firewall.engine.conditions import Interface, parts_of
 from rescue.firewall.engine.symptom import symptom
-from rescue.firewall.engine.verdict import Decision, Kind
+from rescue.firewall.engine.verdict import Decision, VerdictKind
 from rescue.logins import blocking
 from rescue.model import Finding, Location, Repair, Safety, Severity, Symptom
 from rescue.network import CARD_READS, NETWORK_READS, Network, is_card, netplan, networkd, read_network, seen_cards
@@ -78,7 +78,7 @@ def _finding(facts: Facts, here: Reach) -> Finding | None:
             f"connections to port {here.port} away."
         ),
         symptom=symptom(decisions[0].kind, decisions[0].how, decisions[0].stage)
-        if decisions[0].kind is not Kind.DEPENDS
+        if decisions[0].kind is not VerdictKind.DEPENDS
         else Symptom.TIMED_OUT,
         locations=tuple(dict.fromkeys((rule, *(each.location for each in network.profiles if each.exact in there)))),
         repairs=(

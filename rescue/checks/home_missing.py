@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from rescue.accounts.database import Account, Password
-from rescue.boot.fstab import FSTAB, Line, holding, read_fstab
+from rescue.boot.fstab import FSTAB, FstabLine, holding, read_fstab
 from rescue.facts import Facts
 from rescue.logins.each_login import SSHD_READS, each_login, unless_elsewhere
 from rescue.logins.key_files import home_missing
@@ -49,7 +49,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     return unless_elsewhere(facts, account, _gone(account, home, None if mounted else mount))
 
 
-def _elsewhere(account: Account, mount: Line) -> Finding:
+def _elsewhere(account: Account, mount: FstabLine) -> Finding:
     """The server mounts it at boot, and here it is not mounted: nothing can be said."""
     return Finding(
         check="home-missing",
@@ -64,7 +64,7 @@ def _elsewhere(account: Account, mount: Line) -> Finding:
     )
 
 
-def _gone(account: Account, home: PurePosixPath, mount: Line | None) -> Finding:
+def _gone(account: Account, home: PurePosixPath, mount: FstabLine | None) -> Finding:
     make = Repair(
         f"make {home}, empty, for {account.name}",
         Safety.SAFE if mount is None else Safety.UNSAFE,

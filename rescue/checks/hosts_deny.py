@@ -27,7 +27,7 @@ from rescue.formats.hosts_access import (
     DAEMON,
     DENY,
     HOSTS_READS,
-    Line,
+    HostsAccessLine,
     Ruling,
     admits_somebody,
     first_that_may_fit,
@@ -211,7 +211,7 @@ def _uncounted(tree: Tree, address: Address) -> Tree:
     return tree
 
 
-def _without(tree: Tree, line: Line, bans: set[str]) -> Tree | None:
+def _without(tree: Tree, line: HostsAccessLine, bans: set[str]) -> Tree | None:
     """The tree without those words in the line, or without the line if it names nobody else."""
     named = words(line.clients)
     left = [word for word in named if word not in bans]

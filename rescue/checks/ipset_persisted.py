@@ -23,7 +23,7 @@ from functools import partial
 
 from rescue.facts import Facts
 from rescue.firewall import ipset_edit
-from rescue.firewall.diagnosis import Block, Mistake, asks_set
+from rescue.firewall.diagnosis import Blockage, Mistake, asks_set
 from rescue.firewall.ipset.match import InSet
 from rescue.logins import blocking
 from rescue.model import Finding, Location, Repair, Safety, Severity
@@ -65,7 +65,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _repairs(block: Block, asked: InSet) -> tuple[Repair, ...]:
+def _repairs(block: Blockage, asked: InSet) -> tuple[Repair, ...]:
     listed = ", ".join(str(source) for source in block.sources)
     assert block.other is not None
     edit = partial(ipset_edit.let_in, firewall=block.firewall, port=block.port, sources=block.sources, rule=block.other)

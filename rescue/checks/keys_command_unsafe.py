@@ -43,7 +43,7 @@ KEPT = "the keys in the account's own files count all the same"
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class CommandFault:
     """Why sshd does not run the command. path: the file concerned, if one is."""
 
     what: str
@@ -73,7 +73,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     return None
 
 
-def refused(facts: Facts, account: Account, keyword: str = KEYS) -> Fault | None:
+def refused(facts: Facts, account: Account, keyword: str = KEYS) -> CommandFault | None:
     """Why the command does not run for the account; None where it does, or where there is none. NotCaptured."""
     effective = facts.effective(account)
     setting = effective.setting(keyword)
@@ -85,9 +85,9 @@ def refused(facts: Facts, account: Account, keyword: str = KEYS) -> Fault | None
     user = " ".join(effective.words(f"{keyword}User")[:1])
     runner = facts.accounts.get(_expanded(user, account) or user)
     if runner is None:
-        return Fault(f"the account {user} that it is to run as does not exist", None, _other_user(keyword))
+        return CommandFault(f"the account {user} that it is to run as does not exist", None, _other_user(keyword))
     if not command.startswith("/"):
-        return Fault(f"{command} is no absolute path")
+        return CommandFault(f"{command} is no absolute path")
     return next(_faults(facts, command, runner), None)
 
 
@@ -109,27 +109,27 @@ def _other_user(keyword: str) -> Repair:
     return Repair(f"name an account that exists in {keyword}User (nobody, if the command may run as it)", Safety.MANUAL)
 
 
-def _faults(facts: Facts, command: str, runner: Account) -> Iterator[Fault]:
+def _faults(facts: Facts, command: str, runner: Account) -> Iterator[CommandFault]:
     tree = facts.tree
     tree.require(Read(command, depth=0, limit=LARGEST))
     try:
         real = tree.resolve(command)
     except LinkLoop:
-        yield Fault(f"{command} is a link that leads in a circle", PurePosixPath(command))
+        yield CommandFault(f"{command} is a link that leads in a circle", PurePosixPath(command))
         return
     entry = tree.entry(command)
     if entry is None:
         again = Repair(f"put {command} back, from its package or a backup", Safety.MANUAL)
-        yield Fault(f"{command} is not there", PurePosixPath(command), again)
+        yield CommandFault(f"{command} is not there", PurePosixPath(command), again)
         return
     if not entry.is_file:
-        yield Fault(f"{command} is no file", real)
+        yield CommandFault(f"{command} is no file", real)
         return
     yield from _unsafe(facts, real)
     yield from _not_started(facts, command, runner)
 
 
-def _unsafe(facts: Facts, real: PurePosixPath) -> Iterator[Fault]:
+def _unsafe(facts: Facts, real: PurePosixPath) -> Iterator[CommandFault]:
     """What safe_path, asked for root and without a home, refuses."""
     for each in _walk(facts).faults(real):
         mode = f"mode {each.entry.mode & 0o7777:04o}"
@@ -139,9 +139,9 @@ def _unsafe(facts: Facts, real: PurePosixPath) -> Iterator[Fault]:
             shared = each.shared and each.entry.mode & OTHERS_WRITE
             move = Repair("move the command to a directory that is root's alone, such as /usr/local/bin", Safety.MANUAL)
             way = move if shared else _closed(each.path, each.mode, real)
-            yield Fault(f"{each.path} can be written by others ({whose})", each.path, way)
+            yield CommandFault(f"{each.path} can be written by others ({whose})", each.path, way)
         else:
-            yield Fault(
+            yield CommandFault(
                 f"{each.path} belongs to uid {each.entry.uid} and not to root", each.path, _roots(each.path, real)
             )
 
@@ -176,25 +176,25 @@ def _put(
     return tree if uid is None and gid is None else tree.set_mode(path, uid=uid, gid=gid)
 
 
-def _not_started(facts: Facts, command: str, runner: Account) -> Iterator[Fault]:
+def _not_started(facts: Facts, command: str, runner: Account) -> Iterator[CommandFault]:
     """What execve(2) refuses to the user as whom it is run."""
     tree, person = facts.tree, facts.person(runner)
     for interpreter in _interpreters(tree, command):
         tree.require(Read(interpreter, depth=0, limit=LARGEST))
         if tree.entry(interpreter) is None:
             missing = Repair(f"install {interpreter}, which {command} is written for", Safety.MANUAL)
-            yield Fault(
+            yield CommandFault(
                 f"{interpreter}, which {command} is written for, is not there", PurePosixPath(interpreter), missing
             )
             return
     for each in barriers(tree, command, person):
         mode = f"mode {each.entry.mode & 0o7777:04o}"
         what = f"{runner.name}, as whom it is to run, may not use {each.path} ({mode})"
-        yield Fault(what, each.path, _opened(runner, each.path, each.entry.is_dir, command))
+        yield CommandFault(what, each.path, _opened(runner, each.path, each.entry.is_dir, command))
     entry = tree.entry(command)
     if entry is not None and not _script(tree, command):
         for fault in program_faults(tree, command):
-            yield Fault(f"{fault.path} {fault.what}", PurePosixPath(fault.path))
+            yield CommandFault(f"{fault.path} {fault.what}", PurePosixPath(fault.path))
 
 
 def _script(tree: Tree, path: str) -> bool:
@@ -239,7 +239,7 @@ def _open(tree: Tree, command: str, person: Person) -> Tree:
     raise ValueError(f"{command} is closed by more than its mode")
 
 
-def _finding(account: Account, keyword: str, setting: Setting, fault: Fault, reason: str) -> Finding:
+def _finding(account: Account, keyword: str, setting: Setting, fault: CommandFault, reason: str) -> Finding:
     assert setting.location is not None
     place = (Location(fault.path),) if fault.path is not None else ()
     by_hand = Repair(f"mend what {keyword} names ({setting.location}), or comment it out", Safety.MANUAL)

@@ -27,7 +27,7 @@ from rescue.formats.packages import PACKAGE_READS, package_version
 from rescue.formats.yaml_nodes import Node
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.network import CONFIGURING_READS, netplan, read_configuring
-from rescue.network.netplan import Plan, plan, plans
+from rescue.network.netplan import NetplanFiles, plan, plans
 from rescue.tree import Tree
 
 STEP = Step.NETWORK
@@ -50,7 +50,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         yield _finding(facts, void[0], every)
 
 
-def _finding(facts: Facts, bad: Plan, every: tuple[Plan, ...]) -> Finding:
+def _finding(facts: Facts, bad: NetplanFiles, every: tuple[NetplanFiles, ...]) -> Finding:
     assert bad.problem is not None
     lines = (facts.tree.text(bad.path) or "").split("\n")
     text = lines[bad.problem.line - 1] if 0 < bad.problem.line <= len(lines) else ""
@@ -74,7 +74,7 @@ def _finding(facts: Facts, bad: Plan, every: tuple[Plan, ...]) -> Finding:
     )
 
 
-def _doubt(facts: Facts, bad: Plan, every: tuple[Plan, ...]) -> str:
+def _doubt(facts: Facts, bad: NetplanFiles, every: tuple[NetplanFiles, ...]) -> str:
     """Why a card may have settings all the same."""
     assert bad.problem is not None
     configuring = read_configuring(facts.tree, facts.units)
@@ -92,13 +92,13 @@ def _doubt(facts: Facts, bad: Plan, every: tuple[Plan, ...]) -> str:
     return ""
 
 
-def _definitions(bad: Plan) -> int:
+def _definitions(bad: NetplanFiles) -> int:
     network = bad.root.get("network") if bad.root is not None else None
     groups = [value for _, value in network.pairs if value.kind == "mapping"] if network is not None else []
     return sum(len(each.pairs) for each in groups)
 
 
-def _repairs(bad: Plan, lines: list[str]) -> Iterator[Repair]:
+def _repairs(bad: NetplanFiles, lines: list[str]) -> Iterator[Repair]:
     made = without_tabs(bad.path, lines)
     if made is not None:
         yield Repair(

@@ -19,7 +19,7 @@ from functools import partial
 from rescue.facts import Facts
 from rescue.logins import pam
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
-from rescue.pam.stacks import Answer, Handler, Outcome, module_present
+from rescue.pam.stacks import Answer, Handler, StackOutcome, module_present
 from rescue.tree import Tree
 
 STEP = Step.ACCOUNT
@@ -41,7 +41,7 @@ def find(facts: Facts) -> Iterator[Finding]:
                 yield _missing(handler)
 
 
-def _gone(facts: Facts, outcome: Outcome) -> Handler | None:
+def _gone(facts: Facts, outcome: StackOutcome) -> Handler | None:
     """The line that decided against the login for want of its module."""
     handler = outcome.decided
     if outcome.answer in (Answer.SUCCESS, Answer.NEW_AUTHTOK_REQD) or handler is None:

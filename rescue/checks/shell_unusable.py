@@ -29,7 +29,7 @@ from rescue.accounts.permissions import READ, SEARCH, Person, allows, chmod
 from rescue.accounts.program_access import AS_USER_READS, Barrier, barriers, opened
 from rescue.facts import Facts
 from rescue.formats.elf import MAGIC
-from rescue.formats.program_faults import Fault, program_faults
+from rescue.formats.program_faults import ProgramFault, program_faults
 from rescue.formats.program_files import LARGEST
 from rescue.logins.each_login import SSHD_READS, each_login
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
@@ -99,7 +99,7 @@ def _unusable(facts: Facts, account: Account, shell: str, found: tuple[Barrier, 
     )
 
 
-def _fault(facts: Facts, shell: str) -> Fault | None:
+def _fault(facts: Facts, shell: str) -> ProgramFault | None:
     """What else keeps everybody from starting it: it is empty, or a library is missing or does not fit."""
     facts.tree.require(Read(shell, depth=0, limit=LARGEST))
     data = facts.tree.data_if_read(shell)
@@ -108,7 +108,7 @@ def _fault(facts: Facts, shell: str) -> Fault | None:
     return next(program_faults(facts.tree, shell), None)
 
 
-def _damaged(facts: Facts, account: Account, shell: str, fault: Fault) -> Finding:
+def _damaged(facts: Facts, account: Account, shell: str, fault: ProgramFault) -> Finding:
     names = (name for name in USUAL if name != shell)
     other = next((name for name in names if _there(facts, name) and _starts(facts, name, account)), None)
     again = Repair(f"install the package of {shell} again, in the server's own system", Safety.MANUAL)

@@ -26,7 +26,7 @@ from functools import partial
 from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.logins.each_login import depends_on_where_from
-from rescue.logins.login_policy import POLICY_READS, Standing, somebody_else_passes, standings
+from rescue.logins.login_policy import POLICY_READS, LoginStanding, somebody_else_passes, standings
 from rescue.model import Edit, Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.sshd import edit
 from rescue.sshd.access import Refusal
@@ -55,12 +55,12 @@ def _has_keys(facts: Facts, account: Account) -> bool:
     return any(file.keys for file in facts.key_files(account))
 
 
-def _root_is_out(standing: Standing) -> bool:
+def _root_is_out(standing: LoginStanding) -> bool:
     """Root, whom PermitRootLogin keeps out as well: nobody who was not asked for is let in on two counts."""
     return standing.root.allowed is False
 
 
-def _refused(facts: Facts, standing: Standing, severity: Severity) -> Finding:
+def _refused(facts: Facts, standing: LoginStanding, severity: Severity) -> Finding:
     account, refusals = standing.account, standing.lists.refusals
     meant = severity is Severity.DOUBTFUL
     why = " and ".join(_why(each) for each in refusals)

@@ -25,7 +25,7 @@ from rescue.accounts.permissions import chmod
 from rescue.facts import Facts
 from rescue.formats.openssl import built_against, fits, release_of
 from rescue.formats.packages import package_state
-from rescue.formats.program_faults import Fault
+from rescue.formats.program_faults import ProgramFault
 from rescue.formats.program_files import load
 from rescue.logins import sshd_program
 from rescue.logins.ssh_units import OTHERS, of_ending_server, serving, ssh_service
@@ -71,7 +71,7 @@ def _named_by_a_person(facts: Facts) -> bool:
     )
 
 
-def _broken(facts: Facts, fault: Fault) -> Finding:
+def _broken(facts: Facts, fault: ProgramFault) -> Finding:
     repairs = [_reinstall(facts)]
     if fault.mode:
         change = partial(chmod, path=fault.path, mode=0o755)

@@ -21,7 +21,7 @@ from functools import partial
 from rescue.facts import Facts
 from rescue.logins.each_login import depends_on_where_from
 from rescue.logins.forced import keys_of
-from rescue.logins.login_policy import POLICY_READS, Standing, standings
+from rescue.logins.login_policy import POLICY_READS, LoginStanding, standings
 from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.sshd import edit
 
@@ -49,7 +49,7 @@ def find(facts: Facts) -> Iterator[Finding]:
             yield depends_on_where_from(facts, CHECK, STEP, each.account, each.root.locations, each.root.reason)
 
 
-def _refused(standing: Standing) -> Finding:
+def _refused(standing: LoginStanding) -> Finding:
     refusal = standing.root.refusals[0]
     name = standing.account.name
     what = "does not let root in at all" if refusal.pattern == "no" else "gives root no shell"

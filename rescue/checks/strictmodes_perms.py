@@ -24,7 +24,7 @@ from pathlib import PurePosixPath
 
 from rescue.accounts.database import ACCOUNT_READS, Account
 from rescue.facts import Facts
-from rescue.keys.strictmodes import Fault, Rule
+from rescue.keys.strictmodes import Rule, StrictModesFault
 from rescue.logins.each_login import unless_elsewhere
 from rescue.logins.trust import walk_of
 from rescue.model import Client, Finding, Location, Repair, Safety, Severity, Step, Symptom
@@ -65,7 +65,7 @@ def same_key(one: str, other: str) -> bool:
     return one.split()[1:2] == other.split()[1:2]
 
 
-def _finding(facts: Facts, account: Account, faults: dict[PurePosixPath, tuple[Fault, ...]]) -> Finding:
+def _finding(facts: Facts, account: Account, faults: dict[PurePosixPath, tuple[StrictModesFault, ...]]) -> Finding:
     each = {fault.path: fault for found in faults.values() for fault in found}
     listed = "; ".join(_words(facts, fault) for fault in each.values())
     reason = _given_back(facts, tuple(each.values()))
@@ -82,7 +82,7 @@ def _finding(facts: Facts, account: Account, faults: dict[PurePosixPath, tuple[F
     )
 
 
-def _given_back(facts: Facts, faults: tuple[Fault, ...]) -> str:
+def _given_back(facts: Facts, faults: tuple[StrictModesFault, ...]) -> str:
     """Why the owners may be right after a boot: newer releases of systemd give /root to root each time."""
     places = []
     for fault in faults:
@@ -93,14 +93,14 @@ def _given_back(facts: Facts, faults: tuple[Fault, ...]) -> str:
     return f"systemd gives it back to root at each boot ({', '.join(dict.fromkeys(places))})"
 
 
-def _words(facts: Facts, fault: Fault) -> str:
+def _words(facts: Facts, fault: StrictModesFault) -> str:
     owner = facts.accounts.by_uid(fault.entry.uid)
     name = owner.name if owner is not None else f"uid {fault.entry.uid}, which is nobody"
     detail = f"of {name}" if fault.rule is Rule.OWNER else f"mode {fault.entry.mode:04o}, owner {name}"
     return f"{fault.path} {fault.rule} ({detail})"
 
 
-def _repairs(facts: Facts, account: Account, faults: dict[PurePosixPath, Fault]) -> Iterator[Repair]:
+def _repairs(facts: Facts, account: Account, faults: dict[PurePosixPath, StrictModesFault]) -> Iterator[Repair]:
     shared = [str(fault.path) for fault in faults.values() if fault.shared]
     if shared:
         own = f"give {account.name} a key file of their own in {account.home}/.ssh"
@@ -113,7 +113,7 @@ def _repairs(facts: Facts, account: Account, faults: dict[PurePosixPath, Fault])
     yield Repair(title, Safety.UNSAFE if opened else Safety.SAFE, edit, weakens=weakens)
 
 
-def _order(facts: Facts, account: Account, fault: Fault) -> str:
+def _order(facts: Facts, account: Account, fault: StrictModesFault) -> str:
     if fault.uid != fault.entry.uid:
         owner = account.name if fault.uid == account.uid else "root"
         return f"give {fault.path} to {owner}"

@@ -21,7 +21,7 @@ from pathlib import PurePosixPath
 from rescue.facts import Facts
 from rescue.firewall import edit
 from rescue.firewall.boot import UFW, reload
-from rescue.firewall.diagnosis import Block
+from rescue.firewall.diagnosis import Blockage
 from rescue.firewall.ufw import load as ufw
 from rescue.formats.append_line import ended
 from rescue.logins import blocking
@@ -40,7 +40,7 @@ def find(facts: Facts) -> Iterator[Finding]:
             yield replace(_finding(facts, block), symptom=Symptom.UNREACHABLE)
 
 
-def _finding(facts: Facts, block: Block) -> Finding:
+def _finding(facts: Facts, block: Blockage) -> Finding:
     found = ufw.settings(facts.tree)
     place = found.location(SETTING, Location(ufw.DEFAULTS)) if found else Location(ufw.DEFAULTS)
     who = ", ".join(str(source) for source in block.sources) or "everybody"
@@ -63,7 +63,7 @@ def _finding(facts: Facts, block: Block) -> Finding:
     )
 
 
-def switch_on(tree: Tree, block: Block, place: Location) -> Tree:
+def switch_on(tree: Tree, block: Blockage, place: Location) -> Tree:
     """The tree in which ufw has rules for IPv6, one of which lets the client in. Raises ValueError if it can't be."""
     tree = _told(tree, place)
     firewall = reload(tree, block.firewall)

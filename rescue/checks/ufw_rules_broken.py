@@ -22,8 +22,8 @@ from pathlib import PurePosixPath
 
 from rescue.facts import Facts
 from rescue.firewall.boot import reload
-from rescue.firewall.diagnosis import Block, Mistake
-from rescue.firewall.engine.ruleset import Firewall, Problem
+from rescue.firewall.diagnosis import Blockage, Mistake
+from rescue.firewall.engine.ruleset import Firewall, LoadProblem
 from rescue.firewall.iptables.load import NO_COMMIT
 from rescue.formats.append_line import ended
 from rescue.logins import blocking
@@ -60,7 +60,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _repairs(tree: Tree, block: Block, fault: Problem) -> Iterator[Repair]:
+def _repairs(tree: Tree, block: Blockage, fault: LoadProblem) -> Iterator[Repair]:
     try:
         after = mended(tree, block.firewall, block.version)
     except ValueError as problem:
@@ -73,7 +73,7 @@ def _repairs(tree: Tree, block: Block, fault: Problem) -> Iterator[Repair]:
     )
 
 
-def _how(tree: Tree, after: Tree, fault: Problem) -> str:
+def _how(tree: Tree, after: Tree, fault: LoadProblem) -> str:
     text = tree.text(fault.location.path)
     if not text:
         return "from ufw's own template"
@@ -98,7 +98,7 @@ def mended(tree: Tree, firewall: Firewall, version: int) -> Tree:
     raise ValueError("too much of it is wrong")
 
 
-def _without(tree: Tree, fault: Problem) -> Tree:
+def _without(tree: Tree, fault: LoadProblem) -> Tree:
     path, number = fault.location.path, fault.location.line
     text = tree.text(path)
     if not text:

@@ -1,4 +1,4 @@
-"""Several questions asked at once, so that what they miss of the picture is captured in one go. No evidence itself."""
+"""Several questions asked at once, so that what they miss of the snapshot is captured in one go. No evidence itself."""
 
 from __future__ import annotations
 

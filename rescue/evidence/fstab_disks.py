@@ -3,7 +3,7 @@
 Decides: every line of /etc/fstab without nofail or noauto, but for network file systems and swap. If one of their
 disks does not come, the boot stops in emergency mode.
 
-Not judged: in a directory that is not itself a mounted disk, and in a saved picture of one, as nothing tells which
+Not judged: in a directory that is not itself a mounted disk, and in a support bundle of one, as nothing tells which
 disks the server has. Volumes and arrays (/dev/mapper/..., /dev/md...) are made while the server boots, and are never
 judged.
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rescue.boot.fstab import FSTAB, Line, read_fstab
+from rescue.boot.fstab import FSTAB, FstabLine, read_fstab
 from rescue.facts import Facts
 from rescue.model import Gap, Step
 from rescue.services.units import UNIT_READS
@@ -37,7 +37,7 @@ def find(facts: Facts) -> Iterator[Gap]:
         yield Gap("fstab-disks", STEP, _what(unseen), supply, locations=tuple(line.location for line in unseen[:SHOWN]))
 
 
-def _what(lines: list[Line]) -> str:
+def _what(lines: list[FstabLine]) -> str:
     shown = ", ".join(f"{line.source} for {line.point}" for line in lines[:SHOWN])
     more = f" and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
     disks = "disks are there that" if len(lines) > 1 else "disk is there that"

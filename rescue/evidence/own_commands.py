@@ -20,7 +20,7 @@ from rescue.boot.commands import (
     CRON_TABLES,
     LARGEST,
     OWN_CRON_TABLES,
-    Command,
+    BootCommand,
     boot_commands,
 )
 from rescue.boot.commands import READS as BOOT_READS
@@ -34,7 +34,7 @@ from rescue.tree import LinkLoop, Read
 
 STEP = Step.SERVICE
 TMPFILES = ("/etc/tmpfiles.d", "/usr/local/lib/tmpfiles.d")
-READS = (*BOOT_READS, *SHIPPED_READS, *(Read(path, depth=1) for path in TMPFILES))
+READS = (*BOOT_READS, *SHIPPED_READS, Read("/etc/ssh", depth=2), *(Read(path, depth=1) for path in TMPFILES))
 
 MOST_GAPS = 5
 MOST_SCRIPTS = 50
@@ -103,7 +103,7 @@ def _touches(text: str) -> Step | None:
     return next((link for link, pattern in _WORDS if pattern.search(bare)), None)
 
 
-def _commands(facts: Facts) -> Iterator[Command]:
+def _commands(facts: Facts) -> Iterator[BootCommand]:
     """Every such command: those of the boot, of what timers and paths start, and the lines of scripts they name."""
     known = list(boot_commands(facts.tree, facts.units))
     known += [each for unit in _started_by_others(facts) for each in _of_unit(facts, unit)]
@@ -119,11 +119,11 @@ def _commands(facts: Facts) -> Iterator[Command]:
     yield from _of_scripts(facts, known)
 
 
-def _of_package(facts: Facts, command: Command) -> bool:
+def _of_package(facts: Facts, command: BootCommand) -> bool:
     return bool(facts.shipped.intact(str(command.location.path)))
 
 
-def _periodic(facts: Facts) -> Iterator[Command]:
+def _periodic(facts: Facts) -> Iterator[BootCommand]:
     """What cron runs again and again, as far as it is about the way in: most of it is backups and tidying."""
     if not any(facts.units.unit(f"{name}.service").started for name in ("cron", "crond", "cronie")):
         return
@@ -138,7 +138,7 @@ def _periodic(facts: Facts) -> Iterator[Command]:
                 continue
             command = match["rest"] if path in OWN_CRON_TABLES else match["rest"].partition(" ")[2].strip()
             if _touches(command) in (Step.FIREWALL, Step.NETWORK, Step.SERVICE, Step.ACCOUNT):
-                yield Command(command, Location(PurePosixPath(path), number, line))
+                yield BootCommand(command, Location(PurePosixPath(path), number, line))
 
 
 def _started_by_others(facts: Facts) -> Iterator[Unit]:
@@ -158,15 +158,15 @@ def _started_by_others(facts: Facts) -> Iterator[Unit]:
                     yield facts.units.unit(word)
 
 
-def _of_unit(facts: Facts, unit: Unit) -> Iterator[Command]:
+def _of_unit(facts: Facts, unit: Unit) -> Iterator[BootCommand]:
     if not unit.present or str(unit.path).startswith(STOCK):
         return
     for key in ("ExecStartPre", "ExecStart", "ExecStartPost", "ExecStop", "ExecStopPost"):
         for value in unit.values("Service", key):
-            yield Command(value.text.lstrip("-@:+!| "), value.location)
+            yield BootCommand(value.text.lstrip("-@:+!| "), value.location)
 
 
-def _of_scripts(facts: Facts, commands: list[Command]) -> Iterator[Command]:
+def _of_scripts(facts: Facts, commands: list[BootCommand]) -> Iterator[BootCommand]:
     """The lines of scripts in any language that a command names, but for those of packages."""
     tree = facts.tree
     done = {str(each.location.path) for each in commands}
@@ -193,7 +193,7 @@ def _of_scripts(facts: Facts, commands: list[Command]) -> Iterator[Command]:
             continue
         for number, line in enumerate(data.decode("utf-8", "surrogateescape").split("\n"), start=1):
             if line.strip() and not line.lstrip().startswith("#"):
-                yield Command(line.strip(), Location(PurePosixPath(path), number, line))
+                yield BootCommand(line.strip(), Location(PurePosixPath(path), number, line))
 
 
 def _conflicts(facts: Facts) -> Iterator[Gap]:

@@ -6,8 +6,8 @@
 from rescue.firewall.boot import READS, Active, active_firewalls, loaded_at_boot
 from rescue.firewall.engine.addresses import AddressSet
 from rescue.firewall.engine.reach import Reach, reach, reached
-from rescue.firewall.engine.ruleset import Firewall, Problem, Rule, Ruleset
-from rescue.firewall.engine.verdict import Decision, Kind, Stage, Verdict
+from rescue.firewall.engine.ruleset import Firewall, LoadProblem, Rule, Ruleset
+from rescue.firewall.engine.verdict import Decision, Stage, Verdict, VerdictKind
 
 __all__ = [
     "READS",
@@ -15,13 +15,13 @@ __all__ = [
     "AddressSet",
     "Decision",
     "Firewall",
-    "Kind",
-    "Problem",
+    "LoadProblem",
     "Reach",
     "Rule",
     "Ruleset",
     "Stage",
     "Verdict",
+    "VerdictKind",
     "active_firewalls",
     "loaded_at_boot",
     "reach",

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from rescue.accounts.database import GROUP, PASSWD, ids
 from rescue.firewall import firewalld
-from rescue.firewall.custom_loaders import Command, Load, apart, script_of
+from rescue.firewall.custom_loaders import LoadedRules, LoaderCommand, apart, script_of
 from rescue.firewall.engine.addresses import parse_address
 from rescue.firewall.engine.known_names import SERVICES
 from rescue.firewall.engine.oversized import too_many, unread_ruleset
@@ -129,17 +129,19 @@ class Active(NamedTuple):
     """What is loaded at boot. unread: commands of a person's own scripts that load something which was not read."""
 
     firewalls: tuple[Firewall, ...]
-    unread: tuple[Command, ...] = ()
+    unread: tuple[LoaderCommand, ...] = ()
 
 
 def active_firewalls(
-    tree: Tree, units: UnitTable, commands: Sequence[Command] = (), nft: tuple[int, ...] = ()
+    tree: Tree, units: UnitTable, commands: Sequence[LoaderCommand] = (), nft: tuple[int, ...] = ()
 ) -> tuple[Firewall, ...]:
     """Every packet filter that is loaded at boot and can be judged. Raises `NotCaptured`."""
     return loaded_at_boot(tree, units, commands, nft).firewalls
 
 
-def loaded_at_boot(tree: Tree, units: UnitTable, commands: Sequence[Command] = (), nft: tuple[int, ...] = ()) -> Active:
+def loaded_at_boot(
+    tree: Tree, units: UnitTable, commands: Sequence[LoaderCommand] = (), nft: tuple[int, ...] = ()
+) -> Active:
     """ufw, saved rules, nftables and firewalld, by their services or by `commands`, which the boot obeys, too.
 
     nft: its installed version (1, 0, 6); empty where it is not known. Raises `NotCaptured`.
@@ -176,18 +178,18 @@ def loaded_at_boot(tree: Tree, units: UnitTable, commands: Sequence[Command] = (
 def _by_hand(
     tree: Tree,
     managed: Sequence[Firewall],
-    commands: Sequence[Command],
+    commands: Sequence[LoaderCommand],
     names: Names,
     backend: str,
     nft: tuple[int, ...],
-) -> tuple[list[Firewall], tuple[Command, ...]]:
+) -> tuple[list[Firewall], tuple[LoaderCommand, ...]]:
     """The firewalls of a person's own scripts, and the commands that were not read.
 
     What would take the place of rules that a service has loaded is not: which of them comes last decides.
     """
     loads, unread = apart(commands, bool(managed))
     tree.require(*(Read(str(load.path), depth=0, limit=RULES_LIMIT) for load in loads))
-    files: dict[int, Load] = {}
+    files: dict[int, LoadedRules] = {}
     more: list[Firewall | None] = []
     for load in loads:
         if any(load.path in paths for each in managed for paths in each.files.values()):
@@ -208,7 +210,7 @@ def _by_hand(
     return [each for each in more if each is not None], unread
 
 
-def _sets_file(tree: Tree, units: UnitTable, commands: Sequence[Command]) -> PurePosixPath | None:
+def _sets_file(tree: Tree, units: UnitTable, commands: Sequence[LoaderCommand]) -> PurePosixPath | None:
     """The file from which ipsets are loaded before any rules; NO_SETS if nothing loads any, None if it is not known."""
     plugged = any(name.endswith("-ipset") for name in tree.children(PLUGINS))
     if plugged and units.unit("netfilter-persistent.service").started:

@@ -15,7 +15,7 @@ from typing import Protocol
 from rescue.model import Location
 
 
-class Command(Protocol):
+class LoaderCommand(Protocol):
     """A command line that the boot obeys. certain: under no condition."""
 
     @property
@@ -27,12 +27,12 @@ class Command(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class LoadedRules:
     """A rules file that a command loads. version: 4 or 6 of iptables' files, 0 of nftables' scripts."""
 
     version: int
     path: PurePosixPath
-    command: Command
+    command: LoaderCommand
     backend: str = ""
 
 
@@ -67,7 +67,7 @@ _MANAGED = compile_pattern(
 )
 
 
-def concerns_firewall(command: Command, others: bool) -> bool:
+def concerns_firewall(command: LoaderCommand, others: bool) -> bool:
     """Whether a command may keep somebody out. others: another firewall is there, which a flush would take away."""
     text = command.text
     if text.startswith(("echo ", "printf ", "logger ")) and "|" not in text:
@@ -81,7 +81,7 @@ def concerns_firewall(command: Command, others: bool) -> bool:
     return not _HARMLESS.search(text)
 
 
-def loads(commands: Iterable[Command]) -> Iterator[Load]:
+def loads(commands: Iterable[LoaderCommand]) -> Iterator[LoadedRules]:
     """The rules files that the commands surely load."""
     for command in commands:
         if not command.certain:
@@ -90,12 +90,12 @@ def loads(commands: Iterable[Command]) -> Iterator[Load]:
             path = match["path"] or match["named"] or match["piped"]
             if path:
                 backend = (match["kind"] or "").lstrip("-")
-                yield Load(4 if match["ip6"] == "ip" else 6, PurePosixPath(path), command, backend)
+                yield LoadedRules(4 if match["ip6"] == "ip" else 6, PurePosixPath(path), command, backend)
         elif (match := _NFT.fullmatch(command.text)) is not None:
-            yield Load(0, PurePosixPath(match["path"]), command)
+            yield LoadedRules(0, PurePosixPath(match["path"]), command)
 
 
-def apart(commands: Sequence[Command], others: bool) -> tuple[tuple[Load, ...], tuple[Command, ...]]:
+def apart(commands: Sequence[LoaderCommand], others: bool) -> tuple[tuple[LoadedRules, ...], tuple[LoaderCommand, ...]]:
     """The files that can be judged, one for each IP version, and the commands that can't.
 
     Where two commands load rules for the same version, which comes last decides: neither is judged then.

@@ -14,7 +14,7 @@ from rescue.firewall.engine.conditions import Addresses, Interface, Ports
 from rescue.firewall.engine.packet import is_internal
 from rescue.firewall.engine.reach import Reach, reached
 from rescue.firewall.engine.ruleset import Action, Firewall, Rule
-from rescue.firewall.engine.verdict import Decision, Kind, Stage, Verdict
+from rescue.firewall.engine.verdict import Decision, Stage, Verdict, VerdictKind
 from rescue.firewall.ipset.match import InSet
 from rescue.firewall.ufw.tuples import tuple_of
 from rescue.tree import Tree
@@ -40,7 +40,7 @@ _PLAIN = (Mistake.RULE, Mistake.NO_RULE, Mistake.OTHER_PORT)
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class Blockage:
     """One firewall that does not let SSH through.
 
     sources: the client's addresses that are turned away; empty if none is known, then `verdict` is that on most of the
@@ -68,7 +68,7 @@ class Block:
         return self.verdict.decisions[0] if self.verdict.decisions else None
 
 
-def blocks(tree: Tree, firewalls: Sequence[Firewall], port: int, sources: Sequence[Address]) -> Iterator[Block]:
+def blocks(tree: Tree, firewalls: Sequence[Firewall], port: int, sources: Sequence[Address]) -> Iterator[Blockage]:
     """What keeps `sources` from `port`, firewall by firewall: each one that does must be mended.
 
     With no source known, the whole of IPv4 is judged: a firewall blocks if most of it is turned away.
@@ -83,13 +83,13 @@ def blocks(tree: Tree, firewalls: Sequence[Firewall], port: int, sources: Sequen
                 yield _block(tree, here, found, [each for each in firewalls if each is not firewall])
 
 
-def _block(tree: Tree, here: Reach, found: _Found, others: Sequence[Firewall]) -> Block:
+def _block(tree: Tree, here: Reach, found: _Found, others: Sequence[Firewall]) -> Blockage:
     mistake, other = _mistake(tree, here, found)
     beside = None
     if mistake in _PLAIN and not _singled_out(found) and _can_be_told(here):
         better = _by_what_stands_beside(tree, here, found, others)
         mistake, other, beside = better or (mistake, other, None)
-    return Block(
+    return Blockage(
         firewall=here.firewalls[0],
         port=here.port,
         version=here.version,
@@ -265,9 +265,9 @@ def _singled_out(found: _Found) -> bool:
     )
 
 
-def kept_out(verdict: Verdict) -> Kind:
+def kept_out(verdict: Verdict) -> VerdictKind:
     """How the client is kept out: by silence or by an answer. Of a doubtful verdict, the first that may apply."""
-    if verdict.kind is not Kind.DEPENDS:
+    if verdict.kind is not VerdictKind.DEPENDS:
         return verdict.kind
-    kinds = [each.kind for each in verdict.decisions if each.kind in (Kind.DROP, Kind.REJECT)]
-    return kinds[0] if kinds else Kind.DROP
+    kinds = [each.kind for each in verdict.decisions if each.kind in (VerdictKind.DROP, VerdictKind.REJECT)]
+    return kinds[0] if kinds else VerdictKind.DROP

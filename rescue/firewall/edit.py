@@ -14,7 +14,7 @@ from rescue.firewall.diagnosis import mostly_open
 from rescue.firewall.engine.addresses import Address
 from rescue.firewall.engine.reach import Reach, reach
 from rescue.firewall.engine.ruleset import Action, Firewall, Rule
-from rescue.firewall.engine.verdict import Decision, Kind, Stage
+from rescue.firewall.engine.verdict import Decision, Stage, VerdictKind
 from rescue.firewall.firewalld import edit as firewalld
 from rescue.firewall.nft import edit as nft
 from rescue.firewall.ufw import load as ufw
@@ -69,7 +69,7 @@ def _obstacle(tree: Tree, firewall: Firewall, port: int, version: int, source: A
     verdict = here.verdict_for(source)
     if verdict.accepted:
         return None
-    turning_away = [each for each in verdict.decisions if each.kind is not Kind.DEPENDS]
+    turning_away = [each for each in verdict.decisions if each.kind is not VerdictKind.DEPENDS]
     if not turning_away:
         raise ValueError(f"what keeps {source} out is not in the rules: it depends on {verdict.reason}")
     return turning_away[0]
@@ -80,7 +80,7 @@ def _widest(here: Reach) -> Decision | None:
     if mostly_open(here):
         return None
     decisions = here.verdict(~here.accepted & ~here.depends).decisions or here.verdict(~here.accepted).decisions
-    return next((each for each in decisions if each.kind in (Kind.DROP, Kind.REJECT)), None)
+    return next((each for each in decisions if each.kind in (VerdictKind.DROP, VerdictKind.REJECT)), None)
 
 
 def _past(tree: Tree, firewall: Firewall, obstacle: Decision, port: int, version: int, source: Address | None) -> Tree:

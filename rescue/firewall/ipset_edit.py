@@ -9,7 +9,7 @@ from rescue.firewall.boot import names_of, reload
 from rescue.firewall.engine.addresses import Address
 from rescue.firewall.engine.reach import reach
 from rescue.firewall.engine.ruleset import Firewall, Rule
-from rescue.firewall.ipset.elements import Full, Wrong, keys
+from rescue.firewall.ipset.elements import FullSet, IpsetError, keys
 from rescue.firewall.ipset.load import IpSet, IpSets
 from rescue.firewall.ipset.match import InSet
 from rescue.tree import Tree
@@ -76,7 +76,7 @@ def may_name(held: IpSet, source: Address, port: int) -> bool:
         return True
     try:
         return any(keys(held, _element(held, source, port), (), wildcard=False))
-    except (Wrong, Full):
+    except (IpsetError, FullSet):
         return False
 
 

@@ -9,7 +9,7 @@ from rescue.firewall.engine.known_names import SERVICES
 from rescue.firewall.ipset.load import IpSets
 
 
-class Refused(ValueError):
+class RuleError(ValueError):
     """The line is one that iptables-restore does not take: the load of its table fails."""
 
 

@@ -54,7 +54,7 @@ _FACILITIES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class HostsAccessLine:
     """One rule: daemons, clients and options. first, last: the numbers of its lines in the file, from 1.
 
     unfinished: it has no newline or is too long, where libwrap stops reading: it is no rule then, and in hosts.deny
@@ -81,12 +81,12 @@ class Ruling:
     disk; None where no line fits, which lets the client in."""
 
     allowed: Known
-    line: Line | None = None
+    line: HostsAccessLine | None = None
 
 
 def hosts_access(tree: Tree, source: Address | None) -> Ruling:
     """What libwrap says to `source`; with None, to somebody whose address no line names. Raises `NotCaptured`."""
-    doubts: list[Line] = []
+    doubts: list[HostsAccessLine] = []
     possible: set[bool] = set()
     for line, fits in _that_may_fit(tree, source):
         says = _options(line.options, usual=line.path == ALLOW)
@@ -99,12 +99,12 @@ def hosts_access(tree: Tree, source: Address | None) -> Ruling:
     return Ruling(None, doubts[0]) if False in possible else Ruling(True)
 
 
-def first_that_may_fit(tree: Tree, source: Address) -> Line | None:
+def first_that_may_fit(tree: Tree, source: Address) -> HostsAccessLine | None:
     """The first rule that fits `source`, or may; None if none does."""
     return next((line for line, _ in _that_may_fit(tree, source)), None)
 
 
-def _that_may_fit(tree: Tree, source: Address | None) -> Iterator[tuple[Line, Known]]:
+def _that_may_fit(tree: Tree, source: Address | None) -> Iterator[tuple[HostsAccessLine, Known]]:
     """The rules that fit, or may fit (None), in the order in which libwrap looks at them."""
     tree.require(*HOSTS_READS)
     for path in (ALLOW, DENY):
@@ -118,20 +118,20 @@ def _that_may_fit(tree: Tree, source: Address | None) -> Iterator[tuple[Line, Kn
                 yield line, fits
 
 
-def lines_for_sshd(tree: Tree, path: PurePosixPath) -> Iterator[Line]:
+def lines_for_sshd(tree: Tree, path: PurePosixPath) -> Iterator[HostsAccessLine]:
     """The rules of one file that are, or may be, about sshd."""
     for line in rules(path, tree.text(path) or ""):
         if line.unfinished or _server(line) is not False:
             yield line
 
 
-def admits_somebody(line: Line) -> bool:
+def admits_somebody(line: HostsAccessLine) -> bool:
     """Whether a rule lets in those whom it names, or turns away all but some: then it may be meant."""
     says = _options(line.options, usual=line.path == ALLOW)
     return not line.unfinished and (says is not False or "EXCEPT" in line.clients.upper().split())
 
 
-def rules(path: PurePosixPath, text: str) -> Iterator[Line]:
+def rules(path: PurePosixPath, text: str) -> Iterator[HostsAccessLine]:
     """The rules of a file, as table_match of hosts_access.c splits them; what it passes over is left out."""
     joined, first = "", 1
     physical = text.split("\n")
@@ -141,26 +141,26 @@ def rules(path: PurePosixPath, text: str) -> Iterator[Line]:
             joined = joined[:-1]
             continue
         if _length(joined) >= LONGEST_LINE:
-            yield Line(path, first, number, joined[:LONGEST_LINE], "", "", unfinished=True)
+            yield HostsAccessLine(path, first, number, joined[:LONGEST_LINE], "", "", unfinished=True)
             return
         line = _rule(path, first, number, joined)
         if line is not None:
             yield line
         joined, first = "", number + 1
     if joined or physical[-1]:
-        yield Line(path, first, len(physical), joined + physical[-1], "", "", unfinished=True)
+        yield HostsAccessLine(path, first, len(physical), joined + physical[-1], "", "", unfinished=True)
 
 
 def _length(text: str) -> int:
     return len(text.encode("utf-8", "surrogateescape"))
 
 
-def _rule(path: PurePosixPath, first: int, last: int, text: str) -> Line | None:
+def _rule(path: PurePosixPath, first: int, last: int, text: str) -> HostsAccessLine | None:
     daemons, clients = _split(text)
     if text.startswith("#") or clients is None:  # elsewhere # is a letter like others
         return None
     clients, options = _split(clients)
-    return Line(path, first, last, text, daemons, clients, options)
+    return HostsAccessLine(path, first, last, text, daemons, clients, options)
 
 
 def _split(text: str) -> tuple[str, str | None]:
@@ -178,7 +178,7 @@ def words(text: str) -> list[str]:
     return [word for word in _SEPARATORS.split(text) if word]
 
 
-def _server(line: Line) -> Known:
+def _server(line: HostsAccessLine) -> Known:
     return in_list(words(line.daemons), _daemon)
 
 

@@ -9,7 +9,7 @@ from itertools import chain
 from re import compile as compile_pattern
 
 from rescue.formats.os_release import read_release
-from rescue.tree import NotCaptured, Read, Tree, Unread
+from rescue.tree import NotCaptured, Read, ReadError, Tree
 
 DPKG_STATUS = "/var/lib/dpkg/status"
 APK_INSTALLED = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
@@ -77,7 +77,7 @@ def _if_read(source: Callable[[Tree], Iterator[str]], tree: Tree) -> Iterator[st
     """What a source tells; nothing more where it can't be read: another may tell."""
     try:
         yield from source(tree)
-    except Unread:
+    except ReadError:
         return
 
 

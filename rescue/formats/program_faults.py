@@ -11,7 +11,7 @@ from rescue.tree import Tree
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ProgramFault:
     """A file that a program needs and what is wrong with it. closed: sshd runs, and ends each connection.
 
     mode: it is only not executable. useless: nothing on this server can be started with it.
@@ -24,18 +24,18 @@ class Fault:
     useless: bool = False
 
 
-def program_faults(tree: Tree, path: str, *, closed: bool = False) -> Iterator[Fault]:
+def program_faults(tree: Tree, path: str, *, closed: bool = False) -> Iterator[ProgramFault]:
     """What keeps a program from being started, whoever starts it. The caller has captured the file. NotCaptured."""
     entry = tree.entry(path)
     if entry is None:
         # sshd asks for its other programs as it starts, and ends where one is missing or not executable (main, sshd.c).
-        yield Fault(path, "is not there")
+        yield ProgramFault(path, "is not there")
         return
     if not entry.is_file:
-        yield Fault(path, "is no file", closed)
+        yield ProgramFault(path, "is no file", closed)
         return
     if not entry.mode & 0o111:
-        yield Fault(path, "is not executable", mode=True)
+        yield ProgramFault(path, "is not executable", mode=True)
         return
     data = tree.data_if_read(path)
     if data is None or data.startswith(b"#!"):
@@ -43,12 +43,12 @@ def program_faults(tree: Tree, path: str, *, closed: bool = False) -> Iterator[F
     try:
         read_elf(data)
     except ElfError as problem:
-        yield Fault(path, str(problem), closed)
+        yield ProgramFault(path, str(problem), closed)
         return
     yield from _needs(tree, path, closed=closed)
 
 
-def _needs(tree: Tree, path: str, *, closed: bool) -> Iterator[Fault]:
+def _needs(tree: Tree, path: str, *, closed: bool) -> Iterator[ProgramFault]:
     """What is wrong with the interpreter and the libraries of a program, and with their symbols' versions."""
     program = load(tree, path)
     if program is None:
@@ -57,22 +57,22 @@ def _needs(tree: Tree, path: str, *, closed: bool) -> Iterator[Fault]:
     if program.interpreter:
         loader = tree.entry(program.interpreter)
         if loader is None:
-            yield Fault(program.interpreter, f"is not there, {without}", closed)
+            yield ProgramFault(program.interpreter, f"is not there, {without}", closed)
             return
         if not loader.mode & 0o111:
             # Root, too, may execute only what somebody may: the shell then says "Permission denied", status 126.
-            yield Fault(program.interpreter, f"is not executable, {without}", closed, mode=True)
+            yield ProgramFault(program.interpreter, f"is not executable, {without}", closed, mode=True)
             return
         if loader.is_file and loader.size == 0:
-            yield Fault(program.interpreter, f"is empty, {without}", closed)
+            yield ProgramFault(program.interpreter, f"is empty, {without}", closed)
             return
     broken = [each for each in program.libraries if each.fault]
     for library in broken:
         what = f"{library.fault} ({library.by} asks for it), {without}"
-        yield Fault(library.path or library.name, what, closed, useless=library.path is not None)
+        yield ProgramFault(library.path or library.name, what, closed, useless=library.path is not None)
     told: set[str] = set()
     for user, version, name, provider in () if broken else program.clashes():
         if user not in told:
             told.add(user)
             what = f"asks for {version} of {name}, which {provider} does not have"
-            yield Fault(user, f"{what}, so {path} does not start", closed, useless=user != path)
+            yield ProgramFault(user, f"{what}, so {path} does not start", closed, useless=user != path)

@@ -23,7 +23,7 @@ _COMMANDS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class ShellAssignment:
     """A value and the line that set it."""
 
     value: str
@@ -34,7 +34,7 @@ class Setting:
 class Settings:
     """The settings of some files read in order. stopped: the line at which the shell gives up, if it does."""
 
-    values: dict[str, Setting]
+    values: dict[str, ShellAssignment]
     stopped: Location | None = None
 
     def get(self, name: str, default: str = "") -> str:
@@ -52,7 +52,7 @@ def read_settings(files: Iterator[tuple[PurePosixPath, str]], *, stops: bool = T
 
     stops: it runs with ``set -e``; else only what it can't parse makes it give up.
     """
-    values: dict[str, Setting] = {}
+    values: dict[str, ShellAssignment] = {}
     for path, text in files:
         lines = text.split("\n")
         for number, words in _statements(text):
@@ -62,7 +62,7 @@ def read_settings(files: Iterator[tuple[PurePosixPath, str]], *, stops: bool = T
             if len(assigned) == len(words) - start:
                 for word in assigned:
                     name, _, value = word.partition("=")
-                    values[name] = Setting(value, here)
+                    values[name] = ShellAssignment(value, here)
             elif words[0] in _QUOTES or (stops and _command(words) not in _COMMANDS):
                 return Settings(values, here)
     return Settings(values)

@@ -33,7 +33,7 @@ _PARTS = compile_pattern(r"""((?:[^;&|"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*'|(?<=>)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ScriptLine:
     """One command of a script. certain: no condition that the disk does not answer stands before it."""
 
     number: int
@@ -41,7 +41,7 @@ class Line:
     certain: bool = True
 
 
-def script_lines(tree: Tree | None, text: str) -> Iterator[Line]:
+def script_lines(tree: Tree | None, text: str) -> Iterator[ScriptLine]:
     """The commands of a script's text, in order. Raises NotCaptured where a file that it tests for is not known; with
     no tree, such a test is a condition like others."""
     open_blocks: list[bool] = []
@@ -57,7 +57,7 @@ def script_lines(tree: Tree | None, text: str) -> Iterator[Line]:
             sure = test is not None and _there(tree, test[2])
             if not _SHUT.fullmatch(whole):
                 open_blocks.append(sure)
-            yield Line(began, whole, certain and sure)
+            yield ScriptLine(began, whole, certain and sure)
         else:
             left = left or (certain and _LEAVES.fullmatch(whole) is not None)
             yield from _commands(tree, began, whole, certain)
@@ -122,17 +122,17 @@ def _there(tree: Tree | None, path: str) -> bool:
     return tree is not None and tree.entry(path) is not None
 
 
-def _commands(tree: Tree | None, number: int, whole: str, certain: bool) -> Iterator[Line]:
+def _commands(tree: Tree | None, number: int, whole: str, certain: bool) -> Iterator[ScriptLine]:
     """The commands of one line: those behind && and || are run perhaps, unless what is before them is known."""
     parts = [(match[1].strip(), match[2] or "") for match in _PARTS.finditer(whole)]
     if any(joint == "|" for _, joint in parts) or "".join(part for part, _ in parts) == "":
-        yield Line(number, whole, certain)
+        yield ScriptLine(number, whole, certain)
         return
     sure = True
     for part, joint in parts:
         if not part or part.startswith("#"):
             break
-        yield Line(number, part, certain and sure)
+        yield ScriptLine(number, part, certain and sure)
         test = _FILE_TEST.fullmatch(part)
         if joint == "&&":
             sure = sure and (_there(tree, test[2]) if test else True)

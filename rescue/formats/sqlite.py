@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rescue.formats.sqlite_image import Image, NotSqlite, file_of
+from rescue.formats.sqlite_image import DatabaseImage, NotSqlite, file_of
 
 if TYPE_CHECKING:
     from sqlite3 import Connection
@@ -39,7 +39,7 @@ class Where:
     value: Value
 
 
-def rows(image: Image, table: str, columns: Sequence[str]) -> list[tuple[Value, ...]]:
+def rows(image: DatabaseImage, table: str, columns: Sequence[str]) -> list[tuple[Value, ...]]:
     """The rows of `table`, these columns of it; [] if there is no such table. Raises NotSqlite."""
     with _opened(image, writing=()) as database:
         if not _is_table(database, table):
@@ -51,14 +51,14 @@ def rows(image: Image, table: str, columns: Sequence[str]) -> list[tuple[Value, 
         return found
 
 
-def tables(image: Image) -> frozenset[str]:
+def tables(image: DatabaseImage) -> frozenset[str]:
     """The names of all ordinary tables. Raises NotSqlite."""
     with _opened(image, writing=()) as database:
         named = database.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0").fetchall()
         return frozenset(name for (name,) in named if isinstance(name, str))
 
 
-def without(image: Image, *these: Where) -> bytes:
+def without(image: DatabaseImage, *these: Where) -> bytes:
     """The database's file without those rows. Raises NotSqlite where the database is not sound before and after."""
     order = 'DELETE FROM "{table}" WHERE "{column}" IS ?'
     return _changed(
@@ -66,7 +66,7 @@ def without(image: Image, *these: Where) -> bytes:
     )
 
 
-def with_value(image: Image, column: str, value: Value, *these: Where) -> bytes:
+def with_value(image: DatabaseImage, column: str, value: Value, *these: Where) -> bytes:
     """The database's file in which `column` of those rows is `value`. Raises NotSqlite, see `without`."""
     order = f'UPDATE "{{table}}" SET "{column}" = ? WHERE "{{column}}" IS ?'  # noqa: S608  words of ours
     return _changed(
@@ -75,7 +75,7 @@ def with_value(image: Image, column: str, value: Value, *these: Where) -> bytes:
     )
 
 
-def _changed(image: Image, orders: list[tuple[str, str, tuple[Value, ...]]]) -> bytes:
+def _changed(image: DatabaseImage, orders: list[tuple[str, str, tuple[Value, ...]]]) -> bytes:
     with _opened(image, writing=tuple({table for table, _, _ in orders})) as database:
         _check(database)
         for table, order, values in orders:
@@ -110,7 +110,7 @@ def _is_table(database: Connection, name: str) -> bool:
 
 
 @contextmanager
-def _opened(image: Image, *, writing: tuple[str, ...]) -> Iterator[Connection]:
+def _opened(image: DatabaseImage, *, writing: tuple[str, ...]) -> Iterator[Connection]:
     """The database in memory, for reading and for changing the tables `writing`. Raises NotSqlite for all it meets."""
     try:
         import sqlite3

@@ -35,14 +35,14 @@ class NotSqlite(ValueError):
     """The bytes are no SQLite database, or one that is damaged, or that asks for too much."""
 
 
-class Image(NamedTuple):
+class DatabaseImage(NamedTuple):
     """A whole database. data: in a form that needs no second file. wal: whether it is meant to be used with one."""
 
     data: bytes
     wal: bool
 
 
-def image_of(data: bytes, wal: bytes = b"", journal: bytes = b"") -> Image:
+def image_of(data: bytes, wal: bytes = b"", journal: bytes = b"") -> DatabaseImage:
     """The database whose file holds `data`, with the content of its two companions. Raises NotSqlite."""
     if is_hot(journal):
         data = _rolled_back(data, journal)
@@ -54,7 +54,7 @@ def image_of(data: bytes, wal: bytes = b"", journal: bytes = b"") -> Image:
     if len(data) // size > MOST_PAGES:
         raise NotSqlite("the database is too large")
     uses_log = data[_FILE_FORMAT] == b"\2\2"
-    return Image(data[:18] + b"\1\1" + data[20:] if uses_log else data, uses_log)
+    return DatabaseImage(data[:18] + b"\1\1" + data[20:] if uses_log else data, uses_log)
 
 
 def file_of(image: bytes, *, wal: bool) -> bytes:

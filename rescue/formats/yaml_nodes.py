@@ -17,7 +17,7 @@ DEEPEST = 100
 """Brackets or indentations within one another: more would use up Python's stack."""
 
 
-class BadYaml(ValueError):
+class YamlError(ValueError):
     """What is no YAML. line: from 1, 0 where the text as a whole is meant; problem: in the parser's words."""
 
     def __init__(self, line: int, problem: str) -> None:
@@ -26,7 +26,7 @@ class BadYaml(ValueError):
         self.problem = problem
 
 
-class Unread(ValueError):
+class YamlTooLarge(ValueError):
     """What is not read here, good or bad: it is too long, or too deep."""
 
 
@@ -59,9 +59,9 @@ class Node:
 
 
 def read_yaml(text: str) -> Node | None:
-    """The first document; None where there is none. Raises BadYaml and Unread."""
+    """The first document; None where there is none. Raises YamlError and YamlTooLarge."""
     if len(text) > LONGEST or _deep(text):
-        raise Unread("the file is too long, or too deep")
+        raise YamlTooLarge("the file is too long, or too deep")
     # The parser costs a tenth of what the rest of a start does: only where there is something to read.
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -75,13 +75,13 @@ def read_yaml(text: str) -> Node | None:
         mark = problem.problem_mark or problem.context_mark
         if "':'" in str(problem.problem) and problem.context_mark is not None:
             mark = problem.context_mark  # the key that lacks its colon
-        raise BadYaml(mark.line + 1 if mark else 0, str(problem.problem or problem.context or "")) from None
+        raise YamlError(mark.line + 1 if mark else 0, str(problem.problem or problem.context or "")) from None
     except YAMLError as problem:
         position = getattr(problem, "position", None)
         line = text.count("\n", 0, position) + 1 if isinstance(position, int) else 0
-        raise BadYaml(line, str(getattr(problem, "reason", "")) or "it is not YAML") from None
+        raise YamlError(line, str(getattr(problem, "reason", "")) or "it is not YAML") from None
     except RecursionError:
-        raise Unread("the file is too deep") from None
+        raise YamlTooLarge("the file is too deep") from None
 
 
 def _deep(text: str) -> bool:
@@ -109,7 +109,7 @@ def _node(made: Any, known: dict[int, Node], depth: int) -> Node:
     if id(made) in known:
         return known[id(made)]
     if depth > 2 * DEEPEST:
-        raise Unread("the file is too deep")
+        raise YamlTooLarge("the file is too deep")
     line = made.start_mark.line + 1
     kind = made.id
     node = known[id(made)] = Node(kind, line)

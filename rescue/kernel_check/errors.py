@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+from rescue.errors import RescueError
 
-class ProofError(Exception):
-    """The proof can't be made here. hint: what to do."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+class ProofError(RescueError):
+    """The proof can't be made here."""

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from threading import Timer
 
 from rescue.firewall.firewalld.direct import PATH as DIRECT
-from rescue.firewall.firewalld.faults import Invalid, Unclear
+from rescue.firewall.firewalld.faults import FirewalldError, FirewalldNotModelled
 from rescue.firewall.firewalld.store import OWN, STOCK
 from rescue.firewall.firewalld.xml import parse
 from rescue.kernel_check.errors import ProofError
@@ -186,9 +186,9 @@ def _check_direct(tree: Tree) -> None:
         return
     try:
         elements = parse(data, DIRECT).children
-    except Invalid:
+    except FirewalldError:
         return  # firewalld goes on without the file
-    except Unclear as problem:
+    except FirewalldNotModelled as problem:
         raise ProofError(f"{DIRECT} can't be judged ({problem})", "Its rules can't be proven.") from problem
     for element in elements:
         if element.get("ipv") == "eb":

@@ -81,7 +81,7 @@ _CALM = {
 """Settings of the server's kernel by which no limit of its own hides a refusal."""
 
 
-class Lab:
+class PacketLab:
     """The two namespaces. `interface` is the name of the server's network card, `addresses` its addresses."""
 
     def __init__(
@@ -322,10 +322,10 @@ def _serve(listener: socket.socket) -> None:
 @contextmanager
 def lab(
     interface: str = "eth0", ports: Sequence[int] = (22,), addresses: Mapping[int, Address] = SERVER
-) -> Iterator[Lab]:
+) -> Iterator[PacketLab]:
     """A lab, closed again whatever happens."""
     with on_one_processor():
-        made = Lab(interface, ports, addresses)
+        made = PacketLab(interface, ports, addresses)
         try:
             yield made
         finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from rescue.firewall import Firewall
@@ -19,8 +18,9 @@ from rescue.firewall.ufw import load as ufw
 from rescue.kernel_check.errors import ProofError
 from rescue.kernel_check.etc import etc_of
 from rescue.kernel_check.firewalld import APART, Core, folder_of
-from rescue.kernel_check.lab import Lab, restorer
+from rescue.kernel_check.lab import PacketLab, restorer
 from rescue.kernel_check.options import runs_programs
+from rescue.kernel_check.result import Load
 from rescue.tree import Tree
 
 PACKAGES = {"nft": "nftables", "ipset": "ipset"}
@@ -29,25 +29,7 @@ ELSEWHERE = re.compile(r'^\s*include\s+"(?:/(?!etc/)|\.)', re.MULTILINE)
 """An include of a file that is not below /etc."""
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
-    """One file that was handed to a program. taken: whether it was loaded, expected: whether it had to be.
-
-    said: the program's own words where it refused it.
-    """
-
-    what: str
-    program: str
-    taken: bool
-    expected: bool
-    said: str = ""
-
-    @property
-    def agrees(self) -> bool:
-        return self.taken is self.expected
-
-
-def load(lab: Lab, tree: Tree, firewall: Firewall) -> list[Load]:
+def load(lab: PacketLab, tree: Tree, firewall: Firewall) -> list[Load]:
     """Load one firewall into the lab's server. Raises ProofError where that can't be done here."""
     loaders = {
         UFW: _ufw, NFTABLES: _nftables, FIREWALLD: _firewalld,
@@ -62,7 +44,7 @@ def load(lab: Lab, tree: Tree, firewall: Firewall) -> list[Load]:
     return [*_sets(lab, tree, firewall), *loader(lab, tree, firewall)]
 
 
-def _sets(lab: Lab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
+def _sets(lab: PacketLab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
     """The saved ipsets that the rules ask for."""
     path = firewall.sets
     if path in (None, NO_SETS) or tree.entry(path) is None:
@@ -77,7 +59,7 @@ def _sets(lab: Lab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
     yield Load(str(path), program, taken, expected, done.stderr.strip())
 
 
-def _saved(lab: Lab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
+def _saved(lab: PacketLab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
     for version, paths in sorted(firewall.files.items()):
         for path in paths:
             program = _needed(restorer(version, firewall.backend), "iptables")
@@ -88,7 +70,7 @@ def _saved(lab: Lab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
             yield Load(str(path), program, done.returncode == 0, not problems, done.stderr.strip())
 
 
-def _ufw(lab: Lab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
+def _ufw(lab: PacketLab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
     problems = {each.location.path for each in firewall.problems}
     with etc_of(tree, ()) as around:
         for each in ufw.restores(tree, names_of(tree, firewall.sets), firewall.backend):
@@ -100,7 +82,7 @@ def _ufw(lab: Lab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
             yield Load(str(each.path), program, done.returncode == 0, expected, done.stderr.strip())
 
 
-def _nftables(lab: Lab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
+def _nftables(lab: PacketLab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
     program = _needed("nft", PACKAGES["nft"])
     files = firewall.files[4]
     for path in files:
@@ -115,7 +97,7 @@ def _nftables(lab: Lab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
     yield Load(str(path), program, done.returncode == 0, not firewall.problems, done.stderr.strip())
 
 
-def _firewalld(lab: Lab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
+def _firewalld(lab: PacketLab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
     """Start firewalld's core with the target's configuration; it runs until the lab is closed."""
     told = told_zones(tree) if firewall.told else {}
     zones = {interface: zone.name for interface, zone in told.items() if interface != ANY_CARD}

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from random import Random
 
-from rescue.firewall import Firewall, Kind, Reach, Stage, Verdict, reach
+from rescue.firewall import Firewall, Reach, Stage, Verdict, VerdictKind, reach
 from rescue.firewall.engine.addresses import Address, AddressSet
 from rescue.firewall.engine.conditions import Addresses
 from rescue.firewall.engine.icmp import TCP_RESET, UNREACHABLE
 from rescue.firewall.engine.ruleset import Action
-from rescue.kernel_check.lab import HALF, OPEN, RESET, SERVER, SILENT, Lab, on_one_processor
-from rescue.kernel_check.loading import Load, load
+from rescue.kernel_check.lab import HALF, OPEN, RESET, SERVER, SILENT, PacketLab, on_one_processor
+from rescue.kernel_check.loading import load
+from rescue.kernel_check.result import Difference, Load, Proof
 from rescue.kernel_check.sources import askable, chosen
 from rescue.tree import Tree
 
@@ -36,50 +36,17 @@ HURRY, PATIENCE = 0.15, 1.0
 """Seconds to wait for data that may be on its way: at first, and before a difference is believed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Where the kernel does not do what was worked out. said, seen: as `Lab.probe` puts it."""
-
-    what: str
-    said: str
-    seen: str
-    verdict: Verdict | None = None
-
-
-@dataclass(slots=True)
-class Proof:
-    """The outcome. depends: verdicts that the disk leaves open, which no kernel can confirm.
-
-    left_out: sources that found what the rules grant used up, too often to begin anew for each.
-    """
-
-    interface: str
-    addresses: Mapping[int, Address]
-    asked: int = 0
-    agreed: int = 0
-    depends: int = 0
-    left_out: int = 0
-    seen: Counter[str] = field(default_factory=Counter)
-    loads: list[Load] = field(default_factory=list)
-    differences: list[Difference] = field(default_factory=list)
-
-    @property
-    def holds(self) -> bool:
-        """Whether the kernel does all that was worked out."""
-        return not self.differences
-
-
 def expected(verdict: Verdict, version: int) -> str | None:
     """What a probe must see; None where the verdict leaves it open."""
-    if verdict.kind is Kind.DEPENDS:
+    if verdict.kind is VerdictKind.DEPENDS:
         return None
-    if verdict.kind is Kind.ACCEPT:
+    if verdict.kind is VerdictKind.ACCEPT:
         return OPEN
-    if verdict.kind is Kind.DROP and len({each.stage is Stage.DATA for each in verdict.decisions}) > 1:
+    if verdict.kind is VerdictKind.DROP and len({each.stage is Stage.DATA for each in verdict.decisions}) > 1:
         return None  # nothing gets through, but how far the first packet gets is open
     if verdict.stage is Stage.DATA:
         return HALF
-    if verdict.kind is Kind.DROP:
+    if verdict.kind is VerdictKind.DROP:
         return SILENT
     return RESET if verdict.how == TCP_RESET else "icmp:{}/{}".format(*UNREACHABLE[version][verdict.how])
 
@@ -120,7 +87,7 @@ def prove(
 class _Asker:
     """The lab that is asked. `renewed`: how many labs there have been."""
 
-    lab: Lab
+    lab: PacketLab
 
     def __init__(self, tree: Tree, firewalls: Sequence[Firewall], port: int, proof: Proof) -> None:
         self.tree = tree
@@ -138,7 +105,9 @@ class _Asker:
     def renew(self) -> list[Load]:
         """Begin again with a lab to which nobody has spoken yet; how its rules were loaded. Raises ProofError."""
         self._close()
-        self.lab = Lab(self.proof.interface, (self.port, *redirected(self.firewalls, self.port)), self.proof.addresses)
+        self.lab = PacketLab(
+            self.proof.interface, (self.port, *redirected(self.firewalls, self.port)), self.proof.addresses
+        )
         self.renewed += 1
         return [each for firewall in self.firewalls for each in load(self.lab, self.tree, firewall)]
 
@@ -173,7 +142,7 @@ def _ask(proof: Proof, asker: _Asker, here: Reach, sources: Sequence[Address]) -
             return
 
 
-def _neighbours(proof: Proof, made: Lab, firewalls: Sequence[Firewall], port: int) -> None:
+def _neighbours(proof: Proof, made: PacketLab, firewalls: Sequence[Firewall], port: int) -> None:
     """Whether the server is found over IPv6 at all."""
     here = reach(firewalls, port, 6, interface=proof.interface, server=proof.addresses[6], discovery=True)
     unfound = any(piece.decision.stage is Stage.NEIGHBOUR for piece in here.outcome.pieces)

@@ -17,7 +17,7 @@ from rescue.accounts.database import Accounts
 from rescue.formats.os_release import Release
 from rescue.keys.public_keys import check_public_key
 from rescue.keys.wire import Reader, WireError, decode_base64
-from rescue.tree import Read, Tree, Unread
+from rescue.tree import Read, ReadError, Tree
 
 DEFAULT_HOST_KEYS = tuple(f"/etc/ssh/ssh_host_{kind}_key" for kind in ("rsa", "ecdsa", "ed25519"))
 """What sshd loads where no HostKey is set (servconf.c, fill_default_server_options)."""
@@ -47,7 +47,7 @@ class HostKey:
 
     type: the kind of key, as far as the file says; "" if it does not load. missing: there is no such file, or it is
     empty. problem: why its content does not load, "" if it does. exposed: its mode makes sshd refuse it. unread:
-    not known, as the picture does not hold the content.
+    not known, as the snapshot does not hold the content.
     """
 
     path: PurePosixPath
@@ -77,7 +77,7 @@ def read_host_key(tree: Tree, path: str, release: Release) -> HostKey:
         return HostKey(where, problem="is no regular file")
     try:
         data = tree.data(path) or b""
-    except Unread as problem:
+    except ReadError as problem:
         return HostKey(where, problem=f"could not be read ({problem.error})", unread=True)
     # Only root's own file is looked at: sshkey_perm_ok lets any other owner's pass.
     exposed = entry.uid == 0 and bool(entry.mode & FOR_OTHERS)

@@ -31,7 +31,7 @@ class Rule(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class StrictModesFault:
     """One component that makes sshd pass over the file.
 
     path: real, links resolved. mode, uid, gid: the least change with which the component would do; those of `entry`
@@ -61,7 +61,7 @@ class Walk:
     private_groups: bool
     strict: bool = True
 
-    def faults(self, path: PurePosixPath) -> tuple[Fault, ...]:
+    def faults(self, path: PurePosixPath) -> tuple[StrictModesFault, ...]:
         """What keeps sshd from using the regular file at `path`, as named; () if it would, or if none is there.
 
         Where the user can't even get to the file only that is told: sshd asks no further.
@@ -106,16 +106,16 @@ class Walk:
             return None
         return self.tree.resolve(home)
 
-    def _barriers(self, path: PurePosixPath) -> Iterator[Fault]:
+    def _barriers(self, path: PurePosixPath) -> Iterator[StrictModesFault]:
         barrier = first_barrier(self.tree, path, self._person)
         if barrier is not None:
             yield self._access_fault(*barrier, Rule.UNSEARCHABLE, SEARCH)
 
-    def _unreadable(self, real: PurePosixPath, entry: Entry) -> Iterator[Fault]:
+    def _unreadable(self, real: PurePosixPath, entry: Entry) -> Iterator[StrictModesFault]:
         if entry.is_file and not allows(entry, self._person, READ):
             yield self._access_fault(real, entry, Rule.UNREADABLE, READ)
 
-    def _untrusted(self, real: PurePosixPath, entry: Entry) -> Iterator[Fault]:
+    def _untrusted(self, real: PurePosixPath, entry: Entry) -> Iterator[StrictModesFault]:
         home = self._home()
         yield from self._judge(real, entry, home)
         for above in real.parents:
@@ -125,16 +125,18 @@ class Walk:
             if above == home:
                 return
 
-    def _judge(self, path: PurePosixPath, entry: Entry, home: PurePosixPath | None) -> Iterator[Fault]:
+    def _judge(self, path: PurePosixPath, entry: Entry, home: PurePosixPath | None) -> Iterator[StrictModesFault]:
         own = _is_below(path, home)
         if entry.uid not in (0, self.account.uid):
             # A directory that several may need belongs to root; the user's own files, and the key file, to the user.
             uid, gid = (self.account.uid, self.account.gid) if own or entry.is_file else (0, 0)
             theirs = not own and self.accounts.by_uid(entry.uid) is not None
-            yield Fault(path, entry, Rule.OWNER, entry.mode, uid, gid, shared=theirs)
+            yield StrictModesFault(path, entry, Rule.OWNER, entry.mode, uid, gid, shared=theirs)
         elif entry.mode & OTHERS_WRITE or (entry.mode & GROUP_WRITE and not self._group_is_private(entry)):
             shared = not own and bool(entry.mode & STICKY)
-            yield Fault(path, entry, Rule.WRITABLE, entry.mode & ~WRITERS, entry.uid, entry.gid, shared=shared)
+            yield StrictModesFault(
+                path, entry, Rule.WRITABLE, entry.mode & ~WRITERS, entry.uid, entry.gid, shared=shared
+            )
 
     def _group_is_private(self, entry: Entry) -> bool:
         """Debian's rule: nobody but the user has the group as primary, and its list names only the file's owner."""
@@ -147,14 +149,14 @@ class Walk:
             return False
         return (not group.members or group.members == (owner.name,)) and bool(primary or group.members)
 
-    def _access_fault(self, path: PurePosixPath, entry: Entry, rule: Rule, wanted: int) -> Fault:
+    def _access_fault(self, path: PurePosixPath, entry: Entry, rule: Rule, wanted: int) -> StrictModesFault:
         """Inside the home the user becomes the owner; elsewhere everybody may read or pass."""
         home = self.account.home
         if _is_below(path, self._home() or (PurePosixPath(home) if home.startswith("/") else None)):
             mode = entry.mode | wanted << 6
-            return Fault(path, entry, rule, mode, self.account.uid, self.account.gid)
+            return StrictModesFault(path, entry, rule, mode, self.account.uid, self.account.gid)
         spread = wanted << 6 if entry.uid == self.account.uid else wanted | wanted << 3
-        return Fault(path, entry, rule, entry.mode | spread, entry.uid, entry.gid)
+        return StrictModesFault(path, entry, rule, entry.mode | spread, entry.uid, entry.gid)
 
 
 def _is_below(path: PurePosixPath, home: PurePosixPath | None) -> bool:

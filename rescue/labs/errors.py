@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+from rescue.errors import RescueError
 
-class LabError(Exception):
+
+class LabError(RescueError):
     """A step of a lab can't be done; `hint` says what to do next."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint

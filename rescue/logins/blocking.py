@@ -11,22 +11,23 @@ from rescue.facts import Facts
 from rescue.firewall import READS as FIREWALL_READS
 from rescue.firewall import edit
 from rescue.firewall.boot import FIREWALLD, NFTABLES, UFW
-from rescue.firewall.diagnosis import Block, Mistake, blocks, kept_out
+from rescue.firewall.diagnosis import Blockage, Mistake, blocks, kept_out
 from rescue.firewall.engine import symptom as outside
-from rescue.firewall.engine.ruleset import Firewall, Problem
+from rescue.firewall.engine.ruleset import Firewall, LoadProblem
 from rescue.firewall.ufw import load as ufw
 from rescue.formats.packages import NFT_READS, PACKAGE_READS
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.network import GIVEN_READS
+from rescue.tree import Read
 
 STEP = Step.FIREWALL
-READS = (*BOOT_READS, *FIREWALL_READS, *PACKAGE_READS, *NFT_READS, *GIVEN_READS)
+READS = (*BOOT_READS, *FIREWALL_READS, *PACKAGE_READS, *NFT_READS, *GIVEN_READS, Read("/etc/ssh", depth=2))
 
 LONGEST = 160
 """Characters of a rule that a message shows."""
 
 
-def _all_blocks(facts: Facts) -> tuple[Block, ...]:
+def _all_blocks(facts: Facts) -> tuple[Blockage, ...]:
     # Four checks ask the same question of the same facts, which is the dearest one of all.
     firewalls, port, sources = facts.firewalls, facts.dialled, facts.client.sources
     return facts.tree.kept(
@@ -34,17 +35,17 @@ def _all_blocks(facts: Facts) -> tuple[Block, ...]:
     )
 
 
-def blocks_of(facts: Facts, *mistakes: Mistake) -> Iterator[Block]:
+def blocks_of(facts: Facts, *mistakes: Mistake) -> Iterator[Blockage]:
     """What keeps the client from the dialled port, of these kinds of mistake, or of all."""
     return (block for block in _all_blocks(facts) if not mistakes or block.mistake in mistakes)
 
 
-def faults(block: Block) -> tuple[Problem, ...]:
+def faults(block: Blockage) -> tuple[LoadProblem, ...]:
     """What of ufw's files does not load: ufw then drops what their rules would have allowed."""
     return block.firewall.ruleset(block.version).problems if block.firewall.manager == UFW else ()
 
 
-def without_ipv6(facts: Facts, block: Block) -> bool:
+def without_ipv6(facts: Facts, block: Blockage) -> bool:
     """Whether ufw drops all of IPv6, so that no rule of its files could let anybody in."""
     if block.firewall.manager != UFW or block.version != 6:
         return False
@@ -54,7 +55,7 @@ def without_ipv6(facts: Facts, block: Block) -> bool:
 
 def finding(
     check: str,
-    block: Block,
+    block: Blockage,
     message: str,
     repairs: tuple[Repair, ...],
     *,
@@ -77,7 +78,7 @@ def finding(
     )
 
 
-def _where(block: Block) -> Iterator[Location]:
+def _where(block: Blockage) -> Iterator[Location]:
     """The deciding line first, then what makes the firewall active."""
     decision = block.decision
     if decision is not None:
@@ -88,7 +89,7 @@ def _where(block: Block) -> Iterator[Location]:
         yield block.firewall.loaded_by
 
 
-def symptom(block: Block) -> Symptom:
+def symptom(block: Blockage) -> Symptom:
     """What the outside sees of a block."""
     verdict = block.verdict
     decision = block.decision
@@ -103,14 +104,14 @@ def shown(location: Location) -> str:
     return f"{location}: {text[:LONGEST]}{'...' if len(text) > LONGEST else ''}" if text else str(location)
 
 
-def who(block: Block) -> str:
+def who(block: Blockage) -> str:
     """Who is kept out, for the middle of a sentence."""
     if block.sources:
         return "your address " + ", ".join(str(source) for source in block.sources)
     return "everybody"
 
 
-def turned_away(block: Block) -> str:
+def turned_away(block: Blockage) -> str:
     """What turns the client away, for a message."""
     decision = block.decision
     whom = f"{who(block)} away from port {block.port}"
@@ -123,22 +124,22 @@ def turned_away(block: Block) -> str:
     return f"The firewall {subject}: {what} ({line}) turns away {decision.stage}.{inner}"
 
 
-def keeps(block: Block) -> str:
+def keeps(block: Blockage) -> str:
     """The verb, as sure as the verdict is."""
     return "keeps" if block.certain else "may keep"
 
 
-def keep(block: Block) -> str:
+def keep(block: Blockage) -> str:
     """The same verb for many rules."""
     return "keep" if block.certain else "may keep"
 
 
-def decided(block: Block) -> str:
+def decided(block: Blockage) -> str:
     """What turns the client away: the place and its text, for a message."""
     return shown(block.decision.location) if block.decision is not None else str(block.firewall.location)
 
 
-def name(block: Block) -> str:
+def name(block: Blockage) -> str:
     """The firewall's name, for people."""
     return name_of(block.firewall)
 
@@ -147,7 +148,7 @@ def name_of(firewall: Firewall) -> str:
     return firewall.manager if firewall.manager in (UFW, NFTABLES, FIREWALLD) else "iptables"
 
 
-def admit(block: Block) -> Repair:
+def admit(block: Blockage) -> Repair:
     """Let in the client's addresses, or everybody where they are not known.
 
     The latter is not safe where the firewall may well let in those whom it is meant to: it depends, or there is a VPN.
@@ -158,7 +159,7 @@ def admit(block: Block) -> Repair:
     return admit_everybody(block, Safety.UNSAFE if meant else Safety.SAFE)
 
 
-def admit_client(block: Block) -> Repair:
+def admit_client(block: Blockage) -> Repair:
     listed = ", ".join(str(source) for source in block.sources)
     return Repair(
         title=f"allow {listed} to reach TCP port {block.port} in {name(block)}",
@@ -169,7 +170,7 @@ def admit_client(block: Block) -> Repair:
     )
 
 
-def admit_everybody(block: Block, safety: Safety) -> Repair:
+def admit_everybody(block: Blockage, safety: Safety) -> Repair:
     return Repair(
         title=f"allow everybody to reach TCP port {block.port} in {name(block)}",
         safety=safety,

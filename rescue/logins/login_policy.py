@@ -19,7 +19,7 @@ POLICY_READS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LoginStanding:
     """One account before sshd's lists, and before PermitRootLogin if it is root's."""
 
     account: Account
@@ -31,17 +31,17 @@ class Standing:
         return both(self.lists.allowed, self.root.allowed)
 
 
-def standings(facts: Facts) -> tuple[Standing, ...]:
+def standings(facts: Facts) -> tuple[LoginStanding, ...]:
     """Every account that is to be judged; () while the configuration stops sshd, as nobody is let in then."""
     if facts.sshd.fatal:
         return ()
     return tuple(_standing(facts, account) for account in facts.logins)
 
 
-def _standing(facts: Facts, account: Account) -> Standing:
+def _standing(facts: Facts, account: Account) -> LoginStanding:
     """From several addresses a login is allowed or refused if it is from each of them."""
     decisions = [_decisions(facts, account, address) for address in facts.client.sources or (None,)]
-    return Standing(account, _agreed([each[0] for each in decisions]), _agreed([each[1] for each in decisions]))
+    return LoginStanding(account, _agreed([each[0] for each in decisions]), _agreed([each[1] for each in decisions]))
 
 
 def _decisions(facts: Facts, account: Account, address: Address | None) -> tuple[Decision, Decision]:
@@ -58,6 +58,6 @@ def _agreed(decisions: list[Decision]) -> Decision:
     return next((each for each in decisions if each.allowed is None), decisions[0])
 
 
-def somebody_else_passes(found: tuple[Standing, ...], one: Standing) -> bool:
+def somebody_else_passes(found: tuple[LoginStanding, ...], one: LoginStanding) -> bool:
     """Whether another account surely gets past the policy: then keeping this one out may well be meant."""
     return any(each.allowed is True for each in found if each is not one)

@@ -19,9 +19,9 @@ from rescue.pam.stacks import (
     Answer,
     Facility,
     Handler,
-    Outcome,
     Ruling,
     Service,
+    StackOutcome,
     module_present,
     read_service,
     run,
@@ -47,8 +47,8 @@ class Policy:
     """
 
     service: Service
-    account: Outcome
-    session: Outcome
+    account: StackOutcome
+    session: StackOutcome
     rulings: tuple[tuple[Handler, Ruling], ...] = ()
     needed: tuple[tuple[Handler, Ruling], ...] = ()
     perhaps: tuple[tuple[Handler, Ruling], ...] = ()

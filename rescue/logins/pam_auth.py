@@ -16,7 +16,7 @@ from rescue.logins.pam_modules import MODULES
 from rescue.logins.password_way import by_password, password_opens
 from rescue.pam.google_authenticator import MODULE as CODES
 from rescue.pam.google_authenticator import code_answer
-from rescue.pam.stacks import Answer, Facility, Handler, Outcome, Service, module_present, run
+from rescue.pam.stacks import Answer, Facility, Handler, Service, StackOutcome, module_present, run
 
 KEYBOARD = "keyboard-interactive"
 WITHOUT_ANSWER = frozenset({
@@ -40,7 +40,7 @@ def asked(facts: Facts, account: Account) -> bool:
     return bool(lists) and all(any(each.partition(":")[0] == KEYBOARD for each in one.split(",")) for one in lists)
 
 
-def verdicts(facts: Facts, account: Account, service: Service) -> tuple[Outcome, Outcome]:
+def verdicts(facts: Facts, account: Account, service: Service) -> tuple[StackOutcome, StackOutcome]:
     """What the stack says where the modules that can't be judged say yes, and where they leave the account alone."""
     stack = service.stack(Facility.AUTH)
     yes = _asker(facts, account, Answer.SUCCESS)

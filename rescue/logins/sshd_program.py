@@ -7,7 +7,7 @@ from re import search
 
 from rescue.facts import Facts
 from rescue.formats.packages import PACKAGE_READS, PROGRAM_LIMIT, SSHD
-from rescue.formats.program_faults import Fault, program_faults
+from rescue.formats.program_faults import ProgramFault, program_faults
 from rescue.formats.program_files import PROGRAM_READS
 from rescue.logins.ssh_units import SERVICES, ssh_service
 from rescue.services.units import UNIT_READS
@@ -48,7 +48,7 @@ def program(facts: Facts) -> str:
     return next((path for path in SSHD if facts.tree.entry(path) is not None), SSHD[0])
 
 
-def faults(facts: Facts) -> Iterator[Fault]:
+def faults(facts: Facts) -> Iterator[ProgramFault]:
     """What is wrong with sshd's programs, the first one first. Later ones are not looked at where one is missing."""
     main = program(facts)
     facts.tree.require(Read(main, depth=0, limit=PROGRAM_LIMIT))

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from rescue.formats import yaml_nodes
-from rescue.formats.yaml_nodes import BadYaml, read_yaml
-from rescue.tree import Read, Tree, Unread
+from rescue.formats.yaml_nodes import YamlError, YamlTooLarge, read_yaml
+from rescue.tree import Read, ReadError, Tree
 
 FOLDER = "/etc/cloud"
 MAIN, MORE = f"{FOLDER}/cloud.cfg", f"{FOLDER}/cloud.cfg.d"
@@ -35,7 +34,7 @@ def _network(tree: Tree, path: PurePosixPath) -> str | None:
     """What a file says under network and config; None where that is nothing, or it can't be read."""
     try:
         root = read_yaml(tree.text(path) or "")
-    except (BadYaml, yaml_nodes.Unread, Unread):
+    except (YamlError, YamlTooLarge, ReadError):
         return None
     found = root.get("network", "config") if root is not None else None
     return found.text if found is not None else None

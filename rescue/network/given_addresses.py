@@ -7,7 +7,7 @@ from rescue.network import ifcfg
 from rescue.network.managers import NETWORK_READS, read_network
 from rescue.network.own_addresses import ADDRESS_READS, own_addresses
 from rescue.services.units import Units
-from rescue.tree import NotCaptured, Tree, Unread
+from rescue.tree import NotCaptured, ReadError, Tree
 
 GIVEN_READS = (*NETWORK_READS, *ADDRESS_READS)
 
@@ -29,7 +29,7 @@ def given_addresses(tree: Tree, units: Units) -> dict[int, tuple[Address, ...]]:
         return {}
     try:
         profiles = read_network(tree, units).profiles
-    except Unread:
+    except ReadError:
         return {}
     set_by_hand: set[Address] = {each.ip for profile in profiles for each in profile.addresses}
     # Several programs read ifcfg files: they count, whichever is started.

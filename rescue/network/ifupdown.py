@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 from rescue.model import Location
 from rescue.network.profile import Asks, Profile, address, interface, written
-from rescue.tree import LinkLoop, Read, TooMany, Tree
+from rescue.tree import LinkLoop, Read, TooManyDirectories, Tree
 
 INTERFACES = "/etc/network/interfaces"
 READS = (Read("/etc/network", depth=2),)
@@ -28,7 +28,7 @@ MEMBERS = ("bridge_ports", "bridge-ports", "bond-slaves", "slaves", "vlan-raw-de
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class InterfacesLine:
     """One line that says something, cut into words."""
 
     path: PurePosixPath
@@ -36,7 +36,7 @@ class Line:
     words: tuple[str, ...]
 
 
-def lines(tree: Tree) -> Iterator[Line]:
+def lines(tree: Tree) -> Iterator[InterfacesLine]:
     """The lines of /etc/network/interfaces and of the files that it names. Raises NotCaptured."""
     yield from _lines(tree, PurePosixPath(INTERFACES), _Reading())
 
@@ -64,8 +64,8 @@ class Stanza:
     name: str
     family: str
     method: str
-    line: Line
-    options: tuple[Line, ...]
+    line: InterfacesLine
+    options: tuple[InterfacesLine, ...]
     auto: bool
     hotplug: bool
 
@@ -81,7 +81,7 @@ class Stanza:
     def loopback(self) -> bool:
         return self.name == "lo" or self.method == "loopback"
 
-    def get(self, *names: str) -> Line | None:
+    def get(self, *names: str) -> InterfacesLine | None:
         """The first line that sets one of the options."""
         return next((each for each in self.options if each.words[0] in names and len(each.words) > 1), None)
 
@@ -96,8 +96,8 @@ def stanzas(tree: Tree) -> tuple[Stanza, ...]:
         if line.words[0].startswith("allow-") and line.words[0] != "allow-auto"
         for word in line.words[1:]
     }
-    began: list[tuple[Line, list[Line]]] = []
-    inside: list[Line] | None = None
+    began: list[tuple[InterfacesLine, list[InterfacesLine]]] = []
+    inside: list[InterfacesLine] | None = None
     for line in said:
         if line.words[0] in _STANZAS or line.words[0].startswith("allow-"):
             inside = None
@@ -227,13 +227,13 @@ def _with_addresses(profile: Profile, stanza: Stanza) -> Profile:
     return replace(profile, addresses=(found,), gateways=(router,) if router and not single else (), on_link=True)
 
 
-def _profile(line: Line, name: str) -> Profile:
+def _profile(line: InterfacesLine, name: str) -> Profile:
     location = Location(line.path, line.number, " ".join(line.words)[:200])
     glob = name.lstrip("/") if name.startswith("/") else name
     return Profile("ifupdown", location, (glob,), rename=partial(_renamed, old=name))
 
 
-def _lines(tree: Tree, path: PurePosixPath, reading: _Reading, depth: int = 0) -> Iterator[Line]:
+def _lines(tree: Tree, path: PurePosixPath, reading: _Reading, depth: int = 0) -> Iterator[InterfacesLine]:
     """The lines that say something, of the file and of those that it names."""
     reading.left -= 1
     try:
@@ -255,7 +255,7 @@ def _lines(tree: Tree, path: PurePosixPath, reading: _Reading, depth: int = 0) -
             here = Location(path, began, line)
             try:
                 paths = _sourced(tree, path, words)
-            except TooMany:
+            except TooManyDirectories:
                 reading.lost.append(here)
                 continue
             for each in paths:
@@ -264,7 +264,7 @@ def _lines(tree: Tree, path: PurePosixPath, reading: _Reading, depth: int = 0) -
                     break
                 yield from _lines(tree, each, reading, depth + 1)
         else:
-            yield Line(path, began, tuple(words))
+            yield InterfacesLine(path, began, tuple(words))
 
 
 def _sourced(tree: Tree, path: PurePosixPath, words: list[str]) -> list[PurePosixPath]:

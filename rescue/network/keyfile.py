@@ -25,7 +25,7 @@ _VERSIONS = {"ipv4": 4, "ipv6": 6}
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class KeyfileSetting:
     """One assignment. line: from 1."""
 
     section: str
@@ -34,7 +34,7 @@ class Setting:
     line: int
 
 
-def settings(text: str) -> Iterator[Setting]:
+def settings(text: str) -> Iterator[KeyfileSetting]:
     """The assignments of a file in GLib's format: "#" begins a comment, and no line goes on in the next one."""
     section = ""
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
@@ -45,7 +45,7 @@ def settings(text: str) -> Iterator[Setting]:
             section = bare[1:-1]
         elif "=" in bare and section:
             key, _, value = bare.partition("=")
-            yield Setting(section, key.strip(), value.strip(), number)
+            yield KeyfileSetting(section, key.strip(), value.strip(), number)
 
 
 def files(tree: Tree) -> Iterator[PurePosixPath]:
@@ -83,7 +83,7 @@ def all_profiles(tree: Tree) -> Iterator[Profile]:
         )
 
 
-def _own(path: PurePosixPath, said: list[Setting]) -> Iterator[tuple[str, Location]]:
+def _own(path: PurePosixPath, said: list[KeyfileSetting]) -> Iterator[tuple[str, Location]]:
     """The addresses: "address1=ADDRESS/LENGTH,GATEWAY", and "addresses=ADDRESS;LENGTH;GATEWAY;" of old files.
 
     Gateways are none of a profile's: NetworkManager makes a route to one that is in no network.
@@ -98,7 +98,7 @@ def _own(path: PurePosixPath, said: list[Setting]) -> Iterator[tuple[str, Locati
             yield each.value.partition(",")[0].strip(), place
 
 
-def _asks(path: PurePosixPath, told: dict[tuple[str, str], Setting]) -> Iterator[tuple[int, Location]]:
+def _asks(path: PurePosixPath, told: dict[tuple[str, str], KeyfileSetting]) -> Iterator[tuple[int, Location]]:
     """For which IP versions the network is asked: without a method it is, but in a tunnel, a bridge's port or a bond's
     (nm_connection_normalize)."""
     of_others = any(("connection", key) in told for key in ("master", "controller", "slave-type", "port-type"))
@@ -111,11 +111,11 @@ def _asks(path: PurePosixPath, told: dict[tuple[str, str], Setting]) -> Iterator
             yield version, Location(path, method.line, f"method={method.value}")
 
 
-def _value(told: dict[tuple[str, str], Setting], section: str, key: str) -> str:
+def _value(told: dict[tuple[str, str], KeyfileSetting], section: str, key: str) -> str:
     return told[section, key].value if (section, key) in told else ""
 
 
-def _profile(path: PurePosixPath, told: dict[tuple[str, str], Setting]) -> Profile:
+def _profile(path: PurePosixPath, told: dict[tuple[str, str], KeyfileSetting]) -> Profile:
     name = told.get(("connection", "interface-name"))
     mac = next((told[each, "mac-address"] for each in WIRED if (each, "mac-address") in told), None)
     chooses = name or mac

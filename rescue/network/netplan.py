@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.formats.yaml_nodes import BadYaml, Node, Unread, read_yaml
+from rescue.formats.yaml_nodes import Node, YamlError, YamlTooLarge, read_yaml
 from rescue.model import Location
-from rescue.network.netplan_schema import TYPES, Problem, problem_of
+from rescue.network.netplan_schema import TYPES, NetplanProblem, problem_of
 from rescue.network.profile import Profile, address, interface, replaced_line, written
 from rescue.tree import Read, Tree
 
@@ -30,38 +30,38 @@ NETWORKD = "networkd"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class NetplanFiles:
     """One file. root: what it says, None where it is empty, or can't be read. problem: why netplan does not take it,
     and whether it is no YAML at all. unread: it was not read here, good or bad."""
 
     path: PurePosixPath
     root: Node | None
-    problem: Problem | None = None
+    problem: NetplanProblem | None = None
     no_yaml: bool = False
     unread: bool = False
 
 
-def plans(tree: Tree) -> tuple[Plan, ...]:
+def plans(tree: Tree) -> tuple[NetplanFiles, ...]:
     """Every file, in the order in which they count."""
     found, known = [], set[str]()
     for path in files(tree):
         data = tree.data(path)
         if data is None:
-            found.append(Plan(path, None, unread=True))
+            found.append(NetplanFiles(path, None, unread=True))
             continue
         found.append(plan(path, data.decode("utf-8", "surrogateescape"), known))
     return tuple(found)
 
 
-def plan(path: PurePosixPath, text: str, known: set[str] | None = None) -> Plan:
+def plan(path: PurePosixPath, text: str, known: set[str] | None = None) -> NetplanFiles:
     """What one file comes to. known: the interfaces of the files before it."""
     try:
         root = read_yaml(text)
-    except Unread:
-        return Plan(path, None, unread=True)
-    except BadYaml as bad:
-        return Plan(path, None, Problem(bad.line, bad.problem), no_yaml=True)
-    return Plan(path, root, problem_of(root, set() if known is None else known))
+    except YamlTooLarge:
+        return NetplanFiles(path, None, unread=True)
+    except YamlError as bad:
+        return NetplanFiles(path, None, NetplanProblem(bad.line, bad.problem), no_yaml=True)
+    return NetplanFiles(path, root, problem_of(root, set() if known is None else known))
 
 
 def generated(tree: Tree) -> bool:

@@ -14,7 +14,7 @@ from rescue.formats.yaml_nodes import Node, scalars
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class NetplanProblem:
     """Why netplan takes a file for void. line: from 1. definition: the interface's name, empty for the whole file."""
 
     line: int
@@ -195,7 +195,7 @@ _OTHER_TYPES = ("modems", "nm-devices")
 _NETWORK: Mapping[str, Test] = {"renderer": _renderer, "version": _version, "openvswitch": _mapping}
 
 
-def problem_of(root: Node | None, known: set[str]) -> Problem | None:
+def problem_of(root: Node | None, known: set[str]) -> NetplanProblem | None:
     """The first thing for which netplan takes a file for void. known: the interfaces that earlier files define, to
     which this file's are added."""
     if root is None:
@@ -203,7 +203,7 @@ def problem_of(root: Node | None, known: set[str]) -> Problem | None:
     return next(_problems(root, known), None)
 
 
-def _problems(root: Node, known: set[str]) -> Iterator[Problem]:
+def _problems(root: Node, known: set[str]) -> Iterator[NetplanProblem]:
     if root.kind == "scalar" and root.null:
         return
     yield from _keys(root, {"network": _mapping}, "")
@@ -219,25 +219,25 @@ def _problems(root: Node, known: set[str]) -> Iterator[Problem]:
         group = network.get(kind)
         for name, definition in group.pairs if group is not None else ():
             if not _NAME.fullmatch(name.text):
-                yield Problem(name.line, f"{name.text!r} is no name of an interface", name.text)
+                yield NetplanProblem(name.line, f"{name.text!r} is no name of an interface", name.text)
             if (wrong := _mapping(definition)) != "":
-                yield Problem(name.line, f"{name.text}: {wrong}", name.text)
+                yield NetplanProblem(name.line, f"{name.text}: {wrong}", name.text)
                 continue
             yield from _keys(definition, keys, name.text)
             yield from _definition(kind, name, definition, known)
 
 
-def _keys(node: Node, tests: Mapping[str, Test], definition: str) -> Iterator[Problem]:
+def _keys(node: Node, tests: Mapping[str, Test], definition: str) -> Iterator[NetplanProblem]:
     for key, value in node.pairs:
         test = tests.get(key.text)
         if test is None:
-            yield Problem(key.line, f"there is no key {key.text!r} here", definition)
+            yield NetplanProblem(key.line, f"there is no key {key.text!r} here", definition)
         elif (wrong := test(value)) != "":
             # What was left empty is where the next thing begins.
-            yield Problem(key.line if value.null else value.line, f"{key.text}: {wrong}", definition)
+            yield NetplanProblem(key.line if value.null else value.line, f"{key.text}: {wrong}", definition)
 
 
-def _definition(kind: str, name: Node, node: Node, known: set[str]) -> Iterator[Problem]:
+def _definition(kind: str, name: Node, node: Node, known: set[str]) -> Iterator[NetplanProblem]:
     """What stands deeper, and what belongs together."""
     of = name.text
     for key, tests in (("match", _MATCH), ("nameservers", _NAMESERVERS), ("dhcp4-overrides", _OVERRIDES),
@@ -248,34 +248,34 @@ def _definition(kind: str, name: Node, node: Node, known: set[str]) -> Iterator[
     for each in _items(node, "addresses"):
         own = each.pairs[0][0] if each.kind == "mapping" and each.pairs else each
         if (wrong := _prefixed(own)) != "":
-            yield Problem(own.line, f"addresses: {wrong}", of)
+            yield NetplanProblem(own.line, f"addresses: {wrong}", of)
     for each in _items(node.get("nameservers") or Node("mapping", 0), "addresses"):
         if (wrong := _address(each)) != "":
-            yield Problem(each.line, f"nameservers: {wrong}", of)
+            yield NetplanProblem(each.line, f"nameservers: {wrong}", of)
     for key, tests in (("routes", _ROUTE), ("routing-policy", _RULE)):
         for each in _items(node, key):
             if each.kind != "mapping":
-                yield Problem(each.line, f"{key}: {_mapping(each)}", of)
+                yield NetplanProblem(each.line, f"{key}: {_mapping(each)}", of)
             else:
                 yield from _keys(each, tests, of)
                 if key == "routes" and each.get("to") is None and each.get("via") is not None:
-                    yield Problem(each.line, 'routes: there is a "via" without its "to"', of)
+                    yield NetplanProblem(each.line, 'routes: there is a "via" without its "to"', of)
     if node.get("set-name") is not None and node.get("match") is None:
-        yield Problem(name.line, '"set-name" needs "match"', of)
+        yield NetplanProblem(name.line, '"set-name" needs "match"', of)
     if kind in ("bridges", "bonds", "vrfs"):
         for each in scalars(node.get("interfaces")):
             if each.text not in known:
-                yield Problem(each.line, f"interfaces: {each.text!r} is not defined", of)
+                yield NetplanProblem(each.line, f"interfaces: {each.text!r} is not defined", of)
     if kind == "vlans":
         for key in ("id", "link"):
             if node.get(key) is None:
-                yield Problem(name.line, f"{of} lacks its {key!r}", of)
+                yield NetplanProblem(name.line, f"{of} lacks its {key!r}", of)
         link = node.get("link")
         if link is not None and link.text not in known:
-            yield Problem(link.line, f"link: {link.text!r} is not defined", of)
+            yield NetplanProblem(link.line, f"link: {link.text!r} is not defined", of)
         number = node.get("id")
         if number is not None and not _number(number) and int(number.text) > 4094:
-            yield Problem(number.line, f"id: {number.text} is not within 0 to 4094", of)
+            yield NetplanProblem(number.line, f"id: {number.text} is not within 0 to 4094", of)
 
 
 def _items(node: Node, key: str) -> list[Node]:

@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 from rescue.model import Address, Known, Location
 from rescue.network import cloud_init, ifcfg, ifupdown, keyfile, netplan, networkd, wireguard
 from rescue.network.profile import Profile
-from rescue.tree import Tree, Unread
+from rescue.tree import ReadError, Tree
 
 MANAGERS: tuple[Callable[[Tree], Iterable[Profile]], ...] = (
     ifupdown.all_profiles, networkd.all_profiles, netplan.all_profiles, keyfile.all_profiles, ifcfg.profiles,
@@ -65,7 +65,7 @@ def own_addresses(tree: Tree) -> OwnAddresses:
                     asked.setdefault(version, place)
                 # Of the loopback and of tunnels alone no server lives.
                 found = found or (each.names != ("lo",) and each.manager != "wg-quick")
-        except Unread:
+        except ReadError:
             readable = False
     if cloud_init.present(tree) and not cloud_init.keeps_out(tree):
         for version in (4, 6):

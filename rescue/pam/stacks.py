@@ -123,14 +123,14 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class StackOutcome:
     """What a whole stack says, and the line that decided; None where no line did."""
 
     answer: Answer
     decided: Handler | None = None
 
 
-class _Unreadable(Exception):
+class _StackError(Exception):
     def __init__(self, location: Location, fault: str, missing: PurePosixPath | None = None) -> None:
         super().__init__(fault)
         self.location, self.fault, self.missing = location, fault, missing
@@ -147,7 +147,7 @@ def read_service(tree: Tree, name: str) -> Service | None:
     try:
         for handler in _read(tree, path, None, 0, files):
             handlers.append(handler)
-    except _Unreadable as problem:
+    except _StackError as problem:
         return Service(tuple(handlers), problem.location, problem.fault, tuple(files), problem.missing)
     return Service(tuple(handlers), files=tuple(files))
 
@@ -168,7 +168,7 @@ def _read(tree: Tree, path: PurePosixPath, only: Facility | None, deep: int, fil
     for number, line in _lines(text or ""):
         here = Location(path, number, line)
         if text is None or deep > DEEPEST:
-            raise _Unreadable(here, "the files include each other" if text is not None else "it can't be read")
+            raise _StackError(here, "the files include each other" if text is not None else "it can't be read")
         words = _SPACE.split(line, maxsplit=1)
         if words[0].lower() == "@include":
             yield from _included(tree, words[1] if len(words) > 1 else "", only, here, deep, files)
@@ -206,7 +206,7 @@ def _included(
     path = _file(tree, name)
     if path is None:
         odd = ", as the line ends in CR LF" if name.endswith("\r") else ""
-        raise _Unreadable(
+        raise _StackError(
             here, f"the file {name.strip()} that it includes is not there{odd}", PurePosixPath(FOLDERS[0]) / name
         )
     yield from _read(tree, path, only, deep + 1, files)
@@ -219,7 +219,7 @@ def _handler(tree: Tree, facility: Facility, rest: str, here: Location, deep: in
     if control.lower() in ("include", "substack"):
         try:
             yield from _included(tree, words[0] if words else "", facility, here, deep, files)
-        except _Unreadable:
+        except _StackError:
             if facility in (Facility.ACCOUNT, Facility.SESSION):
                 raise
             # Unlike @include it spoils its own stack alone, which a login with a key does not ask.
@@ -249,7 +249,7 @@ def module_present(tree: Tree, module: str) -> bool:
     return not folders or any(tree.entry(f"{folder}/{module}") is not None for folder in folders)
 
 
-def run(stack: tuple[Handler, ...], ask: Callable[[Handler], Answer]) -> Outcome:
+def run(stack: tuple[Handler, ...], ask: Callable[[Handler], Answer]) -> StackOutcome:
     """What the stack says, with `ask` for what each module does (_pam_dispatch_aux)."""
     status: Answer | None = None
     negative, decided, at = False, None, 0
@@ -261,7 +261,7 @@ def run(stack: tuple[Handler, ...], ask: Callable[[Handler], Answer]) -> Outcome
         if action.isdigit() and int(action) > 0:
             at += int(action)
             if at > len(stack):
-                return Outcome(Answer.MUST_FAIL, handler)
+                return StackOutcome(Answer.MUST_FAIL, handler)
             continue
         if action in ("ok", "done"):
             if not negative and status in (None, Answer.SUCCESS) and answer is not Answer.IGNORE:
@@ -278,4 +278,4 @@ def run(stack: tuple[Handler, ...], ask: Callable[[Handler], Answer]) -> Outcome
             status, negative, decided = None, False, None
     if status is Answer.SUCCESS and negative:
         status = Answer.MUST_FAIL  # a control under which success is bad
-    return Outcome(status if status is not None else Answer.MUST_FAIL, decided)
+    return StackOutcome(status if status is not None else Answer.MUST_FAIL, decided)

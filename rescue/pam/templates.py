@@ -34,7 +34,7 @@ TEMPLATE_READS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class TemplateSource:
     """Where a file can be had from, and what it would say."""
 
     path: PurePosixPath
@@ -59,7 +59,7 @@ def blank(text: str) -> bool:
     return all(not line.strip(" \t\r\0") or line.lstrip().startswith("#") for line in text.split("\n"))
 
 
-def sources(tree: Tree, path: str) -> Iterator[Source]:
+def sources(tree: Tree, path: str) -> Iterator[TemplateSource]:
     """What the file can be put back from, the best first. The directory of the file is captured. NotCaptured."""
     for ending in COPIES:
         copy = PurePosixPath(path + ending)
@@ -69,22 +69,24 @@ def sources(tree: Tree, path: str) -> Iterator[Source]:
             continue
         text = tree.text_if_read(copy)
         if text is not None and not blank(text):
-            yield Source(copy, text)
+            yield TemplateSource(copy, text)
     made = _template(tree, path)
     if made is not None and not blank(made.text):
         yield made
 
 
-def _template(tree: Tree, path: str) -> Source | None:
+def _template(tree: Tree, path: str) -> TemplateSource | None:
     tree.require(*TEMPLATE_READS)
     folder, _, name = path.rpartition("/")
     if folder == "/etc/pam.d" and name in COMMON:
         template = PurePosixPath(f"{PAM_SHARED}/{name}")
         text = tree.text_if_read(template)
-        return Source(template, _filled_in(tree, text, name.removeprefix("common-"))) if text is not None else None
+        return (
+            TemplateSource(template, _filled_in(tree, text, name.removeprefix("common-"))) if text is not None else None
+        )
     if path in SHARED:
         text = tree.text_if_read(SHARED[path])
-        return Source(PurePosixPath(SHARED[path]), text) if text is not None else None
+        return TemplateSource(PurePosixPath(SHARED[path]), text) if text is not None else None
     return None
 
 

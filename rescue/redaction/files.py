@@ -1,4 +1,4 @@
-"""A server's files with their secrets left out, so that a picture of them may leave the machine.
+"""A server's files with their secrets left out, so that a bundle of them may leave the machine.
 
 What decides about a login stays as it was: whether a password is set, locked or none, and how it is hashed; whether a
 host key loads, its kind and its public half; how many lines a file has. What opens a door goes: private keys, hashes,
@@ -18,7 +18,7 @@ from rescue.network import card_lines_alone, cards_alone, is_text_log
 from rescue.network.tunnels import TAILSCALE, settings_alone
 from rescue.redaction.scripts import firewall_alone, is_own_script, is_table
 from rescue.text.secrets import ACCOUNT_FILES, BEGIN, CRYPT, END, hidden_file
-from rescue.tree import Entry, NotCaptured, Tree, Unread
+from rescue.tree import Entry, NotCaptured, ReadError, Tree
 
 WORD = "left-out"
 """Stands where a secret was."""
@@ -66,7 +66,7 @@ def without_secrets(tree: Tree) -> Tree:
 def _public(shipped: Shipped, path: str) -> bool:
     try:
         return shipped.intact(path) is True
-    except (NotCaptured, Unread):
+    except (NotCaptured, ReadError):
         return False
 
 

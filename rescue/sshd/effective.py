@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rescue.model import Location
 from rescue.sshd.language.dialect import Dialect
-from rescue.sshd.language.keywords import CHALLENGE_RESPONSE, Kind, Store
+from rescue.sshd.language.keywords import CHALLENGE_RESPONSE, Repeat, ValueKind
 from rescue.sshd.language.match import Connection
 from rescue.sshd.language.syntax import ARGV_SPLIT
 
@@ -50,12 +50,12 @@ class Effective:
         if key == "kbdinteractiveauthentication" and self.dialect.before(ARGV_SPLIT):
             return (self._keyboard_interactive(key),)
         matched, everywhere = tuple(self._matched.get(key, ())), tuple(self._globals.get(key, ()))
-        if entry.store is Store.NAMED and matched:
+        if entry.store is Repeat.NAMED and matched:
             named = {setting.words[0] for setting in matched}
             return (*(setting for setting in everywhere if setting.words[0] not in named), *matched)
         if matched or everywhere:
             return matched or everywhere
-        if entry.store is Store.ALL and entry.kind is Kind.FILE:
+        if entry.store is Repeat.ALL and entry.kind is ValueKind.FILE:
             return tuple(Setting((word,)) for word in entry.default)
         return (Setting(entry.default),) if entry.default else ()
 

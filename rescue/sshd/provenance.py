@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from rescue.model import Location
 from rescue.sshd.commandline import Options
 from rescue.sshd.effective import Alternative, Effective, Setting
-from rescue.sshd.language.dialect import Standing
-from rescue.sshd.language.keywords import GLOBAL, MATCHABLE, Keyword, Kind, Store
+from rescue.sshd.language.dialect import KeywordStanding
+from rescue.sshd.language.keywords import GLOBAL, MATCHABLE, Keyword, Repeat, ValueKind
 from rescue.sshd.listen import ports
 from rescue.sshd.server import Server
 
-UNSHOWN = (Kind.INCLUDE, Kind.MATCH, Kind.ROUTING_DOMAIN)
+UNSHOWN = (ValueKind.INCLUDE, ValueKind.MATCH, ValueKind.ROUTING_DOMAIN)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SettingLine:
     """A setting that counts, and the Match line of its block; None outside of blocks."""
 
     setting: Setting
@@ -34,7 +34,7 @@ class Row:
     """
 
     keyword: Keyword
-    lines: tuple[Line, ...]
+    lines: tuple[SettingLine, ...]
     overruled: tuple[Setting, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
 
@@ -47,8 +47,9 @@ class Row:
     def listed(self) -> bool:
         """Whether a default that is not told is a list of algorithms or classes that the build chooses."""
         return self.keyword.kind in (
-            Kind.CIPHERS, Kind.MACS, Kind.EXCHANGES, Kind.KEY_ALGORITHMS, Kind.CA_ALGORITHMS, Kind.GSSAPI_EXCHANGES,
-            Kind.QOS, Kind.PENALTIES,
+            ValueKind.CIPHERS, ValueKind.MACS, ValueKind.EXCHANGES, ValueKind.KEY_ALGORITHMS,
+            ValueKind.CA_ALGORITHMS, ValueKind.GSSAPI_EXCHANGES,
+            ValueKind.QOS, ValueKind.PENALTIES,
         )  # fmt: skip
 
 
@@ -62,7 +63,7 @@ def rows(server: Server, effective: Effective) -> tuple[Row, ...]:
     return tuple(
         _row(server, effective, keyword, spoken.get(keyword.key, []))
         for keyword in (*GLOBAL, *MATCHABLE)
-        if keyword.kind not in UNSHOWN and server.dialect.standing(keyword.name) is Standing.KNOWN
+        if keyword.kind not in UNSHOWN and server.dialect.standing(keyword.name) is KeywordStanding.KNOWN
     )
 
 
@@ -80,13 +81,13 @@ def _row(
         for setting, active, _ in spoken
         if active is True and setting.location not in counting and _says_more(setting, counted, keyword)
     )
-    lines = tuple(Line(setting, blocks.get(setting.location)) for setting in counted)
+    lines = tuple(SettingLine(setting, blocks.get(setting.location)) for setting in counted)
     return Row(keyword, lines, lost, effective.alternatives(keyword.name))
 
 
 def _says_more(setting: Setting, counted: tuple[Setting, ...], keyword: Keyword) -> bool:
     """A line that repeats what counts anyway is no news."""
-    if keyword.store is Store.ALL:
+    if keyword.store is Repeat.ALL:
         return True
     return all(setting.words != other.words for other in counted)
 

@@ -17,8 +17,8 @@ from rescue.sshd.commandline import Options
 from rescue.sshd.effective import Alternative, Effective, Setting, Values
 from rescue.sshd.language.dialect import Dialect, Installed
 from rescue.sshd.language.faults import Fault, Problem
-from rescue.sshd.language.files import Block, Directive, Files, Unreadable
-from rescue.sshd.language.keywords import Kind, Store
+from rescue.sshd.language.files import Directive, Files, MatchBlock, UnreadableFile
+from rescue.sshd.language.keywords import Repeat, ValueKind
 from rescue.sshd.language.match import Connection
 from rescue.sshd.language.syntax import ARGV_SPLIT
 from rescue.sshd.soundness import unsound
@@ -43,7 +43,7 @@ DUPLICATES_ALLOWED = (9, 5)
 Visit = Callable[[Directive, Known, Location | None], None]
 
 
-class Overflow(Exception):
+class TooManyBranches(Exception):
     """The files include each other so often that reading them would not end."""
 
 
@@ -109,7 +109,7 @@ class Server:
                 self._visit_globally(directive, True, None)
         try:
             self._walk(self._visit_globally, None)
-        except Overflow:
+        except TooManyBranches:
             self._overflow = True
             text = "the files include each other so often that reading them does not end"
             self._note(Location(self.files.main), text, Fault.UNDECIDED, fatal=False)
@@ -143,7 +143,7 @@ class Server:
 
     def _is_late(self, directive: Directive) -> bool:
         """Whether this version looks at the program's name only where the line counts (servconf.c before 8.7)."""
-        command = directive.keyword is not None and directive.keyword.kind is Kind.COMMAND
+        command = directive.keyword is not None and directive.keyword.kind is ValueKind.COMMAND
         return command and self.dialect.before(ARGV_SPLIT)
 
     def _keep_globally(self, directive: Directive) -> None:
@@ -187,7 +187,7 @@ class Server:
             key = self.dialect.canonical(directive.name)
             if active is True:
                 _store(matched.setdefault(key, []), directive)
-            elif not (directive.keyword.store is Store.FIRST and key in matched):
+            elif not (directive.keyword.store is Repeat.FIRST and key in matched):
                 _store(undecided.setdefault(key, {}).setdefault(match, []), directive)
 
         if not self._overflow and self.files.tree.entry(self.files.main) is not None:
@@ -263,7 +263,7 @@ class _Walk:
                 active, match = None, directive.location
             self.lines += len(block.lines) + 1
             if self.lines > MAX_LINES:
-                raise Overflow
+                raise TooManyBranches
             if not self.whole and not block.includes and (active is False or match is None):
                 continue
             for line in block.lines:
@@ -285,10 +285,10 @@ class _Walk:
                 self.file(path, active, match, ceiling, depth + 1, directive.location)
         return True
 
-    def _blocks(self, path: PurePosixPath, via: Location | None) -> Iterator[Block]:
+    def _blocks(self, path: PurePosixPath, via: Location | None) -> Iterator[MatchBlock]:
         try:
             yield from self.files.blocks(path)
-        except Unreadable:
+        except UnreadableFile:
             text = f"{path} is included, but it can't be opened (a link that leads nowhere?)"
             self.note(via or Location(path), text, Fault.INCLUDE, "Include")
 
@@ -299,19 +299,19 @@ def _store(kept: list[Setting], directive: Directive) -> None:
     if keyword is None:
         return
     words = directive.words
-    if keyword.kind is Kind.STARTUPS:
+    if keyword.kind is ValueKind.STARTUPS:
         words = _startups(words, kept)
     setting = Setting(words, directive.location)
     match keyword.store:
-        case Store.ALL:
+        case Repeat.ALL:
             if words:
                 kept.append(setting)
-        case Store.LAST:
+        case Repeat.LAST:
             kept[:] = [setting]
-        case Store.NAMED:
+        case Repeat.NAMED:
             if all(words[0] != other.words[0] for other in kept):
                 kept.append(setting)
-        case Store.FIRST:
+        case Repeat.FIRST:
             if not kept and words:
                 kept.append(setting)
 

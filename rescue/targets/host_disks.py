@@ -127,7 +127,7 @@ def find_disks(kinds: tuple[str, ...] = _KINDS) -> tuple[Disk, ...]:
     return tuple(found if lvm is None else (_sized(disk, lvm) for disk in found))
 
 
-def _with_group(disk: Disk, lvm: lvm_report.Report, paths: Sequence[str]) -> tuple[Disk, bool]:
+def _with_group(disk: Disk, lvm: lvm_report.LvmReport, paths: Sequence[str]) -> tuple[Disk, bool]:
     """The disk with what LVM says of it; and whether volumes without a device lie on it beside others."""
     if (logical := lvm.logical(disk.path)) is not None:
         return replace(disk, group=logical.group), False
@@ -139,7 +139,7 @@ def _with_group(disk: Disk, lvm: lvm_report.Report, paths: Sequence[str]) -> tup
     return replace(disk, group=physical.group, problem=problem), lvm.is_partly_active(physical, paths)
 
 
-def _sized(disk: Disk, lvm: lvm_report.Report) -> Disk:
+def _sized(disk: Disk, lvm: lvm_report.LvmReport) -> Disk:
     """The volumes that can't be read from their bytes have a size all the same."""
     sizes = {logical.path: logical.size for logical in lvm.logicals if logical.group == disk.group}
     inside = tuple(replace(each, size=each.size or sizes.get(mapper_name(each.name), 0)) for each in disk.inside)

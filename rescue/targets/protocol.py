@@ -10,9 +10,11 @@ from contextlib import AbstractContextManager
 from pathlib import PurePosixPath
 from typing import Protocol
 
+from rescue.errors import RescueError
+from rescue.status import Status
 from rescue.tree import Entry, Read, Tree
 
-PICTURE = "picture"
+BUNDLE = "support bundle"
 """The method of a target that was saved by ``rescue capture``."""
 
 TEMPORARY = ".rescue-"
@@ -20,16 +22,16 @@ TEMPORARY = ".rescue-"
 directory reads them; a recovery removes what a kill left of them."""
 
 
-class TargetError(Exception):
-    """The target can't be opened, read or written. `hint` says what to do next. Exit status 4."""
+class TargetError(RescueError):
+    """The target can't be opened, read or written."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+    status = Status.TARGET
 
 
 class TargetBusy(TargetError):
-    """Somebody else holds the target: another fix, or a running machine. Exit status 5."""
+    """Somebody else holds the target: another fix, or a running machine."""
+
+    status = Status.REFUSED
 
 
 class SeveralRoots(TargetError):
@@ -42,7 +44,9 @@ class SeveralRoots(TargetError):
 
 
 class TargetUnsafe(TargetError):
-    """What was asked for would do harm. Exit status 5."""
+    """What was asked for would do harm."""
+
+    status = Status.REFUSED
 
 
 class OnlyKernel(TargetUnsafe):
@@ -59,6 +63,11 @@ class OnlyKernel(TargetUnsafe):
 class NoSpace(TargetError):
     """The target has no block or inode left for what was to be written (ENOSPC, EDQUOT)."""
 
+    status = Status.REFUSED
+
+    def __init__(self, message: str, hint: str = "Keep the record elsewhere with --journal DIR.") -> None:
+        super().__init__(message, hint)
+
 
 class Target(Protocol):
     """A server's root, wherever it is. Paths are real paths inside it: no link is followed by the writing methods."""
@@ -69,11 +78,11 @@ class Target(Protocol):
 
     @property
     def method(self) -> str:
-        """How it is reached: "directory", "running system", "kernel mount", "libguestfs", "picture"."""
+        """How it is reached: "directory", "running system", "kernel mount", "libguestfs", "support bundle"."""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the person must know of the picture ("the journal could not be replayed: it may be stale").
+        """What the person must know of the snapshot ("the journal could not be replayed: it may be stale").
 
         A capture may add to them.
         """

@@ -1,10 +1,10 @@
-"""An immutable picture of the files that matter on a server, and what differs between two pictures.
+"""An immutable snapshot of the files that matter on a server, and what differs between two snapshots.
 
 A `Tree` is captured once from a target and then only read: every check, every plan and every proof works on it,
 never on a file system. Names and links are resolved as the kernel would after ``chroot(2)``: no link leads out of
 the root (path_resolution(7)). What was not captured is not the same as what does not exist: asking for it raises
 `NotCaptured`, which names what to capture. What could not be read is not the same as what is empty or absent: asking
-for it raises `Unread`, which names the file and the error.
+for it raises `ReadError`, which names the file and the error.
 
 Paths are absolute, normalised POSIX paths below the server's root. Names that are not UTF-8 are kept with Python's
 surrogateescape, so they can be written back byte for byte.
@@ -14,8 +14,8 @@ from rescue.tree.change import Action, Change
 from rescue.tree.devices import Device, Devices
 from rescue.tree.entry import SELINUX, Entry, FileSystem, Kind, directory, file, symlink
 from rescue.tree.paths import AnyPath
-from rescue.tree.reads import CONTENT_LIMIT, RULES_LIMIT, NotCaptured, Read, Unread
-from rescue.tree.snapshot import MAX_LINKS, LinkLoop, TooMany, Tree
+from rescue.tree.reads import CONTENT_LIMIT, RULES_LIMIT, NotCaptured, Read, ReadError
+from rescue.tree.snapshot import MAX_LINKS, LinkLoop, TooManyDirectories, Tree
 
 __all__ = [
     "CONTENT_LIMIT",
@@ -33,9 +33,9 @@ __all__ = [
     "LinkLoop",
     "NotCaptured",
     "Read",
-    "TooMany",
+    "ReadError",
+    "TooManyDirectories",
     "Tree",
-    "Unread",
     "directory",
     "file",
     "symlink",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rescue.errors import RescueError
+from rescue.status import Status
+
 CONTENT_LIMIT = 16 << 20
 """Bytes of one file that a capture reads unless a `Read` says otherwise. Programs have no such limit, but configuration
 that people or their tools wrote is smaller: passwd(5) of 200,000 accounts, or 100,000 authorized keys."""
@@ -27,22 +30,28 @@ class Read:
 
 
 class NotCaptured(LookupError):
-    """The picture does not hold what was asked for; `reads` says what to capture before asking again."""
+    """The snapshot does not hold what was asked for; `reads` says what to capture before asking again."""
 
     def __init__(self, *reads: Read) -> None:
         super().__init__(", ".join(read.path for read in reads))
         self.reads = reads
 
 
-class Unread(OSError):
+class ReadError(RescueError, OSError):
     """Something is there and could not be read: a damaged disk, a lack of rights, a size beyond every limit.
 
     What it says is unknown, which is neither "absent" nor "empty": nothing may be concluded or repaired from it. It is
     raised by the look-up itself, so that whoever did not think of it gives no answer instead of a wrong one.
     """
 
+    status = Status.TARGET
+
     def __init__(self, path: str, error: str) -> None:
-        super().__init__(f"{path} could not be read ({error})")
+        if error.startswith("it"):  # its size, its lines: nothing that another user or disk would change
+            hint = "Look at the file by hand, and put an old version back."
+        else:
+            hint = "Run it as root. If the disk fails, copy it first (ddrescue), and work with the copy."
+        super().__init__(f"{path} could not be read ({error})", hint)
         self.path = path
         self.error = error
 

@@ -1,4 +1,4 @@
-"""The picture itself: look-ups as the kernel makes them after chroot(2), and changed copies."""
+"""The snapshot itself: look-ups as the kernel makes them after chroot(2), and changed copies."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rescue.tree.change import Action, Change
 from rescue.tree.devices import Devices
 from rescue.tree.entry import SELINUX, Entry, FileSystem, Kind, directory, file
 from rescue.tree.paths import AnyPath, bytes_of, key_of, matcher, parent_of, parents_of
-from rescue.tree.reads import NotCaptured, Read, Unread, as_wide
+from rescue.tree.reads import NotCaptured, Read, ReadError, as_wide
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ MAX_FOLDERS = 1_000
 """In how many directories one pattern may look for names."""
 
 
-class TooMany(ValueError):
+class TooManyDirectories(ValueError):
     """A pattern that names files in more directories than configuration has."""
 
 
@@ -32,7 +32,7 @@ class LinkLoop(OSError):
 
 
 class Tree:
-    """The picture. Immutable: every method that changes something gives a new tree that shares the rest.
+    """The snapshot. Immutable: every method that changes something gives a new tree that shares the rest.
 
     Look-ups cost one dictionary access for each path component; a changed tree costs one copy of the dictionary.
     """
@@ -106,7 +106,7 @@ class Tree:
 
     @property
     def held(self) -> int:
-        """Bytes of content that the picture holds."""
+        """Bytes of content that the snapshot holds."""
         return sum(len(entry.data) for entry in self._entries.values() if entry.data is not None)
 
     def covers(self, path: AnyPath, depth: int = 0, content: bool = False) -> bool:
@@ -131,7 +131,7 @@ class Tree:
             at, level = parent_of(at), level + 1
 
     def require(self, *reads: Read) -> None:
-        """Raise one `NotCaptured` for all of `reads` that the picture does not hold (links in them followed)."""
+        """Raise one `NotCaptured` for all of `reads` that the snapshot does not hold (links in them followed)."""
         missing = []
         for read in reads:
             try:
@@ -185,7 +185,7 @@ class Tree:
     def resolve(self, path: AnyPath, *, follow_last: bool = True) -> PurePosixPath:
         """The real path, with every link followed inside the root; what does not exist is kept as it is named.
 
-        Raises `LinkLoop`, and `NotCaptured` where a link or a directory on the way is not in the picture.
+        Raises `LinkLoop`, and `NotCaptured` where a link or a directory on the way is not in the snapshot.
         """
         return PurePosixPath(self._walk(key_of(path), follow_last))
 
@@ -245,16 +245,16 @@ class Tree:
         return real, found
 
     def _known(self, real: str, found: Entry | None) -> None:
-        """Raise `Unread` where what was found, or not found, at `real` says nothing: it could not be looked at."""
+        """Raise `ReadError` where what was found, or not found, at `real` says nothing: it could not be looked at."""
         if found is None:
             above = self._entries.get(parent_of(real))
             if above is not None and above.error:
-                raise Unread(parent_of(real), above.error)
+                raise ReadError(parent_of(real), above.error)
         elif found.kind is Kind.UNKNOWN:
-            raise Unread(real, found.error)
+            raise ReadError(real, found.error)
 
     def data(self, path: AnyPath) -> bytes | None:
-        """A regular file's bytes; None if it does not exist or is not a regular file. Raises `Unread` where it is
+        """A regular file's bytes; None if it does not exist or is not a regular file. Raises `ReadError` where it is
         there, and its content could not be read or is larger than what was asked for."""
         real, found = self._at(path, follow_last=True)
         if found is None or not found.is_file:
@@ -262,14 +262,14 @@ class Tree:
         if found.data is None:
             if not self.covers(real, content=True):
                 raise NotCaptured(Read(real, depth=0))
-            raise Unread(real, found.error or f"it has {found.size:,} bytes")
+            raise ReadError(real, found.error or f"it has {found.size:,} bytes")
         return found.data
 
     def data_if_read(self, path: AnyPath) -> bytes | None:
         """`data` for those who have an answer of their own to what could not be read: None for that, too."""
         try:
             return self.data(path)
-        except Unread:
+        except ReadError:
             return None
 
     def text_if_read(self, path: AnyPath) -> str | None:
@@ -295,7 +295,7 @@ class Tree:
             raise NotCaptured(Read(real, depth=1))
         self._known(real, found)
         if found is not None and found.error:
-            raise Unread(real, found.error)
+            raise ReadError(real, found.error)
         return self._index().get(real, ())
 
     def _index(self) -> dict[str, tuple[str, ...]]:
@@ -311,8 +311,8 @@ class Tree:
     def glob(self, pattern: str) -> tuple[PurePosixPath, ...]:
         """The paths that match, sorted by bytes: ``*``, ``?`` and ``[]`` as in glob(7), no hidden names unless asked.
 
-        Paths are given as they are named, links in them not resolved. Raises `TooMany` for a pattern that leads over
-        half the disk, and one `NotCaptured` for all that it misses.
+        Paths are given as they are named, links in them not resolved. Raises `TooManyDirectories` for a pattern that
+        leads over half the disk, and one `NotCaptured` for all that it misses.
         """
         found = [""]
         pieces = [piece for piece in pattern.split("/") if piece]
@@ -321,7 +321,7 @@ class Tree:
             missing: list[Read] = []
             fits = matcher(part) if any(mark in part for mark in "*?[") else None
             if len(found) > MAX_FOLDERS:
-                raise TooMany(pattern)
+                raise TooManyDirectories(pattern)
             for base in found:
                 try:
                     if fits is None:
@@ -430,7 +430,7 @@ class Tree:
             # What is not known can't be replaced: nobody could bring it back.
             if not self.covers(real, content=True) and not old.error:
                 raise NotCaptured(Read(real, depth=0))
-            raise Unread(real, old.error or f"it has {old.size:,} bytes")
+            raise ReadError(real, old.error or f"it has {old.size:,} bytes")
         if "/../" in real:
             raise FileNotFoundError(real)
         blocks = -(-len(raw) // 4096) * 4096
@@ -549,9 +549,9 @@ class Tree:
         return made
 
     def kept(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What `make` found out of this picture, asked once: an enlarged one (`merged`) answers alike, and keeps it.
+        """What `make` found out of this snapshot, asked once: an enlarged one (`merged`) answers alike, and keeps it.
 
-        `key` names all that `make` depends on beside the picture. What it gives must hold no picture itself. A
+        `key` names all that `make` depends on beside the snapshot. What it gives must hold no snapshot itself. A
         `NotCaptured` is not kept.
         """
         if key not in self._kept:

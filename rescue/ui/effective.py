@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from ipaddress import IPv4Address, IPv6Address
 from textwrap import wrap
-from typing import Protocol
 
-from rescue.facts import Facts
+from rescue.formats.packages import OpenSSH
 from rescue.model import Location
-from rescue.sshd import Problem, Setting
+from rescue.sshd import Setting
 from rescue.sshd.language.dialect import Dialect
-from rescue.sshd.provenance import Line, Row
+from rescue.sshd.provenance import Row, SettingLine
+from rescue.sshd.settled import Settled
 from rescue.text.numbers import plural
 from rescue.text.safe import cut, safe
 from rescue.ui import document
@@ -24,27 +23,6 @@ LONGEST = 600
 """Characters of one value that are shown: a list of a thousand users is a file to look at."""
 MANY = 20
 """Lines that lost, and alternatives, shown for one keyword."""
-
-
-class Settled(Protocol):
-    """What the verb has found."""
-
-    @property
-    def facts(self) -> Facts: ...
-    @property
-    def user(self) -> str: ...
-    @property
-    def exists(self) -> bool: ...
-    @property
-    def address(self) -> IPv4Address | IPv6Address | None: ...
-    @property
-    def port(self) -> int: ...
-    @property
-    def rows(self) -> Sequence[Row]: ...
-    @property
-    def problems(self) -> Sequence[Problem]: ...
-    @property
-    def starts(self) -> bool: ...
 
 
 class EffectiveReport:
@@ -61,14 +39,14 @@ class EffectiveReport:
         line(f"{safe(name)} ({method}): the SSH server's settings for {safe(settled.user)} from {source}", "bold")
         for note in notes:
             line(f"Note: {safe(note)}", "yellow")
-        line(f"{_build(settled.facts)}; a connection to port {settled.port}.")
+        line(f"{_build(settled.openssh)}; a connection to port {settled.port}.")
         if not settled.exists:
             line(f"Note: there is no user {safe(settled.user)} in passwd: no Match Group applies.", "yellow")
         line()
         self._problems(settled)
         given = [row for row in settled.rows if row.is_set]
         left = [row for row in settled.rows if not row.is_set]
-        self._table([*given, *left] if self.every else given, settled.facts.sshd.dialect)
+        self._table([*given, *left] if self.every else given, settled.dialect)
         if not self.every:
             line(f"and {plural(len(left), 'keyword')} that no line sets; --all shows their defaults", "dim")
 
@@ -88,7 +66,7 @@ class EffectiveReport:
             self.report.line("No line sets anything: every value is the default.")
             return
         name = min(max(len(row.keyword.name) for row in rows), NAME)
-        where = max(len(_place(line, dialect)) for row in rows for line in row.lines or (Line(Setting(())),))
+        where = max(len(_place(line, dialect)) for row in rows for line in row.lines or (SettingLine(Setting(())),))
         where = min(where, PLACE)
         self._cells(("keyword", "value", "set by"), name, where, "bold")
         for row in rows:
@@ -97,7 +75,7 @@ class EffectiveReport:
 
     def _row(self, row: Row, dialect: Dialect, name: int, where: int) -> None:
         shown = row.keyword.name
-        for each in row.lines or (Line(Setting(())),):
+        for each in row.lines or (SettingLine(Setting(())),):
             style = "" if each.setting.location is not None else "dim"
             self._cells((shown, _value(row, each), _place(each, dialect)), name, where, style)
             if each.match is not None:
@@ -157,14 +135,14 @@ def _quoted(location: Location) -> str:
     return f"{safe(location.text)} ({safe(str(location))})"
 
 
-def _value(row: Row, line: Line) -> str:
+def _value(row: Row, line: SettingLine) -> str:
     words = line.setting.words
     if not words:
         return "the build's own list" if row.listed else "-"
     return cut(safe(" ".join(words)), LONGEST)
 
 
-def _place(line: Line, dialect: Dialect) -> str:
+def _place(line: SettingLine, dialect: Dialect) -> str:
     if line.setting.location is not None:
         return safe(str(line.setting.location))
     return default_of(dialect)
@@ -176,16 +154,16 @@ def default_of(dialect: Dialect) -> str:
     return f"default of {number}" if dialect.certain else f"default (of {number}?)"
 
 
-def _build(facts: Facts) -> str:
-    if facts.openssh is None:
+def _build(openssh: OpenSSH | None) -> str:
+    if openssh is None:
         return "The version of OpenSSH can't be told, so 9.2 is taken for granted"
-    package = f" ({safe(facts.openssh.package)})" if facts.openssh.package else ""
-    return f"OpenSSH {facts.openssh.major}.{facts.openssh.minor}{package}"
+    package = f" ({safe(openssh.package)})" if openssh.package else ""
+    return f"OpenSSH {openssh.major}.{openssh.minor}{package}"
 
 
 def as_document(settled: Settled, name: str, method: str, notes: Sequence[str]) -> dict[str, object]:
     """What ``explain sshd TARGET --json`` prints."""
-    openssh, dialect = settled.facts.openssh, settled.facts.sshd.dialect
+    openssh, dialect = settled.openssh, settled.dialect
     return {
         "schema": document.SCHEMA,
         "target": {"name": name, "method": method, "notes": list(notes)},

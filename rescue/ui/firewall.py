@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import IPv4Address, IPv6Address
+from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Protocol
 
-from rescue.facts import Facts
-from rescue.firewall import Firewall, Kind, Reach, Stage, Verdict
+from rescue.firewall import Firewall, Stage, Verdict, VerdictKind
 from rescue.firewall.engine.addresses import AddressSet
 from rescue.firewall.engine.ruleset import Action, Rule
 from rescue.firewall.engine.state import Visit
 from rescue.firewall.engine.table import Row, everybody, most
 from rescue.firewall.engine.verdict import Decision
-from rescue.model import Finding, Symptom
+from rescue.firewall.judgement import Judgement, PacketTrace
+from rescue.model import Symptom
 from rescue.text.numbers import listed, plural
 from rescue.text.safe import cut, safe
 from rescue.ui.report import Report
@@ -40,7 +38,12 @@ SHARED = {
 }
 """The same of many."""
 
-STYLES = {Kind.ACCEPT: "green", Kind.DROP: "bold red", Kind.REJECT: "bold red", Kind.DEPENDS: "bold yellow"}
+STYLES = {
+    VerdictKind.ACCEPT: "green",
+    VerdictKind.DROP: "bold red",
+    VerdictKind.REJECT: "bold red",
+    VerdictKind.DEPENDS: "bold yellow",
+}
 
 STAGES = {
     Stage.NEIGHBOUR: "Neighbour discovery: who has the server's address?",
@@ -51,36 +54,6 @@ STAGES = {
 }
 
 
-class Way(Protocol):
-    """One client's packets."""
-
-    @property
-    def source(self) -> IPv4Address | IPv6Address: ...
-    @property
-    def verdict(self) -> Verdict: ...
-    @property
-    def visits(self) -> tuple[Visit, ...]: ...
-
-
-class Judged(Protocol):
-    """What the verb has found."""
-
-    @property
-    def facts(self) -> Facts: ...
-    @property
-    def port(self) -> int: ...
-    @property
-    def reaches(self) -> Mapping[int, Reach]: ...
-    @property
-    def rows(self) -> Mapping[int, tuple[Row, ...]]: ...
-    @property
-    def ways(self) -> Sequence[Way]: ...
-    @property
-    def blocked(self) -> bool: ...
-    @property
-    def not_read(self) -> Sequence[Finding]: ...
-
-
 class FirewallReport:
     """Writes the verdict to one console."""
 
@@ -88,13 +61,13 @@ class FirewallReport:
         self.report = report
         self.every = every
 
-    def show(self, judged: Judged, name: str, method: str, notes: Iterable[str]) -> None:
+    def show(self, judged: Judgement, name: str, method: str, notes: Iterable[str]) -> None:
         """The firewalls, the table for each IP version, and the way of each client."""
         line = self.report.line
         line(f"{safe(name)} ({method}): who may open TCP port {judged.port} after the next boot", "bold")
         for note in notes:
             line(f"Note: {safe(note)}", "yellow")
-        self._firewalls(judged.facts.firewalls)
+        self._firewalls(judged.firewalls)
         for each in judged.not_read:
             line(f"Not judged: {safe(each.message)}", "bold yellow", hang=2)
         if judged.not_read:
@@ -110,7 +83,7 @@ class FirewallReport:
             line()
         self._sent_on(judged)
         self._taken_for_granted(judged)
-        for way in judged.ways:
+        for way in judged.traces:
             self._way(way, judged.port)
 
     def _firewalls(self, firewalls: Sequence[Firewall]) -> None:
@@ -131,21 +104,21 @@ class FirewallReport:
         if self.every or len(found) <= ROWS:
             return
         rest = found[ROWS:]
-        admitted = sum(row.kind is Kind.ACCEPT for row in rest)
+        admitted = sum(row.kind is VerdictKind.ACCEPT for row in rest)
         self.report.line(
             f"and {plural(len(rest), 'smaller part')} ({admitted} of them get in); --all shows every one", "dim", 2
         )
 
     def _row(self, row: Row, *, alone: bool) -> None:
         report = self.report
-        said = WORDS[row.symptom] if row.kind is not Kind.DEPENDS else "depends"
+        said = WORDS[row.symptom] if row.kind is not VerdictKind.DEPENDS else "depends"
         who = self._who(row, alone)
         report.line(f"{said:<12}{who}", STYLES[row.kind], 2, 12)
         if row.reason:
             report.line(f"on {safe(row.reason)}", "yellow", 14, 2)
         if row.decision is not None:
             self._decision(row.decision)
-        elif row.kind is Kind.ACCEPT:
+        elif row.kind is VerdictKind.ACCEPT:
             report.line("no rule and no policy turns them away", "dim", 14)
 
     def _who(self, row: Row, alone: bool) -> str:
@@ -167,7 +140,7 @@ class FirewallReport:
         if decision.location.text.strip():
             report.exact(cut(safe(decision.location.text.strip()), report.out.width - 18), "", 18)
 
-    def _sent_on(self, judged: Judged) -> None:
+    def _sent_on(self, judged: Judgement) -> None:
         ports = {port: None for here in judged.reaches.values() for port, who in here.sent_on.items() if who}
         for port in ports:
             self.report.line(
@@ -177,8 +150,8 @@ class FirewallReport:
         if ports:
             self.report.line()
 
-    def _taken_for_granted(self, judged: Judged) -> None:
-        notes = {note: None for way in judged.ways for note in way.verdict.assumed}
+    def _taken_for_granted(self, judged: Judgement) -> None:
+        notes = {note: None for way in judged.traces for note in way.verdict.assumed}
         for here in judged.reaches.values():
             notes |= dict.fromkeys([*here.taken_for_granted, *here.outcome.assumed])
         if notes:
@@ -189,7 +162,7 @@ class FirewallReport:
 
     # -- one client ---------------------------------------------------------------------------------------------------
 
-    def _way(self, way: Way, port: int) -> None:
+    def _way(self, way: PacketTrace, port: int) -> None:
         line = self.report.line
         line(f"The way of {way.source} to port {port}:", "bold")
         stage: Stage | None = None
@@ -224,18 +197,18 @@ class FirewallReport:
         if visit.doubt:
             report.line(f"applies perhaps: it depends on {safe(visit.doubt)}", "yellow", indent + 2, 2)
 
-    def _end(self, way: Way, port: int) -> None:
+    def _end(self, way: PacketTrace, port: int) -> None:
         verdict = way.verdict
-        said = WORDS[seen(verdict)] if verdict.kind is not Kind.DEPENDS else f"depends on {safe(verdict.reason)}"
+        said = WORDS[seen(verdict)] if verdict.kind is not VerdictKind.DEPENDS else f"depends on {safe(verdict.reason)}"
         self.report.line(f"{way.source} {said}.", STYLES[verdict.kind], 2)
-        if verdict.kind is not Kind.ACCEPT and verdict.kind is not Kind.DEPENDS:
+        if verdict.kind is not VerdictKind.ACCEPT and verdict.kind is not VerdictKind.DEPENDS:
             self.report.exact(seen(verdict).words(port=port), indent=4)
         self.report.line()
 
 
 def _reading_order(row: Row) -> tuple[bool, int]:
     """Who gets in first, and "everybody else" last."""
-    return most(row), (Kind.ACCEPT, Kind.DEPENDS, Kind.REJECT, Kind.DROP).index(row.kind)
+    return most(row), (VerdictKind.ACCEPT, VerdictKind.DEPENDS, VerdictKind.REJECT, VerdictKind.DROP).index(row.kind)
 
 
 def action(visit: Visit, rule: Rule | None) -> Action:
@@ -255,7 +228,7 @@ def shares(found: Sequence[Row]) -> str:
     total = sum(row.sources.count for row in found)
     count: dict[str, int] = {}
     for row in found:
-        word = SHARED[row.symptom] if row.kind is not Kind.DEPENDS else "depend"
+        word = SHARED[row.symptom] if row.kind is not VerdictKind.DEPENDS else "depend"
         count[word] = count.get(word, 0) + row.sources.count
     parts = sorted(count.items(), key=lambda each: -each[1])
     return listed([f"{_percent(part, total)} {word}" for word, part in parts])

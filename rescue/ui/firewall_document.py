@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from rescue.firewall import Firewall
 from rescue.firewall.engine.table import Row
 from rescue.firewall.engine.verdict import Decision
+from rescue.firewall.judgement import Judgement, PacketTrace
+from rescue.kernel_check.result import Proof
 from rescue.ui import document
-from rescue.ui.firewall import Judged, Way, action, seen
-from rescue.ui.firewall_proof import Proof, proof_document
+from rescue.ui.firewall import action, seen
+from rescue.ui.firewall_proof import proof_document
 
 
 def as_document(
-    judged: Judged, name: str, method: str, notes: Sequence[str], proof: Proof | None = None
+    judged: Judgement, name: str, method: str, notes: Sequence[str], proof: Proof | None = None
 ) -> dict[str, object]:
     """What ``firewall --json`` prints."""
     made: dict[str, object] = {
@@ -21,14 +23,14 @@ def as_document(
         "target": {"name": name, "method": method, "notes": list(notes)},
         "port": judged.port,
         "blocked": judged.blocked,
-        "firewalls": [_firewall(each) for each in judged.facts.firewalls],
+        "firewalls": [_firewall(each) for each in judged.firewalls],
         "reach": [
             {"version": version, "interface": judged.reaches[version].interface, "rows": [_row(row) for row in found],
              "sent_on": sorted(judged.reaches[version].sent_on),
              "assumed": [*judged.reaches[version].taken_for_granted, *judged.reaches[version].outcome.assumed]}
             for version, found in judged.rows.items()
         ],
-        "ways": [_way(each) for each in judged.ways],
+        "ways": [_way(each) for each in judged.traces],
         "not_read": [{"message": each.message, "locations": [document.location(place) for place in each.locations]}
                      for each in judged.not_read],
     }  # fmt: skip
@@ -72,7 +74,7 @@ def _decision(decision: Decision) -> dict[str, object]:
     }
 
 
-def _way(way: Way) -> dict[str, object]:
+def _way(way: PacketTrace) -> dict[str, object]:
     return {
         "from": str(way.source),
         "verdict": str(way.verdict.kind),

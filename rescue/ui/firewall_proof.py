@@ -2,64 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from ipaddress import IPv4Address, IPv6Address
-from typing import Protocol
-
+from rescue.kernel_check.result import Proof
 from rescue.text.numbers import plural
 from rescue.text.safe import safe
 from rescue.ui.report import Report
 
 SEEN = {"open": "opened", "no-reply": "timed out", "rst": "were refused", "synack-only": "hung"}
 """What a probe sees, in words."""
-
-
-class Difference(Protocol):
-    """Where the kernel does something else."""
-
-    @property
-    def what(self) -> str: ...
-    @property
-    def said(self) -> str: ...
-    @property
-    def seen(self) -> str: ...
-
-
-class Load(Protocol):
-    """A file that was loaded for the proof, or not."""
-
-    @property
-    def what(self) -> str: ...
-    @property
-    def program(self) -> str: ...
-    @property
-    def taken(self) -> bool: ...
-
-
-class Proof(Protocol):
-    """What a kernel did with the same rules."""
-
-    @property
-    def interface(self) -> str: ...
-    @property
-    def addresses(self) -> Mapping[int, IPv4Address | IPv6Address]: ...
-    @property
-    def asked(self) -> int: ...
-    @property
-    def agreed(self) -> int: ...
-    @property
-    def depends(self) -> int: ...
-    @property
-    def left_out(self) -> int: ...
-    @property
-    def seen(self) -> Counter[str]: ...
-    @property
-    def loads(self) -> Sequence[Load]: ...
-    @property
-    def differences(self) -> Sequence[Difference]: ...
-    @property
-    def holds(self) -> bool: ...
 
 
 def show_proof(report: Report, proof: Proof, port: int) -> None:

@@ -19,6 +19,8 @@ from getpass import getpass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from rescue.errors import RescueError, UsageError
+from rescue.status import Status
 from rescue.text.numbers import natural
 
 if TYPE_CHECKING:
@@ -28,12 +30,23 @@ WIDTH = 80
 """Columns for which a question is wrapped; fewer on a narrower terminal."""
 
 
-class Cancelled(Exception):
+class Cancellation(RescueError):
     """The person said no to going on (Ctrl-C, Ctrl-D)."""
 
+    status = Status.CANCELLED
 
-class NobodyToAsk(Exception):
+    def __init__(self) -> None:
+        super().__init__("cancelled; nothing was changed")
+
+
+class NobodyToAsk(UsageError):
     """A question is due and there is no terminal."""
+
+    def __init__(self, question: str) -> None:
+        super().__init__(
+            "there is no terminal to ask on", "Add --yes to take every safe repair, or --dry-run to see the changes."
+        )
+        self.question = question
 
 
 class Asker(Protocol):
@@ -42,17 +55,17 @@ class Asker(Protocol):
     def choose(self, question: str, options: Sequence[str], *, preselected: int = 0) -> int:
         """The index of the option taken. preselected: the one that Enter alone takes, where it takes any.
 
-        Raises Cancelled, NobodyToAsk.
+        Raises Cancellation, NobodyToAsk.
         """
 
     def confirm(self, question: str) -> bool:
-        """Whether the person agrees, by typing the word "yes". Raises Cancelled, NobodyToAsk."""
+        """Whether the person agrees, by typing the word "yes". Raises Cancellation, NobodyToAsk."""
 
     def text(self, question: str) -> str:
-        """A line of text, stripped. Raises Cancelled, NobodyToAsk."""
+        """A line of text, stripped. Raises Cancellation, NobodyToAsk."""
 
 
-class Nobody:
+class NoTerminal:
     """Stands where no terminal is."""
 
     def choose(self, question: str, options: Sequence[str], *, preselected: int = 0) -> int:
@@ -102,7 +115,7 @@ class Plain:
             return input(prompt).strip()
         except (EOFError, KeyboardInterrupt) as problem:
             print()
-            raise Cancelled from problem
+            raise Cancellation from problem
 
 
 class Questionary:
@@ -148,7 +161,7 @@ class Questionary:
         try:
             answer = int(asked.unsafe_ask())
         except (EOFError, KeyboardInterrupt) as problem:
-            raise Cancelled from problem
+            raise Cancellation from problem
         for line in _wrapped(options[answer], f"{question} "):
             print(line)
         return answer
@@ -191,7 +204,7 @@ def _deaf_until_drawn(application: Application[object]) -> None:
 
 
 def passphrase(question: str) -> str:
-    """A passphrase, typed without being shown. Raises Cancelled."""
+    """A passphrase, typed without being shown. Raises Cancellation."""
     try:
         # getpass asks on the terminal itself, which need not be the standard input.
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
@@ -203,7 +216,7 @@ def passphrase(question: str) -> str:
     try:
         return getpass(question)
     except EOFError as problem:
-        raise Cancelled from problem
+        raise Cancellation from problem
 
 
 def _wrapped(text: str, head: str = "", room: int = 0) -> list[str]:
@@ -223,7 +236,7 @@ def is_terminal(stream: TextIO | None) -> bool:
 def asker(*, color: bool = True) -> Asker:
     """The one that suits the terminal."""
     if not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
-        return Nobody()
+        return NoTerminal()
     if os.environ.get("TERM", "dumb") in ("", "dumb", "unknown"):
         return Plain()
     return Questionary(color=color)

@@ -12,9 +12,18 @@ import os
 import sys
 from typing import TextIO
 
+from rescue.errors import RescueError
 
-class OutputFailed(OSError):
+
+class OutputError(RescueError, OSError):
     """The standard output takes no more: its device is full, or was closed."""
+
+    def __init__(self, number: int | None, why: str | None) -> None:
+        super().__init__(
+            f"the output can't be written: {why}",
+            "What it was to say is lost. What a fix has written stays written: rescue history lists it.",
+        )
+        self.errno, self.strerror = number, why
 
 
 class Watched(io.TextIOWrapper):
@@ -52,7 +61,7 @@ class Tolerant(io.TextIOWrapper):
 def _failed(problem: OSError) -> OSError:
     if problem.errno == errno.EPIPE:
         return problem  # whoever read it went away, which is no fault
-    return OutputFailed(problem.errno, problem.strerror)
+    return OutputError(problem.errno, problem.strerror)
 
 
 def open_streams() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from rescue.errors import RescueError
+from rescue.status import Status
 
-class ApplyError(Exception):
-    """A fix or an undo was refused, or failed and was taken back. `hint` says what to do next. Exit status 5."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+class ApplyError(RescueError):
+    """A fix or an undo was refused, or failed and was taken back."""
+
+    status = Status.REFUSED
 
 
 class JournalError(ApplyError):

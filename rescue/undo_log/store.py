@@ -13,7 +13,7 @@ from stat import S_ISREG
 from tempfile import mkstemp
 from typing import Protocol
 
-from rescue.tree import SELINUX, Entry, LinkLoop, NotCaptured, Read, Tree, Unread, directory, file
+from rescue.tree import SELINUX, Entry, LinkLoop, NotCaptured, Read, ReadError, Tree, directory, file
 from rescue.undo_log.encoding import FIX_ID, JOURNAL, KEPT_NAME, RECORD_LIMIT, damaged, decode
 from rescue.undo_log.errors import JournalError
 from rescue.undo_log.record import Record, State
@@ -122,7 +122,7 @@ class InTarget:
             if _is_directory(tree, folder / BEFORE):
                 inside = self._target.capture([Read(str(folder / BEFORE), depth=1, content=False)])
                 names = tuple(name for name in names if name != BEFORE) + inside.children(folder / BEFORE)
-        except Unread:
+        except ReadError:
             return NoRecord.UNREADABLE
         return NoRecord.UNBEGUN if all(map(_TEMPORARY.fullmatch, names)) else NoRecord.LOST
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rescue.errors import UsageError
 from rescue.examine import Examination
 from rescue.keys.authorized_keys import AuthorizedKey
 from rescue.model import Location
@@ -11,7 +12,7 @@ from rescue.plan import Plan
 from rescue.sshd.key_kinds import hopeless
 from rescue.text.safe import safe
 from rescue.verbs.request.public_key import comment_of, key_to_add
-from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.session import Session
 
 CAUSE, HOME = "key-missing", "home-missing"
 
@@ -64,7 +65,7 @@ class Adding:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class KeyOutcome:
     """What a plan does with the key. state: "added", "present" or "missing"; place: its line, where it has one."""
 
     adding: Adding
@@ -99,24 +100,25 @@ class Outcome:
 
 def adding(session: Session) -> Adding | None:
     """What is to be added; None without ``--add-key``. Raises UsageError where nobody is named."""
-    if session.options.add_key is None:
+    path = session.request.who.add_key
+    if path is None:
         return None
     if session.client.user is None:
         raise UsageError("--add-key needs to know for whom", "Add --user NAME: the account that the key is to open.")
-    return Adding(session.client.user, key_to_add(session.options.add_key))
+    return Adding(session.client.user, key_to_add(path))
 
 
-def outcome(wanted: Adding, plan: Plan) -> Outcome:
+def outcome(wanted: Adding, plan: Plan) -> KeyOutcome:
     """What the plan does with the key."""
     before, after = wanted.place(plan.before), wanted.place(plan.after)
     if before is not None or after is not None:
-        return Outcome(wanted, "present" if before is not None else "added", after or before)
+        return KeyOutcome(wanted, "present" if before is not None else "added", after or before)
     left = {each.finding.key: each.reason for each in plan.left}
     reason = left.get(wanted.finding) or _other_reason(wanted, plan)
     homeless = left.get((HOME, wanted.user))
     if homeless is not None:
         reason = f"the home is not there, and {homeless}"
-    return Outcome(wanted, "missing", None, reason)
+    return KeyOutcome(wanted, "missing", None, reason)
 
 
 def _other_reason(wanted: Adding, plan: Plan) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from shlex import join
 
+from rescue.errors import UsageError
 from rescue.status import Status
 from rescue.targets.host_disks import Content, Disk, Inside, disk_at, find_disks
 from rescue.targets.protocol import TargetError
@@ -16,7 +17,8 @@ from rescue.text.safe import safe
 from rescue.ui import document
 from rescue.ui.report import Report, command
 from rescue.verbs.request.opening import opening_of
-from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.options import DisksOptions
+from rescue.verbs.request.session import Session
 
 _NAME, _SIZE, _USED = 21, 10, 5
 _COLUMN = 2 + _NAME + 1 + _SIZE + 2 + _USED + 2
@@ -32,12 +34,12 @@ _HOLDS = {
 }  # fmt: skip
 
 
-def run(session: Session) -> Status:
+def run(session: Session, options: DisksOptions) -> Status:
     """List the block devices, or what was named."""
-    named = list(session.options.what)
+    named = options.what
     disks = tuple(_named(session, named)) if named else find_disks()
     if session.json:
-        told = [_document(each, _commands(session, each)) for each in disks]
+        told = [_document(each, _commands(session, each, named=bool(named))) for each in disks]
         document.write({"schema": document.SCHEMA, "disks": told}, sys.stdout)
         return Status.CLEAR
     report = session.report
@@ -50,8 +52,9 @@ def run(session: Session) -> Status:
     return Status.CLEAR
 
 
-def _named(session: Session, names: list[str]) -> Iterator[Disk]:
+def _named(session: Session, names: tuple[str, ...]) -> Iterator[Disk]:
     """The devices and images that were named, with what the devices are divided into."""
+    opening = session.request.opening
     here: tuple[Disk, ...] | None = None
     for name in names:
         path = Path(name)
@@ -63,7 +66,7 @@ def _named(session: Session, names: list[str]) -> Iterator[Disk]:
                 yield from _with_parts(here, str(path.resolve()))
                 continue
             try:
-                yield disk_at(path, opening_of(session.options), look=session.options.backend == "kernel")
+                yield disk_at(path, opening_of(opening), look=opening.backend == "kernel")
             except TargetError as problem:
                 if len(names) == 1:
                     raise
@@ -81,23 +84,23 @@ def _with_parts(disks: tuple[Disk, ...], path: str) -> Iterator[Disk]:
             yield disk
 
 
-def _commands(session: Session, disk: Disk, *, unseen: bool = False) -> list[tuple[str, ...]]:
-    """What to type to inspect it, with how it was to be opened. unseen: also where no root was seen on it."""
+def _commands(session: Session, disk: Disk, *, named: bool, unseen: bool = False) -> list[tuple[str, ...]]:
+    """What to type to inspect it, if it was named with how it was to be opened. unseen: also where no root was seen."""
     found = disk.next_commands or ((("rescue", "inspect", disk.path),) if unseen else ())
-    named = session.options.what and session.options.root is None
-    return [(*words, *session.opening_words()) if named else words for words in found]
+    more = session.opening_words() if named and session.request.opening.root is None else ()
+    return [(*words, *more) for words in found]
 
 
 def _may_hold_a_root(disk: Disk) -> bool:
     return any(volume.content.fstype not in _NO_ROOT for volume in disk.inside)
 
 
-def _next(session: Session, disks: tuple[Disk, ...], named: list[str]) -> None:
+def _next(session: Session, disks: tuple[Disk, ...], named: tuple[str, ...]) -> None:
     report = session.report
     others = [disk for disk in disks if not disk.is_own]
-    commands = [words for disk in others for words in _commands(session, disk)]
+    commands = [words for disk in others for words in _commands(session, disk, named=bool(named))]
     unseen = [disk for disk in others if disk.type == "file" and not disk.next_commands and _may_hold_a_root(disk)]
-    images = [words for disk in unseen for words in _commands(session, disk, unseen=True)]
+    images = [words for disk in unseen for words in _commands(session, disk, named=bool(named), unseen=True)]
     if commands or images:
         report.line("To find out what keeps you out:")
         for words in (*commands, *images):

@@ -3,51 +3,32 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
 
+from rescue.errors import UsageError
 from rescue.examine import declared_reads
 from rescue.facts import Facts
 from rescue.model import Client
-from rescue.sshd import Problem
-from rescue.sshd.provenance import Row, rows
+from rescue.sshd.provenance import rows
+from rescue.sshd.settled import Settled
 from rescue.status import Status
 from rescue.survey import complete
 from rescue.tree import Tree
 from rescue.ui import document
 from rescue.ui.effective import EffectiveReport, as_document
 from rescue.verbs.request.last_target import resolved
-from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.session import Session
 
 ROOT = "root"
 """Whose connection it is where nobody is named."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """All that the verb shows. address: None for any; exists: whether passwd knows the user."""
-
-    facts: Facts
-    user: str
-    exists: bool
-    address: IPv4Address | IPv6Address | None
-    port: int
-    rows: tuple[Row, ...]
-    problems: tuple[Problem, ...]
-
-    @property
-    def starts(self) -> bool:
-        """Whether sshd takes the configuration."""
-        return not any(problem.fatal for problem in self.problems)
-
-
-def show(session: Session, spec: str | None) -> Status:
+def show(session: Session, *, every: bool) -> Status:
     """Capture, compute, show. BROKEN where sshd does not start with this configuration."""
     if len(session.client.sources) > 1:
         raise UsageError(
             "explain sshd looks at one connection, and --from is given more than once", "Name one address."
         )
-    session, spec = resolved(session, spec)
+    spec = resolved(session)
     with session.target(spec, write=False) as target:
         session.progress("reading the SSH server's configuration")
         _, settled = complete(target, target.capture(declared_reads()), lambda tree: settle(tree, session.client))
@@ -55,7 +36,7 @@ def show(session: Session, spec: str | None) -> Status:
     if session.json:
         document.write(as_document(settled, name, method, notes), sys.stdout)
     else:
-        EffectiveReport(session.report, every=session.options.all).show(settled, name, method, notes)
+        EffectiveReport(session.report, every=every).show(settled, name, method, notes)
     return Status.CLEAR if settled.starts else Status.BROKEN
 
 
@@ -68,4 +49,13 @@ def settle(tree: Tree, client: Client) -> Settled:
     groups = facts.accounts.groups_of(account) if account is not None else frozenset()
     port = facts.dialled
     effective = facts.sshd.effective(user=user, groups=groups, address=address, local_port=port)
-    return Settled(facts, user, account is not None, address, port, rows(facts.sshd, effective), facts.sshd.problems)
+    return Settled(
+        facts.openssh,
+        facts.sshd.dialect,
+        user,
+        account is not None,
+        address,
+        port,
+        rows(facts.sshd, effective),
+        facts.sshd.problems,
+    )

@@ -13,14 +13,16 @@ from difflib import get_close_matches
 from shutil import get_terminal_size
 
 from rescue.checks import all_checks
+from rescue.errors import UsageError
 from rescue.evidence import all_evidence
 from rescue.man import pages
 from rescue.status import Status
 from rescue.ui import document
-from rescue.ui.prompts import Cancelled, Nobody
+from rescue.ui.prompts import Cancellation, NoTerminal
 from rescue.ui.report import Report
 from rescue.verbs.request.last_target import recall
-from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.options import ExplainOptions
+from rescue.verbs.request.session import Session
 
 SSHD = "sshd"
 """The page that is also a question about a target."""
@@ -29,17 +31,17 @@ COLUMN = 20
 """Columns of a name in the list."""
 
 
-def run(session: Session) -> Status:
+def run(session: Session, options: ExplainOptions) -> Status:
     """One manual, or the list of all."""
-    wanted = session.options.cause
+    wanted = options.cause
     if wanted is None:
         return _list(session)
     name = wanted.lower().replace("_", "-")
-    spec = session.options.target
+    spec = session.request.spec
     if name == SSHD and (spec is not None or recall() is not None):
         from rescue.verbs.effective import show
 
-        return show(session, spec)
+        return show(session, every=options.all)
     if spec is not None:
         raise UsageError(f"only `explain {SSHD}` takes a target, not `explain {name}`", f"See: rescue explain {SSHD}")
     text = manuals().get(name)
@@ -114,13 +116,13 @@ def paged(session: Session) -> Iterator[None]:
         yield
     lines = captured.get().rstrip("\n").split("\n")
     rows = max(2, get_terminal_size().lines - 2)
-    if isinstance(session.asker, Nobody):
+    if isinstance(session.asker, NoTerminal):
         rows = len(lines)
     for start in range(0, len(lines), rows):
         try:
             if start:
                 session.asker.text("Enter shows more, Ctrl-C leaves:")
-        except Cancelled:
+        except Cancellation:
             return
         print("\n".join(lines[start : start + rows]))
 

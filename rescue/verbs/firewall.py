@@ -6,19 +6,17 @@ With ``--prove`` the verdict is held against this computer's kernel, in networks
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
 
 from rescue.checks import firewall_not_read
 from rescue.examine import declared_reads
 from rescue.facts import Facts
-from rescue.firewall import Reach, reached
+from rescue.firewall import reached
 from rescue.firewall.diagnosis import blocks
-from rescue.firewall.engine.state import Visit
-from rescue.firewall.engine.table import Row, rows
+from rescue.firewall.engine.table import rows
 from rescue.firewall.engine.trace import way
-from rescue.firewall.engine.verdict import Verdict
-from rescue.model import Client, Finding
+from rescue.firewall.judgement import Judgement, PacketTrace
+from rescue.kernel_check.result import Proof
+from rescue.model import Client
 from rescue.status import Status
 from rescue.survey import complete
 from rescue.tree import Tree
@@ -27,11 +25,8 @@ from rescue.ui.firewall import FirewallReport
 from rescue.ui.firewall_document import as_document
 from rescue.ui.firewall_proof import show_proof
 from rescue.verbs.request.last_target import resolved
+from rescue.verbs.request.options import FirewallOptions
 from rescue.verbs.request.session import Session
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from rescue.kernel_check.prove import Proof
 
 VERSIONS = (4, 6)
 
@@ -39,45 +34,22 @@ USUAL_INTERFACE = "eth0"
 """The network interface of a proof where neither the rules nor the person name one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One client's packets: the verdict, and the rules they meet."""
-
-    source: IPv4Address | IPv6Address
-    reach: Reach
-    verdict: Verdict
-    visits: tuple[Visit, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """All that the verb shows. not_read: the firewalls beside these that could not be judged."""
-
-    facts: Facts
-    port: int
-    reaches: dict[int, Reach]
-    rows: dict[int, tuple[Row, ...]]
-    ways: tuple[Way, ...]
-    blocked: bool
-    not_read: tuple[Finding, ...] = ()
-
-
-def run(session: Session) -> Status:
+def run(session: Session, options: FirewallOptions) -> Status:
     """Capture, judge, show. BROKEN where the client (or, none given, most of the world) is kept out, or may be."""
-    session, spec = resolved(session, session.options.target)
+    spec = resolved(session)
     with session.target(spec, write=False) as target:
         session.progress("reading the firewall's files")
         tree, judged = complete(
             target,
             target.capture(declared_reads()),
-            lambda tree: judge(tree, session.client, session.options.interface),
+            lambda tree: judge(tree, session.client, options.interface),
         )
         name, method, notes = target.name, target.method, target.notes
-    proof = _prove(session, tree, judged) if session.options.prove else None
+    proof = _prove(session, tree, judged, options.interface) if options.prove else None
     if session.json:
         document.write(as_document(judged, name, method, notes, proof), sys.stdout)
     else:
-        report = FirewallReport(session.report, every=session.options.all)
+        report = FirewallReport(session.report, every=options.all)
         report.show(judged, name, method, notes)
         if proof is not None:
             show_proof(session.report, proof, judged.port)
@@ -86,16 +58,16 @@ def run(session: Session) -> Status:
     return Status.BROKEN if judged.blocked or judged.not_read else Status.CLEAR
 
 
-def _prove(session: Session, tree: Tree, judged: Judged) -> Proof:
+def _prove(session: Session, tree: Tree, judged: Judgement, given: str | None) -> Proof:
     """Hold the verdict against the kernel. Raises ProofError where that can't be done here."""
     from rescue.kernel_check.prove import prove  # pyroute2 takes its time, and only this needs it
 
-    named = (session.options.interface, *(here.interface for here in judged.reaches.values()))
+    named = (given, *(here.interface for here in judged.reaches.values()))
     interface = next((each for each in named if each), USUAL_INTERFACE)
-    return prove(tree, judged.facts.firewalls, judged.port, interface, session.client.sources, session.progress)
+    return prove(tree, judged.firewalls, judged.port, interface, session.client.sources, session.progress)
 
 
-def judge(tree: Tree, client: Client, interface: str | None = None) -> Judged:
+def judge(tree: Tree, client: Client, interface: str | None = None) -> Judgement:
     """Who gets to the dialled port of `tree`. Pure; raises NotCaptured."""
     facts = Facts(tree, client)
     port = facts.dialled
@@ -103,11 +75,12 @@ def judge(tree: Tree, client: Client, interface: str | None = None) -> Judged:
         version: reached(tree, facts.firewalls, port, version, interface=interface, discovery=True)
         for version in VERSIONS
     }
-    ways = tuple(
-        Way(source, here, here.verdict_for(source), way(here, source))
+    traces = tuple(
+        PacketTrace(source, here.verdict_for(source), way(here, source))
         for source in client.sources
         for here in (reaches[source.version],)
     )
     found = any(True for _ in blocks(tree, facts.firewalls, port, client.sources))
     tables = {version: rows(here) for version, here in reaches.items()}
-    return Judged(facts, port, reaches, tables, ways, found, tuple(firewall_not_read.find(facts)))
+    not_read = tuple(firewall_not_read.find(facts))
+    return Judgement(tuple(facts.firewalls), port, reaches, tables, traces, found, not_read)

@@ -11,15 +11,16 @@ from rescue.ui import document
 from rescue.ui.report import Report
 from rescue.undo_log import Record, State
 from rescue.verbs.request.last_target import resolved
+from rescue.verbs.request.options import HistoryOptions
 from rescue.verbs.request.session import Session
 from rescue.verbs.request.undo_log_place import store_for
 
 
-def run(session: Session) -> Status:
+def run(session: Session, options: HistoryOptions) -> Status:
     """List the journal."""
-    session, spec = resolved(session, session.options.target)
+    spec = resolved(session)
     with session.target(spec, write=False) as target:
-        records = history(target, store_for(session.options.journal, target))
+        records = history(target, store_for(options.journal, target))
     if session.json:
         document.write({"schema": document.SCHEMA, "fixes": [_document(each) for each in records]}, sys.stdout)
     elif not records:

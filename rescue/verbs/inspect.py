@@ -5,24 +5,25 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from rescue.errors import UsageError
 from rescue.login_path import Verdict
 from rescue.status import Status
 from rescue.survey import survey
-from rescue.targets.protocol import PICTURE
+from rescue.targets.protocol import BUNDLE
 from rescue.ui import document
 from rescue.ui.html import page
 from rescue.verbs.request.last_target import remember, resolved
-from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.options import InspectOptions
+from rescue.verbs.request.session import Session
 
 
-def run(session: Session) -> Status:
+def run(session: Session, options: InspectOptions) -> Status:
     """Capture, examine, report."""
-    session, spec = resolved(session, session.options.target)
-    options = session.options
+    spec = resolved(session)
     with session.target(spec, write=False) as target:
         _, examination = survey(target, session.client)
         name, method, notes = target.name, target.method, target.notes
-    remember(spec, vars(options))
+    remember(session.request)
     if session.json:
         document.write(document.inspection(examination, name, method, notes), sys.stdout)
     else:
@@ -30,7 +31,7 @@ def run(session: Session) -> Status:
         report.heading(examination, name, method, notes)
         report.path(examination, every=options.all)
         report.findings(examination)
-        report.next_steps(examination, spec, session.client_words(), writable=method != PICTURE)
+        report.next_steps(examination, spec, session.client_words(), writable=method != BUNDLE)
     if options.html is not None:
         _page(session, page(examination, name, method, notes), options.html)
     return Status.CLEAR if examination.path.verdict is Verdict.CLEAR else Status.BROKEN

@@ -3,56 +3,45 @@
 from __future__ import annotations
 
 import os
-from argparse import Namespace
 from collections.abc import Callable
+from dataclasses import replace
 from typing import ClassVar
 
-from rescue.apply import ApplyError
+from rescue.errors import RescueError
 from rescue.status import Status
 from rescue.targets.host_disks import Disk, find_disks
 from rescue.targets.protocol import TargetError
 from rescue.text.numbers import size
 from rescue.text.safe import safe
-from rescue.ui.prompts import Cancelled, Nobody, NobodyToAsk
+from rescue.ui.prompts import Cancellation, NobodyToAsk, NoTerminal
 from rescue.verbs import explain, fix, history, inspect, menu_extras, undo
 from rescue.verbs.failures import failure
-from rescue.verbs.request.session import Session, UsageError, session_of
-
-DEFAULTS: dict[str, object] = {
-    "target": None,
-    "all": False,
-    "html": None,
-    "yes": False,
-    "unsafe": False,
-    "only": [],
-    "dry_run": False,
-    "journal": None,
-    "id": None,
-    "command": (),
-    "dir": None,
-    "what": None,
-    "read_only": False,
-    "no_network": False,
-    "output": None,
-    "quick": False,
-}
-"""The options that a verb's own command line would have set."""
+from rescue.verbs.request.options import (
+    ExplainOptions,
+    FixOptions,
+    HistoryOptions,
+    InspectOptions,
+    NoOptions,
+    UndoOptions,
+)
+from rescue.verbs.request.request import Request
+from rescue.verbs.request.session import Session
 
 
-def run(session: Session) -> Status:
+def run(session: Session, options: NoOptions) -> Status:
     """Ask for a target, inspect it, and offer what makes sense, until the person leaves."""
-    if isinstance(session.asker, Nobody):
+    if isinstance(session.asker, NoTerminal):
         raise NobodyToAsk("menu")
     session.report.line("Locked out? Let us see what keeps you out. Nothing is changed without asking.", "bold")
     session.report.line()
-    menu = Menu(session, Namespace(**{**DEFAULTS, **vars(session.options)}))
+    menu = Menu(session)
     while menu.status is None:
         menu.tried(Menu.another)
     choices = list(Menu.CHOICES)
     while True:
         try:
             taken = session.asker.choose("What now?", [*choices, "leave"])
-        except Cancelled:
+        except Cancellation:
             raise KeyboardInterrupt from None  # it may be that something was changed before
         if taken == len(choices):
             return menu.status
@@ -60,57 +49,60 @@ def run(session: Session) -> Status:
 
 
 class Menu:
-    """What the person may choose, and what is known so far: the options, and the status of the last inspection."""
+    """What the person may choose, and what is known so far: the request, and the status of the last inspection."""
 
-    def __init__(self, session: Session, options: Namespace) -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
-        self.options = options
+        self.request = session.request
         self.status: Status | None = None
 
     def tried(self, choice: Callable[[Menu], None]) -> None:
         """One choice done. What fails is told, and the menu goes on."""
         try:
             choice(self)
-        except Cancelled:
+        except Cancellation:
             if self.status is None:
                 raise  # nothing was inspected yet: whoever leaves here leaves it all
             self.session.report.line("Nothing was changed.")
-        except (TargetError, UsageError, ApplyError, OSError) as problem:
+        except (RescueError, OSError) as problem:
             told = failure(problem)
             self.session.report.problem(told.message, told.hint)
         self.session.report.line()
 
     def repair(self) -> None:
-        self.status = fix.run(self._asking(what=[self.options.target]))
+        self.status = fix.run(self._asking(), FixOptions())
 
     def who(self) -> None:
         user = self.session.asker.text("User name (Enter: anybody):") or None
         address = self.session.asker.text("Your public address (Enter: any):")
-        self._inspect(user=user, sources=[address] if address else [])
+        who = replace(self.request.who, user=user, sources=(address,) if address else ())
+        self._inspect(self.request.known_as(who))
 
     def explain(self) -> None:
         cause = self.session.asker.text("Which cause (Enter: list them)?") or None
-        target = self.options.target if cause == explain.SSHD else None
-        explain.run(self._asking(cause=cause, target=target))
+        about = self.request if cause == explain.SSHD else replace(self.request, spec=None)
+        explain.run(self.session.asking_for(about), ExplainOptions(cause))
 
     def undo(self) -> None:
-        undo.run(self._asking())
-        self._inspect()
+        undo.run(self._asking(), UndoOptions())
+        self._inspect(self.request)
 
     def history(self) -> None:
-        history.run(self._asking())
+        history.run(self._asking(), HistoryOptions())
 
     def another(self) -> None:
-        self._inspect(**_target(self.session))
+        target, root = _target(self.session)
+        opening = replace(self.request.opening, root=root)
+        self._inspect(replace(self.request, spec=target, opening=opening))
 
     def more(self) -> None:
-        ways = menu_extras.ways(self.options.target)
+        ways = menu_extras.ways(self.request.spec or "")
         taken = self.session.asker.choose("More:", [*(each.title for each in ways), "back"])
         if taken == len(ways):
             return
         ways[taken].run(self._asking())
         if ways[taken].changes:
-            self._inspect()
+            self._inspect(self.request)
 
     CHOICES: ClassVar[dict[str, Callable[[Menu], None]]] = {
         "repair it (every change is shown first)": repair,
@@ -119,21 +111,21 @@ class Menu:
         "take the last fix back": undo,
         "list the fixes that were made": history,
         "another server or disk": another,
-        "more: the firewall, the disk's room, repairs by hand, a picture for a helper": more,
+        "more: the firewall, the disk's room, repairs by hand, a support bundle": more,
     }
 
-    def _inspect(self, **more: object) -> None:
-        """Inspect with `more` options, which are kept if they can be."""
-        session = self._asking(**more)
-        self.status = inspect.run(session)
-        self.options = session.options
+    def _inspect(self, request: Request) -> None:
+        """Inspect what `request` is about, and keep it if that can be done."""
+        session = self.session.asking_for(request)
+        self.status = inspect.run(session, InspectOptions())
+        self.request = session.request
 
-    def _asking(self, **more: object) -> Session:
-        return session_of(Namespace(**{**vars(self.options), **more}))
+    def _asking(self) -> Session:
+        return self.session.asking_for(self.request)
 
 
-def _target(session: Session) -> dict[str, str | None]:
-    """The target that the person chooses from what is here, and which root of it, as options."""
+def _target(session: Session) -> tuple[str, str | None]:
+    """The target that the person chooses from what is here, and which root of it."""
     try:
         found = [(disk, words) for disk in find_disks() if not disk.is_own for words in disk.next_commands]
     except TargetError as problem:
@@ -145,10 +137,10 @@ def _target(session: Session) -> dict[str, str | None]:
     )
     if taken < len(found):
         disk, words = found[taken]
-        return {"target": disk.path, "root": words[4] if len(words) > 4 else None}
+        return disk.path, words[4] if len(words) > 4 else None
     if taken == len(found):
-        return {"target": "/", "root": None}
-    return {"target": os.path.expanduser(session.asker.text("Path:")), "root": None}  # noqa: PTH111 - "" stays ""
+        return "/", None
+    return os.path.expanduser(session.asker.text("Path:")), None  # noqa: PTH111 - "" stays ""
 
 
 def _numbered(disks: list[Disk]) -> list[tuple[int, Disk]]:

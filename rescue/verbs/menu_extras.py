@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from rescue.targets.host.mount_records import all_mounted
-from rescue.targets.open import is_saved_picture
+from rescue.targets.open import is_saved_bundle
 from rescue.verbs import capture, firewall, mount, shell, space, umount
-from rescue.verbs.request.session import Session, session_of
+from rescue.verbs.request.options import (
+    CaptureOptions,
+    FirewallOptions,
+    MountOptions,
+    NoOptions,
+    ShellOptions,
+    UmountOptions,
+)
+from rescue.verbs.request.session import Session
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Extra:
     """One choice. changes: the server may be another one afterwards, and is to be inspected again."""
 
     title: str
@@ -22,34 +29,65 @@ class Way:
     changes: bool = False
 
 
-def ways(target: str) -> tuple[Way, ...]:
+def ways(target: str) -> tuple[Extra, ...]:
     """What makes sense for `target`."""
     path = Path(target)
     found = [
-        Way("show who may open the SSH port, and which rule decides", firewall.run),
-        Way("show what fills the disk", space.run),
+        Extra(
+            "show who may open the SSH port, and which rule decides",
+            _firewall,
+        ),
+        Extra("show what fills the disk", _space),
     ]
-    if is_saved_picture(path):
+    if is_saved_bundle(path):
         return tuple(found)
     if str(path.resolve()) != "/":
-        found.append(Way("a shell inside the server: its own programs, such as passwd", shell.run, changes=True))
+        found.append(
+            Extra(
+                "a shell inside the server: its own programs, such as passwd",
+                _shell,
+                changes=True,
+            )
+        )
     if not path.is_dir():
-        found.append(Way("mount its files in a folder, to repair by hand", _mount))
+        found.append(Extra("mount its files in a folder, to repair by hand", _mount))
     if all_mounted():
-        found.append(Way("unmount what is mounted", _umount, changes=not path.is_dir()))
-    return (*found, Way("save a picture of it, without secrets, for somebody who helps", capture.run))
+        found.append(Extra("unmount what is mounted", _umount, changes=not path.is_dir()))
+    return (
+        *found,
+        Extra(
+            "save its settings, without secrets, so that someone else can diagnose",
+            _capture,
+        ),
+    )
+
+
+def _firewall(session: Session) -> None:
+    firewall.run(session, FirewallOptions())
+
+
+def _space(session: Session) -> None:
+    space.run(session, NoOptions())
+
+
+def _shell(session: Session) -> None:
+    shell.run(session, ShellOptions())
+
+
+def _capture(session: Session) -> None:
+    capture.run(session, CaptureOptions())
 
 
 def _mount(session: Session) -> None:
     """An image is mounted by this machine's kernel, which is asked for."""
-    options = session.options
-    if Path(options.target).is_file() and options.backend != "kernel":
+    request = session.request
+    if request.spec is not None and Path(request.spec).is_file() and request.opening.backend != "kernel":
         question = "This machine's kernel would read the image. Do you trust it?"
         if not session.asker.confirm(question):
             return
-        session = session_of(Namespace(**{**vars(options), "backend": "kernel"}))
-    mount.run(session)
+        session = session.asking_for(request.opened(backend="kernel"))
+    mount.run(session, MountOptions())
 
 
 def _umount(session: Session) -> None:
-    umount.run(session_of(Namespace(**{**vars(session.options), "what": None})))
+    umount.run(session, UmountOptions())

@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from rescue.errors import UsageError
 from rescue.status import Status
 from rescue.targets.host.mount_records import Mounted, mounted_from
 from rescue.targets.mounted import mount_target
@@ -18,23 +19,24 @@ from rescue.ui import document
 from rescue.ui.report import command
 from rescue.verbs.request.last_target import resolved
 from rescue.verbs.request.opening import opening_of
-from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.options import MountOptions
+from rescue.verbs.request.session import Session
 
 
-def run(session: Session) -> Status:
+def run(session: Session, options: MountOptions) -> Status:
     """Mount it, and say where it is and how it is unmounted."""
-    options = session.options
-    session, spec = resolved(session, options.target)
+    spec = resolved(session)
     path = Path(spec)
-    _refuse_what_needs_no_mount(spec, path, options.backend)
+    _refuse_what_needs_no_mount(spec, path, session.request.opening.backend)
     if (held := mounted_from(path)) is not None:
         unmount = command("umount", held.point)
         raise TargetBusy(f"{spec} is mounted at {held.point} already", f"Unmount it first: {unmount}")
     session.agree_to_kernel(spec)
     where = Path(options.dir).expanduser().absolute() if options.dir is not None else None
+    opening = session.request.opening
     mounted = mount_target(
         spec, where, write=not options.read_only,
-        opening=replace(opening_of(options), root=options.root, backend=options.backend), progress=session.progress,
+        opening=replace(opening_of(opening), root=opening.root, backend=opening.backend), progress=session.progress,
     )  # fmt: skip
     if session.json:
         document.write({"schema": document.SCHEMA, "mounted": as_document(mounted)}, sys.stdout)

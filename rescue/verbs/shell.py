@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from rescue.errors import UsageError
 from rescue.status import Status
 from rescue.targets.appliance.run import INPUT_LIMIT, run_in_appliance
 from rescue.targets.appliance.target import GuestfsTarget
@@ -22,23 +23,24 @@ from rescue.text.safe import safe
 from rescue.ui.report import command
 from rescue.verbs.request.last_target import resolved
 from rescue.verbs.request.opening import opening_of
-from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.options import ShellOptions
+from rescue.verbs.request.session import Session
 
 
-def run(session: Session) -> int:
+def run(session: Session, options: ShellOptions) -> int:
     """Assemble, enter, close. The status is the command's own; a shell's is always CLEAR."""
-    options = session.options
-    words: tuple[str, ...] = tuple(options.command)
+    words = options.command
     if session.json:
         raise UsageError("--json: the terminal belongs to the server's own programs", "Leave --json away.")
-    session, spec = resolved(session, options.target)
+    spec = resolved(session)
     session.agree_to_kernel(spec)
-    apart = opened_by_libguestfs(Path(spec), options.backend)
+    opening = session.request.opening
+    apart = opened_by_libguestfs(Path(spec), opening.backend)
     _refuse(spec, words, apart)
     typed = _typed() if apart else b""
     target = open_target(
-        spec, write=not options.read_only, backend=options.backend, root=options.root, progress=session.progress,
-        opening=opening_of(options),
+        spec, write=not options.read_only, backend=opening.backend, root=opening.root, progress=session.progress,
+        opening=opening_of(opening),
     )  # fmt: skip
     try:
         if isinstance(target, GuestfsTarget):
@@ -123,7 +125,7 @@ def _devices(spec: str) -> tuple[Path, ...]:
 
 
 def _welcome(session: Session, spec: str, found: FoundRoot | None, where: Inside) -> None:
-    if not sys.stdin.isatty() or session.options.quiet:
+    if not sys.stdin.isatty() or session.request.output.quiet:
         return
     report = session.report
     named = safe(found.release) if found is not None else "a server"

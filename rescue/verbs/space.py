@@ -20,6 +20,7 @@ from rescue.tree import FileSystem, Tree
 from rescue.ui import document
 from rescue.ui.report import Report
 from rescue.verbs.request.last_target import resolved
+from rescue.verbs.request.options import NoOptions
 from rescue.verbs.request.session import Session
 
 MANY = 10
@@ -35,9 +36,9 @@ class _Filled:
     removals: tuple[Removal, ...]
 
 
-def run(session: Session) -> Status:
+def run(session: Session, options: NoOptions) -> Status:
     """Measure the file systems, the root's first, and list what the policy allows to go."""
-    session, spec = resolved(session, session.options.target)
+    spec = resolved(session)
     with session.target(spec, write=False) as target:
         name = target.name
         tree = target.capture(reads())

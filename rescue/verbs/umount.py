@@ -5,17 +5,19 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from rescue.errors import UsageError
 from rescue.status import Status
 from rescue.targets.host.mount_records import Mounted, all_mounted
 from rescue.targets.mounted import close_leftovers, unmount
 from rescue.text.safe import safe
 from rescue.ui import document
-from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.options import UmountOptions
+from rescue.verbs.request.session import Session
 
 
-def run(session: Session) -> Status:
+def run(session: Session, options: UmountOptions) -> Status:
     """Unmount it all, or what is named, the latest first."""
-    what = session.options.what
+    what = options.what
     meant = [each for each in all_mounted() if what is None or _is(each, what)]
     closed = []
     if what is None or not meant:

@@ -10,36 +10,37 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from rescue.apply import Undoing, Undone, undo, undoing
-from rescue.apply.errors import named
+from rescue.apply.outcome import named
+from rescue.errors import UsageError
 from rescue.status import Status
 from rescue.targets.bundle.target import refused
-from rescue.targets.protocol import PICTURE, Target
+from rescue.targets.protocol import BUNDLE, Target
 from rescue.text.safe import safe
 from rescue.ui import document
-from rescue.ui.prompts import Cancelled, Nobody
+from rescue.ui.prompts import Cancellation, NoTerminal
 from rescue.undo_log import Record
 from rescue.verbs.history import show
 from rescue.verbs.request.last_target import resolved
-from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.options import UndoOptions
+from rescue.verbs.request.session import Session
 from rescue.verbs.request.undo_log_place import store_for
 
 
-def run(session: Session) -> Status:
+def run(session: Session, options: UndoOptions) -> Status:
     """Show what would come back, ask, take the fix back and say what is as before."""
-    session, spec = resolved(session, session.options.target)
-    options = session.options
+    spec = resolved(session)
     fix_id = options.id
     if not options.yes or options.dry_run:
-        _refuse_unattended(session)
+        _refuse_unattended(session, options)
         with session.target(spec, write=False) as target:
-            if target.method == PICTURE:
+            if target.method == BUNDLE:
                 raise refused(target.name)
             meant = undoing(target, fix_id, store=store_for(options.journal, target))
             if options.dry_run:
                 return _tried(session, meant)
             _show(session, meant)
             if not _agreed(session, target):
-                raise Cancelled
+                raise Cancellation
             # What was shown, whatever another rescue has done meanwhile.
             fix_id = meant.record.id
     with session.target(spec, write=True) as target:
@@ -53,14 +54,14 @@ def run(session: Session) -> Status:
     return Status.CLEAR
 
 
-def _refuse_unattended(session: Session) -> None:
+def _refuse_unattended(session: Session, options: UndoOptions) -> None:
     """Raise UsageError where a question would be due and can't be asked."""
-    if session.options.dry_run:
+    if options.dry_run:
         return
     hint = "Add --yes to restore the old files without being asked, or --dry-run to see which."
     if session.json:
         raise UsageError("--json asks nothing, and undo asks before it writes", hint)
-    if isinstance(session.asker, Nobody):
+    if isinstance(session.asker, NoTerminal):
         raise UsageError("undo asks before it writes, and there is no terminal to ask on; nothing was changed", hint)
 
 

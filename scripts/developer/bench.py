@@ -20,7 +20,7 @@ from statistics import median
 
 from rescue.examine import examine
 from rescue.labs.images.disks import make_ext4
-from rescue.labs.images.image import Image, ensure_image
+from rescue.labs.images.image import BuiltImage, ensure_image
 from rescue.labs.images.layout import stable_uuid
 from rescue.labs.machines.accelerate import KVM, accelerator
 from rescue.labs.machines.boot import boot_files
@@ -99,7 +99,7 @@ def _firewall(folder: Path) -> list[Case]:
     return cases
 
 
-def _cases(image: Image, lvm: Image, place: Path, say: Callable[[str], None]) -> list[Case]:
+def _cases(image: BuiltImage, lvm: BuiltImage, place: Path, say: Callable[[str], None]) -> list[Case]:
     environment = _environment(image)
     program = [sys.executable, "-m", "rescue"]
     say("making the disks")
@@ -118,9 +118,9 @@ def _cases(image: Image, lvm: Image, place: Path, say: Callable[[str], None]) ->
         return command(*program, "inspect", "--backend", backend, disk, status=INCOMPLETE)
 
     def capture() -> Timing:
-        picture = place / "many.picture"
-        picture.unlink(missing_ok=True)
-        return command(*program, "capture", "--backend", "kernel", many_disk, "-o", picture)()
+        bundle = place / "many.bundle"
+        bundle.unlink(missing_ok=True)
+        return command(*program, "capture", "--backend", "kernel", many_disk, "-o", bundle)()
 
     cases = [
         Case("rescue --version", command(*program, "--version")),
@@ -183,8 +183,8 @@ def _many_files(root: Path, made: Path) -> None:
             (directory / f"{each}.html").touch()
 
 
-def _in_process(image: Image) -> list[Case]:
-    """The pure part alone: the checks of a picture that holds all of /etc."""
+def _in_process(image: BuiltImage) -> list[Case]:
+    """The pure part alone: the checks of a snapshot that holds all of /etc."""
     target = DirectoryTarget(str(image.root), name="image", method="directory", write=False)
     try:
         tree, _ = survey(target, Client())
@@ -200,7 +200,7 @@ def _in_process(image: Image) -> list[Case]:
     ]
 
 
-def _environment(image: Image) -> Mapping[str, str]:
+def _environment(image: BuiltImage) -> Mapping[str, str]:
     """What makes the peers work here too: without KVM libguestfs has to be told so."""
     told = dict(os.environ, LIBGUESTFS_BACKEND="direct")
     if accelerator(boot_files(image)) != KVM:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from rescue.labs.errors import LabError
-from rescue.labs.images.image import Image, allocated, ensure_image, find_image
+from rescue.labs.images.image import BuiltImage, allocated, ensure_image, find_image
 from rescue.labs.images.recipe import UnknownRecipe, load_recipe, recipes
 from rescue.status import Status
 
@@ -57,7 +57,7 @@ def _list(directory: Path, names: list[str]) -> None:
         print(f"{name:<{width}}  {_state(image):<16}  {load_recipe(directory, name).purpose}")
 
 
-def _state(image: Image | None) -> str:
+def _state(image: BuiltImage | None) -> str:
     return "not built" if image is None else f"built, {allocated(image.directory) // MIB} MiB"
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rescue.labs.errors import LabError
-from rescue.labs.images.image import Image, ensure_image, find_image
+from rescue.labs.images.image import BuiltImage, ensure_image, find_image
 from rescue.labs.lessons.lab_disk import make_lab_disk
 from rescue.labs.lessons.scenario import Scenario, all_scenarios, scenario
 from rescue.labs.machines.machine import Machine, can_boot
@@ -153,7 +153,7 @@ class Show:
     machine: Machine
     scenario: Scenario
     disk: Path
-    image: Image
+    image: BuiltImage
     backend: str
 
     def locked_out(self) -> None:

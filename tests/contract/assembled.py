@@ -14,7 +14,7 @@ from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 from rescue.targets.appliance import launch
-from rescue.targets.disks.image import Image
+from rescue.targets.disks.image import DiskImage
 from rescue.targets.host.cache import cache_directory
 
 PASSPHRASE = "correct horse battery staple"
@@ -68,7 +68,7 @@ def _build(into: Path) -> None:
         path = into / f"{name}.img"
         with path.open("wb") as stream:
             stream.truncate(_SIZES.get(name, 64) * MIB)
-        images.append(Image(path, "raw", 0))
+        images.append(DiskImage(path, "raw", 0))
     handles: list[launch.Handle] = []
     try:
         handle = launch.launched(images, write=True, progress=print, keep=handles.append)

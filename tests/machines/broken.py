@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rescue.labs.images.image import Image, make_ext4
+from rescue.labs.images.image import BuiltImage, make_ext4
 
 JOURNAL = "var/lib/rescue"
 """Where a fix keeps its journal on the target."""
@@ -156,7 +156,7 @@ def layered(lower: Path) -> Iterator[BrokenRoot]:
 
 
 @contextmanager
-def small_disk(image: Image, *, size: str = "512M", inodes: int | None = None) -> Iterator[BrokenRoot]:
+def small_disk(image: BuiltImage, *, size: str = "512M", inodes: int | None = None) -> Iterator[BrokenRoot]:
     """The image's files on a small ext4 file system of their own, mounted from a loop device."""
     with tempfile.TemporaryDirectory(prefix="rescue-disk-") as place:
         disk, mount = Path(place) / "disk.raw", Path(place) / "mnt"

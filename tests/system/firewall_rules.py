@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from rescue.firewall import Firewall, Kind, Verdict, reach
+from rescue.firewall import Firewall, Verdict, VerdictKind, reach
 from rescue.firewall.iptables.load import Loader
 from rescue.kernel_check.prove import expected
 from rescue.model import Location
 from tests.machines.built import debian_package
-from tests.system.netlab import SERVER, Lab, lab
+from tests.system.netlab import SERVER, PacketLab, lab
 
 NEEDED = [
     pytest.mark.system,
@@ -46,7 +46,7 @@ SLOW = settings(
 
 
 @pytest.fixture(scope="module")
-def net() -> Iterator[Lab]:
+def net() -> Iterator[PacketLab]:
     with lab(ports=(22, 2222)) as made:
         yield made
 
@@ -77,18 +77,20 @@ def loaded(text: str, version: int, backend: str) -> Firewall:
 def seen(verdict: Verdict, version: int) -> str | None:
     """What a probe must see for a verdict; None where the verdict leaves it open."""
     COUNT["asked"] += 1
-    COUNT["depends"] += verdict.kind is Kind.DEPENDS
+    COUNT["depends"] += verdict.kind is VerdictKind.DEPENDS
     return expected(verdict, version)
 
 
-def held_against_kernel(net: Lab, text: str, sources: Sequence[IPv4Address], backend: str, port: int = 22) -> None:
+def held_against_kernel(
+    net: PacketLab, text: str, sources: Sequence[IPv4Address], backend: str, port: int = 22
+) -> None:
     """Load `text`, dial from every source, compare."""
     firewall = loaded(text, 4, backend)
     try:
         took = net.load(text, 4, backend)
         assert took == (not firewall.problems), (took, firewall.problems)
         here = reach([firewall], port, 4, interface=net.interface, server=SERVER[4])
-        sets = {Kind.ACCEPT: here.accepted, Kind.DROP: here.dropped, Kind.REJECT: here.rejected}
+        sets = {VerdictKind.ACCEPT: here.accepted, VerdictKind.DROP: here.dropped, VerdictKind.REJECT: here.rejected}
         for source in sources:
             verdict = here.verdict_for(source)
             expected = seen(verdict, 4)

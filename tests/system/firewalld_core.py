@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rescue.kernel_check import firewalld
-from tests.system.netlab import Lab
+from tests.system.netlab import PacketLab
 
 ENTER = """
 root=$1 tree=$2 core=$3
@@ -31,7 +31,7 @@ exec chroot "$root" env PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"
 class Core:
     """The running core. version: firewalld's own, such as "1.3.3"."""
 
-    def __init__(self, net: Lab, root: Path, place: Path, core: Path | None = None) -> None:
+    def __init__(self, net: PacketLab, root: Path, place: Path, core: Path | None = None) -> None:
         self.net = net
         self.tree = place / "tree"
         self.tree.mkdir()

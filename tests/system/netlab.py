@@ -1,5 +1,5 @@
 """The lab of two network namespaces (`rescue.kernel_check.lab`), by the tests' names."""
 
-from rescue.kernel_check.lab import HALF, OPEN, RESET, SERVER, SILENT, Lab, lab
+from rescue.kernel_check.lab import HALF, OPEN, RESET, SERVER, SILENT, PacketLab, lab
 
-__all__ = ["HALF", "OPEN", "RESET", "SERVER", "SILENT", "Lab", "lab"]
+__all__ = ["HALF", "OPEN", "RESET", "SERVER", "SILENT", "PacketLab", "lab"]

@@ -11,7 +11,7 @@ import pytest
 from rescue.firewall import Firewall, active_firewalls
 from rescue.tree import Tree, file
 from tests.system.firewall_rules import net, stock_ufw
-from tests.system.netlab import Lab
+from tests.system.netlab import PacketLab
 from tests.unit.firewall.files import Started
 
 __all__ = ["Ufw", "net", "ufw", "ufw_package"]
@@ -26,7 +26,7 @@ def ufw_package() -> Path:
 class Ufw:
     """A ufw of its own, below a folder, that works on the lab's server."""
 
-    def __init__(self, package: Path, root: Path, net: Lab) -> None:
+    def __init__(self, package: Path, root: Path, net: PacketLab) -> None:
         shutil.copytree(package, root, symlinks=True)
         self.root = root
         self.net = net
@@ -69,7 +69,7 @@ class Ufw:
 
 
 @pytest.fixture
-def ufw(ufw_package: Path, tmp_path: Path, net: Lab) -> Iterator[Ufw]:
+def ufw(ufw_package: Path, tmp_path: Path, net: PacketLab) -> Iterator[Ufw]:
     made = Ufw(ufw_package, tmp_path / "ufw", net)
     yield made
     made.stop()

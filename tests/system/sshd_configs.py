@@ -17,7 +17,7 @@ from rescue.formats.packages import OpenSSH
 from rescue.sshd import Effective, Server
 from rescue.sshd.commandline import Options
 from rescue.sshd.language.faults import Fault
-from rescue.sshd.language.keywords import GLOBAL, MATCHABLE, Keyword, Kind, Store
+from rescue.sshd.language.keywords import GLOBAL, MATCHABLE, Keyword, Repeat, ValueKind
 from rescue.sshd.language.match import Connection
 from rescue.sshd.listen import configured
 from rescue.tree import Tree
@@ -53,7 +53,14 @@ NOBODY = Who("nosuch", frozenset(), "10.0.0.1", "10.0.0.1", "127.0.0.1", 22)
 UNCOMPARED = {"hostkey", "include", "match", "rdomain", "listenaddress", "persourcepenalties"}
 """hostkey is given on the command line; listenaddress is compared as sockets; of penalties we keep the lines only."""
 
-LISTS = (Kind.CIPHERS, Kind.MACS, Kind.EXCHANGES, Kind.KEY_ALGORITHMS, Kind.CA_ALGORITHMS, Kind.GSSAPI_EXCHANGES)
+LISTS = (
+    ValueKind.CIPHERS,
+    ValueKind.MACS,
+    ValueKind.EXCHANGES,
+    ValueKind.KEY_ALGORITHMS,
+    ValueKind.CA_ALGORITHMS,
+    ValueKind.GSSAPI_EXCHANGES,
+)
 """Kinds that `sshd -T` prints as the whole list that comes of a line; compared where the line is that list."""
 
 NAMES_FOR = {
@@ -66,8 +73,11 @@ NAMES_FOR = {
 
 
 def reading(files: Mapping[str, bytes], root: SshdRoot) -> Server:
-    others = {"/etc/services": root.services, "/etc/passwd": (root.path / "etc/passwd").read_text()}
-    tree = Tree.of({f"/etc/ssh/{name}": data for name, data in files.items()} | others)
+    others: dict[str, str | bytes] = {
+        "/etc/services": root.services,
+        "/etc/passwd": (root.path / "etc/passwd").read_text(),
+    }
+    tree = Tree.of(others | {f"/etc/ssh/{name}": data for name, data in files.items()})
     return Server(tree, OpenSSH(*root.version, "debian", "test"))
 
 
@@ -95,21 +105,21 @@ def _same_values(effective: Effective, answer: Answer) -> None:
     for keyword in (*GLOBAL, *MATCHABLE):
         if keyword.key not in answer.values or keyword.key in UNCOMPARED:
             continue
-        own_list = keyword.kind in LISTS or keyword.kind is Kind.QOS or keyword.key.endswith("path")
+        own_list = keyword.kind in LISTS or keyword.kind is ValueKind.QOS or keyword.key.endswith("path")
         if own_list and not _whole(effective, keyword):
             continue
         theirs = [value.lower() for value in answer.values[keyword.key]]
         theirs = [NAMES_FOR.get(value, value).replace("//", "/") for value in theirs]
         lines = effective.all(keyword.name)
         ours = [" ".join(line.words).lower() for line in lines]
-        if keyword.store is Store.ALL:
+        if keyword.store is Repeat.ALL:
             ours = [word.lower() for line in lines for word in line.words]
             # Names of users and the like: one of them may read as a level of the log.
             if keyword.key.startswith(("allow", "deny")):
                 theirs = [value.lower() for value in answer.values[keyword.key]]
-        elif keyword.kind is Kind.REKEY and len(lines[0].words) == 1:
+        elif keyword.kind is ValueKind.REKEY and len(lines[0].words) == 1:
             ours = [f"{ours[0]} 0"]
-        elif keyword.kind is Kind.SET_ENV:
+        elif keyword.kind is ValueKind.SET_ENV:
             ours = [word.lower() for line in lines for word in line.words]
         assert ours == theirs, keyword.name
 
@@ -157,48 +167,50 @@ NAMES = st.one_of(
     ]),
 )  # fmt: skip
 
-PLAUSIBLE: dict[Kind, list[str]] = {
-    Kind.FLAG: ["yes", "no", "Yes"],
-    Kind.ROOT_LOGIN: ["yes", "no", "prohibit-password", "without-password", "forced-commands-only"],
-    Kind.PORT: ["22", "2222", "ssh", "022"],
-    Kind.INTEGER: ["0", "3", "10"],
-    Kind.TIME: ["0", "30", "2m", "1h30m", "1w2d"],
-    Kind.TIME_OR_NONE: ["none", "0", "5m"],
-    Kind.USERS: ["alice", "bob", "root", "a*", "alice@203.0.113.0/24", "alice bob", "*@laptop.*"],
-    Kind.GROUPS: ["sudo", "users", "s* u?ers", "nosuch"],
-    Kind.KEY_FILES: [".ssh/authorized_keys", "none", "/etc/keys/%u .ssh/keys", "~/keys"],
-    Kind.METHODS: ["any", "publickey", "publickey,password", "publickey password", "publickey,keyboard-interactive"],
-    Kind.SUBSYSTEM: ["sftp internal-sftp", "sftp /usr/lib/sftp -f x", "other /bin/other"],
-    Kind.STARTUPS: ["10", "10:30:60", "0", "5:50:10"],
-    Kind.LISTEN: ["0.0.0.0", "::", "127.0.0.1:2022", "[::1]:2022", "10", "*", "1.2.3.4.5"],
-    Kind.ACCEPT_ENV: ["LANG LC_*", "X"],
-    Kind.SET_ENV: ["A=b", "A=b A=c", "B=c D=e"],
-    Kind.LOG_LEVEL: ["INFO", "verbose", "debug", "quiet"],
-    Kind.FACILITY: ["AUTH", "local3"],
-    Kind.ADDRESS_FAMILY: ["any", "inet", "inet6"],
-    Kind.FORWARDING: ["yes", "no", "local", "remote", "all"],
-    Kind.GATEWAY: ["yes", "no", "clientspecified"],
-    Kind.CIPHERS: ["aes128-ctr", "aes256-gcm@openssh.com,aes128-ctr", "+aes128-cbc", "arcfour"],
-    Kind.MACS: ["hmac-sha2-256", "hmac-ripemd160", "-hmac-sha1*"],
-    Kind.EXCHANGES: [
+PLAUSIBLE: dict[ValueKind, list[str]] = {
+    ValueKind.FLAG: ["yes", "no", "Yes"],
+    ValueKind.ROOT_LOGIN: ["yes", "no", "prohibit-password", "without-password", "forced-commands-only"],
+    ValueKind.PORT: ["22", "2222", "ssh", "022"],
+    ValueKind.INTEGER: ["0", "3", "10"],
+    ValueKind.TIME: ["0", "30", "2m", "1h30m", "1w2d"],
+    ValueKind.TIME_OR_NONE: ["none", "0", "5m"],
+    ValueKind.USERS: ["alice", "bob", "root", "a*", "alice@203.0.113.0/24", "alice bob", "*@laptop.*"],
+    ValueKind.GROUPS: ["sudo", "users", "s* u?ers", "nosuch"],
+    ValueKind.KEY_FILES: [".ssh/authorized_keys", "none", "/etc/keys/%u .ssh/keys", "~/keys"],
+    ValueKind.METHODS: [
+        "any", "publickey", "publickey,password", "publickey password", "publickey,keyboard-interactive",
+    ],
+    ValueKind.SUBSYSTEM: ["sftp internal-sftp", "sftp /usr/lib/sftp -f x", "other /bin/other"],
+    ValueKind.STARTUPS: ["10", "10:30:60", "0", "5:50:10"],
+    ValueKind.LISTEN: ["0.0.0.0", "::", "127.0.0.1:2022", "[::1]:2022", "10", "*", "1.2.3.4.5"],
+    ValueKind.ACCEPT_ENV: ["LANG LC_*", "X"],
+    ValueKind.SET_ENV: ["A=b", "A=b A=c", "B=c D=e"],
+    ValueKind.LOG_LEVEL: ["INFO", "verbose", "debug", "quiet"],
+    ValueKind.FACILITY: ["AUTH", "local3"],
+    ValueKind.ADDRESS_FAMILY: ["any", "inet", "inet6"],
+    ValueKind.FORWARDING: ["yes", "no", "local", "remote", "all"],
+    ValueKind.GATEWAY: ["yes", "no", "clientspecified"],
+    ValueKind.CIPHERS: ["aes128-ctr", "aes256-gcm@openssh.com,aes128-ctr", "+aes128-cbc", "arcfour"],
+    ValueKind.MACS: ["hmac-sha2-256", "hmac-ripemd160", "-hmac-sha1*"],
+    ValueKind.EXCHANGES: [
         "curve25519-sha256", "sntrup761x25519-sha512", "mlkem768x25519-sha256",
         "sntrup4591761x25519-sha512@tinyssh.org", "^diffie-hellman-group14-sha256",
     ],
-    Kind.KEY_ALGORITHMS: ["ssh-ed25519", "+ssh-rsa", "ssh-ed25519,ssh-dss", "ecdsa-*", "nosuch"],
-    Kind.CA_ALGORITHMS: ["ssh-ed25519", "+ssh-rsa"],
-    Kind.REKEY: ["1G", "default none", "512M 1h", "1"],
-    Kind.OPEN: ["any", "none", "host:80", "host:80 [::1]:22", "host"],
-    Kind.LISTEN_FORWARD: ["any", "80", "*:80", "host:http"],
-    Kind.COMMAND: ["none", "/usr/bin/keys %u", "relative"],
-    Kind.TEXT: ["none", "internal-sftp -f x", "/bin/echo \"a b\""],
-    Kind.PENALTIES: ["no", "yes", "authfail:5s crash:10", "foo:1"],
-    Kind.KEY_OPTIONS: ["none", "touch-required", "verify-required touch-required"],
-    Kind.CHANNEL_TIMEOUT: ["none", "session=5m", "session=5m direct-tcpip=1h", "x"],
-    Kind.RHOSTS: ["yes", "no", "shosts-only"],
-    Kind.QOS: ["af21", "lowdelay throughput", "none", "0x10", "16 cs1", "le", "256", "reliability", "EF 010"],
-    Kind.BLOCK_SIZE: ["32", "24:56", "33:1", "0:0"],
-    Kind.VERSION_TEXT: ["none", "My own text", "x"],
-    Kind.OCTAL: ["0177", "0077", "8", "1777"],
+    ValueKind.KEY_ALGORITHMS: ["ssh-ed25519", "+ssh-rsa", "ssh-ed25519,ssh-dss", "ecdsa-*", "nosuch"],
+    ValueKind.CA_ALGORITHMS: ["ssh-ed25519", "+ssh-rsa"],
+    ValueKind.REKEY: ["1G", "default none", "512M 1h", "1"],
+    ValueKind.OPEN: ["any", "none", "host:80", "host:80 [::1]:22", "host"],
+    ValueKind.LISTEN_FORWARD: ["any", "80", "*:80", "host:http"],
+    ValueKind.COMMAND: ["none", "/usr/bin/keys %u", "relative"],
+    ValueKind.TEXT: ["none", "internal-sftp -f x", "/bin/echo \"a b\""],
+    ValueKind.PENALTIES: ["no", "yes", "authfail:5s crash:10", "foo:1"],
+    ValueKind.KEY_OPTIONS: ["none", "touch-required", "verify-required touch-required"],
+    ValueKind.CHANNEL_TIMEOUT: ["none", "session=5m", "session=5m direct-tcpip=1h", "x"],
+    ValueKind.RHOSTS: ["yes", "no", "shosts-only"],
+    ValueKind.QOS: ["af21", "lowdelay throughput", "none", "0x10", "16 cs1", "le", "256", "reliability", "EF 010"],
+    ValueKind.BLOCK_SIZE: ["32", "24:56", "33:1", "0:0"],
+    ValueKind.VERSION_TEXT: ["none", "My own text", "x"],
+    ValueKind.OCTAL: ["0177", "0077", "8", "1777"],
 }  # fmt: skip
 
 

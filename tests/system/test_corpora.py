@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from rescue.firewall import Firewall, Kind, Verdict, active_firewalls, reach
+from rescue.firewall import Firewall, Verdict, VerdictKind, active_firewalls, reach
 from rescue.firewall.engine.icmp import TCP_RESET, UNREACHABLE
 from rescue.firewall.iptables.load import Loader
 from rescue.firewall.names import Names
@@ -95,9 +95,9 @@ def script(text: str) -> Firewall:
 
 def said(verdict: Verdict, version: int) -> str:
     """The verdict in the table's words."""
-    if verdict.kind is Kind.ACCEPT:
+    if verdict.kind is VerdictKind.ACCEPT:
         return "open"
-    if verdict.kind is Kind.DROP:
+    if verdict.kind is VerdictKind.DROP:
         return "no-reply"
     return "rst" if verdict.how == TCP_RESET else "icmp:{}/{}".format(*UNREACHABLE[version][verdict.how])
 
@@ -123,7 +123,7 @@ class Tally:
                 continue
             here = reach(firewalls, port, address.version, interface="eth0", server=SERVER[address.version])
             verdict = here.verdict_for(address)
-            if verdict.kind is Kind.DEPENDS:
+            if verdict.kind is VerdictKind.DEPENDS:
                 assert verdict.reason, (name, source)
                 self.count["depends"] += 1
             elif verdict.accepted and here.port_for([address]) != port and seen == "rst":

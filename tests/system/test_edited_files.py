@@ -21,7 +21,7 @@ from tests.checking import changed_paths, diff, mended
 from tests.conftest import LoadImage
 from tests.firewalld import CONF, DHCP, OWN, PUBLIC, SSH, rule, with_firewalld, zone
 from tests.system.firewall_rules import BACKENDS, NEEDED, net
-from tests.system.netlab import Lab
+from tests.system.netlab import PacketLab
 from tests.system.real_ufw import Ufw, ufw, ufw_package
 from tests.trees import SSHD_CONFIG
 from tests.unit.checks.test_firewalld_zone import KEYFILE, network_manager
@@ -99,12 +99,12 @@ NO_OUTPUT = DEFAULTS.replace('OUTPUT_POLICY="ACCEPT"', 'OUTPUT_POLICY="DROP"')
 CLOSED = "-A ufw-before-input -j DROP"
 DENIED = allow(22, verb="deny")
 UFW = {
-    "no rule": Case("ufw-no-ssh-rule", with_ufw(allow(80), six=(allow(80, "::/0"),))),
+    "no rule": Case("ufw-no-ssh-rule", with_ufw(allow(80), allow(80, "::/0"))),
     "no rule, one client": Case("ufw-no-ssh-rule", with_ufw(allow(80)), FOUR),
     "no rule, one client of IPv6": Case("ufw-no-ssh-rule", with_ufw(allow(80)), SIX),
-    "another port": Case("ufw-port-mismatch", with_ufw(allow(22), six=(allow(22, "::/0"),), **PORT)),
+    "another port": Case("ufw-port-mismatch", with_ufw(allow(22), allow(22, "::/0"), **PORT)),
     "a limit on another port": Case("ufw-port-mismatch", with_ufw(LIMIT, **PORT), FOUR),
-    "an order": Case("ufw-rule-order", with_ufw(DENIED, allow(22), six=(allow(22, "::/0"),))),
+    "an order": Case("ufw-rule-order", with_ufw(DENIED, allow(22), allow(22, "::/0"))),
     "a list": Case("fw-allowlist", with_ufw(allow(22, "198.51.100.7")), FOUR),
     "IPv6 forgotten": Case("fw-ipv6-only", with_ufw(allow(22)), SIX),
     "IPv6 off": Case("ufw-ipv6-off", with_ufw(allow(22), default__ufw=DEFAULTS.replace("=yes", "=no")), SIX),
@@ -162,13 +162,13 @@ def text_of(tree: Tree, path: str | PurePosixPath) -> str:
     return text
 
 
-def restored(lab: Lab, text: str, version: int, backend: str) -> subprocess.CompletedProcess[str]:
+def restored(lab: PacketLab, text: str, version: int, backend: str) -> subprocess.CompletedProcess[str]:
     return lab.on_server(restorer(version, backend), "--test", given=text, check=False)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("case", [*SAVED.values(), *SETS.values()], ids=[*SAVED, *(f"ipset: {name}" for name in SETS)])
-def test_iptables_restore_takes_saved_rules(net: Lab, case: Case, backend: str) -> None:
+def test_iptables_restore_takes_saved_rules(net: PacketLab, case: Case, backend: str) -> None:
     if case in SETS.values() and shutil.which("ipset") is None:
         pytest.skip("needs the package ipset")
     after, plan = repaired(case)
@@ -189,7 +189,7 @@ def test_iptables_restore_takes_saved_rules(net: Lab, case: Case, backend: str) 
 
 
 @pytest.mark.parametrize("case", NFT.values(), ids=list(NFT))
-def test_nft_takes_its_script(net: Lab, case: Case) -> None:
+def test_nft_takes_its_script(net: PacketLab, case: Case) -> None:
     after, plan = repaired(case)
     files = [PurePosixPath(each) for each in changed_paths(plan)]
     with etc_of(after, files) as around:

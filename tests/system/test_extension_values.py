@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.system.firewall_rules import BACKENDS, NEEDED, counted, loaded, net
-from tests.system.netlab import Lab
+from tests.system.netlab import PacketLab
 from tests.unit.firewall.iptables.test_extension_values import REFUSED_VALUES, TAKEN_VALUES, TARGETS
 
 __all__ = ["counted", "net"]
@@ -31,7 +31,7 @@ LINES = [
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("line", LINES)
-def test_a_line_is_taken_where_iptables_restore_takes_it(net: Lab, line: str, backend: str) -> None:
+def test_a_line_is_taken_where_iptables_restore_takes_it(net: PacketLab, line: str, backend: str) -> None:
     text = f"*filter\n:ALPHA - [0:0]\n-A INPUT -j ACCEPT\n{line}\nCOMMIT\n"
     took = net.load(text, 4, backend)
     net.flush_used(text, backend)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from rescue.firewall import Firewall, Kind, edit, reach
+from rescue.firewall import Firewall, VerdictKind, edit, reach
 from rescue.firewall.boot import active_firewalls
 from rescue.firewall.firewalld.load import FALLBACK
 from rescue.tree import Tree
@@ -21,7 +21,7 @@ from tests.firewalld import OWN, VERSION, zone
 from tests.system.firewall_rules import CORPORA, counted, net, seen
 from tests.system.firewalld_core import Core
 from tests.system.firewalld_trees import KEYFILE, MISTAKES, trees, whole
-from tests.system.netlab import SERVER, Lab
+from tests.system.netlab import SERVER, PacketLab
 from tests.unit.firewall.files import Started
 
 __all__ = ["counted", "net"]
@@ -54,7 +54,7 @@ SLOW = settings(
 
 
 @pytest.fixture(scope="module")
-def core(net: Lab, lab_image: LoadImage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Core]:
+def core(net: PacketLab, lab_image: LoadImage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Core]:
     root = lab_image("debian12-firewalld").root
     made = Core(net, root, tmp_path_factory.mktemp("core"), Path(OTHER_CORE) if OTHER_CORE else None)
     yield made
@@ -80,7 +80,7 @@ def held_against_core(core: Core, files: Mapping[str, str]) -> None:
         compare(core.net, found)
 
 
-def compare(lab: Lab, found: Firewall) -> None:
+def compare(lab: PacketLab, found: Firewall) -> None:
     for source in SOURCES:
         version = source.version
         here = reach([found], 22, version, interface=lab.interface, server=SERVER[version])
@@ -89,7 +89,7 @@ def compare(lab: Lab, found: Firewall) -> None:
         if expected is not None:
             got = lab.probe(source, 22, patience=0.15)
             assert got == expected, (str(source), verdict.kind, [str(each) for each in verdict.decisions])
-        sets = {Kind.ACCEPT: here.accepted, Kind.DROP: here.dropped, Kind.REJECT: here.rejected}
+        sets = {VerdictKind.ACCEPT: here.accepted, VerdictKind.DROP: here.dropped, VerdictKind.REJECT: here.rejected}
         for kind, members in sets.items():
             assert source not in members or verdict.kind is kind, (str(source), kind, verdict)
 
@@ -115,19 +115,26 @@ def test_what_an_edit_lets_in_gets_in(core: Core, files: dict[str, str], source:
     files = whole(files)
     tree, found = firewall(core, files)
     known = reach([found], 22, source.version, interface="eth0").verdict_for(source)
-    if known.accepted or known.kind is Kind.DEPENDS:
+    if known.accepted or known.kind is VerdictKind.DEPENDS:
         return
     try:
         after = edit.allow(tree, found, 22, () if everybody else (source,))
     except ValueError:
         return
-    changed = {str(change.path): after.text(change.path) or "" for change in after.since(tree) if change.after.is_file}
+    changed = {
+        str(change.path): after.text(change.path) or ""
+        for change in after.since(tree)
+        if change.after and change.after.is_file
+    }
     for path, text in changed.items():
         lines = iter(text.split("\n"))
         assert all(line in lines for line in files.get(path, "").split("\n"))
     edited = {**files, **changed}
     _, now = firewall(core, edited)
-    assert everybody or reach([now], 22, source.version).verdict_for(source).kind in (Kind.ACCEPT, Kind.DEPENDS)
+    assert everybody or reach([now], 22, source.version).verdict_for(source).kind in (
+        VerdictKind.ACCEPT,
+        VerdictKind.DEPENDS,
+    )
     held_against_core(core, edited)
 
 

@@ -7,7 +7,7 @@ import secrets
 
 import pytest
 
-from rescue.kernel_check.lab import Lab
+from rescue.kernel_check.lab import PacketLab
 from rescue.kernel_check.lab import lab as network
 from tests.fuzz_iptables_options import Case, Comparison, dialled_differences, differences, file_of
 from tests.iptables_forms import FORMS
@@ -38,7 +38,7 @@ def test_a_match_or_target_does_what_is_said_of_it() -> None:
     assert counted["verdicts"] > counted["depend"], counted
 
 
-def told_apart(made: Lab, cases: list[Case]) -> list[str]:
+def told_apart(made: PacketLab, cases: list[Case]) -> list[str]:
     compared = Comparison(made)
     try:
         return [said for case in cases for backend in BACKENDS if (said := compared.differs(case, backend))]

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from rescue.labs.images.image import Image, ImageError, allocated, bytes_needed, ensure_image, find_image
+from rescue.labs.images.image import BuiltImage, ImageError, allocated, bytes_needed, ensure_image, find_image
 from rescue.labs.images.recipe import HOOKS, load_recipe, recipes
 from rescue.labs.images.roots import foreign_traces
 from rescue.labs.lessons.scenario import all_scenarios
@@ -125,7 +125,7 @@ class Workshop:
 
 
 @pytest.fixture(scope="module")
-def core(lab_image: LoadImage) -> Iterator[Image]:
+def core(lab_image: LoadImage) -> Iterator[BuiltImage]:
     """What of debian12 the builds here call: its shell, ssh-keygen and systemctl. A build on it takes seconds."""
     base = lab_image("debian12")
     with tempfile.TemporaryDirectory(prefix="rescue-images-") as place:
@@ -147,13 +147,13 @@ CORE = (
 
 
 @pytest.fixture
-def workshop(core: Image) -> Iterator[Workshop]:
+def workshop(core: BuiltImage) -> Iterator[Workshop]:
     with opened(core) as made:
         yield made
 
 
 @contextmanager
-def opened(base: Image) -> Iterator[Workshop]:
+def opened(base: BuiltImage) -> Iterator[Workshop]:
     """A workshop whose cache has `base` as its debian12."""
     with tempfile.TemporaryDirectory(prefix="rescue-images-") as place:
         made = Workshop(Path(place) / "recipes", Path(place) / "cache")
@@ -168,8 +168,8 @@ def furnish(made: Workshop, base: Path, key: Path) -> None:
         shutil.copy(RECIPES / name, made.recipes)
     (made.recipes / "small.toml").write_text('purpose = "a test"\nbase = "debian12"\nsize = "768M"\n')
     (made.cache / base.name).symlink_to(base)
-    for name in (key, key.with_suffix(".pub")):
-        shutil.copy(name, made.cache)
+    for half in (key, key.with_suffix(".pub")):
+        shutil.copy(half, made.cache)
 
 
 @contextmanager

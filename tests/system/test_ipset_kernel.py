@@ -17,7 +17,7 @@ from rescue.firewall.iptables.load import Loader
 from rescue.firewall.names import Names
 from rescue.model import Location
 from tests.system.firewall_rules import BACKENDS, NEEDED, PATH, SLOW, SOURCES, counted, net, seen
-from tests.system.netlab import SERVER, Lab
+from tests.system.netlab import SERVER, PacketLab
 
 __all__ = ["counted", "net"]
 
@@ -90,7 +90,7 @@ def rules(draw: st.DrawFn) -> str:
     return "\n".join([*lines, "COMMIT", ""])
 
 
-def destroyed(net: Lab) -> None:
+def destroyed(net: PacketLab) -> None:
     """No set is left. Rules of nft hold theirs until the kernel has cleaned up behind them."""
     net.on_server("ipset", "flush")  # lists of sets hold theirs, too
     for _ in range(100):
@@ -122,7 +122,7 @@ NOT_SENT = (
 @example(*NOT_SENT, "nft")
 @example(*MOST_SPECIFIC, "nft")
 @example(*SERVER_AND_PORT, "legacy")
-def test_every_verdict_of_rules_with_sets_is_the_kernels(net: Lab, sets: str, text: str, backend: str) -> None:
+def test_every_verdict_of_rules_with_sets_is_the_kernels(net: PacketLab, sets: str, text: str, backend: str) -> None:
     held = read_sets(sets, FILE)
     try:
         took = net.on_server("ipset", "restore", "-exist", given=sets, check=False)
@@ -146,7 +146,7 @@ def test_every_verdict_of_rules_with_sets_is_the_kernels(net: Lab, sets: str, te
 
 @SLOW
 @given(st.lists(st.tuples(st.sampled_from(NETS6), st.booleans()), max_size=6), st.booleans())
-def test_sets_of_ipv6_networks_are_the_kernels(net: Lab, members: list[tuple[str, bool]], allow: bool) -> None:
+def test_sets_of_ipv6_networks_are_the_kernels(net: PacketLab, members: list[tuple[str, bool]], allow: bool) -> None:
     lines = [f"add six {network}{' nomatch' if exception else ''}" for network, exception in members]
     sets = "\n".join(["create six hash:net family inet6", *lines, ""])
     policy, target = ("DROP", "ACCEPT") if allow else ("ACCEPT", "DROP")
@@ -172,7 +172,7 @@ def test_sets_of_ipv6_networks_are_the_kernels(net: Lab, members: list[tuple[str
 
 
 @pytest.mark.parametrize("kind, element", [("hash:ip", "10.{}.{}.1"), ("hash:net", "10.{}.{}.0/24")])
-def test_of_a_large_set_nobody_knows_where_it_is_full(net: Lab, kind: str, element: str) -> None:
+def test_of_a_large_set_nobody_knows_where_it_is_full(net: PacketLab, kind: str, element: str) -> None:
     lines = [f"add big {element.format(at // 256, at % 256)}" for at in range(65536)]
     sets = "\n".join([f"create big {kind}", *lines, "add big 11.0.0.1", "add big 10.0.0.1", ""])
     held = read_sets(sets, FILE)

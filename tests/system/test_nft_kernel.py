@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from rescue.firewall import Firewall, Kind, active_firewalls, edit, reach
+from rescue.firewall import Firewall, VerdictKind, active_firewalls, edit, reach
 from rescue.firewall.boot import _services
 from rescue.firewall.names import Names
 from rescue.firewall.nft import load_nftables
 from rescue.tree import Tree
 from tests.system.firewall_rules import CORPORA, counted, net, seen
-from tests.system.netlab import OPEN, RESET, SERVER, Lab
+from tests.system.netlab import OPEN, RESET, SERVER, PacketLab
 from tests.system.nft_made import scripts
 from tests.unit.firewall.files import Started
 
@@ -52,15 +52,15 @@ def firewall(text: str, names: Names | None = None) -> Firewall:
     return found
 
 
-def load(net: Lab, text: str) -> bool:
+def load(net: PacketLab, text: str) -> bool:
     return net.on_server("nft", "-f", "-", given=text, check=False).returncode == 0
 
 
-def flush(net: Lab) -> None:
+def flush(net: PacketLab) -> None:
     net.on_server("nft", "flush", "ruleset")
 
 
-def held_against_kernel(net: Lab, text: str, sources: Sequence[Address], names: Names | None = None) -> None:
+def held_against_kernel(net: PacketLab, text: str, sources: Sequence[Address], names: Names | None = None) -> None:
     """Load the script, dial from every source, compare."""
     found = firewall(text, names)
     try:
@@ -76,7 +76,11 @@ def held_against_kernel(net: Lab, text: str, sources: Sequence[Address], names: 
             if expected is not None:
                 got = net.probe(source, 22, patience=0.15)
                 assert got == expected, (str(source), verdict)
-            sets = {Kind.ACCEPT: here.accepted, Kind.DROP: here.dropped, Kind.REJECT: here.rejected}
+            sets = {
+                VerdictKind.ACCEPT: here.accepted,
+                VerdictKind.DROP: here.dropped,
+                VerdictKind.REJECT: here.rejected,
+            }
             for kind, members in sets.items():
                 assert source not in members or verdict.kind is kind, (str(source), kind, verdict)
     finally:
@@ -85,7 +89,7 @@ def held_against_kernel(net: Lab, text: str, sources: Sequence[Address], names: 
 
 @SLOW
 @given(scripts())
-def test_every_verdict_is_the_kernels(net: Lab, text: str) -> None:
+def test_every_verdict_is_the_kernels(net: PacketLab, text: str) -> None:
     held_against_kernel(net, text, SOURCES)
 
 
@@ -154,7 +158,7 @@ LINES = (
 @given(st.lists(st.sampled_from(LINES), min_size=1, max_size=3))
 @example(["jump base"])
 @example(["type filter hook input priority 0", "policy drop"])
-def test_a_script_is_refused_where_nft_refuses_it(net: Lab, lines: list[str]) -> None:
+def test_a_script_is_refused_where_nft_refuses_it(net: PacketLab, lines: list[str]) -> None:
     text = "\n".join(
         [
             "define NET = 10.0.0.0/8",
@@ -184,7 +188,7 @@ def test_a_script_is_refused_where_nft_refuses_it(net: Lab, lines: list[str]) ->
 @pytest.mark.parametrize(
     "end", ["", "\n", " # x", "\n# x", "\n# x\n", ";", "\ndefine X = 22", "\n ", '\ninclude "/none/*"']
 )
-def test_the_end_of_a_file_is_read_as_nft_reads_it(net: Lab, end: str) -> None:
+def test_the_end_of_a_file_is_read_as_nft_reads_it(net: PacketLab, end: str) -> None:
     text = "table inet t {\n\tchain c {\n\t\taccept\n\t}\n}" + end
     try:
         assert load(net, text) == (not firewall(text).problems)
@@ -194,7 +198,7 @@ def test_the_end_of_a_file_is_read_as_nft_reads_it(net: Lab, end: str) -> None:
 
 @pytest.mark.parametrize("first", ["accept", "accept;", "accept\n"])
 @pytest.mark.parametrize("second", ["}", "};", "}\n"])
-def test_a_block_on_one_line_is_read_as_nft_reads_it(net: Lab, first: str, second: str) -> None:
+def test_a_block_on_one_line_is_read_as_nft_reads_it(net: PacketLab, first: str, second: str) -> None:
     text = f"table inet t {{ chain c {{ {first} {second} }}\n"
     try:
         assert load(net, text) == (not firewall(text).problems)
@@ -207,12 +211,12 @@ def test_a_block_on_one_line_is_read_as_nft_reads_it(net: Lab, first: str, secon
 
 @SLOW
 @given(scripts(), st.sampled_from(SOURCES), st.booleans())
-def test_what_an_edit_lets_in_gets_in(net: Lab, text: str, source: Address, everybody: bool) -> None:
+def test_what_an_edit_lets_in_gets_in(net: PacketLab, text: str, source: Address, everybody: bool) -> None:
     """For one client, or everybody: the edited script loads, the kernel lets the client in, every old line stays."""
     tree = Tree.of({str(PATH): text})
     found = active_firewalls(tree, NFT)
     known = reach(found, 22, source.version).verdict_for(source)
-    if not found or known.accepted or known.kind is Kind.DEPENDS:
+    if not found or known.accepted or known.kind is VerdictKind.DEPENDS:
         return
     try:
         after = edit.allow(tree, found[0], 22, () if everybody else (source,))
@@ -227,7 +231,7 @@ def test_what_an_edit_lets_in_gets_in(net: Lab, text: str, source: Address, ever
         assert load(net, edited), edited
         if expected is not None:
             assert net.probe(source, patience=0.15) == expected
-        assert everybody or verdict.accepted or verdict.kind is Kind.DEPENDS
+        assert everybody or verdict.accepted or verdict.kind is VerdictKind.DEPENDS
     finally:
         flush(net)
 
@@ -243,11 +247,11 @@ def corpus() -> list[str]:
 
 
 @pytest.mark.parametrize("path", corpus() or [None])
-def test_scripts_of_real_servers_are_judged_as_the_kernel_judges_them(net: Lab, path: str | None) -> None:
+def test_scripts_of_real_servers_are_judged_as_the_kernel_judges_them(net: PacketLab, path: str | None) -> None:
     if path is None:
         pytest.skip(f"no collection of real scripts at {CORPORA}")
     text = (CORPORA / path).read_bytes().decode("utf-8", "surrogateescape")
-    names = Names(dict(_services(Path("/etc/services").read_text())))
+    names = Names(_services(Tree.of({"/etc/services": Path("/etc/services").read_text()})))
     if not load(net, text):
         flush(net)
         pytest.skip("this nft does not load it")
@@ -261,7 +265,7 @@ def test_scripts_of_real_servers_are_judged_as_the_kernel_judges_them(net: Lab, 
     "rule",
     ["add @seen { ip saddr } accept", "set update ip saddr @seen accept", "meter each { ip saddr counter } accept"],
 )
-def test_a_rule_that_keeps_an_address_is_for_its_version_alone(net: Lab, rule: str) -> None:
+def test_a_rule_that_keeps_an_address_is_for_its_version_alone(net: PacketLab, rule: str) -> None:
     held_against_kernel(
         net,
         "flush ruleset\ntable inet filter {\n\tset seen { type ipv4_addr; flags dynamic; size 99; }\n\tchain base {\n"

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from rescue.firewall import Kind, Reach, Verdict
+from rescue.firewall import Reach, Verdict, VerdictKind
 from rescue.firewall.boot import active_firewalls
 from rescue.kernel_check import ProofError
 from rescue.kernel_check.prove import prove
@@ -107,7 +107,7 @@ def test_a_verdict_that_is_wrong_is_told_as_a_fault_of_rescue(monkeypatch: pytes
     """The evaluator is made to say the contrary of what it found."""
     tree = TREES["saved rules"]
     found = active_firewalls(tree, Started("netfilter-persistent.service"))
-    monkeypatch.setattr(Reach, "verdict_for", lambda here, address: Verdict(Kind.DROP))
+    monkeypatch.setattr(Reach, "verdict_for", lambda here, address: Verdict(VerdictKind.DROP))
     proof = prove(tree, found, 22, "eth0")
     assert not proof.holds
     assert {(each.said, each.seen) for each in proof.differences} <= {("no-reply", "open"), ("no-reply", "icmp:3/3")}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rescue.firewall import Firewall, reach
 from tests.system.firewall_rules import BACKENDS, NEEDED, SLOW, counted, loaded, seen
-from tests.system.netlab import SERVER, Lab
+from tests.system.netlab import SERVER, PacketLab
 from tests.system.test_nft_kernel import firewall as script_of
 from tests.system.test_nft_kernel import flush, load
 
@@ -24,8 +24,8 @@ PORTS = (22, 2222)
 
 
 @pytest.fixture(scope="module")
-def two_ports() -> Iterator[Lab]:
-    made = Lab(ports=PORTS)
+def two_ports() -> Iterator[PacketLab]:
+    made = PacketLab(ports=PORTS)
     yield made
     made.close()
 
@@ -81,7 +81,7 @@ LOST_REFUSAL = (
 """The refusal comes from the port that the connection was sent on to."""
 
 
-def held(net: Lab, firewall: Firewall, sources: Sequence[IPv4Address], text: str) -> None:
+def held(net: PacketLab, firewall: Firewall, sources: Sequence[IPv4Address], text: str) -> None:
     for port in PORTS:
         here = reach([firewall], port, 4, interface=net.interface, server=SERVER[4])
         for source in sources:
@@ -98,7 +98,7 @@ def held(net: Lab, firewall: Firewall, sources: Sequence[IPv4Address], text: str
 @given(saved(), st.sampled_from(BACKENDS))
 @example("*nat\n-A PREROUTING -p tcp -m tcp --dport 22 -j REDIRECT --to-ports 2222\nCOMMIT\n", "legacy")
 @example(LOST_REFUSAL, "nft")
-def test_saved_rules_send_on_as_the_kernel_does(two_ports: Lab, text: str, backend: str) -> None:
+def test_saved_rules_send_on_as_the_kernel_does(two_ports: PacketLab, text: str, backend: str) -> None:
     firewall = loaded(text, 4, backend)
     try:
         assert two_ports.load(text, 4, backend) == (not firewall.problems), firewall.problems
@@ -166,7 +166,7 @@ WHOLE = (
 @example(WHOLE.replace("!=", "!"))
 @example(WHOLE.replace("!=", "=="))
 @example(WHOLE.replace("!= dnat", "& dnat == dnat"))
-def test_scripts_send_on_as_the_kernel_does(two_ports: Lab, text: str) -> None:
+def test_scripts_send_on_as_the_kernel_does(two_ports: PacketLab, text: str) -> None:
     firewall = script_of(text)
     try:
         assert load(two_ports, text) == (not firewall.problems), (firewall.problems, text)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from rescue.labs.images.image import Image
+from rescue.labs.images.image import BuiltImage
 from rescue.labs.lessons.scenario import Scenario, all_scenarios
 from rescue.labs.machines.namespaces import running
 from rescue.labs.machines.ssh import Attempt
@@ -51,7 +51,7 @@ def test_a_locked_out_person_gets_in_again(scenario: Scenario, lab_image: LoadIm
         by_hand(server, image, scenario)
 
 
-def rescued(server: BrokenRoot, image: Image, scenario: Scenario, seen: Attempt, home: Path) -> None:
+def rescued(server: BrokenRoot, image: BuiltImage, scenario: Scenario, seen: Attempt, home: Path) -> None:
     """Inspect, fix, log in, undo; `server` is as broken afterwards as it was."""
     started = time.monotonic()
     words = scenario.words(image.key)
@@ -88,7 +88,7 @@ def rescued(server: BrokenRoot, image: Image, scenario: Scenario, seen: Attempt,
     )  # fmt: skip
 
 
-def by_hand(server: BrokenRoot, image: Image, scenario: Scenario) -> None:
+def by_hand(server: BrokenRoot, image: BuiltImage, scenario: Scenario) -> None:
     """The manual way, too, lets the person in, and leaves what a good repair leaves."""
     typed(server, image, scenario.solve_script)
     login = attempt(server, image, scenario)
@@ -102,7 +102,7 @@ def kept(server: BrokenRoot, scenario: Scenario) -> None:
         assert re.search(keep.holds, server.text(keep.file.lstrip("/"))), keep.what
 
 
-def attempt(server: BrokenRoot, image: Image, scenario: Scenario) -> Attempt:
+def attempt(server: BrokenRoot, image: BuiltImage, scenario: Scenario) -> Attempt:
     """What the scenario's person sees."""
     with running(server.path, image.key) as up:
         seen = up.login(scenario.user, port=scenario.port, family=scenario.family)
@@ -112,7 +112,7 @@ def attempt(server: BrokenRoot, image: Image, scenario: Scenario) -> Attempt:
 
 
 @contextmanager
-def broken(image: Image, scenario: Scenario) -> Iterator[BrokenRoot]:
+def broken(image: BuiltImage, scenario: Scenario) -> Iterator[BrokenRoot]:
     """The scenario's server, after the break; without findings before it."""
     disk = scenario.disk
     with small_disk(image, size=disk.size, inodes=disk.inodes) if disk else layered(image.root) as server:
@@ -122,7 +122,7 @@ def broken(image: Image, scenario: Scenario) -> Iterator[BrokenRoot]:
         yield server
 
 
-def typed(server: BrokenRoot, image: Image, script: str) -> None:
+def typed(server: BrokenRoot, image: BuiltImage, script: str) -> None:
     """A script, typed as root on the server while it is up."""
     with running(server.path, image.key, layer=False) as up:
         ended = up.console(script)
@@ -130,7 +130,7 @@ def typed(server: BrokenRoot, image: Image, script: str) -> None:
 
 
 @cache
-def healthy(image: Image, user: str, port: int, family: int) -> tuple[int, str]:
+def healthy(image: BuiltImage, user: str, port: int, family: int) -> tuple[int, str]:
     """Status and output of a login to the untouched server; asked once for all scenarios alike."""
     with running(image.root, image.key) as up:
         login = up.login(user, port=port, family=family)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rescue import cli
-from rescue.cli import Misused, main, parser
+from rescue import __version__, cli
+from rescue.cli import main, parser
+from rescue.errors import UsageError
 from rescue.text.numbers import natural
 from rescue.ui import program
 from rescue.ui.program import VERBS, as_started, complete, spelled
@@ -76,7 +77,7 @@ def test_words_may_come_in_any_order(words: list[str], expected: dict[str, objec
     ],
 )
 def test_what_is_wrong_is_said_with_what_may_be_meant(words: list[str], said: str, hint: str) -> None:
-    with pytest.raises(Misused) as caught:
+    with pytest.raises(UsageError) as caught:
         parsed(*words)
     assert said in str(caught.value)
     assert hint in caught.value.hint
@@ -100,7 +101,7 @@ def test_help_alone_lists_the_commands(words: list[str], capsys: pytest.CaptureF
 @pytest.mark.parametrize("words", [["version"], ["--version"]])
 def test_the_version(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 0
-    assert capsys.readouterr().out == f"rescue {cli.__version__}\n"
+    assert capsys.readouterr().out == f"rescue {__version__}\n"
 
 
 def test_behind_two_dashes_nothing_is_an_option() -> None:
@@ -152,7 +153,7 @@ def test_random_words_are_parsed_or_refused() -> None:
     for _ in range(500):
         try:
             cli._parsed([chance.choice(words) for _ in range(chance.randrange(1, 7))])
-        except Misused as problem:
+        except UsageError as problem:
             hints.append(problem.hint)
     assert 50 < len(hints) < 450
     assert all(hints)
@@ -238,7 +239,7 @@ def test_no_message_proposes_a_placeholder() -> None:
 
 
 def test_closed_streams_are_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    from rescue.ui.prompts import Nobody, asker
+    from rescue.ui.prompts import NoTerminal, asker
 
     monkeypatch.setattr(sys, "stdin", None)
-    assert isinstance(asker(), Nobody)
+    assert isinstance(asker(), NoTerminal)

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from rescue.facts import MOST_JUDGED, Facts
-from rescue.firewall import Kind
+from rescue.firewall import VerdictKind
 from rescue.model import Client
 from rescue.tree import Entry, file, symlink
 from tests.networks import networked
@@ -64,12 +64,14 @@ STATIC = "auto eth0\niface eth0 inet static\n\taddress {0}/24\n\tgateway 203.0.1
 @pytest.mark.parametrize(
     ("interfaces", "kind"),
     [
-        (STATIC.format("203.0.113.10"), Kind.ACCEPT),
-        (STATIC.format("203.0.113.11"), Kind.DROP),
-        ("auto eth0\niface eth0 inet dhcp\n", Kind.DEPENDS),
+        (STATIC.format("203.0.113.10"), VerdictKind.ACCEPT),
+        (STATIC.format("203.0.113.11"), VerdictKind.DROP),
+        ("auto eth0\niface eth0 inet dhcp\n", VerdictKind.DEPENDS),
     ],
 )
-def test_a_rule_for_an_address_of_the_server_is_held_against_its_network_files(interfaces: str, kind: Kind) -> None:
+def test_a_rule_for_an_address_of_the_server_is_held_against_its_network_files(
+    interfaces: str, kind: VerdictKind
+) -> None:
     rules = "-A INPUT -d 203.0.113.10 -p tcp -m tcp --dport 22 -j ACCEPT\n"
     files: dict[str, str | Entry] = {
         "/etc/iptables/rules.v4": RULES.format(rules=rules), "/etc/network/interfaces": interfaces,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from argparse import ArgumentParser, _SubParsersAction
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -149,16 +150,17 @@ def _configuration(module: ast.Module) -> Iterator[str]:
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Read":
             depths = [each.value for each in node.keywords if each.arg == "depth"]
             if node.args and isinstance(node.args[0], ast.Constant) and _deep(depths):
-                yield f"{node.args[0].value}/*"
+                yield f"{node.args[0].value!s}/*"
 
 
 def _deep(depths: list[ast.expr]) -> bool:
     return any(isinstance(each, ast.Constant) and isinstance(each.value, int) and each.value > 0 for each in depths)
 
 
-def _verb(name: str):  # type: ignore[no-untyped-def]  # argparse keeps the type of sub-parsers to itself
-    made = parser()
-    return next(action for action in made._actions if action.dest == "verb").choices[name]  # type: ignore[index, call-overload]
+def _verb(name: str) -> ArgumentParser:
+    verbs = next(action for action in parser()._actions if isinstance(action, _SubParsersAction))
+    found: ArgumentParser = verbs._name_parser_map[name]
+    return found
 
 
 @pytest.mark.parametrize("scenario", all_scenarios(), ids=lambda each: each.id)

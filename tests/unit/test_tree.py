@@ -16,9 +16,9 @@ from rescue.tree import (
     LinkLoop,
     NotCaptured,
     Read,
-    TooMany,
+    ReadError,
+    TooManyDirectories,
     Tree,
-    Unread,
     directory,
     file,
     symlink,
@@ -136,9 +136,9 @@ def test_a_directory_has_no_content_that_could_be_missing() -> None:
 def test_a_file_larger_than_the_limit_is_neither_empty_nor_absent() -> None:
     entry = replace(file(b""), data=None, size=5 << 20)
     tree = Tree({"/": directory(), "/big": entry}, [Read("/big")])
-    with pytest.raises(Unread, match=r"/big could not be read \(it has 5,242,880 bytes\)"):
+    with pytest.raises(ReadError, match=r"/big could not be read \(it has 5,242,880 bytes\)"):
         tree.data("/big")
-    with pytest.raises(Unread):
+    with pytest.raises(ReadError):
         tree.write("/big", "nobody could bring the old one back")
     assert (tree.unread, tree.errors) == ((PurePosixPath("/big"),), ())
     assert (tree.data_if_read("/big"), tree.text_if_read("/big")) == (None, None)
@@ -174,7 +174,7 @@ def failing() -> Tree:
     ],
 )
 def test_nothing_is_concluded_from_what_the_disk_does_not_give_back(look: Callable[[Tree], object]) -> None:
-    with pytest.raises(Unread, match="could not be read"):
+    with pytest.raises(ReadError, match="could not be read"):
         look(failing())
 
 
@@ -333,7 +333,8 @@ def test_special_files_have_no_content() -> None:
 
 def test_a_file_system_is_that_of_the_longest_mount_point() -> None:
     tree = Tree.of({}, [FileSystem("/"), FileSystem("/var"), FileSystem("/var/log")])
-    assert [tree.filesystem(path).mount for path in ("/varx", "/var/lib", "/var/log/a")] == [  # type: ignore[union-attr]
+    found = [tree.filesystem(path) for path in ("/varx", "/var/lib", "/var/log/a")]
+    assert [each and each.mount for each in found] == [
         "/",
         "/var",
         "/var/log",
@@ -371,12 +372,12 @@ def test_a_pattern_in_one_directory_asks_for_what_stands_in_the_files() -> None:
 
 def test_a_pattern_over_the_whole_disk_is_given_up() -> None:
     tree = Tree.of({f"/srv/{number}/x": "" for number in range(1001)})
-    with pytest.raises(TooMany):
+    with pytest.raises(TooManyDirectories):
         tree.glob("/*/*/*")
     assert len(tree.glob("/*/*")) == 1001
 
 
-def test_what_was_found_out_is_kept_by_an_enlarged_picture_alone() -> None:
+def test_what_was_found_out_is_kept_by_an_enlarged_snapshot_alone() -> None:
     asked: list[str] = []
 
     def find() -> str:
@@ -403,7 +404,7 @@ def test_what_was_found_out_without_a_file_is_not_kept_once_it_is_read() -> None
     assert larger.kept("text", lambda: larger.text_if_read("/big")) == "x" * 100
 
 
-def test_a_question_that_the_picture_is_too_small_for_is_asked_again() -> None:
+def test_a_question_that_the_snapshot_is_too_small_for_is_asked_again() -> None:
     tree = Tree({"/": directory()}, [Read("/", depth=0)])
     with pytest.raises(NotCaptured):
         tree.kept("text", lambda: tree.text("/etc/a"))

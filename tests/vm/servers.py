@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rescue.labs.images.disks import make_ext4
-from rescue.labs.images.image import Image
+from rescue.labs.images.image import BuiltImage
 from rescue.labs.images.layout import stable_uuid
 from rescue.labs.lessons.scenario import Scenario
 from rescue.labs.machines.machine import Machine
@@ -96,7 +96,7 @@ def _pieces(file: int) -> Iterator[int]:
 
 
 @contextmanager
-def opened(image: Image, disk: Path) -> Iterator[BrokenRoot]:
+def opened(image: BuiltImage, disk: Path) -> Iterator[BrokenRoot]:
     """The root file system of a disk that no machine uses, to be read."""
     flags = ",".join(each for each in ("ro", "loop", image.layout.flags) if each)
     with tempfile.TemporaryDirectory(prefix="rescue-look-") as mount:
@@ -107,7 +107,7 @@ def opened(image: Image, disk: Path) -> Iterator[BrokenRoot]:
             subprocess.run(["umount", mount], check=True)
 
 
-def manifest(image: Image, disk: Path) -> Manifest:
+def manifest(image: BuiltImage, disk: Path) -> Manifest:
     """Everything on the disk but the journal of fixes."""
     with opened(image, disk) as root:
         return root.manifest()

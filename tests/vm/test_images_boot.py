@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rescue.labs.images.image import Image
+from rescue.labs.images.image import BuiltImage
 from rescue.labs.images.recipe import load_recipe, recipes
 from rescue.labs.images.rescue_system import RECIPE, put_rescue
 from rescue.labs.machines.machine import Machine, work_copy
@@ -88,7 +88,7 @@ def test_the_rescue_system_repairs_a_servers_disk_that_is_attached_to_it(lab_ima
         machine.power_off()
 
 
-def copied(image: Image, place: Path) -> Path:
+def copied(image: BuiltImage, place: Path) -> Path:
     """A copy of the image's disk to write to."""
     return work_copy(image.disk, place / f"{image.name}.raw")
 

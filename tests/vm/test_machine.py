@@ -192,9 +192,9 @@ def test_without_qemu_it_is_said_what_to_run(
 CHILD = """
 import sys, time
 from pathlib import Path
-from rescue.labs.image import Image
-from rescue.labs.machine import Machine
-with Machine(Image("debian12", Path(sys.argv[1]), Path(sys.argv[2])), Path(sys.argv[3])) as machine:
+from rescue.labs.images.image import BuiltImage
+from rescue.labs.machines.machine import Machine
+with Machine(BuiltImage("debian12", Path(sys.argv[1]), Path(sys.argv[2])), Path(sys.argv[3])) as machine:
     machine.start()
     print(machine.pid, flush=True)
     time.sleep(600)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from rescue.labs.images.image import Image
+from rescue.labs.images.image import BuiltImage
 from rescue.labs.lessons.scenario import Scenario, all_scenarios
 from rescue.labs.machines.machine import Machine
 from rescue.labs.machines.ssh import Attempt
@@ -121,7 +121,7 @@ def changed(before: Manifest, after: Manifest) -> set[str]:
     return {path for path in paths if path not in ABOVE_THE_JOURNAL and not path.startswith(JOURNAL)}
 
 
-def kept(image: Image, disk: Path, scenario: Scenario) -> None:
+def kept(image: BuiltImage, disk: Path, scenario: Scenario) -> None:
     """What the scenario says has to be so still."""
     with opened(image, disk) as root:
         for keep in scenario.keeps:

@@ -20,9 +20,9 @@ from rescue.firewall.engine.icmp import TCP_RESET, UNREACHABLE
 from rescue.firewall.engine.marks import Flows, Tags, put
 from rescue.firewall.engine.packet import ICMP, Packet
 from rescue.firewall.engine.ruleset import Chain, Firewall, Hook, Table
-from rescue.firewall.engine.state import Journey, Outcome, Piece, TooIntricate
+from rescue.firewall.engine.state import Journey, Outcome, Piece, WorkLimit
 from rescue.firewall.engine.traversal import Walk
-from rescue.firewall.engine.verdict import Decision, Kind, Stage
+from rescue.firewall.engine.verdict import Decision, Stage, VerdictKind
 
 INWARD = (Hook.INGRESS, Hook.PREROUTING, Hook.INPUT)
 OUTWARD = (Hook.OUTPUT, Hook.POSTROUTING, Hook.EGRESS)
@@ -56,13 +56,13 @@ class Evaluation:
         """The outcome; where the rules are too intricate, everything depends on them."""
         try:
             self._connect()
-        except TooIntricate:
+        except WorkLimit:
             self._give_up()
         return self.outcome
 
     def _give_up(self) -> None:
         firewall = self.firewalls[0]
-        decision = Decision(firewall, "filter", "INPUT", Kind.DEPENDS, self.journey.stage, firewall.location)
+        decision = Decision(firewall, "filter", "INPUT", VerdictKind.DEPENDS, self.journey.stage, firewall.location)
         self.outcome.pieces[:] = [Piece(self.universe, decision, INTRICATE)]
         self.outcome.doubts[:] = [(self.universe, INTRICATE)]
         self.outcome.assumed.clear()
@@ -97,7 +97,7 @@ class Evaluation:
             one.journey.stage, one.journey.visits = Stage.NEIGHBOUR, self.journey.visits
             flows = one._through({Tags(): Region(router)}, packet, hooks)
             self.journey.count(one.journey.work)
-            blocking = [each.decision for each in one.outcome.pieces if each.decision.kind is not Kind.ACCEPT]
+            blocking = [each.decision for each in one.outcome.pieces if each.decision.kind is not VerdictKind.ACCEPT]
             if not any(flows.values()) and blocking:
                 return blocking[0]
             if one.outcome.assumed or one.outcome.doubts or blocking:
@@ -144,7 +144,7 @@ class Evaluation:
         """Follow the refusals of the first packet out of the server; what is dropped on the way was silence."""
         refusals: dict[tuple[str, int], list[Piece]] = {}
         for piece in self.outcome.pieces:
-            if piece.decision.kind is Kind.REJECT:
+            if piece.decision.kind is VerdictKind.REJECT:
                 refusals.setdefault((piece.decision.how, piece.decision.port), []).append(piece)
         for (how, port), pieces in refusals.items():
             sent = union(self.packet.version, (piece.addresses for piece in pieces))
@@ -173,7 +173,7 @@ class Evaluation:
             if heard:
                 self.outcome.pieces.append(replace(piece, addresses=heard))
             if silent:
-                decision = replace(piece.decision, kind=Kind.DROP, how="")
+                decision = replace(piece.decision, kind=VerdictKind.DROP, how="")
                 self.outcome.pieces.append(Piece(silent, decision, piece.doubt))
 
 

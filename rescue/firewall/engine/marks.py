@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from rescue.firewall.engine.addresses import AddressSet, Region
-from rescue.firewall.engine.ruleset import Action, Chain, Hook, Target
+from rescue.firewall.engine.ruleset import Action, Chain, Hook, RuleTarget
 from rescue.firewall.engine.verdict import Stage
 
 
@@ -84,7 +84,7 @@ def _masked(mark: int | None, mask: int | None) -> int | None:
     return None if mark is None or mask is None else mark & mask
 
 
-def retagged(target: Target, tags: Tags) -> Tags:
+def retagged(target: RuleTarget, tags: Tags) -> Tags:
     """The tags once a target has done its work on the packet or its connection."""
     match target.action:
         case Action.MARK:

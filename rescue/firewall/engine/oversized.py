@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from rescue.firewall.engine.ruleset import Action, Chain, Problem, Rule, Ruleset, Table, Target, built_in_hook
+from rescue.firewall.engine.ruleset import Action, Chain, LoadProblem, Rule, Ruleset, RuleTarget, Table, built_in_hook
 from rescue.model import Location
 
 MOST_RULES, MOST_LINES = 150_000, 1_500_000
@@ -25,8 +25,8 @@ def unread_ruleset(version: int, path: PurePosixPath) -> Ruleset:
 
 def depends_on(version: int, here: Location, reason: str, lost: str, problem: str = "") -> Ruleset:
     """A ruleset of which nothing is known: every connection depends on it."""
-    rule = Rule("INPUT", (), Target(Action.DEPENDS, reason=reason), here)
+    rule = Rule("INPUT", (), RuleTarget(Action.DEPENDS, reason=reason), here)
     hook, priority = built_in_hook("filter", "INPUT")
     chains = {"INPUT": Chain("INPUT", "ACCEPT", here, (rule,), hook, priority)}
-    fault = Problem(problem or f"not read: {reason}", here, lost)
+    fault = LoadProblem(problem or f"not read: {reason}", here, lost)
     return Ruleset(version, {"filter": Table("filter", chains)}, (fault,))

@@ -11,7 +11,7 @@ from rescue.firewall.engine.evaluate import Evaluation, assumptions
 from rescue.firewall.engine.packet import TCP, Packet, assumed_interface
 from rescue.firewall.engine.ruleset import Firewall
 from rescue.firewall.engine.state import Outcome
-from rescue.firewall.engine.verdict import Decision, Kind, Stage, Verdict
+from rescue.firewall.engine.verdict import Decision, Stage, Verdict, VerdictKind
 from rescue.tree import Tree
 
 ORDER = {stage: at for at, stage in enumerate((Stage.NEIGHBOUR, Stage.SYN, Stage.REFUSAL, Stage.REPLY, Stage.DATA))}
@@ -89,27 +89,27 @@ class Reach:
         return next((port for port, who in self.sent_on.items() if 2 * who.count >= whole), self.port)
 
     @cached_property
-    def _possible(self) -> Mapping[Kind, AddressSet]:
-        return {kind: self.outcome.possible(kind) for kind in Kind}
+    def _possible(self) -> Mapping[VerdictKind, AddressSet]:
+        return {kind: self.outcome.possible(kind) for kind in VerdictKind}
 
-    def _only(self, kind: Kind) -> AddressSet:
+    def _only(self, kind: VerdictKind) -> AddressSet:
         others = union(self.version, (found for each, found in self._possible.items() if each is not kind))
         return self._possible[kind] - others
 
     @cached_property
     def accepted(self) -> AddressSet:
         """The sources that certainly get through."""
-        return self._only(Kind.ACCEPT)
+        return self._only(VerdictKind.ACCEPT)
 
     @cached_property
     def dropped(self) -> AddressSet:
         """The sources whose packets certainly vanish."""
-        return self._only(Kind.DROP)
+        return self._only(VerdictKind.DROP)
 
     @cached_property
     def rejected(self) -> AddressSet:
         """The sources that are certainly refused with an answer."""
-        return self._only(Kind.REJECT)
+        return self._only(VerdictKind.REJECT)
 
     @cached_property
     def depends(self) -> AddressSet:
@@ -120,7 +120,7 @@ class Reach:
     @cached_property
     def blocked(self) -> AddressSet:
         """The sources that certainly do not get through, in whatever way."""
-        return ordinary(self.version) - self._possible[Kind.ACCEPT] - self._possible[Kind.DEPENDS]
+        return ordinary(self.version) - self._possible[VerdictKind.ACCEPT] - self._possible[VerdictKind.DEPENDS]
 
     @property
     def open(self) -> bool:
@@ -150,15 +150,15 @@ class Reach:
     def verdict(self, sources: AddressSet) -> Verdict:
         """What happens to most of `sources`: the verdict on the largest part of them that shares what decides."""
         outcome = self.outcome
-        blocking = [piece for piece in outcome.pieces if piece.decision.kind is not Kind.ACCEPT]
+        blocking = [piece for piece in outcome.pieces if piece.decision.kind is not VerdictKind.ACCEPT]
         parts = [piece.addresses & sources for piece in blocking]
         sizes = [(part.count, -ORDER[piece.decision.stage]) for part, piece in zip(parts, blocking, strict=True)]
         passed = (outcome.passed & sources).count
         if not parts or passed > max(sizes)[0]:
-            return Verdict(Kind.ACCEPT)
+            return Verdict(VerdictKind.ACCEPT)
         part = parts[sizes.index(max(sizes))]
         address = part.first or sources.first
-        return self.verdict_for(address) if address is not None else Verdict(Kind.ACCEPT)
+        return self.verdict_for(address) if address is not None else Verdict(VerdictKind.ACCEPT)
 
     @property
     def taken_for_granted(self) -> tuple[str, ...]:
@@ -206,17 +206,17 @@ def reached(
 def _verdict(outcome: Outcome, address: int, assumed: tuple[str, ...]) -> Verdict:
     pieces = [piece for piece in outcome.pieces if address in piece.addresses]
     passed = address in outcome.passed
-    blocking = [piece for piece in pieces if piece.decision.kind is not Kind.ACCEPT]
+    blocking = [piece for piece in pieces if piece.decision.kind is not VerdictKind.ACCEPT]
     blocking.sort(key=lambda piece: ORDER[piece.decision.stage])
     notes = (*assumed, *assumptions(outcome, address))
     if not blocking:
-        return Verdict(Kind.ACCEPT, assumed=notes, decisions=tuple(piece.decision for piece in pieces))
+        return Verdict(VerdictKind.ACCEPT, assumed=notes, decisions=tuple(piece.decision for piece in pieces))
     first = blocking[0].decision
     kinds = {(piece.decision.kind, piece.decision.how) for piece in blocking}
     decisions = tuple(piece.decision for piece in blocking)
-    closed = not passed and all(kind is not Kind.DEPENDS for kind, _ in kinds)
-    if passed or len(kinds) > 1 or first.kind is Kind.DEPENDS:
+    closed = not passed and all(kind is not VerdictKind.DEPENDS for kind, _ in kinds)
+    if passed or len(kinds) > 1 or first.kind is VerdictKind.DEPENDS:
         reasons = list(dict.fromkeys(reason for who, reason in outcome.doubts if address in who))
         reason = ", ".join(reasons[:3])
-        return Verdict(Kind.DEPENDS, "", first.stage, reason, closed, notes, decisions)
+        return Verdict(VerdictKind.DEPENDS, "", first.stage, reason, closed, notes, decisions)
     return Verdict(first.kind, first.how, first.stage, closed=True, assumed=notes, decisions=decisions)

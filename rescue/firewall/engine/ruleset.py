@@ -70,7 +70,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class RuleTarget:
     """A rule's target.
 
     name: the chain of a jump, or the target's name. how: what a REJECT answers. value, mask: of a mark, which becomes
@@ -92,7 +92,7 @@ class Rule:
 
     chain: str
     conditions: tuple[Condition, ...]
-    target: Target
+    target: RuleTarget
     location: Location
     limits: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
@@ -129,7 +129,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class LoadProblem:
     """Why a part of a rules file is not loaded; `lost` says what the kernel lacks by it."""
 
     message: str
@@ -146,7 +146,7 @@ class Ruleset:
 
     version: int
     tables: Mapping[str, Table] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[LoadProblem, ...] = ()
     tracking: bool = True
     _conditions: list[Condition] = field(default_factory=list, init=False, repr=False, compare=False)
 
@@ -201,7 +201,7 @@ class Firewall:
         return self.rulesets.get(version) or Ruleset(version)
 
     @property
-    def problems(self) -> tuple[Problem, ...]:
+    def problems(self) -> tuple[LoadProblem, ...]:
         """What does not load, of both versions."""
         found = (problem for version in sorted(self.rulesets) for problem in self.rulesets[version].problems)
         return tuple(dict.fromkeys(found))

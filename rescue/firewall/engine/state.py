@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from rescue.firewall.engine.addresses import AddressSet, union
 from rescue.firewall.engine.conditions import RecentSet
 from rescue.firewall.engine.ruleset import Action, Chain, Firewall, Rule
-from rescue.firewall.engine.verdict import Decision, Kind, Stage
+from rescue.firewall.engine.verdict import Decision, Stage, VerdictKind
 
 MAX_WORK = 1_000_000
 """How much work is done before the ruleset is called too intricate, in rules looked at: some seconds' worth."""
@@ -44,14 +44,14 @@ class Outcome:
     def __post_init__(self) -> None:
         self.passed = AddressSet.nothing(self.version)
 
-    def possible(self, kind: Kind) -> AddressSet:
+    def possible(self, kind: VerdictKind) -> AddressSet:
         """The clients for whom `kind` is possible."""
-        if kind is Kind.ACCEPT:
+        if kind is VerdictKind.ACCEPT:
             return self.passed
         return union(self.version, (piece.addresses for piece in self.pieces if piece.decision.kind is kind))
 
 
-class TooIntricate(Exception):
+class WorkLimit(Exception):
     """More rules would have to be looked at than is reasonable."""
 
 
@@ -95,7 +95,7 @@ class Journey:
     def count(self, work: int) -> None:
         self.work += work
         if self.work > MAX_WORK:
-            raise TooIntricate
+            raise WorkLimit
 
     def steps_of(self, chain: Chain) -> list[Step]:
         """The rules of a chain that can make a difference: not those that only count or log."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from rescue.firewall.engine.icmp import REFUSED_BY, TCP_RESET
-from rescue.firewall.engine.verdict import Kind, Stage
+from rescue.firewall.engine.verdict import Stage, VerdictKind
 from rescue.model import Symptom
 
 
-def symptom(kind: Kind, how: str, stage: Stage) -> Symptom:
+def symptom(kind: VerdictKind, how: str, stage: Stage) -> Symptom:
     """What the client sees of a packet that is turned away at `stage`; a DEPENDS is taken for silence."""
-    if kind is Kind.ACCEPT:
+    if kind is VerdictKind.ACCEPT:
         return Symptom.OK
     if stage is Stage.NEIGHBOUR:
         return Symptom.UNREACHABLE
-    if kind is Kind.REJECT:
+    if kind is VerdictKind.REJECT:
         if stage is Stage.DATA:
             return Symptom.CLOSED if how == TCP_RESET else Symptom.HANGS
         return Symptom.REFUSED if how in REFUSED_BY else Symptom.UNREACHABLE

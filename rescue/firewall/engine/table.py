@@ -10,7 +10,7 @@ from rescue.firewall.engine.interval_sweep import paint
 from rescue.firewall.engine.reach import ORDER, Reach
 from rescue.firewall.engine.state import Piece
 from rescue.firewall.engine.symptom import symptom
-from rescue.firewall.engine.verdict import Decision, Kind, Stage
+from rescue.firewall.engine.verdict import Decision, Stage, VerdictKind
 from rescue.model import Symptom
 
 BATCH = 1 << 18
@@ -25,7 +25,7 @@ class Row:
     """
 
     sources: AddressSet
-    kind: Kind
+    kind: VerdictKind
     decision: Decision | None = None
     reason: str = ""
 
@@ -33,8 +33,8 @@ class Row:
     def symptom(self) -> Symptom:
         """What the outside sees; of a DEPENDS, what it sees if it is turned away."""
         if self.decision is None:
-            return Symptom.OK if self.kind is Kind.ACCEPT else Symptom.TIMED_OUT
-        if self.kind is Kind.ACCEPT:
+            return Symptom.OK if self.kind is VerdictKind.ACCEPT else Symptom.TIMED_OUT
+        if self.kind is VerdictKind.ACCEPT:
             return Symptom.OK
         return symptom(self.decision.kind, self.decision.how, self.decision.stage)
 
@@ -44,16 +44,16 @@ def rows(here: Reach) -> tuple[Row, ...]:
     found: list[Row] = []
     pieces = sorted(here.outcome.pieces, key=lambda piece: ORDER[piece.decision.stage])
     for kind, members in (
-        (Kind.ACCEPT, here.accepted),
-        (Kind.DROP, here.dropped),
-        (Kind.REJECT, here.rejected),
-        (Kind.DEPENDS, here.depends),
+        (VerdictKind.ACCEPT, here.accepted),
+        (VerdictKind.DROP, here.dropped),
+        (VerdictKind.REJECT, here.rejected),
+        (VerdictKind.DEPENDS, here.depends),
     ):
         found += _parted(here, kind, members, pieces)
     return tuple(sorted(found, key=lambda row: -row.sources.count))
 
 
-def _parted(here: Reach, kind: Kind, members: AddressSet, pieces: Sequence[Piece]) -> Iterator[Row]:
+def _parted(here: Reach, kind: VerdictKind, members: AddressSet, pieces: Sequence[Piece]) -> Iterator[Row]:
     rest = members
     parts: dict[tuple[object, ...], tuple[Decision, list[AddressSet]]] = {}
     for batch in _batches(piece for piece in pieces if _speaks(piece.decision, kind)):
@@ -67,9 +67,9 @@ def _parted(here: Reach, kind: Kind, members: AddressSet, pieces: Sequence[Piece
                 parts.setdefault(key, (decision, []))[1].append(part)
     for decision, sets in parts.values():
         sources = union(here.version, sets) if len(sets) > 1 else sets[0]
-        yield Row(sources, kind, decision, _reason(here, sources) if kind is Kind.DEPENDS else "")
+        yield Row(sources, kind, decision, _reason(here, sources) if kind is VerdictKind.DEPENDS else "")
     if rest:
-        yield Row(rest, kind, None, _reason(here, rest) if kind is Kind.DEPENDS else "")
+        yield Row(rest, kind, None, _reason(here, rest) if kind is VerdictKind.DEPENDS else "")
 
 
 def _shares(rest: AddressSet, batch: Sequence[Piece]) -> tuple[list[AddressSet], AddressSet]:
@@ -103,12 +103,12 @@ def _batches(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
         yield batch
 
 
-def _speaks(decision: Decision, kind: Kind) -> bool:
+def _speaks(decision: Decision, kind: VerdictKind) -> bool:
     """Whether a decision is what a part with the verdict `kind` is named for."""
-    if kind is Kind.ACCEPT:
-        return decision.kind is Kind.ACCEPT and decision.stage is Stage.SYN
-    if kind is Kind.DEPENDS:
-        return decision.kind is not Kind.ACCEPT
+    if kind is VerdictKind.ACCEPT:
+        return decision.kind is VerdictKind.ACCEPT and decision.stage is Stage.SYN
+    if kind is VerdictKind.DEPENDS:
+        return decision.kind is not VerdictKind.ACCEPT
     return decision.kind is kind
 
 

@@ -10,8 +10,8 @@ from rescue.firewall.engine.interval_sweep import paint
 from rescue.firewall.engine.marks import BEFORE_CONNTRACK, Flows, Tags, put, retagged, state_of, translated
 from rescue.firewall.engine.packet import TRACKED, Packet
 from rescue.firewall.engine.ruleset import CONNTRACK, Action, Chain, Firewall, Rule, Table
-from rescue.firewall.engine.state import Journey, Piece, Step, TooIntricate, Visit
-from rescue.firewall.engine.verdict import Decision, Kind, Stage
+from rescue.firewall.engine.state import Journey, Piece, Step, Visit, WorkLimit
+from rescue.firewall.engine.verdict import Decision, Stage, VerdictKind
 from rescue.model import Location
 
 JUMP = 25
@@ -33,7 +33,7 @@ MAX_FLOWS = 64
 """How many combinations of marks are told apart."""
 
 
-_ENDS = {Action.ACCEPT: Kind.ACCEPT, Action.DROP: Kind.DROP, Action.REJECT: Kind.REJECT}
+_ENDS = {Action.ACCEPT: VerdictKind.ACCEPT, Action.DROP: VerdictKind.DROP, Action.REJECT: VerdictKind.REJECT}
 
 _OF_CONNECTION = frozenset([Action.CONNMARK, Action.SAVE_MARK, Action.RESTORE_MARK])
 """What does nothing to a packet that belongs to no connection."""
@@ -76,13 +76,13 @@ class Walk:
                 put(self.accepted, tags, region.frozen())
             else:
                 self._packet(tags)
-                self._record(region.frozen(), Kind.DROP, None, (), "", chain.location)
+                self._record(region.frozen(), VerdictKind.DROP, None, (), "", chain.location)
         return self.accepted
 
     def _chain(self, chain: Chain, flows: Flows, path: tuple[Rule, ...]) -> Flows:
         """Walk a chain; what comes out is the flows that run off its end or return."""
         if len(path) > MAX_DEPTH:
-            raise TooIntricate
+            raise WorkLimit
         returned: Flows = {}
         steps = self.journey.steps_of(chain)
         at = look = 0
@@ -141,7 +141,7 @@ class Walk:
             if bounds:
                 who = AddressSet(packet.version, tuple(bounds))
                 kind = _ENDS[rule.target.action]
-                if kind is Kind.ACCEPT:
+                if kind is VerdictKind.ACCEPT:
                     accepted.append(who)
                 self._record(who, kind, rule, path, "", rule.location)
         put(self.accepted, tags, union(packet.version, accepted))
@@ -246,21 +246,21 @@ class Walk:
         match rule.target.action:
             case Action.ACCEPT:
                 put(self.accepted, tags, who)
-                self._record(who, Kind.ACCEPT, rule, path, doubt, rule.location)
+                self._record(who, VerdictKind.ACCEPT, rule, path, doubt, rule.location)
             case Action.DROP:
-                self._record(who, Kind.DROP, rule, path, doubt, rule.location)
+                self._record(who, VerdictKind.DROP, rule, path, doubt, rule.location)
             case Action.REJECT:
-                self._record(who, Kind.REJECT, rule, path, doubt, rule.location)
+                self._record(who, VerdictKind.REJECT, rule, path, doubt, rule.location)
             case Action.DEPENDS:
                 reason = doubt or rule.target.reason
                 self.outcome.doubts.append((who, reason))
-                self._record(who, Kind.DEPENDS, rule, path, reason, rule.location)
+                self._record(who, VerdictKind.DEPENDS, rule, path, reason, rule.location)
             case Action.REDIRECT if not doubt:
                 self._redirect(rule, tags, who, path)
             case Action.REDIRECT:
                 reason = f"which port the packet is sent on to ({rule.target.name})"
                 self.outcome.doubts.append((who, reason))
-                self._record(who, Kind.DEPENDS, rule, path, reason, rule.location)
+                self._record(who, VerdictKind.DEPENDS, rule, path, reason, rule.location)
             case Action.RETURN:
                 put(returned, tags, who)
             case Action.JUMP | Action.GOTO:
@@ -297,12 +297,12 @@ class Walk:
             known = self.outcome.sent_on.get(port)
             self.outcome.sent_on[port] = who if known is None else union(who.version, (known, who))
         put(self.accepted, tags, who)
-        self._record(who, Kind.ACCEPT, rule, path, "", rule.location)
+        self._record(who, VerdictKind.ACCEPT, rule, path, "", rule.location)
 
     def _record(
         self,
         who: AddressSet,
-        kind: Kind,
+        kind: VerdictKind,
         rule: Rule | None,
         path: tuple[Rule, ...],
         doubt: str,
@@ -310,11 +310,11 @@ class Walk:
     ) -> None:
         stage = self.journey.stage
         self.journey.count(len(who.bounds) // MERGED)
-        if kind is not Kind.ACCEPT and stage is Stage.REFUSAL:
+        if kind is not VerdictKind.ACCEPT and stage is Stage.REFUSAL:
             return  # the refusal is lost; evaluate._silence says what that makes of it
-        how = rule.target.how if rule is not None and kind is Kind.REJECT else ""
-        if kind is Kind.REJECT and stage is Stage.REPLY:
-            kind, how = Kind.DROP, ""  # what refuses the server's own answer is sent to the server
+        how = rule.target.how if rule is not None and kind is VerdictKind.REJECT else ""
+        if kind is VerdictKind.REJECT and stage is Stage.REPLY:
+            kind, how = VerdictKind.DROP, ""  # what refuses the server's own answer is sent to the server
         whole = (*path, rule) if rule is not None else ()
         name = self.table.name
         decision = Decision(self.firewall, name, self.built_in, kind, stage, location, rule, whole, how, self.port)

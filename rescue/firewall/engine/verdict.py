@@ -9,7 +9,7 @@ from rescue.firewall.engine.ruleset import Firewall, Rule
 from rescue.model import Location
 
 
-class Kind(StrEnum):
+class VerdictKind(StrEnum):
     """The verdict on one source. DEPENDS: on something that is not on the disk; the reason says on what."""
 
     ACCEPT = "accept"
@@ -43,7 +43,7 @@ class Decision:
     firewall: Firewall
     table: str
     chain: str
-    kind: Kind
+    kind: VerdictKind
     stage: Stage
     location: Location
     rule: Rule | None = None
@@ -66,7 +66,7 @@ class Verdict:
     decisions: what decided, the one that the client runs into first.
     """
 
-    kind: Kind
+    kind: VerdictKind
     how: str = ""
     stage: Stage = Stage.SYN
     reason: str = ""
@@ -76,4 +76,4 @@ class Verdict:
 
     @property
     def accepted(self) -> bool:
-        return self.kind is Kind.ACCEPT
+        return self.kind is VerdictKind.ACCEPT

@@ -18,7 +18,7 @@ from rescue.firewall.engine.conditions import (
     TransportProtocol,
 )
 from rescue.firewall.engine.icmp import reject_with
-from rescue.firewall.engine.ruleset import Action, Target
+from rescue.firewall.engine.ruleset import Action, RuleTarget
 from rescue.firewall.firewalld.check import members
 from rescue.firewall.firewalld.objects import Area, Endpoint, Named, PortRange, RichRule
 from rescue.firewall.firewalld.store import Configuration
@@ -26,9 +26,9 @@ from rescue.firewall.firewalld.values import address, is_mac, protocol
 from rescue.firewall.iptables.matches import DOUBTS
 from rescue.model import Location
 
-ACCEPT = Target(Action.ACCEPT)
-DROP = Target(Action.DROP)
-FORWARDED = Target(Action.DEPENDS, "forward-port", reason="where the packet is sent on to (forward-port)")
+ACCEPT = RuleTarget(Action.ACCEPT)
+DROP = RuleTarget(Action.DROP)
+FORWARDED = RuleTarget(Action.DEPENDS, "forward-port", reason="where the packet is sent on to (forward-port)")
 
 SUFFIXES = ("pre", "deny", "allow", "post")
 """The parts of a chain in order; "log" is left out, as nothing is decided there."""
@@ -48,17 +48,17 @@ class Part:
 
     suffix: str
     conditions: Conditions
-    target: Target
+    target: RuleTarget
     location: Location
 
 
-def refusal(version: int, *, prohibited: bool, nftables: bool) -> Target:
+def refusal(version: int, *, prohibited: bool, nftables: bool) -> RuleTarget:
     """firewalld's own reject: "administratively prohibited", or what a plain reject answers."""
     if not prohibited:
-        return Target(Action.REJECT, how="icmp-port-unreachable" if version == 4 else "icmp6-port-unreachable")
+        return RuleTarget(Action.REJECT, how="icmp-port-unreachable" if version == 4 else "icmp6-port-unreachable")
     if version == 6:
-        return Target(Action.REJECT, how="icmp6-adm-prohibited")
-    return Target(Action.REJECT, how="icmp-admin-prohibited" if nftables else "icmp-host-prohibited")
+        return RuleTarget(Action.REJECT, how="icmp6-adm-prohibited")
+    return RuleTarget(Action.REJECT, how="icmp-admin-prohibited" if nftables else "icmp-host-prohibited")
 
 
 class Parts:
@@ -186,7 +186,7 @@ class Parts:
             case _:
                 yield ()
 
-    def _action(self, rule: RichRule) -> Target:
+    def _action(self, rule: RichRule) -> RuleTarget:
         nftables = self.config.conf.nftables
         if rule.element == "forward-port":
             return FORWARDED
@@ -199,7 +199,7 @@ class Parts:
                 return _mark(rule.mark)
             case "reject" if rule.reject_type:
                 how = reject_with(rule.reject_type, self.version)
-                return Target(Action.REJECT, how=how or "")
+                return RuleTarget(Action.REJECT, how=how or "")
             case "reject":
                 return refusal(self.version, prohibited=False, nftables=nftables)
         return refusal(self.version, prohibited=True, nftables=nftables)
@@ -248,13 +248,13 @@ def _part_at_zero(rule: RichRule) -> str:
     return "allow"
 
 
-def _mark(text: str) -> Target:
+def _mark(text: str) -> RuleTarget:
     value, slash, mask = text.partition("/")
     try:
         kept = int(mask, 0) if slash else 0
-        return Target(Action.MARK, "mark", value=int(value, 0), mask=~kept & 0xFFFFFFFF)
+        return RuleTarget(Action.MARK, "mark", value=int(value, 0), mask=~kept & 0xFFFFFFFF)
     except ValueError:
-        return Target(Action.MARK, "mark", value=None)
+        return RuleTarget(Action.MARK, "mark", value=None)
 
 
 def _rank(rule: RichRule) -> tuple[object, ...]:

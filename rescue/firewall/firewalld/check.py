@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from itertools import pairwise
 
 from rescue.firewall.firewalld.direct import is_used
-from rescue.firewall.firewalld.faults import Invalid, Unclear
+from rescue.firewall.firewalld.faults import FirewalldError, FirewalldNotModelled
 from rescue.firewall.firewalld.objects import AddressList, Area, Named, Policy, RichRule, Zone
 from rescue.firewall.firewalld.services import SOURCE_TYPES
 from rescue.firewall.firewalld.store import STOCK, Configuration
@@ -26,10 +26,10 @@ UNSPECIFIED = str(IPv4Address(0))
 
 
 def check(config: Configuration) -> None:
-    """Raises Invalid with the first mistake, and Unclear."""
+    """Raises FirewalldError with the first mistake, and FirewalldNotModelled."""
     for name in NEEDED:
         if name not in config.zones:
-            raise Invalid(f"there is no zone {name!r}", Location(STOCK / "zones"))
+            raise FirewalldError(f"there is no zone {name!r}", Location(STOCK / "zones"))
     _check_lists(config)
     if config.own:
         for service in config.store.own_services():
@@ -38,7 +38,7 @@ def check(config: Configuration) -> None:
     for zone in config.zones.values():
         _check_area(config, zone)
         if zone.name in config.policies:
-            raise Invalid(f"a policy has the same name: {zone.name!r}", zone.location)
+            raise FirewalldError(f"a policy has the same name: {zone.name!r}", zone.location)
     _check_bindings(config)
     for policy in config.policies.values():
         _check_area(config, policy)
@@ -61,7 +61,7 @@ def _check_area(config: Configuration, area: Area) -> None:
     rules = [Named(rule.value, rule.location) for rule in area.rules if rule.element in ("icmp-block", "icmp-type")]
     for use in (*area.icmp_blocks, *rules):
         if use.name not in types:
-            raise Invalid(f"there is no ICMP type {use.name!r}", use.location)
+            raise FirewalldError(f"there is no ICMP type {use.name!r}", use.location)
     if config.dialect.drops_rules is not True:
         for rule in area.rules:
             _check_names(config, rule)
@@ -82,9 +82,9 @@ def _check_names(config: Configuration, rule: RichRule) -> None:
             ends = [end.ipset for end in (rule.source, rule.destination) if end is not None and end.ipset]
             for name in ends[:1]:
                 config.list(name, rule.location)
-    except Invalid as problem:
+    except FirewalldError as problem:
         if config.dialect.drops_rules is None:
-            raise Unclear(f"a rich rule with a mistake: {problem}", problem.at) from problem
+            raise FirewalldNotModelled(f"a rich rule with a mistake: {problem}", problem.at) from problem
         raise
 
 
@@ -102,15 +102,17 @@ def _check_rule(config: Configuration, rule: RichRule) -> None:
         use = Named(rule.value, rule.location)
         _check_includes(config, use)
         if config.service(use).destination and rule.destination:
-            raise Invalid("the rule and its service both have a destination", rule.location)
+            raise FirewalldError("the rule and its service both have a destination", rule.location)
     for end, kinds in ((rule.source, SOURCE_TYPES), (rule.destination, None)):
         if end is None or not end.ipset:
             continue
         found = config.list(end.ipset, rule.location)
         if kinds is not None and found.kind not in kinds:
-            raise Invalid(f"the ipset {end.ipset!r} is of a kind that is no source ({found.kind})", rule.location)
+            raise FirewalldError(
+                f"the ipset {end.ipset!r} is of a kind that is no source ({found.kind})", rule.location
+            )
         if kinds is not None and found.kind != "hash:mac" and rule.family not in ("", f"ipv{found.version}"):
-            raise Invalid(f"the ipset {end.ipset!r} is of another family", rule.location)
+            raise FirewalldError(f"the ipset {end.ipset!r} is of another family", rule.location)
 
 
 def _check_bindings(config: Configuration) -> None:
@@ -119,12 +121,12 @@ def _check_bindings(config: Configuration) -> None:
         for each in (*zone.interfaces, *zone.sources):
             other = bound.setdefault(each.name, zone.name)
             if other != zone.name:
-                raise Invalid(f"{each.name} is bound to the zone {other!r} already", each.location)
+                raise FirewalldError(f"{each.name} is bound to the zone {other!r} already", each.location)
         for each in zone.sources:
             if each.name.startswith("ipset:"):
                 found = config.list(each.name[6:], each.location)
                 if found.kind not in SOURCE_TYPES:
-                    raise Invalid(f"an ipset of a kind that is no source: {found.kind}", each.location)
+                    raise FirewalldError(f"an ipset of a kind that is no source: {found.kind}", each.location)
 
 
 def _check_ends(config: Configuration, policy: Policy) -> None:
@@ -132,11 +134,11 @@ def _check_ends(config: Configuration, policy: Policy) -> None:
         special = [each for each in ends if each.name in ("ANY", "HOST")]
         for each in ends:
             if each not in special and each.name not in config.zones:
-                raise Invalid(f"there is no zone {each.name!r}", each.location)
+                raise FirewalldError(f"there is no zone {each.name!r}", each.location)
         if special and len(ends) > 1:
-            raise Invalid(f"{special[0].name} stands beside other zones", special[0].location)
+            raise FirewalldError(f"{special[0].name} stands beside other zones", special[0].location)
     if any(each.name == "HOST" for each in policy.ingress) and any(each.name == "HOST" for each in policy.egress):
-        raise Invalid("HOST is on both sides", policy.location)
+        raise FirewalldError("HOST is on both sides", policy.location)
 
 
 def _check_lists(config: Configuration) -> None:
@@ -155,13 +157,13 @@ def _check_program(config: Configuration, at: Location) -> None:
     """The iptables backend needs ipset(8) for sets; since 2.x the other one does, too, where there are direct rules."""
     version = config.dialect.version
     if version is not None and version < (1, 0):
-        raise Unclear(f"an ipset, and {IPSET} is not installed", at)
+        raise FirewalldNotModelled(f"an ipset, and {IPSET} is not installed", at)
     if config.conf.nftables:
         if not is_used(config.store.tree) or config.dialect.drops_rules:
             return
         if config.dialect.drops_rules is None:
-            raise Unclear(f"an ipset beside direct rules, and {IPSET} is not installed", at)
-    raise Invalid(f"an ipset, and {IPSET} is not installed", at)
+            raise FirewalldNotModelled(f"an ipset beside direct rules, and {IPSET} is not installed", at)
+    raise FirewalldError(f"an ipset, and {IPSET} is not installed", at)
 
 
 def _check_overlap(found: AddressList) -> None:
@@ -169,7 +171,7 @@ def _check_overlap(found: AddressList) -> None:
     spans = sorted((*span, entry.location) for entry, span in members(found))
     for (_, last, _), (start, _, at) in pairwise(spans):
         if start <= last:
-            raise Invalid(f"entries of the ipset {found.name!r} overlap", at)
+            raise FirewalldError(f"entries of the ipset {found.name!r} overlap", at)
 
 
 def members(found: AddressList) -> Iterator[tuple[Named, tuple[int, int]]]:
@@ -183,10 +185,10 @@ def members(found: AddressList) -> Iterator[tuple[Named, tuple[int, int]]]:
         low, dash, _ = text.partition("-")
         try:
             first = address(low, entry.location)
-        except Invalid:
+        except FirewalldError:
             continue
         if first.version != found.version or text == UNSPECIFIED or text.endswith("/0"):
             continue
         if dash:
-            raise Unclear(f"a range in an ipset: {text!r}", entry.location)
+            raise FirewalldNotModelled(f"a range in an ipset: {text!r}", entry.location)
         yield entry, (first.bounds[0], first.bounds[-1] - 1)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from rescue.firewall.engine.ruleset import BUILT_IN, Table
-from rescue.firewall.firewalld.faults import Invalid, Unclear
+from rescue.firewall.firewalld.faults import FirewalldError, FirewalldNotModelled
 from rescue.firewall.firewalld.xml import Element, parse
 from rescue.firewall.iptables.load import Loader
 from rescue.firewall.names import Names
@@ -38,19 +38,19 @@ class _Command:
 
 
 def direct_tables(tree: Tree, version: int, names: Names, backend: str, *, nftables: bool) -> dict[str, Table]:
-    """The tables of iptables that direct.xml fills, by name. Raises Invalid and Unclear."""
+    """The tables of iptables that direct.xml fills, by name. Raises FirewalldError and FirewalldNotModelled."""
     data = tree.data(PATH)
     if data is None:
         return {}
     try:
         root = parse(data, PATH)
-    except Invalid:
+    except FirewalldError:
         return {}  # firewalld says so in its log, and goes on without
     loader = Loader(version, names, backend)
     for command in _commands(root, f"ipv{version}", nftables=nftables):
         text = f"*{command.table}\n{command.line}\nCOMMIT\n"
         if not loader.restore(text, PATH, noflush=True, shown=command.at):
-            raise Invalid(loader.problems[-1].message, command.at)
+            raise FirewalldError(loader.problems[-1].message, command.at)
     return dict(loader.ruleset().tables)
 
 
@@ -59,7 +59,7 @@ def is_used(tree: Tree) -> bool:
     data = tree.data(PATH)
     try:
         return data is not None and bool(parse(data, PATH).children)
-    except Invalid:
+    except FirewalldError:
         return False
 
 
@@ -83,9 +83,9 @@ def _commands(root: Element, family: str, *, nftables: bool) -> Iterator[_Comman
     for element in root.children:
         needed = _ATTRIBUTES.get(element.name)
         if needed is None or set(needed) != element.attributes.keys():
-            raise Invalid(f"<{element.name}> with missing or unknown attributes", element.location)
+            raise FirewalldError(f"<{element.name}> with missing or unknown attributes", element.location)
         if element.get("ipv") not in ("ipv4", "ipv6", "eb"):
-            raise Invalid(f"not a family: {element.get('ipv')!r}", element.location)
+            raise FirewalldError(f"not a family: {element.get('ipv')!r}", element.location)
     mine = [element for element in root.children if element.get("ipv") == family]
     own = [element for element in mine if element.name == "chain"]
     if not nftables:
@@ -98,7 +98,7 @@ def _commands(root: Element, family: str, *, nftables: bool) -> Iterator[_Comman
     for element in mine:
         if element.name == "passthrough" and element.text.strip():
             if not nftables:
-                raise Unclear("a passthrough rule with the iptables backend", element.location)
+                raise FirewalldNotModelled("a passthrough rule with the iptables backend", element.location)
             yield _passthrough(element)
 
 
@@ -132,7 +132,7 @@ def _priority(element: Element) -> int:
     try:
         return int(element.attributes["priority"])
     except ValueError as problem:
-        raise Unclear("a priority that is not a number", element.location) from problem
+        raise FirewalldNotModelled("a priority that is not a number", element.location) from problem
 
 
 def _chain(element: Element, *, nftables: bool) -> str:
@@ -161,14 +161,14 @@ def _passthrough(element: Element) -> _Command:
             table = words[at + 1]
             del words[at : at + 2]
     if table not in BUILT_IN:
-        raise Invalid(f"there is no table {table!r}", element.location)
+        raise FirewalldError(f"there is no table {table!r}", element.location)
     return _Command(table, _quoted(words), element.location)
 
 
 def _table(element: Element) -> str:
     table = element.attributes["table"]
     if table not in BUILT_IN:
-        raise Invalid(f"there is no table {table!r}", element.location)
+        raise FirewalldError(f"there is no table {table!r}", element.location)
     return table
 
 
@@ -176,7 +176,7 @@ def _words(element: Element) -> list[str]:
     try:
         return shlex.split(element.text)
     except ValueError as problem:
-        raise Invalid(f"quotes that do not end: {problem}", element.location) from problem
+        raise FirewalldError(f"quotes that do not end: {problem}", element.location) from problem
 
 
 def _quoted(words: list[str]) -> str:

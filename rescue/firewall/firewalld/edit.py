@@ -13,7 +13,7 @@ from re import compile as compile_pattern
 from rescue.firewall.engine.addresses import Address
 from rescue.firewall.engine.verdict import Decision, Stage
 from rescue.firewall.firewalld import direct
-from rescue.firewall.firewalld.faults import Invalid, Unclear
+from rescue.firewall.firewalld.faults import FirewalldError, FirewalldNotModelled
 from rescue.firewall.firewalld.store import OWN, STOCK
 from rescue.firewall.firewalld.xml import Element, parse
 from rescue.firewall.firewalld.zone_files import PRIORITIES
@@ -54,7 +54,7 @@ def _about(tree: Tree, port: int) -> str:
     if path is not None and data is not None:
         try:
             parts = [child for child in parse(data, path).children if child.name not in _SHORT]
-        except (Invalid, Unclear):
+        except (FirewalldError, FirewalldNotModelled):
             parts = []
         if [(part.name, dict(part.attributes)) for part in parts] == [("port", {"protocol": "tcp", "port": str(SSH)})]:
             return '<service name="ssh"/>'
@@ -99,7 +99,7 @@ def inserted(tree: Tree, path: PurePosixPath, elements: Sequence[Sequence[str]])
 def _parsed(data: bytes, path: PurePosixPath) -> Element:
     try:
         return parse(data, path)
-    except (Invalid, Unclear) as problem:
+    except (FirewalldError, FirewalldNotModelled) as problem:
         raise ValueError(f"{path} can't be changed: {problem}") from problem
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rescue.model import Location
 
 
-class Invalid(ValueError):
+class FirewalldError(ValueError):
     """firewalld does not take this."""
 
     def __init__(self, message: str, at: Location) -> None:
@@ -13,7 +13,7 @@ class Invalid(ValueError):
         self.at = at
 
 
-class Unclear(ValueError):
+class FirewalldNotModelled(ValueError):
     """What firewalld makes of this is not known here."""
 
     def __init__(self, message: str, at: Location) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rescue.firewall.firewalld.faults import Invalid, Unclear
+from rescue.firewall.firewalld.faults import FirewalldError, FirewalldNotModelled
 from rescue.firewall.firewalld.xml import Element
 
 Version = tuple[int, int]
@@ -100,7 +100,7 @@ class Dialect:
         return self.version <= (1, 3)
 
     def check(self, kind: str, root: Element) -> None:
-        """Every element and attribute is one that firewalld takes. Raises Invalid or Unclear."""
+        """Every element and attribute is one that firewalld takes. Raises FirewalldError or FirewalldNotModelled."""
         for element in _every(root):
             needed, allowed = KINDS[kind].get(element.name, (None, frozenset[str]()))
             if needed is None:
@@ -111,20 +111,20 @@ class Dialect:
             if self.version is not None and self.version < (1, 0):
                 self._old(element)
             if missing := needed - element.attributes.keys():
-                raise Invalid(f"<{element.name}> lacks {', '.join(sorted(missing))}", element.location)
+                raise FirewalldError(f"<{element.name}> lacks {', '.join(sorted(missing))}", element.location)
             if unknown := element.attributes.keys() - allowed:
                 self._unknown(f"unknown attribute {', '.join(sorted(unknown))} of <{element.name}>", element)
 
     def _old(self, element: Element) -> None:
         if element.name in _SINCE_1 or (element.name == "destination" and "ipset" in element.attributes):
-            raise Unclear(f"<{element.name}>, which firewalld before 1.0 may not know", element.location)
+            raise FirewalldNotModelled(f"<{element.name}>, which firewalld before 1.0 may not know", element.location)
         if "." in (element.get("address") or "").partition("/")[2]:
-            raise Unclear("a mask in dots, which firewalld before 1.0 may not take", element.location)
+            raise FirewalldNotModelled("a mask in dots, which firewalld before 1.0 may not take", element.location)
 
     def _unknown(self, what: str, element: Element) -> None:
         if self.newer:
-            raise Unclear(what, element.location)
-        raise Invalid(what, element.location)
+            raise FirewalldNotModelled(what, element.location)
+        raise FirewalldError(what, element.location)
 
 
 def _every(root: Element) -> list[Element]:

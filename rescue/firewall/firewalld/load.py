@@ -7,15 +7,15 @@ from pathlib import PurePosixPath
 from re import compile as compile_pattern
 
 from rescue.firewall.engine.oversized import depends_on
-from rescue.firewall.engine.ruleset import Firewall, Problem, Ruleset, Table
+from rescue.firewall.engine.ruleset import Firewall, LoadProblem, Ruleset, Table
 from rescue.firewall.firewalld import bindings, direct
 from rescue.firewall.firewalld.check import IPSET, check
 from rescue.firewall.firewalld.conf import PATH, Conf, read_conf
-from rescue.firewall.firewalld.faults import Invalid, Unclear
+from rescue.firewall.firewalld.faults import FirewalldError, FirewalldNotModelled
 from rescue.firewall.firewalld.grammar import Dialect, Version
 from rescue.firewall.firewalld.lower import Lowering
 from rescue.firewall.firewalld.objects import UNSAID, Named
-from rescue.firewall.firewalld.store import OWN, STOCK, Configuration, Store
+from rescue.firewall.firewalld.store import OWN, STOCK, Configuration, FirewalldFiles
 from rescue.firewall.names import Names
 from rescue.model import Location
 from rescue.tree import RULES_LIMIT, Read, Tree
@@ -59,7 +59,7 @@ def configuration(tree: Tree, names: Names, *, told: bool) -> Configuration | No
     tree.require(*READS)
     try:
         return _started(tree, names, "nft", told=told)[0]
-    except (Unclear, Invalid):
+    except (FirewalldNotModelled, FirewalldError):
         return None
 
 
@@ -90,27 +90,30 @@ def _loaded(
 ) -> tuple[tuple[PurePosixPath, ...], dict[int, Ruleset]]:
     try:
         config, tables, problem = _started(tree, names, backend, told=told)
-    except Unclear as unclear:
+    except FirewalldNotModelled as unclear:
         reason = f"{unclear.at}, which this version can't judge ({unclear})"
         return (PATH,), {version: depends_on(version, unclear.at, reason, NOT_KNOWN) for version in (4, 6)}
-    except Invalid as invalid:
+    except FirewalldError as invalid:
         # Not even the configuration that it is installed with: firewalld ends, and leaves no rule.
-        fault = Problem(str(invalid), invalid.at, "every rule: firewalld does not start")
+        fault = LoadProblem(str(invalid), invalid.at, "every rule: firewalld does not start")
         return (PATH,), {version: Ruleset(version, {}, (fault,)) for version in (4, 6)}
     problems = (problem,) if problem is not None else ()
     files = tuple(dict.fromkeys((PATH, *config.store.files)))
     return files, {version: Ruleset(version, tables[version], problems) for version in (4, 6)}
 
 
-Started = tuple[Configuration, dict[int, dict[str, Table]], Problem | None]
+Started = tuple[Configuration, dict[int, dict[str, Table]], LoadProblem | None]
 
 
 def _started(tree: Tree, names: Names, backend: str, *, told: bool) -> Started:
-    """The configuration, its tables, and why it is not that of /etc. Raises Unclear, and Invalid if nothing helps."""
+    """The configuration, its tables, and why it is not that of /etc.
+
+    Raises FirewalldNotModelled, and FirewalldError if nothing helps.
+    """
     dialect = Dialect(installed_version(tree))
     text = tree.text(PATH)
     conf = read_conf(text) if text is not None else Conf()
-    store = Store(tree, dialect, names)
+    store = FirewalldFiles(tree, dialect, names)
     zones = bindings.told_zones(tree) if told else {}
     build: Callable[[Configuration], dict[int, dict[str, Table]]] = lambda config: {  # noqa: E731
         version: _tables(tree, config, names, backend, version) for version in (4, 6)
@@ -120,10 +123,10 @@ def _started(tree: Tree, names: Names, backend: str, *, told: bool) -> Started:
         check(config)
         _tell(config, zones)
         return config, build(config), None
-    except Invalid as invalid:
+    except FirewalldError as invalid:
         if dialect.version is None or not dialect.failsafe:
-            raise Unclear(f"an invalid configuration: {invalid}", invalid.at) from invalid
-        fault = Problem(str(invalid), invalid.at, FALLBACK)
+            raise FirewalldNotModelled(f"an invalid configuration: {invalid}", invalid.at) from invalid
+        fault = LoadProblem(str(invalid), invalid.at, FALLBACK)
     config = store.gather(Conf(), own=False)
     check(config)
     _tell(config, zones)
@@ -146,13 +149,15 @@ def _tell(config: Configuration, zones: dict[str, Named]) -> None:
 
 
 def _check_old(config: Configuration) -> None:
-    """What firewalld before 1.0 does in a way of its own, which is not followed here. Raises Unclear."""
+    """What firewalld before 1.0 does in a way of its own, which is not followed here. Raises FirewalldNotModelled."""
     for zone in config.zones.values():
         if config.conf.drifting and zone.sources and zone.target in (UNSAID, "default"):
-            raise Unclear(f"whether packets drift out of the zone {zone.name} (AllowZoneDrifting)", zone.location)
+            raise FirewalldNotModelled(
+                f"whether packets drift out of the zone {zone.name} (AllowZoneDrifting)", zone.location
+            )
     for policy in config.policies.values():
         if policy.location.path.is_relative_to(OWN):
-            raise Unclear("policies of firewalld before 1.0", policy.location)
+            raise FirewalldNotModelled("policies of firewalld before 1.0", policy.location)
 
 
 def _tables(tree: Tree, config: Configuration, names: Names, backend: str, version: int) -> dict[str, Table]:

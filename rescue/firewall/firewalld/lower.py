@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from rescue.firewall.engine.addresses import AddressSet, union
 from rescue.firewall.engine.conditions import Addresses, Assumed, Condition, Doubt, Fixed, Icmp, Interface, States
-from rescue.firewall.engine.ruleset import Action, Chain, Hook, Rule, Table, Target
+from rescue.firewall.engine.ruleset import Action, Chain, Hook, Rule, RuleTarget, Table
 from rescue.firewall.firewalld import objects
 from rescue.firewall.firewalld.chain_parts import ACCEPT, ANY_ICMP, DROP, SUFFIXES, Parts, refusal
 from rescue.firewall.firewalld.conf import PATH
@@ -96,14 +96,14 @@ class Lowering:
     def name(self, table: str, chain: str) -> str:
         return f"{table}_{chain}" if self.nft else chain
 
-    def add(self, table: str, chain: str, target: Target, at: Location, *conditions: Condition) -> None:
+    def add(self, table: str, chain: str, target: RuleTarget, at: Location, *conditions: Condition) -> None:
         name = self.name(table, chain)
         self.rules.setdefault((table, name), []).append(Rule(name, conditions, target, at))
 
     def lead(self, table: str, chain: str, to: str, at: Location, *conditions: Condition, goto: bool = False) -> None:
         """A jump, or goto, to another chain of the table."""
         self.rules.setdefault((table, self.name(table, to)), [])
-        self.add(table, chain, Target(Action.GOTO if goto else Action.JUMP, self.name(table, to)), at, *conditions)
+        self.add(table, chain, RuleTarget(Action.GOTO if goto else Action.JUMP, self.name(table, to)), at, *conditions)
 
     # -- base chains ------------------------------------------------------------------------------------------------
 
@@ -123,7 +123,7 @@ class Lowering:
             self.add("filter", "OUTPUT", ACCEPT, KNOWN, States(frozenset(["ESTABLISHED", "RELATED"])))
         if self.version == 6 and self.config.conf.refuses_6to4:
             hidden = union(6, map(AddressSet.network, HIDDEN))
-            unreachable = Target(Action.REJECT, how="icmp6-addr-unreachable")
+            unreachable = RuleTarget(Action.REJECT, how="icmp6-addr-unreachable")
             at = self.config.conf.location("RFC3964_IPv4")
             self.add("filter", "OUTPUT", unreachable, at, Addresses(False, hidden))
         self.add("filter", "OUTPUT", ACCEPT, LOOPBACK, Interface(False, "lo"))
@@ -174,7 +174,7 @@ class Lowering:
         as what no zone has taken."""
         return zone.target == "default" and self.config.dialect.by_pairs
 
-    def _zone_target(self, zone: Zone) -> Target:
+    def _zone_target(self, zone: Zone) -> RuleTarget:
         match zone.target:
             case "ACCEPT":
                 return ACCEPT

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from rescue.firewall.engine.ruleset import Problem
-from rescue.firewall.firewalld.faults import Invalid, Unclear
+from rescue.firewall.engine.ruleset import LoadProblem
+from rescue.firewall.firewalld.faults import FirewalldError, FirewalldNotModelled
 from rescue.firewall.firewalld.store import OWN
 from rescue.firewall.firewalld.xml import Element, parse, unclosed
 from rescue.tree import Tree
@@ -18,7 +18,7 @@ EMPTY = frozenset(
 """Elements that never have content: one that is not closed lacks its slash."""
 
 
-def mended(tree: Tree, fault: Problem) -> tuple[Tree, str]:
+def mended(tree: Tree, fault: LoadProblem) -> tuple[Tree, str]:
     """The tree without that mistake, and how it was mended, for people. ValueError where that takes a person."""
     path = fault.location.path
     data = tree.data(path)
@@ -26,9 +26,9 @@ def mended(tree: Tree, fault: Problem) -> tuple[Tree, str]:
         raise ValueError(f"{fault.message} ({fault.location})")
     try:
         root = parse(data, path)
-    except Unclear as unclear:
+    except FirewalldNotModelled as unclear:
         raise ValueError(str(unclear)) from unclear
-    except Invalid:
+    except FirewalldError:
         return tree.write(path, _closed(data, path, fault)), f"close an element of {path}"
     element = next((each for each in _below(root) if each.location == fault.location), None)
     if element is None:
@@ -36,7 +36,7 @@ def mended(tree: Tree, fault: Problem) -> tuple[Tree, str]:
     return tree.write(path, _without(data, element)), f"take <{element.name}> out of {element.location}"
 
 
-def _closed(data: bytes, path: PurePosixPath, fault: Problem) -> bytes:
+def _closed(data: bytes, path: PurePosixPath, fault: LoadProblem) -> bytes:
     """The file with the slash that an element lacks."""
     open_one = unclosed(data, path)
     if open_one is None or open_one.name not in EMPTY or data[open_one.content - 1 : open_one.content] != b">":

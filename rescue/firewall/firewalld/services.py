@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rescue.firewall.firewalld.faults import Invalid
+from rescue.firewall.firewalld.faults import FirewalldError
 from rescue.firewall.firewalld.grammar import Dialect
 from rescue.firewall.firewalld.objects import AddressList, Named, Service
 from rescue.firewall.firewalld.values import address, ports, protocol
@@ -19,7 +19,7 @@ OPTIONS = ("family", "timeout", "hashsize", "maxelem")
 
 
 def read_service(root: Element, name: str, dialect: Dialect, names: Names) -> Service:
-    """A service file. Raises Invalid and Unclear."""
+    """A service file. Raises FirewalldError and Unclear."""
     dialect.check("services", root)
     service = Service(name, root.location)
     destination: dict[str, str] = {}
@@ -29,7 +29,7 @@ def read_service(root: Element, name: str, dialect: Dialect, names: Names) -> Se
             case "port" | "source-port":
                 text, of = element.get("port"), element.get("protocol")
                 if text is None or of is None:
-                    raise Invalid(f"<{element.name}> lacks port or protocol", here)
+                    raise FirewalldError(f"<{element.name}> lacks port or protocol", here)
                 if text == "" and element.name == "port":
                     protocol(of, here)
                     service.protocols.append(Named(of, here))
@@ -46,7 +46,7 @@ def read_service(root: Element, name: str, dialect: Dialect, names: Names) -> Se
                     if text is None:
                         continue
                     if address(text, here).version != version:
-                        raise Invalid(f"not an {family} address: {text!r}", here)
+                        raise FirewalldError(f"not an {family} address: {text!r}", here)
                     destination.setdefault(family, text)
             case "include":
                 service.includes.append(Named(element.get("service") or "", here))
@@ -55,24 +55,24 @@ def read_service(root: Element, name: str, dialect: Dialect, names: Names) -> Se
 
 
 def read_list(root: Element, name: str, dialect: Dialect) -> AddressList:
-    """An ipset file. Raises Invalid and Unclear."""
+    """An ipset file. Raises FirewalldError and Unclear."""
     dialect.check("ipsets", root)
     kind = root.get("type") or ""
     if kind not in TYPES:
-        raise Invalid(f"not a kind of ipset: {kind!r}", root.location)
+        raise FirewalldError(f"not a kind of ipset: {kind!r}", root.location)
     found = AddressList(name, root.location, kind)
     timed = False
     for element in root.children:
         if element.name == "option":
             option, value = element.get("name"), element.get("value") or ""
             if option not in OPTIONS or (kind == "hash:mac" and option == "family"):
-                raise Invalid(f"unknown option {option!r}", element.location)
+                raise FirewalldError(f"unknown option {option!r}", element.location)
             if option == "family":
                 if value not in ("inet", "inet6"):
-                    raise Invalid(f"not a family: {value!r}", element.location)
+                    raise FirewalldError(f"not a family: {value!r}", element.location)
                 found.version = 6 if value == "inet6" else 4
             elif not (value.isascii() and value.isdigit()):
-                raise Invalid(f"{option} is not a number: {value!r}", element.location)
+                raise FirewalldError(f"{option} is not a number: {value!r}", element.location)
             elif option == "timeout":
                 timed = value != "0"
         elif element.name == "entry":

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import TypeVar
 
 from rescue.firewall.firewalld.conf import Conf
-from rescue.firewall.firewalld.faults import Invalid, Unclear
+from rescue.firewall.firewalld.faults import FirewalldError, FirewalldNotModelled
 from rescue.firewall.firewalld.grammar import Dialect
 from rescue.firewall.firewalld.objects import AddressList, Named, Policy, Service, Zone
 from rescue.firewall.firewalld.services import read_list, read_service
@@ -40,7 +40,7 @@ class Configuration:
     dialect: Dialect
     conf: Conf
     own: bool
-    store: Store
+    store: FirewalldFiles
     zones: dict[str, Zone] = field(default_factory=dict)
     policies: dict[str, Policy] = field(default_factory=dict)
     default: str = ""
@@ -50,21 +50,21 @@ class Configuration:
     """The zone of a connection that may be used on any network card."""
 
     def service(self, use: Named) -> Service:
-        """A service by its name. Raises Invalid."""
+        """A service by its name. Raises FirewalldError."""
         found = self.store.service(use.name, own=self.own)
         if found is None:
-            raise Invalid(f"there is no service {use.name!r}", use.location)
+            raise FirewalldError(f"there is no service {use.name!r}", use.location)
         return found
 
     def list(self, name: str, at: Location) -> AddressList:
-        """An ipset by its name. Raises Invalid."""
+        """An ipset by its name. Raises FirewalldError."""
         found = self.store.list(name, own=self.own)
         if found is None:
-            raise Invalid(f"there is no ipset {name!r}", at)
+            raise FirewalldError(f"there is no ipset {name!r}", at)
         return found
 
 
-class Store:
+class FirewalldFiles:
     """The files, read once each."""
 
     def __init__(self, tree: Tree, dialect: Dialect, names: Names) -> None:
@@ -76,7 +76,10 @@ class Store:
         self.files: list[PurePosixPath] = []
 
     def gather(self, conf: Conf, *, own: bool) -> Configuration:
-        """The configuration with or without what is in /etc/firewalld. Raises Invalid and Unclear."""
+        """The configuration with or without what is in /etc/firewalld.
+
+        Raises FirewalldError and FirewalldNotModelled.
+        """
         made = Configuration(self.dialect, conf, own, self)
         if own:
             self._read_all()
@@ -128,7 +131,7 @@ class Store:
     def _xml(self, folder: PurePosixPath) -> Iterator[PurePosixPath]:
         names = [name for name in self.tree.children(folder) if name.endswith(".xml")]
         if len(names) > MOST_FILES:
-            raise Unclear(f"more than {MOST_FILES} files", Location(folder))
+            raise FirewalldNotModelled(f"more than {MOST_FILES} files", Location(folder))
         return (folder / name for name in names)
 
     def _read_all(self) -> None:
@@ -163,8 +166,8 @@ class Store:
             self.files.append(path)
         if data is None:
             if entry is not None and entry.is_file:
-                raise Unclear("a file that could not be read", Location(path))
-            raise Invalid("not a file that can be read", Location(path))
+                raise FirewalldNotModelled("a file that could not be read", Location(path))
+            raise FirewalldError("not a file that can be read", Location(path))
         return parse(data, path)
 
 

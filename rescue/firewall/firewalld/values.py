@@ -7,7 +7,7 @@ from re import compile as compile_pattern
 
 from rescue.firewall.engine.addresses import AddressSet
 from rescue.firewall.engine.known_names import PROTOCOLS
-from rescue.firewall.firewalld.faults import Invalid, Unclear
+from rescue.firewall.firewalld.faults import FirewalldError, FirewalldNotModelled
 from rescue.firewall.firewalld.objects import PortRange
 from rescue.firewall.names import Names
 from rescue.model import Location
@@ -18,9 +18,9 @@ _MAC = compile_pattern(r"[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}")
 
 
 def ports(text: str, protocol: str, names: Names, at: Location) -> PortRange:
-    """A port, a name of services(5), or a range of them. Raises Invalid."""
+    """A port, a name of services(5), or a range of them. Raises FirewalldError."""
     if protocol not in PORT_PROTOCOLS:
-        raise Invalid(f"a protocol that has no ports: {protocol!r}", at)
+        raise FirewalldError(f"a protocol that has no ports: {protocol!r}", at)
     words = text.split("-")
     if len(words) == 2 and all(word.isascii() and word.isdigit() for word in words):
         found = [_port(word, names) for word in words]
@@ -30,8 +30,8 @@ def ports(text: str, protocol: str, names: Names, at: Location) -> PortRange:
     elif (single := _port(text, names)) is not None:
         return PortRange(single, single, protocol, at)
     elif "-" in text and any(char.isalpha() for char in text):
-        raise Unclear(f"a range of ports by name: {text!r}", at)
-    raise Invalid(f"not a port: {text!r}", at)
+        raise FirewalldNotModelled(f"a range of ports by name: {text!r}", at)
+    raise FirewalldError(f"not a port: {text!r}", at)
 
 
 def _port(text: str, names: Names) -> int | None:
@@ -41,13 +41,16 @@ def _port(text: str, names: Names) -> int | None:
 
 
 def protocol(text: str, at: Location) -> int:
-    """A protocol's number. Raises Invalid, and Unclear for a name that only /etc/protocols may know."""
+    """A protocol's number.
+
+    Raises FirewalldError, and FirewalldNotModelled for a name that only /etc/protocols may know.
+    """
     if text.isascii() and text.isdigit():
         if int(text) > 255:
-            raise Invalid(f"not a protocol: {text!r}", at)
+            raise FirewalldError(f"not a protocol: {text!r}", at)
         return int(text)
     if text in ("all", "any") or text not in PROTOCOLS:
-        raise Unclear(f"the protocol {text!r}", at)
+        raise FirewalldNotModelled(f"the protocol {text!r}", at)
     return PROTOCOLS[text]
 
 
@@ -56,7 +59,7 @@ def is_mac(text: str) -> bool:
 
 
 def address(text: str, at: Location) -> AddressSet:
-    """An address or network of either version. Raises Invalid."""
+    """An address or network of either version. Raises FirewalldError."""
     base, slash, mask = text.partition("/")
     if ":" in base:
         base = base.strip("[]")
@@ -69,6 +72,6 @@ def address(text: str, at: Location) -> AddressSet:
             raise ValueError(text)
         found = ip_network(base + slash + mask, strict=False)
     except ValueError as problem:
-        raise Invalid(f"not an address: {text!r}", at) from problem
+        raise FirewalldError(f"not an address: {text!r}", at) from problem
     first = int(found.network_address)
     return AddressSet.between(found.version, first, first + found.num_addresses - 1)

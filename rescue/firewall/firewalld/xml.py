@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from re import compile as compile_pattern
 from xml.parsers import expat
 
-from rescue.firewall.firewalld.faults import Invalid, Unclear
+from rescue.firewall.firewalld.faults import FirewalldError, FirewalldNotModelled
 from rescue.model import Location
 
 MOST_ELEMENTS = 250_000
@@ -62,12 +62,12 @@ class _Builder:
         return Location(self.path, line)
 
     def doctype(self, *_: object) -> None:
-        raise Unclear("a document type declaration", self.here())
+        raise FirewalldNotModelled("a document type declaration", self.here())
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self.count += 1
         if self.count > MOST_ELEMENTS or len(self.stack) >= DEEPEST:
-            raise Unclear("more elements than any configuration has", self.here())
+            raise FirewalldNotModelled("more elements than any configuration has", self.here())
         begin = self.parser.CurrentByteIndex
         element = Element(name, attributes, self.here(), begin, content=_tag_end(self.data, begin))
         if self.stack:
@@ -93,17 +93,20 @@ class _Builder:
 
 
 def parse(data: bytes, path: PurePosixPath) -> Element:
-    """The file's outermost element. Raises Invalid where the file is no XML, Unclear where it is not followed."""
+    """The file's outermost element.
+
+    Raises FirewalldError where the file is no XML, FirewalldNotModelled where it is not followed.
+    """
     builder = _Builder(data, path)
     try:
         builder.parser.Parse(data, True)
     except expat.ExpatError as problem:
         words = expat.ErrorString(problem.code) or "a mistake"
-        raise Invalid(f"not well-formed XML ({words})", Location(path, problem.lineno)) from problem
-    except Unclear:
+        raise FirewalldError(f"not well-formed XML ({words})", Location(path, problem.lineno)) from problem
+    except FirewalldNotModelled:
         raise
     except (ValueError, LookupError) as problem:
-        raise Invalid(f"not readable as XML ({problem})", Location(path)) from problem
+        raise FirewalldError(f"not readable as XML ({problem})", Location(path)) from problem
     assert builder.root is not None
     return builder.root
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from re import compile as compile_pattern
 
-from rescue.firewall.firewalld.faults import Invalid, Unclear
+from rescue.firewall.firewalld.faults import FirewalldError, FirewalldNotModelled
 from rescue.firewall.firewalld.grammar import Dialect
 from rescue.firewall.firewalld.objects import UNSAID, Area, Endpoint, Forward, Named, Policy, PortRange, RichRule, Zone
 from rescue.firewall.firewalld.values import address, is_mac, ports, protocol
@@ -45,12 +45,12 @@ LONGEST_NAME = 17
 """Characters of a zone's or policy's name."""
 
 
-class Mistake(ValueError):
+class RichRuleError(ValueError):
     """A rich rule that firewalld does not take."""
 
 
 def read_zone(root: Element, name: str, dialect: Dialect, names: Names) -> Zone:
-    """A zone file. Raises Invalid and Unclear."""
+    """A zone file. Raises FirewalldError and FirewalldNotModelled."""
     dialect.check("zones", root)
     zone = Zone(name, root.location)
     for element in root.all("zone") if root.name != "zone" else [root]:
@@ -58,27 +58,27 @@ def read_zone(root: Element, name: str, dialect: Dialect, names: Names) -> Zone:
         zone.target = UNSAID if zone.target == "{chain}_{zone}" else zone.target
         zone.ingress_priority = _number(element, "ingress-priority", 0)
     if zone.ingress_priority not in PRIORITIES:
-        raise Invalid(f"not a priority: {zone.ingress_priority}", root.location)
+        raise FirewalldError(f"not a priority: {zone.ingress_priority}", root.location)
     _Reader(zone, dialect, names).read(root)
     return zone
 
 
 def read_policy(root: Element, name: str, dialect: Dialect, names: Names) -> Policy:
-    """A policy file. Raises Invalid and Unclear."""
+    """A policy file. Raises FirewalldError and FirewalldNotModelled."""
     dialect.check("policies", root)
     policy = Policy(name, root.location)
     policy.target = _target(root, POLICY_TARGETS, "CONTINUE")
     policy.priority = _number(root, "priority", -1)
     if policy.priority == 0 or policy.priority not in PRIORITIES:
-        raise Invalid(f"not a priority of a policy: {policy.priority}", root.location)
+        raise FirewalldError(f"not a priority of a policy: {policy.priority}", root.location)
     _Reader(policy, dialect, names).read(root)
     return policy
 
 
 def check_name(name: str, element: Element) -> None:
-    """The names that files may have. Raises Invalid."""
+    """The names that files may have. Raises FirewalldError."""
     if not _NAME.fullmatch(name) or len(name.partition("/")[0]) > LONGEST_NAME:
-        raise Invalid(f"not a name for a zone or policy: {name!r}", element.location)
+        raise FirewalldError(f"not a name for a zone or policy: {name!r}", element.location)
 
 
 def _target(element: Element, allowed: tuple[str, ...], default: str) -> str:
@@ -86,7 +86,7 @@ def _target(element: Element, allowed: tuple[str, ...], default: str) -> str:
     if found is None:
         return default
     if found not in allowed:
-        raise Invalid(f"not a target: {found!r}", element.location)
+        raise FirewalldError(f"not a target: {found!r}", element.location)
     return found
 
 
@@ -97,7 +97,7 @@ def _number(element: Element, key: str, default: int) -> int:
     try:
         return int(text)
     except ValueError as problem:
-        raise Invalid(f"{key} is not a number: {text!r}", element.location) from problem
+        raise FirewalldError(f"{key} is not a number: {text!r}", element.location) from problem
 
 
 class _Reader:
@@ -141,7 +141,7 @@ class _Reader:
                 pass
             case _:
                 # 1.x only warns of some of these, but forgets then what follows.
-                raise Unclear(f"<{element.name}> outside of a rule", here)
+                raise FirewalldNotModelled(f"<{element.name}> outside of a rule", here)
 
     def _ports(self, element: Element) -> PortRange:
         return ports(element.attributes["port"], element.attributes["protocol"], self.names, element.location)
@@ -154,7 +154,7 @@ class _Reader:
         if to_address := element.get("to-addr"):
             version = address(to_address, element.location).version
         if not to_port and not to_address:
-            raise Invalid("a forward-port without to-port and to-addr", element.location)
+            raise FirewalldError("a forward-port without to-port and to-addr", element.location)
         return Forward(found, version)
 
     def _binding(self, zone: Zone, element: Element) -> None:
@@ -162,7 +162,7 @@ class _Reader:
         if element.name == "interface":
             name = element.attributes["name"]
             if not name or len(name) > 16 or any(char in name for char in " /!*"):
-                raise Invalid(f"not the name of an interface: {name!r}", here)
+                raise FirewalldError(f"not the name of an interface: {name!r}", here)
             _once(zone.interfaces, Named(name, here))
             return
         found, listed = element.get("address"), element.get("ipset")
@@ -176,7 +176,7 @@ class _Reader:
     def _rule(self, element: Element) -> None:
         try:
             rule = read_rule(element, self.names)
-        except Mistake as problem:
+        except RichRuleError as problem:
             self._mistaken(f"a rich rule with a mistake: {problem}", element.location)
             return
         self.area.rules.append(rule)
@@ -184,27 +184,30 @@ class _Reader:
     def _mistaken(self, what: str, at: Location) -> None:
         """1.x warns of it, and goes on without."""
         if self.dialect.drops_rules is None:
-            raise Unclear(what, at)
+            raise FirewalldNotModelled(what, at)
         if not self.dialect.drops_rules:
-            raise Invalid(what, at)
+            raise FirewalldError(what, at)
 
 
 def read_rule(element: Element, names: Names) -> RichRule:
-    """A rich rule. Raises Mistake where firewalld does not take it, Invalid where it does not even get to judge it."""
+    """A rich rule.
+
+    Raises RichRuleError where firewalld does not take it, FirewalldError where it does not even get to judge it.
+    """
     family = element.get("family") or ""
     if family and family not in REJECTS:
-        raise Mistake(f"unknown family {family!r}")
+        raise RichRuleError(f"unknown family {family!r}")
     try:
         priority = int(element.get("priority") or 0)
     except ValueError as problem:
-        raise Invalid("priority is not a number", element.location) from problem
+        raise FirewalldError("priority is not a number", element.location) from problem
     if priority not in PRIORITIES:
-        raise Mistake(f"no priority: {priority}")
+        raise RichRuleError(f"no priority: {priority}")
     about = [child for child in element.children if child.name in ELEMENTS]
     acting = [child for child in element.children if child.name in ACTIONS]
     logging = [child for child in element.children if child.name in ("log", "nflog", "audit")]
     if len(about) > 1 or len(acting) > 1:
-        raise Mistake("more than one element or action")
+        raise RichRuleError("more than one element or action")
     action = acting[0] if acting else None
     ends = {name: _endpoint(element, name) for name in ("source", "destination")}
     try:
@@ -212,8 +215,8 @@ def read_rule(element: Element, names: Names) -> RichRule:
             _check_endpoint(end, name, family, element)
         value = _value(about[0]) if about else ""
         port = _rule_port(about[0], names) if about else None
-    except Invalid as problem:
-        raise Mistake(str(problem)) from problem
+    except FirewalldError as problem:
+        raise RichRuleError(str(problem)) from problem
     rule = RichRule(
         location=element.location,
         family=family,
@@ -250,9 +253,9 @@ def _limited(action: Element | None) -> bool:
     for each in limits[:1]:
         found = _LIMIT.fullmatch(each.attributes["value"])
         if found is None or (found[1] == "1" and found[2].startswith("d")):
-            raise Mistake("not a limit")
+            raise RichRuleError("not a limit")
     if len(limits) > 1:
-        raise Mistake("more than one limit")
+        raise RichRuleError("more than one limit")
     return bool(limits)
 
 
@@ -261,12 +264,12 @@ def _endpoint(rule: Element, name: str) -> Endpoint | None:
     if not found:
         return None
     if len(found) > 1 and name == "source":
-        raise Mistake(f"more than one {name}")
+        raise RichRuleError(f"more than one {name}")
     element = found[0]
     invert = (element.get("invert") or "").lower() in ("yes", "true")
     made = Endpoint(element.get("address") or "", element.get("mac") or "", element.get("ipset") or "", invert)
     if not (made.address or made.mac or made.ipset):
-        raise Invalid(f"a {name} without an address", element.location)
+        raise FirewalldError(f"a {name} without an address", element.location)
     return made
 
 
@@ -274,13 +277,13 @@ def _check_endpoint(end: Endpoint | None, name: str, family: str, rule: Element)
     if end is None:
         return
     if sum(bool(each) for each in (end.address, end.mac, end.ipset)) > 1:
-        raise Mistake("address, MAC and set exclude each other")
+        raise RichRuleError("address, MAC and set exclude each other")
     if (end.address or name == "destination") and not family:
-        raise Mistake("an address needs a family")
+        raise RichRuleError("an address needs a family")
     if end.address and address(end.address, rule.location).version != (4 if family == "ipv4" else 6):
-        raise Mistake("the address is of another family")
+        raise RichRuleError("the address is of another family")
     if end.mac and not is_mac(end.mac):
-        raise Mistake("not a MAC address")
+        raise RichRuleError("not a MAC address")
 
 
 def _check(rule: RichRule, logs: bool) -> None:
@@ -300,7 +303,7 @@ def _check(rule: RichRule, logs: bool) -> None:
     )
     for wrong, message in tests:
         if wrong():
-            raise Mistake(message)
+            raise RichRuleError(message)
 
 
 def _once(into: list[Named], new: Named) -> None:

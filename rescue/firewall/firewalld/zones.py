@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rescue.firewall.engine.conditions import Condition, Fixed, Interface
 from rescue.firewall.engine.packet import TCP, Packet
-from rescue.firewall.engine.ruleset import Action, Firewall, Problem
+from rescue.firewall.engine.ruleset import Action, Firewall, LoadProblem
 from rescue.firewall.engine.verdict import Decision
 from rescue.firewall.firewalld.chain_parts import Parts
 from rescue.firewall.firewalld.load import FALLBACK
@@ -29,7 +29,7 @@ class Entered:
     whole: bool
 
 
-def fell_back(firewall: Firewall) -> Problem | None:
+def fell_back(firewall: Firewall) -> LoadProblem | None:
     """The mistake for which firewalld leaves all of /etc/firewalld aside, if there is one."""
     return next((problem for problem in firewall.problems if problem.lost == FALLBACK), None)
 

@@ -27,15 +27,15 @@ _PORTS = frozenset([6, 17, 132, 136])
 _MAC = compile_pattern(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 
 
-class Wrong(ValueError):
+class IpsetError(ValueError):
     """A line that ipset does not take."""
 
 
-class RefusedByKernel(Wrong):
+class IpsetKernelError(IpsetError):
     """A line that ipset takes and the kernel does not: what came before it was sent already."""
 
 
-class Full(Exception):
+class FullSet(Exception):
     """A large set may not hold what is added to it: what it holds in the end is not known."""
 
 
@@ -53,7 +53,7 @@ class Held(Protocol):
 
 
 def keys(held: Held, text: str, sets: Container[str], *, wildcard: bool) -> Iterator[tuple[Key, int]]:
-    """What an element's text stands for, each with the number of the kernel's elements that it is. Raises Wrong."""
+    """What an element's text stands for, each with how many of the kernel's elements it is. Raises IpsetError."""
     dimensions = held.dimensions
     if len(dimensions) == 1:
         yield from (((part,), count) for part, count in _parts(held, dimensions[0], text, sets, wildcard=wildcard))
@@ -64,7 +64,7 @@ def keys(held: Held, text: str, sets: Container[str], *, wildcard: bool) -> Iter
     if len(words) != len(dimensions):
         raise _wrong(held, text)
     if dimensions[1:].count("ip") and ("-" in words[-1] or "/" in words[-1]):
-        raise Wrong(f"not one address: {words[-1][:60]!r}")
+        raise IpsetError(f"not one address: {words[-1][:60]!r}")
     each = [
         tuple(_parts(held, dimension, word, sets, wildcard=wildcard))
         for dimension, word in zip(dimensions, words, strict=True)
@@ -87,13 +87,13 @@ def further(held: Held, text: str) -> Key | None:
             for dimension, word in zip(dimensions, words, strict=True)
             for part in _parts(held, dimension, word, (), wildcard=False)
         ]
-    except (Wrong, Full):
+    except (IpsetError, FullSet):
         return None
     return tuple(part for part, _ in parts) if len(parts) == len(words) and all(n == 1 for _, n in parts) else None
 
 
-def _wrong(held: Held, text: str) -> Wrong:
-    return Wrong(f"not an element of a set of the type {held.type}: {text[:60]!r}")
+def _wrong(held: Held, text: str) -> IpsetError:
+    return IpsetError(f"not an element of a set of the type {held.type}: {text[:60]!r}")
 
 
 def _parts(held: Held, dimension: str, text: str, sets: Container[str], *, wildcard: bool) -> Iterator[tuple[Any, int]]:
@@ -116,7 +116,7 @@ def _parts(held: Held, dimension: str, text: str, sets: Container[str], *, wildc
             yield f"{text}+" if wildcard else text, 1
         case _:
             if text not in sets:
-                raise Wrong(f"there is no set {text[:40]!r}")
+                raise IpsetError(f"there is no set {text[:40]!r}")
             yield text, 1
 
 
@@ -136,11 +136,11 @@ def _singles(held: Held, text: str) -> Iterator[tuple[int, int]]:
     if high - low > 1 and held.version == 6:
         raise _wrong(held, text)
     if high - low > MOST_EXPANDED:
-        raise Full(f"{text[:60]} stands for more addresses than are looked at here")
+        raise FullSet(f"{text[:60]} stands for more addresses than are looked at here")
     if held.type.startswith("bitmap:"):
         first, last = _span(held, held.options.get("range", "0.0.0.0/0"))
         if not (first <= low and high <= last):
-            raise Wrong(f"not in the range of the set: {text[:60]!r}")
+            raise IpsetError(f"not in the range of the set: {text[:60]!r}")
     size = _size(held)
     yield from ((at, at + size) for at in range(low & -size, high, size))
 
@@ -151,7 +151,7 @@ def _size(held: Held) -> int:
     if not told or held.type not in ("hash:ip", "bitmap:ip", "hash:ip,port"):
         return 1
     if not (told.isascii() and told.isdigit() and 0 < int(told) <= bits):
-        raise Wrong(f"not a netmask: {told[:40]!r}")
+        raise IpsetError(f"not a netmask: {told[:40]!r}")
     return 1 << (bits - int(told))
 
 
@@ -163,7 +163,7 @@ def _networks(held: Held, text: str) -> Iterator[tuple[int, int]]:
             yield AddressSet.network(each).bounds[:2]  # type: ignore[misc]
         return
     if high - low == 1 << BITS[held.version or 4] and held.type != "hash:net,iface":
-        raise Wrong(f"a network of all addresses can't be in a set of the type {held.type}")
+        raise IpsetError(f"a network of all addresses can't be in a set of the type {held.type}")
     yield low, high
 
 
@@ -199,7 +199,7 @@ def _ports(held: Held, text: str) -> tuple[tuple[int | None, int, int], int]:
     elif colon:
         protocol = int(name) if name.isascii() and name.isdigit() and len(name) < 4 else PROTOCOLS.get(name.lower())
         if protocol is None or protocol > 255:
-            raise Wrong(f"not a protocol: {name[:40]!r}")
+            raise IpsetError(f"not a protocol: {name[:40]!r}")
         if protocol not in _PORTS:
             return (protocol, 0, 65535), 1
     else:

@@ -15,8 +15,8 @@ from re import compile as compile_pattern
 from typing import NamedTuple
 
 from rescue.firewall.engine.addresses import AddressSet, union
-from rescue.firewall.engine.ruleset import Problem
-from rescue.firewall.ipset.elements import Full, Key, RefusedByKernel, Wrong, further, keys
+from rescue.firewall.engine.ruleset import LoadProblem
+from rescue.firewall.ipset.elements import FullSet, IpsetError, IpsetKernelError, Key, further, keys
 from rescue.model import Location
 
 LONGEST_NAME = 31
@@ -134,7 +134,7 @@ class IpSets:
 
     path: PurePosixPath
     sets: Mapping[str, IpSet]
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[LoadProblem, ...] = ()
     whole: bool = True
 
 
@@ -156,13 +156,13 @@ def read_sets(text: str, path: PurePosixPath) -> IpSets:
                 left -= _obey(line, number, sets)
             if left < 0:
                 return IpSets(path, sets, whole=False)
-        except Full as problem:
+        except FullSet as problem:
             full = full or str(problem)
-        except Wrong as problem:
+        except IpsetError as problem:
             lost = "what comes after it"
-            if not isinstance(problem, RefusedByKernel):
+            if not isinstance(problem, IpsetKernelError):
                 _not_sent(sets.get(run), began, number)
-            return IpSets(path, sets, (Problem(str(problem), Location(path, number, line[:200]), lost),))
+            return IpSets(path, sets, (LoadProblem(str(problem), Location(path, number, line[:200]), lost),))
         if full:
             _doubted(line, sets, full)
         if added_to != run:
@@ -259,14 +259,14 @@ def _obey(line: str, number: int, sets: dict[str, IpSet]) -> int:
     if command in ("COMMIT", "save", "list"):
         return 0
     if len(words) < 2 or command not in ("create", "add", "del", "flush", "destroy"):
-        raise Wrong(f"not a command that is known here: {words[0][:40]!r}")
+        raise IpsetError(f"not a command that is known here: {words[0][:40]!r}")
     name = words[1]
     if command == "create":
         _create(name, words[2:], number, sets)
         return 0
     held = sets.get(name)
     if held is None:
-        refused = RefusedByKernel if command in ("flush", "destroy") else Wrong
+        refused = IpsetKernelError if command in ("flush", "destroy") else IpsetError
         raise refused(f"there is no set {name[:40]!r}")
     if held.doubt and command == "add":
         return 0  # what of it is loaded is not known already
@@ -276,7 +276,7 @@ def _obey(line: str, number: int, sets: dict[str, IpSet]) -> int:
         held.members.clear()
         held.count = 0
     elif len(words) < 3:
-        raise Wrong("an element is missing")
+        raise IpsetError("an element is missing")
     elif command == "del":
         _delete(held, words[2], sets)
     else:
@@ -295,10 +295,10 @@ def _quoted(line: str) -> Iterator[str]:
 
 def _create(name: str, words: list[str], number: int, sets: dict[str, IpSet]) -> None:
     if not words or len(name.encode("utf-8", "surrogateescape")) > LONGEST_NAME:
-        raise Wrong(f"not a set: {name[:40]!r}")
+        raise IpsetError(f"not a set: {name[:40]!r}")
     type_name = _ALIASES.get(words[0], words[0])
     if type_name not in TYPES:
-        raise Wrong(f"there is no type of sets {words[0][:40]!r}")
+        raise IpsetError(f"there is no type of sets {words[0][:40]!r}")
     options: dict[str, str] = {}
     rest = iter(words[1:])
     for word in rest:
@@ -309,16 +309,16 @@ def _create(name: str, words: list[str], number: int, sets: dict[str, IpSet]) ->
         elif word in ("-4", "-6"):
             options["family"] = "inet" if word == "-4" else "inet6"
         else:
-            raise Wrong(f"not an option of a set: {word[:40]!r}")
+            raise IpsetError(f"not an option of a set: {word[:40]!r}")
     family = options.get("family", "inet")
     if family not in ("inet", "ipv4", "inet6", "ipv6"):
-        raise Wrong(f"not a family: {family[:40]!r}")
+        raise IpsetError(f"not a family: {family[:40]!r}")
     dimensions = type_name.partition(":")[2].split(",")
     version = (6 if family.endswith("6") else 4) if {"ip", "net"} & set(dimensions) else None
     held = sets.get(name)
     if held is not None:
         if held.type != type_name or held.version != version:
-            raise RefusedByKernel(f"the set {name!r} is there already, of another type")
+            raise IpsetKernelError(f"the set {name!r} is there already, of another type")
         return
     doubt = "its addresses are compared by a mask" if "bitmask" in options else ""
     sets[name] = IpSet(name, type_name, version, number, options, doubt=doubt)
@@ -335,7 +335,7 @@ def _add(held: IpSet, words: list[str], number: int, sets: Mapping[str, IpSet]) 
         elif word in _VALUED or word in ("before", "after"):
             next(rest, None)
         elif word not in _SWITCHES:
-            raise Wrong(f"not an option of an element: {word[:40]!r}")
+            raise IpsetError(f"not an option of an element: {word[:40]!r}")
     added = 0
     for key, count in keys(held, words[2], sets, wildcard=wildcard):
         added += count
@@ -343,9 +343,11 @@ def _add(held: IpSet, words: list[str], number: int, sets: Mapping[str, IpSet]) 
             over = held.count + count > held.most
             held.count += count
             if over and held.most <= COUNTED_WHOLE:
-                raise RefusedByKernel(f"the set {held.name} is full: it holds {held.most} elements at most (maxelem)")
+                raise IpsetKernelError(f"the set {held.name} is full: it holds {held.most} elements at most (maxelem)")
             if over:
-                raise Full(f"{held.name} gets more elements than it holds (maxelem {held.most}), where the load ends")
+                raise FullSet(
+                    f"{held.name} gets more elements than it holds (maxelem {held.most}), where the load ends"
+                )
         held.members[key] = Member(nomatch, number)
         if added > MOST_ELEMENTS:
             break

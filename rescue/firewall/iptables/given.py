@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rescue.firewall.iptables.option_values import Option
-from rescue.firewall.names import Names, Refused
+from rescue.firewall.names import Names, RuleError
 
 Given = Mapping[str, Option]
 """The options by their names."""
@@ -33,7 +33,7 @@ class Place:
 
 
 Check = Callable[[Given, Place], None]
-"""Raises Refused where something is wrong with the options."""
+"""Raises RuleError where something is wrong with the options."""
 
 
 def value_of(given: Given, name: str) -> str | None:
@@ -44,7 +44,7 @@ def value_of(given: Given, name: str) -> str | None:
 def one_of(given: Given, name: str, words: Sequence[str], *, exact: bool = True) -> None:
     value = value_of(given, name)
     if value is not None and (value if exact else value.lower()) not in words:
-        raise Refused(f"{name} takes {', '.join(words)}: {value!r}")
+        raise RuleError(f"{name} takes {', '.join(words)}: {value!r}")
 
 
 def words(name: str, *words: str, exact: bool = True) -> Check:
@@ -63,7 +63,7 @@ def service_class(name: str) -> Check:
     def check(given: Given, place: Place) -> None:
         word = value_of(given, name)
         if word is not None and not word.lower().startswith(_CLASSES):
-            raise Refused(f"not a class of service: {word!r}")
+            raise RuleError(f"not a class of service: {word!r}")
 
     return check
 
@@ -72,4 +72,4 @@ def file_name(given: Given, name: str) -> None:
     """What the kernel makes a file of: xt_check_proc_name()."""
     text = value_of(given, name)
     if text is not None and (text in ("", ".", "..") or "/" in text):
-        raise Refused(f"{name} can't be {text!r}")
+        raise RuleError(f"{name} can't be {text!r}")

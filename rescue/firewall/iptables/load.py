@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from rescue.firewall.engine.ruleset import BUILT_IN, Action, Chain, Problem, Rule, Ruleset, Table, built_in_hook
-from rescue.firewall.iptables.rule_line import LONGEST_NAME, STANDARD, Command, LineReader, check_chain_name
-from rescue.firewall.names import Names, Refused
+from rescue.firewall.engine.ruleset import BUILT_IN, Action, Chain, LoadProblem, Rule, Ruleset, Table, built_in_hook
+from rescue.firewall.iptables.rule_line import LONGEST_NAME, STANDARD, IptablesCommand, LineReader, check_chain_name
+from rescue.firewall.names import Names, RuleError
 from rescue.model import Location
 
 DEEPEST = 15
@@ -54,7 +54,7 @@ class Loader:
         self.names = names or Names()
         self.backend = backend
         self.tables: dict[str, _Chains] = {}
-        self.problems: list[Problem] = []
+        self.problems: list[LoadProblem] = []
 
     def restore(self, text: str, path: PurePosixPath, *, noflush: bool = False, shown: Location | None = None) -> bool:
         """Load a file's text as ``iptables-restore`` (with ``-n`` if `noflush`) would; False if it stops at an error.
@@ -64,13 +64,13 @@ class Loader:
         restoring = _Restore(self, path, noflush, shown)
         try:
             restoring.run(text)
-        except Refused as problem:
+        except RuleError as problem:
             at = shown or Location(path, restoring.line, restoring.text)
             lost = f"the table {restoring.table}" if restoring.table else "what comes after it"
             told = str(problem).removesuffix("\r")
             if at.text.endswith("\r"):
                 told += " (the line ends with CR LF, as in files from Windows)"
-            self.problems.append(Problem(told, at, lost))
+            self.problems.append(LoadProblem(told, at, lost))
             return False
         return True
 
@@ -108,12 +108,12 @@ class _Restore:
             last = not complete and number == len(lines)
             self._line(line, ended=not last)
         if self.table:
-            raise Refused(NO_COMMIT)
+            raise RuleError(NO_COMMIT)
 
     def _line(self, line: str, *, ended: bool) -> None:
         if not self.table:
             if not line.startswith("*"):
-                raise Refused("a line outside any table")
+                raise RuleError("a line outside any table")
             self._begin(line)
         elif line == "COMMIT" and (ended or self.loader.backend == "nft"):
             self._commit()
@@ -127,7 +127,7 @@ class _Restore:
         words = line[1:].split()
         name = words[0] if words and not line.endswith("\r") else line[1:]
         if name not in BUILT_IN:
-            raise Refused(f"there is no table {name!r}")
+            raise RuleError(f"there is no table {name!r}")
         here = self._here()
         chains = self.loader.tables.get(name)
         if chains is None:
@@ -151,7 +151,7 @@ class _Restore:
     def _declare(self, line: str) -> None:
         words = line[1:].split()
         if len(words) < 2:
-            raise Refused("a chain without a policy")
+            raise RuleError("a chain without a policy")
         name, policy = words[0], words[1]
         self._check_name(name)
         if name in BUILT_IN[self.table]:
@@ -159,10 +159,10 @@ class _Restore:
                 self._set_policy(name, policy)
             return
         if policy != "-" and self.loader.backend == "legacy":
-            raise Refused(f"the chain {name} can't have a policy")
+            raise RuleError(f"the chain {name} can't have a policy")
         if name in self.chains:
             if self.loader.backend == "legacy" and not self.noflush:
-                raise Refused(f"the chain {name} exists already")
+                raise RuleError(f"the chain {name} exists already")
             self.chains[name].rules.clear()
         else:
             self.chains[name] = _Chain(name, "", self._here())
@@ -171,15 +171,15 @@ class _Restore:
         if self.loader.backend == "nft" or len(name) > LONGEST_NAME:
             check_chain_name(name)
         if name in STANDARD:
-            raise Refused(f"{name} is the name of a target, and can't be that of a chain")
+            raise RuleError(f"{name} is the name of a target, and can't be that of a chain")
 
     def _set_policy(self, name: str, policy: str) -> None:
         if name not in BUILT_IN[self.table] or policy not in POLICIES:
-            raise Refused(f"the chain {name} can't have the policy {policy}")
+            raise RuleError(f"the chain {name} can't have the policy {policy}")
         self.chains[name].policy = policy
         self.chains[name].location = self._here()
 
-    def _obey(self, command: Command) -> None:
+    def _obey(self, command: IptablesCommand) -> None:
         if command.other_version:
             return
         match command.name:
@@ -188,7 +188,7 @@ class _Restore:
             case "-N":
                 self._check_name(command.chain)
                 if command.chain in self.chains:
-                    raise Refused(f"the chain {command.chain} exists already")
+                    raise RuleError(f"the chain {command.chain} exists already")
                 self.chains[command.chain] = _Chain(command.chain, "", self._here())
             case "-F":
                 for chain in self._named(command.chain):
@@ -196,7 +196,7 @@ class _Restore:
             case "-L" | "-S" | "-Z":
                 self._named(command.chain)
                 if command.name == "-Z" and command.position and self.loader.backend == "nft":
-                    raise Refused("the counters of one rule can't be set to zero here")
+                    raise RuleError("the counters of one rule can't be set to zero here")
             case "-E":
                 self._rename(command.chain, command.policy)
             case "-X":
@@ -210,9 +210,9 @@ class _Restore:
         """Only the legacy backend finds a chain that the same file has declared."""
         self._check_name(new)
         if self.loader.backend == "nft" or name not in self.chains or self.chains[name].policy:
-            raise Refused(f"there is no chain {name} to be renamed")
+            raise RuleError(f"there is no chain {name} to be renamed")
         if new in self.chains:
-            raise Refused(f"the chain {new} exists already")
+            raise RuleError(f"the chain {new} exists already")
         self.chains[new] = replace(self.chains.pop(name), name=new)
         for chain in self.chains.values():
             for at, rule in enumerate(chain.rules):
@@ -221,10 +221,10 @@ class _Restore:
 
     def _named(self, name: str) -> list[_Chain]:
         if name and name not in self.chains:
-            raise Refused(f"there is no chain {name}")
+            raise RuleError(f"there is no chain {name}")
         return [self.chains[name]] if name else list(self.chains.values())
 
-    def _change(self, command: Command) -> None:
+    def _change(self, command: IptablesCommand) -> None:
         rules = self._named(command.chain)[0].rules
         here = self._here()
         new = [Rule(command.chain, body, command.target, here, command.limits) for body in command.bodies]
@@ -233,19 +233,19 @@ class _Restore:
         elif command.name == "-I":
             at = max(command.position, 1) - 1
             if at > len(rules):
-                raise Refused(f"there is no rule {at + 1} in {command.chain}")
+                raise RuleError(f"there is no rule {at + 1} in {command.chain}")
             rules[at:at] = new
         elif command.name == "-R":
             if self.loader.backend == "nft" or command.position > len(rules) or len(new) > 1:
-                raise Refused(f"there is no rule {command.position} in {command.chain} to be replaced")
+                raise RuleError(f"there is no rule {command.position} in {command.chain} to be replaced")
             rules[command.position - 1] = new[0]
         else:
             self._delete(rules, command, new)
 
-    def _delete(self, rules: list[Rule], command: Command, like: list[Rule]) -> None:
+    def _delete(self, rules: list[Rule], command: IptablesCommand, like: list[Rule]) -> None:
         if command.position:
             if command.position > len(rules):
-                raise Refused(f"there is no rule {command.position} in {command.chain}")
+                raise RuleError(f"there is no rule {command.position} in {command.chain}")
             del rules[command.position - 1]
             return
         for each in like:
@@ -254,7 +254,7 @@ class _Restore:
                     del rules[at]
                     break
             else:
-                raise Refused("there is no such rule to delete")
+                raise RuleError("there is no such rule to delete")
 
     def _commit(self) -> None:
         _check_jumps(self.chains, self.loader.backend)
@@ -277,11 +277,11 @@ def _check_jumps(chains: _Chains, backend: str) -> None:
                 on_path.discard(name)
                 continue
             if below in on_path:
-                raise Refused(f"the chains jump in a ring: {name} to {below}")
+                raise RuleError(f"the chains jump in a ring: {name} to {below}")
             if below not in chains:
-                raise Refused(f"there is no chain {below}")
+                raise RuleError(f"there is no chain {below}")
             if backend == "nft" and deep + 1 > DEEPEST:
-                raise Refused(f"the chains nest too deep: {below}")
+                raise RuleError(f"the chains nest too deep: {below}")
             if depth.get(below, -1) >= deep + 1 or (backend == "legacy" and below in depth):
                 continue  # walked already, from at least as deep where that counts
             depth[below] = deep + 1
@@ -297,7 +297,7 @@ def _check_hooks(chains: _Chains, start: str, backend: str) -> None:
         for rule in _met(chain, backend) if chain is not None else ():
             for name, allowed in rule.limits:
                 if start not in allowed:
-                    raise Refused(f"{name} can't be used in {start} ({rule.location})")
+                    raise RuleError(f"{name} can't be used in {start} ({rule.location})")
         for below in _jumps(chain) if chain is not None else ():
             if below not in seen:
                 seen.add(below)

@@ -27,7 +27,7 @@ from rescue.firewall.iptables.option_values import (
     state_names,
     tcp_flags,
 )
-from rescue.firewall.names import Names, Refused
+from rescue.firewall.names import Names, RuleError
 
 # -- the matches ------------------------------------------------------------------------------------------------------
 
@@ -36,13 +36,13 @@ def _limit(given: Given, place: Place) -> None:
     if (rate := value_of(given, "--limit")) is not None:
         found, seconds = rate_of(rate)
         if 10_000 * seconds < found:
-            raise Refused(f"a rate that is too fast: {rate!r}")
+            raise RuleError(f"a rate that is too fast: {rate!r}")
     if place.backend == "legacy":
         found, seconds = rate_of(rate or "3/hour")
         average = 10_000 * seconds // found
         burst = number(value_of(given, "--limit-burst") or "5", 10_000)
         if not burst or _credits(average * burst & EVERY) < _credits(average):
-            raise Refused("--limit-burst is 0, or too large for the rate")
+            raise RuleError("--limit-burst is 0, or too large for the rate")
 
 
 def _credits(rate: int) -> int:
@@ -61,29 +61,29 @@ def _hashlimit(given: Given, place: Place) -> None:
     if octets is None:
         found, seconds = rate_of(rate)
         if 1_000_000 * seconds < found:
-            raise Refused(f"a rate that is too fast: {rate!r}")
+            raise RuleError(f"a rate that is too fast: {rate!r}")
     mode = value_of(given, "--hashlimit-mode")
     if mode is not None and not _MODES.issuperset(word for word in mode.replace("|", ",").split(",") if word):
-        raise Refused(f"not a list of srcip, srcport, dstip and dstport: {mode!r}")
+        raise RuleError(f"not a list of srcip, srcport, dstip and dstport: {mode!r}")
     burst = value_of(given, "--hashlimit-burst")
     if burst is not None:
         number_of, rest = leading_number(burst) or (0, "")
         if not number_of or (not rest and number_of > 1_000_000):
-            raise Refused(f"--hashlimit-burst takes 1 to 1000000: {burst!r}")
+            raise RuleError(f"--hashlimit-burst takes 1 to 1000000: {burst!r}")
         number_of *= _FACTORS.get(rest[:1], 1)
         if octets is None and number_of > 1_000_000:
-            raise Refused(f"--hashlimit-burst takes 1 to 1000000: {burst!r}")
+            raise RuleError(f"--hashlimit-burst takes 1 to 1000000: {burst!r}")
         if octets is not None and number_of < octets:
-            raise Refused(f"--hashlimit-burst is less than the rate: {burst!r}")
+            raise RuleError(f"--hashlimit-burst is less than the rate: {burst!r}")
     for name in ("--hashlimit-srcmask", "--hashlimit-dstmask"):
         if (mask := value_of(given, name)) is not None and mask_length(mask, place.version) is None:
-            raise Refused(f"a mask with holes: {mask!r}")
+            raise RuleError(f"a mask with holes: {mask!r}")
     for name in ("--hashlimit-htable-gcinterval", "--hashlimit-htable-expire"):
         if (interval := value_of(given, name)) is not None and not number(interval, EVERY):
-            raise Refused(f"{name} can't be 0")
+            raise RuleError(f"{name} can't be 0")
     interval = value_of(given, "--hashlimit-rate-interval")
     if interval is not None and not 0 < integer(interval) < 1 << 31:
-        raise Refused(f"not a number of seconds: {interval!r}")
+        raise RuleError(f"not a number of seconds: {interval!r}")
 
 
 _FACTORS = {"k": 1024, "m": 1024 * 1024}
@@ -97,7 +97,7 @@ def hashlimit_bytes(rate: str) -> int | None:
         return None
     octets = amount * _FACTORS.get(before[-1], 1)
     if not 0 < octets < 1 << 64:
-        raise Refused(f"a rate that is too fast: {rate!r}")
+        raise RuleError(f"a rate that is too fast: {rate!r}")
     cost = EVERY // ((octets >> 4 & EVERY) + 1)
     return (EVERY // cost - 1) << 4
 
@@ -120,14 +120,14 @@ def _time(given: Given, place: Place) -> None:
     for day in _segments(value_of(given, "--weekdays"), 3):
         found = leading_number(day.removeprefix("-"))
         if not day.startswith(_DAYS) and (found is None or found[1] or not found[0]):
-            raise Refused(f"not a day of the week, such as Mon: {day!r}")
+            raise RuleError(f"not a day of the week, such as Mon: {day!r}")
     for day in _segments(value_of(given, "--monthdays"), 2):
         found = leading_number(day)
         if (found is not None and (found[1] or found[0] > 31)) or (found is None and day):
-            raise Refused(f"not a day of the month: {day!r}")
+            raise RuleError(f"not a day of the month: {day!r}")
     starts, stops = clocks.get("--timestart", 0), clocks.get("--timestop", 24 * 3600 - 1)
     if "--contiguous" in given and starts < stops:
-        raise Refused("--contiguous is for times that end before they begin")
+        raise RuleError("--contiguous is for times that end before they begin")
 
 
 _DIGITS = compile_pattern(r"[0-9]+", ASCII)
@@ -145,12 +145,12 @@ def _time_of_day(text: str) -> int:
     parts = text.split(":")
     limits = (23, 59, 59)
     if len(parts) not in (2, 3):
-        raise Refused(f"not a time of day, such as 18:30: {text!r}")
+        raise RuleError(f"not a time of day, such as 18:30: {text!r}")
     seconds = 0
     for part, most, size in zip(parts, limits, (3600, 60, 1), strict=False):
         value = int(part) if _DIGITS.fullmatch(part) else 0 if not part else most + 1
         if value > most:
-            raise Refused(f"not a time of day, such as 18:30: {text!r}")
+            raise RuleError(f"not a time of day, such as 18:30: {text!r}")
         seconds += value * size
     return seconds
 
@@ -159,7 +159,7 @@ def _date(text: str) -> None:
     found = _DATE.fullmatch(text)
     parts = [int(part or 0) for part in found.groups() if part is not None] if found else []
     if not parts or parts[0] < 1970 or any(part > most for part, most in zip(parts, _DATE_LIMITS, strict=False)):
-        raise Refused(f"not a date, such as 2026-11-25: {text!r}")
+        raise RuleError(f"not a date, such as 2026-11-25: {text!r}")
 
 
 _HEX = compile_pattern(r" *(?:[0-9A-Fa-f]{2} ?)*")
@@ -169,26 +169,26 @@ _LONGEST = 128
 def _string(given: Given, place: Place) -> None:
     text = value_of(given, "--string")
     if text is not None and not 0 < len(text.encode("utf-8", "surrogateescape")) <= _LONGEST:
-        raise Refused("a text that is too long" if text else "a text that is empty")
+        raise RuleError("a text that is too long" if text else "a text that is empty")
     if (pattern := value_of(given, "--hex-string")) is not None:
         _hex_string(pattern)
     if value_of(given, "--algo") not in ("bm", "kmp"):
-        raise Refused(f"no way to search: {value_of(given, '--algo')!r} (bm or kmp)")
+        raise RuleError(f"no way to search: {value_of(given, '--algo')!r} (bm or kmp)")
     start, end = value_of(given, "--from"), value_of(given, "--to")
     if start is not None and end is not None and number(start, 65535) > number(end, 65535):
-        raise Refused("--from is behind --to")
+        raise RuleError("--from is behind --to")
 
 
 def _hex_string(text: str) -> None:
     """parse_hex_string() of libxt_string.c."""
-    wrong = Refused("not a text with hexadecimal digits between two |")
+    wrong = RuleError("not a text with hexadecimal digits between two |")
     if not text:
         raise wrong
     at = size = 0
     hexadecimal = False
     while at < len(text):
         if size >= _LONGEST:
-            raise Refused("a text that is too long")
+            raise RuleError("a text that is too long")
         literal = False
         if text[at] == "\\":
             if hexadecimal:
@@ -213,7 +213,7 @@ def _hex_string(text: str) -> None:
             at += 1
         size += 1
     if not size:
-        raise Refused("a text that is empty")
+        raise RuleError("a text that is empty")
 
 
 _PAIR = compile_pattern(r"[0-9A-Fa-f]{2}")
@@ -227,22 +227,22 @@ def _address_type(given: Given, place: Place) -> None:
         if (text := value_of(given, name)) is not None:
             wrong = address_types(text) & _IPV4_TYPES
             if wrong and place.version == 6:
-                raise Refused(f"{min(wrong)} is no type of IPv6 addresses")
+                raise RuleError(f"{min(wrong)} is no type of IPv6 addresses")
 
 
 def _recent(given: Given, place: Place) -> None:
     file_name(given, "--name")
     hits = number(value_of(given, "--hitcount") or "0", EVERY)
     if hits > 65535:  # 255 before Linux 6.11
-        raise Refused("--hitcount is 65535 at most")
+        raise RuleError("--hitcount is 65535 at most")
     for name in ("--set", "--remove"):
         if name in given and ("--seconds" in given or hits):
-            raise Refused(f"{'--hitcount' if hits else '--seconds'} can't be used with {name}")
+            raise RuleError(f"{'--hitcount' if hits else '--seconds'} can't be used with {name}")
 
 
 def _cgroup(given: Given, place: Place) -> None:
     if ("--cgroup" in given) is ("--path" in given):
-        raise Refused("cgroup needs --cgroup or --path, and not both")
+        raise RuleError("cgroup needs --cgroup or --path, and not both")
 
 
 _PACKET_TYPES = ("unicast", "broadcast", "multicast", "otherhost", "bcast", "mcast", "host")
@@ -251,19 +251,19 @@ _PACKET_TYPES = ("unicast", "broadcast", "multicast", "otherhost", "bcast", "mca
 def _statistic(given: Given, place: Place) -> None:
     one_of(given, "--mode", ("random", "nth"))
     if value_of(given, "--mode") == "random" and "--probability" not in given:
-        raise Refused("--probability is missing")
+        raise RuleError("--probability is missing")
     if value_of(given, "--mode") == "nth" and "--every" not in given:
-        raise Refused("--every is missing")
+        raise RuleError("--every is missing")
     every, packet = value_of(given, "--every"), value_of(given, "--packet")
     if every is not None and packet is not None and number(packet, EVERY) >= number(every, EVERY):
-        raise Refused("--packet is not less than --every")
+        raise RuleError("--packet is not less than --every")
 
 
 def _icmp(given: Given, place: Place) -> None:
     try:
         icmp_type(given["--icmp-type" if place.version == 4 else "--icmpv6-type"].values[0], place.version)
     except ValueError as problem:
-        raise Refused(str(problem)) from problem
+        raise RuleError(str(problem)) from problem
 
 
 def _tcp(given: Given, place: Place) -> None:
@@ -271,7 +271,7 @@ def _tcp(given: Given, place: Place) -> None:
         if (text := value_of(given, name)) is not None:
             port_range(text, place.names)
     if (option := value_of(given, "--tcp-option")) is not None and not number(option, 255):
-        raise Refused("there is no TCP option 0")
+        raise RuleError("there is no TCP option 0")
     if "--tcp-flags" in given:
         for text in given["--tcp-flags"].values:
             tcp_flags(text)
@@ -280,7 +280,7 @@ def _tcp(given: Given, place: Place) -> None:
 def _segment_size(given: Given, place: Place) -> None:
     ends = number_range(given["--mss"].values[0], 65535)
     if len(ends) > 1 and ends[1] < ends[0]:
-        raise Refused("a range that ends before it begins")
+        raise RuleError("a range that ends before it begins")
 
 
 _CHUNKS = {
@@ -300,14 +300,14 @@ def _sctp(given: Given, place: Place) -> None:
     if "--chunk-types" in given:
         which, chunks = given["--chunk-types"].values
         if which.upper() not in ("ANY", "ALL", "ONLY"):
-            raise Refused(f"--chunk-types takes all, any or only: {which!r}")
+            raise RuleError(f"--chunk-types takes all, any or only: {which!r}")
         if chunks.upper() in ("ALL", "NONE"):
             return
         for chunk in filter(None, chunks.split(",")):
             name, _, flags = chunk.partition(":")
             known = _CHUNKS.get(name.upper())
             if known is None or any(flag.upper() not in known for flag in flags):
-                raise Refused(f"not a chunk of SCTP: {chunk!r}")
+                raise RuleError(f"not a chunk of SCTP: {chunk!r}")
 
 
 _DCCP = ("request", "response", "data", "ack", "dataack", "closereq", "close", "reset", "sync", "syncack", "invalid")
@@ -316,7 +316,7 @@ _DCCP = ("request", "response", "data", "ack", "dataack", "closereq", "close", "
 def _dccp(given: Given, place: Place) -> None:
     for word in filter(None, (value_of(given, "--dccp-types") or "").split(",")):
         if word.lower() not in _DCCP:
-            raise Refused(f"not a type of DCCP packets: {word!r}")
+            raise RuleError(f"not a type of DCCP packets: {word!r}")
 
 
 def _multiport(given: Given, place: Place) -> None:
@@ -333,7 +333,7 @@ def _conntrack(given: Given, place: Place) -> None:
         state_names(states)
     for word in given["--ctstatus"].values[0].upper().split(",") if "--ctstatus" in given else ():
         if not word or not any(name.startswith(word) for name in _STATUSES):
-            raise Refused(f"not a status of a connection: {word!r}")
+            raise RuleError(f"not a status of a connection: {word!r}")
     one_of(given, "--ctdir", ("original", "reply"), exact=False)
 
 
@@ -357,18 +357,18 @@ def _owner(given: Given, place: Place) -> None:
             continue
         try:
             ends = [number(part, EVERY - 1) for part in _OWNERS.split(text, maxsplit=1)]
-        except Refused:
+        except RuleError:
             if known is None:  # the names of the server are not known
                 continue
-            raise Refused(f"there is no {'user' if name == '--uid-owner' else 'group'} {text!r}") from None
+            raise RuleError(f"there is no {'user' if name == '--uid-owner' else 'group'} {text!r}") from None
         if ends[-1] < ends[0]:
-            raise Refused(f"a range that ends before it begins: {text!r}")
+            raise RuleError(f"a range that ends before it begins: {text!r}")
 
 
 def _owner_in_order(options: Sequence[Option]) -> None:
     for at, option in enumerate(options):
         if option.name == "--suppl-groups" and all(each.name != "--gid-owner" for each in options[:at]):
-            raise Refused("--suppl-groups needs --gid-owner before it")
+            raise RuleError("--suppl-groups needs --gid-owner before it")
 
 
 def _policy_in_order(options: Sequence[Option]) -> None:
@@ -380,34 +380,34 @@ def _policy_in_order(options: Sequence[Option]) -> None:
         if option.name == "--next":
             elements.append({})
             if len(elements) > 4:
-                raise Refused("more than four elements of a policy")
+                raise RuleError("more than four elements of a policy")
         elif option.name in ("--dir", "--pol", "--strict"):
             continue
         elif option.name in elements[-1]:
-            raise Refused(f"{option.name} twice")
+            raise RuleError(f"{option.name} twice")
         else:
             elements[-1][option.name] = option
     for element in elements:
         one_of(element, "--mode", ("transport", "tunnel"))
         if (text := value_of(element, "--proto")) is not None and protocol_number(text) not in (50, 51, 108):
-            raise Refused("--proto takes ah, esp or ipcomp")
+            raise RuleError("--proto takes ah, esp or ipcomp")
     if value_of(given, "--pol") == "none":
         if "--strict" in given or len(elements) > 1:
-            raise Refused("--pol none can't have --strict")
+            raise RuleError("--pol none can't have --strict")
         return
     for element in elements:
         if "--strict" in given and not element:
-            raise Refused("--strict needs an element of a policy")
+            raise RuleError("--strict needs an element of a policy")
         mode = element.get("--mode")
         tunnel = mode is not None and (mode.values[0] == "tunnel") is not mode.negated
         if ("--tunnel-src" in element or "--tunnel-dst" in element) and not tunnel:
-            raise Refused("--tunnel-src and --tunnel-dst need the mode tunnel")
+            raise RuleError("--tunnel-src and --tunnel-dst need the mode tunnel")
 
 
 def _connbytes(given: Given, place: Place) -> None:
     ends = number_range(given["--connbytes"].values[0], (1 << 64) - 1)
     if len(ends) > 1 and ends[1] < ends[0]:
-        raise Refused("a range that ends before it begins")
+        raise RuleError("a range that ends before it begins")
     one_of(given, "--connbytes-dir", ("original", "reply", "both"))
     one_of(given, "--connbytes-mode", ("packets", "bytes", "avgpkt"))
 
@@ -417,17 +417,17 @@ def _cluster(given: Given, place: Place) -> None:
     one, several = value_of(given, "--cluster-local-node"), value_of(given, "--cluster-local-nodemask")
     mask = 1 << (number(one, EVERY) - 1) if one is not None else number(several or "0", EVERY)
     if mask >= 1 << nodes:
-        raise Refused("the node is none of --cluster-total-nodes")
+        raise RuleError("the node is none of --cluster-total-nodes")
 
 
 def _connlabel(given: Given, place: Place) -> None:
     text = given["--label"].values[0]
     found = leading_number(text.removeprefix("-"))
     if found is None or found[1]:
-        raise Refused(f"there is no label {text!r}")  # names stand in a file that no package brings along
+        raise RuleError(f"there is no label {text!r}")  # names stand in a file that no package brings along
     value = found[0] & EVERY
     if value >> 31 or value & 65535 > 127 or text.startswith("-"):
-        raise Refused(f"not a label from 0 to 127: {text!r}")
+        raise RuleError(f"not a label from 0 to 127: {text!r}")
 
 
 _INSTRUCTION = compile_pattern(r"\s*[-+]?[0-9]+\s+[-+]?[0-9]+\s+[-+]?[0-9]+\s+[-+]?[0-9]+", ASCII)
@@ -436,27 +436,27 @@ _INSTRUCTION = compile_pattern(r"\s*[-+]?[0-9]+\s+[-+]?[0-9]+\s+[-+]?[0-9]+\s+[-
 def _bpf(given: Given, place: Place) -> None:
     text = value_of(given, "--bytecode")
     if text is None:
-        raise Refused("--object-pinned needs a program that nothing has loaded yet")
+        raise RuleError("--object-pinned needs a program that nothing has loaded yet")
     head, comma, rest = text.partition(",")
     parts = [part for at, part in enumerate(rest.split(",")) if part or at < rest.count(",")]
     found = _DIGITS.fullmatch(head.strip())
     if not comma or not found or not 0 < int(head) <= 64 or int(head) != len(parts):
-        raise Refused("not a program for bpf")
+        raise RuleError("not a program for bpf")
     if any(not _INSTRUCTION.match(part) for part in parts):
-        raise Refused("not a program for bpf")
+        raise RuleError("not a program for bpf")
 
 
 def _ipvs(given: Given, place: Place) -> None:
     one_of(given, "--vdir", ("original", "reply"), exact=False)
     one_of(given, "--vmethod", ("gate", "ipip", "masq"), exact=False)
     if "--ipvs" in given and given["--ipvs"].negated and len(given) > 1:
-        raise Refused("! --ipvs can't be used with another option")
+        raise RuleError("! --ipvs can't be used with another option")
 
 
 def _interfaces(given: Given, place: Place) -> None:
     for name in ("--physdev-in", "--physdev-out"):
         if len((value_of(given, name) or "").encode("utf-8", "surrogateescape")) > 15:
-            raise Refused(f"not the name of a network interface: {value_of(given, name)!r}")
+            raise RuleError(f"not the name of a network interface: {value_of(given, name)!r}")
 
 
 def _u32(given: Given, place: Place) -> None:
@@ -464,12 +464,12 @@ def _u32(given: Given, place: Place) -> None:
     for test in given["--u32"].values[0].split("&&"):
         location, equals, values = test.partition("=")
         if not equals or not _LOCATION.fullmatch(location) or not _VALUES.fullmatch(values):
-            raise Refused("not a test of u32, such as 6&0xFF=1")
+            raise RuleError("not a test of u32, such as 6&0xFF=1")
         numbers = [*_OPERATOR.split(location), *_SEPARATOR.split(values)]
         for text in numbers:
             number(text.strip(), EVERY)
         if len(_OPERATOR.split(location)) > 11 or values.count(",") > 9:
-            raise Refused("a test of u32 that is too long")
+            raise RuleError("a test of u32 that is too long")
 
 
 _NUMBER = r"\s*\+?(?:0[xX][0-9a-fA-F]+|[0-9]+)\s*"
@@ -494,12 +494,12 @@ def _headers(given: Given, place: Place) -> None:
     for word in words:
         try:
             known = protocol_number(word) if not leading_number(word) and word != "all" else -1
-        except Refused:
+        except RuleError:
             known = _HEADERS.get(word, -1)
         if known not in _FLAGGED:
-            raise Refused(f"not a header of IPv6: {word!r}")
+            raise RuleError(f"not a header of IPv6: {word!r}")
     if not words:
-        raise Refused(f"not a header of IPv6: {text!r}")
+        raise RuleError(f"not a header of IPv6: {text!r}")
 
 
 def _header_options(name: str) -> Check:
@@ -509,13 +509,13 @@ def _header_options(name: str) -> Check:
             return
         parts = text.split(",")
         if len(parts) > 16 or (len(parts) == 16 and ":" in parts[-1]):
-            raise Refused("too many options of a header")
+            raise RuleError("too many options of a header")
         for part in parts:
             kind, colon, size = part.partition(":")
             found = leading_number(kind.removeprefix("-"))
             length = leading_number(size.removeprefix("-"))
             if found is None or found[1] or (colon and (length is None or length[1] or not found[0] & 0xFF)):
-                raise Refused(f"not an option of a header: {part!r}")
+                raise RuleError(f"not an option of a header: {part!r}")
 
     return check
 
@@ -540,7 +540,7 @@ def _mobility(given: Given, place: Place) -> None:
         exact = [name for name in _MOBILITY if name == low] or [name for name in _MOBILITY if name.startswith(low)]
         types.append(_MOBILITY.index(exact[0]) // 2 if exact else number(word, 255))
     if len(types) > 1 and types[0] > types[1]:
-        raise Refused(f"a range that ends before it begins: {text!r}")
+        raise RuleError(f"a range that ends before it begins: {text!r}")
 
 
 def _routing_in_order(options: Sequence[Option]) -> None:
@@ -550,13 +550,13 @@ def _routing_in_order(options: Sequence[Option]) -> None:
         if option.name in ("--rt-0-res", "--rt-0-addrs") and (
             kind is None or kind.negated or number(kind.values[0], EVERY)
         ):
-            raise Refused(f"{option.name} needs --rt-type 0 before it")
+            raise RuleError(f"{option.name} needs --rt-type 0 before it")
         if option.name == "--rt-0-not-strict" and "--rt-0-addrs" not in said:
-            raise Refused("--rt-0-not-strict needs --rt-0-addrs before it")
+            raise RuleError("--rt-0-not-strict needs --rt-0-addrs before it")
         if option.name == "--rt-0-addrs":
             addresses = option.values[0].split(",")
             if len(addresses) > 16:
-                raise Refused("too many addresses")
+                raise RuleError("too many addresses")
             for address in addresses:
                 address_range(address, 6)
         said[option.name] = option

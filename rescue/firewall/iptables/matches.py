@@ -53,11 +53,11 @@ from rescue.firewall.iptables.option_values import (
     state_names,
     tcp_flags,
 )
-from rescue.firewall.names import Names, Refused
+from rescue.firewall.names import Names, RuleError
 
 EVERY = (1 << 32) - 1
 
-__all__ = ["DOUBTS", "Names", "Option", "Refused", "conditions"]
+__all__ = ["DOUBTS", "Names", "Option", "RuleError", "conditions"]
 
 DOUBTS = {
     "mac": "the MAC address that your packets arrive from",
@@ -89,7 +89,7 @@ def conditions(
 ) -> list[Condition]:
     """What one match asks for. `opens`: the rule's target lets packets in. name: of its own, if it needs one.
 
-    Raises Refused.
+    Raises RuleError.
     """
     given = {option.name: option for option in options}
     if module == "conntrack":
@@ -222,7 +222,7 @@ def _icmp(text: str, version: int, negated: bool) -> Condition:
     try:
         found = icmp_type(text, version)
     except ValueError as problem:
-        raise Refused(str(problem)) from problem
+        raise RuleError(str(problem)) from problem
     if found is None:
         return Fixed(not negated)
     kind, low, high = found
@@ -262,9 +262,9 @@ def _in_set(option: Option, version: int, sets: IpSets) -> Condition:
     held = sets.sets.get(name)
     if held is None:
         ends = "".join(f": {each.location} ends their load, {each.message}" for each in sets.problems[:1])
-        raise Refused(f"there is no ipset {name!r}{ends}")
+        raise RuleError(f"there is no ipset {name!r}{ends}")
     if not DIRECTIONS.issuperset(sides) or len(sides) > MOST_DIMENSIONS:
-        raise Refused(f"not a list of src and dst: {option.values[1]!r}")
+        raise RuleError(f"not a list of src and dst: {option.values[1]!r}")
     return InSet(held, tuple(side == "src" for side in sides), sets, option.negated)
 
 
@@ -338,7 +338,7 @@ def _packet_type(given: Mapping[str, Option], opens: bool, name: str) -> Conditi
 def _hop_limit(given: Mapping[str, Option], opens: bool, name: str) -> Condition:
     option = next(iter(given.values()), None)
     if option is None:
-        raise Refused("a hop limit needs a value")
+        raise RuleError("a hop limit needs a value")
     value = number(option.values[0], 255)
     if option.name.endswith("-eq"):
         return HopLimit(value, value, option.negated)
@@ -377,7 +377,7 @@ _WHOLE = {
 
 def _need(given: Mapping[str, Option], name: str, module: str) -> Option:
     if name not in given:
-        raise Refused(f"{module} needs {name}")
+        raise RuleError(f"{module} needs {name}")
     return given[name]
 
 

@@ -21,7 +21,7 @@ from rescue.firewall.iptables.option_values import (
     port_or_name,
     protocol_number,
 )
-from rescue.firewall.names import Names, Refused
+from rescue.firewall.names import Names, RuleError
 
 EVERY = (1 << 32) - 1
 _MAXIMA = {"u8": 255, "u16": 65535, "u32": EVERY, "u64": (1 << 64) - 1}
@@ -247,7 +247,7 @@ NFQUEUE queue-cpu-fanout|queue-balance
 
 
 def check_types(module: str, options: Sequence[Option], version: int, names: Names) -> None:
-    """Raises Refused where an option has a value that it does not take, or is not with those that it must be with."""
+    """Raises RuleError where an option has a value that it does not take, or is not with those that it must be with."""
     types = TYPES.get(module, {})
     for option in options:
         wanted = types.get(option.name)
@@ -256,26 +256,26 @@ def check_types(module: str, options: Sequence[Option], version: int, names: Nam
     given = {option.name for option in options}
     for group in ONE_OF.get(module, ()):
         if given.isdisjoint(group):
-            raise Refused(f"{module} needs {' or '.join(group)}")
+            raise RuleError(f"{module} needs {' or '.join(group)}")
     for group in ALONE.get(module, ()):
         if len(both := [name for name in group if name in given]) > 1:
-            raise Refused(f"{both[0]} can't be used with {both[1]}")
+            raise RuleError(f"{both[0]} can't be used with {both[1]}")
     for first, second in WITH.get(module, ()):
         if first in given and second not in given:
-            raise Refused(f"{first} needs {second}")
+            raise RuleError(f"{first} needs {second}")
 
 
 def _whole_number(text: str, wanted: Type, version: int, names: Names) -> None:
     value = number(text, wanted.high or _MAXIMA[wanted.kind])
     if value < wanted.low:
-        raise Refused(f"not a number from {wanted.low} on: {text!r}")
+        raise RuleError(f"not a number from {wanted.low} on: {text!r}")
 
 
 def number_range(text: str, most: int) -> tuple[int, ...]:
     """One number or two with ":" between them, each of which may be missing (xtopt_parse_mint())."""
     parts = text.split(":")
     if len(parts) > 2:
-        raise Refused(f"more than two numbers: {text!r}")
+        raise RuleError(f"more than two numbers: {text!r}")
     return tuple(number(part, most) if part else (0, most)[at] for at, part in enumerate(parts))
 
 
@@ -286,7 +286,7 @@ def _range(text: str, wanted: Type, version: int, names: Names) -> None:
 def _text(text: str, wanted: Type, version: int, names: Names) -> None:
     size = len(text.encode("utf-8", "surrogateescape"))
     if size < wanted.low or (wanted.high and size > wanted.high):
-        raise Refused("a text that is too long" if size > wanted.low else "a text that is empty")
+        raise RuleError("a text that is too long" if size > wanted.low else "a text that is empty")
 
 
 _FLOAT = compile_pattern(
@@ -296,10 +296,10 @@ _FLOAT = compile_pattern(
 
 def _float(text: str, wanted: Type, version: int, names: Names) -> None:
     if not _FLOAT.fullmatch(text):
-        raise Refused(f"not a number: {text!r}")
+        raise RuleError(f"not a number: {text!r}")
     value = float(int(text, 16)) if "x" in text.lower() else float(text)
     if value < wanted.low or value > wanted.high:
-        raise Refused(f"not a number from {wanted.low} to {wanted.high}: {text!r}")
+        raise RuleError(f"not a number from {wanted.low} to {wanted.high}: {text!r}")
 
 
 def _mark(text: str, wanted: Type, version: int, names: Names) -> None:
@@ -316,13 +316,13 @@ def _tos(text: str, wanted: Type, version: int, names: Names) -> None:
     found = leading_number(text)
     if found is None or found[0] > 255:
         if text.lower() not in _TOS:
-            raise Refused(f"not a type of service: {text!r}")
+            raise RuleError(f"not a type of service: {text!r}")
         return
     rest = found[1]
     if rest.startswith("/"):
         number(rest[1:], 255)
     elif rest:
-        raise Refused(f"not a type of service: {text!r}")
+        raise RuleError(f"not a type of service: {text!r}")
 
 
 _LEVELS = frozenset(["alert", "crit", "debug", "emerg", "error", "info", "notice", "panic", "warning"])
@@ -333,8 +333,8 @@ def _level(text: str, wanted: Type, version: int, names: Names) -> None:
         return
     try:
         number(text, 7)
-    except Refused:
-        raise Refused(f"unknown log level: {text}") from None
+    except RuleError:
+        raise RuleError(f"unknown log level: {text}") from None
 
 
 def _host(text: str, wanted: Type, version: int, names: Names) -> None:
@@ -360,7 +360,7 @@ def _port(text: str, wanted: Type, version: int, names: Names) -> None:
 def _ports(text: str, wanted: Type, version: int, names: Names) -> None:
     parts = text.split(":")
     if len(parts) > 2:
-        raise Refused(f"more than two ports: {text!r}")
+        raise RuleError(f"more than two ports: {text!r}")
     for part in parts:
         if part:
             port_or_name(part, names)
@@ -372,7 +372,7 @@ _MAC = compile_pattern(rf"{_OCTET}(?::{_OCTET}){{5}}")
 
 def _mac(text: str, wanted: Type, version: int, names: Names) -> None:
     if not _MAC.fullmatch(text):
-        raise Refused(f"not a MAC address: {text!r}")
+        raise RuleError(f"not a MAC address: {text!r}")
 
 
 _READERS: Mapping[str, Callable[[str, Type, int, Names], None]] = {

@@ -13,7 +13,7 @@ from re import compile as compile_pattern
 
 from rescue.firewall.engine.addresses import AddressSet, Masked, masked, parse_address, usual_ipv4
 from rescue.firewall.engine.known_names import PROTOCOLS
-from rescue.firewall.names import Names, Refused
+from rescue.firewall.names import Names, RuleError
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def leading_number(text: str) -> tuple[int, str] | None:
 
 
 def number(text: str, limit: int) -> int:
-    """A whole text as a number of strtoul(3), `limit` at most. Raises Refused."""
+    """A whole text as a number of strtoul(3), `limit` at most. Raises RuleError."""
     if _DIGITS.fullmatch(text):
         value = int(text)
         if value <= limit:
@@ -57,7 +57,7 @@ def number(text: str, limit: int) -> int:
         found = leading_number(text)
         if found is not None and not found[1] and found[0] <= limit:
             return found[0]
-    raise Refused(f"not a number from 0 to {limit}: {text!r}")
+    raise RuleError(f"not a number from 0 to {limit}: {text!r}")
 
 
 def mark_and_mask(text: str) -> tuple[int, int]:
@@ -84,7 +84,7 @@ def rate_of(text: str) -> tuple[int, int]:
     seconds = next((size for name, size in _UNITS.items() if low and name.startswith(low)), 0) if slash else 1
     found = integer(amount)
     if not seconds or found <= 0:
-        raise Refused(f"not a rate, such as 5/minute: {text!r}")
+        raise RuleError(f"not a rate, such as 5/minute: {text!r}")
     return found, seconds
 
 
@@ -92,15 +92,15 @@ def rate_of(text: str) -> tuple[int, int]:
 
 
 def port(text: str, names: Names) -> int:
-    """A port's number, from its name or number. Raises Refused."""
+    """A port's number, from its name or number. Raises RuleError."""
     if text and text[0].isdigit():
         return number(text, 65535)
     if text in names.services:
         return names.services[text]
     try:
         return number(text, 65535)
-    except Refused:
-        raise Refused(f"unknown port: {text!r}") from None
+    except RuleError:
+        raise RuleError(f"unknown port: {text!r}") from None
 
 
 def port_range(text: str, names: Names) -> tuple[int, int]:
@@ -111,7 +111,7 @@ def port_range(text: str, names: Names) -> tuple[int, int]:
     low = port(first, names) if first else 0
     high = port(last, names) if last else 65535
     if low > high:
-        raise Refused(f"a port range that ends before it begins: {text!r}")
+        raise RuleError(f"a port range that ends before it begins: {text!r}")
     return low, high
 
 
@@ -123,11 +123,11 @@ def port_list(text: str, names: Names) -> tuple[tuple[int, int], ...]:
         first, colon, last = part.partition(":")
         many += 2 if colon else 1
         if many > 15:
-            raise Refused("more than 15 ports in one multiport")
+            raise RuleError("more than 15 ports in one multiport")
         low = port(first, names)
         high = port(last, names) if colon else low
         if colon and low >= high:
-            raise Refused(f"a port range that ends before it begins: {text!r}")
+            raise RuleError(f"a port range that ends before it begins: {text!r}")
         found.append((low, high))
     return tuple(found)
 
@@ -136,7 +136,7 @@ _DECIMAL = compile_pattern(r"[ \t\n\v\f\r]*([-+]?[0-9]+)", ASCII)
 
 
 def port_or_name(text: str, names: Names) -> int:
-    """A port as getaddrinfo(3) finds it: of a number that is too large, the last bits. Raises Refused."""
+    """A port as getaddrinfo(3) finds it: of a number that is too large, the last bits. Raises RuleError."""
     found = _DECIMAL.fullmatch(text)
     if found is not None or not text:
         value = int(found[1]) if found is not None and len(found[1]) < 32 else 0
@@ -145,11 +145,11 @@ def port_or_name(text: str, names: Names) -> int:
             return value & 65535
     if text in names.services:
         return names.services[text]
-    raise Refused(f"unknown port: {text!r}")
+    raise RuleError(f"unknown port: {text!r}")
 
 
 def protocol_number(text: str) -> int:
-    """A protocol's number, from its number or name. Raises Refused."""
+    """A protocol's number, from its number or name. Raises RuleError."""
     known = PROTOCOLS.get(text)
     if known is None and text.upper() == text != "ALL":
         known = PROTOCOLS.get(text.lower())  # the second name of most of them in protocols(5)
@@ -157,8 +157,8 @@ def protocol_number(text: str) -> int:
         return known
     try:
         return number(text, 255)
-    except Refused:
-        raise Refused(f"unknown protocol: {text}") from None
+    except RuleError:
+        raise RuleError(f"unknown protocol: {text}") from None
 
 
 # -- words -------------------------------------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ ADDRESS_TYPES = ("UNSPEC", "UNICAST", "LOCAL", "BROADCAST", "ANYCAST", "MULTICAS
 
 
 def tcp_flags(text: str) -> frozenset[str]:
-    """A list of TCP's flags, ALL or NONE. Raises Refused."""
+    """A list of TCP's flags, ALL or NONE. Raises RuleError."""
     found: frozenset[str] = frozenset()
     for word in filter(None, text.upper().split(",")):
         if word == "ALL":
@@ -178,7 +178,7 @@ def tcp_flags(text: str) -> frozenset[str]:
         elif word in TCP_FLAGS:
             found |= {word}
         elif word != "NONE":
-            raise Refused(f"unknown TCP flags: {text!r}")
+            raise RuleError(f"unknown TCP flags: {text!r}")
     return found
 
 
@@ -188,18 +188,18 @@ def _shortened(text: str, known: Sequence[str], what: str) -> frozenset[str]:
     for word in text.upper().split(","):
         name = next((name for name in known if word and name.startswith(word)), None)
         if name is None:
-            raise Refused(f"{what}: {text!r}")
+            raise RuleError(f"{what}: {text!r}")
         found.add(name)
     return frozenset(found)
 
 
 def state_names(text: str, *, translated: bool = True) -> frozenset[str]:
-    """A list of conntrack's states. Raises Refused. translated: SNAT and DNAT are known, too."""
+    """A list of conntrack's states. Raises RuleError. translated: SNAT and DNAT are known, too."""
     return _shortened(text, STATE_NAMES if translated else STATE_NAMES[:5], "unknown connection state")
 
 
 def address_types(text: str) -> frozenset[str]:
-    """A list of addrtype's types. Raises Refused."""
+    """A list of addrtype's types. Raises RuleError."""
     return _shortened(text, ADDRESS_TYPES, "not a type of addresses")
 
 
@@ -212,7 +212,7 @@ def address_range(text: str, version: int, *, whole: bool = False) -> AddressSet
     try:
         low, high = (_written(each, version, whole) for each in (first, last if dash else first))
     except ValueError as problem:
-        raise Refused(f"not a range of addresses: {text!r}") from problem
+        raise RuleError(f"not a range of addresses: {text!r}") from problem
     if low > high:
         return AddressSet(version)  # it is taken, and matches nothing
     return AddressSet.between(version, low, high)
@@ -262,18 +262,18 @@ def _unusual_network(text: str, version: int) -> AddressSet | Masked:
     if not slash:
         base, mask = mask, ""
     if base == "!":
-        raise Refused('"!" stands behind -s or -d, and has to be before it')
+        raise RuleError('"!" stands behind -s or -d, and has to be before it')
     if version == 4 and base.lower().startswith("::ffff:") and "." in base:
         base = base[7:]  # an IPv4 address in IPv6's clothes
     if version == 4 and ":" in base:
-        raise Refused(f"an IPv6 address among rules for IPv4: {base!r}")
+        raise RuleError(f"an IPv6 address among rules for IPv4: {base!r}")
     bits = 32 if version == 4 else 128
     value = _dotted(base) if version == 4 else _colons(base)
     if not slash:
         return AddressSet(version, (value, value + 1))
     try:
         pattern = _dotted(mask, whole=True) if version == 4 else _colons(mask)
-    except Refused:
+    except RuleError:
         size = 1 << (bits - number(mask, bits))
         first = value & ~(size - 1)
         return AddressSet(version, (first, first + size))
@@ -284,11 +284,11 @@ def _dotted(text: str, *, whole: bool = False) -> int:
     """An IPv4 address; missing parts at the end are zero, unless `whole`."""
     parts = text[:19].split(".")
     if len(parts) > 4 or (whole and len(parts) < 4):
-        raise Refused(f"unknown host: {text!r}")
+        raise RuleError(f"unknown host: {text!r}")
     try:
         values = [number(part, 255) for part in parts]
-    except Refused as problem:
-        raise Refused(f"host name can't be resolved while the server boots: {text!r}") from problem
+    except RuleError as problem:
+        raise RuleError(f"host name can't be resolved while the server boots: {text!r}") from problem
     return int.from_bytes(bytes(values + [0] * (4 - len(values))), "big")
 
 
@@ -301,14 +301,14 @@ def _colons(text: str) -> int:
     try:
         address = parse_address(text)
     except ValueError as problem:
-        raise Refused(f"host name can't be resolved while the server boots: {text!r}") from problem
+        raise RuleError(f"host name can't be resolved while the server boots: {text!r}") from problem
     if address.version != 6:
-        raise Refused(f"not an IPv6 address: {text!r}")
+        raise RuleError(f"not an IPv6 address: {text!r}")
     return int(address)
 
 
 def host(text: str, version: int, names: Names) -> int:
-    """The one address of a host, by its name or as inet_aton(3) reads it: "10.1" is 10.0.0.1. Raises Refused."""
+    """The one address of a host, by its name or as inet_aton(3) reads it: "10.1" is 10.0.0.1. Raises RuleError."""
     known = [each for each in names.hosts.get(text.lower(), ()) if (":" in each) is (version == 6)]
     if len(set(known)) == 1:
         text = known[0]
@@ -317,7 +317,7 @@ def host(text: str, version: int, names: Names) -> int:
             raise ValueError(text)
         return _counted(text) if version == 4 else int(_six(text))
     except ValueError as problem:
-        raise Refused(f"host name can't be resolved while the server boots: {text!r}") from problem
+        raise RuleError(f"host name can't be resolved while the server boots: {text!r}") from problem
 
 
 def _six(text: str) -> int:
@@ -339,7 +339,7 @@ def _counted(text: str) -> int:
 
 
 def host_network(text: str, version: int, names: Names) -> AddressSet:
-    """A host, with a mask or its length perhaps. Raises Refused."""
+    """A host, with a mask or its length perhaps. Raises RuleError."""
     base, slash, mask = text.partition("/")
     value = host(base, version, names)
     if not slash:
@@ -351,15 +351,15 @@ def host_network(text: str, version: int, names: Names) -> AddressSet:
 
 
 def mask_length(text: str, version: int) -> int | None:
-    """The length of a mask, given as such or written out; None for a mask with holes. Raises Refused."""
+    """The length of a mask, given as such or written out; None for a mask with holes. Raises RuleError."""
     bits = 32 if version == 4 else 128
     try:
         return number(text, bits)
-    except Refused:
+    except RuleError:
         pass
     try:
         value = host(text, version, Names(hosts={}))
-    except Refused:
-        raise Refused(f"neither a mask nor its length: {text!r}") from None
+    except RuleError:
+        raise RuleError(f"neither a mask nor its length: {text!r}") from None
     length = bits - (~value & ((1 << bits) - 1)).bit_length()
     return length if value == ((1 << length) - 1) << (bits - length) else None

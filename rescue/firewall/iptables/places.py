@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rescue.firewall.iptables.option_values import Option
-from rescue.firewall.names import Refused
+from rescue.firewall.names import RuleError
 
 Limit = tuple[str, tuple[str, ...]]
 """A match or target (perhaps with an option), and the built-in chains that packets may come to it from."""
@@ -55,14 +55,14 @@ HOOKS = {
 
 
 def check_table(name: str, table: str) -> None:
-    """Raises Refused where the kernel does not take a match or target in a table."""
+    """Raises RuleError where the kernel does not take a match or target in a table."""
     tables = TABLES.get(name, (table,))
     if table not in tables:
-        raise Refused(f"{name} can only be used in the table {' or '.join(tables)}")
+        raise RuleError(f"{name} can only be used in the table {' or '.join(tables)}")
 
 
 def hooks_of_match(name: str, options: Sequence[Option], table: str) -> Iterator[Limit]:
-    """Where a match may stand. Raises Refused where it is not for the table at all."""
+    """Where a match may stand. Raises RuleError where it is not for the table at all."""
     check_table(name, table)
     if name in HOOKS:
         yield name, HOOKS[name]

@@ -10,7 +10,7 @@ from re import compile as compile_pattern
 
 from rescue.firewall.engine.addresses import AddressSet, Masked
 from rescue.firewall.engine.conditions import Addresses, Condition, Fixed, Interface, TransportProtocol
-from rescue.firewall.engine.ruleset import BUILT_IN, Action, Target
+from rescue.firewall.engine.ruleset import BUILT_IN, Action, RuleTarget
 from rescue.firewall.iptables.extension_values import check_values
 from rescue.firewall.iptables.given import Place
 from rescue.firewall.iptables.matches import conditions
@@ -30,7 +30,7 @@ from rescue.firewall.iptables.options import (
 )
 from rescue.firewall.iptables.places import Limit, check_table, hooks_of_match, hooks_of_target
 from rescue.firewall.iptables.targets import target
-from rescue.firewall.names import Names, Refused
+from rescue.firewall.names import Names, RuleError
 
 LISTING = ("-L", "-S", "-Z")
 """Commands that show rules or set counters to zero: nothing changes by them."""
@@ -44,13 +44,13 @@ LONGEST_NAME = 28
 
 _SPACE = " \t\n\v\f\r"
 
-NOTHING = Target(Action.CONTINUE)
+NOTHING = RuleTarget(Action.CONTINUE)
 
 _BLANKS = compile_pattern(r"[ \t]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class IptablesCommand:
     """What a line asks for.
 
     name: "-A" and the like; chain: what it names, empty for all. bodies: conditions of the rules that a list of
@@ -62,7 +62,7 @@ class Command:
     name: str
     chain: str
     bodies: tuple[tuple[Condition, ...], ...] = ((),)
-    target: Target = NOTHING
+    target: RuleTarget = NOTHING
     position: int = 0
     policy: str = ""
     other_version: bool = False
@@ -102,17 +102,17 @@ def is_target(name: str, version: int) -> bool:
 
 
 def check_chain_name(name: str) -> None:
-    """Raises Refused where no chain can have this name."""
+    """Raises RuleError where no chain can have this name."""
     size = len(name.encode("utf-8", "surrogateescape"))
     if size > LONGEST_NAME or name.startswith(("-", "!")) or any(char in _SPACE for char in name):
-        raise Refused(f"not a chain's name: {name!r}")
+        raise RuleError(f"not a chain's name: {name!r}")
 
 
 def words_of(line: str) -> list[str]:
     """A line's words. Only double quotes quote, and only in them a backslash escapes (add_param_to_argv, xshared.c)."""
     if line.startswith("["):
         if not _COUNTERS.match(line):
-            raise Refused(f"not the counters of a rule, such as [0:0]: {line.partition(' ')[0]}")
+            raise RuleError(f"not the counters of a rule, such as [0:0]: {line.partition(' ')[0]}")
         line = line[line.index("]") + 1 :]
     if '"' in line:
         found = list(_quoted_words(line))
@@ -121,7 +121,7 @@ def words_of(line: str) -> list[str]:
     else:
         found = line.split(" ")
     if len(line) > LONGEST_WORD and any(len(word) > LONGEST_WORD for word in found):
-        raise Refused("a word is too long")
+        raise RuleError("a word is too long")
     return found
 
 
@@ -163,12 +163,12 @@ class LineReader:
         self.chains = chains
         self.names = names
         self.backend = backend
-        self._known: dict[tuple[str, ...], Command] = {}
+        self._known: dict[tuple[str, ...], IptablesCommand] = {}
         self.asked: dict[tuple[str, tuple[Option, ...], bool, int, bool], tuple[list[Condition], list[Limit]]] = {}
-        self._texts: dict[tuple[str, str], Command] = {}
+        self._texts: dict[tuple[str, str], IptablesCommand] = {}
 
-    def line(self, text: str) -> Command:
-        """The command of a line. Raises Refused."""
+    def line(self, text: str) -> IptablesCommand:
+        """The command of a line. Raises RuleError."""
         parts = text.split(" ", 4)
         if len(parts) < 5 or parts[0] != "-A" or parts[2] != "-s" or not _ONE_WORD.fullmatch(parts[3]):
             return self.read(words_of(text))
@@ -183,15 +183,15 @@ class LineReader:
             return made
         return self._from(parts[3], command) or self.read(words_of(text))
 
-    def _from(self, address: str, command: Command) -> Command | None:
+    def _from(self, address: str, command: IptablesCommand) -> IptablesCommand | None:
         """A command for one source address more; None where it stands for several."""
         found = addresses(address, self.version, self.names)
         if len(found) > 1:
             return None
         return self._with_source(found[0], command)
 
-    def read(self, words: Sequence[str]) -> Command:
-        """The command of a line. Raises Refused."""
+    def read(self, words: Sequence[str]) -> IptablesCommand:
+        """The command of a line. Raises RuleError."""
         if len(words) > 4 and words[0] == "-A" and words[2] == "-s":
             return self._source_first(words)
         command = _Line(self, words).command()
@@ -200,7 +200,7 @@ class LineReader:
             self._texts.clear()
         return command
 
-    def _source_first(self, words: Sequence[str]) -> Command:
+    def _source_first(self, words: Sequence[str]) -> IptablesCommand:
         """A line as iptables-save writes it, ``-A CHAIN -s ADDRESS ...``: the rest is read once for all addresses."""
         found = addresses(words[3], self.version, self.names)
         rest = (*words[:2], *words[4:])
@@ -212,12 +212,12 @@ class LineReader:
         return self._with_source(found[0], command)
 
     @staticmethod
-    def _with_source(found: AddressSet | Masked, command: Command) -> Command:
+    def _with_source(found: AddressSet | Masked, command: IptablesCommand) -> IptablesCommand:
         if command.other_version:
             return command
         source = Addresses(True, found)
         bodies = tuple((source, *body) for body in command.bodies)
-        return Command(command.name, command.chain, bodies, command.target, limits=command.limits)
+        return IptablesCommand(command.name, command.chain, bodies, command.target, limits=command.limits)
 
 
 _NEEDS_VALUE = frozenset("ACDEINPRMcdgijmopst")
@@ -276,14 +276,14 @@ class _Line:
         self.target_options: list[Option] = []
         self.protocol_of_target = 0
 
-    def command(self) -> Command:
+    def command(self) -> IptablesCommand:
         negated = False
         while self.at < len(self.words) and not self.other_version:
             word = self.words[self.at]
             self.at += 1
             if word == "!":
                 if negated:
-                    raise Refused('"!" twice')
+                    raise RuleError('"!" twice')
                 negated = True
                 continue
             if word == "--":
@@ -291,17 +291,17 @@ class _Line:
             self._word(word, negated)
             negated = False
         if self.other_version:
-            return Command("", "", other_version=True)  # nothing behind the option is read any more
+            return IptablesCommand("", "", other_version=True)  # nothing behind the option is read any more
         if self.at < len(self.words):
-            raise Refused(f"a word out of place: {self.words[self.at]}")
+            raise RuleError(f"a word out of place: {self.words[self.at]}")
         if negated:
-            raise Refused('"!" with nothing after it')
+            raise RuleError('"!" with nothing after it')
         if not self.name:
-            raise Refused("no command, such as -A")
+            raise RuleError("no command, such as -A")
         self._check_command()
         bodies, limits = self._bodies()
         target = self._target(limits)
-        return Command(self.name, self.chain, bodies, target, self.position, self.policy, limits=tuple(limits))
+        return IptablesCommand(self.name, self.chain, bodies, target, self.position, self.policy, limits=tuple(limits))
 
     def _word(self, word: str, negated: bool) -> None:
         if word.startswith("--"):
@@ -321,13 +321,13 @@ class _Line:
                     self._base(char, word[at:] or None, word, negated)
                     return
                 else:
-                    raise Refused(f"unknown option: {word}")
+                    raise RuleError(f"unknown option: {word}")
         else:
-            raise Refused(f"a word out of place: {word}")
+            raise RuleError(f"a word out of place: {word}")
 
     def _value(self, option: str) -> str:
         if self.at >= len(self.words):
-            raise Refused(f"{option} needs a value")
+            raise RuleError(f"{option} needs a value")
         self.at += 1
         return self.words[self.at - 1]
 
@@ -340,7 +340,7 @@ class _Line:
         """Obey a short option, or its long form. value: what is glued to it, in the word `word`."""
         option = f"-{char}"
         if value is not None and char in _NO_VALUE:
-            raise Refused(f"unknown option: {word}")
+            raise RuleError(f"unknown option: {word}")
         whole = word
         if value is None and char in _NEEDS_VALUE:
             value = whole = self._value(option)
@@ -348,27 +348,27 @@ class _Line:
             self.other_version = char != str(self.reader.version)
         elif char == "m":
             if negated:
-                raise Refused("-m can't be negated")
+                raise RuleError("-m can't be negated")
             self._match(value or "")
         elif char in _LISTED or char == "g":
             self._listed(char, value or "", whole, negated)
         elif option in COMMANDS:
             self._command(option, value, negated)
         elif char not in "vM":  # -t, -w, -W, -b: not in a file; -h and -V end it
-            raise Refused(f"{option} can't be used in a file of rules")
+            raise RuleError(f"{option} can't be used in a file of rules")
 
     def _listed(self, char: str, value: str, whole: str, negated: bool) -> None:
         """whole: the word that the value stands in, which is what most of these options take for it."""
         once = "j" if char == "g" else char
         if once in self.said:
-            raise Refused(f"-{char} twice")
+            raise RuleError(f"-{char} twice")
         self.said.add(once)
         if negated and char not in _NEGATED:
-            raise Refused(f"-{char} can't be negated")
+            raise RuleError(f"-{char} can't be negated")
         match char:
             case "f":
                 if self.reader.version == 6:
-                    raise Refused("-f is for IPv4 alone")
+                    raise RuleError("-f is for IPv4 alone")
                 # No packet of the connection is a second fragment: conntrack puts them together before any rule.
                 self.conditions.append(Fixed(negated))
             case "s" | "d":
@@ -377,7 +377,7 @@ class _Line:
                 self.address_negated[char] = negated
             case "i" | "o":
                 if not value or len(whole.encode("utf-8", "surrogateescape")) > 15:
-                    raise Refused(f"not the name of a network interface: {whole!r}")
+                    raise RuleError(f"not the name of a network interface: {whole!r}")
                 self.conditions.append(Interface(char == "i", whole, negated))
             case "p":
                 self._protocol(whole, negated)
@@ -393,12 +393,12 @@ class _Line:
         octets = value[at + 1 :] if at > 0 else self._value("-c") if self._next_is_value() else ""
         for text in (value, octets):
             if not _COUNTER.fullmatch(text):
-                raise Refused(f"not a counter: {text}")
+                raise RuleError(f"not a counter: {text}")
 
     def _protocol(self, value: str, negated: bool) -> None:
         self.protocol = protocol_number(value.lower())
         if negated and not self.protocol:
-            raise Refused("no packet would match")
+            raise RuleError("no packet would match")
         self.protocol_negated = negated
         if self.protocol:
             self.conditions.append(TransportProtocol(self.protocol, negated))
@@ -407,7 +407,7 @@ class _Line:
         module = {"icmpv6": "icmp6", "ipv6-icmp": "icmp6"}.get(name, name)
         known = module in MATCHES or module in ADDON_MATCHES
         if not known or module in OTHER_VERSION[self.reader.version]:
-            raise Refused(f"there is no match {name}")
+            raise RuleError(f"there is no match {name}")
         self._load(module)
 
     def _load(self, module: str) -> None:
@@ -421,30 +421,30 @@ class _Line:
 
     def _jump(self, name: str) -> None:
         if not name or len(name) > LONGEST_NAME or any(char in _SPACE for char in name):
-            raise Refused(f"there is no chain or target {name}")
+            raise RuleError(f"there is no chain or target {name}")
         target = name in TARGETS or name in ADDONS or name in STANDARD
         if name in TARGETS_OF_OTHER_VERSION[self.reader.version]:
             target = False
         if not target and name not in self.reader.chains:
-            raise Refused(f"there is no chain or target {name}")
+            raise RuleError(f"there is no chain or target {name}")
         if name in BUILT_IN.get(self.reader.table, ()):
-            raise Refused(f"no rule can jump to {name}")
+            raise RuleError(f"no rule can jump to {name}")
         self.jump = name
         if target and name not in self.reader.chains:
             self.loaded.insert(0, _Loaded("", TARGETS.get(name, {})))
 
     def _go_to(self, name: str) -> None:
         if name not in self.reader.chains:
-            raise Refused(f"there is no chain {name}")
+            raise RuleError(f"there is no chain {name}")
         if name in BUILT_IN.get(self.reader.table, ()):
-            raise Refused(f"no rule can jump to {name}")
+            raise RuleError(f"no rule can jump to {name}")
         self.jump, self.goto = name, True
 
     # -- commands ------------------------------------------------------------------------------------------------------
 
     def _command(self, name: str, value: str | None, negated: bool) -> None:
         if negated or (self.name and not (self.name in LISTING and name in LISTING)):
-            raise Refused(f"{name} is out of place")
+            raise RuleError(f"{name} is out of place")
         self.name = name
         if value is None and self._next_is_value():
             value = self._value(name)
@@ -453,19 +453,19 @@ class _Line:
             self._check_new(self.chain)
         if name in ("-P", "-E"):
             if not self._next_is_value():
-                raise Refused(f"{name} needs two words")
+                raise RuleError(f"{name} needs two words")
             self.policy = self._value(name)
         if name == "-R" and not self._next_is_value():
-            raise Refused("-R needs the number of a rule")
+            raise RuleError("-R needs the number of a rule")
         if name in ("-I", "-D", "-R", *LISTING) and self._next_is_value():
             self.position = number(self._value(name), (1 << 31) - 1)
             if not self.position:
-                raise Refused("there is no rule 0")
+                raise RuleError("there is no rule 0")
 
     def _check_new(self, name: str) -> None:
         check_chain_name(name)
         if is_target(name, self.reader.version):
-            raise Refused(f"{name} is the name of a target, and can't be that of a chain")
+            raise RuleError(f"{name} is the name of a target, and can't be that of a chain")
 
     def _check_command(self) -> None:
         """What is wrong with the line as a whole."""
@@ -473,29 +473,29 @@ class _Line:
         if self.name == "-D" and self.position:
             takes = frozenset()
         if wrong := sorted((self.said & _LISTED) - takes):
-            raise Refused(f"-{wrong[0]} can't be used with {self.name}")
+            raise RuleError(f"-{wrong[0]} can't be used with {self.name}")
         if self.reader.table == "nat" and "DROP" in (self.policy, self.jump):
-            raise Refused("DROP can't be used in the table nat")
+            raise RuleError("DROP can't be used in the table nat")
         if self.name == "-R" and (len(self.sources) > 1 or len(self.destinations) > 1):
-            raise Refused("a rule can be replaced by one alone")
+            raise RuleError("a rule can be replaced by one alone")
         if len(self.chain) > LONGEST_NAME:
-            raise Refused(f"not a chain's name: {self.chain!r}")
+            raise RuleError(f"not a chain's name: {self.chain!r}")
         if self.name in _ON_RULES:
             if "o" in self.said and self.chain in ("INPUT", "PREROUTING"):
-                raise Refused(f"-o can't be used in {self.chain}")
+                raise RuleError(f"-o can't be used in {self.chain}")
             if "i" in self.said and self.chain in ("OUTPUT", "POSTROUTING"):
-                raise Refused(f"-i can't be used in {self.chain}")
+                raise RuleError(f"-i can't be used in {self.chain}")
 
     # -- the options of matches and targets ----------------------------------------------------------------------------
 
     def _option(self, found: _Found, word: str, value: str | None, negated: bool) -> None:
         holder, name, count = found
         if value is not None and not count:
-            raise Refused(f"unknown option: {word}={value}")
+            raise RuleError(f"unknown option: {word}={value}")
         values = [] if value is None else [value]
         while len(values) < count:
             if values and not self._next_is_value():
-                raise Refused(f"{word} needs {count} values")
+                raise RuleError(f"{word} needs {count} values")
             values.append(self._value(word))
         if count < 0 or (name in _RATES and self._next_is_value()):
             # An extension that is not known: its option takes what follows. And some of rateest's may.
@@ -506,11 +506,11 @@ class _Line:
         into = self.target_options if holder is None else holder.options
         name = _usual(name, MATCHES.get(holder.module, {}) if holder else TARGETS.get(self.jump, {}))
         if negated and (holder is None or name in NEVER_NEGATED.get(holder.module, ())):
-            raise Refused(f"{word} can't be negated")
+            raise RuleError(f"{word} can't be negated")
         if any(option.name == name for option in into) and not (
             holder is not None and holder.module == "policy" and name in _OFTEN
         ):
-            raise Refused(f"{word} twice")
+            raise RuleError(f"{word} twice")
         if holder is None:
             self.protocol_of_target = self.protocol
         into.append(Option(name, tuple(values), negated))
@@ -545,7 +545,7 @@ class _Line:
             if all(use.module != implied for use in self.matches):
                 self._load(implied)
                 return self._find(word)
-        raise Refused(f"ambiguous option: {word}" if found else f"unknown option: {word}")
+        raise RuleError(f"ambiguous option: {word}" if found else f"unknown option: {word}")
 
     def _held(self, module: str, name: str, count: int) -> _Found:
         if not module:
@@ -574,7 +574,7 @@ class _Line:
             common += known[0]
             limits += known[1]
         if max(len(self.sources), len(self.destinations)) > 1 and any(self.address_negated.values()):
-            raise Refused('"!" with a list of addresses')
+            raise RuleError('"!" with a list of addresses')
         sources = [[self._side(found, True)] for found in self.sources] or [[]]
         destinations = [[self._side(found, False)] for found in self.destinations] or [[]]
         return tuple((*one, *other, *common) for one, other in product(sources, destinations)), limits
@@ -613,13 +613,13 @@ class _Line:
         if name in ("tcp", "udp") and self.reader.backend == "nft" and place.protocol in (needed or ()) and own:
             return  # the backend makes its own expressions of them, negated as the protocol may be
         if needed and place.only not in needed:
-            raise Refused(f"{name} needs its protocol before it: -p")
+            raise RuleError(f"{name} needs its protocol before it: -p")
 
-    def _target(self, limits: list[Limit]) -> Target:
+    def _target(self, limits: list[Limit]) -> RuleTarget:
         if not self.jump:
             return NOTHING
         if self.jump in self.reader.chains:
-            return Target(Action.GOTO if self.goto else Action.JUMP, self.jump)
+            return RuleTarget(Action.GOTO if self.goto else Action.JUMP, self.jump)
         place = self._place(self.protocol_of_target)
         self._check_protocol(self.jump, self._place(self.protocol))
         if self.jump in TARGETS:
@@ -627,12 +627,12 @@ class _Line:
         if self.jump == "TRACE" and self.reader.backend == "legacy":
             check_table("TRACE of the legacy iptables", self.reader.table)
         if self.jump == "TCPMSS" and self.reader.backend == "legacy" and not self._is_for_syn():
-            raise Refused("TCPMSS needs --syn, or --tcp-flags with SYN")
+            raise RuleError("TCPMSS needs --syn, or --tcp-flags with SYN")
         limits += hooks_of_target(self.jump, self.target_options)
         sets = self.reader.names.sets
         if self.jump == "SET" and sets is not None:
             for option in self.target_options:
                 if option.name in ("--add-set", "--del-set", "--map-set") and option.values[0] not in sets.sets:
-                    raise Refused(f"there is no ipset {option.values[0]!r}")
+                    raise RuleError(f"there is no ipset {option.values[0]!r}")
         tcp = self.protocol == 6 and not self.protocol_negated
         return target(self.jump, self.target_options, self.reader.table, self.reader.version, tcp)

@@ -14,7 +14,7 @@ from rescue.firewall.engine.packet import MAX_PORT
 from rescue.firewall.iptables.given import Check, Given, Place, file_name, one_of, service_class, value_of, words
 from rescue.firewall.iptables.option_types import EVERY, number_range
 from rescue.firewall.iptables.option_values import address_range, host, leading_number, mask_length, number, port
-from rescue.firewall.names import Refused
+from rescue.firewall.names import RuleError
 
 # -- the targets ------------------------------------------------------------------------------------------------------
 
@@ -23,7 +23,7 @@ _CLASS = compile_pattern(r"\s*[-+]?(?:0[xX])?[0-9a-fA-F]+:\s*[-+]?(?:0[xX])?[0-9
 
 def _classify(given: Given, place: Place) -> None:
     if not _CLASS.fullmatch(given["--set-class"].values[0]):
-        raise Refused(f"not a class, such as 1:10: {given['--set-class'].values[0]!r}")
+        raise RuleError(f"not a class, such as 1:10: {given['--set-class'].values[0]!r}")
 
 
 _TCP_OPTIONS = {"wscale": 3, "mss": 2, "sack-permitted": 4, "sack": 5, "timestamp": 8, "md5": 19}
@@ -35,7 +35,7 @@ def _strip(given: Given, place: Place) -> None:
     for word in text.split(",") if text is not None else ():
         option = _TCP_OPTIONS.get(word) or number(word, 255)
         if option < 2 or option in seen:
-            raise Refused(f"not an option of TCP, or twice: {word!r}")
+            raise RuleError(f"not an option of TCP, or twice: {word!r}")
         seen.add(option)
 
 
@@ -53,16 +53,16 @@ _HELPERS = {
 def _ct(given: Given, place: Place) -> None:
     tracked = "--notrack" not in given
     if tracked and (helper := value_of(given, "--helper")) is not None and place.only not in _HELPERS.get(helper, ()):
-        raise Refused(f"there is no helper {helper!r} for the protocol of the rule")
+        raise RuleError(f"there is no helper {helper!r} for the protocol of the rule")
     if tracked and "--timeout" in given:
-        raise Refused("--timeout needs a policy that no file sets up")
+        raise RuleError("--timeout needs a policy that no file sets up")
     for name in ("--zone", "--zone-orig", "--zone-reply"):
         if (text := value_of(given, name)) is not None and text.lower() != "mark":
             number(text, 65535)
     for name, known in (("--ctevents", _EVENTS), ("--expevents", ("new",))):
         for word in given[name].values[0].split(",") if name in given else ():
             if word not in known:
-                raise Refused(f"not an event of a connection: {word!r}")
+                raise RuleError(f"not an event of a connection: {word!r}")
 
 
 _TUPLES = ("ct", "src", "dst", "sport", "dport", "proto", "spi")
@@ -72,10 +72,10 @@ def _hmark(given: Given, place: Place) -> None:
     text = value_of(given, "--hmark-tuple")
     for word in text.lower().split(",") if text is not None else ():
         if not word or not any(name.startswith(word) for name in _TUPLES):
-            raise Refused(f"not a part of packets: {word!r}")
+            raise RuleError(f"not a part of packets: {word!r}")
     if {"--hmark-tuple", "--hmark-src-prefix", "--hmark-dst-prefix", "--hmark-sport-mask", "--hmark-dport-mask",
         "--hmark-spi-mask", "--hmark-proto-mask"}.isdisjoint(given):  # fmt: skip
-        raise Refused("HMARK needs --hmark-tuple")
+        raise RuleError("HMARK needs --hmark-tuple")
 
 
 def _led(given: Given, place: Place) -> None:
@@ -87,7 +87,7 @@ def _led(given: Given, place: Place) -> None:
 def _prefix(name: str) -> Check:
     def check(given: Given, place: Place) -> None:
         if "\n" in (value_of(given, name) or ""):
-            raise Refused(f"{name} runs on to the next line")
+            raise RuleError(f"{name} runs on to the next line")
 
     return check
 
@@ -97,7 +97,7 @@ def _nfqueue(given: Given, place: Place) -> None:
         return
     ends = number_range(text, 65535)
     if len(ends) != 2 or ends[0] >= ends[1] or ends[1] - ends[0] == 65535:
-        raise Refused(f"not a range of queues: {text!r}")
+        raise RuleError(f"not a range of queues: {text!r}")
 
 
 _SPAN = compile_pattern(
@@ -112,37 +112,37 @@ def _span(text: str) -> int:
         return whole[0] & EVERY
     found = _SPAN.fullmatch(text.lower())
     if found is None:
-        raise Refused(f"not a time, such as 250ms: {text!r}")
+        raise RuleError(f"not a time, such as 250ms: {text!r}")
     return int(float(found[1]) * {"": 1, "s": 1_000_000, "m": 1000, "u": 1}[found[2][:1]]) & EVERY
 
 
 def _rate_estimator(given: Given, place: Place) -> None:
     interval, average = (_span(given[f"--rateest-{name}"].values[0]) for name in ("interval", "ewmalog"))
     if interval > (1 << 5) * 250_000:
-        raise Refused("--rateest-interval is too large")
+        raise RuleError("--rateest-interval is too large")
     steps = 0
     for steps in range(1, 33):
         if steps == 32 or interval / -log(1 - 1 / (1 << steps)) > average:
             break
     if not 0 < steps - 1 < 31:
-        raise Refused("--rateest-ewmalog is out of range")
+        raise RuleError("--rateest-ewmalog is out of range")
 
 
 def _idle_timer(given: Given, place: Place) -> None:
     seconds = number(given["--timeout"].values[0], EVERY)
     if not 0 < seconds < ((1 << 31) - 1) // 1000:
-        raise Refused("--timeout is 0 or too large")
+        raise RuleError("--timeout is 0 or too large")
     file_name(given, "--label")
 
 
 def _tee(given: Given, place: Place) -> None:
     if not host(given["--gateway"].values[0], place.version, place.names):
-        raise Refused("--gateway is no address")
+        raise RuleError("--gateway is no address")
 
 
 def _ecn(given: Given, place: Place) -> None:
     if place.only != 6 and not {"--ecn-tcp-remove", "--ecn-tcp-cwr", "--ecn-tcp-ece"}.isdisjoint(given):
-        raise Refused("ECN needs its protocol before it: -p tcp")
+        raise RuleError("ECN needs its protocol before it: -p tcp")
 
 
 def _prefixes(given: Given, place: Place) -> None:
@@ -150,23 +150,23 @@ def _prefixes(given: Given, place: Place) -> None:
         base, slash, mask = given[name].values[0].partition("/")
         length = mask_length(mask, 6) if slash else 128
         if length is None or length > 64 or host(base, 6, place.names) & ((1 << (128 - length)) - 1):
-            raise Refused(f"not a prefix of 64 bits at most: {given[name].values[0]!r}")
+            raise RuleError(f"not a prefix of 64 bits at most: {given[name].values[0]!r}")
 
 
 def _set(given: Given, place: Place) -> None:
     if {"--add-set", "--del-set", "--map-set"}.isdisjoint(given):
-        raise Refused("SET needs --add-set, --del-set or --map-set")
+        raise RuleError("SET needs --add-set, --del-set or --map-set")
     if "--add-set" not in given and not {"--exist", "--timeout"}.isdisjoint(given):
-        raise Refused("--exist and --timeout need --add-set")
+        raise RuleError("--exist and --timeout need --add-set")
     if ("--map-set" in given) is {"--map-mark", "--map-prio", "--map-queue"}.isdisjoint(given):
-        raise Refused("--map-set needs --map-mark, --map-prio or --map-queue, and they need it")
+        raise RuleError("--map-set needs --map-mark, --map-prio or --map-queue, and they need it")
     if (text := value_of(given, "--timeout")) is not None:
         number(text, EVERY - 1)
 
 
 def _clusterip(given: Given, place: Place) -> None:
     if given and {"--new", "--hashmode", "--clustermac", "--total-nodes", "--local-node"} - set(given):
-        raise Refused("CLUSTERIP needs --new, --hashmode, --clustermac, --total-nodes and --local-node")
+        raise RuleError("CLUSTERIP needs --new, --hashmode, --clustermac, --total-nodes and --local-node")
     one_of(given, "--hashmode", ("sourceip", "sourceip-sourceport", "sourceip-sourceport-destport"))
 
 
@@ -176,9 +176,9 @@ def _tcpmss(given: Given, place: Place) -> None:
 
 
 def nat_ports(text: str, place: Place, *, shifted: bool = True) -> None:
-    """Raises Refused where this is no port, or range of ports, for a target of nat (parse_ports() of libxt_NAT.c)."""
+    """Raises RuleError where this is no port, or range of ports, for a target of nat (parse_ports() of libxt_NAT.c)."""
     if place.protocol not in (1, 6, 17, 33, 132):
-        raise Refused("a port needs -p tcp or -p udp before it")
+        raise RuleError("a port needs -p tcp or -p udp before it")
     first, dash, last = text.partition("-")
     if not dash or leading_number(text) is None:
         port(text, place.names)
@@ -186,10 +186,10 @@ def nat_ports(text: str, place: Place, *, shifted: bool = True) -> None:
     low = number(first, 65535)
     end, slash, offset = last.partition("/")
     if number(end, 65535) < low:
-        raise Refused(f"a range that ends before it begins: {text!r}")
+        raise RuleError(f"a range that ends before it begins: {text!r}")
     if slash:
         if not shifted:
-            raise Refused("a range of ports can't be shifted here")
+            raise RuleError("a range of ports can't be shifted here")
         base = leading_number(offset)
         if base is None or not 0 < base[0] <= MAX_PORT:
             _named(offset, place)
@@ -197,16 +197,16 @@ def nat_ports(text: str, place: Place, *, shifted: bool = True) -> None:
 
 def _named(text: str, place: Place) -> None:
     if text not in place.names.services:
-        raise Refused(f"unknown port: {text!r}")
+        raise RuleError(f"unknown port: {text!r}")
 
 
 def nat_addresses(text: str, place: Place) -> None:
-    """Raises Refused where this is no address, or range of addresses, with ports perhaps (parse_to())."""
+    """Raises RuleError where this is no address, or range of addresses, with ports perhaps (parse_to())."""
     address, colon, ports = text.partition(":")
     if "[" in text:
         address, closed, rest = text[text.index("[") + 1 :].partition("]")
         if not closed or place.version == 4:
-            raise Refused(f"not an address: {text!r}")
+            raise RuleError(f"not an address: {text!r}")
         _, colon, ports = rest.partition(":")
     elif ":" in ports:
         address, colon, ports = text, "", ""

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from rescue.firewall.engine.icmp import TCP_RESET, reject_with
 from rescue.firewall.engine.packet import MAX_PORT
-from rescue.firewall.engine.ruleset import Action, Target
+from rescue.firewall.engine.ruleset import Action, RuleTarget
 from rescue.firewall.iptables.option_values import Option, mark_and_mask, number
 from rescue.firewall.iptables.places import check_table
-from rescue.firewall.names import Refused
+from rescue.firewall.names import RuleError
 
 EVERY = (1 << 32) - 1
 
@@ -31,19 +31,19 @@ ENDS_NAT = frozenset(["SNAT", "MASQUERADE", "SAME"])
 """Targets that end the nat table and let the packet pass; they change addresses of connections that begin here."""
 
 
-def target(name: str, options: Sequence[Option], table: str, version: int, tcp: bool) -> Target:
-    """What `name` does. `tcp`: the rule is for TCP alone. Raises Refused."""
+def target(name: str, options: Sequence[Option], table: str, version: int, tcp: bool) -> RuleTarget:
+    """What `name` does. `tcp`: the rule is for TCP alone. Raises RuleError."""
     given = {option.name: option for option in options}
     if any(option.negated for option in options):
-        raise Refused(f"an option of {name} can't be negated")
+        raise RuleError(f"an option of {name} can't be negated")
     check_table(name, table)
     if name == "ULOG":
-        raise Refused("ULOG is in no kernel since 3.17")
+        raise RuleError("ULOG is in no kernel since 3.17")
     match name:
         case "ACCEPT" | "RETURN":
-            return Target(Action(name.lower()), name)
+            return RuleTarget(Action(name.lower()), name)
         case "DROP":
-            return Target(Action.DROP, name)
+            return RuleTarget(Action.DROP, name)
         case "REJECT":
             return _reject(given.get("--reject-with"), version, tcp)
         case "MARK":
@@ -51,22 +51,22 @@ def target(name: str, options: Sequence[Option], table: str, version: int, tcp: 
         case "CONNMARK":
             return _connmark(given, options)
         case "NOTRACK":
-            return Target(Action.UNTRACK, name)
+            return RuleTarget(Action.UNTRACK, name)
         case "CT":
-            return Target(Action.UNTRACK if "--notrack" in given else Action.CONTINUE, name)
+            return RuleTarget(Action.UNTRACK if "--notrack" in given else Action.CONTINUE, name)
     if name in ENDS_NAT:
-        return Target(Action.ACCEPT, name)
+        return RuleTarget(Action.ACCEPT, name)
     if (port := _port_of(name, given)) is not None:
-        return Target(Action.REDIRECT, name, value=port)
+        return RuleTarget(Action.REDIRECT, name, value=port)
     if name in ELSEWHERE:
-        return Target(Action.DEPENDS, name, reason=ELSEWHERE[name])
+        return RuleTarget(Action.DEPENDS, name, reason=ELSEWHERE[name])
     if name == "HMARK":
-        return Target(Action.MARK, name, value=None)
+        return RuleTarget(Action.MARK, name, value=None)
     if name == "SET" and "--map-set" in given:
-        return Target(Action.MARK, name, value=None)
+        return RuleTarget(Action.MARK, name, value=None)
     if name in _UNKNOWN:
-        return Target(Action.DEPENDS, name, reason=f"the target {name}")
-    return Target(Action.CONTINUE, name)
+        return RuleTarget(Action.DEPENDS, name, reason=f"the target {name}")
+    return RuleTarget(Action.CONTINUE, name)
 
 
 _UNKNOWN = frozenset(
@@ -86,38 +86,38 @@ def _port_of(name: str, given: dict[str, Option]) -> int | None:
     return int(text) if whole and text.isdecimal() and text.isascii() and 0 < int(text) <= MAX_PORT else None
 
 
-def _reject(option: Option | None, version: int, tcp: bool) -> Target:
+def _reject(option: Option | None, version: int, tcp: bool) -> RuleTarget:
     default = "icmp-port-unreachable" if version == 4 else "icmp6-port-unreachable"
     how = reject_with(option.values[0], version) if option else default
     if how is None:
-        raise Refused(f"unknown kind of refusal: {option.values[0] if option else ''}")
+        raise RuleError(f"unknown kind of refusal: {option.values[0] if option else ''}")
     if how == TCP_RESET and not tcp:
-        raise Refused("tcp-reset needs -p tcp")
-    return Target(Action.REJECT, "REJECT", how=how)
+        raise RuleError("tcp-reset needs -p tcp")
+    return RuleTarget(Action.REJECT, "REJECT", how=how)
 
 
-def _mark(action: Action, name: str, options: Sequence[Option]) -> Target:
+def _mark(action: Action, name: str, options: Sequence[Option]) -> RuleTarget:
     option = next(each for each in options if each.name.endswith("mark"))
     if option.name in ("--set-mark", "--set-xmark"):
         value, mask = mark_and_mask(option.values[0])
-        return Target(action, name, value=value, mask=mask | value if option.name == "--set-mark" else mask)
+        return RuleTarget(action, name, value=value, mask=mask | value if option.name == "--set-mark" else mask)
     bits = number(option.values[0], EVERY)
     if option.name == "--and-mark":
-        return Target(action, name, value=0, mask=~bits & EVERY)
-    return Target(action, name, value=bits, mask=bits if option.name == "--or-mark" else 0)
+        return RuleTarget(action, name, value=0, mask=~bits & EVERY)
+    return RuleTarget(action, name, value=bits, mask=bits if option.name == "--or-mark" else 0)
 
 
-def _connmark(given: dict[str, Option], options: Sequence[Option]) -> Target:
+def _connmark(given: dict[str, Option], options: Sequence[Option]) -> RuleTarget:
     for word, action in (("--save-mark", Action.SAVE_MARK), ("--restore-mark", Action.RESTORE_MARK)):
         if word in given:
             both = given.get("--mask")
             of_connection, of_packet = given.get("--ctmask", both), given.get("--nfmask", both)
-            return Target(
+            return RuleTarget(
                 action,
                 "CONNMARK",
                 value=number(of_packet.values[0], EVERY) if of_packet else EVERY,
                 mask=number(of_connection.values[0], EVERY) if of_connection else EVERY,
             )
     if any(option.name.endswith("-shift-mark") for option in options):
-        return Target(Action.CONNMARK, "CONNMARK", value=None)
+        return RuleTarget(Action.CONNMARK, "CONNMARK", value=None)
     return _mark(Action.CONNMARK, "CONNMARK", options)

@@ -12,7 +12,7 @@ from re import compile as compile_pattern
 
 from rescue.firewall.engine.conditions import Doubt, Fixed
 from rescue.firewall.engine.packet import is_internal
-from rescue.firewall.engine.ruleset import Action, Chain, Rule, Table, Target
+from rescue.firewall.engine.ruleset import Action, Chain, Rule, RuleTarget, Table
 from rescue.firewall.nft.read.script import Element, MarkMap, Match, Named, NftTable, VerdictMap
 from rescue.model import Location
 
@@ -64,7 +64,7 @@ def doubted(tables: dict[str, Table], name: str, here: Location) -> dict[str, Ta
     def beside(chain: Chain) -> Chain:
         if chain.hook is None:
             return chain
-        rule = Rule(chain.name, (Fixed(Doubt(reason)),), Target(Action.ACCEPT, "accept"), here)
+        rule = Rule(chain.name, (Fixed(Doubt(reason)),), RuleTarget(Action.ACCEPT, "accept"), here)
         return replace(chain, rules=(rule, *chain.rules))
 
     return {

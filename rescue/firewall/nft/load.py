@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from rescue.firewall.engine.oversized import depends_on
-from rescue.firewall.engine.ruleset import Firewall, Problem, Ruleset
+from rescue.firewall.engine.ruleset import Firewall, LoadProblem, Ruleset
 from rescue.firewall.names import Names
 from rescue.firewall.nft import lower
 from rescue.firewall.nft.language.builders import Question
-from rescue.firewall.nft.language.tokens import Unclear, Wrong
+from rescue.firewall.nft.language.tokens import NftError, NftNotModelled
 from rescue.firewall.nft.later import doubted, named_too_early
 from rescue.firewall.nft.read.commands import Script
 from rescue.firewall.nft.read.sets import check_sets
@@ -39,10 +39,10 @@ def load_nftables(tree: Tree, path: PurePosixPath, names: Names, nft: tuple[int,
             made = doubted(made, *early) if early is not None else made
             rulesets[version] = Ruleset(version, made, tracking=lower.tracking(tables, version))
         check_sets(script, names)
-    except Wrong as problem:
-        fault = Problem(str(problem), problem.at, "every rule of the file: nft loads all of it or nothing")
+    except NftError as problem:
+        fault = LoadProblem(str(problem), problem.at, "every rule of the file: nft loads all of it or nothing")
         rulesets = {version: Ruleset(version, {}, (fault,)) for version in (4, 6)}
-    except Unclear as problem:
+    except NftNotModelled as problem:
         reason = f"{problem.at}, which this version can't read ({problem.reason})"
         rulesets = {version: depends_on(version, problem.at, reason, "what its rules do is not known")
                     for version in (4, 6)}  # fmt: skip

@@ -11,14 +11,13 @@ from rescue.firewall.engine.addresses import AddressSet
 from rescue.firewall.engine.conditions import Addresses, AnyOf, Assumed, Condition, Doubt, Fixed, TransportProtocol
 from rescue.firewall.engine.icmp import TCP_RESET
 from rescue.firewall.engine.packet import TCP
-from rescue.firewall.engine.ruleset import Action, Chain, Rule, Table, Target
-from rescue.firewall.names import Refused
+from rescue.firewall.engine.ruleset import Action, Chain, Rule, RuleTarget, Table
+from rescue.firewall.names import RuleError
 from rescue.firewall.nft.language.builders import Question, Wanted
 from rescue.firewall.nft.language.datatypes import check, same, type_of
 from rescue.firewall.nft.language.selectors import Selector
-from rescue.firewall.nft.language.tokens import Wrong
+from rescue.firewall.nft.language.tokens import NftError
 from rescue.firewall.nft.language.values import address, number, port, ports
-from rescue.firewall.nft.read.alike import Pattern
 from rescue.firewall.nft.read.script import (
     Effect,
     Element,
@@ -33,8 +32,9 @@ from rescue.firewall.nft.read.script import (
     NftChain,
     NftRule,
     NftTable,
+    NftVerdict,
+    Pattern,
     Statement,
-    Verdict,
     VerdictMap,
 )
 from rescue.firewall.nft.read.statements import PORT_UNREACHABLE, REFUSALS
@@ -55,7 +55,7 @@ class _Like(NamedTuple):
 
     before: Conditions
     behind: Conditions
-    target: Target
+    target: RuleTarget
     never: Conditions
     source: bool | None
 
@@ -72,7 +72,7 @@ class Lowering:
         self.alike: dict[tuple[str, Pattern], _Like | None] = {}
 
     def table_of(self) -> Table:
-        """The table. Raises Wrong where nft would not take a value, or something is not there."""
+        """The table. Raises NftError where nft would not take a value, or something is not there."""
         for chain in self.table.chains.values():
             for rule in chain.rules:
                 self._fill(rule)
@@ -86,9 +86,9 @@ class Lowering:
             if isinstance(statement, Fills):
                 held = self.table.sets.get(statement.name)
                 if held is None:
-                    raise Wrong(f"there is no set {statement.name}", rule.location)
+                    raise NftError(f"there is no set {statement.name}", rule.location)
                 if statement.key and not _same_types(statement.key, held):
-                    raise Wrong(f"the set {held.name} is of another type ({' . '.join(held.keys)})", rule.location)
+                    raise NftError(f"the set {held.name} is of another type ({' . '.join(held.keys)})", rule.location)
                 held.filled = True
 
     def _chain(self, chain: NftChain, rules: Sequence[Rule]) -> Chain:
@@ -129,8 +129,8 @@ class Lowering:
             else:
                 wanted = Wanted(fields, match.negated, "", False, match.equals)
                 asked = match.selectors[0].conditions(wanted, self.question)
-        except Refused as problem:
-            raise Wrong(str(problem), rule.location) from problem
+        except RuleError as problem:
+            raise NftError(str(problem), rule.location) from problem
         return (Rule(chain.name, (*like.before, *asked, *like.behind), like.target, rule.location),)
 
     def _like(self, rule: NftRule, pattern: Pattern, made: Sequence[Rule]) -> _Like | None:
@@ -154,10 +154,10 @@ class Lowering:
     def _each(self, chain: NftChain, rule: NftRule) -> Iterator[Rule]:
         try:
             yield from self._lowered(chain.name, rule.statements, rule.location)
-        except Wrong:
+        except NftError:
             raise
-        except Refused as problem:
-            raise Wrong(str(problem), rule.location) from problem
+        except RuleError as problem:
+            raise NftError(str(problem), rule.location) from problem
 
     def _lowered(self, chain: str, statements: Sequence[Statement], location: Location) -> Iterator[Rule]:
         """The rules that do what `statements` do, one after the other, in `chain`."""
@@ -209,7 +209,7 @@ class Lowering:
         self,
         chain: str,
         alternatives: Sequence[Conditions],
-        target: Target,
+        target: RuleTarget,
         rest: Sequence[Statement],
         location: Location,
     ) -> Iterator[Rule]:
@@ -223,18 +223,18 @@ class Lowering:
         returns = any(rule.target.action in (Action.RETURN, Action.GOTO) for rule in rules[1:])
         if returns and len(rules) == 2 and not rules[1].conditions:
             # "goto" leads what returns there back to where this chain would return to.
-            jump = Target(Action.GOTO, name)
+            jump = RuleTarget(Action.GOTO, name)
         elif returns:
             reason = "a rule that this version can't read (a mark, then a return under a condition)"
-            jump = Target(Action.DEPENDS, reason=reason)
+            jump = RuleTarget(Action.DEPENDS, reason=reason)
         else:
-            jump = Target(Action.JUMP, name)
+            jump = RuleTarget(Action.JUMP, name)
         self.chains[name] = Chain(name, "", location, tuple(rules))
         yield from (Rule(chain, one, jump, location) for one in alternatives)
 
-    def _end(self, statement: Ends) -> Target:
+    def _end(self, statement: Ends) -> RuleTarget:
         if statement.reject is not None:
-            return Target(Action.REJECT, "reject", how=self._how(statement.reject))
+            return RuleTarget(Action.REJECT, "reject", how=self._how(statement.reject))
         if statement.verdict is not None:
             return self._target(statement.verdict)
         assert statement.target is not None
@@ -247,8 +247,8 @@ class Lowering:
         found = REFUSALS[kind][word] if kind else PORT_UNREACHABLE
         return found[0 if self.question.version == 4 else 1]
 
-    def _target(self, verdict: Verdict) -> Target:
-        return _TARGETS[verdict.word] if not verdict.chain else Target(Action(verdict.word), verdict.chain)
+    def _target(self, verdict: NftVerdict) -> RuleTarget:
+        return _TARGETS[verdict.word] if not verdict.chain else RuleTarget(Action(verdict.word), verdict.chain)
 
     # -- conditions ---------------------------------------------------------------------------------------------------
 
@@ -277,7 +277,7 @@ class Lowering:
     def _made(self, match: Match) -> list[Conditions]:
         held = self.table.sets.get(match.named) if match.named else None
         if match.named and held is None:
-            raise Refused(f"there is no set {match.named}")
+            raise RuleError(f"there is no set {match.named}")
         if held is not None:
             _fits(match.selectors, held)
         if match.mask and len(match.selectors) == 1 and match.selectors[0].version is None:
@@ -304,7 +304,7 @@ class Lowering:
             if not elements:
                 return [self._implied(selectors) if match.negated else (Fixed(False),)]
             if any(len(each.fields) != 1 for each in elements):
-                raise Refused("several fields, where one is compared")
+                raise RuleError("several fields, where one is compared")
             items = [each.fields[0] for each in elements]
             if match.order:
                 items = self._beyond(match.order, items[0], selectors[0].kind)
@@ -316,7 +316,7 @@ class Lowering:
         wide = _widest(selectors)
         for element in elements:
             if len(element.fields) != len(selectors):
-                raise Refused(f"{len(element.fields)} fields, where {len(selectors)} are compared")
+                raise RuleError(f"{len(element.fields)} fields, where {len(selectors)} are compared")
             rest = element.fields[:wide] + element.fields[wide + 1 :]
             grouped.setdefault(rest, []).append(element.fields[wide])
         found: list[Conditions] = []
@@ -331,7 +331,7 @@ class Lowering:
         return found
 
     def _beyond(self, order: str, text: str, kind: str) -> list[str]:
-        """The range of values that an operator such as "<" asks for; nothing for none. Raises Refused."""
+        """The range of values that an operator such as "<" asks for; nothing for none. Raises RuleError."""
         version = {"ipv4_addr": 4, "ipv6_addr": 6}.get(kind)
         if version:
             found = address(text, version, self.question.names)
@@ -349,20 +349,20 @@ class Lowering:
         made = [str(kinds[version](each)) for each in (first, last)]
         return made[:1] if first == last else ["-".join(made)]
 
-    def _vmap(self, statement: VerdictMap) -> Iterator[tuple[Conditions, Verdict]]:
+    def _vmap(self, statement: VerdictMap) -> Iterator[tuple[Conditions, NftVerdict]]:
         """For each verdict of the map the conditions under which it is spoken; a catch-all element last."""
         for conditions, data in self._looked_up(statement):
-            if not isinstance(data, Verdict):
-                raise Refused("a map without verdicts")
+            if not isinstance(data, NftVerdict):
+                raise RuleError("a map without verdicts")
             yield conditions, data
 
-    def _marks(self, statement: MarkMap) -> Iterator[tuple[Conditions, Target]]:
+    def _marks(self, statement: MarkMap) -> Iterator[tuple[Conditions, RuleTarget]]:
         """For each mark of the map the conditions under which it is given."""
         for conditions, data in self._looked_up(statement):
             value = number(data) if isinstance(data, str) else None
             if value is None:
-                raise Refused("a map without marks")
-            yield conditions, Target(statement.action, value=value)
+                raise RuleError("a map without marks")
+            yield conditions, RuleTarget(statement.action, value=value)
 
     def _named(self, statement: Named) -> list[Conditions]:
         """The alternatives under which a rule goes on behind a thing that it uses by name."""
@@ -371,12 +371,12 @@ class Lowering:
         found: list[Conditions] = []
         for conditions, data in self._looked_up(statement):
             if not isinstance(data, str):
-                raise Refused("a map without values")
+                raise RuleError("a map without values")
             found.append((*conditions, *(self._thing(statement.kind, data) if statement.kind else ())))
         return found
 
     def _check_given(self, text: str, kind: str) -> None:
-        """Refuse what is no value of a type. Raises Refused."""
+        """Refuse what is no value of a type. Raises RuleError."""
         names = self.question.names
         if kind == "inet_service":
             ports([text], names)
@@ -388,25 +388,25 @@ class Lowering:
     def _thing(self, kind: str, name: str) -> Conditions:
         thing = self.table.things.get((kind, name))
         if thing is None:
-            raise Refused(f"there is no {kind} {name}")
+            raise RuleError(f"there is no {kind} {name}")
         return (thing.condition,) if thing.condition is not None else ()
 
-    def _looked_up(self, statement: VerdictMap | MarkMap | Named) -> Iterator[tuple[Conditions, Verdict | str]]:
+    def _looked_up(self, statement: VerdictMap | MarkMap | Named) -> Iterator[tuple[Conditions, NftVerdict | str]]:
         """For each thing that a map leads to the conditions under which it does; a catch-all element last."""
         elements: Sequence[Element] = statement.elements
         note: Conditions = ()
         if statement.named:
             held = self.table.sets.get(statement.named)
             if held is None or not held.is_map:
-                raise Refused(f"there is no map {statement.named}")
+                raise RuleError(f"there is no map {statement.named}")
             _fits(statement.selectors, held)
             elements = held.elements
             if held.changing:
                 note = (Fixed(Doubt(f"the map {held.name}, which is filled while the server runs")),)
-        groups: dict[Verdict | str, list[Element]] = {}
+        groups: dict[NftVerdict | str, list[Element]] = {}
         for element in elements:
             if element.data is None:
-                raise Refused("a map with an element that leads to nothing")
+                raise RuleError("a map with an element that leads to nothing")
             groups.setdefault(element.data, []).append(element)
         others = [element for element in elements if element.fields == ("*",)]
         for data, members in groups.items():
@@ -434,10 +434,10 @@ def _same_types(selectors: Sequence[Selector], held: NamedSet) -> bool:
 
 
 def _fits(selectors: Sequence[Selector], held: NamedSet) -> None:
-    """Hold that fields can be looked up in a set or map. Raises Refused."""
+    """Hold that fields can be looked up in a set or map. Raises RuleError."""
     if not _same_types(selectors, held):
         what = "map" if held.is_map else "set"
-        raise Refused(f"{selectors[0].words} can't be looked up in the {what} {held.name} ({' . '.join(held.keys)})")
+        raise RuleError(f"{selectors[0].words} can't be looked up in the {what} {held.name} ({' . '.join(held.keys)})")
 
 
 def _widest(selectors: Sequence[Selector]) -> int:
@@ -447,16 +447,16 @@ def _widest(selectors: Sequence[Selector]) -> int:
 
 
 _TARGETS = {
-    "accept": Target(Action.ACCEPT, "accept"),
-    "drop": Target(Action.DROP, "drop"),
-    "return": Target(Action.RETURN, "return"),
-    "continue": Target(Action.CONTINUE, "continue"),
-    "queue": Target(Action.DEPENDS, "queue", reason="a program that decides on the packet (queue)"),
+    "accept": RuleTarget(Action.ACCEPT, "accept"),
+    "drop": RuleTarget(Action.DROP, "drop"),
+    "return": RuleTarget(Action.RETURN, "return"),
+    "continue": RuleTarget(Action.CONTINUE, "continue"),
+    "queue": RuleTarget(Action.DEPENDS, "queue", reason="a program that decides on the packet (queue)"),
 }
 
 
 def tables(found: Iterable[NftTable], question: Question) -> dict[str, Table]:
-    """The tables that packets of one IP version meet. Raises Wrong."""
+    """The tables that packets of one IP version meet. Raises NftError."""
     made = {}
     for table in found:
         validate(table)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from rescue.firewall.engine.oversized import too_many, unread_ruleset
-from rescue.firewall.engine.ruleset import Firewall, Problem, Ruleset
+from rescue.firewall.engine.ruleset import Firewall, LoadProblem, Ruleset
 from rescue.firewall.iptables.load import Loader
 from rescue.firewall.names import Names
 from rescue.formats.shell_assignments import Settings, read_settings
@@ -218,7 +218,7 @@ class _Start:
             self._missing(path)
 
     def _missing(self, path: PurePosixPath) -> None:
-        self.loader.problems.append(Problem("the file is missing or empty", Location(path), "all of its rules"))
+        self.loader.problems.append(LoadProblem("the file is missing or empty", Location(path), "all of its rules"))
 
     def _set_policies(self) -> None:
         # All three stand in one load: where one is not a policy, none is set.

@@ -23,7 +23,7 @@ from rescue.labs.images.roots import make_root
 from rescue.labs.programs import ImageError, Progress, missing_packages, run
 from rescue.targets.host.cache import cache_directory
 
-__all__ = ["Image", "ImageError", "Progress", "ensure_image", "find_image", "make_ext4", "missing_tools"]
+__all__ = ["BuiltImage", "ImageError", "Progress", "ensure_image", "find_image", "make_ext4", "missing_tools"]
 
 MIB = 1 << 20
 
@@ -48,7 +48,7 @@ NEARLY_FULL = 16 * MIB
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class BuiltImage:
     """A built server. Everything in `directory` is shared: never write to it, make an overlay or a copy."""
 
     name: str
@@ -82,7 +82,7 @@ class Image:
         return self.layout.initrd_kind
 
 
-def ensure_image(recipes: Path, name: str, progress: Progress = lambda message: None) -> Image:
+def ensure_image(recipes: Path, name: str, progress: Progress = lambda message: None) -> BuiltImage:
     """The image of the recipe `name` from the cache, built first, with those it is derived from, if it is not there.
 
     A half-built image is never used: it is built under another name and renamed when it is whole. Two processes that
@@ -101,7 +101,7 @@ def ensure_image(recipes: Path, name: str, progress: Progress = lambda message: 
         ) from problem
 
 
-def _ensured(recipe: Recipe, cache: Path, key: Path, progress: Progress) -> Image:
+def _ensured(recipe: Recipe, cache: Path, key: Path, progress: Progress) -> BuiltImage:
     image = _image(recipe, cache, key)
     if image.directory.is_dir():
         return image
@@ -130,7 +130,7 @@ def _ensured(recipe: Recipe, cache: Path, key: Path, progress: Progress) -> Imag
     return image
 
 
-def find_image(recipes: Path, name: str) -> Image | None:
+def find_image(recipes: Path, name: str) -> BuiltImage | None:
     """The image if it is in the cache; None if it has to be built."""
     cache = cache_directory()
     key = cache / "lab_key"
@@ -140,8 +140,8 @@ def find_image(recipes: Path, name: str) -> Image | None:
     return image if image.directory.is_dir() else None
 
 
-def _image(recipe: Recipe, cache: Path, key: Path) -> Image:
-    return Image(recipe.name, cache / f"{recipe.name}-{recipe.key(public_key(key))}", key, recipe.layout)
+def _image(recipe: Recipe, cache: Path, key: Path) -> BuiltImage:
+    return BuiltImage(recipe.name, cache / f"{recipe.name}-{recipe.key(public_key(key))}", key, recipe.layout)
 
 
 def _build(recipe: Recipe, base: Path | None, into: Path, key: str, progress: Progress) -> None:

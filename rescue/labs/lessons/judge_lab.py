@@ -10,7 +10,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 
-from rescue.labs.images.image import Image
+from rescue.labs.images.image import BuiltImage
 from rescue.labs.lessons.backends import LockOut, Typed, Watcher, addresses, must_end
 from rescue.labs.lessons.grading import opened
 from rescue.labs.lessons.lab_disk import image_of, make_lab_disk
@@ -68,7 +68,7 @@ class InspectedLab(NamespaceLab):
             return typed(root, image, script)
 
 
-def _examined(image: Image, scenario: Scenario, disk: Path) -> Attempt:
+def _examined(image: BuiltImage, scenario: Scenario, disk: Path) -> Attempt:
     """What the scenario's person would see by the disk, in the form of a login."""
     server, address = addresses(InspectedLab.name, scenario.family)
     client = Client(scenario.user, (ip_address(address),), scenario.port, _key(image))
@@ -81,6 +81,6 @@ def _examined(image: Image, scenario: Scenario, disk: Path) -> Attempt:
     return Attempt(255, "", f"{NOT_TRIED}\n{words}\n")
 
 
-def _key(image: Image) -> str:
+def _key(image: BuiltImage) -> str:
     """The lab's public key as "type base64"."""
     return " ".join(image.key.with_suffix(".pub").read_text().split()[:2])

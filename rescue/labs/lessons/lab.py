@@ -21,7 +21,7 @@ from rescue.labs.lessons.lab_disk import check_free, replace_disk
 from rescue.labs.lessons.paths import recipes_directory
 from rescue.labs.lessons.private_mounts import own_mounts
 from rescue.labs.lessons.scenario import Scenario, scenario
-from rescue.labs.lessons.session import Lab, Passed, Phase, RecordError, Store
+from rescue.labs.lessons.session import Lab, LabStore, Passed, Phase, RecordError
 from rescue.labs.machines.machine import work_copy
 from rescue.labs.machines.ssh import Attempt
 from rescue.model import Symptom
@@ -32,7 +32,7 @@ class NoLab(LabError):
     """Nothing was started, or it is not as far as it would have to be."""
 
 
-class BreakFailed(LabError):
+class BreakError(LabError):
     """The server is not broken as the scenario says. It is the lab's fault, and nothing is left of it."""
 
 
@@ -67,7 +67,7 @@ class Practice:
     """The lab in one directory. ways: those that may be used, for tests; else those of `backends`."""
 
     def __init__(
-        self, store: Store, ways: Mapping[str, Backend] | None = None, clock: Callable[[], float] = time.time
+        self, store: LabStore, ways: Mapping[str, Backend] | None = None, clock: Callable[[], float] = time.time
     ) -> None:
         self.store = store
         self._ways = ways
@@ -246,8 +246,8 @@ def _said(attempt: Attempt) -> str:
     return attempt.errors.strip() or f"status {attempt.status}, {attempt.output.strip() or 'no word'}"
 
 
-def _fault(what: str) -> BreakFailed:
-    return BreakFailed(
+def _fault(what: str) -> BreakError:
+    return BreakError(
         f"the lab did not come up as it should: {what}",
         "That is the lab's fault, not yours. Try it again, or another: rescue lab list",
     )

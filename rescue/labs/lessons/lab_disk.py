@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from rescue.labs.errors import LabError
-from rescue.labs.images.image import Image, Progress, ensure_image, make_ext4
+from rescue.labs.images.image import BuiltImage, Progress, ensure_image, make_ext4
 from rescue.labs.images.layout import stable_uuid
 from rescue.labs.images.recipe import parse_size
 from rescue.labs.lessons.paths import recipes_directory
@@ -26,18 +26,18 @@ FREED = 3.0
 """Seconds after which a loop device is free again at the latest, once what was on it is unmounted."""
 
 
-def image_of(scenario: Scenario, progress: Progress) -> Image:
+def image_of(scenario: Scenario, progress: Progress) -> BuiltImage:
     """The image of the scenario's server, built if need be. Raises LabError."""
     return ensure_image(recipes_directory(), scenario.image, progress)
 
 
-def make_lab_disk(image: Image, scenario: Scenario, disk: Path) -> None:
+def make_lab_disk(image: BuiltImage, scenario: Scenario, disk: Path) -> None:
     """The healthy server's disk, as a file that may be written to. Raises LabError for want of room."""
     check_disks_room(image, scenario, disk.parent)
     fill_disk(image, scenario, disk)
 
 
-def fill_disk(image: Image, scenario: Scenario, disk: Path) -> None:
+def fill_disk(image: BuiltImage, scenario: Scenario, disk: Path) -> None:
     """The same where the room is known to be there."""
     if small := scenario.disk:
         # The UUID is the one that the server's fstab names.
@@ -46,7 +46,7 @@ def fill_disk(image: Image, scenario: Scenario, disk: Path) -> None:
         work_copy(image.disk, disk)
 
 
-def check_disks_room(image: Image, scenario: Scenario, directory: Path) -> None:
+def check_disks_room(image: BuiltImage, scenario: Scenario, directory: Path) -> None:
     """Raise LabError where there is no room for the disk, and for the copy of what it was when the lab began."""
     small = scenario.disk
     check_room(directory, 2 * (parse_size(small.size) if small else image.disk.stat().st_blocks * 512))

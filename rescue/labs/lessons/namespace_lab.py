@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rescue.labs.errors import LabError
-from rescue.labs.images.image import Image
+from rescue.labs.images.image import BuiltImage
 from rescue.labs.lessons.backends import LockOut, Typed, Watcher, must_end
 from rescue.labs.lessons.lab_disk import image_of, make_lab_disk
 from rescue.labs.lessons.private_mounts import own_mounts
@@ -79,7 +79,7 @@ class NamespaceLab:
         """There is nothing beside the lab's directory."""
 
 
-def typed(root: Path, image: Image, script: str) -> Typed:
+def typed(root: Path, image: BuiltImage, script: str) -> Typed:
     """Run a script on the server whose root is mounted, with its firewall and its SSH server up."""
     with running(root, image.key, layer=False) as up:
         done = up.console(script)
@@ -87,7 +87,7 @@ def typed(root: Path, image: Image, script: str) -> Typed:
 
 
 @contextmanager
-def mounted(image: Image, disk: Path, *, write: bool = True) -> Iterator[Path]:
+def mounted(image: BuiltImage, disk: Path, *, write: bool = True) -> Iterator[Path]:
     """The server's root, mounted where nobody else sees it."""
     with own_mounts():
         resources = Resources()

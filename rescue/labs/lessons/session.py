@@ -74,11 +74,11 @@ class RecordError(LabError):
     """The record of the lab that is going on can't be read."""
 
 
-class Busy(LabError):
+class LabBusy(LabError):
     """Another command is at work on the lab."""
 
 
-class Store:
+class LabStore:
     """The directory in which it is kept."""
 
     def __init__(self, directory: Path) -> None:
@@ -146,13 +146,13 @@ class Store:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other commands away. Raises Busy at once where one is at work."""
+        """Keep other commands away. Raises LabBusy at once where one is at work."""
         self._make()
         with (self.directory / "lock").open("a") as lock:
             try:
                 flock(lock, LOCK_EX | LOCK_NB)
             except BlockingIOError:
-                raise Busy(
+                raise LabBusy(
                     "another `rescue lab` is at work on the server", "Wait until it is done, or end it with Ctrl-C."
                 ) from None
             yield

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from rescue.labs.images.image import Image
+from rescue.labs.images.image import BuiltImage
 from rescue.labs.machines.initramfs import debian_initramfs, initramfs, kernel_version
 from rescue.targets.host.cache import cache_directory
 
@@ -25,7 +25,7 @@ class BootFiles:
     initrd: Path
 
 
-def boot_files(image: Image) -> BootFiles:
+def boot_files(image: BuiltImage) -> BootFiles:
     """The image's kernel and an initial file system, kept in the cache. Raises BootError."""
     into = cache_directory() / "boot" / image.directory.name
     version = kernel_version(image.root)

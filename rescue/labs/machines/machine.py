@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from rescue.labs.errors import LabError
-from rescue.labs.images.image import Image
+from rescue.labs.images.image import BuiltImage
 from rescue.labs.machines import serial_console
 from rescue.labs.machines.accelerate import accelerator
 from rescue.labs.machines.boot import boot_files
@@ -58,7 +58,7 @@ class Machine(Closing):
 
     def __init__(
         self,
-        image: Image,
+        image: BuiltImage,
         disk: Path,
         *,
         root: str | None = None,

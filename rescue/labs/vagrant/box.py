@@ -26,14 +26,14 @@ from pathlib import Path
 
 from rescue.labs.errors import LabError
 from rescue.labs.images.disks import MIB, PARTITION_START, SECTOR, make_ext4
-from rescue.labs.images.image import Image, ensure_image, lab_key, public_key
+from rescue.labs.images.image import BuiltImage, ensure_image, lab_key, public_key
 from rescue.labs.images.recipe import load_recipe, parse_size
 from rescue.labs.machines.ssh import Attempt, attempt, write_config
 from rescue.labs.programs import Progress, missing_packages, run
 from rescue.targets.host.cache import cache_directory
 from rescue.targets.host.pdeathsig import tied
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when what is built from unchanged files changes."""
 
 RESCUE = "rescue"
@@ -141,7 +141,7 @@ def libraries(recipes: Path) -> tuple[str, ...]:
     return tuple(told["project"]["dependencies"])
 
 
-def _build(recipes: Path, image: Image, name: str, place: Path, progress: Progress) -> Path:
+def _build(recipes: Path, image: BuiltImage, name: str, place: Path, progress: Progress) -> Path:
     """Build the box in the directory `place`; returns its file."""
     recipe = load_recipe(recipes, f"box-{name}")
     root, disk = place / "root", place / "disk.raw"
@@ -240,7 +240,9 @@ def last_lines(log: Path, count: int = 15) -> list[str]:
 
 def _pack(disk: Path, place: Path) -> Path:
     """The box's file: a tar archive of the disk and what Vagrant has to know of it."""
-    run("qemu-img", "convert", "-c", "-O", "qcow2", str(disk), str(place / "box.img"))
+    # zstd: written five times as fast as zlib, and read faster at each boot.
+    words = ("-c", "-o", "compression_type=zstd", "-O", "qcow2")
+    run("qemu-img", "convert", *words, str(disk), str(place / "box.img"))
     gigabytes = -(-disk.stat().st_size // (1024 * MIB))
     told = {"provider": "libvirt", "format": "qcow2", "virtual_size": gigabytes}
     (place / "metadata.json").write_text(json.dumps(told) + "\n")

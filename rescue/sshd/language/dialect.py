@@ -37,7 +37,7 @@ class Installed(Protocol):
     def distro(self) -> str: ...
 
 
-class Standing(Enum):
+class KeywordStanding(Enum):
     """What a build makes of a keyword."""
 
     KNOWN = auto()
@@ -82,15 +82,15 @@ class Dialect:
         """Whether the build is in a span of versions; true where the version is not known."""
         return not self.certain or span[0] <= self.version < span[1]
 
-    def standing(self, name: str) -> Standing:
+    def standing(self, name: str) -> KeywordStanding:
         """Whether the build knows a keyword, ignores it, or stops over it."""
         key = name.lower()
         if self._deprecated(key):
-            return Standing.IGNORED
+            return KeywordStanding.IGNORED
         span = self._span(key)
         if span is None or not self.within(span) or self.distro in self.keyword(key).lacking:
-            return Standing.UNKNOWN
-        return Standing.KNOWN
+            return KeywordStanding.UNKNOWN
+        return KeywordStanding.KNOWN
 
     def _deprecated(self, key: str) -> bool:
         if key not in DEPRECATED_GLOBAL and key not in DEPRECATED_MATCH:
@@ -140,4 +140,4 @@ class Dialect:
 
     def canonical(self, name: str) -> str:
         """The key under which the setting is kept."""
-        return self.keyword(name).key if self.standing(name) is Standing.KNOWN else canonical(name)
+        return self.keyword(name).key if self.standing(name) is KeywordStanding.KNOWN else canonical(name)

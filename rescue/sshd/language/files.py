@@ -11,15 +11,15 @@ from pathlib import PurePosixPath
 from rescue.formats.services import read_services
 from rescue.model import Location
 from rescue.sshd.language.arguments import Arguments
-from rescue.sshd.language.dialect import Dialect, Standing
+from rescue.sshd.language.dialect import Dialect, KeywordStanding
 from rescue.sshd.language.faults import BadLine, Fault
-from rescue.sshd.language.keywords import Keyword, Kind, known_names
+from rescue.sshd.language.keywords import Keyword, ValueKind, known_names
 from rescue.sshd.language.match import Criteria, parse_match
 from rescue.sshd.language.numbers import integer
-from rescue.sshd.language.syntax import BOM, Line, parse
+from rescue.sshd.language.syntax import BOM, ConfigLine, parse
 from rescue.sshd.language.values import closest, judge
 from rescue.tree import Kind as EntryKind
-from rescue.tree import LinkLoop, Read, TooMany, Tree, Unread
+from rescue.tree import LinkLoop, Read, ReadError, TooManyDirectories, Tree
 
 CONFIG = PurePosixPath("/etc/ssh/sshd_config")
 VENDOR_CONFIG = PurePosixPath("/usr/etc/ssh/sshd_config")
@@ -55,15 +55,15 @@ class Directive:
 
     @property
     def is_include(self) -> bool:
-        return self.keyword is not None and self.keyword.kind is Kind.INCLUDE and self.bad is None
+        return self.keyword is not None and self.keyword.kind is ValueKind.INCLUDE and self.bad is None
 
     @property
     def is_match(self) -> bool:
-        return self.keyword is not None and self.keyword.kind is Kind.MATCH
+        return self.keyword is not None and self.keyword.kind is ValueKind.MATCH
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class MatchBlock:
     """Lines of a file up to the next Match. match: the Match line that begins them; None at the start of the file."""
 
     match: Directive | None
@@ -71,7 +71,7 @@ class Block:
     includes: bool
 
 
-class Unreadable(Exception):
+class UnreadableFile(Exception):
     """A file that sshd can't open: it stops."""
 
 
@@ -84,11 +84,11 @@ class Files:
     given: PurePosixPath | None = None
     """The file that sshd's command line names (-f)."""
     _parsed: dict[PurePosixPath, tuple[Directive, ...]] = field(default_factory=dict)
-    _blocks: dict[PurePosixPath, tuple[Block, ...]] = field(default_factory=dict)
+    _blocks: dict[PurePosixPath, tuple[MatchBlock, ...]] = field(default_factory=dict)
     _included: dict[str, tuple[PurePosixPath, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # An enlarged picture says the same of the files that were read: thousands of drop-ins are not read again.
+        # An enlarged snapshot says the same of the files that were read: thousands of drop-ins are not read again.
         self._parsed, self._blocks, self._included = self.tree.kept((Files, self.dialect), lambda: ({}, {}, {}))
 
     @property
@@ -105,7 +105,7 @@ class Files:
         return path in self._parsed and path != self.main and not str(path).startswith(f"{SSH_DIRECTORY}/")
 
     def directives(self, path: PurePosixPath) -> tuple[Directive, ...]:
-        """The lines of a file that say something. Raises Unreadable, and Unread where it was not read."""
+        """The lines of a file that say something. Raises UnreadableFile, and ReadError where it was not read."""
         known = self._parsed.get(path)
         if known is None:
             known = self._parsed[path] = self._read(path)
@@ -114,11 +114,11 @@ class Files:
     def _read(self, path: PurePosixPath) -> tuple[Directive, ...]:
         text = self._text(path)
         if text.count("\n") > MAX_LINES or any(len(line) > MAX_LINE for line in text.split("\n")):
-            raise Unread(str(path), "its lines are too many or too long")
+            raise ReadError(str(path), "its lines are too many or too long")
         return self._judged(path, text)
 
-    def blocks(self, path: PurePosixPath) -> tuple[Block, ...]:
-        """The lines of a file, cut at its Match lines. Raises Unreadable, and Unread where it was not read."""
+    def blocks(self, path: PurePosixPath) -> tuple[MatchBlock, ...]:
+        """The lines of a file, cut at its Match lines. Raises UnreadableFile, and ReadError where it was not read."""
         known = self._blocks.get(path)
         if known is None:
             cut: list[tuple[Directive | None, list[Directive]]] = [(None, [])]
@@ -128,7 +128,7 @@ class Files:
                 else:
                     cut[-1][1].append(directive)
             known = self._blocks[path] = tuple(
-                Block(match, tuple(lines), any(line.is_include for line in lines)) for match, lines in cut
+                MatchBlock(match, tuple(lines), any(line.is_include for line in lines)) for match, lines in cut
             )
         return known
 
@@ -144,7 +144,7 @@ class Files:
     def _text(self, path: PurePosixPath) -> str:
         entry = self.tree.entry(path)
         if entry is None or entry.kind is EntryKind.SOCKET:
-            raise Unreadable(path)
+            raise UnreadableFile(path)
         if not entry.is_file:
             # A directory opens and gives no line, as does /dev/null.
             return ""
@@ -155,7 +155,7 @@ class Files:
         line = parse(f"{keyword} {value}", self.dialect.version)[0]
         return self._directive(place.path, line, place) if line.keyword else None
 
-    def _directive(self, path: PurePosixPath, line: Line, place: Location | None = None) -> Directive:
+    def _directive(self, path: PurePosixPath, line: ConfigLine, place: Location | None = None) -> Directive:
         location = place or Location(path, line.number, line.text)
         name = line.keyword
         if line.number == 1 and name.startswith(BOM):
@@ -163,10 +163,10 @@ class Files:
             bad = BadLine(Fault.MARK, text)
             return Directive(location, name.removeprefix(BOM), bad=bad)
         standing = self.dialect.standing(name)
-        if standing is Standing.UNKNOWN:
+        if standing is KeywordStanding.UNKNOWN:
             return Directive(location, name, bad=self._unknown(name))
         global_only = not self.dialect.allowed_in_match(name)
-        if standing is Standing.IGNORED:
+        if standing is KeywordStanding.IGNORED:
             return Directive(
                 location, name, ignored=True, global_only=global_only, bad=_refused(name, line.rest, self.dialect)
             )
@@ -174,7 +174,7 @@ class Files:
 
     def _unknown(self, name: str) -> BadLine:
         meant = closest(name, known_names())
-        if meant and self.dialect.standing(meant) is not Standing.KNOWN:
+        if meant and self.dialect.standing(meant) is not KeywordStanding.KNOWN:
             meant = ""
         known_elsewhere = name.lower() in {each.lower() for each in known_names()}
         text = (
@@ -184,15 +184,15 @@ class Files:
         )
         return BadLine(Fault.KEYWORD, text, "" if known_elsewhere else meant)
 
-    def _known(self, location: Location, line: Line, keyword: Keyword, global_only: bool) -> Directive:
+    def _known(self, location: Location, line: ConfigLine, keyword: Keyword, global_only: bool) -> Directive:
         name, rest = line.keyword, line.rest
         words: tuple[str, ...] = ()
         criteria: Criteria | None = None
         bad: BadLine | None = None
         try:
-            if keyword.kind is Kind.MATCH:
+            if keyword.kind is ValueKind.MATCH:
                 criteria = parse_match(rest, self.dialect, self.port)
-            elif keyword.kind is Kind.INCLUDE:
+            elif keyword.kind is ValueKind.INCLUDE:
                 words = self._patterns(name, rest)
             else:
                 words = judge(keyword, name, rest, self.dialect, self.port)
@@ -209,15 +209,15 @@ class Files:
         return tuple(word if word.startswith(("/", "~")) else f"{SSH_DIRECTORY}/{word}" for word in words)
 
     def included(self, pattern: str) -> tuple[PurePosixPath, ...]:
-        """The files that a pattern of an Include matches, sorted by bytes. Raises Unread."""
+        """The files that a pattern of an Include matches, sorted by bytes. Raises ReadError."""
         known = self._included.get(pattern)
         if known is None:
             try:
                 known = self.tree.glob(pattern) if pattern.startswith("/") else ()
             except LinkLoop:
                 known = ()
-            except TooMany as problem:
-                raise Unread(pattern, "it names files all over the disk, which are too many") from problem
+            except TooManyDirectories as problem:
+                raise ReadError(pattern, "it names files all over the disk, which are too many") from problem
             self.tree.require(*(Read(str(path), depth=0) for path in known))
             self._included[pattern] = known
         return known

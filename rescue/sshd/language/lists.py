@@ -11,7 +11,7 @@ from rescue.sshd.language.algorithms import GSSAPI_EXCHANGES
 from rescue.sshd.language.arguments import Arguments
 from rescue.sshd.language.dialect import Dialect
 from rescue.sshd.language.faults import BadLine, Fault
-from rescue.sshd.language.keywords import Kind
+from rescue.sshd.language.keywords import ValueKind
 from rescue.sshd.language.numbers import integer, seconds
 from rescue.sshd.language.patterns import BadAddress, check_user
 from rescue.sshd.language.qos import quality
@@ -189,18 +189,18 @@ def _channel_timeouts(name: str, arguments: Arguments, dialect: Dialect) -> Word
 
 ListJudge = Callable[[str, Arguments, Dialect], Words]
 
-LISTS: dict[Kind, ListJudge] = {
-    Kind.NAMES: _names,
-    Kind.KEY_FILES: _key_files,
-    Kind.USERS: _users,
-    Kind.GROUPS: _groups,
-    Kind.ACCEPT_ENV: _accept_env,
-    Kind.SET_ENV: _set_env,
-    Kind.GSSAPI_EXCHANGES: _gssapi_exchanges,
-    Kind.KEY_OPTIONS: _key_options,
-    Kind.METHODS: _methods,
-    Kind.SUBSYSTEM: _subsystem,
-    Kind.PENALTIES: _penalties,
-    Kind.CHANNEL_TIMEOUT: _channel_timeouts,
-    Kind.QOS: quality,
+LISTS: dict[ValueKind, ListJudge] = {
+    ValueKind.NAMES: _names,
+    ValueKind.KEY_FILES: _key_files,
+    ValueKind.USERS: _users,
+    ValueKind.GROUPS: _groups,
+    ValueKind.ACCEPT_ENV: _accept_env,
+    ValueKind.SET_ENV: _set_env,
+    ValueKind.GSSAPI_EXCHANGES: _gssapi_exchanges,
+    ValueKind.KEY_OPTIONS: _key_options,
+    ValueKind.METHODS: _methods,
+    ValueKind.SUBSYSTEM: _subsystem,
+    ValueKind.PENALTIES: _penalties,
+    ValueKind.CHANNEL_TIMEOUT: _channel_timeouts,
+    ValueKind.QOS: quality,
 }

@@ -26,7 +26,7 @@ class UnbalancedQuotes(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ConfigLine:
     """One line. `raw` is the line without its line feed; `keyword` is empty for a blank line or a comment.
 
     rest: what follows the keyword and its separator; None where nothing follows.
@@ -116,12 +116,12 @@ def _argument(text: str, at: int) -> tuple[str, int]:
     return "".join(word), at
 
 
-def parse(text: str, version: Version) -> tuple[Line, ...]:
+def parse(text: str, version: Version) -> tuple[ConfigLine, ...]:
     """Every line of a file, in order; joining their `raw` with line feeds gives the file back.
 
     A NUL byte swallows the rest of its line and the line feed, as it does in sshd: the next line is joined to it.
     """
-    lines: list[Line] = []
+    lines: list[ConfigLine] = []
     carried = ""
     pieces = text.split("\n")
     for number, raw in enumerate(pieces, 1):
@@ -133,19 +133,19 @@ def parse(text: str, version: Version) -> tuple[Line, ...]:
                 nul = ""
         joined = bool(nul) and number < len(pieces)
         carried = seen if joined else ""
-        lines.append(Line(number, raw) if joined else _line(number, raw, seen))
+        lines.append(ConfigLine(number, raw) if joined else _line(number, raw, seen))
     return tuple(lines)
 
 
-def _line(number: int, raw: str, seen: str) -> Line:
+def _line(number: int, raw: str, seen: str) -> ConfigLine:
     # The first character stays, whatever it is: sshd's loop stops there.
     seen = seen[:1] + seen[1:].rstrip(BLANKS + "\f")
     keyword, rest = next_word(seen)
     if keyword == "":
         keyword, rest = next_word(rest)
     if not keyword or keyword.startswith("#"):
-        return Line(number, raw)
-    return Line(number, raw, keyword, rest)
+        return ConfigLine(number, raw)
+    return ConfigLine(number, raw, keyword, rest)
 
 
 def unquoted(word: str) -> str:

@@ -15,7 +15,7 @@ from rescue.sshd.language.algorithms import Family, is_certificate, known_names,
 from rescue.sshd.language.arguments import Arguments
 from rescue.sshd.language.dialect import Dialect
 from rescue.sshd.language.faults import BadLine, Fault
-from rescue.sshd.language.keywords import Keyword, Kind
+from rescue.sshd.language.keywords import Keyword, ValueKind
 from rescue.sshd.language.lists import LISTS, tilde
 from rescue.sshd.language.numbers import INT_MAX, integer, octal, scaled, seconds, triple
 from rescue.sshd.language.patterns import BadAddress, check_addresses
@@ -24,38 +24,38 @@ from rescue.sshd.language.places import Ports, forward, listen
 Words = tuple[str, ...]
 
 FLAG = {"yes": "yes", "no": "no"}
-CHOICES: dict[Kind, dict[str, str]] = {
-    Kind.FLAG: FLAG,
-    Kind.ROOT_LOGIN: {
+CHOICES: dict[ValueKind, dict[str, str]] = {
+    ValueKind.FLAG: FLAG,
+    ValueKind.ROOT_LOGIN: {
         **FLAG,
         "without-password": "prohibit-password",
         "prohibit-password": "prohibit-password",
         "forced-commands-only": "forced-commands-only",
     },
-    Kind.ADDRESS_FAMILY: {"inet": "inet", "inet6": "inet6", "any": "any"},
-    Kind.RHOSTS: {**FLAG, "shosts-only": "shosts-only"},
-    Kind.COMPRESSION: {"yes": "yes", "delayed": "yes", "no": "no"},
-    Kind.GATEWAY: {**FLAG, "clientspecified": "clientspecified"},
-    Kind.FORWARDING: {"yes": "yes", "all": "yes", "no": "no", "remote": "remote", "local": "local"},
-    Kind.FACILITY: {
+    ValueKind.ADDRESS_FAMILY: {"inet": "inet", "inet6": "inet6", "any": "any"},
+    ValueKind.RHOSTS: {**FLAG, "shosts-only": "shosts-only"},
+    ValueKind.COMPRESSION: {"yes": "yes", "delayed": "yes", "no": "no"},
+    ValueKind.GATEWAY: {**FLAG, "clientspecified": "clientspecified"},
+    ValueKind.FORWARDING: {"yes": "yes", "all": "yes", "no": "no", "remote": "remote", "local": "local"},
+    ValueKind.FACILITY: {
         name.lower(): name for name in ("DAEMON", "USER", "AUTH", "AUTHPRIV", *(f"LOCAL{n}" for n in range(8)))
     },
-    Kind.LOG_LEVEL: {
+    ValueKind.LOG_LEVEL: {
         "silent": "QUIET",
         "debug": "DEBUG1",
         **{name.lower(): name for name in ("QUIET", "FATAL", "ERROR", "INFO", "VERBOSE", "DEBUG1", "DEBUG2", "DEBUG3")},
     },
-    Kind.HASH: {name.lower(): name for name in ("MD5", "SHA1", "SHA256", "SHA384", "SHA512")},
+    ValueKind.HASH: {name.lower(): name for name in ("MD5", "SHA1", "SHA256", "SHA384", "SHA512")},
 }
 """What sshd takes in any case, and how it calls it."""
 
 TUNNELS = ("no", "point-to-point", "ethernet", "yes")
 LISTED = {
-    Kind.CIPHERS: Family.CIPHER,
-    Kind.MACS: Family.MAC,
-    Kind.EXCHANGES: Family.KEX,
-    Kind.KEY_ALGORITHMS: Family.KEY,
-    Kind.CA_ALGORITHMS: Family.KEY,
+    ValueKind.CIPHERS: Family.CIPHER,
+    ValueKind.MACS: Family.MAC,
+    ValueKind.EXCHANGES: Family.KEX,
+    ValueKind.KEY_ALGORITHMS: Family.KEY,
+    ValueKind.CA_ALGORITHMS: Family.KEY,
 }
 CA_PLAIN = (10, 0)
 """From when CASignatureAlgorithms surely takes no certificate algorithms any more."""
@@ -69,26 +69,26 @@ def judge(keyword: Keyword, name: str, rest: str | None, dialect: Dialect, ports
 
     name: the keyword as written. rest: what follows it. ports: the number of a service's name (services(5)).
     """
-    arguments = Arguments(name, rest, dialect, equals=keyword.kind is not Kind.SET_ENV)
+    arguments = Arguments(name, rest, dialect, equals=keyword.kind is not ValueKind.SET_ENV)
     words = _judge(keyword.kind, name, arguments, dialect, ports)
-    if keyword.kind is Kind.KEY_FILES and not dialect.argv_split:
+    if keyword.kind is ValueKind.KEY_FILES and not dialect.argv_split:
         # servconf.c of 8.4 leaves this line at its first empty word, without a look at what follows.
         arguments.consume()
     arguments.finish()
     return words
 
 
-def _judge(kind: Kind, name: str, arguments: Arguments, dialect: Dialect, ports: Ports) -> Words:
+def _judge(kind: ValueKind, name: str, arguments: Arguments, dialect: Dialect, ports: Ports) -> Words:
     if kind in CHOICES:
         return (_choice(name, arguments.need(), CHOICES[kind]),)
     if kind in LISTED:
         return (_algorithms(kind, name, arguments.need(), dialect),)
-    if kind is Kind.PORT:
+    if kind is ValueKind.PORT:
         return (str(_port(arguments.need(), ports)),)
-    if kind is Kind.LISTEN:
+    if kind is ValueKind.LISTEN:
         return listen(arguments, ports)
-    if kind in (Kind.OPEN, Kind.LISTEN_FORWARD):
-        return forward(name, arguments, dialect, ports, bare_port=kind is Kind.LISTEN_FORWARD)
+    if kind in (ValueKind.OPEN, ValueKind.LISTEN_FORWARD):
+        return forward(name, arguments, dialect, ports, bare_port=kind is ValueKind.LISTEN_FORWARD)
     if kind in LISTS:
         return LISTS[kind](name, arguments, dialect)
     return SCALARS[kind](name, arguments)
@@ -115,7 +115,7 @@ def _choice(name: str, word: str, choices: dict[str, str]) -> str:
     return value
 
 
-def _algorithms(kind: Kind, name: str, word: str, dialect: Dialect) -> str:
+def _algorithms(kind: ValueKind, name: str, word: str, dialect: Dialect) -> str:
     if word.startswith("-") or not dialect.certain:
         return word
     names = word.removeprefix("+") if word.startswith("+") else word.removeprefix("^")
@@ -129,7 +129,7 @@ def _algorithms(kind: Kind, name: str, word: str, dialect: Dialect) -> str:
         )
     if LISTED[kind] is Family.KEY and any(piece.startswith("!") for piece in names.split(",")):
         raise _bad(name, word, "a name can't be negated here")
-    if kind is Kind.CA_ALGORITHMS and dialect.since(CA_PLAIN):
+    if kind is ValueKind.CA_ALGORITHMS and dialect.since(CA_PLAIN):
         certificate = next((piece for piece in names.split(",") if is_certificate(piece)), None)
         if certificate:
             raise _bad(name, certificate, "it is a certificate's algorithm")
@@ -283,23 +283,23 @@ def _routing_domain(name: str, arguments: Arguments) -> Words:
 
 Scalar = Callable[[str, Arguments], Words]
 
-SCALARS: dict[Kind, Scalar] = {
-    Kind.INTEGER: _integer,
-    Kind.TIME: _time,
-    Kind.TIME_OR_NONE: _time_or_none,
-    Kind.WORD: _word,
-    Kind.FILE: _file,
-    Kind.FILE_PATTERN: _file_pattern,
-    Kind.ENVIRONMENT_POLICY: _policy,
-    Kind.TUNNEL: _tunnel,
-    Kind.STARTUPS: _startups,
-    Kind.SOURCE_STARTUPS: _source_startups,
-    Kind.BLOCK_SIZE: _block_size,
-    Kind.ADDRESSES: _addresses,
-    Kind.REKEY: _rekey,
-    Kind.OCTAL: _octal,
-    Kind.TEXT: _text,
-    Kind.VERSION_TEXT: _version_text,
-    Kind.COMMAND: _command,
-    Kind.ROUTING_DOMAIN: _routing_domain,
+SCALARS: dict[ValueKind, Scalar] = {
+    ValueKind.INTEGER: _integer,
+    ValueKind.TIME: _time,
+    ValueKind.TIME_OR_NONE: _time_or_none,
+    ValueKind.WORD: _word,
+    ValueKind.FILE: _file,
+    ValueKind.FILE_PATTERN: _file_pattern,
+    ValueKind.ENVIRONMENT_POLICY: _policy,
+    ValueKind.TUNNEL: _tunnel,
+    ValueKind.STARTUPS: _startups,
+    ValueKind.SOURCE_STARTUPS: _source_startups,
+    ValueKind.BLOCK_SIZE: _block_size,
+    ValueKind.ADDRESSES: _addresses,
+    ValueKind.REKEY: _rekey,
+    ValueKind.OCTAL: _octal,
+    ValueKind.TEXT: _text,
+    ValueKind.VERSION_TEXT: _version_text,
+    ValueKind.COMMAND: _command,
+    ValueKind.ROUTING_DOMAIN: _routing_domain,
 }

@@ -23,7 +23,7 @@ from typing import Any
 
 from rescue.targets.appliance import restore
 from rescue.targets.appliance.raw_calls import quiet
-from rescue.targets.disks.image import Image
+from rescue.targets.disks.image import DiskImage
 from rescue.targets.host.image_lock import busy
 from rescue.targets.host.locking import run_directory
 from rescue.targets.protocol import TargetError
@@ -101,7 +101,7 @@ def _distribution_places() -> tuple[Path, ...]:
 
 
 def launched(
-    images: Sequence[Image], *, write: bool, progress: Callable[[str], None], keep: Callable[[Handle], None]
+    images: Sequence[DiskImage], *, write: bool, progress: Callable[[str], None], keep: Callable[[Handle], None]
 ) -> Handle:
     """A running appliance with the disks in it; without `write`, behind overlays that are thrown away.
 
@@ -154,7 +154,7 @@ def _restored(handle: Handle, progress: Callable[[str], None]) -> bool:
         with work.listener.told():
             _launch(handle, None, progress, work.serve)
         work.plug()
-    except restore.Useless as problem:
+    except restore.RestoreError as problem:
         progress(str(problem))
         return False
     finally:
@@ -249,7 +249,7 @@ def _end_machines(before: set[int], thread: threading.Thread) -> None:
             return
 
 
-def _explained(images: Sequence[Image], problem: RuntimeError) -> TargetError:
+def _explained(images: Sequence[DiskImage], problem: RuntimeError) -> TargetError:
     said = str(problem)
     if _LOCKED.search(said):
         return busy(*(each.path for each in images))

@@ -39,7 +39,7 @@ _PASSING = re.compile(r"(?:TERM|lpj)=.*")
 """Words of the kernel's command line that differ from one terminal, or one boot of this computer, to the next."""
 
 
-class NotUnderstood(Exception):
+class UnknownCall(Exception):
     """A call that is not as those that are known."""
 
 
@@ -105,28 +105,28 @@ class Call:
 
 
 def understood(words: Sequence[str]) -> Call:
-    """The call of QEMU whose first word is the program. Raises NotUnderstood."""
+    """The call of QEMU whose first word is the program. Raises UnknownCall."""
     program, *left = words
     drives: list[str] = []
     while (at := _drive_at(left)) is not None:
         drives.append(left[at + 1])
         if f"id=hd{len(drives) - 1}," not in left[at + 1]:
-            raise NotUnderstood("the disks are not in order")
+            raise UnknownCall("the disks are not in order")
         if any("\udc80" <= letter <= "\udcff" for letter in left[at + 1]):
-            raise NotUnderstood("the name of a disk is not UTF-8, which QEMU's monitor does not take")
+            raise UnknownCall("the name of a disk is not UTF-8, which QEMU's monitor does not take")
         del left[at : at + 4]
     root = _ROOT.fullmatch(_taken(left, "-drive"))
     if root is None:
-        raise NotUnderstood("the appliance's own disk is not as usual")
+        raise UnknownCall("the appliance's own disk is not as usual")
     for device in ("scsi-hd,drive=appliance", "virtio-scsi-pci,id=scsi", "virtio-serial-pci", _PORT):
         _take_pair(left, "-device", device)
     _take_pair(left, "-serial", "stdio")
     channel = _CHANNEL.fullmatch(_taken(left, "-chardev"))
     machine, memory, append = _taken(left, "-machine"), _taken(left, "-m"), _taken(left, "-append")
     if channel is None or not memory.isdecimal() or "accel=tcg" not in machine.split(","):
-        raise NotUnderstood("the channel, the memory or the accelerator is not as usual")
+        raise UnknownCall("the channel, the memory or the accelerator is not as usual")
     if len(drives) > MAX_DISKS or any("drive=" in word or word in ("-drive", "-blockdev", "-netdev") for word in left):
-        raise NotUnderstood("there are more devices than usual")
+        raise UnknownCall("there are more devices than usual")
     kept = " ".join(word for word in append.split(" ") if not _PASSING.fullmatch(word))
     return Call(
         program, tuple(left), int(memory), machine, kept, channel[1], Path(root[1].replace(",,", ",")), tuple(drives)
@@ -144,7 +144,7 @@ def _drive_at(words: Sequence[str]) -> int | None:
 
 def _taken(words: list[str], option: str) -> str:
     if words.count(option) != 1 or words.index(option) + 1 == len(words):
-        raise NotUnderstood(f"{option} is not there once")
+        raise UnknownCall(f"{option} is not there once")
     at = words.index(option)
     value = words[at + 1]
     del words[at : at + 2]
@@ -156,7 +156,7 @@ def _take_pair(words: list[str], option: str, value: str) -> None:
         if words[at : at + 2] == [option, value]:
             del words[at : at + 2]
             return
-    raise NotUnderstood(f"{option} {value} is not there")
+    raise UnknownCall(f"{option} {value} is not there")
 
 
 def _placeholder(number: int) -> tuple[str, ...]:

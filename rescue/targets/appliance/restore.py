@@ -20,7 +20,7 @@ from typing import Any
 
 from rescue.targets.appliance import saved
 from rescue.targets.appliance.parts import parts
-from rescue.targets.appliance.qemu_call import Call, NotUnderstood, understood
+from rescue.targets.appliance.qemu_call import Call, UnknownCall, understood
 from rescue.targets.appliance.qemu_stand_in import Listener
 from rescue.targets.appliance.qemu_state import read_state
 from rescue.targets.appliance.qmp import Monitor, MonitorError
@@ -66,7 +66,7 @@ esac >/dev/null 2>&1
 """What the appliance's own init does with the disks that it finds (appliance/init)."""
 
 
-class Useless(TargetError):
+class RestoreError(TargetError):
     """The launch from a state came to nothing; the state is removed. An ordinary one may succeed."""
 
 
@@ -108,7 +108,7 @@ class Restoring:
         return True
 
     def serve(self, alive: Callable[[], bool]) -> None:
-        """Tell libguestfs' QEMU how it is called, and let it go on from the state. Raises Useless, TargetError."""
+        """Tell libguestfs' QEMU how it is called, and let it go on from the state. Raises RestoreError, TargetError."""
         try:
             self._serve(self.listener, alive)
         except BaseException:
@@ -122,7 +122,7 @@ class Restoring:
         try:
             call = understood(words)
             self._place = self._state(call)
-        except (NotUnderstood, NoState) as problem:
+        except (UnknownCall, NoState) as problem:
             self._progress(f"starting libguestfs, without KVM: this takes 15 to 40 seconds ({problem})")
             listener.answer(words)
             return
@@ -139,7 +139,7 @@ class Restoring:
     def plug(self) -> None:
         """The disks, one by one, so that they are found in their order; and what lies in them.
 
-        Raises RuntimeError with QEMU's words where a disk can't be opened, Useless where the appliance fails.
+        Raises RuntimeError with QEMU's words where a disk can't be opened, RestoreError where the appliance fails.
         """
         if self._monitor is None or self._call is None:
             return
@@ -190,11 +190,11 @@ class Restoring:
                     self._made = True
         return place
 
-    def _useless(self, reason: str) -> Useless:
+    def _useless(self, reason: str) -> RestoreError:
         if self._place is not None:
             # What comes to nothing as soon as it is made would do so again.
             saved.discard(self._place, for_good=self._made)
-        return Useless(f"the saved appliance is of no use, and is removed: {reason}")
+        return RestoreError(f"the saved appliance is of no use, and is removed: {reason}")
 
     @property
     def listener(self) -> Listener:

@@ -20,7 +20,7 @@ from rescue.targets.appliance.source import GuestfsSource
 from rescue.targets.appliance.waiting import waited
 from rescue.targets.appliance.writing import GuestfsWriter
 from rescue.targets.disks.assemble import belonging, surplus
-from rescue.targets.disks.image import Image, attached_as, image_at
+from rescue.targets.disks.image import DiskImage, attached_as, image_at
 from rescue.targets.disks.roots import READS, SUBVOLUMES, FoundRoot, found_root
 from rescue.targets.disks.volumes import CAUTIOUS, DAMAGED, Volume, no_volume
 from rescue.targets.files.capture import Capture
@@ -62,7 +62,7 @@ class GuestfsTarget(Forwarding):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the person must know of the picture."""
+        """What the person must know of the snapshot."""
         if not self._unreadable:
             return self._notes
         shown = ", ".join(self._unreadable[:_UNREADABLE_SHOWN])
@@ -136,7 +136,7 @@ def open_guestfs(path: Path, *, write: bool, opening: Opening, progress: Callabl
     busy = not write and any(written_by_machine(image.path) for image in images)
     resources = Resources()
     try:
-        notes = ["a running machine writes to this image: the picture may be half old, half new"] if busy else []
+        notes = ["a running machine writes to this image: the snapshot may be half old, half new"] if busy else []
         handle = launch.launched(
             images, write=write, progress=progress, keep=lambda made: resources.add(lambda: _close(made, write))
         )
@@ -157,13 +157,13 @@ def open_guestfs(path: Path, *, write: bool, opening: Opening, progress: Callabl
     )  # fmt: skip
 
 
-def _image(path: Path, opening: Opening) -> Image:
+def _image(path: Path, opening: Opening) -> DiskImage:
     if path.is_block_device():
-        return Image(path, "raw", 0)
+        return DiskImage(path, "raw", 0)
     return image_at(path, opening.format, allow_backing=opening.allow_backing)
 
 
-def _refuse_if_mounted(images: list[Image]) -> None:
+def _refuse_if_mounted(images: list[DiskImage]) -> None:
     """What this machine's kernel has mounted is its own to write to."""
     for image in images:
         if not image.path.is_block_device():
@@ -197,7 +197,7 @@ def _close(handle: Handle, write: bool) -> None:
 
 
 def _mount(
-    handle: Handle, image: Image, write: bool, opening: Opening, progress: Callable[[str], None], notes: list[str]
+    handle: Handle, image: DiskImage, write: bool, opening: Opening, progress: Callable[[str], None], notes: list[str]
 ) -> tuple[dict[str, tuple[str, str]], tuple[Device, ...]]:
     """Mount the root and what belongs below it: mount point -> device, type; and all devices that there are."""
     seen = guestfs_volumes.seen(handle)
@@ -310,7 +310,7 @@ def _root_on(handle: Handle, volume: Volume, search: _Search) -> tuple[Volume, F
     return None
 
 
-def _only(image: Image, volumes: tuple[Volume, ...], search: _Search, root: str | None) -> tuple[Volume, FoundRoot]:
+def _only(image: DiskImage, volumes: tuple[Volume, ...], search: _Search, root: str | None) -> tuple[Volume, FoundRoot]:
     found, failed = search.found, search.failed
     if len(found) == 1:
         return found[0]

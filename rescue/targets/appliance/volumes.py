@@ -14,7 +14,7 @@ from typing import Any
 from rescue.targets.appliance.launch import Handle
 from rescue.targets.appliance.waiting import waited
 from rescue.targets.disks import luks
-from rescue.targets.disks.image import Image
+from rescue.targets.disks.image import DiskImage
 from rescue.targets.disks.probe import Found, Partition
 from rescue.targets.disks.volumes import Volume
 from rescue.targets.opening import Opening
@@ -232,7 +232,7 @@ def missing_disks(handle: Handle, volume: Volume) -> int:
     return int(told) if told.isascii() and told.isdigit() else 0
 
 
-def checking(image: Image, volume: Volume) -> str:
+def checking(image: DiskImage, volume: Volume) -> str:
     """What to type to check a file system that can't be mounted; nobody does it unasked, as a repair may lose files."""
     command = {"xfs": f"xfs-repair {volume.name} nomodify:true", "btrfs": f"btrfs-check {volume.name}"}.get(
         volume.found.type, f"e2fsck {volume.name} forceall:true"

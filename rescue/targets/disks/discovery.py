@@ -17,7 +17,7 @@ from types import MappingProxyType
 from rescue.targets.disks import lvm, raid
 from rescue.targets.disks.btrfs import put_together
 from rescue.targets.disks.probe import Found, Partition, ReadAt, partitions, probe
-from rescue.targets.disks.sources import Piece, Source, cut
+from rescue.targets.disks.sources import DiskSource, Piece, cut
 from rescue.targets.disks.volumes import Volume, mapper_name
 from rescue.targets.host.resources import Resources
 from rescue.targets.opening import Opening
@@ -62,7 +62,7 @@ class Discovery:
 
 
 def discover(
-    own: Sequence[Source], beside: Sequence[Source], looking: Resources, opening: Opening,
+    own: Sequence[DiskSource], beside: Sequence[DiskSource], looking: Resources, opening: Opening,
     opened: Mapping[str, Path] = NOTHING,
 ) -> Discovery:  # fmt: skip
     """Look at every source. opened: the devices of encrypted volumes that have been opened, by the volumes' names.
@@ -88,7 +88,7 @@ class _Finder:
         self._looking = looking
         self._opening = opening
         self._opened = opened
-        self._descriptors: dict[Source, int] = {}
+        self._descriptors: dict[DiskSource, int] = {}
         self._volumes: list[tuple[Volume, bool]] = []
         self._members: dict[str, list[tuple[raid.Member, _Region]]] = {}
         self._physicals: list[tuple[lvm.Physical, _Region]] = []
@@ -99,7 +99,7 @@ class _Finder:
         self._metadata = 0
         self._incomplete = False
 
-    def source(self, source: Source, *, own: bool) -> None:
+    def source(self, source: DiskSource, *, own: bool) -> None:
         """All that is on `source`, but for what lies on several."""
         known = source.number or source.path
         if known in self._seen:
@@ -155,7 +155,7 @@ class _Finder:
             return
         found = probe(read)
         if found.type == "LUKS" and not held and (node := self._opened.get(region.name)) is not None:
-            self.source(Source(node, self._looking, self._opening), own=region.own)
+            self.source(DiskSource(node, self._looking, self._opening), own=region.own)
         elif found.type == "LVM":
             self._physical(region, read)
         elif not held:
@@ -175,10 +175,10 @@ class _Finder:
 
     def _own_pieces(self, node: Path) -> tuple[Piece, ...]:
         """A partition through its own device: the kernel caches the whole disk's bytes apart from its partitions'."""
-        source = Source(node, self._looking, self._opening)
+        source = DiskSource(node, self._looking, self._opening)
         return (Piece(source, 0, self._open(source)),)
 
-    def _open(self, source: Source) -> int:
+    def _open(self, source: DiskSource) -> int:
         """Open `source` to read, until all is found; its size in bytes. Raises OSError, TargetError."""
         descriptor = os.open(source.readable(), os.O_RDONLY | os.O_CLOEXEC)
         self._stack.callback(os.close, descriptor)
@@ -193,7 +193,7 @@ class _Finder:
         found = [_node_of(held) for held in holders if _is_running(held)]
         for node in found:
             self._active.add(str(node))
-            self.source(Source(node, self._looking, self._opening), own=region.own)
+            self.source(DiskSource(node, self._looking, self._opening), own=region.own)
         return bool(found)
 
     def _volume(self, region: _Region, found: Found, group: str = "") -> None:
@@ -297,7 +297,7 @@ class _Finder:
                     self._volume(replace(region, pieces=()), Found("LVM"))
 
 
-def _place(source: Source) -> tuple[int, str]:
+def _place(source: DiskSource) -> tuple[int, str]:
     """A device's number among the partitions of its disk (0: it is none), and that disk's name."""
     if not source.is_device:
         return 0, str(source.path)

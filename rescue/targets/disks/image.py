@@ -35,7 +35,7 @@ _VMDK_PARENT = (512, 20 * 512)
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class DiskImage:
     """An image file. format: QEMU's name for it. size: of the file, in bytes.
 
     backing: what is below it; data_file: the raw file that holds its data. Both only where it was agreed to.
@@ -44,11 +44,11 @@ class Image:
     path: Path
     format: str
     size: int
-    backing: Image | None = None
+    backing: DiskImage | None = None
     data_file: Path | None = None
 
 
-def image_at(path: Path, stated: str | None = None, *, allow_backing: bool = False) -> Image:
+def image_at(path: Path, stated: str | None = None, *, allow_backing: bool = False) -> DiskImage:
     """The image at `path`; `stated`: its format, as the person says.
 
     Raises TargetError for an empty one, for one that leans on another file (but a qcow2's with `allow_backing`), and
@@ -57,14 +57,14 @@ def image_at(path: Path, stated: str | None = None, *, allow_backing: bool = Fal
     return _image(path, stated, allow_backing, _MAX_CHAIN)
 
 
-def _image(path: Path, stated: str | None, allow_backing: bool, depth: int) -> Image:
+def _image(path: Path, stated: str | None, allow_backing: bool, depth: int) -> DiskImage:
     with path.open("rb") as stream:
         size = os.fstat(stream.fileno()).st_size
         head = stream.read(4096)
         if not head:
             raise TargetError(f"{path} is empty", "Was the copy interrupted? Copy the image again.")
         if stated == "raw":
-            return Image(path, "raw", size)
+            return DiskImage(path, "raw", size)
         other = _magic_format(head)
         if stated is None and other == "raw":
             refuse_packed(path, head)
@@ -89,13 +89,13 @@ def _image(path: Path, stated: str | None, allow_backing: bool, depth: int) -> I
             descriptor = stream.read(min(count * 512, _VMDK_DESCRIPTOR_LIMIT))
             stream.seek(_VMDK_PARENT[0])
             _check_vmdk(path, head, descriptor, stream.read(_VMDK_PARENT[1]))
-            return Image(path, "vmdk", size)
+            return DiskImage(path, "vmdk", size)
     if head.lstrip().startswith(b"# Disk DescriptorFile"):
         raise _leans(path, "its data is in other files", "Name the data file (often ...-flat.vmdk) instead.")
     if other in ("vpc", "vdi") and _is_difference(head, other):
         hint = "Merge it with its parent, where the machine ran: VBoxManage clonemedium FILE NEW.vdi; Convert-VHD."
         raise _leans(path, "it holds only the difference to another image", hint)
-    return Image(path, other, size)
+    return DiskImage(path, other, size)
 
 
 def _magic_format(head: bytes) -> str:
@@ -118,7 +118,7 @@ def _may_be_raw(path: Path, head: bytes) -> bool:
     return traces or path.name.lower().endswith(_RAW_NAMES)
 
 
-def _qcow2(path: Path, head: bytes, size: int, allow_backing: bool, depth: int) -> Image:
+def _qcow2(path: Path, head: bytes, size: int, allow_backing: bool, depth: int) -> DiskImage:
     if len(head) < 72:
         raise TargetError(f"{path} is cut off: it has no whole qcow2 header", "Copy the image again.")
     version, at, length = struct.unpack_from(">IQI", head, 4)
@@ -151,7 +151,7 @@ def _qcow2(path: Path, head: bytes, size: int, allow_backing: bool, depth: int) 
                     f"Say it: qemu-img rebase -u -F FORMAT -b {quote(str(below))} {quote(str(path))}",
                 )
             backing = _image(below, told_format, True, depth - 1)
-    return Image(path, "qcow2", size, backing, data_file)
+    return DiskImage(path, "qcow2", size, backing, data_file)
 
 
 def _cut_off(path: Path, size: int) -> TargetError:

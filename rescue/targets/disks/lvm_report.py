@@ -44,7 +44,7 @@ class Logical:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class LvmReport:
     """physicals: by their devices. logicals: those of all groups."""
 
     physicals: Mapping[str, Physical]
@@ -60,7 +60,7 @@ class Report:
         return bool(paths & set(devices)) and not paths <= set(devices)
 
 
-def report() -> Report | None:
+def report() -> LvmReport | None:
     """LVM's word; None where it is not installed, may not look (root), or gives none."""
     try:
         physical, logical = run("pvs", *_WORDS, "-o", _PHYSICAL), run("lvs", *_WORDS, "-o", _LOGICAL)
@@ -69,7 +69,7 @@ def report() -> Report | None:
         return None
 
 
-def parse_report(physical: str, logical: str) -> Report:
+def parse_report(physical: str, logical: str) -> LvmReport:
     """The report from what pvs(8) and lvs(8) have printed. Raises ValueError."""
     physicals = {
         _word(row, "pv_name"): Physical(
@@ -84,7 +84,7 @@ def parse_report(physical: str, logical: str) -> Report:
         )
         for row in _rows(logical, "lv")
     )  # fmt: skip
-    return Report(physicals, logicals)
+    return LvmReport(physicals, logicals)
 
 
 def _rows(text: str, kind: str) -> Iterator[dict[str, Any]]:

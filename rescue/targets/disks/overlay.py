@@ -16,7 +16,7 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
-from rescue.targets.disks.image import Image
+from rescue.targets.disks.image import DiskImage
 from rescue.targets.host.resources import ProgramError, Resources, ensure_device, run, unmount_for_sure
 
 Node = dict[str, Any]
@@ -37,7 +37,7 @@ def available() -> bool:
     return all(shutil.which(program) for program in programs) and ensure_device("/dev/fuse", "fuse")
 
 
-def virtual_size(image: Image) -> int:
+def virtual_size(image: DiskImage) -> int:
     """The size of the disk in bytes, as its machine sees it. Raises ProgramError."""
     if image.format == "raw":
         descriptor = os.open(image.path, os.O_RDONLY | os.O_CLOEXEC)
@@ -53,7 +53,7 @@ def virtual_size(image: Image) -> int:
     return int(told["virtual-size"])
 
 
-def shown_as_raw(resources: Resources, image: Image, *, write: bool = False) -> Path:
+def shown_as_raw(resources: Resources, image: DiskImage, *, write: bool = False) -> Path:
     """The disk or image as a raw file: through a throw-away layer, or, with `write`, itself. Raises ProgramError."""
     return _shown(resources, _disk(image, write=write), lambda: virtual_size(image), write)
 
@@ -104,7 +104,7 @@ def _shown(resources: Resources, disk: Node, size: Callable[[], int], write: boo
     return shown
 
 
-def _disk(image: Image, *, write: bool) -> Node:
+def _disk(image: DiskImage, *, write: bool) -> Node:
     node: Node = {"driver": image.format, "node-name": "disk", "file": _file(image.path, write=write)}
     if image.format in ("qcow2", "vmdk"):
         # Whatever stands in the image: what was looked at is what is opened (rescue.targets.disks.image).

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rescue.targets.disks import luks
 from rescue.targets.disks.discovery import Discovery, discover
-from rescue.targets.disks.sources import Source
+from rescue.targets.disks.sources import DiskSource
 from rescue.targets.disks.volumes import Mounter, Volume
 from rescue.targets.host.mounts import mounts
 from rescue.targets.host.resources import Resources
@@ -25,9 +25,9 @@ class Disk(Mounter):
         self._opening = opening or Opening()
         self._resources = resources
         self.path = path
-        self.sources = tuple(Source(each, resources, self._opening) for each in (path, *self._opening.disks))
+        self.sources = tuple(DiskSource(each, resources, self._opening) for each in (path, *self._opening.disks))
         self.is_device = self.sources[0].is_device
-        self._others: tuple[Source, ...] | None = None
+        self._others: tuple[DiskSource, ...] | None = None
         self._strange: tuple[Volume, ...] = ()
         self._opened: dict[str, Path] = {}
         self.volumes = self._own()
@@ -71,19 +71,19 @@ class Disk(Mounter):
         """Whether it is on a disk that nobody named."""
         return volume in self._strange
 
-    def _discovered(self, beside: tuple[Source, ...]) -> Discovery:
+    def _discovered(self, beside: tuple[DiskSource, ...]) -> Discovery:
         return discover(self.sources, beside, self._resources, self._opening, self._opened)
 
-    def _beside(self) -> tuple[Source, ...]:
+    def _beside(self) -> tuple[DiskSource, ...]:
         if self._others is None:
             self._others = tuple(self._openable())
         return self._others
 
-    def _openable(self) -> Iterator[Source]:
+    def _openable(self) -> Iterator[DiskSource]:
         named = {source.number for source in self.sources}
         for path in other_disks():
             try:
-                source = Source(path, self._resources, self._opening)
+                source = DiskSource(path, self._resources, self._opening)
             except (OSError, TargetError):
                 continue
             if source.number not in named:

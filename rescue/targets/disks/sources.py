@@ -10,7 +10,7 @@ from pathlib import Path
 from shlex import quote
 
 from rescue.targets.disks import overlay
-from rescue.targets.disks.image import Image, image_at
+from rescue.targets.disks.image import DiskImage, image_at
 from rescue.targets.host import device_mapper
 from rescue.targets.host.image_lock import busy, hold_as_writer
 from rescue.targets.host.resources import ProgramError, Resources
@@ -18,7 +18,7 @@ from rescue.targets.opening import Opening
 from rescue.targets.protocol import TargetError
 
 
-class Source:
+class DiskSource:
     """What is at `path`. Daemons that are started to look end with `looking`."""
 
     def __init__(self, path: Path, looking: Resources, opening: Opening) -> None:
@@ -26,7 +26,7 @@ class Source:
         self.path = path
         self.is_device = stat.S_ISBLK(found.st_mode)
         self.number = found.st_rdev if self.is_device else 0
-        self.image = Image(path, "raw", 0) if self.is_device else _image(path, opening)
+        self.image = DiskImage(path, "raw", 0) if self.is_device else _image(path, opening)
         self._looking = looking
         self._layer: Path | None = None
         self._writable: Path | None = None
@@ -79,7 +79,7 @@ class Source:
 class Piece:
     """A run of bytes of a source."""
 
-    source: Source
+    source: DiskSource
     start: int
     size: int
 
@@ -127,7 +127,7 @@ def _joined(resources: Resources, parts: Sequence[tuple[Path, int, int]], *, wri
     return join(resources, parts, write=write)
 
 
-def _unreadable(source: Source, problem: ProgramError) -> TargetError:
+def _unreadable(source: DiskSource, problem: ProgramError) -> TargetError:
     if problem.hint:
         return problem
     said = _reason(problem)
@@ -148,7 +148,7 @@ def _reason(problem: ProgramError) -> str:
     return str(problem).rpartition("can't be shown: ")[2].rpartition("}': ")[2]
 
 
-def _image(path: Path, opening: Opening) -> Image:
+def _image(path: Path, opening: Opening) -> DiskImage:
     return image_at(path, opening.format, allow_backing=opening.allow_backing)
 
 
@@ -160,14 +160,14 @@ def _hold(resources: Resources, path: Path) -> None:
     resources.add(lambda: os.fsync(descriptor))
 
 
-def _shown(resources: Resources, source: Source) -> Path:
+def _shown(resources: Resources, source: DiskSource) -> Path:
     try:
         return overlay.shown_as_raw(resources, source.image, write=True)
     except ProgramError as problem:
         raise _busy(source, problem) from problem
 
 
-def _busy(source: Source, problem: ProgramError) -> TargetError:
+def _busy(source: DiskSource, problem: ProgramError) -> TargetError:
     if "lock" in str(problem):
         return busy(source.path)
     if problem.hint:

@@ -1,7 +1,7 @@
-"""How a picture is taken: which entries, in which order, and what of it may be called captured.
+"""How a snapshot is taken: which entries, in which order, and what of it may be called captured.
 
-The same for every kind of target; what a target adds is a `Source`, which looks at one path or one directory. Links
-are resolved here, inside the root, as `rescue.tree.Tree` does, so that no operating system ever follows one.
+The same for every kind of target; what a target adds is a `CaptureSource`, which looks at one path or one directory.
+Links are resolved here, inside the root, as `rescue.tree.Tree` does, so that no operating system ever follows one.
 
 What a link points to is captured too, in two further rounds: the target's entry (with content, if the link lay in a
 read with content and the file is small), a directory one level deep. Whatever else turns out to be needed is asked
@@ -72,7 +72,7 @@ class Budget:
             )
 
 
-class Source(Protocol):
+class CaptureSource(Protocol):
     """One target's way of looking. Paths are real paths: no component is a link, but for the last one."""
 
     failed: dict[str, str]
@@ -88,9 +88,9 @@ class Source(Protocol):
 
 
 class Capture:
-    """A picture in the making."""
+    """A snapshot in the making."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: CaptureSource) -> None:
         self._source = source
         self._budget = Budget()
         self._entries: dict[str, Entry] = {}

@@ -10,38 +10,40 @@ import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from rescue.errors import UsageError
 from rescue.labs.errors import LabError
 from rescue.labs.lessons.backends import WAYS, backend, choose
 from rescue.labs.lessons.lab import NoLab, Practice
 from rescue.labs.lessons.paths import lab_directory, recipes_directory
 from rescue.labs.lessons.scenario import Difficulty, Scenario, ScenarioError, all_scenarios, scenario
-from rescue.labs.lessons.session import Busy, Lab, Phase, RecordError, Store
+from rescue.labs.lessons.session import Lab, LabBusy, LabStore, Phase, RecordError
 from rescue.status import Status
 from rescue.text.numbers import natural
 from rescue.text.safe import cut
 from rescue.ui import document
-from rescue.ui.prompts import Cancelled, Nobody
+from rescue.ui.prompts import Cancellation, NoTerminal
 from rescue.verbs.explain import paged
 from rescue.verbs.lab import documents
 from rescue.verbs.lab.screens import Screens
 from rescue.verbs.lab.steps import Steps
-from rescue.verbs.request.session import Session, UsageError
+from rescue.verbs.request.options import LabOptions
+from rescue.verbs.request.session import Session
 
 ACTIONS = ("list", "start", "status", "hint", "check", "solve", "reset", "stop")
 
 
-def run(session: Session) -> Status:
+def run(session: Session, options: LabOptions) -> Status:
     """One action of `rescue lab`; without one the lab that is going on, or the list."""
-    practice = Practice(Store(lab_directory()))
-    action = session.options.action or ("status" if _there(practice) else "list")
-    _refuse_misplaced(session, action)
-    doing: Mapping[str, Callable[[Session, Practice], Status]] = {
+    practice = Practice(LabStore(lab_directory()))
+    action = options.action or ("status" if _there(practice) else "list")
+    _refuse_misplaced(options, action)
+    doing: Mapping[str, Callable[[Session, LabOptions, Practice], Status]] = {
         "list": _list, "start": _start, "status": _status, "hint": _hint, "check": _check, "solve": _solve,
         "reset": _reset, "stop": _stop,
     }  # fmt: skip
     try:
-        return doing[action](session, practice)
-    except (NoLab, ScenarioError, Busy) as problem:
+        return doing[action](session, options, practice)
+    except (NoLab, ScenarioError, LabBusy) as problem:
         raise UsageError(str(problem), problem.hint) from problem
 
 
@@ -52,9 +54,8 @@ def _there(practice: Practice) -> bool:
         return True
 
 
-def _refuse_misplaced(session: Session, action: str) -> None:
+def _refuse_misplaced(options: LabOptions, action: str) -> None:
     """An option that the action does not know is a mistake that is better told than passed over."""
-    options = session.options
     given = {
         "a scenario": options.scenario, "--random": options.random, "--difficulty": options.difficulty,
         "--with": options.way, "--explain": options.explain,
@@ -70,8 +71,8 @@ def _refuse_misplaced(session: Session, action: str) -> None:
 # -- choosing one ------------------------------------------------------------------------------------------------------
 
 
-def _list(session: Session, practice: Practice) -> Status:
-    passed, shown = practice.store.passed(), _of_difficulty(session, all_scenarios())
+def _list(session: Session, options: LabOptions, practice: Practice) -> Status:
+    passed, shown = practice.store.passed(), _of_difficulty(options.difficulty, all_scenarios())
     if session.json:
         document.write(documents.listing(all_scenarios(), shown, passed), sys.stdout)
         return Status.CLEAR
@@ -80,8 +81,7 @@ def _list(session: Session, practice: Practice) -> Status:
     return Status.CLEAR
 
 
-def _of_difficulty(session: Session, scenarios: Sequence[Scenario]) -> tuple[Scenario, ...]:
-    wanted = session.options.difficulty
+def _of_difficulty(wanted: str | None, scenarios: Sequence[Scenario]) -> tuple[Scenario, ...]:
     if wanted is None:
         return tuple(scenarios)
     # "first-steps" needs no quotes.
@@ -103,12 +103,11 @@ def chosen(word: str) -> Scenario:
     return scenario(word.lower().replace("_", "-"))
 
 
-def _wanted(session: Session, practice: Practice) -> Scenario:
-    options = session.options
+def _wanted(options: LabOptions, practice: Practice) -> Scenario:
     if options.random and options.scenario:
         raise UsageError("either --random or a scenario", "rescue lab start --random")
     if options.random:
-        return _drawn(session, practice)
+        return _drawn(options, practice)
     if options.difficulty:
         raise UsageError("--difficulty is for `lab list` and `lab start --random`", "rescue lab list shows all labs.")
     if options.scenario is None:
@@ -116,25 +115,24 @@ def _wanted(session: Session, practice: Practice) -> Scenario:
     return chosen(options.scenario)
 
 
-def _drawn(session: Session, practice: Practice) -> Scenario:
+def _drawn(options: LabOptions, practice: Practice) -> Scenario:
     """One by chance, of those that can be brought up here; those that were not passed yet first."""
-    ways = [backend(session.options.way)] if session.options.way else [backend(name) for name in WAYS]
-    possible = [
-        each for each in _of_difficulty(session, all_scenarios()) if any(not way.hindrance(each) for way in ways)
-    ]
+    ways = [backend(options.way)] if options.way else [backend(name) for name in WAYS]
+    meant = _of_difficulty(options.difficulty, all_scenarios())
+    possible = [each for each in meant if any(not way.hindrance(each) for way in ways)]
     if not possible:
         # Says what is missing.
-        choose(_of_difficulty(session, all_scenarios())[0], session.options.way)
+        choose(meant[0], options.way)
     passed = practice.store.passed()
     return random.choice([each for each in possible if each.id not in passed] or possible)  # noqa: S311  no secret
 
 
-def _start(session: Session, practice: Practice) -> Status:
+def _start(session: Session, options: LabOptions, practice: Practice) -> Status:
     recipes_directory()
-    wanted = _wanted(session, practice)
-    choice = choose(wanted, session.options.way)
-    _make_way(session, practice)
-    hidden = bool(session.options.random)
+    wanted = _wanted(options, practice)
+    choice = choose(wanted, options.way)
+    _make_way(session, options, practice)
+    hidden = options.random
     screens = Screens(session.report)
     if not session.json:
         screens.story(wanted, hidden=hidden)
@@ -150,26 +148,26 @@ def _start(session: Session, practice: Practice) -> Status:
     return Status.CLEAR
 
 
-def _make_way(session: Session, practice: Practice) -> None:
+def _make_way(session: Session, options: LabOptions, practice: Practice) -> None:
     """Whether what is there may be removed for the new lab: asked, unless it is over or never came to be."""
     try:
         there = practice.store.load()
     except RecordError:
         return
-    if there is None or there.phase is not Phase.LOCKED_OUT or session.options.yes:
+    if there is None or there.phase is not Phase.LOCKED_OUT or options.yes:
         return
     name = "a lab with a hidden cause" if there.hidden else f"the lab {there.scenario}"
-    if session.json or isinstance(session.asker, Nobody):
+    if session.json or isinstance(session.asker, NoTerminal):
         raise UsageError(f"{name} is going on", "End it with rescue lab stop, or add --yes to start another instead.")
     question = f"{name[0].upper()}{name[1:]} is going on. Remove it with its disk, and start another?"
     if not session.asker.confirm(question):
-        raise Cancelled
+        raise Cancellation
 
 
 # -- going on with it --------------------------------------------------------------------------------------------------
 
 
-def _status(session: Session, practice: Practice) -> Status:
+def _status(session: Session, options: LabOptions, practice: Practice) -> Status:
     there = practice.store.load()
     if there is None:
         if session.json:
@@ -187,12 +185,12 @@ def _status(session: Session, practice: Practice) -> Status:
         screens.story(wanted, hidden=lab.hidden and lab.phase is not Phase.PASSED)
         screens.status(lab, wanted)
         screens.tasks(lab, wanted)
-        if session.options.explain:
+        if options.explain:
             _explained(session, screens, lab, wanted)
     return Status.CLEAR
 
 
-def _hint(session: Session, practice: Practice) -> Status:
+def _hint(session: Session, options: LabOptions, practice: Practice) -> Status:
     given = practice.hint()
     lab, wanted = practice.current()
     if session.json:
@@ -202,7 +200,7 @@ def _hint(session: Session, practice: Practice) -> Status:
     return Status.CLEAR
 
 
-def _check(session: Session, practice: Practice) -> Status:
+def _check(session: Session, options: LabOptions, practice: Practice) -> Status:
     lab, _ = practice.current()
     with Steps(session, 3) as steps:
         checked = practice.check(steps)
@@ -213,8 +211,8 @@ def _check(session: Session, practice: Practice) -> Status:
         with paged(session):
             screens.checked(checked)
             if checked.grade.passed:
-                screens.learnt(checked.scenario, whole=session.options.explain)
-            elif session.options.explain:
+                screens.learnt(checked.scenario, whole=options.explain)
+            elif options.explain:
                 _explained(session, screens, lab, checked.scenario)
     return Status.CLEAR if checked.grade.passed else Status.BROKEN
 
@@ -226,16 +224,16 @@ def _explained(session: Session, screens: Screens, lab: Lab, wanted: Scenario) -
         session.report.line("What there is to learn is told once you are in, or with: rescue lab solve")
 
 
-def _solve(session: Session, practice: Practice) -> Status:
+def _solve(session: Session, options: LabOptions, practice: Practice) -> Status:
     wanted = practice.show_solution()
     screens = Screens(session.report)
     if not session.json:
         screens.solution(wanted)
-    if not session.options.yes:
+    if not options.yes:
         if session.json:
             document.write(documents.solution(wanted), sys.stdout)
             return Status.CLEAR
-        if isinstance(session.asker, Nobody):
+        if isinstance(session.asker, NoTerminal):
             session.report.line("To have it typed in on the server: rescue lab solve --yes")
             return Status.CLEAR
         if not session.asker.confirm("Type it in on the server now?"):
@@ -254,11 +252,11 @@ def _solve(session: Session, practice: Practice) -> Status:
         with paged(session):
             screens.checked(checked)
             if checked.grade.passed:
-                screens.learnt(wanted, whole=session.options.explain)
+                screens.learnt(wanted, whole=options.explain)
     return Status.CLEAR if checked.grade.passed else Status.BROKEN
 
 
-def _reset(session: Session, practice: Practice) -> Status:
+def _reset(session: Session, options: LabOptions, practice: Practice) -> Status:
     lab, wanted = practice.reset()
     if session.json:
         document.write(documents.status(lab, wanted), sys.stdout)
@@ -268,7 +266,7 @@ def _reset(session: Session, practice: Practice) -> Status:
     return Status.CLEAR
 
 
-def _stop(session: Session, practice: Practice) -> Status:
+def _stop(session: Session, options: LabOptions, practice: Practice) -> Status:
     there = practice.stop()
     if session.json:
         document.write(documents.stopped(there), sys.stdout)

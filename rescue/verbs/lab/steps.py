@@ -30,12 +30,12 @@ class Steps:
         self._task: TaskID | None = None
 
     def __enter__(self) -> Self:
-        if not self._session.json and not self._session.options.quiet and _drawable():
+        if not self._session.json and not self._session.request.output.quiet and _drawable():
             # Only here: a bar costs more imports than all the rest of the verb.
             from rich.console import Console
             from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-            plain = self._session.options.no_color or "NO_COLOR" in os.environ
+            plain = self._session.request.output.no_color or "NO_COLOR" in os.environ
             console = Console(file=sys.stderr, no_color=plain or None, highlight=False, emoji=False, markup=False)
             # Of characters that every console has.
             columns = (TextColumn("{task.fields[bar]} {task.description}", markup=False), TimeElapsedColumn())

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import json
 import os
-from argparse import Namespace
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
+from rescue.errors import UsageError
 from rescue.targets.host_disks import find_disks
 from rescue.targets.protocol import TargetError
 from rescue.ui.report import command
-from rescue.verbs.request.session import Session, UsageError, session_of
+from rescue.verbs.request.client import ClientOptions
+from rescue.verbs.request.request import OpeningOptions, Request
+from rescue.verbs.request.session import Session
+
+Options = TypeVar("Options", ClientOptions, OpeningOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,29 +29,26 @@ class Recalled:
     """A target and the options it was inspected with."""
 
     target: str
-    options: dict[str, object]
+    who: ClientOptions
+    opening: OpeningOptions
 
 
 MOST_LISTED = 6
 """Servers that a message names."""
 
-REMEMBERED = (
-    "user", "sources", "port", "key", "backend", "root", "disks", "key_file", "format", "allow_backing",
-)  # fmt: skip
 
-
-def remember(target: str, options: dict[str, object]) -> None:
-    """Keep the target's name. Failing to is no fault: the person types it again."""
-    where = Path(target)
-    kept = {name: options.get(name) for name in REMEMBERED}
-    kept["key"] = kept["key"] or options.get("add_key")
-    if isinstance(key := kept["key"], str):
-        kept["key"] = str(Path(key).expanduser().absolute())
-    if isinstance(passphrase := kept["key_file"], str):
-        kept["key_file"] = str(Path(passphrase).expanduser().absolute())
-    if isinstance(disks := kept["disks"], list):
-        kept["disks"] = [str(Path(disk).absolute()) for disk in disks]
-    text = json.dumps({"target": str(where.absolute()) if where.exists() else target, "options": kept})
+def remember(request: Request) -> None:
+    """Keep the target and how it was looked at. Failing to is no fault: the person types it again."""
+    if request.spec is None:
+        return
+    where = Path(request.spec)
+    opening = request.opening
+    who = replace(request.who, key=_whole(request.who.key or request.who.add_key), add_key=None)
+    opening = replace(
+        opening, key_file=_whole(opening.key_file), disks=tuple(str(Path(disk).absolute()) for disk in opening.disks)
+    )
+    target = str(where.absolute()) if where.exists() else request.spec
+    text = json.dumps({"target": target, "options": asdict(who) | asdict(opening)})
     path = _path()
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -56,57 +59,94 @@ def remember(target: str, options: dict[str, object]) -> None:
         return
 
 
+def _whole(name: str | None) -> str | None:
+    return str(Path(name).expanduser().absolute()) if name is not None else None
+
+
 def recall() -> Recalled | None:
     """The target inspected last, or None."""
     try:
         found = json.loads(_path().read_text())
         options = dict(found["options"])
-        return Recalled(
-            str(found["target"]), {name: options[name] for name in REMEMBERED if options.get(name) is not None}
-        )
+        who = replace(_read(ClientOptions(), options), add_key=None)
+        return Recalled(str(found["target"]), who, _read(OpeningOptions(), options))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def resolved(session: Session, spec: str | None) -> tuple[Session, str]:
+def _read(default: Options, found: dict[str, object]) -> Options:
+    """The options that are in the file, for those of `default`. Raises ValueError for what can't be one's value."""
+    made: dict[str, Any] = {}
+    for each in fields(default):
+        value, usual = found.get(each.name), getattr(default, each.name)
+        if value is None:
+            continue
+        kind = _KINDS.get(each.name, str)
+        if isinstance(usual, tuple):
+            if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+                raise ValueError(each.name)
+            made[each.name] = tuple(value)
+        elif type(value) is kind:
+            made[each.name] = value
+        else:
+            raise ValueError(each.name)
+    return replace(default, **made)
+
+
+_KINDS: dict[str, type] = {"port": int, "allow_backing": bool}
+"""Of the values that are no words."""
+
+
+def resolved(session: Session) -> str:
+    """The target that the session is about, after its request was completed. Raises UsageError: see `completed`."""
+    session.request, spec = completed(session.request, session.progress)
+    return spec
+
+
+def completed(request: Request, progress: Callable[[str], None]) -> tuple[Request, str]:
     """The target named, or else the one inspected last, with the options that it was inspected with.
 
     An option that is given now counts before a remembered one. Without either the only server found on this machine is
     taken, if nothing is written unasked. Raises UsageError where there is none or more than one.
     """
-    if spec is not None:
-        return session, spec
+    if request.spec is not None:
+        return request, request.spec
     last = recall()
     if last is None:
-        return _only_one(session)
-    given = {name: value for name, value in vars(session.options).items() if value not in (None, [], "auto")}
-    known = {name: value for name, value in last.options.items() if name != "key" or "add_key" not in given}
-    made = session_of(Namespace(**{**vars(session.options), **known, **given}))
-    made.progress(f"the target inspected last: {last.target}")
+        return _only_one(request, progress)
+    known = last.who if request.who.add_key is None else replace(last.who, key=None)
+    made = replace(request, spec=last.target, opening=_filled(request.opening, last.opening))
+    made = made.known_as(_filled(request.who, known))
+    progress(f"the target inspected last: {last.target}")
     return made, last.target
+
+
+def _filled(given: Options, known: Options) -> Options:
+    """What is given, and what is known where nothing is."""
+    left = {each.name: getattr(known, each.name) for each in fields(given) if getattr(given, each.name) == each.default}
+    return replace(given, **left)
 
 
 _WRITING = frozenset({"undo", "mount", "shell"})
 """Verbs that write, or let others write, without asking: they take no server that nobody has named."""
 
 
-def _only_one(session: Session) -> tuple[Session, str]:
+def _only_one(request: Request, progress: Callable[[str], None]) -> tuple[Request, str]:
     """The only server on this machine's disks, but the system that runs. Raises UsageError that says what to type."""
-    options = session.options
-    session.progress("no target is named: looking for a server on the disks of this machine")
+    verb = request.verb
+    progress("no target is named: looking for a server on the disks of this machine")
     try:
         here = [words[2:] for disk in find_disks() if not disk.is_own for words in disk.next_commands]
         unseen = ""
     except (TargetError, OSError, ValueError) as problem:
         here, unseen = [], f" The disks can't be listed: {problem}."
-    writes = options.verb in _WRITING or bool(getattr(options, "yes", False))
+    writes = verb in _WRITING or request.unattended
     if len(here) == 1 and not writes:
         target, *more = here[0]
-        session.progress(f"the only server found here: {target}")
-        if more and options.root is None:
-            session = session_of(Namespace(**{**vars(options), "root": more[-1]}))
-        return session, target
-    verb = options.verb
+        progress(f"the only server found here: {target}")
+        if more and request.opening.root is None:
+            request = request.opened(root=more[-1])
+        return replace(request, spec=target), target
     if here:
         listed = ", or: ".join(command(verb, *words) for words in here[:MOST_LISTED])
         found = "one server is here" if len(here) == 1 else f"{len(here)} servers are here"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
 from pathlib import Path
 
+from rescue.errors import UsageError
 from rescue.targets.opening import Opening, no_passphrase
 from rescue.text.safe import safe
 from rescue.ui.prompts import is_terminal, passphrase
-from rescue.verbs.request.usage import UsageError
+from rescue.verbs.request.request import OpeningOptions
 
 _KEY_LIMIT = 8 << 20
 """Bytes of a key file that are read, as by cryptsetup(8)."""
@@ -18,10 +18,13 @@ _typed: dict[str, bytes] = {}
 """What was typed for each volume: a fix opens it twice, and asks once. It goes with the process."""
 
 
-def opening_of(options: Namespace) -> Opening:
-    """The opening that the options describe. Raises UsageError where the key file can't be read."""
+def opening_of(options: OpeningOptions) -> Opening:
+    """The opening that the options describe, but for the backend and the root.
+
+    Raises UsageError where the key file can't be read.
+    """
     disks = tuple(Path(disk) for disk in options.disks)
-    made = Opening(disks=disks, format=options.format, allow_backing=bool(options.allow_backing))
+    made = Opening(disks=disks, format=options.format, allow_backing=options.allow_backing)
     if options.key_file is not None:
         key = _read(options.key_file)
         return Opening(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from rescue.errors import UsageError
 from rescue.keys.authorized_keys import AuthorizedKey, parse_keys
-from rescue.verbs.request.usage import UsageError
 
 LIMIT = 64 << 10
 """Bytes of a key file that are read: a public key is a line."""

@@ -1,41 +1,47 @@
-"""What every verb gets: the options, the client, the report and the way to a target."""
+"""What every verb gets beside its own options: the request, the report, the one who is asked, the way to a target."""
 
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rescue.model import Address, Client
+from rescue.model import Client
 from rescue.targets.open import needs_kernel, open_target
 from rescue.targets.protocol import OnlyKernel, SeveralRoots, Target
-from rescue.text.safe import cut, safe
-from rescue.ui.prompts import Asker, Cancelled, Nobody, asker
+from rescue.text.safe import safe
+from rescue.ui.prompts import Asker, Cancellation, NoTerminal, asker
 from rescue.ui.report import Report, console
 from rescue.verbs.request.opening import opening_of
-from rescue.verbs.request.public_key import comment_of, key_to_add, read_public_key
-from rescue.verbs.request.undo_log_option import check_journal
-from rescue.verbs.request.usage import UsageError
-
-__all__ = ["Session", "UsageError", "session_of"]
+from rescue.verbs.request.request import Request
 
 
 @dataclass
 class Session:
-    """One run of one verb."""
+    """One run of one verb. request: replaced by another where the person says, when asked, how to open the target."""
 
-    options: Namespace
-    client: Client
+    request: Request
     report: Report
     asker: Asker
 
     @property
     def json(self) -> bool:
-        return bool(self.options.json)
+        return self.request.output.json
+
+    @property
+    def client(self) -> Client:
+        return self.request.client
+
+    @property
+    def _asks(self) -> bool:
+        """Whether a question about the target may be asked."""
+        return not (self.json or self.request.unattended or isinstance(self.asker, NoTerminal))
+
+    def asking_for(self, request: Request) -> Session:
+        """The same person, with another request."""
+        return replace(self, request=request)
 
     @contextmanager
     def target(self, spec: str, *, write: bool) -> Iterator[Target]:
@@ -44,10 +50,10 @@ class Session:
         try:
             opened = self._opened(spec, write)
         except SeveralRoots as several:
-            if self.json or getattr(self.options, "yes", False) or isinstance(self.asker, Nobody):
+            if not self._asks:
                 raise
             chosen = self.asker.choose("There is more than one server. Which one?", [what for _, what in several.roots])
-            self.options.root = several.roots[chosen][0]
+            self.request = self.request.opened(root=several.roots[chosen][0])
             opened = self._opened(spec, write)
         try:
             yield opened
@@ -57,30 +63,31 @@ class Session:
     def agree_to_kernel(self, spec: str) -> None:
         """Ask whether this machine's kernel may read the image, where nothing else can. The answer counts for the run.
 
-        Raises OnlyKernel where nobody can be asked, Cancelled where the answer is no.
+        Raises OnlyKernel where nobody can be asked, Cancellation where the answer is no.
         """
         try:
-            if not needs_kernel(Path(spec), self.options.backend):
+            if not needs_kernel(Path(spec), self.request.opening.backend):
                 return
         except (OSError, ValueError):
             return  # what opens it says why
-        if self.json or getattr(self.options, "yes", False) or isinstance(self.asker, Nobody):
+        if not self._asks:
             raise OnlyKernel(spec)
         self.report.line("libguestfs, which reads an image apart from this system, is not installed.")
         self.report.line("This machine's kernel could read it; an image that was made to harm might attack it.")
         if not self.asker.confirm(f"Do you trust {safe(spec)}?"):
-            raise Cancelled
-        self.options.backend = "kernel"
+            raise Cancellation
+        self.request = self.request.opened(backend="kernel")
 
     def _opened(self, spec: str, write: bool) -> Target:
+        opening = self.request.opening
         return open_target(
-            spec, write=write, backend=self.options.backend, root=self.options.root, progress=self.progress,
-            opening=opening_of(self.options),
+            spec, write=write, backend=opening.backend, root=opening.root, progress=self.progress,
+            opening=opening_of(opening),
         )  # fmt: skip
 
     def progress(self, message: str) -> None:
         """Say what takes a while, on the error stream, so that it never gets into a document."""
-        if not self.json and not self.options.quiet:
+        if not self.json and not self.request.output.quiet:
             print(f"... {safe(message)}", file=sys.stderr, flush=True)
 
     def tell(self, message: str) -> None:
@@ -92,79 +99,14 @@ class Session:
 
     def client_words(self) -> list[str]:
         """The options that say who wants in and how to open the target, word by word: for commands to propose."""
-        who = self.client
-        words: list[str] = []
-        if who.user is not None:
-            words += ["--user", who.user]
-        for source in who.sources:
-            words += ["--from", str(source)]
-        if who.port is not None:
-            words += ["--port", str(who.port)]
-        key = self.options.key or self.options.add_key
-        if key is not None:
-            words += ["--key", key]
-        return words + self.opening_words()
+        return self.request.client_words
 
     def opening_words(self) -> list[str]:
         """The options that say how to open the target, word by word."""
-        words: list[str] = []
-        if self.options.backend != "auto":
-            words += ["--backend", self.options.backend]
-        if self.options.root is not None:
-            words += ["--root", self.options.root]
-        for disk in self.options.disks:
-            words += ["--disk", disk]
-        if self.options.key_file is not None:
-            words += ["--key-file", self.options.key_file]
-        if self.options.format is not None:
-            words += ["--format", self.options.format]
-        if self.options.allow_backing:
-            words.append("--allow-backing")
-        return words
+        return self.request.opening.words
 
 
-def session_of(options: Namespace) -> Session:
-    """The session that the options describe. Raises UsageError where an option's value can't be."""
-    check_journal(options.journal, options.verb)
-    color = not options.no_color
-    return Session(options, _client(options), Report(console(color=color)), asker(color=color))
-
-
-def source_of(word: str) -> Address:
-    """An address that a client can have. One of IPv4 is one, however a log of the server spells it."""
-    address = ip_address(word)
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    address = mapped or address
-    if address.is_unspecified or address.is_multicast or address == BROADCAST:
-        raise ValueError(f"nobody comes from {address}")
-    return address
-
-
-BROADCAST = IPv4Address("255.255.255.255")
-
-
-def _client(options: Namespace) -> Client:
-    try:
-        sources = tuple(source_of(each) for each in options.sources)
-    except ValueError as problem:
-        raise UsageError(
-            f"--from takes an address such as 203.0.113.7 or 2001:db8::7: {cut(str(problem), 120)}",
-            "Your own address, as the server sees it: ask a page that shows it, such as your provider's.",
-        ) from problem
-    if options.port is not None and not 1 <= options.port <= 65535:
-        raise UsageError(
-            "--port takes a number from 1 to 65535" + (f", not {options.port}" if options.port else ""),
-            "It is the number behind -p when you type ssh; without it, leave --port away.",
-        )
-    if options.add_key is not None:
-        return _adding(options, sources)
-    key = read_public_key(options.key, "--key").public if options.key is not None else None
-    return Client(options.user, sources, options.port, key)
-
-
-def _adding(options: Namespace, sources: tuple[Address, ...]) -> Client:
-    """The client who wants a key to be added: it is the key that they log in with."""
-    if options.key is not None:
-        raise UsageError("--key and --add-key: one of them", "--add-key takes the key for yours, and adds it.")
-    key = key_to_add(options.add_key)
-    return Client(options.user, sources, options.port, key.public, comment=comment_of(key))
+def session_of(request: Request) -> Session:
+    """The session of one request, with whoever sits at the terminal."""
+    color = not request.output.no_color
+    return Session(request, Report(console(color=color)), asker(color=color))

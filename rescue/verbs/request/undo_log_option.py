@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rescue.verbs.request.usage import UsageError
+from rescue.errors import UsageError
 
 
 def check_journal(directory: str | None, verb: str) -> None:

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from rescue.firewall import Kind, Stage, reach
+from rescue.firewall import Stage, Verdict, VerdictKind, reach
 from tests.unit.firewall.files import RELATED, firewall, saved
 
 pytestmark = pytest.mark.unit
@@ -14,16 +14,14 @@ ICMP = "-A INPUT -p ipv6-icmp -j ACCEPT"
 ME = ip_address("2001:db8:5::5")
 
 
-def judged(  # type: ignore[no-untyped-def]
-    *rules: str, policy: str = "DROP", output: str = "ACCEPT", discovery: bool = True
-):
+def judged(*rules: str, policy: str = "DROP", output: str = "ACCEPT", discovery: bool = True) -> Verdict:
     here = reach([firewall(saved(*rules, policy=policy, output=output), 6)], 22, 6, discovery=discovery)
     return here.verdict_for(ME)
 
 
 def test_who_drops_all_of_icmpv6_is_not_found_any_more() -> None:
     verdict = judged(RELATED, SSH)
-    assert (verdict.kind, verdict.stage, verdict.closed) == (Kind.DROP, Stage.NEIGHBOUR, True)
+    assert (verdict.kind, verdict.stage, verdict.closed) == (VerdictKind.DROP, Stage.NEIGHBOUR, True)
     assert judged(RELATED, SSH, discovery=False).accepted
 
 
@@ -42,7 +40,10 @@ def test_the_question_is_sent_to_a_group() -> None:
 
 def test_a_packet_of_no_connection_has_no_direction() -> None:
     """conntrack_mt() of the kernel: only the state is asked of it; found by scripts/fuzz-firewall."""
-    assert judged("-A INPUT -m conntrack --ctdir ORIGINAL -j DROP", policy="ACCEPT", discovery=True).kind is Kind.DROP
+    assert (
+        judged("-A INPUT -m conntrack --ctdir ORIGINAL -j DROP", policy="ACCEPT", discovery=True).kind
+        is VerdictKind.DROP
+    )
     assert judged("-A INPUT -p icmpv6 -m conntrack --ctdir ORIGINAL -j DROP", policy="ACCEPT").accepted
     assert judged("-A INPUT -p icmpv6 -m conntrack ! --ctdir REPLY -j DROP", policy="ACCEPT").accepted
     untracked = "-A INPUT -p icmpv6 -m conntrack --ctstate UNTRACKED --ctdir REPLY -j DROP"

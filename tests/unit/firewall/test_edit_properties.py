@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rescue.firewall import Firewall, Kind, active_firewalls, edit, reach
+from rescue.firewall import Firewall, VerdictKind, active_firewalls, edit, reach
 from rescue.firewall.boot import names_of, reload
 from rescue.firewall.engine.addresses import AddressSet
 from rescue.firewall.engine.ruleset import Rule
@@ -26,9 +26,9 @@ from rescue.tree import Tree
 from tests.fuzz_firewall import saved_server, script, ufw_trees
 from tests.system.firewall_rules import CORPORA, rulesets
 from tests.system.firewalld_trees import trees, whole
+from tests.system.nft_made import scripts
 from tests.system.test_ipset_kernel import rules as rules_with_sets
 from tests.system.test_ipset_kernel import saved as saved_sets
-from tests.system.test_nft_kernel import scripts
 from tests.unit.firewall.files import Started
 
 pytestmark = pytest.mark.unit
@@ -174,7 +174,7 @@ def test_saved_sets(sets: str, text: str, source: Address) -> None:
     if source.version != 4:
         return
     tree, firewall = with_sets(sets, text)
-    if reach([firewall], PORT, 4).verdict_for(source).kind in (Kind.ACCEPT, Kind.DEPENDS):
+    if reach([firewall], PORT, 4).verdict_for(source).kind in (VerdictKind.ACCEPT, VerdictKind.DEPENDS):
         return
     for rule in in_the_way(firewall, source):
         try:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from rescue.firewall import Firewall, active_firewalls
 from rescue.firewall.engine.ruleset import Rule
-from rescue.firewall.firewalld.faults import Invalid, Unclear
+from rescue.firewall.firewalld.faults import FirewalldError, FirewalldNotModelled
 from rescue.firewall.firewalld.xml import Element, parse
 from rescue.firewall.ipset.load import read_sets
 from rescue.firewall.ufw.tuples import parse_tuple
@@ -25,8 +25,8 @@ from rescue.tree import Tree
 from tests.fuzz_firewall import saved_server, script, ufw_trees
 from tests.system.firewall_rules import CORPORA, rulesets
 from tests.system.firewalld_trees import trees, whole
+from tests.system.nft_made import scripts
 from tests.system.test_ipset_kernel import saved as saved_sets
-from tests.system.test_nft_kernel import scripts
 from tests.unit.firewall.files import Started
 
 pytestmark = pytest.mark.unit
@@ -135,7 +135,7 @@ def same_bytes(data: bytes, path: PurePosixPath) -> bool:
     """Whether it is a document; if so, it is put together again to the last byte."""
     try:
         root = parse(data, path)
-    except (Invalid, Unclear):
+    except (FirewalldError, FirewalldNotModelled):
         return False
     assert data[: root.begin] + in_pieces(data, root, path) + data[root.end :] == data
     assert data[: root.begin].count(b"\n") + 1 == root.location.line

@@ -8,16 +8,16 @@ from random import Random
 
 import pytest
 
-from rescue.firewall import Firewall, Kind, reach
+from rescue.firewall import Firewall, VerdictKind, reach
 from rescue.firewall.engine.addresses import AddressSet, union
 from rescue.firewall.engine.oversized import MOST_RULES, too_many
 from rescue.firewall.engine.state import Piece
 from rescue.firewall.engine.table import _shares
 from rescue.firewall.engine.verdict import Decision, Stage
 from rescue.firewall.iptables.rule_line import LineReader
-from rescue.firewall.names import Names, Refused
+from rescue.firewall.names import Names, RuleError
 from rescue.firewall.nft import load_nftables
-from rescue.firewall.nft.language.tokens import Source, Unclear, tokens_of
+from rescue.firewall.nft.language.tokens import NftNotModelled, ScriptFile, tokens_of
 from rescue.model import Location
 from rescue.tree import Tree
 from scripts.developer.bench_firewall import text
@@ -39,9 +39,9 @@ def test_a_script_of_more_than_a_megabyte_is_judged(kind: str) -> None:
 
 
 def test_more_tokens_than_can_be_followed_are_unclear() -> None:
-    with pytest.raises(Unclear, match="more rules"):
-        tokens_of(Source(NFT, "tcp dport 22 accept\n" * 10), 30)
-    assert len(tokens_of(Source(NFT, "tcp dport 22 accept\n" * 10), 51)) == 51
+    with pytest.raises(NftNotModelled, match="more rules"):
+        tokens_of(ScriptFile(NFT, "tcp dport 22 accept\n" * 10), 30)
+    assert len(tokens_of(ScriptFile(NFT, "tcp dport 22 accept\n" * 10), 51)) == 51
 
 
 def test_the_tokens_of_all_included_files_count(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +98,7 @@ def test_lines_that_are_alike_come_to_the_same(line: str) -> None:
 def _told(reader: LineReader, line: str) -> object:
     try:
         return reader.line(line)
-    except Refused as problem:
+    except RuleError as problem:
         return str(problem)
 
 
@@ -107,7 +107,7 @@ def _told(reader: LineReader, line: str) -> object:
 
 def piece(*networks: str) -> Piece:
     firewall = Firewall("iptables-persistent", Location(RULES), {}, {})
-    decision = Decision(firewall, "filter", "INPUT", Kind.DROP, Stage.SYN, Location(RULES))
+    decision = Decision(firewall, "filter", "INPUT", VerdictKind.DROP, Stage.SYN, Location(RULES))
     return Piece(union(4, map(AddressSet.network, networks)), decision)
 
 

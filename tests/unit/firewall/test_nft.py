@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from rescue.firewall import Firewall, Kind, Stage, Verdict, reach
+from rescue.firewall import Firewall, Stage, Verdict, VerdictKind, reach
 from rescue.firewall.engine.icmp import TCP_RESET
 from rescue.firewall.names import Names
 from rescue.firewall.nft import load_nftables
@@ -42,7 +42,7 @@ def judged(text: str, source: str = ME, others: Files | None = None) -> Verdict:
 
 def lets_in(text: str, source: str = ME) -> bool:
     verdict = judged(text, source)
-    assert verdict.kind is not Kind.DEPENDS, verdict
+    assert verdict.kind is not VerdictKind.DEPENDS, verdict
     return verdict.accepted
 
 
@@ -60,7 +60,7 @@ def test_debians_own_file_keeps_nobody_out() -> None:
 
 def test_the_policy_decides_where_no_rule_does() -> None:
     verdict = judged(chain())
-    assert (verdict.kind, verdict.stage) == (Kind.DROP, Stage.SYN)
+    assert (verdict.kind, verdict.stage) == (VerdictKind.DROP, Stage.SYN)
     (decision,) = verdict.decisions
     assert (decision.chain, decision.rule, decision.location.line) == ("base", None, 4)
 
@@ -209,9 +209,9 @@ def test_elements_that_overlap_are_one_where_they_are_to_be_merged() -> None:
 
 
 def test_what_this_reader_does_not_know_is_a_doubt() -> None:
-    assert judged(chain("ip daddr set 192.0.2.7", "tcp dport 22 accept")).kind is Kind.DEPENDS
+    assert judged(chain("ip daddr set 192.0.2.7", "tcp dport 22 accept")).kind is VerdictKind.DEPENDS
     unknown = loaded("replace rule inet filter a handle 3 drop\n")
-    assert reach([unknown], 22).verdict_for(ip_address(ME)).kind is Kind.DEPENDS
+    assert reach([unknown], 22).verdict_for(ip_address(ME)).kind is VerdictKind.DEPENDS
 
 
 # -- rules -------------------------------------------------------------------------------------------------------------
@@ -291,7 +291,7 @@ def test_a_rule_is_judged_as_the_kernel_does(rule: str, in_: bool) -> None:
 )
 def test_flags_are_asked_for_one_by_one_or_whole(rule: str, answers: Stage) -> None:
     verdict = judged(chain(rule, policy="accept"))
-    assert (verdict.kind, verdict.stage) == (Kind.DROP, answers)
+    assert (verdict.kind, verdict.stage) == (VerdictKind.DROP, answers)
 
 
 def test_rules_for_new_connections_alone_let_nobody_talk() -> None:
@@ -317,7 +317,7 @@ def test_answers_have_to_leave() -> None:
 )
 def test_a_refusal_says_what_the_rule_says(rule: str, source: str, how: str) -> None:
     verdict = judged(chain(rule, policy="accept"), source)
-    assert (verdict.kind, verdict.how) == ((Kind.REJECT, how) if how else (Kind.ACCEPT, ""))
+    assert (verdict.kind, verdict.how) == ((VerdictKind.REJECT, how) if how else (VerdictKind.ACCEPT, ""))
 
 
 def test_return_from_a_base_chain_leads_to_its_policy() -> None:
@@ -369,7 +369,7 @@ def test_where_a_packet_is_sent_on_to_is_a_doubt() -> None:
             if (where.startswith("tproxy"))
             else script
         )
-        assert judged(script).kind is Kind.DEPENDS, where
+        assert judged(script).kind is VerdictKind.DEPENDS, where
     assert lets_in(nat.replace("prerouting", "postrouting").replace("dstnat", "srcnat") + "masquerade\n\t}\n}\n")
 
 
@@ -447,10 +447,10 @@ def test_a_tcp_reset_is_for_tcp_alone() -> None:
     """nft puts the condition there itself; found by scripts/fuzz-firewall."""
     found = reach([loaded(chain("reject with tcp reset", policy="accept"))], 22, 6, discovery=True)
     verdict = found.verdict_for(ip_address(ME6))
-    assert (verdict.kind, verdict.stage) == (Kind.REJECT, Stage.SYN)
+    assert (verdict.kind, verdict.stage) == (VerdictKind.REJECT, Stage.SYN)
 
 
 def test_of_two_chains_with_one_priority_the_later_one_is_asked_first() -> None:
     first, later = chain("drop", policy="accept"), chain("reject", policy="accept").replace("filter {", "later {", 1)
-    assert judged(first + later).kind is Kind.REJECT
-    assert judged(later + first).kind is Kind.DROP
+    assert judged(first + later).kind is VerdictKind.REJECT
+    assert judged(later + first).kind is VerdictKind.DROP

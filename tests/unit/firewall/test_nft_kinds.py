@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from rescue.firewall import Kind, Stage, Verdict, reach
+from rescue.firewall import Stage, Verdict, VerdictKind, reach
 from rescue.firewall.engine.ruleset import Firewall
 from rescue.firewall.names import Names
 from rescue.firewall.nft import load_nftables
@@ -58,7 +58,7 @@ def judged(text: str, source: str = ME, interface: str = "eth0") -> Verdict:
 )
 def test_a_rule_holds_for_the_client(rule: str) -> None:
     lines = rule.split("; ")
-    assert judged(chain(*lines, policy="accept")).kind is Kind.DROP
+    assert judged(chain(*lines, policy="accept")).kind is VerdictKind.DROP
 
 
 @pytest.mark.parametrize(
@@ -95,24 +95,24 @@ def test_a_map_of_nat_that_does_not_know_the_port_leaves_the_packet_alone() -> N
     rule = "dnat ip to tcp dport map {{ {0} : 192.0.2.9 }}"
     nat = "table ip n {{\n\tchain p {{\n\t\ttype nat hook prerouting priority -100;\n\t\t{0}\n\t}}\n}}\n"
     assert judged(nat.format(rule.format(80))).accepted
-    assert judged(nat.format(rule.format(22))).kind is Kind.DEPENDS
+    assert judged(nat.format(rule.format(22))).kind is VerdictKind.DEPENDS
 
 
 @pytest.mark.parametrize(
     ("rate", "kind"),
     [
-        ("rate 10/second", Kind.ACCEPT),
-        ("rate 1/minute burst 2 packets", Kind.DROP),
-        ("rate 3/minute", Kind.DEPENDS),
-        ("rate 10/minute burst 5 packets", Kind.DEPENDS),
-        ("rate 10/minute burst 50 packets", Kind.ACCEPT),
-        ("rate 10 kbytes/second", Kind.ACCEPT),
-        ("rate 1 kbytes/second", Kind.DEPENDS),
-        ("rate 10 bytes/second burst 10 bytes", Kind.DROP),
-        ("rate 25 bytes/second burst 25 bytes", Kind.DEPENDS),
+        ("rate 10/second", VerdictKind.ACCEPT),
+        ("rate 1/minute burst 2 packets", VerdictKind.DROP),
+        ("rate 3/minute", VerdictKind.DEPENDS),
+        ("rate 10/minute burst 5 packets", VerdictKind.DEPENDS),
+        ("rate 10/minute burst 50 packets", VerdictKind.ACCEPT),
+        ("rate 10 kbytes/second", VerdictKind.ACCEPT),
+        ("rate 1 kbytes/second", VerdictKind.DEPENDS),
+        ("rate 10 bytes/second burst 10 bytes", VerdictKind.DROP),
+        ("rate 25 bytes/second burst 25 bytes", VerdictKind.DEPENDS),
     ],
 )
-def test_a_limit_may_be_used_up_by_the_connection_itself(rate: str, kind: Kind) -> None:
+def test_a_limit_may_be_used_up_by_the_connection_itself(rate: str, kind: VerdictKind) -> None:
     assert judged(chain(f"limit {rate} accept")).kind is kind
     over = rate.replace("rate", "rate over")
     assert judged(chain(f"limit {over} drop", policy="accept")).kind is kind
@@ -121,21 +121,21 @@ def test_a_limit_may_be_used_up_by_the_connection_itself(rate: str, kind: Kind) 
 def test_a_limit_for_new_connections_is_not() -> None:
     assert judged(chain(ESTABLISHED, "limit rate 3/minute accept")).accepted
     named = "\tlimit l {\n\t\trate 10 bytes/second burst 10 bytes\n\t}\n"
-    assert judged(chain(ESTABLISHED, "limit name l accept", more=named)).kind is Kind.DROP
+    assert judged(chain(ESTABLISHED, "limit name l accept", more=named)).kind is VerdictKind.DROP
     assert judged(chain(ESTABLISHED, "limit rate 20 bytes/second accept")).stage is Stage.SYN
 
 
 @pytest.mark.parametrize("name", ["wg0", "tun0", "docker0", "br-0123456789ab", "virbr0", "tailscale0", "br0", "eth0.7"])
 def test_an_interface_that_comes_later_may_keep_all_rules_from_loading(name: str) -> None:
     verdict = judged(chain(ESTABLISHED, f'iif "{name}" accept'))
-    assert verdict.kind is Kind.DEPENDS
+    assert verdict.kind is VerdictKind.DEPENDS
     assert name in verdict.reason
     assert judged(chain(ESTABLISHED, f'iif {{ lo, "{name}" }} accept', "tcp dport 22 accept")).accepted
-    assert judged(chain(ESTABLISHED, f'iifname "{name}" accept')).kind is Kind.DROP
+    assert judged(chain(ESTABLISHED, f'iifname "{name}" accept')).kind is VerdictKind.DROP
 
 
 def test_the_loopback_is_always_there() -> None:
-    assert judged(chain(ESTABLISHED, "iif lo accept", "iif != lo drop")).kind is Kind.DROP
+    assert judged(chain(ESTABLISHED, "iif lo accept", "iif != lo drop")).kind is VerdictKind.DROP
 
 
 VERSIONS = (
@@ -167,13 +167,13 @@ def test_what_an_older_nft_does_not_know_loads_nothing_there(
 
 def test_a_refusal_is_for_the_version_that_it_is_for() -> None:
     rule = "reject with icmp type host-unreachable"
-    assert judged(chain(rule, policy="accept")).kind is Kind.REJECT
+    assert judged(chain(rule, policy="accept")).kind is VerdictKind.REJECT
     assert judged(chain(rule, policy="accept"), ME6).accepted
 
 
 def test_what_leaves_has_no_link_layer_header_yet() -> None:
     assert judged(chain("ether type ip drop", policy="accept", hook="output")).accepted
-    assert judged(chain("ether type ip drop", policy="accept")).kind is Kind.DROP
+    assert judged(chain("ether type ip drop", policy="accept")).kind is VerdictKind.DROP
 
 
 def test_a_helper_of_the_table_makes_conntrack_work() -> None:
@@ -182,21 +182,21 @@ def test_a_helper_of_the_table_makes_conntrack_work() -> None:
     )
     helper = '\tct helper h {\n\t\ttype "ftp" protocol tcp\n\t}\n'
     assert judged(nat.format("")).accepted
-    assert judged(nat.format(helper)).kind is Kind.DROP
+    assert judged(nat.format(helper)).kind is VerdictKind.DROP
 
 
 @pytest.mark.parametrize("flags", ["", "flags dynamic;", "flags timeout;"])
 def test_a_set_without_elements_is_asked_by_its_own_version_of_ip_alone(flags: str) -> None:
     more = f"\tset s {{ type ipv4_addr; {flags} }}\n"
     text = chain("ip saddr != @s drop", policy="accept", more=more)
-    assert judged(text).kind is Kind.DROP
+    assert judged(text).kind is VerdictKind.DROP
     assert judged(text, ME6).accepted
 
 
 def test_what_a_map_is_to_keep_is_asked_of_the_packet_too() -> None:
     more = "\tmap m { type inet_service : ipv4_addr; flags dynamic; }\n"
     text = chain("add @m { tcp dport : ip saddr } drop", policy="accept", more=more)
-    assert judged(text).kind is Kind.DROP
+    assert judged(text).kind is VerdictKind.DROP
     assert judged(text, ME6).accepted
 
 
@@ -236,7 +236,7 @@ def test_an_element_is_deleted_once_however_it_is_written(commands: list[str], l
 @pytest.mark.parametrize("gone", ["198.51.100.7, 198.51.100.7", "10.1.0.0/16", "192.0.2.1"])
 def test_what_nft_takes_for_there_in_a_set_of_intervals_is_a_doubt(gone: str) -> None:
     found = loaded(f"{SETS}delete element ip t four {{ {gone} }}\n")
-    assert reach([found], 22, 4).verdict_for(ip_address(ME)).kind is Kind.DEPENDS
+    assert reach([found], 22, 4).verdict_for(ip_address(ME)).kind is VerdictKind.DEPENDS
 
 
 def test_a_deleted_element_lets_in_however_it_is_written() -> None:

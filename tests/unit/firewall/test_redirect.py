@@ -7,15 +7,15 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from rescue.firewall import AddressSet, Firewall, Kind, reach
+from rescue.firewall import AddressSet, Firewall, VerdictKind, reach
 from rescue.firewall.engine.addresses import ordinary
 from rescue.firewall.names import Names
 from rescue.firewall.nft import load_nftables
 from rescue.model import Client
 from rescue.tree import Tree
 from tests.checking import causes, diff, mended, only_finding
-from tests.unit.firewall.engine.test_reach import reached, verdict
-from tests.unit.firewall.files import V4, saved, with_saved
+from tests.unit.firewall.engine.test_reach import verdict
+from tests.unit.firewall.files import V4, reached, saved, with_saved
 
 pytestmark = pytest.mark.unit
 
@@ -29,18 +29,18 @@ def behind(*rules: str, nat: str = TO) -> str:
 
 def test_the_rules_behind_it_see_the_new_port() -> None:
     assert verdict(behind("-A INPUT -p tcp --dport 2222 -j ACCEPT")).accepted
-    assert verdict(behind("-A INPUT -p tcp --dport 22 -j ACCEPT")).kind is Kind.DROP
-    assert verdict("*mangle\n-A PREROUTING -p tcp --dport 22 -j DROP\nCOMMIT\n" + TO).kind is Kind.DROP
+    assert verdict(behind("-A INPUT -p tcp --dport 22 -j ACCEPT")).kind is VerdictKind.DROP
+    assert verdict("*mangle\n-A PREROUTING -p tcp --dport 22 -j DROP\nCOMMIT\n" + TO).kind is VerdictKind.DROP
     assert verdict("*mangle\n-A PREROUTING -p tcp --dport 2222 -j DROP\nCOMMIT\n" + TO).accepted
-    assert verdict("*mangle\n-A INPUT -p tcp --dport 2222 -j DROP\nCOMMIT\n" + TO).kind is Kind.DROP
+    assert verdict("*mangle\n-A INPUT -p tcp --dport 2222 -j DROP\nCOMMIT\n" + TO).kind is VerdictKind.DROP
 
 
 def test_the_answer_comes_from_the_new_port_until_it_leaves() -> None:
     out = "*filter\n-A OUTPUT -p tcp --sport {} -j DROP\nCOMMIT\n"
-    assert verdict(TO + out.format(2222)).kind is Kind.DROP
+    assert verdict(TO + out.format(2222)).kind is VerdictKind.DROP
     assert verdict(TO + out.format(22)).accepted
     late = "*mangle\n-A POSTROUTING -p tcp --sport {} -j DROP\nCOMMIT\n"
-    assert verdict(TO + late.format(2222)).kind is Kind.DROP
+    assert verdict(TO + late.format(2222)).kind is VerdictKind.DROP
     assert verdict(TO + late.format(22)).accepted
 
 

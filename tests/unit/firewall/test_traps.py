@@ -9,7 +9,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from rescue.firewall import Kind, Stage, Verdict, reach
+from rescue.firewall import Stage, Verdict, VerdictKind, reach
 from rescue.firewall.engine.ruleset import Firewall
 from rescue.firewall.iptables.load import Loader
 from rescue.firewall.names import Names
@@ -120,7 +120,7 @@ UNDECIDED = {
 @pytest.mark.parametrize("match", DROPPED.values(), ids=list(DROPPED))
 def test_a_rule_that_applies(match: str) -> None:
     found = verdict(f"-A INPUT {match} -j DROP")
-    assert (found.kind, found.stage) == (Kind.DROP, Stage.SYN)
+    assert (found.kind, found.stage) == (VerdictKind.DROP, Stage.SYN)
 
 
 @pytest.mark.parametrize("match", PASSED.values(), ids=list(PASSED))
@@ -131,13 +131,13 @@ def test_a_rule_that_does_not_apply(match: str) -> None:
 @pytest.mark.parametrize("match", UNDECIDED.values(), ids=list(UNDECIDED))
 def test_a_rule_of_which_nothing_on_the_disk_tells_whether_it_applies(match: str) -> None:
     found = verdict(f"-A INPUT {match} -j DROP")
-    assert found.kind is Kind.DEPENDS
+    assert found.kind is VerdictKind.DEPENDS
     assert found.reason
 
 
 def test_a_text_is_never_in_the_first_packet_and_may_be_in_a_later_one() -> None:
     assert verdict("-A INPUT -p tcp --syn -m string --string SSH --algo bm -j DROP").accepted
-    assert verdict("-A INPUT -m string --string SSH --algo bm -j DROP").kind is Kind.DEPENDS
+    assert verdict("-A INPUT -m string --string SSH --algo bm -j DROP").kind is VerdictKind.DEPENDS
 
 
 def test_who_owns_a_packet_is_never_known_of_one_that_comes_in() -> None:
@@ -146,7 +146,7 @@ def test_who_owns_a_packet_is_never_known_of_one_that_comes_in() -> None:
 
 def test_a_program_that_decides_on_packets() -> None:
     for target in ("NFQUEUE --queue-num 0", "NFQUEUE --queue-num 0 --queue-bypass"):
-        assert verdict(f"-A INPUT -p tcp --dport 22 -j {target}").kind is Kind.DEPENDS
+        assert verdict(f"-A INPUT -p tcp --dport 22 -j {target}").kind is VerdictKind.DEPENDS
 
 
 def test_a_zone_or_a_helper_of_conntrack_changes_no_verdict() -> None:
@@ -186,7 +186,7 @@ def by(*texts: str, backend: str = "nft") -> Verdict:
 )
 def test_every_table_on_the_way_of_a_connection_may_drop_it(table: str, chain_: str, stage: Stage) -> None:
     found = by(f"*{table}\n:{chain_} DROP [0:0]\nCOMMIT\n")
-    assert (found.kind, found.stage) == (Kind.DROP, stage)
+    assert (found.kind, found.stage) == (VerdictKind.DROP, stage)
 
 
 def test_a_chain_for_what_is_only_passed_on_is_met_by_nobody() -> None:
@@ -201,20 +201,20 @@ def test_the_chains_of_nat_see_the_first_packet_alone() -> None:
 def test_a_second_file_resets_the_policy_with_nft_and_keeps_it_with_legacy() -> None:
     closed, without = saved(RELATED), "*filter\nCOMMIT\n"
     assert by(closed, without).accepted
-    assert by(closed, without, backend="legacy").kind is Kind.DROP
+    assert by(closed, without, backend="legacy").kind is VerdictKind.DROP
 
 
 def test_what_one_program_accepts_another_may_still_drop() -> None:
     nft = loaded(chain("tcp dport 22 drop", policy="accept"))
     legacy = loads(saved("-A INPUT -j ACCEPT", policy="ACCEPT"), backend="legacy")
     for pair in ([nft, legacy], [legacy, nft]):
-        assert reach(pair, 22).verdict_for(ip_address(ME)).kind is Kind.DROP
+        assert reach(pair, 22).verdict_for(ip_address(ME)).kind is VerdictKind.DROP
 
 
 def test_a_refusal_is_silence_where_icmp_may_not_leave() -> None:
     refusing = saved("-A INPUT -p tcp -j REJECT", "-A OUTPUT -p icmp -j DROP", policy="ACCEPT")
-    assert by(refusing).kind is Kind.DROP
-    assert by(refusing.replace("-p icmp", "-p udp")).kind is Kind.REJECT
+    assert by(refusing).kind is VerdictKind.DROP
+    assert by(refusing.replace("-p icmp", "-p udp")).kind is VerdictKind.REJECT
 
 
 @pytest.mark.parametrize("source", ["127.0.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255"])
@@ -234,7 +234,7 @@ def test_such_sources_of_ipv6(source: str) -> None:
 
 def test_an_ipv4_address_in_a_table_for_both_is_a_question_to_ipv4_alone() -> None:
     text = chain("ip saddr != 10.0.0.0/8 drop", policy="accept")
-    assert judged(text, ME).kind is Kind.DROP
+    assert judged(text, ME).kind is VerdictKind.DROP
     assert judged(text, ME6).accepted
 
 
@@ -252,13 +252,13 @@ def test_an_interface_by_its_number_has_to_be_there() -> None:
 
 def test_elements_with_a_time_limit_are_there_after_the_load() -> None:
     more = "\tset s { type ipv4_addr; flags timeout; elements = { 203.0.113.5 timeout 1h }\n\t}"
-    assert judged(chain("ip saddr @s drop", policy="accept", more=more)).kind is not Kind.ACCEPT
+    assert judged(chain("ip saddr @s drop", policy="accept", more=more)).kind is not VerdictKind.ACCEPT
 
 
 def test_a_set_without_elements_and_its_negation() -> None:
     more = "\tset s { type ipv4_addr; }\n"
     assert judged(chain("ip saddr @s drop", policy="accept", more=more)).accepted
-    assert judged(chain("ip saddr != @s drop", policy="accept", more=more)).kind is Kind.DROP
+    assert judged(chain("ip saddr != @s drop", policy="accept", more=more)).kind is VerdictKind.DROP
 
 
 def test_a_map_without_the_key_goes_on_with_the_next_rule() -> None:
@@ -272,7 +272,7 @@ def test_intervals_in_each_field_of_a_concatenation() -> None:
     )
     text = chain("ip saddr . tcp dport @s accept", more=more)
     assert judged(text, ME).accepted
-    assert judged(text, OTHER).kind is Kind.DROP
+    assert judged(text, OTHER).kind is VerdictKind.DROP
 
 
 def test_a_glob_of_files_may_find_none_and_a_name_may_not() -> None:
@@ -287,14 +287,17 @@ def test_delete_needs_what_destroy_does_not() -> None:
 
 def test_the_time_of_day_and_chance_are_doubts() -> None:
     for rule in ('meta hour "09:00"-"18:00" drop', "numgen random mod 2 0 drop", "meta skuid 0 accept", "queue num 0"):
-        assert judged(chain(rule, policy="accept")).kind in (Kind.DEPENDS, Kind.ACCEPT)
-    assert judged(chain('meta hour "09:00"-"18:00" drop', policy="accept")).kind is Kind.DEPENDS
-    assert judged(chain("numgen random mod 2 0 drop", policy="accept")).kind is Kind.DEPENDS
-    assert judged(chain("queue num 0", policy="accept")).kind is Kind.DEPENDS
+        assert judged(chain(rule, policy="accept")).kind in (VerdictKind.DEPENDS, VerdictKind.ACCEPT)
+    assert judged(chain('meta hour "09:00"-"18:00" drop', policy="accept")).kind is VerdictKind.DEPENDS
+    assert judged(chain("numgen random mod 2 0 drop", policy="accept")).kind is VerdictKind.DEPENDS
+    assert judged(chain("queue num 0", policy="accept")).kind is VerdictKind.DEPENDS
 
 
 def test_a_route_back_is_not_on_the_disk() -> None:
-    assert judged(chain("fib saddr . iif oif missing drop", policy="accept")).kind in (Kind.DEPENDS, Kind.ACCEPT)
+    assert judged(chain("fib saddr . iif oif missing drop", policy="accept")).kind in (
+        VerdictKind.DEPENDS,
+        VerdictKind.ACCEPT,
+    )
 
 
 # -- ufw ---------------------------------------------------------------------------------------------------------------
@@ -311,30 +314,30 @@ def policies(incoming: str, outgoing: str = "ACCEPT") -> dict[str, str]:
 
 
 def test_a_policy_of_reject_answers_and_one_of_drop_does_not() -> None:
-    assert kind(ufw(**policies("REJECT"))) is Kind.REJECT
-    assert kind(ufw(**policies("DROP"))) is Kind.DROP
-    assert kind(ufw(**policies("ACCEPT"))) is Kind.ACCEPT
+    assert kind(ufw(**policies("REJECT"))) is VerdictKind.REJECT
+    assert kind(ufw(**policies("DROP"))) is VerdictKind.DROP
+    assert kind(ufw(**policies("ACCEPT"))) is VerdictKind.ACCEPT
 
 
 def test_what_is_allowed_in_gets_an_answer_whatever_the_policy_for_outgoing() -> None:
     rule = "allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n-A % -p tcp --dport 22 -j ACCEPT"
-    assert kind(ufw(rule, **policies("DROP", "DROP"))) is Kind.ACCEPT
-    assert kind(ufw(rule, **policies("DROP", "REJECT"))) is Kind.ACCEPT
+    assert kind(ufw(rule, **policies("DROP", "DROP"))) is VerdictKind.ACCEPT
+    assert kind(ufw(rule, **policies("DROP", "REJECT"))) is VerdictKind.ACCEPT
 
 
 def test_a_broken_file_before_the_users_lets_no_answer_out() -> None:
     rule = "allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n-A % -p tcp --dport 22 -j ACCEPT"
     broken = {"ufw__before.rules": "*filter\n-A oops\nCOMMIT\n"}
-    assert kind(ufw(rule, **broken)) is Kind.ACCEPT
-    assert kind(ufw(rule, **{**broken, **policies("DROP", "DROP")})) is Kind.DROP
+    assert kind(ufw(rule, **broken)) is VerdictKind.ACCEPT
+    assert kind(ufw(rule, **{**broken, **policies("DROP", "DROP")})) is VerdictKind.DROP
 
 
 def test_other_tables_in_the_file_before_the_users_count() -> None:
     rule = "allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n-A % -p tcp --dport 22 -j ACCEPT"
     mangle = "*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp --dport 22 -j DROP\nCOMMIT\n"
-    assert kind(ufw(rule, **{"ufw__after.rules": mangle})) is Kind.DROP
+    assert kind(ufw(rule, **{"ufw__after.rules": mangle})) is VerdictKind.DROP
 
 
 def test_the_forward_rules_of_a_router_are_none_for_the_server() -> None:
     route = "route:allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n-A ufw-user-forward -p tcp --dport 22 -j ACCEPT"
-    assert kind(ufw(route)) is Kind.DROP
+    assert kind(ufw(route)) is VerdictKind.DROP

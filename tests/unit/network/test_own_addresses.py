@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import ip_address
 
 import pytest
@@ -25,8 +26,8 @@ KEYFILE = (
 )
 
 
-def own(files: dict[str, Entry | str]) -> OwnAddresses:
-    return own_addresses(Tree.of(files))
+def own(files: Mapping[str, Entry | str]) -> OwnAddresses:
+    return own_addresses(Tree.of(dict(files)))
 
 
 def plan(card: str) -> dict[str, Entry | str]:
@@ -37,7 +38,7 @@ def asked(found: OwnAddresses) -> str:
     return "".join(str(version) for version in (4, 6) if found.asked(version) is not None)
 
 
-WRITTEN = {
+WRITTEN: dict[str, dict[str, Entry | str]] = {
     "networkd": {NETWORK_FILE: "[Match]\nName=eth0\n[Network]\nAddress=192.0.2.7/24\nIPv6AcceptRA=no\n"},
     "networkd with a byte order mark": {NETWORK_FILE: "\ufeff[Network]\nAddress=192.0.2.7/24\nIPv6AcceptRA=no\n"},
     "networkd, no merged /usr": {
@@ -81,7 +82,7 @@ def test_an_address_that_is_set_is_the_servers_own(kind: str) -> None:
     assert found.may_have(ip_address("198.51.100.1")) is False
 
 
-ASKING = {
+ASKING: dict[str, list[dict[str, Entry | str]]] = {
     "46": [
         {NETWORK_FILE: "[Network]\nDHCP=yes\n"},
         {NETWORK_FILE: "\ufeff[Network]\nDHCP=yes\nIPv6AcceptRA=no\n"},

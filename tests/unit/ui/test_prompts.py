@@ -14,10 +14,10 @@ import pytest
 pytestmark = pytest.mark.unit
 
 ASK = """
-from rescue.ui.prompts import Cancelled, NobodyToAsk, asker
+from rescue.ui.prompts import Cancellation, NobodyToAsk, asker
 try:
     print("TOOK", asker().choose("Which one?", ["first", "second", "third"]))
-except Cancelled:
+except Cancellation:
     print("CANCELLED")
 except NobodyToAsk:
     print("NOBODY")

@@ -6,13 +6,13 @@ from pathlib import PurePosixPath
 
 import pytest
 
+from rescue.errors import UsageError
 from rescue.examine import examine
 from rescue.keys.authorized_keys import parse_keys
 from rescue.model import Client
 from rescue.plan import Plan, make_plan
 from rescue.tree import SELINUX, Entry, directory, file
-from rescue.verbs.add_key import Adding, Outcome, outcome
-from rescue.verbs.request.usage import UsageError
+from rescue.verbs.add_key import Adding, KeyOutcome, outcome
 from tests.checking import changed_paths, undone
 from tests.trees import DPKG_STATUS, KEY, SSHD_CONFIG, server
 
@@ -33,7 +33,7 @@ def adding(line: str = f"{MINE} me@laptop", user: str = "alice") -> Adding:
     return Adding(user, key)
 
 
-def planned(changes: Changes, wanted: Adding) -> tuple[Plan, Outcome]:
+def planned(changes: Changes, wanted: Adding) -> tuple[Plan, KeyOutcome]:
     client = Client(user=wanted.user, key=wanted.key.public, comment=wanted.key.comment)
     plan = make_plan(server(changes), client)
     return plan, outcome(wanted, plan)
@@ -73,8 +73,8 @@ def test_new_files_get_the_label_that_sshd_may_read() -> None:
         return Entry(entry.kind, entry.mode, entry.uid, entry.gid, xattrs=((SELINUX, name.encode() + b"\0"),))
 
     home = labelled("unconfined_u:object_r:user_home_dir_t:s0", directory(0o700, 1000, 1000))
-    pictures = labelled("unconfined_u:object_r:user_home_t:s0", directory(0o755, 1000, 1000))
-    plan, _ = planned({SSH: None, KEYS: None, "/home/alice": home, "/home/alice/Pictures": pictures}, adding())
+    bundles = labelled("unconfined_u:object_r:user_home_t:s0", directory(0o755, 1000, 1000))
+    plan, _ = planned({SSH: None, KEYS: None, "/home/alice": home, "/home/alice/Bundles": bundles}, adding())
     for path, mode in ((SSH, 0o700), (KEYS, 0o600)):
         entry = plan.after.facts.tree.entry(path)
         assert entry is not None

@@ -6,7 +6,9 @@ import pytest
 
 from rescue.cli import main
 from rescue.verbs import explain
+from rescue.verbs.request.client import ClientOptions
 from rescue.verbs.request.last_target import Recalled
+from rescue.verbs.request.request import OpeningOptions
 
 pytestmark = pytest.mark.unit
 
@@ -22,7 +24,7 @@ def test_it_is_a_page_where_no_target_is_known(
 def test_the_target_inspected_last_is_looked_at(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    last = Recalled("/nowhere/at/all", {})
+    last = Recalled("/nowhere/at/all", ClientOptions(), OpeningOptions())
     monkeypatch.setattr(explain, "recall", lambda: last)
     monkeypatch.setattr("rescue.verbs.request.last_target.recall", lambda: last)
     assert main(["explain", "sshd"]) == 4

@@ -11,7 +11,7 @@ import pytest
 from rescue import cli
 from rescue.labs.lessons import paths
 from rescue.labs.lessons.scenario import Difficulty, ScenarioError, all_scenarios
-from rescue.labs.lessons.session import Lab, Passed, Phase, Store
+from rescue.labs.lessons.session import Lab, LabStore, Passed, Phase
 from rescue.status import Status
 from rescue.verbs.lab import chosen
 
@@ -22,10 +22,10 @@ LAB = Lab(ID, "namespaces", began=1000.0, phase=Phase.LOCKED_OUT, disk="/nowhere
 
 
 @pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LabStore:
     """A state directory of the test's own."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    return Store(tmp_path / "rescue" / "lab")
+    return LabStore(tmp_path / "rescue" / "lab")
 
 
 Said = pytest.CaptureFixture[str]
@@ -53,7 +53,7 @@ def test_the_list_fits_the_console(capsys: Said) -> None:
     assert [line for line in shown.split("\n") if len(line) > 80 or line != line.rstrip()] == []
 
 
-def test_the_list_marks_what_was_passed(capsys: Said, store: Store) -> None:
+def test_the_list_marks_what_was_passed(capsys: Said, store: LabStore) -> None:
     store.note_passed(ID, Passed(1.0, 60.0, 1, False))
     labs = document(capsys, "list")["labs"]
     assert isinstance(labs, list)
@@ -97,13 +97,13 @@ def test_stopping_nothing_is_no_fault(capsys: Said) -> None:
     assert document(capsys, "stop") == {"schema": 2, "stopped": False}
 
 
-def test_alone_it_is_the_list_and_then_the_status(capsys: Said, store: Store) -> None:
+def test_alone_it_is_the_list_and_then_the_status(capsys: Said, store: LabStore) -> None:
     assert "labs" in document(capsys)
     store.save(LAB)
     assert "lab" in document(capsys)
 
 
-def test_the_status_says_what_is_left_to_do(capsys: Said, store: Store) -> None:
+def test_the_status_says_what_is_left_to_do(capsys: Said, store: LabStore) -> None:
     store.save(LAB)
     assert cli.main(["lab", "status"]) == 0
     shown = capsys.readouterr().out
@@ -111,7 +111,7 @@ def test_the_status_says_what_is_left_to_do(capsys: Said, store: Store) -> None:
     assert [line for line in shown.split("\n") if len(line) > 80] == []
 
 
-def test_hints_come_one_by_one_and_are_counted(capsys: Said, store: Store) -> None:
+def test_hints_come_one_by_one_and_are_counted(capsys: Said, store: LabStore) -> None:
     store.save(LAB)
     hints = chosen(ID).hints
     for number, text in enumerate(hints, 1):
@@ -123,7 +123,7 @@ def test_hints_come_one_by_one_and_are_counted(capsys: Said, store: Store) -> No
     assert lab.hints == len(hints)
 
 
-def test_a_hidden_cause_stays_hidden_until_it_is_passed(capsys: Said, store: Store) -> None:
+def test_a_hidden_cause_stays_hidden_until_it_is_passed(capsys: Said, store: LabStore) -> None:
     store.save(Lab(ID, "namespaces", 1.0, Phase.LOCKED_OUT, "/d", 2.0, hidden=True))
     shown = json.dumps(document(capsys, "status"))
     assert ID not in shown
@@ -132,7 +132,7 @@ def test_a_hidden_cause_stays_hidden_until_it_is_passed(capsys: Said, store: Sto
     assert ID in json.dumps(document(capsys, "status"))
 
 
-def test_a_hidden_cause_is_not_on_the_screen(capsys: Said, store: Store) -> None:
+def test_a_hidden_cause_is_not_on_the_screen(capsys: Said, store: LabStore) -> None:
     store.save(Lab(ID, "namespaces", 1.0, Phase.LOCKED_OUT, "/d", 2.0, hidden=True))
     cli.main(["lab", "status"])
     shown = capsys.readouterr().out
@@ -140,7 +140,7 @@ def test_a_hidden_cause_is_not_on_the_screen(capsys: Said, store: Store) -> None
     assert chosen(ID).title not in shown
 
 
-def test_a_start_that_was_interrupted_says_how_to_go_on(capsys: Said, store: Store) -> None:
+def test_a_start_that_was_interrupted_says_how_to_go_on(capsys: Said, store: LabStore) -> None:
     store.save(Lab(ID, "namespaces", 1.0))
     for action in ("status", "check", "reset"):
         assert cli.main(["lab", action]) == Status.USAGE
@@ -150,7 +150,7 @@ def test_a_start_that_was_interrupted_says_how_to_go_on(capsys: Said, store: Sto
     assert document(capsys, "stop") == {"schema": 2, "stopped": True}
 
 
-def test_a_broken_record_is_no_traceback_and_can_be_stopped(capsys: Said, store: Store) -> None:
+def test_a_broken_record_is_no_traceback_and_can_be_stopped(capsys: Said, store: LabStore) -> None:
     store.save(LAB)
     (store.directory / "lab.json").write_text("{")
     assert cli.main(["lab"]) == Status.FAILED
@@ -159,7 +159,9 @@ def test_a_broken_record_is_no_traceback_and_can_be_stopped(capsys: Said, store:
     assert store.load() is None
 
 
-def test_a_second_lab_does_not_replace_the_first_unasked(capsys: Said, store: Store, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_second_lab_does_not_replace_the_first_unasked(
+    capsys: Said, store: LabStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("rescue.labs.lessons.namespace_lab.NamespaceLab.hindrance", lambda self, scenario: "")
     store.save(LAB)
     assert cli.main(["lab", "start", "sshd-disabled", "--with", "namespaces"]) == Status.USAGE
@@ -169,7 +171,7 @@ def test_a_second_lab_does_not_replace_the_first_unasked(capsys: Said, store: St
     assert store.load() == LAB
 
 
-def test_the_solution_is_shown_and_noted_without_being_applied(capsys: Said, store: Store) -> None:
+def test_the_solution_is_shown_and_noted_without_being_applied(capsys: Said, store: LabStore) -> None:
     store.save(LAB)
     told = document(capsys, "solve")
     assert told["solution"] == chosen(ID).solve_script
@@ -195,22 +197,22 @@ def test_without_the_checkout_it_says_where_to_get_it(
     assert "git clone" in capsys.readouterr().err
 
 
-def test_a_disk_that_is_gone_is_said_with_the_way_back(capsys: Said, store: Store) -> None:
+def test_a_disk_that_is_gone_is_said_with_the_way_back(capsys: Said, store: LabStore) -> None:
     store.save(LAB)
     assert cli.main(["lab", "check"]) == Status.FAILED
     assert "rescue lab reset" in capsys.readouterr().err
 
 
-def test_chance_takes_what_was_not_passed_yet(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chance_takes_what_was_not_passed_yet(store: LabStore, monkeypatch: pytest.MonkeyPatch) -> None:
     from rescue.labs.lessons.lab import Practice
     from rescue.verbs.lab import _drawn
-    from rescue.verbs.request.session import session_of
+    from rescue.verbs.request.options import LabOptions
 
     monkeypatch.setattr("rescue.labs.lessons.namespace_lab.NamespaceLab.hindrance", lambda self, scenario: "")
     easy = [each for each in all_scenarios() if each.difficulty is Difficulty.FIRST_STEPS]
     for each in easy[1:]:
         store.note_passed(each.id, Passed(1.0, 1.0, 0, False))
-    options = ["lab", "start", "--random", "--difficulty", "first-steps", "--with", "namespaces"]
+    options = LabOptions("start", random=True, difficulty="first-steps", way="namespaces")
     random.seed(0)
-    drawn = {_drawn(session_of(cli.parser().parse_args(options)), Practice(store)).id for _ in range(20)}
+    drawn = {_drawn(options, Practice(store)).id for _ in range(20)}
     assert drawn == {easy[0].id}

@@ -13,8 +13,9 @@ from rescue.targets.appliance import target as guestfs
 from rescue.targets.media import open_image
 from rescue.targets.opening import Opening
 from rescue.targets.protocol import OnlyKernel
-from rescue.ui.prompts import Asker, Cancelled, Nobody
+from rescue.ui.prompts import Asker, Cancellation, NoTerminal
 from rescue.verbs.failures import failure
+from rescue.verbs.request.door import request_of
 from rescue.verbs.request.session import Session, session_of
 from tests.trees import server
 from tests.unit.memory_target import MemoryTarget
@@ -51,13 +52,13 @@ def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def session(monkeypatch: pytest.MonkeyPatch, asker: Asker, *words: str) -> Session:
     monkeypatch.setattr("rescue.verbs.request.session.open_target", lambda spec, **more: MemoryTarget(server()))
-    made = session_of(parser().parse_args(list(words)))
+    made = session_of(request_of(parser().parse_args(words)))
     made.asker = asker
     return made
 
 
 @pytest.mark.parametrize(
-    ("asker", "words"), [(Nobody(), ()), (Answers(True), ("--json",)), (Answers(True), ("--yes",))]
+    ("asker", "words"), [(NoTerminal(), ()), (Answers(True), ("--json",)), (Answers(True), ("--yes",))]
 )
 def test_a_script_is_refused_with_the_option_to_add(
     image: Path, monkeypatch: pytest.MonkeyPatch, asker: Asker, words: tuple[str, ...]
@@ -80,13 +81,13 @@ def test_a_person_is_asked_once_and_the_answer_counts(image: Path, monkeypatch: 
 
 def test_a_no_opens_nothing(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = session(monkeypatch, Answers(False), "fix", str(image))
-    with pytest.raises(Cancelled), made.target(str(image), write=False):
+    with pytest.raises(Cancellation), made.target(str(image), write=False):
         pass
-    assert made.options.backend == "auto"
+    assert made.request.opening.backend == "auto"
 
 
 def test_who_said_the_kernel_is_not_asked(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = session(monkeypatch, Nobody(), "fix", str(image), "--backend", "kernel")
+    made = session(monkeypatch, NoTerminal(), "fix", str(image), "--backend", "kernel")
     with made.target(str(image), write=False):
         pass
 

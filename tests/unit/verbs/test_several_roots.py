@@ -8,7 +8,8 @@ import pytest
 
 from rescue.cli import parser
 from rescue.targets.protocol import SeveralRoots
-from rescue.ui.prompts import Asker, Nobody
+from rescue.ui.prompts import Asker, NoTerminal
+from rescue.verbs.request.door import request_of
 from rescue.verbs.request.session import Session, session_of
 from tests.trees import server
 from tests.unit.memory_target import MemoryTarget
@@ -21,9 +22,12 @@ ROOTS = (("1", "Debian, 'one'"), ("5", "Debian, 'two'"))
 class Second:
     """Takes the second of what is offered."""
 
-    def choose(self, question: str, options: Sequence[str]) -> int:
+    def choose(self, question: str, options: Sequence[str], *, preselected: int = 0) -> int:
         assert list(options) == ["Debian, 'one'", "Debian, 'two'"]
         return 1
+
+    def confirm(self, question: str) -> bool:
+        raise AssertionError(question)
 
     def text(self, question: str) -> str:
         raise AssertionError(question)
@@ -36,7 +40,7 @@ def session(monkeypatch: pytest.MonkeyPatch, asker: Asker, *words: str) -> Sessi
         return MemoryTarget(server())
 
     monkeypatch.setattr("rescue.verbs.request.session.open_target", opening)
-    made = session_of(parser().parse_args(list(words)))
+    made = session_of(request_of(parser().parse_args(words)))
     made.asker = asker
     return made
 
@@ -50,7 +54,9 @@ def test_the_choice_counts_for_this_run_and_for_the_commands_that_it_proposes(mo
 
 
 @pytest.mark.parametrize(
-    ("asker", "words"), [(Nobody(), ()), (Second(), ("--json",)), (Second(), ("--yes",))], ids=["nobody", "json", "yes"]
+    ("asker", "words"),
+    [(NoTerminal(), ()), (Second(), ("--json",)), (Second(), ("--yes",))],
+    ids=["nobody", "json", "yes"],
 )
 def test_a_script_is_not_asked(monkeypatch: pytest.MonkeyPatch, asker: Asker, words: tuple[str, ...]) -> None:
     made = session(monkeypatch, asker, "fix", "/dev/sdz", *words)

@@ -27,7 +27,7 @@ from rescue.firewall.engine.conditions import (
     TransportProtocol,
 )
 from rescue.firewall.engine.packet import TCP
-from rescue.firewall.names import Names, Refused
+from rescue.firewall.names import Names, RuleError
 from rescue.firewall.nft.language.values import ICMP_TYPES, PROTOCOLS, TCP_BITS, addresses, bits, number, ports
 
 EVERY = (1 << 32) - 1
@@ -76,7 +76,7 @@ def address(source: bool) -> Builder:
 def _only(text: str, version: int, names: Names) -> int:
     found = addresses([text], version, names)
     if isinstance(found, Masked) or found.count != 1:
-        raise Refused(f"not one address: {text}")
+        raise RuleError(f"not one address: {text}")
     return found.bounds[0]
 
 
@@ -135,7 +135,7 @@ def protocol(wanted: Wanted, question: Question) -> Condition:
             first, last = (PROTOCOLS.get(part.lower(), number(part)) or 0 for part in item.split("-", 1))
             made += [TransportProtocol(each) for each in (1, TCP, 58) if first <= each <= last]
         elif value is None:
-            raise Refused(f"unknown protocol: {item!r}")
+            raise RuleError(f"unknown protocol: {item!r}")
         else:
             made.append(TransportProtocol(value))
     return _any(made, wanted.negated) if made else Fixed(wanted.negated)
@@ -147,7 +147,7 @@ def states(wanted: Wanted, question: Question) -> Condition:
     names = frozenset(part.upper() for item in wanted.items for part in item.split("|"))
     known = frozenset(["INVALID", "NEW", "ESTABLISHED", "RELATED", "UNTRACKED"])
     if not names <= known:
-        raise Refused(f"unknown connection state: {', '.join(sorted(names - known)).lower()}")
+        raise RuleError(f"unknown connection state: {', '.join(sorted(names - known)).lower()}")
     return States(names, wanted.negated)
 
 
@@ -169,7 +169,7 @@ def tcp_flags(wanted: Wanted, question: Question) -> Condition:
     values = [bits(item, TCP_BITS) for item in wanted.items]
     mask = bits(wanted.mask, TCP_BITS) if wanted.mask else None
     if None in values or (wanted.mask and mask is None):
-        raise Refused(f"unknown TCP flags: {', '.join(wanted.items)}")
+        raise RuleError(f"unknown TCP flags: {', '.join(wanted.items)}")
     held = [value for value in values if value is not None]
     if mask is not None:
         return _any([Flags(_names(mask), _names(value)) for value in held if not value & ~mask], wanted.negated)

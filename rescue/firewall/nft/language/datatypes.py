@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from re import compile as compile_pattern
 
-from rescue.firewall.names import Names, Refused
+from rescue.firewall.names import Names, RuleError
 from rescue.firewall.nft.language.values import ICMP_TYPES, PROTOCOLS, number
 
 
@@ -124,7 +124,7 @@ UNCHECKED = frozenset(name for name, kind in TYPES.items() if kind.free) - {
 
 
 def check(items: Iterable[str], name: str, names: Names) -> None:
-    """Refuse what is no value of a type: Raises Refused. Items may be ranges, prefixes and names joined by "|"."""
+    """Refuse what is no value of a type: Raises RuleError. Items may be ranges, prefixes and names joined by "|"."""
     if name in UNCHECKED:
         return
     kind = type_of(name)
@@ -136,17 +136,17 @@ def check(items: Iterable[str], name: str, names: Names) -> None:
 def _check(item: str, name: str, kind: DataType, names: Names) -> None:
     if name in ("ifname", "string"):
         if not item or (name == "ifname" and len(item.encode("utf-8", "surrogateescape")) > _LONGEST_NAME):
-            raise Refused(f"a name must have 1 to {_LONGEST_NAME} characters: {item!r}")
+            raise RuleError(f"a name must have 1 to {_LONGEST_NAME} characters: {item!r}")
         return
     if name == "ether_addr":
         if not all(_MAC.fullmatch(part) or number(part) is not None for part in item.split("-")):
-            raise Refused(f"not a hardware address: {item!r}")
+            raise RuleError(f"not a hardware address: {item!r}")
         return
     if name in ("uid", "gid"):
         _check_owner(item, names.users if name == "uid" else names.groups)
         return
     if name == "hour" and not all(_HOUR.fullmatch(part) for part in item.split("-")):
-        raise Refused(f"not an hour of the day: {item!r}")
+        raise RuleError(f"not an hour of the day: {item!r}")
     if kind.free or _known(item, kind):
         return
     if name == "boolean" and (number(item) or 256) < 256:
@@ -154,9 +154,9 @@ def _check(item: str, name: str, kind: DataType, names: Names) -> None:
     parts = [part for each in item.split("|") for part in each.split("-" if "-" in each[1:] else "/")]
     if all(_known(part, kind) for part in parts):
         if "-" in item[1:] and len(parts) == 2 and _number(parts[0], kind) > _number(parts[1], kind):
-            raise Refused(f"a range of no size: {item}")
+            raise RuleError(f"a range of no size: {item}")
         return
-    raise Refused(f"{item!r} is no value of this kind ({name})")
+    raise RuleError(f"{item!r} is no value of this kind ({name})")
 
 
 def _known(part: str, kind: DataType) -> bool:
@@ -179,6 +179,6 @@ def _check_owner(item: str, known: Mapping[str, int] | None) -> None:
     for part in item.split("-") if item[:1].isdigit() else [item]:
         value = number(part)
         if value is None and known is not None and part not in known:
-            raise Refused(f"there is no user or group {part!r} on this server, and nft loads nothing then")
+            raise RuleError(f"there is no user or group {part!r} on this server, and nft loads nothing then")
         if value is not None and value > 0xFFFFFFFF:
-            raise Refused(f"a number beyond 4294967295: {part}")
+            raise RuleError(f"a number beyond 4294967295: {part}")

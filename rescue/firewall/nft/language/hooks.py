@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rescue.firewall.engine.ruleset import CONNTRACK, Hook
-from rescue.firewall.nft.language.tokens import Wrong
+from rescue.firewall.nft.language.tokens import NftError
 from rescue.firewall.nft.language.values import number
 from rescue.model import Location
 
@@ -39,26 +39,26 @@ _BOTH = (1, 0, 9)
 
 
 def checked(family: str, kind: str, hook: Hook, devices: Sequence[str], here: Location) -> None:
-    """Refuse a base chain that a table of `family` can't have. Raises Wrong."""
+    """Refuse a base chain that a table of `family` can't have. Raises NftError."""
     if hook not in HOOKS[family]:
-        raise Wrong(f"a table of the family {family} has no hook {hook}", here)
+        raise NftError(f"a table of the family {family} has no hook {hook}", here)
     if kind in _OF_TYPE and (family not in ("ip", "ip6", "inet") or hook not in _OF_TYPE[kind]):
-        raise Wrong(f"a chain of type {kind} can't be at the hook {hook} of the family {family}", here)
+        raise NftError(f"a chain of type {kind} can't be at the hook {hook} of the family {family}", here)
     if hook in (Hook.INGRESS, Hook.EGRESS) and not devices:
-        raise Wrong(f"a chain at the hook {hook} needs a device", here)
+        raise NftError(f"a chain at the hook {hook} needs a device", here)
     if hook not in (Hook.INGRESS, Hook.EGRESS) and devices:
-        raise Wrong(f"a chain at the hook {hook} has no device", here)
+        raise NftError(f"a chain at the hook {hook} has no device", here)
 
 
 def priority(
     family: str, kind: str, hook: Hook, words: Sequence[str], here: Location, nft: tuple[int, ...] = ()
 ) -> int:
-    """A priority: a number, or a name with an offset. nft: its version, if known. Raises Wrong."""
+    """A priority: a number, or a name with an offset. nft: its version, if known. Raises NftError."""
     found = _value(family, hook, words, nft)
     if found is None:
-        raise Wrong(f"{' '.join(words) or 'nothing'!r} is no priority of this hook", here)
+        raise NftError(f"{' '.join(words) or 'nothing'!r} is no priority of this hook", here)
     if kind == "nat" and found <= CONNTRACK:
-        raise Wrong(f"a chain of type nat needs a priority above {CONNTRACK}", here)
+        raise NftError(f"a chain of type nat needs a priority above {CONNTRACK}", here)
     return found
 
 

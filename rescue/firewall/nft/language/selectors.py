@@ -12,7 +12,7 @@ from rescue.firewall.nft.language import builders
 from rescue.firewall.nft.language.builders import Builder, Question, Wanted
 from rescue.firewall.nft.language.datatypes import TYPES, check
 from rescue.firewall.nft.language.headers import EXTENSIONS, FIELDS, LATER, chunk, field, ip_option, tcp_option
-from rescue.firewall.nft.language.tokens import Cursor, Unclear
+from rescue.firewall.nft.language.tokens import Cursor, NftNotModelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ STARTS = frozenset(["meta", "ct", "exthdr", "fib", "rt", "rt0", "rt2", "rt4", "s
 
 
 def selector(cursor: Cursor) -> Selector:
-    """Read what a rule looks at. Raises Wrong, and Unclear for what is not known here."""
+    """Read what a rule looks at. Raises Wrong, and NftNotModelled for what is not known here."""
     first = cursor.take()
     if first in _BARE:
         return _meta(first)
@@ -138,7 +138,7 @@ def selector(cursor: Cursor) -> Selector:
     cursor.index -= 1
     if first in LATER:
         cursor.since("gre, geneve and vxlan")
-        raise Unclear(f'"{first}"', cursor.here)
+        raise NftNotModelled(f'"{first}"', cursor.here)
     raise cursor.wrong(f"unexpected {cursor.shown()}")
 
 

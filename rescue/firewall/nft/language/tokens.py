@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from re import compile as compile_pattern
 from typing import NamedTuple
 
-from rescue.firewall.names import Refused
+from rescue.firewall.names import RuleError
 from rescue.firewall.nft.language.versions import SINCE
 from rescue.model import Location
 
@@ -75,11 +75,11 @@ class Token(NamedTuple):
     kind: str
     text: str
     at: int
-    source: Source
+    source: ScriptFile
 
 
 @dataclass(slots=True)
-class Source:
+class ScriptFile:
     """A file, as it was read. depth: how many files include it, one in the other.
 
     version: of the nft that reads it (1, 0, 6); empty where it is not known, and then it knows everything.
@@ -101,7 +101,7 @@ class Source:
         return Location(self.path, number, self.text[start : end if end >= 0 else len(self.text)])
 
 
-class Wrong(Refused):
+class NftError(RuleError):
     """The script is one that nft(8) does not load, and then it changes nothing at all. at: the place of the fault."""
 
     def __init__(self, message: str, at: Location) -> None:
@@ -109,7 +109,7 @@ class Wrong(Refused):
         self.at = at
 
 
-class Unclear(Exception):
+class NftNotModelled(Exception):
     """Something that this reader does not know, but nft may."""
 
     def __init__(self, reason: str, at: Location) -> None:
@@ -123,10 +123,10 @@ MOST_TOKENS = 1_500_000
 what can be asked for."""
 
 
-def tokens_of(source: Source, most: int = MOST_TOKENS) -> list[Token]:
-    """The tokens of a file, with one for the end of its last line. Raises Wrong for a character that no word has.
+def tokens_of(source: ScriptFile, most: int = MOST_TOKENS) -> list[Token]:
+    """The tokens of a file, with one for the end of its last line. Raises NftError for a character that no word has.
 
-    Raises Unclear where there are more than `most`.
+    Raises NftNotModelled where there are more than `most`.
 
     nft's scanner takes a comment only with the newline behind it: one that ends the file is "unexpected junk". A line
     that is all comment is nothing; a comment behind something leaves the line's end.
@@ -141,12 +141,12 @@ def tokens_of(source: Source, most: int = MOST_TOKENS) -> list[Token]:
             break
         at = match.end()
         if len(found) >= most:
-            raise Unclear("it has more rules, or elements of sets, than can be followed", Location(source.path))
+            raise NftNotModelled("it has more rules, or elements of sets, than can be followed", Location(source.path))
         which = match.lastindex or 0
         kind = _KINDS[which]
         if kind == "last":
             if "#" in text[start:].rpartition("\n")[2]:
-                raise Wrong("a comment at the very end of the file, without a newline", source.location(at))
+                raise NftError("a comment at the very end of the file, without a newline", source.location(at))
             found.append(Token(END, NEWLINE, at, source))
             return found
         word = match[which]
@@ -155,7 +155,7 @@ def tokens_of(source: Source, most: int = MOST_TOKENS) -> list[Token]:
         found.append(token)
     blank = _BLANKS.match(text, at)
     at = blank.end() if blank else at
-    raise Wrong(f"unexpected {text[at]!r}", source.location(at))
+    raise NftError(f"unexpected {text[at]!r}", source.location(at))
 
 
 class Cursor:
@@ -195,7 +195,7 @@ class Cursor:
         return self.tokens[min(self.index, len(self.tokens) - 1)].source.version if self.tokens else ()
 
     def since(self, feature: str) -> None:
-        """Hold that the server's nft knows something of `versions`. Raises Wrong."""
+        """Hold that the server's nft knows something of `versions`. Raises NftError."""
         if self.version and self.version < SINCE[feature]:
             raise self.wrong(
                 f"{feature} is for nft {_dotted(SINCE[feature])} and later; this one is {_dotted(self.version)}"
@@ -208,7 +208,7 @@ class Cursor:
             return ""
 
     def take(self) -> str:
-        """The next token's text. Raises Wrong at the end."""
+        """The next token's text. Raises NftError at the end."""
         if self.done:
             raise self.wrong("unexpected end of the file")
         self.index += 1
@@ -226,19 +226,19 @@ class Cursor:
         return True
 
     def expect(self, *texts: str) -> str:
-        """Pass the next token, which is one of `texts`. Raises Wrong."""
+        """Pass the next token, which is one of `texts`. Raises NftError."""
         if self.peek() not in texts or self.done:
             raise self.wrong(f"unexpected {self.shown()}, where {' or '.join(map(repr, texts))} should be")
         return self.take()
 
     def word(self) -> str:
-        """The next token, a word or a quoted string. Raises Wrong."""
+        """The next token, a word or a quoted string. Raises NftError."""
         if self.kind() not in (WORD, STRING):
             raise self.wrong(f"unexpected {self.shown()}")
         return self.take()
 
     def number(self) -> int:
-        """The next token, a decimal or hexadecimal number. Raises Wrong."""
+        """The next token, a decimal or hexadecimal number. Raises NftError."""
         text = self.peek()
         digits = text[2:] if text[:2].lower() == "0x" else text
         if self.kind() != WORD or not digits.isalnum() or not text[0].isdigit():
@@ -251,7 +251,7 @@ class Cursor:
         return value
 
     def identifier(self) -> str:
-        """The next token, a name of the script's own: not in quotes, no number, no word of nft's. Raises Wrong."""
+        """The next token, a name of the script's own: not in quotes, no number, no word of nft's. Raises NftError."""
         text = self.peek()
         if self.kind() != WORD or not _IDENTIFIER.fullmatch(text):
             raise self.wrong(f"unexpected {self.shown()}, where a name should be")
@@ -261,13 +261,13 @@ class Cursor:
         return text
 
     def value(self) -> str:
-        """The next token, a word or something in quotes that can be a value. Raises Wrong."""
+        """The next token, a word or something in quotes that can be a value. Raises NftError."""
         if self.peek() in NO_VALUES and self.kind() == WORD:
             raise self.wrong(f"unexpected {self.shown()}")
         return self.word()
 
     def text(self) -> str:
-        """The next token, something in quotes or a word that is not nft's own. Raises Wrong."""
+        """The next token, something in quotes or a word that is not nft's own. Raises NftError."""
         if self.kind() == STRING or self.peek().endswith("*"):
             return self.word()
         return self.identifier()
@@ -290,8 +290,8 @@ class Cursor:
             self.index += 1
         return self.tokens[begin : self.index]
 
-    def wrong(self, message: str) -> Wrong:
-        return Wrong(message, self.here)
+    def wrong(self, message: str) -> NftError:
+        return NftError(message, self.here)
 
 
 def _dotted(version: tuple[int, ...]) -> str:

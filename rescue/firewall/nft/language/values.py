@@ -16,7 +16,7 @@ from rescue.firewall.engine.addresses import (
     usual_ipv4,
     without_octal,
 )
-from rescue.firewall.names import Names, Refused
+from rescue.firewall.names import Names, RuleError
 
 PROTOCOLS = {
     "icmp": 1, "igmp": 2, "tcp": 6, "udp": 17, "gre": 47, "esp": 50, "ah": 51, "ipv6-icmp": 58, "icmpv6": 58,
@@ -58,32 +58,32 @@ def number(text: str) -> int | None:
 
 
 def port(text: str, names: Names) -> int:
-    """A port's number, from its number or its name in services(5). Raises Refused."""
+    """A port's number, from its number or its name in services(5). Raises RuleError."""
     value = number(text)
     if value is None:
         value = names.services.get(text)
     if value is None:
-        raise Refused(f"unknown service: {text!r}")
+        raise RuleError(f"unknown service: {text!r}")
     if value > 0xFFFF:
-        raise Refused(f"a port beyond 65535: {text}")
+        raise RuleError(f"a port beyond 65535: {text}")
     return value
 
 
 def ports(items: Iterable[str], names: Names) -> tuple[tuple[int, int], ...]:
-    """Ranges of ports. Raises Refused."""
+    """Ranges of ports. Raises RuleError."""
     found = []
     for item in items:
         first, dash, last = item.partition("-") if item[:1].isdigit() else (item, "", "")
         low = port(first, names)
         high = port(last, names) if dash else low
         if high < low:
-            raise Refused(f"a range of no size: {item}")
+            raise RuleError(f"a range of no size: {item}")
         found.append((low, high))
     return tuple(found)
 
 
 def addresses(items: Sequence[str], version: int, names: Names) -> AddressSet | Masked:
-    """The addresses of any number of items. Raises Refused."""
+    """The addresses of any number of items. Raises RuleError."""
     if items == ["*"]:
         return AddressSet.everything(version)
     found = [address(item, version, names) for item in items]
@@ -93,7 +93,7 @@ def addresses(items: Sequence[str], version: int, names: Names) -> AddressSet | 
 
 
 def address(text: str, version: int, names: Names) -> AddressSet | Masked:
-    """One address, network, range or host name. Raises Refused."""
+    """One address, network, range or host name. Raises RuleError."""
     try:
         return _plain(text, version)
     except ValueError:
@@ -103,7 +103,7 @@ def address(text: str, version: int, names: Names) -> AddressSet | Masked:
     value = number(text)
     if value is not None and value < 1 << BITS[version]:
         return AddressSet(version, (value, value + 1))
-    raise Refused(f"not an IPv{version} address, and no host name can be looked up while the server boots: {text!r}")
+    raise RuleError(f"not an IPv{version} address, and no host name can be looked up while the server boots: {text!r}")
 
 
 def _plain(text: str, version: int) -> AddressSet | Masked:
@@ -116,7 +116,7 @@ def _unusual(text: str, version: int) -> AddressSet | Masked:
     if dash:
         low, high = (int(_of_version(each, version)) for each in (first, last))
         if int(high) < int(low):
-            raise Refused(f"a range of no size: {text}")
+            raise RuleError(f"a range of no size: {text}")
         return AddressSet.between(version, int(low), int(high))
     base, slash, mask = text.partition("/")
     value = int(_of_version(base, version))
@@ -124,7 +124,7 @@ def _unusual(text: str, version: int) -> AddressSet | Masked:
         return masked(version, value, int(_of_version(mask, version)))
     bits = BITS[version]
     if slash and int(mask) > bits:
-        raise Refused(f"a prefix beyond {bits}: {text}")
+        raise RuleError(f"a prefix beyond {bits}: {text}")
     size = 1 << (bits - int(mask) if slash else 0)
     value &= ~(size - 1)
     return AddressSet(version, (value, value + size))

@@ -6,12 +6,12 @@ address of the packet with, so that nothing else of the rule hangs on it. Who un
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from re import compile as compile_pattern
 from typing import NamedTuple
 
 from rescue.firewall.nft.language.tokens import END, Token
-from rescue.firewall.nft.read.script import Element, Match, NftRule
+from rescue.firewall.nft.read.script import Element, Match, NftRule, Pattern
 
 _BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _ADDRESS = compile_pattern(
@@ -30,32 +30,6 @@ _KINDS = ("ipv4_addr", "ipv6_addr")
 
 MOST = 4096
 """How many lines are remembered."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pattern:
-    """What rules that are alike share: one of them, which of its statements has the address, how many tokens it is."""
-
-    rule: NftRule
-    match: Match
-    slot: int
-    tokens: int
-
-    def like(self, address: str, first: Token) -> NftRule:
-        """The same rule with another address, which begins at a token."""
-        rule, match, slot = self.rule, self.match, self.slot
-        own = Match(match.selectors, (Element((address,)),), "", match.negated, "", False, match.equals)
-        return NftRule(
-            (*rule.statements[:slot], own, *rule.statements[slot + 1 :]),
-            first.source.location(first.at),
-            first.at,
-            True,
-            rule.uses,
-            rule.hooks,
-            rule.nat,
-            rule.tracks,
-            self,
-        )
 
 
 class Found(NamedTuple):

@@ -8,14 +8,23 @@ from rescue.firewall.engine.ruleset import Hook
 from rescue.firewall.nft.language import hooks
 from rescue.firewall.nft.language.datatypes import TYPES
 from rescue.firewall.nft.language.selectors import selector
-from rescue.firewall.nft.language.tokens import END, NEWLINE, PUNCTUATION, STRING, WORD, Cursor, Unclear, Wrong
+from rescue.firewall.nft.language.tokens import (
+    END,
+    NEWLINE,
+    PUNCTUATION,
+    STRING,
+    WORD,
+    Cursor,
+    NftError,
+    NftNotModelled,
+)
 from rescue.firewall.nft.read import statements
 from rescue.firewall.nft.read.alike import Alike, Found
 from rescue.firewall.nft.read.elements import DURATION, item
 from rescue.firewall.nft.read.elements import elements as read_elements
 from rescue.firewall.nft.read.preprocess import Preprocessor
 from rescue.firewall.nft.read.rule_reader import RuleReader
-from rescue.firewall.nft.read.script import Block, Element, NamedSet, NftChain, NftRule, NftTable
+from rescue.firewall.nft.read.script import ChainBlock, Element, NamedSet, NftChain, NftRule, NftTable
 from rescue.firewall.nft.read.stateful_objects import KINDS, kind_of, thing
 from rescue.firewall.nft.read.validate import settle
 from rescue.model import Location
@@ -53,19 +62,19 @@ class Blocks:
         self.commented.pop()
 
     def _comment(self, cursor: Cursor) -> None:
-        """Pass what stands behind "comment" in a block. Raises Wrong for a second one."""
+        """Pass what stands behind "comment" in a block. Raises NftError for a second one."""
         if self.commented[-1]:
             raise cursor.wrong("the comment can't be given twice")
         self.commented[-1] = True
         statements.comment(cursor)
 
     def table(self, cursor: Cursor, table: NftTable) -> None:
-        """Read the block of a table, behind its opening brace. Raises Wrong."""
+        """Read the block of a table, behind its opening brace. Raises NftError."""
         self._block(cursor, lambda: self._in_table(cursor, table))
         self.settle(table)
 
     def settle(self, table: NftTable) -> None:
-        """Hold that what the last rules name is there. Raises Wrong."""
+        """Hold that what the last rules name is there. Raises NftError."""
         fresh, self.fresh = self.fresh, []
         settle(table, fresh)
 
@@ -93,9 +102,9 @@ class Blocks:
             found = thing(cursor, self.preprocessor, kind_of(cursor), here, table.family, bare=False)
             table.things.setdefault(found[:2], found)
         elif cursor.kind() == WORD and word in ("meter", "tunnel"):
-            raise Unclear(word, here)
+            raise NftNotModelled(word, here)
         else:
-            raise Wrong(f"unexpected {word!r}", here)
+            raise NftError(f"unexpected {word!r}", here)
         return False
 
     def chain(self, cursor: Cursor, table: NftTable, chain: NftChain) -> None:
@@ -104,10 +113,10 @@ class Blocks:
         self._block(cursor, lambda: self._in_chain(cursor, table, chain))
         if chain.policy and chain.hook is None:
             here = chain.policy_at or chain.location
-            raise Wrong(f"{chain.name} is no base chain, and can't have a policy", here)
+            raise NftError(f"{chain.name} is no base chain, and can't have a policy", here)
         chain.made = True
         brace = cursor.tokens[cursor.index - 1]
-        chain.blocks.append(Block(brace.source.path, brace.at))
+        chain.blocks.append(ChainBlock(brace.source.path, brace.at))
 
     def _in_chain(self, cursor: Cursor, table: NftTable, chain: NftChain) -> bool:
         if cursor.peek() == "type" and cursor.peek(2) == "hook":
@@ -119,9 +128,9 @@ class Blocks:
                 raise cursor.wrong(f"unexpected {cursor.shown()}")
             policy = self.preprocessor.name(cursor)
             if policy not in ("accept", "drop"):
-                raise Wrong(f"{policy} is no policy", here)
+                raise NftError(f"{policy} is no policy", here)
             if chain.policy_at is not None and chain.policy_here:
-                raise Wrong("the policy can't be set twice", here)
+                raise NftError("the policy can't be set twice", here)
             chain.policy, chain.policy_at, chain.policy_here = policy, here, True
         elif cursor.peek() == "flags" and cursor.peek(1) == "offload":
             cursor.index += 2
@@ -143,18 +152,18 @@ class Blocks:
         cursor.expect("hook")
         word = cursor.take()
         if word not in set(Hook):
-            raise Wrong(f"there is no hook {word}", here)
+            raise NftError(f"there is no hook {word}", here)
         chain.hook = Hook(word)
         line = cursor.line()
         if line and line[-1].kind == STRING and line[-2:-1] and line[-2].text == "priority":
-            raise Wrong("a priority stands without quotes", here)
+            raise NftError("a priority stands without quotes", here)
         tokens = self.preprocessor.expanded(line)
         words = [token.text for token in tokens]
         if "priority" not in words:
-            raise Wrong("a base chain needs a priority", here)
+            raise NftError("a base chain needs a priority", here)
         at = words.index("priority")
         if at and words[0] not in ("device", "devices"):
-            raise Wrong(f"unexpected {words[0]!r}", here)
+            raise NftError(f"unexpected {words[0]!r}", here)
         chain.devices = tuple(each for each in words[1:at] if each not in "={},\n")
         if chain.hook is Hook.EGRESS:
             cursor.since("egress")
@@ -168,20 +177,22 @@ class Blocks:
             cursor.since("a priority by its name")
         chain.priority = hooks.priority(table.family, chain.kind, chain.hook, given, here, cursor.version)
         if chain.made and before != (chain.kind, chain.hook, chain.priority):
-            raise Wrong(f"the chain {chain.name} is there already, and is no such base chain", here)
+            raise NftError(f"the chain {chain.name} is there already, and is no such base chain", here)
 
     def set(self, cursor: Cursor, held: NamedSet) -> None:
-        """Read the block of a set or map, behind its opening brace. Raises Wrong."""
+        """Read the block of a set or map, behind its opening brace. Raises NftError."""
         here = cursor.here
         self._block(cursor, lambda: self._in_set(cursor, held))
         if not held.keys:
-            raise Wrong(f"the {'map' if held.is_map else 'set'} {held.name} has no type", here)
+            raise NftError(f"the {'map' if held.is_map else 'set'} {held.name} has no type", here)
         if held.auto_merge and "interval" not in held.flags:
-            raise Wrong(f"auto-merge needs flags interval in the set {held.name}", here)
+            raise NftError(f"auto-merge needs flags interval in the set {held.name}", here)
         if held.collected and "timeout" not in held.flags:
-            raise Wrong(f"gc-interval needs a timeout in the set {held.name}", here)
+            raise NftError(f"gc-interval needs a timeout in the set {held.name}", here)
         if len(set(held.carries)) > _MOST_CARRIED:
-            raise Wrong(f"the elements of the set {held.name} can't carry more than {_MOST_CARRIED} statements", here)
+            raise NftError(
+                f"the elements of the set {held.name} can't carry more than {_MOST_CARRIED} statements", here
+            )
 
     def _in_set(self, cursor: Cursor, held: NamedSet) -> bool:
         here = cursor.here
@@ -204,7 +215,7 @@ class Blocks:
                 return True
             case "timeout" | "gc-interval" if word == "timeout" or not held.is_map:
                 if not DURATION.fullmatch(cursor.word()):
-                    raise Wrong("unexpected time: it must be as 1d2h3m4s", here)
+                    raise NftError("unexpected time: it must be as 1d2h3m4s", here)
                 if word == "timeout":
                     held.flags.add("timeout")
                 held.collected |= word == "gc-interval"
@@ -220,7 +231,7 @@ class Blocks:
                     held.carries = (*held.carries, cursor.peek())
                     _OF_SET[cursor.take()](cursor)
             case _:
-                raise Wrong(f"unexpected {word!r}", here)
+                raise NftError(f"unexpected {word!r}", here)
         return False
 
     def _types(self, cursor: Cursor, held: NamedSet, *, of: bool) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from rescue.firewall.names import Names
-from rescue.firewall.nft.language.tokens import NEWLINE, Cursor, Unclear, Wrong
+from rescue.firewall.nft.language.tokens import NEWLINE, Cursor, NftError, NftNotModelled
 from rescue.firewall.nft.read.blocks import Blocks
 from rescue.firewall.nft.read.preprocess import Preprocessor
 from rescue.firewall.nft.read.removal import without
@@ -41,7 +41,7 @@ class Script:
         self.tables: dict[Key, NftTable] = {}
 
     def run(self, path: PurePosixPath) -> None:
-        """Obey a file. Raises Wrong, Unclear and NotCaptured."""
+        """Obey a file. Raises NftError, NftNotModelled and NotCaptured."""
         cursor = Cursor(self.preprocessor.opened(path, Location(path)))
         while not cursor.done:
             if cursor.peek() in (NEWLINE, ";"):
@@ -74,16 +74,16 @@ class Script:
             case "rename":
                 self._rename(cursor)
             case "replace":
-                raise Unclear(verb, here)
+                raise NftNotModelled(verb, here)
             case "list" | "reset":
                 self._shown(cursor, verb)
             case "export":
-                raise Wrong("nft can export nothing any more", here)
+                raise NftError("nft can export nothing any more", here)
             case _:
                 cursor.line()
 
     def _shown(self, cursor: Cursor, verb: str) -> None:
-        """Pass a command that only shows something; what it names must be there. Raises Wrong."""
+        """Pass a command that only shows something; what it names must be there. Raises NftError."""
         word = cursor.peek()
         if verb == "reset" and word in ("rule", "rules"):
             cursor.since("reset rules")
@@ -109,7 +109,7 @@ class Script:
             table = self._table(cursor)
             name = cursor.identifier()
             if create and name in table.chains:
-                raise Wrong(f"the chain {name} is there already", here)
+                raise NftError(f"the chain {name} is there already", here)
             chain = table.chains.setdefault(name, NftChain(name, here))
             if cursor.accept("{"):
                 self.blocks.chain(cursor, table, chain)
@@ -120,7 +120,7 @@ class Script:
             table = self._table(cursor)
             name = cursor.identifier()
             if create and name in table.sets:
-                raise Wrong(f"the set {name} is there already", here)
+                raise NftError(f"the set {name} is there already", here)
             held = table.sets.setdefault(name, NamedSet(name, here, word == "map"))
             cursor.expect("{")
             self.blocks.set(cursor, held)
@@ -132,7 +132,7 @@ class Script:
             self._add_thing(cursor, here, create=create)
         else:
             if create:
-                raise Wrong("a rule can be added or inserted, and not created", here)
+                raise NftError("a rule can be added or inserted, and not created", here)
             if word == "rule":
                 cursor.take()
             self._add_rule(cursor, first=False)
@@ -142,7 +142,7 @@ class Script:
         table = self._table(cursor)
         found = thing(cursor, self.preprocessor, kind, here, table.family, bare=True)
         if create and found[:2] in table.things:
-            raise Wrong(f"the {kind} {found.name} is there already", here)
+            raise NftError(f"the {kind} {found.name} is there already", here)
         table.things.setdefault(found[:2], found)
 
     def _rename(self, cursor: Cursor) -> None:
@@ -151,12 +151,12 @@ class Script:
         here = cursor.here
         chain = self._chain(cursor, table)
         cursor.identifier()
-        raise Wrong(f"the chain {chain.name} can't get another name in the file that makes it", here)
+        raise NftError(f"the chain {chain.name} can't get another name in the file that makes it", here)
 
     def _add_table(self, cursor: Cursor, here: Location, *, create: bool) -> None:
         key = self._table_key(cursor)
         if create and key in self.tables:
-            raise Wrong(f"the table {' '.join(key)} is there already", here)
+            raise NftError(f"the table {' '.join(key)} is there already", here)
         table = self.tables.setdefault(key, NftTable(*key, here))
         if cursor.accept("{"):
             self.blocks.table(cursor, table)
@@ -168,11 +168,11 @@ class Script:
         chain = self._chain(cursor, table)
         place = 0 if first else len(chain.rules)
         if cursor.peek() in ("position", "handle"):
-            raise Unclear(f"a rule's {cursor.peek()}", here)
+            raise NftNotModelled(f"a rule's {cursor.peek()}", here)
         if cursor.accept("index"):
             place = cursor.number()
             if place >= len(chain.rules):
-                raise Wrong(f"the chain {chain.name} has no rule of the index {place}", here)
+                raise NftError(f"the chain {chain.name} has no rule of the index {place}", here)
             place += not first
         rule = self.blocks.rule(cursor, table)
         self.blocks.settle(table)
@@ -184,13 +184,13 @@ class Script:
         if word == "table":
             key = self._table_key(cursor)
             if self.tables.pop(key, None) is None and must:
-                raise Wrong(f"there is no table {' '.join(key)}", here)
+                raise NftError(f"there is no table {' '.join(key)}", here)
         elif word in ("chain", "set", "map"):
             table = self._table(cursor)
             name = cursor.identifier()
             held: dict[str, NftChain] | dict[str, NamedSet] = table.chains if word == "chain" else table.sets
             if held.pop(name, None) is None and must:
-                raise Wrong(f"there is no {word} {name}", here)
+                raise NftError(f"there is no {word} {name}", here)
         elif word == "element":
             found = self._set(cursor)
             gone = self.blocks.elements(cursor)
@@ -201,9 +201,9 @@ class Script:
             table = self._table(cursor)
             name = cursor.identifier()
             if table.things.pop((kind, name), None) is None and must:
-                raise Wrong(f"there is no {kind} {name}", here)
+                raise NftError(f"there is no {kind} {name}", here)
         else:
-            raise Unclear(f"delete {word}", here)
+            raise NftNotModelled(f"delete {word}", here)
 
     def _flush(self, cursor: Cursor, here: Location) -> None:
         word = cursor.take()
@@ -218,10 +218,10 @@ class Script:
         elif word in ("set", "map"):
             held = self._set(cursor)
             if held.is_map is not (word == "map"):
-                raise Wrong(f"there is no {word} {held.name}", here)
+                raise NftError(f"there is no {word} {held.name}", here)
             held.elements.clear()
         else:
-            raise Unclear(f"flush {word}", here)
+            raise NftNotModelled(f"flush {word}", here)
 
     # -- names --------------------------------------------------------------------------------------------------------
 
@@ -233,14 +233,14 @@ class Script:
         here = cursor.here
         key = self._table_key(cursor)
         if key not in self.tables:
-            raise Wrong(f"there is no table {' '.join(key)}", here)
+            raise NftError(f"there is no table {' '.join(key)}", here)
         return self.tables[key]
 
     def _chain(self, cursor: Cursor, table: NftTable) -> NftChain:
         here = cursor.here
         name = cursor.identifier()
         if name not in table.chains:
-            raise Wrong(f"there is no chain {name}", here)
+            raise NftError(f"there is no chain {name}", here)
         return table.chains[name]
 
     def _set(self, cursor: Cursor) -> NamedSet:
@@ -248,5 +248,5 @@ class Script:
         here = cursor.here
         name = cursor.identifier()
         if name not in table.sets:
-            raise Wrong(f"there is no set {name}", here)
+            raise NftError(f"there is no set {name}", here)
         return table.sets[name]

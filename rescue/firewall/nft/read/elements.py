@@ -6,17 +6,17 @@ from re import compile as compile_pattern
 
 from rescue.firewall.nft.language.amounts import amount, rate
 from rescue.firewall.nft.language.tokens import NEWLINE, STRING, Cursor
-from rescue.firewall.nft.read.script import Element, Verdict
+from rescue.firewall.nft.read.script import Element, NftVerdict
 
 _NUMBER = compile_pattern(r"\d+|0[xX][0-9A-Fa-f]+")
 
 VERDICTS = ("accept", "drop", "continue", "return", "jump", "goto", "queue")
 
 
-def verdict_of(cursor: Cursor) -> Verdict:
+def verdict_of(cursor: Cursor) -> NftVerdict:
     """Read a verdict. Raises Wrong."""
     word = cursor.expect(*VERDICTS)
-    return Verdict(word, cursor.identifier()) if word in ("jump", "goto") else Verdict(word)
+    return NftVerdict(word, cursor.identifier()) if word in ("jump", "goto") else NftVerdict(word)
 
 
 def item(cursor: Cursor) -> str:
@@ -80,7 +80,7 @@ def _element(cursor: Cursor) -> Element:
     carries = _attributes(cursor)
     if not cursor.accept(":"):
         return Element(tuple(fields), None, carries)
-    data: Verdict | str
+    data: NftVerdict | str
     if cursor.peek() in VERDICTS:
         data = verdict_of(cursor)
     else:

@@ -14,10 +14,10 @@ from rescue.firewall.nft.language.tokens import (
     STRING,
     WORD,
     Cursor,
-    Source,
+    NftError,
+    NftNotModelled,
+    ScriptFile,
     Token,
-    Unclear,
-    Wrong,
     tokens_of,
 )
 from rescue.firewall.nft.read.elements import elements
@@ -43,17 +43,20 @@ class Preprocessor:
         self.scopes: list[dict[str, list[Token]]] = [{}]
 
     def opened(self, path: PurePosixPath, asked: Location, depth: int = 0) -> list[Token]:
-        """The tokens of a file. Raises Wrong where it is not there, Unclear where it can't be read, and NotCaptured."""
+        """The tokens of a file.
+
+        Raises NftError where it is not there, NftNotModelled where it can't be read, and NotCaptured.
+        """
         if depth > DEEPEST:
-            raise Wrong("files include each other too often", asked)
+            raise NftError("files include each other too often", asked)
         text = self.tree.text_if_read(path)
         if text is None:
             entry = self.tree.entry(path)
             if entry is not None and entry.is_file:
-                raise Unclear("the file could not be read", Location(path))
-            raise Wrong(f"there is no file {path}", asked)
+                raise NftNotModelled("the file could not be read", Location(path))
+            raise NftError(f"there is no file {path}", asked)
         self.files.append(path)
-        found = tokens_of(Source(path, text, depth, self.nft), MOST_TOKENS - self.count)
+        found = tokens_of(ScriptFile(path, text, depth, self.nft), MOST_TOKENS - self.count)
         self.count += len(found)
         return found
 
@@ -79,7 +82,7 @@ class Preprocessor:
             cursor.take()
             name = cursor.identifier()
             if word == "define" and name in self.scopes[-1]:
-                raise Wrong(f"{name} is defined already", here)
+                raise NftError(f"{name} is defined already", here)
             cursor.expect("=")
             self.scopes[-1][name] = self._value(cursor)
             _ended(cursor, word)
@@ -113,7 +116,7 @@ class Preprocessor:
             yield path
             return
         if any(char in str(path.parent) for char in "*?["):
-            raise Unclear("a pattern for directories", here)
+            raise NftNotModelled("a pattern for directories", here)
         yield from self._matching(path.parent, path.name)
 
     def _matching(self, folder: PurePosixPath, pattern: str) -> Iterator[PurePosixPath]:
@@ -145,7 +148,7 @@ class Preprocessor:
         return found
 
     def expanded(self, tokens: list[Token]) -> list[Token]:
-        """The tokens with each "$NAME" replaced by what it stands for. Raises Wrong."""
+        """The tokens with each "$NAME" replaced by what it stands for. Raises NftError."""
         if not any(token.text == "$" for token in tokens):
             return tokens
         found: list[Token] = []
@@ -160,19 +163,19 @@ class Preprocessor:
             at += 1
             held = next((scope[name] for scope in reversed(self.scopes) if name in scope), None)
             if held is None:
-                raise Wrong(f"${name} is not defined", token.source.location(token.at))
+                raise NftError(f"${name} is not defined", token.source.location(token.at))
             found += [each._replace(at=token.at, source=token.source) for each in held]
         return found
 
     def value_of(self, name: str, cursor: Cursor) -> list[Token]:
-        """What a name is defined as. Raises Wrong."""
+        """What a name is defined as. Raises NftError."""
         held = next((scope[name] for scope in reversed(self.scopes) if name in scope), None)
         if held is None:
             raise cursor.wrong(f"${name} is not defined")
         return held
 
     def name(self, cursor: Cursor) -> str:
-        """Read a word, which may be defined. Raises Wrong."""
+        """Read a word, which may be defined. Raises NftError."""
         if cursor.accept("$"):
             held = self.value_of(cursor.identifier(), cursor)
             return held[0].text if held else ""
@@ -190,7 +193,7 @@ def _follows(cursor: Cursor) -> bool:
 
 
 def _ended(cursor: Cursor, word: str) -> None:
-    """Hold that a directive is followed by a semicolon or a newline; the end of the file is neither. Raises Wrong."""
+    """Raise NftError unless a directive is followed by a semicolon or a newline; the end of the file is neither."""
     if cursor.at_end_of_file:
         raise cursor.wrong(f"the line with {word} is the file's last and does not end in a newline")
     if cursor.peek() not in (NEWLINE, ";"):

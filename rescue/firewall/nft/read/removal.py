@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rescue.firewall.engine.addresses import AddressSet
-from rescue.firewall.names import Names, Refused
+from rescue.firewall.names import Names, RuleError
 from rescue.firewall.nft.language.datatypes import number_of
-from rescue.firewall.nft.language.tokens import Unclear, Wrong
+from rescue.firewall.nft.language.tokens import NftError, NftNotModelled
 from rescue.firewall.nft.language.values import address, ports
 from rescue.firewall.nft.read.script import Element, NamedSet
 from rescue.model import Location
@@ -18,16 +18,16 @@ _Key = tuple[tuple[int, int] | str, ...]
 def without(held: NamedSet, gone: Sequence[Element], names: Names, here: Location, *, must: bool) -> list[Element]:
     """The elements that are left of a set, if nft finds those that are deleted (`must`: it must, or loads nothing).
 
-    Raises Wrong where it does not, and Unclear for a set of intervals: of what is not there, or there no more,
-    nft 1.0.6 takes some to be there and some not.
+    Raises NftError where it does not, and NftNotModelled for a set of intervals: of what is not there, or there no
+    more, nft 1.0.6 takes some to be there and some not.
     """
     known = [(_key(held, each, names), each) for each in held.elements]
     keys = {key for key, _ in known}
     asked = {_key(held, each, names) for each in gone}
     if must and not (asked <= keys and len(asked) == len(gone)):
         if "interval" in held.flags:
-            raise Unclear(f"what is left of the set {held.name}", here)
-        raise Wrong(f"the set {held.name} has no such element, or no more", here)
+            raise NftNotModelled(f"what is left of the set {held.name}", here)
+        raise NftError(f"the set {held.name} has no such element, or no more", here)
     return [each for key, each in known if key not in asked]
 
 
@@ -48,6 +48,6 @@ def _value(text: str, kind: str, names: Names) -> tuple[int, int] | str:
         else:
             value = number_of(text, kind)
             spans = [(value, value)] if value is not None else []
-    except Refused:
+    except RuleError:
         return text
     return spans[0] if len(spans) == 1 else text

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from rescue.firewall.engine.ruleset import Action, Hook, Target
+from rescue.firewall.engine.ruleset import Action, Hook, RuleTarget
 from rescue.firewall.nft.language.datatypes import same
 from rescue.firewall.nft.language.headers import tcp_option
 from rescue.firewall.nft.language.selectors import STARTS, Selector, selector
-from rescue.firewall.nft.language.tokens import NEWLINE, STRING, Cursor, Unclear
+from rescue.firewall.nft.language.tokens import NEWLINE, STRING, Cursor, NftNotModelled
 from rescue.firewall.nft.read import statements
 from rescue.firewall.nft.read.elements import VERDICTS, elements, item, timing, verdict_of
 from rescue.firewall.nft.read.expressions import Expression, expression
@@ -27,8 +27,8 @@ from rescue.firewall.nft.read.script import (
     NftChain,
     NftRule,
     NftTable,
+    NftVerdict,
     Statement,
-    Verdict,
     VerdictMap,
 )
 
@@ -99,7 +99,7 @@ class RuleReader:
                 raise cursor.wrong("a statement behind one that ends the rule")
             try:
                 self._statement()
-            except Unclear as problem:
+            except NftNotModelled as problem:
                 self._give_up(problem.reason)
 
     def _give_up(self, reason: str) -> None:
@@ -109,7 +109,7 @@ class RuleReader:
         while not cursor.done and (depth or cursor.peek() not in (NEWLINE, ";", "}")):
             depth += {"{": 1, "(": 1, "}": -1, ")": -1}.get(cursor.peek(), 0)
             cursor.index += 1
-        target = Target(Action.DEPENDS, reason=f"a rule that this version can't read ({reason})")
+        target = RuleTarget(Action.DEPENDS, reason=f"a rule that this version can't read ({reason})")
         self.statements.append(Ends(target=target))
         self.ended = True
 
@@ -129,7 +129,7 @@ class RuleReader:
                 if statement.named:
                     self.uses.append(("set" if isinstance(statement, Match) else "map", statement.named))
                 elif isinstance(statement, VerdictMap):
-                    chains = (each.data.chain for each in statement.elements if isinstance(each.data, Verdict))
+                    chains = (each.data.chain for each in statement.elements if isinstance(each.data, NftVerdict))
                     self.uses += [("chain", name) for name in chains if name]
             case Named():
                 self._asks(statement)
@@ -182,7 +182,7 @@ class RuleReader:
         elif word in _LATER:
             if word == "destroy":
                 cursor.since("destroy")
-            raise Unclear(f'"{word}"', cursor.here)
+            raise NftNotModelled(f'"{word}"', cursor.here)
         else:
             raise cursor.wrong(f"unexpected {cursor.shown()}")
 
@@ -217,7 +217,7 @@ class RuleReader:
                 raise cursor.wrong("unexpected end of the file")
             if cursor.peek() == "}":
                 raise cursor.wrong("a semicolon or a new line is missing before '}'")
-        self.add(Ends(verdict=Verdict(word, chain.name)))
+        self.add(Ends(verdict=NftVerdict(word, chain.name)))
 
     def nat(self, name: str) -> None:
         if self.table.family not in ("ip", "ip6", "inet"):
@@ -250,7 +250,7 @@ class RuleReader:
         if self.table.family != "netdev":
             raise self.cursor.wrong("only a table of the family netdev can fwd")
         statements.forwarded(self.cursor, "fwd")
-        self.add(Ends(target=Target(Action.DEPENDS, "fwd", reason=statements.ELSEWHERE["fwd"])))
+        self.add(Ends(target=RuleTarget(Action.DEPENDS, "fwd", reason=statements.ELSEWHERE["fwd"])))
 
     def tproxy(self) -> None:
         self.add(statements.tproxy(self.cursor, self.table.family, transport=self.protocols.has_transport))
@@ -258,12 +258,14 @@ class RuleReader:
     def synproxy(self) -> None:
         self.protocols.tracked()
         self.use(statements.synproxy(self.cursor))
-        self.add(Ends(target=Target(Action.DEPENDS, "synproxy", reason=statements.ELSEWHERE["synproxy"]), more=True))
+        self.add(
+            Ends(target=RuleTarget(Action.DEPENDS, "synproxy", reason=statements.ELSEWHERE["synproxy"]), more=True)
+        )
 
     # -- what goes on -------------------------------------------------------------------------------------------------
 
     def notrack(self) -> None:
-        self.add(Effect(Target(Action.UNTRACK, "notrack")))
+        self.add(Effect(RuleTarget(Action.UNTRACK, "notrack")))
 
     def use(self, found: Holds | Named | None) -> None:
         """Take a limit, quota or counter into the rule, where it matters."""
@@ -413,7 +415,7 @@ class RuleReader:
         self._value(given, selectors[0].kind)
         if words.rpartition(" ")[2] in ("saddr", "daddr", "dport", "sport", "flags", "@"):
             reason = f"where the packet is sent on to ({words} set)"
-            self.add(Ends(target=Target(Action.DEPENDS, words, reason=reason), more=True))
+            self.add(Ends(target=RuleTarget(Action.DEPENDS, words, reason=reason), more=True))
 
     def reset(self) -> None:
         """Read "reset tcp option NAME", which takes the option from the packet."""
@@ -452,7 +454,7 @@ class RuleReader:
             if selectors[0].kind.startswith(("integer", "mark")) and "-" in mask:
                 raise cursor.wrong("a mask can't be a range")
         elif cursor.peek() in ("|", "or", "^", "xor", "<<", ">>", "+", "-"):
-            raise Unclear("arithmetic", cursor.here)
+            raise NftNotModelled("arithmetic", cursor.here)
         self._compare(selectors, mask)
 
     def _compare(self, selectors: tuple[Selector, ...], mask: str) -> None:

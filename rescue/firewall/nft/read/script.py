@@ -8,16 +8,13 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from rescue.firewall.engine.conditions import Condition
-from rescue.firewall.engine.ruleset import Action, Hook, Target
+from rescue.firewall.engine.ruleset import Action, Hook, RuleTarget
 from rescue.firewall.nft.language.selectors import Selector
+from rescue.firewall.nft.language.tokens import Token
 from rescue.model import Location
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from rescue.firewall.nft.read.alike import Pattern
 
-
-class Verdict(NamedTuple):
+class NftVerdict(NamedTuple):
     """accept, drop, continue, return, jump, goto or queue; and of jump and goto the chain."""
 
     word: str
@@ -28,7 +25,7 @@ class Element(NamedTuple):
     """One element of a set: its fields, or of a map also what it leads to. carries: its statements and options."""
 
     fields: tuple[str, ...]
-    data: Verdict | str | None = None
+    data: NftVerdict | str | None = None
     carries: tuple[str, ...] = ()
 
 
@@ -131,7 +128,7 @@ class Holds:
 class Effect:
     """What changes the packet's marks or its tracking, and lets it go on."""
 
-    target: Target
+    target: RuleTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +143,8 @@ class Fills:
 class Ends:
     """What ends the rule: a verdict, or a target that is one. more: other statements may follow, which don't matter."""
 
-    verdict: Verdict | None = None
-    target: Target | None = None
+    verdict: NftVerdict | None = None
+    target: RuleTarget | None = None
     reject: str | None = None
     version: int | None = None
     more: bool = False
@@ -156,7 +153,7 @@ class Ends:
 Statement = Match | VerdictMap | Named | MarkMap | Needs | Holds | Effect | Fills | Ends
 
 
-class Block(NamedTuple):
+class ChainBlock(NamedTuple):
     """A chain's block in braces. end: the index of its closing brace in the text of its file."""
 
     path: PurePosixPath
@@ -183,6 +180,32 @@ class NftRule:
     pattern: Pattern | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Pattern:
+    """What rules that are alike share: one of them, which of its statements has the address, how many tokens it is."""
+
+    rule: NftRule
+    match: Match
+    slot: int
+    tokens: int
+
+    def like(self, address: str, first: Token) -> NftRule:
+        """The same rule with another address, which begins at a token."""
+        rule, match, slot = self.rule, self.match, self.slot
+        own = Match(match.selectors, (Element((address,)),), "", match.negated, "", False, match.equals)
+        return NftRule(
+            (*rule.statements[:slot], own, *rule.statements[slot + 1 :]),
+            first.source.location(first.at),
+            first.at,
+            True,
+            rule.uses,
+            rule.hooks,
+            rule.nat,
+            rule.tracks,
+            self,
+        )
+
+
 @dataclass(slots=True)
 class NftChain:
     """A chain. blocks: the braces in which its rules stand, in order; rules may also be added by commands.
@@ -201,7 +224,7 @@ class NftChain:
     made: bool = False
     devices: tuple[str, ...] = ()
     rules: list[NftRule] = field(default_factory=list)
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[ChainBlock] = field(default_factory=list)
 
 
 class Thing(NamedTuple):

@@ -6,25 +6,25 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from rescue.firewall.engine.addresses import AddressSet
-from rescue.firewall.names import Names, Refused
+from rescue.firewall.names import Names, RuleError
 from rescue.firewall.nft.language.datatypes import check
-from rescue.firewall.nft.language.tokens import Wrong
+from rescue.firewall.nft.language.tokens import NftError
 from rescue.firewall.nft.language.values import address, ports
 from rescue.firewall.nft.read.commands import Script
-from rescue.firewall.nft.read.script import Element, NamedSet, NftRule, NftTable, Verdict, VerdictMap
+from rescue.firewall.nft.read.script import Element, NamedSet, NftRule, NftTable, NftVerdict, VerdictMap
 
 
 def check_sets(script: Script, names: Names) -> None:
-    """Refuse what nft refuses of the elements of sets. Raises Wrong."""
+    """Refuse what nft refuses of the elements of sets. Raises NftError."""
     for table in script.tables.values():
         for held in table.sets.values():
             try:
                 _check(held, names)
                 _check_things(table, held)
-            except Wrong:
+            except NftError:
                 raise
-            except Refused as problem:
-                raise Wrong(str(problem), held.location) from problem
+            except RuleError as problem:
+                raise NftError(str(problem), held.location) from problem
         for chain in table.chains.values():
             for rule in chain.rules:
                 _check_maps_of(rule, names)
@@ -35,8 +35,8 @@ def _check_maps_of(rule: NftRule, names: Names) -> None:
         if isinstance(each, VerdictMap) and not each.named:
             try:
                 _check_map("a map", [selector.kind for selector in each.selectors], each.elements, names)
-            except Refused as problem:
-                raise Wrong(str(problem), rule.location) from problem
+            except RuleError as problem:
+                raise NftError(str(problem), rule.location) from problem
 
 
 def _check(held: NamedSet, names: Names) -> None:
@@ -47,21 +47,21 @@ def _check(held: NamedSet, names: Names) -> None:
         if element.fields == ("*",):
             continue
         if len(element.fields) != len(keys):
-            raise Refused(f"an element of {held.name} has {len(element.fields)} fields, not {len(keys)}")
+            raise RuleError(f"an element of {held.name} has {len(element.fields)} fields, not {len(keys)}")
         if element.carries:
             _check_carried(held, element)
         if held.is_map is (element.data is None):
-            raise Refused(f"an element of {held.name} {'leads to nothing' if held.is_map else 'leads to something'}")
-        if held.is_map and held.data and (held.data == "verdict") is not isinstance(element.data, Verdict):
-            raise Refused(f"an element of {held.name} leads to something else than the map has")
+            raise RuleError(f"an element of {held.name} {'leads to nothing' if held.is_map else 'leads to something'}")
+        if held.is_map and held.data and (held.data == "verdict") is not isinstance(element.data, NftVerdict):
+            raise RuleError(f"an element of {held.name} leads to something else than the map has")
         for field, kind in zip(element.fields, keys, strict=True):
             found = _spans(field, kind, names)
             if single:
                 spans += found
             elif "interval" not in held.flags and any(first != last for first, last in found):
-                raise Refused(f"the set {held.name} needs flags interval for networks and ranges")
+                raise RuleError(f"the set {held.name} needs flags interval for networks and ranges")
     if "interval" not in held.flags and any(first != last for first, last in spans):
-        raise Refused(f"the set {held.name} needs flags interval for networks and ranges")
+        raise RuleError(f"the set {held.name} needs flags interval for networks and ranges")
     if held.is_map:
         for element in held.elements:
             if isinstance(element.data, str) and held.data in ("mark", "inet_service"):
@@ -72,11 +72,11 @@ def _check(held: NamedSet, names: Names) -> None:
     spans.sort()
     for (first, last), (start, end) in pairwise(spans):
         if start <= last and (first, last) != (start, end):
-            raise Refused(f"elements of the set {held.name} overlap")
+            raise RuleError(f"elements of the set {held.name} overlap")
 
 
 def check_one(text: str, kind: str, names: Names) -> None:
-    """Refuse what is not one value of a type. Raises Refused."""
+    """Refuse what is not one value of a type. Raises RuleError."""
     if " . " in text:
         return
     if kind == "inet_service":
@@ -86,11 +86,11 @@ def check_one(text: str, kind: str, names: Names) -> None:
 
 
 def _check_things(table: NftTable, held: NamedSet) -> None:
-    """Refuse a map that leads to things which the table does not hold. Raises Refused."""
+    """Refuse a map that leads to things which the table does not hold. Raises RuleError."""
     if held.data in _THINGS:
         for element in held.elements:
             if (held.data, element.data) not in table.things:
-                raise Refused(f"there is no {held.data} {element.data}")
+                raise RuleError(f"there is no {held.data} {element.data}")
 
 
 _THINGS = ("counter", "quota", "limit", "synproxy", "secmark")
@@ -100,13 +100,13 @@ def _check_carried(held: NamedSet, element: Element) -> None:
     for word in element.carries:
         if word in ("timeout", "expires"):
             if "timeout" not in held.flags:
-                raise Refused(f"an element of {held.name} has a timeout, and the set none: it needs flags timeout")
+                raise RuleError(f"an element of {held.name} has a timeout, and the set none: it needs flags timeout")
         elif word not in held.carries and "dynamic" not in held.flags:
-            raise Refused(f"an element of {held.name} has a {word}, and the set itself says of none")
+            raise RuleError(f"an element of {held.name} has a {word}, and the set itself says of none")
 
 
 def _check_map(name: str, keys: Sequence[str], elements: Iterable[Element], names: Names) -> None:
-    """Refuse elements of a map that lead from one key to two things, or overlap. Raises Refused."""
+    """Refuse elements of a map that lead from one key to two things, or overlap. Raises RuleError."""
     held: dict[tuple[tuple[int, int] | str, ...], object] = {}
     for element in elements:
         if len(element.fields) != len(keys):
@@ -116,15 +116,15 @@ def _check_map(name: str, keys: Sequence[str], elements: Iterable[Element], name
         ]
         key = tuple(spans[0] if len(spans) == 1 else field for spans, field in zip(found, element.fields, strict=True))
         if held.setdefault(key, element.data) != element.data:
-            raise Refused(f"{name} leads from {' . '.join(element.fields)} to two things")
+            raise RuleError(f"{name} leads from {' . '.join(element.fields)} to two things")
     spans = sorted(span for key in held if len(key) == 1 for span in key if isinstance(span, tuple))
     for (_, last), (start, _) in pairwise(spans):
         if start <= last:
-            raise Refused(f"elements of {name} overlap")
+            raise RuleError(f"elements of {name} overlap")
 
 
 def _spans(text: str, kind: str, names: Names) -> list[tuple[int, int]]:
-    """The range that an element stands for, where it is of addresses or ports. Raises Refused."""
+    """The range that an element stands for, where it is of addresses or ports. Raises RuleError."""
     if kind in ("ipv4_addr", "ipv6_addr"):
         found = address(text, 4 if kind == "ipv4_addr" else 6, names)
         return list(found.spans) if isinstance(found, AddressSet) else []

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from rescue.firewall.engine.conditions import Condition
 from rescue.firewall.nft.language.amounts import Limit, amount, rate
-from rescue.firewall.nft.language.tokens import NEWLINE, STRING, WORD, Cursor, Unclear
+from rescue.firewall.nft.language.tokens import NEWLINE, STRING, WORD, Cursor, NftNotModelled
 from rescue.firewall.nft.read.elements import DURATION
 from rescue.firewall.nft.read.preprocess import Preprocessor
 from rescue.firewall.nft.read.script import Thing
@@ -57,7 +57,7 @@ def kind_of(cursor: Cursor) -> str:
 
 
 def thing(cursor: Cursor, preprocessor: Preprocessor, kind: str, here: Location, family: str, *, bare: bool) -> Thing:
-    """Read a thing from its name on. bare: braces may be left out, as in a command. Raises Wrong and Unclear."""
+    """Read a thing from its name on. bare: braces may be left out, as in a command. Raises Wrong and NftNotModelled."""
     if cursor.peek() in _WORDS.get(kind, ()):
         raise cursor.wrong(f"{cursor.shown()} is a word of nft's own and can't be a name here")
     name = cursor.identifier()
@@ -225,7 +225,7 @@ class _Reader:
             case "flags":
                 cursor.expect("offload")
         if cursor.done:
-            raise Unclear("flowtable", cursor.here)
+            raise NftNotModelled("flowtable", cursor.here)
 
     def _listed(self) -> Iterator[None]:
         """For each member of a list in braces, behind the opening one."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from rescue.firewall.engine.conditions import Assumed, Fixed
 from rescue.firewall.engine.icmp import TCP_RESET
 from rescue.firewall.engine.packet import MAX_PORT
-from rescue.firewall.engine.ruleset import Action, Target
+from rescue.firewall.engine.ruleset import Action, RuleTarget
 from rescue.firewall.nft.language.amounts import amount, rate
-from rescue.firewall.nft.language.tokens import Cursor, Unclear
+from rescue.firewall.nft.language.tokens import Cursor, NftNotModelled
 from rescue.firewall.nft.read.expressions import Expression, expression
 from rescue.firewall.nft.read.protocols import Protocols
 from rescue.firewall.nft.read.script import Ends, Holds, Named
@@ -68,7 +68,7 @@ PORT_UNREACHABLE = REFUSALS["icmpx"]["port-unreachable"]
 
 
 def reject(cursor: Cursor, family: str, protocols: Protocols) -> Ends:
-    """Read what stands behind "reject". Raises Wrong, and Unclear for an answer without a name."""
+    """Read what stands behind "reject". Raises Wrong, and NftNotModelled for an answer without a name."""
     if family == "arp":
         raise cursor.wrong("a table of the family arp can't reject")
     if not cursor.accept("with"):
@@ -87,7 +87,7 @@ def reject(cursor: Cursor, family: str, protocols: Protocols) -> Ends:
         word = NUMBERED[kind][int(word)]
     if word not in REFUSALS[kind]:
         if kind != "icmpx" and (word == "frag-needed" or (word.isdigit() and word != "255")):
-            raise Unclear(f"reject with {kind} {word}", cursor.here)
+            raise NftNotModelled(f"reject with {kind} {word}", cursor.here)
         raise cursor.wrong(f"unknown kind of refusal: {word}")
     return Ends(reject=f"{kind} {word}", version={"icmp": 4, "icmpv6": 6}.get(kind))
 
@@ -101,7 +101,7 @@ class Translation:
 
 
 def nat(cursor: Cursor, name: str, protocols: Protocols) -> Translation:
-    """Read what stands behind "snat", "dnat", "masquerade" or "redirect". Raises Wrong and Unclear."""
+    """Read what stands behind "snat", "dnat", "masquerade" or "redirect". Raises Wrong and NftNotModelled."""
     fixed = name in ("masquerade", "redirect")
     address, ports = None, None
     version = ""
@@ -156,14 +156,14 @@ _ADDRESSES = {"ip": "ipv4_addr", "ip6": "ipv6_addr"}
 
 def _translated(name: str, address: Expression | None, ports: Expression | None, *, random: bool) -> Ends:
     if name == "redirect" and ports is None:
-        return Ends(target=Target(Action.REDIRECT, name))
+        return Ends(target=RuleTarget(Action.REDIRECT, name))
     if name in ("redirect", "dnat") and address is None and ports is not None and not random:
         number = None if ports.is_map else ports.number
         if number is not None and 0 < number <= MAX_PORT:
-            return Ends(target=Target(Action.REDIRECT, name, value=number))
+            return Ends(target=RuleTarget(Action.REDIRECT, name, value=number))
     if name in ELSEWHERE:
-        return Ends(target=Target(Action.DEPENDS, name, reason=ELSEWHERE[name]))
-    return Ends(target=Target(Action.ACCEPT, name))
+        return Ends(target=RuleTarget(Action.DEPENDS, name, reason=ELSEWHERE[name]))
+    return Ends(target=RuleTarget(Action.ACCEPT, name))
 
 
 def _nat_flags(cursor: Cursor) -> None:
@@ -176,7 +176,7 @@ def _nat_flags(cursor: Cursor) -> None:
 
 
 def tproxy(cursor: Cursor, family: str, *, transport: bool) -> Ends:
-    """Read what stands behind "tproxy". transport: the rule asks for TCP or UDP. Raises Wrong and Unclear."""
+    """Read what stands behind "tproxy". transport: the rule asks for TCP or UDP. Raises Wrong and NftNotModelled."""
     if family not in ("ip", "ip6", "inet"):
         raise cursor.wrong(f"a table of the family {family} can't tproxy")
     if cursor.peek() != "to":
@@ -190,7 +190,7 @@ def tproxy(cursor: Cursor, family: str, *, transport: bool) -> Ends:
         expression(cursor)
     if not transport:
         raise cursor.wrong("tproxy needs a protocol before it, such as meta l4proto tcp")
-    return Ends(target=Target(Action.DEPENDS, "tproxy", reason=ELSEWHERE["tproxy"]), more=True)
+    return Ends(target=RuleTarget(Action.DEPENDS, "tproxy", reason=ELSEWHERE["tproxy"]), more=True)
 
 
 def synproxy(cursor: Cursor) -> Named | None:
@@ -208,7 +208,7 @@ def synproxy(cursor: Cursor) -> Named | None:
 
 
 def forwarded(cursor: Cursor, name: str) -> None:
-    """Read what stands behind "dup" or "fwd". Raises Wrong and Unclear."""
+    """Read what stands behind "dup" or "fwd". Raises Wrong and NftNotModelled."""
     if name == "fwd" and cursor.peek() in ("ip", "ip6"):
         cursor.take()
     cursor.expect("to")
@@ -218,7 +218,7 @@ def forwarded(cursor: Cursor, name: str) -> None:
 
 
 def queue(cursor: Cursor) -> Ends:
-    """Read what stands behind "queue". Raises Wrong and Unclear."""
+    """Read what stands behind "queue". Raises Wrong and NftNotModelled."""
     flags = ("bypass", "fanout")
     if cursor.accept("flags"):
         cursor.expect(*flags)
@@ -235,21 +235,21 @@ def queue(cursor: Cursor) -> Ends:
         else:
             break
     reason = "a program that decides on the packet (queue)"
-    return Ends(target=Target(Action.DEPENDS, "queue", reason=reason))
+    return Ends(target=RuleTarget(Action.DEPENDS, "queue", reason=reason))
 
 
 # -- what holds up to a limit -----------------------------------------------------------------------------------------
 
 
 def limit(cursor: Cursor) -> Holds | Named:
-    """Read what stands behind "limit". Raises Wrong and Unclear."""
+    """Read what stands behind "limit". Raises Wrong and NftNotModelled."""
     if cursor.accept("name"):
         return named("limit", expression(cursor))
     return Holds(rate(cursor))
 
 
 def quota(cursor: Cursor) -> Holds | Named:
-    """Read what stands behind "quota". Raises Wrong and Unclear."""
+    """Read what stands behind "quota". Raises Wrong and NftNotModelled."""
     if cursor.accept("name"):
         return named("quota", expression(cursor))
     return Holds(amount(cursor))
@@ -271,7 +271,7 @@ def named(kind: str, given: Expression) -> Named:
 
 
 def counter(cursor: Cursor) -> Named | None:
-    """Read what stands behind "counter": the counter that it names, if it does. Raises Wrong and Unclear."""
+    """Read what stands behind "counter": the counter that it names, if it does. Raises Wrong and NftNotModelled."""
     found = named("counter", expression(cursor)) if cursor.accept("name") else None
     while cursor.peek() in ("packets", "bytes"):
         cursor.take()
@@ -349,36 +349,36 @@ _LONGEST_COMMENT = 128
 # -- marks ------------------------------------------------------------------------------------------------------------
 
 
-def new_marks(given: Expression, *, connection: bool) -> tuple[Target, ...]:
+def new_marks(given: Expression, *, connection: bool) -> tuple[RuleTarget, ...]:
     """What a mark is set to, in one or two steps: a number, the other mark, bits of either changed; else unknown."""
     action = Action.CONNMARK if connection else Action.MARK
-    unknown = (Target(action, value=None),)
+    unknown = (RuleTarget(action, value=None),)
     if not given.selectors:
         value = given.number
-        return (Target(action, value=value if value is None else value & EVERY),)
+        return (RuleTarget(action, value=value if value is None else value & EVERY),)
     if given.is_map or len(given.selectors) > 1:
         return unknown
     own, other = ("ct mark", "meta mark") if connection else ("meta mark", "ct mark")
     words = given.selectors[0].words
     if words not in (own, other):
         return unknown
-    first: tuple[Target, ...] = ()
+    first: tuple[RuleTarget, ...] = ()
     if words == other:
-        first = (Target(Action.SAVE_MARK if connection else Action.RESTORE_MARK, value=EVERY, mask=EVERY),)
+        first = (RuleTarget(Action.SAVE_MARK if connection else Action.RESTORE_MARK, value=EVERY, mask=EVERY),)
     changed = _changed(given, action)
-    return (*first, changed) if given.changes else first or (Target(action, value=0, mask=0),)
+    return (*first, changed) if given.changes else first or (RuleTarget(action, value=0, mask=0),)
 
 
-def _changed(given: Expression, action: Action) -> Target:
+def _changed(given: Expression, action: Action) -> RuleTarget:
     """Bit operations, one behind the other, as one: (mark & ~mask) ^ value."""
     value, mask = 0, 0
     for operator, operand in given.changes:
         if operand is None or operator not in ("|", "&", "^"):
-            return Target(action, value=None)
+            return RuleTarget(action, value=None)
         if operator == "&":
             value, mask = value & operand, mask | (~operand & EVERY)
         elif operator == "|":
             value, mask = (value & ~operand) ^ operand, mask | operand
         else:
             value ^= operand
-    return Target(action, value=value & EVERY, mask=mask & EVERY)
+    return RuleTarget(action, value=value & EVERY, mask=mask & EVERY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rescue.firewall.engine.ruleset import Hook
-from rescue.firewall.nft.language.tokens import Wrong
+from rescue.firewall.nft.language.tokens import NftError
 from rescue.firewall.nft.read.script import NftChain, NftRule, NftTable
 
 DEEPEST = 16
@@ -13,28 +13,28 @@ DEEPEST = 16
 
 
 def settle(table: NftTable, rules: Iterable[NftRule]) -> None:
-    """Refuse rules that name what is not there at the time when they are added. Raises Wrong."""
+    """Refuse rules that name what is not there at the time when they are added. Raises NftError."""
     for rule in rules:
         for kind, name in rule.uses:
             if kind == "chain":
                 _jump(table, rule, name)
             elif kind in ("set", "map"):
                 if name not in table.sets:
-                    raise Wrong(f"there is no {kind} {name}", rule.location)
+                    raise NftError(f"there is no {kind} {name}", rule.location)
             elif (kind, name) not in table.things:
-                raise Wrong(f"there is no {kind} {name}", rule.location)
+                raise NftError(f"there is no {kind} {name}", rule.location)
 
 
 def _jump(table: NftTable, rule: NftRule, name: str) -> None:
     below = table.chains.get(name)
     if below is None:
-        raise Wrong(f"there is no chain {name}", rule.location)
+        raise NftError(f"there is no chain {name}", rule.location)
     if below.hook is not None:
-        raise Wrong(f"nothing can jump to {name}, a base chain", rule.location)
+        raise NftError(f"nothing can jump to {name}, a base chain", rule.location)
 
 
 def validate(table: NftTable) -> None:
-    """Refuse rules that packets get to where they can't be, and chains that jump in a ring. Raises Wrong."""
+    """Refuse rules that packets get to where they can't be, and chains that jump in a ring. Raises NftError."""
     for chain in table.chains.values():
         if chain.hook is not None:
             _Validation(table, chain).visit(chain, (chain.name,))
@@ -63,17 +63,17 @@ class _Validation:
     def _place(self, rule: NftRule) -> None:
         hook = self.base.hook or Hook.INPUT
         if hook not in (rule.hooks or ()):
-            raise Wrong(f"a statement of this rule can't be used at the hook {hook}", rule.location)
+            raise NftError(f"a statement of this rule can't be used at the hook {hook}", rule.location)
         if rule.nat and self.base.kind != "nat":
-            raise Wrong("a rule that changes addresses can only be in a chain of type nat", rule.location)
+            raise NftError("a rule that changes addresses can only be in a chain of type nat", rule.location)
 
     def _below(self, rule: NftRule, name: str, path: tuple[str, ...]) -> None:
         if name in path:
-            raise Wrong(f"the chains jump in a ring: {' to '.join([*path, name])}", rule.location)
+            raise NftError(f"the chains jump in a ring: {' to '.join([*path, name])}", rule.location)
         if len(path) >= DEEPEST:
-            raise Wrong(f"the chains nest too deep: {name}", rule.location)
+            raise NftError(f"the chains nest too deep: {name}", rule.location)
         if name not in self.table.chains:
-            raise Wrong(f"there is no chain {name}", rule.location)
+            raise NftError(f"there is no chain {name}", rule.location)
         if (name, len(path)) not in self.seen:
             self.seen.add((name, len(path)))
             self.visit(self.table.chains[name], (*path, name))

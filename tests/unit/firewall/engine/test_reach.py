@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from rescue.firewall import Kind, Stage, reach
+from rescue.firewall import Stage, Verdict, VerdictKind, reach
 from rescue.firewall.engine.addresses import AddressSet, ordinary
 from tests.unit.firewall.files import RELATED, firewall, reached, saved
 
@@ -16,7 +16,7 @@ SSH = "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT"
 WORLD = ordinary(4)
 
 
-def verdict(text: str, source: str = "203.0.113.5", port: int = 22, **known: str):  # type: ignore[no-untyped-def]
+def verdict(text: str, source: str = "203.0.113.5", port: int = 22, **known: str) -> Verdict:
     address = ip_address(source)
     return reached(text, port, address.version, **known).verdict_for(address)
 
@@ -68,24 +68,24 @@ def test_the_four_answers_part_all_ordinary_sources() -> None:
 )
 def test_a_refusal_says_with_what(how: str) -> None:
     found = verdict(saved(f"-A INPUT -p tcp -j REJECT --reject-with {how}", policy="ACCEPT"))
-    assert (found.kind, found.how) == (Kind.REJECT, how)
+    assert (found.kind, found.how) == (VerdictKind.REJECT, how)
 
 
 def test_a_refusal_that_may_not_leave_is_silence() -> None:
     found = verdict(saved("-A INPUT -p tcp -j REJECT", output="DROP"))
-    assert found.kind is Kind.DROP
+    assert found.kind is VerdictKind.DROP
     assert found.decisions[0].rule is not None
 
 
 def test_an_answer_that_may_not_leave_keeps_the_client_out() -> None:
     found = verdict(saved(SSH, RELATED, output="DROP"))
-    assert (found.kind, found.stage) == (Kind.DROP, Stage.REPLY)
+    assert (found.kind, found.stage) == (VerdictKind.DROP, Stage.REPLY)
     assert verdict(saved(SSH, RELATED, "-A OUTPUT -p tcp --sport 22 -j ACCEPT", output="DROP")).accepted
 
 
 def test_new_connections_alone_are_not_enough() -> None:
     found = verdict(saved("-A INPUT -p tcp --dport 22 -m conntrack --ctstate NEW -j ACCEPT"))
-    assert (found.kind, found.stage) == (Kind.DROP, Stage.DATA)
+    assert (found.kind, found.stage) == (VerdictKind.DROP, Stage.DATA)
 
 
 def test_who_only_acknowledges_may_go_unheard_and_who_says_something_may_not() -> None:
@@ -114,14 +114,14 @@ def test_a_mark_is_followed_from_table_to_table() -> None:
 
 def test_what_conntrack_overlooks_is_not_new() -> None:
     raw = "*raw\n-A PREROUTING -p tcp --dport 22 -j NOTRACK\nCOMMIT\n"
-    assert verdict(raw + saved("-A INPUT -m state --state NEW,ESTABLISHED -j ACCEPT")).kind is Kind.DROP
+    assert verdict(raw + saved("-A INPUT -m state --state NEW,ESTABLISHED -j ACCEPT")).kind is VerdictKind.DROP
     assert verdict(raw + saved("-A INPUT -m state --state UNTRACKED -j ACCEPT")).accepted
 
 
 def test_the_other_tables_may_drop_too() -> None:
     for table, chain in (("raw", "PREROUTING"), ("mangle", "PREROUTING"), ("mangle", "INPUT"), ("security", "INPUT")):
         found = verdict(f"*{table}\n-A {chain} -s 203.0.113.0/24 -j DROP\nCOMMIT\n")
-        assert (found.kind, found.decisions[0].table) == (Kind.DROP, table)
+        assert (found.kind, found.decisions[0].table) == (VerdictKind.DROP, table)
 
 
 @pytest.mark.parametrize(
@@ -140,14 +140,14 @@ def test_the_other_tables_may_drop_too() -> None:
 )
 def test_what_the_disk_does_not_tell_depends_and_says_on_what(rule: str, reason: str) -> None:
     found = verdict(saved(RELATED, f"-A INPUT {rule}"))
-    assert found.kind is Kind.DEPENDS
+    assert found.kind is VerdictKind.DEPENDS
     assert reason in found.reason
     assert reached(saved(RELATED, f"-A INPUT {rule}")).depends == WORLD
 
 
 def test_a_rule_in_doubt_that_changes_nothing_leaves_the_verdict_certain() -> None:
     assert verdict(saved("-A INPUT -m mac --mac-source 02:00:00:00:00:01 -j ACCEPT", SSH, RELATED)).accepted
-    assert verdict(saved("-A INPUT -m time --timestart 08:00 -j DROP", RELATED)).kind is Kind.DROP
+    assert verdict(saved("-A INPUT -m time --timestart 08:00 -j DROP", RELATED)).kind is VerdictKind.DROP
 
 
 def test_connections_sent_elsewhere_depend_on_where() -> None:
@@ -155,10 +155,10 @@ def test_connections_sent_elsewhere_depend_on_where() -> None:
     unclear = ("DNAT --to-destination 10.0.0.9", "REDIRECT --to-ports 2222-2229", "REDIRECT --to-ports 2222 --random",
                "NETMAP --to 10.0.0.0/24")  # fmt: skip
     for target in unclear:
-        assert verdict(nat.format(target)).kind is Kind.DEPENDS, target
+        assert verdict(nat.format(target)).kind is VerdictKind.DEPENDS, target
         assert verdict(nat.format(target), port=23).accepted
     sometimes = nat.replace("22 -j", "22 -m statistic --mode random --probability 0.5 -j")
-    assert verdict(sometimes.format("REDIRECT --to-ports 2222")).kind is Kind.DEPENDS
+    assert verdict(sometimes.format("REDIRECT --to-ports 2222")).kind is VerdictKind.DEPENDS
 
 
 @pytest.mark.parametrize(
@@ -190,13 +190,15 @@ def test_a_list_of_recent_attackers_is_empty_after_boot() -> None:
 
 def test_a_list_that_was_just_filled_is_in_doubt() -> None:
     rules = ("-A INPUT -m recent --set --name X", "-A INPUT -m recent --rcheck --name X -j DROP", SSH)
-    assert verdict(saved(RELATED, *rules)).kind is Kind.DEPENDS
+    assert verdict(saved(RELATED, *rules)).kind is VerdictKind.DEPENDS
 
 
 def test_loopback_is_not_the_network() -> None:
-    assert verdict(saved(RELATED, "-A INPUT -i lo -j ACCEPT")).kind is Kind.DROP
+    assert verdict(saved(RELATED, "-A INPUT -i lo -j ACCEPT")).kind is VerdictKind.DROP
     assert verdict(saved(RELATED, "-A INPUT ! -i lo -j ACCEPT")).accepted
-    assert verdict(saved(RELATED, "-A INPUT -i docker0 -j ACCEPT", "-A INPUT -i wg+ -j ACCEPT")).kind is Kind.DROP
+    assert (
+        verdict(saved(RELATED, "-A INPUT -i docker0 -j ACCEPT", "-A INPUT -i wg+ -j ACCEPT")).kind is VerdictKind.DROP
+    )
 
 
 def test_the_only_outside_interface_that_rules_name_is_taken_for_yours() -> None:
@@ -207,9 +209,9 @@ def test_the_only_outside_interface_that_rules_name_is_taken_for_yours() -> None
 
 def test_of_two_outside_interfaces_it_depends() -> None:
     text = saved(RELATED, "-A INPUT -i eth0 -j DROP", "-A INPUT -i eth1 -j ACCEPT")
-    assert verdict(text).kind is Kind.DEPENDS
+    assert verdict(text).kind is VerdictKind.DEPENDS
     assert verdict(text, interface="eth1").accepted
-    assert verdict(text, interface="eth0").kind is Kind.DROP
+    assert verdict(text, interface="eth0").kind is VerdictKind.DROP
 
 
 def test_all_firewalls_must_accept() -> None:
@@ -222,13 +224,13 @@ def test_all_firewalls_must_accept() -> None:
 def test_an_address_with_a_holed_mask_is_judged_exactly_by_itself() -> None:
     text = saved(RELATED, "-A INPUT -s 10.0.0.5/255.0.0.255 -j ACCEPT")
     assert verdict(text, "10.9.8.5").accepted
-    assert verdict(text, "10.9.8.6").kind is Kind.DROP
+    assert verdict(text, "10.9.8.6").kind is VerdictKind.DROP
 
 
 def test_ipv6_is_judged_by_its_own_rules() -> None:
     text = saved("-A INPUT -s 2001:db8::/32 -j ACCEPT")
     assert verdict(text, "2001:db8::5").accepted
-    assert verdict(text, "2606:4700::1").kind is Kind.DROP
+    assert verdict(text, "2606:4700::1").kind is VerdictKind.DROP
     with pytest.raises(ValueError):
         reached(text, version=6).verdict_for(ip_address("10.0.0.1"))
 

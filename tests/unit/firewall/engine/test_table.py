@@ -6,9 +6,9 @@ from ipaddress import ip_address
 
 import pytest
 
-from rescue.firewall import Kind, Stage, reach
+from rescue.firewall import Stage, VerdictKind, reach
 from rescue.firewall.engine.addresses import ordinary, union
-from rescue.firewall.engine.table import everybody, most, rows
+from rescue.firewall.engine.table import Row, everybody, most, rows
 from rescue.firewall.engine.trace import way
 from rescue.model import Symptom
 from tests.unit.firewall.files import RELATED, firewall, saved
@@ -26,14 +26,14 @@ LISTED = (
 )
 
 
-def table(*rules: str, **chains: str):  # type: ignore[no-untyped-def]
+def table(*rules: str, **chains: str) -> tuple[Row, ...]:
     return rows(reach([firewall(saved(*rules, **chains))], 22))
 
 
 def test_without_a_firewall_one_row_is_for_everybody() -> None:
     (row,) = rows(reach([], 22))
     assert everybody(row)
-    assert (row.kind, row.decision, row.symptom) == (Kind.ACCEPT, None, Symptom.OK)
+    assert (row.kind, row.decision, row.symptom) == (VerdictKind.ACCEPT, None, Symptom.OK)
 
 
 def test_every_source_is_in_one_row() -> None:
@@ -45,10 +45,10 @@ def test_every_source_is_in_one_row() -> None:
 def test_a_row_names_what_decides() -> None:
     found = {row.sources.summary(): row for row in table(*LISTED) if not most(row)}
     assert {who: (row.kind, row.symptom) for who, row in found.items()} == {
-        "10.0.0.0/8": (Kind.REJECT, Symptom.REFUSED),
-        "11.0.0.0/8": (Kind.DEPENDS, Symptom.TIMED_OUT),
-        "12.0.0.0/8": (Kind.ACCEPT, Symptom.OK),
-        "13.0.0.0/8": (Kind.ACCEPT, Symptom.OK),
+        "10.0.0.0/8": (VerdictKind.REJECT, Symptom.REFUSED),
+        "11.0.0.0/8": (VerdictKind.DEPENDS, Symptom.TIMED_OUT),
+        "12.0.0.0/8": (VerdictKind.ACCEPT, Symptom.OK),
+        "13.0.0.0/8": (VerdictKind.ACCEPT, Symptom.OK),
     }
     lines = {who: row.decision.location.text for who, row in found.items() if row.decision}
     assert (lines["10.0.0.0/8"], lines["12.0.0.0/8"], lines["13.0.0.0/8"]) == (LISTED[1], LISTED[3], LISTED[4])
@@ -63,13 +63,16 @@ def test_the_largest_part_is_first() -> None:
 
 
 def test_sources_that_one_policy_turns_away_are_one_row() -> None:
-    assert [row.kind for row in table(RELATED, SSH.replace("-p", "-s 10.0.0.0/8 -p"))] == [Kind.DROP, Kind.ACCEPT]
+    assert [row.kind for row in table(RELATED, SSH.replace("-p", "-s 10.0.0.0/8 -p"))] == [
+        VerdictKind.DROP,
+        VerdictKind.ACCEPT,
+    ]
 
 
 def test_answers_that_can_not_leave_are_named() -> None:
     (row,) = table(RELATED, SSH, output="DROP")
     assert row.decision is not None
-    assert (row.kind, row.decision.stage) == (Kind.DROP, Stage.REPLY)
+    assert (row.kind, row.decision.stage) == (VerdictKind.DROP, Stage.REPLY)
 
 
 def test_the_way_of_a_client_has_each_rule_that_applies() -> None:

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from rescue.firewall import Firewall, Kind, active_firewalls, reach
+from rescue.firewall import Firewall, VerdictKind, active_firewalls, reach
 from rescue.firewall.boot import names_of
 from rescue.firewall.engine.addresses import AddressSet
 from rescue.firewall.engine.conditions import Doubt
@@ -26,7 +26,7 @@ from tests.unit.firewall.files import Started
 pytestmark = pytest.mark.unit
 
 FILE = PurePosixPath("/etc/iptables/ipsets")
-SYN = Packet(4, True, TCP, 22, frozenset(["SYN"]), "NEW", interface="eth0", server=ip_address("192.0.2.1"))  # type: ignore[arg-type]
+SYN = Packet(4, True, TCP, 22, frozenset(["SYN"]), "NEW", interface="eth0", server=ip_address("192.0.2.1"))
 REPLY = Packet(4, False, TCP, 22, frozenset(["SYN", "ACK"]), "ESTABLISHED", interface="eth0")
 
 
@@ -173,7 +173,7 @@ RULES = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m set --match-set bad src -j DR
 LOADED = {f"{PLUGINS}/{name}": file("", 0o755) for name in ("10-ipset", "15-ip4tables", "25-ip6tables")}
 
 
-def verdict(sets: str | None, rules: str = RULES, plugins: bool = True) -> tuple[Kind, int]:
+def verdict(sets: str | None, rules: str = RULES, plugins: bool = True) -> tuple[VerdictKind, int]:
     """What becomes of 10.0.0.1, and how many things do not load."""
     entries = {**(LOADED if plugins else {}), "/etc/iptables/rules.v4": file(rules)}
     if sets is not None:
@@ -183,14 +183,14 @@ def verdict(sets: str | None, rules: str = RULES, plugins: bool = True) -> tuple
 
 
 def test_sets_are_loaded_before_the_rules_that_ask_for_them() -> None:
-    assert verdict("create bad hash:ip\nadd bad 10.0.0.1\n") == (Kind.DROP, 0)
-    assert verdict("create bad hash:ip\nadd bad 10.0.0.2\n") == (Kind.ACCEPT, 0)
+    assert verdict("create bad hash:ip\nadd bad 10.0.0.1\n") == (VerdictKind.DROP, 0)
+    assert verdict("create bad hash:ip\nadd bad 10.0.0.2\n") == (VerdictKind.ACCEPT, 0)
 
 
 def test_without_the_set_the_whole_table_does_not_load() -> None:
     shut = RULES.replace("INPUT ACCEPT", "INPUT DROP")
-    assert verdict("create good hash:ip\n", shut) == (Kind.ACCEPT, 1)
-    assert verdict(None, shut) == (Kind.ACCEPT, 1)
+    assert verdict("create good hash:ip\n", shut) == (VerdictKind.ACCEPT, 1)
+    assert verdict(None, shut) == (VerdictKind.ACCEPT, 1)
 
 
 def test_the_line_that_ends_the_load_of_the_sets_is_told() -> None:
@@ -201,14 +201,14 @@ def test_the_line_that_ends_the_load_of_the_sets_is_told() -> None:
 
 
 def test_where_nothing_is_known_to_load_sets_it_depends() -> None:
-    assert verdict("create bad hash:ip\nadd bad 10.0.0.1\n", plugins=False)[0] is Kind.DEPENDS
+    assert verdict("create bad hash:ip\nadd bad 10.0.0.1\n", plugins=False)[0] is VerdictKind.DEPENDS
 
 
 def test_the_service_of_fedoras_kind_loads_them_too() -> None:
     sets = "create bad hash:net\nadd bad 10.0.0.0/8\n"
     tree = Tree.of({"/etc/sysconfig/iptables": RULES, "/etc/sysconfig/ipset": sets})
     (firewall,) = active_firewalls(tree, Started("iptables.service", "ipset.service"))
-    assert reach([firewall], 22).verdict_for(ip_address("10.0.0.1")).kind is Kind.DROP
+    assert reach([firewall], 22).verdict_for(ip_address("10.0.0.1")).kind is VerdictKind.DROP
 
 
 def test_a_set_that_is_asked_for_the_servers_address_gets_no_line_for_the_client() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rescue.firewall.engine.ruleset import Action, Ruleset
 from rescue.firewall.iptables.load import Loader
 from rescue.firewall.iptables.rule_line import words_of
-from rescue.firewall.names import Names, Refused
+from rescue.firewall.names import Names, RuleError
 from tests.unit.firewall.files import reached
 
 pytestmark = pytest.mark.unit
@@ -229,7 +229,7 @@ def test_words_are_split_as_iptables_restore_splits_them() -> None:
     ]
     assert words_of("--comment 'a b'") == ["--comment", "'a", "b'"]
     assert words_of('"a\\"b\\\\c"') == ['a"b\\c']
-    with pytest.raises(Refused):
+    with pytest.raises(RuleError):
         words_of("-A " + "x" * 2000)
 
 

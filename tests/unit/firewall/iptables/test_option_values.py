@@ -7,12 +7,12 @@ from ipaddress import ip_address
 
 import pytest
 
-from rescue.firewall import Kind, reach
+from rescue.firewall import VerdictKind, reach
 from rescue.firewall.engine.addresses import AddressSet
 from rescue.firewall.engine.verdict import Stage, Verdict
 from rescue.firewall.iptables.load import Loader
 from rescue.firewall.iptables.option_values import leading_number, mask_length, number, port_or_name
-from rescue.firewall.names import Names, Refused
+from rescue.firewall.names import Names, RuleError
 from tests.unit.firewall.files import firewall
 from tests.unit.firewall.iptables.test_load import PATH, load, table
 
@@ -204,13 +204,13 @@ def test_a_number_is_what_strtoul_reads(text: str, value: tuple[int, str] | None
 def test_numbers_have_bounds() -> None:
     assert number("0xff", 255) == 255
     for text in ("256", "1x", "99999999999999999999", "9" * 5000, ""):
-        with pytest.raises(Refused):
+        with pytest.raises(RuleError):
             number(text, 255)
 
 
 def test_a_port_that_getaddrinfo_finds_is_cut_to_its_last_bits() -> None:
     assert [port_or_name(text, Names()) for text in ("ssh", "022", "65537", "")] == [22, 22, 1, 0]
-    with pytest.raises(Refused):
+    with pytest.raises(RuleError):
         port_or_name("2147483648", Names())
 
 
@@ -236,19 +236,19 @@ ESTABLISHED = "-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT"
 @pytest.mark.parametrize(
     ("match", "kind", "stage"),
     [
-        ("-m limit --limit 1/min --limit-burst 1", Kind.DROP, Stage.DATA),
-        ("-m limit --limit 1/min --limit-burst 2", Kind.DROP, Stage.DATA),
-        ("-m limit --limit 1/s --limit-burst 1", Kind.DEPENDS, Stage.DATA),
-        ("-m limit --limit 3/min", Kind.DEPENDS, Stage.DATA),
-        ("-m limit --limit 3/min --limit-burst 200", Kind.ACCEPT, Stage.SYN),
-        ("-m hashlimit --hashlimit-upto 1/min --hashlimit-burst 1 --hashlimit-name x", Kind.DROP, Stage.DATA),
-        ("-m hashlimit --hashlimit-upto 100b/s --hashlimit-name x", Kind.DROP, Stage.DATA),
-        ("-m quota --quota 0", Kind.DROP, Stage.SYN),
-        ("-m quota --quota 100", Kind.DROP, Stage.DATA),
-        ("-m quota --quota 1000000", Kind.ACCEPT, Stage.SYN),
+        ("-m limit --limit 1/min --limit-burst 1", VerdictKind.DROP, Stage.DATA),
+        ("-m limit --limit 1/min --limit-burst 2", VerdictKind.DROP, Stage.DATA),
+        ("-m limit --limit 1/s --limit-burst 1", VerdictKind.DEPENDS, Stage.DATA),
+        ("-m limit --limit 3/min", VerdictKind.DEPENDS, Stage.DATA),
+        ("-m limit --limit 3/min --limit-burst 200", VerdictKind.ACCEPT, Stage.SYN),
+        ("-m hashlimit --hashlimit-upto 1/min --hashlimit-burst 1 --hashlimit-name x", VerdictKind.DROP, Stage.DATA),
+        ("-m hashlimit --hashlimit-upto 100b/s --hashlimit-name x", VerdictKind.DROP, Stage.DATA),
+        ("-m quota --quota 0", VerdictKind.DROP, Stage.SYN),
+        ("-m quota --quota 100", VerdictKind.DROP, Stage.DATA),
+        ("-m quota --quota 1000000", VerdictKind.ACCEPT, Stage.SYN),
     ],
 )
-def test_a_limit_that_the_connections_own_packets_use_up(match: str, kind: Kind, stage: Stage) -> None:
+def test_a_limit_that_the_connections_own_packets_use_up(match: str, kind: VerdictKind, stage: Stage) -> None:
     found = verdict(DROP, f"-A INPUT -p tcp --dport 22 {match} -j ACCEPT")
     assert (found.kind, found.stage) == (kind, stage)
 
@@ -294,29 +294,29 @@ def test_kinds_of_headers_and_addresses_of_ipv6(match: str, applies: bool) -> No
 @pytest.mark.parametrize(
     ("match", "kind"),
     [
-        ("-p tcp --tcp-option 2", Kind.DROP),
-        ("-p tcp ! --tcp-option 2 --syn", Kind.ACCEPT),
-        ("-p tcp --tcp-option 99", Kind.ACCEPT),
-        ("-p tcp ! --tcp-option 99", Kind.DROP),
-        ("-p tcp --tcp-option 8", Kind.DEPENDS),
-        ("-m socket --transparent", Kind.ACCEPT),
-        ("-m statistic --mode random --probability 1", Kind.DROP),
-        ("-m statistic --mode random --probability 0", Kind.ACCEPT),
-        ("-m statistic --mode nth --every 1 --packet 0", Kind.DROP),
-        ("-m devgroup --src-group 0", Kind.DROP),
-        ("-m connlabel --label 1 --set", Kind.DROP),
+        ("-p tcp --tcp-option 2", VerdictKind.DROP),
+        ("-p tcp ! --tcp-option 2 --syn", VerdictKind.ACCEPT),
+        ("-p tcp --tcp-option 99", VerdictKind.ACCEPT),
+        ("-p tcp ! --tcp-option 99", VerdictKind.DROP),
+        ("-p tcp --tcp-option 8", VerdictKind.DEPENDS),
+        ("-m socket --transparent", VerdictKind.ACCEPT),
+        ("-m statistic --mode random --probability 1", VerdictKind.DROP),
+        ("-m statistic --mode random --probability 0", VerdictKind.ACCEPT),
+        ("-m statistic --mode nth --every 1 --packet 0", VerdictKind.DROP),
+        ("-m devgroup --src-group 0", VerdictKind.DROP),
+        ("-m connlabel --label 1 --set", VerdictKind.DROP),
     ],
 )
-def test_what_need_not_depend(match: str, kind: Kind) -> None:
+def test_what_need_not_depend(match: str, kind: VerdictKind) -> None:
     assert verdict(f"-A INPUT {match} -j DROP").kind is kind
 
 
 def test_rules_for_an_address_of_the_server_are_judged_where_its_files_tell_its_addresses() -> None:
     rule = "-A INPUT -p tcp -d 203.0.113.10 --dport 22 -j ACCEPT"
-    assert verdict(DROP, ESTABLISHED, rule).kind is Kind.DEPENDS
-    assert verdict(DROP, ESTABLISHED, rule, own="203.0.113.10").kind is Kind.ACCEPT
-    assert verdict(DROP, ESTABLISHED, rule, own="203.0.113.11").kind is Kind.DROP
-    assert verdict(DROP, ESTABLISHED, rule, own="203.0.113.10/31").kind is Kind.DEPENDS
+    assert verdict(DROP, ESTABLISHED, rule).kind is VerdictKind.DEPENDS
+    assert verdict(DROP, ESTABLISHED, rule, own="203.0.113.10").kind is VerdictKind.ACCEPT
+    assert verdict(DROP, ESTABLISHED, rule, own="203.0.113.11").kind is VerdictKind.DROP
+    assert verdict(DROP, ESTABLISHED, rule, own="203.0.113.10/31").kind is VerdictKind.DEPENDS
 
 
 BOMB = [":INPUT DROP [0:0]", *(f":L{at} - [0:0]" for at in range(14)), "-A INPUT -j L0",
@@ -326,13 +326,13 @@ BOMB = [":INPUT DROP [0:0]", *(f":L{at} - [0:0]" for at in range(14)), "-A INPUT
 @pytest.mark.parametrize(
     ("leaf", "kind"),
     [
-        ("-A L13 -s 198.51.100.0/24 -j DROP", Kind.DROP),
-        ("-A L13 -s 198.51.101.0/24 -j DROP", Kind.ACCEPT),
-        ("-A L13 -j MARK --or-mark 1", Kind.ACCEPT),
-        ("-A L13 -m mac --mac-source 02:00:00:00:00:01 -j DROP", Kind.DEPENDS),
+        ("-A L13 -s 198.51.100.0/24 -j DROP", VerdictKind.DROP),
+        ("-A L13 -s 198.51.101.0/24 -j DROP", VerdictKind.ACCEPT),
+        ("-A L13 -j MARK --or-mark 1", VerdictKind.ACCEPT),
+        ("-A L13 -m mac --mac-source 02:00:00:00:00:01 -j DROP", VerdictKind.DEPENDS),
     ],
 )
-def test_chains_that_jump_to_each_other_by_the_thousand_are_followed_to_the_end(leaf: str, kind: Kind) -> None:
+def test_chains_that_jump_to_each_other_by_the_thousand_are_followed_to_the_end(leaf: str, kind: VerdictKind) -> None:
     found = verdict(*BOMB, leaf, "-A INPUT -p tcp --dport 22 -j ACCEPT", "-A INPUT -m conntrack --ctstate NEW -j DROP")
     assert found.kind is kind
     assert "intricate" not in found.reason

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import PurePosixPath
 
 import pytest
 
-from rescue.firewall import Firewall, Kind, active_firewalls, reach
+from rescue.firewall import Firewall, VerdictKind, active_firewalls, reach
 from rescue.firewall.ufw.tuples import Tuple, allow_lines, parse_tuple, tuple_of
 from rescue.formats.shell_assignments import read_settings
 from rescue.model import Location
@@ -30,14 +31,14 @@ from tests.unit.firewall.files import (
 pytestmark = pytest.mark.unit
 
 
-def loaded(*rules: str, six: tuple[str, ...] = (), **changes: Entry | str | bytes | None) -> tuple[Firewall, ...]:
-    files = ufw_files(*rules, six=six)
+def loaded(*rules: str, **changes: Entry | str | bytes | None) -> tuple[Firewall, ...]:
+    files = ufw_files(*rules)
     files.update({"/etc/" + name.replace("__", "/"): value for name, value in changes.items()})
     tree = Tree.of({path: value for path, value in files.items() if value is not None})
     return active_firewalls(tree, Started("ufw.service"))
 
 
-def kind(firewalls: tuple[Firewall, ...], source: str = "203.0.113.5", port: int = 22) -> Kind:
+def kind(firewalls: tuple[Firewall, ...], source: str = "203.0.113.5", port: int = 22) -> VerdictKind:
     address = ip_address(source)
     return reach(firewalls, port, address.version).verdict_for(address).kind
 
@@ -50,8 +51,8 @@ def test_an_enabled_ufw_without_rules_drops_everything() -> None:
     found = loaded()
     assert [each.manager for each in found] == ["ufw"]
     assert found[0].problems == ()
-    assert kind(found) is Kind.DROP
-    assert kind(found, "2001:db8:5::5") is Kind.DROP
+    assert kind(found) is VerdictKind.DROP
+    assert kind(found, "2001:db8:5::5") is VerdictKind.DROP
 
 
 def test_the_policy_is_located_where_it_is_set() -> None:
@@ -60,10 +61,10 @@ def test_the_policy_is_located_where_it_is_set() -> None:
 
 
 def test_a_rule_of_the_user_lets_in() -> None:
-    found = loaded(allow(22), six=(allow(22, "::/0"),))
-    assert kind(found) is Kind.ACCEPT
-    assert kind(found, "2001:db8:5::5") is Kind.ACCEPT
-    assert kind(found, port=23) is Kind.DROP
+    found = loaded(allow(22), allow(22, "::/0"))
+    assert kind(found) is VerdictKind.ACCEPT
+    assert kind(found, "2001:db8:5::5") is VerdictKind.ACCEPT
+    assert kind(found, port=23) is VerdictKind.DROP
 
 
 def test_a_limited_rule_lets_the_first_connections_in() -> None:
@@ -73,38 +74,43 @@ def test_a_limited_rule_lets_the_first_connections_in() -> None:
 
 
 def test_the_first_rule_of_the_user_that_matches_wins() -> None:
-    assert kind(loaded(allow(22, "203.0.113.0/24", "deny"), allow(22))) is Kind.DROP
-    assert kind(loaded(allow(22), allow(22, "203.0.113.0/24", "deny"))) is Kind.ACCEPT
+    assert kind(loaded(allow(22, "203.0.113.0/24", "deny"), allow(22))) is VerdictKind.DROP
+    assert kind(loaded(allow(22), allow(22, "203.0.113.0/24", "deny"))) is VerdictKind.ACCEPT
 
 
 @pytest.mark.parametrize(
     ("policy", "expected"),
-    [("DROP", Kind.DROP), ("REJECT", Kind.REJECT), ("ACCEPT", Kind.ACCEPT), ("deny", Kind.ACCEPT)],
+    [
+        ("DROP", VerdictKind.DROP),
+        ("REJECT", VerdictKind.REJECT),
+        ("ACCEPT", VerdictKind.ACCEPT),
+        ("deny", VerdictKind.ACCEPT),
+    ],
 )
-def test_the_policy_is_what_its_setting_says(policy: str, expected: Kind) -> None:
+def test_the_policy_is_what_its_setting_says(policy: str, expected: VerdictKind) -> None:
     text = DEFAULTS.replace('INPUT_POLICY="DROP"', f'INPUT_POLICY="{policy}"')
     assert kind(loaded(default__ufw=text)) is expected
 
 
 def test_without_ipv6_all_of_it_is_dropped() -> None:
-    found = loaded(allow(22), six=(allow(22, "::/0"),), default__ufw=DEFAULTS.replace("IPV6=yes", "IPV6=no"))
-    assert kind(found) is Kind.ACCEPT
-    assert kind(found, "2001:db8:5::5") is Kind.DROP
+    found = loaded(allow(22), allow(22, "::/0"), default__ufw=DEFAULTS.replace("IPV6=yes", "IPV6=no"))
+    assert kind(found) is VerdictKind.ACCEPT
+    assert kind(found, "2001:db8:5::5") is VerdictKind.DROP
 
 
 def test_a_broken_file_of_the_user_leaves_the_policy_alone() -> None:
     """Everything that was allowed is dropped then."""
     found = loaded(allow(22), **{"ufw__user.rules": "*filter\n:ufw-user-input - [0:0]\noops\nCOMMIT\n"})
-    assert kind(found) is Kind.DROP
+    assert kind(found) is VerdictKind.DROP
     assert [str(problem.location) for problem in found[0].problems] == ["/etc/ufw/user.rules:3"]
 
 
 def test_a_missing_file_is_a_problem_and_the_rest_is_loaded() -> None:
     found = loaded(allow(22), **{"ufw__after.rules": None})
-    assert kind(found) is Kind.ACCEPT
+    assert kind(found) is VerdictKind.ACCEPT
     assert [str(problem.location) for problem in found[0].problems] == ["/etc/ufw/after.rules"]
     # Without before.rules nothing accepts the rest of a connection; a rule for the port does that as well.
-    assert kind(loaded(allow(22), **{"ufw__before.rules": ""})) is Kind.ACCEPT
+    assert kind(loaded(allow(22), **{"ufw__before.rules": ""})) is VerdictKind.ACCEPT
 
 
 def test_rules_before_the_users_come_first() -> None:
@@ -113,7 +119,7 @@ def test_rules_before_the_users_come_first() -> None:
         "-A ufw-before-input -j ufw-not",
         "-A ufw-before-input -s 203.0.113.0/24 -j DROP\n-A ufw-before-input -j ufw-not",
     )
-    assert kind(loaded(allow(22), **{"ufw__before.rules": text})) is Kind.DROP
+    assert kind(loaded(allow(22), **{"ufw__before.rules": text})) is VerdictKind.DROP
 
 
 def test_old_versions_keep_the_users_rules_in_lib() -> None:
@@ -121,7 +127,7 @@ def test_old_versions_keep_the_users_rules_in_lib() -> None:
     rules = files.pop(USER)
     tree = Tree.of({**{p: v for p, v in files.items() if v is not None}, "/lib/ufw/user.rules": rules or ""})
     found = active_firewalls(tree, Started("ufw.service"))
-    assert kind(found) is Kind.ACCEPT
+    assert kind(found) is VerdictKind.ACCEPT
     assert found[0].files[4][-1] == PurePosixPath("/lib/ufw/user.rules")
 
 
@@ -167,7 +173,7 @@ def test_junk_in_ufws_files_never_raises() -> None:
     for junk in (b"\x00\xff\xfe" * 50, b"*filter\n" * 9, b"COMMIT", b"'", b"\\", "é".encode() * 9):
         for name in ("default__ufw", "ufw__ufw.conf", "ufw__user.rules", "ufw__before.rules", "ufw__after6.rules"):
             for found in loaded(**{name: junk}):
-                assert kind((found,)) in tuple(Kind)
+                assert kind((found,)) in tuple(VerdictKind)
     odd = (directory(), symlink("/nowhere"), symlink("user.rules"), Entry(directory().kind, 0))
     for entry in odd:
         loaded(**{"ufw__user.rules": entry})
@@ -176,14 +182,14 @@ def test_junk_in_ufws_files_never_raises() -> None:
 def test_a_file_too_large_to_read_decides_nothing() -> None:
     huge = Entry(file("").kind, 0o640, size=9 << 20)
     found = loaded(allow(22), **{"ufw__user.rules": huge})
-    assert kind(found) is Kind.DEPENDS
+    assert kind(found) is VerdictKind.DEPENDS
     assert "could not be read" in found[0].problems[0].message
 
 
 # -- saved rules ------------------------------------------------------------------------------------------------------
 
 
-def persistent(files: dict[str, Entry | str | bytes], *units: str) -> tuple[Firewall, ...]:
+def persistent(files: Mapping[str, Entry | str | bytes], *units: str) -> tuple[Firewall, ...]:
     return active_firewalls(Tree.of(files), Started(*units))
 
 
@@ -191,7 +197,7 @@ def test_saved_rules_are_loaded_by_their_service() -> None:
     files = {V4: saved(RELATED), V6: saved(RELATED)}
     (found,) = persistent(files, "netfilter-persistent.service")
     assert (found.manager, sorted(found.rulesets)) == ("iptables-persistent", [4, 6])
-    assert kind((found,)) is Kind.DROP
+    assert kind((found,)) is VerdictKind.DROP
     assert persistent(files) == ()
     assert persistent({}, "netfilter-persistent.service") == ()
 
@@ -211,15 +217,15 @@ def test_the_services_of_fedora_and_arch_load_their_own_files() -> None:
 
 def test_saved_rules_that_do_not_load_leave_the_server_open() -> None:
     (found,) = persistent({V4: saved("oops")}, "netfilter-persistent.service")
-    assert kind((found,)) is Kind.ACCEPT
+    assert kind((found,)) is VerdictKind.ACCEPT
     assert found.problems
 
 
 def test_the_alternative_says_which_iptables_loads() -> None:
     files: dict[str, Entry | str | bytes] = {V4: saved().removesuffix("\n")}
-    assert kind(persistent(files, "netfilter-persistent.service")) is Kind.DROP
+    assert kind(persistent(files, "netfilter-persistent.service")) is VerdictKind.DROP
     files["/etc/alternatives/iptables"] = symlink("/usr/sbin/iptables-legacy")
-    assert kind(persistent(files, "netfilter-persistent.service")) is Kind.ACCEPT
+    assert kind(persistent(files, "netfilter-persistent.service")) is VerdictKind.ACCEPT
 
 
 def test_names_come_from_the_servers_own_lists() -> None:
@@ -228,7 +234,7 @@ def test_names_come_from_the_servers_own_lists() -> None:
         "/etc/services": "door 22/tcp entry # ours\n",
         "/etc/hosts": "127.0.0.1 localhost\n203.0.113.5 office Office.example\n",
     }
-    assert kind(persistent(files, "netfilter-persistent.service")) is Kind.ACCEPT
+    assert kind(persistent(files, "netfilter-persistent.service")) is VerdictKind.ACCEPT
 
 
 def test_what_makes_saved_rules_load_is_in_the_test_server() -> None:

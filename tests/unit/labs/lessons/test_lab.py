@@ -9,9 +9,9 @@ import pytest
 
 from rescue.labs.errors import LabError
 from rescue.labs.lessons.backends import Choice, LockOut, Typed, Watcher
-from rescue.labs.lessons.lab import BreakFailed, NoLab, Practice
+from rescue.labs.lessons.lab import BreakError, NoLab, Practice
 from rescue.labs.lessons.scenario import Scenario, scenario
-from rescue.labs.lessons.session import Phase, Store
+from rescue.labs.lessons.session import LabStore, Phase
 from rescue.labs.machines.ssh import Attempt
 
 pytestmark = pytest.mark.unit
@@ -70,21 +70,21 @@ class Told:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "lab")
+def store(tmp_path: Path) -> LabStore:
+    return LabStore(tmp_path / "lab")
 
 
-def practice(store: Store, stage: Stage) -> Practice:
+def practice(store: LabStore, stage: Stage) -> Practice:
     return Practice(store, {"stage": stage}, clock=lambda: 1000.0)
 
 
-def start(store: Store, stage: Stage) -> Practice:
+def start(store: LabStore, stage: Stage) -> Practice:
     made = practice(store, stage)
     made.start(LAB, Choice(stage), Told())
     return made
 
 
-def test_a_proven_break_is_a_lab(store: Store) -> None:
+def test_a_proven_break_is_a_lab(store: LabStore) -> None:
     start(store, Stage())
     lab = store.load()
     assert lab is not None
@@ -101,8 +101,8 @@ def test_a_proven_break_is_a_lab(store: Store) -> None:
     ],
     ids=["never healthy", "not broken", "broken in another way"],
 )
-def test_a_break_that_is_not_the_predicted_one_does_not_count(store: Store, stage: Stage, words: str) -> None:
-    with pytest.raises(BreakFailed, match=words) as caught:
+def test_a_break_that_is_not_the_predicted_one_does_not_count(store: LabStore, stage: Stage, words: str) -> None:
+    with pytest.raises(BreakError, match=words) as caught:
         start(store, stage)
     assert "not yours" in caught.value.hint
     assert store.load() is None
@@ -110,7 +110,7 @@ def test_a_break_that_is_not_the_predicted_one_does_not_count(store: Store, stag
 
 
 @pytest.mark.parametrize("problem", [LabError("no room"), KeyboardInterrupt()], ids=["failed", "interrupted"])
-def test_a_start_that_fails_leaves_nothing(store: Store, problem: BaseException) -> None:
+def test_a_start_that_fails_leaves_nothing(store: LabStore, problem: BaseException) -> None:
     stage = Stage(problem=problem)
     with pytest.raises(type(problem)):
         start(store, stage)
@@ -118,7 +118,7 @@ def test_a_start_that_fails_leaves_nothing(store: Store, problem: BaseException)
     assert [path.name for path in store.directory.iterdir()] == ["lock"]
 
 
-def test_the_solution_that_fails_leaves_the_disk_as_it_was(store: Store) -> None:
+def test_the_solution_that_fails_leaves_the_disk_as_it_was(store: LabStore) -> None:
     made = start(store, Stage())
     done, checked = made.solve(Told())
     assert (done.status, checked) == (1, None)
@@ -126,7 +126,7 @@ def test_the_solution_that_fails_leaves_the_disk_as_it_was(store: Store) -> None
     assert sorted(path.name for path in store.directory.iterdir()) == ["broken.raw", "lab.json", "lock", "server.raw"]
 
 
-def test_reset_gives_back_the_broken_disk_and_keeps_the_count_of_hints(store: Store) -> None:
+def test_reset_gives_back_the_broken_disk_and_keeps_the_count_of_hints(store: LabStore) -> None:
     made = start(store, Stage())
     made.hint()
     store.disk.write_text("changed")
@@ -135,7 +135,7 @@ def test_reset_gives_back_the_broken_disk_and_keeps_the_count_of_hints(store: St
     assert lab.hints == 1
 
 
-def test_a_lab_whose_beginning_is_gone_says_to_start_again(store: Store) -> None:
+def test_a_lab_whose_beginning_is_gone_says_to_start_again(store: LabStore) -> None:
     made = start(store, Stage())
     store.broken.unlink()
     for again in (made.reset, lambda: made.check(Told())):
@@ -144,7 +144,7 @@ def test_a_lab_whose_beginning_is_gone_says_to_start_again(store: Store) -> None
         assert "rescue lab start" in caught.value.hint
 
 
-def test_after_the_stop_nothing_is_there(store: Store) -> None:
+def test_after_the_stop_nothing_is_there(store: LabStore) -> None:
     stage = Stage()
     made = start(store, stage)
     assert stage.removed == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rescue.targets.appliance.qemu_call import MAX_DISKS, NotUnderstood, understood
+from rescue.targets.appliance.qemu_call import MAX_DISKS, UnknownCall, understood
 
 pytestmark = pytest.mark.unit
 
@@ -108,5 +108,5 @@ def test_a_state_serves_all_disks_and_terminals_and_no_other_machine() -> None:
     ],
 )
 def test_what_is_not_as_usual_is_left_to_libguestfs(words: tuple[str, ...]) -> None:
-    with pytest.raises(NotUnderstood):
+    with pytest.raises(UnknownCall):
         understood(words)

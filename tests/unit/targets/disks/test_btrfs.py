@@ -8,7 +8,7 @@ import pytest
 
 from rescue.targets.disks.btrfs import put_together
 from rescue.targets.disks.probe import Found, Partition
-from rescue.targets.disks.sources import Piece, Source
+from rescue.targets.disks.sources import DiskSource, Piece
 from rescue.targets.disks.volumes import Volume
 from rescue.targets.host.resources import Resources
 from rescue.targets.opening import Opening
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.unit
 def pieces(tmp_path: Path) -> tuple[Piece, ...]:
     path = tmp_path / "disk"
     path.write_bytes(bytes(1024))
-    return (Piece(Source(path, Resources(), Opening(format="raw")), 0, 1024),)
+    return (Piece(DiskSource(path, Resources(), Opening(format="raw")), 0, 1024),)
 
 
 def part(name: str, pieces: tuple[Piece, ...], *, number: int, of: int, uuid: str = "u", kind: str = "btrfs") -> Volume:

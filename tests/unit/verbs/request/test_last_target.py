@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import stat
-from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rescue.cli import parser
+from rescue.errors import UsageError
 from rescue.targets.host_disks import Content, Disk
 from rescue.targets.protocol import TargetError
 from rescue.verbs.request import last_target
-from rescue.verbs.request.session import Session, UsageError, session_of
+from rescue.verbs.request.client import ClientOptions
+from rescue.verbs.request.door import request_of
+from rescue.verbs.request.request import Request
+from rescue.verbs.request.session import session_of
 
 pytestmark = pytest.mark.unit
 
@@ -25,12 +29,16 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def session(*words: str) -> Session:
-    return session_of(parser().parse_args(words))
+def request(*words: str) -> Request:
+    return request_of(parser().parse_args(words))
+
+
+def completed(*words: str) -> tuple[Request, str]:
+    return last_target.completed(request(*words), session_of(request(*words)).progress)
 
 
 def remember(target: str, *options: str) -> None:
-    last_target.remember(target, vars(parser().parse_args(["inspect", target, *options])))
+    last_target.remember(request("inspect", target, *options))
 
 
 def found(monkeypatch: pytest.MonkeyPatch, *disks: Disk) -> None:
@@ -48,7 +56,7 @@ def test_nothing_remembered_and_nothing_here_is_told_with_the_next_step(
 ) -> None:
     found(monkeypatch, disk("/dev/vda", own=True), disk("/dev/vdb", server=False))
     with pytest.raises(UsageError) as caught:
-        last_target.resolved(session(verb), None)
+        completed(verb)
     assert f"rescue {verb} /" in caught.value.hint
     assert "rescue disks" in caught.value.hint
     assert "TARGET" not in caught.value.hint
@@ -59,7 +67,7 @@ def test_the_only_server_here_is_taken_where_nothing_is_written_unasked(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found(monkeypatch, disk("/dev/vda", own=True), disk("/dev/vdb"), disk("/dev/vdc", server=False))
-    assert last_target.resolved(session(*words), None)[1] == "/dev/vdb"
+    assert completed(*words)[1] == "/dev/vdb"
     assert "the only server found here: /dev/vdb" in capsys.readouterr().err
 
 
@@ -69,14 +77,14 @@ def test_a_server_that_nobody_named_is_not_written_to_unasked(
 ) -> None:
     found(monkeypatch, disk("/dev/vdb"))
     with pytest.raises(UsageError, match="which target") as caught:
-        last_target.resolved(session(*words), None)
+        completed(*words)
     assert f"rescue {words[0]} /dev/vdb" in caught.value.hint
 
 
 def test_of_several_servers_each_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     found(monkeypatch, disk("/dev/vdb"), disk("/dev/my disk"))
     with pytest.raises(UsageError, match="2 servers are here") as caught:
-        last_target.resolved(session("inspect"), None)
+        completed("inspect")
     assert caught.value.hint == "Type: rescue inspect /dev/vdb, or: rescue inspect '/dev/my disk'"
 
 
@@ -86,57 +94,58 @@ def test_disks_that_can_not_be_listed_are_no_fault(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(last_target, "find_disks", fails)
     with pytest.raises(UsageError) as caught:
-        last_target.resolved(session("inspect"), None)
+        completed("inspect")
     assert "lsblk is missing" in caught.value.hint
 
 
 def test_the_last_one_counts_before_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
     found(monkeypatch, disk("/dev/vdb"))
     remember("/dev/vdc")
-    assert last_target.resolved(session("undo"), None)[1] == "/dev/vdc"
+    assert completed("undo")[1] == "/dev/vdc"
 
 
 def test_a_named_target_is_taken_as_it_is() -> None:
     remember("/dev/vdb", "--user", "bob")
-    made, spec = last_target.resolved(session("fix", "/dev/vda"), "/dev/vda")
+    made, spec = completed("inspect", "/dev/vda")
     assert (spec, made.client.user) == ("/dev/vda", None)
 
 
 def test_the_last_target_comes_with_its_options() -> None:
     remember("/dev/vdb", "--user", "bob", "--from", "192.0.2.1", "--port", "2222", "--backend", "kernel", "--root", "x")
-    made, spec = last_target.resolved(session("fix"), None)
+    made, spec = completed("fix")
     assert spec == "/dev/vdb"
     assert (made.client.user, [str(each) for each in made.client.sources], made.client.port) == (
         "bob", ["192.0.2.1"], 2222,
     )  # fmt: skip
-    assert made.opening_words() == ["--backend", "kernel", "--root", "x"]
+    assert made.opening.words == ["--backend", "kernel", "--root", "x"]
 
 
 def test_an_option_given_now_counts_first() -> None:
     remember("/dev/vdb", "--user", "bob", "--port", "2222")
-    made, _ = last_target.resolved(session("fix", "--user", "alice"), None)
+    made, _ = completed("fix", "--user", "alice")
     assert (made.client.user, made.client.port) == ("alice", 2222)
 
 
-def test_what_a_fix_alone_knows_is_never_remembered() -> None:
-    last_target.remember("/dev/vdb", {"yes": True, "unsafe": True, "user": "bob"})
-    made, _ = last_target.resolved(session("fix"), None)
-    assert not made.options.yes
-    assert not made.options.unsafe
+def test_what_a_fix_alone_knows_is_never_remembered(place: Path) -> None:
+    last_target.remember(replace(request("fix", "--yes", "--unsafe", "--user", "bob"), spec="/dev/vdb"))
+    made, _ = completed("fix")
+    assert made.client.user == "bob"
+    assert not made.unattended
+    assert "unsafe" not in place.read_text()
 
 
 def test_paths_are_remembered_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "root").mkdir()
-    last_target.remember("root", {"key": "id.pub"})
+    last_target.remember(Request("inspect", "root", ClientOptions(key="id.pub")))
     last = last_target.recall()
     assert last is not None
     assert last.target == str(tmp_path / "root")
-    assert last.options["key"] == str(tmp_path / "id.pub")
+    assert last.who.key == str(tmp_path / "id.pub")
 
 
 def test_only_the_owner_may_read_it(place: Path) -> None:
-    last_target.remember("/dev/vdb", {})
+    last_target.remember(Request("inspect", "/dev/vdb"))
     assert stat.S_IMODE(place.stat().st_mode) == 0o600
     assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
 
@@ -150,10 +159,10 @@ def test_junk_is_nothing_remembered(place: Path, junk: bytes) -> None:
 
 def test_a_place_that_can_not_be_written_is_no_fault(place: Path) -> None:
     place.parent.write_text("a file in its place")
-    last_target.remember("/dev/vdb", {})
+    last_target.remember(Request("inspect", "/dev/vdb"))
     assert last_target.recall() is None
 
 
 def test_the_commands_proposed_carry_the_options_word_by_word() -> None:
-    options = Namespace(**{**vars(parser().parse_args(["inspect", "/"])), "user": "o neill", "sources": ["::1"]})
-    assert session_of(options).client_words() == ["--user", "o neill", "--from", "::1"]
+    made = Request("inspect", "/").known_as(ClientOptions("o neill", ("::1",)))
+    assert made.client_words == ["--user", "o neill", "--from", "::1"]

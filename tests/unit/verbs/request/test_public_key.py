@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from rescue.errors import UsageError
 from rescue.verbs.request.public_key import comment_of, key_to_add, read_public_key
-from rescue.verbs.request.usage import UsageError
 from tests.trees import HOST_KEY, KEY
 
 pytestmark = pytest.mark.unit

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from rescue.verbs.request.session import source_of
+from rescue.verbs.request.client import source_of
 
 pytestmark = pytest.mark.unit
 

@@ -1,0 +1,30 @@
+"""sshd's settings for one connection, as they are shown and written into documents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+
+from rescue.formats.packages import OpenSSH
+from rescue.sshd.language.dialect import Dialect
+from rescue.sshd.language.faults import Problem
+from rescue.sshd.provenance import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """openssh: None where it can't be told. address: None for any; exists: whether passwd knows the user."""
+
+    openssh: OpenSSH | None
+    dialect: Dialect
+    user: str
+    exists: bool
+    address: IPv4Address | IPv6Address | None
+    port: int
+    rows: tuple[Row, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def starts(self) -> bool:
+        """Whether sshd takes the configuration."""
+        return not any(problem.fatal for problem in self.problems)

@@ -1,0 +1,136 @@
+"""What ``rescue fix`` shows and prints, step by step."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from rescue.apply import Applied
+from rescue.examine import Examination
+from rescue.login_path import Verdict
+from rescue.plan import Plan
+from rescue.targets.protocol import Target
+from rescue.text.safe import safe
+from rescue.tree import Tree
+from rescue.ui import document
+from rescue.ui.report import Report, command
+from rescue.verbs.add_key import KeyOutcome
+from rescue.verbs.request.options import FixOptions
+from rescue.verbs.request.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFix:
+    """A plan, what it was made from, and what becomes of the key that is to be added."""
+
+    spec: str
+    target: Target
+    tree: Tree
+    plan: Plan
+    key: KeyOutcome | None = None
+
+
+def found(session: Session, target: Target, examination: Examination) -> None:
+    """The path to a login as it is, before anything is chosen."""
+    if not session.json:
+        session.report.heading(examination, target.name, target.method, target.notes)
+        session.report.path(examination)
+
+
+def agreed(session: Session, fix: PlannedFix) -> bool:
+    """The last question, after each repair was chosen: whether all of them together shall be written."""
+    report, plan = session.report, fix.plan
+    report.left(plan.left)
+    report.line("To be written:", "bold")
+    report.paths([(change.action, change.path) for change in plan.changes])
+    report.line()
+    return session.asker.confirm(f"Write this to {safe(fix.target.name)}?")
+
+
+def show_whole(session: Session, plan: Plan) -> None:
+    """All repairs that were chosen, with every change."""
+    report = session.report
+    report.line("Proposed changes (tested on an in-memory copy):", "bold")
+    for number, mend in enumerate(plan.mends, 1):
+        report.mend(number, mend)
+    report.line()
+    report.changes(plan.changes)
+    report.line()
+    report.left(plan.left)
+
+
+def proposed(session: Session, fix: PlannedFix) -> None:
+    """The end of a dry run, or of a fix with nothing to write."""
+    plan, report = fix.plan, session.report
+    if session.json:
+        _write_document(session, fix, plan.after, journal=None)
+        return
+    if not plan.before.findings:
+        report.findings(plan.before)
+    _say_key(session, fix, written=False)
+    if plan.before.findings and plan.changes:
+        show_whole(session, plan)
+        report.line("Nothing was written (--dry-run).", "bold")
+    elif plan.before.findings:
+        report.left(plan.left)
+        report.line("Nothing was written.", "bold")
+
+
+def done(session: Session, options: FixOptions, applied: Applied, fix: PlannedFix, after: Examination) -> None:
+    """What was written, what the disk is like now, and what to type next."""
+    if session.json:
+        _write_document(session, fix, after, journal=applied.record.id)
+        return
+    spec = fix.spec
+    report = session.report
+    report.line("Done. The disk was inspected again:", "bold")
+    report.path(after)
+    _say_key(session, fix, written=True)
+    if after.findings:
+        report.left(fix.plan.left)
+    elif after.path.verdict is Verdict.CLEAR:
+        report.line("All checks pass now.", "bold green")
+    else:
+        report.line("Nothing wrong is left that could be found. Not everything could be judged:", "bold")
+        report.line()
+        report.missing(after)
+    if options.yes:
+        _say_accepted(report, fix.plan)
+    report.line(f"Recorded as {applied.record.id} in {applied.journal}. To take it back:")
+    where = ["--journal", options.journal] if options.journal else []
+    report.exact(command("undo", spec, *session.opening_words(), *where), "bold", 2)
+    if applied.not_restorable:
+        report.line(f"(not the {len(applied.not_restorable)} deleted or shortened logs and caches)", indent=2)
+    if after.findings:
+        report.line("Not everything is repaired yet. What is left, and what to do about it:")
+        report.exact(command("inspect", spec, *session.client_words()), "bold", 2)
+    elif spec != "/":
+        port = after.facts.dialled
+        how = f", and log in with ssh -p {port}." if port != 22 else ", and log in."
+        report.line(f"Now leave the rescue system: boot the server from its own disk{how}")
+    else:
+        report.line("The running services still have their old settings until they are restarted, or the server is.")
+
+
+def _say_accepted(report: Report, plan: Plan) -> None:
+    """Which security notes nobody was asked about."""
+    notes = dict.fromkeys(mend.repair.weakens for mend in plan.mends if mend.repair.weakens)
+    if notes:
+        report.line("Security notes that --yes accepted:")
+        for note in notes:
+            report.line(safe(note), "yellow", 2, 2)
+
+
+def _say_key(session: Session, fix: PlannedFix, *, written: bool) -> None:
+    if fix.key is not None:
+        session.report.line(fix.key.words(written=written), "" if fix.key.state != "missing" else "yellow")
+
+
+def _write_document(session: Session, fix: PlannedFix, after: Examination, *, journal: str | None) -> None:
+    """journal: the id of the fix's record; None where nothing was written."""
+    target = fix.target
+    made = document.fix(
+        fix.plan, target.name, target.method, applied=journal is not None, journal=journal, after=after,
+        notes=target.notes,
+    )  # fmt: skip
+    document.write(made if fix.key is None else {**made, "key": fix.key.document()}, sys.stdout)

@@ -1,0 +1,58 @@
+"""Who wants in: what the command line says of the client, and what that means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from rescue.errors import UsageError
+from rescue.model import Address, Client
+from rescue.text.safe import cut
+from rescue.verbs.request.public_key import comment_of, key_to_add, read_public_key
+
+BROADCAST = IPv4Address("255.255.255.255")
+
+
+@dataclass(frozen=True, slots=True)
+class ClientOptions:
+    """Who wants in, in the person's own words. key: the file of the public key; add_key: of one that is to be added."""
+
+    user: str | None = None
+    sources: tuple[str, ...] = ()
+    port: int | None = None
+    key: str | None = None
+    add_key: str | None = None
+
+
+def client_of(who: ClientOptions) -> Client:
+    """The client that the words mean. Raises UsageError where there can be none such."""
+    try:
+        sources = tuple(source_of(each) for each in who.sources)
+    except ValueError as problem:
+        raise UsageError(
+            f"--from takes an address such as 203.0.113.7 or 2001:db8::7: {cut(str(problem), 120)}",
+            "Your own address, as the server sees it: ask a page that shows it, such as your provider's.",
+        ) from problem
+    if who.port is not None and not 1 <= who.port <= 65535:
+        raise UsageError(
+            "--port takes a number from 1 to 65535" + (f", not {who.port}" if who.port else ""),
+            "It is the number behind -p when you type ssh; without it, leave --port away.",
+        )
+    if who.add_key is None:
+        key = read_public_key(who.key, "--key").public if who.key is not None else None
+        return Client(who.user, sources, who.port, key)
+    # Who wants a key to be added logs in with it.
+    if who.key is not None:
+        raise UsageError("--key and --add-key: one of them", "--add-key takes the key for yours, and adds it.")
+    added = key_to_add(who.add_key)
+    return Client(who.user, sources, who.port, added.public, comment=comment_of(added))
+
+
+def source_of(word: str) -> Address:
+    """An address that a client can have. One of IPv4 is one, however a log of the server spells it."""
+    address = ip_address(word)
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    address = mapped or address
+    if address.is_unspecified or address.is_multicast or address == BROADCAST:
+        raise ValueError(f"nobody comes from {address}")
+    return address
