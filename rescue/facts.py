@@ -14,7 +14,8 @@ from rescue.accounts.permissions import Person
 from rescue.boot.commands import boot_commands
 from rescue.cached_fact import fact
 from rescue.firewall import Active, AddressSet, Firewall, Reach, loaded_at_boot, reached
-from rescue.formats.os_release import Release, read_release
+from rescue.formats.hostname import HOSTNAME_READ, read_hostname
+from rescue.formats.os_release import OS_RELEASE, Release, read_release
 from rescue.formats.packages import PACKAGE_READS, OpenSSH, nft_version, openssh_version
 from rescue.formats.shipped import Shipped
 from rescue.keys.authorized_keys import KeyFile, key_files
@@ -32,11 +33,7 @@ MOST_LOOKED_AT, MOST_JUDGED = 1000, 50
 """Accounts whose keys are looked for, and that are judged, where the client names none: a person who is one of more
 has to say which."""
 
-READS = (
-    *(Read(path, depth=0) for path in ("/etc/hostname", "/etc/os-release", "/usr/lib/os-release")),
-    *PACKAGE_READS,
-    *UNIT_READS,
-)
+READS = (HOSTNAME_READ, *(Read(path, depth=0) for path in OS_RELEASE), *PACKAGE_READS, *UNIT_READS)
 """What the facts themselves look at, beside what the checks declare: which sshd is there, and how it is started."""
 
 
@@ -55,9 +52,7 @@ class Facts:
     @fact
     def hostname(self) -> str:
         """The server's own name, from hostname(5); "" where it has none, or that was not captured or can't be read."""
-        text = (self.tree.text_if_read("/etc/hostname") if self.tree.covers("/etc/hostname") else None) or ""
-        lines = (line.strip() for line in text.split("\n"))
-        return next((line for line in lines if line and not line.startswith("#")), "")
+        return read_hostname(self.tree)
 
     @fact
     def release(self) -> Release:
@@ -103,6 +98,12 @@ class Facts:
     def firewalls(self) -> tuple[Firewall, ...]:
         """Every packet filter that is loaded at boot and can be judged."""
         return self.at_boot.firewalls
+
+    @fact
+    def chains(self) -> frozenset[str]:
+        """The names of all chains in `firewalls`."""
+        rulesets = [ruleset for firewall in self.firewalls for ruleset in firewall.rulesets.values()]
+        return frozenset(chain for each in rulesets for table in each.tables.values() for chain in table.chains)
 
     @fact
     def at_boot(self) -> Active:

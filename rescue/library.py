@@ -8,7 +8,6 @@ that can't be (a port of 70000) is a ValueError. `rescue explain api` is the man
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from rescue import apply
 from rescue.apply import Applied, Recovered, Undoing, Undone
 from rescue.examine import Examination
 from rescue.login_path import LoginPath, UserVerdict, Verdict
+from rescue.machine_id import MACHINE_ID_READ, machine_id
 from rescue.model import Client, Finding, Gap, Symptom
 from rescue.planner import Choose, Plan, make_plan, safe_repairs
 from rescue.survey import complete, survey
@@ -24,7 +24,7 @@ from rescue.targets import open as opener
 from rescue.targets.opening import BACKENDS, Opening, no_passphrase
 from rescue.targets.protocol import Target
 from rescue.text.diff import unified
-from rescue.tree import Change, Read, Tree
+from rescue.tree import Change, Tree
 from rescue.undo_log import InDirectory, JournalStore, Record
 
 Named = str | os.PathLike[str]
@@ -239,16 +239,13 @@ def diff(change: Change) -> str:
 
 # -- how ---------------------------------------------------------------------------------------------------------------
 
-_MACHINE_ID = re.compile(r"[0-9a-f]{32}")
-
 
 def store_for(target: Target, undo_log: Named | None) -> JournalStore | None:
     """The records in the directory `undo_log`, of this server alone; None for the target's own."""
     if undo_log is None:
         return None
     # machine-id(5): it stays when the server gets another name, and no fix changes it.
-    told = (target.capture([Read("/etc/machine-id", depth=0)]).text_if_read("/etc/machine-id") or "").strip()
-    return InDirectory(Path(undo_log), told if _MACHINE_ID.fullmatch(told) else "")
+    return InDirectory(Path(undo_log), machine_id(target.capture([MACHINE_ID_READ])))
 
 
 def _inspection(target: Target, examination: Examination) -> Inspection:

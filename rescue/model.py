@@ -17,6 +17,16 @@ from rescue.tree import Tree
 
 Address = IPv4Address | IPv6Address
 
+Known = bool | None
+"""Whether something holds; None where that can't be told from the disk."""
+
+
+def both(one: Known, other: Known) -> Known:
+    """Whether both hold: one that does not is enough for False, whatever is not known of the other."""
+    if one is False or other is False:
+        return False
+    return None if one is None or other is None else True
+
 
 class Step(Enum):
     """The steps that must all hold between power-on and a shell, in order."""

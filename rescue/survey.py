@@ -55,7 +55,7 @@ def complete(target: Captures, tree: Tree, work: Callable[[Tree], T]) -> tuple[T
             return tree, work(tree)
         except NotCaptured as missing:
             enlarged = tree.merged(target.capture(_bounded(tree, missing.reads)))
-            unmet = [read for read in missing.reads if not _holds(enlarged, read)]
+            unmet = [read for read in missing.reads if not enlarged.holds(read)]
             if len(unmet) == len(missing.reads):
                 # The same question again would get the same answer, for ever.
                 raise _endless(unmet) from missing
@@ -83,14 +83,6 @@ def missing_of(tree: Tree, work: Callable[[Tree], object]) -> tuple[Read, ...]:
     except NotCaptured as missing:
         return missing.reads
     return ()
-
-
-def _holds(tree: Tree, read: Read) -> bool:
-    try:
-        tree.require(read)
-    except NotCaptured:
-        return False
-    return True
 
 
 def _endless(reads: list[Read]) -> TargetError:

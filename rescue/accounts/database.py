@@ -208,6 +208,28 @@ class Accounts:
         return Password.DISABLED if shadow is None else shadow.password
 
 
+def home_of(tree: Tree, name: str) -> str | None:
+    """The home directory that passwd gives an account; for whoever has no more than that file."""
+    for number, line in _lines(tree.text(PASSWD) or ""):
+        account = _parse_account(line, Location(_PASSWD, number)) if line.startswith(f"{name}:") else None
+        if account is not None:
+            return account.home
+    return None
+
+
+def ids(tree: Tree, path: str) -> dict[str, int] | None:
+    """The names in passwd or group with their numbers, of one name the first; None if there is no such file."""
+    text = tree.text(path)
+    if text is None:
+        return None
+    found: dict[str, int] = {}
+    for _, line in _lines(text):
+        name, _, number = [*line.split(":", 3), *[""] * 3][:3]
+        if (value := _number(number)) is not None:
+            found.setdefault(name, value)
+    return found
+
+
 def _lines(text: str) -> Iterator[tuple[int, str]]:
     """The lines that nss_files parses, with their numbers: leading blanks, blank lines and comments are skipped."""
     for number, line in enumerate(text.split("\n"), start=1):

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from rescue.formats.hostname import HOSTNAME, read_hostname
 from rescue.targets.protocol import Target
 from rescue.tree import Entry, LinkLoop, NotCaptured, Read, Tree
 from rescue.undo_log import RecordedChange, Standing
 from rescue.undo_log.record import KEPT_FLAGS
-
-HOSTNAME = "/etc/hostname"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +85,7 @@ def _leads_to(tree: Tree, path: PurePosixPath) -> PurePosixPath | None:
 
 def _hostname(tree: Tree) -> str:
     try:
-        text = tree.text_if_read(HOSTNAME) or ""
+        name = read_hostname(tree)
     except NotCaptured:  # a link to somewhere far: only a name for people is lost
         return ""
-    name = text.strip().partition("\n")[0][:64]
     return name if name.isascii() and name.isprintable() else ""

@@ -1,7 +1,7 @@
 """fstab(5): the lines, what they name, and one option added to one line. Pure; the one reader of this format.
 
-Fields are separated by blanks and tabs, with octal escapes (getmntent(3)). systemd-fstab-generator(8) makes a unit of
-every line of two fields or more: without a type the kernel's own guess counts, without options the defaults.
+Fields are separated by blanks and tabs, with octal escapes for these (getmntent(3)). systemd-fstab-generator(8) makes a
+unit of every line of two fields or more: without a type the kernel's own guess counts, without options the defaults.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ NETWORK_TYPES = frozenset(
 MOST_LINES = 5_000
 """Lines that are read: servers have some dozens."""
 
-_OCTAL = re.compile(r"\\([0-3][0-7]{2})")
+_ESCAPED = re.compile(r"\\(040|011|012|134|\\)")
+"""What getmntent(3) of glibc decodes, and so systemd; libmount takes any octal number."""
+_DECODED = {"040": " ", "011": "\t", "012": "\n", "134": "\\", "\\": "\\"}
 _FIELD = re.compile(r"[^ \t]+")
 _COMMENTED = re.compile(r"[ \t]*#[# \t]*([^ \t#]+[ \t]+/[^ \t]*[ \t]+[^ \t]+.*)")
 
@@ -80,12 +82,7 @@ class FstabLine:
 
     @property
     def tag(self) -> tuple[str, str]:
-        """What the source says: ("UUID", value), ("LABEL", ...), ("PARTUUID", ...), ("PARTLABEL", ...), ("", path)."""
-        name, equals, value = self.source.partition("=")
-        if equals and name.upper() in ("UUID", "LABEL", "PARTUUID", "PARTLABEL"):
-            return name.upper(), value.strip("\"'")
-        found = re.fullmatch(r"/dev/disk/by-(uuid|label|partuuid|partlabel)/(.+)", self.source)
-        return (found[1].upper(), found[2]) if found else ("", self.source)
+        return tag_of(self.source)
 
     @property
     def names_device(self) -> bool:
@@ -126,6 +123,15 @@ class FstabLine:
         return tuple(each for each in found if each.startswith("/"))
 
 
+def tag_of(source: str) -> tuple[str, str]:
+    """What a source says: ("UUID", value), ("LABEL", ...), ("PARTUUID", ...), ("PARTLABEL", ...), ("", path)."""
+    name, equals, value = source.partition("=")
+    if equals and name.upper() in ("UUID", "LABEL", "PARTUUID", "PARTLABEL"):
+        return name.upper(), value.strip("\"'")
+    found = re.fullmatch(r"/dev/disk/by-(uuid|label|partuuid|partlabel)/(.+)", source)
+    return (found[1].upper(), found[2]) if found else ("", source)
+
+
 def read_fstab(text: str, *, commented: bool = False) -> tuple[FstabLine, ...]:
     """The lines that mean a mount, or a swap; comments that look like a line among them where `commented`."""
     found = []
@@ -134,7 +140,7 @@ def read_fstab(text: str, *, commented: bool = False) -> tuple[FstabLine, ...]:
         if comment is not None and not commented:
             continue
         said = comment[1] if comment else line.rstrip("\r")
-        fields = [_OCTAL.sub(_decoded, each) for each in _FIELD.findall(said)]
+        fields = [_ESCAPED.sub(_decoded, each) for each in _FIELD.findall(said)]
         if len(fields) < 2 or fields[0].startswith("#"):
             continue
         point = fields[1]
@@ -170,5 +176,5 @@ def with_option(text: str, number: int, option: str) -> str:
     return "\n".join(lines)
 
 
-def _decoded(octal: re.Match[str]) -> str:
-    return chr(int(octal[1], 8))
+def _decoded(escaped: re.Match[str]) -> str:
+    return _DECODED[escaped[1]]

@@ -22,11 +22,11 @@ from pathlib import PurePosixPath
 from rescue.accounts.database import ACCOUNT_READS, PASSWD
 from rescue.accounts.deleted import Deleted, bring_back, deleted
 from rescue.facts import Facts
+from rescue.formats.nsswitch import NSSWITCH_READ, databases
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
-from rescue.tree import Read
 
 STEP = Step.ACCOUNT
-READS = (*ACCOUNT_READS, Read("/etc/nsswitch.conf", depth=0))
+READS = (*ACCOUNT_READS, NSSWITCH_READ)
 
 LOCAL = frozenset({"files", "compat", "systemd", "mymachines", "altfiles", "cache"})
 """Sources of accounts that know no people but those of the disk (nsswitch.conf(5))."""
@@ -52,7 +52,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         severity=Severity.DOUBTFUL if remote else Severity.BROKEN,
         message=f"There is no user {user!r} on the server.{hint}",
         symptom=Symptom.DENIED,
-        locations=(Location(PurePosixPath("/etc/passwd")), *([former.location] if former else [])),
+        locations=(Location(PurePosixPath(PASSWD)), *([former.location] if former else [])),
         repairs=(*([_restoring(former)] if former else []), Repair(there, Safety.MANUAL)),
         subject=user,
         reason=f"the server also asks {', '.join(remote)} for accounts, which is not on the disk" if remote else "",
@@ -77,8 +77,5 @@ def _restoring(former: Deleted) -> Repair:
 
 
 def _remote_sources(facts: Facts) -> tuple[str, ...]:
-    for line in (facts.tree.text("/etc/nsswitch.conf") or "").split("\n"):
-        database, colon, sources = line.partition("#")[0].partition(":")
-        if colon and database.strip() == "passwd":
-            return tuple(word for word in sources.split() if not word.startswith("[") and word not in LOCAL)
-    return ()
+    passwd = databases(facts.tree).get("passwd")
+    return tuple(word for word in passwd.words if word not in LOCAL) if passwd is not None else ()

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from rescue.facts import Facts
+from rescue.formats.hostname import HOSTNAME_READ, read_hostname
 from rescue.formats.packages import PACKAGE_READS
 from rescue.keys.ed25519 import new_key_pair
 from rescue.keys.host_keys import DEFAULT_HOST_KEYS, HostKey, KeyFormatError, private_key_type
@@ -31,7 +32,7 @@ from rescue.services.units import UNIT_READS
 from rescue.tree import Read, Tree
 
 STEP = Step.SERVICE
-READS = (Read("/etc/ssh", depth=2), Read("/etc/hostname", depth=0), *UNIT_READS, *PACKAGE_READS)
+READS = (Read("/etc/ssh", depth=2), HOSTNAME_READ, *UNIT_READS, *PACKAGE_READS)
 
 PRIVATE, PUBLIC = 0o600, 0o644
 
@@ -118,7 +119,7 @@ def heal(tree: Tree, path: str) -> Tree:
 
 def make_key(tree: Tree, path: str) -> Tree:
     """The tree with a new key pair at `path` and `path`.pub, owned by root. Another one on each call."""
-    host = (tree.text_if_read("/etc/hostname") or "").strip().split("\n")[0][:64] or "server"
+    host = read_hostname(tree) or "server"
     comment = f"root@{''.join(char for char in host if char.isascii() and char.isprintable())}"
     pair = new_key_pair()
     tree = tree.write(path, pair.private_file(comment), mode=PRIVATE, uid=0, gid=0)

@@ -24,6 +24,7 @@ from rescue.facts import Facts
 from rescue.keys.authorized_keys import AuthorizedKey
 from rescue.keys.options import parse_time
 from rescue.logins.each_login import SSHD_READS, each_login, unless_elsewhere
+from rescue.logins.forced import counting_keys
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Tree
 
@@ -39,10 +40,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _judged(facts: Facts, account: Account) -> Finding | None:
-    if facts.effective(account).words("PubkeyAuthentication") == ("no",):
-        return None
-    wanted = facts.client.key.split()[1] if facts.client.key is not None else ""
-    keys = [key for found in facts.key_files(account) for key in found.keys if not wanted or key.blob == wanted]
+    keys = counting_keys(facts, account)
     if not keys or not all(_expired(facts, key) for key in keys):
         return None
     place = keys[0].location

@@ -20,8 +20,9 @@ from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.keys.authorized_keys import AuthorizedKey
 from rescue.logins.each_login import SSHD_READS, each_login, say_where_from, unless_elsewhere, why_unsure
-from rescue.model import Address, Finding, Location, Repair, Safety, Severity, Step, Symptom
-from rescue.sshd.language.patterns import BadAddress, Known, match_host_or_address
+from rescue.logins.forced import counting_keys
+from rescue.model import Address, Finding, Known, Location, Repair, Safety, Severity, Step, Symptom
+from rescue.sshd.language.patterns import BadAddress, match_host_or_address
 from rescue.tree import Tree
 
 STEP = Step.KEY
@@ -35,10 +36,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 def _judged(facts: Facts, account: Account) -> Finding | None:
     """A finding where every key that could open the account is bound to addresses, and none to the client's."""
-    if facts.effective(account).words("PubkeyAuthentication") == ("no",):
-        return None
-    wanted = facts.client.key.split()[1] if facts.client.key is not None else ""
-    keys = [key for found in facts.key_files(account) for key in found.keys if not wanted or key.blob == wanted]
+    keys = counting_keys(facts, account)
     standings = [_allowed(facts, key) for key in keys]
     if not keys or True in standings:
         return None
@@ -88,7 +86,7 @@ def _outside(facts: Facts, account: Account, keys: list[AuthorizedKey]) -> Findi
     )
 
 
-def _unknown(facts: Facts, account: Account, keys: list[AuthorizedKey]) -> Finding:
+def _unknown(facts: Facts, account: Account, keys: tuple[AuthorizedKey, ...]) -> Finding:
     return Finding(
         check="key-from",
         step=STEP,

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.accounts.database import Account
+from rescue.accounts.database import PASSWD, Account
 from rescue.accounts.permissions import Person, with_mode
 from rescue.accounts.program_access import AS_USER_READS, barriers
 from rescue.facts import Facts
@@ -147,7 +147,7 @@ def _unsafe(facts: Facts, real: PurePosixPath) -> Iterator[CommandFault]:
 
 
 def _walk(facts: Facts) -> Walk:
-    root = facts.accounts.by_uid(0) or Account("root", 0, 0, "", "", Location(PurePosixPath("/etc/passwd")))
+    root = facts.accounts.by_uid(0) or Account("root", 0, 0, "", "", Location(PurePosixPath(PASSWD)))
     return Walk(facts.tree, facts.accounts, replace(root, home=""), private_groups=facts.release.is_debian)
 
 

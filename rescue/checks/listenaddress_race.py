@@ -26,7 +26,7 @@ from rescue.logins import listen_addresses
 from rescue.logins.listen_addresses import Told, free_bind, last, on_all, told
 from rescue.logins.ssh_units import SYSTEM, ssh_service
 from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
-from rescue.network.own_addresses import INTERFACES
+from rescue.network.ifupdown import INTERFACES
 from rescue.services.boot_order import waits_for_network
 from rescue.services.units import Unit
 from rescue.tree import Tree

@@ -17,30 +17,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import PurePosixPath
 from re import compile as compile_pattern
 
 from rescue.facts import Facts
+from rescue.formats.nsswitch import NSSWITCH, NSSWITCH_READ, Database, databases
 from rescue.logins import pam
 from rescue.logins.ssh_units import of_ending_server
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
-from rescue.tree import Read, Tree
+from rescue.tree import Tree
 
-NSSWITCH = PurePosixPath("/etc/nsswitch.conf")
 STEP = Step.SERVICE
-READS = (*pam.READS, Read(str(NSSWITCH), depth=0))
+READS = (*pam.READS, NSSWITCH_READ)
 
 LOCAL = frozenset({"files", "compat", "altfiles", "db"})
 """Sources that read the accounts of the disk."""
 
 EMPTY = "a line without any source stops programs with newer releases of glibc (Debian 13), not with older ones"
 
-_ACTION = compile_pattern(r"\[[^\]]*\]")
 _STOP = compile_pattern(r"\[\s*!?\s*(notfound|unavail)\s*=\s*return", 2)
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    lines = dict(_lines(facts.tree))
+    lines = databases(facts.tree)
     if "passwd" in lines and _asks_files(lines["passwd"]) is not True:
         what = "sshd finds not even its own user"
         yield _finding("passwd", lines["passwd"], Step.SERVICE, of_ending_server(facts.units), what)
@@ -50,35 +48,22 @@ def find(facts: Facts) -> Iterator[Finding]:
         if account is not None and found is not None and pam.asks_shadow(facts, account, found):
             what = "PAM turns everybody away, as it finds no account"
             yield _finding("shadow", lines["shadow"], Step.ACCOUNT, Symptom.CLOSED, what)
-        elif not _sources(lines["shadow"]).strip():
+        elif not lines["shadow"].sources.strip():
             what = "sshd may end as it looks for the account"
             ending = _finding("shadow", lines["shadow"], Step.ACCOUNT, Symptom.CLOSED, what)
             yield replace(ending, severity=Severity.DOUBTFUL, reason=EMPTY)
 
 
-def _lines(tree: Tree) -> Iterator[tuple[str, Location]]:
-    """Each database with its line; of two lines with one name the last counts."""
-    for number, line in enumerate((tree.text(NSSWITCH) or "").split("\n"), start=1):
-        name, colon, _ = line.partition("#")[0].partition(":")
-        if colon:
-            yield name.strip(), Location(NSSWITCH, number, line.rstrip())
-
-
-def _sources(place: Location) -> str:
-    return place.text.partition("#")[0].partition(":")[2]
-
-
-def _asks_files(place: Location) -> bool | None:
+def _asks_files(line: Database) -> bool | None:
     """Whether the local files are asked; None where that hangs on what another source before them says."""
-    sources = _sources(place)
-    if not any(word in LOCAL for word in _ACTION.sub(" ", sources).split()):
+    if not any(word in LOCAL for word in line.words):
         return False
-    stop = _STOP.search(sources)
-    return True if stop is None or any(word in LOCAL for word in sources[: stop.start()].split()) else None
+    stop = _STOP.search(line.sources)
+    return True if stop is None or any(word in LOCAL for word in line.sources[: stop.start()].split()) else None
 
 
-def _finding(name: str, place: Location, link: Step, symptom: Symptom, what: str) -> Finding:
-    doubtful = _asks_files(place) is None
+def _finding(name: str, line: Database, link: Step, symptom: Symptom, what: str) -> Finding:
+    doubtful, place = _asks_files(line) is None, line.location
     return Finding(
         check="nss-broken",
         step=link,

@@ -24,7 +24,7 @@ from rescue.facts import Facts
 from rescue.formats.append_line import ended
 from rescue.logins import pam
 from rescue.logins.each_login import each_login, say_where_from
-from rescue.logins.pam_refused import exempted, refused
+from rescue.logins.pam_refused import exempted, turned_away
 from rescue.model import Edit, Finding, Location, Repair, Safety, Step
 from rescue.pam.lists import OTHERS_WRITE, ListOptions
 from rescue.tree import Tree
@@ -34,22 +34,7 @@ READS = pam.READS
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    yield from each_login(facts, lambda account: _judged(facts, account))
-
-
-def _judged(facts: Facts, account: Account) -> Finding | None:
-    found = next(pam.refusals(facts, account, "pam_listfile"), None)
-    if found is None:
-        return None
-    return refused(
-        "pam-listfile",
-        STEP,
-        account,
-        found,
-        f"PAM {'turns' if found.certain else 'may turn'} {account.name} away after the key was accepted: "
-        f"{found.ruling.why} ({found.handler.location}).",
-        tuple(_repairs(facts, account, found)),
-    )
+    yield from each_login(facts, lambda account: turned_away(facts, account, "pam_listfile", _repairs))
 
 
 def _repairs(facts: Facts, account: Account, found: pam.Refusal) -> Iterator[Repair]:

@@ -22,7 +22,7 @@ from rescue.accounts.lines import with_member
 from rescue.facts import Facts
 from rescue.logins import pam
 from rescue.logins.each_login import each_login, say_where_from
-from rescue.logins.pam_refused import exempted, refused
+from rescue.logins.pam_refused import exempted, turned_away
 from rescue.model import Finding, Repair, Safety, Step
 from rescue.pam.succeed_if import failed_group
 
@@ -31,22 +31,7 @@ READS = pam.READS
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    yield from each_login(facts, lambda account: _judged(facts, account))
-
-
-def _judged(facts: Facts, account: Account) -> Finding | None:
-    found = next(pam.refusals(facts, account, "pam_succeed_if"), None)
-    if found is None:
-        return None
-    return refused(
-        "pam-succeed-if",
-        STEP,
-        account,
-        found,
-        f"PAM {'turns' if found.certain else 'may turn'} {account.name} away after the key was accepted: "
-        f"{found.ruling.why} ({found.handler.location}).",
-        tuple(_repairs(facts, account, found)),
-    )
+    yield from each_login(facts, lambda account: turned_away(facts, account, "pam_succeed_if", _repairs))
 
 
 def _repairs(facts: Facts, account: Account, found: pam.Refusal) -> Iterator[Repair]:

@@ -19,6 +19,7 @@ from re import compile as compile_pattern
 
 from rescue.accounts.database import Account
 from rescue.facts import Facts
+from rescue.formats.shell_script import script_lines
 from rescue.logins.each_login import SSHD_READS
 from rescue.logins.pam_refused import line_of
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
@@ -31,15 +32,9 @@ READS = (*SSHD_READS, Read(SYSTEM, depth=0), Read(FOLDER, depth=1))
 SHELLS = frozenset({"bash", "sh", "dash", "ash", ""})
 OWN = (".bash_profile", ".bash_login", ".profile")
 """The first that is there is read; sh and dash read only the last."""
-LONGEST = 2000
-"""Lines of a file that are looked at."""
 
 _EXIT = compile_pattern(r"(?:exit|logout)(?:[ \t]+\d{1,3})?[ \t]*;?[ \t]*(?:#.*)?")
-_OPENS = compile_pattern(r"(?:^|[;&|(\s])(?:if|case|for|while|until|select|function)\b|\{\s*(?:#.*)?$|\(\s*$")
-_CLOSES = compile_pattern(r"^(?:fi|esac|done|\}|\))(?:\b|$|[;&|\s])")
-_OPEN_AND_SHUT = compile_pattern(r"(?:\bfi|\besac|\bdone|\}|\))\s*;?\s*(?:#.*)?$")
-_UNSURE = compile_pattern(r"<<|^\s*return\b|\\$")
-"""What makes it hard to tell what follows: a document within the script, an early return, a line that goes on."""
+_RETURN = compile_pattern(r"return\b.*")
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -89,22 +84,16 @@ def _files(tree: Tree, account: Account, shell: str) -> Iterator[str]:
 
 
 def _unconditional(tree: Tree, path: str) -> Location | None:
-    """The line with an exit outside of every condition; None where there is none, or it can't be told."""
-    depth = 0
-    for number, line in enumerate((tree.text(path) or "").split("\n")[:LONGEST], start=1):
-        text = line.strip()
-        if not text or text.startswith("#"):
-            continue
-        if text.count("'") % 2 or text.count('"') % 2:
-            return None  # a word goes on in the next line
-        if _CLOSES.match(text):
-            depth = max(0, depth - 1)
-        elif _OPENS.search(text):
-            depth += 0 if _OPEN_AND_SHUT.search(text) else 1
-        elif depth == 0 and _EXIT.fullmatch(text):
-            return Location(tree.resolve(path), number, line.rstrip())
-        elif depth == 0 and _UNSURE.search(text):
+    """The line with an exit outside of every condition that is surely reached."""
+    text = tree.text(path) or ""
+    raw = text.split("\n")
+    for line in script_lines(None, text):
+        # The line as a whole counts: "test && exit" hangs on a condition.
+        said = raw[line.number - 1].strip()
+        if line.certain and _RETURN.fullmatch(said):
             return None
+        if line.certain and _EXIT.fullmatch(said):
+            return Location(tree.resolve(path), line.number, raw[line.number - 1].rstrip())
     return None
 
 

@@ -22,14 +22,15 @@ from pathlib import PurePosixPath
 
 from rescue.accounts.database import PASSWD, Account
 from rescue.facts import Facts
+from rescue.formats.selinux_config import CONFIG, CONFIG_READ, enforcing
 from rescue.logins.each_login import SSHD_READS, unless_elsewhere
 from rescue.logins.forced import keys_of
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import SELINUX, Entry, Read, Tree
 
-CONFIG, RELABEL = "/etc/selinux/config", "/.autorelabel"
+RELABEL = "/.autorelabel"
 STEP = Step.KEY
-READS = (*SSHD_READS, Read(CONFIG, depth=0), Read(RELABEL, depth=0, content=False))
+READS = (*SSHD_READS, CONFIG_READ, Read(RELABEL, depth=0, content=False))
 
 KEYS_TYPE, HOME_TYPE, ROOTS_HOME = "ssh_home_t", "user_home_dir_t", "admin_home_t"
 DEFAULT = "unconfined_u:object_r:{}:s0"
@@ -43,7 +44,7 @@ READABLE = frozenset({KEYS_TYPE, HOME_TYPE, "user_home_t", "etc_t", "sshd_key_t"
 
 def find(facts: Facts) -> Iterator[Finding]:
     tree = facts.tree
-    if not _enforcing(tree) or tree.entry(RELABEL) is not None:
+    if not enforcing(tree) or tree.entry(RELABEL) is not None:
         return
     labelled = tree.entry(PASSWD)
     if labelled is None or labelled.xattr(SELINUX) is None:
@@ -54,16 +55,6 @@ def find(facts: Facts) -> Iterator[Finding]:
         wrong = tuple(_wrong(facts, account))
         if wrong:
             yield unless_elsewhere(facts, account, _finding(account, wrong))
-
-
-def _enforcing(tree: Tree) -> bool:
-    """Whether the system boots with SELinux enforcing; the last SELINUX= counts."""
-    mode = ""
-    for line in (tree.text(CONFIG) or "").split("\n"):
-        name, sign, value = line.strip().partition("=")
-        if sign and name.strip() == "SELINUX":
-            mode = value.strip().lower()
-    return mode == "enforcing"
 
 
 def _type(entry: Entry) -> str:

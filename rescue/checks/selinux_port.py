@@ -21,6 +21,8 @@ from functools import partial
 from re import compile as compile_pattern
 
 from rescue.facts import SSH_PORT, Facts
+from rescue.formats import selinux_config
+from rescue.formats.selinux_config import CONFIG, CONFIG_READ, selinux_settings
 from rescue.logins import listen_addresses
 from rescue.logins.ssh_units import serving
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
@@ -28,12 +30,11 @@ from rescue.sshd import edit
 from rescue.tree import Read, Tree
 
 STEP = Step.LISTEN
-CONFIG = "/etc/selinux/config"
 ACTIVE = ("/var/lib/selinux/{}/active/ports.local", "/etc/selinux/{}/active/ports.local",
           "/etc/selinux/{}/modules/active/ports.local")  # fmt: skip
 READS = (
     *listen_addresses.READS,
-    Read(CONFIG, depth=0),
+    CONFIG_READ,
     *(Read(path.format("targeted"), depth=0) for path in ACTIVE),
     Read("/etc/selinux/targeted/policy", depth=1, content=False),
 )
@@ -64,14 +65,9 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 def enforcing(tree: Tree) -> bool:
     """Whether SELinux is enforcing after a boot, as far as its file says, with a policy that is there."""
-    settings = {}
-    for line in (tree.text(CONFIG) or "").split("\n"):
-        key, equals, value = line.strip().partition("=")
-        if equals and not key.startswith("#"):
-            settings[key.strip()] = value.strip()
-    kind = settings.get("SELINUXTYPE", "targeted")
+    kind = selinux_settings(tree).get("SELINUXTYPE", "targeted")
     return (
-        settings.get("SELINUX", "").lower() == "enforcing"
+        selinux_config.enforcing(tree)
         and kind == "targeted"
         and any(name.startswith("policy.") for name in tree.children("/etc/selinux/targeted/policy"))
     )

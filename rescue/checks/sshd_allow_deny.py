@@ -25,7 +25,7 @@ from functools import partial
 
 from rescue.accounts.database import Account
 from rescue.facts import Facts
-from rescue.logins.each_login import say_where_from
+from rescue.logins.each_login import depends_on_where_from
 from rescue.logins.login_policy import POLICY_READS, LoginStanding, somebody_else_passes, standings
 from rescue.model import Edit, Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.sshd import edit
@@ -48,7 +48,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         if each.lists.allowed is False and not (_root_is_out(each) and not asked):
             yield _refused(facts, each, Severity.DOUBTFUL if other else Severity.BROKEN)
         elif each.lists.allowed is None:
-            yield _undecided(facts, each)
+            yield depends_on_where_from(facts, CHECK, STEP, each.account, each.lists.locations, each.lists.reason)
 
 
 def _has_keys(facts: Facts, account: Account) -> bool:
@@ -88,20 +88,6 @@ def _why(refusal: Refusal) -> str:
 def _separators(refusal: Refusal) -> str:
     odd = next((word for word in refusal.words if "," in word.partition("@")[0] or word.startswith("!")), None)
     return f" (names are separated by blanks: {odd} is one name to sshd)" if odd else ""
-
-
-def _undecided(facts: Facts, standing: LoginStanding) -> Finding:
-    return Finding(
-        check=CHECK,
-        step=STEP,
-        severity=Severity.DOUBTFUL,
-        message=f"Whether {standing.account.name} may log in depends on where from ({standing.lists.locations[0]}).",
-        symptom=Symptom.DENIED,
-        locations=standing.lists.locations,
-        repairs=(say_where_from(facts, standing.lists.locations[0]),),
-        subject=standing.account.name,
-        reason=standing.lists.reason,
-    )
 
 
 def _let_in(facts: Facts, account: Account, refusals: tuple[Refusal, ...], *, meant: bool) -> Repair:

@@ -25,6 +25,7 @@ from pathlib import PurePosixPath
 from re import IGNORECASE, escape, search
 
 from rescue.facts import Facts
+from rescue.formats.services import SERVICES_READ
 from rescue.logins.put_back import put_back
 from rescue.logins.ssh_units import of_ending_server
 from rescue.logins.sshd_program import installed
@@ -37,7 +38,7 @@ from rescue.tree import Read, Tree
 STEP = Step.SERVICE
 HIDES = (Step.LISTEN, Step.ACCEPT, Step.ACCOUNT, Step.KEY, Step.SESSION)
 """What sshd's settings decide: none of them holds before sshd takes them all."""
-READS = (Read("/etc/ssh", depth=2), Read("/etc/services", depth=0), *TEMPLATE_READS)
+READS = (Read("/etc/ssh", depth=2), SERVICES_READ, *TEMPLATE_READS)
 
 CHECK = "sshd-config-error"
 MAX_WRONG = 50

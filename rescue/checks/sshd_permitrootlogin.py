@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from rescue.facts import Facts
-from rescue.logins.each_login import say_where_from
+from rescue.logins.each_login import depends_on_where_from
 from rescue.logins.forced import keys_of
 from rescue.logins.login_policy import POLICY_READS, LoginStanding, standings
 from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
@@ -46,7 +46,7 @@ def find(facts: Facts) -> Iterator[Finding]:
             if not (forced and any(key.option("command") is not None for key in keys_of(facts, each.account))):
                 yield _refused(each)
         elif each.root.allowed is None:
-            yield _undecided(facts, each)
+            yield depends_on_where_from(facts, CHECK, STEP, each.account, each.root.locations, each.root.reason)
 
 
 def _refused(standing: LoginStanding) -> Finding:
@@ -77,18 +77,4 @@ def _refused(standing: LoginStanding) -> Finding:
             ),
         ),
         subject=name,
-    )
-
-
-def _undecided(facts: Facts, standing: LoginStanding) -> Finding:
-    return Finding(
-        check=CHECK,
-        step=STEP,
-        severity=Severity.DOUBTFUL,
-        message=f"Whether {standing.account.name} may log in depends on where from ({standing.root.locations[0]}).",
-        symptom=Symptom.DENIED,
-        locations=standing.root.locations,
-        repairs=(say_where_from(facts, standing.root.locations[0]),),
-        subject=standing.account.name,
-        reason=standing.root.reason,
     )

@@ -29,18 +29,14 @@ from rescue.logins.ssh_units import serving
 from rescue.model import Edit, Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.services.units import UNIT_READS
 from rescue.sshd import Listener, Setting, edit
-from rescue.sshd.listen import generated, started_socket
-from rescue.tree import Read, Tree
+from rescue.sshd.listen import LISTEN_READS, generated, started_socket
+from rescue.tree import Tree
 
 STEP = Step.LISTEN
 READS = (
     *UNIT_READS,
     *blocking.READS,
-    Read("/etc/ssh", depth=2),
-    Read("/etc/services", depth=0),
-    Read("/etc/default", depth=1),
-    Read("/etc/sysconfig/sshd", depth=0),
-    Read("/etc/conf.d/sshd", depth=0),
+    *LISTEN_READS,
 )
 
 DROP_IN = "rescue.conf"

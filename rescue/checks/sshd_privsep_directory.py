@@ -28,12 +28,12 @@ from rescue.logins import sshd_program
 from rescue.logins.ssh_units import SYSTEM, of_ending_server, serving, ssh_service
 from rescue.logins.sshd_program import program
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step
+from rescue.services.tmpfiles import TMPFILES_READS, tmpfile_lines
 from rescue.services.units import Unit
 from rescue.tree import Read, Tree
 
 STEP = Step.SERVICE
-TMPFILES = ("/etc/tmpfiles.d", "/usr/lib/tmpfiles.d", "/usr/local/lib/tmpfiles.d")
-READS = (*sshd_program.READS, *(Read(path, depth=1) for path in TMPFILES))
+READS = (*sshd_program.READS, *TMPFILES_READS)
 
 CHECK = "sshd-privsep-directory"
 VOLATILE = "/run/sshd"
@@ -68,13 +68,8 @@ def _made(tree: Tree, unit: Unit) -> bool:
         return True
     if any(VOLATILE in value.text for value in unit.values("Service", "ExecStartPre")):
         return True
-    for folder in TMPFILES:
-        for name in tree.children(folder):
-            for line in (tree.text(f"{folder}/{name}") or "").split("\n"):
-                fields = line.split()
-                if len(fields) > 1 and fields[0][:1] in "dDvqQ" and fields[1] in (VOLATILE, f"/var{VOLATILE}"):
-                    return True
-    return False
+    places = (VOLATILE, f"/var{VOLATILE}")
+    return any(len(words) > 1 and words[0][:1] in "dDvqQ" and words[1] in places for words, _ in tmpfile_lines(tree))
 
 
 def _unmade(unit: Unit, facts: Facts) -> Finding:

@@ -35,14 +35,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     this = sshguard.sshguard(facts.tree)
     if this is None:
         return
-    chains = frozenset(
-        chain
-        for firewall in facts.firewalls
-        for ruleset in firewall.rulesets.values()
-        for table in ruleset.tables.values()
-        for chain in table.chains
-    )
-    found = banning.bans_of(facts, tuple(sshguard.bans(facts.tree, this, chains)))
+    found = banning.bans_of(facts, tuple(sshguard.bans(facts.tree, this, facts.chains)))
     if found:
         edit = partial(_lifted, path=this.blacklist, written=banning.spellings(found))
         told = "take the line out, then: systemctl restart sshguard #"

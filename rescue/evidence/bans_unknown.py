@@ -63,14 +63,7 @@ def _sshguard(facts: Facts) -> bool:
     this = sshguard.sshguard(facts.tree)
     if this is None:
         return False
-    chains = frozenset(
-        chain
-        for firewall in facts.firewalls
-        for ruleset in firewall.rulesets.values()
-        for table in ruleset.tables.values()
-        for chain in table.chains
-    )
-    return any(True for _ in sshguard.bans(facts.tree, this, chains))
+    return any(True for _ in sshguard.bans(facts.tree, this, facts.chains))
 
 
 def _csf(facts: Facts) -> bool:

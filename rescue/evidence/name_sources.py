@@ -11,34 +11,26 @@ Supply: put files alone into the line, log in, and put the rest back.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 from re import compile as compile_pattern
 
 from rescue.facts import Facts
-from rescue.model import Gap, Location, Step
-from rescue.tree import Read
+from rescue.formats.nsswitch import NSSWITCH_READ, databases
+from rescue.model import Gap, Step
 
 STEP = Step.ACCOUNT
-NSSWITCH = "/etc/nsswitch.conf"
-READS = (Read(NSSWITCH, depth=0),)
+READS = (NSSWITCH_READ,)
 
 DATABASES = ("passwd", "group", "shadow", "initgroups")
 LOCAL = frozenset({"files", "systemd", "compat", "altfiles", "db"})
-_ACTION = compile_pattern(r"\[[^\]]*\]")
 _STOPS = compile_pattern(r"\[[^\]]*(?:return|merge|continue)[^\]]*\]", 2)
 
 
 def find(facts: Facts) -> Iterator[Gap]:
-    lines = {}
-    for number, line in enumerate((facts.tree.text(NSSWITCH) or "").split("\n"), start=1):
-        name, colon, sources = line.partition("#")[0].partition(":")
-        if colon:
-            lines[name.strip()] = (sources, Location(PurePosixPath(NSSWITCH), number, line))
+    lines = databases(facts.tree)
     for name in DATABASES:
         if name not in lines:
             continue
-        sources, place = lines[name]
-        words = _ACTION.sub(" ", sources).split()
+        sources, place, words = lines[name].sources, lines[name].location, lines[name].words
         others = [word for word in words if word not in LOCAL]
         first = words[:1] == ["files"]
         if (

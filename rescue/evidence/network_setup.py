@@ -17,12 +17,13 @@ from pathlib import PurePosixPath
 from rescue.accounts.permissions import READ, Person, allows, first_barrier
 from rescue.facts import Facts
 from rescue.model import Gap, Location, Step
-from rescue.services.unit_files import parse_unit
+from rescue.network import networkd
 from rescue.services.units import UNIT_READS
 from rescue.tree import Read
 
 STEP = Step.NETWORK
-FOLDERS = ("/etc/systemd/network", "/usr/local/lib/systemd/network")
+FOLDERS = networkd.DIRECTORIES[:2]
+"""Those that are not the distribution's."""
 READS = (*UNIT_READS, *(Read(folder, depth=2) for folder in FOLDERS))
 
 NETWORKD = "systemd-networkd.service"
@@ -102,9 +103,9 @@ def _networkd(facts: Facts) -> Iterator[Gap]:
 
 
 def _gives(facts: Facts, path: PurePosixPath) -> bool:
-    for each in parse_unit(facts.tree.text(path) or "", path):
+    for each in networkd.settings(facts.tree, path):
         if each.key == "Address" and each.text:
             return True
-        if each.key == "DHCP" and each.text.lower() not in ("no", "false", "0", "off", ""):
+        if each.key == "DHCP" and each.text and not networkd.off(each.text):
             return True
     return False

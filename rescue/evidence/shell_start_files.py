@@ -19,6 +19,8 @@ from pathlib import PurePosixPath
 from re import compile as compile_pattern
 
 from rescue.accounts.database import Account
+from rescue.checks.rcfile_exit import FOLDER
+from rescue.checks.rcfile_exit import SYSTEM as PROFILE
 from rescue.evidence._together import together
 from rescue.facts import Facts
 from rescue.formats.shipped import SHIPPED_READS
@@ -27,14 +29,13 @@ from rescue.model import Gap, Location, Step
 from rescue.tree import Read
 
 STEP = Step.SESSION
-SYSTEM = ("/etc/profile", "/etc/bash.bashrc", "/etc/bashrc")
-FOLDER = "/etc/profile.d"
+SYSTEM = (PROFILE, "/etc/bash.bashrc", "/etc/bashrc")
 OWN = (".bash_profile", ".bash_login", ".profile", ".bashrc", ".bash_aliases")
 RC = ("/etc/ssh/sshrc", "{home}/.ssh/rc")
 MESSAGES = "/etc/update-motd.d"
 VARIABLES = ("/etc/environment", "/etc/default/locale", "/etc/security/pam_env.conf")
 SHIPPED_COPIES = {
-    "/etc/profile": "/usr/share/base-files/profile",
+    PROFILE: "/usr/share/base-files/profile",
     ".profile": "/etc/skel/.profile",
     ".bashrc": "/etc/skel/.bashrc",
     ".bash_profile": "/etc/skel/.bash_profile",

@@ -23,11 +23,12 @@ from rescue.logins.ssh_units import SERVICES, accepting, serving, triggered
 from rescue.model import Gap, Location, Step
 from rescue.services.unit_files import Assignment, UnitFiles
 from rescue.services.units import UNIT_READS, Unit
+from rescue.sshd.commandline import DEBIAN_OPTIONS
 from rescue.sshd.listen import SOCKETS
 from rescue.tree import Read
 
 STEP = Step.SERVICE
-READS = (*UNIT_READS, *SHIPPED_READS, Read("/etc/default/ssh", depth=0))
+READS = (*UNIT_READS, *SHIPPED_READS, Read(DEBIAN_OPTIONS, depth=0))
 
 SUPPLY = "put a # before the line, reboot, and try"
 HIDES = (

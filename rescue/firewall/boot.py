@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import NamedTuple, Protocol
 
+from rescue.accounts.database import GROUP, PASSWD, ids
 from rescue.firewall import firewalld
 from rescue.firewall.custom_loaders import LoadedRules, LoaderCommand, apart, script_of
 from rescue.firewall.engine.addresses import parse_address
@@ -18,6 +19,7 @@ from rescue.firewall.iptables.load import Loader
 from rescue.firewall.names import Names
 from rescue.firewall.nft import MANAGER, load_nftables
 from rescue.firewall.ufw import load as ufw
+from rescue.formats.services import SERVICES_READ, read_services
 from rescue.model import Location
 from rescue.tree import RULES_LIMIT, Read, Tree
 
@@ -27,14 +29,14 @@ MOST_MEMBERS = 600_000
 READS = (
     *ufw.READS,
     Read("/etc/alternatives", depth=1, content=False),
-    Read("/etc/group"),
+    Read(GROUP),
     Read("/etc/hosts"),
     Read("/etc/ipset.conf", depth=0, limit=RULES_LIMIT),
     Read("/etc/iptables", depth=1, limit=RULES_LIMIT),
     Read("/etc/nftables.conf", depth=0, limit=RULES_LIMIT),
     Read("/etc/nftables.nft", depth=0, limit=RULES_LIMIT),
-    Read("/etc/passwd"),
-    Read("/etc/services"),
+    Read(PASSWD),
+    SERVICES_READ,
     Read("/etc/sysconfig/ip6tables", limit=RULES_LIMIT),
     Read("/etc/sysconfig/iptables", limit=RULES_LIMIT),
     Read("/etc/sysconfig/ipset.d", depth=1, content=False),
@@ -284,36 +286,27 @@ def _backend(tree: Tree) -> str:
 def names_of(tree: Tree, sets: PurePosixPath | None = None) -> Names:
     """The names that rules may use in place of ports and addresses, and those of the ipsets in the file `sets`."""
     services = dict(SERVICES)
-    services.update(_services(tree.text("/etc/services") or ""))
+    services.update(_services(tree))
     held = None
     if sets is not None:
         text = tree.text_if_read(sets) if sets != NO_SETS and tree.entry(sets) is not None else ""
         many = text is not None and text.count("\n") > MOST_MEMBERS
         held = read_sets(text, sets) if text is not None and not many else None
         held = held if held is not None and held.whole else None
-    owners = [_owners(tree.text(path)) for path in ("/etc/passwd", "/etc/group")]
+    owners = [ids(tree, path) for path in (PASSWD, GROUP)]
     return Names(services, _hosts(tree.text("/etc/hosts") or ""), held, *owners)
 
 
 def service_ports(tree: Tree) -> dict[str, int]:
     """The ports of the services that rules and the like may name: those of services(5), and the usual ones."""
-    return {**SERVICES, **dict(_services(tree.text("/etc/services") or ""))}
+    return {**SERVICES, **_services(tree)}
 
 
-def _services(text: str) -> Iterator[tuple[str, int]]:
-    for line in text.split("\n"):
-        words = line.partition("#")[0].split()
-        port = words[1].partition("/")[0] if len(words) > 1 else ""
-        if port.isascii() and port.isdigit() and int(port) < 1 << 16:
-            yield from ((name, int(port)) for name in (words[0], *words[2:]))
-
-
-def _owners(text: str | None) -> dict[str, int] | None:
-    """The names in passwd(5) or group(5) with their numbers; None if there is no such file."""
-    if text is None:
-        return None
-    lines = (line.split(":") for line in text.split("\n"))
-    return {words[0]: int(words[2]) for words in lines if len(words) > 3 and words[2].isascii() and words[2].isdigit()}
+def _services(tree: Tree) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for name, port, _ in read_services(tree):
+        found.setdefault(name, port)
+    return found
 
 
 def _hosts(text: str) -> dict[str, tuple[str, ...]]:

@@ -3,7 +3,7 @@ builds it). Nothing that the files name is run or looked up: what hangs on a nam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from ipaddress import IPv6Address
@@ -11,7 +11,8 @@ from pathlib import PurePosixPath
 from re import ASCII, DOTALL
 from re import compile as compile_pattern
 
-from rescue.model import Address, Location
+from rescue.formats.except_list import in_list
+from rescue.model import Address, Known, Location, both
 from rescue.tree import Read, Tree
 
 ALLOW, DENY = PurePosixPath("/etc/hosts.allow"), PurePosixPath("/etc/hosts.deny")
@@ -19,9 +20,6 @@ HOSTS_READS = (Read(str(ALLOW), depth=0), Read(str(DENY), depth=0))
 
 DAEMON = "sshd"
 """What sshd calls itself here, sshd-session of OpenSSH 9.8 and later too."""
-
-Match = bool | None
-"""Whether something fits; None if that is not to be told."""
 
 LONGEST_LINE = 2047
 """Bytes of a line, with those that continue it and its newline (BUFLEN of tcpd.h)."""
@@ -82,7 +80,7 @@ class Ruling:
     """What the files say. allowed: None where that can't be told; line: what decides, or what hangs on more than the
     disk; None where no line fits, which lets the client in."""
 
-    allowed: Match
+    allowed: Known
     line: HostsAccessLine | None = None
 
 
@@ -106,7 +104,7 @@ def first_that_may_fit(tree: Tree, source: Address) -> HostsAccessLine | None:
     return next((line for line, _ in _that_may_fit(tree, source)), None)
 
 
-def _that_may_fit(tree: Tree, source: Address | None) -> Iterator[tuple[HostsAccessLine, Match]]:
+def _that_may_fit(tree: Tree, source: Address | None) -> Iterator[tuple[HostsAccessLine, Known]]:
     """The rules that fit, or may fit (None), in the order in which libwrap looks at them."""
     tree.require(*HOSTS_READS)
     for path in (ALLOW, DENY):
@@ -115,7 +113,7 @@ def _that_may_fit(tree: Tree, source: Address | None) -> Iterator[tuple[HostsAcc
                 if path == DENY:
                     yield line, True
                 break
-            fits = _both(_server(line), _clients(tree, line.clients, source))
+            fits = both(_server(line), _clients(tree, line.clients, source))
             if fits is not False:
                 yield line, fits
 
@@ -180,54 +178,32 @@ def words(text: str) -> list[str]:
     return [word for word in _SEPARATORS.split(text) if word]
 
 
-def _list(all_words: list[str], fits: Callable[[str], Match]) -> Match:
-    """list_match: one of the words before EXCEPT fits, and the list behind it does not."""
-    at = next((index for index, word in enumerate(all_words) if word.upper() == "EXCEPT"), len(all_words))
-    found: Match = False
-    for word in all_words[:at]:
-        one = fits(word)
-        if one:
-            found = True
-            break
-        found = None if one is None else found
-    if found is False or at == len(all_words):
-        return found
-    excepted = _list(all_words[at + 1 :], fits)
-    return _both(found, None if excepted is None else not excepted)
+def _server(line: HostsAccessLine) -> Known:
+    return in_list(words(line.daemons), _daemon)
 
 
-def _both(one: Match, other: Match) -> Match:
-    if one is False or other is False:
-        return False
-    return None if None in (one, other) else True
-
-
-def _server(line: HostsAccessLine) -> Match:
-    return _list(words(line.daemons), _daemon)
-
-
-def _daemon(word: str) -> Match:
+def _daemon(word: str) -> Known:
     name, at, _ = word[1:].partition("@")
     if not _text(word[0] + name, DAEMON):
         return False
     return None if at else True  # which of the server's addresses was dialled is not known
 
 
-def _clients(tree: Tree, text: str, source: Address | None) -> Match:
-    return _list(words(text), lambda word: _client(tree, word, source))
+def _clients(tree: Tree, text: str, source: Address | None) -> Known:
+    return in_list(words(text), lambda word: _client(tree, word, source))
 
 
-def _client(tree: Tree, word: str, source: Address | None) -> Match:
+def _client(tree: Tree, word: str, source: Address | None) -> Known:
     user, at, host = word[1:].partition("@")
     if not at:
         return _host(tree, word, source)
     # sshd gives no user to ask about: libwrap asks the client's identd, and hears "unknown" from almost all.
     named = word[0] + user
     known = True if named.upper() == "ALL" else None
-    return _both(_host(tree, host, source), known)
+    return both(_host(tree, host, source), known)
 
 
-def _host(tree: Tree, word: str, source: Address | None, depth: int = 0) -> Match:
+def _host(tree: Tree, word: str, source: Address | None, depth: int = 0) -> Known:
     if word.startswith("@"):
         return None  # a netgroup
     if word.startswith("/"):
@@ -247,7 +223,7 @@ def _host(tree: Tree, word: str, source: Address | None, depth: int = 0) -> Matc
     return False if _is_numeric(word) else None
 
 
-def _stranger(word: str) -> Match:
+def _stranger(word: str) -> Known:
     """Somebody whom no address or network names, but who is on the network."""
     if word in ("*", "[::]/0"):
         return True
@@ -258,14 +234,14 @@ def _is_numeric(word: str) -> bool:
     return _NUMERIC.fullmatch(word) is not None or word.startswith("[") or "/" in word
 
 
-def _file(tree: Tree, word: str, source: Address | None, depth: int) -> Match:
+def _file(tree: Tree, word: str, source: Address | None, depth: int) -> Known:
     if depth >= DEEPEST:
         return None
     tree.require(Read(word, depth=0))
     text = tree.text(word)
     if text is None:
         return False if tree.entry(word) is None else None
-    found: Match = False
+    found: Known = False
     for each in text.split():
         one = _host(tree, each, source, depth + 1)
         if one:
@@ -334,7 +310,7 @@ def _bracketed(word: str) -> IPv6Address | None:
         return None
 
 
-def _options(text: str | None, *, usual: bool) -> Match:
+def _options(text: str | None, *, usual: bool) -> Known:
     """What a rule that fits says, after its options (process_options): a mistake in them turns the client away."""
     doubt = False
     fields = _FIELD.split(text) if text is not None else []

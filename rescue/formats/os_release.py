@@ -8,6 +8,8 @@ from re import compile as compile_pattern
 from rescue.tree import Tree
 
 OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
+OLDER = ("/etc/redhat-release", "/etc/debian_version", "/etc/alpine-release")
+"""What systems before os-release(5) had."""
 DEBIAN_FAMILY = frozenset({"debian", "ubuntu"})
 RED_HAT_FAMILY = frozenset({"rhel", "fedora", "centos", "rocky", "almalinux", "ol", "amzn"})
 
@@ -72,6 +74,7 @@ def parse_os_release(text: str) -> dict[str, str]:
 
 
 def _unquote(value: str) -> str:
+    """The first word of a shell's assignment; systemd's and sshd_config's quotes follow other rules."""
     quote = value[:1]
     if quote == "'":
         return value[1:].partition("'")[0]
@@ -91,16 +94,16 @@ def _unquote(value: str) -> str:
 
 def _older(tree: Tree) -> Release:
     """Systems without os-release: RHEL and CentOS 6, Debian 6, Alpine 3.0 and before."""
-    if (text := _first_line(tree, "/etc/redhat-release")) is not None:
+    if (text := _first_line(tree, OLDER[0])) is not None:
         match = _RED_HAT_RELEASE.match(text)
         if match:
             name = match["name"].lower()
             known = "fedora" if "fedora" in name else "centos" if "centos" in name else "rhel"
             return Release(known, match["version"], text, () if known == "fedora" else ("rhel", "fedora"))
         return Release("rhel", "", text)
-    if (text := _first_line(tree, "/etc/debian_version")) is not None:
+    if (text := _first_line(tree, OLDER[1])) is not None:
         return Release("debian", text if text[:1].isdigit() else "", f"Debian {text}")
-    if (text := _first_line(tree, "/etc/alpine-release")) is not None:
+    if (text := _first_line(tree, OLDER[2])) is not None:
         return Release("alpine", text, f"Alpine Linux {text}")
     return Release()
 

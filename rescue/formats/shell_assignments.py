@@ -47,8 +47,11 @@ class Settings:
         return found.location if found else default
 
 
-def read_settings(files: Iterator[tuple[PurePosixPath, str]]) -> Settings:
-    """What the shell knows after it has read `files`, (path, text) each, in order."""
+def read_settings(files: Iterator[tuple[PurePosixPath, str]], *, stops: bool = True) -> Settings:
+    """What the shell knows after it has read `files`, (path, text) each, in order.
+
+    stops: it runs with ``set -e``; else only what it can't parse makes it give up.
+    """
     values: dict[str, ShellAssignment] = {}
     for path, text in files:
         lines = text.split("\n")
@@ -60,9 +63,17 @@ def read_settings(files: Iterator[tuple[PurePosixPath, str]]) -> Settings:
                 for word in assigned:
                     name, _, value = word.partition("=")
                     values[name] = ShellAssignment(value, here)
-            elif next(word for word in words if not _ASSIGNMENT.match(word)) not in _COMMANDS:
+            elif words[0] in _QUOTES or (stops and _command(words) not in _COMMANDS):
                 return Settings(values, here)
     return Settings(values)
+
+
+def _command(words: list[str]) -> str:
+    return next(word for word in words if not _ASSIGNMENT.match(word))
+
+
+_QUOTES = ("'", '"')
+"""What `_statements` gives for a quote that does not end."""
 
 
 def _statements(text: str) -> Iterator[tuple[int, list[str]]]:

@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from rescue.accounts.database import ACCOUNT_READS, Account
 from rescue.facts import Facts
-from rescue.model import Finding, Location, Repair, Safety, Severity
+from rescue.formats.services import SERVICES_READ
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Read
 
-SSHD_READS = (*ACCOUNT_READS, Read("/etc/ssh", depth=2), Read("/etc/services", depth=0))
+SSHD_READS = (*ACCOUNT_READS, Read("/etc/ssh", depth=2), SERVICES_READ)
 
 NOT_ON_DISK = "{} is set, and what it would allow is not on the disk"
 
@@ -61,6 +62,23 @@ def say_where_from(facts: Facts, place: Location) -> Repair:
     if len(sources) > 1:
         return Repair("inspect again with one --from ADDRESS alone: they are treated differently", Safety.MANUAL)
     return Repair(f"put {sources[0]} itself there ({place}): a name is looked up on the network", Safety.MANUAL)
+
+
+def depends_on_where_from(
+    facts: Facts, check: str, step: Step, account: Account, places: tuple[Location, ...], reason: str
+) -> Finding:
+    """The doubt about an account that the SSH server lets in from some addresses only."""
+    return Finding(
+        check=check,
+        step=step,
+        severity=Severity.DOUBTFUL,
+        message=f"Whether {account.name} may log in depends on where from ({places[0]}).",
+        symptom=Symptom.DENIED,
+        locations=places,
+        repairs=(say_where_from(facts, places[0]),),
+        subject=account.name,
+        reason=reason,
+    )
 
 
 def why_unsure(facts: Facts) -> str:

@@ -30,6 +30,11 @@ def keys_of(facts: Facts, account: Account) -> tuple[AuthorizedKey, ...]:
     return tuple(key for key in keys if not wanted or key.blob == wanted)
 
 
+def counting_keys(facts: Facts, account: Account) -> tuple[AuthorizedKey, ...]:
+    """Those of them that sshd looks at: none where it takes no keys at all."""
+    return () if facts.effective(account).words("PubkeyAuthentication") == ("no",) else keys_of(facts, account)
+
+
 def where_nobody_else_gets_a_shell(facts: Facts, judge: Callable[[Account], Finding | None]) -> Iterator[Finding]:
     """What `judge` finds for the user who was named; for all, where nobody was named and nobody gets a shell."""
     found = [judge(account) for account in facts.logins]

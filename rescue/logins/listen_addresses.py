@@ -15,7 +15,7 @@ from rescue.network.own_addresses import ADDRESS_READS, OwnAddresses, own_addres
 from rescue.services.unit_files import Assignment
 from rescue.services.units import UNIT_READS, Unit
 from rescue.sshd import Listener, edit
-from rescue.sshd.listen import started_socket
+from rescue.sshd.listen import LISTEN_READS, started_socket
 from rescue.tree import Read, Tree
 
 SYSCTL = ("/etc/sysctl.d", "/usr/lib/sysctl.d", "/usr/local/lib/sysctl.d")
@@ -23,11 +23,7 @@ SYSCTL_FILE = "/etc/sysctl.conf"
 READS = (
     *UNIT_READS,
     *ADDRESS_READS,
-    Read("/etc/ssh", depth=2),
-    Read("/etc/services", depth=0),
-    Read("/etc/default", depth=1),
-    Read("/etc/sysconfig/sshd", depth=0),
-    Read("/etc/conf.d/sshd", depth=0),
+    *LISTEN_READS,
     Read(SYSCTL_FILE, depth=0),
     *(Read(path, depth=1) for path in SYSCTL),
 )

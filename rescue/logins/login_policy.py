@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from rescue.accounts.database import Account
 from rescue.facts import Facts
-from rescue.model import Address
+from rescue.formats.services import SERVICES_READ
+from rescue.model import Address, Known, both
 from rescue.sshd.access import Decision, list_access, root_access
-from rescue.sshd.language.patterns import Known
 from rescue.tree import Read
 
 POLICY_READS = (
     Read("/etc/ssh", depth=2),
-    Read("/etc/services", depth=0),
+    SERVICES_READ,
     *(Read(f"/etc/{name}", depth=0) for name in ("passwd", "group", "shadow")),
 )
 
@@ -28,9 +28,7 @@ class LoginStanding:
 
     @property
     def allowed(self) -> Known:
-        if False in (self.lists.allowed, self.root.allowed):
-            return False
-        return None if None in (self.lists.allowed, self.root.allowed) else True
+        return both(self.lists.allowed, self.root.allowed)
 
 
 def standings(facts: Facts) -> tuple[LoginStanding, ...]:

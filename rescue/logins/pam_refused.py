@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 from rescue.accounts.database import Account
-from rescue.logins.pam import Refusal
+from rescue.facts import Facts
+from rescue.logins.pam import Refusal, refusals
 from rescue.model import Finding, Location, Repair, Severity, Step, Symptom
 from rescue.tree import Tree
 
@@ -24,6 +27,20 @@ def refused(
         subject=account.name,
         reason="" if found.certain else found.ruling.why,
     )
+
+
+def turned_away(
+    facts: Facts, account: Account, module: str, repairs: Callable[[Facts, Account, Refusal], Iterator[Repair]]
+) -> Finding | None:
+    """The finding, named as the module is, where a module of the account step turns the account away, or may."""
+    found = next(refusals(facts, account, module), None)
+    if found is None:
+        return None
+    told = (
+        f"PAM {'turns' if found.certain else 'may turn'} {account.name} away after the key was accepted: "
+        f"{found.ruling.why} ({found.handler.location})."
+    )
+    return refused(module.replace("_", "-"), Step.ACCOUNT, account, found, told, tuple(repairs(facts, account, found)))
 
 
 def line_of(tree: Tree, location: Location) -> tuple[list[str], int]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from rescue.model import Address
+from rescue.network import ifcfg
 from rescue.network.managers import NETWORK_READS, read_network
-from rescue.network.own_addresses import ADDRESS_READS, IFCFG, Address, own_addresses
+from rescue.network.own_addresses import ADDRESS_READS, own_addresses
 from rescue.services.units import Units
 from rescue.tree import NotCaptured, ReadError, Tree
 
@@ -30,8 +32,8 @@ def given_addresses(tree: Tree, units: Units) -> dict[int, tuple[Address, ...]]:
     except ReadError:
         return {}
     set_by_hand: set[Address] = {each.ip for profile in profiles for each in profile.addresses}
-    # Of ifcfg files, no profile tells.
-    set_by_hand |= {each for each, place in own.written.items() if str(place.path).startswith(IFCFG)}
+    # Several programs read ifcfg files: they count, whichever is started.
+    set_by_hand |= {each for profile in ifcfg.profiles(tree) for each, _ in profile.written}
     found: dict[int, tuple[Address, ...]] = {}
     for version in (4, 6):
         outside = {

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from rescue.model import Location
-from rescue.network.profile import Profile, address, interface
+from rescue.network.profile import Asks, Profile, address, interface, written
 from rescue.tree import LinkLoop, Read, TooManyDirectories, Tree
 
 INTERFACES = "/etc/network/interfaces"
@@ -96,23 +96,30 @@ def stanzas(tree: Tree) -> tuple[Stanza, ...]:
         if line.words[0].startswith("allow-") and line.words[0] != "allow-auto"
         for word in line.words[1:]
     }
+    began: list[tuple[InterfacesLine, list[InterfacesLine]]] = []
+    inside: list[InterfacesLine] | None = None
+    for line in said:
+        if line.words[0] in _STANZAS or line.words[0].startswith("allow-"):
+            inside = None
+            if line.words[0] == "iface" and len(line.words) > 1:
+                inside = []
+                began.append((line, inside))
+        elif inside is not None:
+            inside.append(line)
+    every = [any("*" in each or each.startswith("/") for each in names) for names in (auto, hotplug)]
     found = []
-    for at, line in enumerate(said):
-        if line.words[0] != "iface" or len(line.words) < 2:
-            continue
-        options = []
-        for each in said[at + 1 :]:
-            if each.words[0] in _STANZAS or each.words[0].startswith("allow-"):
-                break
-            options.append(each)
+    for line, options in began:
         family, method = ([*line.words[2:4], "", ""])[:2]
         name = line.words[1]
-        brought = (_starts(name, auto), _starts(name, hotplug))
+        brought = (every[0] or name in auto, every[1] or name in hotplug)
         found.append(Stanza(name, family, method, line, tuple(options), *brought))
     return tuple(found)
 
 
 FAMILIES = ("inet", "inet6", "can", "link", "ipx", "meta", "x25", "bridge", "vlan", "wifi")
+ASKING = ("dhcp", "auto", "bootp", "ppp", "manual", "v4tunnel", "tunnel", "wvdial")
+"""Methods by which an address may come that is written nowhere."""
+_ADDRESS = re.compile(r"(?<![\w.:])[0-9A-Fa-f:.]{2,45}(?=/\d{1,3}\b|[\s,\"'\]#;]|$)")
 METHODS = (
     "loopback", "static", "manual", "dhcp", "bootp", "tunnel", "ppp", "wvdial", "ipv4ll", "auto", "v4tunnel", "6to4",
     "none", "gre", "wireguard",
@@ -167,15 +174,38 @@ def made_at_boot(tree: Tree) -> Location | None:
 
 def profiles(tree: Tree) -> Iterator[Profile]:
     """One for each card that is brought up at boot and configured."""
+    yield from (each for each in all_profiles(tree) if each.wired)
+
+
+def all_profiles(tree: Tree) -> Iterator[Profile]:
+    """One for each stanza, for each card that is part of a bridge or a bond, and for what is not read here."""
     for stanza in stanzas(tree):
-        if stanza.started:
-            yield _with_addresses(_profile(stanza.line, stanza.name), stanza)
+        profile = _with_addresses(_profile(stanza.line, stanza.name), stanza)
+        yield replace(profile, written=written(_own(stanza)), asks=_asks(stanza), wired=stanza.started)
     for line in lines(tree):
         if line.words[0] in MEMBERS:
-            # A card that is part of a bridge or a bond.
             for name in line.words[1:]:
                 if name not in ("none", "all", "regex"):
                     yield _profile(line, name)
+    unknown = [each for each in (made_at_boot(tree), *unfollowed(tree)) if each is not None]
+    for place in unknown:
+        yield Profile("ifupdown", place, unclear=True, asks=((4, place), (6, place)), wired=False)
+
+
+def _own(stanza: Stanza) -> Iterator[tuple[str, Location]]:
+    """The addresses of a stanza, those of its commands among them ("up ip addr add ...")."""
+    for line in stanza.options:
+        place = Location(line.path, line.number, " ".join(line.words)[:200])
+        if line.words[0] == "address":
+            yield from ((each, place) for each in line.words[1:2])
+        elif any("addr" in word for word in line.words):
+            yield from ((each, place) for each in _ADDRESS.findall(" ".join(line.words)))
+
+
+def _asks(stanza: Stanza) -> Asks:
+    if stanza.loopback or stanza.method not in ASKING:
+        return ()
+    return ((6 if stanza.family == "inet6" else 4, stanza.location),)
 
 
 _STANZAS = ("iface", "auto", "mapping", "source", "source-directory", "no-auto-down", "no-scripts", "rename")
@@ -195,10 +225,6 @@ def _with_addresses(profile: Profile, stanza: Stanza) -> Profile:
         return profile
     single = found.network.prefixlen == found.max_prefixlen
     return replace(profile, addresses=(found,), gateways=(router,) if router and not single else (), on_link=True)
-
-
-def _starts(name: str, started: set[str]) -> bool:
-    return name in started or any("*" in each or each.startswith("/") for each in started)
 
 
 def _profile(line: InterfacesLine, name: str) -> Profile:

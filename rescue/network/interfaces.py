@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from rescue.logs.journal_file import JournalFile, written
+from rescue.machine_id import MACHINE_ID_READ, machine_id
 from rescue.tree import Read, Tree
 
 JOURNALS = "/var/log/journal"
-MACHINE_ID = "/etc/machine-id"
 LOGS = "/var/log"
 LEASES = ("/var/lib/dhcp", "/var/lib/dhclient", "/var/lib/NetworkManager", "/var/lib/dhcpcd", "/var/lib/dhcpcd5")
 CARD_READS = (
-    Read(JOURNALS, depth=2, content=False), Read(MACHINE_ID, depth=0), Read(LOGS, depth=1, content=False),
+    Read(JOURNALS, depth=2, content=False), MACHINE_ID_READ, Read(LOGS, depth=1, content=False),
     *(Read(path, depth=1, content=False) for path in LEASES),
 )  # fmt: skip
 
@@ -291,7 +291,7 @@ MOST_JOURNALS = 4
 def _journals(tree: Tree) -> list[PurePosixPath]:
     """The journal that is written to, this machine's own before another's, and then archived ones, the newest first."""
     tree.require(*CARD_READS)
-    own = (tree.text(MACHINE_ID) or "").strip()
+    own = machine_id(tree)
     found = []
     for path in tree.glob(f"{JOURNALS}/*/system*.journal"):
         entry = tree.entry(path)

@@ -6,19 +6,22 @@ A file that is not root's own and private is ignored by NetworkManager, and so i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 
 from rescue.model import Location
-from rescue.network.profile import Profile, replaced_line
+from rescue.network.profile import Profile, interface, replaced_line, written
 from rescue.tree import Read, Tree
 
 DIRECTORIES = ("/etc/NetworkManager/system-connections", "/usr/lib/NetworkManager/system-connections")
 READS = tuple(Read(path, depth=1) for path in DIRECTORIES)
 
 WIRED = ("ethernet", "802-3-ethernet")
+IGNORED = ("~", ".swp", ".swpx", ".pem", ".der")
+"""Ends of names that NetworkManager ignores: of backups and certificates (nm_keyfile_utils_ignore_filename)."""
 _READ_BY_OTHERS = 0o077
+_VERSIONS = {"ipv4": 4, "ipv6": 6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +48,67 @@ def settings(text: str) -> Iterator[KeyfileSetting]:
             yield KeyfileSetting(section, key.strip(), value.strip(), number)
 
 
-def profiles(tree: Tree) -> Iterator[Profile]:
-    """One for each wired connection that comes up by itself."""
+def files(tree: Tree) -> Iterator[PurePosixPath]:
+    """The files of connections: what editors and package managers leave beside them is none."""
     tree.require(*READS)
     for directory in DIRECTORIES:
         if tree.entry(directory) is None:
             continue
         for path in sorted(tree.glob(f"{directory}/*")):
             entry = tree.entry(path)
-            if entry is None or not entry.is_file or entry.uid != 0 or entry.mode & _READ_BY_OTHERS:
-                continue
-            told = {(each.section, each.key): each for each in settings(tree.text(path) or "")}
-            if _value(told, "connection", "type") in WIRED and _value(told, "connection", "autoconnect") != "false":
-                yield _profile(path, told)
+            if entry is not None and entry.is_file and not path.name.endswith(IGNORED):
+                yield path
+
+
+def profiles(tree: Tree) -> Iterator[Profile]:
+    """One for each wired connection that comes up by itself."""
+    yield from (each for each in all_profiles(tree) if each.wired)
+
+
+def all_profiles(tree: Tree) -> Iterator[Profile]:
+    """One for each connection, those among them that NetworkManager ignores."""
+    for path in files(tree):
+        entry = tree.entry(path)
+        said = list(settings(tree.text(path) or ""))
+        told = {(each.section, each.key): each for each in said}
+        used = entry is not None and entry.uid == 0 and not entry.mode & _READ_BY_OTHERS
+        wired = _value(told, "connection", "type") in WIRED and _value(told, "connection", "autoconnect") != "false"
+        own = tuple(_own(path, said))
+        yield replace(
+            _profile(path, told),
+            addresses=tuple(each for text, _ in own if (each := interface(text)) is not None),
+            written=written(own),
+            asks=tuple(_asks(path, told)),
+            wired=used and wired,
+        )
+
+
+def _own(path: PurePosixPath, said: list[KeyfileSetting]) -> Iterator[tuple[str, Location]]:
+    """The addresses: "address1=ADDRESS/LENGTH,GATEWAY", and "addresses=ADDRESS;LENGTH;GATEWAY;" of old files.
+
+    Gateways are none of a profile's: NetworkManager makes a route to one that is in no network.
+    """
+    for each in said:
+        if each.section not in _VERSIONS or not each.key.startswith("address"):
+            continue
+        place = Location(path, each.line, f"{each.key}={each.value}"[:200])
+        if each.key.startswith("addresses"):
+            yield from ((word, place) for word in each.value.replace(";", ",").split(",") if "." in word or ":" in word)
+        else:
+            yield each.value.partition(",")[0].strip(), place
+
+
+def _asks(path: PurePosixPath, told: dict[tuple[str, str], KeyfileSetting]) -> Iterator[tuple[int, Location]]:
+    """For which IP versions the network is asked: without a method it is, but in a tunnel, a bridge's port or a bond's
+    (nm_connection_normalize)."""
+    of_others = any(("connection", key) in told for key in ("master", "controller", "slave-type", "port-type"))
+    silent = of_others or _value(told, "connection", "type") == "wireguard"
+    for section, version in _VERSIONS.items():
+        method = told.get((section, "method"))
+        if method is None and not silent:
+            yield version, Location(path)
+        elif method is not None and method.value in ("auto", "dhcp", "shared"):
+            yield version, Location(path, method.line, f"method={method.value}")
 
 
 def _value(told: dict[tuple[str, str], KeyfileSetting], section: str, key: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from re import compile as compile_pattern
 
 from rescue.model import Location
-from rescue.network import ifupdown, keyfile, manager_conf, netplan, networkd
+from rescue.network import cloud_init, ifcfg, ifupdown, keyfile, manager_conf, netplan, networkd
 from rescue.network.interfaces import is_card
 from rescue.network.manager_conf import ManagerConf
 from rescue.network.profile import Profile
@@ -17,9 +17,6 @@ from rescue.tree import Read, Tree
 
 NETWORKD, IFUPDOWN, MANAGER = "systemd-networkd.service", "networking.service", "NetworkManager.service"
 
-CLOUD = "/etc/cloud"
-CLOUD_HAS_RUN = "/var/lib/cloud/instance"
-IFCFG = ("/etc/sysconfig/network-scripts", "/etc/sysconfig/network")
 HOTPLUG_RULES = ("/usr/lib/udev/rules.d/80-ifupdown.rules", "/lib/udev/rules.d/80-ifupdown.rules")
 """By which udev starts ifup@CARD.service for what is marked allow-hotplug, networking.service or not."""
 COMMAND_LINES = (
@@ -30,12 +27,12 @@ COMMAND_LINES = (
 
 NETWORK_READS: tuple[Read, ...] = (
     *networkd.READS, *ifupdown.READS, *netplan.READS, *keyfile.READS, *UNIT_READS,
-    Read(CLOUD, depth=0, content=False), Read(IFCFG[0], depth=1, content=False),
+    cloud_init.THERE, ifcfg.NAMES[0],
 )  # fmt: skip
 
 CONFIGURING_READS: tuple[Read, ...] = (
     *NETWORK_READS, *manager_conf.READS,
-    Read(CLOUD, depth=2), Read(CLOUD_HAS_RUN, depth=0, content=False), Read(IFCFG[1], depth=1, content=False),
+    *cloud_init.READS, Read(cloud_init.HAS_RUN, depth=0, content=False), ifcfg.NAMES[1],
     *(Read(path, depth=0, content=False) for path in HOTPLUG_RULES),
     *(Read(path, depth=0, limit=1 << 20) for path in COMMAND_LINES),
 )  # fmt: skip
@@ -107,7 +104,7 @@ def read_network(tree: Tree, units: Units) -> Network:
     # NetworkManager asks for an address on a card of which nobody has told it anything.
     others = any(units.unit(name).started for name in _OTHERS)
     # cloud-init writes these files anew at boot where the machine is another one.
-    return Network(tuple(found), certain=whole and not others and tree.entry("/etc/cloud") is None)
+    return Network(tuple(found), certain=whole and not others and tree.entry(cloud_init.FOLDER) is None)
 
 
 def read_configuring(tree: Tree, units: Units, cards: tuple[str, ...] = ()) -> Configuring:
@@ -195,16 +192,12 @@ def _manager(tree: Tree, units: Units, cards: tuple[str, ...]) -> Manager | None
             "NetworkManager", MANAGER, True, False if cards else None, lacks, tuple(each for each in alone if each)
         )
     silent = conf.no_default()
-    told = any(True for _ in keyfile.profiles(tree)) or _has_ifcfg(tree)
+    told = any(True for _ in keyfile.profiles(tree)) or any(True for _ in ifcfg.files(tree))
     told = told or (netplan.generated(tree) and bool(netplan.files(tree)))
     if silent is not None and not told:
         lacks = "has no connection for a network card, and is told to make none by itself"
         return Manager("NetworkManager", MANAGER, True, False, lacks, (silent,))
     return Manager("NetworkManager", MANAGER, True, True)
-
-
-def _has_ifcfg(tree: Tree) -> bool:
-    return any(name.startswith("ifcfg-") and name != "ifcfg-lo" for place in IFCFG for name in tree.children(place))
 
 
 def _others(tree: Tree, units: Units) -> Iterator[Location]:
@@ -239,24 +232,14 @@ def brings_up(text: str) -> bool:
     return _COMMANDS.search(text) is not None
 
 
-_NO_NETWORK = compile_pattern(
-    r"[ \t]*network[ \t]*:[ \t]*\{[ \t]*config[ \t]*:[ \t]*disabled|[ \t]+config[ \t]*:[ \t]*['\"]?disabled\b"
-)
-
-
 def _cloud(tree: Tree, units: Units) -> bool | None:
     """Whether cloud-init writes the settings at the next boot; None where it has done so, and may do it again."""
-    if tree.entry(CLOUD) is None or tree.entry(f"{CLOUD}/cloud-init.disabled") is not None:
+    if not cloud_init.present(tree):
         return False
     names = ("cloud-init-local.service", "cloud-init-main.service", "cloud-init.service")
     present = [unit for name in names if (unit := units.unit(name)).present]
     if not present or all(unit.masked for unit in present):
         return False
-    files = [
-        f"{CLOUD}/cloud.cfg",
-        *(f"{CLOUD}/cloud.cfg.d/{name}" for name in tree.children(f"{CLOUD}/cloud.cfg.d")[:MOST_FILES]),
-    ]
-    for path in files:
-        if path.endswith(".cfg") and any(_NO_NETWORK.match(line) for line in (tree.text(path) or "").split("\n")):
-            return False
-    return None if tree.lentry(CLOUD_HAS_RUN) is not None else True
+    if cloud_init.keeps_out(tree):
+        return False
+    return None if tree.lentry(cloud_init.HAS_RUN) is not None else True

@@ -14,17 +14,18 @@ from pathlib import PurePosixPath
 from rescue.formats.yaml_nodes import Node, YamlError, YamlTooLarge, read_yaml
 from rescue.model import Location
 from rescue.network.netplan_schema import TYPES, NetplanProblem, problem_of
-from rescue.network.profile import Profile, address, interface, replaced_line
+from rescue.network.profile import Profile, address, interface, replaced_line, written
 from rescue.tree import Read, Tree
 
-DIRECTORIES = ("/etc/netplan", "/usr/lib/netplan")
+DIRECTORIES = ("/etc/netplan", "/usr/lib/netplan", "/lib/netplan")
+"""netplan itself asks for the last one, which is the one before it where /usr is merged."""
 GENERATORS = tuple(
     f"{place}/systemd/system-generators/netplan" for place in ("/etc", "/usr/local/lib", "/usr/lib", "/lib")
 )
 """What makes the settings while the server boots (systemd.generator(7)); the first that is there counts."""
 READS = (*(Read(path, depth=1) for path in DIRECTORIES), *(Read(path, depth=0, content=False) for path in GENERATORS))
 
-ON = ("true", "on", "yes", "y")
+ON, OFF = ("true", "on", "yes", "y"), ("false", "off", "no", "n")
 NETWORKD = "networkd"
 
 
@@ -93,15 +94,23 @@ def renders_for_networkd(tree: Tree, path: PurePosixPath) -> bool:
 
 
 def profiles(tree: Tree) -> Iterator[Profile]:
-    """One for each card below "ethernets"."""
+    """One for each card below "ethernets", and for each file that is void or can't be judged."""
+    yield from (each for each in all_profiles(tree) if each.wired)
+
+
+def all_profiles(tree: Tree) -> Iterator[Profile]:
+    """One for each definition, and for each file that is void or can't be judged: what that one asks for is unknown."""
     for each in plans(tree):
         if each.problem is not None or each.unread:
-            yield Profile("netplan", Location(each.path), unclear=True)
+            place = Location(each.path)
+            yield Profile("netplan", place, unclear=True, asks=((4, place), (6, place)))
             continue
-        cards = each.root.get("network", "ethernets") if each.root is not None else None
-        lines = (tree.text(each.path) or "").split("\n")
-        for name, card in cards.pairs if cards is not None else ():
-            yield _profile(each.path, lines, name, card)
+        network = each.root.get("network") if each.root is not None else None
+        lines = (tree.text(each.path) or "").split("\n") if network is not None else []
+        for kind in TYPES:
+            group = network.get(kind) if network is not None else None
+            for name, node in group.pairs if group is not None else ():
+                yield replace(_profile(each.path, lines, name, node), wired=kind == "ethernets")
 
 
 def files(tree: Tree) -> tuple[PurePosixPath, ...]:
@@ -118,17 +127,17 @@ def files(tree: Tree) -> tuple[PurePosixPath, ...]:
 
 def _profile(path: PurePosixPath, lines: list[str], key: Node, card: Node) -> Profile:
     match = card.get("match")
-    addresses = _addresses(card)
+    static = _static(path, lines, card)
     if match is None:
         location = _at(path, lines, key)
         # Of one line only its key is the card's name: "{ens3: {...}}" has more that may look like it.
         mine = location.text.partition(":")[0].strip("\"'") == key.text
         rename = partial(_renamed, location=location, old=key.text) if mine else None
-        return replace(addresses, location=location, names=(key.text,), rename=rename)
+        return replace(static, location=location, names=(key.text,), rename=rename)
     name, mac = match.get("name"), match.get("macaddress")
     clear = all(each.text in ("name", "macaddress") for each, _ in match.pairs) and bool(match.pairs)
     return replace(
-        addresses,
+        static,
         location=_at(path, lines, name or mac or key),
         names=(name.text,) if name else (),
         macs=(mac.text.lower(),) if mac else (),
@@ -141,21 +150,33 @@ def _at(path: PurePosixPath, lines: list[str], node: Node) -> Location:
     return Location(path, node.line, text.strip()[:200])
 
 
-def _addresses(card: Node) -> Profile:
-    """What the card is set to by hand; the routers are left out where DHCP, or a route, may bring their network."""
+def _static(path: PurePosixPath, lines: list[str], card: Node) -> Profile:
+    """What the card is set to by hand, and what it asks for; the routers are left out where DHCP, or a route, may bring
+    their network."""
     listed = card.get("addresses")
     own = [
         each.pairs[0][0] if each.kind == "mapping" and each.pairs else each for each in (listed.items if listed else ())
     ]
     found = tuple(one for node in own if (one := interface(node.text)) is not None)
-    asks = any((node := card.get(key)) is not None and node.text.lower() in ON for key in ("dhcp4", "dhcp6"))
+    dhcp = [(4, card.get("dhcp4")), (6, card.get("dhcp6"))]
+    asks = tuple((version, _at(path, lines, node)) for version, node in dhcp if node and node.text.lower() in ON)
+    announced = card.get("accept-ra")
+    # Router advertisements are accepted unless a line says otherwise.
+    here = () if announced is not None and announced.text.lower() in OFF else ((6, Location(path)),)
+    static = Profile(
+        "netplan",
+        Location(path),
+        addresses=found,
+        written=written((node.text, _at(path, lines, node)) for node in own),
+        asks=(*asks, *here),
+    )
     routes = [each for each in (card.get("routes") or Node("sequence", 0)).items if each.kind == "mapping"]
-    direct = [each for each in routes if each.get("via") is None or _on_link(each)]
-    if asks or direct:
-        return Profile("netplan", Location(PurePosixPath("/")), addresses=found)
+    if asks or any(each.get("via") is None or _on_link(each) for each in routes):
+        return static
     named = [card.get("gateway4"), card.get("gateway6"), *(each.get("via") for each in routes if _default(each))]
-    routers = tuple(each for node in named if node is not None and (each := address(node.text)) is not None)
-    return Profile("netplan", Location(PurePosixPath("/")), addresses=found, gateways=routers)
+    return replace(
+        static, gateways=tuple(each for node in named if node is not None and (each := address(node.text)) is not None)
+    )
 
 
 def _on_link(route: Node) -> bool:

@@ -1,4 +1,4 @@
-"""systemd-networkd's files (systemd.network(5)): which cards each is for.
+"""systemd-networkd's files (systemd.network(5)): which network interfaces each is for, and what it sets.
 
 Files of all directories count together in the order of their names; of one name in two directories the first
 directory's counts, and one that is empty or a link to /dev/null takes it away. Drop-ins only add to [Network] and the
@@ -12,30 +12,43 @@ from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.model import Location
-from rescue.network.profile import Address, Interface, Profile, address, interface, replaced_line
+from rescue.model import Address, Location
+from rescue.network import netplan
+from rescue.network.profile import Asks, Interface, Profile, address, interface, replaced_line, written
 from rescue.services.unit_files import Assignment, parse_unit
 from rescue.tree import Read, Tree
 
-DIRECTORIES = ("/etc/systemd/network", "/usr/local/lib/systemd/network", "/usr/lib/systemd/network")
+DIRECTORIES = (
+    "/etc/systemd/network", "/usr/local/lib/systemd/network", "/usr/lib/systemd/network", "/lib/systemd/network",
+)  # fmt: skip
 READS = tuple(Read(path, depth=2) for path in DIRECTORIES)
 
 NOT_WIRED = frozenset({"Virtualization", "Kind", "WLANInterfaceType", "SSID", "BSSID"})
 """Conditions that keep a file from a server's own network card: containers, tunnels, radio."""
+
+SHIPPED = ("/usr/lib/", "/lib/")
+"""systemd's own .network files are for containers and ad-hoc links; they say nothing of a server's addresses."""
+
+OF_NETPLAN = "10-netplan-"
+"""How the files that netplan's generator makes at boot are called."""
 
 ANY_WIRED = "en* eth*"
 
 
 def network_files(tree: Tree) -> tuple[PurePosixPath, ...]:
     """The .network files in the order in which they are tried."""
+    return files(tree, ".network")
+
+
+def files(tree: Tree, ending: str, below: str = "") -> tuple[PurePosixPath, ...]:
+    """The files with that ending, or those of the folders `below` the usual ones; of one name the first counts."""
     tree.require(*READS)
     found: dict[str, PurePosixPath] = {}
     for directory in DIRECTORIES:
-        if tree.entry(directory) is None:
-            continue
-        for name in tree.children(directory):
-            if name.endswith(".network"):
-                found.setdefault(name, PurePosixPath(directory) / name)
+        place = PurePosixPath(directory) / below
+        for name in tree.children(place) if tree.entry(place) is not None else ():
+            if name.endswith(ending):
+                found.setdefault(name, place / name)
     return tuple(found[name] for name in sorted(found))
 
 
@@ -46,28 +59,95 @@ def settings(tree: Tree, path: PurePosixPath) -> tuple[Assignment, ...]:
 
 def profiles(tree: Tree) -> Iterator[Profile]:
     """One for each file that may be for a wired card, in their order."""
-    for path in network_files(tree):
-        told = settings(tree, path)
-        matched = [each for each in told if each.section == "Match" and each.text]
+    yield from (each for each in all_profiles(tree) if each.wired)
+
+
+def all_profiles(tree: Tree) -> Iterator[Profile]:
+    """One for each file, in their order, and for what is added to files that are made at boot."""
+    known = network_files(tree)
+    for path in known:
         # An empty file, or a link to /dev/null, takes the one of its name away.
-        if not (tree.text(path) or "").strip() or any(each.key in NOT_WIRED for each in matched):
+        if not (tree.text(path) or "").strip():
             continue
-        if any(each.section == "Link" and each.key == "Unmanaged" and on(each.text) for each in told):
-            continue
-        if any(each.key in ("Type", "Driver") and not _wired(each) for each in matched):
-            continue
-        profile = _profile(tree, path, matched)
-        addresses, gateways = _static((*told, *_added(tree, path)))
-        yield replace(profile, addresses=addresses, gateways=gateways)
+        said, added = settings(tree, path), _added(tree, path.name)
+        matched = [each for each in said if each.section == "Match" and each.text]
+        addresses, gateways = _static((*said, *added))
+        own = str(path).startswith(SHIPPED)
+        yield replace(
+            _profile(path, matched, clear=not any(each.section == "Match" for each in added)),
+            addresses=addresses,
+            gateways=gateways,
+            written=written(_addresses(added if own else (*said, *added))),
+            asks=_asks(added) if own else (*_asks((*said, *added)), *_announced(path, (*said, *added))),
+            wired=_is_wired(said, matched),
+        )
+    for name in sorted(_dropin_folders(tree) - {path.name for path in known}):
+        yield _orphan(tree, name)
+
+
+def _is_wired(said: tuple[Assignment, ...], matched: list[Assignment]) -> bool:
+    """Whether a file may be for a wired network interface that it does not leave alone."""
+    return not (
+        any(each.key in NOT_WIRED for each in matched)
+        or any(each.section == "Link" and each.key == "Unmanaged" and on(each.text) for each in said)
+        or any(each.key in ("Type", "Driver") and not _wired(each) for each in matched)
+    )
+
+
+def _dropin_folders(tree: Tree) -> set[str]:
+    """The names of the files that have drop-ins."""
+    return {path.name.removesuffix(".d") for path in files(tree, ".network.d")}
+
+
+def _orphan(tree: Tree, name: str) -> Profile:
+    """Drop-ins of a file that is not on the disk: it may be made in /run while the server boots, as netplan's are."""
+    added = _added(tree, name)
+    place = added[0].location if added else Location(PurePosixPath(DIRECTORIES[0]) / f"{name}.d")
+    plans = name.startswith(OF_NETPLAN) and netplan.files(tree)
+    unknown = () if plans or not added else ((4, place), (6, place))
+    return Profile(
+        "systemd-networkd", place, unclear=True, written=written(_addresses(added)), asks=(*_asks(added), *unknown),
+        wired=False,
+    )  # fmt: skip
+
+
+def _addresses(said: tuple[Assignment, ...]) -> Iterator[tuple[str, Location]]:
+    for each in said:
+        if each.key == "Address" and each.section in ("Network", "Address"):
+            yield each.text, each.location
+
+
+def _asks(said: tuple[Assignment, ...]) -> Asks:
+    """For which IP versions DHCP is asked; the last DHCP= counts."""
+    found: Asks = ()
+    for each in said:
+        if each.section == "Network" and each.key == "DHCP":
+            value = each.text.lower()
+            both = on(value) or value == "both"
+            versions = (4, 6) if both else _DHCP.get(value, ())
+            found = tuple((version, each.location) for version in versions)
+    return found
+
+
+_DHCP = {"ipv4": (4,), "v4": (4,), "ipv6": (6,), "v6": (6,)}
+
+
+def _announced(path: PurePosixPath, said: tuple[Assignment, ...]) -> Asks:
+    """Router advertisements are accepted, unless the last IPv6AcceptRA= says otherwise."""
+    accepted = True
+    for each in said:
+        if each.section == "Network" and each.key == "IPv6AcceptRA":
+            accepted = not off(each.text)
+    return ((6, Location(path)),) if accepted else ()
 
 
 def _static(told: tuple[Assignment, ...]) -> tuple[tuple[Interface, ...], tuple[Address, ...]]:
     """The addresses, and the routers that are reached through them and in no other way."""
-    found = [interface(each.text) for each in told if each.key == "Address" and each.section in ("Network", "Address")]
+    found = [interface(text) for text, _ in _addresses(told)]
     addresses = tuple(each for each in found if each is not None)
     # DHCP may bring the router's network; a route may say that the router is on the wire.
     other = any(
-        (each.key == "DHCP" and each.text.lower() not in ("no", "false", "0", "off"))
+        (each.key == "DHCP" and not off(each.text))
         or (each.key in ("GatewayOnLink", "GatewayOnlink") and on(each.text))
         or each.key in ("Destination", "Peer")
         for each in told
@@ -85,11 +165,10 @@ def _wired(setting: Assignment) -> bool:
     return "ether" in setting.text.split()
 
 
-def _profile(tree: Tree, path: PurePosixPath, matched: list[Assignment]) -> Profile:
+def _profile(path: PurePosixPath, matched: list[Assignment], *, clear: bool) -> Profile:
     names = [each for each in matched if each.key == "Name"]
     macs = [each for each in matched if each.key in ("MACAddress", "PermanentMACAddress")]
-    clear = all(each.key in ("Name", "MACAddress", "PermanentMACAddress") for each in matched)
-    clear = clear and not _changed_elsewhere(tree, path)
+    clear = clear and all(each.key in ("Name", "MACAddress", "PermanentMACAddress") for each in matched)
     chooses = next(iter(names or macs or matched), None)
     location = Location(path)
     if chooses is not None:
@@ -105,27 +184,19 @@ def _profile(tree: Tree, path: PurePosixPath, matched: list[Assignment]) -> Prof
     )
 
 
-def _changed_elsewhere(tree: Tree, path: PurePosixPath) -> bool:
-    """Whether a drop-in says something of [Match]."""
-    return any(each.section == "Match" for each in _added(tree, path))
-
-
-def _added(tree: Tree, path: PurePosixPath) -> tuple[Assignment, ...]:
-    """What the file's drop-ins say."""
-    found: list[Assignment] = []
-    for directory in DIRECTORIES:
-        place = PurePosixPath(directory) / f"{path.name}.d"
-        if tree.entry(place) is None:
-            continue
-        for name in tree.children(place):
-            if name.endswith(".conf"):
-                found += settings(tree, place / name)
-    return tuple(found)
+def _added(tree: Tree, name: str) -> tuple[Assignment, ...]:
+    """What the drop-ins of the file of that name say."""
+    return tuple(each for path in files(tree, ".conf", f"{name}.d") for each in settings(tree, path))
 
 
 def on(text: str) -> bool:
     """Whether a switch is on (parse_boolean of systemd)."""
     return text.lower() in ("1", "yes", "y", "true", "t", "on")
+
+
+def off(text: str) -> bool:
+    """Whether a switch is off (likewise)."""
+    return text.lower() in ("0", "no", "n", "false", "f", "off")
 
 
 def _renamed(tree: Tree, name: str, *, location: Location, old: str) -> Tree:

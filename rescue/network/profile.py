@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_address, ip_interface
+from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 
-from rescue.model import Location
+from rescue.model import Address, Location
 from rescue.tree import Tree
 
 Interface = IPv4Interface | IPv6Interface
-Address = IPv4Address | IPv6Address
+
+Written = tuple[tuple[Address, Location], ...]
+"""Addresses, each with the line that gives it."""
+Asks = tuple[tuple[int, Location], ...]
+"""IP versions for which an address may come from the network (DHCP, router advertisements), each with what asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +25,10 @@ class Profile:
     location: of what chooses the card. names: globs of which one has to match; () for any. macs: the same, of hardware
     addresses in lower case. unclear: it chooses by something that the disk does not tell (a driver, a slot).
     addresses: those set by hand. gateways: the routers that have to be in one of their networks; on_link: the program
-    tells the kernel to take them even where they are not. rename(tree, name) and
-    unbind(tree): the tree in which it chooses the card of that name, or every wired card instead of one hardware
-    address; None where that is not written.
+    tells the kernel to take them even where they are not. written: every address that is written for the server
+    itself, whatever became of it; asks: for what it asks the network. wired: whether it may be for a wired network
+    interface, and is used at boot. rename(tree, name) and unbind(tree): the tree in which it chooses the interface of
+    that name, or every wired one instead of one hardware address; None where that is not written.
     """
 
     manager: str
@@ -34,6 +39,9 @@ class Profile:
     addresses: tuple[Interface, ...] = ()
     gateways: tuple[Address, ...] = ()
     on_link: bool = False
+    written: Written = ()
+    asks: Asks = ()
+    wired: bool = True
     rename: Callable[[Tree, str], Tree] | None = None
     unbind: Callable[[Tree], Tree] | None = None
 
@@ -72,6 +80,12 @@ def address(text: str) -> Address | None:
         return ip_address(text)
     except ValueError:
         return None
+
+
+def written(texts: Iterable[tuple[str, Location]]) -> Written:
+    """The addresses among the texts, which may be quoted, or have a prefix length or a zone behind them."""
+    found = ((address(text.strip().strip("\"'").partition("/")[0].partition("%")[0]), place) for text, place in texts)
+    return tuple((each, place) for each, place in found if each is not None)
 
 
 def replaced_line(tree: Tree, location: Location, old: str, new: str) -> Tree:

@@ -16,23 +16,23 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
+from itertools import islice
 from pathlib import PurePosixPath
 
 from rescue.formats.yaml_nodes import scalars
 from rescue.model import Location
-from rescue.network import keyfile, netplan, networkd
-from rescue.services.unit_files import Assignment, parse_unit
+from rescue.network import keyfile, netplan, networkd, wireguard
+from rescue.services.unit_files import Assignment
 from rescue.services.units import UNIT_READS, Units
 from rescue.tree import Read, Tree
 
 Network = IPv4Network | IPv6Network
 
-WIREGUARD = "/etc/wireguard"
 OPENVPN = ("/etc/openvpn", "/etc/openvpn/client")
 OPENVPN_DEFAULTS = "/etc/default/openvpn"
 TAILSCALE = "/var/lib/tailscale/tailscaled.state"
 READS = (
-    *UNIT_READS, *networkd.READS, *netplan.READS, *keyfile.READS, Read(WIREGUARD, depth=1), Read(OPENVPN[0], depth=2),
+    *UNIT_READS, *networkd.READS, *netplan.READS, *keyfile.READS, *wireguard.READS, Read(OPENVPN[0], depth=2),
     Read(OPENVPN_DEFAULTS, depth=0), Read(TAILSCALE, depth=0), Read("/usr/bin/wg-quick", depth=0, content=False),
 )  # fmt: skip
 
@@ -67,26 +67,20 @@ def tunnels(tree: Tree, units: Units) -> tuple[Tunnel, ...]:
 
 
 def _wg_quick(tree: Tree, units: Units) -> Iterator[Tunnel]:
-    for name in tree.children(WIREGUARD)[:MOST_FILES]:
-        unit = units.unit(f"wg-quick@{name.removesuffix('.conf')}.service")
-        if not name.endswith(".conf") or not unit.started:
+    for conf in wireguard.confs(tree):
+        unit = units.unit(f"wg-quick@{conf.name}.service")
+        if not unit.started:
             continue
-        path = PurePosixPath(WIREGUARD) / name
-        told = list(parse_unit(tree.text(path) or "", path))
-        own = [each for each in told if each.section.lower() == "interface"]
-        table = next((each.text.lower() for each in own if each.key.lower() == "table"), "auto")
+        table = next((each.text.lower() for each in conf.get("interface", "table")), "auto")
         if table not in ("auto", "main", "254"):
             continue  # no routes, or in a table that nothing asks
-        hooks = [each.text for each in own if each.key.lower() in ("preup", "postup")]
+        hooks = [each.text for key in ("preup", "postup") for each in conf.get("interface", key)]
         if any(_RULE.search(each) for each in hooks):
             continue
         doubt = "its own commands (PostUp) set rules that are not followed here" if _marks(hooks) else ""
-        allowed = [each for each in told if each.section.lower() == "peer" and each.key.lower() == "allowedips"]
-        takes, place = _taken(allowed)
-        inside = tuple(
-            _networks(word for each in own if each.key.lower() == "address" for word in each.text.split(","))
-        )
-        yield Tunnel(name.removesuffix(".conf"), "wg-quick", place or Location(path), takes, inside, unit.name, doubt)
+        takes, place = _taken(list(conf.get("peer", "allowedips")))
+        inside = tuple(_networks(word for word, _ in conf.words("interface", "address")))
+        yield Tunnel(conf.name, "wg-quick", place or Location(conf.path), takes, inside, unit.name, doubt)
 
 
 def _marks(hooks: list[str]) -> bool:
@@ -124,14 +118,11 @@ def _networkd(tree: Tree, units: Units) -> Iterator[Tunnel]:
     if not units.unit("systemd-networkd.service").started:
         return
     devices: dict[str, tuple[Assignment, ...]] = {}
-    for directory in networkd.DIRECTORIES:
-        for name in tree.children(directory)[:MOST_FILES] if tree.entry(directory) is not None else ():
-            if name.endswith(".netdev"):
-                path = PurePosixPath(directory) / name
-                told = networkd.settings(tree, path)
-                device = {each.key: each.text for each in told if each.section == "NetDev"}
-                if device.get("Kind", "").lower() == "wireguard" and device.get("Name"):
-                    devices.setdefault(device["Name"], told)
+    for path in networkd.files(tree, ".netdev")[:MOST_FILES]:
+        told = networkd.settings(tree, path)
+        device = {each.key: each.text for each in told if each.section == "NetDev"}
+        if device.get("Kind", "").lower() == "wireguard" and device.get("Name"):
+            devices.setdefault(device["Name"], told)
     rules = [
         each
         for path in networkd.network_files(tree)
@@ -166,27 +157,21 @@ def _manager(tree: Tree, units: Units) -> Iterator[Tunnel]:
     """WireGuard of NetworkManager."""
     if not units.unit("NetworkManager.service").started:
         return
-    for directory in keyfile.DIRECTORIES:
-        for name in tree.children(directory)[:MOST_FILES] if tree.entry(directory) is not None else ():
-            path = PurePosixPath(directory) / name
-            told = list(keyfile.settings(tree.text(path) or ""))
-            values = {(each.section, each.key): each.value for each in told}
-            if (
-                values.get(("connection", "type")) != "wireguard"
-                or values.get(("connection", "autoconnect")) == "false"
-            ):
-                continue
-            if values.get(("ipv4", "never-default")) == "true" or values.get(("wireguard", "peer-routes")) == "false":
-                continue
-            allowed = [
-                Assignment(each.section, each.key, each.value.replace(";", ","), Location(path, each.line))
-                for each in told
-                if each.section.startswith("wireguard-peer.") and each.key == "allowed-ips"
-            ]
-            takes, place = _taken(allowed)
-            yield Tunnel(
-                values.get(("connection", "interface-name"), name), "NetworkManager", place or Location(path), takes
-            )
+    for path in islice(keyfile.files(tree), MOST_FILES):
+        told = list(keyfile.settings(tree.text(path) or ""))
+        values = {(each.section, each.key): each.value for each in told}
+        if values.get(("connection", "type")) != "wireguard" or values.get(("connection", "autoconnect")) == "false":
+            continue
+        if values.get(("ipv4", "never-default")) == "true" or values.get(("wireguard", "peer-routes")) == "false":
+            continue
+        allowed = [
+            Assignment(each.section, each.key, each.value.replace(";", ","), Location(path, each.line))
+            for each in told
+            if each.section.startswith("wireguard-peer.") and each.key == "allowed-ips"
+        ]
+        takes, place = _taken(allowed)
+        name = values.get(("connection", "interface-name"), path.name)
+        yield Tunnel(name, "NetworkManager", place or Location(path), takes)
 
 
 def _netplan(tree: Tree, units: Units) -> Iterator[Tunnel]:

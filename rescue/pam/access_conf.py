@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import PurePosixPath
 from re import compile as compile_pattern
 
 from rescue.accounts.database import Account, Accounts
-from rescue.model import Address, Location
+from rescue.formats.except_list import in_list
+from rescue.model import Address, Known, Location, both
 from rescue.pam.stacks import Ruling
 from rescue.tree import Read, Tree
 
@@ -30,10 +31,6 @@ class _Asked:
     plain_groups: bool
 
 
-Match = bool | None
-"""Whether something fits; None if that is not to be told."""
-
-
 def access(tree: Tree, account: Account, source: Address | None, arguments: tuple[str, ...]) -> Ruling:
     """What pam_access says, with its module's arguments. Raises NotCaptured where the file is not in the snapshot."""
     options = dict(word.partition("=")[::2] for word in arguments)
@@ -44,7 +41,7 @@ def access(tree: Tree, account: Account, source: Address | None, arguments: tupl
     undecided: Location | None = None
     for path in _files(tree, options.get("accessfile")):
         for location, permission, users, origins in _entries(tree, path):
-            fits = _both(_user_list(users, asked), _origin_list(origins, asked))
+            fits = both(_user_list(users, asked), _origin_list(origins, asked))
             if fits and undecided is None:
                 return Ruling(permission == "+", location)
             if fits is None or fits:
@@ -70,41 +67,19 @@ def _entries(tree: Tree, path: PurePosixPath) -> Iterator[tuple[Location, str, s
         yield Location(path, number, text), fields[0].strip(), fields[1], fields[2]
 
 
-def _user_list(text: str, asked: _Asked) -> Match:
-    return _list(_words(text), lambda word: _is_user(word, asked))
+def _user_list(text: str, asked: _Asked) -> Known:
+    return in_list(_words(text), lambda word: _is_user(word, asked))
 
 
-def _origin_list(text: str, asked: _Asked) -> Match:
-    return _list(_words(text), lambda word: _is_origin(word, asked.source))
+def _origin_list(text: str, asked: _Asked) -> Known:
+    return in_list(_words(text), lambda word: _is_origin(word, asked.source))
 
 
 def _words(text: str) -> list[str]:
     return [word for word in _BLANK.split(text) if word]
 
 
-def _list(words: list[str], fits: Callable[[str], Match]) -> Match:
-    """list_match: one of the words before EXCEPT fits, and the list behind it does not."""
-    at = next((index for index, word in enumerate(words) if word.upper() == "EXCEPT"), len(words))
-    found: Match = False
-    for word in words[:at]:
-        one = fits(word)
-        if one:
-            found = True
-            break
-        found = None if one is None else found
-    if found is False or at == len(words):
-        return found
-    excepted = _list(words[at + 1 :], fits)
-    return _both(found, None if excepted is None else not excepted)
-
-
-def _both(one: Match, other: Match) -> Match:
-    if one is False or other is False:
-        return False
-    return None if None in (one, other) else True
-
-
-def _is_user(word: str, asked: _Asked) -> Match:
+def _is_user(word: str, asked: _Asked) -> Known:
     if word.startswith("@"):
         return None  # a netgroup
     if word.upper() == "ALL" or word.lower() == asked.account.name.lower():
@@ -113,11 +88,11 @@ def _is_user(word: str, asked: _Asked) -> Match:
         return word[1:-1] in asked.groups
     if "@" in word:
         name, _, origin = word.partition("@")
-        return _both(name.lower() == asked.account.name.lower(), _is_origin(origin, asked.source))
+        return both(name.lower() == asked.account.name.lower(), _is_origin(origin, asked.source))
     return asked.plain_groups and word in asked.groups
 
 
-def _is_origin(word: str, source: Address | None) -> Match:
+def _is_origin(word: str, source: Address | None) -> Known:
     if word.upper() == "ALL":
         return True
     if word.upper() == "LOCAL" or word.startswith((":", "tty", "pts/")) or word in ("cron", "console"):

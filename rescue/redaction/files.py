@@ -16,7 +16,7 @@ from rescue.formats.shipped import Shipped
 from rescue.keys.emptied_keys import MARK, emptied_key
 from rescue.network import card_lines_alone, cards_alone, is_text_log
 from rescue.network.tunnels import TAILSCALE, settings_alone
-from rescue.redaction.scripts import firewall_alone, is_own_script
+from rescue.redaction.scripts import firewall_alone, is_own_script, is_table
 from rescue.text.secrets import ACCOUNT_FILES, BEGIN, CRYPT, END, hidden_file
 from rescue.tree import Entry, NotCaptured, ReadError, Tree
 
@@ -90,7 +90,7 @@ def left_out(path: str, data: bytes) -> bytes:
         return _binary(data)
     text = data.decode("utf-8", "surrogateescape")
     if is_own_script(path, text):
-        text = firewall_alone(text, WORD)
+        text = firewall_alone(text, WORD, table=is_table(path))
         data = text.encode("utf-8", "surrogateescape")
     accounts = ACCOUNT_FILES.match(path)
     if not accounts and not _ANY.search(text):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from re import compile as compile_pattern
 
 from rescue.boot import commands as boot_commands
+from rescue.formats.shell_script import scan
 
 PLACES = (
     *boot_commands.RC_LOCAL,
@@ -41,26 +42,41 @@ _STARTS = compile_pattern(
     r"(\s*(?:@reboot\s+(?:[\w.-]+\s+)??)?(?:(?:exec|nohup|sudo|\.|source|(?:/\S*/)?(?:ba|da)?sh)\s+)?"
     r"/[^\s\"';&|<>]+)(\s.*)?"
 )
-_DOCUMENT = compile_pattern(r"<<-?\s*['\"\\]?(\w+)")
 
 
 def is_own_script(path: str, text: str) -> bool:
     """Whether the file is such a script or cron table."""
-    return path.startswith(_TABLES) or (path.startswith(PLACES) and text.startswith("#!")) or path in PLACES
+    return is_table(path) or (path.startswith(PLACES) and text.startswith("#!")) or path in PLACES
 
 
-def firewall_alone(text: str, word: str) -> str:
+def is_table(path: str) -> bool:
+    """Whether the file is a cron table, each line of which is a command of its own."""
+    return path.startswith(_TABLES)
+
+
+def firewall_alone(text: str, word: str, *, table: bool = False) -> str:
     """The script with `word` where something else stood: as many lines, and what is kept is run as before."""
-    made, document = [], ""
+    made, document, quote, kept = [], "", "", False
     for line in text.split("\n"):
-        if document:
+        if document and not quote:
             ends = line.strip() == document
             made.append(line if ends or not line.strip() else word)
             document = "" if ends else document
             continue
-        if (found := _DOCUMENT.search(line)) is not None:
-            document = found[1]
-        made.append(_line(line, word, f" <<{document}" if document else ""))
+        within = quote
+        if not table:
+            quote, _, _, found = scan(line, quote)
+            document = document or found
+        if within and not kept:
+            made.append(f"# {word}")
+        elif within:
+            # Of a command over several lines the quote stays whole.
+            made.append(line if _FIREWALL.search(line) else f"{word}{'' if quote else within[-1]}")
+        elif quote:
+            kept = _FIREWALL.search(line) is not None
+            made.append(line if kept else f": {word}")
+        else:
+            made.append(_line(line, word, f" <<{document}" if document else ""))
     return "\n".join(made)
 
 

@@ -40,7 +40,6 @@ _NEVER_SHORTENED = frozenset({"wtmp", "lastlog", "faillog", "tallylog"})
 _ARCHIVED_JOURNAL = re.compile(
     r".+@[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{16}\.journal|.+@[0-9a-f]{16}-[0-9a-f]{16}\.journal~"
 )
-MACHINE_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)

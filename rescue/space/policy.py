@@ -16,12 +16,12 @@ from pathlib import PurePosixPath
 from re import Pattern
 from re import compile as compile_pattern
 
-from rescue.space.names import MACHINE_ID, archived_journal, backup_like, can_be_shortened, log_name, packed, rotated
+from rescue.machine_id import FORM, MACHINE_ID_READ, machine_id
+from rescue.space.names import archived_journal, backup_like, can_be_shortened, log_name, packed, rotated
 from rescue.space.room import MIB, wanted_bytes, wanted_inodes
 from rescue.tree import Entry, LinkLoop, Read, Tree
 
 LOGS = "/var/log"
-MACHINE_ID_FILE = "/etc/machine-id"
 DAY = 24 * 3600 * 10**9
 """A day in nanoseconds."""
 PROTECTED_FLAGS = 0x10 | 0x20
@@ -96,7 +96,7 @@ TEMPORARY = {"/tmp": 10 * DAY, "/var/tmp": 30 * DAY}  # noqa: S108 - the target'
 
 def reads(*, temporary: bool = False) -> tuple[Read, ...]:
     """What `prune` looks at: names and sizes only."""
-    areas = [Read(LOGS, content=False), Read(MACHINE_ID_FILE, depth=0)]
+    areas = [Read(LOGS, content=False), MACHINE_ID_READ]
     areas += [Read(each.path, each.depth, content=False) for each in (*PACKAGE_CACHES, *CRASHES, *CONTAINER_LOGS)]
     if temporary:
         areas += [Read(path, content=False) for path in TEMPORARY]
@@ -246,14 +246,14 @@ def _any_of(names: tuple[str, ...]) -> Pattern[str]:
 
 def _journals(area: _Area) -> Iterator[Removal]:
     """journald's closed files, and all files of a machine that this one no longer is (a clone's former id)."""
-    own = (area.tree.text(MACHINE_ID_FILE) or "").strip()
+    own = machine_id(area.tree)
     for named in sorted(area.files(f"{LOGS}/journal", 2), key=_age):
         path = named[0]
         # A namespace's directory is called MACHINE-ID.NAMESPACE (systemd-journald.service(8)).
         machine = path.parent.name.partition(".")[0]
-        if not MACHINE_ID.fullmatch(machine):
+        if not FORM.fullmatch(machine):
             continue
-        foreign = MACHINE_ID.fullmatch(own) is not None and machine != own
+        foreign = bool(own) and machine != own
         if archived_journal(path.name) or (foreign and path.name.endswith((".journal", ".journal~"))):
             yield _gone(named, Loss.JOURNAL)
 

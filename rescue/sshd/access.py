@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rescue.model import Location
+from rescue.model import Known, Location
 from rescue.sshd.effective import Effective, Setting
 from rescue.sshd.language.match import Connection
-from rescue.sshd.language.patterns import BadAddress, Known, match_name, match_user
+from rescue.sshd.language.patterns import BadAddress, match_name, match_user
 
 LISTS = ("DenyUsers", "AllowUsers", "DenyGroups", "AllowGroups")
 """In the order in which sshd looks at them."""

@@ -14,9 +14,11 @@ from typing import Protocol
 
 from rescue.model import Location
 from rescue.sshd.language.numbers import integer
+from rescue.sshd.language.syntax import unquoted
 from rescue.tree import Tree
 
-SCRIPT_FILES = ("/etc/default/ssh", "/etc/conf.d/sshd")
+DEBIAN_OPTIONS, RED_HAT_OPTIONS, OPENRC_OPTIONS = "/etc/default/ssh", "/etc/sysconfig/sshd", "/etc/conf.d/sshd"
+SCRIPT_FILES = (DEBIAN_OPTIONS, OPENRC_OPTIONS)
 """What the start scripts of System V init and OpenRC read."""
 
 SCRIPT_COMMAND = "sshd $SSHD_OPTS $command_args"
@@ -84,7 +86,7 @@ def _environment(assignments: Sequence[AssignmentLike]) -> Iterator[tuple[str, W
     for each in assignments:
         if each.section == "Service" and each.key == "Environment":
             for word in _WORD.findall(each.text):
-                name, _, value = _unquote(word).partition("=")
+                name, _, value = unquoted(word).partition("=")
                 yield name, (value, each.location)
 
 
@@ -105,24 +107,18 @@ def _variables(tree: Tree, paths: Sequence[str]) -> Iterator[tuple[str, Word]]:
         for number, line in enumerate((tree.text(path) or "").split("\n"), 1):
             name, equals, value = line.strip().removeprefix("export ").partition("=")
             if equals and name.isidentifier():
-                yield name, (_unquote(value.strip()), Location(PurePosixPath(path), number, line.strip()))
-
-
-def _unquote(text: str) -> str:
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
-        return text[1:-1]
-    return text
+                yield name, (unquoted(value.strip()), Location(PurePosixPath(path), number, line.strip()))
 
 
 def _expand(command: Word, variables: Mapping[str, Word]) -> Iterator[Word]:
     text, place = command
     for word in _WORD.findall(text):
-        whole = _VARIABLE.fullmatch(_unquote(word))
+        whole = _VARIABLE.fullmatch(unquoted(word))
         if whole is None:
-            yield _unquote(word), place
+            yield unquoted(word), place
         elif whole[1] in variables:
             value, origin = variables[whole[1]]
-            yield from ((_unquote(piece), origin) for piece in _WORD.findall(value))
+            yield from ((unquoted(piece), origin) for piece in _WORD.findall(value))
 
 
 def _options(words: Iterator[Word]) -> Options:

@@ -11,7 +11,7 @@ from re import IGNORECASE
 from re import compile as compile_pattern
 
 from rescue.model import Location
-from rescue.sshd.language.syntax import BLANKS, BOM
+from rescue.sshd.language.syntax import BLANKS, BOM, unquoted
 from rescue.tree import Tree
 
 _MATCH = compile_pattern(r'[ \t\r]*"?match(?=[\s="])', IGNORECASE)
@@ -68,7 +68,7 @@ def remove_word(tree: Tree, location: Location, word: str) -> Tree:
     """Take one word from the line's list; the line is commented out where it was the only one."""
     lines, at = _near(tree, location)
     spans = _spans(lines[at])
-    values = [span for span in spans[1:] if _unquoted(lines[at][span[0] : span[1]]) == word]
+    values = [span for span in spans[1:] if unquoted(lines[at][span[0] : span[1]]) == word]
     if not values:
         raise ValueError(f"{location}: there is no {word} any more")
     if len(spans) == 2:
@@ -154,7 +154,7 @@ def _near(tree: Tree, location: Location) -> tuple[list[str], int]:
 
 def _keyword(line: str) -> str:
     spans = _spans(line)
-    return _unquoted(line[spans[0][0] : spans[0][1]]).lower() if spans else ""
+    return unquoted(line[spans[0][0] : spans[0][1]]).lower() if spans else ""
 
 
 def _written(tree: Tree, path: PurePosixPath, lines: list[str]) -> Tree:
@@ -229,7 +229,3 @@ def _quoted(word: str) -> str:
     if not _SPECIAL & set(word):
         return word
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _unquoted(word: str) -> str:
-    return word[1:-1] if len(word) > 1 and word[0] == word[-1] and word[0] in "\"'" else word

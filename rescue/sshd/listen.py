@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Protocol
 
+from rescue.formats.services import SERVICES_READ
 from rescue.model import Location
-from rescue.sshd.commandline import AssignmentLike, Options, command_line
+from rescue.sshd.commandline import OPENRC_OPTIONS, RED_HAT_OPTIONS, AssignmentLike, Options, command_line
 from rescue.sshd.effective import Setting
 from rescue.sshd.language.arguments import Arguments
 from rescue.sshd.language.faults import BadLine
@@ -20,7 +21,7 @@ from rescue.sshd.language.numbers import integer
 from rescue.sshd.language.patterns import numeric_address
 from rescue.sshd.language.places import listen
 from rescue.sshd.server import Server
-from rescue.tree import Tree
+from rescue.tree import Read, Tree
 
 SOCKETS = ("ssh.socket", "sshd.socket")
 SERVICES = ("ssh.service", "sshd.service", "sshd", "ssh")
@@ -28,6 +29,10 @@ GENERATORS = (
     "/usr/lib/systemd/system-generators/sshd-socket-generator",
     "/lib/systemd/system-generators/sshd-socket-generator",
 )
+LISTEN_READS = (
+    Read("/etc/ssh", depth=2), SERVICES_READ, Read("/etc/default", depth=1),
+    *(Read(path, depth=0) for path in (RED_HAT_OPTIONS, OPENRC_OPTIONS)),
+)  # fmt: skip
 GENERATED = "addresses.conf"
 """The drop-in that Ubuntu's generator writes; those whose names sort behind it are read after it."""
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.model import Location
+from rescue.accounts.database import home_of
+from rescue.model import Address, Known, Location, both
 from rescue.sshd.commandline import Options
 from rescue.sshd.effective import Alternative, Effective, Setting, Values
 from rescue.sshd.language.dialect import Dialect, Installed
@@ -19,7 +20,6 @@ from rescue.sshd.language.faults import Fault, Problem
 from rescue.sshd.language.files import Directive, Files, MatchBlock, UnreadableFile
 from rescue.sshd.language.keywords import Repeat, ValueKind
 from rescue.sshd.language.match import Connection
-from rescue.sshd.language.patterns import Address, Known
 from rescue.sshd.language.syntax import ARGV_SPLIT
 from rescue.sshd.soundness import unsound
 from rescue.tree import Read, Tree
@@ -53,7 +53,7 @@ class Server:
     def __init__(self, tree: Tree, openssh: Installed | None, given: Options = NO_OPTIONS) -> None:
         """given: the command line by which the service starts sshd; what it sets comes before every file."""
         tree.require(Read("/etc/ssh", depth=2), *([Read(str(given.config), depth=0)] if given.config else []))
-        self.dialect = Dialect.of(openssh, partial(_home, tree))
+        self.dialect = Dialect.of(openssh, partial(home_of, tree))
         self.files = Files(tree, self.dialect, given.config)
         self.given = given
         self._globals: Values = {}
@@ -257,7 +257,7 @@ class _Walk:
             directive = block.match
             if directive is not None and directive.criteria is not None:
                 result = directive.criteria.holds_for(self.connection)
-                active, match = _both(ceiling, result), directive.location
+                active, match = both(ceiling, result), directive.location
             elif directive is not None:
                 self.visit(directive, True, match)
                 active, match = None, directive.location
@@ -275,7 +275,7 @@ class _Walk:
     def _include(self, directive: Directive, active: Known, match: Location | None, ceiling: Known, depth: int) -> bool:
         """Read the files that an Include names; False if sshd stops here."""
         if match is not None or self.connection is None:
-            ceiling = _both(ceiling, active)
+            ceiling = both(ceiling, active)
         for pattern in directive.words:
             for path in self.files.included(pattern):
                 if depth >= MAX_DEPTH:
@@ -291,21 +291,6 @@ class _Walk:
         except UnreadableFile:
             text = f"{path} is included, but it can't be opened (a link that leads nowhere?)"
             self.note(via or Location(path), text, Fault.INCLUDE, "Include")
-
-
-def _home(tree: Tree, user: str) -> str | None:
-    """passwd(5): the sixth field of the user's line."""
-    for line in (tree.text("/etc/passwd") or "").split("\n"):
-        fields = line.split(":")
-        if len(fields) == 7 and fields[0] == user:
-            return fields[5]
-    return None
-
-
-def _both(one: Known, other: Known) -> Known:
-    if one is False or other is False:
-        return False
-    return None if one is None or other is None else True
 
 
 def _store(kept: list[Setting], directive: Directive) -> None:

@@ -137,17 +137,3 @@ class Target(Protocol):
 
     def close(self) -> None:
         """Release everything that was opened, in reverse order. May be called twice."""
-
-
-class Closing:
-    """A target's part as a context manager: closed at the end of the block, whatever happens."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *problem: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """See `Target.close`."""
-        raise NotImplementedError

@@ -145,6 +145,14 @@ class Tree:
         if missing:
             raise NotCaptured(*missing)
 
+    def holds(self, read: Read) -> bool:
+        """Whether `require` would say nothing."""
+        try:
+            self.require(read)
+        except NotCaptured:
+            return False
+        return True
+
     def _absent_above(self, key: str) -> bool:
         """True if a captured parent of `key` does not exist or is no directory, so that nothing can be below it."""
         at = key
@@ -222,15 +230,19 @@ class Tree:
         return self._look(path, follow_last=False)
 
     def _look(self, path: AnyPath, *, follow_last: bool) -> Entry | None:
+        return self._at(path, follow_last=follow_last)[1]
+
+    def _at(self, path: AnyPath, *, follow_last: bool) -> tuple[str, Entry | None]:
+        """The real path, and what is there."""
         try:
             real = self._walk(key_of(path), follow_last)
         except LinkLoop:
-            return None
+            return "", None
         found = self._entries.get(real)
         if found is None and not self.covers(real):
             raise NotCaptured(Read(real, depth=0))
         self._known(real, found)
-        return found
+        return real, found
 
     def _known(self, real: str, found: Entry | None) -> None:
         """Raise `ReadError` where what was found, or not found, at `real` says nothing: it could not be looked at."""
@@ -244,14 +256,7 @@ class Tree:
     def data(self, path: AnyPath) -> bytes | None:
         """A regular file's bytes; None if it does not exist or is not a regular file. Raises `ReadError` where it is
         there, and its content could not be read or is larger than what was asked for."""
-        try:
-            real = self._walk(key_of(path), True)
-        except LinkLoop:
-            return None
-        found = self._entries.get(real)
-        if found is None and not self.covers(real):
-            raise NotCaptured(Read(real, depth=0))
-        self._known(real, found)
+        real, found = self._at(path, follow_last=True)
         if found is None or not found.is_file:
             return None
         if found.data is None:

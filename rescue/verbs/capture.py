@@ -16,6 +16,7 @@ from shlex import join
 from rescue.accounts.database import Account
 from rescue.errors import UsageError
 from rescue.examine import declared_reads, examine
+from rescue.formats.hostname import read_hostname
 from rescue.model import Client
 from rescue.planner import Choose, Plan, any_repairs, make_plan, safe_repairs
 from rescue.redaction.files import without_secrets
@@ -156,7 +157,7 @@ def _who(session: Session) -> list[str]:
 
 def _called(tree: Tree) -> str:
     """The server's name, as far as it is good for the name of a file."""
-    name = (tree.text_if_read("/etc/hostname") or "").strip().partition("\n")[0] if tree.covers("/etc/hostname") else ""
+    name = read_hostname(tree)
     return re.sub(r"[^A-Za-z0-9.-]", "", name).strip(".-")[:63] or "server"
 
 

@@ -27,7 +27,7 @@ FILE = PurePosixPath("/etc/iptables/ipsets")
 SOURCES6 = tuple(map(ip_address, ("2001:db8:1::7", "2001:db8:1::77", "2001:db8:2::5", "2a00::1")))
 
 SINGLE = ("198.51.100.7", "203.0.113.5", "10.0.0.5", "8.8.8.8", "192.0.2.1", "10.1.2.3", "172.16.5.4-172.16.5.9",
-          "198.51.100.64/27")  # fmt: skip
+          "198.51.100.64/27", "010.8.8.010")  # fmt: skip
 NETS = ("198.51.100.0/24", "198.51.100.7", "203.0.113.0/25", "10.0.0.0/8", "10.1.0.0/16", "0.0.0.0/1", "128.0.0.0/1",
         "172.16.0.0/12", "192.0.2.0/24", "10.0.0.1-10.0.0.9", "8.8.8.8/32", "10.0.0.0/30")  # fmt: skip
 NETS6 = ("2001:db8:1::/48", "2001:db8:1::7", "2000::/3", "2001:db8::/32", "2a00::/16", "2001:db8:1::/124")
@@ -51,7 +51,8 @@ CREATED = {
 }
 WRONG = ("add gone 10.0.0.1", "add one", "create one hash:what", "add one 300.1.1.1", "add one 2001:db8::1", "sing one",
          "add one 10.0.0.0/33", "create two hash:ip family inet7", "add one 0.0.0.0/0", "del one 9.9.9.9",
-         "add one 10.0.0.5 nonsense", "flush one", "# a comment", "", "create one hash:ip -exist")  # fmt: skip
+         "add one 10.0.0.5 nonsense", "add one 10.0.0.08", "flush one", "# a comment", "",
+         "create one hash:ip -exist")  # fmt: skip
 
 
 @st.composite

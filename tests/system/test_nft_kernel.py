@@ -251,7 +251,7 @@ def test_scripts_of_real_servers_are_judged_as_the_kernel_judges_them(net: Packe
     if path is None:
         pytest.skip(f"no collection of real scripts at {CORPORA}")
     text = (CORPORA / path).read_bytes().decode("utf-8", "surrogateescape")
-    names = Names(dict(_services(Path("/etc/services").read_text())))
+    names = Names(_services(Tree.of({"/etc/services": Path("/etc/services").read_text()})))
     if not load(net, text):
         flush(net)
         pytest.skip("this nft does not load it")

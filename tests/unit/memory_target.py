@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from rescue.targets.protocol import Closing, NoSpace, TargetBusy, TargetError
+from rescue.targets.host.closing import Closing
+from rescue.targets.protocol import NoSpace, TargetBusy, TargetError
 from rescue.tree import Entry, LinkLoop, NotCaptured, Read, Tree
 
 Hook = Callable[[int, str, PurePosixPath], None]

@@ -5,9 +5,11 @@ What `scripts/update-readme` writes is held by its --check, in the tier lint.
 
 from __future__ import annotations
 
+import ast
 import re
 from argparse import ArgumentParser, _SubParsersAction
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,22 @@ pytestmark = pytest.mark.unit
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+NO_READERS = {
+    "checks/mass_chown.py": "a table of owners: paths of all kinds, of which nothing is read",
+    "checks/file_too_large.py": "patterns of the files that decide, of which nothing is read",
+    "evidence/own_commands.py": "a table of the files that commands of one's own may change",
+    "redaction/files.py": "a table of what leaves the machine, and in which form",
+    "redaction/scripts.py": "the same, of scripts",
+    "targets/chroot/run.py": "the rescue system's own files",
+}
+"""Modules that name configuration files and read none of them."""
+OTHER_READERS = {
+    "/boot/grub/grub.cfg": "network/managers looks for the word ip=; boot/loader, above it, reads the entries",
+    "/boot/grub2/grub.cfg": "the same",
+    "/etc/ssh/sshd_config": "pam/templates, below sshd/, knows the copy that the package keeps of it",
+    "/etc/ssh/moduli": "sshd's own default of a keyword, and the same where no sshd_config was read",
+}
+"""Files that two modules name, and why that is no second reader."""
 PARTS = ("Symptom:", "Cause:", "Repair:", "See:")
 
 
@@ -84,6 +102,44 @@ def test_the_readme_names_every_verb_and_option() -> None:
 
 def test_a_page_says_in_its_first_line_what_it_is_about() -> None:
     assert all(text.partition("\n")[0].strip().endswith(".") for text in pages().values())
+
+
+def test_a_configuration_file_is_named_in_one_module() -> None:
+    """Where a second module names it, there is a second reader, or there will be: import the name from the first.
+
+    Not looked at are folders, f-strings (which are for people, most of them), docstrings, and labs/, which makes
+    servers in place of reading them.
+    """
+    found: dict[str, set[str]] = defaultdict(set)
+    for path in sorted((REPOSITORY / "rescue").rglob("*.py")):
+        module = str(path.relative_to(REPOSITORY / "rescue"))
+        if not module.startswith("labs/"):
+            for name in _configuration(ast.parse(path.read_text(encoding="utf-8"))):
+                found[name].add(module)
+    folders = {str(parent) for name in found for parent in Path(name).parents}
+    files = {name: each - NO_READERS.keys() for name, each in found.items() if name not in folders and name[-1] != "*"}
+    assert {name: sorted(modules) for name, modules in files.items() if len(modules) > 1} == {
+        name: sorted(files[name]) for name in OTHER_READERS
+    }
+    assert NO_READERS.keys() <= {module for modules in found.values() for module in modules}
+
+
+def _configuration(module: ast.Module) -> Iterator[str]:
+    """The paths below /etc and /boot among the module's literals; a folder that is read is one by what is added."""
+    passed_by = {id(each) for node in ast.walk(module) if isinstance(node, ast.JoinedStr) for each in node.values}
+    passed_by |= {id(node.value) for node in ast.walk(module) if isinstance(node, ast.Expr)}
+    for node in ast.walk(module):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in passed_by:
+            if re.fullmatch(r"/(?:etc|boot)/[\w.@/*-]*\w", node.value):
+                yield node.value
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Read":
+            depths = [each.value for each in node.keywords if each.arg == "depth"]
+            if node.args and isinstance(node.args[0], ast.Constant) and _deep(depths):
+                yield f"{node.args[0].value!s}/*"
+
+
+def _deep(depths: list[ast.expr]) -> bool:
+    return any(isinstance(each, ast.Constant) and isinstance(each.value, int) and each.value > 0 for each in depths)
 
 
 def _verb(name: str) -> ArgumentParser:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from re import compile as compile_pattern
 
 Address = IPv4Address | IPv6Address
 
@@ -265,6 +266,35 @@ def parse_address(text: str) -> Address:
         return IPv4Address(text)
     except AddressValueError as problem:
         raise ValueError(f"not an address: {text!r}") from problem
+
+
+_BYTE = "(0|[1-9][0-9]{0,2})"
+_USUAL = compile_pattern(rf"{_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}(?:/(0|[1-9][0-9]?))?")
+_OCTAL = compile_pattern(r"(?:^|\.)0[0-7]")
+
+
+def usual_ipv4(text: str) -> AddressSet | None:
+    """An IPv4 address or network in its usual form, 192.0.2.0/24, which every program reads alike; None for another."""
+    usual = _USUAL.fullmatch(text)
+    if usual is None:
+        return None
+    one, two, three, four, prefix = usual.groups()
+    parts = (int(one), int(two), int(three), int(four))
+    if max(parts) > 255 or (prefix is not None and int(prefix) > 32):
+        return None
+    size = 1 << (32 - int(prefix)) if prefix is not None else 1
+    low = (parts[0] << 24 | parts[1] << 16 | parts[2] << 8 | parts[3]) & -size
+    return AddressSet(4, (low, low + size))
+
+
+def without_octal(text: str) -> str:
+    """An IPv4 address with its octal parts, those with a zero before them (inet_aton(3)), as decimal ones.
+
+    ValueError if one is no number.
+    """
+    if not _OCTAL.search(text):
+        return text
+    return ".".join(str(int(part, 8 if part[:1] == "0" else 10)) for part in text.split("."))
 
 
 def to_address(version: int, value: int) -> Address:

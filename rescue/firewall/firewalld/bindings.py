@@ -6,28 +6,17 @@ connection has none; that overrides what zone files say (firewalld.zones(5), nm-
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
+from collections.abc import Iterator
 
 from rescue.firewall.firewalld.objects import Named
 from rescue.model import Location
+from rescue.network import ifcfg, keyfile
 from rescue.tree import Read, Tree
 
-KEYFILES = tuple(
-    PurePosixPath(path)
-    for path in ("/usr/lib/NetworkManager/system-connections", "/etc/NetworkManager/system-connections")
-)
-IFCFG = PurePosixPath("/etc/sysconfig/network-scripts")
-READS = (*(Read(str(path), depth=1) for path in KEYFILES), Read(str(IFCFG), depth=1))
+READS = (*keyfile.READS, Read(ifcfg.RED_HAT, depth=1))
 
 ANY_CARD = ""
 """Stands for an interface that is not named."""
-
-WIRED = Named("ethernet", Location(KEYFILES[-1]))
-WIRED_TYPES = ("ethernet", "802-3-ethernet")
-"""nm-settings(5) on connection.type."""
-
-NO_IFCFG = (".bak", ".orig", ".rpmnew", ".rpmorig", ".rpmsave", "-range", "~")
 
 
 def told_zones(tree: Tree) -> dict[str, Named]:
@@ -45,48 +34,23 @@ def told_zones(tree: Tree) -> dict[str, Named]:
 
 
 def _keyfiles(tree: Tree) -> Iterator[tuple[str, Named]]:
-    for folder in KEYFILES:
-        for name in tree.children(folder):
-            path = folder / name
-            if name.startswith(".") or name.endswith("~") or not _is_file(tree, path):
-                continue
-            values = dict(_keys(tree, path, "connection"))
-            if "interface-name" not in values and values.get("type", WIRED).name not in WIRED_TYPES:
-                continue
-            interface = values.get("interface-name", Named("", Location(path)))
-            yield interface.name, values.get("zone", Named("", interface.location))
-
-
-def _keys(tree: Tree, path: PurePosixPath, section: str) -> Iterator[tuple[str, Named]]:
-    inside = False
-    for number, line in enumerate((tree.text(path) or "").split("\n"), start=1):
-        stripped = line.strip()
-        if stripped.startswith("["):
-            inside = stripped == f"[{section}]"
-        elif inside and "=" in stripped and not stripped.startswith("#"):
-            key, _, value = stripped.partition("=")
-            yield key.strip(), Named(value.strip(), Location(path, number, line))
+    # Those of /etc come after the shipped ones, and count before them.
+    for path in sorted(keyfile.files(tree), key=lambda each: each.is_relative_to(keyfile.DIRECTORIES[0])):
+        values = {
+            each.key: Named(each.value, Location(path, each.line, f"{each.key}={each.value}"))
+            for each in keyfile.settings(tree.text(path) or "")
+            if each.section == "connection"
+        }
+        if "interface-name" not in values and "type" in values and values["type"].name not in keyfile.WIRED:
+            continue
+        interface = values.get("interface-name", Named("", Location(path)))
+        yield interface.name, values.get("zone", Named("", interface.location))
 
 
 def _ifcfg(tree: Tree) -> Iterator[tuple[str, Named]]:
-    for name in tree.children(IFCFG):
-        path = IFCFG / name
-        if not name.startswith("ifcfg-") or name.endswith(NO_IFCFG) or not _is_file(tree, path):
-            continue
-        values = _assigned(tree, path)
-        device = values.get("DEVICE", Named(name[6:], Location(path)))
-        yield device.name, values.get("ZONE", Named("", device.location))
-
-
-def _assigned(tree: Tree, path: PurePosixPath) -> Mapping[str, Named]:
-    found = {}
-    for number, line in enumerate((tree.text(path) or "").split("\n"), start=1):
-        key, equals, value = line.strip().partition("=")
-        if equals and not key.startswith("#"):
-            found[key] = Named(value.strip().strip("\"'"), Location(path, number, line))
-    return found
-
-
-def _is_file(tree: Tree, path: PurePosixPath) -> bool:
-    entry = tree.entry(path)
-    return entry is not None and entry.is_file
+    for path in ifcfg.files(tree, ifcfg.RED_HAT):
+        values = ifcfg.settings(tree, path).values
+        device, zone = values.get("DEVICE"), values.get("ZONE")
+        place = device.location if device is not None else Location(path)
+        name = device.value if device is not None else path.name.removeprefix("ifcfg-")
+        yield name, Named(zone.value, zone.location) if zone is not None else Named("", place)

@@ -11,7 +11,7 @@ from itertools import product
 from re import compile as compile_pattern
 from typing import Any, Protocol
 
-from rescue.firewall.engine.addresses import BITS, AddressSet, parse_address
+from rescue.firewall.engine.addresses import BITS, AddressSet, parse_address, usual_ipv4, without_octal
 from rescue.firewall.engine.known_names import PROTOCOLS, SERVICES
 
 Key = tuple[Any, ...]
@@ -24,7 +24,6 @@ MOST_EXPANDED = 1 << 16
 _PORTS = frozenset([6, 17, 132, 136])
 """Protocols that have ports."""
 
-_USUAL = compile_pattern(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:/(\d{1,2}))?")
 _MAC = compile_pattern(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 
 
@@ -170,23 +169,18 @@ def _networks(held: Held, text: str) -> Iterator[tuple[int, int]]:
 
 def _span(held: Held, text: str) -> tuple[int, int]:
     """The first address and the one past the last, of an address, a network or a range."""
-    usual = _USUAL.fullmatch(text) if held.version == 4 else None
+    usual = usual_ipv4(text) if held.version == 4 else None
     if usual is not None:
-        one, two, three, four, prefix = usual.groups()
-        parts = (int(one), int(two), int(three), int(four))
-        if max(parts) < 256 and (prefix is None or int(prefix) <= 32):
-            size = 1 << (32 - int(prefix)) if prefix is not None else 1
-            first = (parts[0] << 24 | parts[1] << 16 | parts[2] << 8 | parts[3]) & -size
-            return first, first + size
-        raise _wrong(held, text)
+        return usual.bounds[0], usual.bounds[1]
     first_text, dash, last_text = text.partition("-")
     try:
         if dash and held.version == 4:
-            first, last = int(parse_address(first_text)), int(parse_address(last_text))
+            first, last = (int(parse_address(without_octal(each))) for each in (first_text, last_text))
             if ":" in text or last < first:
                 raise _wrong(held, text)
             return first, last + 1
-        found = AddressSet.network(text.strip("[]"))
+        base, slash, prefix = text.strip("[]").partition("/")
+        found = AddressSet.network((without_octal(base) if held.version == 4 else base) + slash + prefix)
     except ValueError as problem:
         raise _wrong(held, text) from problem
     if found.version != held.version:

@@ -200,7 +200,9 @@ def _doubted(line: str, sets: Mapping[str, IpSet], full: str) -> None:
             sets[name].doubt = full
 
 
-_USUAL = compile_pattern(r"add (\S+) (\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:/([1-9]\d?))?(?:,([^\s\"]+))?")
+_BYTE = "(0|[1-9][0-9]{0,2})"
+_USUAL = compile_pattern(rf"add (\S+) {_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}(?:/([1-9][0-9]?))?(?:,([^\s\"]+))?")
+"""With a zero before a number it is octal, which `elements` reads."""
 
 MOST_KNOWN = 1000
 """How many ends of a set's elements are kept in mind."""

@@ -11,7 +11,7 @@ from functools import lru_cache
 from re import ASCII
 from re import compile as compile_pattern
 
-from rescue.firewall.engine.addresses import AddressSet, Masked, masked, parse_address
+from rescue.firewall.engine.addresses import AddressSet, Masked, masked, parse_address, usual_ipv4
 from rescue.firewall.engine.known_names import PROTOCOLS
 from rescue.firewall.names import Names, RuleError
 
@@ -251,21 +251,9 @@ def _is_everything(mask: str, version: int) -> bool:
         return found is not None and found == (0, "")
 
 
-_BYTE = "(0|[1-9][0-9]{0,2})"
-_USUAL = compile_pattern(rf"{_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}(?:/(0|[1-9][0-9]?))?")
-
-
 def _network(text: str, version: int) -> AddressSet | Masked:
     """One address or network in any form that iptables takes: 10.0.0.0/8, 10/8, 10.0.0.0/255.0.0.0, 2001:db8::/32."""
-    usual = _USUAL.fullmatch(text) if version == 4 else None
-    if usual is not None:
-        one, two, three, four, prefix = usual.groups()
-        parts = (int(one), int(two), int(three), int(four))
-        if max(parts) < 256 and (prefix is None or int(prefix) <= 32):
-            size = 1 << (32 - int(prefix)) if prefix is not None else 1
-            first = (parts[0] << 24 | parts[1] << 16 | parts[2] << 8 | parts[3]) & -size
-            return AddressSet(4, (first, first + size))
-    return _unusual_network(text, version)
+    return (usual_ipv4(text) if version == 4 else None) or _unusual_network(text, version)
 
 
 @lru_cache(maxsize=1 << 16)

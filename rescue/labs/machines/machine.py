@@ -9,7 +9,6 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from rescue.labs.errors import LabError
@@ -25,6 +24,7 @@ from rescue.labs.machines.ssh import TALKATIVE, Attempt, attempt, write_config
 from rescue.labs.programs import search_path
 from rescue.targets.appliance.qemu_state import read_state, write_state
 from rescue.targets.appliance.qmp import Monitor, MonitorError
+from rescue.targets.host.closing import Closing
 from rescue.targets.host.pdeathsig import tied
 
 __all__ = ["Machine", "MachineError", "can_boot", "work_copy"]
@@ -48,7 +48,7 @@ class MachineError(LabError):
     """A machine does not do what it should. The message ends with the last lines of its serial line."""
 
 
-class Machine:
+class Machine(Closing):
     """One machine on one disk. Use it in a `with` statement: whatever happens, QEMU is ended.
 
     disk: a raw or qcow2 image that the machine writes to. root: the device of its root file system, as the machine sees
@@ -308,14 +308,6 @@ class Machine:
         """Pull the plug and remove everything but the disk. May be called twice."""
         self.kill()
         shutil.rmtree(self._work, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def serial_log(self) -> Path:

@@ -15,10 +15,10 @@ import subprocess
 import time
 from functools import cache
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from rescue.labs.programs import search_path
+from rescue.targets.host.closing import Closing
 from rescue.targets.host.pdeathsig import tied
 
 ADDRESS = "192.0.2.2"
@@ -83,7 +83,7 @@ class UserNetwork:
         """Nothing to take down."""
 
 
-class Namespace:
+class Namespace(Closing):
     """A network namespace, held by a sleeping process that ends with this one."""
 
     def __init__(self) -> None:
@@ -132,14 +132,6 @@ class Namespace:
         """End it, and with it every device in it."""
         self._holder.kill()
         self._holder.wait()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class PrivateNetwork:

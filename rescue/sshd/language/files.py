@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from rescue.formats.services import read_services
 from rescue.model import Location
 from rescue.sshd.language.arguments import Arguments
 from rescue.sshd.language.dialect import Dialect, KeywordStanding
@@ -227,10 +228,9 @@ class Files:
         return self._service(text) if number is None and text else number
 
     def _service(self, name: str) -> int | None:
-        for line in (self.tree.text("/etc/services") or "").split("\n"):
-            words = line.partition("#")[0].split()
-            if len(words) > 1 and name in (words[0], *words[2:]) and words[1].endswith("/tcp"):
-                return integer(words[1].removesuffix("/tcp"), 0, 65535)
+        for each, port, protocol in read_services(self.tree):
+            if each == name and protocol == "tcp":
+                return port
         return None
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rescue.model import Address, Known
 from rescue.sshd.language.dialect import Dialect
 from rescue.sshd.language.faults import BadLine, Fault
 from rescue.sshd.language.patterns import (
-    Address,
     BadAddress,
-    Known,
     check_addresses,
     match_address,
     match_groups,

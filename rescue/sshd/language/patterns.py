@@ -7,11 +7,10 @@ that is not known offline (the client's address or host name).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, ip_address
 from re import compile as compile_pattern
 
-Address = IPv4Address | IPv6Address
-Known = bool | None
+from rescue.model import Address, Known
 
 SUBPATTERN_LIMIT = 1023
 """Characters of one pattern in a list; a longer one makes the whole list fail (match_pattern_list)."""

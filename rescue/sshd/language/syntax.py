@@ -146,3 +146,11 @@ def _line(number: int, raw: str, seen: str) -> ConfigLine:
     if not keyword or keyword.startswith("#"):
         return ConfigLine(number, raw)
     return ConfigLine(number, raw, keyword, rest)
+
+
+def unquoted(word: str) -> str:
+    """A word without the quotes around the whole of it, in sshd_config as in systemd's settings; those within stay.
+
+    The shell, whose word goes on behind a quote, has a reader of its own (`rescue.formats.os_release`).
+    """
+    return word[1:-1] if len(word) > 1 and word[0] == word[-1] and word[0] in "\"'" else word

@@ -8,9 +8,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from rescue.targets.host.closing import Closing
 from rescue.targets.protocol import TargetError
 
 _EVENTS = 1000
@@ -24,7 +24,7 @@ class MonitorError(TargetError):
     """QEMU refused an order, or no longer answers."""
 
 
-class Monitor:
+class Monitor(Closing):
     """A conversation with one QEMU. Use it in a `with` statement, or close it."""
 
     def __init__(self, path: Path, waiting: Callable[[], None] = lambda: None, limit: float = ANSWER_LIMIT) -> None:
@@ -102,11 +102,3 @@ class Monitor:
     def close(self) -> None:
         """End the conversation; QEMU goes on."""
         self._socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

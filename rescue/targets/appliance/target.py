@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from shlex import quote
 
 from rescue.targets.appliance import launch
@@ -24,13 +24,15 @@ from rescue.targets.disks.image import DiskImage, attached_as, image_at
 from rescue.targets.disks.roots import READS, SUBVOLUMES, FoundRoot, found_root
 from rescue.targets.disks.volumes import CAUTIOUS, DAMAGED, Volume, no_volume
 from rescue.targets.files.capture import Capture
+from rescue.targets.forwarding import Forwarding, only_for_looking
+from rescue.targets.host.closing import Closing
 from rescue.targets.host.image_lock import refuse_if_used, written_by_machine
 from rescue.targets.host.locking import locked
 from rescue.targets.host.mounts import mounts_of
 from rescue.targets.host.resources import Resources
 from rescue.targets.opening import Opening
-from rescue.targets.protocol import Closing, SeveralRoots, TargetBusy, TargetError
-from rescue.tree import Device, Devices, Entry, FileSystem, Read, Tree
+from rescue.targets.protocol import SeveralRoots, TargetBusy, TargetError
+from rescue.tree import Device, Devices, FileSystem, Read, Tree
 
 METHOD = "libguestfs"
 _OPTIONS = "noatime,nosuid,nodev,noexec"
@@ -39,7 +41,7 @@ _UNREADABLE_SHOWN = 3
 available = launch.available
 
 
-class GuestfsTarget(Closing):
+class GuestfsTarget(Forwarding, Closing):
     """The root mounted in a running appliance."""
 
     method = METHOD
@@ -93,22 +95,6 @@ class GuestfsTarget(Closing):
         """Whether it was opened for writing."""
         return self._writer is not None
 
-    def put(self, path: PurePosixPath, entry: Entry) -> None:
-        """See `rescue.targets.protocol.Target.put`."""
-        self._writing().put(path, entry)
-
-    def set_metadata(self, path: PurePosixPath, entry: Entry) -> None:
-        """See `rescue.targets.protocol.Target.set_metadata`."""
-        self._writing().set_metadata(path, entry)
-
-    def shorten(self, path: PurePosixPath, keep: int) -> None:
-        """See `rescue.targets.protocol.Target.shorten`."""
-        self._writing().shorten(path, keep)
-
-    def remove(self, path: PurePosixPath) -> None:
-        """See `rescue.targets.protocol.Target.remove`."""
-        self._writing().remove(path)
-
     def sync(self) -> None:
         """See `rescue.targets.protocol.Target.sync`."""
         self._writing().sync()
@@ -123,7 +109,7 @@ class GuestfsTarget(Closing):
 
     def _writing(self) -> GuestfsWriter:
         if self._writer is None:
-            raise TargetError(f"{self.name} was opened for looking only")
+            raise only_for_looking(self.name)
         self._filesystems = None
         return self._writer
 

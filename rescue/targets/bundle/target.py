@@ -9,8 +9,9 @@ from shlex import join
 
 from rescue.space.usage import Usage
 from rescue.targets.bundle.file import is_bundle, read_bundle
-from rescue.targets.protocol import BUNDLE, Closing, TargetError
-from rescue.tree import Entry, NotCaptured, Read, Tree
+from rescue.targets.host.closing import Closing
+from rescue.targets.protocol import BUNDLE, TargetError
+from rescue.tree import Entry, Read, Tree
 
 
 class BundleTarget(Closing):
@@ -32,7 +33,7 @@ class BundleTarget(Closing):
         """The whole bundle. Raises TargetError where it holds nothing of what is asked for."""
         wanted = tuple(reads)
         tree = self._bundle.tree
-        missing = [read.path for read in wanted if not _holds(tree, read)]
+        missing = [read.path for read in wanted if not tree.holds(read)]
         if missing and len(missing) == len(wanted):
             raise TargetError(
                 f"the bundle {self.name} does not hold {missing[0]!r}, which must be seen for this",
@@ -92,11 +93,3 @@ def refused(name: str) -> TargetError:
         f"{name} is a bundle of a server: there is nothing to repair in it",
         "See what would be changed with --dry-run, and run the fix where the server's disk is.",
     )
-
-
-def _holds(tree: Tree, read: Read) -> bool:
-    try:
-        tree.require(read)
-    except NotCaptured:
-        return False
-    return True

@@ -6,16 +6,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rescue.boot.fstab import read_fstab
+from rescue.boot.fstab import read_fstab, tag_of
 from rescue.targets.disks.volumes import Volume, mapper_name
 
 _MATTERS = ("/home", "/var", "/usr", "/root", "/etc", "/opt", "/srv", "/tmp", "/boot")  # noqa: S108 - mount points
 _MAX_MOUNTS = 64
 """Mounts below a root that are made: a stranger's fstab may name any number, and each takes its time."""
 
-_NODE = re.compile(
-    r"/dev/(?:(?:disk/by-(?P<by>uuid|label|partuuid|partlabel)/(?P<word>.+))|(?P<disk>.+?)p?(?P<number>\d+))"
-)
+_NODE = re.compile(r"/dev/(?P<disk>[^/].*?)p?(?P<number>\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ def _wanted(fstab: str) -> dict[str, Wanted]:
     for line in read_fstab(fstab):
         if not line.mounts or line.type in ("swap", "vfat", "tmpfs"):
             continue
-        if not line.source.startswith(("/dev/", "UUID=", "LABEL=", "PART")):
+        if not line.names_device:
             continue
         if any(line.point == each or line.point.startswith(each + "/") for each in _MATTERS):
             # Of two lines for one place the first counts.
@@ -72,18 +70,15 @@ def belonging(fstab: str, root: Volume, volumes: Iterable[Volume]) -> tuple[Belo
 def _own_disk(fstab: str, root: Volume) -> str:
     """What the server calls this disk ("sda"), if its fstab names the root's partition so; else empty."""
     for line in read_fstab(fstab):
-        if line.point == "/" and (match := _NODE.fullmatch(line.source)) and match["disk"]:
+        if line.point == "/" and not line.tag[0] and (match := _NODE.fullmatch(line.source)):
             return match["disk"] if int(match["number"]) == root.partition.number else ""
     return ""
 
 
 def _find(device: str, volumes: tuple[Volume, ...], own: str, disk: str) -> Volume | None:
     """The volume that fstab calls `device`; own: what the server calls the disk that is `disk` here, or empty."""
-    kind, _, word = device.partition("=")
-    match = _NODE.fullmatch(device)
-    if match and match["by"]:
-        kind, word = match["by"].upper(), match["word"]
-    word = word.strip('"')
+    kind, word = tag_of(device)
+    match = None if kind else _NODE.fullmatch(device)
     for volume in volumes:
         names = {
             "UUID": volume.found.uuid,
@@ -95,7 +90,7 @@ def _find(device: str, volumes: tuple[Volume, ...], own: str, disk: str) -> Volu
             return volume
         if word and names.get(kind, "").lower() == word.lower():
             return volume
-        named = match and match["disk"] and match["disk"] == own and int(match["number"]) == volume.partition.number
+        named = match and match["disk"] == own and int(match["number"]) == volume.partition.number
         if named and volume.disk == disk:
             return volume
     return None

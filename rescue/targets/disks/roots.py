@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rescue.formats.os_release import read_release
+from rescue.accounts.database import PASSWD
+from rescue.boot.fstab import FSTAB
+from rescue.formats.hostname import HOSTNAME_READ, read_hostname
+from rescue.formats.os_release import OLDER, OS_RELEASE, read_release
 from rescue.tree import Read, Tree
 
 READS = (
     Read("/", depth=0),
     Read("/etc", depth=0),
-    Read("/etc/os-release", depth=0),
-    Read("/usr/lib/os-release", depth=0),
-    Read("/etc/debian_version", depth=0),
-    Read("/etc/alpine-release", depth=0),
-    Read("/etc/redhat-release", depth=0),
-    Read("/etc/system-release", depth=0),
-    Read("/etc/passwd", depth=0, content=False),
+    *(Read(path, depth=0) for path in (*OS_RELEASE, *OLDER, "/etc/system-release")),
+    Read(PASSWD, depth=0, content=False),
     Read("/etc/ssh", depth=0),
-    Read("/etc/fstab", depth=0),
-    Read("/etc/hostname", depth=0),
+    Read(FSTAB, depth=0),
+    HOSTNAME_READ,
 )
 """What `found_root` looks at."""
 
@@ -41,8 +39,7 @@ def found_root(tree: Tree) -> FoundRoot | None:
     etc = tree.entry("/etc")
     if etc is None or not etc.is_dir:
         return None
-    if not any(tree.entry(path) is not None for path in ("/etc/os-release", "/etc/passwd", "/etc/ssh")):
+    if not any(tree.entry(path) is not None for path in (OS_RELEASE[0], PASSWD, "/etc/ssh")):
         return None
     release = read_release(tree)
-    hostname = (tree.text_if_read("/etc/hostname") or "").strip().split("\n")[0]
-    return FoundRoot(release.name or "Linux", hostname, tree.text_if_read("/etc/fstab") or "")
+    return FoundRoot(release.name or "Linux", read_hostname(tree), tree.text_if_read(FSTAB) or "")

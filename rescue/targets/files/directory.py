@@ -6,25 +6,27 @@ import os
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from rescue.targets.disks.devices import of_a_mounted_directory, of_a_running_system
 from rescue.targets.files.capture import Capture
 from rescue.targets.files.local import LocalSource
 from rescue.targets.files.writing import Writer
+from rescue.targets.forwarding import Forwarding, only_for_looking
+from rescue.targets.host.closing import Closing
 from rescue.targets.host.locking import locked
 from rescue.targets.host.mounts import NETWORK, PSEUDO, filesystems_below, mounts
 from rescue.targets.host.openat import DIRECTORY, Root, raw
 from rescue.targets.host.syscalls import quiet_clone, syncfs
-from rescue.targets.protocol import Closing, TargetError
-from rescue.tree import Devices, Entry, FileSystem, Read, Tree
+from rescue.targets.protocol import TargetError
+from rescue.tree import Devices, FileSystem, Read, Tree
 
 _KERNELS_OWN = frozenset({"/proc", "/sys"})
 _NOT_FROM_ABOVE = frozenset({"/dev", "/proc", "/run", "/sys"})
 _UNREADABLE_SHOWN = 3
 
 
-class DirectoryTarget(Closing):
+class DirectoryTarget(Forwarding, Closing):
     """The root mounted at `path`, a real path on this machine.
 
     Looking goes through a private read-only copy of the mounts where the kernel can make one (Linux 5.12, root), so
@@ -102,22 +104,6 @@ class DirectoryTarget(Closing):
         """The root as it is looked at: read-only where the kernel can make it so."""
         return self._look
 
-    def put(self, path: PurePosixPath, entry: Entry) -> None:
-        """See `rescue.targets.protocol.Target.put`."""
-        self._writing().put(path, entry)
-
-    def set_metadata(self, path: PurePosixPath, entry: Entry) -> None:
-        """See `rescue.targets.protocol.Target.set_metadata`."""
-        self._writing().set_metadata(path, entry)
-
-    def shorten(self, path: PurePosixPath, keep: int) -> None:
-        """See `rescue.targets.protocol.Target.shorten`."""
-        self._writing().shorten(path, keep)
-
-    def remove(self, path: PurePosixPath) -> None:
-        """See `rescue.targets.protocol.Target.remove`."""
-        self._writing().remove(path)
-
     def sync(self) -> None:
         """See `rescue.targets.protocol.Target.sync`."""
         for descriptor in self._writing().devices():
@@ -139,7 +125,7 @@ class DirectoryTarget(Closing):
 
     def _writing(self) -> Writer:
         if self._writer is None:
-            raise TargetError(f"{self.name} was opened for looking only")
+            raise only_for_looking(self.name)
         return self._writer
 
     def _rules(self) -> dict[str, frozenset[str]]:

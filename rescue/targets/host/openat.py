@@ -9,8 +9,8 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
-from types import TracebackType
 
+from rescue.targets.host.closing import Closing
 from rescue.targets.host.syscalls import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, openat2
 
 _RESOLVE = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH
@@ -26,20 +26,12 @@ def raw(name: str) -> bytes:
     return name.encode("utf-8", "surrogateescape")
 
 
-class Root:
+class Root(Closing):
     """An open directory below which paths are opened; closes its descriptor at the end."""
 
     def __init__(self, descriptor: int) -> None:
         self.fd = descriptor
         self._openat2 = True
-
-    def __enter__(self) -> Root:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the descriptor. May be called twice."""

@@ -42,6 +42,16 @@ from tests.unit.memory_target import Killed, MemoryTarget
 pytestmark = pytest.mark.unit
 
 
+def killed(tree: Tree) -> MemoryTarget:
+    """A target on which a fix was killed near its end."""
+    changes = reversible_plan(tree)
+    whole = calls(lambda target: apply_changes(target, changes, now=clock()), MemoryTarget(tree))
+    target = MemoryTarget(tree, killer(whole - 8))
+    with pytest.raises(Killed):
+        apply_changes(target, changes, now=clock())
+    return target
+
+
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_killed_at_any_moment_a_fix_is_ended_by_the_next_run_and_undone(elsewhere: bool, tmp_path: Path) -> None:
     tree = broken()
@@ -97,11 +107,7 @@ def test_killed_at_any_moment_an_undo_is_finished_by_the_next_undo() -> None:
 
 def test_killed_at_any_moment_a_recovery_is_carried_on() -> None:
     tree = broken()
-    changes = reversible_plan(tree)
-    whole = calls(lambda target: apply_changes(target, changes, now=clock()), MemoryTarget(tree))
-    target = MemoryTarget(tree, killer(whole - 8))
-    with pytest.raises(Killed):
-        apply_changes(target, changes, now=clock())
+    target = killed(tree)
     half = target.tree
     moments = calls(lambda each: recover(each, now=clock()), MemoryTarget(half))
     assert moments > 20
@@ -136,11 +142,7 @@ def test_the_next_fix_says_what_happened_to_the_interrupted_one() -> None:
 
 def test_a_snapshot_from_before_the_recovery_is_refused_and_the_recovery_told() -> None:
     tree = broken()
-    changes = reversible_plan(tree)
-    whole = calls(lambda target: apply_changes(target, changes, now=clock()), MemoryTarget(tree))
-    target = MemoryTarget(tree, killer(whole - 8))
-    with pytest.raises(Killed):
-        apply_changes(target, changes, now=clock())
+    target = killed(tree)
     half = target.tree
     target = MemoryTarget(half)
     with pytest.raises(TargetChanged, match="was interrupted; it was taken back") as caught:
@@ -151,11 +153,7 @@ def test_a_snapshot_from_before_the_recovery_is_refused_and_the_recovery_told() 
 
 def test_a_path_that_is_neither_old_nor_new_is_reported_and_not_touched() -> None:
     tree = broken()
-    changes = reversible_plan(tree)
-    whole = calls(lambda target: apply_changes(target, changes, now=clock()), MemoryTarget(tree))
-    target = MemoryTarget(tree, killer(whole - 8))
-    with pytest.raises(Killed):
-        apply_changes(target, changes, now=clock())
+    target = killed(tree)
     target = MemoryTarget(target.tree.write(CONFIG, "by hand\n"))
     with pytest.raises(Conflict, match=r"sshd_config is neither as before .* not touched") as caught:
         recover(target, now=clock())
@@ -168,11 +166,7 @@ def test_a_path_that_is_neither_old_nor_new_is_reported_and_not_touched() -> Non
 
 def test_what_a_kill_left_beside_the_files_is_swept() -> None:
     tree = broken()
-    changes = reversible_plan(tree)
-    whole = calls(lambda target: apply_changes(target, changes, now=clock()), MemoryTarget(tree))
-    target = MemoryTarget(tree, killer(whole - 8))
-    with pytest.raises(Killed):
-        apply_changes(target, changes, now=clock())
+    target = killed(tree)
     left = target.tree.write("/etc/ssh/.rescue-0123456789abcdef", "half").make_dir("/etc/.rescue-fedcba9876543210")
     target = MemoryTarget(left)
     recover(target, now=clock())

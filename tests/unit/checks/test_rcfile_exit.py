@@ -60,7 +60,8 @@ def test_an_exit_within_a_condition_is_no_finding() -> None:
     "text",
     [
         "cat <<END\nexit\nEND\n", "return\nexit\n", "echo \\\nexit\n", "echo 'one\nexit\n'\n", "exit_code=1\n",
-        "trap cleanup EXIT\n", "# exit\n", "alias q=exit\n",
+        "trap cleanup EXIT\n", "# exit\n", "alias q=exit\n", "exec zsh\nexit\n",
+        "[ -d / ] && for i in 1; do\nexit\ndone\n",
     ],
 )  # fmt: skip
 def test_what_may_not_be_reached_is_no_finding(text: str) -> None:
@@ -80,6 +81,13 @@ def test_one_outside_of_every_condition_is_commented_out(name: str, path: str, l
     plan = mended(tree, ALICE)
     assert changed_paths(plan) == [path]
     assert diff(plan, path) == ([line], [f"# {line}"])
+
+
+@pytest.mark.parametrize(
+    "before", ["echo 'one\ntwo'\n", "cat <<END\nreturn\nEND\n", '[ -z "$PS1" ] && return\n', "echo one \\\ntwo\n"]
+)
+def test_what_goes_over_several_lines_hides_none(before: str) -> None:
+    assert causes(files(bashrc=f"{before}exit\n"), ALICE) == ["rcfile-exit"]
 
 
 def test_a_file_that_the_shell_does_not_read_is_no_finding() -> None:

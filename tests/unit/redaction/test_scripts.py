@@ -49,6 +49,30 @@ def test_secrets_of_a_script_go_and_its_firewall_stays(path: str) -> None:
     assert "/root/more.sh left-out" in text
 
 
+@pytest.mark.parametrize(
+    ("command", "runs"),
+    [
+        ("echo 'hunter2\nexit 0\nhunter2'", [2, 5]),
+        ("echo 'hunter2\niptables -F\nhunter2'", [2, 5]),
+        ("nft 'add rule ip a b drop;\n# hunter2\nnft delete x'", [2, 5]),
+        ('mysql -e "hunter2\nexit \\"hunter2\n" -p hunter2', [2, 5]),
+        ("echo 'hunter2 << EOF' # don't\nexit 0\n: hunter2", [2, 3]),
+    ],
+)
+def test_a_command_over_several_lines_stays_one(command: str, runs: list[int]) -> None:
+    script = f"#!/bin/sh\n{command}\niptables -P INPUT DROP\n"
+    text = kept("/root/fw.sh", script)
+    assert "hunter2" not in text
+    numbers = [line.number for line in script_lines(None, script) if line.certain]
+    assert [line.number for line in script_lines(None, text) if line.certain] == numbers
+    assert sorted(set(numbers)) == runs
+
+
+def test_of_a_cron_table_each_line_is_one() -> None:
+    table = "5 4 * * * echo don't hunter2\n@reboot iptables -P INPUT DROP\n"
+    assert kept("/etc/crontab", table) == ": left-out\n@reboot iptables -P INPUT DROP\n"
+
+
 def test_secrets_of_a_cron_table_go() -> None:
     table = "MAILTO=me\n5 4 * * * mysqldump -phunter2\n@reboot /root/fw.sh hunter2\n@reboot iptables -P INPUT DROP\n"
     lines = kept("/var/spool/cron/crontabs/root", table).split("\n")

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from re import compile as compile_pattern
 
-from rescue.firewall.engine.addresses import BITS, Address, AddressSet, Masked, masked, parse_address, union
+from rescue.firewall.engine.addresses import (
+    BITS,
+    Address,
+    AddressSet,
+    Masked,
+    masked,
+    parse_address,
+    union,
+    usual_ipv4,
+    without_octal,
+)
 from rescue.firewall.names import Names, RuleError
 
 PROTOCOLS = {
@@ -97,21 +106,8 @@ def address(text: str, version: int, names: Names) -> AddressSet | Masked:
     raise RuleError(f"not an IPv{version} address, and no host name can be looked up while the server boots: {text!r}")
 
 
-_BYTE = "(0|[1-9][0-9]{0,2})"
-_USUAL = compile_pattern(rf"{_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}(?:/(0|[1-9][0-9]?))?")
-_OCTAL = compile_pattern(r"(?:^|\.)0[0-7]")
-
-
 def _plain(text: str, version: int) -> AddressSet | Masked:
-    usual = _USUAL.fullmatch(text) if version == 4 else None
-    if usual is not None:
-        one, two, three, four, prefix = usual.groups()
-        parts = (int(one), int(two), int(three), int(four))
-        if max(parts) < 256 and (prefix is None or int(prefix) <= 32):
-            size = 1 << (32 - int(prefix)) if prefix is not None else 1
-            low = (parts[0] << 24 | parts[1] << 16 | parts[2] << 8 | parts[3]) & -size
-            return AddressSet(4, (low, low + size))
-    return _unusual(text, version)
+    return (usual_ipv4(text) if version == 4 else None) or _unusual(text, version)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -135,9 +131,7 @@ def _unusual(text: str, version: int) -> AddressSet | Masked:
 
 
 def _of_version(text: str, version: int) -> Address:
-    if version == 4 and _OCTAL.search(text):
-        text = ".".join(str(int(part, 8 if part[:1] == "0" else 10)) for part in text.split("."))  # as inet_aton(3)
-    found = parse_address(text)
+    found = parse_address(without_octal(text) if version == 4 else text)
     if found.version != version:
         raise ValueError(f"not an IPv{version} address: {text!r}")
     return found

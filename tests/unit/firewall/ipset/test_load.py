@@ -48,6 +48,20 @@ def test_addresses_and_networks_are_those_of_the_client() -> None:
     assert who(held, "a", negated=True) == sorted((~AddressSet.network("192.0.2.7")).networks())
 
 
+@pytest.mark.parametrize(
+    ("element", "found"),
+    [("010.8.8.010", ["8.8.8.8"]), ("192.168.001.1", ["192.168.1.1"]), ("010.0.0.1/24", ["8.0.0.0/24"]),
+     ("10.0.0.01-10.0.0.07", ["10.0.0.1", "10.0.0.2/31", "10.0.0.4/30"])],
+)  # fmt: skip
+def test_a_number_with_a_zero_before_it_is_octal(element: str, found: list[str]) -> None:
+    assert who(read("create a hash:net", f"add a {element}"), "a") == found
+
+
+def test_a_number_that_is_not_octal_stops_the_loading() -> None:
+    held = read("create a hash:ip", "add a 10.0.0.08", "add a 10.0.0.9")
+    assert who(held, "a") is False
+
+
 def test_the_most_specific_network_decides() -> None:
     held = read("create a hash:net", "add a 10.0.0.0/8", "add a 10.1.0.0/16 nomatch", "add a 10.1.2.0/24")
     found = who(held, "a")

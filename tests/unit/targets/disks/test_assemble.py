@@ -100,9 +100,13 @@ def test_of_a_strangers_thousand_mounts_the_uppermost_are_made_and_the_rest_is_t
     assert surplus(lines[0]) == ()
 
 
-@pytest.mark.parametrize("point", ["/home/a\\000b", "/home/../etc", "home", "none"])
+@pytest.mark.parametrize("point", ["/home/../etc", "home", "none"])
 def test_what_is_no_place_below_the_root_is_left_out(point: str) -> None:
     assert wanted_mounts(f"LABEL=x {point} ext4 defaults 0 2\n") == ()
+
+
+def test_what_is_no_escape_to_systemd_stays_as_it_is() -> None:
+    assert [each.point for each in wanted_mounts("LABEL=x /home/a\\000b ext4\n")] == ["/home/a\\000b"]
 
 
 def test_a_mount_point_is_read_as_mount_does() -> None:
@@ -111,3 +115,8 @@ def test_a_mount_point_is_read_as_mount_does() -> None:
 
 def test_escaped_characters_are_read() -> None:
     assert wanted_mounts("LABEL=my\\040home /home/the\\040people ext4 defaults 0 2\n")[0].point == "/home/the people"
+
+
+@pytest.mark.parametrize("line", ["LABEL=home /home ext4", "LABEL=home /home", "\tLABEL=home\t/home ext4\r"])
+def test_two_fields_are_a_mount(line: str) -> None:
+    assert [each.volume for each in belonging(f"/dev/sda1 / ext4\n{line}\n", ROOT, (ROOT, HOME))] == [HOME]
