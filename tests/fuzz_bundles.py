@@ -11,12 +11,13 @@ from pathlib import Path
 from rescue.labs.images.image import BuiltImage, find_image
 from rescue.labs.lessons.scenario import Scenario
 from rescue.model import Client
+from rescue.redaction.files import without_secrets
 from rescue.survey import survey
 from rescue.targets.bundle.file import Bundle, write_bundle
 from rescue.targets.bundle.target import BundleTarget
 from rescue.targets.files.directory import DirectoryTarget
 from rescue.ui import document
-from rescue.verbs.capture import gathered, without_secrets
+from rescue.verbs.capture import gathered
 from tests.conftest import RECIPES
 from tests.system.test_scenarios import BOOTLESS, broken
 

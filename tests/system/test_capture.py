@@ -17,13 +17,14 @@ from rescue.keys.emptied_keys import emptied_key
 from rescue.keys.host_keys import KeyFormatError, private_key_type
 from rescue.keys.wire import Reader
 from rescue.model import Client
+from rescue.redaction.files import without_secrets
 from rescue.survey import survey
 from rescue.targets.bundle.file import Bundle, write_bundle
 from rescue.targets.bundle.target import BundleTarget
 from rescue.targets.files.directory import DirectoryTarget
 from rescue.ui import document
 from rescue.undo_log import InTarget, read_records
-from rescue.verbs.capture import gathered, without_secrets
+from rescue.verbs.capture import gathered
 from tests.conftest import LoadImage
 from tests.machines.broken import BrokenRoot, layered
 from tests.system.test_hostkeys_differential import DAMAGES, KINDS
@@ -179,10 +180,10 @@ def test_every_verb_that_looks_takes_a_bundle_and_those_that_write_refuse(consol
     in_bundle = console.document("inspect", bundle, *words)
     for same in ("findings", "path", "verdict", "symptom", "release", "client"):
         assert in_bundle[same] == on_disk[same]
-    assert in_bundle["target"]["method"] == "support bundle"  # type: ignore[index]
+    assert in_bundle["target"]["method"] == "support bundle"
     screen = console.script("inspect", bundle, *words).stdout
     assert f" fix {bundle} --user alice --dry-run\n" in screen
-    assert str(console.server) in in_bundle["target"]["notes"][0]  # type: ignore[index]
+    assert str(console.server) in in_bundle["target"]["notes"][0]
     firewalls = [console.document("firewall", each) for each in (bundle, console.server)]
     assert {**firewalls[0], "target": None} == {**firewalls[1], "target": None}
     assert console.document("space", bundle)["directories"] == console.document("space", console.server)["directories"]
@@ -223,8 +224,8 @@ def test_a_bundle_tells_what_fills_every_file_system_of_the_server(
     assert console.script("capture", disk, "--backend", "kernel", "-o", made).returncode == 0
     on_disk, in_bundle = console.document("space", disk, "--backend", "kernel"), console.document("space", made)
     for told in (on_disk, in_bundle):
-        assert [each["filesystem"]["mount"] for each in told["filesystems"]] == ["/", "/var"]  # type: ignore[attr-defined]
-    for mine, theirs in zip(in_bundle["filesystems"], on_disk["filesystems"], strict=True):  # type: ignore[call-overload]
+        assert [each["filesystem"]["mount"] for each in told["filesystems"]] == ["/", "/var"]
+    for mine, theirs in zip(in_bundle["filesystems"], on_disk["filesystems"], strict=True):
         # Every look mounts it anew, and a file system counts its own blocks a little differently each time.
         assert mine["directories"] == theirs["directories"]
         assert mine["files"] == theirs["files"]

@@ -20,14 +20,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from traceback import format_exc
 
 import pytest
 
 from rescue.apply import ApplyError, Conflict, apply_changes, history, interrupted, recover, undo
 from rescue.targets.protocol import TargetBusy, TargetError
-from rescue.tree import Change, Read, Tree, directory, symlink
+from rescue.tree import Change, Entry, Read, Tree, directory, symlink
 from rescue.undo_log import State
 from tests.system.real_root import Snapshot, ext4, free_of_flags, make, opened, set_flags, snapshot
 from tests.trees import server
@@ -275,7 +275,7 @@ def test_killed_at_any_system_call_every_file_is_old_or_new(place: Path, what: s
     old, new = both(place)
     points = baseline(place, what, logs())
     assert len(points) > 40
-    outcomes = Counter()
+    outcomes: Counter[str] = Counter()
     for name, number in sample(points, f"kill {what}"):
         with server_on(place) as (root, before):
             assert before == old
@@ -292,7 +292,7 @@ def test_killed_at_any_system_call_every_file_is_old_or_new(place: Path, what: s
 def test_an_error_of_any_system_call_leaves_the_old_state(place: Path, error: str, logs: Callable[[], Path]) -> None:
     old, new = both(place)
     points = [point for point in baseline(place, "fix", logs()) if point[0] not in ("close", "ioctl")]
-    outcomes = Counter()
+    outcomes: Counter[str] = Counter()
     for name, number in sample(points, error):
         with server_on(place) as (root, _):
             finished = traced(root, "fix", f"{name}:error={error}:when={number}", log=logs())
@@ -431,13 +431,13 @@ def test_a_change_by_somebody_else_between_the_kill_and_the_next_run_is_not_over
             with opened(root) as target:
                 real, count = target.put, [0]
 
-                def put(path: object, entry: object) -> None:
-                    real(path, entry)  # type: ignore[arg-type]
+                def put(path: PurePosixPath, entry: Entry) -> None:
+                    real(path, entry)
                     count[0] += str(path) == "/etc/ssh/sshd_config"
                     if count[0]:
                         os.kill(os.getpid(), signal.SIGKILL)
 
-                target.put = put  # type: ignore[method-assign, assignment]
+                target.put = put  # type: ignore[method-assign]  # killed in the middle
                 apply_changes(target, work)
             os._exit(0)
         assert os.WIFSIGNALED(os.waitpid(pid, 0)[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -60,7 +60,7 @@ def looked_at(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.mark.parametrize("check", checks.LOOKING, ids=lambda check: check.__name__)
-def test_looking(looked_at: tuple[str, Path], check: object) -> None:
+def test_looking(looked_at: tuple[str, Path], check: Callable[[Target], None]) -> None:
     kind, path = looked_at
     target = opened(path)
     try:
@@ -70,7 +70,7 @@ def test_looking(looked_at: tuple[str, Path], check: object) -> None:
             assert found.pop("/etc/fstab").data != written.pop("/etc/fstab").data
             assert found == written
         else:
-            check(target)  # type: ignore[operator] - every one is a function of a target
+            check(target)
         assert target.notes == ()
     finally:
         target.close()

@@ -11,7 +11,7 @@ from rescue.checks import Check
 from rescue.facts import Facts
 from rescue.model import Client, Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.plan import Plan, any_repairs, make_plan, safe_repairs
-from rescue.tree import Tree, file, symlink
+from rescue.tree import Entry, Tree, file, symlink
 
 pytestmark = pytest.mark.unit
 
@@ -173,7 +173,7 @@ def _edit_of(path: str) -> Callable[[Tree], Tree]:
     ],
 )  # fmt: skip
 def test_no_repair_lands_in_a_packages_own_file(path: str, kept: bool) -> None:
-    entries = {
+    entries: dict[str, Entry | str] = {
         "/etc/a": "a\n", "/usr/local/a": "a\n", "/usr/lib/a": "a\n", "/lib": symlink("usr/lib"),
         "/etc/linked": symlink("/usr/lib/a"),
     }  # fmt: skip

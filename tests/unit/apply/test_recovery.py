@@ -195,7 +195,7 @@ def test_a_change_of_owner_killed_half_way_is_taken_back(half: dict[str, int]) -
     applied = apply_changes(target, after.since(tree), now=clock())
     record = InTarget(target)
     record.write(applied.record.id, "record.json", encode(applied.record.at(State.STARTED)))
-    target.tree = target.tree.with_entries({"/home/alice/key": replace(first, **half)})  # type: ignore[arg-type]
+    target.tree = target.tree.with_entries({"/home/alice/key": replace(first, **half)})  # type: ignore[arg-type]  # all of these fields are numbers
     recover(target, now=clock())
     assert files(target.tree) == files(tree)
 

@@ -8,7 +8,7 @@ import json
 import random
 import tarfile
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -47,17 +47,13 @@ def sample() -> Bundle:
     }  # fmt: skip
     reads = (Read("/etc", 64), Read("/var/log", 3, content=False, limit=12))
     filesystems = (FileSystem("/", "ext4", 100, 50, 40, 10, 5, source="/dev/vda1"),)
-    usage = Usage("/", (DirectoryUse(_pure("/var"), 10, 2),), (FileUse(_pure("/var/caf\udce9"), 9),), 20, 3)
+    usage = Usage(
+        "/", (DirectoryUse(PurePosixPath("/var"), 10, 2),), (FileUse(PurePosixPath("/var/caf\udce9"), 9),), 20, 3
+    )
     return Bundle(
         Tree(entries, reads, filesystems, DEVICES), "/dev/vda", "kernel mount", "2026-11-25 18:00 UTC", ("a note",),
         ("--user", "alice"), (usage,),
     )  # fmt: skip
-
-
-def _pure(path: str):  # type: ignore[no-untyped-def]
-    from pathlib import PurePosixPath
-
-    return PurePosixPath(path)
 
 
 @pytest.fixture
@@ -115,10 +111,10 @@ def test_nothing_can_be_written_to_it(saved: Path) -> None:
     assert "--dry-run" in told.value.hint
     target = BundleTarget(saved)
     for change in (
-        lambda: target.put(_pure("/etc/a"), file(b"")),
-        lambda: target.remove(_pure("/etc/a")),
-        lambda: target.shorten(_pure("/etc/a"), 1),
-        lambda: target.set_metadata(_pure("/etc/a"), file(b"")),
+        lambda: target.put(PurePosixPath("/etc/a"), file(b"")),
+        lambda: target.remove(PurePosixPath("/etc/a")),
+        lambda: target.shorten(PurePosixPath("/etc/a"), 1),
+        lambda: target.set_metadata(PurePosixPath("/etc/a"), file(b"")),
         target.lock,
     ):
         with pytest.raises(TargetError, match="nothing to repair"):
@@ -140,8 +136,13 @@ def test_what_it_does_not_hold_is_said(saved: Path) -> None:
 
 
 def members(saved: Path) -> list[tuple[str, bytes]]:
+    found = []
     with tarfile.open(saved, errors="surrogateescape") as told:
-        return [(each.name, told.extractfile(each).read()) for each in told.getmembers()]  # type: ignore[union-attr]
+        for each in told.getmembers():
+            content = told.extractfile(each)
+            assert content is not None
+            found.append((each.name, content.read()))
+    return found
 
 
 def rewritten(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -42,7 +44,7 @@ class MemorySource:
         return entry
 
 
-def captured(entries: dict[str, Entry | str | bytes], *reads: Read) -> Tree:
+def captured(entries: Mapping[str, Entry | str | bytes], *reads: Read) -> Tree:
     return Capture(MemorySource(Tree.of(entries))).tree(reads, ())
 
 
@@ -72,14 +74,14 @@ def test_a_link_at_the_end_brings_its_target() -> None:
 
 
 def test_a_link_on_the_way_moves_the_read() -> None:
-    entries = {"/lib": symlink("usr/lib"), "/usr/lib/systemd/system/ssh.service": "[Unit]\n"}
+    entries: dict[str, Entry | str] = {"/lib": symlink("usr/lib"), "/usr/lib/systemd/system/ssh.service": "[Unit]\n"}
     tree = captured(entries, Read("/lib/systemd/system", depth=1))
     assert tree.children("/usr/lib/systemd/system") == ("ssh.service",)
     assert tree.data("/lib/systemd/system/ssh.service") == b"[Unit]\n"
 
 
 def test_links_in_a_directory_bring_their_targets() -> None:
-    entries = {
+    entries: dict[str, Entry | str] = {
         "/etc/wants/a.service": symlink("/lib/a.service"),
         "/etc/wants/b": symlink("/srv/folder"),
         "/etc/wants/c": symlink("/gone"),
