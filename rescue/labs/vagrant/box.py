@@ -33,7 +33,7 @@ from rescue.labs.programs import Progress, missing_packages, run
 from rescue.targets.host.cache import cache_directory
 from rescue.targets.host.pdeathsig import tied
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when what is built from unchanged files changes."""
 
 RESCUE = "rescue"
@@ -240,7 +240,9 @@ def last_lines(log: Path, count: int = 15) -> list[str]:
 
 def _pack(disk: Path, place: Path) -> Path:
     """The box's file: a tar archive of the disk and what Vagrant has to know of it."""
-    run("qemu-img", "convert", "-c", "-O", "qcow2", str(disk), str(place / "box.img"))
+    # zstd: written five times as fast as zlib, and read faster at each boot.
+    words = ("-c", "-o", "compression_type=zstd", "-O", "qcow2")
+    run("qemu-img", "convert", *words, str(disk), str(place / "box.img"))
     gigabytes = -(-disk.stat().st_size // (1024 * MIB))
     told = {"provider": "libvirt", "format": "qcow2", "virtual_size": gigabytes}
     (place / "metadata.json").write_text(json.dumps(told) + "\n")

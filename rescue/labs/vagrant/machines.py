@@ -32,7 +32,7 @@ CLIENT_IMAGE = "debian12"
 STEP_LIMIT = 1500.0
 """Seconds that one call of Vagrant may take; a boot without KVM on a busy computer is the longest."""
 QUICK_LIMIT = 240.0
-BROKEN_LIMIT = 600.0
+BROKEN_LIMIT = 900.0
 """Seconds until the server has broken itself and rebooted."""
 ATTEMPT_LIMIT = 150.0
 
