@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rescue.labs.vagrant import CHECKOUT
+from rescue.labs.vagrant.machines import CHECKOUT
 
 pytestmark = pytest.mark.vagrant
 
