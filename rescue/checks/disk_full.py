@@ -145,7 +145,7 @@ def _repairs(tree: Tree, filesystem: FileSystem, usage: Usage, inodes: bool) -> 
     left = next(each for each in after.filesystems if each.mount == mount)
     if wanted_bytes(left) or wanted_inodes(left):
         yield Repair(
-            title=f"decide what else to delete from {mount}: "
+            title=f"choose what else to remove from {mount}: "
             + ("directories with many files" if inodes else "large files"),
             safety=Safety.MANUAL,
             steps="\n".join(_steps(usage, inodes)),
