@@ -1,4 +1,4 @@
-"""A property that is computed once, be it a value or the answer that the picture is too small for it."""
+"""A property that is computed once, be it a value or the answer that the snapshot is too small for it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rescue.tree import NotCaptured, Unread
 T = TypeVar("T")
 
 _MISSING = "_too_small_for"
-"""Where an object keeps the properties for which its picture is too small."""
+"""Where an object keeps the properties for which its snapshot is too small."""
 
 
 class fact(cached_property[T]):  # noqa: N801 - used as a decorator, as cached_property is
     """`functools.cached_property` that remembers `NotCaptured` and `Unread`, too: whoever asks again hears it at once.
 
-    Its object has one picture all its life, so that the answer stays the same.
+    Its object has one snapshot all its life, so that the answer stays the same.
     """
 
     @overload

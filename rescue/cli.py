@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TARGETS = """\
 TARGET is what is to be repaired: a block device (/dev/vda), a disk image
 (server.qcow2), a directory in which the server's root is mounted, / for the
-running system, or a picture that was saved of a server (rescue capture).
+running system, or a support bundle (rescue capture).
 More of it, LVM, RAID and encrypted disks: rescue explain target
 
 """
@@ -153,21 +153,35 @@ def parser() -> argparse.ArgumentParser:
         help="add this public key for --user, too, if it is not there (alone: with --only key-missing)",
     )
     fix.add_argument("--dry-run", action="store_true", help="print the changes and write nothing")
-    fix.add_argument("--journal", metavar="DIR", help="keep the record of the fix here instead of on the target")
+    fix.add_argument(
+        "--undo-log",
+        "--journal",
+        dest="journal",
+        metavar="DIR",
+        help="keep the record of the fix here instead of on the target",
+    )
     _client(fix)
     _target(fix)
 
     undo = verb("undo", "take a fix back: shows what comes back, and asks")
     undo.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
     undo.add_argument("id", metavar="ID", nargs="?", help="which one (default: the last)")
-    undo.add_argument("--journal", metavar="DIR", help="where the record was kept, if not on the target")
+    undo.add_argument(
+        "--undo-log", "--journal", dest="journal", metavar="DIR", help="where the record was kept, if not on the target"
+    )
     undo.add_argument("--yes", action="store_true", help="do it without asking, for scripts")
     undo.add_argument("--dry-run", action="store_true", help="print what would be restored and write nothing")
     _target(undo)
 
     history = verb("history", "list the fixes that were made")
     history.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
-    history.add_argument("--journal", metavar="DIR", help="where the records were kept, if not on the target")
+    history.add_argument(
+        "--undo-log",
+        "--journal",
+        dest="journal",
+        metavar="DIR",
+        help="where the records were kept, if not on the target",
+    )
     _target(history)
 
     firewall = verb("firewall", "show who may reach the port, for every address, and which rule decides")
@@ -208,9 +222,9 @@ def parser() -> argparse.ArgumentParser:
     shell.set_defaults(command=())
     _target(shell)
 
-    capture = verb("capture", "save a picture of a server, without its secrets, for others to judge")
+    capture = verb("capture", "save the settings, without secrets, so that someone else can diagnose")
     capture.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
-    capture.add_argument("-o", "--output", metavar="FILE", help="default: the server's name with .picture, here")
+    capture.add_argument("-o", "--output", metavar="FILE", help="default: the server's name with .bundle, here")
     capture.add_argument("--quick", action="store_true", help="do not measure what fills the disk")
     _client(capture)
     _target(capture)
@@ -358,7 +372,8 @@ def _target(verb: argparse.ArgumentParser) -> None:
 OTHER_WORDS = {
     "check": "inspect", "diagnose": "inspect", "scan": "inspect", "repair": "fix", "list": "disks", "lsblk": "disks",
     "revert": "undo", "rollback": "undo", "log": "history", "unmount": "umount", "chroot": "shell", "man": "explain",
-    "save": "capture", "picture": "capture", "df": "space", "du": "space", "practise": "lab", "practice": "lab",
+    "save": "capture", "bundle": "capture", "picture": "capture", "df": "space", "du": "space",
+    "practise": "lab", "practice": "lab",
 }  # fmt: skip
 """What people type for a command, from other programs."""
 

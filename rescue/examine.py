@@ -35,9 +35,9 @@ class Examination:
 def examine(
     tree: Tree, client: Client, checks: Iterable[Check] | None = None, *, evidence: bool | None = None
 ) -> Examination:
-    """Ask every check (or `checks`) about `tree`. Pure; raises `NotCaptured` where the tree is too small a picture.
+    """Ask every check (or `checks`) about `tree`. Pure; raises `NotCaptured` where the tree is too small a snapshot.
 
-    It is raised when every check was asked, with all that they miss: each enlargement of the picture costs a look at
+    It is raised when every check was asked, with all that they miss: each enlargement of the snapshot costs a look at
     the target, and an examination. evidence: whether to ask for what was not judged, too, which a plan's trials do not
     need; by default where every check is asked.
     """

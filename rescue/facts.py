@@ -15,12 +15,12 @@ from rescue.boot.commands import boot_commands
 from rescue.cached_fact import fact
 from rescue.firewall import Active, AddressSet, Firewall, Reach, loaded_at_boot, reached
 from rescue.formats.os_release import Release, read_release
-from rescue.formats.packages import OpenSSH, nft_version, openssh_version
+from rescue.formats.packages import PACKAGE_READS, OpenSSH, nft_version, openssh_version
 from rescue.formats.shipped import Shipped
 from rescue.keys.authorized_keys import KeyFile, key_files
 from rescue.model import Client
 from rescue.network import given_addresses
-from rescue.services.units import Units
+from rescue.services.units import UNIT_READS, Units
 from rescue.sshd import Effective, Listener, Server, listeners, options
 from rescue.tree import Read, Tree, Unread
 
@@ -32,8 +32,12 @@ MOST_LOOKED_AT, MOST_JUDGED = 1000, 50
 """Accounts whose keys are looked for, and that are judged, where the client names none: a person who is one of more
 has to say which."""
 
-READS = tuple(Read(path, depth=0) for path in ("/etc/hostname", "/etc/os-release", "/usr/lib/os-release"))
-"""What the facts themselves look at, beside what the checks declare."""
+READS = (
+    *(Read(path, depth=0) for path in ("/etc/hostname", "/etc/os-release", "/usr/lib/os-release")),
+    *PACKAGE_READS,
+    *UNIT_READS,
+)
+"""What the facts themselves look at, beside what the checks declare: which sshd is there, and how it is started."""
 
 
 class Facts:

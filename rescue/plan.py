@@ -1,4 +1,4 @@
-"""From findings to changes, proven on the picture before one byte is written.
+"""From findings to changes, proven on the snapshot before one byte is written.
 
 The planner folds repairs over the tree in the order of the path to a login and examines after each one. A repair
 is kept only if its own finding is gone and no step before it, which held, is broken by it. What comes to light on
@@ -95,7 +95,7 @@ def any_repairs(finding: Finding, tree: Tree) -> Repair | None:
 
 
 def make_plan(tree: Tree, client: Client, choose: Choose = safe_repairs, checks: Iterable[Check] | None = None) -> Plan:
-    """The plan for `tree`, by every check (or `checks`). Pure; raises `NotCaptured` where the picture is too small."""
+    """The plan for `tree`, by every check (or `checks`). Pure; raises `NotCaptured` where the snapshot is too small."""
     asked = None if checks is None else tuple(checks)
     before = now = examine(tree, client, asked)
     mends: list[Mend] = []

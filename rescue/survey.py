@@ -1,7 +1,7 @@
 """From a target to an examination: capture what the checks declare, and more where one asks for it.
 
 What a check reads may depend on what it finds (an Include, a home directory). Then the tree raises `NotCaptured`, and
-the work starts again on a larger picture: it is pure, so that nothing is lost but a few milliseconds.
+the work starts again on a larger snapshot: it is pure, so that nothing is lost but a few milliseconds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rescue.tree import NotCaptured, Read, Tree
 T = TypeVar("T")
 
 ROUNDS = 200
-"""How often the picture may be enlarged: sshd reads at most 16 levels of Include, each of which may ask once."""
+"""How often the snapshot may be enlarged: sshd reads at most 16 levels of Include, each of which may ask once."""
 
 
 def survey(
@@ -29,9 +29,9 @@ def survey(
     *,
     again: Tree | None = None,
 ) -> tuple[Tree, Examination]:
-    """Capture `target` and examine it for `client`: the picture, and what was found in it.
+    """Capture `target` and examine it for `client`: the snapshot, and what was found in it.
 
-    again: an earlier picture of it: all that it holds is captured anew at once, not found out step by step.
+    again: an earlier snapshot of it: all that it holds is captured anew at once, not found out step by step.
     Raises TargetError where the target can't be read, or asks for more and more.
     """
     reads = declared_reads() if again is None else again.reads
@@ -64,7 +64,7 @@ def complete(target: Captures, tree: Tree, work: Callable[[Tree], T]) -> tuple[T
 
 
 def _bounded(tree: Tree, reads: Sequence[Read]) -> Sequence[Read]:
-    """`reads`, without large files where the picture holds enough of them: each capture knows of its own alone.
+    """`reads`, without large files where the snapshot holds enough of them: each capture knows of its own alone.
 
     Raises TargetError where there is more than any server's configuration.
     """
@@ -96,6 +96,6 @@ def _holds(tree: Tree, read: Read) -> bool:
 def _endless(reads: list[Read]) -> TargetError:
     paths = ", ".join(repr(read.path) for read in reads[:3])
     return TargetError(
-        f"the picture of the disk never gets complete: {paths} is asked for again and again",
+        f"the snapshot of the disk never gets complete: {paths} is asked for again and again",
         "Links or includes there may lead in a circle. Look at them by hand, and please report it.",
     )

@@ -43,7 +43,7 @@ def only_finding(tree: Tree, check: str, client: Client | None = None) -> Findin
 def mended(tree: Tree, client: Client | None = None, choose: Choose = safe_repairs) -> Plan:
     """The plan that mends everything: a second examination is silent, a second plan empty, undo gives all back.
 
-    What is found in the tree is found in a saved picture of it, too, whose secrets were left out.
+    What is found in the tree is found in a support bundle of it, too, whose secrets were left out.
     """
     who = client or Client()
     assert told(without_secrets(tree), who) == told(tree, who)

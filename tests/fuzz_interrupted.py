@@ -41,14 +41,14 @@ class Field:
         chance = random.Random(seed)
         on, verb = chance.choice(self.disks), chance.choice(VERBS)
         how, seconds = chance.choice(SIGNALS), chance.uniform(0.02, LONGEST)
-        options = (*verb[1:], *(("-o", f"{self.place}/{seed}.picture") if verb[0] == "capture" else ()))
+        options = (*verb[1:], *(("-o", f"{self.place}/{seed}.bundle") if verb[0] == "capture" else ()))
         words = (verb[0], on, "--backend", "kernel", *options)
         first: tuple[str | Path, ...] = ()
         if verb[0] == "umount":
             first, words = ("mount", on, "--backend", "kernel"), ("umount",)
         left = interrupt(self.world, on, words, how, seconds, first=first)
-        for picture in self.place.glob("*.picture"):
-            picture.unlink()
+        for bundle in self.place.glob("*.bundle"):
+            bundle.unlink()
         return f"seed {seed}: {' '.join(verb)} {on.name}, {how.name} after {seconds:.2f} s", left
 
 

@@ -422,7 +422,7 @@ def _extension(
         for each in tries[:6] if rest else ():
             yield _line(name, plain, version, [each], match=match)
         for other, further in known.items():
-            if other != option and (other, further) not in rest:
+            if other != option:
                 there = good[other]
                 if there is None:
                     there = (*SPECIAL.get(ALIKE.get(other, other), ()), "1")[0] if further else ""
@@ -541,7 +541,7 @@ def differences(
         compared.close()
 
 
-SOURCE = {4: IPv4Address("198.51.100.7"), 6: IPv6Address("2001:db8:5::5")}
+SOURCE: dict[int, IPv4Address | IPv6Address] = {4: IPv4Address("198.51.100.7"), 6: IPv6Address("2001:db8:5::5")}
 """The client that dials."""
 
 NOT_DIALLED = frozenset(["TEE", "IDLETIMER", "TRACE"])

@@ -87,8 +87,13 @@ def _exchanged(chance: Chance, fix: Path) -> None:
     path = fix / chance.choice(["record.json", "changes.diff", "before", "before/0001", "before/0002"])
     if os.path.lexists(path) or not path.parent.is_dir():
         return
-    make = chance.choice([path.mkdir, lambda: os.mkfifo(path), lambda: path.symlink_to("/etc/hostname"), path.touch])
-    make()
+    kinds: list[Callable[[], None]] = [
+        path.mkdir,
+        lambda: os.mkfifo(path),
+        lambda: path.symlink_to("/etc/hostname"),
+        path.touch,
+    ]
+    chance.choice(kinds)()
 
 
 def _beside(chance: Chance, fix: Path) -> None:

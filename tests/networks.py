@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rescue.tree import Entry, Tree, file, symlink
 from tests.journals import journal
 from tests.trees import DHCPCD_STARTS, server
@@ -15,7 +17,7 @@ CAME_UP = ("eth0: Gained carrier", NEW)
 
 
 def networked(
-    files: dict[str, str | Entry],
+    files: Mapping[str, str | Entry | None],
     *said: tuple[str, bytes],
     manager: str = "systemd-networkd.service",
     last: bytes = NEW,

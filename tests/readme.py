@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from rescue.checks import all_checks
+from rescue.checks import Check, all_checks
 from rescue.evidence import Evidence, all_evidence
 from rescue.labs.lessons.scenario import all_scenarios
 from rescue.model import Step
@@ -77,7 +77,8 @@ def evidence() -> str:
     for link in Step:
         checks = [each for each in all_checks() if each.step is link]
         gaps = [each for each in all_evidence() if each.step is link]
-        reads = sorted({read.path for each in (*checks, *gaps) for read in each.reads})
+        everything: list[Check | Evidence] = [*checks, *gaps]
+        reads = sorted({read.path for each in everything for read in each.reads})
         parts.append(f"## {link.order} {link}: {link.holds}\n")
         parts.append("Judged:\n\n" + "".join(f"- `{each.id}`: {each.title}\n" for each in checks))
         if gaps:

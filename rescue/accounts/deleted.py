@@ -33,7 +33,7 @@ class Deleted:
 def deleted(tree: Tree, name: str) -> Deleted | None:
     """The account as it was; None where no copy has it, its number is somebody else's now, or its home is gone.
 
-    Raises NotCaptured where the copies or the home are not in the picture.
+    Raises NotCaptured where the copies or the home are not in the snapshot.
     """
     for copies in COPIES:
         former = _former(tree, copies)

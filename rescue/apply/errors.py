@@ -25,7 +25,7 @@ __all__ = [
 
 
 class TargetChanged(ApplyError):
-    """What is on the target is no longer what the picture shows; nothing was written.
+    """What is on the target is no longer what the snapshot shows; nothing was written.
 
     recovered: what an earlier fix's recovery did just before, which may be the very reason.
     """

@@ -150,7 +150,7 @@ def _hint(change: Change) -> str:
 def _verify(
     sight: Sight, changes: Sequence[Change], listed: Sequence[RecordedChange], recovered: tuple[Recovered, ...]
 ) -> None:
-    """Raise TargetChanged unless every path still is what the picture says."""
+    """Raise TargetChanged unless every path still is what the snapshot says."""
     wrong = [
         change.path
         for change, record in zip(changes, listed, strict=True)

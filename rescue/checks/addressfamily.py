@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from rescue.facts import Facts
-from rescue.logins import listen_addresses
+from rescue.logins import blocking, listen_addresses
 from rescue.logins.ssh_units import serving
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.sshd import edit
@@ -28,7 +28,7 @@ from rescue.sshd.listen import started_socket
 from rescue.tree import Tree
 
 STEP = Step.LISTEN
-READS = listen_addresses.READS
+READS = (*listen_addresses.READS, *blocking.READS)
 
 VERSIONS = {"inet": 4, "inet6": 6}
 

@@ -59,6 +59,7 @@ READS = (
     *FIREWALL_READS,
     *csf.READS,
     *(Read(path, depth=0) for paths in MANAGERS.values() for path in paths),
+    Read("/etc/ssh", depth=2),
 )
 
 LONGEST = 100

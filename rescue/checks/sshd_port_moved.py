@@ -24,6 +24,7 @@ from re import escape, sub
 
 from rescue.facts import Facts
 from rescue.formats.append_line import ended
+from rescue.logins import blocking
 from rescue.logins.ssh_units import serving
 from rescue.model import Edit, Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.services.units import UNIT_READS
@@ -34,6 +35,7 @@ from rescue.tree import Read, Tree
 STEP = Step.LISTEN
 READS = (
     *UNIT_READS,
+    *blocking.READS,
     Read("/etc/ssh", depth=2),
     Read("/etc/services", depth=0),
     Read("/etc/default", depth=1),

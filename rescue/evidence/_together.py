@@ -1,5 +1,4 @@
-"""Ask several questions at once, so that all missing parts of the snapshot are captured in one go. Not an evidence
-module."""
+"""Ask several questions at once, so that one capture fetches all that is missing. Not an evidence module."""
 
 from __future__ import annotations
 

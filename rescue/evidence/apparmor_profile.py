@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 from re import MULTILINE
 from re import compile as compile_pattern
 
+from rescue.accounts.database import ACCOUNT_READS
 from rescue.facts import Facts
 from rescue.model import Gap, Location, Step
 from rescue.services.units import UNIT_READS
@@ -22,7 +23,7 @@ from rescue.tree import Read
 
 STEP = Step.ACCEPT
 FOLDER = "/etc/apparmor.d"
-READS = (*UNIT_READS, Read(FOLDER, depth=1), Read(f"{FOLDER}/disable", depth=1, content=False))
+READS = (*UNIT_READS, *ACCOUNT_READS, Read(FOLDER, depth=1), Read(f"{FOLDER}/disable", depth=1, content=False))
 
 SSHD = ("/usr/sbin/sshd", "/usr/lib/openssh/sshd-session", "/usr/lib/openssh/sshd-auth", "/sbin/sshd")
 _HEADER = compile_pattern(r"^\s*(?:profile\s+)?\"?(/?[^\s\"{#]+)\"?(?:\s+\"?(/[^\s\"{]+)\"?)?[^\n{]*\{", MULTILINE)

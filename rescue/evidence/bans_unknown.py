@@ -20,7 +20,7 @@ from rescue.model import Gap, Step
 from rescue.services.units import UNIT_READS
 
 STEP = Step.FIREWALL
-READS = UNIT_READS
+READS = (*UNIT_READS, *crowdsec.READS, *csf.READS, *fail2ban.READS, *sshguard.READS)
 
 
 def find(facts: Facts) -> Iterator[Gap]:

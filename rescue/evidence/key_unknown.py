@@ -16,10 +16,11 @@ from collections.abc import Iterator
 
 from rescue.accounts.database import Account
 from rescue.facts import Facts
+from rescue.logins.each_login import SSHD_READS
 from rescue.model import Gap, Location, Step
 
 STEP = Step.KEY
-READS: tuple[str, ...] = ()
+READS = SSHD_READS
 
 
 def find(facts: Facts) -> Iterator[Gap]:

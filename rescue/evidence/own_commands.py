@@ -34,7 +34,7 @@ from rescue.tree import LinkLoop, Read
 
 STEP = Step.SERVICE
 TMPFILES = ("/etc/tmpfiles.d", "/usr/local/lib/tmpfiles.d")
-READS = (*BOOT_READS, *SHIPPED_READS, *(Read(path, depth=1) for path in TMPFILES))
+READS = (*BOOT_READS, *SHIPPED_READS, Read("/etc/ssh", depth=2), *(Read(path, depth=1) for path in TMPFILES))
 
 MOST_GAPS = 5
 MOST_SCRIPTS = 50

@@ -20,9 +20,10 @@ from rescue.logins.ssh_units import serving
 from rescue.model import Gap, Location, Step
 from rescue.services.units import UNIT_READS, Unit
 from rescue.sshd.listen import SOCKETS, Listener, generated, ipv6_only, listen_stream, started_socket
+from rescue.tree import Read
 
 STEP = Step.LISTEN
-READS = UNIT_READS
+READS = (*UNIT_READS, Read("/etc/ssh", depth=2))
 
 MOST_SOCKETS = 500
 EMPTY = "put an empty ListenStream= before the line that should apply alone, reboot, and try"

@@ -76,7 +76,7 @@ class KeyLine:
 class KeyFile:
     """One file that AuthorizedKeysFile names, as it is named; it need not exist (`present`).
 
-    unread: it is too large for the picture, so that nothing is known of its lines.
+    unread: it is too large for the snapshot, so that nothing is known of its lines.
     """
 
     path: PurePosixPath

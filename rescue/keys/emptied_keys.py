@@ -1,6 +1,6 @@
 """A private key file with its secret taken out, of which sshd would say the same: it loads, or why it does not.
 
-For pictures that leave the server. The public half of OpenSSH's own format stays, so that the key's kind and
+For bundles that leave the server. The public half of OpenSSH's own format stays, so that the key's kind and
 fingerprint can still be told; the secret numbers are zeros.
 """
 

@@ -47,7 +47,7 @@ class HostKey:
 
     type: the kind of key, as far as the file says; "" if it does not load. missing: there is no such file, or it is
     empty. problem: why its content does not load, "" if it does. exposed: its mode makes sshd refuse it. unread:
-    not known, as the picture does not hold the content.
+    not known, as the snapshot does not hold the content.
     """
 
     path: PurePosixPath

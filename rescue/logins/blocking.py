@@ -17,9 +17,10 @@ from rescue.firewall.ufw import load as ufw
 from rescue.formats.packages import NFT_READS, PACKAGE_READS
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.network import GIVEN_READS
+from rescue.tree import Read
 
 STEP = Step.FIREWALL
-READS = (*BOOT_READS, *FIREWALL_READS, *PACKAGE_READS, *NFT_READS, *GIVEN_READS)
+READS = (*BOOT_READS, *FIREWALL_READS, *PACKAGE_READS, *NFT_READS, *GIVEN_READS, Read("/etc/ssh", depth=2))
 
 LONGEST = 160
 """How many characters of a rule a message shows."""

@@ -35,7 +35,7 @@ Match = bool | None
 
 
 def access(tree: Tree, account: Account, source: Address | None, arguments: tuple[str, ...]) -> Ruling:
-    """What pam_access says, with its module's arguments. Raises NotCaptured where the file is not in the picture."""
+    """What pam_access says, with its module's arguments. Raises NotCaptured where the file is not in the snapshot."""
     options = dict(word.partition("=")[::2] for word in arguments)
     if "fieldsep" in options or "listsep" in options:
         return Ruling(None)

@@ -1,4 +1,4 @@
-"""A server's files with their secrets left out, so that a picture of them may leave the machine.
+"""A server's files with their secrets left out, so that a bundle of them may leave the machine.
 
 What decides about a login stays as it was: whether a password is set, locked or none, and how it is hashed; whether a
 host key loads, its kind and its public half; how many lines a file has. What opens a door goes: private keys, hashes,

@@ -109,7 +109,7 @@ def prune(
     """The least that gives `bytes_wanted` bytes and `inodes_wanted` inodes back to the file system at `mount`.
 
     If all of it is not enough, all that helps. temporary: files in /tmp and /var/tmp that are old may go too.
-    Raises `NotCaptured` where the areas are not in the picture.
+    Raises `NotCaptured` where the areas are not in the snapshot.
     """
     taken: list[Removal] = []
     bytes_left, inodes_left = bytes_wanted, inodes_wanted

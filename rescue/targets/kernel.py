@@ -1,6 +1,6 @@
 """A disk or an image, mounted by this machine's kernel under a private directory.
 
-For looking, the disk stays as it is to the last byte, and yet the picture shows what an unreplayed journal holds: see
+For looking, the disk stays as it is to the last byte, and yet the snapshot shows what an unreplayed journal holds: see
 `rescue.targets.disks.volumes.Disk.mount_to_look`.
 """
 
@@ -94,7 +94,7 @@ def _open(
     disk.notes.clear()
     notes = [*surplus(found.fstab), *([volume.note] if write and volume.note else [])]
     if not write and any(written_by_machine(source.path) for source in disk.sources if not source.is_device):
-        notes.append("a running machine writes to this image: the picture may be half old, half new")
+        notes.append("a running machine writes to this image: the snapshot may be half old, half new")
     attached = [attached_as(source.path) for source in disk.sources if not source.is_device]
     if not write and any(attached):
         notes.append(f"the image is attached as {next(filter(None, attached))}, and may be written to there meanwhile")

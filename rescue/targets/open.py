@@ -20,7 +20,7 @@ def open_target(
     spec: str, *, write: bool, backend: str | None, root: str | None, progress: Callable[[str], None],
     opening: Opening | None = None,
 ) -> Target:  # fmt: skip
-    """The target that `spec` names: "/", a directory, a block device, an image file or a saved picture.
+    """The target that `spec` names: "/", a directory, a block device, an image file or a support bundle.
 
     backend: "kernel" or "guestfs" for disks and images; None or "auto" chooses. root: which file system of a disk is
     the server's root, where there are several. progress: told what takes a while. opening: what else the person said
@@ -44,9 +44,9 @@ def open_target(
         raise TargetError(f"{spec} is neither a disk, an image nor a directory", "See: rescue disks")
     stated = opening is not None and opening.format is not None
     if not stated and stat.S_ISREG(found.st_mode) and os.access(path, os.R_OK) and _packed(path):
-        from rescue.targets.bundle.target import open_picture
+        from rescue.targets.bundle.target import open_bundle
 
-        return open_picture(path, write=write)
+        return open_bundle(path, write=write)
     if not os.access(path, os.R_OK | (os.W_OK if write else 0)):
         raise TargetError(f"you may not {'write to' if write else 'read'} {spec}", _sudo())
     if write and (mounted := mounted_from(path)) is not None:
@@ -95,14 +95,14 @@ def _directory(spec: str, path: Path, write: bool) -> Target:
     return target
 
 
-def is_saved_picture(path: Path) -> bool:
+def is_saved_bundle(path: Path) -> bool:
     """Whether `path` is a file of which nothing is to be mounted or changed."""
     return path.is_file() and os.access(path, os.R_OK) and _packed(path)
 
 
 def opened_by_libguestfs(path: Path, backend: str) -> bool:
     """Whether `open_target` would leave what is at `path` to libguestfs, which needs no root."""
-    if backend != "auto" or not path.is_file() or is_saved_picture(path):
+    if backend != "auto" or not path.is_file() or is_saved_bundle(path):
         return backend == "guestfs"
     from rescue.targets.appliance import target as guestfs
 
@@ -111,7 +111,7 @@ def opened_by_libguestfs(path: Path, backend: str) -> bool:
 
 def needs_kernel(path: Path, backend: str) -> bool:
     """Whether `open_target` would refuse what is at `path` with OnlyKernel, if it is an image."""
-    if backend != "auto" or not path.is_file() or is_saved_picture(path):
+    if backend != "auto" or not path.is_file() or is_saved_bundle(path):
         return False
     from rescue.targets.appliance import target as guestfs
 
@@ -119,7 +119,7 @@ def needs_kernel(path: Path, backend: str) -> bool:
 
 
 def _packed(path: Path) -> bool:
-    """Whether the file begins as those of gzip(1) do, which a picture is, and no disk."""
+    """Whether the file begins as those of gzip(1) do, which a bundle is, and no disk."""
     with path.open("rb") as stream:
         return stream.read(3) == b"\x1f\x8b\x08"
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from rescue.tree import Entry, Read, Tree
 
-PICTURE = "picture"
+BUNDLE = "support bundle"
 """The method of a target that was saved by ``rescue capture``."""
 
 TEMPORARY = ".rescue-"
@@ -69,11 +69,11 @@ class Target(Protocol):
 
     @property
     def method(self) -> str:
-        """How it is reached: "directory", "running system", "kernel mount", "libguestfs", "picture"."""
+        """How it is reached: "directory", "running system", "kernel mount", "libguestfs", "support bundle"."""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the person must know of the picture ("the journal could not be replayed: it may be stale").
+        """What the person must know of the snapshot ("the journal could not be replayed: it may be stale").
 
         A capture may add to them.
         """

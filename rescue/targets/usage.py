@@ -15,7 +15,7 @@ from shlex import quote
 from rescue.space.usage import DirectoryUse, FileUse, Usage
 from rescue.targets.appliance.launch import Handle
 from rescue.targets.appliance.target import GuestfsTarget
-from rescue.targets.bundle.target import PictureTarget
+from rescue.targets.bundle.target import BundleTarget
 from rescue.targets.files.directory import DirectoryTarget
 from rescue.targets.host.openat import Root
 from rescue.targets.protocol import Target, TargetError
@@ -38,7 +38,7 @@ def scan_usage(target: Target, mount: str = "/", largest: int = LARGEST) -> Usag
         return _walk(target.looking_root, mount, largest)
     if isinstance(target, GuestfsTarget):
         return _ask_appliance(target.handle, mount, largest)
-    if isinstance(target, PictureTarget):
+    if isinstance(target, BundleTarget):
         return target.usage(mount)
     raise TargetError(f"{target.name}: what fills it can't be scanned", "Mount it, and name its directory.")
 

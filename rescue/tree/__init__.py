@@ -1,4 +1,4 @@
-"""An immutable picture of the files that matter on a server, and what differs between two pictures.
+"""An immutable snapshot of the files that matter on a server, and what differs between two snapshots.
 
 A `Tree` is captured once from a target and then only read: every check, every plan and every proof works on it,
 never on a file system. Names and links are resolved as the kernel would after ``chroot(2)``: no link leads out of

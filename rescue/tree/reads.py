@@ -27,7 +27,7 @@ class Read:
 
 
 class NotCaptured(LookupError):
-    """The picture does not hold what was asked for; `reads` says what to capture before asking again."""
+    """The snapshot does not hold what was asked for; `reads` says what to capture before asking again."""
 
     def __init__(self, *reads: Read) -> None:
         super().__init__(", ".join(read.path for read in reads))

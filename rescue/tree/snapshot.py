@@ -1,4 +1,4 @@
-"""The picture itself: look-ups as the kernel makes them after chroot(2), and changed copies."""
+"""The snapshot itself: look-ups as the kernel makes them after chroot(2), and changed copies."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class LinkLoop(OSError):
 
 
 class Tree:
-    """The picture. Immutable: every method that changes something gives a new tree that shares the rest.
+    """The snapshot. Immutable: every method that changes something gives a new tree that shares the rest.
 
     Look-ups cost one dictionary access for each path component; a changed tree costs one copy of the dictionary.
     """
@@ -106,7 +106,7 @@ class Tree:
 
     @property
     def held(self) -> int:
-        """Bytes of content that the picture holds."""
+        """Bytes of content that the snapshot holds."""
         return sum(len(entry.data) for entry in self._entries.values() if entry.data is not None)
 
     def covers(self, path: AnyPath, depth: int = 0, content: bool = False) -> bool:
@@ -131,7 +131,7 @@ class Tree:
             at, level = parent_of(at), level + 1
 
     def require(self, *reads: Read) -> None:
-        """Raise one `NotCaptured` for all of `reads` that the picture does not hold (links in them followed)."""
+        """Raise one `NotCaptured` for all of `reads` that the snapshot does not hold (links in them followed)."""
         missing = []
         for read in reads:
             try:
@@ -177,7 +177,7 @@ class Tree:
     def resolve(self, path: AnyPath, *, follow_last: bool = True) -> PurePosixPath:
         """The real path, with every link followed inside the root; what does not exist is kept as it is named.
 
-        Raises `LinkLoop`, and `NotCaptured` where a link or a directory on the way is not in the picture.
+        Raises `LinkLoop`, and `NotCaptured` where a link or a directory on the way is not in the snapshot.
         """
         return PurePosixPath(self._walk(key_of(path), follow_last))
 
@@ -544,9 +544,9 @@ class Tree:
         return made
 
     def kept(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What `make` found out of this picture, asked once: an enlarged one (`merged`) answers alike, and keeps it.
+        """What `make` found out of this snapshot, asked once: an enlarged one (`merged`) answers alike, and keeps it.
 
-        `key` names all that `make` depends on beside the picture. What it gives must hold no picture itself. A
+        `key` names all that `make` depends on beside the snapshot. What it gives must hold no snapshot itself. A
         `NotCaptured` is not kept.
         """
         if key not in self._kept:

@@ -249,7 +249,7 @@ class Report:
     def next_steps(
         self, examination: Examination, target: str, options: Sequence[str] = (), *, writable: bool = True
     ) -> None:
-        """What to type now. writable: false for a saved picture, in which nothing can be repaired."""
+        """What to type now. writable: false for a support bundle, in which nothing can be repaired."""
         findings = examination.findings
         if not findings:
             return

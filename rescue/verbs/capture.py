@@ -1,4 +1,4 @@
-"""``rescue capture TARGET``: a picture of a server without its secrets, for others to judge. Changes nothing."""
+"""``rescue capture TARGET``: a bundle of a server without its secrets, for others to judge. Changes nothing."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from rescue.space.policy import candidates, reads
 from rescue.space.usage import Usage, measured
 from rescue.status import Status
 from rescue.survey import complete
-from rescue.targets.bundle.file import Picture, write_picture
-from rescue.targets.protocol import PICTURE, Target, TargetError
+from rescue.targets.bundle.file import Bundle, write_bundle
+from rescue.targets.protocol import BUNDLE, Target, TargetError
 from rescue.targets.usage import scan_usage
 from rescue.text.numbers import plural, size
 from rescue.text.safe import safe
@@ -35,7 +35,7 @@ from rescue.verbs.request.last_target import resolved
 from rescue.verbs.request.session import Session, UsageError
 
 MANY_USERS = 20
-"""Accounts for which a picture can be asked: those that --user could name on the target."""
+"""Accounts for which a bundle can be asked: those that --user could name on the target."""
 
 NOBODY = 65534
 """The uid of the account "nobody", the last one of those that adduser(8) gives to people and others."""
@@ -59,11 +59,11 @@ class Recorder:
         return captured
 
     def put(self, path: PurePosixPath, entry: Entry) -> None:
-        """Nothing is written while a picture is taken."""
+        """Nothing is written while a bundle is taken."""
         raise TargetError(f"{self.target.name} is only looked at")
 
     def remove(self, path: PurePosixPath) -> None:
-        """Nothing is removed while a picture is taken."""
+        """Nothing is removed while a bundle is taken."""
         raise TargetError(f"{self.target.name} is only looked at")
 
 
@@ -74,8 +74,8 @@ def run(session: Session) -> Status:
     if words is not None:
         _refuse_existing(_place(words))
     with session.target(spec, write=False) as target:
-        if target.method == PICTURE:
-            raise UsageError(f"{spec} is a picture already", f"Copy it: cp {join([spec])} NEW")
+        if target.method == BUNDLE:
+            raise UsageError(f"{spec} is a bundle already", f"Copy it: cp {join([spec])} NEW")
         session.progress("looking at all that may matter")
         tree, clients = gathered(target, session.client)
         usages = _usages(session, target, tree)
@@ -84,10 +84,10 @@ def run(session: Session) -> Status:
     if not same_verdicts(tree, shown, clients):
         notes = (*notes, CHANGED)
     taken = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    picture = Picture(shown, name, method, taken, notes, tuple(_who(session)), usages)
-    path = _place(words) if words is not None else Path(f"{_called(shown)}.picture")
-    _write(path, picture)
-    _tell(session, path, picture)
+    bundle = Bundle(shown, name, method, taken, notes, tuple(_who(session)), usages)
+    path = _place(words) if words is not None else Path(f"{_called(shown)}.bundle")
+    _write(path, bundle)
+    _tell(session, path, bundle)
     return Status.CLEAR
 
 
@@ -98,7 +98,7 @@ def gathered(target: Target, client: Client) -> tuple[Tree, tuple[Client, ...]]:
     named = [each.name for each in examination.facts.accounts.users if _is_person(each)][:MANY_USERS]
     clients = (client, *(replace(client, user=name) for name in named if name != client.user))
     for each in clients:
-        # What a repaired server is asked for, too: a fix can be tried on the picture.
+        # What a repaired server is asked for, too: a fix can be tried on the bundle.
         for choose in (safe_repairs, any_repairs):
             complete(recorder, recorder.tree, partial(_planned, client=each, choose=choose))
     complete(recorder, recorder.tree, lambda tree: judge(tree, client))
@@ -144,7 +144,7 @@ def _usages(session: Session, target: Target, tree: Tree) -> tuple[Usage, ...]:
 
 
 def _who(session: Session) -> list[str]:
-    """The options that say who wants in, but for the key's file, which is not where the picture is read."""
+    """The options that say who wants in, but for the key's file, which is not where the bundle is read."""
     who = session.client
     words = ["--user", who.user] if who.user is not None else []
     for source in who.sources:
@@ -167,7 +167,7 @@ def _refuse_existing(path: Path) -> None:
         raise UsageError(f"{path} is there already", "Name another file after -o, or remove it first.")
 
 
-def _write(path: Path, picture: Picture) -> None:
+def _write(path: Path, bundle: Bundle) -> None:
     """Write it whole, readable by its owner alone, or not at all."""
     _refuse_existing(path)
     part = path.with_name(f".{path.name}.part-{os.getpid()}")
@@ -179,7 +179,7 @@ def _write(path: Path, picture: Picture) -> None:
         ) from problem
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            write_picture(stream, picture)
+            write_bundle(stream, bundle)
             stream.flush()
             os.fsync(stream.fileno())
         part.replace(path)
@@ -188,24 +188,24 @@ def _write(path: Path, picture: Picture) -> None:
         raise
 
 
-def _tell(session: Session, path: Path, picture: Picture) -> None:
-    length, count = path.stat().st_size, len(picture.tree)
+def _tell(session: Session, path: Path, bundle: Bundle) -> None:
+    length, count = path.stat().st_size, len(bundle.tree)
     if session.json:
         document.write(
             {
                 "schema": document.SCHEMA,
-                "picture": str(path),
+                "bundle": str(path),
                 "bytes": length,
                 "entries": count,
-                "target": {"name": picture.name, "method": picture.method, "notes": list(picture.notes)},
-                "taken": picture.created,
+                "target": {"name": bundle.name, "method": bundle.method, "notes": list(bundle.notes)},
+                "taken": bundle.created,
             },
             sys.stdout,
         )
         return
     report = session.report
     report.exact(f"{safe(str(path))}: {size(length)}, {plural(count, 'entry', 'entries')}", "bold")
-    for note in picture.notes:
+    for note in bundle.notes:
         report.line(f"Note: {safe(note)}", "yellow")
     report.line(
         "Private keys, password hashes and passwords in settings were left out. Names of users, addresses and the "

@@ -17,7 +17,7 @@ from rescue.plan import Plan, any_repairs, make_plan, safe_repairs
 from rescue.status import Status
 from rescue.survey import complete, survey
 from rescue.targets.bundle.target import refused
-from rescue.targets.protocol import PICTURE, Target
+from rescue.targets.protocol import BUNDLE, Target
 from rescue.text.numbers import natural
 from rescue.text.safe import cut, safe
 from rescue.tree import Change, NotCaptured, Tree
@@ -66,7 +66,7 @@ def run(session: Session) -> Status:
         raise NobodyToAsk("fix")
     # With --yes the target is opened once, for writing. A person is asked first, while it is only read.
     with session.target(spec, write=options.yes and not options.dry_run) as target:
-        if attended and target.method == PICTURE:
+        if attended and target.method == BUNDLE:
             raise refused(target.name)  # before anything is asked
         remember(spec, vars(options))
         _name_damaged(session, target)
@@ -144,7 +144,7 @@ def _plan(session: Session, target: Target, selection: Selection, key: Adding | 
     if not session.json:
         session.report.heading(examination, target.name, target.method, target.notes)
         session.report.path(examination)
-    tree, plan = complete(target, tree, lambda picture: make_plan(picture, session.client, chooser))
+    tree, plan = complete(target, tree, lambda enlarged: make_plan(enlarged, session.client, chooser))
     return Fix(tree, plan, examination, outcome(key, plan) if key is not None else None)
 
 
@@ -233,7 +233,7 @@ def _agreed(session: Session, target: Target, plan: Plan) -> bool:
 
 def _show_whole(session: Session, plan: Plan) -> None:
     report = session.report
-    report.line("The repair, proven on a picture of the disk:", "bold")
+    report.line("Proposed changes (tested on an in-memory copy):", "bold")
     for number, mend in enumerate(plan.mends, 1):
         report.mend(number, mend)
     report.line()

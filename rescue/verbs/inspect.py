@@ -8,7 +8,7 @@ from pathlib import Path
 from rescue.login_path import Verdict
 from rescue.status import Status
 from rescue.survey import survey
-from rescue.targets.protocol import PICTURE
+from rescue.targets.protocol import BUNDLE
 from rescue.ui import document
 from rescue.ui.html import page
 from rescue.verbs.request.last_target import remember, resolved
@@ -30,7 +30,7 @@ def run(session: Session) -> Status:
         report.heading(examination, name, method, notes)
         report.path(examination, every=options.all)
         report.findings(examination)
-        report.next_steps(examination, spec, session.client_words(), writable=method != PICTURE)
+        report.next_steps(examination, spec, session.client_words(), writable=method != BUNDLE)
     if options.html is not None:
         _page(session, page(examination, name, method, notes), options.html)
     return Status.CLEAR if examination.path.verdict is Verdict.CLEAR else Status.BROKEN

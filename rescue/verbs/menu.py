@@ -119,7 +119,7 @@ class Menu:
         "take the last fix back": undo,
         "list the fixes that were made": history,
         "another server or disk": another,
-        "more: the firewall, the disk's room, repairs by hand, a picture for a helper": more,
+        "more: the firewall, the disk's room, repairs by hand, a support bundle": more,
     }
 
     def _inspect(self, **more: object) -> None:

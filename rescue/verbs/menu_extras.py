@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rescue.targets.host.mount_records import all_mounted
-from rescue.targets.open import is_saved_picture
+from rescue.targets.open import is_saved_bundle
 from rescue.verbs import capture, firewall, mount, shell, space, umount
 from rescue.verbs.request.session import Session, session_of
 
@@ -29,7 +29,7 @@ def ways(target: str) -> tuple[Way, ...]:
         Way("show who may open the SSH port, and which rule decides", firewall.run),
         Way("show what fills the disk", space.run),
     ]
-    if is_saved_picture(path):
+    if is_saved_bundle(path):
         return tuple(found)
     if str(path.resolve()) != "/":
         found.append(Way("a shell inside the server: its own programs, such as passwd", shell.run, changes=True))
@@ -37,7 +37,7 @@ def ways(target: str) -> tuple[Way, ...]:
         found.append(Way("mount its files in a folder, to repair by hand", _mount))
     if all_mounted():
         found.append(Way("unmount what is mounted", _umount, changes=not path.is_dir()))
-    return (*found, Way("save a picture of it, without secrets, for somebody who helps", capture.run))
+    return (*found, Way("save its settings, without secrets, so that someone else can diagnose", capture.run))
 
 
 def _mount(session: Session) -> None:

@@ -13,7 +13,7 @@ from rescue.apply import Undoing, Undone, undo, undoing
 from rescue.apply.errors import named
 from rescue.status import Status
 from rescue.targets.bundle.target import refused
-from rescue.targets.protocol import PICTURE, Target
+from rescue.targets.protocol import BUNDLE, Target
 from rescue.text.safe import safe
 from rescue.ui import document
 from rescue.ui.prompts import Cancelled, Nobody
@@ -32,7 +32,7 @@ def run(session: Session) -> Status:
     if not options.yes or options.dry_run:
         _refuse_unattended(session)
         with session.target(spec, write=False) as target:
-            if target.method == PICTURE:
+            if target.method == BUNDLE:
                 raise refused(target.name)
             meant = undoing(target, fix_id, store=store_for(options.journal, target))
             if options.dry_run:

@@ -118,9 +118,9 @@ def _cases(image: Image, lvm: Image, place: Path, say: Callable[[str], None]) ->
         return command(*program, "inspect", "--backend", backend, disk, status=INCOMPLETE)
 
     def capture() -> Timing:
-        picture = place / "many.picture"
-        picture.unlink(missing_ok=True)
-        return command(*program, "capture", "--backend", "kernel", many_disk, "-o", picture)()
+        bundle = place / "many.bundle"
+        bundle.unlink(missing_ok=True)
+        return command(*program, "capture", "--backend", "kernel", many_disk, "-o", bundle)()
 
     cases = [
         Case("rescue --version", command(*program, "--version")),
@@ -184,7 +184,7 @@ def _many_files(root: Path, made: Path) -> None:
 
 
 def _in_process(image: Image) -> list[Case]:
-    """The pure part alone: the checks of a picture that holds all of /etc."""
+    """The pure part alone: the checks of a snapshot that holds all of /etc."""
     target = DirectoryTarget(str(image.root), name="image", method="directory", write=False)
     try:
         tree, _ = survey(target, Client())

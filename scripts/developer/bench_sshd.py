@@ -1,4 +1,4 @@
-"""What is timed of the SSH server's configuration: pure work on literal pictures, no disk and no process."""
+"""What is timed of the SSH server's configuration: pure work on literal snapshots, no disk and no process."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def with_accounts(tree: Tree) -> Tree:
         shadow += f"{name}:!:19700:0:99999:7:::\n"
         made[home], made[f"{home}/.ssh"] = directory(0o755, uid, uid), directory(0o700, uid, uid)
         made[f"{home}/.ssh/authorized_keys"] = file(key.format(name), 0o600, uid, uid)
-    # A whole picture: what is not in it does not exist.
+    # A whole bundle: what is not in it does not exist.
     every = {str(path): entry for path in tree.paths() if (entry := tree.lentry(path)) is not None}
     tree = Tree.of({**every, **{path: entry for path, entry in made.items() if entry is not None}}, tree.filesystems)
     return tree.write(PurePosixPath("/etc/passwd"), passwd).write(PurePosixPath("/etc/shadow"), shadow)

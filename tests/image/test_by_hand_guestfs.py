@@ -65,7 +65,7 @@ def test_an_image_is_mounted_by_libguestfs_written_to_and_closed_again_after_a_k
     image = converted(made_disk(tmp_path), tmp_path / "server.qcow2")
     before = world.open_things(image)
     told = world.document("mount", image)["mounted"]
-    assert (told["point"], told["writable"]) == (POINT, True)  # type: ignore[index]
+    assert (told["point"], told["writable"]) == (POINT, True)
     assert point_type(world) == "fuse"
     assert world.run("sh", "-c", f"echo by hand >{POINT}/etc/motd && mkdir {POINT}/made").returncode == 0
     assert "rescue umount" in world.rescue("mount", image, status=5).stderr
@@ -75,7 +75,7 @@ def test_an_image_is_mounted_by_libguestfs_written_to_and_closed_again_after_a_k
     assert "is unmounted" in world.rescue("umount").stdout
     assert world.open_things(image) <= before
     was = images.digest(image)
-    assert not world.document("mount", image, "--read-only")["mounted"]["writable"]  # type: ignore[index]
+    assert not world.document("mount", image, "--read-only")["mounted"]["writable"]
     assert world.run("cat", f"{POINT}/etc/motd").stdout == "by hand\n"
     assert world.run("touch", f"{POINT}/etc/new").returncode != 0
     # The verbs take the folder as they take any other.

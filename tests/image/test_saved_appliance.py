@@ -15,9 +15,10 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from rescue.targets.appliance import launch
+from rescue.targets.appliance.target import GuestfsTarget
 from rescue.targets.open import open_target
 from rescue.targets.opening import Opening
-from rescue.targets.protocol import Target, TargetBusy, TargetError
+from rescue.targets.protocol import TargetBusy, TargetError
 from rescue.tree import Read, file
 from tests.contract import images
 
@@ -44,11 +45,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         os.environ["RESCUE_CACHE"] = before
 
 
-def opened(*paths: Path, write: bool = False, said: list[str] | None = None) -> Target:
-    return open_target(
+def opened(*paths: Path, write: bool = False, said: list[str] | None = None) -> GuestfsTarget:
+    target = open_target(
         str(paths[0]), write=write, backend="guestfs", root=None, opening=Opening(disks=paths[1:]),
         progress=print if said is None else said.append,
     )  # fmt: skip
+    assert isinstance(target, GuestfsTarget)
+    return target
 
 
 def states(cache: Path) -> list[Path]:
@@ -115,17 +118,18 @@ def test_its_clock_is_right_and_what_is_random_is_new(tmp_path: Path, cache: Pat
     root = images.image_with(tmp_path / 'root, a "b\\c.img', "ext4")
     said: list[str] = []
     with closing(opened(root, write=True, said=said)) as target:
-        handle = target.handle  # type: ignore[attr-defined] - libguestfs' own
+        handle = target.handle
         assert handle.list_devices() == ["/dev/sda"]
         target.put(PurePosixPath("/etc/new"), file(b"new\n"))
         entry = target.capture([Read("/etc/new")]).lentry("/etc/new")
         assert entry is not None
+        assert entry.mtime is not None
         assert abs(entry.mtime / 1e9 - time.time()) < 60
         assert abs(float(handle.debug("sh", ["date +%s.%N"])) - time.time()) < 60
         first = handle.debug("sh", ["head -c 16 /dev/urandom | od -x"])
     with closing(opened(root, said=said)) as target:
         assert target.capture([Read("/etc/new")]).data("/etc/new") == b"new\n"
-        assert target.handle.debug("sh", ["head -c 16 /dev/urandom | od -x"]) != first  # type: ignore[attr-defined]
+        assert target.handle.debug("sh", ["head -c 16 /dev/urandom | od -x"]) != first
     assert BOOTS not in " ".join(said)
 
 
@@ -139,7 +143,7 @@ def test_several_disks_are_found_in_their_order_by_a_boot(tmp_path: Path, cache:
         os.truncate(path, size << 20)
     said: list[str] = []
     with closing(opened(root, *others, said=said)) as target:
-        handle = target.handle  # type: ignore[attr-defined] - libguestfs' own
+        handle = target.handle
         assert [handle.blockdev_getsize64(f"/dev/sd{letter}") >> 20 for letter in "bc"] == list(sizes)
     assert BOOTS in " ".join(said)
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rescue.labs.images.disks import make_ext4, make_gpt
 from rescue.labs.images.layout import stable_uuid
@@ -57,7 +58,7 @@ class World:
         assert "Traceback" not in done.stderr
         return done
 
-    def document(self, *words: str | Path) -> dict[str, object]:
+    def document(self, *words: str | Path) -> dict[str, Any]:
         made = json.loads(self.rescue(*words, "--json").stdout)
         assert isinstance(made, dict)
         return made

@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from fail2ban.client.jailsreader import JailsReader
 from fail2ban.server.database import Fail2BanDb
@@ -22,12 +23,13 @@ logging.disable(logging.CRITICAL)
 MyTime.setTime(float(os.environ["NOW"]))
 
 
-def told(case: Path) -> dict:
+def told(case: Path) -> dict[str, Any]:
+    # fail2ban tells no types; what comes of it goes into JSON.
     reader = JailsReader(basedir=str(case / "etc"), share_config={})
     reader.read()
     if not reader.getOptions():
         raise ValueError("no jail can be used")
-    jails: dict = {}
+    jails: dict[str, Any] = {}
     for command, name, *words in (each for each in reader.convert(allow_no_files=True) if len(each) > 2):
         jail = jails.setdefault(name, {"actions": {}})
         if command == "multi-set" and words[0] == "action":
@@ -39,7 +41,7 @@ def told(case: Path) -> dict:
     return jails
 
 
-def restored(case: Path, jails: dict) -> dict:
+def restored(case: Path, jails: dict[str, Any]) -> dict[str, list[str]]:
     database = Fail2BanDb(str(case / "db"))
     found = {}
     for name, settings in jails.items():
@@ -51,14 +53,14 @@ def restored(case: Path, jails: dict) -> dict:
                 jail.setBanTimeExtra(option, settings[f"bantime.{option}"])
         for word in settings.get("addignoreip", ()):
             jail.filter.addIgnoreIP(word)
-        back: list = []
+        back: list[Any] = []
         jail.putFailTicket = back.append
         jail.restoreCurrentBans()
         found[name] = sorted(str(ticket.getID()) for ticket in back)
     return found
 
 
-answers = {}
+answers: dict[str, dict[str, object]] = {}
 for case in sorted(Path(sys.argv[1]).iterdir()):
     try:
         jails = told(case)

@@ -17,7 +17,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
@@ -200,7 +200,7 @@ def sweep(
     deadline = time.monotonic() + seconds
     waiting = iter(seeds)
     with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
-        running = set()
+        running: set[Future[Case]] = set()
         while True:
             while len(running) < workers and time.monotonic() < deadline:
                 seed = next(waiting, None)

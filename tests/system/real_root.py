@@ -19,7 +19,7 @@ _GET_FLAGS, _SET_FLAGS = 0x80086601, 0x40086602
 _COUNTED = 0x30
 """FS_IMMUTABLE_FL and FS_APPEND_FL of linux/fs.h."""
 
-Picture = dict[bytes, tuple[object, ...]]
+Snapshot = dict[bytes, tuple[object, ...]]
 
 
 def make(root: Path, tree: Tree) -> None:
@@ -70,9 +70,9 @@ def _log(size: int) -> bytes:
     return b"".join(line % number for number in range(size // 60 + 1))[:size]
 
 
-def picture(root: Path, *, times: bool = True) -> Picture:
+def snapshot(root: Path, *, times: bool = True) -> Snapshot:
     """Every file below `root` outside the journal: kind, mode, owner, content, link, attributes, flags, time."""
-    found: Picture = {}
+    found: Snapshot = {}
     top = os.fsencode(root)
     for above, directories, files in os.walk(top):
         for name in [*directories, *files]:

@@ -66,8 +66,11 @@ NAMES_FOR = {
 
 
 def reading(files: Mapping[str, bytes], root: SshdRoot) -> Server:
-    others = {"/etc/services": root.services, "/etc/passwd": (root.path / "etc/passwd").read_text()}
-    tree = Tree.of({f"/etc/ssh/{name}": data for name, data in files.items()} | others)
+    others: dict[str, str | bytes] = {
+        "/etc/services": root.services,
+        "/etc/passwd": (root.path / "etc/passwd").read_text(),
+    }
+    tree = Tree.of(others | {f"/etc/ssh/{name}": data for name, data in files.items()})
     return Server(tree, OpenSSH(*root.version, "debian", "test"))
 
 

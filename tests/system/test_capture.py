@@ -1,4 +1,4 @@
-"""A picture of a real server: the same verdict as on its disk, every verb, and not one secret in it."""
+"""A bundle of a real server: the same verdict as on its disk, every verb, and not one secret in it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from rescue.keys.emptied_keys import emptied_key
 from rescue.keys.host_keys import KeyFormatError, private_key_type
 from rescue.keys.wire import Reader
 from rescue.model import Client
+from rescue.redaction.files import without_secrets
 from rescue.survey import survey
-from rescue.targets.bundle.file import Picture, write_picture
-from rescue.targets.bundle.target import PictureTarget
+from rescue.targets.bundle.file import Bundle, write_bundle
+from rescue.targets.bundle.target import BundleTarget
 from rescue.targets.files.directory import DirectoryTarget
 from rescue.ui import document
 from rescue.undo_log import InTarget, read_records
-from rescue.verbs.capture import gathered, without_secrets
+from rescue.verbs.capture import gathered
 from tests.conftest import LoadImage
 from tests.machines.broken import BrokenRoot, layered
 from tests.system.test_hostkeys_differential import DAMAGES, KINDS
@@ -74,9 +75,7 @@ BREAKS: dict[str, Callable[[BrokenRoot], None]] = {
 
 
 @pytest.mark.parametrize("what", BREAKS)
-def test_a_picture_is_judged_as_the_disk_is_and_holds_no_secret(
-    what: str, lab_image: LoadImage, tmp_path: Path
-) -> None:
+def test_a_bundle_is_judged_as_the_disk_is_and_holds_no_secret(what: str, lab_image: LoadImage, tmp_path: Path) -> None:
     image = lab_image("debian12")
     with layered(image.root) as server:
         server.write("etc/shadow", re.sub(r"(?m)^alice:[^:]*", f"alice:{HASH}", server.text("etc/shadow")))
@@ -90,10 +89,10 @@ def test_a_picture_is_judged_as_the_disk_is_and_holds_no_secret(
             records = read_records(InTarget(target))
         finally:
             target.close()
-    path = tmp_path / "server.picture"
+    path = tmp_path / "server.bundle"
     with path.open("wb") as stream:
-        write_picture(stream, Picture(without_secrets(tree), "server", "directory", "now"))
-    saved = PictureTarget(path)
+        write_bundle(stream, Bundle(without_secrets(tree), "server", "directory", "now"))
+    saved = BundleTarget(path)
     for client, expected in zip(clients, on_disk, strict=True):
         _, found = survey(saved, client)
         assert document.inspection(found, "", "") == document.inspection(expected, "", "")
@@ -108,12 +107,12 @@ def test_a_picture_is_judged_as_the_disk_is_and_holds_no_secret(
         assert not [line for line in lines[len(lines) // 2 + 1 : -2] if len(line) > 20 and line in content]
 
 
-def test_a_picture_can_be_asked_for_somebody_whose_shell_only_says_no(console: Console, tmp_path: Path) -> None:
+def test_a_bundle_can_be_asked_for_somebody_whose_shell_only_says_no(console: Console, tmp_path: Path) -> None:
     passwd = console.server / "etc/passwd"
     passwd.write_text(passwd.read_text().replace(":/home/alice:/bin/bash", ":/home/alice:/usr/sbin/nologin"))
-    picture = tmp_path / "server.picture"
-    assert console.script("capture", console.server, "-o", picture).returncode == 0
-    asked = [console.document("inspect", where, "--user", "alice") for where in (console.server, picture)]
+    bundle = tmp_path / "server.bundle"
+    assert console.script("capture", console.server, "-o", bundle).returncode == 0
+    asked = [console.document("inspect", where, "--user", "alice") for where in (console.server, bundle)]
     assert [each["cause"] for each in asked[0]["findings"]] == ["shell-nologin"]
     assert asked[0]["findings"] == asked[1]["findings"]
 
@@ -170,46 +169,46 @@ def _shows(data: bytes, piece: bytes) -> bool:
     return any(piece in b64decode(each) for each in shifted)
 
 
-def test_every_verb_that_looks_takes_a_picture_and_those_that_write_refuse(console: Console, tmp_path: Path) -> None:
+def test_every_verb_that_looks_takes_a_bundle_and_those_that_write_refuse(console: Console, tmp_path: Path) -> None:
     broken_console(console)
-    picture = tmp_path / "web1.picture"
-    took = console.document("capture", console.server, "-o", picture, "--user", "alice")
-    assert took["picture"] == str(picture)
-    assert picture.stat().st_mode & 0o777 == 0o600
+    bundle = tmp_path / "web1.bundle"
+    took = console.document("capture", console.server, "-o", bundle, "--user", "alice")
+    assert took["bundle"] == str(bundle)
+    assert bundle.stat().st_mode & 0o777 == 0o600
     words = ("--user", "alice")
     on_disk = console.document("inspect", console.server, *words)
-    in_picture = console.document("inspect", picture, *words)
+    in_bundle = console.document("inspect", bundle, *words)
     for same in ("findings", "path", "verdict", "symptom", "release", "client"):
-        assert in_picture[same] == on_disk[same]
-    assert in_picture["target"]["method"] == "picture"  # type: ignore[index]
-    screen = console.script("inspect", picture, *words).stdout
-    assert f" fix {picture} --user alice --dry-run\n" in screen
-    assert str(console.server) in in_picture["target"]["notes"][0]  # type: ignore[index]
-    firewalls = [console.document("firewall", each) for each in (picture, console.server)]
+        assert in_bundle[same] == on_disk[same]
+    assert in_bundle["target"]["method"] == "support bundle"
+    screen = console.script("inspect", bundle, *words).stdout
+    assert f" fix {bundle} --user alice --dry-run\n" in screen
+    assert str(console.server) in in_bundle["target"]["notes"][0]
+    firewalls = [console.document("firewall", each) for each in (bundle, console.server)]
     assert {**firewalls[0], "target": None} == {**firewalls[1], "target": None}
-    assert console.document("space", picture)["directories"] == console.document("space", console.server)["directories"]
-    assert console.document("history", picture) == {"schema": 2, "fixes": []}
-    planned, real = (console.document("fix", each, "--dry-run", *words) for each in (picture, console.server))
+    assert console.document("space", bundle)["directories"] == console.document("space", console.server)["directories"]
+    assert console.document("history", bundle) == {"schema": 2, "fixes": []}
+    planned, real = (console.document("fix", each, "--dry-run", *words) for each in (bundle, console.server))
     assert planned["changes"] == real["changes"]
-    before = picture.read_bytes()
-    status, screen = console.typed("fix", str(picture), *words)
+    before = bundle.read_bytes()
+    status, screen = console.typed("fix", str(bundle), *words)
     assert (status, "there is nothing to repair in it" in screen, "1-" in screen) == (4, True, False)
-    for refused in (("fix", picture, "--yes", *words), ("undo", picture, "--yes")):
+    for refused in (("fix", bundle, "--yes", *words), ("undo", bundle, "--yes")):
         done = console.script(*refused)
         assert done.returncode == 4
-        assert "is a picture of a server" in done.stderr
+        assert "is a bundle of a server" in done.stderr
         assert "--dry-run" in done.stderr
-    assert picture.read_bytes() == before
+    assert bundle.read_bytes() == before
 
 
-def test_a_picture_is_never_written_over_something(console: Console, tmp_path: Path) -> None:
+def test_a_bundle_is_never_written_over_something(console: Console, tmp_path: Path) -> None:
     there = tmp_path / "there"
     there.write_text("mine")
     for words in ((console.server, "-o", there), (console.server, "-o", tmp_path / "no" / "dir")):
         done = console.script("capture", *words)
         assert done.returncode == 2, done.stderr
     assert there.read_text() == "mine"
-    made = tmp_path / "a.picture"
+    made = tmp_path / "a.bundle"
     assert console.script("capture", console.server, "-o", made, "--quick").returncode == 0
     assert console.script("capture", made, "-o", tmp_path / "b").returncode == 2
     told = console.script("space", made)
@@ -218,15 +217,15 @@ def test_a_picture_is_never_written_over_something(console: Console, tmp_path: P
     assert sorted(each.name for each in tmp_path.iterdir() if "part" in each.name) == []
 
 
-def test_a_picture_tells_what_fills_every_file_system_of_the_server(
+def test_a_bundle_tells_what_fills_every_file_system_of_the_server(
     console: Console, lab_image: LoadImage, tmp_path: Path
 ) -> None:
-    disk, made = lab_image("debian12-lvm").disk, tmp_path / "a.picture"
+    disk, made = lab_image("debian12-lvm").disk, tmp_path / "a.bundle"
     assert console.script("capture", disk, "--backend", "kernel", "-o", made).returncode == 0
-    on_disk, in_picture = console.document("space", disk, "--backend", "kernel"), console.document("space", made)
-    for told in (on_disk, in_picture):
-        assert [each["filesystem"]["mount"] for each in told["filesystems"]] == ["/", "/var"]  # type: ignore[attr-defined]
-    for mine, theirs in zip(in_picture["filesystems"], on_disk["filesystems"], strict=True):  # type: ignore[call-overload]
+    on_disk, in_bundle = console.document("space", disk, "--backend", "kernel"), console.document("space", made)
+    for told in (on_disk, in_bundle):
+        assert [each["filesystem"]["mount"] for each in told["filesystems"]] == ["/", "/var"]
+    for mine, theirs in zip(in_bundle["filesystems"], on_disk["filesystems"], strict=True):
         # Every look mounts it anew, and a file system counts its own blocks a little differently each time.
         assert mine["directories"] == theirs["directories"]
         assert mine["files"] == theirs["files"]

@@ -20,16 +20,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from traceback import format_exc
 
 import pytest
 
 from rescue.apply import ApplyError, Conflict, apply_changes, history, interrupted, recover, undo
 from rescue.targets.protocol import TargetBusy, TargetError
-from rescue.tree import Change, Read, Tree, directory, symlink
+from rescue.tree import Change, Entry, Read, Tree, directory, symlink
 from rescue.undo_log import State
-from tests.system.real_root import Picture, ext4, free_of_flags, make, opened, picture, set_flags
+from tests.system.real_root import Snapshot, ext4, free_of_flags, make, opened, set_flags, snapshot
 from tests.trees import server
 
 pytestmark = [
@@ -104,10 +104,10 @@ def gone(root: Path) -> None:
 
 
 @contextmanager
-def server_on(place: Path) -> Iterator[tuple[Path, Picture]]:
+def server_on(place: Path) -> Iterator[tuple[Path, Snapshot]]:
     root = fresh(place)
     try:
-        yield root, picture(root)
+        yield root, snapshot(root)
     finally:
         gone(root)
 
@@ -115,14 +115,14 @@ def server_on(place: Path) -> Iterator[tuple[Path, Picture]]:
 # -- what must hold ----------------------------------------------------------------------------------------------
 
 TIME = -1
-"""Where a picture's tuple has the modification time."""
+"""Where a snapshot's tuple has the modification time."""
 FLAGS = -2
 METADATA = {b"home/alice/.ssh"}
 TWO_STEPS = {b"etc/swap"}
 PROTECTED = {b"etc/resolv.conf", b"etc/ssh"}
 
 
-def old_or_new(now: Picture, old: Picture, new: Picture) -> None:
+def old_or_new(now: Snapshot, old: Snapshot, new: Snapshot) -> None:
     """No file is torn; what a kill may leave besides is a temporary file that no program reads."""
     for path in old.keys() | new.keys():
         sides = [_timeless(each.get(path), path) for each in (old, new)]
@@ -145,9 +145,9 @@ def _timeless(what: tuple[object, ...] | None, path: bytes) -> tuple[object, ...
     return what[:FLAGS] if path in PROTECTED else what[:TIME]
 
 
-def ended(root: Path, old: Picture, new: Picture) -> str:
+def ended(root: Path, old: Snapshot, new: Snapshot) -> str:
     """The next run ends what was begun, says what it did, and undo gives the first state back. Returns what it was."""
-    old_or_new(picture(root), old, new)
+    old_or_new(snapshot(root), old, new)
     with opened(root) as target:
         begun = interrupted(target)
         done = recover(target)
@@ -155,13 +155,13 @@ def ended(root: Path, old: Picture, new: Picture) -> str:
         for each in done:
             assert "was interrupted" in each.words
         last = history(target)[-1].state if history(target) else None
-        now = picture(root)
+        now = snapshot(root)
         if last is State.DONE:
             assert {path: what[:TIME] for path, what in now.items()} == {
                 path: what[:TIME] for path, what in new.items()
             }
             undo(target)
-        assert picture(root) == old
+        assert snapshot(root) == old
         assert recover(target) == ()
     return ("was " + begun.state if begun else "not begun") + f", is {last}"
 
@@ -172,12 +172,12 @@ def sample(points: list[tuple[str, int]], salt: str) -> list[tuple[str, int]]:
     return random.Random(f"{SEED} {salt}").sample(points, POINTS)
 
 
-def both(place: Path) -> tuple[Picture, Picture]:
+def both(place: Path) -> tuple[Snapshot, Snapshot]:
     """The server before and after the whole fix."""
     with server_on(place) as (root, old):
         with opened(root) as target:
             apply_changes(target, changes(root))
-        return old, picture(root)
+        return old, snapshot(root)
 
 
 # -- killed and starved at its own system calls ------------------------------------------------------------------
@@ -275,7 +275,7 @@ def test_killed_at_any_system_call_every_file_is_old_or_new(place: Path, what: s
     old, new = both(place)
     points = baseline(place, what, logs())
     assert len(points) > 40
-    outcomes = Counter()
+    outcomes: Counter[str] = Counter()
     for name, number in sample(points, f"kill {what}"):
         with server_on(place) as (root, before):
             assert before == old
@@ -292,11 +292,11 @@ def test_killed_at_any_system_call_every_file_is_old_or_new(place: Path, what: s
 def test_an_error_of_any_system_call_leaves_the_old_state(place: Path, error: str, logs: Callable[[], Path]) -> None:
     old, new = both(place)
     points = [point for point in baseline(place, "fix", logs()) if point[0] not in ("close", "ioctl")]
-    outcomes = Counter()
+    outcomes: Counter[str] = Counter()
     for name, number in sample(points, error):
         with server_on(place) as (root, _):
             finished = traced(root, "fix", f"{name}:error={error}:when={number}", log=logs())
-            now = picture(root)
+            now = snapshot(root)
             if finished.status == 0:
                 outcomes["applied all the same"] += 1  # of the last sync, or where there was another way
             else:
@@ -399,19 +399,19 @@ def test_of_two_fixes_at_once_one_is_told_that_the_target_is_busy(place: Path) -
             status, said = child(root, "fix", work)
             assert status == 5
             assert "another rescue is changing" in said
-            assert picture(root) == old
+            assert snapshot(root) == old
         ends: Counter[str] = Counter()
         for _ in range(20):
             pids = [_started(root, work) for _ in range(2)]
             codes = sorted(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids)
-            # Whoever comes second is told that it is busy, or that the picture is an old one.
+            # Whoever comes second is told that it is busy, or that the snapshot is an old one.
             assert codes == [0, 5]
             ends.update(map(str, codes))
             for change in work:
                 assert os.path.lexists(root / str(change.path)[1:]) is (change.after is not None)
             with opened(root) as target:
                 undo(target)
-            assert picture(root) == old
+            assert snapshot(root) == old
         assert ends == {"0": 20, "5": 20}
 
 
@@ -431,20 +431,20 @@ def test_a_change_by_somebody_else_between_the_kill_and_the_next_run_is_not_over
             with opened(root) as target:
                 real, count = target.put, [0]
 
-                def put(path: object, entry: object) -> None:
-                    real(path, entry)  # type: ignore[arg-type]
+                def put(path: PurePosixPath, entry: Entry) -> None:
+                    real(path, entry)
                     count[0] += str(path) == "/etc/ssh/sshd_config"
                     if count[0]:
                         os.kill(os.getpid(), signal.SIGKILL)
 
-                target.put = put  # type: ignore[method-assign, assignment]
+                target.put = put  # type: ignore[method-assign]  # killed in the middle
                 apply_changes(target, work)
             os._exit(0)
         assert os.WIFSIGNALED(os.waitpid(pid, 0)[1])
         (root / "etc/ssh/sshd_config").write_text("by hand\n")
         with opened(root) as target, pytest.raises(Conflict, match="sshd_config"):
             recover(target)
-        now = picture(root)
+        now = snapshot(root)
         assert now.pop(b"etc/ssh/sshd_config")[4] == b"by hand\n"
         old = {path: what for path, what in old.items() if path != b"etc/ssh/sshd_config"}
         assert now == old

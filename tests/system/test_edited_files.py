@@ -99,12 +99,12 @@ NO_OUTPUT = DEFAULTS.replace('OUTPUT_POLICY="ACCEPT"', 'OUTPUT_POLICY="DROP"')
 CLOSED = "-A ufw-before-input -j DROP"
 DENIED = allow(22, verb="deny")
 UFW = {
-    "no rule": Case("ufw-no-ssh-rule", with_ufw(allow(80), six=(allow(80, "::/0"),))),
+    "no rule": Case("ufw-no-ssh-rule", with_ufw(allow(80), allow(80, "::/0"))),
     "no rule, one client": Case("ufw-no-ssh-rule", with_ufw(allow(80)), FOUR),
     "no rule, one client of IPv6": Case("ufw-no-ssh-rule", with_ufw(allow(80)), SIX),
-    "another port": Case("ufw-port-mismatch", with_ufw(allow(22), six=(allow(22, "::/0"),), **PORT)),
+    "another port": Case("ufw-port-mismatch", with_ufw(allow(22), allow(22, "::/0"), **PORT)),
     "a limit on another port": Case("ufw-port-mismatch", with_ufw(LIMIT, **PORT), FOUR),
-    "an order": Case("ufw-rule-order", with_ufw(DENIED, allow(22), six=(allow(22, "::/0"),))),
+    "an order": Case("ufw-rule-order", with_ufw(DENIED, allow(22), allow(22, "::/0"))),
     "a list": Case("fw-allowlist", with_ufw(allow(22, "198.51.100.7")), FOUR),
     "IPv6 forgotten": Case("fw-ipv6-only", with_ufw(allow(22)), SIX),
     "IPv6 off": Case("ufw-ipv6-off", with_ufw(allow(22), default__ufw=DEFAULTS.replace("=yes", "=no")), SIX),

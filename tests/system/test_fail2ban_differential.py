@@ -130,9 +130,9 @@ def test_the_same_jails_are_on_and_ban_the_same_again(package: Path, tmp_path: P
         }
         rows: dict[tuple[str, str], Row] = {}
         for _ in range(12):
-            jail, address = chance.choice(JAILS), chance.choice(ADDRESSES)
+            name, address = chance.choice(JAILS), chance.choice(ADDRESSES)
             length = chance.choice((-1, -2, 60, 600, 7200, 86400, 10**7))
-            rows[jail, address] = (jail, address, chance.choice((1, 9, 11, 100, 3000)), length)
+            rows[name, address] = (name, address, chance.choice((1, 9, 11, 100, 3000)), length)
         cases.add(f"{at}", files, database(*rows.values()))
     compared = 0
     for name, answer in cases.asked().items():

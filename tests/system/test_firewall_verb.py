@@ -10,9 +10,8 @@ import pytest
 
 from rescue.tree import Entry, Kind, Tree
 from tests.system.test_bad_input import run
-from tests.unit.checks.test_fw_policy_drop import with_saved
 from tests.unit.checks.test_nft_drop import HEAD, WEB, with_nft
-from tests.unit.firewall.files import RELATED, allow, saved, user, with_ufw
+from tests.unit.firewall.files import RELATED, allow, saved, user, with_saved, with_ufw
 
 pytestmark = pytest.mark.system
 

@@ -121,7 +121,11 @@ def test_what_an_edit_lets_in_gets_in(core: Core, files: dict[str, str], source:
         after = edit.allow(tree, found, 22, () if everybody else (source,))
     except ValueError:
         return
-    changed = {str(change.path): after.text(change.path) or "" for change in after.since(tree) if change.after.is_file}
+    changed = {
+        str(change.path): after.text(change.path) or ""
+        for change in after.since(tree)
+        if change.after and change.after.is_file
+    }
     for path, text in changed.items():
         lines = iter(text.split("\n"))
         assert all(line in lines for line in files.get(path, "").split("\n"))

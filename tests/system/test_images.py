@@ -168,8 +168,8 @@ def furnish(made: Workshop, base: Path, key: Path) -> None:
         shutil.copy(RECIPES / name, made.recipes)
     (made.recipes / "small.toml").write_text('purpose = "a test"\nbase = "debian12"\nsize = "768M"\n')
     (made.cache / base.name).symlink_to(base)
-    for name in (key, key.with_suffix(".pub")):
-        shutil.copy(name, made.cache)
+    for half in (key, key.with_suffix(".pub")):
+        shutil.copy(half, made.cache)
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def digest(path: Path) -> str:
 
 def read(world: World, disk: Path, name: str) -> str:
     """A file of the disk, as it is there once all is closed."""
-    at = world.document("mount", disk, "--read-only", *KERNEL)["mounted"]["point"]  # type: ignore[index]
+    at = world.document("mount", disk, "--read-only", *KERNEL)["mounted"]["point"]
     text = world.run("cat", f"{at}/{name}").stdout
     world.rescue("umount")
     return text
@@ -58,8 +58,8 @@ def read(world: World, disk: Path, name: str) -> str:
 def test_what_is_written_is_on_the_disk_and_nothing_stays_open(world: World, disk: Path) -> None:
     before = world.open_things(disk)
     told = world.document("mount", disk, *KERNEL)["mounted"]
-    assert told["point"] == "/mnt/rescue-lab"  # type: ignore[index]
-    assert told["writable"]  # type: ignore[index]
+    assert told["point"] == "/mnt/rescue-lab"
+    assert told["writable"]
     world.run("sh", "-c", "echo by hand >/mnt/rescue-lab/etc/motd")
     assert world.open_things(disk) != before
     refused = world.rescue("mount", disk, *KERNEL, status=5)
@@ -135,7 +135,7 @@ def test_a_btrfs_that_somebody_is_in_is_not_unmounted(world: World, tmp_path: Pa
         (point / "@/etc/passwd").write_text("root:x:0:0::/root:/bin/sh\n")
 
     disk = images.image_with(tmp_path / "disk.img", "btrfs", fill)
-    at = world.document("mount", disk, *KERNEL)["mounted"]["point"]  # type: ignore[index]
+    at = world.document("mount", disk, *KERNEL)["mounted"]["point"]
     for place in ("etc", "srv"):
         sleeper = subprocess.Popen(world.command("sh", "-c", f"cd {at}/{place} && echo in && exec sleep 600"),
                                    stdout=subprocess.PIPE, text=True)  # fmt: skip
@@ -286,12 +286,12 @@ def test_a_server_for_another_processor_is_said_to_be_one(lab_image: LoadImage, 
 
 def test_an_image_is_listed_without_being_mounted_unless_asked_for(world: World, disk: Path) -> None:
     before, was = world.open_things(disk), digest(disk)
-    (plain,) = world.document("disks", disk)["disks"]  # type: ignore[misc]
+    (plain,) = world.document("disks", disk)["disks"]
     (part,) = plain["volumes"]
     assert (plain["type"], plain["is_root"], part["fstype"], part["is_root"]) == ("file", False, "ext4", False)
     screen = world.rescue("disks", disk).stdout
     assert f"rescue inspect {disk}\n" in screen
-    (looked,) = world.document("disks", disk, *KERNEL)["disks"]  # type: ignore[misc]
+    (looked,) = world.document("disks", disk, *KERNEL)["disks"]
     (part,) = looked["volumes"]
     assert (looked["is_root"], looked["hostname"], looked["next"]) == (
         True, "lab", f"rescue inspect {disk} --backend kernel",
@@ -309,7 +309,7 @@ def test_an_image_is_listed_without_being_mounted_unless_asked_for(world: World,
 def test_of_several_images_one_that_can_not_be_opened_hides_none(world: World, disk: Path, tmp_path: Path) -> None:
     bad = tmp_path / "empty.img"
     bad.touch()
-    good, told = world.document("disks", disk, bad, *KERNEL)["disks"]  # type: ignore[misc]
+    good, told = world.document("disks", disk, bad, *KERNEL)["disks"]
     assert (good["hostname"], told["next"]) == ("lab", "")
     assert "is empty" in told["problem"]
     screen = world.rescue("disks", bad, disk, *KERNEL).stdout
@@ -331,7 +331,7 @@ def test_two_roots_on_one_disk_each_have_their_command(world: World, disk: Path,
         for at in (start, start + size):
             stream.seek(at)
             stream.write(content)
-    (found,) = world.document("disks", both, *KERNEL)["disks"]  # type: ignore[misc]
+    (found,) = world.document("disks", both, *KERNEL)["disks"]
     more = "--backend kernel"
     assert found["commands"] == [f"rescue inspect {both} --root {number} {more}" for number in (1, 2)]
     for words in found["commands"]:
@@ -343,7 +343,7 @@ def test_a_device_is_listed_with_what_is_on_it(world: World, disk: Path, tmp_pat
         ["losetup", "--find", "--show", "--read-only", str(disk)], capture_output=True, text=True, check=True
     ).stdout.strip()
     try:
-        (found,) = world.document("disks", device)["disks"]  # type: ignore[misc]
+        (found,) = world.document("disks", device)["disks"]
         assert (found["path"], found["type"], found["hostname"]) == (device, "loop", "lab")
     finally:
         subprocess.run(["losetup", "--detach", device], check=True)

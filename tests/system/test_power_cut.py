@@ -24,7 +24,7 @@ from pathlib import Path
 import pytest
 
 from rescue.apply import apply_changes, undo
-from tests.system.real_root import free_of_flags, opened, picture
+from tests.system.real_root import free_of_flags, opened, snapshot
 from tests.system.test_crash import POINTS, SEED, changes, ended, fresh, old_or_new
 
 pytestmark = [
@@ -145,10 +145,10 @@ def recorded(base: Path, work: object, *options: str) -> list[Write]:
 def test_a_power_cut_leaves_every_file_old_or_new_and_the_next_run_ends_the_fix(base: Path, tmp_path: Path) -> None:
     shutil.copyfile(base, tmp_path / "new.img")
     with mounted(tmp_path / "new.img") as place:
-        old = picture(place / "server")
+        old = snapshot(place / "server")
         with opened(place / "server") as target:
             apply_changes(target, changes(place / "server"))
-        new = picture(place / "server")
+        new = snapshot(place / "server")
 
     def fix_and_undo(root: Path) -> None:
         with opened(root) as target:
@@ -173,7 +173,7 @@ def test_a_power_cut_leaves_every_file_old_or_new_and_the_next_run_ends_the_fix(
 def test_the_same_cut_tears_a_file_that_is_written_carelessly(base: Path, tmp_path: Path) -> None:
     """The control: without it, the test above might pass because it can't fail."""
     with mounted(base) as place:
-        old = picture(place / "server")
+        old = snapshot(place / "server")
     options = ("noauto_da_alloc", "data=writeback")
 
     def careless(root: Path) -> None:
@@ -194,7 +194,7 @@ def test_the_same_cut_tears_a_file_that_is_written_carelessly(base: Path, tmp_pa
         image = tmp_path / f"cut{number}.img"
         image.write_bytes(disk)
         with mounted(image, *options) as place:
-            now = {path: what for path, what in picture(place / "server").items() if path in old}
+            now = {path: what for path, what in snapshot(place / "server").items() if path in old}
             try:
                 old_or_new(now, old, new)
             except AssertionError:

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.system
 ALICE, BOB, STRANGER = 1000, 1001, 1234
 USERS, ORPHANED = 100, 2000
 
-PICTURE = (
+BUNDLE = (
     *(Read(path, depth=0) for path in ("/", "/etc", "/etc/passwd", "/etc/group", "/etc/shadow")),
     *(Read(path, depth=4) for path in ("/home", "/root", "/data", "/etc/ssh")),
 )
@@ -141,9 +141,9 @@ def _places(root: Path, case: Case) -> dict[str, Path]:
     return {"top": root, "above": above, "home": home, "ssh": ssh, "file": file}
 
 
-def picture(server: LoginServer) -> Tree:
+def snapshot(server: LoginServer) -> Tree:
     with closing(DirectoryTarget(str(server.path))) as target:
-        return target.capture(PICTURE)
+        return target.capture(BUNDLE)
 
 
 def walk(tree: Tree, case: Case) -> tuple[Walk, PurePosixPath]:
@@ -180,7 +180,7 @@ def walk(tree: Tree, case: Case) -> tuple[Walk, PurePosixPath]:
 @given(case=cases)
 def test_a_key_file_is_trusted_exactly_where_sshd_trusts_it(server: LoginServer, case: Case) -> None:
     plant(server, case)
-    tree = picture(server)
+    tree = snapshot(server)
     judge, path = walk(tree, case)
     faults = judge.faults(path)
     entered, log = server.login(case.user)

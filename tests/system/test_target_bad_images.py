@@ -28,21 +28,21 @@ pytestmark = [
 MIB = 1 << 20
 
 
-def opened(path: Path, *, write: bool = False, **more: object) -> Target:
+def opened(path: Path, *, write: bool = False, format: str | None = None, allow_backing: bool = False) -> Target:
     return open_target(
         str(path),
         write=write,
         backend="kernel",
         root=None,
         progress=print,
-        opening=Opening(**more),  # type: ignore[arg-type]
+        opening=Opening(format=format, allow_backing=allow_backing),
     )
 
 
-def refused(path: Path, match: str, **more: object) -> TargetError:
+def refused(path: Path, match: str, format: str | None = None, allow_backing: bool = False) -> TargetError:
     """The error, which says what to do next."""
     with pytest.raises(TargetError, match=match) as told:
-        opened(path, **more).close()
+        opened(path, format=format, allow_backing=allow_backing).close()
     assert told.value.hint
     assert images.left_behind(path) == []
     return told.value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -60,7 +60,7 @@ def looked_at(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.mark.parametrize("check", checks.LOOKING, ids=lambda check: check.__name__)
-def test_looking(looked_at: tuple[str, Path], check: object) -> None:
+def test_looking(looked_at: tuple[str, Path], check: Callable[[Target], None]) -> None:
     kind, path = looked_at
     target = opened(path)
     try:
@@ -70,7 +70,7 @@ def test_looking(looked_at: tuple[str, Path], check: object) -> None:
             assert found.pop("/etc/fstab").data != written.pop("/etc/fstab").data
             assert found == written
         else:
-            check(target)  # type: ignore[operator] - every one is a function of a target
+            check(target)
         assert target.notes == ()
     finally:
         target.close()
@@ -136,7 +136,7 @@ def test_an_unreplayed_journal_is_seen_and_stays(kind: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs"])
-def test_without_the_storage_daemon_a_stale_picture_is_called_stale(
+def test_without_the_storage_daemon_a_stale_snapshot_is_called_stale(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = images.dirty_image(tmp_path / "dirty.img", kind)

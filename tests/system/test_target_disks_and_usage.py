@@ -90,7 +90,7 @@ def test_a_device_that_has_gone_since_it_was_listed_is_no_trouble(monkeypatch: p
     gone = {"path": "/dev/gone", "pkname": None, "type": "disk", "size": 1 << 20, "fstype": "ext4", "label": None,
             "uuid": None, "pttype": None}  # fmt: skip
     monkeypatch.setattr(host_disks, "run", lambda *words: json.dumps({"blockdevices": [gone]}))
-    monkeypatch.setattr(host_disks.lvm_report, "report", lambda: None)
+    monkeypatch.setattr(lvm_report, "report", lambda: None)
     (disk,) = find_disks()
     assert "No such file" in disk.problem
     assert not disk.is_own

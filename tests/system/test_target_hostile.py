@@ -202,7 +202,7 @@ def test_the_running_system_is_seen_without_the_kernels_own(tmp_path: Path) -> N
         target.close()
 
 
-def test_a_mount_below_the_root_belongs_to_the_picture(root: Path, target: DirectoryTarget) -> None:
+def test_a_mount_below_the_root_belongs_to_the_snapshot(root: Path, target: DirectoryTarget) -> None:
     (root / "home").mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", root / "home"], check=True)
     try:
@@ -278,10 +278,10 @@ def test_of_two_roots_one_must_be_named(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match=r"more than one.*'one'.*'two'") as refused:
         opened(path)
     assert "--root" in refused.value.hint
-    for word, name in (("1", b"one\n"), ("5", b"two\n"), ("/dev/sda5", b"two\n")):
+    for word, content in (("1", b"one\n"), ("5", b"two\n"), ("/dev/sda5", b"two\n")):
         target = open_target(str(path), write=False, backend="kernel", root=word, progress=print)
         try:
-            assert target.capture([Read("/etc/hostname")]).data("/etc/hostname") == name
+            assert target.capture([Read("/etc/hostname")]).data("/etc/hostname") == content
         finally:
             target.close()
     with pytest.raises(TargetError, match="no volume"):

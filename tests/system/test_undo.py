@@ -17,7 +17,7 @@ from rescue.apply import ApplyError, NothingToUndo, UndoRefused, apply_changes, 
 from rescue.targets.protocol import TargetBusy, TargetError
 from rescue.tree import Change, Entry, FileSystem, Kind, Read, Tree, directory, file, symlink
 from rescue.undo_log import InDirectory, State
-from tests.system.real_root import ext4, free_of_flags, make, opened, picture, set_flags
+from tests.system.real_root import ext4, free_of_flags, make, opened, set_flags, snapshot
 from tests.unit.apply.broken import BIG_LOG, OLD_LOG, broken, files, repaired
 from tests.unit.memory_target import MemoryTarget
 
@@ -62,8 +62,8 @@ LOGS = {os.fsencode(path[1:]) for path in (BIG_LOG, OLD_LOG)}
 NAMES_ONLY = (Read("/", depth=1, content=False), Read("/var", content=False))
 
 
-def but_logs(pictured: dict[bytes, tuple[object, ...]]) -> dict[bytes, tuple[object, ...]]:
-    return {path: what for path, what in pictured.items() if path not in LOGS}
+def but_logs(captured: dict[bytes, tuple[object, ...]]) -> dict[bytes, tuple[object, ...]]:
+    return {path: what for path, what in captured.items() if path not in LOGS}
 
 
 @pytest.fixture(params=["directory", "ext4"])
@@ -88,7 +88,7 @@ def capture(root: Path) -> Tree:
 
 
 def test_a_fix_and_its_undo_give_every_byte_back(root: Path) -> None:
-    first = picture(root)
+    first = snapshot(root)
     tree = capture(root)
     with opened(root) as target:
         applied = apply_changes(target, mended(tree).since(tree), ["mend all"])
@@ -97,9 +97,9 @@ def test_a_fix_and_its_undo_give_every_byte_back(root: Path) -> None:
         assert not (root / "etc/nologin").exists()
         assert (root / "etc/swap").read_text() == "now a file\n"
         assert 1 << 20 <= (root / "var/log/syslog").stat().st_size < (1 << 20) + 8192
-        assert picture(root) != first
+        assert snapshot(root) != first
         undone = undo(target)
-        assert but_logs(picture(root)) == but_logs(first)
+        assert but_logs(snapshot(root)) == but_logs(first)
         assert {os.fsencode(str(path)[1:]) for path in undone.not_restorable} == LOGS
         with pytest.raises(NothingToUndo):
             undo(target)
@@ -120,7 +120,7 @@ def test_the_journal_is_closed_to_everybody_but_root(root: Path) -> None:
 def test_a_fix_made_on_a_mounted_disk_is_undone_where_the_disk_is_mounted_elsewhere(tmp_path: Path) -> None:
     with ext4(tmp_path, mib=64) as place:
         make(place, real())
-        first = picture(place)
+        first = snapshot(place)
         tree = capture(place)
         with opened(place) as target:
             apply_changes(target, mended(tree).since(tree))
@@ -131,23 +131,23 @@ def test_a_fix_made_on_a_mounted_disk_is_undone_where_the_disk_is_mounted_elsewh
             with opened(other) as target:
                 assert [record.state for record in history(target)] == [State.DONE]
                 undo(target)
-            assert but_logs(picture(other)) == but_logs(first)
+            assert but_logs(snapshot(other)) == but_logs(first)
         finally:
             subprocess.run(["umount", str(other)], check=True)
 
 
 def test_many_random_fixes_are_undone_one_by_one(root: Path) -> None:
     chance = random.Random(20261122)
-    before = [picture(root)]
+    before = [snapshot(root)]
     with opened(root) as target:
         for number in range(6):
             tree = target.capture([Read("/etc"), Read("/home")])
             after = _edited(tree, chance, number)
             apply_changes(target, after.since(tree))
-            before.append(picture(root))
+            before.append(snapshot(root))
         for expected in reversed(before[:-1]):
             undo(target)
-            assert picture(root) == expected
+            assert snapshot(root) == expected
         assert {record.state for record in history(target)} == {State.UNDONE}
 
 
@@ -164,16 +164,16 @@ def _edited(tree: Tree, chance: random.Random, number: int) -> Tree:
 def test_hard_links_share_a_change_of_owner_and_are_refused_a_new_content(root: Path) -> None:
     config = root / "etc/ssh/sshd_config"
     os.link(config, root / "root/copy")
-    first = picture(root)
+    first = snapshot(root)
     tree = capture(root)
     with opened(root) as target:
         with pytest.raises(ApplyError, match="2 names"):
             apply_changes(target, tree.write("/etc/ssh/sshd_config", "x").since(tree))
-        assert picture(root) == first
+        assert snapshot(root) == first
         apply_changes(target, tree.set_mode("/etc/ssh/sshd_config", mode=0o640, uid=9).since(tree))
         assert (root / "root/copy").stat().st_uid == 9
         undo(target)
-    assert picture(root) == first
+    assert snapshot(root) == first
     assert config.stat().st_ino == (root / "root/copy").stat().st_ino
 
 
@@ -227,22 +227,22 @@ def test_an_undo_is_refused_after_a_change_by_hand_and_names_it(root: Path) -> N
     with opened(root) as target:
         apply_changes(target, mended(tree).since(tree))
         (root / "etc/ssh/sshd_config").write_text("by hand\n")
-        now = picture(root)
+        now = snapshot(root)
         with pytest.raises(UndoRefused, match="/etc/ssh/sshd_config"):
             undo(target)
-        assert picture(root) == now
+        assert snapshot(root) == now
 
 
 def test_two_at_once_one_is_told_that_the_target_is_busy(root: Path) -> None:
     tree = capture(root)
     changes = mended(tree).since(tree)
-    first = picture(root)
+    first = snapshot(root)
     with opened(root) as one, opened(root) as other:
         with one.lock():
             for attempt in (lambda: apply_changes(other, changes), lambda: undo(other)):
                 with pytest.raises(TargetBusy):
                     attempt()
-            assert picture(root) == first
+            assert snapshot(root) == first
         apply_changes(other, changes)
 
 
@@ -280,12 +280,12 @@ def test_a_journal_folder_that_is_a_link_is_not_followed(root: Path, tmp_path: P
 def test_a_read_only_file_system_is_left_alone_and_said(tmp_path: Path) -> None:
     with ext4(tmp_path, mib=64) as place:
         make(place, real())
-        first = picture(place)
+        first = snapshot(place)
         tree = capture(place)
         subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
         with opened(place) as target, pytest.raises(ApplyError, match="nothing was changed"):
             apply_changes(target, mended(tree).since(tree))
-        assert picture(place) == first
+        assert snapshot(place) == first
 
 
 # -- a disk that is truly full -----------------------------------------------------------------------------------
@@ -333,7 +333,7 @@ def test_on_a_full_disk_a_log_goes_first_and_the_fix_is_journaled_and_undone(tmp
     with ext4(tmp_path, mib=16, options=SMALL) as place:
         make(place, real())
         _filled(place, what)
-        first = picture(place)
+        first = snapshot(place)
         tree = capture(place)
         empty = [str(path) for path in tree.paths() if path.suffix == ".empty"]
         with opened(place) as target:
@@ -343,7 +343,7 @@ def test_on_a_full_disk_a_log_goes_first_and_the_fix_is_journaled_and_undone(tmp
             assert (place / "etc/ssh/sshd_config").read_text() == "Port 22\n"
             undo(target)
         gone = {path: what for path, what in first.items() if not path.endswith(b".empty")}
-        assert but_logs(picture(place)) == but_logs(gone)
+        assert but_logs(snapshot(place)) == but_logs(gone)
         assert not (place / "var/log/syslog.1").exists()
 
 
@@ -352,14 +352,14 @@ def test_on_a_full_disk_without_a_log_to_go_nothing_is_changed(tmp_path: Path, w
     with ext4(tmp_path, mib=16, options=SMALL) as place:
         make(place, real())
         _filled(place, what)
-        first = picture(place)
+        first = snapshot(place)
         tree = capture(place)
         changes = [change for change in mended(tree).since(tree) if change.reversible and change.after is not None]
         with opened(place) as target:
             with pytest.raises(ApplyError, match="can't be journaled, so nothing was changed"):
                 apply_changes(target, changes)
             assert history(target) == ()
-        assert picture(place) == first
+        assert snapshot(place) == first
 
 
 def test_on_a_full_disk_the_record_can_be_kept_elsewhere(tmp_path: Path) -> None:
@@ -367,14 +367,14 @@ def test_on_a_full_disk_the_record_can_be_kept_elsewhere(tmp_path: Path) -> None
     with ext4(tmp_path, mib=16, options=SMALL) as place:
         make(place, real())
         _filled(place, "blocks")
-        first = picture(place)
+        first = snapshot(place)
         tree = capture(place)
         after = tree.set_mode("/home/alice/.ssh", mode=0o700).remove("/etc/nologin")
         with opened(place) as target:
             apply_changes(target, after.since(tree), store=store)
             assert not (place / "etc/nologin").exists()
             undo(target, store=store)
-        assert picture(place) == first
+        assert snapshot(place) == first
 
 
 def test_every_amount_of_room_gives_a_whole_fix_or_none(tmp_path: Path) -> None:
@@ -391,7 +391,7 @@ def test_every_amount_of_room_gives_a_whole_fix_or_none(tmp_path: Path) -> None:
             os.sync()
             tree = capture(place)
             changes = [change for change in mended(tree).since(tree) if change.reversible]
-            first = picture(place)
+            first = snapshot(place)
             with opened(place) as target:
                 try:
                     apply_changes(target, changes)
@@ -400,7 +400,7 @@ def test_every_amount_of_room_gives_a_whole_fix_or_none(tmp_path: Path) -> None:
                 else:
                     outcomes.append("whole")
                     undo(target)
-                assert picture(place) == first, (count, outcomes)
+                assert snapshot(place) == first, (count, outcomes)
             shutil.rmtree(place / "var/lib/rescue", ignore_errors=True)
         assert outcomes[0] == "the fix can't be journaled, so nothing was changed"
         assert outcomes[-1] == "whole"
@@ -468,13 +468,13 @@ def _judged(found: dict[str, object]) -> dict[str, object]:
 
 
 def test_a_kind_that_no_fix_makes_is_refused_before_anything(root: Path) -> None:
-    first = picture(root)
+    first = snapshot(root)
     with opened(root) as target, pytest.raises(ApplyError, match="no file, directory or link"):
         apply_changes(target, [Change(PurePosixPath("/dev/x"), None, Entry(Kind.CHAR, 0o666, rdev=259))])
-    assert picture(root) == first
+    assert snapshot(root) == first
 
 
-def test_free_space_counts_in_the_picture(tmp_path: Path) -> None:
+def test_free_space_counts_in_the_snapshot(tmp_path: Path) -> None:
     with ext4(tmp_path, mib=16, options=SMALL) as place:
         make(place, real())
         _filled(place, "inodes")

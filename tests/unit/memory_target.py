@@ -47,7 +47,7 @@ class MemoryTarget:
     # -- looking ---------------------------------------------------------------------------------------------------
 
     def capture(self, reads: Iterable[Read]) -> Tree:
-        """A picture that holds what was asked for and no more."""
+        """A snapshot that holds what was asked for and no more."""
         entries: dict[str, Entry] = {}
         covered = []
         for read in reads:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rescue import cli
+from rescue import __version__, cli
 from rescue.cli import Misused, main, parser
 from rescue.text.numbers import natural
 from rescue.ui import program
@@ -100,7 +100,7 @@ def test_help_alone_lists_the_commands(words: list[str], capsys: pytest.CaptureF
 @pytest.mark.parametrize("words", [["version"], ["--version"]])
 def test_the_version(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 0
-    assert capsys.readouterr().out == f"rescue {cli.__version__}\n"
+    assert capsys.readouterr().out == f"rescue {__version__}\n"
 
 
 def test_behind_two_dashes_nothing_is_an_option() -> None:

@@ -1,4 +1,4 @@
-"""Every check is asked before the picture is called too small: one enlargement serves them all."""
+"""Every check is asked before the snapshot is called too small: one enlargement serves them all."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from argparse import ArgumentParser, _SubParsersAction
 from pathlib import Path
 
 import pytest
@@ -99,9 +100,10 @@ def test_a_page_says_in_its_first_line_what_it_is_about() -> None:
     assert all(text.partition("\n")[0].strip().endswith(".") for text in pages().values())
 
 
-def _verb(name: str):  # type: ignore[no-untyped-def]  # argparse keeps the type of sub-parsers to itself
-    made = parser()
-    return next(action for action in made._actions if action.dest == "verb").choices[name]  # type: ignore[index, call-overload]
+def _verb(name: str) -> ArgumentParser:
+    verbs = next(action for action in parser()._actions if isinstance(action, _SubParsersAction))
+    found: ArgumentParser = verbs._name_parser_map[name]
+    return found
 
 
 @pytest.mark.parametrize("scenario", all_scenarios(), ids=lambda each: each.id)

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from rescue.examine import examine
 from rescue.login_path import State, Verdict, login_path
 from rescue.model import Client, Finding, Gap, Severity, Step, Symptom
-from tests.checking import examine
 from tests.trees import server
 
 pytestmark = pytest.mark.unit

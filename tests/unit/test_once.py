@@ -1,4 +1,4 @@
-"""A fact is computed once, and so is the answer that the picture is too small."""
+"""A fact is computed once, and so is the answer that the snapshot is too small."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_value_is_computed_once() -> None:
     assert [pages.text, pages.text, pages.asked] == ["one", "one", 1]
 
 
-def test_a_picture_that_is_too_small_is_asked_once() -> None:
+def test_a_snapshot_that_is_too_small_is_asked_once() -> None:
     pages = Pages(Tree({}))
     for _ in range(2):
         with pytest.raises(NotCaptured) as found:

@@ -11,7 +11,7 @@ from rescue.checks import Check
 from rescue.facts import Facts
 from rescue.model import Client, Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.plan import Plan, any_repairs, make_plan, safe_repairs
-from rescue.tree import Tree, file, symlink
+from rescue.tree import Entry, Tree, file, symlink
 
 pytestmark = pytest.mark.unit
 
@@ -74,7 +74,7 @@ def test_a_repair_that_breaks_an_earlier_link_is_dropped() -> None:
         check("two", Step.DISK, None),
     )
     assert made.changes == ()
-    assert [left.reason for left in made.left] == ["the repair would break another link (disk): two"]
+    assert [left.reason for left in made.left] == ["the repair would break another step (disk): two"]
 
 
 def test_a_repair_that_cannot_be_made_says_why() -> None:
@@ -124,7 +124,7 @@ def test_repairs_that_undo_each_other_come_to_an_end() -> None:
     )
     assert [mend.finding.check for mend in made.mends] == ["one"]
     assert [(left.finding.check, left.reason) for left in made.left] == [
-        ("two", "the repair would break another link (service): one")
+        ("two", "the repair would break another step (service): one")
     ]
 
 
@@ -173,7 +173,7 @@ def _edit_of(path: str) -> Callable[[Tree], Tree]:
     ],
 )  # fmt: skip
 def test_no_repair_lands_in_a_packages_own_file(path: str, kept: bool) -> None:
-    entries = {
+    entries: dict[str, Entry | str] = {
         "/etc/a": "a\n", "/usr/local/a": "a\n", "/usr/lib/a": "a\n", "/lib": symlink("usr/lib"),
         "/etc/linked": symlink("/usr/lib/a"),
     }  # fmt: skip

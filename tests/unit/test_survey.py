@@ -1,4 +1,4 @@
-"""The picture grows until the work is done, and a disk that asks for ever is given up with a word."""
+"""The snapshot grows until the work is done, and a disk that asks for ever is given up with a word."""
 
 from __future__ import annotations
 

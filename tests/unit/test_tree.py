@@ -333,7 +333,8 @@ def test_special_files_have_no_content() -> None:
 
 def test_a_file_system_is_that_of_the_longest_mount_point() -> None:
     tree = Tree.of({}, [FileSystem("/"), FileSystem("/var"), FileSystem("/var/log")])
-    assert [tree.filesystem(path).mount for path in ("/varx", "/var/lib", "/var/log/a")] == [  # type: ignore[union-attr]
+    found = [tree.filesystem(path) for path in ("/varx", "/var/lib", "/var/log/a")]
+    assert [each and each.mount for each in found] == [
         "/",
         "/var",
         "/var/log",
@@ -376,7 +377,7 @@ def test_a_pattern_over_the_whole_disk_is_given_up() -> None:
     assert len(tree.glob("/*/*")) == 1001
 
 
-def test_what_was_found_out_is_kept_by_an_enlarged_picture_alone() -> None:
+def test_what_was_found_out_is_kept_by_an_enlarged_snapshot_alone() -> None:
     asked: list[str] = []
 
     def find() -> str:
@@ -403,7 +404,7 @@ def test_what_was_found_out_without_a_file_is_not_kept_once_it_is_read() -> None
     assert larger.kept("text", lambda: larger.text_if_read("/big")) == "x" * 100
 
 
-def test_a_question_that_the_picture_is_too_small_for_is_asked_again() -> None:
+def test_a_question_that_the_snapshot_is_too_small_for_is_asked_again() -> None:
     tree = Tree({"/": directory()}, [Read("/", depth=0)])
     with pytest.raises(NotCaptured):
         tree.kept("text", lambda: tree.text("/etc/a"))

@@ -87,7 +87,7 @@ class Files:
     _included: dict[str, tuple[PurePosixPath, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # An enlarged picture says the same of the files that were read: thousands of drop-ins are not read again.
+        # An enlarged snapshot says the same of the files that were read: thousands of drop-ins are not read again.
         self._parsed, self._blocks, self._included = self.tree.kept((Files, self.dialect), lambda: ({}, {}, {}))
 
     @property

@@ -61,7 +61,7 @@ class GuestfsTarget:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the person must know of the picture."""
+        """What the person must know of the snapshot."""
         if not self._unreadable:
             return self._notes
         shown = ", ".join(self._unreadable[:_UNREADABLE_SHOWN])
@@ -151,7 +151,7 @@ def open_guestfs(path: Path, *, write: bool, opening: Opening, progress: Callabl
     busy = not write and any(written_by_machine(image.path) for image in images)
     resources = Resources()
     try:
-        notes = ["a running machine writes to this image: the picture may be half old, half new"] if busy else []
+        notes = ["a running machine writes to this image: the snapshot may be half old, half new"] if busy else []
         handle = launch.launched(
             images, write=write, progress=progress, keep=lambda made: resources.add(lambda: _close(made, write))
         )

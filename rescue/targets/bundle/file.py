@@ -1,6 +1,6 @@
-"""The file of a saved picture: what a server's disk held that matters, without its secrets, as a tar packed by gzip.
+"""The file of a support bundle: what a server's disk held that matters, without its secrets, as a tar packed by gzip.
 
-    picture.json      the schema, when and of what the picture was taken, the file systems and how full they are
+    bundle.json      the schema, when and of what the bundle was taken, the file systems and how full they are
     reads.jsonl       what was captured, a request on each line: what is not below one was not looked at
     entries.jsonl     every entry, one on each line: kind, mode, owner, times, attributes
     files/etc/...     the content of the regular files that was captured
@@ -41,7 +41,7 @@ from rescue.targets.protocol import TargetError
 from rescue.tree import Device, Devices, Entry, FileSystem, Read, Tree
 
 SCHEMA = 1
-HEAD, READS, ENTRIES, FILES = "picture.json", "reads.jsonl", "entries.jsonl", "files"
+HEAD, READS, ENTRIES, FILES = "bundle.json", "reads.jsonl", "entries.jsonl", "files"
 
 _HEAD_LIMIT = 4 << 20
 _LINE_LIMIT = 1 << 20
@@ -53,7 +53,7 @@ _END_LIMIT = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Bundle:
     """A tree, and what it is of. name, method, notes: the target's, when it was taken. created: UTC, ISO 8601.
 
     client: the options for whom it was taken, word by word. usages: what fills each file system that was measured.
@@ -68,8 +68,8 @@ class Picture:
     usages: tuple[Usage, ...] = ()
 
 
-def is_picture(path: Path) -> bool:
-    """Whether the file is a picture, by its content; of no use to tell one from a hostile one."""
+def is_bundle(path: Path) -> bool:
+    """Whether the file is a bundle, by its content; of no use to tell one from a hostile one."""
     try:
         with path.open("rb") as stream, gzip.GzipFile(fileobj=stream) as unpacked:
             head = unpacked.read(512)
@@ -81,15 +81,15 @@ def is_picture(path: Path) -> bool:
 # -- writing ----------------------------------------------------------------------------------------------------------
 
 
-def write_picture(stream: IO[bytes], picture: Picture) -> None:
-    """Write `picture`, whose secrets have been left out already."""
-    tree = picture.tree
+def write_bundle(stream: IO[bytes], bundle: Bundle) -> None:
+    """Write `bundle`, whose secrets have been left out already."""
+    tree = bundle.tree
     entries = tree.captured
     with (
         gzip.GzipFile("", "wb", 6, stream, 0) as packed,
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.GNU_FORMAT, errors="surrogateescape") as made,
     ):
-        _add(made, HEAD, json.dumps(_head(picture), indent=2).encode() + b"\n")
+        _add(made, HEAD, json.dumps(_head(bundle), indent=2).encode() + b"\n")
         _add(made, READS, _as_lines({**_plain(read)} for read in tree.reads))
         _add(made, ENTRIES, _as_lines(_entry(path, entry) for path, entry in entries))
         for path, entry in entries:
@@ -107,18 +107,18 @@ def _as_lines(values: Iterable[dict[str, object]]) -> bytes:
     return b"".join(json.dumps(value, separators=(",", ":")).encode() + b"\n" for value in values)
 
 
-def _head(picture: Picture) -> dict[str, object]:
+def _head(bundle: Bundle) -> dict[str, object]:
     return {
-        "rescue_picture": SCHEMA,
+        "rescue_bundle": SCHEMA,
         "rescue": __version__,
-        "created": picture.created,
-        "name": picture.name,
-        "method": picture.method,
-        "notes": list(picture.notes),
-        "client": list(picture.client),
-        "filesystems": [_plain(each) for each in picture.tree.filesystems],
-        "devices": _devices(picture.tree.devices),
-        "usages": [_usage(each) for each in picture.usages],
+        "created": bundle.created,
+        "name": bundle.name,
+        "method": bundle.method,
+        "notes": list(bundle.notes),
+        "client": list(bundle.client),
+        "filesystems": [_plain(each) for each in bundle.tree.filesystems],
+        "devices": _devices(bundle.tree.devices),
+        "usages": [_usage(each) for each in bundle.usages],
     }
 
 
@@ -156,20 +156,20 @@ def _plain(value: Read | Entry | FileSystem | Device) -> dict[str, object]:
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
-def read_picture(path: Path) -> Picture:
-    """The picture in the file at `path`. Raises TargetError for one that is damaged, or newer than this program."""
+def read_bundle(path: Path) -> Bundle:
+    """The bundle in the file at `path`. Raises TargetError for one that is damaged, or newer than this program."""
     try:
         with path.open("rb") as stream, gzip.GzipFile(fileobj=stream) as unpacked:
             return _read(_Bounded(unpacked))
     except (ValueError, TypeError, LookupError, RecursionError, EOFError, OSError, zlib.error) as problem:
         raise TargetError(
-            f"the picture {path} is damaged: {problem}",
+            f"the bundle {path} is damaged: {problem}",
             "Copy it again, or take it anew: rescue capture -o FILE",
         ) from problem
 
 
 class _Bounded:
-    """A stream of which exactly so much is read as is asked for, and no more than any picture holds."""
+    """A stream of which exactly so much is read as is asked for, and no more than any bundle holds."""
 
     def __init__(self, stream: gzip.GzipFile) -> None:
         self._stream = stream
@@ -178,7 +178,7 @@ class _Bounded:
     def read(self, size: int) -> bytes:
         self._left -= size
         if self._left < 0:
-            raise ValueError("it unpacks to more than any picture holds")
+            raise ValueError("it unpacks to more than any bundle holds")
         found = self._stream.read(size)
         if len(found) != size:
             raise ValueError("it is cut off")
@@ -190,16 +190,16 @@ class _Bounded:
             raise ValueError("something follows its end")
 
 
-def _read(members: _Bounded) -> Picture:
+def _read(members: _Bounded) -> Bundle:
     head = json.loads(_member(members, HEAD, _HEAD_LIMIT))
     if not isinstance(head, dict):
         raise ValueError("its head is no object")
-    schema = as_number(head.get("rescue_picture"), 1, 1 << 31)
+    schema = as_number(head.get("rescue_bundle"), 1, 1 << 31)
     if schema != SCHEMA:
         raise TargetError(
-            f"the picture was taken by a newer rescue ({as_text(head.get('rescue', ''))}), in a form that this one "
+            f"the bundle was taken by a newer rescue ({as_text(head.get('rescue', ''))}), in a form that this one "
             f"({__version__}) can't read",
-            "Update rescue here, or take the picture with the same version.",
+            "Update rescue here, or take the bundle with the same version.",
         )
     reads = [as_read(each) for each in _lines(_member(members, READS, _LINES_LIMIT))]
     budget = Budget()
@@ -221,7 +221,7 @@ def _read(members: _Bounded) -> Picture:
         entries[path] = replace(entries[path], data=data)
     members.end()
     filesystems = [as_filesystem(each) for each in as_list(head.get("filesystems"), 10_000)]
-    return Picture(
+    return Bundle(
         Tree(entries, reads, filesystems, as_devices(head.get("devices"))),
         as_text(head.get("name")),
         as_text(head.get("method")),
@@ -240,7 +240,7 @@ def _member(members: _Bounded, name: str, limit: int) -> bytes:
         called = _padded(members, _size(header, PATH_LIMIT * 4)).rstrip(b"\0")
         header = members.read(_BLOCK)
     if (called or header[:100].rstrip(b"\0")) != wanted or header[156:157] != b"0":
-        raise ValueError("it holds something that no picture does")
+        raise ValueError("it holds something that no bundle does")
     return _padded(members, _size(header, limit))
 
 

@@ -1,4 +1,4 @@
-"""Values out of a picture's JSON, each checked: ValueError, LookupError or TypeError for what was not written by us."""
+"""Values out of a bundle's JSON, each checked: ValueError, LookupError or TypeError for what was not written by us."""
 
 from __future__ import annotations
 

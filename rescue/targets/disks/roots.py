@@ -1,4 +1,4 @@
-"""Whether a picture is that of a server's root, and whose."""
+"""Whether a snapshot is that of a server's root, and whose."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _WITHOUT_JOURNAL = {"ext4": f"noload,{CAUTIOUS}", "xfs": "nouuid,norecovery", "b
 
 STALE = (
     "the journal of {name} waits to be replayed and could not be here: what was written last may be missing from the "
-    "picture (install qemu-storage-daemon to see it)"
+    "snapshot (install qemu-storage-daemon to see it)"
 )
 
 _HINTS = {
@@ -52,7 +52,7 @@ class Volume:
 
     node: its own block device, where it has one. pieces: where its bytes lie; () in an appliance. disk: the disk that
     `partition` counts on. group: the UUID of its volume group. read_only: why it must not be written through its
-    pieces, or empty. note: what the person must know of its picture, or empty. members: a btrfs' other devices.
+    pieces, or empty. note: what the person must know of its snapshot, or empty. members: a btrfs' other devices.
     """
 
     partition: Partition

@@ -1,4 +1,4 @@
-"""How a picture is taken: which entries, in which order, and what of it may be called captured.
+"""How a snapshot is taken: which entries, in which order, and what of it may be called captured.
 
 The same for every kind of target; what a target adds is a `Source`, which looks at one path or one directory. Links
 are resolved here, inside the root, as `rescue.tree.Tree` does, so that no operating system ever follows one.
@@ -88,7 +88,7 @@ class Source(Protocol):
 
 
 class Capture:
-    """A picture in the making."""
+    """A snapshot in the making."""
 
     def __init__(self, source: Source) -> None:
         self._source = source

@@ -71,7 +71,7 @@ class DirectoryTarget:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the person must know of the picture."""
+        """What the person must know of the snapshot."""
         if not self._unreadable:
             return self._fixed_notes
         shown = ", ".join(self._unreadable[:_UNREADABLE_SHOWN])

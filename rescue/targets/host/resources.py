@@ -37,25 +37,45 @@ _PACKAGES = {
 _HINTS = {"losetup": "This machine may have no free loop device. See: losetup -a; ls /dev/loop*"}
 
 
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+EVERY_STATUS = tuple(range(256))
+
+
 class ProgramError(TargetError):
     """A helper program failed; the message holds what it said."""
 
 
 def run(*words: str, given: bytes = b"") -> str:
-    """Run a program of this machine to its end and return what it printed; `given`: what it reads. ProgramError."""
+    """Run a program of this machine to its end and return what it printed; `given`: its input. Raises ProgramError."""
+    import sh  # it takes its time, and only this needs it
+
     try:
-        # A session of its own, so that Ctrl-C at the terminal can't end it halfway: we are told, and decide.
-        done = subprocess.run(
-            words, input=given, capture_output=True, start_new_session=True, check=False,
-            env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
-        )  # fmt: skip
-    except FileNotFoundError as problem:
+        program = sh.Command(words[0], search_paths=PATH.split(":"))
+    except sh.CommandNotFound as problem:
         package = _PACKAGES.get(words[0], words[0])
         raise ProgramError(f"the program {words[0]} is not there", f"Install the package {package}.") from problem
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip() or f"it ended with status {done.returncode}"
+    # A session of its own, so that Ctrl-C at the terminal can't end it halfway: we are told, and decide.
+    running = program(
+        *words[1:], _in=given, _env={"PATH": PATH, "LC_ALL": "C.UTF-8"}, _new_session=True, _tty_out=False,
+        _ok_code=EVERY_STATUS, _bg=True, _bg_exc=False, _return_cmd=True,
+    )  # fmt: skip
+    try:
+        running.wait()
+    except sh.SignalException as problem:
+        raise ProgramError(f"{words[0]} failed: {_said(running.stderr) or f'signal {-problem.exit_code}'}") from problem
+    except BaseException:
+        running.kill()
+        with suppress(sh.SignalException):
+            running.wait()
+        raise
+    if running.exit_code:
+        said = _said(running.stderr) or f"it ended with status {running.exit_code}"
         raise ProgramError(f"{words[0]} failed: {said}", _HINTS.get(words[0], ""))
-    return done.stdout.decode("utf-8", "surrogateescape")
+    return bytes(running.stdout).decode("utf-8", "surrogateescape")
+
+
+def _said(stderr: bytes) -> str:
+    return stderr.decode("utf-8", "replace").strip()
 
 
 def ensure_device(device: str, module: str) -> bool:

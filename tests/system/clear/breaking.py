@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tests.system.clear.root import Root
@@ -36,6 +36,10 @@ def kind(*steps: str, weight: int = 4) -> Callable[[Break], Break]:
         return make
 
     return added
+
+
+def done_one(chance: Chance, deeds: Sequence[Callable[[], str]]) -> str:
+    return chance.choice(deeds)()
 
 
 def broken(seed: int, root: Root) -> tuple[Kind, str]:
@@ -439,7 +443,7 @@ def what_starts(chance: Chance, root: Root) -> str:
 @kind("boot", "service", "session", weight=5)
 def manager(chance: Chance, root: Root) -> str:
     """Settings of systemd itself, slices, generators, and of each unit."""
-    return chance.choice([
+    return done_one(chance, [
         lambda: root.write("/etc/systemd/system.conf.d/x.conf", "[Manager]\n" + chance.choice([
             "DefaultLimitNOFILE=5", "DefaultLimitNPROC=1", "DefaultTimeoutStartSec=1ms", "DefaultEnvironment=LD_PRELOAD=/x",
             "DefaultLimitAS=20M", "DefaultLimitFSIZE=0", "SystemCallArchitectures=x86", "CapabilityBoundingSet=CAP_KILL",
@@ -456,7 +460,7 @@ def manager(chance: Chance, root: Root) -> str:
         lambda: root.write("/etc/systemd/journald.conf.d/x.conf", "[Journal]\nStorage=none\nForwardToConsole=yes\n"),
         lambda: root.write("/etc/systemd/system.control/ssh.service.d/50-MemoryMax.conf", "[Service]\nMemoryMax=1\n"),
         lambda: root.write("/etc/environment.d/x.conf", "LD_PRELOAD=/nowhere.so\n"),
-    ])()  # fmt: skip
+    ])  # fmt: skip
 
 
 @kind("boot", "service", "key", "account", "session", weight=5)
@@ -481,7 +485,7 @@ def tmpfiles(chance: Chance, root: Root) -> str:
 def network_file(chance: Chance, root: Root) -> str:
     path = "/etc/systemd/network/10-wired.network"
     base = root.text(path)
-    return chance.choice([
+    return done_one(chance, [
         lambda: root.write(path, base.replace("192.0.2.2/24", chance.choice(
             ["192.0.2.3/24", "192.0.2.2/32", "192.0.2.2/31", "10.0.0.2/24", "192.0.2.2", "192.0.2.2/40", "2001:db8::2/64"]))),
         lambda: root.write(path, base.replace("Gateway=192.0.2.1", chance.choice(
@@ -518,7 +522,7 @@ def network_file(chance: Chance, root: Root) -> str:
         lambda: root.link(f"/etc/systemd/system/{chance.choice(['systemd-networkd.service', 'systemd-networkd.socket', 'systemd-udevd.service', 'network.target'])}", "/dev/null"),
         lambda: root.remove("/etc/systemd/system/multi-user.target.wants/systemd-networkd.service"),
         lambda: root.write("/etc/network/interfaces", "auto lo\niface lo inet loopback\nauto eth0\niface eth0 inet static\naddress 10.9.9.9/24\n"),
-    ])()  # fmt: skip
+    ])  # fmt: skip
 
 
 @kind("network", weight=4)
@@ -710,7 +714,7 @@ def limits(chance: Chance, root: Root) -> str:
 @kind("account", "session", "service", weight=9)
 def pam_files(chance: Chance, root: Root) -> str:
     """Files that PAM's modules read."""
-    return chance.choice([
+    return done_one(chance, [
         lambda: root.write("/etc/security/access.conf", chance.choice(["-:ALL:ALL\n", "-:ALL EXCEPT root:ALL\n", "+:alice:10.0.0.0/8\n-:ALL:ALL\n"])) + "; " + root.prepend("/etc/pam.d/sshd", "account required pam_access.so\n"),
         lambda: root.write("/etc/nologin", "x\n"),
         lambda: root.write("/var/run/nologin", "x\n"),
@@ -725,7 +729,7 @@ def pam_files(chance: Chance, root: Root) -> str:
         lambda: root.write("/etc/login.defs", root.text("/etc/login.defs") + chance.choice(["UMASK 777\n", "FAIL_DELAY 60\n", "NOLOGINS_FILE /etc/passwd\n", "UID_MIN 5000\n"])),
         lambda: root.write("/etc/pam.conf", "sshd account required pam_deny.so\n"),
         lambda: root.write("/etc/security/faillock.conf", "deny = 1\nunlock_time = 0\n") + "; " + root.prepend("/etc/pam.d/sshd", "account required pam_faillock.so\n"),
-    ])()  # fmt: skip
+    ])  # fmt: skip
 
 
 @kind("service", "account", "session", "key", weight=8)

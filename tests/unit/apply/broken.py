@@ -91,8 +91,8 @@ def files(tree: Tree, *, times: bool = True) -> dict[str, object]:
     }
 
 
-def without(pictured: dict[str, object], *paths: str) -> dict[str, object]:
-    return {path: what for path, what in pictured.items() if path not in paths}
+def without(captured: dict[str, object], *paths: str) -> dict[str, object]:
+    return {path: what for path, what in captured.items() if path not in paths}
 
 
 def target_of(tree: Tree) -> MemoryTarget:
@@ -121,11 +121,11 @@ def calls(work: Callable[[MemoryTarget], object], target: MemoryTarget) -> int:
 
 def old_or_new(now: Tree, old: Tree, new: Tree) -> None:
     """Every file is as before or as after, but what is exchanged for a directory, which may be missing."""
-    pictured, before, after = (files(each, times=False) for each in (now, old, new))
+    captured, before, after = (files(each, times=False) for each in (now, old, new))
     for path in before.keys() | after.keys():
-        if path != "/etc/swap" or path in pictured:
-            assert pictured.get(path) in (before.get(path), after.get(path)), path
-    assert pictured.keys() <= before.keys() | after.keys()
+        if path != "/etc/swap" or path in captured:
+            assert captured.get(path) in (before.get(path), after.get(path)), path
+    assert captured.keys() <= before.keys() | after.keys()
 
 
 def failing(at: int, problem: Exception, *, lasting: bool = False) -> Callable[[int, str, PurePosixPath], None]:

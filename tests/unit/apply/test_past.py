@@ -148,7 +148,9 @@ def test_a_fix_of_nothing_but_a_label_is_made_and_undone() -> None:
     new = replace(entry, xattrs=(("security.selinux", b"right\0"), ACL))
     target = target_of(tree)
     apply_changes(target, tree.with_entries({CONFIG: new}).since(tree), now=clock())
-    assert target.tree.entry(CONFIG).xattr("security.selinux") == b"right\0"  # type: ignore[union-attr]
+    found = target.tree.entry(CONFIG)
+    assert found is not None
+    assert found.xattr("security.selinux") == b"right\0"
     undo(target, now=clock())
     assert files(target.tree) == files(tree)
 
@@ -238,6 +240,8 @@ def test_any_time_of_a_file_comes_back(time: int) -> None:
     tree = tree.with_entries({CONFIG: replace(old, mtime=time)})
     target = target_of(tree)
     apply_changes(target, tree.write(CONFIG, "Port 22\n").since(tree), now=clock())
-    assert target.tree.entry(CONFIG).mtime not in (time, None)  # type: ignore[union-attr]
+    found = target.tree.entry(CONFIG)
+    assert found is not None
+    assert found.mtime not in (time, None)
     undo(target, now=clock())
     assert files(target.tree) == files(tree)

@@ -134,7 +134,7 @@ def test_the_next_fix_says_what_happened_to_the_interrupted_one() -> None:
     assert files(target.tree) == files(tree)
 
 
-def test_a_picture_from_before_the_recovery_is_refused_and_the_recovery_told() -> None:
+def test_a_snapshot_from_before_the_recovery_is_refused_and_the_recovery_told() -> None:
     tree = broken()
     changes = reversible_plan(tree)
     whole = calls(lambda target: apply_changes(target, changes, now=clock()), MemoryTarget(tree))
@@ -195,7 +195,7 @@ def test_a_change_of_owner_killed_half_way_is_taken_back(half: dict[str, int]) -
     applied = apply_changes(target, after.since(tree), now=clock())
     record = InTarget(target)
     record.write(applied.record.id, "record.json", encode(applied.record.at(State.STARTED)))
-    target.tree = target.tree.with_entries({"/home/alice/key": replace(first, **half)})  # type: ignore[arg-type]
+    target.tree = target.tree.with_entries({"/home/alice/key": replace(first, **half)})  # type: ignore[arg-type]  # all of these fields are numbers
     recover(target, now=clock())
     assert files(target.tree) == files(tree)
 

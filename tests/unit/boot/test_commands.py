@@ -14,7 +14,10 @@ pytestmark = pytest.mark.unit
 
 UNIT = "[Service]\nType=oneshot\nExecStart={}\n[Install]\nWantedBy=multi-user.target\n"
 WANTS = "/etc/systemd/system/multi-user.target.wants"
-IFUP = {"/usr/sbin/ifup": file("ELF", 0o755), "/etc/network/interfaces": "auto eth0\niface eth0 inet dhcp\n"}
+IFUP: dict[str, Entry | str | bytes | None] = {
+    "/usr/sbin/ifup": file("ELF", 0o755),
+    "/etc/network/interfaces": "auto eth0\niface eth0 inet dhcp\n",
+}
 CRON = {
     "/usr/lib/systemd/system/cron.service": UNIT.format("/usr/sbin/cron -f"),
     f"{WANTS}/cron.service": symlink("/usr/lib/systemd/system/cron.service"),
@@ -98,7 +101,7 @@ def test_the_server_of_the_tests_has_no_commands_of_its_own() -> None:
 
 
 def test_scripts_that_start_each_other_are_read_once() -> None:
-    ring = {
+    ring: dict[str, Entry | str] = {
         "/etc/rc.local": file("/root/a.sh\n", 0o755),
         "/root/a.sh": "/root/b.sh\nfoo one\n",
         "/root/b.sh": "/root/a.sh\n",

@@ -3,8 +3,8 @@ import pytest
 from rescue.model import Safety, Severity, Symptom
 from rescue.tree import Entry, file, symlink
 from tests.checking import causes, changed_paths, mended, only_finding
+from tests.programs import elf
 from tests.trees import PROGRAM, server
-from tests.unit.checks.test_sshd_binary_broken import elf
 
 pytestmark = pytest.mark.unit
 

@@ -10,8 +10,10 @@ from tests.trees import SSH_SERVICE, SSH_SOCKET, server
 pytestmark = pytest.mark.unit
 
 LIB = "/usr/lib/systemd/system"
-STARTED = {"/etc/systemd/system/sockets.target.wants/ssh.socket": symlink(f"{LIB}/ssh.socket")}
-EACH: dict[str, Entry | str] = {
+STARTED: dict[str, Entry | str | None] = {
+    "/etc/systemd/system/sockets.target.wants/ssh.socket": symlink(f"{LIB}/ssh.socket")
+}
+EACH: dict[str, Entry | str | None] = {
     f"{LIB}/ssh.socket": SSH_SOCKET.replace("Accept=no", "Accept=yes"),
     f"{LIB}/ssh@.service": SSH_SERVICE.replace("sshd -D", "sshd -i"),
 }

@@ -23,13 +23,11 @@ def tally(*ages: int, valid: bool = True) -> bytes:
     return b"".join(pack("<52sHHQ", b"192.0.2.7", 0, int(valid), STAMP - age) for age in ages)
 
 
-def locked(
-    tallies: bytes, arguments: str = "", conf: str = "dir = /var/lib/faillock\n", **more: Entry | str | None
-) -> Tree:
+def locked(tallies: bytes, arguments: str = "", /, **more: Entry | str | None) -> Tree:
     rule = f"auth required pam_faillock.so preauth {arguments}\n"
     return server({
         **with_pam(sshd=rule + SSHD), f"{MODULES}/pam_faillock.so": file("ELF"), KEYS: None, "/etc/shadow": SHADOW,
-        "/etc/security/faillock.conf": conf, TALLY: file(tallies, 0o600, 1000), **more,
+        "/etc/security/faillock.conf": "dir = /var/lib/faillock\n", TALLY: file(tallies, 0o600, 1000), **more,
     })  # fmt: skip
 
 
@@ -83,10 +81,11 @@ def test_root_is_only_locked_where_that_was_asked_for() -> None:
 
 def test_a_count_in_run_is_doubtful_as_a_boot_empties_it() -> None:
     files: dict[str, Entry | str | None] = {
+        "/etc/security/faillock.conf": "# defaults\n",
         "/var/run": symlink("/run"),
         "/run/faillock/alice": file(tally(1, 2, 3)),
     }
-    tree = locked(b"", conf="# defaults\n", **files)
+    tree = locked(b"", **files)
     finding = only_finding(tree, "faillock", ALICE)
     assert (finding.severity, "a boot empties" in finding.reason) == (Severity.DOUBTFUL, True)
 

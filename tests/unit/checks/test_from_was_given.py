@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
 
@@ -16,6 +16,7 @@ pytestmark = pytest.mark.unit
 
 ONE, OTHER = ip_address("198.51.100.7"), ip_address("192.0.2.9")
 NAME = "office.example.org"
+Address = IPv4Address | IPv6Address
 Changes = dict[str, Entry | str | bytes | None]
 
 
@@ -35,8 +36,8 @@ CASES: list[tuple[str, str, Changes]] = [
 
 @pytest.mark.parametrize(("user", "check", "changes"), CASES)
 @pytest.mark.parametrize("sources", [(), (ONE,), (ONE, OTHER)])
-def test_what_is_to_be_done(user: str, check: str, changes: Changes, sources: tuple[object, ...]) -> None:
-    client = Client(user=user, sources=sources)  # type: ignore[arg-type]
+def test_what_is_to_be_done(user: str, check: str, changes: Changes, sources: tuple[Address, ...]) -> None:
+    client = Client(user=user, sources=sources)
     found = [each for each in examine(server(changes), client).findings if each.check == check]
     assert len(found) == 1
     said = f"{found[0].reason} {found[0].repairs[0].title}"

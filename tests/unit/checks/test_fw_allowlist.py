@@ -86,7 +86,7 @@ def test_a_list_of_bans_is_no_list_of_the_admitted() -> None:
 
 
 def test_an_ipv6_address_is_judged_by_ipv6_rules() -> None:
-    tree = with_ufw(allow(22), six=(allow(22, "2001:db8:1::/48"),))
+    tree = with_ufw(allow(22), allow(22, "2001:db8:1::/48"))
     assert causes(tree) == []
     assert causes(tree, came_from("2001:db8:5::5")) == [CHECK]
     assert changed_paths(mended(tree, came_from("2001:db8:5::5"))) == [USER6]

@@ -30,7 +30,7 @@ def ruled(rule: str, match: str = "Name=eth0", *said: tuple[str, bytes], **more:
         **networkd(match),
         **more,
     }
-    return networked(files, *said)  # type: ignore[arg-type]
+    return networked(files, *said)
 
 
 @pytest.mark.parametrize("client", [Client(), ME])

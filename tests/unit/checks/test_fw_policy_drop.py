@@ -132,7 +132,7 @@ def test_ufws_own_rules_that_turn_the_client_away_are_found() -> None:
 
 def test_a_rule_in_before_rules_that_drops_ssh_is_found() -> None:
     text = before(4).replace("COMMIT", "-A ufw-before-input -p tcp --dport 22 -j DROP\nCOMMIT")
-    tree = with_ufw(allow(22), six=(allow(22, "::/0"),), **{"ufw__before.rules": text})
+    tree = with_ufw(allow(22), allow(22, "::/0"), **{"ufw__before.rules": text})
     assert str(only_finding(tree, CHECK).locations[0].path) == BEFORE
     assert changed_paths(mended(tree)) == [BEFORE]
 

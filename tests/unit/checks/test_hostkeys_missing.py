@@ -92,9 +92,9 @@ def test_systems_that_make_missing_keys_at_each_start_need_no_help() -> None:
 def test_a_dsa_key_is_none_to_newer_versions() -> None:
     der = "-----BEGIN DSA PRIVATE KEY-----\nMAMCAQA=\n-----END DSA PRIVATE KEY-----\n"
     status = "Package: openssh-server\nStatus: install ok installed\nVersion: 1:{}p1-1\n"
-    old, new = ({KEY: file(der, 0o600), "/var/lib/dpkg/status": status.format(each)} for each in ("9.2", "10.0"))
-    assert causes(server(old)) == []
-    assert causes(server(new)) == ["hostkeys-missing"]
+    old, new = ({"/var/lib/dpkg/status": status.format(each)} for each in ("9.2", "10.0"))
+    assert causes(server({KEY: file(der, 0o600), **old})) == []
+    assert causes(server({KEY: file(der, 0o600), **new})) == ["hostkeys-missing"]
 
 
 def test_a_directory_in_the_place_of_a_key_is_no_traceback() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from rescue.model import Severity, Symptom
-from rescue.tree import file
+from rescue.tree import Entry, file
 from tests.checking import causes, changed_paths, mended, only_finding
 from tests.trees import HOST_KEY, server
 
@@ -38,6 +38,10 @@ def test_a_damaged_key_is_not_closed_but_replaced() -> None:
 def test_older_red_hats_mode_for_the_group_ssh_keys_is_right() -> None:
     rocky = 'ID=rocky\nID_LIKE="rhel centos fedora"\nVERSION_ID="8.9"\n'
     group = "root:x:0:\nssh_keys:x:994:\nalice:x:1000:\n"
-    mine = {"/usr/lib/os-release": rocky, "/etc/group": group, KEY: file(HOST_KEY, 0o640, 0, 994)}
+    mine: dict[str, Entry | str] = {
+        "/usr/lib/os-release": rocky,
+        "/etc/group": group,
+        KEY: file(HOST_KEY, 0o640, 0, 994),
+    }
     assert causes(server(mine)) == []
     assert causes(server({**mine, KEY: file(HOST_KEY, 0o640, 0, 0)})) == ["hostkeys-perms"]

@@ -2,7 +2,7 @@ import pytest
 
 from rescue.model import Safety, Severity, Symptom
 from rescue.plan import any_repairs
-from rescue.tree import Tree, directory
+from rescue.tree import Entry, Tree, directory
 from tests.checking import causes, diff, mended, only_finding
 from tests.networks import networked
 
@@ -68,5 +68,5 @@ def test_a_file_that_is_sourced_takes_nothing_else_with_it() -> None:
 
 
 def test_ifupdown2_leaves_out_what_it_does_not_understand() -> None:
-    files = {PATH: LO + CARD + "auto eth1\nmtu 1400\n", "/usr/share/ifupdown2": directory()}
+    files: dict[str, Entry | str] = {PATH: LO + CARD + "auto eth1\nmtu 1400\n", "/usr/share/ifupdown2": directory()}
     assert causes(networked(files, manager="networking.service")) == []

@@ -14,7 +14,7 @@ KEYS = "/home/alice/.ssh/authorized_keys"
 COMMAND = "AuthorizedKeysCommand /usr/bin/sss_ssh_authorizedkeys\nAuthorizedKeysCommandUser nobody\n"
 AUTHORITY = "TrustedUserCAKeys /etc/ssh/ca.pub\n"
 RUNS: dict[str, Entry | str | bytes | None] = {
-    "/etc/passwd": f"{healthy()['/etc/passwd']}nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+    "/etc/passwd": f"{server().text('/etc/passwd')}nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
     "/usr/bin/sss_ssh_authorizedkeys": file(PROGRAM, 0o755),
 }
 GONE: dict[str, Entry | str | bytes | None] = {path: None for path in healthy() if path.startswith("/home/alice")}

@@ -48,7 +48,7 @@ def came_from(source: str = ME) -> Client:
 def added(tree: Tree, client: Client | None = None, path: str = SCRIPT) -> list[str]:
     """The lines that the repair adds; it may take none away."""
     before = (tree.text(path) or "").split("\n")
-    after = iter((mended(tree, *([client] if client else [])).after.facts.tree.text(path) or "").split("\n"))
+    after = iter((mended(tree, client).after.facts.tree.text(path) or "").split("\n"))
     found = []
     for line in before:
         for other in after:

@@ -1,3 +1,5 @@
+from collections.abc import Mapping
+
 import pytest
 
 from rescue.model import Client, Safety, Severity, Symptom
@@ -18,12 +20,14 @@ LINE = "auth required pam_google_authenticator.so"
 SHADOW = "root:*:19700:0:99999:7:::\nalice:$y$j9T$salt$hash:19700:0:99999:7:::\n"
 
 
-def asking(arguments: str = "", config: str = CODES, control: str = "required", **more: Entry | str | None) -> Tree:
+def asking(
+    arguments: str = "", config: str = CODES, control: str = "required", more: Mapping[str, Entry | str] | None = None
+) -> Tree:
     line = f"auth {control} pam_google_authenticator.so {arguments}".rstrip()
     config = SSHD_CONFIG.replace("KbdInteractiveAuthentication no", "KbdInteractiveAuthentication yes") + config
     return server({
         **with_pam(sshd=f"{line}\n{SSHD}"), f"{MODULES}/pam_google_authenticator.so": file("ELF"),
-        "/etc/shadow": file(SHADOW, 0o640, 0, 42), "/etc/ssh/sshd_config": config, **more,
+        "/etc/shadow": file(SHADOW, 0o640, 0, 42), "/etc/ssh/sshd_config": config, **(more or {}),
     })  # fmt: skip
 
 
@@ -33,12 +37,12 @@ OWN = file("SECRET\n", 0o400, 1000, 1000)
 @pytest.mark.parametrize(
     "tree",
     [
-        asking(**{SECRET: OWN}),
+        asking(more={SECRET: OWN}),
         asking("nullok"),
         asking(config=""),
         asking(control="optional"),
         asking(config=f"{CODES[:-1]} publickey\n"),
-        asking("secret=/etc/codes/${USER}", **{"/etc/codes/alice": file("S", 0o600)}),
+        asking("secret=/etc/codes/${USER}", more={"/etc/codes/alice": file("S", 0o600)}),
         asking("secret=/etc/%x"),
     ],
 )
@@ -56,7 +60,7 @@ def test_without_one_a_person_makes_it_or_nobody_is_asked() -> None:
 
 
 def test_one_that_is_open_to_others_is_closed() -> None:
-    entry = mended(asking(**{SECRET: file("SECRET\n", 0o644, 1000, 1000)}), ALICE).after.facts.tree.entry(SECRET)
+    entry = mended(asking(more={SECRET: file("SECRET\n", 0o644, 1000, 1000)}), ALICE).after.facts.tree.entry(SECRET)
     assert entry is not None
     assert entry.mode == 0o600
 

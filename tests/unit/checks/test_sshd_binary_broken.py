@@ -134,7 +134,10 @@ def test_a_runpath_counts_before_the_cache() -> None:
 def test_what_is_preloaded_has_to_fit_too_and_may_be_missing() -> None:
     changes = with_crypto("GLIBC_2.34")
     assert causes(server({**changes, "/etc/ld.so.preload": "/opt/gone.so\n"})) == []
-    broken = {"/etc/ld.so.preload": "/opt/x.so\n", "/opt/x.so": elf("libc.so.6", wants={"libc.so.6": ("GLIBC_9.9",)})}
+    broken: dict[str, str | bytes] = {
+        "/etc/ld.so.preload": "/opt/x.so\n",
+        "/opt/x.so": elf("libc.so.6", wants={"libc.so.6": ("GLIBC_9.9",)}),
+    }
     finding = only_finding(server({**changes, **broken}), "sshd-binary-broken")
     assert finding.subject == "/opt/x.so"
 

@@ -25,7 +25,7 @@ def test_a_directory_of_root_alone_that_has_what_starts_is_no_finding(more: str 
 
 @pytest.mark.parametrize("user", ["alice", "root"])
 def test_one_without_a_shell_in_it_gives_none(user: str) -> None:
-    changes = {PATH: f"ChrootDirectory {JAIL}\n", "/srv": directory(), JAIL: directory()}
+    changes: dict[str, Entry | str] = {PATH: f"ChrootDirectory {JAIL}\n", "/srv": directory(), JAIL: directory()}
     finding = only_finding(server(changes), "sshd-chroot-perms", Client(user=user))
     assert "no shell starts" in finding.message
 

@@ -132,7 +132,7 @@ def test_what_maintenance_looks_like_from_outside_hangs_on_who_brings_up_the_net
 
 
 def test_a_default_target_that_leads_nowhere_is_no_other_init() -> None:
-    broken = {
+    broken: dict[str, Entry | str] = {
         f"{ETC}/default.target": symlink("/lib/systemd/system/nosuch.target"),
         "/etc/rc3.d/S01ssh": symlink("../init.d/ssh"),
         "/etc/init.d/ssh": file("#!/bin/sh\n", 0o755),

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 import pytest
 
 from rescue.model import Client, Safety, Severity, Symptom
-from rescue.tree import symlink
+from rescue.tree import Entry, symlink
 from tests.checking import causes, diff, mended, only_finding
 from tests.trees import server
 from tests.unit.bans.csf_files import sshguard
@@ -46,7 +46,7 @@ def test_its_iptables_rules_need_a_chain_that_is_loaded() -> None:
     assert causes(server(files), ME) == []
     unit = "/usr/lib/systemd/system/netfilter-persistent.service"
     rules = "*filter\n:sshguard - [0:0]\n-A INPUT -j sshguard\nCOMMIT\n"
-    loaded = {
+    loaded: dict[str, Entry | str] = {
         unit: "[Service]\nExecStart=/usr/sbin/x\n",
         "/etc/systemd/system/multi-user.target.wants/netfilter-persistent.service": symlink(unit),
         "/etc/iptables/rules.v4": rules,

@@ -83,7 +83,7 @@ def test_a_rule_that_denies_ssh_is_no_rule_that_lets_it_in() -> None:
 
 def test_a_comment_line_without_its_rule_lets_nobody_in() -> None:
     """`ufw status` shows the rule all the same."""
-    plan = mended(with_ufw("allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in", six=(allow(22, "::/0"),)))
+    plan = mended(with_ufw("allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in", allow(22, "::/0")))
     assert diff(plan, USER) == ([], [RULE])
     assert changed_paths(plan) == [USER]
 

@@ -28,7 +28,7 @@ def test_the_server_moved_and_the_firewall_was_not_told(rule: str) -> None:
 
 
 def test_the_repair_allows_the_servers_port_and_leaves_the_other_rule() -> None:
-    plan = mended(with_ufw(allow(22), six=(allow(22, "::/0"),), **MOVED))
+    plan = mended(with_ufw(allow(22), allow(22, "::/0"), **MOVED))
     assert changed_paths(plan) == [USER, USER6]
     assert [line for line in diff(plan, USER)[1] if line] == [
         "### tuple ### allow tcp 2222 0.0.0.0/0 any 0.0.0.0/0 in",

@@ -27,7 +27,7 @@ def test_rejected_first_is_seen_as_refused() -> None:
 
 
 def test_a_rule_is_put_before_the_one_that_denies() -> None:
-    tree = with_ufw(DENY, allow(22), six=(allow(22, "::/0", "deny"), allow(22, "::/0")))
+    tree = with_ufw(DENY, allow(22), allow(22, "::/0", "deny"), allow(22, "::/0"))
     plan = mended(tree)
     assert changed_paths(plan) == [USER, USER6]
     comment = "### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in"

@@ -12,11 +12,11 @@ from tests.unit.firewall.files import BEFORE, USER, allow, before, user, with_uf
 pytestmark = pytest.mark.unit
 
 CHECK = "ufw-rules-broken"
-SSH = (allow(22), (allow(22, "::/0"),))
+SSH = (allow(22), allow(22, "::/0"))
 
 
 def with_user_rules(text: Entry | str | bytes | None, **more: str) -> Tree:
-    return with_ufw(SSH[0], six=SSH[1], **{"ufw__user.rules": text, **more})
+    return with_ufw(*SSH, **{"ufw__user.rules": text, **more})
 
 
 def test_files_that_load_are_no_finding() -> None:

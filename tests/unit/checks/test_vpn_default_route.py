@@ -1,5 +1,6 @@
 import base64
 import json
+from collections.abc import Mapping
 from ipaddress import ip_address
 
 import pytest
@@ -25,7 +26,7 @@ STARTED: dict[str, str | Entry] = {
 }  # fmt: skip
 
 
-def tunnelled(text: str, extra: dict[str, str | Entry] | None = None) -> Tree:
+def tunnelled(text: str, extra: Mapping[str, str | Entry] | None = None) -> Tree:
     return networked({**STATIC, **STARTED, CONF: file(text, 0o600), **(extra or {})})
 
 

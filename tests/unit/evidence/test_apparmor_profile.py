@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from rescue.tree import symlink
 from tests.judging import Changes, gaps_of
-from tests.trees import symlink
 
 pytestmark = pytest.mark.unit
 
 UNIT = "/usr/lib/systemd/system/apparmor.service"
-STARTED = {
+STARTED: Changes = {
     UNIT: "[Service]\nExecStart=/lib/apparmor/apparmor.systemd reload\n",
     "/etc/systemd/system/multi-user.target.wants/apparmor.service": symlink(UNIT),
 }
 PROFILE = "#include <tunables/global>\n/usr/sbin/sshd {\n  /etc/ssh/** r,\n}\n"
 
 
-def _with(path: str, text: str, **more: object) -> list[tuple[str, str]]:
+def _with(path: str, text: str) -> list[tuple[str, str]]:
     files: Changes = {**STARTED, f"/etc/apparmor.d/{path}": text}
     return gaps_of(files)
 
@@ -36,6 +36,6 @@ def test_a_profile_of_the_shell() -> None:
 def test_what_forbids_nothing() -> None:
     assert _with("usr.sbin.sshd", "/usr/sbin/sshd flags=(complain) {\n}\n") == []
     assert _with("usr.sbin.ntpd", "/usr/sbin/ntpd {\n  /usr/sbin/sshd r,\n}\n") == []
-    off = {**STARTED, "/etc/apparmor.d/usr.sbin.sshd": PROFILE}
+    off: Changes = {**STARTED, "/etc/apparmor.d/usr.sbin.sshd": PROFILE}
     assert gaps_of({**off, "/etc/apparmor.d/disable/usr.sbin.sshd": symlink("../usr.sbin.sshd")}) == []
     assert gaps_of({"/etc/apparmor.d/usr.sbin.sshd": PROFILE}) == []

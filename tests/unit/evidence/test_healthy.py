@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rescue.evidence import all_evidence
+from rescue.evidence import Evidence, all_evidence
 from tests.judging import gaps, gaps_of
 from tests.pam_files import with_pam
 from tests.trees import server
@@ -23,8 +23,8 @@ def test_and_with_pam_asked() -> None:
 
 
 @pytest.mark.parametrize("each", all_evidence(), ids=lambda each: each.id)
-def test_each_has_a_whole_manual(each: object) -> None:
-    manual = each.manual  # type: ignore[attr-defined]
+def test_each_has_a_whole_manual(each: Evidence) -> None:
+    manual = each.manual
     paragraphs = manual.strip().split("\n\n")
     assert [part for part in PARTS if any(each.startswith(part) for each in paragraphs)] == list(PARTS)
     assert len(" ".join(paragraphs[0].split())) <= 160

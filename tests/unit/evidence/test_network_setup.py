@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from rescue.tree import Entry, directory, file, symlink
 from tests.judging import Changes, gaps_of
-from tests.trees import directory, file, symlink
 
 pytestmark = pytest.mark.unit
 
@@ -43,8 +43,8 @@ def test_a_file_that_networkd_can_not_read(mode: int) -> None:
 
 
 @pytest.mark.parametrize("content", [symlink("/dev/null"), "", "[Match]\nName=e*\n[Network]\nDHCP=no\n"])
-def test_no_file_gives_an_address(content: object) -> None:
-    assert gaps_of({**_networkd(), FILE: content}) == [("network", "network-setup")]  # type: ignore[dict-item]
+def test_no_file_gives_an_address(content: Entry | str) -> None:
+    assert gaps_of({**_networkd(), FILE: content}) == [("network", "network-setup")]
 
 
 @pytest.mark.parametrize(("path", "mode"), [("/etc/systemd/network", 0o711), ("/etc/systemd", 0o700)])
@@ -54,7 +54,7 @@ def test_a_directory_that_is_closed_to_networkd(path: str, mode: int) -> None:
 
 def test_with_its_socket_as_debian_enables_it() -> None:
     link = "/etc/systemd/system/sockets.target.wants/systemd-networkd.socket"
-    socket = {
+    socket: dict[str, Entry | str] = {
         link: symlink("/usr/lib/systemd/system/systemd-networkd.socket"),
         "/usr/lib/systemd/system/systemd-networkd.socket": "[Socket]\n",
         "/usr/lib/systemd/system/basic.target": "[Unit]\nWants=sockets.target\n",

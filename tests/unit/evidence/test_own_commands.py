@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from rescue.tree import Entry, file, symlink
 from tests.judging import Changes, gaps_of
-from tests.trees import file, symlink
 
 pytestmark = pytest.mark.unit
 
@@ -88,7 +88,10 @@ def test_a_directory_of_ones_own() -> None:
 
 def _cron(line: str) -> list[tuple[str, str]]:
     unit = "/usr/lib/systemd/system/cron.service"
-    started = {unit: "[Service]\n", "/etc/systemd/system/multi-user.target.wants/cron.service": symlink(unit)}
+    started: dict[str, Entry | str] = {
+        unit: "[Service]\n",
+        "/etc/systemd/system/multi-user.target.wants/cron.service": symlink(unit),
+    }
     return gaps_of({**started, "/etc/cron.d/own": line + "\n"})
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from rescue.tree import file
 from tests.judging import gaps_of
 from tests.pam_files import COMMON_ACCOUNT, MODULES, SSHD, with_pam
-from tests.trees import file
 
 pytestmark = pytest.mark.unit
 

@@ -7,9 +7,10 @@ from hashlib import md5
 import pytest
 
 from rescue.formats.program_files import cut_off
+from rescue.tree import file
 from tests.judging import Changes, gaps_of
 from tests.pam_files import MODULES, with_pam
-from tests.trees import PROGRAM, file
+from tests.trees import PROGRAM
 
 pytestmark = pytest.mark.unit
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from rescue.tree import directory, file
 from tests.judging import Changes, gaps_of
 from tests.programs import LOADER, cache, elf
-from tests.trees import directory, file
 
 pytestmark = pytest.mark.unit
 

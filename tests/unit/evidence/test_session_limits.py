@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from rescue.model import Client
+from rescue.tree import file
 from tests.judging import ME, gaps_of
 from tests.pam_files import MODULES, SSHD, with_pam
-from tests.trees import file
 
 pytestmark = pytest.mark.unit
 

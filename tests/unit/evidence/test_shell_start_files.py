@@ -6,8 +6,8 @@ from hashlib import md5
 
 import pytest
 
+from rescue.tree import file
 from tests.judging import gaps_of
-from tests.trees import file
 
 pytestmark = pytest.mark.unit
 

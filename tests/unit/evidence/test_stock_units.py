@@ -6,8 +6,9 @@ from hashlib import md5
 
 import pytest
 
+from rescue.tree import symlink
 from tests.judging import gaps_of
-from tests.trees import DPKG_STATUS, symlink
+from tests.trees import DPKG_STATUS
 
 pytestmark = pytest.mark.unit
 

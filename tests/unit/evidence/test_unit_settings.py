@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from rescue.tree import symlink
 from tests.judging import gaps, gaps_of
-from tests.trees import server, symlink
+from tests.trees import server
 
 pytestmark = pytest.mark.unit
 

@@ -27,5 +27,5 @@ def test_an_address_that_is_asked_for_is_the_networks_to_give() -> None:
 def test_a_boot_loader_that_was_judged_is_left_out() -> None:
     assert said(server(), "boot-unseen") == "whether the machine boots completely"
     menu = "menuentry 'Debian' {\n  linux /boot/vmlinuz root=/dev/vda1\n}\n"
-    files = {"/boot/grub/grub.cfg": menu, "/boot/vmlinuz": b"MZ" + bytes(1 << 16)}
+    files: dict[str, str | bytes] = {"/boot/grub/grub.cfg": menu, "/boot/vmlinuz": b"MZ" + bytes(1 << 16)}
     assert "firmware" in said(server(files), "boot-unseen")

@@ -120,8 +120,9 @@ LIMIT = (
 """``ufw limit 22/tcp``."""
 
 
-def ufw_files(*rules: str, six: tuple[str, ...] = ()) -> dict[str, Entry | str | bytes | None]:
-    """The files of a ufw that is on, with these rules of its user."""
+def ufw_files(*rules: str) -> dict[str, Entry | str | bytes | None]:
+    """The files of a ufw that is on, with these rules of its user, each in the file of its IP version."""
+    six = [rule for rule in rules if "::/0" in rule]
     return {
         "/etc/default/ufw": DEFAULTS,
         "/etc/ufw/ufw.conf": "ENABLED=yes\nLOGLEVEL=low\n",
@@ -129,14 +130,14 @@ def ufw_files(*rules: str, six: tuple[str, ...] = ()) -> dict[str, Entry | str |
         "/etc/ufw/before6.rules": before(6),
         "/etc/ufw/after.rules": after(4),
         "/etc/ufw/after6.rules": after(6),
-        USER: user(4, *rules),
+        USER: user(4, *(rule for rule in rules if rule not in six)),
         USER6: user(6, *six),
     }
 
 
-def with_ufw(*rules: str, six: tuple[str, ...] = (), **changes: Entry | str | bytes | None) -> Tree:
+def with_ufw(*rules: str, **changes: Entry | str | bytes | None) -> Tree:
     """The healthy server with ufw on. changes: contents by the part of the path behind /etc/, "_" for "/"."""
-    files = ufw_files(*rules, six=six)
+    files = ufw_files(*rules)
     files.update({f"/etc/{name.replace('__', '/')}": value for name, value in changes.items()})
     return server(files)
 

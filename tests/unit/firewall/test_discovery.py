@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from rescue.firewall import Kind, Stage, reach
+from rescue.firewall import Kind, Stage, Verdict, reach
 from tests.unit.firewall.files import RELATED, firewall, saved
 
 pytestmark = pytest.mark.unit
@@ -14,9 +14,7 @@ ICMP = "-A INPUT -p ipv6-icmp -j ACCEPT"
 ME = ip_address("2001:db8:5::5")
 
 
-def judged(  # type: ignore[no-untyped-def]
-    *rules: str, policy: str = "DROP", output: str = "ACCEPT", discovery: bool = True
-):
+def judged(*rules: str, policy: str = "DROP", output: str = "ACCEPT", discovery: bool = True) -> Verdict:
     here = reach([firewall(saved(*rules, policy=policy, output=output), 6)], 22, 6, discovery=discovery)
     return here.verdict_for(ME)
 

@@ -89,7 +89,7 @@ def test_the_rule_goes_before_the_one_that_denies() -> None:
 
 def test_a_tuple_without_its_rule_gets_it() -> None:
     """`ufw status` shows such a rule, and the kernel never heard of it."""
-    files = ufw_files("allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in", six=(allow(22, "::/0"),))
+    files = ufw_files("allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in", allow(22, "::/0"))
     after = edited(files)
     assert lines(files, after, USER) == ["-A ufw-user-input -p tcp --dport 22 -j ACCEPT"]
     assert lines(files, after, USER6) == []

@@ -3,6 +3,7 @@ from firewalld itself stays here by name."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import ip_address
 
 import pytest
@@ -22,26 +23,26 @@ IPTABLES = "FirewallBackend=iptables\n"
 DIRECT = f"{OWN}/direct.xml"
 
 
-def loaded(files: dict[str, str | Entry]) -> Firewall:
+def loaded(files: Mapping[str, str | Entry]) -> Firewall:
     (found,) = active_firewalls(Tree.of({**INSTALLED, **files}), Started("firewalld.service"))
     return found
 
 
-def verdict(files: dict[str, str | Entry], source: str = ME, port: int = 22, interface: str = "eth0") -> Verdict:
+def verdict(files: Mapping[str, str | Entry], source: str = ME, port: int = 22, interface: str = "eth0") -> Verdict:
     address = ip_address(source)
     here = reach([loaded(files)], port, address.version, interface=interface, discovery=True)
     return here.verdict_for(address)
 
 
-def kind(files: dict[str, str | Entry], source: str = ME, port: int = 22, interface: str = "eth0") -> Kind:
+def kind(files: Mapping[str, str | Entry], source: str = ME, port: int = 22, interface: str = "eth0") -> Kind:
     return verdict(files, source, port, interface).kind
 
 
-def how(files: dict[str, str | Entry], source: str = ME) -> str:
+def how(files: Mapping[str, str | Entry], source: str = ME) -> str:
     return verdict(files, source).how
 
 
-def fell_back(files: dict[str, str | Entry]) -> bool:
+def fell_back(files: Mapping[str, str | Entry]) -> bool:
     return any(problem.lost == FALLBACK for problem in loaded(files).problems)
 
 
@@ -445,5 +446,5 @@ def test_before_1_0_the_iptables_backend_refuses_what_no_zone_has_taken() -> Non
     {f"{OWN}/ipsets/near.xml": '<ipset type="hash:net"/>'},
     {CONF: "AllowZoneDrifting=yes\n", f"{OWN}/zones/home.xml": zone('<source address="10.0.0.0/8"/>')},
 ])  # fmt: skip
-def test_what_differs_before_1_0_and_is_not_followed_is_a_doubt(files: dict[str, str | Entry]) -> None:
+def test_what_differs_before_1_0_and_is_not_followed_is_a_doubt(files: Mapping[str, str | Entry]) -> None:
     assert kind({**files, **OLD}) is Kind.DEPENDS

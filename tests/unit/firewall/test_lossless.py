@@ -25,8 +25,8 @@ from rescue.tree import Tree
 from tests.fuzz_firewall import saved_server, script, ufw_trees
 from tests.system.firewall_rules import CORPORA, rulesets
 from tests.system.firewalld_trees import trees, whole
+from tests.system.nft_made import scripts
 from tests.system.test_ipset_kernel import saved as saved_sets
-from tests.system.test_nft_kernel import scripts
 from tests.unit.firewall.files import Started
 
 pytestmark = pytest.mark.unit

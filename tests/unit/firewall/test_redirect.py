@@ -14,8 +14,8 @@ from rescue.firewall.nft import load_nftables
 from rescue.model import Client
 from rescue.tree import Tree
 from tests.checking import causes, diff, mended, only_finding
-from tests.unit.firewall.engine.test_reach import reached, verdict
-from tests.unit.firewall.files import V4, saved, with_saved
+from tests.unit.firewall.engine.test_reach import verdict
+from tests.unit.firewall.files import V4, reached, saved, with_saved
 
 pytestmark = pytest.mark.unit
 

@@ -25,8 +25,11 @@ def walk(
     return Walk(tree, accounts, account, private, strict)
 
 
-def broken(changes: dict[str, Entry | str | bytes | None], path: str = KEYS, **how: bool) -> list[tuple[str, Rule]]:
-    return [(str(fault.path), fault.rule) for fault in walk(changes, **how).faults(PurePosixPath(path))]
+def broken(
+    changes: dict[str, Entry | str | bytes | None], path: str = KEYS, *, private: bool = True, strict: bool = True
+) -> list[tuple[str, Rule]]:
+    found = walk(changes, private=private, strict=strict).faults(PurePosixPath(path))
+    return [(str(fault.path), fault.rule) for fault in found]
 
 
 def acl(*entries: tuple[int, int, int]) -> tuple[tuple[str, bytes], ...]:

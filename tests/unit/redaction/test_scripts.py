@@ -1,4 +1,4 @@
-"""Of scripts of one's own a picture keeps what may concern the firewall."""
+"""Of scripts of one's own a snapshot keeps what may concern the firewall."""
 
 from __future__ import annotations
 

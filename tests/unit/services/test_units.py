@@ -1,3 +1,5 @@
+from collections.abc import Mapping
+
 import pytest
 
 from rescue.services.units import Units
@@ -10,7 +12,7 @@ ETC, LIB = "/etc/systemd/system", "/usr/lib/systemd/system"
 WANTS = f"{ETC}/multi-user.target.wants/ssh.service"
 
 
-def units(changes: dict[str, Entry | str | bytes | None] | None = None) -> Units:
+def units(changes: Mapping[str, Entry | str | bytes | None] | None = None) -> Units:
     return Units(server(changes))
 
 

@@ -19,8 +19,9 @@ OWN, OTHER = "a" * 32, "b" * 32
 SEQUENCE = "@" + "c" * 32 + "-" + "0" * 16 + "-" + "1" * 16 + ".journal"
 
 
-def blob(size: int = MIB, mtime: int = 0, **more: int) -> Entry:
-    return replace(Entry(Kind.FILE, 0o644, size=size, allocated=size, mtime=mtime), **more)
+def blob(size: int = MIB, mtime: int = 0, allocated: int | None = None, nlink: int = 1) -> Entry:
+    taken = size if allocated is None else allocated
+    return Entry(Kind.FILE, 0o644, size=size, allocated=taken, mtime=mtime, nlink=nlink)
 
 
 def tree(entries: Mapping[str, Entry | str | bytes], *others: FileSystem, full: FileSystem = FULL) -> Tree:
@@ -222,9 +223,9 @@ def test_what_is_no_log_cache_or_dump_stays(path: str) -> None:
 @pytest.mark.parametrize(
     "entry",
     [
-        blob(GIB, nlink=2, ident=(1, 2)),
-        blob(GIB, flags=0x10),
-        blob(GIB, flags=0x20),
+        replace(blob(GIB, nlink=2), ident=(1, 2)),
+        replace(blob(GIB), flags=0x10),
+        replace(blob(GIB), flags=0x20),
         symlink("/home/alice/diary"),
         directory(),
         Entry(Kind.FIFO, 0o644),
@@ -259,7 +260,7 @@ def test_a_log_directory_that_leads_to_people_s_files_is_left_alone(target: str)
 
 
 def test_other_file_systems_are_left_alone() -> None:
-    entries = {
+    entries: dict[str, Entry | str | bytes] = {
         "/var/log/app/a.log": "",
         "/var/log/app/a.log.1": blob(),
         "/var/log/b.log": "",
@@ -288,7 +289,10 @@ def test_without_a_log_no_temporary_file_is_old() -> None:
 
 # -- how much ----------------------------------------------------------------------------------------------------------
 
-LOGS = {"/var/log/a.log": "", **{f"/var/log/a.log.{turn}": blob(mtime=-turn) for turn in range(1, 11)}}
+LOGS: dict[str, Entry | str | bytes] = {
+    "/var/log/a.log": "",
+    **{f"/var/log/a.log.{turn}": blob(mtime=-turn) for turn in range(1, 11)},
+}
 
 
 def test_no_more_goes_than_was_asked_for() -> None:
@@ -330,7 +334,7 @@ def test_a_file_system_that_is_not_there_is_an_error() -> None:
         make_room(tree({}), "/data")
 
 
-def test_a_picture_without_the_areas_asks_for_all_of_them_at_once() -> None:
+def test_a_snapshot_without_the_areas_asks_for_all_of_them_at_once() -> None:
     small = Tree({"/": directory(), "/var": directory()}, [Read("/", 1)], [FULL])
     with pytest.raises(NotCaptured) as caught:
         prune(small, "/", MIB)

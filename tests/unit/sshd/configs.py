@@ -29,7 +29,7 @@ def tree_of(main: str | bytes | None, /, **files: str | Entry) -> Tree:
     return Tree.of(entries)
 
 
-def reading(main: str | bytes | None, /, version: tuple[int, int] = (9, 2), **files: str | Entry) -> Server:
+def reading(main: str | bytes | None, version: tuple[int, int] = (9, 2), /, **files: str | Entry) -> Server:
     return Server(tree_of(main, **files), Build(version))
 
 

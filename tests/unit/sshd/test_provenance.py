@@ -14,8 +14,8 @@ from tests.unit.sshd.configs import MAIN, Build, for_user, reading, tree_of
 pytestmark = pytest.mark.unit
 
 
-def row(server: Server, keyword: str, **who: str) -> Row:
-    return next(row for row in rows(server, for_user(server, **who)) if row.keyword.name == keyword)  # type: ignore[arg-type]
+def row(server: Server, keyword: str, user: str = "alice") -> Row:
+    return next(row for row in rows(server, for_user(server, user)) if row.keyword.name == keyword)
 
 
 def places(found: Row) -> list[str]:
@@ -83,7 +83,7 @@ def test_a_file_of_the_command_line_is_read_in_place_of_the_usual_one() -> None:
 
 
 def test_a_keyword_that_the_version_does_not_know_has_no_row() -> None:
-    server = reading("", version=(8, 4))
+    server = reading("", (8, 4))
     names = {row.keyword.name for row in rows(server, for_user(server))}
     assert "RequiredRSASize" not in names
     assert {"Port", "Ciphers", "AllowUsers"} <= names

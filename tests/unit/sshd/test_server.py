@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rescue.sshd import Server
-from rescue.tree import NotCaptured, Read, Tree, Unread, directory, file, symlink
+from rescue.tree import Entry, NotCaptured, Read, Tree, Unread, directory, file, symlink
 from tests.unit.sshd.configs import MAIN, Build, faults, for_user, reading, tree_of
 
 pytestmark = pytest.mark.unit
@@ -329,7 +329,7 @@ def test_a_missing_file_stops_sshd_and_an_empty_one_or_a_directory_does_not() ->
 
 
 def test_the_vendors_file_counts_only_where_there_is_none_in_etc() -> None:
-    vendor = {"/usr/etc/ssh/sshd_config": "Port 23\n", "/etc/ssh": directory()}
+    vendor: dict[str, Entry | str] = {"/usr/etc/ssh/sshd_config": "Port 23\n", "/etc/ssh": directory()}
     assert value(Server(Tree.of(vendor), Build()), "Port") == "23"
     assert value(Server(Tree.of({**vendor, MAIN: "Port 24\n"}), Build()), "Port") == "24"
 
@@ -353,7 +353,7 @@ def test_what_was_not_captured_is_asked_for() -> None:
     assert wanted.value.reads[0].path == "/etc/ssh"
 
 
-def test_an_included_file_outside_of_the_picture_is_asked_for() -> None:
+def test_an_included_file_outside_of_the_snapshot_is_asked_for() -> None:
     entries = Tree.of({MAIN: "Include /opt/ssh/a.conf\n"})
     tree = Tree({str(path): entry for path in entries.paths() if (entry := entries.entry(path))}, (Read("/etc/ssh"),))
     with pytest.raises(NotCaptured) as wanted:

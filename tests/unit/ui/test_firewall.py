@@ -16,9 +16,8 @@ from rescue.ui.firewall_document import as_document
 from rescue.ui.report import Report, console
 from rescue.verbs.firewall import judge
 from tests.trees import server
-from tests.unit.checks.test_fw_policy_drop import with_saved
 from tests.unit.checks.test_nft_drop import HEAD, WEB, with_nft
-from tests.unit.firewall.files import RELATED, saved
+from tests.unit.firewall.files import RELATED, saved, with_saved
 
 pytestmark = pytest.mark.unit
 

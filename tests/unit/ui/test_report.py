@@ -41,7 +41,7 @@ The path to a login:
 What you see from outside:
   ssh: connect to host SERVER port 22: Connection refused
 
-1. sshd-config-error  (link 4, service, broken)
+1. sshd-config-error  (step 4, service, broken)
    The SSH server does not start: sshd does not know a keyword PermitRootLogn.
    See /etc/ssh/sshd_config:1.
      /etc/ssh/sshd_config:1
@@ -49,7 +49,7 @@ What you see from outside:
    Repair: correct PermitRootLogn to PermitRootLogin (/etc/ssh/sshd_config:1)
    Repair: comment out the line PermitRootLogn yes (/etc/ssh/sshd_config:1)
 
-2. nologin  (link 8, account, broken)
+2. nologin  (step 8, account, broken)
    While /etc/nologin is there only root may log in; it keeps out alice.
      /etc/nologin:1
          closed
@@ -133,7 +133,7 @@ def made(*findings: Finding) -> Examination:
 
 def finding(check: str, **more: object) -> Finding:
     whole: dict[str, object] = {
-        "check": check, "link": Step.SERVICE, "severity": Severity.BROKEN, "message": "It is broken.",
+        "check": check, "step": Step.SERVICE, "severity": Severity.BROKEN, "message": "It is broken.",
         "symptom": Symptom.REFUSED, **more,
     }  # fmt: skip
     return Finding(**whole)  # type: ignore[arg-type]  # a literal table of its fields
@@ -159,7 +159,7 @@ def test_a_healthy_server_with_all_that_holds() -> None:
     fits(CLEAR)
 
 
-def test_a_link_with_many_causes_is_wrapped_under_itself() -> None:
+def test_a_step_with_many_causes_is_wrapped_under_itself() -> None:
     causes = ("file-too-large", "hostkeys-missing", "hostkeys-perms", "sshd-config-error", "sshd-disabled")
     text = screen(made(*(finding(each) for each in causes)), "/mnt", "directory")
     fits(text)

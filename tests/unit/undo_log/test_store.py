@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -134,7 +135,7 @@ def test_a_full_disk_is_told_as_such() -> None:
 
 
 def test_what_a_kill_left_where_the_journal_begins_is_swept_and_nothing_else() -> None:
-    planted = {
+    planted: dict[str, Entry | str] = {
         "/var/.rescue-0000": directory(0o700),
         "/var/lib/.rescue-0011": directory(0o700),
         "/var/lib/.rescue-full/file": "somebody's",
@@ -211,7 +212,12 @@ def test_a_record_that_is_no_file_is_no_lost_one_in_a_directory(tmp_path: Path) 
     store = InDirectory(tmp_path)
     store.write(ID, "before/0001", b"old")
     record = tmp_path / "fixes" / ID / "record.json"
-    for make in (lambda: record.symlink_to("nowhere"), lambda: os.mkfifo(record), record.mkdir):
+    kinds: tuple[Callable[[], None], ...] = (
+        lambda: record.symlink_to("nowhere"),
+        lambda: os.mkfifo(record),
+        record.mkdir,
+    )
+    for make in kinds:
         make()
         assert store.records() == {ID: NoRecord.UNREADABLE}
         assert unbegun(store.records()) == ()

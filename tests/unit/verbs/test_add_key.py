@@ -73,8 +73,8 @@ def test_new_files_get_the_label_that_sshd_may_read() -> None:
         return Entry(entry.kind, entry.mode, entry.uid, entry.gid, xattrs=((SELINUX, name.encode() + b"\0"),))
 
     home = labelled("unconfined_u:object_r:user_home_dir_t:s0", directory(0o700, 1000, 1000))
-    pictures = labelled("unconfined_u:object_r:user_home_t:s0", directory(0o755, 1000, 1000))
-    plan, _ = planned({SSH: None, KEYS: None, "/home/alice": home, "/home/alice/Pictures": pictures}, adding())
+    bundles = labelled("unconfined_u:object_r:user_home_t:s0", directory(0o755, 1000, 1000))
+    plan, _ = planned({SSH: None, KEYS: None, "/home/alice": home, "/home/alice/Bundles": bundles}, adding())
     for path, mode in ((SSH, 0o700), (KEYS, 0o600)):
         entry = plan.after.facts.tree.entry(path)
         assert entry is not None

@@ -159,7 +159,9 @@ def test_a_broken_record_is_no_traceback_and_can_be_stopped(capsys: Said, store:
     assert store.load() is None
 
 
-def test_a_second_lab_does_not_replace_the_first_unasked(capsys: Said, store: Store, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_second_lab_does_not_replace_the_first_unasked(
+    capsys: Said, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("rescue.labs.lessons.namespace_lab.NamespaceLab.hindrance", lambda self, scenario: "")
     store.save(LAB)
     assert cli.main(["lab", "start", "sshd-disabled", "--with", "namespaces"]) == Status.USAGE

@@ -21,9 +21,12 @@ ROOTS = (("1", "Debian, 'one'"), ("5", "Debian, 'two'"))
 class Second:
     """Takes the second of what is offered."""
 
-    def choose(self, question: str, options: Sequence[str]) -> int:
+    def choose(self, question: str, options: Sequence[str], *, preselected: int = 0) -> int:
         assert list(options) == ["Debian, 'one'", "Debian, 'two'"]
         return 1
+
+    def confirm(self, question: str) -> bool:
+        raise AssertionError(question)
 
     def text(self, question: str) -> str:
         raise AssertionError(question)

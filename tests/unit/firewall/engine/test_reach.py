@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from rescue.firewall import Kind, Stage, reach
+from rescue.firewall import Kind, Stage, Verdict, reach
 from rescue.firewall.engine.addresses import AddressSet, ordinary
 from tests.unit.firewall.files import RELATED, firewall, reached, saved
 
@@ -16,7 +16,7 @@ SSH = "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT"
 WORLD = ordinary(4)
 
 
-def verdict(text: str, source: str = "203.0.113.5", port: int = 22, **known: str):  # type: ignore[no-untyped-def]
+def verdict(text: str, source: str = "203.0.113.5", port: int = 22, **known: str) -> Verdict:
     address = ip_address(source)
     return reached(text, port, address.version, **known).verdict_for(address)
 

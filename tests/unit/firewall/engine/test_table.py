@@ -8,7 +8,7 @@ import pytest
 
 from rescue.firewall import Kind, Stage, reach
 from rescue.firewall.engine.addresses import ordinary, union
-from rescue.firewall.engine.table import everybody, most, rows
+from rescue.firewall.engine.table import Row, everybody, most, rows
 from rescue.firewall.engine.trace import way
 from rescue.model import Symptom
 from tests.unit.firewall.files import RELATED, firewall, saved
@@ -26,7 +26,7 @@ LISTED = (
 )
 
 
-def table(*rules: str, **chains: str):  # type: ignore[no-untyped-def]
+def table(*rules: str, **chains: str) -> tuple[Row, ...]:
     return rows(reach([firewall(saved(*rules, **chains))], 22))
 
 

@@ -26,7 +26,7 @@ from tests.unit.firewall.files import Started
 pytestmark = pytest.mark.unit
 
 FILE = PurePosixPath("/etc/iptables/ipsets")
-SYN = Packet(4, True, TCP, 22, frozenset(["SYN"]), "NEW", interface="eth0", server=ip_address("192.0.2.1"))  # type: ignore[arg-type]
+SYN = Packet(4, True, TCP, 22, frozenset(["SYN"]), "NEW", interface="eth0", server=ip_address("192.0.2.1"))
 REPLY = Packet(4, False, TCP, 22, frozenset(["SYN", "ACK"]), "ESTABLISHED", interface="eth0")
 
 

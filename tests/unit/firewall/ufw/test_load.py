@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import PurePosixPath
 
@@ -30,8 +31,8 @@ from tests.unit.firewall.files import (
 pytestmark = pytest.mark.unit
 
 
-def loaded(*rules: str, six: tuple[str, ...] = (), **changes: Entry | str | bytes | None) -> tuple[Firewall, ...]:
-    files = ufw_files(*rules, six=six)
+def loaded(*rules: str, **changes: Entry | str | bytes | None) -> tuple[Firewall, ...]:
+    files = ufw_files(*rules)
     files.update({"/etc/" + name.replace("__", "/"): value for name, value in changes.items()})
     tree = Tree.of({path: value for path, value in files.items() if value is not None})
     return active_firewalls(tree, Started("ufw.service"))
@@ -60,7 +61,7 @@ def test_the_policy_is_located_where_it_is_set() -> None:
 
 
 def test_a_rule_of_the_user_lets_in() -> None:
-    found = loaded(allow(22), six=(allow(22, "::/0"),))
+    found = loaded(allow(22), allow(22, "::/0"))
     assert kind(found) is Kind.ACCEPT
     assert kind(found, "2001:db8:5::5") is Kind.ACCEPT
     assert kind(found, port=23) is Kind.DROP
@@ -87,7 +88,7 @@ def test_the_policy_is_what_its_setting_says(policy: str, expected: Kind) -> Non
 
 
 def test_without_ipv6_all_of_it_is_dropped() -> None:
-    found = loaded(allow(22), six=(allow(22, "::/0"),), default__ufw=DEFAULTS.replace("IPV6=yes", "IPV6=no"))
+    found = loaded(allow(22), allow(22, "::/0"), default__ufw=DEFAULTS.replace("IPV6=yes", "IPV6=no"))
     assert kind(found) is Kind.ACCEPT
     assert kind(found, "2001:db8:5::5") is Kind.DROP
 
@@ -183,7 +184,7 @@ def test_a_file_too_large_to_read_decides_nothing() -> None:
 # -- saved rules ------------------------------------------------------------------------------------------------------
 
 
-def persistent(files: dict[str, Entry | str | bytes], *units: str) -> tuple[Firewall, ...]:
+def persistent(files: Mapping[str, Entry | str | bytes], *units: str) -> tuple[Firewall, ...]:
     return active_firewalls(Tree.of(files), Started(*units))
 
 

@@ -1,4 +1,4 @@
-"""What a check makes of two pictures of a disk and a login."""
+"""What a check makes of two snapshots of a disk and a login."""
 
 from __future__ import annotations
 

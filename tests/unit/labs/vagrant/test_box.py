@@ -10,6 +10,7 @@ import pytest
 from rescue.labs.images.recipe import load_recipe
 from rescue.labs.vagrant import box
 from rescue.labs.vagrant.box import BoxError, boxes, ensure_box, find_box, last_lines, libraries
+from rescue.targets.host.cache import cache_directory
 from tests.conftest import RECIPES
 
 pytestmark = pytest.mark.unit
@@ -70,7 +71,7 @@ def test_only_the_rescue_system_s_box_depends_on_what_rescue_imports(recipes: Pa
 
 
 def test_a_half_built_box_is_never_used(recipes: Path) -> None:
-    half = box.cache_directory() / "box-debian12.x1.building"
+    half = cache_directory() / "box-debian12.x1.building"
     half.mkdir()
     (half / "packed.box").write_bytes(b"half")
     assert find_box(recipes, "debian12") is None

@@ -1,4 +1,4 @@
-"""The file of a picture: the same tree comes out; damaged, hostile and newer ones are refused with one clear error."""
+"""The file of a bundle: the same tree comes out; damaged, hostile and newer ones are refused with one clear error."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import json
 import random
 import tarfile
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from rescue.space.usage import DirectoryUse, FileUse, Usage
-from rescue.targets.bundle import file as picture_file
-from rescue.targets.bundle.file import Picture, is_picture, read_picture, write_picture
-from rescue.targets.bundle.target import PictureTarget
+from rescue.targets.bundle import file as bundle_file
+from rescue.targets.bundle.file import Bundle, is_bundle, read_bundle, write_bundle
+from rescue.targets.bundle.target import BundleTarget
 from rescue.targets.open import open_target
 from rescue.targets.protocol import TargetError
 from rescue.tree import Device, Devices, Entry, FileSystem, Kind, NotCaptured, Read, Tree, directory, file, symlink
@@ -27,7 +27,7 @@ ODD = "/etc/" + "x" * 200 + "/caf\udce9 \u202e"
 DEVICES = Devices((Device("/dev/vda1", "ext4", "0e5b", "caf\udce9", "4d-01", "root", 1), Device()), complete=True)
 
 
-def sample() -> Picture:
+def sample() -> Bundle:
     deep = "/etc/" + "x" * 200
     entries = {
         "/": directory(),
@@ -47,29 +47,25 @@ def sample() -> Picture:
     }  # fmt: skip
     reads = (Read("/etc", 64), Read("/var/log", 3, content=False, limit=12))
     filesystems = (FileSystem("/", "ext4", 100, 50, 40, 10, 5, source="/dev/vda1"),)
-    usage = Usage("/", (DirectoryUse(_pure("/var"), 10, 2),), (FileUse(_pure("/var/caf\udce9"), 9),), 20, 3)
-    return Picture(
+    usage = Usage(
+        "/", (DirectoryUse(PurePosixPath("/var"), 10, 2),), (FileUse(PurePosixPath("/var/caf\udce9"), 9),), 20, 3
+    )
+    return Bundle(
         Tree(entries, reads, filesystems, DEVICES), "/dev/vda", "kernel mount", "2026-11-25 18:00 UTC", ("a note",),
         ("--user", "alice"), (usage,),
     )  # fmt: skip
 
 
-def _pure(path: str):  # type: ignore[no-untyped-def]
-    from pathlib import PurePosixPath
-
-    return PurePosixPath(path)
-
-
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    path = tmp_path / "web1.picture"
+    path = tmp_path / "web1.bundle"
     with path.open("wb") as stream:
-        write_picture(stream, sample())
+        write_bundle(stream, sample())
     return path
 
 
-def test_the_same_picture_comes_out(saved: Path) -> None:
-    put, got = sample(), read_picture(saved)
+def test_the_same_bundle_comes_out(saved: Path) -> None:
+    put, got = sample(), read_bundle(saved)
     assert got.tree.paths() == put.tree.paths()
     for path in put.tree.paths():
         assert got.tree.lentry(path) == put.tree.lentry(path)
@@ -82,7 +78,7 @@ def test_the_same_picture_comes_out(saved: Path) -> None:
 
 
 def test_absent_is_not_what_was_not_looked_at(saved: Path) -> None:
-    tree = read_picture(saved).tree
+    tree = read_bundle(saved).tree
     assert tree.entry("/etc/nothing") is None
     assert tree.entry("/var/log/a/b/c/nothing") is None
     with pytest.raises(NotCaptured):
@@ -91,20 +87,20 @@ def test_absent_is_not_what_was_not_looked_at(saved: Path) -> None:
 
 def test_the_usual_tools_can_list_and_read_it(saved: Path) -> None:
     with tarfile.open(saved, errors="surrogateescape") as told:
-        assert told.getnames()[:3] == ["picture.json", "reads.jsonl", "entries.jsonl"]
+        assert told.getnames()[:3] == ["bundle.json", "reads.jsonl", "entries.jsonl"]
         member = told.extractfile("files" + ODD)
         assert member is not None
         assert member.read() == b"\0\xff\n"
 
 
 def test_it_is_told_by_its_content(saved: Path, tmp_path: Path) -> None:
-    assert is_picture(saved)
+    assert is_bundle(saved)
     target = open_target(str(saved), write=False, backend=None, root=None, progress=print)
-    assert isinstance(target, PictureTarget)
+    assert isinstance(target, BundleTarget)
     assert target.capture([Read("/etc")]).entry("/etc/empty") is not None
     other = tmp_path / "disk.img.gz"
     other.write_bytes(gzip.compress(b"an image"))
-    with pytest.raises(TargetError, match="packed by gzip, and no picture") as told:
+    with pytest.raises(TargetError, match="packed by gzip, and no bundle") as told:
         open_target(str(other), write=False, backend=None, root=None, progress=print)
     assert "gunzip" in told.value.hint
 
@@ -113,12 +109,12 @@ def test_nothing_can_be_written_to_it(saved: Path) -> None:
     with pytest.raises(TargetError, match="nothing to repair") as told:
         open_target(str(saved), write=True, backend=None, root=None, progress=print)
     assert "--dry-run" in told.value.hint
-    target = PictureTarget(saved)
+    target = BundleTarget(saved)
     for change in (
-        lambda: target.put(_pure("/etc/a"), file(b"")),
-        lambda: target.remove(_pure("/etc/a")),
-        lambda: target.shorten(_pure("/etc/a"), 1),
-        lambda: target.set_metadata(_pure("/etc/a"), file(b"")),
+        lambda: target.put(PurePosixPath("/etc/a"), file(b"")),
+        lambda: target.remove(PurePosixPath("/etc/a")),
+        lambda: target.shorten(PurePosixPath("/etc/a"), 1),
+        lambda: target.set_metadata(PurePosixPath("/etc/a"), file(b"")),
         target.lock,
     ):
         with pytest.raises(TargetError, match="nothing to repair"):
@@ -126,7 +122,7 @@ def test_nothing_can_be_written_to_it(saved: Path) -> None:
 
 
 def test_what_it_does_not_hold_is_said(saved: Path) -> None:
-    target = PictureTarget(saved)
+    target = BundleTarget(saved)
     target.capture([Read("/etc"), Read("/srv")])
     with pytest.raises(TargetError, match="does not hold '/srv'") as told:
         target.capture([Read("/srv")])
@@ -140,8 +136,13 @@ def test_what_it_does_not_hold_is_said(saved: Path) -> None:
 
 
 def members(saved: Path) -> list[tuple[str, bytes]]:
+    found = []
     with tarfile.open(saved, errors="surrogateescape") as told:
-        return [(each.name, told.extractfile(each).read()) for each in told.getmembers()]  # type: ignore[union-attr]
+        for each in told.getmembers():
+            content = told.extractfile(each)
+            assert content is not None
+            found.append((each.name, content.read()))
+    return found
 
 
 def rewritten(
@@ -195,7 +196,7 @@ EVIL: dict[str, bytes] = {
 def test_an_entry_that_no_capture_makes_is_refused(what: str, saved: Path) -> None:
     parts = [(name, data + EVIL[what] if name == "entries.jsonl" else data) for name, data in members(saved)]
     with pytest.raises(TargetError, match="is damaged"):
-        read_picture(rewritten(saved, parts))
+        read_bundle(rewritten(saved, parts))
 
 
 def test_links_devices_and_strange_members_are_refused(saved: Path) -> None:
@@ -207,25 +208,25 @@ def test_links_devices_and_strange_members_are_refused(saved: Path) -> None:
                 member.type, member.linkname = kind, "/etc/passwd"
 
         with pytest.raises(TargetError, match="is damaged"):
-            read_picture(rewritten(saved, parts, change))
+            read_bundle(rewritten(saved, parts, change))
     for more in (("files/../../etc/cron.d/evil", b""), ("/etc/evil", b"x"), ("files/etc/empty", b"")):
         with pytest.raises(TargetError, match="is damaged"):
-            read_picture(rewritten(saved, [*parts, more]))
+            read_bundle(rewritten(saved, [*parts, more]))
 
 
 def test_a_bomb_is_not_unpacked_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(picture_file, "_UNPACKED_LIMIT", 8 << 20)
-    path = rewritten(tmp_path / "bomb", [("picture.json", b"{}"), ("reads.jsonl", bytes(16 << 20))])
+    monkeypatch.setattr(bundle_file, "_UNPACKED_LIMIT", 8 << 20)
+    path = rewritten(tmp_path / "bomb", [("bundle.json", b"{}"), ("reads.jsonl", bytes(16 << 20))])
     assert path.stat().st_size < 64 << 10
     with pytest.raises(TargetError, match="is damaged"):
-        read_picture(path)
+        read_bundle(path)
 
 
 def test_a_newer_one_is_refused_with_what_to_do(saved: Path) -> None:
     (name, head), *rest = members(saved)
-    newer = json.dumps({**json.loads(head), "rescue_picture": 2, "rescue": "9.0"}).encode()
+    newer = json.dumps({**json.loads(head), "rescue_bundle": 2, "rescue": "9.0"}).encode()
     with pytest.raises(TargetError, match=r"newer rescue \(9\.0\)") as told:
-        read_picture(rewritten(saved, [(name, newer), *rest]))
+        read_bundle(rewritten(saved, [(name, newer), *rest]))
     assert "Update rescue" in told.value.hint
 
 
@@ -238,19 +239,19 @@ def test_no_damage_gets_past_or_raises_anything_else(saved: Path) -> None:
             bad[chance.randrange(len(bad))] = chance.randrange(256)
         saved.write_bytes(gzip.compress(bytes(bad), 1))
         try:
-            read_picture(saved)
+            read_bundle(saved)
         except TargetError:
             continue
     for _ in range(200):
         saved.write_bytes(whole[: chance.randrange(len(whole))])
         with pytest.raises(TargetError, match="is damaged"):
-            read_picture(saved)
+            read_bundle(saved)
     for _ in range(200):
         bad = bytearray(whole)
         bad[chance.randrange(10, len(bad))] ^= 1 << chance.randrange(8)
         saved.write_bytes(bytes(bad))
         try:
             # Some bits of a packed file mean nothing.
-            assert read_picture(saved).tree.since(sample().tree) == ()
+            assert read_bundle(saved).tree.since(sample().tree) == ()
         except TargetError:
             continue

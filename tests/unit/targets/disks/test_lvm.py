@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rescue.targets.disks.lvm import BadMetadata, Physical, Run, groups, read_group, read_physical
+from rescue.targets.disks.probe import ReadAt
 
 pytestmark = pytest.mark.unit
 
@@ -95,7 +96,7 @@ def physical(text: bytes, *, uuid: str = UUID, label: int = 512, at: int = 512, 
     return bytes(disk)
 
 
-def reader(disk: bytes):  # type: ignore[no-untyped-def]  # a ReadAt
+def reader(disk: bytes) -> ReadAt:
     return lambda offset, length: disk[offset : offset + length]
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rescue.targets.disks.probe import ReadAt
 from rescue.targets.disks.raid import Member, read_member
 
 pytestmark = pytest.mark.unit
@@ -31,7 +32,7 @@ def version_1(at: int, *, role: int = 0) -> bytes:
     return bytes(block)
 
 
-def read_of(at: int, block: bytes):  # type: ignore[no-untyped-def]  # a ReadAt
+def read_of(at: int, block: bytes) -> ReadAt:
     def read(offset: int, length: int) -> bytes:
         disk = bytes(length)
         if offset <= at < offset + length or at <= offset < at + len(block):

@@ -1,6 +1,8 @@
-"""The picture is as large as was asked for, holds what links point to, and never claims more than was looked at."""
+"""The snapshot is as large as was asked for, holds what links point to, and never claims more than was looked at."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import example, given, settings
@@ -42,7 +44,7 @@ class MemorySource:
         return entry
 
 
-def captured(entries: dict[str, Entry | str | bytes], *reads: Read) -> Tree:
+def captured(entries: Mapping[str, Entry | str | bytes], *reads: Read) -> Tree:
     return Capture(MemorySource(Tree.of(entries))).tree(reads, ())
 
 
@@ -72,14 +74,14 @@ def test_a_link_at_the_end_brings_its_target() -> None:
 
 
 def test_a_link_on_the_way_moves_the_read() -> None:
-    entries = {"/lib": symlink("usr/lib"), "/usr/lib/systemd/system/ssh.service": "[Unit]\n"}
+    entries: dict[str, Entry | str] = {"/lib": symlink("usr/lib"), "/usr/lib/systemd/system/ssh.service": "[Unit]\n"}
     tree = captured(entries, Read("/lib/systemd/system", depth=1))
     assert tree.children("/usr/lib/systemd/system") == ("ssh.service",)
     assert tree.data("/lib/systemd/system/ssh.service") == b"[Unit]\n"
 
 
 def test_links_in_a_directory_bring_their_targets() -> None:
-    entries = {
+    entries: dict[str, Entry | str] = {
         "/etc/wants/a.service": symlink("/lib/a.service"),
         "/etc/wants/b": symlink("/srv/folder"),
         "/etc/wants/c": symlink("/gone"),
@@ -181,7 +183,9 @@ def consistent(entries: dict[str, Entry]) -> dict[str, Entry]:
 @given(ENTRIES.map(consistent), READS, LINKED)
 @example({"/a": directory(), "/b": symlink("..")}, [Read("/b/c", 1, False, 3)], "/a")
 @settings(max_examples=400, deadline=None)
-def test_a_partial_picture_never_contradicts_the_whole(entries: dict[str, Entry], reads: list[Read], path: str) -> None:
+def test_a_partial_snapshot_never_contradicts_the_whole(
+    entries: dict[str, Entry], reads: list[Read], path: str
+) -> None:
     whole = Tree.of(entries)
     part = Capture(MemorySource(whole)).tree(reads, ())
     for read in reads:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "open"
 
 
-def commands(ran: list[tuple[str, ...]]):  # type: ignore[no-untyped-def]
+def commands(ran: list[tuple[str, ...]]) -> Callable[..., str]:
     def run(*words: str) -> str:
         ran.append(words)
         return ""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
 from rescue.targets.host import resources
-from rescue.targets.host.resources import ProgramError, ensure_device
+from rescue.targets.host.resources import ProgramError, ensure_device, run
 
 pytestmark = pytest.mark.unit
 
@@ -36,3 +39,41 @@ def test_a_kernel_without_the_module_has_no_device(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(resources, "run", modprobe)
     assert not ensure_device(str(tmp_path / "loop-control"), "loop")
+
+
+def test_a_program_gets_its_input_and_gives_back_every_byte() -> None:
+    assert run("cat", given=b"first\nsecond \xff" * 50_000) == "first\nsecond \udcff" * 50_000
+    assert run("cat") == ""
+
+
+def test_a_program_that_fails_says_why() -> None:
+    with pytest.raises(ProgramError, match=r"^sh failed: no room$"):
+        run("sh", "-c", "echo no room >&2; exit 1")
+    with pytest.raises(ProgramError, match=r"^sh failed: it ended with status 7$"):
+        run("sh", "-c", "exit 7")
+    with pytest.raises(ProgramError, match=r"^sh failed: signal 9$"):
+        run("sh", "-c", "kill -9 $$")
+
+
+def test_a_program_that_is_missing_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resources, "PATH", "/nowhere")
+    with pytest.raises(ProgramError, match="qemu-img is not there") as raised:
+        run("qemu-img", "info", "disk")
+    assert raised.value.hint == "Install the package qemu-utils."
+
+
+def test_a_program_does_not_outlive_who_is_interrupted() -> None:
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run("sleep", "54321.5")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended meanwhile
+            assert b"54321.5" not in path.read_bytes()

@@ -1,4 +1,4 @@
-"""Every lab's broken server, judged from its disk and from a picture: is it the same? See scripts/fuzz-pictures."""
+"""Every lab's broken server, judged from its disk and from a bundle: is it the same? See scripts/fuzz-bundles."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from pathlib import Path
 from rescue.labs.images.image import Image, find_image
 from rescue.labs.lessons.scenario import Scenario
 from rescue.model import Client
+from rescue.redaction.files import without_secrets
 from rescue.survey import survey
-from rescue.targets.bundle.file import Picture, write_picture
-from rescue.targets.bundle.target import PictureTarget
+from rescue.targets.bundle.file import Bundle, write_bundle
+from rescue.targets.bundle.target import BundleTarget
 from rescue.targets.files.directory import DirectoryTarget
 from rescue.ui import document
-from rescue.verbs.capture import gathered, without_secrets
+from rescue.verbs.capture import gathered
 from tests.conftest import RECIPES
 from tests.system.test_scenarios import BOOTLESS, broken
 
 
 def main(words: list[str]) -> int:
-    """Print each lab whose picture is judged otherwise, and for whom; status 1 if there was one."""
+    """Print each lab whose bundle is judged otherwise, and for whom; status 1 if there was one."""
     if os.geteuid() != 0:
-        print("fuzz-pictures: this needs root")
+        print("fuzz-bundles: this needs root")
         return 1
     seed = int(words[0]) if words else random.SystemRandom().randrange(10**9)
     labs = list(BOOTLESS)
@@ -41,12 +42,12 @@ def main(words: list[str]) -> int:
         failed += bool(others)
         for user, said in others:
             print(f"{lab.id} ({user}): {said}")
-    print(f"{asked} broken servers (seed {seed}): {failed} judged otherwise from a picture")
+    print(f"{asked} broken servers (seed {seed}): {failed} judged otherwise from a bundle")
     return 1 if failed or not asked else 0
 
 
 def differences(lab: Scenario, image: Image) -> list[tuple[str | None, str]]:
-    """The users for whom the picture says something else than the disk, and what."""
+    """The users for whom the bundle says something else than the disk, and what."""
     with broken(image, lab) as server:
         target = DirectoryTarget(str(server.path))
         try:
@@ -55,10 +56,10 @@ def differences(lab: Scenario, image: Image) -> list[tuple[str | None, str]]:
         finally:
             target.close()
     with tempfile.TemporaryDirectory() as place:
-        path = Path(place) / "server.picture"
+        path = Path(place) / "server.bundle"
         with path.open("wb") as stream:
-            write_picture(stream, Picture(without_secrets(tree), "server", "directory", "now"))
-        saved = PictureTarget(path)
+            write_bundle(stream, Bundle(without_secrets(tree), "server", "directory", "now"))
+        saved = BundleTarget(path)
     found = [document.inspection(survey(saved, client)[1], "", "") for client in clients]
     return [
         (client.user, str(got["findings"]))
