@@ -1,4 +1,4 @@
-"""The server has no key of yours for this account.
+"""The server has no key that opens your account.
 
 Symptom: "me@SERVER: Permission denied (publickey)".
 

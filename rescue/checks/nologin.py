@@ -46,7 +46,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         check="nologin",
         step=STEP,
         severity=Severity.DOUBTFUL if reason else Severity.BROKEN,
-        message=f"While {NOLOGIN} exists only root can log in; it blocks {who}.",
+        message=f"{NOLOGIN} exists, so only root can log in; it blocks {who}.",
         symptom=Symptom.CLOSED,
         locations=(Location(facts.tree.resolve(NOLOGIN), 1 if first else 0, first[:200]),),
         repairs=(Repair(f"remove {NOLOGIN}", Safety.SAFE, _remove),),

@@ -75,7 +75,7 @@ def _nobody_says_yes(facts: Facts, account: Account, service: Service) -> Findin
         check="pam-2fa",
         step=STEP,
         severity=Severity.BROKEN if unasked else Severity.DOUBTFUL,
-        message=f"The server needs PAM's consent as well as a key, but no line accepts {account.name}: each skips the "
+        message=f"The server also needs PAM's consent, but no line accepts {account.name}: each skips the "
         f"account ({', '.join(str(each.location) for each in stack[:3])}), so PAM refuses.",
         symptom=Symptom.DENIED,
         words=_words(facts, account),
@@ -100,7 +100,7 @@ def _turned_away(facts: Facts, account: Account, handler: Handler) -> Finding:
         check="pam-2fa",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"PAM, which the server needs as well as a key, rejects {account.name} whatever is typed: {why} "
+        message=f"The server also needs PAM's consent, and PAM rejects {account.name} whatever is typed: {why} "
         f"({handler.location}).",
         symptom=Symptom.DENIED,
         words=_words(facts, account),

@@ -1,11 +1,11 @@
-"""A PAM limit allows you no login or no process (pam_limits, /etc/security/limits.conf).
+"""A PAM limit allows you no login or no process: pam_limits.
 
 Symptom: the key is accepted, then "There were too many logins for 'me'." and the connection closes; or "exec request
 failed on channel 0", "fork: retry: Resource temporarily unavailable".
 
-Cause: a line in limits.conf, or in a file in limits.d, sets maxlogins, maxsyslogins or nproc to 0 for you, one of your
-groups, or everybody. A line for a user overrides one for a group, and that overrides one for "*". Lines for groups and
-everybody do not apply to root.
+Cause: a line in /etc/security/limits.conf, or in a file in limits.d, sets maxlogins, maxsyslogins or nproc to 0 for
+you, one of your groups, or everybody. A line for a user overrides one for a group, and that overrides one for "*".
+Lines for groups and everybody do not apply to root.
 
 Repair: comment out a line that is for you alone; if it is for others too, add a line that lifts the limit for you
 alone.

@@ -73,7 +73,7 @@ def _finding(facts: Facts, account: Account, faults: dict[PurePosixPath, tuple[F
         check="strictmodes-perms",
         step=STEP,
         severity=Severity.DOUBTFUL if reason else Severity.BROKEN,
-        message=f"sshd ignores the keys of {account.name}: {listed}.",
+        message=f"sshd ignores {account.name}'s keys: {listed}.",
         symptom=Symptom.DENIED,
         locations=tuple(Location(path) for path in each),
         repairs=tuple(_repairs(facts, account, each)),

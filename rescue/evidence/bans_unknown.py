@@ -1,4 +1,4 @@
-"""Whether your address is banned, if it is not known.
+"""Whether your address is banned, if the address is not known.
 
 Decides: the lists of fail2ban, CrowdSec, sshguard and CSF, which are loaded again at boot. A banned address is refused,
 or its connections time out.

@@ -168,7 +168,7 @@ def misplaced(facts: Facts, account: Account) -> Iterator[tuple[PurePosixPath, t
 
 
 def places(facts: Facts, account: Account) -> tuple[Read, ...]:
-    """The directories in which misplaced keys are looked for."""
+    """The directories where rescue looks for misplaced keys."""
     if not account.home.startswith("/") or account.home.strip("/") == "":
         return ()
     home = PurePosixPath(account.home)

@@ -73,8 +73,7 @@ def test_a_full_root_hangs_the_login() -> None:
     assert (finding.step, finding.severity, finding.symptom) == (Step.DISK, Severity.BROKEN, Symptom.HANGS)
     assert finding.subject == "/"
     assert finding.message == (
-        "The file system at / (20 GiB) is full: not even root can write there. "
-        "Much of it is in /var/log (6 GiB)."
+        "The file system at / (20 GiB) is full: not even root can write there. Much of it is in /var/log (6 GiB)."
     )
     assert [(str(each.path), each.text) for each in finding.locations] == [("/", ""), ("/var/log/app.log", "6 GiB")]
 
