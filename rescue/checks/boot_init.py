@@ -7,8 +7,8 @@ Cause: /sbin/init, or the systemd that it links to, is missing, empty, not execu
 that every program needs (/lib64/ld-linux-x86-64.so.2) is: an interrupted upgrade to the merged /usr, or an archive
 unpacked over /, removed the link /lib64, /lib or /sbin or replaced it with a directory.
 
-Repair: restore the link if the loader is in /usr and only its link is missing; make the program executable if only that
-is missing. Anything else comes back only with its package (systemd-sysv, libc6), by hand.
+Repair: restore the link if the loader is in /usr and only its link is missing; restore a program's missing execute
+permission. Anything else comes back only with its package (systemd-sysv, libc6), by hand.
 
 See: ld.so(8), init(1), usrmerge; boot(7).
 """

@@ -57,7 +57,8 @@ def find(facts: Facts) -> Iterator[Finding]:
         yield blocking.finding(
             CHECK,
             block,
-            f"The firewall {firewall} lets in only the addresses in the ipset {asked.held.name} in {asked.sets.path} ({rule}).",
+            f"The firewall {firewall} lets in only addresses in the ipset {asked.held.name}: "
+            f"{asked.sets.path} ({rule}).",
             (blocking.ask_for_address(), blocking.admit_everybody(block, Safety.UNSAFE)),
             severity=Severity.DOUBTFUL,
             reason="your address is not known: run again with --from ADDRESS",

@@ -8,7 +8,7 @@ tar file unpacked over the system, or a library of another version that /etc/ld.
 ("version `GLIBC_2.38' not found"). From OpenSSH 9.8 on sshd consists of several programs (sshd-session, and from 10.0
 on sshd-auth), and needs all of them.
 
-Repair: make a program executable if only that is missing. Set aside an unusable library outside of the packages
+Repair: restore a program's missing execute permission. Set aside an unusable library outside of the packages
 (/usr/local, /opt), so that the system's own is used again. What is missing or damaged comes back only with its package,
 which needs the network: in rescue shell, or on the provider's console.
 
