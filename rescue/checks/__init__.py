@@ -7,8 +7,8 @@ A check is a module of this package with
     find    a function from `Facts` to findings
 
 and a docstring of paragraphs that begin with "Symptom:", "Cause:", "Repair:" and "See:" after a first line that says
-what is wrong in the words of the person it happens to. Nothing else names it: menus, `rescue explain` and the
-manual are made from the modules found here. A check decides, it never looks: it imports nothing that could.
+what is wrong in the words of the person it happens to. Nothing else names it: menus, `rescue explain` and the manual
+are made from the modules found here. A check only decides: it imports nothing that could read a disk.
 """
 
 from __future__ import annotations

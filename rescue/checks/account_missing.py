@@ -1,13 +1,12 @@
-"""There is no account of that name on the server.
+"""No user of that name exists on the server.
 
 Symptom: "me@SERVER: Permission denied (publickey)". The client can't tell a wrong name from a wrong key.
 
-Cause: a typing error, another image's user name (ubuntu, debian, admin, ec2-user, root), or a deleted account.
+Cause: a typo, the user name of another image (ubuntu, debian, admin, ec2-user, root), or a deleted account.
 
-Repair: log in with a name that exists; new accounts are not made here. A deleted account whose home is still there,
-whose number nobody else has got and whose lines are still in /etc/passwd- or /var/backups/passwd.bak, and in the
-copies of shadow and group, can be brought back as it was, with its groups. It may have been deleted for a reason, so
-that is never done unasked.
+Repair: log in with a name that exists; rescue makes no new accounts. It can restore a deleted account, with its groups,
+if the home is still there, nobody else has its UID, and its lines are still in /etc/passwd- or /var/backups/passwd.bak
+and in the copies of shadow and group. It may have been deleted for a reason, so this needs your consent.
 
 See: passwd(5), userdel(8), sshd(8), getpwnamallow in auth.c.
 """
@@ -29,7 +28,7 @@ STEP = Step.ACCOUNT
 READS = (*ACCOUNT_READS, NSSWITCH_READ)
 
 LOCAL = frozenset({"files", "compat", "systemd", "mymachines", "altfiles", "cache"})
-"""Sources of accounts that know no people but those of the disk (nsswitch.conf(5))."""
+"""Account sources that hold only users from the disk (nsswitch.conf(5))."""
 
 MAX_NAMES = 12
 
@@ -42,26 +41,26 @@ def find(facts: Facts) -> Iterator[Finding]:
     names = [each.name for each in facts.accounts.users if each.has_login_shell and (each.uid == 0 or each.uid >= 1000)]
     close = get_close_matches(user, names, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
-    there = f"log in as one of: {', '.join(names[:MAX_NAMES])}" if names else "no account has a login shell"
+    there = f"log in as one of these: {', '.join(names[:MAX_NAMES])}" if names else "no account has a login shell"
     former = deleted(facts.tree, user)
     if former is not None:
-        hint = f" It was deleted: {former.location.path} still has it, and its home {former.account.home} is there."
+        hint = f" It was deleted, but {former.location.path} still lists it and its home {former.account.home} exists."
     yield Finding(
         check="account-missing",
         step=STEP,
         severity=Severity.DOUBTFUL if remote else Severity.BROKEN,
-        message=f"There is no user {user!r} on the server.{hint}",
+        message=f"User {user!r} does not exist on the server.{hint}",
         symptom=Symptom.DENIED,
         locations=(Location(PurePosixPath(PASSWD)), *([former.location] if former else [])),
         repairs=(*([_restoring(former)] if former else []), Repair(there, Safety.MANUAL)),
         subject=user,
-        reason=f"the server also asks {', '.join(remote)} for accounts, which is not on the disk" if remote else "",
+        reason=f"the server also gets accounts from {', '.join(remote)}, which is not on the disk" if remote else "",
         hides=(Step.KEY,),
     )
 
 
 def _damaged(facts: Facts, user: str) -> bool:
-    """Whether there is a line for the user that no program can read, which is a cause of its own."""
+    """Whether the user has a line that no program can read; another check reports that."""
     return any(line.startswith(f"{user}:") for line in (facts.tree.text(PASSWD) or "").split("\n"))
 
 
@@ -69,10 +68,10 @@ def _restoring(former: Deleted) -> Repair:
     name = former.account.name
     power = f", in the groups {', '.join(former.groups)}" if former.groups else ""
     return Repair(
-        f"bring back the account {name} as {former.location.path} has it{power}",
+        f"restore the account {name} from {former.location.path}{power}",
         Safety.UNSAFE,
         partial(bring_back, name=name),
-        weakens=f"somebody deleted {name}, perhaps on purpose: whoever has its keys or password can log in again",
+        weakens=f"{name} may have been deleted on purpose; anyone with its keys or password can log in again",
     )
 
 

@@ -3,12 +3,12 @@
 Symptom: the key is accepted, then "Your account has expired; please contact your system administrator." and
 "Connection closed by SERVER port 22"; without PAM "Permission denied (publickey)".
 
-Cause: the eighth field of the account's line in /etc/shadow is the day on which it ends, counted from 1970-01-01. A
-key does not help after it. The day was set by `chage --expiredate` or `useradd --expiredate`, or by `passwd --lock`
-and `usermod --expiredate 1` to lock the account for good.
+Cause: the eighth field of the account's line in /etc/shadow is its expiry date, in days since 1970-01-01. After that
+day not even a key opens the account. `chage --expiredate` or `useradd --expiredate` set the date, or `passwd --lock`
+and `usermod --expiredate 1` did, to lock the account for good.
 
-Repair: the field is emptied: the account has no end. Where it ended on the first days of 1970 somebody meant to lock
-it, and it is only opened if you say so.
+Repair: clear the field, so that the account never expires. A date in the first days of 1970 means that somebody locked
+the account on purpose: then this needs your consent.
 
 See: shadow(5), chage(1); pam_unix(8).
 """
@@ -31,9 +31,9 @@ STEP = Step.ACCOUNT
 READS = pam.READS
 
 ENDED = "Your account has expired; please contact your system administrator"
-"""What pam_unix says (pam_unix_acct.c), and the client shows before the connection closes."""
+"""pam_unix's message (pam_unix_acct.c), which the client shows before the connection closes."""
 MEANT = 2
-"""Days from 1970-01-01 that no account ends on but by a command that locks it."""
+"""Expiry dates below this many days since 1970-01-01 come only from a command that locks the account."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -66,10 +66,10 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         locations=(shadow.location,),
         repairs=(
             Repair(
-                f"let {account.name} not expire",
+                f"remove the expiry date of {account.name}",
                 Safety.UNSAFE if meant else Safety.SAFE,
                 partial(with_shadow_field, name=account.name, field=EXPIRES, value=""),
-                weakens=f"{account.name} may log in again without an end",
+                weakens=f"{account.name} can log in again, with no end date",
                 lets_in=True,
             ),
         ),
@@ -79,7 +79,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
 
 
 def _refuses(found: pam.Policy) -> bool:
-    """Whether the stack turns the account away, and for no other module's sake than pam_unix'."""
+    """Whether the stack rejects the account, and only because of pam_unix."""
     decided = found.account.decided
     named = decided.name if decided is not None else ""
     return found.account.answer is not Answer.SUCCESS and named in ("pam_unix", "pam_deny")

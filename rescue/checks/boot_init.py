@@ -1,14 +1,14 @@
-"""The first program of the system, init, can't be started, so nothing else is.
+"""The boot stops because init, the first program, can't be started.
 
 Symptom: nothing answers: "Connection timed out" or "No route to host". The provider's console shows "Kernel panic - not
-syncing: No working init found", "run-init: can't execute '/sbin/init'", or the prompt of the initramfs.
+syncing: No working init found", "run-init: can't execute '/sbin/init'", or the initramfs prompt.
 
-Cause: /sbin/init, or the systemd that it leads to, is gone, empty, not executable, or a link to nothing; or the loader
-that every program asks for is (/lib64/ld-linux-x86-64.so.2): the link /lib64, /lib or /sbin was removed or replaced by
-a folder, in an upgrade to the merged /usr that was cut off, or by unpacking an archive over /.
+Cause: /sbin/init, or the systemd that it links to, is missing, empty, not executable, or a dangling link. Or the loader
+that every program needs (/lib64/ld-linux-x86-64.so.2) is: an interrupted upgrade to the merged /usr, or an archive
+unpacked over /, removed the link /lib64, /lib or /sbin or replaced it with a directory.
 
-Repair: where the loader lies in /usr, and only the link to it is gone, the link is made again. A program that is only
-not executable is made so. Everything else comes back with its package (systemd-sysv, libc6): by hand.
+Repair: restore the link if the loader is in /usr and only its link is missing; restore a program's missing execute
+permission. Anything else comes back only with its package (systemd-sysv, libc6), by hand.
 
 See: ld.so(8), init(1), usrmerge; boot(7).
 """
@@ -28,11 +28,11 @@ from rescue.tree import Read, Tree
 STEP = Step.BOOT
 
 INITS = ("/sbin/init", "/etc/init", "/bin/init", "/bin/sh")
-"""What the kernel tries, one after the other (init/main.c); an initramfs the first alone."""
+"""What the kernel tries in turn (init/main.c); an initramfs tries only the first."""
 PROGRAM_LIMIT = 4 << 20
 SYSTEMD = ("/usr/lib/systemd/systemd", "/lib/systemd/systemd")
 MERGED = ("/lib64", "/lib", "/sbin", "/bin")
-"""Links into /usr of a merged system."""
+"""Links into /usr on a merged system."""
 READS = (
     *(Read(path, depth=0, limit=PROGRAM_LIMIT) for path in (*INITS, *SYSTEMD)),
     *(Read(path, depth=0, content=False) for path in (*MERGED, "/usr/lib64", "/usr/lib", "/usr/sbin", "/usr/bin")),
@@ -43,20 +43,20 @@ def find(facts: Facts) -> Iterator[Finding]:
     tree = facts.tree
     tree.require(*READS)
     if facts.units.manager != "systemd" or not any(tree.lentry(path) is not None for path in (*SYSTEMD, INITS[0])):
-        return  # nothing of an init is there: a container, or a snapshot of something else
+        return  # no trace of an init: a container, or an image of something else
     fault = _fault(tree, INITS[0])
     if fault is not None:
         yield _finding(tree, *fault)
 
 
 def _fault(tree: Tree, path: str) -> tuple[str, str] | None:
-    """The file that is wrong, and what is wrong with it."""
+    """The faulty file, and its fault."""
     entry = tree.entry(path)
     if entry is None:
         link = tree.lentry(path)
-        return path, f"leads to {link.link}, which is not there" if link is not None and link.link else "is not there"
+        return path, f"links to {link.link}, which is missing" if link is not None and link.link else "is missing"
     if not entry.is_file:
-        return path, "is no file"
+        return path, "is not a file"
     if entry.size == 0:
         return path, "is empty"
     if not entry.mode & 0o111:
@@ -73,9 +73,9 @@ def _fault(tree: Tree, path: str) -> tuple[str, str] | None:
     tree.require(Read(loader, depth=0, content=False))
     found = tree.entry(loader)
     if found is None:
-        return loader, "is not there, and no program starts without it, init the first of them"
+        return loader, "is missing, and no program starts without it, not even init"
     if found.is_file and not found.mode & 0o111:
-        return loader, "is not executable, and no program starts without it, init the first of them"
+        return loader, "is not executable, and no program starts without it, not even init"
     return None
 
 
@@ -84,7 +84,7 @@ def _finding(tree: Tree, path: str, said: str) -> Finding:
         check="boot-init",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"{path} {said}: the boot ends there.",
+        message=f"{path} {said}: the boot stops there.",
         symptom=Symptom.UNREACHABLE,
         locations=(Location(PurePosixPath(path)),),
         repairs=tuple(_repairs(tree, path)),
@@ -98,22 +98,22 @@ def _repairs(tree: Tree, path: str) -> Iterator[Repair]:
     if top in MERGED and tree.lentry(top) is None:
         tree.require(Read(f"/usr{path}", depth=0, content=False))
         if tree.entry(f"/usr{path}") is not None:
-            yield Repair(f"make the link {top} to usr{top} again", Safety.SAFE, partial(_linked, top=top))
+            yield Repair(f"restore the link {top} -> usr{top}", Safety.SAFE, partial(_linked, top=top))
     elif path == INITS[0] and entry is None and (found := next((each for each in SYSTEMD if tree.entry(each)), None)):
-        yield Repair(f"make the link {path} to {found} again", Safety.SAFE, partial(_init, to=found))
+        yield Repair(f"restore the link {path} -> {found}", Safety.SAFE, partial(_init, to=found))
     elif entry is not None and entry.is_file and entry.size and not entry.mode & 0o111:
         yield Repair(f"make {path} executable (0755)", Safety.SAFE, partial(chmod, path=path, mode=0o755))
     yield Repair(
-        "bring the package back, by hand",
+        "reinstall the package by hand",
         Safety.MANUAL,
         steps="The program is in systemd-sysv or systemd, the loader in libc6 (Debian) or glibc (Red Hat).\n"
-        "With the disk mounted in the rescue system: unpack the package over it (dpkg-deb -x, rpm2cpio).",
+        "Mount the disk in the rescue system and unpack the package over it (dpkg-deb -x, rpm2cpio).",
     )
 
 
 def _linked(tree: Tree, top: str) -> Tree:
     if tree.lentry(top) is not None:
-        raise ValueError(f"{top} is there")
+        raise ValueError(f"{top} already exists")
     return tree.make_link(top, f"usr{top}")
 
 

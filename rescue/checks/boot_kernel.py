@@ -1,18 +1,18 @@
-"""The boot loader starts a kernel that is not there, or without its initramfs, and the boot ends there.
+"""The boot stops: the kernel or initramfs of the default boot entry is missing.
 
 Symptom: nothing answers: "Connection timed out" or "No route to host". The provider's console shows GRUB's "error: file
 ... not found", or a kernel panic: "VFS: Unable to mount root fs", "Cannot open root device".
 
-Cause: the default entry of the boot loader names files that are not there, are empty or were cut off: /boot was full
-during an upgrade, an old kernel was removed by hand, a snapshot was taken half-way, a package was not configured to the
-end. Or it looks for the root file system by a UUID that no disk has: it was formatted anew, or copied.
+Cause: the boot loader's default entry names files that are missing, empty or truncated: /boot filled up during an
+upgrade, somebody removed an old kernel by hand, a snapshot caught the middle of an upgrade, or a package was never
+fully configured. Or the entry looks for the root file system by a UUID that no disk has, because it was reformatted or
+copied.
 
-What is looked at: grub.cfg with grubenv, and entries in /boot/loader/entries. Whether the kernel fits this machine, and
-what lies in the initramfs, is not.
+rescue reads grub.cfg with grubenv, and the entries in /boot/loader/entries. It doesn't check whether the kernel fits
+this machine, or what the initramfs contains.
 
-Repair: where the menu has another entry whose files are whole, that one becomes the default: it is an older kernel, and
-for you to agree to. Else the initramfs is made anew in a shell of the server (update-initramfs, dracut), which has to
-be done by hand.
+Repair: if the menu has another entry with intact files, make that one the default; it is an older kernel, so this needs
+your consent. Else rebuild the initramfs by hand in a shell on the server (update-initramfs, dracut).
 
 See: grub-mkconfig(8), update-initramfs(8), dracut(8), kernel-install(8), the kernel's documentation on initrd.
 """
@@ -34,8 +34,8 @@ from rescue.tree import Device, Read, Tree
 STEP = Step.BOOT
 READS = LOADER_READS
 
-BUILT_IN = "a kernel that has the drivers of this disk built in can do without"
-ELSEWHERE = "it may be on a disk of the server that is not attached here"
+BUILT_IN = "a kernel with the drivers for this disk built in needs no initramfs"
+ELSEWHERE = "it may be on a server disk that is not attached here"
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -48,7 +48,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _faults(tree: Tree, entry: BootEntry) -> Iterator[tuple[Location, str, str]]:
-    """What is wrong with an entry: where it stands, in words, and why that is a doubt."""
+    """An entry's faults: location, description, and why it is in doubt."""
     if entry.kernel and entry.kernel_at and "$" not in entry.kernel:
         fault = _fault(tree, entry.kernel, KERNEL_LIMIT, kernel=True)
         if fault:
@@ -64,7 +64,7 @@ def _faults(tree: Tree, entry: BootEntry) -> Iterator[tuple[Location, str, str]]
     if root is None or entry.kernel_at is None or devices is None or not known:
         return
     if not any(_has(each, root[1]) for each in known):
-        said = f"the root file system is looked for by UUID={root[1]}, which no disk here has"
+        said = f"the root file system has UUID={root[1]}, which no disk here has"
         yield entry.kernel_at, said, "" if devices.complete else ELSEWHERE
 
 
@@ -75,10 +75,10 @@ def _has(device: Device, uuid: str) -> bool:
 def _fault(tree: Tree, path: str, limit: int, *, kernel: bool) -> str:
     found = on_the_server(tree, path)
     if found is None:
-        return "is not there"
+        return "is missing"
     entry = tree.entry(found)
     if entry is None or not entry.is_file:
-        return "is no file"
+        return "is not a file"
     if entry.size == 0:
         return "is empty"
     if entry.size > limit:
@@ -95,7 +95,7 @@ def _finding(facts: Facts, menu: BootMenu, entry: BootEntry, place: Location, sa
         check="boot-kernel",
         step=STEP,
         severity=Severity.DOUBTFUL if doubt else Severity.BROKEN,
-        message=f"The boot loader's default entry can't be started: {said}.",
+        message=f"The default boot entry can't start: {said}.",
         symptom=Symptom.UNREACHABLE,
         locations=tuple(each for each in (place, menu.chosen_by) if each is not None),
         repairs=tuple(_repairs(facts, menu, entry)),
@@ -108,26 +108,26 @@ def _repairs(facts: Facts, menu: BootMenu, bad: BootEntry) -> Iterator[Repair]:
     whole = next((each for each in menu.entries if each is not bad and _usable(facts.tree, each, bad)), None)
     if whole is not None and menu.chosen_by is not None:
         yield Repair(
-            f"start {whole.title or whole.id} by default",
+            f"boot {whole.title or whole.id} by default",
             Safety.UNSAFE,
             partial(_chosen, place=menu.chosen_by, saved=menu.saved, name=whole.path),
-            weakens="an older kernel is started, without what the newer one has mended",
+            weakens="an older kernel starts, without the fixes of the newer one",
         )
     version = kernel_version(bad.kernel)
     make = f"update-initramfs -c -k {version}\nupdate-grub"
     if facts.release.is_red_hat:
         make = f"dracut -f --kver {version}"
     elif not facts.release.is_debian:
-        make = "mkinitcpio -P, dracut -f or mkinitfs: what your distribution has"
+        make = "mkinitcpio -P, dracut -f or mkinitfs: whichever your distribution has"
     yield Repair(
-        "make the initramfs, or install the kernel again, in the server's own system",
+        "rebuild the initramfs or reinstall the kernel, in rescue shell",
         Safety.MANUAL,
-        steps=f"Look first whether /boot is full (df -h /boot).\nrescue shell\n{make}",
+        steps=f"First check whether /boot is full (df -h /boot).\nrescue shell\n{make}",
     )
 
 
 def _usable(tree: Tree, entry: BootEntry, bad: BootEntry) -> bool:
-    """Whether the entry would start: not for single user, with all of its files."""
+    """Whether the entry would boot: it has all its files and is not for single-user mode."""
     if not entry.kernel or (entry.kernel == bad.kernel and entry.initrds == bad.initrds):
         return False
     if re.search(r"(?:^|\s)(?:single|1|rescue|emergency|systemd\.unit=\S+)(?:\s|$)", entry.options):
@@ -142,9 +142,9 @@ def _chosen(tree: Tree, place: Location, saved: bool, name: str) -> Tree:
     lines = (tree.text(place.path) or "").split("\n")
     at = place.line - 1
     if not 0 <= at < len(lines) or lines[at].strip()[:200] != place.text:
-        raise ValueError(f"{place} is another line by now")
+        raise ValueError(f"{place} has changed since")
     head = lines[at].partition("=")[0]
     if "'" in name or '"' in name or "$" in name:
-        raise ValueError("the entry's name can't be written there")
+        raise ValueError("the name of the entry can't be written there")
     lines[at] = f'{head}="{name}"'
     return tree.write(PurePosixPath(place.path), "\n".join(lines))

@@ -1,16 +1,16 @@
-"""CrowdSec has banned your address, and its bouncer bans it again as soon as the server has started.
+"""CrowdSec has banned your address, and bans it again at every boot.
 
-Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "Connection refused", where deny_action is
-REJECT) from your address, while it works from another one.
+Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "Connection refused" if deny_action is REJECT)
+from your address; other addresses get in.
 
-Cause: CrowdSec has seen failed logins from your address, or somebody banned it by hand ("cscli decisions add"), or it
-is in a list that CrowdSec shares. Its decisions are in a database, and crowdsec-firewall-bouncer asks for all that
-have not ended when it starts. It bans an address on every port.
+Cause: CrowdSec saw failed logins from your address, somebody banned it by hand ("cscli decisions add"), or it is on a
+list that CrowdSec shares. CrowdSec keeps its decisions in a database; crowdsec-firewall-bouncer fetches those still in
+force when it starts. It bans an address on every port.
 
-Repair: with --from ADDRESS, the decisions on your address end now, in the database; all others stay. A ban that came
-with a shared list comes again with the next pull: put your address on an allowlist ("cscli allowlists", or a whitelist
-in /etc/crowdsec/parsers/s02-enrich) once you are in. Without --from only bans of addresses from which somebody has
-logged in (wtmp) are told: strangers are banned all day.
+Repair: with --from ADDRESS, end the decisions on your address now, in the database; all others stay. A ban from a
+shared list returns with the next pull: put your address on an allowlist ("cscli allowlists", or a whitelist in
+/etc/crowdsec/parsers/s02-enrich) once you are in. Without --from, rescue reports only bans of addresses from which
+somebody has logged in (wtmp): servers ban strangers all day.
 
 See: "cscli decisions list" and "cscli decisions delete --ip ADDRESS" on a running server; CrowdSec's documentation,
 "Decisions" and "Allowlists".
@@ -54,7 +54,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         return
     addresses = frozenset(map(str, facts.client.sources or banning.people(facts)))
     if this.database is None or not addresses or not units.unit(crowdsec.UNIT).started:
-        return  # the bouncer has nobody to ask
+        return  # the bouncer has nothing to ask
     try:
         bans = tuple(crowdsec.bans(this, facts.now, addresses))
     except NotSqlite as problem:

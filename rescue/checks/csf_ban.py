@@ -1,17 +1,17 @@
-"""CSF has banned your address: it is in csf.deny, or in its list of temporary bans.
+"""CSF has banned your address.
 
-Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "Connection refused", where DROP is REJECT)
-from your address, while it works from another one.
+Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "Connection refused" if DROP is REJECT) from
+your address; other addresses get in.
 
-Cause: lfd, CSF's daemon, has seen failed logins from your address and wrote it into /etc/csf/csf.deny (for good) or
-/var/lib/csf/csf.tempban (for a while); or somebody did so by hand ("csf -d ADDRESS"). CSF loads both when it starts.
+Cause: lfd, CSF's daemon, saw failed logins from your address and wrote it to /etc/csf/csf.deny (permanent) or
+/var/lib/csf/csf.tempban (temporary); or somebody did so by hand ("csf -d ADDRESS"). CSF loads both when it starts.
 
-Repair: with --from ADDRESS, the lines that ban your address alone are taken out. Of a network that is banned you are
-let in by a line of csf.allow, for the SSH port alone; the others of it stay out. lfd bans you again if it has a reason:
-csf.ignore keeps it from that. Without --from nothing is said: strangers are banned all day.
+Repair: with --from ADDRESS, remove the lines that ban only your address. If a whole network is banned, add a line to
+csf.allow that lets in your address, on the SSH port only; the rest of the network stays banned. lfd may ban you again;
+an entry in csf.ignore prevents that. Without --from, rescue reports nothing: servers ban strangers all day.
 
-See: CSF's readme.txt and csf.conf; "csf -g ADDRESS" and "csf -dr ADDRESS" on a running server. Its program is in no
-archive, so that this reading could not be held against it.
+See: CSF's readme.txt and csf.conf; "csf -g ADDRESS" and "csf -dr ADDRESS" on a running server. CSF is in no package
+archive, so this check could not be tested against the real program.
 """
 
 from __future__ import annotations

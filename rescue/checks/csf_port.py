@@ -1,15 +1,16 @@
-"""CSF does not open the port that you dial: it is not in TCP_IN.
+"""CSF does not open the port that you connect to: TCP_IN lacks it.
 
-Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "Connection refused", where DROP is REJECT).
+Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "Connection refused" if DROP is REJECT).
 
-Cause: /etc/csf/csf.conf lists the open ports in TCP_IN, and for IPv6 in TCP6_IN. The port was taken out, or sshd was
-moved to another one that is not in it. Whoever is in /etc/csf/csf.allow gets in all the same.
+Cause: /etc/csf/csf.conf lists the open ports in TCP_IN, and for IPv6 in TCP6_IN. Somebody removed the port, or moved
+sshd to a port that is not listed. Addresses in /etc/csf/csf.allow get in anyway.
 
-Repair: the port is added to TCP_IN, and to TCP6_IN where CSF looks after IPv6. Where only those of csf.allow were let
-in, and --from gives your address, a line there lets in your address alone. TESTING stays as it is: switched on, it
-would empty the firewall every few minutes.
+Repair: add the port to TCP_IN, and to TCP6_IN if CSF handles IPv6. If only addresses in csf.allow were let in, and
+--from gives yours, add a line there for your address alone. TESTING stays as it is: when enabled, it flushes the
+firewall every few minutes.
 
-See: CSF's readme.txt and csf.conf. Its program is in no archive, so that this reading could not be held against it.
+See: CSF's readme.txt and csf.conf. CSF is in no package archive, so this check could not be tested against the real
+program.
 """
 
 from __future__ import annotations
@@ -40,13 +41,13 @@ def find(facts: Facts) -> Iterator[Finding]:
     setting = this.settings.get(name)
     others = csf.lets_others_in(tree, port)
     asking = others and not sources
-    doubt = this.healing or ("csf.allow lets some in, and your address is not known" if asking else "")
+    doubt = this.healing or ("csf.allow lets some addresses in, and yours is not known" if asking else "")
     yield Finding(
         check="csf-port",
         step=STEP,
         severity=Severity.DOUBTFUL if doubt else Severity.BROKEN,
-        message=f"CSF does not let port {port} in: it is not in {name} of {csf.CONF}"
-        + (", and csf.allow does not name your address." if sources else "."),
+        message=f"CSF blocks port {port}: it is not in {name} of {csf.CONF}"
+        + (", and csf.allow does not list your address." if sources else "."),
         symptom=this.symptom,
         locations=(setting.location if setting else Location(csf.CONF),),
         repairs=tuple(_repairs(this, port, out, others=others)),
@@ -62,15 +63,15 @@ def _repairs(this: csf.Csf, port: int, out: tuple[Address, ...], *, others: bool
         f"add port {port} to {' and '.join('TCP_IN' if each == 4 else 'TCP6_IN' for each in versions)} of CSF",
         Safety.UNSAFE if others else Safety.SAFE,
         partial(csf.opened, port=port, versions=versions),
-        weakens=f"anybody may connect to port {port}: only keys and passwords protect it then",
+        weakens=f"port {port} will be open to the internet; only SSH logins protect it",
         lets_in=True,
     )
     if out:
         alone = Repair(
-            f"let {listed} reach port {port}, in csf.allow",
+            f"allow {listed} to reach port {port}, in csf.allow",
             Safety.SAFE,
             partial(csf.admitted, addresses=out, port=port),
-            weakens=f"{listed} may connect to port {port}",
+            weakens=f"{listed} can connect to port {port}",
             lets_in=True,
         )
         yield from (alone, everybody) if others else (everybody, alone)

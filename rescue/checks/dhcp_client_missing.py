@@ -1,15 +1,15 @@
-"""A network card is to ask for its address (DHCP), and no program is installed that could ask.
+"""The network interface needs DHCP, but no DHCP client is installed.
 
 Symptom: nothing answers: "No route to host" or "Connection timed out", and no ping. The provider's console shows a
 login prompt, and "Failed to start ifup@eth0.service" or networking.service.
 
-Cause: ifupdown (/etc/network/interfaces) has no DHCP client of its own: it calls dhclient, dhcpcd or udhcpc, and
-ifupdown2 dhclient alone. An upgrade to Debian 13 may remove isc-dhcp-client and bring nothing in its place; "apt
-autoremove" and slimmed images do the same. In the same way a bond needs the package ifenslave (not with ifupdown2).
+Cause: ifupdown (/etc/network/interfaces) has no DHCP client of its own: it calls dhclient, dhcpcd or udhcpc; ifupdown2
+calls only dhclient. An upgrade to Debian 13 may remove isc-dhcp-client without a replacement; "apt autoremove" and
+slimmed images do the same. A bond likewise needs the package ifenslave (not with ifupdown2).
 
-Repair: the package comes back with the network only: in the rescue system's shell, which has one. Or systemd-networkd,
-which has a client of its own, takes the cards over: that is for you to agree to, as what else /etc/network/interfaces
-says is then not carried out.
+Repair: the package can only be installed over the network: in rescue shell, which has one. Or let systemd-networkd,
+which has its own client, take over the interfaces; the other settings in /etc/network/interfaces then no longer apply,
+so this needs your consent.
 
 See: interfaces(5), inet.defn in ifupdown's source, systemd.network(5), ifenslave(8).
 """
@@ -31,7 +31,7 @@ STEP = Step.NETWORK
 
 CLIENTS = ("dhclient", "dhcpcd", "udhcpc", "pump")
 SECOND = ("/usr/share/ifupdown2", "/usr/lib/ifupdown2", "/usr/libexec/ifupdown-ng")
-"""Other programs that read /etc/network/interfaces: the one calls dhclient alone, the other what is there."""
+"""Other programs that read /etc/network/interfaces: one calls only dhclient, the other any client it finds."""
 HOOK = "/etc/network/if-pre-up.d/ifenslave"
 READS = (
     *CONFIGURING_READS,
@@ -39,7 +39,7 @@ READS = (
     *(Read(path, depth=0, content=False) for path in (*SECOND, HOOK)),
 )
 
-ELSEWHERE = "{} is set up without it, and may be the card that you come by"
+ELSEWHERE = "{} is set up without it, and may be the network interface that you use"
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -58,7 +58,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     if sound is not None:
         doubt = ELSEWHERE.format(sound.name)
     elif other is not None or configuring.others:
-        doubt = f"{other.name if other is not None else configuring.others[0]} may configure the card as well"
+        doubt = f"{other.name if other is not None else configuring.others[0]} may configure the network interface too"
     yield _finding(facts, lacking[0][0], lacking[0][1], doubt)
 
 
@@ -67,9 +67,9 @@ def _has_address(stanza: Stanza) -> bool:
 
 
 def _lacks(tree: Tree, stanza: Stanza) -> tuple[str, str] | None:
-    """What is not there that the stanza needs, and the package that has it."""
+    """What the stanza needs and is not installed, and the package that has it."""
     second, ng = (tree.entry(SECOND[0]) or tree.entry(SECOND[1])), tree.entry(SECOND[2])
-    # An address that is set beside, by the same name, comes up all the same.
+    # A static address set under the same name still comes up.
     same = [each for each in ifupdown.stanzas(tree) if each.name == stanza.name and each.method == "static"]
     if stanza.family == "inet" and stanza.method == "dhcp" and not same:
         wanted = ("dhclient",) if second else CLIENTS
@@ -85,7 +85,7 @@ def _lacks(tree: Tree, stanza: Stanza) -> tuple[str, str] | None:
 
 
 def _by_commands(stanza: Stanza) -> bool:
-    """Whether commands of one's own stand in the stanza, which may do the same."""
+    """Whether the stanza has custom commands, which may do the same."""
     return stanza.get("pre-up", "up", "post-up") is not None
 
 
@@ -98,17 +98,17 @@ def _finding(facts: Facts, stanza: Stanza, lack: tuple[str, str], doubt: str) ->
     what, package = lack
     asks = stanza.method == "dhcp" and not what.startswith("/")
     message = (
-        f"{stanza.name} is to ask for its address (DHCP), and none of {what} is installed, of which ifupdown calls one"
+        f"{stanza.name} gets its address by DHCP, but ifupdown needs one of {what}, and none is installed"
         if asks and " or " in what
-        else f"{stanza.name} is to ask for its address (DHCP), and {what} is not installed, which ifupdown2 calls"
+        else f"{stanza.name} gets its address by DHCP, but {what}, which ifupdown2 calls, is not installed"
         if asks
-        else f"{stanza.name} is made of other cards, and the package {package} is not installed, which does that"
+        else f"{stanza.name} combines other network interfaces, but the package {package} for that is not installed"
     )
     return Finding(
         check="dhcp-client-missing",
         step=STEP,
         severity=Severity.DOUBTFUL if doubt else Severity.BROKEN,
-        message=f"{message}: the card gets no address.",
+        message=f"{message}: the network interface gets no address.",
         symptom=Symptom.UNREACHABLE,
         locations=(stanza.location,),
         repairs=(*(_by_networkd(facts, stanza) if asks else ()), _installed(package)),
@@ -121,15 +121,15 @@ def _by_networkd(facts: Facts, stanza: Stanza) -> Iterator[Repair]:
     if not facts.units.unit(NETWORKD).present:
         return
     yield Repair(
-        f"let systemd-networkd ask for the address of {stanza.name}: {MADE}",
+        f"let systemd-networkd get the address of {stanza.name}: {MADE}",
         Safety.UNSAFE,
         partial(_taken_over, stanza=stanza),
-        weakens=f"what else {stanza.line.path} says of {stanza.name} is not carried out any more",
+        weakens=f"the other settings for {stanza.name} in {stanza.line.path} no longer apply",
     )
 
 
 def _taken_over(tree: Tree, stanza: Stanza) -> Tree:
-    """The card is networkd's, and nothing brings it up for ifupdown any more."""
+    """networkd manages the interface, and ifupdown no longer brings it up."""
     tree = asked_by_networkd(tree, stanza.name)
     for path in dict.fromkeys(line.path for line in ifupdown.lines(tree)):
         made = [_without(line, stanza.name) for line in (tree.text(path) or "").split("\n")]
@@ -139,7 +139,7 @@ def _taken_over(tree: Tree, stanza: Stanza) -> Tree:
 
 
 def _without(line: str, name: str) -> str:
-    """An "auto" or "allow-hotplug" line without the card; a comment where nothing is left."""
+    """An "auto" or "allow-hotplug" line without the interface; a comment if nothing is left."""
     words = line.split()
     if not words or not (words[0] == "auto" or words[0].startswith("allow-")) or name not in words[1:]:
         return line
@@ -149,10 +149,10 @@ def _without(line: str, name: str) -> str:
 
 def _installed(package: str) -> Repair:
     return Repair(
-        f"install {package}, in the server's own system",
+        f"install {package} in rescue shell",
         Safety.MANUAL,
         steps=(
             f"rescue shell\napt-get update && apt-get install {package}\n"
-            "Without a network there: fetch the package elsewhere, and `dpkg -i` it."
+            "If that has no network, fetch the package elsewhere and install it with `dpkg -i`."
         ),
     )

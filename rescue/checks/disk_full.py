@@ -1,21 +1,20 @@
-"""The disk is full, so the login hangs or what it needs could not be written.
+"""The disk is full: logins hang, or a file that they need could not be written.
 
-Symptom: the login hangs after the password or key was accepted, or the connection is refused because the SSH server
-could not make its host keys, or the key is denied because it could never be written to the disk. Programs on the
-server say "No space left on device".
+Symptom: the login hangs after the password or key was accepted, or the connection is refused because sshd could not
+create its host keys, or your key is denied because it was never written to the disk. Programs on the server say "No
+space left on device".
 
-Cause: a file system that the login needs (/, /var, /var/lib, /var/log) has no block left, or no inode: then no file
-can be made although there is room. Usual reasons are a log that grew, logs that are no longer rotated, package
-caches, and millions of small session files. sshd itself starts on a full disk. What fails are the services around
-it: systemd can't make the state directory of systemd-logind, so that pam_systemd waits; ssh-keygen -A can't write
-host keys; cloud agents can't deliver keys; auditd stops the machine if disk_full_action says so. ext4 keeps 5 % for
-root, which users can't use. A file that was being written when the disk ran full may be empty now: look at the other
-findings too.
+Cause: a file system that the login needs (/, /var, /var/lib, /var/log) has run out of blocks or of inodes; without
+inodes no file can be created even if space is left. Usual reasons: a log that grew, logs that are no longer rotated,
+package caches, and millions of small session files. sshd itself starts on a full disk; the services around it fail:
+systemd can't create the state directory of systemd-logind, so pam_systemd waits; ssh-keygen -A can't write host keys;
+cloud agents can't deliver keys; auditd stops the machine if disk_full_action says so. ext4 reserves 5 % for root, which
+users can't use. A file that was being written when the disk filled up may now be empty: look at the other findings too.
 
-Repair: deletes package caches, closed journals, rotated logs and crash dumps, in this order and no more than it
-takes to have a tenth of the disk or 1 GiB free; then takes the head off logs that are very large, whose newest part
-stays. Databases, mail, backups, homes and the audit log are not touched. What is deleted can't be brought back by
-undo. If that is not enough, what else is large is listed for you to decide.
+Repair: delete package caches, closed journals, rotated logs and crash dumps, in this order, until a tenth of the disk
+or 1 GiB is free; then truncate very large logs at the start, keeping the newest part. Databases, mail, backups, homes
+and the audit log are not touched. Undo can't bring deleted files back. If that is not enough, rescue lists other large
+files for you to decide.
 
 See: statvfs(3), mke2fs(8) -m, systemd-journald.service(8), logrotate(8), auditd.conf(5).
 """
@@ -38,12 +37,12 @@ from rescue.tree import FileSystem, LinkLoop, Read, Tree
 
 STEP = Step.DISK
 READS: tuple[Read, ...] = ()
-"""Nothing but the file systems' free room, which every snapshot has. What may go is only asked for if one is full."""
+"""Only the free space of file systems, which every snapshot has. What can be deleted is read only if one is full."""
 
 NEEDED = ("/", "/var", "/var/lib", "/var/log", "/var/log/audit")
-"""Mount points whose room a boot or a login needs."""
+"""Mount points where a boot or a login needs space."""
 SHOWN = 3
-"""Directories that a message names."""
+"""How many directories a message names."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -71,12 +70,12 @@ def _finding(tree: Tree, filesystem: FileSystem, short: tuple[Shortage, ...]) ->
         ),
         repairs=tuple(_repairs(tree, filesystem, usage, inodes)),
         subject=filesystem.mount,
-        reason="" if broken else "it is not full yet, but what a boot or a login writes may fill it",
+        reason="" if broken else "it is not full yet, but a boot or a login may fill it",
     )
 
 
 def _areas(tree: Tree, asked: tuple[Read, ...]) -> list[PurePosixPath]:
-    """The real directories that were asked for, none inside another."""
+    """The real paths of the given directories, none inside another."""
     real: set[PurePosixPath] = set()
     for each in asked:
         try:
@@ -94,15 +93,15 @@ def _shortage(short: Shortage) -> str:
     name = f"The file system at {filesystem.mount} ({size(filesystem.size)})"
     if short.resource is Resource.INODES:
         if short.level is Level.NONE:
-            return f"{name} has no inode left: no file can be created there, whatever room there is."
+            return f"{name} has no inodes left: no file can be created there, even if space is left."
         return f"{name} has only {plural(short.left, 'inode')} of {filesystem.inodes} left for new files."
     if short.level is Level.NONE:
-        return f"{name} is full: nothing can be written there, not even by root."
+        return f"{name} is full: not even root can write there."
     if short.level is Level.LOW:
         return f"{name} is nearly full: {size(short.left)} left."
     if filesystem.type == "btrfs":
-        return f"{name} is full: its {size(short.left)} of free blocks can't be used, as btrfs has none for metadata."
-    return f"{name} is full: only the {size(short.left)} that are kept for root are left."
+        return f"{name} is full: btrfs has no space for metadata, so {size(short.left)} of free blocks can't be used."
+    return f"{name} is full: only the {size(short.left)} reserved for root are left."
 
 
 def _what_fills(usage: Usage, filesystem: FileSystem, inodes: bool) -> str:
@@ -114,20 +113,20 @@ def _what_fills(usage: Usage, filesystem: FileSystem, inodes: bool) -> str:
             found.append(f"{each.path} ({size(each.bytes)})")
     if found:
         return f"Much of it is in {listed(found)}."
-    return "What fills it is not in the logs or caches: `rescue space` shows where it is."
+    return "Logs and caches are not what fills it: `rescue space` shows what does."
 
 
 # -- repairs -----------------------------------------------------------------------------------------------------------
 
 
 def _repairs(tree: Tree, filesystem: FileSystem, usage: Usage, inodes: bool) -> Iterator[Repair]:
-    """The safe repair where logs, caches and dumps are enough; for inodes old temporary files too; else by hand."""
+    """The safe repair if logs, caches and dumps are enough; for inodes old temporary files too; else by hand."""
     mount = filesystem.mount
     bytes_wanted, inodes_wanted = wanted_bytes(filesystem), wanted_inodes(filesystem)
     removals = prune(tree, mount, bytes_wanted, inodes_wanted)
     if _enough(after := without(tree, removals), mount):
         yield Repair(
-            title=f"make room on {mount}: {summary(removals, inodes=inodes)}",
+            title=f"free space on {mount}: {summary(removals, inodes=inodes)}",
             safety=Safety.UNSAFE,
             edit=partial(make_room, mount=mount),
             weakens="deleted logs can't be brought back by undo",
@@ -137,7 +136,7 @@ def _repairs(tree: Tree, filesystem: FileSystem, usage: Usage, inodes: bool) -> 
         removals = prune(tree, mount, bytes_wanted, inodes_wanted, temporary=True)
         if _enough(after := without(tree, removals), mount):
             yield Repair(
-                title=f"make room on {mount}: {summary(removals, inodes=inodes)}",
+                title=f"free space on {mount}: {summary(removals, inodes=inodes)}",
                 safety=Safety.UNSAFE,
                 edit=partial(make_room, mount=mount, temporary=True),
                 weakens="deleted logs and temporary files can't be brought back by undo",
@@ -146,7 +145,7 @@ def _repairs(tree: Tree, filesystem: FileSystem, usage: Usage, inodes: bool) -> 
     left = next(each for each in after.filesystems if each.mount == mount)
     if wanted_bytes(left) or wanted_inodes(left):
         yield Repair(
-            title=f"decide what else may go from {mount}: "
+            title=f"choose what else to remove from {mount}: "
             + ("directories with many files" if inodes else "large files"),
             safety=Safety.MANUAL,
             steps="\n".join(_steps(usage, inodes)),
@@ -158,11 +157,11 @@ def _enough(tree: Tree, mount: str) -> bool:
 
 
 def _steps(usage: Usage, inodes: bool) -> Iterator[str]:
-    yield "`rescue space` with this target lists everything that is large, not only logs and caches."
+    yield "`rescue space` with this target lists all large files, not only logs and caches."
     for each in top_directories(usage, 8, by_inodes=inodes):
         what = plural(each.inodes, "file") if inodes else size(each.bytes)
         hint = advice(each.path)
         yield f"{what} in {each.path}" + (f": {hint}" if hint else "")
     if inodes:
-        yield "Small files gather in /var/lib/php/sessions, /var/spool, /tmp, mail folders and caches of web sites."
-    yield "Or make the disk larger at your provider: most systems grow the file system at the next boot."
+        yield "Small files pile up in /var/lib/php/sessions, /var/spool, /tmp, mail folders and website caches."
+    yield "Or enlarge the disk at your provider: most systems grow the file system at the next boot."

@@ -1,16 +1,16 @@
-"""fail2ban has banned your address, and bans it again each time that the server starts.
+"""fail2ban has banned your address, and bans it again at every boot.
 
-Symptom: "ssh: connect to host SERVER port 22: Connection refused" (or "Connection timed out", where its answer is
-DROP) from your address, while it works from another one.
+Symptom: "ssh: connect to host SERVER port 22: Connection refused" (or "Connection timed out" if its action is DROP)
+from your address; other addresses get in.
 
-Cause: fail2ban has seen failed logins from your address: a mistyped password, a backup job with an old key, somebody
-else behind the same router. It keeps its bans in a database over reboots, and puts those in force again that have not
-ended when it starts; bantime = -1 never ends. The ban counts for the ports of the jail that made it.
+Cause: fail2ban saw failed logins from your address: a mistyped password, a backup job with an old key, somebody else
+behind the same router. It keeps bans in a database across reboots, and restores those that have not ended when it
+starts; bantime = -1 never ends. A ban covers the ports of the jail that made it.
 
-Repair: with --from ADDRESS, your address is taken out of the database; all others stay banned, and so does how far the
-logs were read. What made you fail is still there: find it before fail2ban does. To never be banned again, name your
-address in ignoreip of /etc/fail2ban/jail.local. Without --from only bans of addresses from which somebody has logged in
-(wtmp) are told: a server on the Internet bans strangers all day.
+Repair: with --from ADDRESS, remove your address from the database; all other bans stay, and so do the positions up to
+which logs were read. The failed logins may continue: find their source before fail2ban bans you again. To never be
+banned again, add your address to ignoreip in /etc/fail2ban/jail.local. Without --from, rescue reports only bans of
+addresses from which somebody has logged in (wtmp): servers on the internet ban strangers all day.
 
 See: jail.conf(5), fail2ban-client(1): "fail2ban-client unban ADDRESS" does the same on a running server.
 """
@@ -46,7 +46,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     try:
         this = fail2ban.fail2ban(facts.tree)
     except ConfigError:
-        return  # with a configuration that can't be read it does not start, and bans nobody
+        return  # if it can't read its configuration it does not start, and bans nobody
     except NotSqlite as problem:
         if told:
             yield banning.unreadable(CHECK, PROGRAM, str(problem), Location(DIRECTORY))

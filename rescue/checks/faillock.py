@@ -1,13 +1,13 @@
-"""Too many failed logins have locked the account for passwords: pam_faillock, or pam_tally2.
+"""The account is locked for passwords after too many failed logins.
 
 Symptom: "me@SERVER: Permission denied, please try again." although the password is right; the server's log says "The
-account is locked due to 3 failed logins". A login with a key is let in all the same, and sets the count back.
+account is locked due to 3 failed logins". A login with a key still works, and resets the count.
 
-Cause: a line with pam_faillock in the auth stack of /etc/pam.d/sshd counts failures in a file for each account. By
-default the file is in /run, which is emptied when the server boots; with dir= in faillock.conf it stays. pam_tally2,
-up to Debian 10 and RHEL 7, counts in /var/log/tallylog.
+Cause: a line with pam_faillock in the auth stack of /etc/pam.d/sshd counts failures in one file per account. By default
+the file is in /run, which a boot empties; with dir= in faillock.conf it stays. pam_tally2, up to Debian 10 and RHEL 7,
+counts in /var/log/tallylog.
 
-Repair: the account's failures are taken out of the count. The rule stays.
+Repair: reset the account's failure count. The rule stays.
 
 See: pam_faillock(8), faillock.conf(5), faillock(8).
 """
@@ -38,7 +38,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _judged(facts: Facts, account: Account) -> Finding | None:
-    """A finding for who has to give a password: no key is known here, nor told."""
+    """A finding if a password is needed: no key is on the disk, and the client named none."""
     found = pam.policy(facts, account)
     if found is None or facts.client.key is not None or facts.accounts.password(account) is not Password.HASH:
         return None
@@ -72,16 +72,16 @@ def _finding(facts: Facts, account: Account, handler: Handler, ruling: Ruling) -
         check="faillock",
         step=STEP,
         severity=Severity.DOUBTFUL if passing else Severity.BROKEN,
-        message=f"The account {account.name} takes no password: {ruling.why} ({place}).",
+        message=f"No password works for {account.name}: {ruling.why} ({place}).",
         symptom=Symptom.DENIED,
         locations=(place, handler.location),
         repairs=(
             Repair(
-                f"forget the failed logins of {account.name}",
+                f"reset the failed logins of {account.name}",
                 Safety.SAFE,
                 partial(faillock.forgiven, path=place.path, uid=uid),
             ),
         ),
         subject=account.name,
-        reason="the count is in /run, which is emptied when the server boots" if passing else "",
+        reason="the count is in /run, which a boot empties" if passing else "",
     )

@@ -1,14 +1,13 @@
-"""A file that decides about the login is far larger than it can sensibly be, so it was not read.
+"""A file that decides about the login is too large to read.
 
-Symptom: whatever the file says; it can't be told from here.
+Symptom: depends on what the file says, which is not known.
 
-Cause: configuration and account files are read up to 16 MiB, firewall rules up to 64 MiB, and 128 MiB of large files
-together: real ones stay far below that.
-Something wrote into the file that does not belong there: a runaway program, a log in the wrong place, an attack, a
-damaged disk.
+Cause: rescue reads configuration and account files up to 16 MiB, firewall rules up to 64 MiB, and up to 128 MiB of
+large files in total; real ones stay far below that. Something wrote foreign data into the file: a runaway program, a
+log in the wrong place, an attack, a damaged disk.
 
-Repair: none is made. Look at the file's beginning and end (`head -c 2000 FILE`, `tail -c 2000 FILE`), and put an old
-version back: editors and package managers often leave one beside it (FILE~, FILE.bak, FILE.dpkg-old).
+Repair: none. Look at the file's beginning and end (`head -c 2000 FILE`, `tail -c 2000 FILE`), and restore an old
+version: editors and package managers often leave one next to it (FILE~, FILE.bak, FILE.dpkg-old).
 
 See: sshd_config(5), passwd(5), iptables-restore(8).
 """
@@ -28,7 +27,7 @@ STEP = Step.SERVICE
 READS: tuple[Read, ...] = (*ifupdown.READS, *UNIT_READS)
 
 LARGE = 1 << 20
-"""Bytes up to which a file is always read: it was not for its size that a smaller one was not."""
+"""Files up to this many bytes are always read: a smaller one is missing for another reason."""
 
 DECIDING = (
     "/etc/ssh/sshd_config",
@@ -43,11 +42,11 @@ DECIDING = (
     "/etc/group",
     "*/.ssh/authorized_keys",
 )
-"""The files whose content a check can't do without."""
+"""Files whose content the checks need."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    """One finding for each such file, or line that names too many, which leaves everything that they say in doubt."""
+    """One finding for each such file, or line that names too many files; all they say is in doubt."""
     if facts.units.unit("networking.service").started:
         yield from map(_too_many, ifupdown.unfollowed(facts.tree))
     for path in facts.tree.unread:
@@ -59,9 +58,9 @@ def find(facts: Facts) -> Iterator[Finding]:
             continue
         if entry is None or entry.error:
             continue
-        told = f"{path} has {entry.size} bytes, far more than such a file can need, or there are many such large ones. "
+        told = f"{path} has {entry.size} bytes, far more than such a file needs, or there are many such large files. "
         told += "It was not read."
-        repair = f"look at {path}, and put an old version back"
+        repair = f"look at {path}, and restore an old version"
         yield Finding(
             check="file-too-large",
             step=STEP,
@@ -71,12 +70,12 @@ def find(facts: Facts) -> Iterator[Finding]:
             locations=(Location(path),),
             repairs=(Repair(repair, Safety.MANUAL),),
             subject=str(path),
-            reason="what the file says is not known, so neither is what it keeps you from",
+            reason="what the file says, and so what it blocks, is not known",
         )
 
 
 def _too_many(location: Location) -> Finding:
-    told = f"{location} names more files than configuration has. They were not all read."
+    told = f"{location} matches more files than a configuration has. Not all of them were read."
     return Finding(
         check="file-too-large",
         step=STEP,
@@ -86,5 +85,5 @@ def _too_many(location: Location) -> Finding:
         locations=(location,),
         repairs=(Repair(f"correct the pattern in {location}", Safety.MANUAL),),
         subject=str(location),
-        reason="what those files say of the network is not known",
+        reason="what those files say about the network is not known",
     )

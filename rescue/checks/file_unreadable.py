@@ -1,13 +1,13 @@
-"""Files that decide about the login could not be read: the disk fails, or you may not read them.
+"""Files that decide about the login can't be read.
 
-Symptom: whatever the files say; it can't be told from here.
+Symptom: depends on what the files say, which is not known.
 
-Cause: a disk with read errors ("Input/output error"), a damaged file system ("Structure needs cleaning"), or an
-inspection that was not started as root ("Permission denied").
+Cause: a disk with read errors ("Input/output error"), a damaged file system ("Structure needs cleaning"), or rescue was
+not run as root ("Permission denied").
 
-Repair: none is made, and nothing is concluded from what was not read. A disk with read errors should be copied before
-anything else is done with it (`ddrescue`), and the copy be inspected. A damaged file system is repaired, unmounted, by
-`fsck`, better on a copy as well. Where you may not read the files, run the same command as root.
+Repair: none; rescue concludes nothing from files that it could not read. Copy a disk with read errors before doing
+anything else with it (`ddrescue`), and check the copy. Repair a damaged file system with `fsck` while it is unmounted,
+also better on a copy. If you lack permission, run the same command as root.
 
 See: ddrescue(1), fsck(8), errno(3).
 """
@@ -26,12 +26,12 @@ READS: tuple[Read, ...] = ()
 
 SHOWN = 3
 COPY = Repair(
-    "copy the disk before anything else, and work with the copy",
+    "copy the disk first, and work on the copy",
     Safety.MANUAL,
     steps="ddrescue /dev/DISK copy.img copy.map\nrescue inspect copy.img",
 )
 CHECK = Repair(
-    "check the file system while it is not mounted, better on a copy", Safety.MANUAL, steps="fsck -f /dev/DISK"
+    "check the file system while it is unmounted, better on a copy", Safety.MANUAL, steps="fsck -f /dev/DISK"
 )
 AS_ROOT = Repair("run the same command as root (sudo)", Safety.MANUAL)
 LOOK = Repair("look at them by hand", Safety.MANUAL)
@@ -42,7 +42,7 @@ REPAIRS = {
     "Permission denied": AS_ROOT,
     "Operation not permitted": AS_ROOT,
 }
-"""By what strerror(3) says: EIO, EUCLEAN, EBADMSG, EACCES, EPERM."""
+"""By the text of strerror(3): EIO, EUCLEAN, EBADMSG, EACCES, EPERM."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -57,10 +57,10 @@ def find(facts: Facts) -> Iterator[Finding]:
             step=STEP,
             severity=Severity.DOUBTFUL,
             message=f"{', '.join(str(path) for path in paths[:SHOWN])}{more} could not be read: {error}.",
-            # What you may not read is no fault of the server's: nothing is known of what the outside sees.
+            # Missing permission is not the server's fault: nothing is known about the symptom.
             symptom=Symptom.OK if REPAIRS.get(error) is AS_ROOT else Symptom.HANGS,
             locations=tuple(Location(path) for path in paths),
             repairs=(REPAIRS.get(error, LOOK),),
             subject=error,
-            reason="what the files say is not known, so neither is what it keeps you from",
+            reason="what the files say, and so what they block, is not known",
         )

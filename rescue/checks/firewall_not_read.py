@@ -1,15 +1,15 @@
-"""A firewall is loaded at boot that this version of rescue can't read, so it may be what keeps you out.
+"""A firewall that rescue can't read loads at boot, and may block you.
 
 Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "No route to host", or "Connection refused").
 
-Cause: a program that makes its own rules is started when the server boots (Shorewall, ferm, FireHOL and the like), or
-CSF with a list of countries or scripts of your own beside it; or a script of your own has commands of iptables, nft or
-ufw: /etc/rc.local, a unit, a line of /etc/network/interfaces, a script in /etc/network/if-pre-up.d, a @reboot of cron.
-rescue judges ufw, nftables, firewalld and the files of iptables-save exactly, also where a script only loads such a
-file, and CSF's own files; of these it only sees that they are there.
+Cause: a program that makes its own rules starts at boot (Shorewall, ferm, FireHOL and the like), or CSF with a country
+list or with scripts of your own; or a script of your own runs iptables, nft or ufw: /etc/rc.local, a unit, a line in
+/etc/network/interfaces, a script in /etc/network/if-pre-up.d, a cron @reboot line. rescue evaluates ufw, nftables,
+firewalld and iptables-save files exactly, also if a script only loads such a file, and CSF's own files; of the others
+it only sees that they exist.
 
-Repair: none is made. Look at its files by hand, for a rule that lets TCP port 22 (or the port that sshd listens on)
-in from your address, before any that drops or rejects:
+Repair: none. Look in its files for a rule that lets in TCP port 22 (or the port that sshd listens on) from your
+address, before any rule that drops or rejects:
 
     shorewall   /etc/shorewall/rules: SSH(ACCEPT) net $FW
     csf         /etc/csf/csf.conf: CC_DENY, CC_ALLOW_FILTER;
@@ -17,9 +17,9 @@ in from your address, before any that drops or rejects:
     ferm        /etc/ferm/ferm.conf
     firehol     /etc/firehol/firehol.conf: server ssh accept
     a script    iptables -I INPUT 1 -p tcp --dport 22 -j ACCEPT
-                as its last line of iptables
+                as its last iptables line
 
-To be let in at once, and look at it from inside: put # before the line that starts it, take it away later.
+To get in at once and look from inside, put # before the line that starts it; remove the # later.
 
 See: shorewall-rules(5), ferm(1), iptables(8).
 """
@@ -52,7 +52,7 @@ MANAGERS = {
     "shorewall6": ("/etc/shorewall6/rules",),
     "uif": ("/etc/uif/uif.conf",),
 }
-"""Services by name, and where their rules begin."""
+"""Services by name, and where their rules start."""
 
 READS = (
     *BOOT_READS,
@@ -63,31 +63,31 @@ READS = (
 )
 
 LONGEST = 100
-"""Characters of a command that a message shows."""
+"""How many characters of a command a message shows."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    """One doubt for each such firewall that could block something."""
+    """One doubtful finding for each such firewall that could block something."""
     for name, paths in MANAGERS.items():
         unit = facts.units.unit(f"{name}.service")
         if not unit.present or not unit.started:
             continue
-        said, reason = "This version of rescue can't read its rules.", f"the rules of {name} were not judged"
+        said, reason = "rescue can't read its rules.", f"the rules of {name} were not checked"
         if name == "csf":
             this = csf.csf(facts.tree, facts.units)
             told = csf.unknown(facts.tree, this) if this is not None else ""
             if (this is not None and not told) or csf.switched_off(facts.tree):
                 continue
-            said, reason = ("Not all of it can be judged.", told) if told else (said, reason)
+            said, reason = ("Not all of it can be checked.", told) if told else (said, reason)
         path = next((each for each in paths if facts.tree.entry(each) is not None), None)
         yield Finding(
             check="firewall-not-read",
             step=STEP,
             severity=Severity.DOUBTFUL,
-            message=f"The firewall {name} is started at boot. {said}",
+            message=f"The firewall {name} starts at boot. {said}",
             symptom=Symptom.TIMED_OUT,
             locations=(Location(PurePosixPath(path)),) if path else tuple(unit.wanted_by),
-            repairs=(Repair(f"see by hand whether {name} lets TCP port {facts.dialled} in", Safety.MANUAL),),
+            repairs=(Repair(f"check by hand whether {name} lets in TCP port {facts.dialled}", Safety.MANUAL),),
             subject=name,
             reason=reason,
         )
@@ -95,7 +95,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _scripts(facts: Facts, unread: Iterable[LoaderCommand]) -> Iterator[Finding]:
-    """One doubt for each file with such commands."""
+    """One doubtful finding for each file with such commands."""
     by_file: dict[PurePosixPath, list[LoaderCommand]] = {}
     for command in unread:
         by_file.setdefault(command.location.path, []).append(command)
@@ -106,19 +106,19 @@ def _scripts(facts: Facts, unread: Iterable[LoaderCommand]) -> Iterator[Finding]
             check="firewall-not-read",
             step=STEP,
             severity=Severity.DOUBTFUL,
-            message=f"{path}, which is run at boot, changes the firewall by commands of its own, which are not judged "
+            message=f"{path} runs at boot and changes the firewall with its own commands, which are not checked "
             f"({first.location}: {cut(first.text, LONGEST)}{others}).",
             symptom=Symptom.TIMED_OUT,
             locations=tuple(command.location for command in commands[:3]),
             repairs=(
                 Repair(
-                    f"see by hand whether {path} lets TCP port {facts.dialled} in",
+                    f"check by hand whether {path} lets in TCP port {facts.dialled}",
                     Safety.MANUAL,
-                    steps=f"Read {path}: the first rule of INPUT that fits decides, then its policy (-P). A line that "
-                    "lets you in, behind its other commands of iptables (ip6tables for IPv6), is the following.\n"
+                    steps=f"Read {path}: the first INPUT rule that matches decides, then the policy (-P). This line "
+                    "lets you in; put it after the other iptables commands (ip6tables for IPv6).\n"
                     f"iptables -I INPUT 1 -p tcp --dport {facts.dialled} -j ACCEPT",
                 ),
             ),
             subject=str(path),
-            reason=f"what the commands of {path} do was not judged",
+            reason=f"what the commands in {path} do was not checked",
         )

@@ -1,16 +1,16 @@
-"""firewalld can't read its configuration, leaves all of it aside, and what it starts with instead keeps SSH out.
+"""firewalld can't read its configuration, and the defaults it uses instead block SSH.
 
-Symptom: "ssh: connect to host SERVER port 2222: No route to host", although the port is in the zone's file; "failed" as
-the answer of "firewall-cmd --state".
+Symptom: "ssh: connect to host SERVER port 2222: No route to host", although the port is in the zone's file;
+"firewall-cmd --state" says "failed".
 
-Cause: one mistake anywhere in /etc/firewalld is enough: an element without its slash, a service that does not exist, an
-interface in two zones. firewalld 1.2 and newer then starts with the files that it was installed with, in
-/usr/lib/firewalld: port 22 in the zone public, and nothing of your own. firewall-cmd writes no such file; it comes from
-an editor, a script, or a file for another version.
+Cause: one mistake anywhere in /etc/firewalld is enough: an unclosed element, a service that does not exist, an
+interface in two zones. firewalld 1.2 and newer then starts with its installed defaults in /usr/lib/firewalld: port 22
+in the zone public, and none of your own settings. firewall-cmd never writes such a file; an editor, a script, or a file
+for another version does.
 
-Repair: what firewalld does not take is taken out, or the missing slash is put in; nothing else is changed. Where that
-takes a person, nothing is done: firewall-offline-cmd --check-config names the place, and firewalld keeps the file as it
-was before its own last change beside it, with .old at the end.
+Repair: remove what firewalld rejects, or add the missing slash; nothing else changes. If only a person can decide,
+rescue does nothing: firewall-offline-cmd --check-config names the place, and firewalld keeps the previous version of
+each file next to it, ending in .old.
 
 See: firewalld(1), firewall-offline-cmd(1) on --check-config.
 """
@@ -32,9 +32,9 @@ STEP = blocking.STEP
 READS = blocking.READS
 
 MOST_FAULTS = 50
-"""How many mistakes are mended at most: a configuration with more was never one of firewalld's."""
+"""The most mistakes that are repaired: a file with more was never a firewalld configuration."""
 
-BY_HAND = "Correct that file (firewall-offline-cmd --check-config, in a shell on the server, tells when it is right)."
+BY_HAND = "Correct that file; firewall-offline-cmd --check-config, in a shell on the server, checks it."
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -44,8 +44,8 @@ def find(facts: Facts) -> Iterator[Finding]:
             continue
         where = blocking.shown(fault.location)
         message = (
-            f"firewalld does not take its configuration ({where}: {fault.message}). It starts with the one that it was "
-            f"installed with, which {blocking.keeps(block)} {blocking.who(block)} away from port {block.port}."
+            f"firewalld rejects its configuration ({where}: {fault.message}). It starts with its installed "
+            f"defaults, and they {blocking.keep(block)} port {block.port} for {blocking.who(block)}."
         )
         repairs = tuple(_repairs(facts.tree, block.firewall, fault))
         yield blocking.finding("firewalld-config-error", block, message, repairs, locations=(fault.location,))
@@ -58,15 +58,15 @@ def _repairs(tree: Tree, firewall: Firewall, fault: LoadProblem) -> Iterator[Rep
     except ValueError as problem:
         yield Repair(f"correct {fault.location}", Safety.MANUAL, steps=f"{problem}. {BY_HAND}")
         return
-    yield Repair(f"make firewalld take its configuration again: {how}", Safety.SAFE, partial(mended, firewall=firewall))
+    yield Repair(f"make firewalld accept its settings again: {how}", Safety.SAFE, partial(mended, firewall=firewall))
 
 
 def mended(tree: Tree, firewall: Firewall) -> Tree:
-    """The tree whose configuration firewalld takes. ValueError where that takes a person."""
+    """The tree with a configuration that firewalld accepts. ValueError if only a person can correct it."""
     for _ in range(MOST_FAULTS):
         now = reload(tree, firewall)
         fault = zones.fell_back(now) if now is not None else None
         if fault is None:
             return tree
         tree, _ = mend.mended(tree, fault)
-    raise ValueError("too much of it is wrong")
+    raise ValueError("it has too many mistakes")

@@ -1,16 +1,16 @@
-"""The rules of firewalld keep SSH out: the zone that you come into does not let it in, or a rule turns you away.
+"""firewalld blocks SSH: your zone does not allow it, or a rule rejects you.
 
-Symptom: "ssh: connect to host SERVER port 22: No route to host", at once, where the zone refuses (most do); "Connection
-timed out" where the zone or a rule drops; "Connection refused" for a rich rule that says reject.
+Symptom: "ssh: connect to host SERVER port 22: No route to host", at once, if the zone rejects (most do); "Connection
+timed out" if the zone or a rule drops; "Connection refused" for a rich rule that rejects.
 
-Cause: the service ssh was taken out of the zone (firewall-cmd --remove-service=ssh), or sshd was moved to a port that
-the zone does not know, or the zone's file in /etc/firewalld/zones was written anew without it: that file replaces the
-one in /usr/lib/firewalld/zones as a whole. Or a rich rule, a policy or a direct rule turns your address or the port
-away: among rich rules of the same priority those that deny come first, whatever their order.
+Cause: the service ssh was removed from the zone (firewall-cmd --remove-service=ssh), sshd was moved to a port that the
+zone does not allow, or the zone's file in /etc/firewalld/zones was rewritten without it: that file replaces the one in
+/usr/lib/firewalld/zones entirely. Or a rich rule, a policy or a direct rule blocks your address or the port: among rich
+rules of equal priority, those that deny come first, whatever their order.
 
-Repair: the service or the port is put into the file of the zone that decides, in /etc/firewalld/zones; where only
-/usr/lib has one, it is copied there first. With --from a rich rule for that address alone is put in. Where a rule turns
-you away, the new one gets a lower priority, so that it comes first. Every other rule stays.
+Repair: add the service or the port to the file of the zone that decides, in /etc/firewalld/zones; if only /usr/lib has
+one, copy it there first. With --from, add a rich rule for that address alone. If a rule blocks you, the new one gets a
+lower priority number, so that it comes first. Every other rule stays.
 
 See: firewalld.zone(5), firewalld.richlanguage(5), firewalld.policies(5), firewalld.direct(5).
 """
@@ -44,6 +44,6 @@ def _message(block: Blockage) -> str:
     if here is None or not here.whole or block.decision is None:
         return blocking.turned_away(block)
     return (
-        f"You come into the zone {here.zone} of firewalld ({here.by}), and it has nothing that lets port {block.port} "
-        f"in ({blocking.shown(block.decision.location)}): it {blocking.keeps(block)} {blocking.who(block)} out."
+        f"firewalld puts you in the zone {here.zone} ({here.by}), which does not allow port {block.port} "
+        f"({blocking.shown(block.decision.location)}): it {blocking.keeps(block)} {blocking.who(block)}."
     )

@@ -1,16 +1,16 @@
-"""SSH is let in by one zone of firewalld, and you come into another.
+"""firewalld allows SSH in one zone, but you come into another.
 
-Symptom: "ssh: connect to host SERVER port 22: No route to host" (or "Connection timed out", where the zone drops),
-although "firewall-cmd --list-all" shows ssh.
+Symptom: "ssh: connect to host SERVER port 22: No route to host" (or "Connection timed out" if the zone drops), although
+"firewall-cmd --list-all" shows ssh.
 
-Cause: a packet is judged by one zone alone: that to which its source address is bound, else that of the network
-interface, else the default zone. The default zone was changed, or the interface or your address was given to a zone in
-which SSH was not allowed; or SSH was allowed in a zone that is not in use. NetworkManager gives an interface to the
-zone of its connection, whatever firewalld's own files say.
+Cause: one zone decides about a packet: the zone bound to its source address, else that of the network interface, else
+the default zone. Somebody changed the default zone, assigned the interface or your address to a zone that does not
+allow SSH, or allowed SSH in a zone that is not in use. NetworkManager assigns an interface to the zone of its
+connection, whatever firewalld's own files say.
 
-Repair: the zone that decides gets the service or the port, in its file in /etc/firewalld/zones (a copy of that in
-/usr/lib where there is none); with --from, a rich rule for that address alone. The default zone and what is bound to
-which zone stay as they were chosen.
+Repair: add the service or the port to the zone that decides, in its file in /etc/firewalld/zones (copied from /usr/lib
+if there is none); with --from, a rich rule for that address alone. The default zone and the zone bindings stay as they
+are.
 
 See: firewalld.zones(5), firewalld.zone(5), firewall-cmd(1) on --get-active-zones, nm-settings(5) on connection.zone.
 """
@@ -37,14 +37,14 @@ def find(facts: Facts) -> Iterator[Finding]:
         if here is None or other is None:
             continue
         message = (
-            f"firewalld lets port {block.port} in by the zone {other}, and you come into the zone {here.zone}: "
-            f"{here.by} ({blocking.shown(here.bound)}). It {blocking.keeps(block)} {blocking.who(block)} out."
+            f"firewalld allows port {block.port} in the zone {other}, but you come into the zone {here.zone}: "
+            f"{here.by} ({blocking.shown(here.bound)}). It {blocking.keeps(block)} {blocking.who(block)}."
         )
         yield blocking.finding("firewalld-zone", block, message, (blocking.admit(block),), locations=(here.bound,))
 
 
 def other_zone(facts: Facts, block: Blockage) -> str | None:
-    """The zone by which the client would have got in, where firewalld leads it into another; else None."""
+    """The zone that would let the client in, if firewalld puts it in another; else None."""
     if block.firewall.manager != FIREWALLD or zones.fell_back(block.firewall) or block.decision is None:
         return None
     here = zones.entered(block.decision)

@@ -1,25 +1,24 @@
-"""A file system that /etc/fstab requires does not come, and the boot stops in emergency mode.
+"""A required /etc/fstab entry can't be mounted, so the boot stops in emergency mode.
 
-Symptom: "Connection refused" where systemd-networkd configures the network, which it does early; with ifupdown or
-NetworkManager nothing answers, not even a ping ("No route to host", "Connection timed out"). The provider's console
-shows "You are in emergency mode", or "Cannot open access to console, the root account is locked".
+Symptom: "Connection refused" if systemd-networkd configures the network, because it starts early; with ifupdown or
+NetworkManager nothing answers, not even ping ("No route to host", "Connection timed out"). The provider's console shows
+"You are in emergency mode", or "Cannot open access to console, the root account is locked".
 
-Cause: a line of /etc/fstab names a disk that is not there: a volume that was detached or deleted, a partition that was
-formatted again (its UUID is another one then), a device that has another name now. systemd waits for it for a minute
-and a half. Then local-fs.target fails, and with it the boot: no SSH server, and mostly no network. A line with the
-wrong file system type, or a bind mount of a directory that is gone, does the same. Lines with nofail or noauto, network
-file systems and swap don't.
+Cause: a line in /etc/fstab names a disk that is missing: a volume that was detached or deleted, a partition that was
+reformatted (which changes its UUID), a device whose name changed. systemd waits 90 seconds for it. Then local-fs.target
+fails, and the boot with it: no SSH server, and mostly no network. A wrong file system type, or a bind mount of a
+missing directory, does the same. Lines with nofail or noauto, network file systems and swap don't.
 
-A required line may also stand on an optional one: a bind mount, a loop file or an overlay of something on a disk that
-has nofail, a mount point that lies on such a disk, x-systemd.requires=. systemd fails the required one where the
-optional one does not come.
+A required line may also depend on an optional one: a bind mount, loop file or overlay of something on a disk with
+nofail, a mount point on such a disk, or x-systemd.requires=. If the optional one fails, systemd fails the required one
+too.
 
-On a disk that is looked at from another system, a volume can be missing only because it was not attached there: then
-this is a doubt and not a certainty, and says so.
+When a disk is checked from another system, a volume may be missing only because it was not attached there: then the
+finding is marked as doubtful.
 
-Repair: the one line gets the option nofail, so that the server starts without that file system, and mounts it if it
-comes. The line stays, and so does everything else. For /var and what is below it that is left to you to agree to, and
-for /usr to do: a server has no use for a start without them.
+Repair: add the option nofail to this one line, so that the server starts without the file system, and mounts it if it
+appears. Everything else stays. For /var and below this needs your consent, and for /usr you must do it yourself: a
+server does not work without them.
 
 See: systemd.mount(5), systemd-fstab-generator(8), fstab(5), bootup(7).
 """
@@ -40,14 +39,14 @@ from rescue.tree import Device, Devices, Read, Tree
 STEP = Step.BOOT
 READS = (Read(FSTAB, depth=0), *UNIT_READS)
 
-ELSEWHERE = "it may be on a disk of the server that is not attached here: then this line is right, and stays as it is"
+ELSEWHERE = "it may be on a server disk that is not attached here: then this line is right"
 
 EXT = frozenset({"ext2", "ext3", "ext4"})
 KNOWN_TYPES = EXT | {"btrfs", "f2fs", "swap", "vfat", "xfs"}
-"""Types that are told for certain from what is on the device."""
+"""Types that can be identified for certain from the device."""
 
 DEEPEST = 8
-"""Lines that stand on one another, as far as they are followed."""
+"""How far lines that depend on each other are followed."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -60,7 +59,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def counted(lines: tuple[FstabLine, ...]) -> tuple[FstabLine, ...]:
-    """Of two lines for one place the first."""
+    """The first of two lines for one mount point."""
     found: dict[str, FstabLine] = {}
     for line in lines:
         if line.mounts:
@@ -71,7 +70,7 @@ def counted(lines: tuple[FstabLine, ...]) -> tuple[FstabLine, ...]:
 def _problem(
     tree: Tree, line: FstabLine, lines: tuple[FstabLine, ...], seen: tuple[str, ...]
 ) -> tuple[str, str] | None:
-    """What is wrong with a line's source or with what it stands on, and why that is a doubt (empty if it is none)."""
+    """The fault of a line's source, or of what it depends on, and why it is in doubt (empty if it is certain)."""
     if line.names_device and (problem := _device_problem(line, tree.devices)) is not None:
         return problem
     if len(seen) >= DEEPEST or line.point in seen:
@@ -81,7 +80,7 @@ def _problem(
         if base is not None:
             below = _problem(tree, base, lines, (*seen, line.point))
             if below is not None:
-                return f"{path}, for which {base.point} has to be mounted from {below[0]}", below[1]
+                return f"{path}, which needs {base.point} mounted from {below[0]}", below[1]
         elif path in line.holds and (line.type == "overlay" or line.has("bind", "rbind", "loop")):
             tree.require(Read(path, depth=0, content=False))
             if tree.entry(path) is None:
@@ -95,11 +94,11 @@ def _device_problem(line: FstabLine, devices: Devices | None) -> tuple[str, str]
         return None
     named = [device for device in devices.found if _is(device, kind, value) or _is_partition(device, value)]
     if not named:
-        what = f"{line.source}, which is not there" if devices.complete else f"{line.source}, which no disk here has"
+        what = f"{line.source}, which is missing" if devices.complete else f"{line.source}, which no disk here has"
         return what, "" if devices.complete else ELSEWHERE
     types = {device.type for device in named if device.type in KNOWN_TYPES}
     if types and line.type in KNOWN_TYPES and not any(_same_type(line.type, each) for each in types):
-        return f"{line.source} as {line.type}, and it is {' or '.join(sorted(types))}", ""
+        return f"{line.source} as {line.type}, but it is {' or '.join(sorted(types))}", ""
     return None
 
 
@@ -111,7 +110,7 @@ def _is(device: Device, kind: str, value: str) -> bool:
 
 
 def _is_partition(device: Device, name: str) -> bool:
-    """Whether `name` is that of a partition on a server's first disk, and that is this one."""
+    """Whether `name` is a partition on the server's first disk, and that is this one."""
     found = re.fullmatch(r"/dev/(?:[hsv]da|xvda|(?:nvme0n1|mmcblk0)p)(\d+)", name)
     return found is not None and device.number == int(found[1])
 
@@ -121,7 +120,7 @@ def _same_type(one: str, other: str) -> bool:
 
 
 def _symptom(units: Units) -> Symptom:
-    """What the outside sees of an emergency mode: systemd-networkd alone does not wait for the file systems."""
+    """The symptom of emergency mode: only systemd-networkd does not wait for the file systems."""
     return Symptom.REFUSED if units.unit("systemd-networkd.service").started else Symptom.UNREACHABLE
 
 
@@ -131,7 +130,7 @@ def _finding(line: FstabLine, what: str, doubt: str, symptom: Symptom) -> Findin
         step=STEP,
         severity=Severity.DOUBTFUL if doubt else Severity.BROKEN,
         message=(
-            f"{FSTAB} requires for {line.point} {what}. Without it the boot waits 90 seconds, and stops in emergency "
+            f"{FSTAB} requires for {line.point} {what}. The boot waits 90 seconds for it, then stops in emergency "
             "mode, without SSH."
         ),
         symptom=symptom,
@@ -147,15 +146,15 @@ def _repair(line: FstabLine) -> Repair:
         return Repair(
             f"name the right device for {line.point} in {FSTAB}",
             Safety.MANUAL,
-            steps="`blkid` lists what is there. A server does not start without /usr, so nofail is of no use.",
+            steps="`blkid` lists the devices. A server does not start without /usr, so nofail does not help.",
         )
     lasting = (
-        f"services no longer wait for {line.point}, and what they write there while it is missing is on the root "
-        "file system, and hidden when it comes back"
+        f"services no longer wait for {line.point}; what they write while it is missing goes to the root "
+        "file system, and is hidden once it is mounted again"
     )
     needed = line.point == "/var" or line.point.startswith("/var/")
     return Repair(
-        f"let the server start without {line.point}: add nofail to its line in {FSTAB}",
+        f"let the server start without {line.point}: add nofail in {FSTAB}",
         Safety.UNSAFE if needed else Safety.SAFE,
         partial(_made_dispensable, number=line.number),
         weakens=lasting if needed else "",

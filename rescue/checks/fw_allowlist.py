@@ -1,14 +1,14 @@
-"""The firewall lets only certain addresses reach SSH, and yours is not one of them.
+"""The firewall lets only certain addresses reach SSH, and yours is not among them.
 
-Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "Connection refused", where others are
-rejected) from your address, while it works from another one.
+Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "Connection refused" if others are rejected)
+from your address; other addresses get in.
 
-Cause: a rule of the firewall (ufw, iptables, nftables, firewalld) admits SSH from an office's, a provider's or a home's
-address alone ("ufw allow from 203.0.113.7 to any port 22"), and the address that you come from has changed since.
+Cause: a firewall rule (ufw, iptables, nftables, firewalld) allows SSH only from the address of an office, a provider or
+a home ("ufw allow from 203.0.113.7 to any port 22"), and your address has changed since.
 
-Repair: with --from ADDRESS a rule for that address is added beside the others. The old address stays: it may be
-somebody else's, and you can take it out once you are in. Without --from nothing is changed, unless you choose to open
-the port for everybody (--unsafe).
+Repair: with --from ADDRESS, add a rule for that address next to the others. The old address stays: it may be somebody
+else's, and you can remove it once you are in. Without --from nothing changes, unless you choose to open the port to
+everybody (--unsafe).
 
 See: ufw(8), iptables(8).
 """
@@ -31,7 +31,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         message = f"The firewall {blocking.name(block)} lets only certain addresses reach port {block.port}"
         admitted = block.admitted.summary()
         if block.sources:
-            message += f" ({admitted}), and {blocking.who(block)} is not among them."
+            message += f" ({admitted}), but not {blocking.who(block)}."
             yield blocking.finding("fw-allowlist", block, message, _repairs(block))
             continue
         yield blocking.finding(
@@ -40,7 +40,7 @@ def find(facts: Facts) -> Iterator[Finding]:
             f"{message}: {admitted}.",
             _repairs(block),
             severity=Severity.DOUBTFUL,
-            reason=f"your address is not known, and only {admitted} may connect: run again with --from ADDRESS",
+            reason=f"your address is not known, and only {admitted} can connect: run again with --from ADDRESS",
         )
 
 

@@ -1,16 +1,17 @@
-"""The firewall lets SSH in on a network interface that the network settings do not know.
+"""The firewall allows SSH only on a network interface that the network settings lack.
 
-Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "Connection refused", where the firewall
-rejects), although a rule of the firewall allows SSH.
+Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "Connection refused" if the firewall rejects),
+although a firewall rule allows SSH.
 
-Cause: a rule can be for one network interface alone: iifname "ens3" in nftables, -i ens3 in iptables, "allow in on
-ens3" in ufw. The names of interfaces change when a server is moved to another machine or provider, and rules are copied
-from other servers. A rule for an interface that is not there lets nobody in.
+Cause: a rule can apply to one network interface only: iifname "ens3" in nftables, -i ens3 in iptables, "allow in on
+ens3" in ufw. Interface names change when a server moves to another machine or provider, and rules get copied from other
+servers. A rule for a missing interface lets nobody in.
 
-Which interfaces the machine has the disk can't show. The network settings name those that they are for, and the journal
-may tell which came up; the rule's interface is in neither. So this is a doubt.
+A disk can't show which interfaces the machine has. The network settings name some, and the journal may show which came
+up; the rule's interface is in neither. So the finding is doubtful.
 
-Repair: none by itself. Put the name that `ip link` shows on the server's console into the rule, or leave it out.
+Repair: none by itself. Put the name that `ip link` shows on the server's console into the rule, or remove the interface
+from the rule.
 
 See: nft(8) on "iifname", iptables(8) on --in-interface, ufw(8), systemd.net-naming-scheme(7).
 """
@@ -73,9 +74,9 @@ def _finding(facts: Facts, here: Reach) -> Finding | None:
         step=STEP,
         severity=Severity.DOUBTFUL,
         message=(
-            f"The firewall lets SSH in on the network interface {name} ({blocking.shown(rule)}), and the network "
-            f"settings are for {listed(there)}. On {'that one' if len(there) == 1 else 'those'} it keeps "
-            f"connections to port {here.port} away."
+            f"The firewall allows SSH on the network interface {name} ({blocking.shown(rule)}), but the network "
+            f"settings are for {listed(there)}. On {'that one' if len(there) == 1 else 'those'} it blocks "
+            f"port {here.port}."
         ),
         symptom=symptom(decisions[0].kind, decisions[0].how, decisions[0].stage)
         if decisions[0].kind is not VerdictKind.DEPENDS
@@ -83,7 +84,7 @@ def _finding(facts: Facts, here: Reach) -> Finding | None:
         locations=tuple(dict.fromkeys((rule, *(each.location for each in network.profiles if each.exact in there)))),
         repairs=(
             Repair(
-                f"put the name of the network interface into {rule.path}",
+                f"put the right network interface name into {rule.path}",
                 Safety.MANUAL,
                 steps="`ip link` on the server's console shows the names of its network interfaces.",
             ),
@@ -94,7 +95,7 @@ def _finding(facts: Facts, here: Reach) -> Finding | None:
 
 
 def _known(tree: Tree, network: Network, name: str) -> bool:
-    """Whether anything on the disk is for an interface of that name, or may be."""
+    """Whether anything on the disk configures an interface of that name, or may."""
     if any(profile.takes(name) is not False for profile in network.profiles):
         return True
     cards = seen_cards(tree)
@@ -109,7 +110,7 @@ def _known(tree: Tree, network: Network, name: str) -> bool:
 
 
 def _blocking(facts: Facts, here: Reach, card: str) -> Decision | None:
-    """What turns away, on that card, clients who are let in where the rules say; None if nothing does."""
+    """What blocks, on that interface, clients who get in on the one that the rules name; None if nothing does."""
     real = reached(facts.tree, facts.firewalls, here.port, here.version, interface=card)
     sources = [each for each in facts.client.sources if each.version == here.version]
     if not sources:

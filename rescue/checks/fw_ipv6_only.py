@@ -1,14 +1,14 @@
-"""The firewall lets SSH in over IPv4, but not over IPv6, by which you come.
+"""The firewall allows SSH over IPv4 but not over IPv6, which you use.
 
-Symptom: over IPv6 "ssh: connect to host SERVER port 22: Connection timed out", or "No route to host" where all of
-ICMPv6 is dropped; over IPv4 (ssh -4) the login works. Where the server's name has an IPv6 address, ssh takes that.
+Symptom: over IPv6 "ssh: connect to host SERVER port 22: Connection timed out", or "No route to host" if all of ICMPv6
+is dropped; over IPv4 (ssh -4) the login works. If the server's name has an IPv6 address, ssh uses that.
 
-Cause: IPv6 has rules of its own: ip6tables and /etc/iptables/rules.v6, ufw's user6.rules, and in nftables all that is
-said with "ip saddr" or in a table of the family ip. A rule that was made for IPv4 alone does not count for it. Or the
-rules drop all of ICMPv6, by which neighbours find each other: nobody can find the server then.
+Cause: IPv6 has its own rules: ip6tables and /etc/iptables/rules.v6, ufw's user6.rules, and in nftables every rule with
+"ip6 saddr" or in a table of the family ip6. A rule made for IPv4 only ("ip saddr", the family ip) does not apply to it.
+Or the rules drop all of ICMPv6, which neighbours use to find each other: then nobody can find the server.
 
-Repair: the rule that IPv4 has, for IPv6, before the rule (or policy) that decides; with --from, for that address alone.
-Where neighbours can't ask for the server, a rule for these two kinds of messages is added too.
+Repair: add IPv4's rule for IPv6, before the rule (or policy) that decides; with --from, for that address alone. If
+neighbours can't ask for the server, also add a rule for these two message types.
 
 See: ip6tables(8), nft(8) on the family inet, ufw(8); RFC 4890 on ICMPv6 and firewalls.
 """
@@ -32,9 +32,9 @@ def find(facts: Facts) -> Iterator[Finding]:
         decision = block.decision
         stage = decision.stage if decision is not None else block.verdict.stage
         message = (
-            f"You come over IPv6. The firewall {blocking.name(block)} lets port {block.port} in over IPv4{four}, but "
-            f"over IPv6 it {blocking.keeps(block)} {blocking.who(block)} out: a rule or policy "
-            f"({blocking.decided(block)}) turns away {stage}."
+            f"You connect over IPv6. The firewall {blocking.name(block)} allows port {block.port} over IPv4{four}, but "
+            f"over IPv6 it {blocking.keeps(block)} {blocking.who(block)}: a rule or policy "
+            f"({blocking.decided(block)}) blocks {stage}."
         )
-        repairs = (blocking.admit(block), Repair("dial over IPv4: ssh -4", Safety.MANUAL))
+        repairs = (blocking.admit(block), Repair("connect over IPv4: ssh -4", Safety.MANUAL))
         yield blocking.finding("fw-ipv6-only", block, message, repairs)

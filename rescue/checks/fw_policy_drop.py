@@ -1,17 +1,16 @@
-"""A firewall rule, or the policy for what no rule allows, keeps SSH out.
+"""The firewall blocks SSH: a rule or the default policy does.
 
 Symptom: "ssh: connect to host SERVER port 22: Connection timed out" for DROP. For REJECT: "Connection refused", or "No
-route to host" where the refusal says host-prohibited or admin-prohibited. Where only what follows the first packet is
+route to host" if the reject type is host-prohibited or admin-prohibited. If only the packets after the first are
 blocked, the connection opens and then hangs.
 
-Cause: saved rules of iptables, in /etc/iptables/rules.v4 and rules.v6 (netfilter-persistent) or in
-/etc/sysconfig/iptables and ip6tables, end in a policy of DROP or in a rule that rejects everything, and no rule before
-it lets the port through; or a rule names the client's address (a ban that was saved with the rest, a network that "ufw
-deny from" shuts out).
+Cause: saved iptables rules, in /etc/iptables/rules.v4 and rules.v6 (netfilter-persistent) or in /etc/sysconfig/iptables
+and ip6tables, end in the policy DROP or in a rule that rejects everything, and no rule before it accepts the port; or a
+rule names the client's address (a ban saved with the other rules, a network blocked with "ufw deny from").
 
-Repair: one rule that accepts new connections to the port is put before the rule (or policy) that decides; with --from,
-for that address alone. Where the server's answers can't leave, a rule for these is added too. The policy and every
-other rule stay.
+Repair: add one rule that accepts new connections to the port, before the rule (or policy) that decides; with --from,
+for that address alone. If the server's answers can't leave, also add a rule for these. The policy and every other rule
+stay.
 
 See: iptables(8), iptables-extensions(8) on REJECT and conntrack, iptables-restore(8), netfilter-persistent(8), ufw(8).
 """
@@ -34,6 +33,6 @@ def find(facts: Facts) -> Iterator[Finding]:
     for block in blocking.blocks_of(facts, Mistake.RULE):
         if block.firewall.manager in (NFTABLES, FIREWALLD):
             continue
-        # What of ufw does not load, or is told to drop all of IPv6, is better named.
+        # Other checks report more precisely that ufw fails to load or drops all of IPv6.
         if not blocking.without_ipv6(facts, block) and not blocking.faults(block):
             yield blocking.finding("fw-policy-drop", block, blocking.turned_away(block), (blocking.admit(block),))

@@ -1,12 +1,11 @@
-"""A rule of the firewall sends connections to your port on to another port, where no SSH server listens.
+"""The firewall redirects your port to another one, where no SSH server listens.
 
 Symptom: "ssh: connect to host SERVER port 22: Connection refused".
 
-Cause: a saved rule of NAT (REDIRECT, or DNAT to a port alone) from the time when sshd listened elsewhere, or from a
-honeypot or a proxy that is not there any more. The SSH server listens on the port that you connect to, but your
-connections never arrive there.
+Cause: a saved NAT rule (REDIRECT, or DNAT with only a port) is left from when sshd listened elsewhere, or from a
+honeypot or proxy that is gone. sshd listens on the port that you connect to, but your connections never arrive there.
 
-Repair: the rule is commented out in its file. All others stay.
+Repair: comment out the rule in its file. All others stay.
 
 See: iptables-extensions(8) on REDIRECT, nft(8) on redirect.
 """
@@ -29,7 +28,7 @@ STEP = Step.FIREWALL
 READS = blocking.READS
 
 WHOLE_RULE = compile_pattern(r"\s*(-A|--append|-I|--insert|\S.*\b(redirect|dnat)\b).*", IGNORECASE)
-"""A line that holds one rule and nothing of another."""
+"""A line that holds exactly one whole rule."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -42,8 +41,8 @@ def find(facts: Facts) -> Iterator[Finding]:
         check="fw-redirect",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"A rule of the firewall sends connections to port {facts.dialled} on to port {facts.arrives}, where "
-        f"nothing listens{at}. The SSH server listens on port {', '.join(map(str, ports))}.",
+        message=f"The firewall redirects port {facts.dialled} to port {facts.arrives}, where "
+        f"nothing listens{at}. sshd listens on port {', '.join(map(str, ports))}.",
         symptom=Symptom.REFUSED,
         locations=places,
         repairs=tuple(_repairs(facts, places)),
@@ -52,7 +51,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _rules(facts: Facts) -> Iterator[Location]:
-    """The rules that send a connection on to that port."""
+    """The rules that redirect a connection to that port."""
     for firewall in facts.firewalls:
         for ruleset in firewall.rulesets.values():
             for _, rule in ruleset.rules():
@@ -66,17 +65,17 @@ def _repairs(facts: Facts, places: tuple[Location, ...]) -> Iterator[Repair]:
         listed = " and ".join(str(place) for place in lines[:3])
         yield Repair(f"comment out the rule in {listed}", Safety.SAFE, partial(_commented, lines=lines))
     yield Repair(
-        f"or let the SSH server listen on port {facts.arrives}, too" if lines else "look at the rule by hand",
+        f"or make sshd listen on port {facts.arrives} too" if lines else "look at the rule by hand",
         Safety.MANUAL,
     )
 
 
 def _commented(tree: Tree, lines: tuple[Location, ...]) -> Tree:
-    """The tree in which these lines are comments. ValueError if one is not there any more."""
+    """The tree with these lines commented out. ValueError if one is gone."""
     for place in lines:
         text = (tree.text(place.path) or "").split("\n")
         if not 0 < place.line <= len(text) or place.text.strip() not in text[place.line - 1]:
-            raise ValueError(f"{place}: the rule is not there any more")
+            raise ValueError(f"{place}: the rule is gone")
         text[place.line - 1] = f"#{text[place.line - 1]}"
         tree = tree.write(place.path, "\n".join(text))
     return tree

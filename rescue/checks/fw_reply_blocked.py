@@ -1,14 +1,14 @@
-"""The firewall lets you in, but not the server's answer out.
+"""The firewall lets you in, but blocks the server's answers.
 
-Symptom: "ssh: connect to host SERVER port 22: Connection timed out", although a rule for the port is there: the first
-packet arrives, the answer does not leave.
+Symptom: "ssh: connect to host SERVER port 22: Connection timed out", although a rule allows the port: the first packet
+arrives, but the answer does not leave.
 
-Cause: outgoing traffic is filtered, too (the chain OUTPUT of iptables, a chain of nftables with "hook output", ufw with
-DEFAULT_OUTPUT_POLICY="DROP"), and no rule lets the answers out. They go from port 22 to a port of the client's, so a
-rule for "--dport 22" in OUTPUT is none for them.
+Cause: outgoing traffic is filtered too (the iptables chain OUTPUT, an nftables chain with "hook output", ufw with
+DEFAULT_OUTPUT_POLICY="DROP"), and no rule lets the answers out. They go from port 22 to a port of the client, so an
+OUTPUT rule with "--dport 22" does not match them.
 
-Repair: one rule that lets out what belongs to connections from the SSH port; with --from, to that address alone. All
-else that is kept in stays kept in.
+Repair: add one rule that lets out packets of connections from the SSH port; with --from, to that address alone. All
+other outgoing traffic stays blocked.
 
 See: iptables-extensions(8) on conntrack, nft(8) on "ct state", ufw-framework(8).
 """
@@ -29,9 +29,9 @@ READS = blocking.READS
 def find(facts: Facts) -> Iterator[Finding]:
     for block in blocking.blocks_of(facts, Mistake.REPLY):
         decision = block.decision
-        what = "a rule" if decision is not None and decision.rule else "the policy for what goes out"
+        what = "a rule" if decision is not None and decision.rule else "the policy for outgoing traffic"
         message = (
-            f"The firewall {blocking.name(block)} lets the first packet to port {block.port} in, but not the server's "
-            f"answer out: {what} ({blocking.decided(block)}) {blocking.keeps(block)} it from {blocking.who(block)}."
+            f"The firewall {blocking.name(block)} lets in the first packet to port {block.port}, but "
+            f"{what} ({blocking.decided(block)}) {blocking.keeps(block)} the server's answer to {blocking.who(block)}."
         )
         yield blocking.finding("fw-reply-blocked", block, message, (blocking.admit(block),))

@@ -1,13 +1,13 @@
-"""The rules of iptables or nftables let SSH in on another port than the one that the SSH server uses.
+"""The iptables or nftables rules allow SSH on another port than the one sshd uses.
 
 Symptom: "ssh: connect to host SERVER port 2222: Connection timed out" on the port that the server listens on; on the
-port that the rules allow: "Connection refused", as nothing listens there.
+port that the rules allow: "Connection refused", because nothing listens there.
 
-Cause: the SSH server was moved to another port (or back to 22), and the saved rules (/etc/iptables/rules.v4, rules.v6,
-/etc/sysconfig/iptables, /etc/nftables.conf) were not told. A rule for "--dport ssh" is one for port 22.
+Cause: sshd was moved to another port (or back to 22), but the saved rules (/etc/iptables/rules.v4, rules.v6,
+/etc/sysconfig/iptables, /etc/nftables.conf) were not changed. A rule with "--dport ssh" is for port 22.
 
-Repair: one rule for the port that is served is put before the rule (or policy) that turns it away; with --from, for
-that address alone. The rule for the other port stays, and the SSH server's port is not changed.
+Repair: add one rule for sshd's port before the rule (or policy) that blocks it; with --from, for that address alone.
+The rule for the other port stays, and so does sshd's port.
 
 See: iptables(8), nft(8), sshd_config(5) on Port.
 """
@@ -32,9 +32,9 @@ def find(facts: Facts) -> Iterator[Finding]:
             continue
         other = block.other.location if block.other else None
         message = (
-            f"The SSH server is reached on port {block.port}, but the rules of {blocking.name(block)} let SSH in on "
-            f"another port only{f' ({blocking.shown(other)})' if other else ''}: they {blocking.keep(block)} "
-            f"{blocking.who(block)} away from port {block.port}."
+            f"sshd is reached on port {block.port}, but the {blocking.name(block)} rules allow SSH only on "
+            f"another port{f' ({blocking.shown(other)})' if other else ''}: they {blocking.keep(block)} "
+            f"port {block.port} for {blocking.who(block)}."
         )
         yield blocking.finding(
             "fw-rules-port", block, message, (blocking.admit(block),), locations=(other,) if other else ()

@@ -1,13 +1,13 @@
-"""Two firewalls are loaded: one lets SSH in, the other does not, and both have to.
+"""Two firewalls are loaded: one allows SSH, the other blocks it.
 
-Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "Connection refused", "No route to host", where
-the other one rejects), although the firewall that you know of allows SSH.
+Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "Connection refused", "No route to host" if the
+other one rejects), although the firewall that you know of allows SSH.
 
-Cause: ufw, the saved rules of iptables and nftables do not replace each other. Each that is loaded at boot is asked,
-and a packet has to be accepted by all of them: what one accepts, another may still drop. It comes of a change from one
-to another while the old one is still enabled, or of an image that had one already.
+Cause: ufw, saved iptables rules and nftables do not replace each other. Every firewall that is loaded at boot must
+accept a packet: one may drop what another accepts. This happens after a change from one to another while the old one is
+still enabled, or with an image that already had one.
 
-Repair: one rule for the port in the firewall that turns you away; with --from, for that address alone. Both stay
+Repair: add one rule for the port to the firewall that blocks you; with --from, for that address alone. Both stay
 enabled. If you want only one of them, disable the other's service yourself once you are in.
 
 See: nft(8) on "VERDICT STATEMENTS" (an accept ends only its own chain), ufw(8), netfilter-persistent(8).
@@ -33,9 +33,9 @@ def find(facts: Facts) -> Iterator[Finding]:
             continue
         closed, opened = blocking.name(block), blocking.name_of(block.beside)
         message = (
-            f"Two firewalls are loaded, and both have to let SSH in: {opened} does "
+            f"Two firewalls are loaded, and both must allow SSH: {opened} does "
             f"({blocking.shown(block.other.location)}), {closed} does not ({blocking.decided(block)}). "
-            f"So {closed} {blocking.keeps(block)} {blocking.who(block)} away from port {block.port}."
+            f"So {closed} {blocking.keeps(block)} port {block.port} for {blocking.who(block)}."
         )
         yield blocking.finding(
             "fw-two-firewalls",

@@ -1,12 +1,12 @@
-"""The home directory is not there, and the keys in it with it.
+"""The home directory is missing, and the keys in it too.
 
 Symptom: "me@SERVER: Permission denied (publickey)." for one user, or for everybody but root.
 
-Cause: the home was deleted, moved, or never made; or it lies on a file system of its own that /etc/fstab does not mount
-any more: the line was commented out or says noauto.
+Cause: the home was deleted, moved, or never created; or it is on its own file system that /etc/fstab no longer mounts:
+the line was commented out or has noauto.
 
-Repair: a home that is gone is made anew, empty, as the user's own; your key then has to be added (--add-key). What
-fstab does not mount any more a person has to bring back: whether the keys are there is not to be seen from here.
+Repair: create a missing home, empty and owned by the user; then add your key (--add-key). If fstab no longer mounts it,
+a person must restore the mount: rescue can't see whether the keys are there.
 
 See: passwd(5), fstab(5); auth_openkeyfile in auth.c of OpenSSH.
 """
@@ -40,7 +40,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     if not home_missing(facts, account) or facts.effective(account).words("PubkeyAuthentication") == ("no",):
         return None
     if facts.client.key is None and facts.accounts.password(account) is Password.HASH:
-        return None  # the login is with a password, and starts in /
+        return None  # a password login works, and starts in /
     home = PurePosixPath(account.home)
     mount = holding(read_fstab(facts.tree.text(FSTAB) or "", commented=True), home)
     mounted = mount is not None and any(each.mount == str(mount.place) for each in facts.tree.filesystems)
@@ -50,7 +50,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
 
 
 def _elsewhere(account: Account, mount: FstabLine) -> Finding:
-    """The server mounts it at boot, and here it is not mounted: nothing can be said."""
+    """The server mounts it at boot, but it is not mounted here, so nothing is known."""
     return Finding(
         check="home-missing",
         step=STEP,
@@ -58,7 +58,7 @@ def _elsewhere(account: Account, mount: FstabLine) -> Finding:
         message=f"The home {account.home} of {account.name} is on a file system that is not mounted here.",
         symptom=Symptom.DENIED,
         locations=(mount.location,),
-        repairs=(Repair(f"mount {mount.source} at {mount.place} of the server, and inspect again", Safety.MANUAL),),
+        repairs=(Repair(f"mount {mount.source} at {mount.place} of the server, then check again", Safety.MANUAL),),
         subject=account.name,
         reason=f"the keys are on {mount.source}",
     )
@@ -66,28 +66,28 @@ def _elsewhere(account: Account, mount: FstabLine) -> Finding:
 
 def _gone(account: Account, home: PurePosixPath, mount: FstabLine | None) -> Finding:
     make = Repair(
-        f"make {home}, empty, for {account.name}",
+        f"create an empty {home} for {account.name}",
         Safety.SAFE if mount is None else Safety.UNSAFE,
         partial(_made, home=home, uid=account.uid, gid=account.gid),
-        weakens="" if mount is None else f"{account.name} starts anew, while the old home stays on {mount.source}",
+        weakens="" if mount is None else f"{account.name} gets an empty home; the old one stays on {mount.source}",
     )
     why = ""
     repairs: tuple[Repair, ...] = (make,)
     places: tuple[Location, ...] = (account.location,)
     if mount is not None:
-        why = f": {FSTAB} does not mount {mount.source} at {mount.place} any more"
-        # Whether the keys are there is seen only when it is mounted, so that no plan could prove it.
+        why = f": {FSTAB} no longer mounts {mount.source} at {mount.place}"
+        # Only mounting it shows whether the keys are there, so no plan could be tested.
         again = Repair(
-            f"have {mount.source} mounted at {mount.place} again",
+            f"mount {mount.source} at {mount.place} again",
             Safety.MANUAL,
-            steps=f"In {mount.location} take the # or noauto away, and add nofail to the options.",
+            steps=f"In {mount.location} remove the # or noauto, and add nofail to the options.",
         )
         repairs, places = (again, make), (account.location, mount.location)
     return Finding(
         check="home-missing",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"The home {account.home} of {account.name} is not there{why}.",
+        message=f"The home {account.home} of {account.name} is missing{why}.",
         symptom=Symptom.DENIED,
         locations=places,
         repairs=repairs,

@@ -1,16 +1,16 @@
-"""The server has no host key that its SSH server can load, so the SSH server stops at once.
+"""sshd has no usable host key, so it exits at once.
 
 Symptom: "ssh: connect to host SERVER port 22: Connection refused".
 
-Cause: sshd needs at least one private host key (/etc/ssh/ssh_host_*_key). It does not start if all are absent, empty,
-cut off, protected by a passphrase or saved with Windows line ends. Debian and Ubuntu make them only when the package
-is installed; cloud-init deletes them on each new instance and makes new ones, which fails on a full disk: a cloned
-server may be left without any. Red Hat, SUSE, Arch and Alpine make missing keys whenever the service starts, but
-never replace one that is damaged.
+Cause: sshd needs at least one private host key (/etc/ssh/ssh_host_*_key). It does not start if all are missing, empty,
+truncated, protected by a passphrase or saved with Windows line endings. Debian and Ubuntu create them only when the
+package is installed; cloud-init deletes them on each new instance and creates new ones, which fails on a full disk: a
+cloned server may end up without any. Red Hat, SUSE, Arch and Alpine create missing keys whenever the service starts,
+but never replace a damaged one.
 
-Repair: where a key is whole but for its line ends or its last line's end, these are put right and the server keeps
-its identity. Else one new Ed25519 key is made and put where the configuration looks for it. Everybody who knows the
-server then sees "REMOTE HOST IDENTIFICATION HAS CHANGED" once and must remove the old key: ssh-keygen -R SERVER.
+Repair: if only a key's line endings or its final newline are wrong, correct these; the server keeps its identity. Else
+create one new Ed25519 key where the configuration expects it. Everybody who knows the server then sees "REMOTE HOST
+IDENTIFICATION HAS CHANGED" once and must remove the old key: ssh-keygen -R SERVER.
 
 See: sshd(8) on /etc/ssh/ssh_host_ed25519_key, sshd_config(5) on HostKey, ssh-keygen(1), sshkey.c.
 """
@@ -37,12 +37,12 @@ READS = (Read("/etc/ssh", depth=2), HOSTNAME_READ, *UNIT_READS, *PACKAGE_READS)
 PRIVATE, PUBLIC = 0o600, 0o644
 
 CHANGED = (
-    "Clients that know the server will say REMOTE HOST IDENTIFICATION HAS CHANGED. That is right this once: "
-    "remove the old key there with `ssh-keygen -R SERVER`."
+    "Clients that know the server will warn REMOTE HOST IDENTIFICATION HAS CHANGED. That is expected this once: "
+    "remove the old key on the client with `ssh-keygen -R SERVER`."
 )
 
 
-LOOK = Repair("look at the key files by hand: may they be read, does the disk fail?", Safety.MANUAL)
+LOOK = Repair("look at the key files by hand: permission denied, or a failing disk?", Safety.MANUAL)
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -59,11 +59,11 @@ def find(facts: Facts) -> Iterator[Finding]:
         check="hostkeys-missing",
         step=STEP,
         severity=Severity.DOUBTFUL if unread else Severity.BROKEN,
-        message=f"The SSH server has no host key that it can load, and stops without one: {listed}.",
+        message=f"sshd has no usable host key, and does not start without one: {listed}.",
         symptom=of_ending_server(facts.units),
         locations=tuple(Location(key.path) for key in keys),
         repairs=(LOOK,) if unread else tuple(_repairs(facts.tree, keys)),
-        reason="a key file could not be read, and may be in order" if unread else "",
+        reason="a key file could not be read, and may be fine" if unread else "",
     )
 
 
@@ -71,17 +71,17 @@ def _repairs(tree: Tree, keys: tuple[HostKey, ...]) -> Iterator[Repair]:
     for key in keys:
         healed = _healed(tree.data(key.path) or b"")
         if healed is not None:
-            yield Repair(f"put the line ends of {key.path} right", Safety.SAFE, partial(heal, path=str(key.path)))
+            yield Repair(f"correct the line endings of {key.path}", Safety.SAFE, partial(heal, path=str(key.path)))
             return
     place = _place(keys)
     if place is None:
         yield Repair(
-            "take the passphrase off a host key (ssh-keygen -p -f FILE), or remove the file and run this again",
+            "remove a host key's passphrase (ssh-keygen -p -f FILE), or delete the file and run this again",
             Safety.MANUAL,
         )
         return
     yield Repair(
-        f"make a new Ed25519 host key in {place.path}",
+        f"create a new Ed25519 host key in {place.path}",
         Safety.SAFE,
         partial(make_key, path=str(place.path)),
         steps=CHANGED,
@@ -89,16 +89,16 @@ def _repairs(tree: Tree, keys: tuple[HostKey, ...]) -> Iterator[Repair]:
 
 
 def _place(keys: tuple[HostKey, ...]) -> HostKey | None:
-    """Where a new key goes: in place of nothing or of a damaged one, best where the name fits.
+    """Where a new key goes: where one is missing or damaged, preferably where the name fits.
 
-    What is left of a damaged key stays in the journal.
+    The undo log keeps what is left of a damaged key.
     """
     free = [key for key in keys if "passphrase" not in key.problem and not key.unread]
     return min(free, key=lambda key: ("ed25519" not in key.path.name, not key.missing), default=None)
 
 
 def _healed(data: bytes) -> bytes | None:
-    """The key with its line ends put right; None if that does not make it load."""
+    """The key with correct line endings; None if it still does not load."""
     text = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").strip(b" \t\n")
     if not text:
         return None
@@ -110,7 +110,7 @@ def _healed(data: bytes) -> bytes | None:
 
 
 def heal(tree: Tree, path: str) -> Tree:
-    """The tree with the key's line ends put right; ValueError if that is not what ails it."""
+    """The tree with the key's line endings corrected; ValueError if that does not fix it."""
     healed = _healed(tree.data(path) or b"")
     if healed is None:
         raise ValueError(f"{path} is damaged in another way")
@@ -118,7 +118,7 @@ def heal(tree: Tree, path: str) -> Tree:
 
 
 def make_key(tree: Tree, path: str) -> Tree:
-    """The tree with a new key pair at `path` and `path`.pub, owned by root. Another one on each call."""
+    """The tree with a new key pair at `path` and `path`.pub, owned by root. Different on each call."""
     host = read_hostname(tree) or "server"
     comment = f"root@{''.join(char for char in host if char.isascii() and char.isprintable())}"
     pair = new_key_pair()

@@ -1,14 +1,14 @@
-"""The server's host keys can be read by others, so its SSH server refuses to use them.
+"""sshd refuses the server's host keys because others can read them.
 
-Symptom: "ssh: connect to host SERVER port 22: Connection refused", if no key is left; else a client may say that the
-host key is another than it knows.
+Symptom: "ssh: connect to host SERVER port 22: Connection refused", if no key is left; else a client may warn that the
+host key has changed.
 
-Cause: sshd takes no private key that root owns and that anybody else may read or write ("UNPROTECTED PRIVATE KEY
-FILE!" in its log), as after `chmod -R 755 /etc` or a restored backup. It skips each such key; if none is left, it
-stops. Red Hat's sshd up to version 9 lets the group ssh_keys read.
+Cause: sshd rejects a private key that root owns and anybody else can read or write ("UNPROTECTED PRIVATE KEY FILE!" in
+its log), for instance after `chmod -R 755 /etc` or a restored backup. It skips each such key; if none is left, it
+exits. Red Hat's sshd up to version 9 lets the group ssh_keys read them.
 
-Repair: chmod 600 on exactly those keys. Their content, and so the server's identity, stays. If others could read a
-key for long, think of making new ones later.
+Repair: chmod 600 on exactly those keys. Their content, and so the server's identity, stays. If others could read a key
+for a long time, consider replacing it later.
 
 See: sshd(8), sshkey_perm_ok in authfile.c.
 """
@@ -51,7 +51,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         symptom=Symptom.OK if some_load else of_ending_server(facts.units),
         locations=tuple(Location(key.path) for key in exposed),
         repairs=(Repair(f"chmod 600 {' '.join(paths)}", Safety.SAFE, partial(protect, paths=paths)),),
-        reason="the SSH server starts with its other keys; a client that knows only this one will not trust it"
+        reason="sshd starts with its other keys; a client that knows only this one will not trust it"
         if some_load
         else "",
     )
@@ -59,12 +59,12 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 def _message(tree: Tree, exposed: list[HostKey], some_load: bool) -> str:
     modes = [f"{key.path} (mode {entry.mode:04o})" for key in exposed if (entry := tree.entry(key.path)) is not None]
-    end = "it works without them" if some_load else "it has no other, and stops"
-    return f"The SSH server refuses host keys that others may read: {', '.join(modes)}; {end}."
+    end = "it works without them" if some_load else "it has no other, so it exits"
+    return f"sshd refuses host keys that others can read: {', '.join(modes)}; {end}."
 
 
 def protect(tree: Tree, paths: tuple[str, ...]) -> Tree:
-    """The tree in which only the owner may read the keys at `paths`."""
+    """The tree where only the owner may read the keys at `paths`."""
     for path in paths:
         tree = chmod(tree, path, PRIVATE)
     return tree

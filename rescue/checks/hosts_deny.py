@@ -1,16 +1,16 @@
-"""hosts.allow and hosts.deny keep your address out: the SSH server asks them before it says a word.
+"""hosts.allow and hosts.deny block your address before sshd says a word.
 
 Symptom: "Connection closed by SERVER port 22" or "kex_exchange_identification: Connection closed by remote host", after
-some five seconds of silence; the server's log says "refused connect from".
+about five seconds of silence; the server's log says "refused connect from".
 
-Cause: Debian and Ubuntu build their SSH server with TCP wrappers. It asks /etc/hosts.allow first: who fits a line there
-is let in, unless the line ends in "deny". Then /etc/hosts.deny: who fits a line there is turned away. It comes from an
-old handbook ("ALL: ALL"), or from a program that bans (DenyHosts, a script of your own), which writes the address in
-again unless it is taken out of that program's own list too. A last line of hosts.deny without an end of line turns
-everybody away, whatever it says.
+Cause: Debian and Ubuntu build sshd with TCP wrappers. It reads /etc/hosts.allow first: whoever matches a line there
+gets in, unless the line ends in "deny". Then /etc/hosts.deny: whoever matches a line there is blocked. Such a line
+comes from an old handbook ("ALL: ALL"), or from a program that bans (DenyHosts, a script of your own), which adds the
+address again unless you also remove it from that program's own list. If the last line of hosts.deny has no newline, it
+blocks everybody, whatever it says.
 
-Repair: a ban of your address alone is taken out, and of what DenyHosts has counted, too (a script's list is yours to
-find); a missing end of line is added; else one line in hosts.allow lets in your address. All others stay as they are.
+Repair: remove a ban of only your address, also from DenyHosts' counters (you must find a script's list yourself); add a
+missing newline; else add one line to hosts.allow that lets in your address. All others stay as they are.
 
 See: hosts_access(5), hosts_options(5); auth_hosts in Debian's patch restore-tcp-wrappers.patch of OpenSSH.
 """
@@ -43,15 +43,15 @@ from rescue.tree import Read, Tree
 STEP = Step.ACCEPT
 DENYHOSTS = PurePosixPath("/var/lib/denyhosts")
 COUNTS = ("hosts", "hosts-restricted", "hosts-root", "hosts-valid")
-"""The files in which DenyHosts counts an address's failed logins ("ADDRESS:COUNT:TIME"), to ban it again by them."""
+"""The files where DenyHosts counts an address's failed logins ("ADDRESS:COUNT:TIME"), and by which it bans again."""
 
 READS = (*HOSTS_READS, *PACKAGE_READS, Read(str(DENYHOSTS), depth=1))
 
 MOST_BANS = 100
-"""How many lines one address is taken out of at most."""
+"""The most lines that one address is removed from."""
 
 SHOWN = 120
-"""Characters of a line that a message shows."""
+"""How many characters of a line a message shows."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -75,29 +75,29 @@ def _for_addresses(tree: Tree, addresses: tuple[Address, ...], ruling: Ruling) -
     whom = ", ".join(str(each) for each in addresses)
     if ruling.allowed is None:
         repairs = tuple(_admitting(addresses, Safety.UNSAFE))
-        return _finding(ruling, f"may keep your address {whom} out", repairs, REASON)
-    return _finding(ruling, f"keeps your address {whom} out", tuple(_repairs(tree, addresses)))
+        return _finding(ruling, f"may block your address {whom}", repairs, REASON)
+    return _finding(ruling, f"blocks your address {whom}", tuple(_repairs(tree, addresses)))
 
 
 def _for_anybody(tree: Tree, ruling: Ruling) -> Finding:
-    """Nobody said where they come from: whoever no line names is kept out."""
+    """The client's address is not known: whoever no line names is blocked."""
     if ruling.line is not None and ruling.line.unfinished and _whole(tree) != tree:
-        return _finding(ruling, "keeps everybody out", (_newline(),))
+        return _finding(ruling, "blocks everybody", (_newline(),))
     lines = (*lines_for_sshd(tree, ALLOW), *lines_for_sshd(tree, DENY))
     if any(admits_somebody(line) for line in lines):
-        reason = "some addresses are let in, and yours is not known"
-        return _finding(ruling, "keeps out whoever is not named", (ask_for_address(),), reason)
+        reason = "some addresses are allowed, and yours is not known"
+        return _finding(ruling, "blocks everyone who is not listed", (ask_for_address(),), reason)
     everybody = Repair(
-        "let everybody reach the SSH server, in hosts.allow",
+        "allow everybody to reach sshd, in hosts.allow",
         Safety.SAFE,
         partial(_inserted, word="ALL", before=None),
-        weakens="any address may talk to the SSH server: only keys and passwords protect it then",
+        weakens="any address can reach sshd; only SSH logins protect it",
         lets_in=True,
     )
-    return _finding(ruling, "keeps everybody out", (everybody, ask_for_address()))
+    return _finding(ruling, "blocks everybody", (everybody, ask_for_address()))
 
 
-REASON = "the line names hosts by their names or asks a program, and the disk tells nothing of these"
+REASON = "the line uses host names or runs a program, and the disk does not show their results"
 
 
 def _finding(ruling: Ruling, does: str, repairs: tuple[Repair, ...], reason: str = "") -> Finding:
@@ -106,12 +106,12 @@ def _finding(ruling: Ruling, does: str, repairs: tuple[Repair, ...], reason: str
     shown = place.text[:SHOWN] + ("..." if len(place.text) > SHOWN else "")
     why = f"{place}: {shown}"
     if line is not None and line.unfinished:
-        why = f"{place}: the line has no end, and libwrap turns everybody away for that"
+        why = f"{place}: the line has no newline, so libwrap blocks everybody"
     return Finding(
         check="hosts-deny",
         step=STEP,
         severity=Severity.DOUBTFUL if reason else Severity.BROKEN,
-        message=f"The SSH server asks hosts.allow and hosts.deny, and that {does} ({why}).",
+        message=f"sshd checks hosts.allow and hosts.deny, and that {does} ({why}).",
         symptom=Symptom.CLOSED,
         locations=(place,),
         repairs=repairs,
@@ -121,26 +121,26 @@ def _finding(ruling: Ruling, does: str, repairs: tuple[Repair, ...], reason: str
 
 
 def _repairs(tree: Tree, addresses: tuple[Address, ...]) -> Iterator[Repair]:
-    """What lets all of the addresses in, the smallest edit first."""
+    """Repairs that let in all of the addresses, smallest edit first."""
     if _all_in(_whole(tree), addresses):
         yield _newline()
     elif _all_in(lifted(tree, addresses), addresses):
         listed = ", ".join(str(each) for each in addresses)
-        yield Repair(f"take {listed} out of the bans", Safety.SAFE, partial(lifted, addresses=addresses))
+        yield Repair(f"remove the ban of {listed}", Safety.SAFE, partial(lifted, addresses=addresses))
     yield from _admitting(addresses, Safety.SAFE)
 
 
 def _newline() -> Repair:
-    return Repair("end the last line of hosts.allow and hosts.deny as it has to end", Safety.SAFE, _whole)
+    return Repair("add the missing newline at the end of hosts.allow and hosts.deny", Safety.SAFE, _whole)
 
 
 def _admitting(addresses: tuple[Address, ...], safety: Safety) -> Iterator[Repair]:
     listed = ", ".join(str(each) for each in addresses)
     yield Repair(
-        f"let {listed} in, in hosts.allow",
+        f"allow {listed} in hosts.allow",
         safety,
         partial(admitted, addresses=addresses),
-        weakens=f"{listed} may talk to the SSH server, whatever the two files say",
+        weakens=f"{listed} can reach sshd, whatever the two files say",
         lets_in=True,
     )
 
@@ -150,7 +150,7 @@ def _all_in(tree: Tree, addresses: tuple[Address, ...]) -> bool:
 
 
 def _whole(tree: Tree) -> Tree:
-    """The tree in which the last line of both files has its newline."""
+    """The tree where the last line of both files has its newline."""
     for path in (ALLOW, DENY):
         text = tree.text(path)
         if text and (not text.endswith("\n") or text.endswith("\\\n")):
@@ -159,7 +159,7 @@ def _whole(tree: Tree) -> Tree:
 
 
 def admitted(tree: Tree, addresses: tuple[Address, ...]) -> Tree:
-    """The tree in which hosts.allow lets the addresses in, before any line of it that does not."""
+    """The tree where hosts.allow lets the addresses in, before any line that does not."""
     for address in addresses:
         if not hosts_access(tree, address).allowed:
             first = first_that_may_fit(tree, address)
@@ -172,7 +172,7 @@ def _inserted(tree: Tree, word: str, before: int | None) -> Tree:
     text = tree.text(ALLOW) or ""
     unfinished = next((line.first for line in lines_for_sshd(tree, ALLOW) if line.unfinished), None)
     lines = text.split("\n")
-    # A last line that does not count is not to be made one that does.
+    # A last line that has no effect must not get one.
     at = before or unfinished
     if at is None and lines[-1]:
         lines.append("")
@@ -187,7 +187,7 @@ def _pattern(address: Address) -> str:
 
 
 def lifted(tree: Tree, addresses: tuple[Address, ...]) -> Tree:
-    """The tree in which no line of hosts.deny (or one of hosts.allow that denies) bans just these addresses."""
+    """The tree where no line of hosts.deny (or denying line of hosts.allow) bans just these addresses."""
     for address in addresses:
         for _ in range(MOST_BANS):
             line = hosts_access(tree, address).line
@@ -201,7 +201,7 @@ def lifted(tree: Tree, addresses: tuple[Address, ...]) -> Tree:
 
 
 def _uncounted(tree: Tree, address: Address) -> Tree:
-    """The tree in which DenyHosts has not counted anything against the address."""
+    """The tree where DenyHosts has no failures counted for the address."""
     for name in COUNTS:
         path = DENYHOSTS / name
         lines = (tree.text(path) or "").split("\n")
@@ -212,7 +212,7 @@ def _uncounted(tree: Tree, address: Address) -> Tree:
 
 
 def _without(tree: Tree, line: HostsAccessLine, bans: set[str]) -> Tree | None:
-    """The tree without those words in the line, or without the line if it names nobody else."""
+    """The tree without those words in the line, or without the line if it names no others."""
     named = words(line.clients)
     left = [word for word in named if word not in bans]
     if len(left) == len(named) or any(word.upper() == "EXCEPT" for word in named):

@@ -1,17 +1,17 @@
-"""A list of addresses (an ipset) that the firewall asks is saved with your address in it, or without it.
+"""A saved ipset that the firewall uses has your address, or lacks it.
 
-Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "Connection refused") from your address, while
-it works from others. The rules themselves do not name you.
+Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "Connection refused") from your address; other
+addresses get in. The rules themselves do not name you.
 
-Cause: a rule asks a list: "-m set --match-set countries src -j DROP". The list was saved with the rules and is loaded
-before them at boot: /etc/iptables/ipsets (Debian and Ubuntu, ipset-persistent), /etc/sysconfig/ipset (Fedora and its
-kin), /etc/ipset.conf (Arch). A list of whole countries or providers has your network in it; a ban of some minutes was
-saved for good; or only addresses of a list are let in, and yours is a new one.
+Cause: a rule looks up a list: "-m set --match-set countries src -j DROP". The list was saved with the rules and is
+loaded before them at boot: /etc/iptables/ipsets (Debian and Ubuntu, ipset-persistent), /etc/sysconfig/ipset (Fedora and
+relatives), /etc/ipset.conf (Arch). A list of whole countries or providers includes your network; a ban of a few minutes
+was saved for good; or only listed addresses are allowed, and yours is new.
 
-Repair: with --from ADDRESS, one line of the list for your address alone: its own line is taken out; of a network that
-is listed it is made an exception ("nomatch"); where only the list is let in, it is added. Or, if you choose that or the
-list can't have a single address, a rule before the one that asks. Everybody else's addresses stay as they are.
-Whatever makes the list (a download every night) has to be told, too.
+Repair: with --from ADDRESS, change one line of the list for your address alone: remove its own line; if a network is
+listed, add an exception ("nomatch"); if only the list is allowed in, add the address. Or, if you choose that or the
+list can't hold a single address, add a rule before the one that uses the list. All other addresses stay as they are.
+Whatever generates the list (a nightly download) has to be changed too.
 
 See: ipset(8), iptables-extensions(8) on "set", netfilter-persistent(8).
 """
@@ -49,15 +49,16 @@ def find(facts: Facts) -> Iterator[Finding]:
         firewall = blocking.name(block)
         if block.sources:
             message = (
-                f"The firewall {firewall} {blocking.keeps(block)} {blocking.who(block)} away from port {block.port} "
-                f"because of the ipset {asked.held.name} in {asked.sets.path}, which a rule asks ({rule})."
+                f"The firewall {firewall} {blocking.keeps(block)} port {block.port} for {blocking.who(block)} "
+                f"because of the ipset {asked.held.name} in {asked.sets.path}, which a rule uses ({rule})."
             )
             yield blocking.finding(CHECK, block, message, _repairs(block, asked), locations=places)
             continue
         yield blocking.finding(
             CHECK,
             block,
-            f"The firewall {firewall} lets in whom the ipset {asked.held.name} in {asked.sets.path} names ({rule}).",
+            f"The firewall {firewall} lets in only addresses in the ipset {asked.held.name}: "
+            f"{asked.sets.path} ({rule}).",
             (blocking.ask_for_address(), blocking.admit_everybody(block, Safety.UNSAFE)),
             severity=Severity.DOUBTFUL,
             reason="your address is not known: run again with --from ADDRESS",
@@ -70,10 +71,10 @@ def _repairs(block: Blockage, asked: InSet) -> tuple[Repair, ...]:
     assert block.other is not None
     edit = partial(ipset_edit.let_in, firewall=block.firewall, port=block.port, sources=block.sources, rule=block.other)
     member = Repair(
-        f"let {listed} through in the saved ipsets",
+        f"allow {listed} in the saved ipsets",
         Safety.SAFE,
         edit,
-        weakens=f"{listed} may connect to port {block.port}, and to what else the list guards",
+        weakens=f"{listed} can connect to port {block.port}, and to whatever else the list protects",
         lets_in=True,
     )
     rule = blocking.admit_client(block)

@@ -1,13 +1,13 @@
-"""Your key starts a command that is fixed, and no shell.
+"""Your key runs a fixed command instead of a shell.
 
 Symptom: the key is accepted, then a text such as 'Please login as the user "debian" rather than the user "root".', and
 the connection closes; or the connection closes without a word.
 
-Cause: the key's line in authorized_keys begins with command="...". cloud-init puts such a line before root's keys, so
-that people log in as the user of the image; keys for backups have one as well.
+Cause: the key's line in authorized_keys begins with command="...". cloud-init puts such a command before root's keys,
+so that people log in as the image's user; backup keys have one too.
 
-Repair: log in as the user that the text names. The command is only taken from the line if you say so: whoever wrote it
-wanted that the key gives no shell.
+Repair: log in as the user that the text names. Removing the command needs your consent: whoever wrote it did not want
+the key to give a shell.
 
 See: sshd(8) on AUTHORIZED_KEYS FILE FORMAT; cloud-init's disable_root.
 """
@@ -43,7 +43,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     effective = facts.effective(account)
     keys = keys_of(facts, account)
     commands = [key.option("command") for key in keys]
-    # ForceCommand counts before a key's own command (do_exec in session.c); it is a cause of its own.
+    # ForceCommand overrides a key's own command (do_exec in session.c); another check reports it.
     if not keys or None in commands or effective.words("ForceCommand") not in ((), ("none",)):
         return None
     command, place = commands[0] or "", keys[0].location
@@ -53,12 +53,12 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         check="key-command",
         step=STEP,
         severity=Severity.BROKEN if certain else Severity.DOUBTFUL,
-        message=f"The key of {account.name} starts a fixed command and no shell ({place}): {shown}",
+        message=f"The key of {account.name} runs a fixed command instead of a shell ({place}): {shown}",
         symptom=Symptom.CLOSED,
         locations=tuple(key.location for key in keys),
         repairs=tuple(_repairs(account, command, place)),
         subject=account.name,
-        reason="" if certain else "the command may be what the key is for, or start a shell",
+        reason="" if certain else "the key may be meant for this command, or the command may start a shell",
     )
 
 
@@ -67,20 +67,20 @@ def _repairs(account: Account, command: str, place: Location) -> Iterator[Repair
     if named is not None:
         yield Repair(f"log in as {named[1]}", Safety.MANUAL)
     yield Repair(
-        f"take the command from the key's line ({place})",
+        f"remove the command from the key's line ({place})",
         Safety.UNSAFE,
         partial(without_command, location=place),
-        weakens=f"the key gives a shell as {account.name}",
+        weakens=f"the key will give a shell as {account.name}",
     )
 
 
 def without_command(tree: Tree, location: Location) -> Tree:
-    """The tree in which the line has no command. ValueError if it has none any more."""
+    """The tree where the line has no command. ValueError if it is gone already."""
     lines = (tree.text(location.path) or "").split("\n")
     line = lines[location.line - 1] if location.line <= len(lines) else ""
     match = _OPTION.search(line)
     if match is None:
-        raise ValueError(f"{location}: there is no command any more")
+        raise ValueError(f"{location}: the command is gone")
     before, after = line[: match.start()], line[match.end() :]
     if before.endswith(","):
         before = before[:-1]

@@ -1,12 +1,12 @@
-"""The day until which your key counts is over.
+"""Your key has expired (expiry-time).
 
 Symptom: "me@SERVER: Permission denied (publickey)." although the key is in authorized_keys; the server's log says "key
 has expired".
 
-Cause: the key's line in authorized_keys begins with expiry-time="...", as it is given to people who help for a while.
+Cause: the key's line in authorized_keys begins with expiry-time="...", as people get who help for a while.
 
-Repair: the option is taken out, so that the key counts without an end. That is only done if you say so, as whoever set
-the day may have meant it. Better is to let the owner of the server write a new line.
+Repair: remove the option, so that the key never expires. This needs your consent, because the date may be intended. It
+is better if the owner of the server writes a new line.
 
 See: sshd(8) on AUTHORIZED_KEYS FILE FORMAT; auth_authorise_keyopts in auth.c of OpenSSH.
 """
@@ -48,15 +48,15 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         check="key-expired",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"The key of {account.name} counted until {keys[0].option('expiry-time')} ({place}).",
+        message=f"The key of {account.name} expired on {keys[0].option('expiry-time')} ({place}).",
         symptom=Symptom.DENIED,
         locations=tuple(key.location for key in keys),
         repairs=(
             Repair(
-                f"let the key count without an end ({place})",
+                f"remove the key's expiry date ({place})",
                 Safety.UNSAFE,
                 partial(without_end, location=place),
-                weakens="a key counts again that was given for a while",
+                weakens="a temporary key works again, with no end date",
             ),
         ),
         subject=account.name,
@@ -65,7 +65,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
 
 
 def _expired(facts: Facts, key: AuthorizedKey) -> bool:
-    """Whether its time is over. A time without a zone is the server's own; taken for UTC, that is right to a day."""
+    """Whether it has expired. A time without a zone is the server's local time; read as UTC, it is right to a day."""
     text = key.option("expiry-time")
     if text is None:
         return False
@@ -74,11 +74,11 @@ def _expired(facts: Facts, key: AuthorizedKey) -> bool:
 
 
 def without_end(tree: Tree, location: Location) -> Tree:
-    """The tree in which that line has no expiry-time. ValueError if it has none any more."""
+    """The tree where that line has no expiry-time. ValueError if it is gone already."""
     lines = (tree.text(location.path) or "").split("\n")
     line = lines[location.line - 1] if location.line <= len(lines) else ""
     left = _OPTION.sub("", line, count=1)
     if left == line:
-        raise ValueError(f"{location}: there is no expiry-time any more")
+        raise ValueError(f"{location}: expiry-time is gone")
     lines[location.line - 1] = left.lstrip(", ")
     return tree.write(location.path, "\n".join(lines))

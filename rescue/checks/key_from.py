@@ -1,12 +1,12 @@
-"""Your key counts from other addresses only.
+"""Your key is restricted to other addresses (from=).
 
 Symptom: "me@SERVER: Permission denied (publickey)." although the key is in authorized_keys; the server's log says
 "correct key but not from a permitted host".
 
-Cause: the key's line in authorized_keys begins with from="...", the addresses that it counts from, and yours is not
-among them: it has changed, or was never listed.
+Cause: the key's line in authorized_keys begins with from="...", the addresses from which it works. Yours is not among
+them: it has changed, or was never listed.
 
-Repair: your address (--from) is added to the key's own list. From everywhere else the key counts as before.
+Repair: add your address (--from) to the key's own list. For all other addresses nothing changes.
 
 See: sshd(8) on AUTHORIZED_KEYS FILE FORMAT; auth-options.c and auth2-pubkeyfile.c of OpenSSH.
 """
@@ -35,7 +35,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _judged(facts: Facts, account: Account) -> Finding | None:
-    """A finding where every key that could open the account is bound to addresses, and none to the client's."""
+    """A finding if every key that could open the account is restricted to addresses, and none to the client's."""
     keys = counting_keys(facts, account)
     standings = [_allowed(facts, key) for key in keys]
     if not keys or True in standings:
@@ -46,7 +46,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
 
 
 def _allowed(facts: Facts, key: AuthorizedKey) -> Known:
-    """Whether the key counts for the client's addresses, all of them; None if that is not to be told."""
+    """Whether the key works from all of the client's addresses; None if unknown."""
     patterns = key.option("from")
     if patterns is None:
         return True
@@ -70,15 +70,15 @@ def _outside(facts: Facts, account: Account, keys: list[AuthorizedKey]) -> Findi
         check="key-from",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"The key of {account.name} does not count from {mine}: its line has from= for others ({place}).",
+        message=f"The key of {account.name} does not work from {mine}: from= lists other addresses ({place}).",
         symptom=Symptom.DENIED,
         locations=tuple(key.location for key in keys),
         repairs=(
             Repair(
-                f"let the key count from {mine} as well ({place})",
+                f"allow the key from {mine} too ({place})",
                 Safety.SAFE,
                 edit,
-                weakens=f"the key opens {account.name} from {mine} as well",
+                weakens=f"the key will open {account.name} from {mine} too",
                 lets_in=True,
             ),
         ),
@@ -91,7 +91,7 @@ def _unknown(facts: Facts, account: Account, keys: tuple[AuthorizedKey, ...]) ->
         check="key-from",
         step=STEP,
         severity=Severity.DOUBTFUL,
-        message=f"The key of {account.name} counts from some addresses only ({keys[0].location}).",
+        message=f"The key of {account.name} works only from some addresses ({keys[0].location}).",
         symptom=Symptom.DENIED,
         locations=tuple(key.location for key in keys),
         repairs=(say_where_from(facts, keys[0].location),),
@@ -101,13 +101,13 @@ def _unknown(facts: Facts, account: Account, keys: tuple[AuthorizedKey, ...]) ->
 
 
 def admit(tree: Tree, location: Location, sources: tuple[str, ...]) -> Tree:
-    """The tree in which the key of that line counts from `sources`, too. ValueError if its list is not there."""
+    """The tree where the key on that line also works from `sources`. ValueError if its list is gone."""
     text = tree.text(location.path)
     lines = (text or "").split("\n")
     line = lines[location.line - 1] if location.line <= len(lines) else ""
     at = line.lower().find('from="')
     end = line.find('"', at + len('from="')) if at >= 0 else -1
     if end < 0:
-        raise ValueError(f"{location}: there is no from= any more")
+        raise ValueError(f"{location}: from= is gone")
     lines[location.line - 1] = line[:end] + "".join(f",{each}" for each in sources) + line[end:]
     return tree.write(location.path, "\n".join(lines))

@@ -1,16 +1,15 @@
-"""The server knows no key that opens your account.
+"""The server has no key that opens your account.
 
 Symptom: "me@SERVER: Permission denied (publickey)".
 
-Cause: sshd looks only into the files that AuthorizedKeysFile names, by default ~/.ssh/authorized_keys in the home
-that /etc/passwd gives. A file by another name (authorized_key, authorised_keys, authorized_keys.txt), in another
-place, or with lines that are no whole key (broken in two, pasted with quotation marks, a private key) counts for
-nothing. Neither does a key that was added for another user.
+Cause: sshd reads only the files that AuthorizedKeysFile names, by default ~/.ssh/authorized_keys in the home that
+/etc/passwd gives. It ignores a file with another name (authorized_key, authorised_keys, authorized_keys.txt) or in
+another place, and lines that are not whole keys (broken in two, pasted with quotation marks, a private key). A key that
+was added for another user does not help either.
 
-Repair: with --key FILE your public key is added as a line of its own; the directory and the file are made if need be,
-as the user's own. Without --key, where lines are a key but for the way in which they were pasted or saved (broken in
-two, with a byte order mark, as PuTTY exports them), they are made whole; where a misnamed file of the user's holds
-keys, these are put where sshd looks. The lines that are there stay as they are.
+Repair: with --key FILE, add your public key on its own line; create the directory and the file if needed, owned by the
+user. Without --key, repair keys that were only pasted or saved badly (broken in two, with a byte order mark, in PuTTY's
+export format), and copy keys from a misnamed file of the user's to where sshd looks. Existing lines stay as they are.
 
 See: sshd(8) on the format of authorized_keys, sshd_config(5) on AuthorizedKeysFile, auth2-pubkeyfile.c.
 """
@@ -33,35 +32,35 @@ from rescue.tree import Read
 STEP = Step.KEY
 READS = (*ACCOUNT_READS, Read("/etc/ssh", depth=2), Read("/root", depth=0), Read("/root/.ssh", depth=1))
 
-RUN_AGAIN = "run this again with --key FILE, where FILE is your public key (most often ~/.ssh/id_ed25519.pub)"
+RUN_AGAIN = "run this again with --key FILE, where FILE is your public key (usually ~/.ssh/id_ed25519.pub)"
 
 
 def find(facts: Facts) -> Iterator[Finding]:
     lacking = [account for account in facts.logins if _lacks_key(facts, account)]
     if facts.client.user is None and facts.client.key is None:
-        # Somebody gets in with a password: nobody is locked out for want of a key.
+        # Somebody gets in with a password: nobody is locked out for lack of a key.
         if any(password_opens(facts, account) for account in facts.logins):
             return
         lacking = [account for account in lacking if account.uid or _root_may(facts, account)]
         if any(account.uid and by_password(facts, account) for account in facts.logins):
-            # Somebody's way in is known, and is what is to be mended: root's was never one.
+            # Somebody else's way in is known, and is what to repair: root never had one.
             lacking = [account for account in lacking if account.uid]
     elif facts.client.user is None:
-        # The key opens one of the accounts, or none: then it is not for us to add it to them all.
+        # The key may belong to any one of the accounts, so it must not be added to all of them.
         lacking = lacking[:1] if len(lacking) == len(facts.logins) else []
     elif facts.client.key is None:
         lacking = [account for account in lacking if not password_opens(facts, account)]
     if facts.client.key is None:
         facts.tree.require(*(read for account in lacking for read in places(facts, account)))
     for account in lacking:
-        # Who has a password and no key at all logs in with that: why it is not taken is password-login-off.
+        # An account with a password and no key uses that; password-login-off reports why it is refused.
         if not _by_command(facts, account) and not by_password(facts, account):
             yield _finding(facts, account)
 
 
 def _by_command(facts: Facts, account: Account) -> bool:
-    """Whether a command names the account's keys, and nothing says that yours would have to be in a file: what it
-    prints is not judged (key-unknown), and that sshd does not run it is keys-command-unsafe."""
+    """Whether a command supplies the account's keys, and nothing says that yours must be in a file: its output is not
+    judged (key-unknown), and keys-command-unsafe reports that sshd does not run it."""
     command = facts.effective(account).words("AuthorizedKeysCommand")
     return facts.client.key is None and bool(command) and command[0].lower() != "none"
 
@@ -86,14 +85,14 @@ def _finding(facts: Facts, account: Account) -> Finding:
     files = facts.key_files(account)
     reason = elsewhere(facts, account) or _by_certificate(facts, account)
     dead = [line for found in files for line in _dead_lines(facts, found)]
-    places = " and ".join(str(found.path) for found in files) or "no file at all (AuthorizedKeysFile is none)"
-    what = "does not know your key" if facts.client.key is not None else "knows no key"
-    message = f"The SSH server {what} for {account.name}: it looks into {places}."
+    places = " and ".join(str(found.path) for found in files) or "no file (AuthorizedKeysFile is none)"
+    what = "can't find your key" if facts.client.key is not None else "finds no key"
+    message = f"sshd {what} for {account.name}: it reads {places}."
     if dead:
-        message += f" There it passes over line {dead[0][1].number} of {dead[0][0].path}: {dead[0][1].problem}."
+        message += f" It ignores line {dead[0][1].number} of {dead[0][0].path}: {dead[0][1].problem}."
     for link in dict.fromkeys(link for found in files if (link := dead_link(facts.tree, found.path)) is not None):
         entry = facts.tree.lentry(link)
-        message += f" {link} is a link that leads nowhere ({entry.link if entry else ''})."
+        message += f" {link} is a dangling link ({entry.link if entry else ''})."
     return Finding(
         check="key-missing",
         step=STEP,
@@ -111,7 +110,7 @@ def _finding(facts: Facts, account: Account) -> Finding:
 
 
 def _by_certificate(facts: Facts, account: Account) -> str:
-    """Why a key that is in no line may open the account all the same: an authority's line takes its certificates."""
+    """Why an unlisted key may open the account anyway: a cert-authority line accepts its certificates."""
     if facts.client.key is None:
         return ""
     blob = facts.client.key.split()[1]
@@ -119,14 +118,14 @@ def _by_certificate(facts: Facts, account: Account) -> str:
         for line in found.lines:
             if line.authority and blob not in line.text:
                 return (
-                    f"line {line.number} of {found.path} takes keys with a certificate; whether yours has one (a file "
-                    "whose name ends in -cert.pub beside it) is not on this disk"
+                    f"line {line.number} of {found.path} accepts certificates; whether your key has one (a file "
+                    "next to it that ends in -cert.pub) is not on this disk"
                 )
     return ""
 
 
 def _dead_lines(facts: Facts, found: KeyFile) -> Iterator[tuple[KeyFile, KeyLine]]:
-    """The lines that sshd passes over and that may be meant: with the client's key in them, where that is known."""
+    """The lines that sshd ignores and that may be meant as keys: with the client's key in them, if that is known."""
     wanted = facts.client.key.split()[1] if facts.client.key is not None else ""
     for line in found.lines:
         if line.problem and wanted in line.text:
@@ -142,7 +141,7 @@ def _repairs(facts: Facts, account: Account) -> Iterator[Repair]:
     for found in facts.key_files(account):
         if mended(facts.tree.data(found.path) or b"") is not None:
             yield Repair(
-                f"make whole what was pasted or saved wrongly in {found.path}",
+                f"repair badly pasted or saved keys in {found.path}",
                 Safety.SAFE,
                 partial(make_whole, client=facts.client, name=account.name, path=found.path),
             )
@@ -150,9 +149,9 @@ def _repairs(facts: Facts, account: Account) -> Iterator[Repair]:
         edit = partial(add_lines, client=facts.client, name=account.name, lines=lines)
         count = "the key" if len(lines) == 1 else f"the {len(lines)} keys"
         yield Repair(
-            f"put {count} of {path} where sshd looks for the keys of {account.name}",
+            f"copy {count} from {path} to where sshd looks for keys of {account.name}",
             Safety.UNSAFE,
             edit,
-            weakens="a key that was set aside on purpose would open the account again: look them through",
+            weakens="a key that was set aside on purpose will open the account again; review them first",
         )
     yield Repair(RUN_AGAIN, Safety.MANUAL)

@@ -1,14 +1,14 @@
-"""The SSH server does not run the command that would name your keys.
+"""sshd does not run the command that supplies your keys.
 
 Symptom: "me@SERVER: Permission denied (publickey)."; the server's log says "Unsafe AuthorizedKeysCommand: bad ownership
 or modes for directory /opt", "Could not stat", "execve: Permission denied" or "AuthorizedKeysCommandUser not found".
 
-Cause: AuthorizedKeysCommand (or AuthorizedPrincipalsCommand, for certificates) is to print the keys that count. sshd
-runs it only where the command and every directory above it belong to root and nobody else may write there, and it runs
-it as another user, who has to exist and to be able to execute it. sshd -t looks at none of that.
+Cause: AuthorizedKeysCommand (or AuthorizedPrincipalsCommand, for certificates) prints the accepted keys. sshd runs it
+only if root owns the command and every directory above it, and nobody else can write there; it runs it as another user,
+who must exist and be able to execute it. sshd -t checks none of that.
 
-Repair: directories and the command are closed to other writers; a command that its user may not execute is opened to
-that user. What the command prints is not on the disk and is not judged.
+Repair: remove others' write permission on the directories and the command; let the command's user execute it. What the
+command prints is not on the disk and is not judged.
 
 See: sshd_config(5) on AuthorizedKeysCommand; subprocess and safe_path in misc.c of OpenSSH.
 """
@@ -39,12 +39,12 @@ KEYS, PRINCIPALS = "AuthorizedKeysCommand", "AuthorizedPrincipalsCommand"
 SEARCHED = ("/usr/bin", "/bin", "/usr/sbin", "/sbin")
 """The command's PATH (_PATH_STDPATH, defines.h)."""
 ENV = ("/usr/bin/env", "/bin/env")
-KEPT = "the keys in the account's own files count all the same"
+KEPT = "the keys in the account's own files still work"
 
 
 @dataclass(frozen=True, slots=True)
 class CommandFault:
-    """Why sshd does not run the command. path: the file concerned, if one is."""
+    """Why sshd does not run the command. path: the file concerned, if any."""
 
     what: str
     path: PurePosixPath | None = None
@@ -74,7 +74,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
 
 
 def refused(facts: Facts, account: Account, keyword: str = KEYS) -> CommandFault | None:
-    """Why the command does not run for the account; None where it does, or where there is none. NotCaptured."""
+    """Why the command does not run for the account; None if it does, or if there is none. Raises NotCaptured."""
     effective = facts.effective(account)
     setting = effective.setting(keyword)
     if setting.location is None or not setting.words or setting.words[0].lower() == "none":
@@ -85,9 +85,9 @@ def refused(facts: Facts, account: Account, keyword: str = KEYS) -> CommandFault
     user = " ".join(effective.words(f"{keyword}User")[:1])
     runner = facts.accounts.get(_expanded(user, account) or user)
     if runner is None:
-        return CommandFault(f"the account {user} that it is to run as does not exist", None, _other_user(keyword))
+        return CommandFault(f"the account {user}, which should run it, does not exist", None, _other_user(keyword))
     if not command.startswith("/"):
-        return CommandFault(f"{command} is no absolute path")
+        return CommandFault(f"{command} is not an absolute path")
     return next(_faults(facts, command, runner), None)
 
 
@@ -99,14 +99,14 @@ def _first_word(text: str) -> str:
 
 
 def _expanded(text: str, account: Account) -> str | None:
-    """The text with the tokens that the account decides; None where there is another (TOKENS of sshd_config(5))."""
+    """The text with the account's tokens expanded; None if it has other tokens (TOKENS of sshd_config(5))."""
     for token, value in (("%u", account.name), ("%h", account.home), ("%U", str(account.uid))):
         text = text.replace(token, value)
     return None if "%" in text.replace("%%", "") else text.replace("%%", "%")
 
 
 def _other_user(keyword: str) -> Repair:
-    return Repair(f"name an account that exists in {keyword}User (nobody, if the command may run as it)", Safety.MANUAL)
+    return Repair(f"name an existing account in {keyword}User (nobody, if the command may run as it)", Safety.MANUAL)
 
 
 def _faults(facts: Facts, command: str, runner: Account) -> Iterator[CommandFault]:
@@ -115,34 +115,34 @@ def _faults(facts: Facts, command: str, runner: Account) -> Iterator[CommandFaul
     try:
         real = tree.resolve(command)
     except LinkLoop:
-        yield CommandFault(f"{command} is a link that leads in a circle", PurePosixPath(command))
+        yield CommandFault(f"{command} is a link loop", PurePosixPath(command))
         return
     entry = tree.entry(command)
     if entry is None:
-        again = Repair(f"put {command} back, from its package or a backup", Safety.MANUAL)
-        yield CommandFault(f"{command} is not there", PurePosixPath(command), again)
+        again = Repair(f"restore {command} from its package or a backup", Safety.MANUAL)
+        yield CommandFault(f"{command} is missing", PurePosixPath(command), again)
         return
     if not entry.is_file:
-        yield CommandFault(f"{command} is no file", real)
+        yield CommandFault(f"{command} is not a file", real)
         return
     yield from _unsafe(facts, real)
     yield from _not_started(facts, command, runner)
 
 
 def _unsafe(facts: Facts, real: PurePosixPath) -> Iterator[CommandFault]:
-    """What safe_path, asked for root and without a home, refuses."""
+    """What safe_path refuses for root without a home."""
     for each in _walk(facts).faults(real):
         mode = f"mode {each.entry.mode & 0o7777:04o}"
         if each.rule is Rule.WRITABLE:
             whose = f"{mode}, group {each.entry.gid}"
-            # One such as /tmp is everybody's by its purpose; that a group may write is undone without harm.
+            # A directory such as /tmp is meant for everybody; removing a group's write permission does no harm.
             shared = each.shared and each.entry.mode & OTHERS_WRITE
-            move = Repair("move the command to a directory that is root's alone, such as /usr/local/bin", Safety.MANUAL)
+            move = Repair("move the command to a directory of root's, such as /usr/local/bin", Safety.MANUAL)
             way = move if shared else _closed(each.path, each.mode, real)
-            yield CommandFault(f"{each.path} can be written by others ({whose})", each.path, way)
+            yield CommandFault(f"others can write to {each.path} ({whose})", each.path, way)
         else:
             yield CommandFault(
-                f"{each.path} belongs to uid {each.entry.uid} and not to root", each.path, _roots(each.path, real)
+                f"{each.path} belongs to uid {each.entry.uid}, not to root", each.path, _roots(each.path, real)
             )
 
 
@@ -154,14 +154,14 @@ def _walk(facts: Facts) -> Walk:
 def _closed(path: PurePosixPath, mode: int, command: PurePosixPath) -> Repair:
     title = f"chmod {mode & 0o7777:04o} {path}"
     if path == command:
-        weakens = "what others wrote into it would count: read it through first"
+        weakens = "sshd will trust what others may have written there; review it first"
         return Repair(title, Safety.UNSAFE, partial(_put, path=path, mode=mode), weakens=weakens)
     return Repair(title, Safety.SAFE, partial(_put, path=path, mode=mode))
 
 
 def _roots(path: PurePosixPath, command: PurePosixPath) -> Repair:
     edit = partial(_put, path=path, uid=0)
-    weakens = "what its owner wrote there would count: read it through first"
+    weakens = "sshd will trust what its owner may have written there; review it first"
     return Repair(f"chown root {path}", Safety.UNSAFE, edit, weakens=weakens)
 
 
@@ -170,26 +170,24 @@ def _put(
 ) -> Tree:
     entry = tree.lentry(path)
     if entry is None:
-        raise ValueError(f"{path} is not there any more")
+        raise ValueError(f"{path} is gone")
     if mode is not None:
         tree = tree.with_entries({str(path): with_mode(entry, mode)})
     return tree if uid is None and gid is None else tree.set_mode(path, uid=uid, gid=gid)
 
 
 def _not_started(facts: Facts, command: str, runner: Account) -> Iterator[CommandFault]:
-    """What execve(2) refuses to the user as whom it is run."""
+    """What execve(2) refuses to the user who runs it."""
     tree, person = facts.tree, facts.person(runner)
     for interpreter in _interpreters(tree, command):
         tree.require(Read(interpreter, depth=0, limit=LARGEST))
         if tree.entry(interpreter) is None:
-            missing = Repair(f"install {interpreter}, which {command} is written for", Safety.MANUAL)
-            yield CommandFault(
-                f"{interpreter}, which {command} is written for, is not there", PurePosixPath(interpreter), missing
-            )
+            missing = Repair(f"install {interpreter}, which {command} needs", Safety.MANUAL)
+            yield CommandFault(f"{interpreter}, which {command} needs, is missing", PurePosixPath(interpreter), missing)
             return
     for each in barriers(tree, command, person):
         mode = f"mode {each.entry.mode & 0o7777:04o}"
-        what = f"{runner.name}, as whom it is to run, may not use {each.path} ({mode})"
+        what = f"{runner.name}, who should run it, can't access {each.path} ({mode})"
         yield CommandFault(what, each.path, _opened(runner, each.path, each.entry.is_dir, command))
     entry = tree.entry(command)
     if entry is not None and not _script(tree, command):
@@ -203,7 +201,7 @@ def _script(tree: Tree, path: str) -> bool:
 
 
 def _interpreters(tree: Tree, command: str) -> Iterator[str]:
-    """The program behind "#!", and the one that env(1) is to look for."""
+    """The program after "#!", and the one that env(1) should find."""
     data = tree.data_if_read(command) or b""
     words = data[2:256].partition(b"\n")[0].decode("utf-8", "surrogateescape").split() if data.startswith(b"#!") else []
     if not words or not words[0].startswith("/"):
@@ -223,8 +221,8 @@ def _opened(runner: Account, path: PurePosixPath, folder: bool, command: str) ->
 
 
 def _open(tree: Tree, command: str, person: Person) -> Tree:
-    """Directories are opened for everybody to pass, not to list; the command for its user's group alone: it may hold
-    a secret."""
+    """Everybody may pass the directories, but not list them; only its user's group may use the command, which may
+    contain a secret."""
     for _ in range(50):
         found = next(barriers(tree, command, person), None)
         if found is None:
@@ -236,13 +234,13 @@ def _open(tree: Tree, command: str, person: Person) -> Tree:
             tree = _put(tree, found.path, mode=found.entry.mode | (0o011 if found.entry.is_dir else 0o555))
         if next(barriers(tree, command, person), None) == found:
             break
-    raise ValueError(f"{command} is closed by more than its mode")
+    raise ValueError(f"more than its mode blocks {command}")
 
 
 def _finding(account: Account, keyword: str, setting: Setting, fault: CommandFault, reason: str) -> Finding:
     assert setting.location is not None
     place = (Location(fault.path),) if fault.path is not None else ()
-    by_hand = Repair(f"mend what {keyword} names ({setting.location}), or comment it out", Safety.MANUAL)
+    by_hand = Repair(f"repair what {keyword} names ({setting.location}), or comment it out", Safety.MANUAL)
     return Finding(
         check="keys-command-unsafe",
         step=STEP,

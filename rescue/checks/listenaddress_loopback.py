@@ -1,14 +1,15 @@
-"""The SSH server listens for programs on the server itself only, not for the outside.
+"""sshd listens only on the server itself (loopback), not for the outside.
 
 Symptom: "ssh: connect to host SERVER port 22: Connection refused", while the service runs and "ssh localhost" on the
 server works.
 
-Cause: ListenAddress 127.0.0.1, ::1, localhost or "*" (which is this machine alone, not every address) in sshd_config,
-most often copied from an example, or made for a tunnel that is gone; or an address of the outside beside it that the
-server does not have any more. Where a ListenAddress line is there, sshd listens nowhere else.
+Cause: ListenAddress 127.0.0.1, ::1, localhost or "*" (which means this machine only, not every address) in sshd_config,
+most often copied from an example, or set for a tunnel that is gone; or next to it an outside address that the server no
+longer has. If there is a ListenAddress line, sshd listens nowhere else.
 
-Repair: the ListenAddress lines are commented out, so that sshd listens on every address, and the firewall says who may
-come. If the server is meant to be reached by a tunnel alone (Tor, Cloudflare and the like), leave it, and mend that.
+Repair: comment out the ListenAddress lines, so that sshd listens on every address, and the firewall decides who gets
+in. If the server should be reached only through a tunnel (Tor, Cloudflare and the like), leave it, and repair the
+tunnel.
 
 See: sshd_config(5) on ListenAddress.
 """
@@ -36,17 +37,17 @@ def find(facts: Facts) -> Iterator[Finding]:
     places = tuple(dict.fromkeys(each.listener.location for each in asked.binds if each.listener.location is not None))
     named = ", ".join(dict.fromkeys(str(each.address) for each in bound))
     gone = ", ".join(str(each.address) for each in asked.binds if each.here is False)
-    also = f", as the server does not have {gone}" if gone else ""
+    also = f", because the server does not have {gone}" if gone else ""
     yield Finding(
         check="listenaddress-loopback",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"The SSH server listens on {named} only{also}: that is for the server itself, and for nobody outside.",
+        message=f"sshd listens on {named} only{also}: nobody outside can reach that.",
         symptom=Symptom.REFUSED,
         locations=places,
         repairs=(
             *on_all(asked),
-            Repair("reach it through the tunnel that it was made for", Safety.MANUAL),
+            Repair("connect through the tunnel that it was set up for", Safety.MANUAL),
         ),
         subject=named,
     )

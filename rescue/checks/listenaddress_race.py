@@ -1,16 +1,16 @@
-"""The SSH server may start before the address that it is to listen on is there.
+"""sshd may start before the address that it should listen on exists.
 
-Symptom: after a reboot "ssh: connect to host SERVER port 22: Connection refused", and all is well once somebody starts
+Symptom: after a reboot "ssh: connect to host SERVER port 22: Connection refused", and all is fine once somebody starts
 the service by hand; the server's log says "Cannot bind any address".
 
-Cause: sshd with a ListenAddress of its own stops where that address is not there yet. Its unit waits for
-network.target, which means that the network's program was started, not that addresses are set; systemd-networkd,
-NetworkManager and interfaces marked allow-hotplug set them a little later, DHCP later still. Debian's and Ubuntu's
-unit does not try again after that error (RestartPreventExitStatus=255). Whether it is in time is a matter of
-milliseconds, so that it may have gone well for years. ssh.socket with an address is bound even earlier.
+Cause: sshd with a specific ListenAddress exits if that address does not exist yet. Its unit waits for network.target,
+which means that the network program was started, not that addresses are set; systemd-networkd, NetworkManager and
+interfaces marked allow-hotplug set them a little later, DHCP later still. The unit of Debian and Ubuntu does not retry
+after that error (RestartPreventExitStatus=255). It is a matter of milliseconds, so it may have worked for years.
+ssh.socket with an address binds even earlier.
 
-Repair: a drop-in that lets the service wait for network-online.target, or lets the socket bind to an address that is
-not there yet (FreeBind=yes). Or the ListenAddress lines are commented out.
+Repair: add a drop-in that makes the service wait for network-online.target, or lets the socket bind to an address that
+does not exist yet (FreeBind=yes). Or comment out the ListenAddress lines.
 
 See: systemd.special(7) on network-online.target, systemd.socket(5) on FreeBind=, sshd_config(5) on ListenAddress.
 """
@@ -37,7 +37,7 @@ READS = listen_addresses.READS
 CHECK = "listenaddress-race"
 DROP_IN = "rescue.conf"
 CONFIGURATION_ERROR = "255"
-"""The exit status of an sshd that can bind no address."""
+"""sshd's exit status when it can bind no address."""
 
 WAIT = "[Unit]\nWants=network-online.target\nAfter=network-online.target\n"
 FREE = "[Socket]\nFreeBind=yes\n"
@@ -59,12 +59,12 @@ def find(facts: Facts) -> Iterator[Finding]:
         check=CHECK,
         step=STEP,
         severity=Severity.DOUBTFUL,
-        message=f"{unit.name} needs the address {named} when it starts, and does not wait until that is set.",
+        message=f"{unit.name} needs the address {named} when it starts, but does not wait for it.",
         symptom=Symptom.REFUSED,
         locations=(*places, *(asked.own.written[each.address] for each in here if each.address in asked.own.written)),
         repairs=(_wait(unit, free=asked.socket is not None), *on_all(asked)),
         subject=unit.name,
-        reason="whether the address is there in time is decided anew by each boot",
+        reason="whether the address is set in time differs at each boot",
     )
 
 
@@ -81,14 +81,14 @@ def _waits(facts: Facts, unit: Unit, asked: Told) -> bool:
 
 
 def _tries_again(unit: Unit) -> bool:
-    """Whether systemd starts the service again, after a while, when the address was not there (systemd.service(5))."""
+    """Whether systemd restarts the service after a pause when the address was missing (systemd.service(5))."""
     restart, not_after = last(unit, "Service", "Restart"), unit.values("Service", "RestartPreventExitStatus")
     if restart is None or restart.text not in ("always", "on-failure"):
         return False
     if any(CONFIGURATION_ERROR in each.text.split() for each in not_after):
         return False
     pause = last(unit, "Service", "RestartSec")
-    # Five quick tries within ten seconds are the limit: only with a pause does it go on.
+    # The limit is five tries within ten seconds: only with a pause does systemd go on.
     return pause is not None and pause.text.rstrip("s").isdigit() and int(pause.text.rstrip("s")) >= 3
 
 
@@ -96,12 +96,12 @@ def _wait(unit: Unit, *, free: bool) -> Repair:
     path = f"{SYSTEM}/{unit.name}.d/{DROP_IN}"
     if free:
         return Repair(
-            f"let {unit.name} bind to an address that is not there yet, by a drop-in",
+            f"add a drop-in: {unit.name} may bind to an address before it exists",
             Safety.SAFE,
             partial(_dropped_in, path=path, text=FREE),
         )
     return Repair(
-        f"let {unit.name} wait for the network, by a drop-in", Safety.SAFE, partial(_dropped_in, path=path, text=WAIT)
+        f"add a drop-in: {unit.name} waits for the network", Safety.SAFE, partial(_dropped_in, path=path, text=WAIT)
     )
 
 

@@ -1,17 +1,15 @@
-"""The SSH server is told to listen on an address that the server does not have.
+"""sshd is set to listen on an address that the server does not have.
 
 Symptom: "ssh: connect to host SERVER port 22: Connection refused"; the server's log says "Cannot bind any address".
 
-Cause: a ListenAddress line in sshd_config (or a ListenStream= of ssh.socket) names an address of this machine, and that
-address is gone: the server was moved, made from a snapshot or cloned, got another address from its provider, or the
-line has a typing mistake. Where none of the addresses that are named is there, sshd stops. What the server's addresses
-are is read from the files of ifupdown, systemd-networkd, netplan, NetworkManager and the like; where they are asked of
-the network (DHCP), it can't be told from the disk, and the finding is a doubt. In a rescue system the present addresses
-of the machine are the rescue system's.
+Cause: a ListenAddress line in sshd_config (or a ListenStream= of ssh.socket) names an address of this machine that is
+gone: the server was moved, cloned or restored from a snapshot, got another address from its provider, or the line has a
+typo. If none of the named addresses exists, sshd exits. rescue reads the server's addresses from the files of ifupdown,
+systemd-networkd, netplan, NetworkManager and the like; if they come from DHCP, the disk does not show them, and the
+finding is doubtful. In a rescue system the machine's present addresses belong to the rescue system.
 
-Repair: where the files give the server exactly one address, that one takes the place of the wrong one. Else the
-ListenAddress lines are commented out, so that sshd listens on every address, and the firewall says who may come. The
-ports stay.
+Repair: if the files give the server exactly one address, put that one in place of the wrong one. Else comment out the
+ListenAddress lines, so that sshd listens on every address, and the firewall decides who gets in. The ports stay.
 
 See: sshd_config(5) on ListenAddress, ip(7) on ip_nonlocal_bind, systemd.socket(5) on ListenStream= and FreeBind=.
 """
@@ -43,10 +41,10 @@ def find(facts: Facts) -> Iterator[Finding]:
     named = ", ".join(dict.fromkeys(str(each.address) for each in asked.binds))
     places = tuple(dict.fromkeys(each.listener.location for each in asked.binds if each.listener.location is not None))
     if unsure:
-        message = f"The SSH server listens on {named} only ({places[0]}), and stops if the server does not get it."
+        message = f"sshd listens on {named} only ({places[0]}), and exits if the server does not get it."
     else:
         message = (
-            f"The SSH server is told to listen on {named} only ({places[0]}), which the server does not have "
+            f"sshd is set to listen on {named} only ({places[0]}), which the server does not have "
             f"({_have(asked)}): it does not start."
         )
     yield Finding(
@@ -74,12 +72,12 @@ def _given(asked: Told) -> tuple[Location, ...]:
 def _reason(asked: Told, bind: Bind) -> str:
     by = asked.own.asked(bind.address.version)
     if by is not None:
-        return f"addresses are asked of the network ({by}); whether the server gets {bind.address} is not on the disk"
-    return "the files that give the server its addresses were not found, or are of a kind that is not read"
+        return f"addresses come from the network ({by}); whether the server gets {bind.address} is not on the disk"
+    return "the files with the server's addresses were not found, or are of an unknown kind"
 
 
 def _own_address(asked: Told) -> Iterator[Repair]:
-    """Put the server's only address in the place of a single wrong one."""
+    """Replace a single wrong address with the server's only one."""
     if len(asked.binds) != 1 or asked.binds[0].here is None or asked.socket is not None:
         return
     wrong = asked.binds[0]
@@ -87,14 +85,14 @@ def _own_address(asked: Told) -> Iterator[Repair]:
     place = wrong.listener.location
     if len(have) == 1 and place is not None and str(wrong.address) in place.text:
         change = partial(edit.replace_word, location=place, old=str(wrong.address), new=str(have[0]))
-        yield Repair(f"listen on {have[0]} in the place of {wrong.address} ({place})", Safety.SAFE, change)
+        yield Repair(f"listen on {have[0]} instead of {wrong.address} ({place})", Safety.SAFE, change)
 
 
 def _by_hand(asked: Told) -> Iterator[Repair]:
     if asked.socket is not None:
         name = asked.socket.name
         yield Repair(
-            f"let {name} bind to an address that is not there yet, by a drop-in (FreeBind=yes), or correct the address",
+            f"let {name} bind to a missing address with a drop-in (FreeBind=yes), or correct the address",
             Safety.MANUAL,
             steps=f"systemctl edit {name}   (section [Socket])",
         )

@@ -1,17 +1,17 @@
-"""The network settings are bound to the hardware address of another card, as on a clone of the server.
+"""The network settings are bound to another hardware address (MAC), as on a clone.
 
 Symptom: nothing answers: "No route to host" or "Connection timed out", and no ping. The provider's console shows a
-login prompt. The original of the clone, or the server before it was moved, is or was reachable.
+login prompt. The original server, or this one before it was moved, is or was reachable.
 
-Cause: the settings name a card by its hardware address (MAC): MACAddress= or PermanentMACAddress= in a file of
-systemd-networkd, match and macaddress in netplan, mac-address in NetworkManager. A clone, a restored image or a server
-with new virtual hardware has a card with another address, which nobody configures then.
+Cause: the settings name a network interface by its hardware address (MAC): MACAddress= or PermanentMACAddress= in a
+systemd-networkd file, match and macaddress in netplan, mac-address in NetworkManager. On a clone, a restored image or a
+server with new virtual hardware the interface has another address, so nothing configures it.
 
-The address of the card that is there can't be told from a disk, if no log names it; then this is a doubt. It is found
-where the last boot in the journal switched on no card at all, and the settings are for a hardware address.
+A disk does not show the hardware address of the interface unless a log does; without one the finding is doubtful.
+rescue reports it if the last boot in the journal enabled no interface at all, and the settings name a hardware address.
 
-Repair: for systemd-networkd, where one file waits for one address: the file is for every wired card (en*, eth*) then.
-Addresses and everything else stay. Elsewhere you have to put in the address that `ip link` shows on the console.
+Repair: for systemd-networkd, if one file waits for one address: apply that file to every wired interface (en*, eth*).
+Addresses and everything else stay. Otherwise, enter the hardware address that `ip link` shows on the console.
 
 See: systemd.network(5), netplan.yaml(5), nm-settings-keyfile(5).
 """
@@ -28,8 +28,8 @@ from rescue.text.numbers import listed
 STEP = Step.NETWORK
 READS = (*NETWORK_READS, *CARD_READS)
 
-UNKNOWN = "the disk does not tell the hardware address of the card; but in the last boot none was switched on"
-OTHERS = "cloud-init or another program may configure the card without these files"
+UNKNOWN = "the disk does not show the interface's hardware address; but the last boot enabled no interface"
+OTHERS = "cloud-init or another program may configure the interface without these files"
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -56,8 +56,8 @@ def _finding(bound: list[Profile], network: Network, cards: Cards) -> Finding:
         step=STEP,
         severity=Severity.DOUBTFUL if reason else Severity.BROKEN,
         message=(
-            f"{first.manager} is told to configure the card with the hardware address {listed(addresses)} and no "
-            "other, and in the last boot no card was switched on."
+            f"{first.manager} configures only the network interface with the hardware address {listed(addresses)}, "
+            "and the last boot enabled no interface."
         ),
         symptom=Symptom.UNREACHABLE,
         locations=tuple(profile.location for profile in bound),
@@ -71,13 +71,13 @@ def _repair(bound: list[Profile]) -> Repair:
     first = bound[0]
     if len(bound) == 1 and first.unbind is not None:
         return Repair(
-            f"make {first.location.path} hold for every wired card",
+            f"apply {first.location.path} to every wired network interface",
             Safety.SAFE,
             first.unbind,
-            steps="A second card would get these settings as well.",
+            steps="A second interface would also get these settings.",
         )
     return Repair(
-        f"put the card's own hardware address into {first.location.path}",
+        f"put the interface's real hardware address into {first.location.path}",
         Safety.MANUAL,
-        steps="On the provider's console `ip link` shows it, behind link/ether.",
+        steps="`ip link` on the provider's console shows it, after link/ether.",
     )

@@ -1,13 +1,13 @@
-"""Nearly all of the system belongs to somebody who is not root: `chown -R` ran over the whole disk.
+"""`chown -R` ran over the whole disk: most of the system no longer belongs to root.
 
 Symptom: the login may work; then sudo, services and cron fail one after another: "must be owned by uid 0".
 
-Cause: `chown -R me /`, or over /usr or /etc: a blank before a slash ("chown -R me . /"), a script with an empty
+Cause: `chown -R me /`, or over /usr or /etc: a space before a slash ("chown -R me . /"), a script with an empty
 variable ("chown -R me $DIR/").
 
-Repair: what keeps you out, and what sudo asks for, is given back to root one by one. All the rest has to come from the
-packages, which know their owners: rpm --setugids -a; on Debian and Ubuntu the packages are installed again. What had
-other owners on purpose (/var, /home) a backup knows.
+Repair: give back to root, one by one, what locks you out and what sudo needs. Everything else has to come from the
+packages, which know their owners: rpm --setugids -a; on Debian and Ubuntu reinstall the packages. Only a backup knows
+what had other owners on purpose (/var, /home).
 
 See: chown(1), rpm(8) on --setugids, dpkg(1) on --verify.
 """
@@ -29,11 +29,11 @@ PLACES = (
     "/usr/bin/ls", "/usr/bin/id", "/usr/bin/cat", "/usr/bin/su", "/usr/bin/passwd", "/usr/bin/mount", "/usr/bin/bash",
     "/usr/lib/systemd", "/var", "/var/lib", "/root", "/boot",
 )  # fmt: skip
-"""What belongs to root on every system: enough to tell one changed owner from all."""
+"""What belongs to root on every system: enough to distinguish one changed owner from all."""
 READS = (*SSHD_READS, *(Read(path, depth=0, content=False) for path in PLACES))
 
 ENOUGH = 4
-"""So many of one foreign owner that it was no single one."""
+"""So many with one foreign owner that it was not just a single file."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -54,24 +54,24 @@ def find(facts: Facts) -> Iterator[Finding]:
         check="mass-chown",
         step=STEP,
         severity=Severity.DOUBTFUL,
-        message=f"{count} of {len(found)} files and directories that are root's on every system belong to {owner}: "
-        "chown ran over the whole system. What is mended here is not all of it.",
+        message=f"{count} of {len(found)} files and directories that root should own belong to {owner}: "
+        "chown ran over the whole system. rescue repairs only part of that.",
         symptom=Symptom.OK,
         locations=tuple(Location(facts.tree.resolve(path)) for path, entry in found if entry.uid == uid),
         repairs=(
             Repair(
-                "give the rest back to its owners from the packages, in the server's own system",
+                "restore the other owners from the packages, in rescue shell",
                 Safety.MANUAL,
                 steps=steps,
             ),
         ),
         subject=owner,
-        reason="you may get in; services and sudo ask for files that are root's",
+        reason="you may get in; services and sudo need files that root owns",
     )
 
 
 def _most_of(below: str, found: list[tuple[str, Entry]], uid: int) -> bool:
-    """Whether most of what is looked at in a directory, itself among it, has that owner."""
+    """Whether most of what is checked in a directory, including itself, has that owner."""
     here = [entry for path, entry in found if path == below or path.startswith(f"{below}/")]
     count = sum(entry.uid == uid for entry in here)
     return count >= ENOUGH and count * 2 > len(here)

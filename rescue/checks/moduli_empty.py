@@ -1,12 +1,12 @@
-"""The SSH server has no numbers for the only key exchange that it offers, and hangs up.
+"""/etc/ssh/moduli is empty, so the only key exchange offered fails.
 
 Symptom: the connection hangs after "expecting SSH2_MSG_KEX_DH_GEX_REPLY" (ssh -v), or "Connection reset by peer".
 
-Cause: KexAlgorithms allows diffie-hellman-group-exchange alone, and the file of its prime numbers (/etc/ssh/moduli) is
-there and holds none: emptied by a hardening guide that filters out small ones, or by a full disk. Up to OpenSSH 9.9
-sshd falls back on groups of its own; from 10.0 on the connection dies. With a missing file it falls back, too.
+Cause: KexAlgorithms allows only diffie-hellman-group-exchange, and the file of its prime numbers (/etc/ssh/moduli)
+exists but has none: a hardening guide filtered out small ones, or the disk was full. Up to OpenSSH 9.9 sshd falls back
+to built-in groups; from 10.0 on the connection dies. If the file is missing, it also falls back.
 
-Repair: the file without numbers is removed. Better ones come with the package, or from ssh-keygen -M.
+Repair: remove the file without numbers. New ones come with the package, or from ssh-keygen -M.
 
 See: moduli(5), choose_dh in dh.c of OpenSSH; ssh-keygen(1) on -M.
 """
@@ -48,17 +48,15 @@ def find(facts: Facts) -> Iterator[Finding]:
         check="moduli-empty",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"{path} holds no prime numbers, and the only key exchange that is allowed needs them.",
+        message=f"{path} has no prime numbers, but the only allowed key exchange needs them.",
         symptom=Symptom.HANGS,
         locations=(Location(PurePosixPath(path)), *([place] if place else [])),
-        repairs=(
-            Repair(f"remove {path}, so that the SSH server uses its own", Safety.SAFE, partial(_gone, path=path)),
-        ),
+        repairs=(Repair(f"remove {path}, so that sshd uses built-in numbers", Safety.SAFE, partial(_gone, path=path)),),
     )
 
 
 def _primes(text: str | None) -> bool:
-    """Whether there is any line that says something. A file too large to look into has some."""
+    """Whether any line has content. A file too large to read does."""
     return text is None or any(line.strip() and not line.startswith("#") for line in text.split("\n"))
 
 

@@ -1,16 +1,16 @@
-"""An address was set by hand, and its router is not in its network, so that no answer finds its way out.
+"""Static IP whose gateway is outside its subnet.
 
 Symptom: "Connection timed out" or "No route to host". The provider's console shows a login prompt.
 
-Cause: a wrong digit in an address, a prefix length or a router (Address= and Gateway= of systemd-networkd; address,
-netmask and gateway of ifupdown; addresses and routes of netplan). The kernel refuses a router that it could not reach,
-and the server is left without a way to anybody outside its own network. ifupdown makes the kernel take it all the same,
-which helps only where the router is on the same wire: so it is a doubt there, and of a single address (netmask /32)
-nothing is said. An address that is wrong in another way, but fits its router, can't be told from a right one on the
-disk: compare it with the one in your provider's panel.
+Cause: a wrong digit in an address, prefix length or gateway (Address= and Gateway= of systemd-networkd; address,
+netmask and gateway of ifupdown; addresses and routes of netplan). The kernel rejects a gateway that it can't reach, so
+the server can't reach anybody outside its own network. ifupdown makes the kernel accept it anyway, which helps only if
+the gateway is on the same wire: there the finding is doubtful, and rescue reports nothing for a single address (netmask
+/32). An address that is wrong in another way but fits its gateway looks right on the disk: compare it with the one in
+your provider's panel.
 
-Repair: where another file would configure the same card, as it did before, the file can be set aside: it gets the end
-".disabled", and the fixed address is not set. That is for you to decide. Else the digit has to be put right by hand.
+Repair: if another file configured the same interface before, rescue can set this file aside: it renames it to end in
+".disabled", and the static address is not set. This needs your consent. Else correct the digit by hand.
 
 See: systemd.network(5), interfaces(5), ip-route(8).
 """
@@ -31,8 +31,8 @@ STEP = Step.NETWORK
 READS = NETWORK_READS
 
 ON_LINK = (
-    "ifupdown takes such a router to be on the same wire; a few providers have it so: "
-    "then the provider's panel shows these very values"
+    "ifupdown assumes that such a gateway is on the same wire; a few providers do that: "
+    "then their panel shows these values"
 )
 SET_ASIDE = ".disabled"
 
@@ -41,7 +41,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     network = read_network(facts.tree, facts.units)
     for profile in network.profiles:
         outside = [each for each in profile.gateways if not _reached(profile, each)]
-        # Of a file that is only for other things nobody's login hangs.
+        # No login depends on a file that is only for other things.
         if outside and any(each.version == 4 for each in outside) and _for_a_card(profile):
             yield _finding(profile, network)
 
@@ -49,7 +49,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 def _reached(profile: Profile, gateway: object) -> bool:
     version = getattr(gateway, "version", 0)
     same = [each for each in profile.addresses if each.version == version]
-    # A link-local router is on the wire by itself; without an address of the kind the file is not about it.
+    # A link-local gateway is always on the wire; without an address of that kind the file does not concern it.
     return not same or getattr(gateway, "is_link_local", False) or any(gateway in each.network for each in same)
 
 
@@ -66,8 +66,8 @@ def _finding(profile: Profile, network: Network) -> Finding:
         step=STEP,
         severity=Severity.DOUBTFUL if doubt else Severity.BROKEN,
         message=(
-            f"{profile.location.path} sets the address {addresses} and the router {routers}, which is not in that "
-            f"network: {'most likely ' if doubt else ''}one of the two is wrong, and the server has no way out."
+            f"{profile.location.path} sets the address {addresses} and the gateway {routers}, which is outside its "
+            f"subnet: {'most likely ' if doubt else ''}one of them is wrong, and the server can't answer you."
         ),
         symptom=Symptom.UNREACHABLE,
         locations=(profile.location,),
@@ -82,13 +82,13 @@ def _repairs(profile: Profile, network: Network) -> Iterator[Repair]:
     after = [each for each in network.profiles if each is not profile and each.names == profile.names]
     if profile.manager == "systemd-networkd" and after and str(path).startswith("/etc/"):
         yield Repair(
-            f"set {path} aside, so that {after[0].location.path} counts again",
+            f"set {path} aside, so that {after[0].location.path} applies again",
             Safety.UNSAFE,
             partial(_set_aside, path=path),
-            weakens="the fixed address is not set: the server has the one that the other file gives it",
+            weakens="the static address is not set; the server gets its address from the other file",
         )
     yield Repair(
-        f"put the address or the router right in {path}",
+        f"correct the address or the gateway in {path}",
         Safety.MANUAL,
         steps="Your provider's panel shows both, and the prefix length or netmask.",
     )
@@ -100,5 +100,5 @@ def _set_aside(tree: Tree, path: PurePosixPath) -> Tree:
         raise ValueError(f"{path} is gone")
     aside = path.with_name(path.name + SET_ASIDE)
     if tree.lentry(aside) is not None:
-        raise ValueError(f"{aside} is there already")
+        raise ValueError(f"{aside} already exists")
     return tree.with_entries({str(aside): entry, str(path): None})

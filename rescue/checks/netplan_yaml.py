@@ -1,16 +1,15 @@
-"""netplan's settings can't be read, so the network cards get none at all.
+"""netplan can't read its settings, so the network interfaces get none.
 
 Symptom: nothing answers: "No route to host" or "Connection timed out", and no ping. The provider's console shows a
 login prompt.
 
-Cause: netplan (Ubuntu, some images of Debian) makes the settings of the network from the files in /etc/netplan while
-the server boots. A file that is not right YAML (a tab, an indentation that does not fit, a missing colon), a key that
-it does not know, or a value of the wrong kind (an address without /24, "maybe" for true) makes it give up: up to
-netplan 1.0 no card gets settings then, also those of other files. From 1.1 on only what is wrong is left out; a file
-that is no YAML is left out whole.
+Cause: netplan (Ubuntu, some Debian images) generates the network settings at boot from the files in /etc/netplan.
+Invalid YAML (a tab, a wrong indentation, a missing colon), an unknown key, or a value of the wrong kind (an address
+without /24, "maybe" for true) makes it fail: up to netplan 1.0 no interface gets settings then, not even those of other
+files. From 1.1 on only the wrong part is left out; an invalid YAML file is left out entirely.
 
-Repair: a tab at the beginning of a line becomes blanks, if there is but one indentation with which the file makes
-sense. Everything else needs a person: the line is shown.
+Repair: replace a tab at the start of a line with spaces, if only one indentation makes sense of the file. Anything else
+needs a person: rescue shows the line.
 
 See: netplan.yaml(5), `netplan generate`; src/parse.c of netplan.
 """
@@ -34,9 +33,9 @@ STEP = Step.NETWORK
 READS = (*CONFIGURING_READS, *PACKAGE_READS)
 
 LEAVES_OUT = (1, 1)
-"""From when on netplan leaves out what is wrong, and takes the rest."""
+"""The first netplan release that skips what is wrong and uses the rest."""
 WIDEST = 24
-"""Blanks that a tab may stand for, at most."""
+"""The most spaces that a tab may stand for."""
 
 _TAB = re.compile(r"[ ]*\t[ \t]*(?=\S)")
 
@@ -57,14 +56,14 @@ def _finding(facts: Facts, bad: NetplanFiles, every: tuple[NetplanFiles, ...]) -
     place = Location(bad.path, bad.problem.line, text.strip()[:200])
     doubt = _doubt(facts, bad, every)
     tab = bad.no_yaml and _TAB.match(text) is not None
-    what = "a tab stands where only blanks may" if tab else bad.problem.what
+    what = "a tab where only spaces are allowed" if tab else bad.problem.what
     return Finding(
         check="netplan-yaml",
         step=STEP,
         severity=Severity.DOUBTFUL if doubt else Severity.BROKEN,
         message=(
             f"netplan can't read {bad.path}, line {bad.problem.line}: {what}. "
-            f"It makes no settings {'of what it does not understand' if doubt else 'for any network card'}."
+            f"It generates no settings {'from what it rejects' if doubt else 'for any network interface'}."
         ),
         symptom=Symptom.UNREACHABLE,
         locations=(place,),
@@ -75,12 +74,12 @@ def _finding(facts: Facts, bad: NetplanFiles, every: tuple[NetplanFiles, ...]) -
 
 
 def _doubt(facts: Facts, bad: NetplanFiles, every: tuple[NetplanFiles, ...]) -> str:
-    """Why a card may have settings all the same."""
+    """Why an interface may have settings anyway."""
     assert bad.problem is not None
     configuring = read_configuring(facts.tree, facts.units)
     other = next((each for each in configuring.managers if each.starts and each.configures), None)
     if other is not None:
-        return f"{other.name} configures a network card as well"
+        return f"{other.name} also configures a network interface"
     if configuring.others:
         return f"another program may bring up the network ({configuring.others[0]})"
     version = package_version(facts.tree, "netplan.io")
@@ -88,7 +87,7 @@ def _doubt(facts: Facts, bad: NetplanFiles, every: tuple[NetplanFiles, ...]) -> 
     several = bool(bad.problem.definition) and _definitions(bad) > 1
     if (version is None or version >= LEAVES_OUT) and (sound or several):
         known = f"netplan {'.'.join(map(str, version[:2]))}" if version else "netplan from 1.1 on"
-        return f"{known} leaves out what is wrong, and takes the rest"
+        return f"{known} skips what is wrong and uses the rest"
     return ""
 
 
@@ -102,24 +101,24 @@ def _repairs(bad: NetplanFiles, lines: list[str]) -> Iterator[Repair]:
     made = without_tabs(bad.path, lines)
     if made is not None:
         yield Repair(
-            f"put blanks in the place of the tab in {bad.path}",
+            f"replace the tab with spaces in {bad.path}",
             Safety.SAFE,
             partial(_written, path=bad.path, before="\n".join(lines), after=made),
         )
 
 
 def without_tabs(path: PurePosixPath, lines: list[str]) -> str | None:
-    """The file with blanks for the tabs at the beginning of its lines, if there is but one sense that it can have."""
+    """The file with spaces for the tabs at the start of its lines, if it can have only one meaning."""
     tabbed = [at for at, line in enumerate(lines) if _TAB.match(line) and not line.lstrip().startswith("#")]
     if not tabbed or any("*" in line for line in lines):
-        return None  # what is named by an anchor may be said any number of times
+        return None  # what an anchor names may repeat any number of times
     found: dict[str, str] = {}
     for width in range(1, WIDEST + 1):
         made = list(lines)
         for at in tabbed:
             bare = made[at].lstrip(" \t")
             lead = made[at][: len(made[at]) - len(bare)]
-            # One line alone may stand anywhere; of several each tab is as wide as the others.
+            # A single line may have any indentation; with several, all tabs have the same width.
             blanks = " " * width if len(tabbed) == 1 else lead.replace("\t", " " * width)
             made[at] = f"{blanks}{bare}"
         text = "\n".join(made)
@@ -130,7 +129,7 @@ def without_tabs(path: PurePosixPath, lines: list[str]) -> str | None:
 
 
 def _sense(node: Node) -> str:
-    """What a file says, however it is indented."""
+    """What a file means, whatever its indentation."""
     if node.kind == "scalar":
         return repr(node.text)
     if node.kind == "mapping":
@@ -140,16 +139,16 @@ def _sense(node: Node) -> str:
 
 def _written(tree: Tree, path: PurePosixPath, before: str, after: str) -> Tree:
     if tree.text(path) != before:
-        raise ValueError(f"{path} is another one by now")
+        raise ValueError(f"{path} has changed since")
     return tree.write(path, after)
 
 
 def _by_hand(place: Location) -> Repair:
     return Repair(
-        f"put {place} right",
+        f"correct {place}",
         Safety.MANUAL,
         steps=(
-            "Indent with blanks, two for each level, and put the line below the key that it belongs to.\n"
-            "`netplan generate` in a shell of the server (rescue shell) says whether the file is right."
+            "Indent with two spaces per level, and put the line below the key that it belongs to.\n"
+            "`netplan generate` in rescue shell checks the file."
         ),
     )

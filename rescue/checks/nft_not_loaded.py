@@ -1,14 +1,14 @@
-"""The file of nftables does not load, so another firewall's rules decide alone, and keep SSH out.
+"""The nftables file fails to load, so another firewall decides alone and blocks SSH.
 
-Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "Connection refused", "No route to host", where
-the other firewall rejects), although the file of nftables lets SSH in.
+Symptom: "ssh: connect to host SERVER port 22: Connection timed out" (or "Connection refused", "No route to host" if the
+other firewall rejects), although the nftables file allows SSH.
 
-Cause: nft loads a file as a whole or not at all: one mistake in it undoes all of it, a "flush ruleset" in its first
-line too. What another firewall has loaded (the saved rules of iptables, ufw) stays in force. Where no other one is
-loaded, a file that does not load keeps nobody out: the server is open then, which is no cause of a failed login.
+Cause: nft loads a file entirely or not at all: one mistake undoes all of it, even a "flush ruleset" in its first line.
+The rules that another firewall loaded (saved iptables rules, ufw) stay in force. If no other firewall is loaded, a file
+that fails to load blocks nobody: then the server is open, and no login fails for it.
 
-Repair: one rule for the port in the firewall that is in force; with --from, for that address alone. The file of
-nftables is left as it is: what it would do when it loads is for you to decide. "nft -c -f" says what is wrong with it.
+Repair: add one rule for the port to the firewall in force; with --from, for that address alone. The nftables file stays
+as it is: what it would do once it loads is your decision. "nft -c -f" shows what is wrong with it.
 
 See: nft(8) on "-c" and on transactions; systemctl --failed on the server.
 """
@@ -33,14 +33,14 @@ def find(facts: Facts) -> Iterator[Finding]:
         fault = block.beside.problems[0]
         message = (
             f"{block.beside.location.path} does not load: {fault.message} ({blocking.shown(fault.location)}). So "
-            f"nothing of it counts, and the rules of {blocking.name(block)} stay in force "
-            f"({blocking.decided(block)}): they {blocking.keep(block)} {blocking.who(block)} away from port "
-            f"{block.port}."
+            f"none of it applies, and the {blocking.name(block)} rules stay in force "
+            f"({blocking.decided(block)}): they {blocking.keep(block)} port {block.port} for "
+            f"{blocking.who(block)}."
         )
         by_hand = Repair(
             f"correct {fault.location}",
             Safety.MANUAL,
-            steps=f"Correct that line, and try the file with: nft -c -f {block.beside.location.path}",
+            steps=f"Correct that line, and check the file with: nft -c -f {block.beside.location.path}",
         )
         yield blocking.finding(
             "nft-not-loaded", block, message, (blocking.admit(block), by_hand), locations=(fault.location,)

@@ -1,19 +1,19 @@
-"""The network settings are for a card that has another name now, so no card gets an address.
+"""The network interface was renamed, so its settings no longer apply.
 
 Symptom: nothing answers: "No route to host" or "Connection timed out", and no ping. The provider's console shows a
 login prompt, so the server runs.
 
-Cause: names such as ens3 or enp1s0 come from where a card is plugged in. They change when a server is moved to another
-machine or provider, when its virtual hardware is changed, and with some upgrades (systemd's naming scheme, net.ifnames
-on the kernel's command line, biosdevname). Settings for the old name are then for nobody: systemd-networkd, ifupdown
-and netplan leave a card alone that no file is for.
+Cause: names such as ens3 or enp1s0 describe where an interface is plugged in. They change when a server moves to
+another machine or provider, when its virtual hardware changes, and with some upgrades (systemd's naming scheme,
+net.ifnames on the kernel command line, biosdevname). Settings for the old name then match nothing: systemd-networkd,
+ifupdown and netplan ignore an interface that no file names.
 
-Which cards the machine has the disk can't show. The logs of its last boots can: they name the cards that came up. So
-this is found only where there is a journal (/var/log/journal), or the kernel's messages as text (kern.log, syslog,
-messages, dmesg, cloud-init.log, also rotated ones), and the settings name one card that is not in it. The card that an
-old DHCP lease is named for counts as well, and is a doubt.
+A disk can't show which interfaces the machine has. Logs of its last boots can: they name the interfaces that came up.
+So rescue finds this only with a journal (/var/log/journal), or the kernel's messages as text (kern.log, syslog,
+messages, dmesg, cloud-init.log, also rotated ones), if the settings name an interface that is not in them. An interface
+named in an old DHCP lease is used too, but makes the finding doubtful.
 
-Repair: the one name is replaced by that of the card that the logs tell of. Addresses and everything else stay.
+Repair: replace the one name with that of the interface in the logs. Addresses and everything else stay.
 
 See: systemd.net-naming-scheme(7), systemd.network(5), interfaces(5), netplan.yaml(5).
 """
@@ -41,8 +41,8 @@ from rescue.tree import Tree
 STEP = Step.NETWORK
 READS = (*NETWORK_READS, *CARD_READS)
 
-OLDER = "in the last boot that the logs tell of no card came up, and what they tell of the boots before may be old"
-OTHERS = "cloud-init or another program may configure the card without these files"
+OLDER = "no interface came up in the last logged boot, and logs of earlier boots may be outdated"
+OTHERS = "cloud-init or another program may configure the interface without these files"
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -57,7 +57,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _none_is_taken(network: Network, cards: Cards) -> bool:
-    """Whether it is certain that no settings are for any of the cards."""
+    """Whether certainly no settings match any of the interfaces."""
     return all(profile.takes(name, mac) is False for profile in network.profiles for name, mac in cards.found.items())
 
 
@@ -71,8 +71,8 @@ def _finding(waiting: list[Profile], network: Network, cards: Cards) -> Finding:
         step=STEP,
         severity=Severity.DOUBTFUL if reason or not network.certain else Severity.BROKEN,
         message=(
-            f"{first.manager} is told to configure {listed(wanted)}, and when the server last came up its network "
-            f"{'card was' if len(there) == 1 else 'cards were'} {listed(there)}: no card gets an address."
+            f"{first.manager} is set to configure {listed(wanted)}, but at the last boot the network "
+            f"{'interface was' if len(there) == 1 else 'interfaces were'} {listed(there)}: none gets an address."
         ),
         symptom=Symptom.UNREACHABLE,
         locations=tuple(profile.location for profile in waiting),
@@ -91,9 +91,9 @@ def _repair(waiting: list[Profile], there: list[str]) -> Repair:
             partial(_configured, profile=first, name=there[0]),
         )
     return Repair(
-        f"put the names of the cards that are there into {first.location.path}",
+        f"put the names of the present interfaces into {first.location.path}",
         Safety.MANUAL,
-        steps=f"The server's cards were {listed(there)}. `ip link` on its console shows them, with their addresses.",
+        steps=f"The server's interfaces were {listed(there)}. `ip link` on its console shows them and their addresses.",
     )
 
 

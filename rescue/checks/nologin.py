@@ -1,13 +1,13 @@
-"""The file /etc/nologin is there, which keeps everybody but root out.
+"""The file /etc/nologin blocks everybody but root.
 
 Symptom: "Connection closed by SERVER port 22", often with the file's text before it, after the key was accepted.
 
-Cause: while /etc/nologin exists only root may log in: pam_nologin, which PAM's rules ask for SSH, refuses everybody
-else, and without PAM sshd itself does. It is made by hand, by a backup or maintenance script, or by an old shutdown.
-Other than /run/nologin it outlives a reboot, since systemd 254; an older systemd (Debian 12, Ubuntu 22.04) removes it
-while the server boots, so that there it keeps you out until then only, and is named as a doubt.
+Cause: while /etc/nologin exists only root can log in: pam_nologin, in PAM's rules for SSH, refuses everybody else, and
+without PAM sshd itself does. Somebody created it by hand, or a backup or maintenance script or an old shutdown did.
+Unlike /run/nologin it survives a reboot since systemd 254; an older systemd (Debian 12, Ubuntu 22.04) removes it at
+boot, so there it blocks you only until then, and the finding is doubtful.
 
-Repair: the file is removed. root could log in all along, and nothing else is changed.
+Repair: remove the file. root could log in all along, and nothing else changes.
 
 See: nologin(5), pam_nologin(8), systemd-user-sessions.service(8), do_nologin in session.c of OpenSSH.
 """
@@ -30,7 +30,7 @@ READS = (Read("/etc/nologin", depth=0), *pam.READS, *PACKAGE_READS, *UNIT_READS)
 NOLOGIN = "/etc/nologin"
 
 KEPT_SINCE = 254
-"""The release of systemd that no longer removes the file at boot (user-sessions.c)."""
+"""The first systemd release that no longer removes the file at boot (user-sessions.c)."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -46,7 +46,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         check="nologin",
         step=STEP,
         severity=Severity.DOUBTFUL if reason else Severity.BROKEN,
-        message=f"While {NOLOGIN} is there only root may log in; it keeps out {who}.",
+        message=f"{NOLOGIN} exists, so only root can log in; it blocks {who}.",
         symptom=Symptom.CLOSED,
         locations=(Location(facts.tree.resolve(NOLOGIN), 1 if first else 0, first[:200]),),
         repairs=(Repair(f"remove {NOLOGIN}", Safety.SAFE, _remove),),
@@ -56,18 +56,18 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _asked(facts: Facts, account: Account) -> bool:
-    """Whether the file counts: without PAM sshd looks itself, with PAM only a line with pam_nologin does."""
+    """Whether the file has an effect: without PAM sshd checks it, with PAM only a pam_nologin line does."""
     found = pam.policy(facts, account)
     return found is None or found.service.broken is not None or pam.hangs_on(facts, account, found, "pam_nologin")
 
 
 def _doubt(facts: Facts, kept_out: list[str]) -> str:
     if not kept_out:
-        return "only root was set up for a login, and root is let in"
+        return "only root is set up for a login, and root gets in"
     if facts.units.unit("systemd-user-sessions.service").started:
         release = systemd_version(facts.tree)
         if release is not None and release < KEPT_SINCE:
-            return f"this server's systemd ({release}) removes the file at boot: it keeps people out until then"
+            return f"this server's systemd ({release}) removes the file at boot: it blocks people only until then"
     return ""
 
 

@@ -1,13 +1,13 @@
-"""The system looks for its accounts elsewhere than in its own files: nsswitch.conf.
+"""nsswitch.conf makes the system ignore its own account files.
 
 Symptom: "Connection refused" or a connection that closes at once, for everybody; the server's log says "Privilege
-separation user sshd does not exist". Where only shadow is concerned: "Connection closed by SERVER port 22" after the
-key was accepted.
+separation user sshd does not exist". If only shadow is affected: "Connection closed by SERVER port 22" after the key
+was accepted.
 
-Cause: the line passwd: (or group:, shadow:) of /etc/nsswitch.conf does not name "files": after a directory service was
-set up, or taken away, or after a slip of the pen. A file that is missing as a whole does no harm.
+Cause: the line passwd: (or group:, shadow:) in /etc/nsswitch.conf does not name "files": a directory service was set up
+or removed, or the line has a typo. If the whole file is missing, that does no harm.
 
-Repair: "files" is put first in that line. What else it names stays.
+Repair: put "files" first in that line. The other sources stay.
 
 See: nsswitch.conf(5).
 """
@@ -30,9 +30,9 @@ STEP = Step.SERVICE
 READS = (*pam.READS, NSSWITCH_READ)
 
 LOCAL = frozenset({"files", "compat", "altfiles", "db"})
-"""Sources that read the accounts of the disk."""
+"""Sources that read accounts from the disk."""
 
-EMPTY = "a line without any source stops programs with newer releases of glibc (Debian 13), not with older ones"
+EMPTY = "a line without any source stops programs with newer glibc releases (Debian 13), not with older ones"
 
 _STOP = compile_pattern(r"\[\s*!?\s*(notfound|unavail)\s*=\s*return", 2)
 
@@ -40,22 +40,22 @@ _STOP = compile_pattern(r"\[\s*!?\s*(notfound|unavail)\s*=\s*return", 2)
 def find(facts: Facts) -> Iterator[Finding]:
     lines = databases(facts.tree)
     if "passwd" in lines and _asks_files(lines["passwd"]) is not True:
-        what = "sshd finds not even its own user"
+        what = "sshd can't even find its own user"
         yield _finding("passwd", lines["passwd"], Step.SERVICE, of_ending_server(facts.units), what)
     if "shadow" in lines and _asks_files(lines["shadow"]) is not True:
         account = next(iter(facts.logins), None)
         found = pam.policy(facts, account) if account is not None else None
         if account is not None and found is not None and pam.asks_shadow(facts, account, found):
-            what = "PAM turns everybody away, as it finds no account"
+            what = "PAM rejects everybody, because it finds no account"
             yield _finding("shadow", lines["shadow"], Step.ACCOUNT, Symptom.CLOSED, what)
         elif not lines["shadow"].sources.strip():
-            what = "sshd may end as it looks for the account"
+            what = "sshd may crash when it looks up the account"
             ending = _finding("shadow", lines["shadow"], Step.ACCOUNT, Symptom.CLOSED, what)
             yield replace(ending, severity=Severity.DOUBTFUL, reason=EMPTY)
 
 
 def _asks_files(line: Database) -> bool | None:
-    """Whether the local files are asked; None where that hangs on what another source before them says."""
+    """Whether the local files are used; None if that depends on what an earlier source says."""
     if not any(word in LOCAL for word in line.words):
         return False
     stop = _STOP.search(line.sources)
@@ -68,7 +68,7 @@ def _finding(name: str, line: Database, link: Step, symptom: Symptom, what: str)
         check="nss-broken",
         step=link,
         severity=Severity.DOUBTFUL if doubtful else Severity.BROKEN,
-        message=f"The local accounts are not looked at ({place}: {place.text.strip()}): {what}.",
+        message=f"The local accounts are ignored ({place}: {place.text.strip()}): {what}.",
         symptom=symptom,
         locations=(place,),
         repairs=(
@@ -77,12 +77,12 @@ def _finding(name: str, line: Database, link: Step, symptom: Symptom, what: str)
             ),
         ),
         subject=name,
-        reason="the source before the files may end the search, which is not on the disk" if doubtful else "",
+        reason="a source before the files, which is not on the disk, may end the search" if doubtful else "",
     )
 
 
 def with_files(tree: Tree, place: Location) -> Tree:
-    """The tree in which the line asks the local files first."""
+    """The tree where the line names the local files first."""
     lines = (tree.text(NSSWITCH) or "").split("\n")
     name, colon, sources = lines[place.line - 1].partition(":")
     blanks = sources[: len(sources) - len(sources.lstrip(" \t"))] or " "

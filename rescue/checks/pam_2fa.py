@@ -1,15 +1,15 @@
-"""The server asks for a code of your second factor, and has no secret of yours to check it by.
+"""The server asks for a second-factor code, but has no secret of yours to check it.
 
 Symptom: "Permission denied (keyboard-interactive)", after the key was accepted, whatever code is typed; the server's
 log says "Failed to read /home/me/.google_authenticator".
 
 Cause: a line with pam_google_authenticator in the auth stack of /etc/pam.d/sshd asks everybody for a code. Your file
-with the secret was never made, was lost with the home, or may be read by others, so that it is not trusted. Or the line
-leaves alone who has no secret (nullok), and no other line of the stack says yes: for PAM that is a no.
+with the secret was never created, was lost with the home, or can be read by others and so is not trusted. Or the line
+skips users without a secret (nullok), and no other line in the stack succeeds: then PAM refuses.
 
-Repair: a file that is open to others is closed. Where there is none a person can make one, or the line can be told to
-let those in who have no secret (nullok), if you say so. Where nobody says yes "auth required pam_permit.so" is added at
-the end, if everybody has to show a key as well.
+Repair: remove others' access to the file. If it is missing, you can create one, or the line can let in users without a
+secret (nullok); that needs your consent. If no line succeeds, add "auth required pam_permit.so" at the end, provided
+that everybody also needs a key.
 
 See: google-authenticator(1), pam_google_authenticator(8).
 """
@@ -59,12 +59,12 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
 
 
 def _nobody_says_yes(facts: Facts, account: Account, service: Service) -> Finding | None:
-    """A stack whose modules all leave the account alone (or may: then it is a doubt)."""
+    """A stack whose modules all ignore the account (or may: then it is doubtful)."""
     sure, perhaps = verdicts(facts, account, service)
     stack = service.stack(Facility.AUTH)
     refusing = sure.decided
     if service.broken is None and sure.answer not in pam.PASSES and refusing is not None:
-        known = refusing.name == MODULE or lacks_password(facts, account)  # the latter is sshd-auth-methods
+        known = refusing.name == MODULE or lacks_password(facts, account)  # the latter belongs to sshd-auth-methods
         return None if known else _turned_away(facts, account, refusing)
     unasked = sure.answer not in pam.PASSES and sure.decided is None
     doubt = sure.answer in pam.PASSES and perhaps.answer not in pam.PASSES and perhaps.decided is None
@@ -75,14 +75,14 @@ def _nobody_says_yes(facts: Facts, account: Account, service: Service) -> Findin
         check="pam-2fa",
         step=STEP,
         severity=Severity.BROKEN if unasked else Severity.DOUBTFUL,
-        message=f"The server asks PAM as well as for a key, and no line says yes to {account.name}: each leaves the "
-        f"account alone ({', '.join(str(each.location) for each in stack[:3])}), which is a no.",
+        message=f"The server also needs PAM's consent, but no line accepts {account.name}: each skips the "
+        f"account ({', '.join(str(each.location) for each in stack[:3])}), so PAM refuses.",
         symptom=Symptom.DENIED,
         words=_words(facts, account),
         locations=tuple(dict.fromkeys(each.location for each in stack)),
         repairs=tuple(_permissions(facts, last)),
         subject=account.name,
-        reason="" if unasked else "what a module says to who has no second factor is not on the disk",
+        reason="" if unasked else "what a module says to users without a second factor is not on the disk",
     )
 
 
@@ -91,16 +91,16 @@ def _turned_away(facts: Facts, account: Account, handler: Handler) -> Finding:
         f"comment out {handler.location}",
         Safety.UNSAFE,
         partial(commented, location=handler.location),
-        weakens="whoever was turned away by this line on purpose gets in",
+        weakens="users whom this line blocked on purpose can get in",
     )
-    by_hand = Repair(f"look through the lines up to {handler.location}", Safety.MANUAL)
+    by_hand = Repair(f"review the lines up to {handler.location}", Safety.MANUAL)
     gone = not module_present(facts.tree, handler.module)
-    why = f"the module {handler.module} is not there" if gone else f"{handler.name} says no"
+    why = f"the module {handler.module} is missing" if gone else f"{handler.name} refuses"
     return Finding(
         check="pam-2fa",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"PAM, which the server asks for more than a key, turns {account.name} away whatever is typed: {why} "
+        message=f"The server also needs PAM's consent, and PAM rejects {account.name} whatever is typed: {why} "
         f"({handler.location}).",
         symptom=Symptom.DENIED,
         words=_words(facts, account),
@@ -111,7 +111,7 @@ def _turned_away(facts: Facts, account: Account, handler: Handler) -> Finding:
 
 
 def _words(facts: Facts, account: Account) -> str:
-    """Where the key comes first and was accepted, what is left to be denied is the code."""
+    """If the key comes first and was accepted, only the code is left to be denied."""
     lists = facts.effective(account).words("AuthenticationMethods")
     second = bool(lists) and all(len(each.split(",")) > 1 for each in lists)
     return f"{account.name}@SERVER: Permission denied (keyboard-interactive)." if second else ""
@@ -119,14 +119,14 @@ def _words(facts: Facts, account: Account) -> str:
 
 def _permissions(facts: Facts, last: Location) -> Iterator[Repair]:
     if _keys_always(facts):
-        yield Repair(f"add {PERMIT!r} behind {last}", Safety.SAFE, partial(insert_behind, location=last, text=PERMIT))
+        yield Repair(f"add {PERMIT!r} after {last}", Safety.SAFE, partial(insert_behind, location=last, text=PERMIT))
     else:
-        # Where some login needs no key, a stack that says yes to everybody would be an open door.
-        yield Repair("let a line say yes: @include common-auth, or a second factor for everybody", Safety.MANUAL)
+        # If some login needs no key, a stack that accepts everybody would leave the server open.
+        yield Repair("add a line that succeeds: @include common-auth, or a second factor for everybody", Safety.MANUAL)
 
 
 def _keys_always(facts: Facts) -> bool:
-    """Whether nobody who has a shell can log in without a key."""
+    """Whether everybody with a shell needs a key to log in."""
     people = [each for each in facts.accounts.users if each.has_login_shell]
     return len(people) <= MOST_PEOPLE and all(_key_first(facts, each) for each in people)
 
@@ -146,24 +146,24 @@ def _without_secret(facts: Facts, account: Account, handler: Handler) -> Finding
     if facts.tree.entry(path) is None:
         if "nullok" in handler.arguments:
             return None
-        return _finding(facts, account, handler, path, "is not there", tuple(_ways(account, handler)))
+        return _finding(facts, account, handler, path, "is missing", tuple(_ways(account, handler)))
     if open_to_others(facts.tree, account, handler, path):
         close = Repair(f"chmod go= {path}", Safety.SAFE, partial(_close, path=path))
-        return _finding(facts, account, handler, path, "is open to others, so it is not trusted", (close,))
+        return _finding(facts, account, handler, path, "is open to others and so not trusted", (close,))
     return None
 
 
 def _ways(account: Account, handler: Handler) -> Iterator[Repair]:
     yield Repair(
-        f"make a secret for {account.name}",
+        f"create a secret for {account.name}",
         Safety.MANUAL,
         steps=f"rescue shell, then: su - {account.name} -c google-authenticator",
     )
     yield Repair(
-        f"let in who has no secret ({handler.location})",
+        f"let in users without a secret ({handler.location})",
         Safety.UNSAFE,
         partial(_forgiving, location=handler.location),
-        weakens="whoever has no secret is asked for no code",
+        weakens="users without a secret will get in without a code",
     )
 
 
@@ -174,7 +174,7 @@ def _finding(
         check="pam-2fa",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"The server asks {account.name} for a code, and {path}, which has the secret, {fault} "
+        message=f"The server asks {account.name} for a code, but {path}, which holds the secret, {fault} "
         f"({handler.location}).",
         symptom=Symptom.DENIED,
         words=_words(facts, account),

@@ -1,13 +1,13 @@
-"""PAM's access rules keep you out: pam_access with /etc/security/access.conf.
+"""PAM's access rules block you: pam_access with /etc/security/access.conf.
 
 Symptom: the key is accepted, then "Connection closed by SERVER port 22"; the server's log says "pam_access: access
 denied for user".
 
-Cause: a line with pam_access in /etc/pam.d/sshd (or a file that it includes) asks access.conf. Its lines are read from
-the top, the first that fits the user and the address decides, and where none fits the login is allowed. Most often the
-last line denies everybody whom no line before it allows.
+Cause: a line with pam_access in /etc/pam.d/sshd (or a file that it includes) uses access.conf. PAM reads its lines from
+the top; the first that matches the user and the address decides, and if none matches the login is allowed. Most often
+the last line denies everybody whom no earlier line allows.
 
-Repair: a line that allows the one user is put right before the line that denies. All others are denied as before.
+Repair: add a line that allows this one user right before the line that denies. All others are denied as before.
 
 See: access.conf(5), pam_access(8).
 """
@@ -52,7 +52,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
                 f"allow {account.name} before {place}",
                 Safety.SAFE,
                 allow,
-                weakens=f"{account.name} may log in from any address",
+                weakens=f"{account.name} can log in from any address",
                 lets_in=True,
             ),
         ),
@@ -65,7 +65,7 @@ def _undecided(facts: Facts, account: Account, place: Location) -> Finding:
         check="pam-access",
         step=STEP,
         severity=Severity.DOUBTFUL,
-        message=f"Whether PAM lets {account.name} in depends on where from ({place}).",
+        message=f"Whether PAM lets {account.name} in depends on the address ({place}).",
         symptom=Symptom.CLOSED,
         locations=(place,),
         repairs=(say_where_from(facts, place),),
@@ -75,9 +75,9 @@ def _undecided(facts: Facts, account: Account, place: Location) -> Finding:
 
 
 def let_in(tree: Tree, location: Location, name: str) -> Tree:
-    """The tree with a line that allows `name` before the one that denies. ValueError if that is not there any more."""
+    """The tree with a line that allows `name` before the one that denies. ValueError if that is gone."""
     lines = (tree.text(location.path) or "").split("\n")
     if not 0 < location.line <= len(lines) or lines[location.line - 1].rstrip() != location.text:
-        raise ValueError(f"{location}: the line is not there any more")
+        raise ValueError(f"{location}: the line is gone")
     lines.insert(location.line - 1, f"+:{name}:ALL")
     return tree.write(location.path, "\n".join(lines))

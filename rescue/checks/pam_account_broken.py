@@ -1,12 +1,12 @@
-"""PAM asks a module that is not there, and turns everybody away for it.
+"""A PAM module is missing, so PAM rejects everybody.
 
 Symptom: the key is accepted, then "Connection closed by SERVER port 22", for every user; the server's log says "PAM
 unable to dlopen(pam_tally2.so)".
 
-Cause: a line of /etc/pam.d/sshd, or of a file that it includes, names a module that was removed or renamed (pam_tally2
-went with an upgrade; a package of a second factor was purged), and the line says that its answer is required.
+Cause: a line in /etc/pam.d/sshd, or in a file that it includes, requires a module that was removed or renamed (an
+upgrade dropped pam_tally2; a second-factor package was purged).
 
-Repair: the line is commented out. What the module was to check is not checked any more; it could not be, as it is.
+Repair: comment out the line. What the module should check is no longer checked; it could not be checked anyway.
 
 See: pam.conf(5), pam(8).
 """
@@ -33,7 +33,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         if found is None:
             continue
         if found.service.broken is not None:
-            return  # then no line of it is asked
+            return  # then none of its lines run
         for outcome in (found.account, found.session):
             handler = _gone(facts, outcome)
             if handler is not None and handler.location not in seen:
@@ -42,7 +42,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _gone(facts: Facts, outcome: StackOutcome) -> Handler | None:
-    """The line that decided against the login for want of its module."""
+    """The line that refuses the login because its module is missing."""
     handler = outcome.decided
     if outcome.answer in (Answer.SUCCESS, Answer.NEW_AUTHTOK_REQD) or handler is None:
         return None
@@ -55,7 +55,7 @@ def _missing(handler: Handler) -> Finding:
         check="pam-account-broken",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"PAM turns everybody away: it asks the module {handler.module}, which is not there ({place}).",
+        message=f"PAM rejects everybody: it needs the module {handler.module}, which is missing ({place}).",
         symptom=Symptom.CLOSED,
         locations=(place,),
         repairs=(
@@ -63,7 +63,7 @@ def _missing(handler: Handler) -> Finding:
                 f"comment out {place}",
                 Safety.UNSAFE,
                 partial(comment_out, location=place),
-                weakens=f"what {handler.module} was to check is not checked",
+                weakens=f"what {handler.module} should check is not checked",
             ),
         ),
         subject=handler.module,
@@ -71,9 +71,9 @@ def _missing(handler: Handler) -> Finding:
 
 
 def comment_out(tree: Tree, location: Location) -> Tree:
-    """The tree with a ``#`` before the line. ValueError if it is not there any more."""
+    """The tree with the line commented out. ValueError if it is gone."""
     lines = (tree.text(location.path) or "").split("\n")
     if not 0 < location.line <= len(lines):
-        raise ValueError(f"{location}: the line is not there any more")
+        raise ValueError(f"{location}: the line is gone")
     lines[location.line - 1] = f"#{lines[location.line - 1]}"
     return tree.write(location.path, "\n".join(lines))

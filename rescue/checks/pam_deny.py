@@ -1,14 +1,14 @@
-"""PAM's rules end at pam_deny, which turns away everybody.
+"""PAM's rules end at pam_deny, which rejects everybody.
 
 Symptom: the key is accepted, then "Connection closed by SERVER port 22", for every user; the server's log says "Access
 denied by PAM account configuration".
 
-Cause: the lines before pam_deny jump over it when all is well ("success=1" jumps over one line). A line that was put
-between, or one that was taken out, makes the jump end at pam_deny. Or "account required pam_deny.so" was written on
-purpose, to close the server for a while.
+Cause: the lines before pam_deny jump over it on success ("success=1" skips one line). A line was inserted between or
+removed, so the jump lands on pam_deny. Or somebody wrote "account required pam_deny.so" on purpose, to close the server
+for a while.
 
-Repair: a jump that is too short is made longer by the lines that were put between. Where it is no jump, the line with
-pam_deny is commented out, but only if you say so.
+Repair: lengthen a jump that is too short by the number of inserted lines. If there is no jump, commenting out the
+pam_deny line needs your consent.
 
 See: pam.conf(5), pam_deny(8).
 """
@@ -33,7 +33,7 @@ _JUMP = compile_pattern(r"(\[[^\]]*\bsuccess=)([0-9]+)\b")
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    """One finding for the server: whom it lets in does not matter."""
+    """One finding for the server: which accounts get in does not matter."""
     account = next(iter(facts.logins), None)
     found = pam.policy(facts, account) if account is not None else None
     if account is None or found is None or found.service.broken is not None:
@@ -50,7 +50,7 @@ def _finding(stack: tuple[Handler, ...], line: Handler) -> Finding:
         check="pam-deny",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"PAM turns everybody away after the key was accepted: its rules end at pam_deny ({line.location}).",
+        message=f"PAM rejects everybody after the key is accepted: its rules end at pam_deny ({line.location}).",
         symptom=Symptom.CLOSED,
         locations=(line.location,),
         repairs=tuple(_repairs(stack, line)),
@@ -65,17 +65,17 @@ def _repairs(stack: tuple[Handler, ...], line: Handler) -> Iterator[Repair]:
         if jump.isdigit() and handler.location.path == line.location.path and index + int(jump) < at:
             longer = partial(_longer, location=handler.location, by=at - index - int(jump))
             yield Repair(
-                f"let {handler.location} jump over pam_deny, as it used to",
+                f"make {handler.location} jump over pam_deny again",
                 Safety.UNSAFE,
                 longer,
-                weakens="the lines between are passed over by whoever pam_unix lets in",
+                weakens="PAM skips the lines between for everyone whom pam_unix lets in",
             )
             break
     yield Repair(
         f"comment out {line.location}",
         Safety.UNSAFE,
         partial(commented, location=line.location),
-        weakens="whoever was turned away by this line on purpose gets in",
+        weakens="users whom this line blocked on purpose can get in",
     )
 
 

@@ -1,13 +1,13 @@
-"""PAM can't read its own rules for SSH, and turns everybody away.
+"""PAM can't read its rules for SSH, and rejects everybody.
 
 Symptom: "Connection closed by SERVER port 22" before any key is asked for, whoever the user is; the server's log says
 "PAM: initialisation failed".
 
-Cause: /etc/pam.d/sshd, or a file that it includes, names another file that is not there: common-account was removed or
-renamed, or the file was edited on Windows and its lines end in CR LF, so that the CR is taken for a part of the name.
+Cause: /etc/pam.d/sshd, or a file that it includes, names another file that is missing: common-account was removed or
+renamed, or the file was edited on Windows and its lines end in CR LF, so that PAM takes the CR as part of the name.
 
-Repair: line ends of Windows are made those of Linux. A file that is missing is put back from a copy beside it or from
-the template that its package keeps; without one it is for a person to put back.
+Repair: convert Windows line endings to Linux ones. Restore a missing file from a copy next to it or from its package's
+template; without one you must restore it yourself.
 
 See: pam.conf(5); auth-pam.c of OpenSSH.
 """
@@ -38,7 +38,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         check="pam-init-broken",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"PAM can't read its own rules and turns everybody away: {fault} ({place}).",
+        message=f"PAM can't read its own rules and rejects everybody: {fault} ({place}).",
         symptom=Symptom.CLOSED,
         locations=(place,),
         repairs=(*_from_copies(facts, found.service.missing), _repair(facts.tree, place)),
@@ -53,14 +53,14 @@ def _from_copies(facts: Facts, missing: PurePosixPath | None) -> tuple[Repair, .
 
 def _repair(tree: Tree, place: Location) -> Repair:
     if "\r\n" in (tree.text(place.path) or ""):
-        return Repair(f"give {place.path} the line ends of Linux", Safety.SAFE, partial(as_unix, location=place))
+        return Repair(f"convert {place.path} to Linux line endings", Safety.SAFE, partial(as_unix, location=place))
     return Repair(
-        f"put back the file that {place} names, or correct its name",
+        f"restore the file that {place} names, or correct its name",
         Safety.MANUAL,
-        steps="On Debian and Ubuntu pam-auth-update --package --force, typed in rescue shell, writes common-account.",
+        steps="On Debian and Ubuntu, pam-auth-update --package --force in rescue shell writes common-account.",
     )
 
 
 def as_unix(tree: Tree, location: Location) -> Tree:
-    """The tree in which no line of the file ends in CR LF."""
+    """The tree where no line of the file ends in CR LF."""
     return tree.write(location.path, (tree.text(location.path) or "").replace("\r\n", "\n"))

@@ -1,13 +1,14 @@
-"""A limit of PAM's leaves you no login or no process: pam_limits with /etc/security/limits.conf.
+"""A PAM limit allows you no login or no process: pam_limits.
 
 Symptom: the key is accepted, then "There were too many logins for 'me'." and the connection closes; or "exec request
 failed on channel 0", "fork: retry: Resource temporarily unavailable".
 
-Cause: a line of limits.conf, or of a file in limits.d, sets maxlogins, maxsyslogins or nproc to 0 for you, a group of
-yours, or everybody. A line for a user counts more than one for a group, and that more than one for "*". Root is not
-held by lines for groups and everybody.
+Cause: a line in /etc/security/limits.conf, or in a file in limits.d, sets maxlogins, maxsyslogins or nproc to 0 for
+you, one of your groups, or everybody. A line for a user overrides one for a group, and that overrides one for "*".
+Lines for groups and everybody do not apply to root.
 
-Repair: a line that is for you alone is commented out; where it is for others as well, a line for you alone lifts it.
+Repair: comment out a line that is for you alone; if it is for others too, add a line that lifts the limit for you
+alone.
 
 See: limits.conf(5), pam_limits(8).
 """
@@ -52,11 +53,11 @@ def _repair(account: Account, place: Location) -> Repair:
     if place.text.split()[0] == account.name:
         return _unlimited(account, f"comment out {place}", partial(commented, location=place))
     lift = partial(lifted, location=place, name=account.name)
-    return _unlimited(account, f"lift the limit for {account.name} alone, behind {place}", lift)
+    return _unlimited(account, f"lift the limit for {account.name} alone, after {place}", lift)
 
 
 def _unlimited(account: Account, title: str, change: Edit) -> Repair:
-    note = f"{account.name} may log in without this limit"
+    note = f"{account.name} can log in without this limit"
     return Repair(title, Safety.SAFE, change, weakens=note, lets_in=True)
 
 

@@ -1,13 +1,12 @@
-"""PAM looks your name up in a list, and the list keeps you out: pam_listfile.
+"""A PAM user list blocks you: pam_listfile.
 
 Symptom: the key is accepted, then "Connection closed by SERVER port 22"; the server's log says "pam_listfile: Refused
 user me for service sshd".
 
-Cause: a line with pam_listfile in /etc/pam.d/sshd names a file of those who may log in, and you are not in it, or of
-those who may not, and you are. With onerr=fail a list that is missing, or that anybody may write, keeps everybody out.
+Cause: a line with pam_listfile in /etc/pam.d/sshd names a list of users who may log in, and you are not on it; or of
+users who may not, and you are. With onerr=fail, a list that is missing or world-writable blocks everybody.
 
-Repair: your name is added to the list, or taken from it; a list that is missing is made. All others are treated as
-before.
+Repair: add your name to the list, or remove it; create a missing list. For all others nothing changes.
 
 See: pam_listfile(8).
 """
@@ -49,24 +48,24 @@ def _repairs(facts: Facts, account: Account, found: pam.Refusal) -> Iterator[Rep
             names = () if options.denies else (account.name,)
             make = partial(_make, path=place.path, names=names)
             if options.denies:
-                note = "nobody is kept out by the list any more: whoever was in it may log in"
-                yield Repair(f"make the list {place.path}, empty", Safety.UNSAFE, make, weakens=note)
+                note = "the list blocks nobody any more; whoever was on it can log in"
+                yield Repair(f"create an empty list {place.path}", Safety.UNSAFE, make, weakens=note)
             else:
-                yield _admitted(account, f"make the list {place.path}, with {account.name} in it", make)
+                yield _admitted(account, f"create the list {place.path} with {account.name} on it", make)
         elif entry.is_file and entry.mode & OTHERS_WRITE:
             yield Repair(f"chmod o-w {place.path}", Safety.SAFE, partial(_close, path=place.path))
         elif options.denies and place.line:
-            yield _admitted(account, f"take {account.name} from {place}", partial(_remove, location=place))
+            yield _admitted(account, f"remove {account.name} from {place}", partial(_remove, location=place))
         elif options.denies is False and entry.is_file:
             add = partial(_add, path=place.path, name=account.name)
             yield _admitted(account, f"add {account.name} to {place.path}", add)
     pass_over = partial(exempted, location=found.handler.location, name=account.name)
-    yield Repair(f"ask the list for everybody but {account.name} ({found.handler.location})", Safety.UNSAFE, pass_over,
-                 weakens=f"{account.name} gets in whatever the list says")  # fmt: skip
+    yield Repair(f"skip the list for {account.name} ({found.handler.location})", Safety.UNSAFE, pass_over,
+                 weakens=f"{account.name} can log in whatever the list says")  # fmt: skip
 
 
 def _admitted(account: Account, title: str, change: Edit) -> Repair:
-    return Repair(title, Safety.SAFE, change, weakens=f"{account.name} may log in", lets_in=True)
+    return Repair(title, Safety.SAFE, change, weakens=f"{account.name} can log in", lets_in=True)
 
 
 def _make(tree: Tree, path: PurePosixPath, names: tuple[str, ...]) -> Tree:

@@ -1,13 +1,13 @@
-"""PAM has no rule that lets anybody in: a file of its rules is empty.
+"""A PAM rules file is empty, so PAM lets nobody in.
 
 Symptom: the key is accepted, then "Connection closed by SERVER port 22", for every user; the server's log says "no
 modules loaded for `sshd' service" or "Access denied by PAM account configuration".
 
-Cause: /etc/pam.d/common-account (common-session, sshd) was emptied: a full disk while it was written, a shell's ">",
-a tool that was stopped. A stack without a line that says yes is a no.
+Cause: /etc/pam.d/common-account (common-session, sshd) was emptied: the disk was full while it was written, a shell's
+">" truncated it, or a tool was interrupted. A stack in which no line succeeds refuses.
 
-Repair: the file is put back, from the copy that a package manager or an editor left beside it, or as pam-auth-update
-makes it from the template in /usr/share/pam.
+Repair: restore the file from the copy that a package manager or an editor left next to it, or as pam-auth-update
+generates it from the template in /usr/share/pam.
 
 See: pam.conf(5), pam-auth-update(8); _pam_dispatch_aux in pam_dispatch.c of Linux-PAM.
 """
@@ -27,11 +27,11 @@ from rescue.tree import Read
 STEP = Step.ACCOUNT
 READS = (*pam.READS, *TEMPLATE_READS, Read("/etc/pam.d", depth=1))
 
-BY_HAND = "pam-auth-update --package --force, typed in rescue shell, writes the common files on Debian and Ubuntu"
+BY_HAND = "On Debian and Ubuntu, pam-auth-update --package --force in rescue shell writes the common files"
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    """One finding for the server: whom it lets in does not matter."""
+    """One finding for the server: which accounts get in does not matter."""
     account = next(iter(facts.logins), None)
     found = pam.policy(facts, account) if account is not None else None
     if account is None or found is None or found.service.broken is not None:
@@ -45,15 +45,15 @@ def find(facts: Facts) -> Iterator[Finding]:
 def _finding(facts: Facts, facility: Facility, service: Service) -> Finding:
     empty = [path for path in service.files if blank(facts.tree.text(path) or "")]
     places = tuple(Location(path) for path in empty) or tuple(Location(path) for path in service.files[:1])
-    what = f"{' and '.join(str(path) for path in empty)} is empty" if empty else f"no {facility} line says yes"
+    what = f"{' and '.join(str(path) for path in empty)} is empty" if empty else f"no {facility} line succeeds"
     repairs = [repair for path in empty for repair in put_back(facts, str(path))]
     return Finding(
         check="pam-rules-empty",
         step=STEP if facility is Facility.ACCOUNT else Step.SESSION,
         severity=Severity.BROKEN,
-        message=f"PAM turns everybody away after the key was accepted: {what}.",
+        message=f"PAM rejects everybody after the key is accepted: {what}.",
         symptom=Symptom.CLOSED,
         locations=places,
-        repairs=(*repairs, Repair("put the rules back", Safety.MANUAL, steps=BY_HAND)),
+        repairs=(*repairs, Repair("restore the rules", Safety.MANUAL, steps=BY_HAND)),
         subject=str(facility),
     )

@@ -1,12 +1,12 @@
-"""PAM lets in only those whose shell is in /etc/shells, and yours is not: pam_shells.
+"""Your shell is not in /etc/shells, which PAM requires: pam_shells.
 
-Symptom: the key is accepted, then "Connection closed by SERVER port 22", although the shell is there and works.
+Symptom: the key is accepted, then "Connection closed by SERVER port 22", although the shell exists and works.
 
 Cause: a line with pam_shells in /etc/pam.d/sshd, or in a file that it includes, looks for the account's shell in
-/etc/shells. The file is missing, may be written by anybody, or has the shell in another spelling (/usr/bin/zsh where
-/bin/zsh is the account's), as when the shell was installed by hand.
+/etc/shells. The file is missing, is world-writable, or lists the shell under another path (/usr/bin/zsh when the
+account has /bin/zsh), for instance because the shell was installed by hand.
 
-Repair: the shell is added to /etc/shells; a file that anybody may write is closed.
+Repair: add the shell to /etc/shells; remove others' write permission from the file.
 
 See: shells(5), pam_shells(8).
 """
@@ -32,7 +32,7 @@ READS = pam.READS
 
 USUAL = frozenset({"sh", "bash", "dash", "zsh", "fish", "ksh", "mksh", "tcsh", "csh"})
 DIRECTORIES = ("/bin/", "/usr/bin/")
-"""Where packages put the shells that their scripts list themselves, so that whoever likes may choose them."""
+"""Where packages put the shells that they list in /etc/shells themselves, for anyone to choose."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -50,13 +50,13 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         STEP,
         account,
         found,
-        f"PAM turns {account.name} away after the key was accepted: {found.ruling.why} ({found.handler.location}).",
+        f"PAM rejects {account.name} after the key is accepted: {found.ruling.why} ({found.handler.location}).",
         (
             Repair(
-                f"let {SHELLS} have {shell}, closed to others",
+                f"add {shell} to {SHELLS}, writable by root only",
                 Safety.SAFE if usual else Safety.UNSAFE,
                 partial(_listed, shell=shell),
-                weakens="" if usual else f"everybody may choose {shell} for a shell",
+                weakens="" if usual else f"every user can choose {shell} as a login shell",
             ),
         ),
     )

@@ -1,13 +1,13 @@
-"""PAM asks a condition of your account that it does not meet: pam_succeed_if.
+"""Your account fails a PAM condition: pam_succeed_if.
 
 Symptom: the key is accepted, then "Connection closed by SERVER port 22"; the server's log says 'pam_succeed_if:
 requirement "user ingroup ssh-users" not met by user "me"'.
 
 Cause: a line such as "account required pam_succeed_if.so user ingroup ssh-users" in /etc/pam.d/sshd, or in a file that
-it includes, lets in only those for whom every condition holds.
+it includes, lets in only users who meet every condition.
 
-Repair: the line is passed over for you alone, by a line before it; it counts for everybody else as before. Where a
-group is asked for, you may be added to it, which gives you all that the group may do: that is only done if you say so.
+Repair: add a line before it that makes PAM skip it for you alone; for everybody else it applies as before. If it
+requires a group, you can be added to it; this gives you all rights of the group, so it needs your consent.
 
 See: pam_succeed_if(8).
 """
@@ -40,10 +40,10 @@ def _repairs(facts: Facts, account: Account, found: pam.Refusal) -> Iterator[Rep
         return
     place = found.handler.location
     yield Repair(
-        f"ask the condition of everybody but {account.name} ({place})",
+        f"skip the condition for {account.name} ({place})",
         Safety.SAFE,
         partial(exempted, location=place, name=account.name),
-        weakens=f"{account.name} gets in without it",
+        weakens=f"{account.name} can log in without meeting the condition",
         lets_in=True,
     )
     group = failed_group(facts.tree, account, found.handler.arguments)
@@ -52,5 +52,5 @@ def _repairs(facts: Facts, account: Account, found: pam.Refusal) -> Iterator[Rep
             f"add {account.name} to the group {group}",
             Safety.UNSAFE,
             partial(with_member, group=group, name=account.name),
-            weakens=f"{account.name} may do whatever the group {group} may",
+            weakens=f"{account.name} gets all rights of the group {group}",
         )

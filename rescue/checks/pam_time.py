@@ -1,13 +1,13 @@
-"""PAM lets you in at certain times only: pam_time with /etc/security/time.conf.
+"""PAM lets you in only at certain times: pam_time with /etc/security/time.conf.
 
 Symptom: the key is accepted, then "Connection closed by SERVER port 22", at some hours or always; the server's log says
 "Access denied by PAM account configuration".
 
-Cause: a line with pam_time in /etc/pam.d/sshd asks time.conf. Of its rules every one that fits the service, the
-terminal and the user must have the present time among its times, as the server's own clock and time zone have it.
+Cause: a line with pam_time in /etc/pam.d/sshd uses time.conf. Every rule that matches the service, the terminal and the
+user must allow the present time, by the server's own clock and time zone.
 
-Repair: you are taken out of the rule; for everybody else it counts as before. Where it depends on the hour that is only
-done if you say so: waiting is the other way.
+Repair: exempt you from the rule; for everybody else it applies as before. If the rule depends on the hour, this needs
+your consent, because you can also wait.
 
 See: time.conf(5), pam_time(8).
 """
@@ -39,29 +39,29 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         return None
     place = found.ruling.location
     out = Repair(
-        f"leave {account.name} out of the rule ({place})",
+        f"exempt {account.name} from the rule ({place})",
         Safety.SAFE if found.certain else Safety.UNSAFE,
         partial(left_out, location=place, name=account.name),
-        weakens=f"{account.name} may log in at any time",
+        weakens=f"{account.name} can log in at any time",
         lets_in=True,
     )
-    wait = Repair("log in at one of the times that the rule has", Safety.MANUAL)
+    wait = Repair("log in at a time that the rule allows", Safety.MANUAL)
     return refused(
         "pam-time",
         STEP,
         account,
         found,
-        f"PAM {'turns' if found.certain else 'may turn'} {account.name} away: {found.ruling.why} ({place}).",
+        f"PAM {'rejects' if found.certain else 'may reject'} {account.name}: {found.ruling.why} ({place}).",
         (out,) if found.certain else (wait, out),
     )
 
 
 def left_out(tree: Tree, location: Location, name: str) -> Tree:
-    """The tree in which the rule is not for `name`: "& !name" behind its users."""
+    """The tree where the rule excludes `name`: "& !name" after its users."""
     lines, at = line_of(tree, location)
     fields = lines[at].split(";")
     if len(fields) != 4:
-        raise ValueError(f"{location}: the rule goes over several lines")
+        raise ValueError(f"{location}: the rule spans several lines")
     fields[2] = f"{fields[2].rstrip()} & !{name}"
     lines[at] = ";".join(fields)
     return tree.write(location.path, "\n".join(lines))

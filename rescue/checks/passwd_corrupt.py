@@ -1,12 +1,12 @@
-"""/etc/passwd is damaged: lines that end in CR LF, or a line that no program can read.
+"""/etc/passwd is damaged: CR LF line endings, or a line that no program can read.
 
 Symptom: "me@SERVER: Permission denied (publickey)." for everybody, or for the one account.
 
-Cause: the file was edited on Windows or copied from there, so that every shell has a carriage return at its end and
-does not exist; or a field was lost or mistyped, so that the line is no account any more.
+Cause: the file was edited on Windows or copied from there, so every shell ends in a carriage return and does not exist;
+or a field was lost or mistyped, so the line is no longer an account.
 
-Repair: the line ends of Linux are put back. A line that can't be read is replaced by the one for the same account in
-the copies that the system keeps (/etc/passwd-, /var/backups/passwd.bak), if they have one.
+Repair: restore Linux line endings. Replace an unreadable line with the one for the same account in the system's copies
+(/etc/passwd-, /var/backups/passwd.bak), if they have one.
 
 See: passwd(5); allowed_user in auth.c of OpenSSH.
 """
@@ -47,7 +47,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 def _line(text: str, name: str) -> Location | None:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.startswith(f"{name}:"):
-            # What stands there may be a password's hash out of its place.
+            # The text may be a misplaced password hash.
             return Location(PurePosixPath(PASSWD), number)
     return None
 
@@ -57,26 +57,26 @@ def _windows(place: Location) -> Finding:
         check="passwd-corrupt",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"Lines of {PASSWD} end in CR LF, so that the shells in them do not exist ({place}).",
+        message=f"Lines in {PASSWD} end in CR LF, so their shells do not exist ({place}).",
         symptom=Symptom.DENIED,
         locations=(Location(place.path, place.line),),
-        repairs=(Repair(f"give {PASSWD} the line ends of Linux", Safety.SAFE, _as_unix),),
+        repairs=(Repair(f"convert {PASSWD} to Linux line endings", Safety.SAFE, _as_unix),),
     )
 
 
 def _unread(tree: Tree, name: str, place: Location) -> Finding:
     copy = next((copy for copy in COPIES if _copied(tree, copy, name)), None)
     if copy is None:
-        repair = Repair(f"write the line of {name} anew: NAME:x:UID:GID:TEXT:HOME:SHELL", Safety.MANUAL)
+        repair = Repair(f"rewrite the line of {name}: NAME:x:UID:GID:TEXT:HOME:SHELL", Safety.MANUAL)
     else:
         repair = Repair(
-            f"take the line of {name} from {copy}", Safety.SAFE, partial(_taken, copy=copy, name=name, line=place.line)
+            f"copy the line of {name} from {copy}", Safety.SAFE, partial(_taken, copy=copy, name=name, line=place.line)
         )
     return Finding(
         check="passwd-corrupt",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"The line of {name} in {PASSWD} can't be read ({place}), so there is no such account.",
+        message=f"The line of {name} in {PASSWD} can't be read ({place}), so the account does not exist.",
         symptom=Symptom.DENIED,
         locations=(place,),
         repairs=(repair,),
@@ -86,7 +86,7 @@ def _unread(tree: Tree, name: str, place: Location) -> Finding:
 
 
 def _copied(tree: Tree, copy: str, name: str) -> str | None:
-    """The account's line in a copy, if it is an account there."""
+    """The account's line in a copy, if it is a valid one there."""
     entry = tree.entry(copy)
     if entry is None:
         return None

@@ -1,13 +1,13 @@
-"""The account's password has run out, and has to be changed before anything else.
+"""The password has expired.
 
 Symptom: the key is accepted, then "You are required to change your password immediately", or without a terminal
-"Password change required but no TTY available." and the connection closes. The change asks for the old password,
-which an account that was made for keys does not have.
+"Password change required but no TTY available." and the connection closes. Changing it needs the old password, which an
+account made for keys does not have.
 
-Cause: /etc/shadow says so: the day of the last change is 0 (`chage -d 0`, `passwd --expire`, and some providers' way
-with root), or it is longer ago than the days that the password may live. That holds for logins with a key as well.
+Cause: /etc/shadow says so: the last-change day is 0 (`chage -d 0`, `passwd --expire`, and what some providers do with
+root), or it is longer ago than the password's maximum age. This stops logins with a key too.
 
-Repair: today counts as the day of the last change. The password stays what it is, and its rules stay.
+Repair: set the last-change day to today. The password and its rules stay.
 
 See: shadow(5), chage(1), pam_unix(8); do_pam_account in auth-pam.c of OpenSSH.
 """
@@ -30,8 +30,8 @@ READS = pam.READS
 
 OLD = "You are required to change your password immediately"
 INACTIVE = "Your account has expired; please contact your system administrator"
-"""What pam_unix says (pam_unix_acct.c): the latter where the password ran out longer ago than it may."""
-EMPTY = "the day of the last change is empty, which only Linux-PAM before 1.6 takes for long ago"
+"""pam_unix's messages (pam_unix_acct.c): the second if the password expired too long ago."""
+EMPTY = "the last-change day is empty, which only Linux-PAM before 1.6 takes for long ago"
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -50,22 +50,22 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
             return None
         if found.account.answer is Answer.SUCCESS or not _by_dates(found):
             return None
-    # Where no password opens the account, there is no old one to be used on.
+    # If no password opens the account, there is no old one to keep using.
     opens = facts.accounts.password(account) in (Password.HASH, Password.NONE)
-    why = "was marked to be changed" if shadow.lastchg == 0 else "is older than it may be"
+    why = "must be changed" if shadow.lastchg == 0 else "has expired"
     return Finding(
         check="pw-expired",
         step=STEP,
         severity=Severity.DOUBTFUL if perhaps else Severity.BROKEN,
-        message=f"The password of {account.name} {why} ({shadow.location}), which stops logins with a key as well.",
+        message=f"The password of {account.name} {why} ({shadow.location}), which stops logins with a key too.",
         symptom=Symptom.CLOSED,
         locations=(shadow.location,),
         repairs=(
             Repair(
-                f"take today for the day on which {account.name} changed the password",
+                f"set the last password change of {account.name} to today",
                 Safety.UNSAFE if opens else Safety.SAFE,
                 partial(with_shadow_field, name=account.name, field=CHANGED, value=str(day)),
-                weakens="the old password may be used on" if opens else "",
+                weakens="the old password stays valid" if opens else "",
             ),
         ),
         subject=account.name,

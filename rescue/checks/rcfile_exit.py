@@ -1,12 +1,12 @@
-"""A start file of the shell ends every session: it says exit where nothing is asked before.
+"""A shell start file runs `exit`, which ends every session.
 
-Symptom: the key is accepted, the message of the day may come, then "Connection to SERVER closed.", at once.
+Symptom: the key is accepted, the message of the day may appear, then "Connection to SERVER closed.", at once.
 
-Cause: a line with `exit` or `logout` stands outside of every condition in /etc/profile, a file of /etc/profile.d, or
-the account's own .bash_profile, .bash_login, .profile or .bashrc, which bash reads when it starts. Most often it
-belonged to a script that was pasted there.
+Cause: a line with `exit` or `logout` is outside of every condition in /etc/profile, a file in /etc/profile.d, or the
+account's own .bash_profile, .bash_login, .profile or .bashrc, which bash reads when it starts. Most often it came with
+a script that was pasted there.
 
-Repair: the line is commented out. What stands behind it is obeyed again.
+Repair: comment out the line. The lines after it run again.
 
 See: bash(1) on INVOCATION.
 """
@@ -31,7 +31,7 @@ READS = (*SSHD_READS, Read(SYSTEM, depth=0), Read(FOLDER, depth=1))
 
 SHELLS = frozenset({"bash", "sh", "dash", "ash", ""})
 OWN = (".bash_profile", ".bash_login", ".profile")
-"""The first that is there is read; sh and dash read only the last."""
+"""bash reads the first that exists; sh and dash read only the last."""
 
 _EXIT = compile_pattern(r"(?:exit|logout)(?:[ \t]+\d{1,3})?[ \t]*;?[ \t]*(?:#.*)?")
 _RETURN = compile_pattern(r"return\b.*")
@@ -49,7 +49,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _exit(facts: Facts, account: Account) -> Location | None:
-    """The first exit that an interactive login shell of the account surely meets."""
+    """The first exit that an interactive login shell of the account certainly runs."""
     shell = account.shell.rpartition("/")[2]
     effective = facts.effective(account)
     if shell not in SHELLS or effective.words("ForceCommand") not in ((), ("none",)):
@@ -64,7 +64,7 @@ def _exit(facts: Facts, account: Account) -> Location | None:
 
 
 def _files(tree: Tree, account: Account, shell: str) -> Iterator[str]:
-    """What the shell reads, in its order. .bashrc only counts where one of the others reads it."""
+    """What the shell reads, in order. .bashrc only if one of the others reads it."""
     tree.require(Read(SYSTEM, depth=0), Read(FOLDER, depth=1))
     system = tree.text(SYSTEM) or ""
     if system:
@@ -102,7 +102,7 @@ def _finding(account: Account, place: Location) -> Finding:
         check="rcfile-exit",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"The shell of {account.name} ends as soon as it starts: {place} says {place.text.strip()}.",
+        message=f"The shell of {account.name} exits as soon as it starts: {place} runs {place.text.strip()}.",
         symptom=Symptom.CLOSED,
         locations=(place,),
         repairs=(Repair(f"comment out {place}", Safety.SAFE, partial(_commented, location=place)),),

@@ -1,14 +1,14 @@
-"""SELinux keeps the SSH server from reading your keys: home, .ssh or the key file has a wrong label, or none.
+"""SELinux blocks sshd from your keys: home, .ssh or the key file has a wrong label.
 
-Symptom: "me@SERVER: Permission denied (publickey)." although owner and modes are right; audit.log says "avc: denied {
+Symptom: "me@SERVER: Permission denied (publickey)." although owner and modes are correct; audit.log says "avc: denied {
 read } for ... comm=sshd name=authorized_keys".
 
-Cause: with SELinux enforcing it is not only modes that count. A restore without labels (rsync without -X, tar without
---selinux), files moved there from /tmp, a home outside of /home that nobody told the policy of, or a file that was
-edited from a rescue system leaves them without a label, or with one that sshd may not read.
+Cause: with SELinux enforcing, modes are not enough. A restore without labels (rsync without -X, tar without --selinux),
+files moved there from /tmp, a home outside of /home that the policy does not know, or a file that was edited from a
+rescue system leaves files without a label, or with one that sshd may not read.
 
-Repair: the label that the policy has for ~/.ssh, or for a home, is set on what has a wrong one. Where hardly anything
-has a label, the whole system has to be labelled anew (an empty file /.autorelabel, and a boot that takes minutes).
+Repair: set the label that the policy has for ~/.ssh, or for a home, on files with a wrong one. If hardly any file has a
+label, relabel the whole system (an empty file /.autorelabel, and a boot that takes minutes).
 
 See: restorecon(8), selinux(8); ssh.fc and ssh.te of the reference policy.
 """
@@ -38,7 +38,7 @@ DEFAULT = "unconfined_u:object_r:{}:s0"
 UNREADABLE = frozenset({
     "unlabeled_t", "file_t", "default_t", "user_tmp_t", "tmp_t", "home_root_t", "var_t", "mnt_t", "root_t", "usr_t",
 })  # fmt: skip
-"""Types that sshd may not read, as they are what is left where no rule of the policy fits, or of other places."""
+"""Types that sshd may not read: those of other places, or of files that no policy rule matches."""
 READABLE = frozenset({KEYS_TYPE, HOME_TYPE, "user_home_t", "etc_t", "sshd_key_t"})
 
 
@@ -58,13 +58,13 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _type(entry: Entry) -> str:
-    """The type in the label; "" where there is none, which the kernel takes for unlabeled_t."""
+    """The type in the label; "" if there is none, which the kernel treats as unlabeled_t."""
     parts = (entry.xattr(SELINUX) or b"").rstrip(b"\0").decode("utf-8", "replace").split(":")
     return parts[2] if len(parts) > 2 else ""
 
 
 def _wrong(facts: Facts, account: Account) -> Iterator[tuple[PurePosixPath, Entry, str]]:
-    """What of the way to the keys has a wrong label: path, entry, and the type that it should have."""
+    """What has a wrong label on the path to the keys: path, entry, and the correct type."""
     used = {key.location.path for key in keys_of(facts, account)}
     if not used or not account.home.startswith("/"):
         return
@@ -90,12 +90,12 @@ def _finding(account: Account, wrong: tuple[tuple[PurePosixPath, Entry, str], ..
         check="selinux-context",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"SELinux keeps sshd from the keys of {account.name}, as labels are wrong: {told}.",
+        message=f"SELinux blocks sshd from the keys of {account.name}: wrong labels on {told}.",
         symptom=Symptom.DENIED,
         locations=tuple(Location(path) for path, _, _ in wrong),
         repairs=(
             Repair(
-                "set the labels that the policy has for homes and keys",
+                "set the policy's labels for homes and keys",
                 Safety.SAFE,
                 partial(_labelled, types=tuple((path, right) for path, _, right in wrong)),
             ),
@@ -112,8 +112,8 @@ def _nothing_labelled() -> Finding:
         message=f"SELinux is enforcing ({CONFIG}), and not even {PASSWD} has a label: sshd may read nothing.",
         symptom=Symptom.DENIED,
         locations=(Location(PurePosixPath(CONFIG)), Location(PurePosixPath(PASSWD))),
-        repairs=(Repair(f"have everything labelled anew at the next boot ({RELABEL})", Safety.SAFE, _relabel),),
-        reason="labels may have been lost on the way here, as in a copy, and the boot may put them back",
+        repairs=(Repair(f"relabel everything at the next boot ({RELABEL})", Safety.SAFE, _relabel),),
+        reason="the labels may only be missing in this copy, and the boot may restore them",
     )
 
 
@@ -121,7 +121,7 @@ def _labelled(tree: Tree, types: tuple[tuple[PurePosixPath, str], ...]) -> Tree:
     for path, right in types:
         entry = tree.lentry(path)
         if entry is None:
-            raise ValueError(f"{path} is not there")
+            raise ValueError(f"{path} is missing")
         parts = (entry.xattr(SELINUX) or b"").rstrip(b"\0").decode("utf-8", "surrogateescape").split(":", 3)
         label = ":".join([*parts[:2], right, *parts[3:]]) if len(parts) > 2 else DEFAULT.format(right)
         others = tuple(pair for pair in entry.xattrs if pair[0] != SELINUX)

@@ -1,15 +1,14 @@
-"""SELinux does not let the SSH server have its port, so that it does not start there.
+"""SELinux does not allow sshd to use its port.
 
 Symptom: "ssh: connect to host SERVER port 2222: Connection refused"; the server's log says "error: Bind to port 2222 on
 0.0.0.0 failed: Permission denied".
 
-Cause: where SELinux is enforcing (Red Hat, Fedora and their kin), sshd may only listen on ports with the label
-ssh_port_t, which is 22 alone until somebody adds another with semanage, and on those of VNC and X11 (5900-5999 without
-5984, 6000-6020). The Port line alone is not enough.
+Cause: with SELinux enforcing (Red Hat, Fedora and relatives), sshd may listen only on ports with the label ssh_port_t,
+which is only 22 until somebody adds another with semanage, and on those of VNC and X11 (5900-5999 without 5984,
+6000-6020). The Port line alone is not enough.
 
-Repair: where port 22 is not served, a line lets the SSH server listen on 22 as well, which SELinux allows. The label of
-the other port is a matter of the policy, which is built on the running server: semanage port. SELinux is not switched
-off.
+Repair: if port 22 is not served, add a line that makes sshd listen on 22 too, which SELinux allows. The other port's
+label belongs to the policy, which is built on the running server: semanage port. SELinux stays enabled.
 
 See: semanage-port(8), sshd_selinux(8), selinux_config(5).
 """
@@ -55,7 +54,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         check="selinux-port",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"SELinux does not let the SSH server listen on port {port}: it has not the label ssh_port_t.",
+        message=f"SELinux does not let sshd listen on port {port}, which lacks the label ssh_port_t.",
         symptom=Symptom.REFUSED,
         locations=(*places, Location(facts.tree.resolve(CONFIG))),
         repairs=(*_also_22(facts, places), _label(port)),
@@ -64,7 +63,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def enforcing(tree: Tree) -> bool:
-    """Whether SELinux is enforcing after a boot, as far as its file says, with a policy that is there."""
+    """Whether SELinux is enforcing after a boot, by its configuration file, with an installed policy."""
     kind = selinux_settings(tree).get("SELINUXTYPE", "targeted")
     return (
         selinux_config.enforcing(tree)
@@ -91,17 +90,17 @@ def _also_22(facts: Facts, places: tuple[Location, ...]) -> Iterator[Repair]:
     if place.text.lower().startswith("port"):
         change = partial(edit.insert_after, location=place, text=f"Port {SSH_PORT}")
         yield Repair(
-            f"let the SSH server listen on port {SSH_PORT} too, and dial that",
+            f"make sshd listen on port {SSH_PORT} too, and connect to that",
             Safety.SAFE,
             change,
-            weakens=f"port {SSH_PORT} is open, too, to whom the firewall lets through",
+            weakens=f"port {SSH_PORT} will be open too, to everyone the firewall lets in",
             lets_in=True,
         )
 
 
 def _label(port: int) -> Repair:
     return Repair(
-        f"give port {port} the label ssh_port_t, on the running server (web console)",
+        f"label port {port} ssh_port_t, on the running server (web console)",
         Safety.MANUAL,
         steps=f"semanage port -a -t ssh_port_t -p tcp {port}\nsystemctl restart sshd",
     )

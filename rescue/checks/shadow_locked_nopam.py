@@ -1,14 +1,14 @@
-"""The account is locked, and the SSH server looks at that itself, as it does not use PAM.
+"""The account is locked, and sshd enforces that because UsePAM is no.
 
-Symptom: "me@SERVER: Permission denied (publickey)." although the key is right; root gets in. The server's log says
+Symptom: "me@SERVER: Permission denied (publickey)." although the key is correct; root gets in. The server's log says
 "User me not allowed because account is locked".
 
 Cause: with "UsePAM no" sshd refuses every account whose password in /etc/shadow begins with an exclamation mark: all
-that never had a password, such as those made by cloud-init, and those that passwd -l locked. With PAM such a lock is
-for passwords alone, and keys work.
+that never had a password, such as those made by cloud-init, and those locked with passwd -l. With PAM such a lock
+applies only to passwords, and keys work.
 
-Repair: "UsePAM yes" in the line that says no, as distributions ship it. Where no line says so, the account alone is
-unlocked: the exclamation mark becomes an asterisk, so that still no password opens it.
+Repair: set "UsePAM yes" in the line that says no, as distributions ship it. If no line says no, unlock only the
+account: the exclamation mark becomes an asterisk, so that still no password opens it.
 
 See: sshd_config(5) on UsePAM; platform_locked_account in platform.c of OpenSSH; shadow(5).
 """
@@ -43,7 +43,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         return None
     said = f"UsePAM is no ({setting.location or 'the default'})"
     alone = Repair(
-        f"unlock {account.name} in /etc/shadow; still no password opens it",
+        f"unlock {account.name} in /etc/shadow (still no password opens it)",
         Safety.SAFE,
         partial(unlocked, name=account.name),
     )
@@ -52,13 +52,13 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         back = partial(edit.set_value, location=setting.location, value="yes")
         repairs = (Repair(f"set UsePAM yes ({setting.location})", Safety.SAFE, back), alone)
     elif blank(facts.tree.text(SSHD_CONFIG) or ""):
-        # The distribution's configuration says yes: it is the file that was lost, not the account's state.
+        # The distribution's configuration says yes: the file was lost; the account's state is fine.
         repairs = (*put_back(facts, SSHD_CONFIG), alone)
     return Finding(
         check="shadow-locked-nopam",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"The SSH server refuses {account.name}: {said}, and the account is locked ({shadow.location}).",
+        message=f"sshd refuses {account.name}: {said}, and the account is locked ({shadow.location}).",
         symptom=Symptom.DENIED,
         locations=(*((setting.location,) if setting.location else ()), shadow.location),
         repairs=repairs,

@@ -1,11 +1,11 @@
-"""The account has no line in /etc/shadow, or a broken one, so PAM turns it away.
+"""The account has no valid line in /etc/shadow, so PAM rejects it.
 
 Symptom: the key is accepted, then "Connection closed by SERVER port 22".
 
-Cause: /etc/passwd says that the password is in /etc/shadow ("x"), and there is no line for the account that can be
-read: a line was deleted, an older shadow was put back, or a line ends in CR LF, or has too few fields.
+Cause: /etc/passwd says that the password is in /etc/shadow ("x"), but that has no valid line for the account: a line
+was deleted, an older shadow was restored, or a line ends in CR LF or has too few fields.
 
-Repair: a line is added with which no password opens the account, so that keys work. A line that can't be read stays.
+Repair: add a line with which no password opens the account, so that keys work. An unreadable line stays.
 
 See: shadow(5), pwck(8), pam_unix(8).
 """
@@ -46,17 +46,17 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         check="shadow-missing-entry",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"{SHADOW} has no line for {account.name} that can be read, so PAM turns the account away.",
+        message=f"{SHADOW} has no valid line for {account.name}, so PAM rejects the account.",
         symptom=Symptom.CLOSED,
         locations=(account.location, place),
-        repairs=(Repair(f"add a line for {account.name} to {SHADOW}; no password opens it", Safety.SAFE, edit),),
+        repairs=(Repair(f"add a line for {account.name} to {SHADOW} (no password opens it)", Safety.SAFE, edit),),
         subject=account.name,
     )
 
 
 def with_line(tree: Tree, name: str, line: str) -> Tree:
-    """The tree with the line at the end of shadow. ValueError if the file is not there: then more is wrong."""
+    """The tree with the line at the end of shadow. ValueError if the file is missing: then more is wrong."""
     text = tree.text(SHADOW)
     if text is None:
-        raise ValueError(f"there is no {SHADOW}; put it back from {SHADOW}-")
+        raise ValueError(f"{SHADOW} is missing; restore it from {SHADOW}-")
     return tree.write(SHADOW, f"{ended(text)}{line}\n")

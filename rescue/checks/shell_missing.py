@@ -1,14 +1,14 @@
-"""The account's login shell is not there, so the SSH server turns the user away.
+"""The login shell is missing, so sshd refuses you.
 
-Symptom: "me@SERVER: Permission denied (publickey)." although the key is right; the server's log says "not allowed
+Symptom: "me@SERVER: Permission denied (publickey)." although the key is correct; the server's log says "not allowed
 because shell /usr/bin/zsh does not exist".
 
-Cause: sshd looks whether the program that /etc/passwd names as the account's shell exists and may be executed, before
-it looks at any key. It is missing after the shell's package was removed, after a typo of chsh or usermod, or where the
-system was moved to a distribution that keeps it elsewhere. Or it is there, and lost its mode (`chmod 644 /bin/bash`).
+Cause: before it looks at any key, sshd checks that the account's shell in /etc/passwd exists and is executable. It is
+missing if its package was removed, if chsh or usermod got a typo, or if the system was moved to a distribution that
+keeps it elsewhere. Or it exists but lost its mode (`chmod 644 /bin/bash`).
 
-Repair: a shell that is there gets its mode back (0755). Where it is gone the account gets another one: that by the same
-name in another directory, else bash, else sh.
+Repair: give an existing shell its mode back (0755). If it is missing, give the account another: the same name in
+another directory, else bash, else sh.
 
 See: passwd(5), chsh(1); allowed_user in auth.c of OpenSSH.
 """
@@ -33,7 +33,7 @@ DEFAULT = "/bin/sh"
 FOLDERS = ("/bin", "/usr/bin", "/usr/local/bin")
 USUAL = ("bash", "sh", "ash")
 EXECUTE = 0o111
-CLOSED = "may be executed by nobody"
+CLOSED = "is not executable"
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -50,7 +50,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         return None
     effective = facts.effective(account)
     jail = effective.words("ChrootDirectory")
-    # sshd does not look for the shell of those whom it locks into a directory; where that is / itself, exec(2) fails.
+    # sshd does not check the shell of a user in a ChrootDirectory; if that is / itself, exec(2) fails.
     locked = jail not in ((), ("none",))
     if locked and (jail != ("/",) or effective.words("ForceCommand")[:1] == ("internal-sftp",)):
         return None
@@ -58,7 +58,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         check="shell-missing",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"The SSH server turns {account.name} away: the login shell {shell} {fault}.",
+        message=f"sshd refuses {account.name}: the login shell {shell} {fault}.",
         symptom=Symptom.CLOSED if locked else Symptom.DENIED,
         locations=(account.location, Location(facts.tree.resolve(shell))),
         repairs=_repairs(facts, account, shell),
@@ -67,27 +67,27 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
 
 
 def _fault(facts: Facts, shell: str) -> str:
-    """What is wrong with the program, as stat(2) shows it; empty if nothing is."""
+    """What stat(2) shows to be wrong with the program; empty if nothing is."""
     if not shell.startswith("/"):
-        return "is no path"
+        return "is not a path"
     facts.tree.require(Read(shell, depth=0, content=False))
     entry = facts.tree.entry(shell)
     if entry is None:
-        return "is not there"
+        return "is missing"
     if not entry.is_file:
-        return "is no program"
+        return "is not a program"
     return "" if entry.mode & EXECUTE else CLOSED
 
 
 def _repairs(facts: Facts, account: Account, shell: str) -> tuple[Repair, ...]:
     if _fault(facts, shell) == CLOSED:
-        # Somebody changed its mode: the shell is still the one that the account, and every other one, is to have.
+        # Somebody changed its mode: it is still the right shell for this account and every other.
         real = facts.tree.resolve(shell)
         return (Repair(f"make {real} executable (0755)", Safety.SAFE, partial(chmod, path=real, mode=0o755)),)
     own = shell.rpartition("/")[2]
     candidates = [f"{folder}/{name}" for name in dict.fromkeys((own, *USUAL)) if name for folder in FOLDERS]
     found = next((path for path in candidates if not _fault(facts, path)), None)
     if found is None:
-        return (Repair(f"install a shell, and name it in the line of {account.name} in {PASSWD}", Safety.MANUAL),)
+        return (Repair(f"install a shell, and enter it for {account.name} in {PASSWD}", Safety.MANUAL),)
     edit = partial(with_passwd_field, name=account.name, field=SHELL, value=found)
     return (Repair(f"give {account.name} the login shell {found}", Safety.SAFE, edit),)

@@ -1,12 +1,12 @@
-"""The account has a login shell that only says no.
+"""The login shell is nologin or false.
 
 Symptom: the key is accepted, then "This account is currently not available." and "Connection to SERVER closed.", or
 the connection closes without a word.
 
-Cause: the account's shell in /etc/passwd is nologin or false. That is right for the accounts of services. It locks a
-person out who set it to be safe, or whose account was made by useradd --system, or tidied up by a script.
+Cause: the account's shell in /etc/passwd is nologin or false. That is right for service accounts. It locks out a person
+who set it for safety, or whose account was made with useradd --system or tidied up by a script.
 
-Repair: the account gets a shell again (bash where it is there, else sh).
+Repair: give the account a shell again (bash if it is installed, else sh).
 
 See: nologin(8), passwd(5), usermod(8) on --shell.
 """
@@ -31,7 +31,7 @@ UPLOADS = "internal-sftp"
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    """A finding for the user who was named. Nobody else: whether an account is a person's is not to be told."""
+    """A finding only for the named user: whether another account belongs to a person is not known."""
     if facts.client.user is None or facts.sshd.fatal:
         return
     for account in facts.logins:
@@ -48,7 +48,7 @@ def _finding(facts: Facts, account: Account) -> Finding:
         check="shell-nologin",
         step=STEP,
         severity=Severity.DOUBTFUL if uploads else Severity.BROKEN,
-        message=f"The login shell of {account.name} is {account.shell}, which ends at once ({account.location}).",
+        message=f"The login shell of {account.name} is {account.shell}, which exits at once ({account.location}).",
         symptom=Symptom.CLOSED,
         locations=(account.location,),
         repairs=(
@@ -56,10 +56,10 @@ def _finding(facts: Facts, account: Account) -> Finding:
                 f"give {account.name} the login shell {shell}",
                 Safety.UNSAFE if service or uploads else Safety.SAFE,
                 edit,
-                weakens=f"{account.name} may start programs on the server",
+                weakens=f"{account.name} can run programs on the server",
                 lets_in=True,
             ),
         ),
         subject=account.name,
-        reason="the account is made for uploads alone, which work" if uploads else "",
+        reason="the account is only for uploads, which work" if uploads else "",
     )

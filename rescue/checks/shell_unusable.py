@@ -1,18 +1,17 @@
-"""The user may not start the login shell: a directory on the way to it, the shell or a library is closed to others.
+"""You have no permission to run the login shell, or it is damaged.
 
 Symptom: the key is accepted, then "/bin/bash: Permission denied", or "error while loading shared libraries", and the
 connection closes; root still gets in.
 
-Or the shell or a library of it is damaged or missing, and it starts for nobody.
+Or the shell or one of its libraries is damaged or missing, and it starts for nobody.
 
-Cause: `chmod -R 700 /usr`, `chmod 750 /`, a restore with a strict umask. sshd looks at the shell as root; the shell is
-started as the user, who has to be able to pass every directory on the way (/, /usr, /usr/bin), execute the shell and
-the interpreter of programs (ld.so), and read its libraries. A closed /etc or /etc/passwd leaves a shell that knows
-nobody's name.
+Cause: `chmod -R 700 /usr`, `chmod 750 /`, a restore with a strict umask. sshd checks the shell as root, but runs it as
+the user, who must be able to enter every directory on the way (/, /usr, /usr/bin), execute the shell and the program
+loader (ld.so), and read its libraries. With a closed /etc or /etc/passwd the shell starts but can't look up names.
 
-Repair: what is in the way, and nothing else, is opened to everybody again, as it was installed: read and search for
-directories, read and execute for the shell and ld.so, read for libraries. Where all of /usr lost its modes the rest has
-to be put back from the packages. Where the shell is damaged the account gets another one that starts.
+Repair: restore the installed permissions on what is in the way, and nothing else: read and search for directories, read
+and execute for the shell and ld.so, read for libraries. If all of /usr lost its modes, the rest has to be restored from
+the packages. If the shell is damaged, give the account another one that starts.
 
 See: execve(2), ld.so(8), path_resolution(7); do_child in session.c of OpenSSH.
 """
@@ -42,10 +41,10 @@ CHECK = "shell-unusable"
 DEFAULT = "/bin/sh"
 USUAL = ("/bin/bash", "/bin/sh", "/bin/dash", "/bin/ash")
 MANY = 3
-"""So many closed files and directories that it was no single one."""
+"""So many closed files and directories that more than one was changed."""
 MOST_TOLD = 3
 
-CLOSED = "the shell knows no names, and its settings in /etc are not read"
+CLOSED = "the shell can't look up names or read its settings in /etc"
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -60,7 +59,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     if not shell.startswith("/") or shell.endswith("\r"):
         return None
     if effective.words("ChrootDirectory") not in ((), ("none",)):
-        return None  # the shell is another one, in that directory
+        return None  # the shell is a different one, in that directory
     if effective.words("ForceCommand")[:1] == ("internal-sftp",):
         return None
     if not _there(facts, shell):
@@ -74,7 +73,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
 
 
 def _there(facts: Facts, shell: str) -> bool:
-    """Whether sshd would go on to start it: else that is shell-missing's."""
+    """Whether sshd would go on to start it: else shell-missing reports it."""
     facts.tree.require(Read(shell, depth=0, content=False))
     entry = facts.tree.entry(shell)
     return entry is not None and entry.is_file and bool(entry.mode & 0o111)
@@ -90,7 +89,7 @@ def _unusable(facts: Facts, account: Account, shell: str, found: tuple[Barrier, 
         check=CHECK,
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"{account.name} can't start the login shell {shell}: closed to this user: {told}{more}.",
+        message=f"{account.name} can't run the login shell {shell}: no permission for {told}{more}.",
         symptom=Symptom.CLOSED,
         locations=tuple(Location(each.path) for each in found),
         repairs=tuple(_repairs(facts, shell, person, found)),
@@ -100,7 +99,7 @@ def _unusable(facts: Facts, account: Account, shell: str, found: tuple[Barrier, 
 
 
 def _fault(facts: Facts, shell: str) -> ProgramFault | None:
-    """What else keeps everybody from starting it: it is empty, or a library is missing or does not fit."""
+    """What else prevents everybody from starting it: it is empty, or a library is missing or does not fit."""
     facts.tree.require(Read(shell, depth=0, limit=LARGEST))
     data = facts.tree.data_if_read(shell)
     if data is None or (not data.startswith(MAGIC) and data.strip(b"\0")):
@@ -111,7 +110,7 @@ def _fault(facts: Facts, shell: str) -> ProgramFault | None:
 def _damaged(facts: Facts, account: Account, shell: str, fault: ProgramFault) -> Finding:
     names = (name for name in USUAL if name != shell)
     other = next((name for name in names if _there(facts, name) and _starts(facts, name, account)), None)
-    again = Repair(f"install the package of {shell} again, in the server's own system", Safety.MANUAL)
+    again = Repair(f"reinstall the package of {shell} in rescue shell", Safety.MANUAL)
     another: tuple[Repair, ...] = ()
     if other is not None:
         edit = partial(with_passwd_field, name=account.name, field=SHELL, value=other)
@@ -144,20 +143,20 @@ def _repairs(facts: Facts, shell: str, person: Person, found: tuple[Barrier, ...
         only = found[0]
         what = f"chmod {only.mode & 0o7777:04o} {only.path}"
     else:
-        what = f"open the way to {shell} and its libraries to everybody ({len(found)} modes)"
+        what = f"let everybody use {shell} and its libraries again ({len(found)} modes)"
     yield Repair(what, Safety.SAFE, edit)
     if len(found) > MANY:
         red_hat = facts.release.is_red_hat
         command = "rpm --setperms -a" if red_hat else "dpkg --verify\napt-get install --reinstall PACKAGE..."
         yield Repair(
-            "the rest that lost its mode has to be put back from the packages, in the server's own system",
+            "restore the other lost modes from the packages, in rescue shell",
             Safety.MANUAL,
             steps=command,
         )
 
 
 def _nameless(facts: Facts, account: Account, person: Person) -> Finding | None:
-    """The shell starts, and can't look up who it runs for."""
+    """The shell starts, but can't look up its user."""
     for path, wanted, more in (("/etc", SEARCH, 0o555), (PASSWD, READ, 0o444)):
         entry = facts.tree.entry(path)
         if entry is None or allows(entry, person, wanted):
@@ -172,7 +171,7 @@ def _nameless(facts: Facts, account: Account, person: Person) -> Finding | None:
             locations=(Location(PurePosixPath(path)),),
             repairs=(Repair(f"chmod {mode & 0o7777:04o} {path}", Safety.SAFE, partial(_opened, path=path, mode=mode)),),
             subject=account.name,
-            reason="a shell starts all the same; programs that ask for the user's name fail",
+            reason="a shell starts anyway; programs that need the user's name fail",
         )
     return None
 

@@ -1,18 +1,17 @@
-"""The SSH server does not take keys of your key's kind.
+"""Your key type is not accepted.
 
 Symptom: "me@SERVER: Permission denied (publickey)." although the key is in authorized_keys; the server's log says "key
 type ssh-ed25519 not in PubkeyAcceptedAlgorithms".
 
-Cause: PubkeyAcceptedAlgorithms (PubkeyAcceptedKeyTypes up to OpenSSH 8.4) lists the kinds of keys that count, and
-yours is none of them: a list for older keys only, a hardening guide, or a new version that dropped ssh-dss or RSA keys
-signed with SHA-1. Or RequiredRSASize asks for longer RSA keys than yours.
+Cause: PubkeyAcceptedAlgorithms (PubkeyAcceptedKeyTypes up to OpenSSH 8.4) lists the accepted key types, and yours is
+not among them: a list for older keys only, a hardening guide, or a new version that dropped ssh-dss or RSA keys signed
+with SHA-1. Or RequiredRSASize requires longer RSA keys than yours.
 
-On Red Hat's systems the list is the system-wide crypto policy's, /etc/crypto-policies. Under FIPS no list helps:
-OpenSSL refuses Ed25519 keys itself.
+On Red Hat systems the list comes from the system-wide crypto policy, /etc/crypto-policies. Under FIPS no list helps:
+OpenSSL itself refuses Ed25519 keys.
 
-Repair: the kind of your key is added to the list that counts; where that is a policy's, by a file of its own in
-/etc/ssh/sshd_config.d which counts before it. Kinds that OpenSSH itself has given up are not brought
-back: there another key is the way.
+Repair: add your key type to the list that applies; if it comes from a policy, in a separate file in
+/etc/ssh/sshd_config.d that sshd reads first. Types that OpenSSH itself dropped are not brought back: use another key.
 
 See: sshd_config(5) on PubkeyAcceptedAlgorithms and RequiredRSASize; auth2-pubkey.c of OpenSSH.
 """
@@ -36,7 +35,7 @@ from rescue.tree import Read, Tree
 
 STEP = Step.KEY
 
-NEW_KEY = "make a new key (ssh-keygen -t ed25519), and add it with rescue fix --add-key FILE --user NAME"
+NEW_KEY = "create a new key (ssh-keygen -t ed25519), and add it with rescue fix --add-key FILE --user NAME"
 
 POLICY = PurePosixPath("/etc/crypto-policies/config")
 READS = (*SSHD_READS, Read(str(POLICY), depth=0))
@@ -47,10 +46,10 @@ NEW_KINDS = {
     "rsa-sha2-512": "rsa -b 3072",
     "rsa-sha2-256": "rsa -b 3072",
 }
-"""What sshd calls the kinds of keys that can be made today, and what ssh-keygen calls them."""
+"""sshd's names for the key types that can be created today, and ssh-keygen's names."""
 
 ADDED = {"ssh-rsa": "rsa-sha2-512"}
-"""What is added to a list for a key of this type: for RSA not the form with SHA-1."""
+"""What to add to a list for a key of this type: for RSA not the SHA-1 form."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -82,7 +81,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         check="sshd-algo-mismatch",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"The SSH server takes no key of {account.name}: their kind, {told}, is not in "
+        message=f"sshd accepts no key of {account.name}: their type, {told}, is not in "
         f"PubkeyAcceptedAlgorithms ({where}).",
         symptom=Symptom.DENIED,
         locations=(setting.location, *((Location(POLICY),) if policy is not None else ())),
@@ -92,52 +91,52 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
 
 
 def _policy(tree: Tree, setting: Setting) -> str | None:
-    """The crypto policy that the line is of; None where it is the administrator's own (crypto-policies(7))."""
+    """The crypto policy that the line belongs to; None if it is the administrator's own (crypto-policies(7))."""
     assert setting.location is not None
     real = str(tree.resolve(setting.location.path))
     if not real.startswith(("/usr/", str(POLICY.parent))):
         return None
     tree.require(Read(str(POLICY), depth=0))
     lines = (line.partition("#")[0].strip() for line in (tree.text(POLICY) or "").split("\n"))
-    return next((line for line in lines if line), "of its packages")
+    return next((line for line in lines if line), "from its packages")
 
 
 def _by_policy(facts: Facts, setting: Setting, kinds: tuple[str, ...], policy: str) -> tuple[Repair, ...]:
     value, name = setting.words[0], ADDED.get(kinds[0], kinds[0])
     taken = next((short for kind, short in NEW_KINDS.items() if listed(value, kind) is True), "ecdsa")
     another = Repair(
-        f"make a key of a kind that the policy takes (ssh-keygen -t {taken}), and add it with "
+        f"create a key of a type that the policy accepts (ssh-keygen -t {taken}), and add it with "
         "rescue fix --add-key FILE --user NAME",
         Safety.MANUAL,
     )
     if policy.upper().startswith("FIPS") or value.startswith(("-", "+", "^")) or kinds[0] == "ssh-dss":
         return (another,)
     text = f"PubkeyAcceptedAlgorithms {value},{name}\n"
-    own = Repair(f"take keys of the kind {name} as well, by {OWN_FILE}", Safety.SAFE, partial(_own_file, text=text))
+    own = Repair(f"also accept {name} keys, in {OWN_FILE}", Safety.SAFE, partial(_own_file, text=text))
     return own, another
 
 
 def _own_file(tree: Tree, text: str) -> Tree:
     tree.require(Read(str(OWN_FILE), depth=0))
     if tree.lentry(OWN_FILE) is not None:
-        raise ValueError(f"{OWN_FILE} is there already")
+        raise ValueError(f"{OWN_FILE} already exists")
     return tree.write(OWN_FILE, text, mode=0o600)
 
 
 def _keys(facts: Facts, account: Account) -> tuple[AuthorizedKey, ...]:
-    """The keys in question: the client's, where it is known and the account has it, else all there are."""
+    """The keys in question: the client's if it is known and the account has it, else all of them."""
     wanted = facts.client.key.split()[1] if facts.client.key is not None else ""
     keys = [key for found in facts.key_files(account) for key in found.keys]
     return tuple(key for key in keys if not wanted or key.blob == wanted)
 
 
 def _no_way(account: Account, key: AuthorizedKey, reason: NotTaken) -> Finding:
-    """A finding for keys that no list of algorithms would bring back."""
+    """A finding for keys that no list of algorithms could allow."""
     return Finding(
         check="sshd-algo-mismatch",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"The SSH server takes no key of {account.name}: {reason.why}.",
+        message=f"sshd accepts no key of {account.name}: {reason.why}.",
         symptom=Symptom.DENIED,
         locations=(key.location, *([reason.location] if reason.location is not None else [])),
         repairs=(Repair(NEW_KEY, Safety.MANUAL),),
@@ -162,10 +161,10 @@ def _repairs(setting: Setting, kinds: tuple[str, ...]) -> tuple[Repair, ...]:
         change = partial(edit.set_value, location=setting.location, value=new)
     return (
         Repair(
-            f"take keys of the kind {name} as well ({setting.location})",
+            f"also accept {name} keys ({setting.location})",
             Safety.SAFE,
             change,
-            weakens=f"whoever has a key of the kind {name} in authorized_keys may log in with it",
+            weakens=f"{name} keys in authorized_keys will work",
             lets_in=True,
         ),
     )

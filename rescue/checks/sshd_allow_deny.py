@@ -1,18 +1,16 @@
-"""The SSH server's lists of users and groups keep the user out.
+"""sshd's lists of users and groups block you (AllowUsers, DenyGroups and the like).
 
-Symptom: "me@SERVER: Permission denied (publickey)." although the key is right; the server's log says "not allowed
+Symptom: "me@SERVER: Permission denied (publickey)." although the key is correct; the server's log says "not allowed
 because not listed in AllowUsers" or the like.
 
 Cause: once there is an AllowUsers line anywhere, only the users in it get in, and once there is an AllowGroups line,
-only members of its groups; both must hold. DenyUsers and DenyGroups keep out whom they name. The lines of all files
-add up, but lines in a Match block that applies take the place of all others. Names are separated by blanks: in
-"alice,bob" or "!bob" a comma or an exclamation mark is part of the name, and nobody has it. "alice@192.0.2.1" means
-alice from there only.
+only members of its groups; both must match. DenyUsers and DenyGroups block those they name. The lines of all files add
+up, but lines in a matching Match block replace all others. Names are separated by spaces: in "alice,bob" or "!bob" the
+comma or exclamation mark is part of the name, which nobody has. "alice@192.0.2.1" means alice from that address only.
 
-Repair: the one name is added to the list that lacks it (with the address you come from, where it was given and the
-list knows the user by addresses only), or taken from DenyUsers. A user whom AllowGroups keeps out is let in by the
-user's own group. The lists themselves stay. Patterns and groups that keep out others too are only changed if you say
-so, as others would get in.
+Repair: add the one name to the list that lacks it (with your address, if you gave it and the list has the user only
+with addresses), or remove it from DenyUsers. A user blocked by AllowGroups gets in through the user's own group. The
+lists themselves stay. Patterns and groups that also block others need your consent, because those would get in too.
 
 See: sshd_config(5) on AllowUsers, DenyUsers, AllowGroups, DenyGroups and PATTERNS in ssh_config(5); allowed_user in
 auth.c of OpenSSH.
@@ -56,7 +54,7 @@ def _has_keys(facts: Facts, account: Account) -> bool:
 
 
 def _root_is_out(standing: LoginStanding) -> bool:
-    """Root, whom PermitRootLogin keeps out as well: nobody who was not asked for is let in on two counts."""
+    """Root, whom PermitRootLogin blocks too: a user nobody asked for is not let in past two rules."""
     return standing.root.allowed is False
 
 
@@ -68,12 +66,12 @@ def _refused(facts: Facts, standing: LoginStanding, severity: Severity) -> Findi
         check=CHECK,
         step=STEP,
         severity=severity,
-        message=f"The SSH server does not let {account.name} in: {why}.",
+        message=f"sshd refuses {account.name}: {why}.",
         symptom=Symptom.DENIED,
         locations=tuple(each.location for each in refusals),
         repairs=(_let_in(facts, account, refusals, meant=meant),),
         subject=account.name,
-        reason="other accounts may log in, so this may be meant" if meant else "",
+        reason="other accounts can log in, so this may be intended" if meant else "",
     )
 
 
@@ -81,19 +79,19 @@ def _why(refusal: Refusal) -> str:
     if refusal.pattern:
         return f"{refusal.keyword} names {refusal.pattern} ({refusal.location})"
     if refusal.keyword == "AllowUsers":
-        return f"AllowUsers does not list the name{_separators(refusal)} ({refusal.location})"
+        return f"AllowUsers does not list this user{_separators(refusal)} ({refusal.location})"
     return f"none of the user's groups is in AllowGroups{_separators(refusal)} ({refusal.location})"
 
 
 def _separators(refusal: Refusal) -> str:
     odd = next((word for word in refusal.words if "," in word.partition("@")[0] or word.startswith("!")), None)
-    return f" (names are separated by blanks: {odd} is one name to sshd)" if odd else ""
+    return f" (names are separated by spaces: {odd} is one name to sshd)" if odd else ""
 
 
 def _let_in(facts: Facts, account: Account, refusals: tuple[Refusal, ...], *, meant: bool) -> Repair:
-    """One repair for all lists that refuse: mending one of two would let nobody in.
+    """One repair for all lists that refuse: repairing one of two would let nobody in.
 
-    meant: keeping the user out may be on purpose, so that the repair is not taken without a word.
+    meant: blocking the user may be intended, so the repair needs consent.
     """
     steps = [_step(facts, account, refusal) for refusal in refusals]
     safe = not meant and all(step.safety is Safety.SAFE for step in steps)
@@ -131,7 +129,7 @@ def _list_user(facts: Facts, account: Account, refusal: Refusal) -> Repair:
         f"add {' '.join(words)} to AllowUsers ({refusal.location})",
         Safety.SAFE,
         partial(edit.add_words, location=refusal.location, words=tuple(words)),
-        weakens=f"{account.name} may log in{where}",
+        weakens=f"{account.name} can log in{where}",
         lets_in=True,
     )
 
@@ -140,23 +138,23 @@ def _list_group(facts: Facts, account: Account, refusal: Refusal) -> Repair:
     group = facts.accounts.group(account.gid)
     name = group.name if group is not None else account.name
     members = facts.accounts.members(account.gid) - {account.name}
-    others = f", and so may {', '.join(sorted(members)[:5])}" if members else ""
+    others = f", and so can {', '.join(sorted(members)[:5])}" if members else ""
     return Repair(
         f"add the group {name} to AllowGroups ({refusal.location})",
         Safety.UNSAFE if members else Safety.SAFE,
         partial(edit.add_words, location=refusal.location, words=(name,)),
-        weakens=f"{account.name} may log in{others}",
+        weakens=f"{account.name} can log in{others}",
         lets_in=True,
     )
 
 
 def _take_out(account: Account, refusal: Refusal) -> Repair:
     alone = refusal.keyword == "DenyUsers" and refusal.pattern == account.name
-    whom = account.name if alone else f"everybody whom {refusal.pattern} keeps out"
+    whom = account.name if alone else f"everybody whom {refusal.pattern} blocks"
     return Repair(
-        f"take {refusal.pattern} out of {refusal.keyword} ({refusal.location})",
+        f"remove {refusal.pattern} from {refusal.keyword} ({refusal.location})",
         Safety.SAFE if alone else Safety.UNSAFE,
         partial(edit.remove_word, location=refusal.location, word=refusal.pattern),
-        weakens=f"{whom} may log in",
+        weakens=f"{whom} can log in",
         lets_in=True,
     )

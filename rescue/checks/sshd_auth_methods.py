@@ -1,15 +1,15 @@
-"""The SSH server does not take keys, or wants a second proof that you can't give.
+"""sshd does not accept keys, or requires a second factor that you can't give.
 
-Symptom: "me@SERVER: Permission denied (publickey)."; where the second proof is missing "Permission denied (password)"
-or "(keyboard-interactive)", although ssh -v shows that the key is accepted. Where every list of AuthenticationMethods
-has a method that is switched off: "Received disconnect from SERVER port 22:2: no authentication methods enabled".
+Symptom: "me@SERVER: Permission denied (publickey)."; if the second factor is missing "Permission denied (password)" or
+"(keyboard-interactive)", although ssh -v shows that the key is accepted. If every list in AuthenticationMethods has a
+disabled method: "Received disconnect from SERVER port 22:2: no authentication methods enabled".
 
-Cause: PubkeyAuthentication is "no" in the line that wins, which may stand in a file that is read before the one you
-edited. Or AuthenticationMethods asks for more than a key, such as "publickey,password", while passwords are switched
-off or the account has none.
+Cause: PubkeyAuthentication is "no" in the line that wins, which may be in a file that sshd reads before the one you
+edited. Or AuthenticationMethods requires more than a key, such as "publickey,password", while passwords are disabled or
+the account has none.
 
-Repair: PubkeyAuthentication is set to "yes" where it is set to "no". From AuthenticationMethods the proof that can't
-be given is taken out, so that the key alone is enough; everything else in the line stays.
+Repair: set PubkeyAuthentication to "yes" where it is "no". Remove from AuthenticationMethods the factor that can't be
+given, so that the key alone is enough; everything else in the line stays.
 
 See: sshd_config(5) on PubkeyAuthentication and AuthenticationMethods; auth2.c of OpenSSH.
 """
@@ -40,7 +40,7 @@ SWITCHES = {
     "HostbasedAuthentication": "hostbased",
     "GSSAPIAuthentication": "gssapi-with-mic",
 }
-"""What turns each method on."""
+"""What enables each method."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -64,9 +64,9 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
 
 
 def _hopeless(effective: Effective) -> bool:
-    """Whether sshd ends the connection before it asks for anything: each list names a method that is switched off.
+    """Whether sshd closes the connection before asking for anything: each list names a disabled method.
 
-    See auth2_setup_methods_lists in auth2.c. Where that holds for everybody sshd does not even start.
+    See auth2_setup_methods_lists in auth2.c. If that applies to everybody, sshd does not even start.
     """
     lists = effective.words("AuthenticationMethods")
     if lists in ((), ("any",)):
@@ -82,7 +82,7 @@ def _keys_are_off(account: Account, setting: Setting, *, at_once: bool) -> Findi
         check="sshd-auth-methods",
         step=Step.ACCEPT if at_once else STEP,
         severity=Severity.BROKEN,
-        message=f"The SSH server takes no key from {account.name}: PubkeyAuthentication is no ({setting.location}).",
+        message=f"sshd accepts no keys for {account.name}: PubkeyAuthentication is no ({setting.location}).",
         symptom=Symptom.CLOSED if at_once else Symptom.DENIED,
         locations=(setting.location,),
         repairs=(
@@ -90,7 +90,7 @@ def _keys_are_off(account: Account, setting: Setting, *, at_once: bool) -> Findi
                 f"set PubkeyAuthentication yes ({setting.location})",
                 Safety.SAFE,
                 back,
-                weakens="whoever has a key in authorized_keys may log in with it",
+                weakens="keys in authorized_keys will work",
                 lets_in=True,
             ),
         ),
@@ -99,7 +99,7 @@ def _keys_are_off(account: Account, setting: Setting, *, at_once: bool) -> Findi
 
 
 def _possible(facts: Facts, account: Account, effective: Effective) -> frozenset[str]:
-    """The methods by which the account can log in at all."""
+    """The methods with which the account can log in at all."""
     found = {KEY} if effective.words("PubkeyAuthentication") != ("no",) else set()
     usable = facts.accounts.password(account) in (Password.HASH, Password.NONE)
     if usable and effective.words("PasswordAuthentication") == ("yes",):
@@ -122,16 +122,16 @@ def _password_opens(facts: Facts, account: Account, effective: Effective) -> boo
 
 
 def _key_count(facts: Facts, account: Account) -> int:
-    """How many keys the client can show, as far as that is known."""
+    """How many keys the client can present, if known."""
     if facts.client.key is not None:
         return 1
     return len({key.blob for found in facts.key_files(account) for key in found.keys})
 
 
 def _lacking(word: str, possible: frozenset[str], keys_there: int) -> list[str]:
-    """The methods of a list "a,b" that can't be had; a device behind a colon does not matter.
+    """The unavailable methods of a list "a,b"; a device after a colon does not matter.
 
-    One that asks for a key twice wants another one each time (auth2-pubkey.c, auth2_key_already_used).
+    A list with two keys requires two different ones (auth2-pubkey.c, auth2_key_already_used).
     """
     methods = word.split(",")
     lacking = [method for method in methods if method.partition(":")[0] not in possible]
@@ -145,7 +145,7 @@ def _too_much(account: Account, setting: Setting, lacking: list[list[str]], *, a
         check="sshd-auth-methods",
         step=Step.ACCEPT if at_once else STEP,
         severity=Severity.BROKEN,
-        message=f"The SSH server wants a proof from {account.name} that can't be given here: {', '.join(wanted)} "
+        message=f"sshd requires from {account.name} a factor that is not available: {', '.join(wanted)} "
         f"(AuthenticationMethods, {setting.location}).",
         symptom=Symptom.CLOSED if at_once else Symptom.DENIED,
         locations=(setting.location,),
@@ -156,7 +156,7 @@ def _too_much(account: Account, setting: Setting, lacking: list[list[str]], *, a
 
 def _repairs(account: Account, setting: Setting, lacking: list[list[str]]) -> Iterator[Repair]:
     assert setting.location is not None
-    # The list that the key is a part of, and of which the least is missing, is made one that can be met.
+    # Reduce the list that includes the key and lacks the least.
     listed = [(len(each), word, each) for word, each in zip(setting.words, lacking, strict=True) if KEY not in each]
     with_key = sorted((count, word, each) for count, word, each in listed if KEY in word.split(","))
     if with_key:
@@ -164,10 +164,10 @@ def _repairs(account: Account, setting: Setting, lacking: list[list[str]]) -> It
         left = ",".join(dict.fromkeys(method for method in word.split(",") if method not in without))
         change = partial(edit.replace_word, location=setting.location, old=word, new=left)
         yield Repair(
-            f"ask for {left} in place of {word} ({setting.location})",
+            f"require {left} instead of {word} ({setting.location})",
             Safety.UNSAFE,
             change,
-            weakens=f"the key alone is enough, where {' and '.join(without)} was asked for as well",
+            weakens=f"the key alone will be enough; {' and '.join(without)} was also required",
         )
     else:
         change = partial(edit.add_words, location=setting.location, words=(KEY,))
@@ -175,8 +175,8 @@ def _repairs(account: Account, setting: Setting, lacking: list[list[str]]) -> It
             f"let a key be enough ({setting.location})",
             Safety.UNSAFE,
             change,
-            weakens="whoever has a key in authorized_keys gets in with it alone",
+            weakens="a key in authorized_keys alone will be enough",
         )
     yield Repair(
-        f"give {account.name} what is asked for", Safety.MANUAL, steps=f"rescue shell, then: passwd {account.name}"
+        f"give {account.name} what sshd requires", Safety.MANUAL, steps=f"rescue shell, then: passwd {account.name}"
     )

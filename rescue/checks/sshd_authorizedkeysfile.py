@@ -1,12 +1,12 @@
-"""The SSH server looks for keys in other files than the one that has them.
+"""sshd looks for keys in other files than the one that has them.
 
 Symptom: "me@SERVER: Permission denied (publickey)." although the key is in ~/.ssh/authorized_keys.
 
-Cause: AuthorizedKeysFile names other files: a word misspelt, a path without the user in it, or a central directory
-(/etc/ssh/keys/%u) to which the keys were never copied. A "~" stands for root's home there; the user's is %h, or a path
-without a slash in front.
+Cause: AuthorizedKeysFile names other files: a misspelt word, a path without the user in it, or a central directory
+(/etc/ssh/keys/%u) to which the keys were never copied. There "~" means root's home; use %h for the user's home, or a
+path without a leading slash.
 
-Repair: .ssh/authorized_keys, where the keys are, is added to the line that counts. The files named there stay.
+Repair: add .ssh/authorized_keys, which has the keys, to the line that wins. The files named there stay.
 
 See: sshd_config(5) on AuthorizedKeysFile and TOKENS.
 """
@@ -39,7 +39,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     setting = facts.effective(account).setting("AuthorizedKeysFile")
     if found is None or setting.location is None:
         return None
-    named = " and ".join(str(each.path) for each in facts.key_files(account)) or "no file at all"
+    named = " and ".join(str(each.path) for each in facts.key_files(account)) or "no file"
     if setting.words == ("none",):
         change = partial(edit.set_value, location=setting.location, value=USUAL)
     else:
@@ -48,15 +48,15 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         check="sshd-authorizedkeysfile",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"The SSH server looks for the keys of {account.name} in {named}; they are in {found.path}.",
+        message=f"sshd looks for the keys of {account.name} in {named}, but they are in {found.path}.",
         symptom=Symptom.DENIED,
         locations=(setting.location,),
         repairs=(
             Repair(
-                f"let sshd look into {USUAL}, too ({setting.location})",
+                f"make sshd read {USUAL} too ({setting.location})",
                 Safety.UNSAFE,
                 change,
-                weakens="for everybody the keys in the own home count as well",
+                weakens="keys in every user's home will work too",
             ),
         ),
         subject=account.name,

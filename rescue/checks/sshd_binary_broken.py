@@ -1,16 +1,16 @@
-"""The SSH server's program can't be started: it, or a library that it needs, is missing or damaged.
+"""sshd can't start: the program or one of its libraries is missing or damaged.
 
-Symptom: "ssh: connect to host SERVER port 22: Connection refused"; or, where a part that is started for each connection
-is there and damaged, "kex_exchange_identification: Connection closed by remote host".
+Symptom: "ssh: connect to host SERVER port 22: Connection refused"; or, if a part that starts for each connection is
+damaged, "kex_exchange_identification: Connection closed by remote host".
 
-Cause: an upgrade that was cut off, a file that a crash or a full disk left empty, a library that was removed or
-replaced by hand, a tar file unpacked over the system, a library of another version that /etc/ld.so.conf.d puts before
-the system's own ("version `GLIBC_2.38' not found"). From OpenSSH 9.8 on sshd is several programs (sshd-session, and
-from 10.0 on sshd-auth), of which each has to be there.
+Cause: an interrupted upgrade, a file that a crash or a full disk left empty, a library removed or replaced by hand, a
+tar file unpacked over the system, or a library of another version that /etc/ld.so.conf.d puts before the system's own
+("version `GLIBC_2.38' not found"). From OpenSSH 9.8 on sshd consists of several programs (sshd-session, and from 10.0
+on sshd-auth), and needs all of them.
 
-Repair: a program that is only not executable is made so. A library outside of the packages (/usr/local, /opt) that
-can't be used at all is set aside, so that the system's own counts again. What is missing or damaged comes back with its
-package only, which takes the network: in the server's own system (rescue shell, or the provider's console).
+Repair: restore a program's missing execute permission. Set aside an unusable library outside of the packages
+(/usr/local, /opt), so that the system's own is used again. What is missing or damaged comes back only with its package,
+which needs the network: in rescue shell, or on the provider's console.
 
 See: ld.so(8), elf(5), dpkg(1) on --configure and --verify.
 """
@@ -40,9 +40,9 @@ CHECK = "sshd-binary-broken"
 INTERRUPTED = frozenset({"half-installed", "unpacked"})
 AGAIN = "reinstreq"
 OWN = ("/usr/local/", "/opt/", "/srv/", "/home/", "/root/")
-"""Where no package of a distribution puts a library."""
+"""Where no distribution package puts a library."""
 ASIDE = "set-aside-"
-"""Before the name, as ldconfig(8) takes every name that begins with "lib"."""
+"""A prefix, because ldconfig(8) accepts every name that begins with "lib"."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -61,7 +61,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _named_by_a_person(facts: Facts) -> bool:
-    """A command of somebody's own whose program is not there is a finding about that file (sshd-dropin-broken)."""
+    """If a custom command's program is missing, the finding is about that file (sshd-dropin-broken)."""
     unit = ssh_service(facts.units)
     commands = unit.values("Service", "ExecStart") if unit else ()
     return (
@@ -78,7 +78,7 @@ def _broken(facts: Facts, fault: ProgramFault) -> Finding:
         repairs.insert(0, Repair(f"make {fault.path} executable (0755)", Safety.SAFE, change))
     elif fault.useless and fault.path.startswith(OWN):
         change = partial(_set_aside, path=fault.path)
-        repairs.insert(0, Repair(f"set {fault.path} aside, so that the system's own counts", Safety.SAFE, change))
+        repairs.insert(0, Repair(f"set {fault.path} aside, so that the system's own is used", Safety.SAFE, change))
     return Finding(
         check=CHECK,
         step=Step.ACCEPT if fault.closed else STEP,
@@ -92,7 +92,7 @@ def _broken(facts: Facts, fault: ProgramFault) -> Finding:
 
 
 def _mismatch(facts: Facts) -> Iterator[Finding]:
-    """sshd's own comparison of the OpenSSL that it gets with the one that it was built against."""
+    """sshd's own comparison of the OpenSSL that it loads with the one that it was built against."""
     main = program(facts)
     loaded = load(facts.tree, main)
     crypto = next((each for each in loaded.libraries if each.name.startswith("libcrypto.so")), None) if loaded else None
@@ -107,27 +107,27 @@ def _mismatch(facts: Facts) -> Iterator[Finding]:
         check=CHECK,
         step=STEP,
         severity=Severity.DOUBTFUL,
-        message=f"{main} was built against OpenSSL {told[0]} and gets {told[1]} ({crypto.path}): it ends with "
+        message=f"{main} was built against OpenSSL {told[0]} but loads {told[1]} ({crypto.path}): it exits with "
         '"OpenSSL version mismatch".',
         symptom=of_ending_server(facts.units),
         locations=(Location(PurePosixPath(main)), Location(PurePosixPath(crypto.path))),
         repairs=(_reinstall(facts),),
         subject=crypto.path,
-        reason="some distributions took this comparison out",
+        reason="some distributions removed this version check",
     )
 
 
 def _set_aside(tree: Tree, path: str) -> Tree:
-    """The tree in which the loader does not find the library: neither the name nor the file that it is a link to."""
+    """The tree where the loader does not find the library: neither its name nor the file that it links to."""
     changed: dict[str, Entry | None] = {}
     for real in dict.fromkeys((tree.resolve(path, follow_last=False), tree.resolve(path))):
         entry = tree.lentry(real)
         if entry is None or not str(real).startswith(OWN):
-            raise ValueError(f"{real} is not somebody's own")
+            raise ValueError(f"{real} belongs to the system")
         aside = real.with_name(ASIDE + real.name)
         tree.require(Read(str(aside), depth=0, content=False))
         if tree.lentry(aside) is not None:
-            raise ValueError(f"{aside} is there already")
+            raise ValueError(f"{aside} already exists")
         changed |= {str(aside): entry, str(real): None}
     return tree.with_entries(changed)
 
@@ -137,18 +137,18 @@ def _interrupted(facts: Facts, state: str) -> Finding:
         check=CHECK,
         step=STEP,
         severity=Severity.DOUBTFUL,
-        message=f"The installation of the package openssh-server was cut off: dpkg has it as {state!r}.",
+        message=f"The installation of openssh-server was interrupted: dpkg has it as {state!r}.",
         symptom=of_ending_server(facts.units),
         locations=(Location(PurePosixPath("/var/lib/dpkg/status")),),
         repairs=(
             Repair(
-                "let dpkg end what it began, in the server's own system",
+                "finish the interrupted dpkg run, in rescue shell",
                 Safety.MANUAL,
                 steps="dpkg --configure -a\napt-get -f install",
             ),
         ),
         subject="package",
-        reason="every file that could be looked into is there and whole",
+        reason="every file that could be read is intact",
     )
 
 
@@ -158,6 +158,4 @@ def _reinstall(facts: Facts) -> Repair:
         command = "dnf reinstall openssh-server openssl-libs"
     elif facts.release.id == "alpine":
         command = "apk fix openssh-server"
-    return Repair(
-        "install the package again, in the server's own system", Safety.MANUAL, steps=f"rescue shell\n{command}"
-    )
+    return Repair("reinstall the package in rescue shell", Safety.MANUAL, steps=f"rescue shell\n{command}")

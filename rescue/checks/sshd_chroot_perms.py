@@ -1,13 +1,13 @@
-"""The SSH server is to lock you into a directory that is not root's alone, and closes the connection instead.
+"""ChrootDirectory is not owned by root, or is writable by others.
 
-Symptom: "Connection closed by SERVER port 22" or "client_loop: send disconnect: Broken pipe", right after the key was
+Symptom: "Connection closed by SERVER port 22" or "client_loop: send disconnect: Broken pipe", right after the key is
 accepted; the server's log says "fatal: bad ownership or modes for chroot directory".
 
-Cause: with ChrootDirectory every part of the path must belong to root, and nobody else may write there; a user's own
-home never fits. Or the directory is not there at all, or has no shell in it, as one that was made for uploads.
+Cause: with ChrootDirectory every directory in the path must belong to root, and nobody else may write there; a user's
+own home never qualifies. Or the directory does not exist, or has no shell in it, because it is meant for uploads.
 
-Repair: where the directory has programs to start in it (/bin/sh), the path is given to root and closed to others.
-Where it has none nobody could ever get a shell: the line that locks the user in is commented out.
+Repair: if the directory contains programs (/bin/sh), give the path to root and remove others' write permission. If it
+contains none, nobody could ever get a shell: comment out the line.
 
 See: sshd_config(5) on ChrootDirectory; safely_chroot in session.c of OpenSSH.
 """
@@ -32,7 +32,7 @@ READS = SSHD_READS
 
 FOREIGN_WRITE = 0o022
 UPLOADS = "internal-sftp"
-"""The command that needs no program in the directory."""
+"""The command that needs no programs in the directory."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -56,7 +56,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         check="sshd-chroot-perms",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"ChrootDirectory ({setting.location}) can't hold {account.name}: {what}.",
+        message=f"ChrootDirectory ({setting.location}) does not work for {account.name}: {what}.",
         symptom=Symptom.CLOSED,
         locations=(setting.location, *(Location(where) for where, _ in faults)),
         repairs=tuple(_repairs(facts.tree, account, setting, path)),
@@ -66,7 +66,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
 
 
 def _expanded(text: str, account: Account) -> PurePosixPath:
-    """The path with its tokens replaced (TOKENS of sshd_config(5))."""
+    """The path with its tokens expanded (TOKENS of sshd_config(5))."""
     values = {"%h": account.home, "%u": account.name, "%U": str(account.uid), "%%": "%"}
     made, at = "", 0
     while at < len(text):
@@ -77,25 +77,25 @@ def _expanded(text: str, account: Account) -> PurePosixPath:
 
 
 def _faults(tree: Tree, path: PurePosixPath) -> Iterator[tuple[PurePosixPath, str]]:
-    """What safely_chroot refuses, from the root down."""
+    """What safely_chroot refuses, from / down."""
     for each in (*reversed(path.parents), path):
         tree.require(Read(str(each), depth=0, content=False))
         entry = tree.entry(each)
         if entry is None:
-            yield each, "is not there"
+            yield each, "is missing"
             return
         if entry.uid != 0:
             yield each, "does not belong to root"
         elif entry.mode & FOREIGN_WRITE:
-            yield each, "can be written by others than root"
+            yield each, "is writable by others than root"
         elif not entry.is_dir:
-            yield each, "is no directory"
+            yield each, "is not a directory"
 
 
 def _without_shell(tree: Tree, account: Account, path: PurePosixPath) -> Iterator[tuple[PurePosixPath, str]]:
-    """A directory that holds somebody, and in which no shell can start."""
+    """A valid ChrootDirectory in which no shell can start."""
     if path != PurePosixPath("/") and tree.entry(shell := _shell(tree, account, path)) is None:
-        yield shell, "is not there, so no shell starts"
+        yield shell, "is missing, so no shell starts"
 
 
 def _shell(tree: Tree, account: Account, path: PurePosixPath) -> PurePosixPath:
@@ -107,18 +107,18 @@ def _shell(tree: Tree, account: Account, path: PurePosixPath) -> PurePosixPath:
 def _repairs(tree: Tree, account: Account, setting: Setting, path: PurePosixPath) -> Iterator[Repair]:
     assert setting.location is not None
     if tree.entry(path) is not None and tree.entry(_shell(tree, account, path)) is not None:
-        yield Repair(f"give {path} to root alone", Safety.SAFE, partial(make_roots, path=path))
+        yield Repair(f"make {path} owned and writable by root only", Safety.SAFE, partial(make_roots, path=path))
         return
     yield Repair(
-        f"lock {account.name} in no more: comment out ChrootDirectory ({setting.location})",
+        f"let {account.name} out: comment out ChrootDirectory ({setting.location})",
         Safety.UNSAFE,
         partial(edit.comment_out, location=setting.location),
-        weakens=f"{account.name} sees the whole server; so far nobody could get a shell by this line",
+        weakens=f"{account.name} will see the whole server; with this line nobody could get a shell",
     )
 
 
 def make_roots(tree: Tree, path: PurePosixPath) -> Tree:
-    """The tree in which every part of the path belongs to root, who alone may write there."""
+    """The tree where only root owns and may write to every directory in the path."""
     for each in (*reversed(path.parents), path):
         entry = tree.entry(each)
         if entry is None:

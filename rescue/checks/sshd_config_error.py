@@ -1,17 +1,17 @@
-"""The SSH server does not start, because a line of its configuration is wrong.
+"""A wrong line in sshd_config stops sshd from starting.
 
 Symptom: "ssh: connect to host SERVER port 22: Connection refused".
 
 Cause: sshd reads all of sshd_config and the files that it includes before it starts, and one wrong line stops it: a
-misspelt keyword, a value that this version does not know, a setting for the whole server behind a Match line (where
-lines end up that were appended to the file), a quotation mark that is not closed, an included file that is a link to
-nothing, a subsystem defined twice (up to OpenSSH 9.4), or settings that exclude each other. A server that was running
-goes on until it is started again, so the mistake may be old. Keywords that are only out of date never stop it.
+misspelt keyword, a value that this version does not know, a global setting after a Match line (where lines appended to
+the file end up), an unclosed quotation mark, an included file that is a dangling link, a subsystem defined twice (up to
+OpenSSH 9.4), or settings that exclude each other. A running sshd goes on until it is restarted, so the mistake may be
+old. Deprecated keywords never stop it.
 
-Repair: the wrong line is corrected where there is no doubt about what was meant, moved before the first Match block
-where it stands in the wrong place, loses the algorithms that this version does not have as long as others are left in
-its list, and is else commented out with its text kept. Of a Match line that can't be read the whole block is commented
-out, as its lines would else hold for everybody. No other line is touched; sshd_config is never replaced by a fresh one.
+Repair: correct the line if its meaning is clear; move a line that is in the wrong place before the first Match block;
+remove algorithms that this version lacks, as long as others are left in the list; else comment the line out. If a Match
+line can't be read, comment out its whole block, because its lines would otherwise apply to everybody. No other line
+changes, and sshd_config is never replaced by a fresh one.
 
 See: sshd_config(5), sshd(8) on -t and -T; servconf.c of OpenSSH.
 """
@@ -37,14 +37,14 @@ from rescue.tree import Read, Tree
 
 STEP = Step.SERVICE
 HIDES = (Step.LISTEN, Step.ACCEPT, Step.ACCOUNT, Step.KEY, Step.SESSION)
-"""What sshd's settings decide: none of them holds before sshd takes them all."""
+"""What sshd's settings decide: none applies until sshd accepts all of them."""
 READS = (Read("/etc/ssh", depth=2), SERVICES_READ, *TEMPLATE_READS)
 
 CHECK = "sshd-config-error"
 MAX_WRONG = 50
-"""Different wrong lines that are mended one by one, each with an examination of its own."""
+"""How many different wrong lines are repaired one by one, with a new examination after each."""
 MAX_COPIES = 500
-"""Wrong lines in all, copies included."""
+"""How many wrong lines in total, copies included."""
 RESTRICTIONS = frozenset({
     "allowusers", "denyusers", "allowgroups", "denygroups", "authenticationmethods", "forcecommand", "chrootdirectory",
     "permitopen", "permitlisten", "revokedkeys", "disableforwarding", "refuseconnection", "maxauthtries",
@@ -52,7 +52,7 @@ RESTRICTIONS = frozenset({
     "allowtcpforwarding", "challengeresponseauthentication", "ciphers", "macs", "kexalgorithms", "usepam",
     "hostkeyalgorithms", "pubkeyacceptedalgorithms", "requiredrsasize", "listenaddress", "pubkeyauthoptions",
 })  # fmt: skip
-"""Keywords whose lines, commented out, may leave the server more open than was meant."""
+"""Keywords whose lines, if commented out, may leave the server more open than intended."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -73,15 +73,15 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _no_configuration(problems: Sequence[Problem], facts: Facts) -> Finding:
-    """One finding for a file that is something else: so many lines are wrong that mending them one by one is none."""
+    """One finding for a file with so many wrong lines that it can't be a configuration."""
     path = problems[0].location.path
     return Finding(
         check=CHECK,
         step=STEP,
         severity=Severity.BROKEN,
         message=(
-            f"The SSH server does not start: {len(problems)} lines of its configuration or more are wrong, so that "
-            f"{path} is hardly a configuration of it. The first: {problems[0].text}. See {problems[0].location}."
+            f"sshd does not start: {len(problems)} or more lines of its configuration are wrong, so "
+            f"{path} is probably another kind of file. The first: {problems[0].text}. See {problems[0].location}."
         ),
         symptom=of_ending_server(facts.units),
         locations=tuple(problem.location for problem in problems[:MAX_WRONG]),
@@ -92,14 +92,14 @@ def _no_configuration(problems: Sequence[Problem], facts: Facts) -> Finding:
 
 
 def _broken(problems: Sequence[Problem], facts: Facts) -> Finding:
-    """One finding for a line that is wrong, and for its copies in the same file."""
+    """One finding for a wrong line and its copies in the same file."""
     problem = problems[0]
     repairs = [_repeated(repair, len(problems)) for repair in _repairs(problem, facts)]
     return Finding(
         check=CHECK,
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"The SSH server does not start: {problem.text}. See {problem.location}.",
+        message=f"sshd does not start: {problem.text}. See {problem.location}.",
         symptom=of_ending_server(facts.units),
         locations=tuple(each.location for each in problems),
         repairs=tuple(repairs),
@@ -109,7 +109,7 @@ def _broken(problems: Sequence[Problem], facts: Facts) -> Finding:
 
 
 def _repeated(repair: Repair, times: int) -> Repair:
-    """The same change for each copy: a line is found by its text, so that each pass takes the next one."""
+    """The same change for each copy: the line is found by its text, so each pass changes the next one."""
     if repair.edit is None or times == 1:
         return repair
     return replace(repair, edit=partial(_again, change=repair.edit, times=times))
@@ -126,11 +126,11 @@ def _doubtful(problem: Problem, facts: Facts) -> Finding:
         check=CHECK,
         step=STEP,
         severity=Severity.DOUBTFUL,
-        message=f"Whether the SSH server starts can't be told from the disk. See {problem.location}.",
+        message=f"A disk does not show whether sshd starts. See {problem.location}.",
         symptom=of_ending_server(facts.units),
         locations=(problem.location,),
         repairs=(
-            Repair(f"look at {problem.location}", Safety.MANUAL, steps="sshd -t on the running server tells for sure"),
+            Repair(f"look at {problem.location}", Safety.MANUAL, steps="run sshd -t on the running server to find out"),
         ),
         subject=_subject(problem),
         reason=problem.text,
@@ -145,18 +145,18 @@ def _subject(problem: Problem) -> str:
 def _repairs(problem: Problem, facts: Facts) -> Iterator[Repair]:
     where = problem.location
     if str(where.path).startswith("/usr/"):
-        yield Repair(f"correct the command in {where.path}", Safety.MANUAL, steps=f"take {problem.keyword} out of it")
+        yield Repair(f"correct the command in {where.path}", Safety.MANUAL, steps=f"remove {problem.keyword} from it")
         return
     if facts.sshd.files.strange(where.path):
-        # An Include that leads too far brings in passwd(5) and programs, of which no line may be changed for sshd.
+        # An overly broad Include brings in passwd(5) and programs, which must not be changed for sshd.
         steps = f"sshd reads {where.path} because of an Include: correct the pattern there, or the line here"
-        yield Repair(f"take {where.path} out of the Include that names it", Safety.MANUAL, steps=steps)
+        yield Repair(f"remove {where.path} from the Include that names it", Safety.MANUAL, steps=steps)
         return
     option = _option(problem)
     if option:
         change = partial(edit.replace_word, location=where, old=option, new="")
         weakens = _weakens(problem.keyword)
-        yield Repair(f"take the option {option.strip()} out of {where}", _safety(weakens), change, weakens=weakens)
+        yield Repair(f"remove the option {option.strip()} from {where}", _safety(weakens), change, weakens=weakens)
         return
     match problem.fault:
         case Fault.MARK:
@@ -173,10 +173,10 @@ def _repairs(problem: Problem, facts: Facts) -> Iterator[Repair]:
         case Fault.COMBINATION if problem.suggestion:
             flag = problem.suggestion
             yield Repair(
-                f"set {flag} yes, which the line {where.text} asks for",
+                f"set {flag} yes, which the line {where.text} needs",
                 Safety.SAFE,
                 partial(_enable, flag=flag, path=where.path),
-                weakens=f"{flag} is turned on; alone it lets nobody in while the line {where.text} stands",
+                weakens=f"{flag} will be enabled; alone it lets nobody in while the line {where.text} is there",
                 lets_in=True,
             )
         case Fault.ALGORITHM if problem.suggestion:
@@ -187,7 +187,7 @@ def _repairs(problem: Problem, facts: Facts) -> Iterator[Repair]:
 
 
 def _option(problem: Problem) -> str:
-    """The option -o by which a command line sets the keyword; "" where the line is sshd's own, or another form."""
+    """The option -o with which a command line sets the keyword; "" if the line is sshd's own, or has another form."""
     key, text = escape(problem.keyword), problem.location.text
     if not key or "=" not in text.partition("-o")[0]:
         return ""
@@ -198,14 +198,14 @@ def _option(problem: Problem) -> str:
 
 def _put_back(path: PurePosixPath) -> Repair:
     return Repair(
-        f"put {path} back",
+        f"restore {path}",
         Safety.MANUAL,
-        steps=f"install the package openssh-server again, or restore {path} from a backup",
+        steps=f"reinstall the package openssh-server, or restore {path} from a backup",
     )
 
 
 def _can_move(problem: Problem, facts: Facts) -> bool:
-    """False for a file that is itself included by a Match block: nowhere in it is a place for the whole server."""
+    """False for a file that a Match block includes: it has no place for global settings."""
     try:
         moved = edit.move_to_global(facts.tree, problem.location)
     except (ValueError, OSError):
@@ -226,17 +226,17 @@ def _correction(problem: Problem) -> Iterator[Repair]:
 
 
 def _shorter_list(problem: Problem) -> Iterator[Repair]:
-    """What the list was made for, to leave out the weak, still holds then."""
+    """What the list is for, excluding weak algorithms, still applies then."""
     where, whole = problem.location, _wrong_word(problem)
     left = problem.suggestion.lstrip("+^").split(",")
     gone = [name for name in whole.strip("\"'").lstrip("+^").split(",") if name and name not in left]
     if gone:
         change = partial(edit.replace_word, location=where, old=whole, new=problem.suggestion)
-        yield Repair(f"take {' and '.join(gone)} out of {problem.keyword} ({where})", Safety.SAFE, change)
+        yield Repair(f"remove {' and '.join(gone)} from {problem.keyword} ({where})", Safety.SAFE, change)
 
 
 def _wrong_word(problem: Problem) -> str:
-    """The word of the line that the suggestion is meant for: the first behind the keyword."""
+    """The word of the line that the suggestion is for: the first after the keyword."""
     words = problem.location.text.replace("=", " ").split()
     return words[1] if len(words) > 1 else ""
 
@@ -257,15 +257,15 @@ def _safety(weakens: str) -> Safety:
 def _weakens(name: str) -> str:
     key = name.lower()
     if key == "match":
-        return "what the block restricts is not restricted any more"
+        return "the block's restrictions no longer apply"
     if key not in RESTRICTIONS:
         return ""
     default = " ".join(keyword(key).default)
-    return f"what {name} restricts falls back to the default" + (f" ({default})" if default else "")
+    return f"{name} falls back to the default" + (f" ({default})" if default else "")
 
 
 def _enable(tree: Tree, flag: str, path: PurePosixPath) -> Tree:
-    """Turn a flag on where its line wins, else by a line of its own."""
+    """Enable a flag in the line that wins, else with a new line."""
     settings = Server(tree, None).globals(flag)
     if settings and settings[0].location is not None:
         return edit.set_value(tree, settings[0].location, "yes")

@@ -1,17 +1,17 @@
-"""The SSH server is installed, but nothing starts it when the machine boots.
+"""sshd is installed but disabled: nothing starts it at boot.
 
-Symptom: "ssh: connect to host SERVER port 22: Connection refused". Where the machine boots into maintenance, nothing
+Symptom: "ssh: connect to host SERVER port 22: Connection refused". If the machine boots into maintenance mode, nothing
 brings up the network either: "No route to host" or "Connection timed out".
 
-Cause: a service is started at boot only if something that boots pulls it in. `systemctl disable ssh` takes the link
-away that did so, and on Debian and Ubuntu the alias sshd.service with it, so that `systemctl enable sshd` then says
-that there is no such unit. Debian's service and socket also stay off while the file /etc/ssh/sshd_not_to_be_run is
-there. And a default target that boots into maintenance (rescue.target) starts no SSH server at all. On Alpine it is
-the link in /etc/runlevels, on older systems those in /etc/rc2.d to rc5.d.
+Cause: a service starts at boot only if a boot target pulls it in. `systemctl disable ssh` removes the link that did so,
+and on Debian and Ubuntu the alias sshd.service with it, so that `systemctl enable sshd` then says that there is no such
+unit. Debian's service and socket also stay off while the file /etc/ssh/sshd_not_to_be_run exists. And a default target
+that boots into maintenance (rescue.target) starts no SSH server at all. On Alpine the link is in /etc/runlevels, on
+older systems in /etc/rc2.d to rc5.d.
 
-Repair: the one link is put back, by the service's real name (ssh.service on Debian and Ubuntu, sshd.service
-elsewhere), in the targets that its own [Install] section names. Or /etc/ssh/sshd_not_to_be_run is removed, or the
-default target is set to one that starts services. Nothing else is enabled.
+Repair: restore the one link, under the service's real name (ssh.service on Debian and Ubuntu, sshd.service elsewhere),
+in the targets that its [Install] section names. Or remove /etc/ssh/sshd_not_to_be_run, or set the default target to one
+that starts services. Nothing else is enabled.
 
 See: systemctl(1), systemd.unit(5) on [Install], bootup(7), rc-update(8) of OpenRC.
 """
@@ -63,7 +63,7 @@ def _not_wanted(units: Units, unit: Unit) -> Finding:
         check="sshd-disabled",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"The SSH server ({unit.name}) is installed, but nothing starts it at boot: it was disabled.",
+        message=f"sshd ({unit.name}) is installed but disabled: nothing starts it at boot.",
         symptom=Symptom.REFUSED,
         locations=(where,) if where is not None else (),
         repairs=(Repair(f"start {unit.name} at boot, {how}", Safety.SAFE, partial(start_at_boot, name=unit.name)),),
@@ -77,11 +77,11 @@ def _held_back(unit: Unit, condition: Location) -> Finding:
     locations: tuple[Location, ...] = (condition,)
     if by_debian:
         locations = (Location(PurePosixPath(NOT_TO_BE_RUN)), condition)
-        message = f"The file {NOT_TO_BE_RUN} is there, and while it is, the SSH server does not start."
+        message = f"sshd does not start while the file {NOT_TO_BE_RUN} exists."
         repair = Repair(f"remove {NOT_TO_BE_RUN}", Safety.SAFE, _let_it_run)
     else:
-        message = f"{unit.name} is skipped at boot, as a condition of it does not hold: {condition.text}"
-        repair = Repair(f"see to it that the condition in {condition} holds, or take the line out", Safety.MANUAL)
+        message = f"{unit.name} is skipped at boot because a condition is not met: {condition.text}"
+        repair = Repair(f"meet the condition in {condition}, or remove the line", Safety.MANUAL)
     return Finding(
         check="sshd-disabled",
         step=STEP,
@@ -100,7 +100,7 @@ def _let_it_run(tree: Tree) -> Tree:
 
 
 def _linked(tree: Tree, unit: Unit) -> bool:
-    """Whether the link is in place, and only the boot does not come by it."""
+    """Whether the link is in place, and only the boot does not reach it."""
     return any(
         tree.lentry(f"/etc/systemd/system/{target}.wants/{unit.name}") is not None for target in wanting_targets(unit)
     )
@@ -108,12 +108,12 @@ def _linked(tree: Tree, unit: Unit) -> bool:
 
 def _wrong_target(facts: Facts) -> Finding:
     links = facts.tree.lentry(DEFAULT_TARGET)
-    shown = f" (it leads to {links.link})" if links is not None and links.is_link else ""
+    shown = f" (it links to {links.link})" if links is not None and links.is_link else ""
     return Finding(
         check="sshd-disabled",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"The machine boots into a target that starts no services{shown}, so no SSH server either.",
+        message=f"The machine boots into a target that starts no services{shown}, so no sshd either.",
         symptom=_of_maintenance(facts),
         locations=(Location(facts.units.default_target),),
         repairs=(Repair("boot into a target that starts services", Safety.SAFE, _boot_services),),
@@ -123,10 +123,10 @@ def _wrong_target(facts: Facts) -> Finding:
 
 
 def _of_maintenance(facts: Facts) -> Symptom:
-    """What the outside sees of rescue.target or emergency.target.
+    """What the client sees of rescue.target or emergency.target.
 
-    The network is mostly not up, as what brings it up is a service as well; but for ifupdown's cards that are marked
-    allow-hotplug, which udev brings up, and sysinit.target starts that.
+    The network is mostly down, because a service brings it up too; except for ifupdown's interfaces marked
+    allow-hotplug, which udev brings up, and sysinit.target starts udev.
     """
     configuring = read_configuring(facts.tree, facts.units)
     up = any(each.starts and each.configures is not False for each in configuring.managers)
@@ -134,7 +134,7 @@ def _of_maintenance(facts: Facts) -> Symptom:
 
 
 def _boot_services(tree: Tree) -> Tree:
-    """The distribution's own default where it starts services, else multi-user.target."""
+    """The distribution's own default if it starts services, else multi-user.target."""
     without = tree.remove(DEFAULT_TARGET)
     if Units(without).unit(SERVICES_TARGET).started:
         return without

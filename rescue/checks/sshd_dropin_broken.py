@@ -1,22 +1,21 @@
-"""A change of the SSH server's unit stops systemd from starting it.
+"""A change to sshd's unit stops systemd from starting it.
 
 Symptom: "ssh: connect to host SERVER port 22: Connection refused"; systemctl status says "bad-setting", or that the
 start failed with result "resources" or status 203.
 
-Cause: a drop-in in /etc/systemd/system/ssh.service.d (as `systemctl edit ssh` writes it) or a unit file of one's own.
-ExecStart= adds a command to those that are there, and a service like sshd may have one only: the old one has to be
-taken back by an empty "ExecStart=" before it. Other mistakes: a file that EnvironmentFile= names and that is not
-there, a program that is not there (ExecStartPre= too), Requires= (a line, or a link in ssh.service.requires) of a unit
-that does not exist or is masked, and PrivateNetwork= or User=, with which sshd runs for nobody. A whole copy of the
-unit in /etc/systemd/system hides the package's, and grows old: after an upgrade its program may be gone.
+Cause: a drop-in in /etc/systemd/system/ssh.service.d (as `systemctl edit ssh` writes it) or a custom unit file.
+ExecStart= adds a command to the existing ones, and a service like sshd may have only one: an empty "ExecStart=" must
+clear the old one first. Other mistakes: a missing file in EnvironmentFile=, a missing program (also in ExecStartPre=),
+Requires= (a line, or a link in ssh.service.requires) of a unit that does not exist or is masked, and PrivateNetwork= or
+User=, which make sshd useless. A whole copy of the unit in /etc/systemd/system hides the package's own and gets
+outdated: after an upgrade its program may be gone.
 
-Before systemd 254 a service that multi-user.target wants is started at boot although what it requires is missing;
-from 254 on it is not, without a word. So the finding depends on the release of systemd.
+Before systemd 254 a service wanted by multi-user.target starts at boot even if a required unit is missing; from 254 on
+it silently does not. So the finding depends on the systemd release.
 
-Repair: the empty "ExecStart=" is put before the new one; a file that is missing is made one that may be missing
-("EnvironmentFile=-..."); the name of the missing unit is taken out, or its link; another line at fault is commented
-out. What else the drop-in sets stays. A copy of the whole unit whose program is gone is set aside, beside where it
-was, so that the package's unit counts again.
+Repair: add the empty "ExecStart=" before the new one; mark a missing file as optional ("EnvironmentFile=-..."); remove
+the name of the missing unit, or its link; comment out any other faulty line. The drop-in's other settings stay. A copy
+of the whole unit whose program is gone is set aside in its directory, so that the package's unit applies again.
 
 See: systemd.service(5) on ExecStart=, systemd.exec(5) on EnvironmentFile=, systemd.unit(5) on Requires=, systemctl(1)
 on edit; pull request 27852 of systemd on what is required and missing.
@@ -44,18 +43,18 @@ COMMAND, VARIABLES = "ExecStart", "EnvironmentFile"
 BEFORE = "ExecStartPre"
 NEEDED = ("Requires", "BindsTo", "Requisite")
 LINKED = "link"
-"""What stands for Requires= where a link in UNIT.requires says it."""
+"""The key for a link in UNIT.requires, instead of Requires=."""
 REFUSED_SINCE = 254
-"""The release of systemd since which a unit is not started whose requirement can't be loaded."""
+"""The first systemd release that does not start a unit if a requirement can't be loaded."""
 ASIDE = ".set-aside"
 LOADED = (".service", ".socket", ".target", ".timer", ".path")
-"""Kinds of units that are files; others are made by generators or by the kernel."""
+"""Unit types that are files; generators or the kernel create the others."""
 SHUT_IN = (
-    ("PrivateNetwork", ("no", "false", "0", "off", ""), "leaves the SSH server without a network"),
-    ("User", ("root", "0", ""), "leaves the SSH server without the rights to let anybody in"),
+    ("PrivateNetwork", ("no", "false", "0", "off", ""), "leaves sshd without a network"),
+    ("User", ("root", "0", ""), "leaves sshd without the rights to let anybody in"),
 )
 SPECIAL = "@-:+!|"
-"""What may stand before a program's path (systemd.service(5))."""
+"""Prefixes allowed before a program's path (systemd.service(5))."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -80,22 +79,22 @@ def _commands(unit: Unit) -> Iterator[Finding]:
         edit = partial(insert_before, location=first, text=f"{COMMAND}=")
         yield _finding(
             unit,
-            f"{COMMAND}= is there {len(commands)} times, and a service like this may have one only",
+            f"it has {len(commands)} {COMMAND}= commands, but a service like this may have only one",
             tuple(each.location for each in reversed(commands)),
-            Repair(f"put an empty {COMMAND}= before {first}", Safety.SAFE, edit),
+            Repair(f"add an empty {COMMAND}= before {first}", Safety.SAFE, edit),
         )
     elif not commands and (emptied := _emptied(unit)) is not None:
         edit = partial(comment_out, location=emptied)
         yield _finding(
             unit,
-            f"no {COMMAND}= is left: {emptied} takes them all back",
+            f"no {COMMAND}= is left: {emptied} clears them all",
             (emptied,),
             Repair(f"comment out {emptied}", Safety.SAFE, edit),
         )
 
 
 def _emptied(unit: Unit) -> Location | None:
-    """The line that took the last command back."""
+    """The line that cleared the last command."""
     empty = [each for each in unit.assignments if (each.section, each.key, each.text) == (SECTION, COMMAND, "")]
     before = [each for each in unit.assignments if (each.section, each.key) == (SECTION, COMMAND) and each.text]
     return empty[-1].location if empty and before else None
@@ -111,14 +110,14 @@ def _missing_files(tree: Tree, unit: Unit) -> Iterator[Finding]:
             edit = partial(replace_value, location=each.location, old=path, new=f"-{path}")
             yield _finding(
                 unit,
-                f"the file {path} that {VARIABLES}= names is not there",
+                f"the file {path} in {VARIABLES}= is missing",
                 (each.location,),
-                Repair(f"let that file be missing ({each.location})", Safety.SAFE, edit),
+                Repair(f"make that file optional ({each.location})", Safety.SAFE, edit),
             )
 
 
 def _missing_program(facts: Facts, unit: Unit) -> Iterator[Finding]:
-    """Only where somebody's own file names it: a package's own program is missed elsewhere."""
+    """Only if a custom file names it: another check reports a package's missing program."""
     commands = unit.values(SECTION, COMMAND)
     if len(commands) != 1 or not str(commands[0].location.path).startswith("/etc/"):
         return
@@ -129,12 +128,12 @@ def _missing_program(facts: Facts, unit: Unit) -> Iterator[Finding]:
     entry = facts.tree.entry(path)
     if entry is None or not entry.is_file or not entry.mode & 0o111:
         place = commands[0].location
-        fault = "is not there" if entry is None else "can't be executed"
+        fault = "is missing" if entry is None else "can't be executed"
         yield _finding(unit, f"the program {path} {fault}", (place,), _without(facts, unit, place))
 
 
 def _without(facts: Facts, unit: Unit, place: Location) -> Repair:
-    """Let the package's own command count again: without the copy of the unit, or without the drop-in's command."""
+    """Use the package's own command again: without the copied unit, or without the drop-in's command."""
     package = facts.units.package_file(unit.name)
     if package is None:
         return Repair(f"correct {place}", Safety.MANUAL, steps=f"correct the path in {place.path}")
@@ -142,20 +141,20 @@ def _without(facts: Facts, unit: Unit, place: Location) -> Repair:
         own = {(each.section, each.key, each.text) for each in unit.assignments if each.location.path == place.path}
         shipped = {(each.section, each.key, each.text) for each in parse_unit(facts.tree.text(package) or "", package)}
         other = sorted(f"{key}={text}" for section, key, text in own - shipped if key not in (COMMAND, "Description"))
-        title, edit = f"set the copy {place.path} aside, so that {package} counts", partial(set_aside, path=place.path)
+        title, edit = f"set the copy {place.path} aside, so that {package} applies", partial(set_aside, path=place.path)
         if not other:
             return Repair(title, Safety.SAFE, edit)
-        lost = f"what only the copy sets does not count any more: {', '.join(other[:3])}"
+        lost = f"settings only in the copy no longer apply: {', '.join(other[:3])}"
         return Repair(title, Safety.UNSAFE, edit, weakens=lost)
     return Repair(
-        f"comment out {COMMAND}= in {place.path}, so that the command of {package} counts",
+        f"comment out {COMMAND}= in {place.path}, so that the command of {package} applies",
         Safety.SAFE,
         partial(comment_out_commands, path=str(place.path)),
     )
 
 
 def _own_lines(facts: Facts, unit: Unit) -> Iterator[Finding]:
-    """What a person's own files add: dependencies that can't be met, and what shuts the service in."""
+    """What custom files add: dependencies that can't be met, and settings that isolate the service."""
     for key in NEEDED:
         for each in unit.values("Unit", key):
             if _own(each):
@@ -168,7 +167,7 @@ def _own_lines(facts: Facts, unit: Unit) -> Iterator[Finding]:
         if _own(each) and not each.text.startswith("-") and path.startswith("/") and "%" not in path:
             facts.tree.require(Read(path, depth=0, content=False))
             if facts.tree.entry(path) is None:
-                yield _taken_out(unit, f"the program {path} of {BEFORE}= is not there", each.location)
+                yield _taken_out(unit, f"the program {path} in {BEFORE}= is missing", each.location)
     for key, harmless, what in SHUT_IN:
         last = unit.values(SECTION, key)[-1:]
         if last and _own(last[0]) and last[0].text.lower() not in harmless:
@@ -201,29 +200,29 @@ def _unmet(facts: Facts, unit: Unit, key: str, value: Value) -> Iterator[Finding
             yield _finding(unit, f"{key}= names {word}, which {state}", places, repair, doubt)
         else:
             edit = partial(replace_value, location=value.location, old=word, new="")
-            repair = Repair(f"take {word} out of {value.location}", Safety.SAFE, edit)
+            repair = Repair(f"remove {word} from {value.location}", Safety.SAFE, edit)
             yield _finding(unit, f"{key}= names {word}, which {state}", places, repair, doubt)
 
 
 def _started_all_the_same(facts: Facts, unit: Unit, key: str) -> str | None:
-    """Whether systemd starts the unit although what it requires can't be loaded: None if so, else a doubt, or "".
+    """Whether systemd starts the unit although a requirement can't be loaded: None if so, else a doubt, or "".
 
-    Until 253 the job of a unit that is only wanted stays when what it requires can't be queued; 254 drops it.
+    Up to 253, the job of a wanted unit stays if its requirement can't be queued; 254 drops it.
     """
     if key not in ("Requires", "Requisite", LINKED):
         return ""
     release = systemd_version(facts.tree)
     if release is None:
-        return f"systemd before {REFUSED_SINCE} starts it all the same, and which one this is was not found out"
+        return f"systemd before {REFUSED_SINCE} starts it anyway, and the version of this one is not known"
     if release >= REFUSED_SINCE:
         return ""
     if facts.release.is_red_hat:
-        return f"systemd {release} starts it all the same, unless what {REFUSED_SINCE} does was ported back to it"
+        return f"systemd {release} starts it anyway, unless the change in {REFUSED_SINCE} was backported"
     return None
 
 
 def _failing(facts: Facts, unit: Unit, other: Unit, value: Value) -> Iterator[Finding]:
-    """A unit that is required and that will fail: its program is not there."""
+    """A required unit that will fail because its program is missing."""
     if other.unmet is not None or not other.name.endswith(".service"):
         return
     for command in other.values(SECTION, COMMAND):
@@ -232,12 +231,12 @@ def _failing(facts: Facts, unit: Unit, other: Unit, value: Value) -> Iterator[Fi
             continue
         facts.tree.require(Read(path, depth=0, content=False))
         if facts.tree.entry(path) is None:
-            what = f"it requires {other.name}, whose program {path} is not there"
+            what = f"it requires {other.name}, whose program {path} is missing"
             yield _finding(
                 unit,
                 what,
                 (value.location, command.location),
-                Repair(f"mend {other.name}, or take it out of {value.location}", Safety.MANUAL),
+                Repair(f"repair {other.name}, or remove it from {value.location}", Safety.MANUAL),
                 f"whether the failure of {other.name} stops it depends on the order in which systemd starts them",
             )
             return
@@ -264,26 +263,26 @@ def _finding(unit: Unit, what: str, locations: tuple[Location, ...], repair: Rep
         locations=locations,
         repairs=(repair,),
         subject=what,
-        reason=doubt if unit.started else f"{unit.name} is not started at boot by itself",
+        reason=doubt if unit.started else f"{unit.name} does not start at boot by itself",
     )
 
 
 def insert_before(tree: Tree, location: Location, text: str) -> Tree:
-    """The tree with a line before the one at `location`. ValueError if that is not there any more."""
+    """The tree with a new line before the one at `location`. ValueError if that is gone."""
     lines, at = _line(tree, location)
     lines[at:at] = [text + ("\r" if lines[at].endswith("\r") else "")]
     return tree.write(location.path, "\n".join(lines))
 
 
 def comment_out(tree: Tree, location: Location) -> Tree:
-    """The tree with a ``#`` before the line."""
+    """The tree with the line commented out."""
     lines, at = _line(tree, location)
     lines[at] = f"#{lines[at]}"
     return tree.write(location.path, "\n".join(lines))
 
 
 def comment_out_commands(tree: Tree, path: str) -> Tree:
-    """The tree with a ``#`` before every ExecStart= of the file."""
+    """The tree with every ExecStart= of the file commented out."""
     lines = (tree.text(path) or "").split("\n")
     for each in parse_unit("\n".join(lines), PurePosixPath(path)):
         if (each.section, each.key) == (SECTION, COMMAND):
@@ -292,10 +291,10 @@ def comment_out_commands(tree: Tree, path: str) -> Tree:
 
 
 def set_aside(tree: Tree, path: PurePosixPath) -> Tree:
-    """The tree with the file under a name beside it that systemd does not read. ValueError if that is taken."""
+    """The tree with the file renamed so that systemd does not read it. ValueError if that name is taken."""
     entry, aside = tree.lentry(path), f"{path}{ASIDE}"
     if entry is None or tree.lentry(aside) is not None:
-        raise ValueError(f"{aside} is there already" if entry is not None else f"{path} is not there any more")
+        raise ValueError(f"{aside} already exists" if entry is not None else f"{path} is gone")
     if entry.is_link:
         return tree.remove(path).make_link(aside, entry.link)
     kept = tree.write(aside, tree.data(path) or b"", mode=entry.mode, uid=entry.uid, gid=entry.gid)
@@ -307,10 +306,10 @@ def _remove(tree: Tree, path: str) -> Tree:
 
 
 def replace_value(tree: Tree, location: Location, old: str, new: str) -> Tree:
-    """The tree in which the line has `new` in the place of `old`."""
+    """The tree where the line has `new` instead of `old`."""
     lines, at = _line(tree, location)
     if old not in lines[at]:
-        raise ValueError(f"{location}: there is no {old} any more")
+        raise ValueError(f"{location}: {old} is gone")
     lines[at] = lines[at].replace(old, new, 1)
     return tree.write(location.path, "\n".join(lines))
 
@@ -318,5 +317,5 @@ def replace_value(tree: Tree, location: Location, old: str, new: str) -> Tree:
 def _line(tree: Tree, location: Location) -> tuple[list[str], int]:
     lines = (tree.text(location.path) or "").split("\n")
     if not 0 < location.line <= len(lines):
-        raise ValueError(f"{location}: the line is not there any more")
+        raise ValueError(f"{location}: the line is gone")
     return lines, location.line - 1

@@ -1,12 +1,12 @@
-"""The SSH server starts a command that is fixed for you, and no shell: ForceCommand.
+"""ForceCommand runs a fixed command instead of a shell.
 
 Symptom: the key is accepted, then the command's own text, or nothing, and the connection closes; "This service allows
 sftp connections only."
 
-Cause: ForceCommand in sshd_config, most often in a Match block for users who may only upload files, holds for you as
-well: the block's condition fits more people than was meant, or the line stands outside of every block.
+Cause: ForceCommand in sshd_config, most often in a Match block for users who may only upload files, also applies to
+you: the block's condition matches more people than intended, or the line is outside of every block.
 
-Repair: the line is commented out, but only if you say so: it may be meant for you.
+Repair: comment out the line; it may be meant for you, so this needs your consent.
 
 See: sshd_config(5) on ForceCommand and Match.
 """
@@ -41,17 +41,17 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     if setting.location is None or setting.words in ((), ("none",)) or not account.has_login_shell:
         return None
     if effective.words("ChrootDirectory") not in ((), ("none",)):
-        return None  # an account for uploads, set up as the manual tells
+        return None  # an account for uploads, set up as the manual says
     command = " ".join(setting.words)
     uploads = command.split()[0].rpartition("/")[2] in (UPLOADS, "sftp-server")
     certain = only_says(command)
     shown = command if len(command) <= LONGEST else command[:LONGEST] + "..."
-    what = "uploads and downloads work, a shell does not" if uploads else "the command may be what you are to get"
+    what = "uploads and downloads work, a shell does not" if uploads else "the command may be meant for you"
     return Finding(
         check="sshd-forcecommand",
         step=STEP,
         severity=Severity.BROKEN if certain else Severity.DOUBTFUL,
-        message=f"ForceCommand gives {account.name} no shell ({setting.location}): {shown}",
+        message=f"ForceCommand runs instead of a shell for {account.name} ({setting.location}): {shown}",
         symptom=Symptom.CLOSED,
         locations=(setting.location,),
         repairs=(
@@ -59,7 +59,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
                 f"comment out ForceCommand ({setting.location})",
                 Safety.UNSAFE,
                 partial(edit.comment_out, location=setting.location),
-                weakens="everybody for whom the line holds gets a shell",
+                weakens="everybody to whom the line applies will get a shell",
             ),
         ),
         subject=account.name,

@@ -1,12 +1,12 @@
-"""The SSH server gives you hardly any time to log in.
+"""LoginGraceTime is too short to log in.
 
 Symptom: "Connection closed by SERVER port 22" or "Timeout before authentication", after a few seconds, while the
-password or the passphrase is typed, or over a slow line at once.
+password or the passphrase is typed, or at once over a slow connection.
 
-Cause: LoginGraceTime in sshd_config is the time from the connection to the end of the login, in seconds where no unit
-is written: "LoginGraceTime 2" is two seconds, not two minutes.
+Cause: LoginGraceTime in sshd_config is the time from connecting to the end of the login, in seconds if it has no unit:
+"LoginGraceTime 2" means two seconds, not two minutes.
 
-Repair: the line is set to 120 seconds, which is sshd's default.
+Repair: set the line to 120 seconds, sshd's default.
 
 See: sshd_config(5) on LoginGraceTime and TIME FORMATS.
 """
@@ -25,7 +25,7 @@ STEP = Step.ACCEPT
 READS = sshd_limits.READS
 
 SHORT = 5
-"""Seconds in which a key exchange, a look-up of the client's name and a key over a slow line may not be done."""
+"""Seconds that may be too few for a key exchange, a name lookup and a key over a slow connection."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -37,7 +37,7 @@ def _judge(value: str) -> Limit | None:
     if seconds is None or seconds == 0 or seconds > SHORT:
         return None
     return Limit(
-        f"a login has to be over {seconds} s after the connection was opened",
+        f"a login must be complete {seconds} s after connecting",
         "how long your login takes is not on this disk",
     )
 

@@ -1,14 +1,13 @@
-"""The SSH server was masked: systemd refuses to start it until the mask is taken away.
+"""sshd is masked: systemd refuses to start it.
 
 Symptom: "ssh: connect to host SERVER port 22: Connection refused".
 
-Cause: `systemctl mask ssh` puts a link to /dev/null where systemd looks first for the unit, in /etc/systemd/system.
-An empty file in that place does the same, as a full disk leaves one. A link to a file that is gone hides the real
-unit as well. A mask beats every link that would start the unit, and a masked service also stops the socket that
-would start it.
+Cause: `systemctl mask ssh` puts a link to /dev/null where systemd looks first for the unit, in /etc/systemd/system. An
+empty file there, as a full disk leaves one, does the same. A dangling link hides the real unit too. A mask overrides
+every link that would start the unit, and a masked service also stops the socket that would start it.
 
-Repair: the mask is removed, so that the unit of the package counts again. If the link that starts it at boot is gone
-too, that link is put back. The unit itself is not touched; a mask of the socket stays where the service serves.
+Repair: remove the mask, so that the package's unit applies again. If the link that starts it at boot is also gone,
+restore it. The unit itself does not change; a mask of the socket stays if the service serves SSH.
 
 See: systemctl(1) on mask, systemd.unit(5), systemd.socket(5).
 """
@@ -52,18 +51,18 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 def _message(unit: Unit, mask: Location) -> str:
     if mask.text.endswith("/dev/null") or not mask.text.startswith("->"):
-        return f"The SSH server ({unit.name}) is masked: systemd will not start it, neither at boot nor by hand."
-    return f"The SSH server's unit ({unit.name}) is hidden by a link to a file that is not there ({mask.text})."
+        return f"sshd ({unit.name}) is masked: systemd will not start it, neither at boot nor by hand."
+    return f"A dangling link ({mask.text}) hides sshd's unit ({unit.name})."
 
 
 def _repairs(tree: Tree, unit: Unit) -> tuple[Repair, ...]:
     if _unmasked(tree, unit.name) is None:
-        return (Repair("install the SSH server's package again: its unit file is gone", Safety.MANUAL),)
+        return (Repair("reinstall sshd's package: its unit file is gone", Safety.MANUAL),)
     return (Repair(f"remove the mask of {unit.name} ({unit.mask})", Safety.SAFE, partial(unmask, name=unit.name)),)
 
 
 def _unmasked(tree: Tree, name: str) -> tuple[Tree, str] | None:
-    """The tree without the masks that hide the service, and the name by which it is then found."""
+    """The tree without the masks that hide the service, and the service's name without them."""
     for _ in range(MAX_MASKS):
         units = Units(tree)
         found = next((unit.name for each in SERVICES if (unit := units.unit(each)).present), None)
@@ -77,10 +76,10 @@ def _unmasked(tree: Tree, name: str) -> tuple[Tree, str] | None:
 
 
 def unmask(tree: Tree, name: str) -> Tree:
-    """The tree in which the service can start and is started. Raises ValueError if there is nothing behind the mask."""
+    """The tree where the service can start and is enabled. ValueError if there is nothing behind the mask."""
     found = _unmasked(tree, name)
     if found is None:
-        raise ValueError(f"there is no unit file behind the mask of {name}")
+        raise ValueError(f"the mask of {name} hides no unit file")
     tree, real = found
     units = Units(tree)
     return tree if serving(units) or units.unit(real).wanted_by else start_at_boot(tree, real)

@@ -1,11 +1,11 @@
-"""The SSH server ends the connection before your key has had its turn.
+"""MaxAuthTries is too low: sshd disconnects before your key has its turn.
 
 Symptom: "Received disconnect from SERVER port 22:2: Too many authentication failures".
 
-Cause: MaxAuthTries in sshd_config. Each key that your client offers and the server does not take is a failure, and
-agents offer all that they hold; with 1 only the first key counts, with 0 nobody gets as far as that.
+Cause: MaxAuthTries in sshd_config. Each key that your client offers and sshd does not accept is a failure, and agents
+offer all their keys; with 1 only the first key is tried, with 0 not even that.
 
-Repair: the line that counts for you is set to 6, which is sshd's default. Or you offer the one right key alone.
+Repair: set the line that applies to you to 6, sshd's default. Or offer only the right key.
 
 See: sshd_config(5) on MaxAuthTries, userauth_finish in auth2.c of OpenSSH; ssh_config(5) on IdentitiesOnly.
 """
@@ -22,9 +22,7 @@ from rescue.model import Finding, Repair, Safety, Step, Symptom
 STEP = Step.KEY
 READS = sshd_limits.READS
 
-ONE_KEY = Repair(
-    "offer the one right key alone", Safety.MANUAL, steps="ssh -o IdentitiesOnly=yes -i KEYFILE USER@SERVER"
-)
+ONE_KEY = Repair("offer only the right key", Safety.MANUAL, steps="ssh -o IdentitiesOnly=yes -i KEYFILE USER@SERVER")
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -33,10 +31,10 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 def _judge(value: str) -> Limit | None:
     if value == "0":
-        return Limit("the SSH server ends every connection before anybody could prove who he is")
+        return Limit("sshd closes every connection before anybody can log in")
     if value == "1":
         return Limit(
-            "the first key that your client offers has to be the right one",
+            "the first key that your client offers must be the right one",
             "whether your client offers another key first is not on this disk",
         )
     return None

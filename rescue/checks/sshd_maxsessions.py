@@ -1,11 +1,11 @@
-"""The SSH server takes your key, and then opens no session.
+"""MaxSessions is 0: sshd accepts your key but opens no session.
 
 Symptom: "channel 0: open failed: connect failed: open failed", after a login that seemed to succeed.
 
-Cause: "MaxSessions 0" in sshd_config, which allows no shell, no command and no sftp over a connection, only forwarding
-of ports. It is meant for jump hosts, inside a Match block for the users concerned.
+Cause: "MaxSessions 0" in sshd_config, which allows no shell, command or sftp over a connection, only port forwarding.
+It is meant for jump hosts, inside a Match block for the users concerned.
 
-Repair: the line that counts for you is set to 10, which is sshd's default.
+Repair: set the line that applies to you to 10, sshd's default.
 
 See: sshd_config(5) on MaxSessions.
 """
@@ -28,7 +28,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _judge(value: str) -> Limit | None:
-    return Limit("the SSH server opens no shell and runs no command for you") if value == "0" else None
+    return Limit("sshd opens no shell and runs no command for you") if value == "0" else None
 
 
 CAUSE = Cause("sshd-maxsessions", STEP, Symptom.CLOSED, "MaxSessions", "10", _judge)

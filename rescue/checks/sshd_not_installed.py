@@ -1,12 +1,11 @@
-"""There is no SSH server on this disk, or nothing that would start it.
+"""No SSH server is installed on this disk, or no unit starts it.
 
 Symptom: "ssh: connect to host SERVER port 22: Connection refused".
 
-Cause: the package was removed, by hand or by an "autoremove" after another package went; it was never installed on
-this image; or the unit by which systemd starts it was deleted. Or this is not the disk of the server's system.
+Cause: the package was removed, by hand or by an "autoremove" after another package went; it was never installed on this
+image; or its systemd unit was deleted. Or this is not the server's system disk.
 
-Repair: none that a change of a file could make: install the package openssh-server in the server's own system (rescue
-shell, or the provider's console).
+Repair: no change to a file can help: install the package openssh-server in rescue shell, or on the provider's console.
 
 See: dpkg(1), apt-get(8), dnf(8), apk(8).
 """
@@ -33,10 +32,10 @@ def find(facts: Facts) -> Iterator[Finding]:
         return
     if not installed(facts):
         state = package_state(facts.tree, "openssh-server")
-        removed = " It was removed; its configuration is left." if state and state[2] == "config-files" else ""
-        yield _finding(facts, f"There is no SSH server on this disk.{removed}")
+        removed = " It was removed, but its configuration is left." if state and state[2] == "config-files" else ""
+        yield _finding(facts, f"No SSH server is installed on this disk.{removed}")
     elif ssh_service(facts.units) is None and facts.units.manager == "systemd" and facts.units.unit(TARGET).present:
-        yield _finding(facts, "The SSH server's program is there, but no unit by which systemd would start it.")
+        yield _finding(facts, "sshd is installed, but has no unit for systemd to start.")
 
 
 def _finding(facts: Facts, message: str) -> Finding:
@@ -53,7 +52,7 @@ def _finding(facts: Facts, message: str) -> Finding:
         symptom=Symptom.REFUSED,
         repairs=(
             Repair(
-                "install the package openssh-server, in the server's own system",
+                "install the package openssh-server in rescue shell",
                 Safety.MANUAL,
                 steps=f"rescue shell\n{command}",
             ),

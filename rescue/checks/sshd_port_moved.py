@@ -1,16 +1,16 @@
-"""The SSH server runs, but on another port than the one that you dial.
+"""sshd listens on another port than the one that you connect to.
 
 Symptom: "ssh: connect to host SERVER port 22: Connection refused".
 
 Cause: a Port line in sshd_config or in a file that it includes, a port in a ListenAddress line, "-p" in SSHD_OPTS
-(/etc/default/ssh) or in the service's own command, or, where systemd listens in place of sshd (ssh.socket), a
-ListenStream line: then Port in sshd_config has no effect, except on Ubuntu 24.04 and later, where the socket takes its
-ports from it. Or a rule of the firewall sends connections on to a port on which no SSH server listens (REDIRECT of
-iptables, redirect of nftables).
+(/etc/default/ssh) or in the service's own command, or, if systemd listens instead of sshd (ssh.socket), a ListenStream
+line: then Port in sshd_config has no effect, except on Ubuntu 24.04 and later, where the socket takes its ports from
+it. Or a firewall rule redirects connections to a port where no SSH server listens (REDIRECT in iptables, redirect in
+nftables).
 
-Repair: the port that you dial is served too; the ports that are served now stay, in every case. A Port (or
-ListenAddress) line is added next to the one that decides, or a drop-in for the socket. Or nothing is changed, and you
-dial the port that the server listens on. The firewall must allow the port as well, which is a check of its own.
+Repair: make sshd listen on your port too; the present ports always stay. rescue adds a Port (or ListenAddress) line
+next to the one that decides, or a drop-in for the socket. Or change nothing, and connect to the port that sshd uses.
+The firewall must allow the port as well; another check covers that.
 
 See: sshd_config(5) on Port and ListenAddress, sshd(8) on -p, systemd.socket(5); ssh(1) on -p.
 """
@@ -45,14 +45,14 @@ DROP_IN = "rescue.conf"
 def find(facts: Facts) -> Iterator[Finding]:
     ports = facts.listening_ports
     if not ports or not serving(facts.units) or facts.arrives in ports or facts.dialled in ports:
-        return  # that a rule sends you away from the right port is fw-redirect
+        return  # fw-redirect reports a rule that redirects you from the right port
     listed = ", ".join(str(port) for port in ports)
     places = tuple(dict.fromkeys(each.location for each in facts.listeners if each.location is not None))
     yield Finding(
         check="sshd-port-moved",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"You dial port {facts.dialled}{_sent_on(facts)}, but the SSH server listens on port {listed} only"
+        message=f"You connect to port {facts.dialled}{_sent_on(facts)}, but sshd listens only on port {listed}"
         f"{_shown(places)}.",
         symptom=Symptom.REFUSED,
         locations=places,
@@ -68,20 +68,20 @@ def _shown(places: tuple[Location, ...]) -> str:
 def _sent_on(facts: Facts) -> str:
     if facts.arrives == facts.dialled:
         return ""
-    return f", which a rule of the firewall sends on to port {facts.arrives} (REDIRECT)"
+    return f", which the firewall redirects to port {facts.arrives} (REDIRECT)"
 
 
 def _dial(port: int) -> Repair:
-    return Repair(f"dial port {port} instead", Safety.MANUAL, steps=f"ssh -p {port} USER@SERVER")
+    return Repair(f"connect to port {port} instead", Safety.MANUAL, steps=f"ssh -p {port} USER@SERVER")
 
 
 def _also_listen(facts: Facts) -> Iterator[Repair]:
     port = facts.arrives
-    title = f"let the SSH server listen on port {port} too"
+    title = f"make sshd listen on port {port} too"
     socket = started_socket(facts.units)
     if socket is not None and not generated(facts.tree):
         change = partial(_widen_socket, socket=socket.name, port=port)
-        yield _opened(f"{title}, by a drop-in for {socket.name}", port, change)
+        yield _opened(f"{title}, with a drop-in for {socket.name}", port, change)
         return
     decides = facts.listeners[-1]
     place = decides.location
@@ -98,7 +98,7 @@ def _also_listen(facts: Facts) -> Iterator[Repair]:
 
 
 def _opened(title: str, port: int, change: Edit) -> Repair:
-    note = f"port {port} is open, too, to whom the firewall lets through"
+    note = f"port {port} will be open too, to everyone the firewall lets in"
     return Repair(title, Safety.SAFE, change, weakens=note, lets_in=True)
 
 
@@ -110,19 +110,19 @@ def _command_line(title: str, place: Location, present: int, port: int) -> Repai
     if not str(place.path).startswith("/etc/"):
         return Repair(title, Safety.MANUAL, steps=f"add -p {port} to the command of the service ({place})")
     change = partial(_another_option, place=place, present=present, port=port)
-    return _opened(f"{title}, by the option -p in {place}", port, change)
+    return _opened(f"{title}, with the option -p in {place}", port, change)
 
 
 def _another_option(tree: Tree, place: Location, present: int, port: int) -> Tree:
     words = sub(rf"(-p\s*){escape(str(present))}(?!\d)", rf"\g<0> -p {port}", place.text, count=1)
     if words == place.text:
-        raise ValueError(f"{place}: there is no option -p {present}")
+        raise ValueError(f"{place}: the option -p {present} is missing")
     return edit.replace_word(tree, place, place.text, words)
 
 
 def _more_addresses(tree: Tree, listeners: tuple[Listener, ...], port: int) -> Tree:
-    """A line for each address, the last first, as the numbers of the lines before it stay: one alone may be of the
-    version of IP that you don't come over."""
+    """A line for each address (a single one may be for the wrong IP version), last first, so that earlier line
+    numbers stay valid."""
     first = {each.address: each for each in reversed(listeners)}
     for listener in sorted(first.values(), key=listeners.index, reverse=True):
         tree = _another_address(tree, listener, port)
@@ -131,13 +131,13 @@ def _more_addresses(tree: Tree, listeners: tuple[Listener, ...], port: int) -> T
 
 def _another_address(tree: Tree, listener: Listener, port: int) -> Tree:
     if listener.location is None or listener.address is None:
-        raise ValueError("there is no ListenAddress line to go by")
+        raise ValueError("there is no ListenAddress line to add to")
     host = f"[{listener.address}]" if ":" in listener.address else listener.address
     return edit.insert_after(tree, listener.location, f"ListenAddress {host}:{port}")
 
 
 def _another_port(tree: Tree, present: tuple[Setting, ...], path: PurePosixPath, port: int) -> Tree:
-    """Behind the last Port line; where there is none, the default is written too, as one line ends it."""
+    """After the last Port line; if there is none, add the default too, because any Port line replaces it."""
     if present and present[0].location is not None:
         return edit.insert_after(tree, present[0].location, f"Port {port}")
     return edit.insert_global(tree, path, "Port 22", f"Port {port}")

@@ -1,13 +1,13 @@
-"""The SSH server's own system user is gone, so it does not start.
+"""sshd's system user is missing, so sshd does not start.
 
 Symptom: "ssh: connect to host SERVER port 22: Connection refused"; the server's log says "Privilege separation user
 sshd does not exist".
 
 Cause: sshd talks to clients as the unprivileged user "sshd", and does not start without it. Somebody tidied up
-/etc/passwd, or put back an older copy of it.
+/etc/passwd, or restored an older copy of it.
 
-Repair: the user is made again: as a copy of /etc/passwd has it, else with a free number below 1000, no password and
-no shell.
+Repair: create the user again: from a copy of /etc/passwd if it has the line, else with a free UID below 1000, no
+password and no shell.
 
 See: sshd(8) on /run/sshd; SSH_PRIVSEP_USER in sshd.c of OpenSSH; passwd(5).
 """
@@ -33,7 +33,7 @@ READS = (*ACCOUNT_READS, *UNIT_READS, *(Read(copy, depth=0) for copy in _COPIES)
 USER = "sshd"
 OPENSSH = ("ssh.service", "sshd.service", "ssh.socket", "sshd.socket")
 HIGHEST, LOWEST = 999, 100
-"""Numbers of system users that a program picks from, the highest first (login.defs(5), SYS_UID_MAX)."""
+"""UIDs for system users, highest first (login.defs(5), SYS_UID_MAX)."""
 
 NOBODY, HOME, NO_SHELL = 65534, "/run/sshd", "/usr/sbin/nologin"
 
@@ -43,16 +43,16 @@ def find(facts: Facts) -> Iterator[Finding]:
         return
     if not any(unit.name in OPENSSH for unit in serving(facts.units)):
         return
-    repair = Repair(f"make the system user {USER} again", Safety.SAFE, make_again)
+    repair = Repair(f"create the system user {USER} again", Safety.SAFE, make_again)
     if facts.accounts.by_uid(0) is None:
-        # A line behind an empty or cut file would make it look like one that is whole.
-        steps = f"put {PASSWD} back from {PASSWD}- or a backup, in rescue shell: nobody else is in it either"
-        repair = Repair(f"put {PASSWD} back", Safety.MANUAL, steps=steps)
+        # Adding a line to an empty or truncated file would make it look intact.
+        steps = f"restore {PASSWD} from {PASSWD}- or a backup, in rescue shell: all other users are missing too"
+        repair = Repair(f"restore {PASSWD}", Safety.MANUAL, steps=steps)
     yield Finding(
         check="sshd-privsep",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"The SSH server can't start: its own system user {USER} is not in {PASSWD}.",
+        message=f"sshd can't start: its system user {USER} is not in {PASSWD}.",
         symptom=of_ending_server(facts.units),
         locations=(Location(PurePosixPath(PASSWD)),),
         repairs=(repair,),
@@ -60,13 +60,13 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def make_again(tree: Tree) -> Tree:
-    """The tree with the user. Raises ValueError if no number is free."""
+    """The tree with the user. Raises ValueError if no UID is free."""
     found = Accounts(tree)
     former = _former(tree)
     if former is None or found.by_uid(former.uid) is not None:
         free = next((uid for uid in range(HIGHEST, LOWEST - 1, -1) if found.by_uid(uid) is None), None)
         if free is None:
-            raise ValueError("there is no free number for a system user")
+            raise ValueError("no UID is free for a system user")
         group = next((each.gid for each in found.groups if each.name == USER), NOBODY)
         line = f"{USER}:x:{free}:{group}::{HOME}:{NO_SHELL}"
     else:
@@ -78,7 +78,7 @@ def make_again(tree: Tree) -> Tree:
 
 
 def _former(tree: Tree) -> Account | None:
-    """The user as a copy of passwd has it."""
+    """The user's line in a copy of passwd."""
     for copy in _COPIES:
         account = Accounts(tree.with_entries({PASSWD: tree.entry(copy)})).get(USER)
         if account is not None:

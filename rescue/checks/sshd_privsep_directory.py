@@ -1,14 +1,15 @@
-"""The empty directory that the SSH server shuts itself into is missing or open to others, so it does not start.
+"""sshd's empty directory (/run/sshd) is missing or writable by others.
 
 Symptom: "ssh: connect to host SERVER port 22: Connection refused"; the server's log says "Missing privilege separation
 directory: /run/sshd", or that it "must be owned by root and not group or world-writable".
 
-Cause: the part of sshd that talks to strangers locks itself into an empty directory of root's. On Debian and Ubuntu it
-is /run/sshd, which is gone after each boot and made again by RuntimeDirectory=sshd in the service's unit: a unit of
-one's own in /etc/systemd/system has to have that line, too. Elsewhere it is on the disk (/usr/share/empty.sshd,
-/var/empty/sshd, /var/empty), and a restore that leaves empty directories out, or a chmod of everything, breaks it.
+Cause: the part of sshd that talks to strangers locks itself into an empty directory that belongs to root. On Debian and
+Ubuntu it is /run/sshd, which is gone after each boot; RuntimeDirectory=sshd in the service's unit creates it again, so
+a custom unit in /etc/systemd/system needs that line too. Elsewhere it is on the disk (/usr/share/empty.sshd,
+/var/empty/sshd, /var/empty); a restore that skips empty directories, or a recursive chmod, breaks it. Without it sshd
+does not start.
 
-Repair: the line is added by a drop-in; or the directory is made, or made root's alone, again.
+Repair: add the line in a drop-in; or create the directory, or make it owned and writable by root only.
 
 See: systemd.exec(5) on RuntimeDirectory=, sshd(8) on /run/sshd; PRIVSEP_PATH in sshd.c of OpenSSH.
 """
@@ -62,7 +63,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _made(tree: Tree, unit: Unit) -> bool:
-    """Whether the unit, a command of it or systemd-tmpfiles(8) makes /run/sshd."""
+    """Whether the unit, one of its commands or systemd-tmpfiles(8) creates /run/sshd."""
     words = {word for value in unit.values("Service", "RuntimeDirectory") for word in value.text.split()}
     if "sshd" in words or str(unit.path).startswith("/etc/init.d/"):
         return True
@@ -79,11 +80,11 @@ def _unmade(unit: Unit, facts: Facts) -> Finding:
         check=CHECK,
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"Nothing makes {VOLATILE} at boot, and the SSH server does not start without it ({unit.path}).",
+        message=f"Nothing creates {VOLATILE} at boot, and sshd does not start without it ({unit.path}).",
         symptom=of_ending_server(facts.units),
         locations=(where,) if where else (),
         repairs=(
-            Repair(f"let {unit.name} make {VOLATILE}, by a drop-in", Safety.SAFE, partial(_dropped_in, path=path)),
+            Repair(f"add a drop-in: {unit.name} creates {VOLATILE}", Safety.SAFE, partial(_dropped_in, path=path)),
         ),
         subject=VOLATILE,
     )
@@ -100,16 +101,16 @@ def _on_disk(facts: Facts, path: str) -> Iterator[Finding]:
     entry = tree.entry(path)
     if entry is not None and entry.is_dir and entry.uid == 0 and not entry.mode & FOREIGN_WRITE:
         return
-    what = "is not there" if entry is None else "is no directory" if not entry.is_dir else "is not root's alone"
-    repairs: tuple[Repair, ...] = (Repair(f"put a directory of root's at {path}", Safety.MANUAL),)
+    what = "is missing" if entry is None else "is not a directory" if not entry.is_dir else "is not root's only"
+    repairs: tuple[Repair, ...] = (Repair(f"create a directory owned by root at {path}", Safety.MANUAL),)
     if entry is None or entry.is_dir:
-        title = f"make {path} again" if entry is None else f"give {path} to root, and close it to others' writing"
+        title = f"create {path}" if entry is None else f"make {path} owned and writable by root only"
         repairs = (Repair(title, Safety.SAFE, partial(_closed, path=path)),)
     yield Finding(
         check=CHECK,
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"{path} {what}, and the SSH server does not start without that empty directory.",
+        message=f"{path} {what}, and sshd does not start without that empty directory.",
         symptom=of_ending_server(facts.units),
         locations=(Location(PurePosixPath(path)),),
         repairs=repairs,

@@ -1,12 +1,12 @@
-"""The SSH server's list of revoked keys keeps you out.
+"""sshd's list of revoked keys blocks you.
 
 Symptom: "me@SERVER: Permission denied (publickey)." although the key is in authorized_keys, for all keys or for one.
 
-Cause: RevokedKeys names a file that is not there or is a directory. sshd then can't know which keys are bad, and takes
-none at all; its log says "Error checking authentication key". Or the file is there, and your key is in it.
+Cause: RevokedKeys names a file that is missing or is a directory. sshd then can't know which keys are revoked, and
+accepts none; its log says "Error checking authentication key". Or the file exists, and your key is in it.
 
-Repair: a list that is missing is made, empty: no key was revoked as yet. A key that is in the list is only taken out
-if you say so, as somebody had a reason; better is another key.
+Repair: create a missing list, empty: no key is revoked then. Removing a key from the list needs your consent, because
+somebody had a reason; using another key is better.
 
 See: sshd_config(5) on RevokedKeys; ssh-keygen(1) on KEY REVOCATION LISTS; sshkey_check_revoked in authfile.c.
 """
@@ -29,7 +29,7 @@ STEP = Step.KEY
 READS = SSHD_READS
 
 KRL = b"SSHKRL\n\0"
-"""How a binary list begins (PROTOCOL.krl)."""
+"""How a binary list starts (PROTOCOL.krl)."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -46,15 +46,15 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     entry = facts.tree.entry(path)
     if entry is None:
         make = Repair(
-            f"make {path}, empty",
+            f"create an empty {path}",
             Safety.UNSAFE,
             partial(_make, path=path),
-            weakens="the keys that were revoked in it count again: put back the list from a backup, if there is one",
+            weakens="keys that it revoked work again; restore the list from a backup if you can",
         )
-        return _finding(account, setting, f"the list {path} is not there, so no key is taken", (make,))
+        return _finding(account, setting, f"the list {path} is missing, so no key is accepted", (make,))
     if not entry.is_file:
-        put = Repair(f"put a file in the place of {path}", Safety.MANUAL)
-        return _finding(account, setting, f"{path} is no file, so no key is taken", (put,))
+        put = Repair(f"replace {path} with a file", Safety.MANUAL)
+        return _finding(account, setting, f"{path} is not a file, so no key is accepted", (put,))
     return _listed(facts, account, setting, path)
 
 
@@ -63,7 +63,7 @@ def _make(tree: Tree, path: PurePosixPath) -> Tree:
 
 
 def _listed(facts: Facts, account: Account, setting: Setting, path: PurePosixPath) -> Finding | None:
-    """The finding where every key of the account is in the list, as far as it can be read."""
+    """The finding if every key of the account is in the list, as far as it can be read."""
     keys = {key.blob for each in facts.key_files(account) for key in each.keys}
     if facts.client.key is not None:
         keys = set(facts.client.key.split()[1:2])
@@ -71,9 +71,9 @@ def _listed(facts: Facts, account: Account, setting: Setting, path: PurePosixPat
     if not keys or data == b"":
         return None
     if data is None or data.startswith(KRL):
-        look = Repair(f"ask: ssh-keygen -Q -f {path} YOUR_KEY.pub", Safety.MANUAL)
-        why = "the list is in the binary form, which is not read"
-        return _finding(account, setting, f"the list {path} may have the key", (look,), why)
+        look = Repair(f"check it: ssh-keygen -Q -f {path} YOUR_KEY.pub", Safety.MANUAL)
+        why = "the list is binary, which rescue can't read"
+        return _finding(account, setting, f"the key may be in the list {path}", (look,), why)
     lines = parse_keys(facts.tree.text(path) or "", path)
     revoked = [line for line in lines if line.key is not None and line.key.blob in keys]
     if {line.key.blob for line in revoked if line.key is not None} != keys:
@@ -81,9 +81,7 @@ def _listed(facts: Facts, account: Account, setting: Setting, path: PurePosixPat
     remove = partial(_remove, path=path, blobs=frozenset(keys))
     repairs = (
         Repair("use another key, and add it with --key FILE", Safety.MANUAL),
-        Repair(
-            f"take the key from {path}", Safety.UNSAFE, remove, weakens="a key counts again that somebody has revoked"
-        ),
+        Repair(f"remove the key from {path}", Safety.UNSAFE, remove, weakens="a key that somebody revoked works again"),
     )
     place = Location(path, revoked[0].number)
     return _finding(account, setting, f"the key is in the list {place}", repairs, more=(place,))
@@ -109,7 +107,7 @@ def _finding(
         check="sshd-revoked-keys",
         step=STEP,
         severity=Severity.DOUBTFUL if reason else Severity.BROKEN,
-        message=f"RevokedKeys ({setting.location}) keeps {account.name} out: {what}.",
+        message=f"RevokedKeys ({setting.location}) blocks {account.name}: {what}.",
         symptom=Symptom.DENIED,
         locations=(setting.location, *more),
         repairs=repairs,

@@ -1,12 +1,12 @@
-"""sshguard has your address on its blacklist, and blocks it again each time that it starts.
+"""sshguard has blacklisted your address, and blocks it again at every boot.
 
-Symptom: "ssh: connect to host SERVER port 22: Connection timed out" from your address, while it works from another one.
+Symptom: "ssh: connect to host SERVER port 22: Connection timed out" from your address; other addresses get in.
 
-Cause: sshguard has blocked your address so often that it put it on its blacklist (BLACKLIST_FILE in
-/etc/sshguard/sshguard.conf). What is there is blocked for good, on every port, whatever the whitelist says.
+Cause: sshguard blocked your address so often that it put it on its blacklist (BLACKLIST_FILE in
+/etc/sshguard/sshguard.conf). Addresses there are blocked permanently, on every port, whatever the whitelist says.
 
-Repair: with --from ADDRESS, your line of the blacklist is taken out; all others stay. To never be blocked again, put
-your address on the whitelist. Without --from nothing is said: strangers are blocked all day.
+Repair: with --from ADDRESS, remove your line from the blacklist; all others stay. To never be blocked again, put your
+address on the whitelist. Without --from, rescue reports nothing: servers block strangers all day.
 
 See: sshguard(8), sshguard-setup(7).
 """
@@ -38,7 +38,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     found = banning.bans_of(facts, tuple(sshguard.bans(facts.tree, this, facts.chains)))
     if found:
         edit = partial(_lifted, path=this.blacklist, written=banning.spellings(found))
-        told = "take the line out, then: systemctl restart sshguard #"
+        told = "remove the line, then: systemctl restart sshguard #"
         yield banning.finding("sshguard-ban", facts, found, banning.Lifting("sshguard", edit, told))
 
 

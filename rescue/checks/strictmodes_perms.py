@@ -1,16 +1,16 @@
-"""The server does not trust your key file, because others could change it, or can't read it at all.
+"""sshd ignores your keys because others can write to the file, or you can't read it.
 
 Symptom: "me@SERVER: Permission denied (publickey)".
 
 Cause: with StrictModes on, which is the default, sshd uses authorized_keys only if the file, its directory and every
-directory up to the home belong to the user or root and can't be written by group or others; a `chmod -R 777 ~` or a
-home that belongs to somebody else after a restore is enough. Debian and Ubuntu let a group write whose only member is
-the user. Links are followed first: it is the real file that counts, and outside of the home every directory up to /.
-Apart from that the file is opened as the user, who must be able to read it and to pass through all that is above it.
+directory up to the home belong to the user or root and are not writable by group or others; a `chmod -R 777 ~`, or a
+home that belongs to somebody else after a restore, is enough. Debian and Ubuntu tolerate a group whose only member is
+the user. sshd follows links first: the real file decides, and outside of the home every directory up to /. Apart from
+that sshd opens the file as the user, who must be able to read it and to enter every directory above it.
 
-Repair: exactly what fails, no more: the write permission of group and others is taken from that one file or
-directory, or it is given to the user. Nothing is changed recursively, and other directories stay open for whoever
-needs them. Where an access control list (ACL) gave others the right to write, they lose it.
+Repair: change exactly what fails: remove the write permission of group and others from that one file or directory, or
+give it to the user. Nothing is changed recursively, and other directories stay open for whoever needs them. If an
+access control list (ACL) gave others write permission, they lose it.
 
 See: sshd_config(5) on StrictModes, sshd(8) on ~/.ssh/authorized_keys, safe_path in misc.c, user-group-modes.patch
 of Debian.
@@ -52,7 +52,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _wanted(facts: Facts, account: Account) -> tuple[PurePosixPath, ...]:
-    """The files with the client's key; with any key, where the client's is not known."""
+    """The files with the client's key; with any key, if the client's is not known."""
     return tuple(
         found.path
         for found in facts.key_files(account)
@@ -61,7 +61,7 @@ def _wanted(facts: Facts, account: Account) -> tuple[PurePosixPath, ...]:
 
 
 def same_key(one: str, other: str) -> bool:
-    """Whether two keys, as "type base64 ...", are one."""
+    """Whether two keys, as "type base64 ...", are the same."""
     return one.split()[1:2] == other.split()[1:2]
 
 
@@ -73,7 +73,7 @@ def _finding(facts: Facts, account: Account, faults: dict[PurePosixPath, tuple[S
         check="strictmodes-perms",
         step=STEP,
         severity=Severity.DOUBTFUL if reason else Severity.BROKEN,
-        message=f"The SSH server passes over the keys of {account.name}: {listed}.",
+        message=f"sshd ignores {account.name}'s keys: {listed}.",
         symptom=Symptom.DENIED,
         locations=tuple(Location(path) for path in each),
         repairs=tuple(_repairs(facts, account, each)),
@@ -83,7 +83,7 @@ def _finding(facts: Facts, account: Account, faults: dict[PurePosixPath, tuple[S
 
 
 def _given_back(facts: Facts, faults: tuple[StrictModesFault, ...]) -> str:
-    """Why the owners may be right after a boot: newer releases of systemd give /root to root each time."""
+    """Why the owners may be correct after a boot: newer systemd releases give /root to root each time."""
     places = []
     for fault in faults:
         given = owner_given(facts.tree, fault.path) if fault.rule is Rule.OWNER else None
@@ -103,13 +103,13 @@ def _words(facts: Facts, fault: StrictModesFault) -> str:
 def _repairs(facts: Facts, account: Account, faults: dict[PurePosixPath, StrictModesFault]) -> Iterator[Repair]:
     shared = [str(fault.path) for fault in faults.values() if fault.shared]
     if shared:
-        own = f"give {account.name} a key file of their own in {account.home}/.ssh"
-        yield Repair(f"{own}: {', '.join(shared)} serves others too", Safety.MANUAL)
+        own = f"give {account.name} a separate key file in {account.home}/.ssh"
+        yield Repair(f"{own}: {', '.join(shared)} is shared with others", Safety.MANUAL)
         return
     edit = partial(make_trusted, client=facts.client, name=account.name)
     title = ", ".join(_order(facts, account, fault) for fault in faults.values())
     opened = [str(fault.path) for fault in faults.values() if fault.mode & 0o077 & ~fault.entry.mode]
-    weakens = f"every user of the server may then read or enter {', '.join(opened)}" if opened else ""
+    weakens = f"every user of the server can then read or enter {', '.join(opened)}" if opened else ""
     yield Repair(title, Safety.UNSAFE if opened else Safety.SAFE, edit, weakens=weakens)
 
 
@@ -122,11 +122,11 @@ def _order(facts: Facts, account: Account, fault: StrictModesFault) -> str:
 
 
 def make_trusted(tree: Tree, client: Client, name: str) -> Tree:
-    """The tree in which sshd uses the account's key files. Raises ValueError where that can't be."""
+    """The tree where sshd uses the account's key files. Raises ValueError if that is impossible."""
     facts = Facts(tree, client)
     account = facts.accounts.get(name)
     if account is None:
-        raise ValueError(f"there is no account {name}")
+        raise ValueError(f"the account {name} does not exist")
     for path in _wanted(facts, account):
         facts = Facts(walk_of(facts, account).mended(path), client)
     return facts.tree

@@ -1,15 +1,15 @@
-"""You will get in and not become root: sudo refuses its own rules.
+"""You get in but can't become root: sudo rejects its own rules.
 
 Symptom: the login works; then "sudo: /etc/sudoers is world writable", "sudo: no valid sudoers sources found, quitting",
 or "me is not in the sudoers file".
 
-Cause: /etc/sudoers belongs to somebody else or can be written by others (`chmod -R 777 /etc`), is missing, or a line
-that somebody typed without visudo can't be read. sudo 1.9.3 and later pass over such a line alone; older ones refuse
-everything for it. A file in /etc/sudoers.d that others may write is passed over as a whole, and so is the directory,
-with all that is in it. /etc/sudo.conf and sudo's plug-ins have to be root's as well (`chown -R` over the whole disk).
+Cause: /etc/sudoers belongs to somebody else or is writable by others (`chmod -R 777 /etc`), is missing, or has an
+unreadable line that somebody typed without visudo. sudo 1.9.3 and later ignore only that line; older ones reject
+everything. sudo also ignores a whole file in /etc/sudoers.d that others can write to, and the whole directory if that
+is writable. /etc/sudo.conf and sudo's plug-ins must belong to root too (`chown -R` over the whole disk).
 
-Repair: owner and mode are put right (root's; 0440 for rules, others may not write to the rest); a line that can't be
-read is commented out. No right is given to anybody who had none.
+Repair: restore owner and mode (root's; 0440 for rules, the rest not writable by others); comment out an unreadable
+line. Nobody gets a right that they did not have.
 
 See: sudoers(5), visudo(8).
 """
@@ -45,7 +45,7 @@ READS = (
 MODE = 0o440
 OTHERS_WRITE = 0o022
 FORGIVING = (1, 9, 3)
-"""The first release of sudo that passes over a line it can't read."""
+"""The first sudo release that ignores a line it can't read."""
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -53,8 +53,8 @@ def find(facts: Facts) -> Iterator[Finding]:
         return
     files = sudoers_files(facts.tree)
     if not files:
-        put = Repair(f"put back {SUDOERS}, from the package sudo", Safety.MANUAL)
-        yield _finding(f"{SUDOERS} is not there, so sudo works for nobody.", (Location(SUDOERS),), (put,), str(SUDOERS))
+        put = Repair(f"restore {SUDOERS} from the package sudo", Safety.MANUAL)
+        yield _finding(f"{SUDOERS} is missing, so sudo works for nobody.", (Location(SUDOERS),), (put,), str(SUDOERS))
         return
     for each in files:
         if each.refused and _matters(facts, each):
@@ -65,22 +65,22 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _own_files(facts: Facts) -> Iterator[Finding]:
-    """sudo's own settings and its plug-in, which it takes from root alone (sudo_secure_file)."""
-    for path, what in ((CONF, "sudo passes over its settings"), *((each, "sudo does not load it") for each in PLUGINS)):
+    """sudo's own settings and plug-ins, which must belong to root (sudo_secure_file)."""
+    for path, what in ((CONF, "sudo ignores its settings"), *((each, "sudo does not load it") for each in PLUGINS)):
         entry = facts.tree.entry(path)
         fault = secured(entry) if entry is not None else ""
         if entry is None or not fault:
             continue
         real = facts.tree.resolve(path)
-        repair = Repair(f"give {path} to root alone", Safety.SAFE, partial(_roots, path=real))
+        repair = Repair(f"make {path} owned and writable by root only", Safety.SAFE, partial(_roots, path=real))
         if path != CONF and entry.mode & OTHERS_WRITE:
-            # What others could write may be their program by now: it must not be made root's.
-            repair = Repair("install the package sudo again: others could write to it", Safety.MANUAL)
+            # Others could have replaced it with their own program: it must not be given to root.
+            repair = Repair("reinstall the package sudo: others could write to it", Safety.MANUAL)
         yield _finding(f"{path} {fault}, so {what}.", (Location(real),), (repair,), path)
 
 
 def _matters(facts: Facts, each: SudoersFile) -> bool:
-    """The main file always does; another one where it has a rule for somebody who is judged."""
+    """The main file always matters; another one if it has a rule for a judged account."""
     if each.path == SUDOERS or each.folder:
         return True
     return any(concerned(facts, account, line.who) for account in who_needs_sudo(facts) for line in each.lines)
@@ -98,17 +98,19 @@ def _forgiving(facts: Facts) -> bool:
 
 
 def _refused(each: SudoersFile) -> Finding:
-    what = "sudo works for nobody" if each.path == SUDOERS else "its rules do not count"
+    what = "sudo works for nobody" if each.path == SUDOERS else "its rules are ignored"
     if each.folder:
-        what = "no rule in it counts"
-        folder = Repair(f"give {each.path} to root alone", Safety.SAFE, partial(_roots, path=each.path))
+        what = "all rules in it are ignored"
+        folder = Repair(
+            f"make {each.path} owned and writable by root only", Safety.SAFE, partial(_roots, path=each.path)
+        )
         return _finding(f"{each.path} {each.refused}, so {what}.", (Location(each.path),), (folder,), str(each.path))
     repair = Repair(f"give {each.path} to root, mode {MODE:04o}", Safety.SAFE, partial(_own, path=each.path))
     return _finding(f"{each.path} {each.refused}, so {what}.", (Location(each.path),), (repair,), str(each.path))
 
 
 def _unread(facts: Facts, line: SudoersLine) -> Finding:
-    what = "sudo passes over it" if _forgiving(facts) else "sudo works for nobody"
+    what = "sudo ignores it" if _forgiving(facts) else "sudo works for nobody"
     return _finding(
         f"{line.location} can't be read ({line.problem}), so {what}.",
         (line.location,),
@@ -136,15 +138,15 @@ def _own(tree: Tree, path: PurePosixPath) -> Tree:
 
 
 def _roots(tree: Tree, path: PurePosixPath) -> Tree:
-    """The tree in which it is root's, and nobody else may write to it."""
+    """The tree where it belongs to root and nobody else may write to it."""
     entry = tree.entry(path)
     if entry is None:
-        raise ValueError(f"{path} is not there")
+        raise ValueError(f"{path} is missing")
     return chmod(tree, path, entry.mode & ~OTHERS_WRITE).set_mode(path, uid=0, gid=0)
 
 
 def _commented(tree: Tree, location: Location) -> Tree:
-    """The tree in which the line is a comment; with a blank, as "#1000" would be a user's number."""
+    """The tree with the line commented out; with a space, because "#1000" would mean a UID."""
     lines, at = line_of(tree, location)
     last = at
     while lines[last].rstrip("\r").endswith("\\") and last + 1 < len(lines):

@@ -1,11 +1,11 @@
-"""You will get in and not become root: sudo has lost its set-uid bit, or does not belong to root.
+"""You get in but can't become root: sudo lost its set-uid bit or its owner.
 
 Symptom: the login works; then "sudo: /usr/bin/sudo must be owned by uid 0 and have the setuid bit set".
 
 Cause: `chmod -R 755 /usr`, `chown -R me /usr`, or a restore that did not keep modes and owners.
 
-Repair: the program's owner and bit are put back, as its package has them. What else lost its mode then has to be put
-back from the packages.
+Repair: restore the program's owner and bit, as its package has them. Other lost modes then have to be restored from the
+packages.
 
 See: sudo(8), chmod(2).
 """
@@ -48,13 +48,13 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 def _repair(entry: Entry) -> Repair:
     if entry.mode & OTHERS_WRITE:
-        # What others could write may be their program by now: it must not be made root's.
-        return Repair("install the package sudo again: others could write to it", Safety.MANUAL)
-    return Repair(f"give {SUDO} to root, with the set-uid bit", Safety.SAFE, _put_back)
+        # Others could have replaced it with their own program: it must not be given to root.
+        return Repair("reinstall the package sudo: others could write to it", Safety.MANUAL)
+    return Repair(f"give {SUDO} to root and set the set-uid bit", Safety.SAFE, _put_back)
 
 
 def _put_back(tree: Tree) -> Tree:
     entry = tree.entry(SUDO)
     if entry is None:
-        raise ValueError(f"{SUDO} is not there")
+        raise ValueError(f"{SUDO} is missing")
     return tree.set_mode(SUDO, mode=entry.mode & ~SET_GID | SET_UID | RUN, uid=0, gid=0)

@@ -1,12 +1,12 @@
-"""The firewall ufw does not handle IPv6, and so drops all of it.
+"""ufw has IPv6 disabled, and so drops all of it.
 
 Symptom: over IPv6 "ssh: connect to host SERVER port 22: No route to host"; over IPv4 (ssh -4) the login works.
 
-Cause: with IPV6=no in /etc/default/ufw none of the rules that you allowed is there for IPv6, and everything that comes
-over it is dropped, the questions by which neighbours find each other among it.
+Cause: with IPV6=no in /etc/default/ufw none of the rules that you allowed exists for IPv6, and ufw drops all IPv6
+traffic, including neighbour discovery.
 
-Repair: IPV6=yes in the line that counts, and one rule for the port in /etc/ufw/user6.rules, as "ufw allow" writes it:
-the rules for IPv6 stand in a file of their own. What is allowed over IPv4 stays as it is.
+Repair: set IPV6=yes in the line that wins, and add one rule for the port to /etc/ufw/user6.rules, as "ufw allow" writes
+it: the IPv6 rules are in a separate file. What is allowed over IPv4 stays as it is.
 
 See: ufw(8), ufw-framework(8); ufw_start in src/ufw-init-functions of ufw's source.
 """
@@ -48,27 +48,27 @@ def _finding(facts: Facts, block: Blockage) -> Finding:
     return blocking.finding(
         "ufw-ipv6-off",
         block,
-        f"The firewall ufw drops all of IPv6, as it is told not to handle it ({place}); you come over IPv6.",
+        f"ufw has IPv6 disabled ({place}) and drops all of it; you connect over IPv6.",
         (
             Repair(
-                f"let ufw handle IPv6 ({place}), and allow {who} to reach TCP port {block.port}",
+                f"enable IPv6 in ufw ({place}), and allow {who} to reach TCP port {block.port}",
                 Safety.SAFE,
                 switch,
-                weakens=f"{who} may connect to port {block.port} over IPv6",
+                weakens=f"{who} can connect to port {block.port} over IPv6",
                 lets_in=True,
             ),
-            Repair("dial over IPv4: ssh -4", Safety.MANUAL),
+            Repair("connect over IPv4: ssh -4", Safety.MANUAL),
         ),
         locations=(place,),
     )
 
 
 def switch_on(tree: Tree, block: Blockage, place: Location) -> Tree:
-    """The tree in which ufw has rules for IPv6, one of which lets the client in. Raises ValueError if it can't be."""
+    """The tree where ufw has IPv6 rules, one of which lets the client in. Raises ValueError if that is impossible."""
     tree = _told(tree, place)
     firewall = reload(tree, block.firewall)
     if block.firewall.manager != UFW or firewall is None:
-        raise ValueError("ufw is not switched on any more")
+        raise ValueError("ufw is no longer enabled")
     return edit.allow(tree, firewall, block.port, block.sources)
 
 
@@ -82,6 +82,6 @@ def _told(tree: Tree, place: Location) -> Tree:
     lines = text.split("\n")
     before, name, _ = lines[place.line - 1].partition(f"{SETTING}=")
     if not name:
-        raise ValueError(f"{place}: the line is not there any more")
+        raise ValueError(f"{place}: the line is gone")
     lines[place.line - 1] = f"{before}{SETTING}=yes"
     return tree.write(path, "\n".join(lines))

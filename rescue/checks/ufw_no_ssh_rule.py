@@ -1,15 +1,15 @@
-"""The firewall ufw is on, and no rule of it lets SSH in.
+"""ufw is enabled and has no rule for SSH.
 
 Symptom: "ssh: connect to host SERVER port 22: Connection timed out". With DEFAULT_INPUT_POLICY="REJECT":
 "Connection refused".
 
-Cause: ufw was switched on ("ufw enable") before SSH was allowed, or its rules were reset ("ufw reset") or the rule for
-SSH was deleted. What no rule allows is dropped. ufw is on if the line ENABLED=yes stands in /etc/ufw/ufw.conf (the
-last such line counts) and ufw.service starts at boot.
+Cause: ufw was enabled ("ufw enable") before SSH was allowed, its rules were reset ("ufw reset"), or the rule for SSH
+was deleted. ufw drops what no rule allows. It is enabled if the last ENABLED= line in /etc/ufw/ufw.conf is ENABLED=yes
+and ufw.service starts at boot.
 
-Repair: one rule is added for the port that is served, as "ufw allow" itself writes it: the rule and the comment line
-above it, in /etc/ufw/user.rules and, if ufw handles IPv6, in user6.rules. With --from only that address is allowed,
-and only the file of its kind is changed. ufw stays on, and every other rule and its order stay as they are.
+Repair: add one rule for sshd's port, as "ufw allow" itself writes it: the rule and the comment line above it, in
+/etc/ufw/user.rules and, if ufw handles IPv6, in user6.rules. With --from, allow only that address, and change only the
+file for its IP version. ufw stays enabled, and every other rule and its order stay as they are.
 
 See: ufw(8), ufw-framework(8); src/backend_iptables.py and src/ufw-init-functions in ufw's source.
 """
@@ -32,7 +32,7 @@ def find(facts: Facts) -> Iterator[Finding]:
         yield blocking.finding(
             "ufw-no-ssh-rule",
             block,
-            "The firewall ufw is on and has no rule that lets SSH in: it "
-            f"{blocking.keeps(block)} {blocking.who(block)} away from port {block.port}.",
+            "ufw is enabled and has no rule for SSH: it "
+            f"{blocking.keeps(block)} port {block.port} for {blocking.who(block)}.",
             (blocking.admit(block),),
         )

@@ -1,14 +1,13 @@
-"""The firewall ufw lets SSH in on another port than the one that the SSH server uses.
+"""ufw allows SSH on another port than the one sshd uses.
 
 Symptom: "ssh: connect to host SERVER port 2222: Connection timed out" on the port that the server listens on; on the
-port that the firewall allows: "Connection refused", as nothing listens there.
+port that the firewall allows: "Connection refused", because nothing listens there.
 
-Cause: the SSH server was moved to another port and the firewall was not told. "ufw allow OpenSSH" and "ufw allow ssh"
-are rules for port 22, whatever sshd_config says.
+Cause: sshd was moved to another port, but the firewall was not changed. "ufw allow OpenSSH" and "ufw allow ssh" are
+rules for port 22, whatever sshd_config says.
 
-Repair: one rule is added for the port that is served, as "ufw allow" itself writes it, in /etc/ufw/user.rules and, if
-ufw handles IPv6, in user6.rules; with --from only that address is allowed. The rule for the other port stays, and the
-SSH server's port is not changed.
+Repair: add one rule for sshd's port, as "ufw allow" itself writes it, in /etc/ufw/user.rules and, if ufw handles IPv6,
+in user6.rules; with --from only that address is allowed. The rule for the other port stays, and so does sshd's port.
 
 See: ufw(8) on application profiles, sshd_config(5) on Port; src/backend_iptables.py in ufw's source.
 """
@@ -35,9 +34,9 @@ def find(facts: Facts) -> Iterator[Finding]:
         yield blocking.finding(
             "ufw-port-mismatch",
             block,
-            f"The SSH server is reached on port {block.port}, but the firewall ufw allows SSH on another port only"
+            f"sshd is reached on port {block.port}, but ufw allows SSH only on another port"
             + (f" ({blocking.shown(other)})" if other else "")
-            + f": it {blocking.keeps(block)} {blocking.who(block)} away from port {block.port}.",
+            + f": it {blocking.keeps(block)} port {block.port} for {blocking.who(block)}.",
             (blocking.admit(block),),
             locations=(other,) if other else (),
         )

@@ -1,15 +1,14 @@
-"""A rules file of the firewall ufw does not load, and ufw drops what its rules would have allowed.
+"""A ufw rules file fails to load, so ufw drops what it would have allowed.
 
 Symptom: "ssh: connect to host SERVER port 22: Connection timed out", although "ufw allow 22" was typed; at boot
 "iptables-restore: line 41 failed".
 
-Cause: ufw sets its policy (drop) also where a file of rules fails to load. One line with a mistake in
-/etc/ufw/user.rules, before.rules or after.rules is enough: all rules of that file are missing then, those for SSH
-among them. It comes from a line typed by hand, from an editor of Windows (CR LF), from an upload that was cut off, or
-from a file that is empty after a crash.
+Cause: ufw sets its policy (drop) even if a rules file fails to load. One line with a mistake in /etc/ufw/user.rules,
+before.rules or after.rules is enough: then all rules of that file are missing, including those for SSH. The mistake may
+come from a line typed by hand, a Windows editor (CR LF), an interrupted upload, or a file left empty by a crash.
 
-Repair: a line that can't be loaded is commented out, line ends of Windows are made those of Linux, a missing COMMIT is
-added. A file that is missing or empty is made anew as ufw is installed, where the server still has its template.
+Repair: comment out a line that can't be loaded, convert Windows line endings to Linux ones, add a missing COMMIT.
+Restore a missing or empty file from ufw's template, if the server still has it.
 
 See: ufw-framework(8), iptables-restore(8); ufw_start in src/ufw-init-functions of ufw's source.
 """
@@ -35,10 +34,10 @@ TEMPLATES = "/usr/share/ufw/iptables"
 READS = (*blocking.READS, Read(TEMPLATES, depth=1))
 
 SHOWN = 5
-"""Numbers of lines that a title has."""
+"""How many line numbers a title shows."""
 
 MOST_FAULTS = 100
-"""How many lines are commented out at most: a file with more was never one of ufw's."""
+"""The most lines that are commented out: a file with more was never a ufw file."""
 
 RULES_MODE = 0o640
 BY_HAND = f"Correct that file, then run this again; {TEMPLATES} has the files as they were when ufw was installed."
@@ -53,8 +52,8 @@ def find(facts: Facts) -> Iterator[Finding]:
         yield blocking.finding(
             "ufw-rules-broken",
             block,
-            f"The firewall ufw can't load all of its rules ({fault.location}: {fault.message}) and drops what they "
-            f"would have allowed: it {blocking.keeps(block)} {blocking.who(block)} away from port {block.port}.",
+            f"ufw can't load all of its rules ({fault.location}: {fault.message}) and drops what they "
+            f"would have allowed: it {blocking.keeps(block)} port {block.port} for {blocking.who(block)}.",
             tuple(_repairs(facts.tree, block, fault)),
             locations=tuple(each.location for each in faults),
         )
@@ -78,9 +77,9 @@ def _how(tree: Tree, after: Tree, fault: LoadProblem) -> str:
     if not text:
         return "from ufw's own template"
     if "\r\n" in text:
-        return "with the line ends of Linux"
+        return "with Linux line endings"
     if fault.message == NO_COMMIT:
-        return "with the COMMIT that is missing"
+        return "with the missing COMMIT"
     pairs = zip(text.split("\n"), (after.text(fault.location.path) or "").split("\n"), strict=False)
     numbers = [number for number, (old, new) in enumerate(pairs, start=1) if old != new]
     shown = ", ".join(map(str, numbers[:SHOWN])) + (" and others" if len(numbers) > SHOWN else "")
@@ -88,14 +87,14 @@ def _how(tree: Tree, after: Tree, fault: LoadProblem) -> str:
 
 
 def mended(tree: Tree, firewall: Firewall, version: int) -> Tree:
-    """The tree in which every file of rules for that IP version loads. ValueError where that takes a person."""
+    """The tree where every rules file for that IP version loads. ValueError if only a person can correct it."""
     for _ in range(MOST_FAULTS):
         now = reload(tree, firewall)
         problems = now.ruleset(version).problems if now is not None else ()
         if not problems:
             return tree
         tree = _without(tree, problems[0])
-    raise ValueError("too much of it is wrong")
+    raise ValueError("it has too many mistakes")
 
 
 def _without(tree: Tree, fault: LoadProblem) -> Tree:
@@ -118,5 +117,5 @@ def _anew(tree: Tree, path: PurePosixPath) -> Tree:
     tree.require(*READS)
     template = tree.text(f"{TEMPLATES}/{path.name}")
     if not template:
-        raise ValueError(f"{path} is missing or empty, and ufw's template of it is not there")
+        raise ValueError(f"{path} is missing or empty, and so is ufw's template")
     return tree.write(path, template, mode=RULES_MODE, uid=0, gid=0)

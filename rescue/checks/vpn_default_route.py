@@ -1,18 +1,18 @@
-"""A VPN that starts at boot takes the default route, so the server's answers leave through the tunnel.
+"""A VPN takes the default route, so the server's answers leave through the tunnel.
 
 Symptom: "Connection timed out" from everywhere but the server's own network. The server runs, and the provider's
 console works.
 
-Cause: WireGuard with AllowedIPs = 0.0.0.0/0 (or the two halves 0.0.0.0/1 and 128.0.0.0/1), by wg-quick,
-systemd-networkd, NetworkManager or netplan; an OpenVPN client with redirect-gateway; an exit node of Tailscale. It was
-meant for what the server fetches, and holds for what it answers as well: your connection arrives by the network card,
-and the answer goes to the VPN's other end, which throws it away.
+Cause: WireGuard with AllowedIPs = 0.0.0.0/0 (or the two halves 0.0.0.0/1 and 128.0.0.0/1), started by wg-quick,
+systemd-networkd, NetworkManager or netplan; an OpenVPN client with redirect-gateway; a Tailscale exit node. It was
+meant for what the server fetches, but applies to its answers too: your connection arrives on the network interface, and
+the answer goes to the VPN's other end, which drops it.
 
-Where a rule keeps the answers on the main table (ip rule add from ADDRESS table main), nothing is wrong.
+If a rule keeps the answers in the main table (ip rule add from ADDRESS table main), nothing is wrong.
 
-Repair: the VPN is no longer started at boot. Or, with wg-quick, a rule for the server's own address is added, and the
-VPN stays: this can be done here where the address is written in the server's files. Both are for you to agree to. Or
-you take the /0 out of AllowedIPs.
+Repair: stop starting the VPN at boot. Or, with wg-quick, add a rule for the server's own address, so that the VPN
+stays; rescue can do that if the address is in the server's files. Both need your consent. Or remove the /0 from
+AllowedIPs yourself.
 
 See: wg-quick(8), ip-rule(8), systemd.netdev(5), openvpn(8) on redirect-gateway, tailscale.com/kb on exit nodes.
 """
@@ -35,8 +35,8 @@ from rescue.tree import Tree
 STEP = Step.NETWORK
 READS = (*model.READS, *NETWORK_READS, *boot_commands.READS)
 
-THROUGH = "whoever comes through the VPN, or from the server's own network, gets in: say where you are (--from ADDRESS)"
-NEAR = "you may be in the server's own network, whose answers don't go through the VPN"
+THROUGH = "connections through the VPN or from the server's own network get in: give your address (--from ADDRESS)"
+NEAR = "you may be in the server's own network, and answers there don't go through the VPN"
 PRIVATE = tuple(
     ip_network(each) for each in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7")
 )
@@ -53,13 +53,13 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 
 def _kept(facts: Facts) -> bool:
-    """Whether a command of the boot keeps the answers on the main table."""
+    """Whether a boot command keeps the answers in the main table."""
     commands = boot_commands.boot_commands(facts.tree, facts.units)
     return any(keeps_answers(each.text) for each in commands)
 
 
 def _cuts_off(facts: Facts, tunnel: Tunnel) -> str | None:
-    """Whom the tunnel cuts off, in words; None where it is nobody that is asked about."""
+    """Whom the tunnel cuts off, in words; None if it is none of the given addresses."""
     own = [each.network for profile in read_network(facts.tree, facts.units).profiles for each in profile.addresses]
     if facts.client.sources:
         lost = [each for each in facts.client.sources if _lost(each, tunnel, own)]
@@ -67,12 +67,12 @@ def _cuts_off(facts: Facts, tunnel: Tunnel) -> str | None:
     whole = [each for each in tunnel.takes if each.prefixlen == 0]
     if not whole:
         return None
-    # Over the other version of IP somebody may still come; IPv4 is what people dial.
+    # Some may still get in over the other IP version; most people use IPv4.
     return "outside" if any(isinstance(each, IPv4Network) for each in whole) else None
 
 
 def _lost(source: Address, tunnel: Tunnel, own: list[IPv4Network | IPv6Network]) -> bool:
-    """Whether the answers to one source go into the tunnel: it is neither next to the server nor inside the tunnel."""
+    """Whether answers to a source go into the tunnel: it is neither in the server's network nor in the tunnel."""
     if source.is_loopback or source.is_link_local:
         return False
     if any(source in each for each in (*own, *tunnel.inside) if each.version == source.version and each.prefixlen):
@@ -98,8 +98,8 @@ def _finding(facts: Facts, tunnel: Tunnel, cut: str) -> Finding:
         step=STEP,
         severity=Severity.DOUBTFUL if doubt else Severity.BROKEN,
         message=(
-            f"The VPN {tunnel.name} ({tunnel.program}) is started at boot, and the server's answers leave through it: "
-            f"whoever comes from {cut} gets no answer."
+            f"The VPN {tunnel.name} ({tunnel.program}) starts at boot, and the server's answers leave through it: "
+            f"connections from {cut} get no answer."
         ),
         symptom=Symptom.TIMED_OUT,
         locations=(tunnel.location,),
@@ -122,25 +122,25 @@ def _repairs(facts: Facts, tunnel: Tunnel) -> Iterator[Repair]:
             f"keep the answers of {own} out of {tunnel.name}: a rule in {tunnel.location.path}",
             Safety.UNSAFE,
             partial(_with_rule, tunnel=tunnel, address=str(own)),
-            weakens=f"what the server sends from {own} goes past the VPN",
+            weakens=f"traffic from {own} bypasses the VPN",
         )
     if tunnel.unit and _links(facts.units, tunnel.unit):
         yield Repair(
             f"don't start {tunnel.unit} at boot",
             Safety.UNSAFE,
             partial(_not_started, name=tunnel.unit),
-            weakens=f"the VPN {tunnel.name} is down until somebody starts it, and what the server sends goes past it",
+            weakens=f"the VPN {tunnel.name} is down until somebody starts it, and the server's traffic bypasses it",
         )
     steps = {
         "wg-quick": f"Under [Interface] of {tunnel.location.path}: PostUp = ip rule add from ADDRESS table main\n"
-        "with the server's own address. Or take the /0 out of AllowedIPs.",
-        "OpenVPN": f"Take redirect-gateway out of {tunnel.location.path}.",
+        "with the server's own address. Or remove the /0 from AllowedIPs.",
+        "OpenVPN": f"Remove redirect-gateway from {tunnel.location.path}.",
         "Tailscale": "On the server: tailscale set --exit-node=",
     }
     yield Repair(
         "keep the server's answers out of the VPN by hand",
         Safety.MANUAL,
-        steps=steps.get(tunnel.program, f"Take the default route out of {tunnel.location.path}."),
+        steps=steps.get(tunnel.program, f"Remove the default route from {tunnel.location.path}."),
     )
 
 
@@ -150,7 +150,7 @@ def _with_rule(tree: Tree, tunnel: Tunnel, address: str) -> Tree:
     at = next((at for at, line in enumerate(lines) if line.strip().lower() == "[interface]"), None)
     if at is None:
         raise ValueError(f"{path} has no [Interface]")
-    # The rule goes when the tunnel goes.
+    # The rule is removed together with the tunnel.
     lines[at + 1 : at + 1] = [
         f"PostUp = ip rule add from {address} table main", f"PostDown = ip rule del from {address} table main",
     ]  # fmt: skip
@@ -158,7 +158,7 @@ def _with_rule(tree: Tree, tunnel: Tunnel, address: str) -> Tree:
 
 
 def _links(units: Units, name: str) -> tuple[Location, ...]:
-    """The links in /etc by which it is started; () where something else does it as well."""
+    """The links in /etc that start it; () if something else starts it too."""
     wanted = units.unit(name).wanted_by
     mine = tuple(each for each in wanted if str(each.path).startswith(f"{WANTED}/") and not each.line)
     return mine if len(mine) == len(wanted) else ()
@@ -167,5 +167,5 @@ def _links(units: Units, name: str) -> tuple[Location, ...]:
 def _not_started(tree: Tree, name: str) -> Tree:
     links = _links(Units(tree), name)
     if not links:
-        raise ValueError(f"{name} is started by something else")
+        raise ValueError(f"something else starts {name}")
     return tree.remove(*(each.path for each in links))

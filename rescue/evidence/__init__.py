@@ -1,14 +1,15 @@
-"""What decides a step and can't always be judged: one module for each such thing, as a cause is one of `rescue.checks`.
+"""What decides a step but can't always be judged: one module per item, just as `rescue.checks` has one per cause.
 
-A step is "ok" only if everything that decides it was read and holds. A check says what does not hold; a module of this
-package says what could not be judged, and what would supply it. It has
+A step is "ok" only if everything that decides it was read and is in order. A check reports what is not in order; a
+module of this package reports what could not be judged, and how to supply it. It has
 
     STEP    the `Step` that it decides
     READS   the paths (or `Read`s) of the target that it looks at
-    find    a function from `Facts` to `Gap`s: none where everything was read and understood
+    find    a function from `Facts` to `Gap`s: none if everything was read and understood
 
-and a docstring of paragraphs that begin with "Decides:", "Not judged:" and "Supply:" after a first line that says in
-words what is not known. It decides, it never looks. docs/evidence.md is made from these and from the checks.
+and a docstring of paragraphs that begin with "Decides:", "Not judged:" and "Supply:" after a first line that says what
+is not known. It only decides, and never reads a disk itself. docs/evidence.md is generated from these and from the
+checks.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from rescue.tree import Read
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One thing that decides a step. `manual` is the module's docstring."""
+    """One item that decides a step. `manual` is the module's docstring."""
 
     id: str
     step: Step
@@ -42,7 +43,7 @@ class Evidence:
 
 @cache
 def all_evidence() -> tuple[Evidence, ...]:
-    """Everything, in the order of the path to a login, then by id."""
+    """Every item, in the order of the path to a login, then by id."""
     return tuple(sorted(_load(), key=lambda each: (each.step.order, each.id)))
 
 

@@ -1,6 +1,6 @@
-"""Lines of systemd's files that change nothing about a login, as far as the lines alone tell. No evidence itself.
+"""Lines in systemd's files that certainly change nothing about a login. Not an evidence module.
 
-It is a list of what is allowed: a line that is not on it may decide, whatever its name says.
+It is an allow list: a line that is not on it may decide, whatever its name says.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rescue.services.conditions import holds
 from rescue.services.unit_files import Assignment
 
 MOST_TOLD = 5
-"""Lines of one kind that are named one by one."""
+"""How many lines of one kind are named one by one."""
 
 STOCK = ("/usr/lib/systemd/", "/lib/systemd/")
 
@@ -225,7 +225,7 @@ EARLIER = frozenset(
         "ssh-keygen.service",
     ]
 )
-"""What the SSH server may wait for: units that end, one way or the other, within a boot."""
+"""What sshd may wait for: units that finish or fail within a boot."""
 LATER = frozenset(["multi-user.target", "shutdown.target", "fail2ban.service", "sshguard.service", "graphical.target"])
 
 Table = dict[str, Callable[[str], bool]]
@@ -233,14 +233,14 @@ TABLES: dict[str, Table] = {"Service": SERVICE, "Unit": UNIT, "Socket": SOCKET}
 
 
 def open_lines(facts: Facts, assignments: Iterable[Assignment]) -> Iterator[Assignment]:
-    """Those assignments that may decide and are not judged: neither the package's own nor known to be harmless."""
+    """The assignments that may decide and are not judged: neither the package's own nor known to be harmless."""
     for each in assignments:
         if each.section in ("Install", "") or _of_package(facts, each.location):
             continue
         if each.key.startswith("X-") or each.section.startswith("X-"):
             continue
         if each.section == "Unit" and each.key.startswith(("Condition", "Assert")):
-            # One that is known to fail is a finding.
+            # One that certainly fails is a finding.
             if each.text and holds(facts.tree, each) is None:
                 yield each
             continue
@@ -258,7 +258,7 @@ def _harmless_order(facts: Facts, key: str, name: str) -> bool:
         return name in LATER
     if name in EARLIER:
         return True
-    # What is not there is not waited for.
+    # systemd does not wait for a missing unit.
     return facts.units.unit(name).path is None
 
 
@@ -267,12 +267,12 @@ def _of_package(facts: Facts, location: Location) -> bool:
     if not path.startswith(STOCK):
         return False
     intact = facts.shipped.intact(path)
-    # Where the packages' lists are read and do not name the file, somebody put it there.
+    # If the packages' lists were read and do not name the file, somebody added it.
     return intact is True or (intact is None and not facts.shipped.sums)
 
 
 def told(lines: list[Assignment]) -> str:
-    """Some lines for a sentence."""
+    """Some lines, listed for a sentence."""
     names = [f"{each.key}={each.text}" for each in lines[:MOST_TOLD]]
     more = len(lines) - len(names)
     return ", ".join(names) + (f" and {more} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""Several questions asked at once, so that what they miss of the snapshot is captured in one go. No evidence itself."""
+"""Ask several questions at once, so that one capture fetches all that is missing. Not an evidence module."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def together(questions: Iterable[Callable[[], Iterable[T]]]) -> list[T]:
-    """The answers to all, in order. Raises one `NotCaptured` for all that are missing."""
+    """All answers, in order. Raises one `NotCaptured` for everything that is missing."""
     missing: dict[Read, None] = {}
     found: list[T] = []
     for ask in questions:

@@ -1,9 +1,9 @@
-"""What AppArmor forbids the SSH server and the shell.
+"""What AppArmor forbids sshd and the shell.
 
-Decides: a profile of AppArmor in enforce mode is the kernel's list of all that a program may do: one for sshd or for
-the login shell closes connections or sessions where it lacks a line.
+Decides: an AppArmor profile in enforce mode is the kernel's list of all that a program may do: if a line is missing in
+one for sshd or the login shell, connections or sessions close.
 
-Not judged: what such a profile allows. No distribution enforces one for sshd of its own accord.
+Not judged: what such a profile allows. No distribution enforces one for sshd by default.
 
 Supply: aa-disable /usr/sbin/sshd, or a link to the profile in /etc/apparmor.d/disable, and a reboot.
 """
@@ -41,7 +41,7 @@ def find(facts: Facts) -> Iterator[Gap]:
         entry = tree.entry(path)
         if name in off or entry is None or not entry.is_file:
             continue
-        # Both names of a directory that Debian has merged are written in one.
+        # One entry covers both names of a directory that Debian merged.
         text = (tree.text(path) or "").replace("/{usr/,}", "/usr/").replace("/{,usr/}", "/usr/")
         for header in _HEADER.finditer(text):
             named = {each for each in header.groups() if each}

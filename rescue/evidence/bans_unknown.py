@@ -1,9 +1,9 @@
-"""Whether your address is banned, where it is not known which is yours.
+"""Whether your address is banned, if the address is not known.
 
-Decides: the lists of fail2ban, CrowdSec, sshguard and CSF, which are loaded again when the server boots. Whoever is on
-one is refused, or waits until the connection times out.
+Decides: the lists of fail2ban, CrowdSec, sshguard and CSF, which are loaded again at boot. A banned address is refused,
+or its connections time out.
 
-Not judged: without --from, where somebody is banned at all, or where the list can't be read.
+Not judged: without --from, if anybody is banned at all, or if the list can't be read.
 
 Supply: --from ADDRESS, your public address as the server sees it.
 """

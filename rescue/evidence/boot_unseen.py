@@ -1,11 +1,11 @@
-"""Whether the machine boots as far as the SSH server.
+"""Whether the machine boots far enough to start sshd.
 
-Decides: firmware, boot loader, kernel, initramfs, and every unit of systemd before the SSH server. A machine that stops
-on the way answers nothing: "Connection timed out" or "No route to host".
+Decides: firmware, boot loader, kernel, initramfs, and every systemd unit before sshd. A machine that stops on the way
+answers nothing: "Connection timed out" or "No route to host".
 
-Not judged: always, but for what the checks of this link find (`rescue explain` lists them): a disk shows only part of
-a boot. Judged are the boot loader's default entry with its kernel and initramfs, where grub.cfg or entries of the Boot
-Loader Specification are there; init; and the lines of /etc/fstab.
+Not judged: always, except for what the checks of this step find (`rescue explain` lists them): a disk shows only part
+of a boot. They judge the boot loader's default entry with its kernel and initramfs, if there is a grub.cfg or Boot
+Loader Specification entries; init; and the lines in /etc/fstab.
 
 Supply: the provider's console shows the boot, and where it stops.
 """
@@ -25,8 +25,8 @@ READS = LOADER_READS
 
 def find(facts: Facts) -> Iterator[Gap]:
     menu = read_menu(facts.tree)
-    what = "whether the machine boots to the end"
+    what = "whether the machine boots completely"
     if menu is not None and menu.chosen is not None:
         # The boot loader's default entry was judged (boot-kernel).
-        what = "whether firmware, initramfs and all before SSH start"
+        what = "whether firmware, initramfs and everything before sshd start"
     yield Gap("boot-unseen", STEP, what, "watch the provider's console")

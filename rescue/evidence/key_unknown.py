@@ -1,13 +1,13 @@
-"""Which key, or password, you log in with.
+"""Which key or password you log in with.
 
-Decides: the key that your own computer offers. The server may know keys of yours, and not this one: a file that was
+Decides: the key that your own computer offers. The server may have keys of yours, but not this one: a file that was
 overwritten, a new laptop, another user name.
 
-Not judged: without --key. The keys that the server would take are listed with their fingerprints; compare them with
-what `ssh-keygen -lf ~/.ssh/id_ed25519.pub` shows on your own computer. Nor is what AuthorizedKeysCommand prints, nor
-whether a password that you know is the right one.
+Not judged: without --key. rescue lists the accepted keys with their fingerprints; compare them with what `ssh-keygen
+-lf ~/.ssh/id_ed25519.pub` shows on your own computer. Also not judged: the output of AuthorizedKeysCommand, and whether
+the password that you know is correct.
 
-Supply: --key FILE, with your public key (most often ~/.ssh/id_ed25519.pub).
+Supply: --key FILE, with your public key (usually ~/.ssh/id_ed25519.pub).
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def find(facts: Facts) -> Iterator[Gap]:
         elif wanted not in {key.blob for key in keys} and (command := _command(facts, account)) is not None:
             words, place = command
             what = f"which keys {words} prints for {account.name} (AuthorizedKeysCommand)"
-            yield Gap("key-unknown", STEP, what, "run it in the server's own system", account.name, place)
+            yield Gap("key-unknown", STEP, what, "run it in rescue shell", account.name, place)
         elif wanted is None:
             yield Gap(
                 "key-unknown", STEP, f"how {account.name} logs in: no key is on the disk", "--key FILE", account.name
             )
         elif wanted not in {key.blob for key in keys}:
-            what = f"how {account.name} logs in: your key is not among this account's"
+            what = f"how {account.name} logs in: your key is not one of this account's"
             yield Gap("key-unknown", STEP, what, f"--user {account.name}", account.name)
 
 

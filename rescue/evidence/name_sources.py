@@ -1,11 +1,11 @@
-"""Which accounts the system finds where others than its own files are asked.
+"""Which accounts the system finds if it uses sources other than its own files.
 
 Decides: /etc/nsswitch.conf says where passwd, group and shadow come from. A source that is not on the disk (ldap, sss,
 winbind) may be slow, hide an account, or add groups that sshd's lists name.
 
-Not judged: a line that asks another source than files and systemd, and an account that only such a source knows.
+Not judged: a line with a source other than files and systemd, and an account that only such a source knows.
 
-Supply: put files alone into the line, log in, and put the rest back.
+Supply: leave only files in the line, log in, and restore the rest.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Which program sets the network up, and whether it can read what it is to do.
+"""Which program configures the network, and whether it can read its settings.
 
-Decides: one of systemd-networkd, ifupdown (networking), NetworkManager and the like is started at boot.
-systemd-networkd reads its files as a user of its own: a file that others may not read does not count.
+Decides: one of systemd-networkd, ifupdown (networking), NetworkManager and the like starts at boot. systemd-networkd
+reads its files as a separate user: it ignores a file that others can't read.
 
-Not judged: a server on which none of the known programs is started, and systemd-networkd without a file that gives an
-address or asks for one.
+Not judged: a server that starts none of the known programs, and systemd-networkd without a file that sets an address or
+uses DHCP.
 
-Supply: enable the program that your files are for, or give the files the mode 644.
+Supply: enable the program that your files are for, or set the files to mode 644.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ PROGRAMS = (
     "udhcpc.service",
 )
 NOBODY = Person(65534, frozenset({65534}))
-"""systemd-network, as far as the mode of files goes."""
+"""systemd-network, for checking file modes."""
 
 
 def find(facts: Facts) -> Iterator[Gap]:
@@ -54,22 +54,22 @@ def find(facts: Facts) -> Iterator[Gap]:
         return
     reached = set(facts.units.reached)
     started = [name for name in PROGRAMS if name in reached and facts.units.unit(name).started]
-    # Its socket starts networkd at the next change of the network, which may be never.
+    # Its socket starts networkd only at the next network change, which may never come.
     sure = [name for name in started if name.endswith(".service")]
     if not sure and _there(facts):
         known = ", ".join(name.removesuffix(".service") for name in _there(facts))
         yield Gap(
             "network-setup",
             STEP,
-            f"what sets the network up: none is started of {known}",
-            "enable the one that is meant",
+            f"what configures the network: none of {known} starts",
+            "enable the intended one",
         )
     if started and set(started) <= {NETWORKD, "systemd-networkd.socket"}:
         yield from _networkd(facts)
 
 
 def _there(facts: Facts) -> list[str]:
-    """The programs that are installed, as their units tell."""
+    """The installed programs, by their units."""
     return [name for name in PROGRAMS if name.endswith(".service") and facts.units.unit(name).path is not None]
 
 
@@ -79,7 +79,7 @@ def _networkd(facts: Facts) -> Iterator[Gap]:
     for folder in FOLDERS:
         here = tree.entry(folder)
         if here is not None and not allows(here, NOBODY, READ):
-            what = f"whether systemd-networkd can read its files: {folder} is closed to it"
+            what = f"whether systemd-networkd can read its files: no permission for {folder}"
             yield Gap("network-setup", STEP, what, f"chmod 755 {folder}", locations=(Location(PurePosixPath(folder)),))
         for name in tree.children(folder):
             path = PurePosixPath(folder) / name
@@ -88,7 +88,7 @@ def _networkd(facts: Facts) -> Iterator[Gap]:
             entry = tree.entry(path)
             closed = first_barrier(tree, path, NOBODY)
             if entry is not None and entry.is_file and (closed is not None or not allows(entry, NOBODY, READ)):
-                what = f"whether systemd-networkd can read {path}: it is closed to it"
+                what = f"whether systemd-networkd can read {path}: no permission"
                 yield Gap("network-setup", STEP, what, f"chmod 644 {path}", locations=(Location(path),))
                 continue
             if name.endswith(".network"):
@@ -98,7 +98,10 @@ def _networkd(facts: Facts) -> Iterator[Gap]:
                 usable = usable or any(_gives(facts, each) for each in (path, *drop_ins))
     if not usable:
         yield Gap(
-            "network-setup", STEP, "which address systemd-networkd sets: no file of it says so", f"look at {FOLDERS[0]}"
+            "network-setup",
+            STEP,
+            "which address systemd-networkd sets: none of its files has one",
+            f"look at {FOLDERS[0]}",
         )
 
 

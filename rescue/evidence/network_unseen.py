@@ -3,8 +3,8 @@
 Decides: which program configures which network interface, the interface's name on this hardware, the address and the
 gateway that the provider gave you, and the provider's own network and firewall (security group).
 
-Not judged: always, but for what the checks of this link find (`rescue explain` lists them): what the provider expects
-is not on the disk.
+Not judged: always, except for what the checks of this step find (`rescue explain` lists them): what the provider
+expects is not on the disk.
 
 Supply: compare the address and the gateway with the provider's panel.
 """
@@ -31,12 +31,12 @@ def find(facts: Facts) -> Iterator[Gap]:
     by = [str(each) for profile in network.profiles for each in profile.gateways]
     if written:
         shown = listed(list(dict.fromkeys(written))[:SHOWN])
-        router = f" with the router {listed(list(dict.fromkeys(by))[:SHOWN])}" if by else ""
+        router = f" with the gateway {listed(list(dict.fromkeys(by))[:SHOWN])}" if by else ""
         yield Gap("network-unseen", STEP, f"whether {shown}{router} is what the provider gave this server", PANEL)
         return
     started = [each for each in read_configuring(facts.tree, facts.units).managers if each.starts and each.configures]
     if started:
-        what = f"whether the provider's network gives {started[0].name} the address that you dial (DHCP)"
+        what = f"whether the provider's network gives {started[0].name} the address that you connect to (DHCP)"
     else:
         what = "whether the network comes up with the provider's address"
     yield Gap("network-unseen", STEP, what, PANEL)

@@ -1,13 +1,13 @@
-"""Whether OpenSSL's settings leave the SSH server its algorithms.
+"""Whether OpenSSL's settings leave sshd its algorithms.
 
-Decides: openssl.cnf, which every program with OpenSSL's library reads as it starts. Where providers are activated by
-name, the default one has to be among them: else there is no algorithm left, and sshd ends at once. FIPS and engines
-need files of their own.
+Decides: openssl.cnf, which every program that uses OpenSSL reads at start. If it activates providers by name, the
+default one must be among them: else there are no algorithms, and sshd exits at once. FIPS and engines need additional
+files.
 
-Not judged: what any such setting leaves.
+Not judged: what any such setting leaves available.
 
-Supply: put a # before the line, or "activate = 1" below the default provider's section, too; openssl list -providers
-in a shell of the server shows which there are.
+Supply: put a # before the line, or add "activate = 1" to the default provider's section; openssl list -providers in a
+shell on the server lists what is available.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def find(facts: Facts) -> Iterator[Gap]:
     for path in FILES:
         place = _decisive(facts.tree.text(path) or "", PurePosixPath(path))
         if place is not None:
-            what = f"whether OpenSSL leaves the SSH server its algorithms ({place}: {place.text.strip()[:60]})"
+            what = f"whether OpenSSL leaves sshd its algorithms ({place}: {place.text.strip()[:60]})"
             yield Gap("openssl-settings", STEP, what, "put a # before the line, and try", locations=(place,))
 
 
 def _decisive(text: str, path: PurePosixPath) -> Location | None:
-    """The first line that may take algorithms away."""
+    """The first line that may remove algorithms."""
     section = ""
     providers: dict[str, str] = {}
     activated: dict[str, Location] = {}

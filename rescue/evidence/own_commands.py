@@ -1,12 +1,12 @@
-"""What commands and units of a person's own do to the way in, once the server runs.
+"""What your own commands and units do to the login, once the server runs.
 
-Decides: rc.local, @reboot of cron, units, timers and path units that a person wrote, and the scripts that they start
-run after the SSH server has come up, and can stop it, set another firewall, take the address away, or lock an account.
+Decides: rc.local, cron @reboot lines, and custom units, timers, path units and the scripts that they start run after
+sshd is up, and can stop it, load another firewall, remove the address, or lock an account.
 
-Not judged: such a command that names the firewall, the network, the SSH server, accounts or the permissions of files,
-unless it is one of those that the firewall is judged with; and files of tmpfiles.d that change what a login needs.
+Not judged: such a command if it names the firewall, the network, sshd, accounts or file permissions, unless it is one
+of those that the firewall check evaluates; and tmpfiles.d files that change what a login needs.
 
-Supply: disable the unit or take the line out, reboot, and try.
+Supply: disable the unit or remove the line, reboot, and try.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ def find(facts: Facts) -> Iterator[Gap]:
         link = _touches(command.text)
         if link is not None and (link, command.text) not in told and len(told) < MOST_GAPS:
             told[link, command.text] = command.location
-            what = f"whether you get in after {command.text[:80]}, which is run at boot or later ({command.location})"
-            yield Gap("own-commands", link, what, "take the line out, reboot, and try", locations=(command.location,))
+            what = f"whether you get in after {command.text[:80]}, which runs at boot or later ({command.location})"
+            yield Gap("own-commands", link, what, "remove the line, reboot, and try", locations=(command.location,))
     yield from _conflicts(facts)
     yield from _tmpfiles(facts)
 
@@ -104,11 +104,11 @@ def _touches(text: str) -> Step | None:
 
 
 def _commands(facts: Facts) -> Iterator[BootCommand]:
-    """Every such command: those of the boot, of what timers and paths start, and the lines of scripts they name."""
+    """Every such command: at boot, from timers and path units, and the lines of scripts that they name."""
     known = list(boot_commands(facts.tree, facts.units))
     known += [each for unit in _started_by_others(facts) for each in _of_unit(facts, unit)]
     known += _periodic(facts)
-    # What the SSH server's own unit runs is asked with its settings.
+    # unit-settings covers what sshd's own unit runs.
     own = {
         str(path)
         for unit in serving(facts.units)
@@ -124,7 +124,7 @@ def _of_package(facts: Facts, command: BootCommand) -> bool:
 
 
 def _periodic(facts: Facts) -> Iterator[BootCommand]:
-    """What cron runs again and again, as far as it is about the way in: most of it is backups and tidying."""
+    """What cron runs repeatedly and may affect logins; most of it is backups and cleanup."""
     if not any(facts.units.unit(f"{name}.service").started for name in ("cron", "crond", "cronie")):
         return
     tree = facts.tree
@@ -142,7 +142,7 @@ def _periodic(facts: Facts) -> Iterator[BootCommand]:
 
 
 def _started_by_others(facts: Facts) -> Iterator[Unit]:
-    """Services of a person's own that a timer, a path or a socket starts, or that are no plain unit of the boot."""
+    """Custom services that a timer, path or socket starts, or that are not plain boot units."""
     for name in facts.units.reached:
         stem, _, kind = name.rpartition(".")
         unit = facts.units.unit(name)
@@ -167,7 +167,7 @@ def _of_unit(facts: Facts, unit: Unit) -> Iterator[BootCommand]:
 
 
 def _of_scripts(facts: Facts, commands: list[BootCommand]) -> Iterator[BootCommand]:
-    """The lines of scripts in any language that a command names, but for those of packages."""
+    """The lines of scripts in any language that a command names, except those of packages."""
     tree = facts.tree
     done = {str(each.location.path) for each in commands}
     paths = dict.fromkeys(path for each in commands for path in _PATH.findall(each.text))
@@ -197,7 +197,7 @@ def _of_scripts(facts: Facts, commands: list[BootCommand]) -> Iterator[BootComma
 
 
 def _conflicts(facts: Facts) -> Iterator[Gap]:
-    """Units of a person's own that end others as they start."""
+    """Custom units that stop others when they start."""
     for name in facts.units.reached:
         unit = facts.units.unit(name)
         if not unit.started or unit.name.startswith(("ssh.", "sshd.")):
@@ -213,7 +213,7 @@ def _conflicts(facts: Facts) -> Iterator[Gap]:
         ):
             for value in unit.values("Unit", key):
                 if not str(value.location.path).startswith(STOCK) and value.text not in ("shutdown.target", "none", ""):
-                    what = f"what {key}={value.text} of {name} ends ({value.location})"
+                    what = f"what {key}={value.text} of {name} stops ({value.location})"
                     yield Gap(
                         "own-commands",
                         STEP,
@@ -277,21 +277,21 @@ def _tmpfiles(facts: Facts) -> Iterator[Gap]:
                 for link in _needs(match[2], match[1]):
                     place = Location(PurePosixPath(path), number, line)
                     what = f"what {line.strip()[:80]} changes at boot ({place})"
-                    yield Gap("own-commands", link, what, "take the line out, reboot, and try", locations=(place,))
+                    yield Gap("own-commands", link, what, "remove the line, reboot, and try", locations=(place,))
 
 
 def _needs(path: str, kind: str) -> tuple[Step, ...]:
-    """The steps that need what such a line changes."""
+    """The steps that depend on what such a line changes."""
     if path == "/":
         return (Step.KEY, Step.SESSION)
     if kind in "xX":
         return ()
     for link, places in _NEEDED:
         for place in places:
-            # A directory of one's own below /run is what tmpfiles.d is for.
+            # Creating directories below /run is what tmpfiles.d is for.
             below = path.startswith(place + "/") and place not in ("/run", "/var/run", "/etc", "/usr")
             if path.rstrip("/") == place or below:
-                # sshd has an account of its own, and looks for the shell itself.
+                # sshd has its own account, and looks for the shell itself.
                 return (
                     link,
                     *{"/etc/passwd": (STEP,), "/usr/bin": (Step.ACCOUNT,), "/bin": (Step.ACCOUNT,)}.get(place, ()),

@@ -1,12 +1,12 @@
-"""What PAM's modules say that do not decide by files alone, and what its rules add up to.
+"""What PAM's modules say if they do not decide by files alone, and what its rules add up to.
 
-Decides: sshd asks PAM's stacks "account" and "session" (/etc/pam.d/sshd and what it includes). A module that runs a
-program (pam_exec, pam_script), asks a server (pam_ldap, pam_sss) or is unknown here may turn the account away, and so
-may the way in which the lines lead to each other.
+Decides: sshd runs PAM's stacks "account" and "session" (/etc/pam.d/sshd and what it includes). A module that runs a
+program (pam_exec, pam_script), asks a server (pam_ldap, pam_sss) or is unknown to rescue may reject the account; so may
+the way the lines combine.
 
-Not judged: a line with such a module, where its answer would keep the account out.
+Not judged: a line with such a module, if its answer would block the account.
 
-Supply: comment the line out (a "#" before it), log in, and look at journalctl -u ssh.
+Supply: comment out the line ("#" before it), log in, and look at journalctl -u ssh.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ QUIET = frozenset(
         "pam_sepermit",
     ]
 )
-"""Modules that let every account pass, or whose refusals are looked for by a check of their own."""
+"""Modules that accept every account, or whose refusals have a check of their own."""
 ENVIRONMENT = (
     (),
     ("readenv=1",),
@@ -68,7 +68,7 @@ ANSWERS = (Answer.PERM_DENIED, Answer.IGNORE, Answer.SUCCESS)
 ACTING = frozenset(
     {"pam_exec", "pam_script", "pam_namespace", "pam_chroot", "pam_filter", "pam_mount", "pam_abl", "pam_setquota"}
 )
-"""Modules that do more than to answer."""
+"""Modules that do more than answer."""
 
 
 def find(facts: Facts) -> Iterator[Gap]:
@@ -87,7 +87,7 @@ def _of(facts: Facts, account: Account, policy: Policy) -> Iterator[Gap]:
         if outcome.answer not in PASSES:
             decided = outcome.decided
             places = (decided.location,) if decided is not None else ()
-            why = f"the line {decided.location} may turn it away" if decided is not None else "no line lets it in"
+            why = f"the line {decided.location} may reject it" if decided is not None else "no line lets it in"
             what = f"whether PAM lets {account.name} in: {why}"
             yield Gap("pam-rules", link, what, "comment that line out, and try", account.name, places)
             continue

@@ -1,12 +1,12 @@
-"""Whether the programs of a login are whole: sshd, PAM's modules, the shell, and their libraries.
+"""Whether the programs of a login are intact: sshd, PAM's modules, the shell, and their libraries.
 
-Decides: a program or a library that was cut off, overwritten or replaced starts, and ends in the middle of a login
-("Connection closed", a shell that is not there), or does not start at all.
+Decides: a program or library that was truncated, overwritten or replaced may fail in the middle of a login ("Connection
+closed", a missing shell), or not start at all.
 
-Not judged: a file that is not as its package shipped it (dpkg's lists of MD5 sums; on other systems only whether it was
-cut off), one that the loader is told to take first (/etc/ld.so.preload), and one that can't be read at all.
+Not judged: a file that differs from its package (dpkg's MD5 lists; on other systems only whether it is truncated), one
+that the loader must load first (/etc/ld.so.preload), and one that can't be read at all.
 
-Supply: install its package again (dpkg -S FILE names it), in the server's own system.
+Supply: reinstall its package (dpkg -S FILE names it) in rescue shell.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ BOOT = (
 NETWORK = (f"{SYSTEM}/systemd-networkd",)
 ACCOUNT = (f"{SYSTEM}/systemd-user-sessions", "/usr/sbin/unix_chkpwd")
 SESSION = (f"{SYSTEM}/systemd-logind", "/usr/bin/dbus-daemon")
-"""Programs beside sshd that a login waits for, where dpkg's lists name them."""
+"""Programs other than sshd that a login waits for, if dpkg's lists name them."""
 
 READS = (
     *sshd_program.READS,
@@ -54,7 +54,7 @@ READS = (
 )
 
 MOST_TOLD = 3
-SUPPLY = "install its package again"
+SUPPLY = "reinstall its package"
 
 
 def find(facts: Facts) -> Iterator[Gap]:
@@ -63,7 +63,7 @@ def find(facts: Facts) -> Iterator[Gap]:
     main = program(facts)
     helpers = [f"{folder}/{name}" for folder in FOLDERS for name in HELPERS]
     parts: list[tuple[Step, str, Callable[[], list[str]]]] = [
-        (STEP, "whether the SSH server's programs work", lambda: _all_files(facts, [main, *_there(facts, helpers)])),
+        (STEP, "whether sshd's programs work", lambda: _all_files(facts, [main, *_there(facts, helpers)])),
         (Step.ACCOUNT, "whether PAM works", lambda: _modules(facts)),
         (
             Step.SESSION,
@@ -76,17 +76,17 @@ def find(facts: Facts) -> Iterator[Gap]:
         for link, programs, what in (
             (Step.BOOT, BOOT, "whether systemd works"),
             (Step.NETWORK, NETWORK, "whether systemd-networkd works"),
-            (Step.ACCOUNT, ACCOUNT, "whether users are let in once the boot is over"),
+            (Step.ACCOUNT, ACCOUNT, "whether users get in after the boot"),
             (Step.SESSION, SESSION, "whether sessions are registered"),
         )
     ]
-    # What systemd needs is told of the boot, too, whoever else needs it.
+    # A library that systemd needs is also reported for the boot step.
     yield from together(
         partial(_part, facts, link, what, files, set() if link is Step.BOOT else seen) for link, what, files in parts
     )
     if (facts.tree.text(PRELOAD) or "").strip():
         place = Location(PurePosixPath(PRELOAD))
-        what = "whether programs start with the libraries that each has to load first"
+        what = "whether programs start with the preloaded libraries"
         for link in (STEP, Step.SESSION):
             yield Gap("program-content", link, f"{what} ({PRELOAD})", "move that file away", locations=(place,))
 
@@ -137,7 +137,7 @@ def _unsound(facts: Facts, paths: Iterable[str], seen: set[str]) -> list[str]:
 
 
 def _odd(facts: Facts, path: str) -> bool:
-    """Whether a file can't be what its name says: not there, not readable, cut off, or nobody's list names it."""
+    """Whether a file can't be trusted: missing, unreadable, truncated, or in no package's list."""
     entry = facts.tree.entry(path)
     if entry is None or not entry.is_file:
         return True
@@ -155,4 +155,4 @@ def _gap(link: Step, what: str, paths: list[str]) -> Iterator[Gap]:
     more = f" and {len(paths) - MOST_TOLD} more" if len(paths) > MOST_TOLD else ""
     named = ", ".join(paths[:MOST_TOLD]) + more
     places = tuple(Location(PurePosixPath(path)) for path in paths)
-    yield Gap("program-content", link, f"{what}: not as shipped: {named}", SUPPLY, locations=places)
+    yield Gap("program-content", link, f"{what}: changed since installation: {named}", SUPPLY, locations=places)

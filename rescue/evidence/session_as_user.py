@@ -1,12 +1,12 @@
-"""Whether those who are not root, the system's services among them, can use programs and libraries.
+"""Whether users other than root, including the system's services, can use programs and libraries.
 
-Decides: the message bus and the network's services start as users of their own: `chmod -R 700 /usr` keeps them out of
-/usr/lib. A user whose shell starts (that is a check: shell-unusable) needs programs, too.
+Decides: the message bus and the network services run as separate users: `chmod -R 700 /usr` locks them out of /usr/lib.
+A user whose shell starts (the check shell-unusable covers that) needs programs too.
 
-Not judged: a service, where the libraries that every program needs are closed to others; what a user can do in a shell,
-where ls, cat or id are.
+Not judged: services, if the libraries that every program needs are closed to others; what a user can do in a shell, if
+ls, cat or id are closed.
 
-Supply: put their modes back (755 for directories and programs, 644 for libraries).
+Supply: restore their modes (755 for directories and programs, 644 for libraries).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ READS = (
 )
 
 NOBODY = Person(65534, frozenset({65534}))
-"""As whom the system's own services run, as far as files go."""
+"""A stand-in for the users of the system's services, for checking file modes."""
 
 
 def find(facts: Facts) -> Iterator[Gap]:
@@ -42,18 +42,18 @@ def find(facts: Facts) -> Iterator[Gap]:
         person = facts.person(account)
         closed = [path for path, entry in entries if entry is not None and not allows(entry, person, SEARCH)]
         if closed:
-            what = f"what {account.name} can do in the shell: programs are closed to this user ({', '.join(closed)})"
+            what = f"what {account.name} can do in the shell: no permission for programs ({', '.join(closed)})"
             places = tuple(Location(facts.tree.resolve(path)) for path in closed)
-            yield Gap("session-as-user", STEP, what, "put them back from their packages", account.name, places)
+            yield Gap("session-as-user", STEP, what, "restore them from their packages", account.name, places)
 
 
 def _services(facts: Facts) -> Iterator[Gap]:
     program = sshd_program.program(facts)
     own = facts.tree.resolve(program)
-    # The server itself is root's; what is in others' way is what it shares with their programs.
+    # sshd itself runs as root; other users need only what it shares with their programs.
     closed = (each.path for each in barriers(facts.tree, program, NOBODY) if each.path not in (own, own.parent))
     barrier = next(closed, None)
     if barrier is not None:
-        what = f"whether services that are not root's start (the message bus, the network): {barrier} is closed to them"
+        what = f"whether services that don't run as root start (message bus, network): no permission for {barrier}"
         for link in (Step.BOOT, Step.NETWORK):
             yield Gap("session-as-user", link, what, f"chmod a+rX {barrier}", locations=(Location(barrier),))

@@ -1,11 +1,11 @@
-"""Whether the limits that a session gets leave a shell enough.
+"""Whether a session's limits are enough for a shell.
 
-Decides: /etc/security/limits.conf and limits.d, as pam_limits sets them when the session opens: a few processes, open
-files or kilobytes are less than a shell and its libraries need, and a value above the kernel's own makes it refuse.
+Decides: /etc/security/limits.conf and limits.d, which pam_limits sets when the session opens: with too few processes,
+open files or kilobytes a shell and its libraries can't run, and the kernel rejects a value above its own maximum.
 
-Not judged: a limit below what a login shell surely gets along with, and one that the kernel may refuse.
+Not judged: a limit below what a login shell certainly needs, and one that the kernel may reject.
 
-Supply: comment the line out, and try.
+Supply: comment out the line, and try.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ ENOUGH = {
     "rtprio": 0,
     "nonewprivs": 0,
 }
-"""The least with which a shell starts for sure: kilobytes, seconds, numbers, by limits.conf(5)."""
+"""The lowest limits with which a shell certainly starts: kilobytes, seconds, numbers, by limits.conf(5)."""
 MOST = {"nofile": 1 << 20}
-"""What every kernel takes."""
+"""What every kernel accepts."""
 
 
 def find(facts: Facts) -> Iterator[Gap]:
@@ -57,8 +57,8 @@ def find(facts: Facts) -> Iterator[Gap]:
                 continue
             for item, value, place in applying(facts.tree, account, handler.arguments):
                 if not _suffices(item, value):
-                    what = f"whether a shell of {account.name} gets along with {item} {value} ({place})"
-                    yield Gap("session-limits", STEP, what, "comment the line out, and try", account.name, (place,))
+                    what = f"whether {item} {value} is enough for a shell of {account.name} ({place})"
+                    yield Gap("session-limits", STEP, what, "comment out the line, and try", account.name, (place,))
 
 
 def _suffices(item: str, value: str) -> bool:

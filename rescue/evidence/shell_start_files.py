@@ -1,13 +1,13 @@
-"""What the shell's start files do before the prompt comes.
+"""What the shell's start files do before the prompt appears.
 
 Decides: /etc/profile, /etc/profile.d, /etc/bash.bashrc and the account's own .bash_profile, .profile and .bashrc, the
-variables of /etc/environment and the like, and sshrc: a command in them that ends the shell, waits for ever or starts
-another program in its place closes or hangs the session.
+variables in /etc/environment and the like, and sshrc: a command in them that exits the shell, waits forever or starts
+another program instead closes or hangs the session.
 
-Not judged: lines that are not as the package shipped them and are more than variables, aliases, tests and the like; and
-a login shell that is not one of the usual ones.
+Not judged: lines that differ from the package and are more than variables, aliases, tests and the like; and an unusual
+login shell.
 
-Supply: ssh SERVER 'exec bash --norc' passes the account's own files by, or rename the file.
+Supply: ssh SERVER 'exec bash --norc' skips the account's own files; or rename the file.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ LOUD_VARIABLES = frozenset(
         "LD_LIBRARY_PATH",
     ]
 )
-"""Variables by which a shell does something of its own accord, or does it elsewhere."""
+"""Variables that make a shell run something by itself, or somewhere else."""
 LOUD_ALIASES = frozenset(["exit", "logout", "echo", "builtin", "command", "exec", "cd", "alias", "if", "then", "fi"])
 WELL_KNOWN = (
     "nvm.sh",
@@ -86,7 +86,7 @@ WELL_KNOWN = (
     "git-completion.bash",
     "git-prompt.sh",
 )
-"""What programs for developers add to start files, wherever they were installed."""
+"""What developer tools add to start files, wherever they are installed."""
 SHOWS = frozenset(
     [
         "echo",
@@ -117,7 +117,7 @@ _SPECIAL = compile_pattern(
     r"command -v (?:tmux|screen)\s*(?:>|&>)\s*/dev/null(?:\s+2>&1)?\s*&&.*"
     r"|PROMPT_COMMAND=(['\"]?)history -[an]\1"
 )
-"""What is started for a person alone and where the program is there; what writes the history."""
+"""What starts only interactively and if the program is installed; what writes the history."""
 _TIMEOUT = compile_pattern(r"(?:export\s+|readonly\s+)?TMOUT(?:=(\d{1,9}))?")
 _ASSIGNS = compile_pattern(
     r"(?:(?:export|declare(?:\s-[xrig]+)?|typeset|readonly)\s+)?((?:[A-Za-z_]\w*(?:\+?=\S*)?\s*)+)"
@@ -151,7 +151,7 @@ def find(facts: Facts) -> Iterator[Gap]:
                 user = account.name if str(place.path).startswith(account.home.rstrip("/") + "/") else ""
                 shown = f"{place.text.strip()[:60]} in " if place.text else ""
                 yield Gap(
-                    "shell-start-files", STEP, f"whether a prompt comes after {shown}{place}", SUPPLY, user, (place,)
+                    "shell-start-files", STEP, f"whether a prompt appears after {shown}{place}", SUPPLY, user, (place,)
                 )
         shell = (account.shell or "/bin/sh").rpartition("/")[2]
         if shell not in SHELLS:
@@ -171,7 +171,7 @@ def _with_open(facts: Facts, account: Account) -> Iterator[tuple[Account, list[L
 
 
 def _open(facts: Facts, account: Account) -> Iterator[Location]:
-    """The first line of each file that may keep the prompt away."""
+    """The first line of each file that may prevent the prompt."""
     shell = (account.shell or "/bin/sh").rpartition("/")[2]
     if shell not in SHELLS:
         return
@@ -217,12 +217,12 @@ def _first_open(facts: Facts, path: str, account: Account) -> Location | None:
         balance += _opened(bare.partition(" #")[0])
         if not _harmless(facts, account, stripped):
             return Location(where, number, line)
-    # The package's own file with a part of it gone may end in the middle of a condition.
+    # A truncated copy of the package's file may end in the middle of a condition.
     return Location(where) if balance or (known and _lost(text, known)) else None
 
 
 def _opened(words: str) -> int:
-    """How many blocks a line opens, beside those that it closes."""
+    """How many blocks a line opens, minus those that it closes."""
     each = words.replace(";", " ").split()
     return sum(word in ("if", "case", "do", "{") for word in each) - sum(
         word in ("fi", "esac", "done", "}") for word in each
@@ -230,7 +230,7 @@ def _opened(words: str) -> int:
 
 
 def _stock_lines(facts: Facts, path: str, account: Account) -> tuple[str, ...]:
-    """The lines of the file as its package, or useradd(8), made it; () where that is not known."""
+    """The lines of the file as its package, or useradd(8), made it; () if not known."""
     within = facts.shipped.within(path)
     if within is not None:
         return tuple(line.rstrip() for line in within.split("\n"))
@@ -252,10 +252,10 @@ def _lost(text: str, known: tuple[str, ...]) -> bool:
 
 
 def _harmless(facts: Facts, account: Account, line: str) -> bool:
-    """Whether every command of the line comes to an end, and the shell goes on after it."""
+    """Whether every command of the line finishes, and the shell goes on."""
     if _SPECIAL.fullmatch(line):
         return True
-    # A file to be read is named in quotes most often.
+    # The name of a sourced file is usually quoted.
     bare = line if _SOURCE.search(line) else _QUOTED.sub('""', _PLAIN.sub("x", line))
     bare = _SILENT.sub("", bare).partition(" #")[0]
     if any(mark in bare for mark in ("|", "<", ">", "`", "$(", " & ", "((")):
@@ -286,7 +286,7 @@ def _quiet(facts: Facts, account: Account, command: str) -> bool:
 
 
 def _read_too(facts: Facts, account: Account, path: str) -> bool:
-    """Whether a file that is read by a line is judged as the others are, or is not there."""
+    """Whether a file that a line sources is judged like the others, or is missing."""
     for mark in ("$HOME", "${HOME}", "~"):
         if path.startswith(mark):
             path = account.home.rstrip("/") + path[len(mark) :]
@@ -306,7 +306,7 @@ _SLOW = compile_pattern(
 
 
 def _messages(facts: Facts) -> Iterator[Gap]:
-    """Scripts for the message of the day, for whose end pam_motd waits."""
+    """Message-of-the-day scripts, which pam_motd waits for."""
     tree = facts.tree
     for name in tree.children(MESSAGES):
         path = f"{MESSAGES}/{name}"
@@ -316,7 +316,7 @@ def _messages(facts: Facts) -> Iterator[Gap]:
         for number, line in enumerate((tree.text(path) or "").split("\n")[:LONGEST], start=1):
             if _SLOW.search(line) and not line.lstrip().startswith("#"):
                 place = Location(PurePosixPath(path), number, line)
-                what = f"whether {path} comes to an end, for which each login waits ({place}: {line.strip()[:60]})"
+                what = f"whether {path} finishes, which each login waits for ({place}: {line.strip()[:60]})"
                 yield Gap("shell-start-files", STEP, what, f"chmod -x {path}", locations=(place,))
                 break
 
@@ -336,8 +336,8 @@ def _variables(facts: Facts, path: str, user: str = "") -> Iterator[Gap]:
             yield Gap(
                 "shell-start-files",
                 STEP,
-                f"whether a prompt comes with {line.strip()[:60]} in {place}",
-                f"comment the line out of {path}",
+                f"whether a prompt appears with {line.strip()[:60]} in {place}",
+                f"comment out the line in {path}",
                 user,
                 (place,),
             )

@@ -1,12 +1,12 @@
-"""Whether the sockets that systemd opens leave the SSH server its port.
+"""Whether the sockets that systemd opens leave sshd its port.
 
-Decides: where systemd listens in place of sshd (ssh.socket), its ListenStream= lines, which add up: one that can't be
-bound beside another ends the whole unit, and an empty one has to come before those that take the place of the
-package's. And every other socket unit that is started at boot: sockets are opened before services.
+Decides: if systemd listens instead of sshd (ssh.socket), its ListenStream= lines, which add up: if one conflicts with
+another, the whole unit fails, and an empty one must come before those that replace the package's. Also every other
+socket unit that starts at boot: sockets open before services.
 
-Not judged: a port of one's own that two lines or two units ask for, and a socket for SSH that has no TCP port.
+Not judged: a custom port that two lines or two units use, and an SSH socket without a TCP port.
 
-Supply: put an empty ListenStream= before the line that is to count alone, or take the other unit from its port; then
+Supply: put an empty ListenStream= before the line that should apply alone, or move the other unit to another port; then
 reboot, and try.
 """
 
@@ -26,7 +26,7 @@ STEP = Step.LISTEN
 READS = (*UNIT_READS, Read("/etc/ssh", depth=2))
 
 MOST_SOCKETS = 500
-EMPTY = "put an empty ListenStream= before the line that is to count alone, reboot, and try"
+EMPTY = "put an empty ListenStream= before the line that should apply alone, reboot, and try"
 
 
 def find(facts: Facts) -> Iterator[Gap]:
@@ -41,7 +41,7 @@ def find(facts: Facts) -> Iterator[Gap]:
         unit = facts.units.unit(name)
         taken = next((each for each in _streams(unit) if each.port in facts.listening_ports), None)
         if unit.started and taken is not None and taken.location is not None:
-            what = f"whether the SSH server gets port {taken.port}, which {name} takes, too ({taken.location})"
+            what = f"whether sshd gets port {taken.port}, which {name} uses too ({taken.location})"
             yield Gap("socket-streams", STEP, what, f"systemctl disable {name}, reboot, and try",
                       locations=(taken.location,))  # fmt: skip
 
@@ -51,7 +51,7 @@ def _of_ssh(unit: Unit) -> Iterator[Gap]:
     if not streams:
         lines = _lines(unit)
         what = f"how SSH is reached: {unit.name} listens on no TCP port"
-        yield Gap("socket-streams", STEP, what, "ListenStream=22 in it, reboot, and try", locations=lines[-1:])
+        yield Gap("socket-streams", STEP, what, "add ListenStream=22 to it, reboot, and try", locations=lines[-1:])
     only = ipv6_only(unit)
     for one, other in combinations(streams[:MOST_SOCKETS], 2):
         if one.port == other.port and _clash(one.address, other.address, only):
@@ -77,7 +77,7 @@ def _streams(unit: Unit) -> list[Listener]:
 
 
 def _clash(one: str | None, other: str | None, only: bool) -> bool:
-    """Whether two sockets of one port can't both listen: a star takes every address of its versions of IP."""
+    """Whether two sockets on one port conflict: a wildcard takes every address of its IP versions."""
     if (one or "::") == (other or "::"):
         return True
     first, second = one or "::", other or "::"

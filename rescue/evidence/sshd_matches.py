@@ -1,12 +1,12 @@
-"""Whether a Match block of sshd_config is for you, where that is not known.
+"""Whether a Match block in sshd_config applies to you, if that is not known.
 
-Decides: your address and its host name, and the address of the server that you dial, where a Match line asks for them
-and its block says another thing about keys, commands or limits than what holds for everybody else.
+Decides: your address and its host name, and the server address that you connect to, if a Match line uses them and its
+block changes something about keys, commands or limits.
 
-Not judged: what such a block changes, unless it keeps no key out whoever it is for.
+Not judged: what such a block changes, unless it blocks no key whoever it applies to.
 
-Supply: --from with your address; with several, each alone; of the server's addresses and of host names sshd itself
-tells: sshd -T -C user=...,addr=...,laddr=... in the server.
+Supply: --from with your address; if you have several, one at a time. For the server's addresses and for host names ask
+sshd itself: sshd -T -C user=...,addr=...,laddr=... on the server.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LINKS = {
     "ForceCommand": Step.SESSION,
     "MaxSessions": Step.SESSION,
 }
-"""What a Match block may set and a login with a key can fail by; who may log in at all is sshd-allow-deny's."""
+"""What a Match block may set that can make a key login fail; sshd-allow-deny covers who may log in at all."""
 OPEN = {
     "authenticationmethods": ("any",),
     "authorizedkeyscommand": ("none",),
@@ -49,10 +49,10 @@ OPEN = {
     "pubkeyauthentication": ("yes",),
     "revokedkeys": ("none",),
 }
-"""The values that keep nobody out."""
+"""The values that block nobody."""
 OTHER_PROOFS = frozenset({"passwordauthentication", "kbdinteractiveauthentication"})
 NUMBERS = {"maxauthtries": 3, "maxsessions": 1}
-"""From how many on a login with a key has enough."""
+"""The lowest numbers that are enough for a key login."""
 
 
 def find(facts: Facts) -> Iterator[Gap]:
@@ -73,12 +73,12 @@ def _supply(facts: Facts) -> str:
     if not facts.client.sources:
         return "--from with your address"
     if len(facts.client.sources) > 1:
-        return "--from with one address at a time"
-    return "in the server: sshd -T -C user=...,addr=...,laddr=..."
+        return "--from with only one address"
+    return "on the server: sshd -T -C user=...,addr=...,laddr=..."
 
 
 def _open_questions(facts: Facts, account: Account) -> Iterator[tuple[str, Location, Setting]]:
-    """Each keyword that may be another, where its block begins, and what it would be."""
+    """Each keyword that may differ, where its block begins, and its value there."""
     judged = facts.effective(account)
     for source in facts.client.sources or (None,):
         effective = facts.sshd.effective(
@@ -91,7 +91,7 @@ def _open_questions(facts: Facts, account: Account) -> Iterator[tuple[str, Locat
             try:
                 held = judged.words(keyword)
                 others = effective.alternatives(keyword)
-                # The checks go by the first of several addresses.
+                # The checks use the first of several addresses.
                 own = effective.setting(keyword)
             except KeyError:
                 continue
@@ -104,7 +104,7 @@ def _open_questions(facts: Facts, account: Account) -> Iterator[tuple[str, Locat
 
 
 def _open(facts: Facts, keyword: str, setting: Setting, effective: Effective) -> bool:
-    """Whether a login with a key gets on whatever this says."""
+    """Whether a key login succeeds whatever this says."""
     key, words = effective.dialect.canonical(keyword), setting.words
     if words == OPEN.get(key):
         return True

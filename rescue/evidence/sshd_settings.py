@@ -1,12 +1,12 @@
-"""What the settings of sshd_config do that no check looks at.
+"""What settings in sshd_config do that no check covers.
 
-Decides: algorithms that your ssh may not have, timeouts that end a session, variables for every session, another
-routing domain, penalties.
+Decides: algorithms that your ssh may lack, timeouts that end a session, variables for every session, another routing
+domain, penalties.
 
-Not judged: a setting that is neither judged nor known to be harmless, and a list of algorithms with nothing that a
-stock ssh of the last years offers.
+Not judged: a setting that is neither judged nor known to be harmless, and a list without any algorithm that a recent
+stock ssh offers.
 
-Supply: comment the line out, and try; ssh -vv SERVER shows what both sides offer.
+Supply: comment out the line, and try; ssh -vv SERVER shows what both sides offer.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ HARMLESS = frozenset(
         "hostbasedacceptedkeytypes",
     ]
 )
-"""Whatever they say, a login with a key gets a shell."""
+"""Whatever their value, a key login gets a shell."""
 JUDGED = frozenset(
     [
         "addressfamily",
@@ -134,7 +134,7 @@ JUDGED = frozenset(
         "persourcenetblocksize",
     ]
 )
-"""What checks decide by."""
+"""What the checks use."""
 
 CIPHERS = (
     "chacha20-poly1305@openssh.com",
@@ -177,7 +177,7 @@ KEY_TYPES = {
     "ecdsa-sha2-nistp384": "ecdsa-sha2-nistp384",
     "ecdsa-sha2-nistp521": "ecdsa-sha2-nistp521",
 }
-"""What ssh 9.0 to 10.0 offers unasked (myproposal.h), and which host key each algorithm takes."""
+"""What ssh 9.0 to 10.0 offers by default (myproposal.h), and which host key each algorithm uses."""
 
 Test = Callable[[Facts, Setting, Effective], bool]
 
@@ -199,19 +199,19 @@ def find(facts: Facts) -> Iterator[Gap]:
                 told.add(place)
                 what = f"whether you get in with {keyword.name} {' '.join(setting.words)[:60]} ({place})"
                 yield Gap(
-                    "sshd-settings", LINKS.get(key, STEP), what, "comment the line out, and try", locations=(place,)
+                    "sshd-settings", LINKS.get(key, STEP), what, "comment out the line, and try", locations=(place,)
                 )
     yield from _routing_domains(facts)
 
 
 def _routing_domains(facts: Facts) -> Iterator[Gap]:
-    """sshd does not start where the device of a routing domain is not there yet: lo alone is there always."""
+    """sshd does not start if the device of a routing domain does not exist yet: only lo always does."""
     for setting in facts.sshd.globals("ListenAddress"):
         place = setting.location
         words = place.text.replace('"', " ").split() if place is not None else []
         if place is not None and words[-2:-1] == ["rdomain"] and words[-1] != "lo":
-            what = f"whether the device {words[-1][:60]} is there when sshd starts ({place})"
-            yield Gap("sshd-settings", Step.SERVICE, what, "take rdomain out of the line, and try", locations=(place,))
+            what = f"whether the device {words[-1][:60]} exists when sshd starts ({place})"
+            yield Gap("sshd-settings", Step.SERVICE, what, "remove rdomain from the line, and try", locations=(place,))
 
 
 def _given(effective: Effective, name: str) -> Iterator[Setting]:
@@ -299,7 +299,7 @@ def _big(words: tuple[str, ...]) -> bool:
 
 
 def _seconds(word: str) -> int:
-    """A time of sshd_config(5), roughly: 0 where it is none."""
+    """A time of sshd_config(5), roughly; 0 if it is not a time."""
     units = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
     total, number = 0, ""
     for letter in word.lower():
@@ -312,12 +312,12 @@ def _seconds(word: str) -> int:
 
 
 def _plain_file(facts: Facts, path: str) -> bool:
-    # A banner that is not there is left out.
+    # A missing banner is skipped.
     return not path.startswith(("/dev/", "/proc/", "/sys/"))
 
 
 def _left(words: tuple[str, ...], offered: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of the client's algorithms that a list leaves."""
+    """The client's algorithms that a list allows."""
     text = words[0] if words else ""
     if text[:1] in ("+", "^"):
         return offered

@@ -1,13 +1,13 @@
 """Whether the units that every boot needs are still systemd's own.
 
-Decides: units of systemd, dbus and OpenSSH that the boot goes through: basic.target, sysinit.target, dbus.service,
-systemd-networkd, systemd-user-sessions (which ends the "System is booting up" for users) and the like; and what is said
-for all units at once: system.conf, slices, generators.
+Decides: units of systemd, dbus and OpenSSH that every boot uses: basic.target, sysinit.target, dbus.service,
+systemd-networkd, systemd-user-sessions (which ends the "System is booting up" phase for users) and the like; and
+settings for all units at once: system.conf, slices, generators.
 
-Not judged: one that is masked, gone, not as its package shipped it, or has a drop-in with a line that is not known to
-be harmless.
+Not judged: a unit that is masked, missing, different from its package, or has a drop-in with a line not known to be
+harmless.
 
-Supply: a mask is a link to /dev/null below /etc/systemd/system: remove it; a changed unit comes back with its package.
+Supply: a mask is a link to /dev/null below /etc/systemd/system: remove it; reinstall the package of a changed unit.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ STEPS = {
     MANAGER[1]: (Step.SESSION,),
     MANAGER[2]: (Step.NETWORK,),
 }
-"""At which steps what is set there shows."""
+"""The steps that these settings affect."""
 READS = (
     *UNIT_READS,
     *SHIPPED_READS,
@@ -165,10 +165,8 @@ def find(facts: Facts) -> Iterator[Gap]:
         if path not in told_of:
             name = path.rpartition("/")[2]
             link = Step.SERVICE if name in serve else _link(name)
-            what = f"what the change of {name} does: it is not as its package shipped it ({path})"
-            yield Gap(
-                "stock-units", link, what, "install its package again", locations=(Location(PurePosixPath(path)),)
-            )
+            what = f"what the change to {name} does: it differs from its package ({path})"
+            yield Gap("stock-units", link, what, "reinstall its package", locations=(Location(PurePosixPath(path)),))
     yield from _for_all(facts)
 
 
@@ -176,11 +174,11 @@ def _one(facts: Facts, name: str, told_of: set[str]) -> Iterator[Gap]:
     unit = facts.units.unit(name)
     if unit.mask is not None and name not in HARMLESS_MASKS:
         told_of.add(str(unit.mask.path))
-        what = f"whether the boot gets through: {name} is masked ({unit.mask.path})"
+        what = f"whether the boot completes: {name} is masked ({unit.mask.path})"
         yield Gap("stock-units", _link(name), what, f"systemctl unmask {name}, in rescue shell", locations=(unit.mask,))
         return
     lines = [each for each in open_lines(facts, unit.assignments) if not str(each.location.path).startswith(STOCK)]
-    # A drop-in for every service is told once for each step.
+    # A drop-in for every service is reported once per step.
     once = f"{_link(name)} {lines[0].location.path}" if lines else ""
     if lines and once not in told_of and name not in ("default.target", "networking.service"):
         told_of.add(once)
@@ -199,7 +197,7 @@ def _link(name: str) -> Step:
 
 
 def _altered(facts: Facts) -> Iterator[str]:
-    """Unit files of packages that are gone, or hold something else."""
+    """Unit files of packages that are missing or changed."""
     folder = (
         "/usr/lib/systemd/system" if facts.tree.entry("/usr/lib/systemd/system") is not None else "/lib/systemd/system"
     )
@@ -224,7 +222,7 @@ def _for_all(facts: Facts) -> Iterator[Gap]:
             yield Gap(
                 "stock-units",
                 Step.SERVICE,
-                f"which units {place.path} makes at boot",
+                f"which units {place.path} creates at boot",
                 "move it away, and reboot",
                 locations=(place,),
             )
@@ -256,7 +254,7 @@ FOR_A_KIND = frozenset({"slice.d", "scope.d", "target.d", "mount.d", "-.mount.d"
 
 
 def _without_a_file(name: str) -> bool:
-    """Whether a folder of drop-ins is for units that systemd makes by itself, or for all of a kind."""
+    """Whether a drop-in directory is for units that systemd creates by itself, or for all of a kind."""
     if name in FOR_A_KIND:
         return True
     return name.startswith(("system", "user", "session")) and name.endswith((".slice.d", ".scope.d"))

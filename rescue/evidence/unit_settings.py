@@ -1,13 +1,13 @@
-"""What the settings of the SSH server's unit do to it.
+"""What the settings of sshd's unit do to it.
 
-Decides: the unit ssh.service (ssh.socket, ssh@.service), its drop-ins and those of every service: a sandbox that hides
-/home or /etc/shadow, a system call filter, a limit, another user, a program that is run before it, a unit that it
-requires, a condition.
+Decides: the unit ssh.service (ssh.socket, ssh@.service), its drop-ins and those for every service: a sandbox that hides
+/home or /etc/shadow, a system call filter, a limit, another user, a program that runs first, a required unit, a
+condition.
 
-Not judged: every line that neither the package shipped nor is known to be harmless.
+Not judged: every line that is neither from the package nor known to be harmless.
 
-Supply: a login is possible without them: give the drop-in another ending than .conf, and look for the line that does it
-when you are in (systemctl status ssh, journalctl -u ssh).
+Supply: a login works without them: rename the drop-in so that it does not end in .conf, and find the faulty line once
+you are in (systemctl status ssh, journalctl -u ssh).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ HIDES = (
     "NoNewPrivileges",
     "Restrict",
 )
-"""What such settings begin with that also decide whether keys are found and trusted."""
+"""Prefixes of settings that also decide whether keys are found and trusted."""
 LASTS = (
     *HIDES,
     "Limit",
@@ -71,19 +71,19 @@ LASTS = (
     "Personality",
     "Kill",
 )
-"""What a session inherits, or what ends it."""
+"""What a session inherits, or what stops it."""
 
 NETS = ("PrivateNetwork", "NetworkNamespace", "IPAddress", "SocketBind", "Restrict", "JoinsNamespace", "Exec", "User")
 DECIDES: tuple[tuple[Step, tuple[str, ...], str], ...] = (
-    (STEP, ("",), "whether the SSH server starts"),
-    (Step.LISTEN, NETS, "whether the SSH server can be reached"),
+    (STEP, ("",), "whether sshd starts"),
+    (Step.LISTEN, NETS, "whether sshd can be reached"),
     (Step.FIREWALL, NETS, "whether connections are let in"),
-    (Step.ACCEPT, LASTS, "whether the SSH server answers"),
-    (Step.ACCOUNT, HIDES, "whether the SSH server finds your account"),
-    (Step.KEY, HIDES, "whether the SSH server can read your keys"),
+    (Step.ACCEPT, LASTS, "whether sshd answers"),
+    (Step.ACCOUNT, HIDES, "whether sshd finds your account"),
+    (Step.KEY, HIDES, "whether sshd can read your keys"),
     (Step.SESSION, LASTS, "whether a session works"),
 )
-"""Each step, the settings that also decide it by what they begin with, and the words for it."""
+"""Each step, the prefixes of settings that also decide it, and its text."""
 
 _SSHD = compile_pattern(
     r"[-@:+!|]*/usr/sbin/sshd(?:\s+(?:-D|-e|-4|-6|-q|-De|-eD|\$SSHD_OPTS|\$OPTIONS|\$\{SSHD_OPTS\}|-p\s*\d+|-o\s*\S+|-f\s*/etc/ssh/\S+))*"
@@ -124,7 +124,7 @@ def _decides(line: Assignment, link: Step, begins: tuple[str, ...]) -> bool:
 
 
 def _units(facts: Facts) -> Iterator[Unit]:
-    """The units that serve, and the service behind a socket."""
+    """The units that serve SSH, and the service behind a socket."""
     for unit in serving(facts.units):
         yield unit
         if unit.name in SOCKETS:
@@ -133,13 +133,13 @@ def _units(facts: Facts) -> Iterator[Unit]:
 
 
 def _required(facts: Facts) -> Iterator[Gap]:
-    """Links in directories NAME.requires: without what they lead to the unit is not started."""
+    """Links in directories NAME.requires: without their targets the unit does not start."""
     files = UnitFiles(facts.tree)
     for unit in _units(facts):
         for link in files.dependencies(unit.name) if unit.path is not None else ():
             path = str(link.location.path)
             if ".requires/" in path and not path.startswith(STOCK):
-                what = f"whether the SSH server starts: it needs {link.name} ({path})"
+                what = f"whether sshd starts: it needs {link.name} ({path})"
                 yield Gap("unit-settings", STEP, what, "remove that link, reboot, and try", locations=(link.location,))
 
 
@@ -152,7 +152,7 @@ def _environment_files(facts: Facts) -> Iterator[str]:
 
 
 def _variables(facts: Facts, path: str) -> Iterator[Assignment]:
-    """Variables of a file that sshd gets and that nobody knows the effect of (systemd.exec(5), EnvironmentFile=)."""
+    """Variables that sshd gets from a file, with unknown effects (systemd.exec(5), EnvironmentFile=)."""
     facts.tree.require(Read(path, depth=0))
     for number, line in enumerate((facts.tree.text(path) or "").split("\n")[:MOST_LINES], start=1):
         name, equals, value = line.strip().partition("=")
@@ -162,7 +162,7 @@ def _variables(facts: Facts, path: str) -> Iterator[Assignment]:
 
 
 def _judged(facts: Facts, unit: Unit, line: Assignment) -> bool:
-    """Whether the checks know what the line means: sshd's own command, and its options."""
+    """Whether the checks understand the line: sshd's own command, and its options."""
     if line.section != "Service":
         return False
     if line.key == "ExecStart":

@@ -1,5 +1,4 @@
-"""What the checks of the firewall link share: which firewall keeps the client out, how that looks from outside, and
-the repairs. No check itself."""
+"""What the firewall checks share: which firewall blocks the client, the symptom, and the repairs. No check itself."""
 
 from __future__ import annotations
 
@@ -24,11 +23,11 @@ STEP = Step.FIREWALL
 READS = (*BOOT_READS, *FIREWALL_READS, *PACKAGE_READS, *NFT_READS, *GIVEN_READS, Read("/etc/ssh", depth=2))
 
 LONGEST = 160
-"""Characters of a rule that a message shows."""
+"""How many characters of a rule a message shows."""
 
 
 def _all_blocks(facts: Facts) -> tuple[Blockage, ...]:
-    # Four checks ask the same question of the same facts, which is the dearest one of all.
+    # Four checks ask this same question, the most expensive one of all.
     firewalls, port, sources = facts.firewalls, facts.dialled, facts.client.sources
     return facts.tree.kept(
         (_all_blocks, *map(id, firewalls), port, sources), lambda: tuple(blocks(facts.tree, firewalls, port, sources))
@@ -36,17 +35,17 @@ def _all_blocks(facts: Facts) -> tuple[Blockage, ...]:
 
 
 def blocks_of(facts: Facts, *mistakes: Mistake) -> Iterator[Blockage]:
-    """What keeps the client from the dialled port, of these kinds of mistake, or of all."""
+    """What blocks the client's port, limited to these kinds of mistake if any are given."""
     return (block for block in _all_blocks(facts) if not mistakes or block.mistake in mistakes)
 
 
 def faults(block: Blockage) -> tuple[LoadProblem, ...]:
-    """What of ufw's files does not load: ufw then drops what their rules would have allowed."""
+    """What fails to load in ufw's files: ufw then drops what their rules would have allowed."""
     return block.firewall.ruleset(block.version).problems if block.firewall.manager == UFW else ()
 
 
 def without_ipv6(facts: Facts, block: Blockage) -> bool:
-    """Whether ufw drops all of IPv6, so that no rule of its files could let anybody in."""
+    """Whether ufw drops all of IPv6, so that no rule in its files could let anybody in."""
     if block.firewall.manager != UFW or block.version != 6:
         return False
     settings = ufw.settings(facts.tree)
@@ -63,7 +62,7 @@ def finding(
     reason: str = "",
     locations: tuple[Location, ...] = (),
 ) -> Finding:
-    """The finding for a block. It is doubtful where the verdict is, unless `severity` says otherwise."""
+    """The finding for a block. It is doubtful if the verdict is, unless `severity` says otherwise."""
     doubt = reason or (f"it depends on {block.verdict.reason}" if not block.certain else "")
     return Finding(
         check=check,
@@ -90,7 +89,7 @@ def _where(block: Blockage) -> Iterator[Location]:
 
 
 def symptom(block: Blockage) -> Symptom:
-    """What the outside sees of a block."""
+    """What the client sees of a block."""
     verdict = block.verdict
     decision = block.decision
     stage = decision.stage if decision is not None else verdict.stage
@@ -99,48 +98,48 @@ def symptom(block: Blockage) -> Symptom:
 
 
 def shown(location: Location) -> str:
-    """A place and its text, for a message; a long line is cut."""
+    """A location and its text, for a message; a long line is cut."""
     text = location.text.strip()
     return f"{location}: {text[:LONGEST]}{'...' if len(text) > LONGEST else ''}" if text else str(location)
 
 
 def who(block: Blockage) -> str:
-    """Who is kept out, for the middle of a sentence."""
+    """Who is blocked, for the middle of a sentence."""
     if block.sources:
         return "your address " + ", ".join(str(source) for source in block.sources)
     return "everybody"
 
 
 def turned_away(block: Blockage) -> str:
-    """What turns the client away, for a message."""
+    """What blocks the client, for a message."""
     decision = block.decision
-    whom = f"{who(block)} away from port {block.port}"
+    whom = f"port {block.port} for {who(block)}"
     if decision is None:
         return f"The firewall {name(block)} {keeps(block)} {whom}."
     what = "a rule" if decision.rule else f"the policy of the chain {decision.chain}"
     line = shown(decision.location)
-    inner = f" A rule lets it in on another network interface only ({block.inner.location})." if block.inner else ""
+    inner = f" A rule allows it only on another network interface ({block.inner.location})." if block.inner else ""
     subject = f"{name(block)} {keeps(block)} {whom}"
-    return f"The firewall {subject}: {what} ({line}) turns away {decision.stage}.{inner}"
+    return f"The firewall {subject}: {what} ({line}) blocks {decision.stage}.{inner}"
 
 
 def keeps(block: Blockage) -> str:
-    """The verb, as sure as the verdict is."""
-    return "keeps" if block.certain else "may keep"
+    """The verb, with the certainty of the verdict."""
+    return "blocks" if block.certain else "may block"
 
 
 def keep(block: Blockage) -> str:
-    """The same verb for many rules."""
-    return "keep" if block.certain else "may keep"
+    """The same verb in the plural."""
+    return "block" if block.certain else "may block"
 
 
 def decided(block: Blockage) -> str:
-    """What turns the client away: the place and its text, for a message."""
+    """What blocks the client: location and text, for a message."""
     return shown(block.decision.location) if block.decision is not None else str(block.firewall.location)
 
 
 def name(block: Blockage) -> str:
-    """The firewall's name, for people."""
+    """The firewall's display name."""
     return name_of(block.firewall)
 
 
@@ -149,9 +148,9 @@ def name_of(firewall: Firewall) -> str:
 
 
 def admit(block: Blockage) -> Repair:
-    """Let in the client's addresses, or everybody where they are not known.
+    """Let in the client's addresses, or everybody if they are not known.
 
-    The latter is not safe where the firewall may well let in those whom it is meant to: it depends, or there is a VPN.
+    The latter is unsafe if the firewall may let in the intended people anyway: the verdict depends, or there is a VPN.
     """
     if block.sources:
         return admit_client(block)
@@ -165,7 +164,7 @@ def admit_client(block: Blockage) -> Repair:
         title=f"allow {listed} to reach TCP port {block.port} in {name(block)}",
         safety=Safety.SAFE,
         edit=partial(edit.allow, firewall=block.firewall, port=block.port, sources=block.sources),
-        weakens=f"{listed} may connect to port {block.port}",
+        weakens=f"{listed} can connect to port {block.port}",
         lets_in=True,
     )
 
@@ -175,7 +174,7 @@ def admit_everybody(block: Blockage, safety: Safety) -> Repair:
         title=f"allow everybody to reach TCP port {block.port} in {name(block)}",
         safety=safety,
         edit=partial(edit.allow, firewall=block.firewall, port=block.port, sources=()),
-        weakens=f"anybody may connect to port {block.port}: only keys and passwords protect it then",
+        weakens=f"port {block.port} will be open to the internet; only SSH logins protect it",
         lets_in=True,
     )
 
@@ -184,6 +183,6 @@ def ask_for_address() -> Repair:
     return Repair(
         title="run again with --from ADDRESS, your public address",
         safety=Safety.MANUAL,
-        steps="Find your public address on the computer that you dial from (many web pages show it), then run the "
+        steps="Find the public address of the computer that you connect from (many web pages show it), then run the "
         "same command with --from and that address.",
     )

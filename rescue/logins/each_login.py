@@ -1,5 +1,5 @@
-"""What checks about one account's login share: which accounts are judged, and how sure it is that one is kept out by
-mistake. No check itself."""
+"""What the checks of one account's login share: which accounts to judge, and how certain it is that one is locked out
+by mistake. No check itself."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from rescue.tree import Read
 
 SSHD_READS = (*ACCOUNT_READS, Read("/etc/ssh", depth=2), SERVICES_READ)
 
-NOT_ON_DISK = "{} is set, and what it would allow is not on the disk"
+NOT_ON_DISK = "{} is set, and what it allows is not on the disk"
 
-OTHERS_PASS = "other accounts may log in, so this may be meant"  # noqa: S105  no password
+OTHERS_PASS = "other accounts can log in, so this may be intended"  # noqa: S105  no password
 
 
 def each_login(facts: Facts, judge: Callable[[Account], Finding | None], *, meant: bool = True) -> Iterator[Finding]:
-    """What `judge` finds for each account that is to log in.
+    """What `judge` finds for each account that should log in.
 
-    meant: it may be done on purpose. Then it is a doubt where no user was named and another account is not kept out.
+    meant: it may be intended. Then it is doubtful if no user was named and another account gets in.
     """
     found = {account.name: judge(account) for account in facts.logins}
     some_pass = meant and facts.client.user is None and None in found.values()
@@ -37,7 +37,7 @@ def each_login(facts: Facts, judge: Callable[[Account], Finding | None], *, mean
 
 
 def elsewhere(facts: Facts, account: Account) -> str:
-    """Why the account's keys may be found beside its files, so that these alone decide nothing; "" if they may not."""
+    """Why the account's keys may come from elsewhere than its files, so that these alone decide nothing; else ""."""
     settings = facts.effective(account)
     for keyword in ("AuthorizedKeysCommand", "TrustedUserCAKeys"):
         words = settings.words(keyword)
@@ -47,7 +47,7 @@ def elsewhere(facts: Facts, account: Account) -> str:
 
 
 def unless_elsewhere(facts: Facts, account: Account, finding: Finding) -> Finding:
-    """What is wrong with the account's key files: a doubt, where sshd looks for keys beside them."""
+    """What is wrong with the account's key files: doubtful if sshd also gets keys from elsewhere."""
     reason = elsewhere(facts, account)
     if not reason or finding.severity is not Severity.BROKEN:
         return finding
@@ -55,13 +55,13 @@ def unless_elsewhere(facts: Facts, account: Account, finding: Finding) -> Findin
 
 
 def say_where_from(facts: Facts, place: Location) -> Repair:
-    """What to do where a login depends on the address: give it; where it was given it is something else."""
+    """What to do if a login depends on the address: give one address, or write an address in place of a name."""
     sources = facts.client.sources
     if not sources:
-        return Repair("say where you log in from, with --from ADDRESS", Safety.MANUAL)
+        return Repair("give the address that you log in from: --from ADDRESS", Safety.MANUAL)
     if len(sources) > 1:
-        return Repair("inspect again with one --from ADDRESS alone: they are treated differently", Safety.MANUAL)
-    return Repair(f"put {sources[0]} itself there ({place}): a name is looked up on the network", Safety.MANUAL)
+        return Repair("check again with only one --from ADDRESS: they are treated differently", Safety.MANUAL)
+    return Repair(f"write {sources[0]} there instead of the name, which needs the network ({place})", Safety.MANUAL)
 
 
 def depends_on_where_from(
@@ -82,10 +82,10 @@ def depends_on_where_from(
 
 
 def why_unsure(facts: Facts) -> str:
-    """Why it can't be told whether a line is for the client's address."""
+    """Why it is not known whether a line applies to the client's address."""
     sources = facts.client.sources
     if not sources:
         return "the client's address is not known"
     if len(sources) > 1:
-        return f"it differs among the {len(sources)} addresses that were given"
-    return f"whether a name stands for {sources[0]} only a name server can tell"
+        return f"the {len(sources)} given addresses are treated differently"
+    return f"only a name server knows whether a name stands for {sources[0]}"

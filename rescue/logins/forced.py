@@ -1,4 +1,4 @@
-"""Commands that a login starts in place of a shell: by a key's line, or by ForceCommand. No check itself."""
+"""Commands that a login starts instead of a shell: from the key's line, or ForceCommand. No check itself."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rescue.keys.authorized_keys import AuthorizedKey
 from rescue.model import Finding
 
 ONLY_SAY = frozenset({"echo", "printf", "true", "false", "exit", "nologin", "logger", ":"})
-"""Programs after which a session is over, and that start nothing else."""
+"""Programs that end the session and start nothing else."""
 
 RUNS_MORE = ("$SSH_ORIGINAL_COMMAND", "`", "$(", "${SSH_ORIGINAL_COMMAND", "&&", "||", "|", "exec ", "bash", "sh ")
 
 
 def only_says(command: str) -> bool:
-    """Whether a command surely prints something at most, as the one with which cloud-init closes root's account."""
+    """Whether a command certainly only prints text, like the one that cloud-init uses to close root's account."""
     if any(mark in command for mark in RUNS_MORE):
         return False
     first = [part.split()[0].rpartition("/")[2] for part in command.split(";") if part.strip()]
@@ -24,7 +24,7 @@ def only_says(command: str) -> bool:
 
 
 def keys_of(facts: Facts, account: Account) -> tuple[AuthorizedKey, ...]:
-    """The keys in question: the client's, where it is known, else all that the account has."""
+    """The keys in question: the client's if it is known, else all keys of the account."""
     wanted = facts.client.key.split()[1] if facts.client.key is not None else ""
     keys = (key for found in facts.key_files(account) for key in found.keys)
     return tuple(key for key in keys if not wanted or key.blob == wanted)
@@ -36,7 +36,7 @@ def counting_keys(facts: Facts, account: Account) -> tuple[AuthorizedKey, ...]:
 
 
 def where_nobody_else_gets_a_shell(facts: Facts, judge: Callable[[Account], Finding | None]) -> Iterator[Finding]:
-    """What `judge` finds for the user who was named; for all, where nobody was named and nobody gets a shell."""
+    """What `judge` finds for the named user; or for all users, if none was named and none gets a shell."""
     found = [judge(account) for account in facts.logins]
     if facts.client.user is None and None in found:
         return

@@ -13,11 +13,11 @@ KEYGEN_UNITS = frozenset({"sshd-keygen.target", "sshdgenkeys.service", "sshd-key
 KEYGEN_PROGRAMS = ("ssh-keygen -A", "sshd-gen-keys-start", "sshd-keygen")
 
 NO_DSA = (10, 0)
-"""From this release on DSA keys are not built in."""
+"""The first release without DSA keys."""
 
 
 def host_keys(facts: Facts) -> tuple[HostKey, ...]:
-    """Each key that the configuration or the default names, in order; () where the keys are not in files."""
+    """Each key that the configuration or the default names, in order; () if the keys are not in files."""
     if _from_agent(facts):
         return ()
     paths = [word for setting in facts.sshd.globals("HostKey") for word in setting.words] or list(DEFAULT_HOST_KEYS)
@@ -38,10 +38,10 @@ def _without_dsa(facts: Facts, key: HostKey) -> HostKey:
 
 
 def made_at_start(facts: Facts) -> bool:
-    """Whether the service itself makes missing default keys whenever it starts.
+    """Whether the service itself creates missing default keys whenever it starts.
 
-    So do Red Hat (sshd-keygen.target), Arch (sshdgenkeys.service), SUSE (sshd-gen-keys-start) and Alpine (the init
-    script); Debian and Ubuntu only when the package is configured, and cloud-init once for each instance.
+    True on Red Hat (sshd-keygen.target), Arch (sshdgenkeys.service), SUSE (sshd-gen-keys-start) and Alpine (the init
+    script); Debian and Ubuntu do so only when the package is configured, cloud-init once per instance.
     """
     if facts.units.manager == "openrc":
         return True
@@ -51,6 +51,6 @@ def made_at_start(facts: Facts) -> bool:
     pulling = (*unit.values("Unit", "Wants"), *unit.values("Unit", "Requires"))
     pulled = KEYGEN_UNITS & {word for value in pulling for word in value.text.split()}
     if any((made := facts.units.unit(name)).present and made.unmet is None for name in pulled):
-        # Debian 13 has a unit of that name as well, for the first boot only.
+        # Debian 13 also has a unit of that name, for the first boot only.
         return not facts.release.is_debian
     return any(program in value.text for value in unit.values("Service", "ExecStartPre") for program in KEYGEN_PROGRAMS)

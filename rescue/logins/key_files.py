@@ -1,4 +1,4 @@
-"""Where an account's keys belong, how lines get there, and where people put them instead. No check itself."""
+"""Where an account's keys belong, how to add them, and where people put them by mistake. No check itself."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ USUAL = ".ssh/authorized_keys"
 """The first of sshd's own default (servconf.h)."""
 
 KEYS_TYPE = b"ssh_home_t"
-"""What SELinux's policies call ~/.ssh and the files in it (ssh.fc of the reference policy)."""
+"""The SELinux types of ~/.ssh and the files in it (ssh.fc of the reference policy)."""
 
 _NOWHERE = frozenset({"/", "/nonexistent", "/dev/null", "/var/empty", "/run/sshd", "/bin", "/sbin"})
-"""What accounts without a home have in its place."""
+"""What accounts without a home have instead."""
 
 _MISNAMED = compile_pattern(
     r"authori[sz]ed[-_. ]?keys?2?(?:\.(?:txt|bak|old|orig|save|backup|pub|disabled|1))?~? *", IGNORECASE
@@ -34,14 +34,14 @@ _MISNAMED = compile_pattern(
 
 
 def add_lines(tree: Tree, client: Client, name: str, lines: tuple[str, ...]) -> Tree:
-    """The tree in which `lines` stand in the account's key file, and sshd trusts it.
+    """The tree with `lines` in the account's key file, which sshd trusts.
 
     Raises ValueError if the account, its home or a file to write to is missing.
     """
     facts = Facts(tree, client)
     account = facts.accounts.get(name)
     if account is None:
-        raise ValueError(f"there is no account {name}")
+        raise ValueError(f"the account {name} does not exist")
     files = facts.key_files(account)
     if not files:
         raise ValueError(f"sshd reads no key file for {name}")
@@ -51,11 +51,11 @@ def add_lines(tree: Tree, client: Client, name: str, lines: tuple[str, ...]) -> 
 
 
 def make_whole(tree: Tree, client: Client, name: str, path: PurePosixPath) -> Tree:
-    """The tree in which what is a key but for the way it was pasted counts, and sshd trusts the file."""
+    """The tree with badly pasted keys repaired, in a file that sshd trusts."""
     whole = mended(tree.data(path) or b"")
     account = Facts(tree, client).accounts.get(name)
     if whole is None or account is None:
-        raise ValueError(f"{path} has no line that could be made a key")
+        raise ValueError(f"{path} has no line that can be turned into a key")
     tree = tree.write(path, whole)
     return walk_of(Facts(tree, client), account).mended(path)
 
@@ -72,7 +72,7 @@ def _appended(tree: Tree, account: Account, found: KeyFile, lines: tuple[str, ..
     text = "".join(f"{line}\n" for line in lines)
     home = PurePosixPath(account.home) if account.home.startswith("/") else None
     if home is None or home == PurePosixPath("/") or not found.path.is_relative_to(home):
-        # A central directory is the administrator's: its files stay out of the users' hands.
+        # A central directory belongs to the administrator: users must not own its files.
         return tree.write(found.path, text, mode=CENTRAL_MODE, uid=0, gid=0)
     entry = tree.entry(home)
     if entry is None or not entry.is_dir:
@@ -87,14 +87,14 @@ def _appended(tree: Tree, account: Account, found: KeyFile, lines: tuple[str, ..
 
 
 def without_dead_links(tree: Tree, path: PurePosixPath) -> Tree:
-    """The tree without the link at the path, or above it, that leads nowhere: a new file is put in its place, and
-    nothing is written to where the link points."""
+    """The tree without the dangling link at the path or above it: a new file replaces it, and nothing is written to the
+    link's target."""
     link = dead_link(tree, path)
     return tree if link is None else tree.remove(link)
 
 
 def dead_link(tree: Tree, path: PurePosixPath) -> PurePosixPath | None:
-    """The link at the path, or above it, that leads nowhere."""
+    """The dangling link at the path or above it."""
     for each in (*reversed(path.parents), path):
         entry = tree.lentry(each)
         if entry is not None and entry.is_link and tree.entry(each) is None:
@@ -103,7 +103,7 @@ def dead_link(tree: Tree, path: PurePosixPath) -> PurePosixPath | None:
 
 
 def _labelled(tree: Tree, home: Entry, made: Iterable[PurePosixPath]) -> Tree:
-    """New files of keys with the SELinux type that sshd may read; untouched where the home has no label."""
+    """New key files with the SELinux type that sshd may read; unchanged if the home has no label."""
     parts = (home.xattr(SELINUX) or b"").rstrip(b"\0").split(b":", 3)
     if len(parts) < 3:
         return tree
@@ -119,7 +119,7 @@ def _labelled(tree: Tree, home: Entry, made: Iterable[PurePosixPath]) -> Tree:
 
 
 def home_missing(facts: Facts, account: Account) -> bool:
-    """Whether the account's home is not there, and every file that sshd reads for it would be in it."""
+    """Whether the account's home is missing, and every file that sshd reads for it would be in it."""
     home = PurePosixPath(account.home)
     if not account.home.startswith("/") or str(home) in _NOWHERE:
         return False
@@ -130,9 +130,9 @@ def home_missing(facts: Facts, account: Account) -> bool:
 
 
 def overlooked(facts: Facts, account: Account) -> KeyFile | None:
-    """The file that sshd looks into by default, where its settings name others and no key is found in these.
+    """The file that sshd reads by default, if its settings name others and no key is in them.
 
-    None unless it holds a key that would open the account: the client's, where that is known.
+    None unless it holds a key that would open the account: the client's, if that is known.
     """
     setting = facts.effective(account).setting("AuthorizedKeysFile")
     if setting.location is None or not account.home.startswith("/"):
@@ -154,9 +154,9 @@ def _opens(facts: Facts, found: KeyFile) -> bool:
 
 
 def misplaced(facts: Facts, account: Account) -> Iterator[tuple[PurePosixPath, tuple[str, ...]]]:
-    """Files by a wrong name or in a wrong place that hold keys, with these lines as they stand.
+    """Misnamed or misplaced files that hold keys, with those lines unchanged.
 
-    Only files that nobody but the account and root could have written: a key in any other may be anybody's.
+    Only files that nobody but the account and root could have written: a key in any other may belong to anyone.
     """
     known = {found.path for found in facts.key_files(account)}
     for path in _candidates(facts, account):
@@ -168,7 +168,7 @@ def misplaced(facts: Facts, account: Account) -> Iterator[tuple[PurePosixPath, t
 
 
 def places(facts: Facts, account: Account) -> tuple[Read, ...]:
-    """The directories in which misplaced keys are looked for."""
+    """The directories where rescue looks for misplaced keys."""
     if not account.home.startswith("/") or account.home.strip("/") == "":
         return ()
     home = PurePosixPath(account.home)

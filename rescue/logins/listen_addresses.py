@@ -1,5 +1,5 @@
-"""The addresses that SSH is told to listen on, beside those that the server will have. Shared by the checks of
-ListenAddress; no check itself."""
+"""The addresses that SSH is set to listen on, and those that the server will have. Shared by the ListenAddress checks;
+no check itself."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ YES = frozenset({"yes", "true", "on", "1"})
 
 @dataclass(frozen=True, slots=True)
 class Bind:
-    """An address that SSH is to listen on. here: whether the server has it; None where that can't be told."""
+    """An address that SSH is set to listen on. here: whether the server has it; None if unknown."""
 
     listener: Listener
     address: IPv4Address | IPv6Address
@@ -44,7 +44,7 @@ class Bind:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Where SSH is to listen, if every line names an address of its own. socket: the unit that listens, if one does."""
+    """Where SSH is set to listen, if every line names a specific address. socket: the listening unit, if any."""
 
     binds: tuple[Bind, ...]
     own: OwnAddresses
@@ -52,7 +52,7 @@ class Told:
 
 
 def told(facts: Facts) -> Told | None:
-    """The addresses; None where nothing serves, or where some listener takes every address or can't be told."""
+    """The addresses; None if nothing serves, or if a listener takes every address or is not known."""
     if not serving(facts.units):
         return None
     listeners = facts.listeners
@@ -64,7 +64,7 @@ def told(facts: Facts) -> Told | None:
         try:
             address = ip_address(THIS_MACHINE if each.address == "localhost" else each.address or "")
         except ValueError:
-            # A host name: whether it can be looked up is a finding of its own.
+            # A host name: another check reports whether it resolves.
             return None
         if address.is_unspecified:
             return None
@@ -84,19 +84,19 @@ def _socket(facts: Facts) -> Unit | None:
 
 
 def last(unit: Unit, section: str, key: str) -> Assignment | None:
-    """The assignment that counts."""
+    """The assignment that is effective."""
     found = [each for each in unit.assignments if (each.section, each.key) == (section, key)]
     return found[-1] if found else None
 
 
 def free_bind(unit: Unit) -> bool:
-    """Whether the socket may be bound to an address that is not there (yet)."""
+    """Whether the socket can bind to an address that does not exist (yet)."""
     assigned = last(unit, "Socket", "FreeBind")
     return assigned is not None and assigned.text.lower() in YES
 
 
 def _nonlocal(tree: Tree, version: int) -> bool:
-    """sysctl.conf(5): whether programs may bind to addresses that are not there; the last line counts."""
+    """sysctl.conf(5): whether programs may bind to missing addresses; the last line wins."""
     value = ""
     for path in (*(f"{folder}/{name}" for folder in reversed(SYSCTL) for name in tree.children(folder)), SYSCTL_FILE):
         for line in (tree.text(path) or "").split("\n"):
@@ -107,7 +107,7 @@ def _nonlocal(tree: Tree, version: int) -> bool:
 
 
 def on_all(told: Told) -> Iterator[Repair]:
-    """Listen on every address: the lines that name one are commented out, if that is what sshd_config is for."""
+    """Listen on every address: comment out the lines that name one, if all of them are sshd_config's."""
     places = [each.listener.location for each in told.binds]
     if told.socket is not None or any(
         place is None or not place.text.lower().lstrip("\"' ").startswith("listenaddress") for place in places
@@ -119,7 +119,7 @@ def on_all(told: Told) -> Iterator[Repair]:
         f"listen on every address of the server: comment out {shown}",
         Safety.SAFE,
         partial(_comment_out, told=told),
-        weakens=f"port {', '.join(map(str, sorted(ports)))} is open on every address that the firewall lets through",
+        weakens=f"port {', '.join(map(str, sorted(ports)))} will be open on every address that the firewall allows",
         lets_in=True,
     )
 

@@ -1,4 +1,4 @@
-"""What sshd's policy says about each account that is to log in. Shared by two checks of the account link; no check."""
+"""What sshd's policy says about each account that should log in. Shared by two account checks; no check itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ POLICY_READS = (
 
 @dataclass(frozen=True, slots=True)
 class LoginStanding:
-    """One account before sshd's lists, and before PermitRootLogin if it is root's."""
+    """What sshd's lists say about one account, and PermitRootLogin if it is root."""
 
     account: Account
     lists: Decision
@@ -32,14 +32,14 @@ class LoginStanding:
 
 
 def standings(facts: Facts) -> tuple[LoginStanding, ...]:
-    """Every account that is to be judged; () while the configuration stops sshd, as nobody is let in then."""
+    """Every account to judge; () if the configuration stops sshd, because then nobody gets in."""
     if facts.sshd.fatal:
         return ()
     return tuple(_standing(facts, account) for account in facts.logins)
 
 
 def _standing(facts: Facts, account: Account) -> LoginStanding:
-    """From several addresses a login is allowed or refused if it is from each of them."""
+    """With several addresses, a login is allowed or refused only if it is from each of them."""
     decisions = [_decisions(facts, account, address) for address in facts.client.sources or (None,)]
     return LoginStanding(account, _agreed([each[0] for each in decisions]), _agreed([each[1] for each in decisions]))
 
@@ -59,5 +59,5 @@ def _agreed(decisions: list[Decision]) -> Decision:
 
 
 def somebody_else_passes(found: tuple[LoginStanding, ...], one: LoginStanding) -> bool:
-    """Whether another account surely gets past the policy: then keeping this one out may well be meant."""
+    """Whether another account certainly gets past the policy: then blocking this one may be intended."""
     return any(each.allowed is True for each in found if each is not one)

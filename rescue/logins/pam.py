@@ -1,6 +1,6 @@
-"""What PAM says to a login over SSH that brought the right key: its stacks account and session. No check itself.
+"""What PAM says to an SSH login with the right key: its stacks account and session. No check itself.
 
-sshd asks the modules for passwords only where a password is asked for; a key passes them by (auth-pam.c).
+sshd runs the auth modules only for passwords; a key skips them (auth-pam.c).
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ from rescue.pam.stacks import (
 READS = (*SSHD_READS, *PAM_READS, *MODULE_READS)
 
 SERVICE, OTHER = "sshd", "other"
-"""The service's file, and the one that stands for every service that has none."""
+"""The service's file, and the fallback for services that have none."""
 
 DAY = 86400
 
 PASSES = (Answer.SUCCESS, Answer.NEW_AUTHTOK_REQD)
-"""What a stack may say where no module turned the account away: the latter is the matter of a password's age."""
+"""A stack's answers if no module rejected the account: the second is about the password's age."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """PAM's part of a login: the service's stacks, and what they say to one account.
 
-    rulings: what the modules that decide by files say. needed: those of them that must say something else before the
-    account gets in. perhaps: those that can't be told, and on which the login hangs.
+    rulings: the answers of modules that decide by files. needed: those that must change before the account gets in.
+    perhaps: those that are unknown, and that the login depends on.
     """
 
     service: Service
@@ -56,7 +56,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A module that keeps an account out, or (certain is false) may."""
+    """A module that rejects an account, or (certain is false) may."""
 
     handler: Handler
     ruling: Ruling
@@ -64,15 +64,15 @@ class Refusal:
 
 
 def _service_name(facts: Facts, account: Account) -> str:
-    """What sshd calls itself to PAM: PAMServiceName, from 9.8 on (its default is the program's own name)."""
+    """The service name that sshd gives PAM: PAMServiceName, from 9.8 on (by default the program's own name)."""
     words = facts.effective(account).words("PAMServiceName")
     return words[0] if words else SERVICE
 
 
 @lru_cache(maxsize=64)
 def policy(facts: Facts, account: Account) -> Policy | None:
-    """What PAM says; None where sshd does not ask it, or where there are no stacks for it."""
-    # Ten checks ask the same question of the same facts.
+    """What PAM says; None if sshd does not ask it, or has no stacks there."""
+    # Ten checks ask this same question.
     if facts.sshd.fatal or facts.effective(account).words("UsePAM") != ("yes",):
         return None
     service = read_service(facts.tree, _service_name(facts, account)) or read_service(facts.tree, OTHER)
@@ -92,7 +92,7 @@ def policy(facts: Facts, account: Account) -> Policy | None:
 
 
 def _completed(facts: Facts, service: Service) -> Service:
-    """The service with the stacks of "other" where it has no line of its own for one (_pam_dispatch)."""
+    """The service, with the stacks of "other" for those that it has no lines for (_pam_dispatch)."""
     bare = [each for each in (Facility.AUTH, Facility.ACCOUNT, Facility.SESSION) if not service.stack(each)]
     if not bare or service.broken is not None:
         return service
@@ -105,7 +105,7 @@ def _completed(facts: Facts, service: Service) -> Service:
 
 
 def _weighed(facts: Facts, account: Account, found: Policy, stack: tuple[Handler, ...]) -> Policy:
-    """`found` with the modules of one stack on which the login hangs: each asked, and what if it said otherwise."""
+    """`found` plus the modules of one stack that the login depends on: what if each answered differently."""
     rulings = [(handler, ruling) for handler in stack if (ruling := _ruling(facts, account, handler)) is not None]
     denying = [each for each in rulings if each[1].allowed is False and not each[1].ignored]
     open_ends = [each for each in rulings if each[1].allowed is None]
@@ -128,7 +128,7 @@ def _weighed(facts: Facts, account: Account, found: Policy, stack: tuple[Handler
 
 
 def refusals(facts: Facts, account: Account, module: str) -> Iterator[Refusal]:
-    """The lines of a module that keep the account out, certain ones first."""
+    """The lines of a module that reject the account, certain ones first."""
     found = policy(facts, account)
     if found is None:
         return
@@ -139,12 +139,12 @@ def refusals(facts: Facts, account: Account, module: str) -> Iterator[Refusal]:
 
 
 def asks_shadow(facts: Facts, account: Account, found: Policy) -> bool:
-    """Whether the login hangs on what pam_unix finds of the account in shadow(5)."""
+    """Whether the login depends on the account's entry in shadow(5), which pam_unix reads."""
     return hangs_on(facts, account, found, "pam_unix")
 
 
 def hangs_on(facts: Facts, account: Account, found: Policy, module: str) -> bool:
-    """Whether the account gets in if all is well, and does not if this module says otherwise."""
+    """Whether the account gets in if all modules agree, and does not if this one rejects it."""
     stack = found.service.stack(Facility.ACCOUNT)
     usual = _otherwise(facts, account, [])
 
@@ -155,14 +155,14 @@ def hangs_on(facts: Facts, account: Account, found: Policy, module: str) -> bool
 
 
 def denying_line(facts: Facts, account: Account, stack: tuple[Handler, ...]) -> Handler | None:
-    """The line with pam_deny at which a stack ends for everybody, whatever the modules say; None if there is none."""
+    """The pam_deny line where the stack ends for everybody, whatever the modules say; None if there is none."""
     outcome = run(stack, _otherwise(facts, account, []))
     decided = outcome.decided
     return decided if outcome.answer not in PASSES and decided is not None and decided.name == "pam_deny" else None
 
 
 def asker(facts: Facts, account: Account) -> Callable[[Handler], Answer]:
-    """What each module says."""
+    """Each module's answer."""
     shadow = facts.accounts.shadow(account.name)
 
     def ask(handler: Handler) -> Answer:
@@ -184,7 +184,7 @@ def asker(facts: Facts, account: Account) -> Callable[[Handler], Answer]:
 
 
 def _otherwise(facts: Facts, account: Account, refusing: list[Handler]) -> Callable[[Handler], Answer]:
-    """What each module would say if only those of `refusing` turned the account away, and all were there."""
+    """Each module's answer if only those in `refusing` rejected the account, and all modules existed."""
 
     def ask(handler: Handler) -> Answer:
         if not handler.module or not module_present(facts.tree, handler.module):
@@ -201,15 +201,15 @@ def _otherwise(facts: Facts, account: Account, refusing: list[Handler]) -> Calla
 
 _FIXED = {
     "pam_deny": Answer.PERM_DENIED,
-    # Where the file is there, that is a finding of its own.
+    # If the file exists, another check reports it.
     "pam_nologin": Answer.IGNORE,
     "pam_warn": Answer.IGNORE,
 }
-"""What these say, whoever asks."""
+"""What these modules say to everyone."""
 
 
 def _ruling(facts: Facts, account: Account, handler: Handler) -> Ruling | None:
-    """What a module that decides by files says; None for any other, and for one that is not there."""
+    """The answer of a module that decides by files; None for any other, and for a missing one."""
     module = MODULES.get(handler.name)
     if module is None or handler.facility not in module.stacks or not module_present(facts.tree, handler.module):
         return None
@@ -217,15 +217,15 @@ def _ruling(facts: Facts, account: Account, handler: Handler) -> Ruling | None:
 
 
 def today(now: datetime) -> int:
-    """The day in which shadow(5) counts: since 1970-01-01, in UTC."""
+    """Today as shadow(5) counts: days since 1970-01-01, in UTC."""
     return int(now.astimezone(UTC).timestamp()) // DAY
 
 
 def shadow_answer(shadow: Shadow, day: int) -> Answer:
-    """What pam_unix says of an account's dates (check_shadow_expiry in passverify.c).
+    """What pam_unix says about an account's dates (check_shadow_expiry in passverify.c).
 
-    An empty day of the last change turns the rest off; that Linux-PAM before 1.6 takes it for long ago is told apart
-    by `counts_empty_day`.
+    An empty last-change day disables the other rules; `counts_empty_day` handles Linux-PAM before 1.6, which takes it
+    for long ago.
     """
     expire, changed = _number(shadow.expire), _number(shadow.lastchg)
     maximum, inactive = _number(shadow.maximum), _number(shadow.inactive)
@@ -244,7 +244,7 @@ def shadow_answer(shadow: Shadow, day: int) -> Answer:
 
 
 def counts_empty_day(shadow: Shadow, day: int) -> bool:
-    """Whether an older PAM takes the password for expired, as the day of its last change is empty."""
+    """Whether an older PAM takes the password for expired, because its last-change day is empty."""
     maximum = _number(shadow.maximum)
     return shadow.lastchg is None and maximum != -1 and day + 1 > maximum
 

@@ -1,7 +1,7 @@
-"""What PAM's stack "auth" says to somebody who answers every question rightly. No check itself.
+"""What PAM's stack "auth" says to somebody who answers every question correctly. No check itself.
 
-sshd asks it for keyboard-interactive and, with UsePAM, for passwords (auth-pam.c). A stack in which every module
-answers "ignore" is a no (_pam_dispatch_aux).
+sshd uses it for keyboard-interactive and, with UsePAM, for passwords (auth-pam.c). A stack in which every module
+answers "ignore" fails (_pam_dispatch_aux).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ KEYBOARD = "keyboard-interactive"
 WITHOUT_ANSWER = frozenset({
     "pam_env", "pam_faildelay", "pam_warn", "pam_nologin", "pam_echo", "pam_group", "pam_cap", "pam_motd", "pam_umask",
 })  # fmt: skip
-"""Modules that answer "ignore" here, whoever asks."""
+"""Modules that answer "ignore" here for everyone."""
 FORGIVING = frozenset({"nullok", "nouserok"})
-"""Arguments by which a module of a second factor leaves alone who has none."""
+"""Arguments that make a second-factor module skip users without one."""
 SETTLED = frozenset({"pam_permit", "pam_deny", "pam_unix", "pam_faillock", CODES, *WITHOUT_ANSWER})
 
 
 def asked(facts: Facts, account: Account) -> bool:
-    """Whether every way to log in asks PAM's auth stack: a password is all that the account has, or each list of
+    """Whether every way to log in uses PAM's auth stack: the account has only a password, or each list of
     AuthenticationMethods has keyboard-interactive."""
     effective = facts.effective(account)
     lists = effective.words("AuthenticationMethods")
@@ -41,7 +41,7 @@ def asked(facts: Facts, account: Account) -> bool:
 
 
 def verdicts(facts: Facts, account: Account, service: Service) -> tuple[StackOutcome, StackOutcome]:
-    """What the stack says where the modules that can't be judged say yes, and where they leave the account alone."""
+    """What the stack says if the modules that can't be judged succeed, and if they ignore the account."""
     stack = service.stack(Facility.AUTH)
     yes = _asker(facts, account, Answer.SUCCESS)
     ignore = _asker(facts, account, Answer.IGNORE)
@@ -49,7 +49,7 @@ def verdicts(facts: Facts, account: Account, service: Service) -> tuple[StackOut
 
 
 def answer(facts: Facts, account: Account, handler: Handler) -> Answer | None:
-    """What one module says, of those that decide by what is on the disk; None for any other."""
+    """The answer of one module that decides by what is on the disk; None for any other."""
     if not handler.module or not module_present(facts.tree, handler.module):
         return Answer.MODULE_UNKNOWN
     name = handler.name
@@ -82,7 +82,7 @@ def _asker(facts: Facts, account: Account, unknown: Answer) -> Callable[[Handler
 
 
 def lacks_password(facts: Facts, account: Account) -> bool:
-    """Whether the stack turns the account away for want of a password alone."""
+    """Whether the stack rejects the account only because it has no password."""
     if facts.accounts.password(account) in (Password.HASH, Password.NONE):
         return False
     policy = pam.policy(facts, account)

@@ -1,4 +1,4 @@
-"""What each of PAM's modules would say to a login over SSH, as far as it decides by files. No check itself."""
+"""What each PAM module would say to an SSH login, if it decides by files. No check itself."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MODULE_READS = (
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A module that decides by files: in which stacks, what it says, and its answer when it turns somebody away."""
+    """A module that decides by files: its stacks, its decision, and its answer when it rejects somebody."""
 
     stacks: frozenset[Facility]
     rule: Callable[[Facts, Account, Handler], Ruling]
@@ -34,7 +34,7 @@ class Module:
 
 
 def _access(facts: Facts, account: Account, handler: Handler) -> Ruling:
-    """From several addresses a login is refused if it is from one of them."""
+    """With several addresses, a login is refused if it is from any of them."""
     found = [access(facts.tree, account, source, handler.arguments) for source in facts.client.sources or (None,)]
     return _strictest(found)
 
@@ -56,7 +56,7 @@ def _strictest(found: list[Ruling]) -> Ruling:
 
 
 def _hosts(facts: Facts) -> tuple[str | None, ...]:
-    """Where the client comes from as PAM has it: an address, unless sshd looks up names (UseDNS)."""
+    """The client's origin as PAM sees it: an address, unless sshd looks up names (UseDNS)."""
     return tuple(str(source) for source in facts.client.sources) or (None,)
 
 
@@ -76,4 +76,4 @@ MODULES: dict[str, Module] = {
         Answer.PERM_DENIED,
     ),
 }
-"""By the module's name. What is not here lets everybody pass, or is judged by a check of its own."""
+"""By module name. Modules not listed accept everybody, or have a check of their own."""

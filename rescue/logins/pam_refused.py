@@ -1,4 +1,4 @@
-"""What the checks of PAM's modules share: how a refusal is told, and edits of PAM's lines. No check itself."""
+"""What the checks of PAM's modules share: how to report a refusal, and edits of PAM's lines. No check itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rescue.tree import Tree
 def refused(
     check: str, link: Step, account: Account, found: Refusal, message: str, repairs: tuple[Repair, ...]
 ) -> Finding:
-    """A finding for a module that turns the account away, or may."""
+    """A finding for a module that rejects the account, or may."""
     places = (found.ruling.location, found.handler.location)
     return Finding(
         check=check,
@@ -44,23 +44,23 @@ def turned_away(
 
 
 def line_of(tree: Tree, location: Location) -> tuple[list[str], int]:
-    """The file's lines, and the index of the one meant. ValueError if it is not there any more."""
+    """The file's lines, and the index of the given one. ValueError if it is gone."""
     lines = (tree.text(location.path) or "").split("\n")
     at = location.line - 1
     if not 0 <= at < len(lines) or location.text.strip() not in lines[at]:
-        raise ValueError(f"{location}: the line is not there any more")
+        raise ValueError(f"{location}: the line is gone")
     return lines, at
 
 
 def commented(tree: Tree, location: Location) -> Tree:
-    """The tree with a ``#`` before the line."""
+    """The tree with the line commented out."""
     lines, at = line_of(tree, location)
     lines[at] = f"#{lines[at]}"
     return tree.write(location.path, "\n".join(lines))
 
 
 def exempted(tree: Tree, location: Location, name: str) -> Tree:
-    """The tree in which the PAM line is passed over for one user, by a line before it."""
+    """The tree where a new line before the PAM line makes PAM skip it for one user."""
     lines, at = line_of(tree, location)
     stack = lines[at].split()[0].removeprefix("-")
     lines.insert(at, f"{stack} [success=1 default=ignore] pam_succeed_if.so quiet user = {name}")
@@ -68,7 +68,7 @@ def exempted(tree: Tree, location: Location, name: str) -> Tree:
 
 
 def insert_behind(tree: Tree, location: Location, text: str) -> Tree:
-    """The tree with a line behind another one, which may go on over several."""
+    """The tree with a new line after another one, which may span several lines."""
     lines, at = line_of(tree, location)
     while lines[at].partition("#")[0].endswith("\\") and at + 1 < len(lines):
         at += 1

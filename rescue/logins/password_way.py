@@ -1,4 +1,4 @@
-"""Whether an account logs in with a password: what opens it, and which settings shut that way. No check itself."""
+"""Whether an account logs in with a password: what opens it, and which settings prevent it. No check itself."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PASSWORD, KEYBOARD = "password", "keyboard-interactive"
 
 @dataclass(frozen=True, slots=True)
 class Shut:
-    """A setting that shuts the way. words: as it is written; location: None where it is the default."""
+    """A setting that prevents it. words: as written; location: None if it is the default."""
 
     keyword: str
     value: str
@@ -34,7 +34,7 @@ class Shut:
 
 
 def password_opens(facts: Facts, account: Account) -> bool:
-    """Whether a password is there, and sshd takes it."""
+    """Whether the account has a password that sshd accepts."""
     settings = facts.effective(account)
     state = facts.accounts.password(account)
     empty = state is Password.NONE and settings.words("PermitEmptyPasswords") == ("yes",)
@@ -42,9 +42,9 @@ def password_opens(facts: Facts, account: Account) -> bool:
 
 
 def by_password(facts: Facts, account: Account) -> bool:
-    """Whether this login is one with a password: there is a usable one, no key, and nothing that was to be one.
+    """Whether this login uses a password: a usable one exists, but no key, and nothing that was meant as one.
 
-    Where the client named a key it is that one's way that is judged.
+    If the client named a key, only the login with that key is judged.
     """
     if facts.client.key is not None or facts.accounts.password(account) is not Password.HASH:
         return False
@@ -59,10 +59,10 @@ def by_password(facts: Facts, account: Account) -> bool:
 
 
 def shut(facts: Facts, account: Account) -> Iterator[Shut]:
-    """The settings that have to be others for a password to be taken; () where it is."""
+    """The settings that must change before sshd accepts a password; () if it already does."""
     effective = facts.effective(account)
     if not _asked(effective):
-        # The plain way is the one that is opened: what keyboard-interactive asks for is PAM's affair.
+        # Plain password logins are what the repair enables: PAM decides what keyboard-interactive asks for.
         yield _shut(effective, "PasswordAuthentication")
     if account.uid == 0 and effective.words("PermitRootLogin") in (("prohibit-password",), ("without-password",)):
         yield _shut(effective, "PermitRootLogin")
@@ -77,7 +77,7 @@ def _asked(effective: Effective) -> bool:
 
 
 def _alone(word: str, effective: Effective) -> bool:
-    """Whether a list of methods can be met with a password and nothing else."""
+    """Whether a password alone satisfies a list of methods."""
     methods = {method.partition(":")[0] for method in word.split(",")}
     return methods <= {PASSWORD, KEYBOARD}
 
@@ -89,7 +89,7 @@ def _shut(effective: Effective, keyword: str) -> Shut:
 
 
 def opened(tree: Tree, ways: tuple[Shut, ...]) -> Tree:
-    """The tree in which each of the settings lets a password in."""
+    """The tree where each of the settings allows passwords."""
     for each in ways:
         value = PASSWORD if each.keyword == "AuthenticationMethods" else "yes"
         if each.location is None:

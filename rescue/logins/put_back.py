@@ -1,4 +1,4 @@
-"""A lost or emptied configuration file put back from a copy or a template. Shared by checks; no check itself."""
+"""A lost or emptied configuration file, restored from a copy or a template. Shared by checks; no check itself."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ MOST = 2
 
 
 def put_back(facts: Facts, path: str) -> Iterator[Repair]:
-    """The repairs that give the file a content again, the best source first."""
+    """The repairs that restore the file's content, best source first."""
     for number, source in enumerate(sources(facts.tree, path)):
         if number < MOST:
             edit = partial(written, path=path, text=source.text)
-            yield Repair(f"put {path} back from {source.path}", Safety.SAFE, edit)
+            yield Repair(f"restore {path} from {source.path}", Safety.SAFE, edit)
 
 
 def written(tree: Tree, path: str, text: str) -> Tree:
-    """The tree in which the file says that; a link that leads nowhere is replaced, never written through."""
+    """The tree with that content in the file; a dangling link is replaced, never written through."""
     entry = tree.lentry(path)
     if entry is not None and entry.is_link and tree.entry(path) is None:
         tree = tree.remove(path)

@@ -1,4 +1,4 @@
-"""Limits of sshd that keep people out where they are too low. Shared by the checks of them; no check itself."""
+"""sshd limits that lock people out when they are too low. Shared by their checks; no check itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ READS = (*UNIT_READS, *SSHD_READS)
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit that is too low. reason: why it is not sure that it keeps anybody out; empty where it is."""
+    """A limit that is too low. reason: why it may not lock anybody out; empty if it certainly does."""
 
     what: str
     reason: str = ""
@@ -27,7 +27,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What a check says about one keyword. default: what the line is set to. judge: what is wrong with a value."""
+    """What a check says about one keyword. default: the repair's value. judge: what is wrong with a value."""
 
     check: str
     link: Step
@@ -39,7 +39,7 @@ class Cause:
 
 
 def everywhere(facts: Facts, cause: Cause) -> Iterator[Finding]:
-    """The finding about a keyword of the whole server."""
+    """The finding about a keyword for the whole server."""
     if facts.sshd.fatal or not serving(facts.units):
         return
     lines = facts.sshd.globals(cause.keyword)
@@ -84,7 +84,7 @@ def _repairs(cause: Cause, place: Location) -> Iterator[Repair]:
             f"set {cause.keyword} to {cause.default}, sshd's default ({place})",
             Safety.UNSAFE,
             change,
-            weakens=f"whoever guesses passwords or floods the server meets {cause.keyword} {cause.default}",
+            weakens=f"password guessers and floods face only {cause.keyword} {cause.default}",
         )
     else:
         yield Repair(f"correct {cause.keyword} in {place}", Safety.MANUAL)

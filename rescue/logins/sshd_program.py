@@ -1,4 +1,4 @@
-"""sshd's programs and what they need to be started. Shared by the checks of them; no check itself."""
+"""sshd's programs and what they need to start. Shared by their checks; no check itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rescue.services.units import UNIT_READS
 from rescue.tree import Read
 
 SPLIT, SPLIT_AGAIN = (9, 8), (10, 0)
-"""From when sshd starts sshd-session for each connection, and that sshd-auth for the login."""
+"""The releases from which sshd starts sshd-session for each connection, and that starts sshd-auth for the login."""
 
 HELPERS = {"sshd-session": ("SshdSessionPath", SPLIT), "sshd-auth": ("SshdAuthPath", SPLIT_AGAIN)}
 FOLDERS = ("/usr/lib/openssh", "/usr/libexec/openssh", "/usr/lib/ssh", "/usr/libexec/ssh", "/usr/libexec")
@@ -38,7 +38,7 @@ def installed(facts: Facts) -> bool:
 
 
 def program(facts: Facts) -> str:
-    """The program that the service starts; where it does not say, the one that is there."""
+    """The program that the service starts; if it does not say, the one that is installed."""
     for name in SERVICES:
         commands = facts.units.unit(name).values("Service", "ExecStart")
         if commands and commands[-1].text.split():
@@ -49,7 +49,7 @@ def program(facts: Facts) -> str:
 
 
 def faults(facts: Facts) -> Iterator[ProgramFault]:
-    """What is wrong with sshd's programs, the first one first. Later ones are not looked at where one is missing."""
+    """The faults of sshd's programs, in the order they run. If one is missing, later ones are not checked."""
     main = program(facts)
     facts.tree.require(Read(main, depth=0, limit=PROGRAM_LIMIT))
     own = list(program_faults(facts.tree, main))
@@ -71,7 +71,7 @@ def _helper(facts: Facts, name: str, keyword: str) -> str:
         rb"\0(/[\w./+-]{1,200}/" + name.encode() + rb")\0", facts.tree.data_if_read(program(facts)) or b""
     )
     if built_in:
-        # sshd itself names where its own build keeps them.
+        # The sshd binary contains the paths of its own build.
         path = built_in[1].decode("ascii", "replace")
         facts.tree.require(Read(path, depth=0, limit=PROGRAM_LIMIT))
         return path

@@ -1,4 +1,4 @@
-"""How this server's sshd looks at an account's key files. Shared by the checks of keys; no check itself."""
+"""How this server's sshd checks an account's key files. Shared by the key checks; no check itself."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from rescue.keys.strictmodes import Walk
 
 
 def walk_of(facts: Facts, account: Account) -> Walk:
-    """StrictModes as it is set for the account, and Debian's patch where the release has it."""
+    """StrictModes as set for the account, with Debian's patch if the release has it."""
     strict = facts.effective(account).words("StrictModes") != ("no",)
     return Walk(facts.tree, facts.accounts, account, private_groups=facts.release.is_debian, strict=strict)

@@ -150,7 +150,7 @@ def test_the_reserve_of_root_alone_is_a_full_disk(mounted: Mounted) -> None:
     assert available(root) == 0
     (finding,) = examined(root)[1]
     assert finding.severity is Severity.BROKEN
-    assert "kept for root" in finding.message
+    assert "reserved for root" in finding.message
     mend(root)
 
 
@@ -166,7 +166,7 @@ def test_a_disk_without_inodes_gets_some_back(mounted: Mounted) -> None:
             break
     assert os.statvfs(root).f_ffree == 0
     (finding,) = examined(root)[1]
-    assert "no inode left" in finding.message
+    assert "no inodes left" in finding.message
     mend(root)
     assert os.statvfs(root).f_ffree == os.statvfs(root).f_files // 10
     (root / "etc/new").touch()

@@ -87,9 +87,7 @@ def test_a_read_error_is_named_and_nothing_is_written(path: str, tmp_path: Path)
         assert {each["severity"] for each in found["findings"]} == {"doubtful"}
         (named,) = [each for each in found["findings"] if each["cause"] == "file-unreadable"]
         assert named["message"] == f"{path} could not be read: Input/output error."
-        assert [each["title"] for each in named["repairs"]] == [
-            "copy the disk before anything else, and work with the copy"
-        ]
+        assert [each["title"] for each in named["repairs"]] == ["copy the disk first, and work on the copy"]
         before = {each: each.read_bytes() for each in _readable(point / "etc", point / path.lstrip("/"))}
         fixed = run("fix", point, "--yes", "--unsafe", "--json")
         assert fixed.returncode == 3

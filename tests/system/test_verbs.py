@@ -140,7 +140,7 @@ def test_a_healthy_server_has_no_fault_and_is_not_called_clear(console: Console)
     status, screen = console.typed("inspect", console.server)
     assert status == 3
     assert "Nothing wrong found" in screen
-    assert "whether the machine boots to the end" in screen
+    assert "whether the machine boots completely" in screen
     assert "--key FILE" in screen
 
 

@@ -180,7 +180,7 @@ class Files:
         text = (
             f"this version of sshd does not know {name} (other versions do)"
             if known_elsewhere
-            else f"sshd does not know a keyword {name}"
+            else f"unknown keyword {name}"
         )
         return BadLine(Fault.KEYWORD, text, "" if known_elsewhere else meant)
 

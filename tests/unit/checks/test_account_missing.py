@@ -14,7 +14,7 @@ def test_a_name_that_nobody_has_is_told_with_those_that_exist() -> None:
     assert (finding.severity, finding.symptom) == (Severity.BROKEN, Symptom.DENIED)
     assert "Did you mean alice?" in finding.message
     assert [(repair.safety, repair.title) for repair in finding.repairs] == [
-        (Safety.MANUAL, "log in as one of: root, alice")
+        (Safety.MANUAL, "log in as one of these: root, alice")
     ]
 
 

@@ -104,13 +104,13 @@ def test_a_kernel_says_how_long_it_is() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        ("/boot/initrd.img-6.1-new", None, "is not there"),
+        ("/boot/initrd.img-6.1-new", None, "is missing"),
         ("/boot/initrd.img-6.1-new", b"", "is empty"),
         ("/boot/initrd.img-6.1-new", bytes(4096), "is empty"),
         ("/boot/initrd.img-6.1-new", GZIP[:-9], "is cut off"),
         ("/boot/initrd.img-6.1-new", b"no image", "is no initramfs"),
-        ("/boot/initrd.img-6.1-new", symlink("initrd.img-gone"), "is not there"),
-        ("/boot/vmlinuz-6.1-new", None, "is not there"),
+        ("/boot/initrd.img-6.1-new", symlink("initrd.img-gone"), "is missing"),
+        ("/boot/vmlinuz-6.1-new", None, "is missing"),
         ("/boot/vmlinuz-6.1-new", kernel()[:-2048], "is cut off"),
     ],
 )

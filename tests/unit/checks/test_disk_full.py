@@ -73,8 +73,7 @@ def test_a_full_root_hangs_the_login() -> None:
     assert (finding.step, finding.severity, finding.symptom) == (Step.DISK, Severity.BROKEN, Symptom.HANGS)
     assert finding.subject == "/"
     assert finding.message == (
-        "The file system at / (20 GiB) is full: nothing can be written there, not even by root. "
-        "Much of it is in /var/log (6 GiB)."
+        "The file system at / (20 GiB) is full: not even root can write there. Much of it is in /var/log (6 GiB)."
     )
     assert [(str(each.path), each.text) for each in finding.locations] == [("/", ""), ("/var/log/app.log", "6 GiB")]
 
@@ -82,12 +81,12 @@ def test_a_full_root_hangs_the_login() -> None:
 def test_the_reserve_of_root_is_told() -> None:
     finding = only_finding(full({}, replace(FULL, free=900 * MIB)), "disk-full")
     assert finding.severity is Severity.BROKEN
-    assert "only the 900 MiB that are kept for root are left" in finding.message
+    assert "only the 900 MiB reserved for root are left" in finding.message
 
 
 def test_btrfs_without_room_for_metadata_is_told() -> None:
     finding = only_finding(full({}, replace(FULL, type="btrfs", free=5 * GIB, inodes=0, inodes_free=0)), "disk-full")
-    assert "btrfs has none for metadata" in finding.message
+    assert "btrfs has no space for metadata" in finding.message
 
 
 def test_little_room_is_doubtful_with_its_reason() -> None:
@@ -100,7 +99,7 @@ def test_little_room_is_doubtful_with_its_reason() -> None:
 def test_no_inode_is_told_apart_from_no_room() -> None:
     finding = only_finding(full({}, NO_INODES), "disk-full")
     assert finding.severity is Severity.BROKEN
-    assert "no inode left: no file can be created" in finding.message
+    assert "no inodes left: no file can be created" in finding.message
     assert only_finding(full({}, replace(ROOMY, inodes_free=12)), "disk-full").severity is Severity.DOUBTFUL
 
 
@@ -148,7 +147,7 @@ def test_rotated_logs_and_caches_go_and_nothing_else() -> None:
     )
     finding = only_finding(tree, "disk-full")
     assert repair_titles(finding) == [
-        (Safety.UNSAFE, "make room on /: delete 1 file of package caches and 2 rotated logs: frees 2.4 GiB")
+        (Safety.UNSAFE, "free space on /: delete 1 file of package caches and 2 rotated logs: frees 2.4 GiB")
     ]
     assert finding.repairs[0].irreversible
     assert finding.repairs[0].weakens == "deleted logs can't be brought back by undo"

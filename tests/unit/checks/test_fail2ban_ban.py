@@ -38,7 +38,7 @@ def test_your_address_is_taken_out_and_nobody_elses() -> None:
     assert finding.severity is Severity.BROKEN
     assert finding.symptom is Symptom.REFUSED
     assert "192.0.2.1" in finding.message
-    assert "for good" in finding.message
+    assert "permanently" in finding.message
     plan = mended(tree, ME)
     assert changed_paths(plan) == [DATABASE]
     after = plan.after.facts.tree

@@ -28,7 +28,7 @@ def test_the_default_zone_was_changed() -> None:
     finding = only_finding(tree, "firewalld-zone")
     assert finding.symptom is Symptom.TIMED_OUT
     assert str(finding.locations[0]) == f"{CONF}:2"
-    assert "by the zone public" in finding.message
+    assert "in the zone public" in finding.message
     plan = mended(tree)
     assert changed_paths(plan) == [DROP]
     assert f"  {SSH}\n" in (plan.after.facts.tree.text(DROP) or "")
@@ -75,7 +75,7 @@ def test_the_clients_address_belongs_to_another_zone() -> None:
 def test_ssh_was_allowed_in_a_zone_that_is_not_in_use() -> None:
     allowed = {f"{OWN}/zones/home.xml": zone(SSH, DHCP, '<port port="2222" protocol="tcp"/>')}
     tree = with_firewalld({"/etc/ssh/sshd_config": "Port 2222\nUsePAM yes\n", **allowed})
-    assert "by the zone home" in only_finding(tree, "firewalld-zone").message
+    assert "in the zone home" in only_finding(tree, "firewalld-zone").message
     assert changed_paths(mended(tree)) == [PUBLIC]
 
 

@@ -42,5 +42,5 @@ def test_what_is_to_be_done(user: str, check: str, changes: Changes, sources: tu
     assert len(found) == 1
     said = f"{found[0].reason} {found[0].repairs[0].title}"
     if found[0].repairs[0].edit is None:
-        assert ("say where you log in from" in said) is (not sources)
+        assert ("give the address that you log in from" in said) is (not sources)
         assert not sources or "is not known" not in said or "name" in said

@@ -143,7 +143,7 @@ def test_a_required_mount_that_stands_on_an_optional_one_stops_the_boot_with_it(
     finding = only_finding(tree, "fstab-emergency")
     assert finding.severity is Severity.DOUBTFUL
     assert str(finding.locations[0]) == "/etc/fstab:3"
-    assert "/srv/data1 has to be mounted from LABEL=Data1" in finding.message
+    assert "needs /srv/data1 mounted from LABEL=Data1" in finding.message
     made = diff(mended_if_agreed(tree), "/etc/fstab")[1]
     assert len(made) == 1
     assert "nofail" in made[0]

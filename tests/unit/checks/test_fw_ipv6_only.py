@@ -24,7 +24,7 @@ def test_rules_v6_has_no_rule_for_ssh() -> None:
     assert (found.severity, found.symptom) == (Severity.BROKEN, Symptom.TIMED_OUT)
     assert "/etc/iptables/rules.v4:6" in found.message
     assert "/etc/iptables/rules.v6:2" in found.message
-    assert found.repairs[-1].title == "dial over IPv4: ssh -4"
+    assert found.repairs[-1].title == "connect over IPv4: ssh -4"
     plan = mended(tree, ME)
     assert changed_paths(plan) == [V6]
     assert diff(plan, V6)[1] == [

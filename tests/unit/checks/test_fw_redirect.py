@@ -24,7 +24,7 @@ def test_the_rule_is_named_and_commented_out() -> None:
     found = only_finding(tree, CHECK)
     assert (found.severity, found.symptom) == (Severity.BROKEN, Symptom.REFUSED)
     assert str(found.locations[0]) == "/etc/iptables/rules.v4:4"
-    assert "on to port 2222, where nothing listens" in found.message
+    assert "redirects port 22 to port 2222, where nothing listens" in found.message
     assert diff(mended(tree), V4) == ([RULE], [f"#{RULE}"])
 
 

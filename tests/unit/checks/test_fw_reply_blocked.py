@@ -32,7 +32,7 @@ def test_the_policy_for_what_goes_out_drops_it() -> None:
     found = only_finding(tree, CHECK)
     assert (found.severity, found.symptom) == (Severity.BROKEN, Symptom.TIMED_OUT)
     assert found.locations[0].text == ":OUTPUT DROP [0:0]"
-    assert "not the server's answer out" in found.message
+    assert "blocks the server's answer" in found.message
     plan = mended(tree)
     assert changed_paths(plan) == [V4]
     assert diff(plan, V4) == ([], [ANSWER])

@@ -69,7 +69,7 @@ def test_a_directory_that_a_group_may_write() -> None:
     tree = server(at("/opt", directory(0o1775, 0, 50)))
     finding = only_finding(tree, CHECK, ALICE)
     assert finding.severity is Severity.BROKEN
-    assert "/opt can be written by others (mode 1775, group 50)" in finding.message
+    assert "others can write to /opt (mode 1775, group 50)" in finding.message
     assert finding.locations[0].line
     plan = mended(tree, ALICE)
     assert changed_paths(plan) == ["/opt"]
@@ -81,8 +81,8 @@ def test_a_directory_that_a_group_may_write() -> None:
 @pytest.mark.parametrize(
     ("entry", "what"),
     [
-        (file(SCRIPT, 0o775, 0, 50), "can be written by others"),
-        (file(SCRIPT, 0o757), "can be written by others"),
+        (file(SCRIPT, 0o775, 0, 50), "others can write to /opt/keys.sh"),
+        (file(SCRIPT, 0o757), "others can write to /opt/keys.sh"),
         (file(SCRIPT, 0o755, 1000, 1000), "belongs to uid 1000"),
     ],
 )
@@ -111,7 +111,7 @@ def test_a_directory_for_everybody_is_left_alone() -> None:
 def test_what_its_user_may_not_use(changes: Changes, path: str, mode: int, gid: int) -> None:
     tree = server(changes)
     told = [finding.message for finding in examine(tree, ALICE).findings if finding.check == CHECK]
-    assert "nobody, as whom it is to run" in told[0]
+    assert "nobody, who should run it, can't access" in told[0]
     plan = mended(tree, ALICE)
     assert changed_paths(plan) == [path]
     entry = plan.after.facts.tree.entry(path)
@@ -122,15 +122,15 @@ def test_what_its_user_may_not_use(changes: Changes, path: str, mode: int, gid: 
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        (with_command(user="keys"), "the account keys that it is to run as does not exist"),
-        (at("/opt/keys.sh", None), "/opt/keys.sh is not there"),
-        (at("/opt/keys.sh", symlink("/opt/gone")), "/opt/keys.sh is not there"),
+        (with_command(user="keys"), "the account keys, which should run it, does not exist"),
+        (at("/opt/keys.sh", None), "/opt/keys.sh is missing"),
+        (at("/opt/keys.sh", symlink("/opt/gone")), "/opt/keys.sh is missing"),
         (at("/opt/keys.sh", file("#!/usr/bin/python3\n", 0o755)), "/usr/bin/python3"),
         (
             at("/opt/keys.sh", file("#!/usr/bin/env python3\n", 0o755)) | {"/usr/bin/env": file(PROGRAM, 0o755)},
             "/usr/bin/python3",
         ),
-        (at("/opt/keys.sh", directory()), "is no file"),
+        (at("/opt/keys.sh", directory()), "is not a file"),
     ],
 )
 def test_what_a_person_has_to_put_right(changes: Changes, what: str) -> None:

@@ -22,7 +22,7 @@ def test_the_old_rules_stay_in_force() -> None:
     assert (found.severity, found.symptom) == (Severity.BROKEN, Symptom.TIMED_OUT)
     assert str(found.locations[0]) == "/etc/nftables.conf:7"
     assert "polcy" in found.message
-    assert "rules of iptables stay in force" in found.message
+    assert "iptables rules stay in force" in found.message
     assert [each.safety for each in found.repairs] == [Safety.SAFE, Safety.MANUAL]
     assert f"nft -c -f {SCRIPT}" in found.repairs[1].steps
 

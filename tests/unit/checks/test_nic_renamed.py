@@ -36,7 +36,7 @@ def test_a_name_of_no_card_of_the_last_boot_is_replaced() -> None:
 def test_what_only_an_older_boot_tells_is_a_doubt() -> None:
     finding = only_finding(networked(networkd("Name=ens3"), ("eth0: Gained carrier", OLD)), "nic-renamed")
     assert finding.severity is Severity.DOUBTFUL
-    assert "no card came up" in finding.reason
+    assert "no interface came up" in finding.reason
 
 
 def test_another_file_that_takes_the_card_is_enough() -> None:

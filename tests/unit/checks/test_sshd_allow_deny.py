@@ -32,7 +32,7 @@ def test_a_healthy_server_has_no_finding() -> None:
 def test_the_name_is_added_to_the_list_that_is_there() -> None:
     tree = policy("AllowUsers bob carol # admins\n")
     finding = only_finding(tree, CHECK, ALICE)
-    assert finding.repairs[0].weakens == "alice may log in from any address"
+    assert finding.repairs[0].weakens == "alice can log in from any address"
     plan = mended(tree, ALICE)
     assert diff(plan, DROP_IN) == (["AllowUsers bob carol # admins"], ["AllowUsers bob carol alice # admins"])
 
@@ -76,7 +76,7 @@ def test_a_pattern_that_denies_others_too_is_not_taken_out_unasked() -> None:
     tree = policy("DenyUsers a*\n")
     (repair,) = only_finding(tree, CHECK, ALICE).repairs
     assert repair.safety is Safety.UNSAFE
-    assert repair.weakens == "everybody whom a* keeps out may log in"
+    assert repair.weakens == "everybody whom a* blocks can log in"
     assert diff(mended(tree, ALICE, any_repairs), DROP_IN)[1] == ["#DenyUsers a*"]
 
 

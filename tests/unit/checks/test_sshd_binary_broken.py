@@ -185,4 +185,4 @@ def test_openssl_of_another_release(built: int, has: str, version: str, found: b
     if found:
         finding = only_finding(tree, "sshd-binary-broken")
         assert finding.severity is Severity.DOUBTFUL
-        assert f"gets {has}" in finding.message
+        assert f"loads {has}" in finding.message

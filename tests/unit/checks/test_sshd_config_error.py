@@ -55,7 +55,7 @@ def test_a_value_that_could_mean_anything_is_commented_out_and_says_what_falls_b
 def test_algorithms_that_are_gone_are_taken_out_of_the_list_and_the_others_stay() -> None:
     tree = server({DROP_IN: "MACs ^hmac-ripemd160,hmac-sha2-512,umac-64@openssh.com,hmac-ripemd160-etm@openssh.com\n"})
     (first, _) = only_finding(tree, CHECK).repairs
-    assert first.title.startswith("take hmac-ripemd160 and hmac-ripemd160-etm@openssh.com out of MACs")
+    assert first.title.startswith("remove hmac-ripemd160 and hmac-ripemd160-etm@openssh.com from MACs")
     (_, new) = diff(mended(tree), DROP_IN)
     assert new == ["MACs ^hmac-sha2-512,umac-64@openssh.com"]
 

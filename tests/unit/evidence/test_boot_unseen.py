@@ -11,4 +11,4 @@ pytestmark = pytest.mark.unit
 
 
 def test_a_boot_is_never_judged_whole() -> None:
-    assert [each.what for each in gaps(server(), "boot-unseen")] == ["whether the machine boots to the end"]
+    assert [each.what for each in gaps(server(), "boot-unseen")] == ["whether the machine boots completely"]

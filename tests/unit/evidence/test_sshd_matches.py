@@ -79,7 +79,7 @@ def test_without_a_key_a_password_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("client", "said"), [(ME, "--from with your address"), (TWO, "one address at a time"), (KNOWN, "laddr=")]
+    ("client", "said"), [(ME, "--from with your address"), (TWO, "only one address"), (KNOWN, "laddr=")]
 )
 def test_what_supplies_it(client: Client, said: str) -> None:
     match = "LocalAddress 192.0.2.5"

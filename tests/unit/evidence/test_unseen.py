@@ -17,7 +17,7 @@ def said(tree: Tree, check: str) -> str:
 
 def test_addresses_that_are_written_are_for_the_person_to_compare() -> None:
     told = said(networked(networkd("Name=e*", "Address=192.0.2.2/24\nGateway=192.0.2.1")), "network-unseen")
-    assert "192.0.2.2/24 with the router 192.0.2.1" in told
+    assert "192.0.2.2/24 with the gateway 192.0.2.1" in told
 
 
 def test_an_address_that_is_asked_for_is_the_networks_to_give() -> None:
@@ -25,7 +25,7 @@ def test_an_address_that_is_asked_for_is_the_networks_to_give() -> None:
 
 
 def test_a_boot_loader_that_was_judged_is_left_out() -> None:
-    assert said(server(), "boot-unseen") == "whether the machine boots to the end"
+    assert said(server(), "boot-unseen") == "whether the machine boots completely"
     menu = "menuentry 'Debian' {\n  linux /boot/vmlinuz root=/dev/vda1\n}\n"
     files: dict[str, str | bytes] = {"/boot/grub/grub.cfg": menu, "/boot/vmlinuz": b"MZ" + bytes(1 << 16)}
     assert "firmware" in said(server(files), "boot-unseen")

@@ -23,7 +23,7 @@ disk.img (libguestfs): Debian GNU/Linux 12 (bookworm) on lab
 Judged for user root, alice, from any address, to port 22.
 
 The path to a login:
-   1  boot      not judged  whether the machine boots to the end
+   1  boot      not judged  whether the machine boots completely
    2  disk      ok
    3  network   not judged  whether the network comes up with the provider's
                             address
@@ -42,15 +42,15 @@ What you see from outside:
   ssh: connect to host SERVER port 22: Connection refused
 
 1. sshd-config-error  (step 4, service, broken)
-   The SSH server does not start: sshd does not know a keyword PermitRootLogn.
-   See /etc/ssh/sshd_config:1.
+   sshd does not start: unknown keyword PermitRootLogn. See
+   /etc/ssh/sshd_config:1.
      /etc/ssh/sshd_config:1
          PermitRootLogn yes
    Repair: correct PermitRootLogn to PermitRootLogin (/etc/ssh/sshd_config:1)
    Repair: comment out the line PermitRootLogn yes (/etc/ssh/sshd_config:1)
 
 2. nologin  (step 8, account, broken)
-   While /etc/nologin is there only root may log in; it keeps out alice.
+   /etc/nologin exists, so only root can log in; it blocks alice.
      /etc/nologin:1
          closed
    Repair: remove /etc/nologin
@@ -59,7 +59,7 @@ What you see from outside:
   alice  can't log in: see 1, 2
 
 Not judged:
-  boot      whether the machine boots to the end (watch the provider's console)
+  boot      whether the machine boots completely (watch the provider's console)
   network   whether the network comes up with the provider's address (compare it
             with the provider's panel)
   listen    nothing can be said before sshd-config-error is mended
@@ -82,7 +82,7 @@ CLEAR = """\
 Judged for user alice, from 192.0.2.7, to port 22.
 
 The path to a login:
-   1  boot      not judged  whether the machine boots to the end
+   1  boot      not judged  whether the machine boots completely
    2  disk      ok          file systems have room and can be written
    3  network   not judged  whether the network comes up with the provider's
                             address
@@ -104,7 +104,7 @@ own network.
          SHA256:3NlRZOYLFK1UoohHD1LIjLdZF0okBJmrPkHfZ8M3SUM (alice@laptop)
 
 Not judged:
-  boot      whether the machine boots to the end (watch the provider's console)
+  boot      whether the machine boots completely (watch the provider's console)
   network   whether the network comes up with the provider's address (compare it
             with the provider's panel)
 
