@@ -65,7 +65,7 @@ def zone_with(config: Configuration, zone: Zone, port: int, version: int) -> boo
 
 def better_zone(config: Configuration, here: Entered, port: int, version: int) -> Zone | None:
     """A zone that would have let the client in, if `here` was meant for something else: the default zone, that of a
-    fresh installation, or one that somebody has edited. None if `here` itself ever let the port in."""
+    fresh installation, or one that somebody has edited. None if `here`, as installed, lets the port in."""
     installed = config.store.gather(config.conf, own=False).zones.get(here.zone)
     if not here.whole or (installed is not None and zone_with(config, installed, port, version)):
         return None
