@@ -1,6 +1,6 @@
 """What the server's packet filters do with an SSH connection, worked out from the files they are loaded from.
 
-`active_firewalls` says which of them are loaded at boot, `reach` who gets through all of them.
+`active_firewalls` lists those that load at boot; `reach` determines who gets through all of them.
 """
 
 from rescue.firewall.boot import READS, Active, active_firewalls, loaded_at_boot

@@ -1,4 +1,4 @@
-"""Which rules were made to let TCP connections to a port in, whether they are reached or not."""
+"""The rules meant to let TCP connections to a port in, whether packets reach them or not."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from rescue.firewall.ufw.tuples import Tuple
 
 SSH = 22
 STAND_INS = (2200, 2222, 22022, 22222)
-"""Ports that people move SSH to, and that nothing else is known to use."""
+"""Ports that people move SSH to, and that have no other known use."""
 
 
 def user_chain(firewall: Firewall, version: int) -> tuple[Rule, ...] | None:
-    """The rules of ufw's chain for what a person has allowed; None if ufw has none for this IP version."""
+    """The rules that the user added with `ufw`; None if ufw has none for this IP version."""
     table = firewall.ruleset(version).tables.get("filter")
     chain = table.chains.get("ufw-user-input" if version == 4 else "ufw6-user-input") if table else None
     return chain.rules if chain is not None else None
 
 
 def openings(firewall: Firewall, version: int, port: int | None = None) -> Iterator[Rule]:
-    """The rules that let TCP connections to certain ports in from outside: to `port`, or to any.
+    """The rules that let TCP connections to certain ports in from outside: to `port`, or to any port.
 
-    Of ufw only those that the command ``ufw`` has written.
+    From ufw only the rules that the command ``ufw`` wrote.
     """
     for rule in _rules(firewall, version):
         accepts = rule.target.action is Action.ACCEPT or rule.target.name.endswith("-user-limit-accept")
@@ -34,7 +34,7 @@ def openings(firewall: Firewall, version: int, port: int | None = None) -> Itera
 
 
 _ELSEWHERE = (Hook.FORWARD, Hook.OUTPUT, Hook.POSTROUTING, Hook.EGRESS)
-"""Hooks that nothing meets which comes to the server itself."""
+"""Hooks that packets to the server itself never pass."""
 
 
 def _rules(firewall: Firewall, version: int) -> Iterator[Rule]:
@@ -48,12 +48,12 @@ def _rules(firewall: Firewall, version: int) -> Iterator[Rule]:
 
 
 def _is_inner(rule: Rule) -> bool:
-    """Whether it is for an interface by which nobody from outside comes."""
+    """Whether the rule is for an interface that no outside client uses."""
     return any(isinstance(each, Interface) and not each.negated and is_internal(each.name) for each in rule.conditions)
 
 
 def port_is_denied(firewall: Firewall, version: int, port: int) -> bool:
-    """Whether a rule was made to turn that port alone away: it is not forgotten then, but meant to be closed."""
+    """Whether a rule blocks this very port: then it was closed on purpose, not forgotten."""
     return any(
         rule.target.action in (Action.DROP, Action.REJECT) and _opens_only(rule, port)
         for rule in _rules(firewall, version)
@@ -72,7 +72,7 @@ def _of_another_protocol(rule: Rule) -> bool:
 
 
 def opens(rule: Rule, port: int) -> bool:
-    """Whether a rule names the port as where TCP packets go."""
+    """Whether a rule names the port as TCP destination port."""
     return not _of_another_protocol(rule) and any(
         low <= port <= high
         for each in rule.conditions
@@ -87,7 +87,7 @@ def _opens_only(rule: Rule, port: int) -> bool:
 
 
 def is_for_ssh(rule: Rule, made: Tuple | None) -> bool:
-    """Whether a rule was clearly made for SSH: by its port, by the application's name or by a comment."""
+    """Whether a rule was clearly made for SSH: from its port, the application's name or a comment."""
     if opens(rule, SSH) or any(_opens_only(rule, port) for port in STAND_INS):
         return True
     return made is not None and ("ssh" in made.application.lower() or "ssh" in made.comment.lower())

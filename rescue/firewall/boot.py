@@ -24,7 +24,7 @@ from rescue.model import Location
 from rescue.tree import RULES_LIMIT, Read, Tree
 
 MOST_MEMBERS = 600_000
-"""Lines of a file of ipsets that are looked at."""
+"""How many lines of an ipset file are read at most."""
 
 READS = (
     *ufw.READS,
@@ -48,7 +48,7 @@ READS = (
     ),
     Read("/usr/share/netfilter-persistent/plugins.d", depth=1, content=False),
 )
-"""What `active_firewalls` looks at, beside systemd's units."""
+"""The files that `active_firewalls` reads, besides systemd's units."""
 
 PERSISTENT = "iptables-persistent"
 SERVICES_MANAGER = "iptables-services"
@@ -69,19 +69,19 @@ SERVICE_FILES = {
              "/var/lib/ip6tables/rules-save")),
     )
 }  # fmt: skip
-"""What the services iptables and ip6tables load: on Fedora and its kin, on Arch, on Alpine, on Gentoo."""
+"""What the services iptables and ip6tables load: on Fedora and relatives, on Arch, on Alpine, on Gentoo."""
 
 RESTORED = "iptables-restore"
-"""The manager of rules that a person's own script or unit loads."""
+"""The manager of rules that an administrator's own script or unit loads."""
 
 SET_FILES = tuple(PurePosixPath(path) for path in ("/etc/sysconfig/ipset", "/etc/ipset.conf"))
-"""What ipset.service loads: on Fedora and its kin, and on Arch."""
+"""What ipset.service loads: on Fedora and relatives, and on Arch."""
 
 MORE_SETS = PurePosixPath("/etc/sysconfig/ipset.d")
-"""A folder of one file for each set, which newer ones of Fedora's kind load instead. It is not read."""
+"""A folder with one file per set, which newer Fedora-like systems load instead. It is not read."""
 
 NO_SETS = PurePosixPath("/dev/null")
-"""Stands for the file where nothing on the server loads any ipset."""
+"""The file name used where nothing on the server loads any ipset."""
 
 PERSISTENT_SETS = PurePosixPath("/etc/iptables/ipsets")
 """What netfilter-persistent's plug-in for ipset loads, before the rules."""
@@ -95,22 +95,22 @@ NFTABLES_FILES = tuple(
         "/var/lib/nftables/rules-save",
     )
 )
-"""What nftables.service loads, unless its own lines say: on Fedora and its kin, Debian and Arch, Alpine, Gentoo."""
+"""What nftables.service loads by default: on Fedora and relatives, Debian and Arch, Alpine, Gentoo."""
 
 
 class Value(Protocol):
-    """One value of a unit's setting."""
+    """One value of a unit setting."""
 
     @property
     def text(self) -> str: ...
 
 
 class Unit(Protocol):
-    """What is asked of a systemd unit."""
+    """The part of a systemd unit that is used here."""
 
     @property
     def started(self) -> bool:
-        """Whether the unit is started at boot."""
+        """Whether the unit starts at boot."""
 
     def values(self, section: str, key: str) -> Sequence[Value]:
         """The values of a setting."""
@@ -122,11 +122,11 @@ class UnitTable(Protocol):
     def unit(self, name: str) -> Unit: ...
     @property
     def reached(self) -> Sequence[str]:
-        """The names of all units that the boot pulls in."""
+        """The names of all units that start at boot."""
 
 
 class Active(NamedTuple):
-    """What is loaded at boot. unread: commands of a person's own scripts that load something which was not read."""
+    """What is loaded at boot. unread: commands in the administrator's own scripts that load something not read here."""
 
     firewalls: tuple[Firewall, ...]
     unread: tuple[LoaderCommand, ...] = ()
@@ -135,16 +135,16 @@ class Active(NamedTuple):
 def active_firewalls(
     tree: Tree, units: UnitTable, commands: Sequence[LoaderCommand] = (), nft: tuple[int, ...] = ()
 ) -> tuple[Firewall, ...]:
-    """Every packet filter that is loaded at boot and can be judged. Raises `NotCaptured`."""
+    """Every packet filter that is loaded at boot and can be evaluated. Raises `NotCaptured`."""
     return loaded_at_boot(tree, units, commands, nft).firewalls
 
 
 def loaded_at_boot(
     tree: Tree, units: UnitTable, commands: Sequence[LoaderCommand] = (), nft: tuple[int, ...] = ()
 ) -> Active:
-    """ufw, saved rules, nftables and firewalld, by their services or by `commands`, which the boot obeys, too.
+    """ufw, saved rules, nftables and firewalld, loaded by their services or by `commands` that run at boot.
 
-    nft: its installed version (1, 0, 6); empty where it is not known. Raises `NotCaptured`.
+    nft: its installed version (1, 0, 6); empty if unknown. Raises `NotCaptured`.
     """
     tree.require(*READS)
     sets = _sets_file(tree, units, commands)
@@ -183,9 +183,9 @@ def _by_hand(
     backend: str,
     nft: tuple[int, ...],
 ) -> tuple[list[Firewall], tuple[LoaderCommand, ...]]:
-    """The firewalls of a person's own scripts, and the commands that were not read.
+    """The firewalls loaded by the administrator's own scripts, and the commands that were not read.
 
-    What would take the place of rules that a service has loaded is not: which of them comes last decides.
+    Excludes anything that would replace rules loaded by a service: the result depends on which runs last.
     """
     loads, unread = apart(commands, bool(managed))
     tree.require(*(Read(str(load.path), depth=0, limit=RULES_LIMIT) for load in loads))
@@ -211,7 +211,7 @@ def _by_hand(
 
 
 def _sets_file(tree: Tree, units: UnitTable, commands: Sequence[LoaderCommand]) -> PurePosixPath | None:
-    """The file from which ipsets are loaded before any rules; NO_SETS if nothing loads any, None if it is not known."""
+    """The file from which ipsets are loaded before any rules; NO_SETS if nothing loads any, None if unknown."""
     plugged = any(name.endswith("-ipset") for name in tree.children(PLUGINS))
     if plugged and units.unit("netfilter-persistent.service").started:
         return PERSISTENT_SETS
@@ -223,7 +223,7 @@ def _sets_file(tree: Tree, units: UnitTable, commands: Sequence[LoaderCommand]) 
 
 
 def reload(tree: Tree, firewall: Firewall) -> Firewall | None:
-    """The same firewall as `tree` now has it; None if it has nothing to load any more."""
+    """The same firewall, as loaded from `tree` now; None if it has nothing to load any more."""
     tree.require(*READS)
     names = names_of(tree, firewall.sets)
     now: Firewall | None
@@ -240,18 +240,18 @@ def reload(tree: Tree, firewall: Firewall) -> Firewall | None:
 
 
 def firewalld_configuration(tree: Tree, firewall: Firewall) -> firewalld.Configuration | None:
-    """What firewalld runs with, as zones and policies; None where that is not known."""
+    """firewalld's running configuration, as zones and policies; None if unknown."""
     tree.require(*READS)
     return firewalld.configuration(tree, names_of(tree), told=firewall.told)
 
 
 def _told(units: UnitTable) -> bool:
-    """Whether something that knows of zones brings the network up."""
+    """Whether whatever brings up the network tells firewalld about zones."""
     return any(units.unit(name).started for name in ("NetworkManager.service", "network.service"))
 
 
 def _plugged(tree: Tree, version: int) -> bool:
-    """Whether netfilter-persistent has the plug-in that loads the rules; assumed where it has no such folder."""
+    """Whether netfilter-persistent has the plug-in that loads the rules; assumed if it has no plug-in folder."""
     if tree.entry(PLUGINS) is None:
         return True
     return any(name.endswith("ip4tables" if version == 4 else "ip6tables") for name in tree.children(PLUGINS))
@@ -278,13 +278,13 @@ def _saved(tree: Tree, manager: str, files: dict[int, PurePosixPath], names: Nam
 
 
 def _backend(tree: Tree) -> str:
-    """Which kind of iptables the server has: "legacy" where its alternatives say so, else "nft"."""
+    """The iptables backend of the server: "legacy" if its alternatives say so, else "nft"."""
     entry = tree.lentry("/etc/alternatives/iptables")
     return "legacy" if entry is not None and "legacy" in entry.link else "nft"
 
 
 def names_of(tree: Tree, sets: PurePosixPath | None = None) -> Names:
-    """The names that rules may use in place of ports and addresses, and those of the ipsets in the file `sets`."""
+    """The names that rules may use for ports and addresses, and those of the ipsets in the file `sets`."""
     services = dict(SERVICES)
     services.update(_services(tree))
     held = None
@@ -298,7 +298,7 @@ def names_of(tree: Tree, sets: PurePosixPath | None = None) -> Names:
 
 
 def service_ports(tree: Tree) -> dict[str, int]:
-    """The ports of the services that rules and the like may name: those of services(5), and the usual ones."""
+    """The ports by service name that rules may use: from services(5), and the usual ones."""
     return {**SERVICES, **_services(tree)}
 
 

@@ -1,7 +1,7 @@
-"""Firewalls that a person's own scripts and units load at boot: those that can be read, and the lines that can't.
+"""Firewalls that an administrator's own scripts and units load at boot, and the lines that can't be read.
 
-A script that only says ``iptables-restore < FILE`` or ``nft -f FILE`` is as good as a package's service: the file is
-read and judged. Single commands (``iptables -P INPUT DROP``) are only seen.
+A script that only runs ``iptables-restore < FILE`` or ``nft -f FILE`` counts like a package's service: the file is read
+and evaluated. Single commands (``iptables -P INPUT DROP``) are only detected.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rescue.model import Location
 
 
 class LoaderCommand(Protocol):
-    """A command line that the boot obeys. certain: under no condition."""
+    """A command line that runs at boot. certain: it runs unconditionally."""
 
     @property
     def text(self) -> str: ...
@@ -28,7 +28,7 @@ class LoaderCommand(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoadedRules:
-    """A rules file that a command loads. version: 4 or 6 of iptables' files, 0 of nftables' scripts."""
+    """A rules file that a command loads. version: 4 or 6 for iptables files, 0 for nftables scripts."""
 
     version: int
     path: PurePosixPath
@@ -59,7 +59,7 @@ _HARMLESS = compile_pattern(
     r"|--policy\s+\S+\s+ACCEPT\b|-restore\s(?:.*\s)?(?:-t|--test)(?:\s|$)|\bnft\s.*\blist\b|\bnft\s(?:-c|--check)"
     r"|[\s\"](?:-[LSCDXNZEV]|--list|--list-rules|--check|--delete|--new-chain|--zero|--version)\b"
 )
-"""What of iptables' and nft's commands keeps nobody out who comes to the server itself."""
+"""The iptables and nft commands that never block anyone connecting to the server itself."""
 _FLUSH = compile_pattern(r"\s(?:-F|--flush)\b")
 _MANAGED = compile_pattern(
     r"(?:^|[\s/])(?:ufw\s+(?:--force\s+)?(?:enable|disable|default|deny|reject|limit|reset|delete)\b"
@@ -68,7 +68,7 @@ _MANAGED = compile_pattern(
 
 
 def concerns_firewall(command: LoaderCommand, others: bool) -> bool:
-    """Whether a command may keep somebody out. others: another firewall is there, which a flush would take away."""
+    """Whether a command may block someone. others: another firewall is loaded, which a flush would remove."""
     text = command.text
     if text.startswith(("echo ", "printf ", "logger ")) and "|" not in text:
         return False
@@ -82,7 +82,7 @@ def concerns_firewall(command: LoaderCommand, others: bool) -> bool:
 
 
 def loads(commands: Iterable[LoaderCommand]) -> Iterator[LoadedRules]:
-    """The rules files that the commands surely load."""
+    """The rules files that the commands certainly load."""
     for command in commands:
         if not command.certain:
             continue
@@ -96,9 +96,9 @@ def loads(commands: Iterable[LoaderCommand]) -> Iterator[LoadedRules]:
 
 
 def apart(commands: Sequence[LoaderCommand], others: bool) -> tuple[tuple[LoadedRules, ...], tuple[LoaderCommand, ...]]:
-    """The files that can be judged, one for each IP version, and the commands that can't.
+    """The files that can be evaluated, one per IP version, and the commands that can't.
 
-    Where two commands load rules for the same version, which comes last decides: neither is judged then.
+    If two commands load rules for the same version, the last one wins: neither is evaluated then.
     """
     concerned = [each for each in commands if concerns_firewall(each, others)]
     found = tuple(loads(concerned))
@@ -112,6 +112,6 @@ def apart(commands: Sequence[LoaderCommand], others: bool) -> tuple[tuple[Loaded
 
 
 def script_of(text: str) -> PurePosixPath | None:
-    """The script that a line ``nft -f FILE`` loads; None if it is none such."""
+    """The script that a line ``nft -f FILE`` loads; None for any other line."""
     match = _NFT.fullmatch(text.lstrip("-@:+!| "))
     return PurePosixPath(match["path"]) if match is not None else None

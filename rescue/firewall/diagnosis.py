@@ -1,4 +1,4 @@
-"""Which firewall keeps which client out, and what kind of mistake it is."""
+"""Which firewall blocks which client, and what kind of mistake it is."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from rescue.tree import Tree
 
 
 class Mistake(StrEnum):
-    """What keeps the client out. RULE: a rule or a policy that the others below do not describe better."""
+    """What blocks the client. RULE: a rule or policy that no other value describes better."""
 
     NO_RULE = "no rule lets SSH in"
     OTHER_PORT = "the rule for SSH is for another port"
-    RULE = "a rule or a policy turns the client away"
-    ALLOW_LIST = "only certain addresses are let in, and the client's is none of them"
-    SET = "a saved ipset has the client in it, or not in it"
-    ORDER = "a rule that denies stands before the one that allows"
-    REPLY = "the server's answer is not let out"
-    IPV6 = "what is let in over IPv4 is not over IPv6"
-    TWO = "another firewall beside it lets the client in, this one does not"
-    NOT_LOADED = "the file of nftables that was to take its place does not load"
+    RULE = "a rule or policy blocks the client"
+    ALLOW_LIST = "only certain addresses are allowed, and the client's is not among them"
+    SET = "the client is in a saved ipset, or missing from one"
+    ORDER = "a rule that blocks comes before the one that allows"
+    REPLY = "the server's answer is blocked"
+    IPV6 = "allowed over IPv4 but not over IPv6"
+    TWO = "another firewall lets the client in, this one does not"
+    NOT_LOADED = "the nftables file meant to replace it does not load"
 
 
 _PLAIN = (Mistake.RULE, Mistake.NO_RULE, Mistake.OTHER_PORT)
-"""Mistakes that what stands beside may explain better."""
+"""Mistakes that another firewall, or the same one over IPv4, may explain better."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blockage:
-    """One firewall that does not let SSH through.
+    """One firewall that blocks SSH.
 
-    sources: the client's addresses that are turned away; empty if none is known, then `verdict` is that on most of the
-    world. certain: false if that depends on something which is not on the disk. admitted: who gets through.
-    other: the rule that was meant for SSH, of OTHER_PORT, ORDER, IPV6 and TWO; the rule that asks the set, of SET.
-    beside: the other firewall, of TWO and NOT_LOADED. inner: a rule that lets the port in on an inner interface alone,
-    such as a VPN's: then it may be meant to be closed to the world.
+    sources: the client's addresses that are blocked; empty if none is known, then `verdict` is that for most of the
+    world. certain: false if it depends on something that is not on the disk. admitted: who gets through. other: the
+    rule meant for SSH, for OTHER_PORT, ORDER, IPV6 and TWO; the rule that uses the set, for SET. beside: the other
+    firewall, for TWO and NOT_LOADED. inner: a rule that lets the port in only on an internal interface, such as a
+    VPN's: the port may be closed to the world on purpose.
     """
 
     firewall: Firewall
@@ -64,14 +64,14 @@ class Blockage:
 
     @property
     def decision(self) -> Decision | None:
-        """What turns the client away, first."""
+        """The first rule or policy that blocks the client."""
         return self.verdict.decisions[0] if self.verdict.decisions else None
 
 
 def blocks(tree: Tree, firewalls: Sequence[Firewall], port: int, sources: Sequence[Address]) -> Iterator[Blockage]:
-    """What keeps `sources` from `port`, firewall by firewall: each one that does must be mended.
+    """What blocks `sources` from `port`, one entry for each firewall that does: every one needs a repair.
 
-    With no source known, the whole of IPv4 is judged: a firewall blocks if most of it is turned away.
+    With no source known, all of IPv4 is checked: a firewall blocks if it rejects or drops most of it.
     """
     versions = sorted({source.version for source in sources}) or [4]
     for firewall in firewalls:
@@ -105,7 +105,8 @@ def _block(tree: Tree, here: Reach, found: _Found, others: Sequence[Firewall]) -
 
 
 def _can_be_told(here: Reach) -> bool:
-    """Whether the firewall's rules are a person's, and loaded: firewalld's are told by zones, broken files first."""
+    """Whether the firewall's rules were written by a person, and load: for firewalld that shows in zones, unless its
+    files are broken."""
     firewall = here.firewalls[0]
     if firewall.manager == UFW:
         return not firewall.ruleset(here.version).problems and user_chain(firewall, here.version) is not None
@@ -115,7 +116,7 @@ def _can_be_told(here: Reach) -> bool:
 def _by_what_stands_beside(
     tree: Tree, here: Reach, found: _Found, others: Sequence[Firewall]
 ) -> tuple[Mistake, Rule | None, Firewall | None] | None:
-    """The mistake that other firewalls, or the same one over IPv4, explain."""
+    """The mistake explained by other firewalls, or by the same one over IPv4."""
     firewall = here.firewalls[0]
     for other in others:
         if other.manager == NFTABLES and other.problems:
@@ -140,7 +141,7 @@ def _lets_in(other: Reach, found: _Found) -> bool:
 
 
 def _inner(here: Reach) -> Rule | None:
-    """A rule that lets the port in on an interface by which nobody from outside comes."""
+    """A rule that lets the port in on an interface that no outside client uses."""
     for _, rule in here.firewalls[0].ruleset(here.version).rules():
         if rule.target.action is Action.ACCEPT and opens(rule, here.port):
             for each in rule.conditions:
@@ -157,7 +158,7 @@ class _Found:
 
 
 def _for_sources(here: Reach, sources: tuple[Address, ...]) -> _Found | None:
-    """The sources that certainly do not get through, else those for which it depends."""
+    """The sources that are certainly blocked, else those for which it depends."""
     verdicts = {source: here.verdict_for(source) for source in sources}
     for certain in (True, False):
         out = tuple(each for each, verdict in verdicts.items() if not verdict.accepted and verdict.closed is certain)
@@ -177,18 +178,18 @@ def _for_anybody(here: Reach) -> _Found | None:
 
 @cache
 def _nobody(version: int) -> AddressSet:
-    """Addresses that no client on the network has: reserved ones, and those of a link without any configuration."""
+    """Addresses that no client on the network has: reserved ones, and link-local ones."""
     texts = ("0.0.0.0/8", "169.254.0.0/16", "240.0.0.0/4") if version == 4 else ("100::/64",)
     return union(version, map(AddressSet.network, texts))
 
 
 def _people(found: AddressSet) -> AddressSet:
-    """The addresses of `found` that somebody could come from."""
+    """The addresses of `found` that a client could connect from."""
     return found - _nobody(found.version)
 
 
 def mostly_open(here: Reach) -> bool:
-    """Whether most of the world gets through: what is left out are bans, not the lack of a rule."""
+    """Whether most of the world gets through: then the blocked rest is a ban, not a missing rule."""
     return 2 * here.accepted.count >= ordinary(here.version).count
 
 
@@ -220,7 +221,7 @@ def _mistake(tree: Tree, here: Reach, found: _Found) -> tuple[Mistake, Rule | No
 
 
 def _later(here: Reach, found: _Found) -> Rule | None:
-    """ufw's rule that would let the client in, if one of ufw's own rules did not turn it away before."""
+    """ufw's rule that would let the client in, were it not blocked by an earlier ufw rule."""
     decisions = found.verdict.decisions
     rules = user_chain(here.firewalls[0], here.version) or ()
     denying = decisions[0].rule if decisions else None
@@ -231,12 +232,12 @@ def _later(here: Reach, found: _Found) -> Rule | None:
 
 
 def asks_set(rule: Rule) -> InSet | None:
-    """What a rule asks an ipset about where connections come from; None if it does not."""
+    """The condition of a rule that looks up the source address in an ipset; None if it has none."""
     return next((each for each in rule.conditions if isinstance(each, InSet) and each.of_client), None)
 
 
 def _rule_with_set(here: Reach, found: _Found) -> Rule | None:
-    """The rule that asks an ipset, by which the client is turned away or would be let in."""
+    """The rule with an ipset condition that blocks the client or would let it in."""
     decisions = found.verdict.decisions
     turning = next((rule for each in decisions[:1] for rule in each.path if asks_set(rule) is not None), None)
     if turning is not None and (found.sources or not mostly_open(here)):
@@ -251,7 +252,7 @@ def _rule_with_set(here: Reach, found: _Found) -> Rule | None:
 
 
 def _singled_out(found: _Found) -> bool:
-    """Whether a rule names the client's own address to turn it away: then a longer list of the admitted is no help."""
+    """Whether a rule blocks the client's own address by name: adding it to an allow list would not help then."""
     decisions = found.verdict.decisions
     if not found.sources or not decisions or decisions[0].rule is None:
         return False
@@ -266,7 +267,7 @@ def _singled_out(found: _Found) -> bool:
 
 
 def kept_out(verdict: Verdict) -> VerdictKind:
-    """How the client is kept out: by silence or by an answer. Of a doubtful verdict, the first that may apply."""
+    """How the client is blocked: silently or with an answer. For an uncertain verdict, the first that may apply."""
     if verdict.kind is not VerdictKind.DEPENDS:
         return verdict.kind
     kinds = [each.kind for each in verdict.decisions if each.kind in (VerdictKind.DROP, VerdictKind.REJECT)]

@@ -1,7 +1,7 @@
-"""The least change of a firewall's files by which a client, or everybody, gets to a port.
+"""The smallest change to a firewall's files that lets a client, or everybody, reach a port.
 
-What stands in the way is asked of the files as they are; one rule is put before it, and it is asked again: a firewall
-may turn the client away more than once (an answer that may not leave needs a rule of its own). Every other byte stays.
+Evaluate the files as they are, insert one rule before whatever blocks, and evaluate again: a firewall may block the
+client more than once (an answer that may not leave needs its own rule). Every other byte stays.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ MOST_RULES = 8
 
 
 def allow(tree: Tree, firewall: Firewall, port: int, sources: Sequence[Address]) -> Tree:
-    """A tree in which `firewall` lets `sources` connect to TCP `port`, or (if there are none) everybody.
+    """A tree in which `firewall` lets `sources`, or everybody if there are none, connect to TCP `port`.
 
-    ValueError if there is nothing in its files that could be changed to that end.
+    ValueError if no change to its files can do that.
     """
     for source in sources:
         tree = _allow(tree, firewall, port, source.version, source)
@@ -42,14 +42,14 @@ def _allow(tree: Tree, firewall: Firewall, port: int, version: int, source: Addr
     if firewall.manager == UFW and version == 6 and _ufw_shuts_out_ipv6(tree):
         if source is None:
             return tree
-        raise ValueError(f"{ufw.DEFAULTS} keeps all of IPv6 out (IPV6=no)")
+        raise ValueError(f"{ufw.DEFAULTS} blocks all of IPv6 (IPV6=no)")
     for _ in range(MOST_RULES):
         obstacle = _obstacle(tree, firewall, port, version, source)
         if obstacle is None:
             return tree
         tree = _past(tree, firewall, obstacle, port, version, source)
     if _obstacle(tree, firewall, port, version, source) is not None:
-        raise ValueError(f"more than {MOST_RULES} rules would have to be added")
+        raise ValueError(f"more than {MOST_RULES} rules would be needed")
     return tree
 
 
@@ -59,7 +59,7 @@ def _ufw_shuts_out_ipv6(tree: Tree) -> bool:
 
 
 def _obstacle(tree: Tree, firewall: Firewall, port: int, version: int, source: Address | None) -> Decision | None:
-    """What turns the client away first; None if nothing does."""
+    """The first rule or policy that blocks the client; None if nothing does."""
     now = reload(tree, firewall)
     if now is None:
         return None
@@ -71,12 +71,12 @@ def _obstacle(tree: Tree, firewall: Firewall, port: int, version: int, source: A
         return None
     turning_away = [each for each in verdict.decisions if each.kind is not VerdictKind.DEPENDS]
     if not turning_away:
-        raise ValueError(f"what keeps {source} out is not in the rules: it depends on {verdict.reason}")
+        raise ValueError(f"no rule decides on {source}: it depends on {verdict.reason}")
     return turning_away[0]
 
 
 def _widest(here: Reach) -> Decision | None:
-    """What turns most of the world away; None if most of it gets through."""
+    """The rule or policy that blocks most of the world; None if most of it gets through."""
     if mostly_open(here):
         return None
     decisions = here.verdict(~here.accepted & ~here.depends).decisions or here.verdict(~here.accepted).decisions
@@ -84,13 +84,13 @@ def _widest(here: Reach) -> Decision | None:
 
 
 def _past(tree: Tree, firewall: Firewall, obstacle: Decision, port: int, version: int, source: Address | None) -> Tree:
-    """The tree with a rule that leads past `obstacle`."""
+    """The tree with a rule that gets packets past `obstacle`."""
     places = _PLACES.get(firewall.manager, _saved_places)
     for states in (_states(obstacle), "NEW,ESTABLISHED"):
         for changed in places(tree, obstacle, obstacle.port or port, source, version, states):
             left = _obstacle(changed, firewall, port, version, source)
             if left is not None and states == "NEW" and _same_rule(left, obstacle) and left.stage is Stage.DATA:
-                break  # what turns the first packet away does so with the next ones: one rule for both will do
+                break  # whatever blocks the first packet blocks the next ones as well: one rule for both will do
             past = left is None or not (_same_rule(left, obstacle) and left.stage is obstacle.stage)
             if past and _loads_as_before(tree, changed, firewall):
                 return changed
@@ -98,18 +98,18 @@ def _past(tree: Tree, firewall: Firewall, obstacle: Decision, port: int, version
 
 
 def _loads_as_before(tree: Tree, changed: Tree, firewall: Firewall) -> bool:
-    """Whether no line is refused that was taken: rules that do not load let everybody in."""
+    """Whether no line that loaded before is rejected now: if the rules do not load, everybody gets in."""
     before, after = reload(tree, firewall), reload(changed, firewall)
     return before is None or after is None or len(after.problems) <= len(before.problems)
 
 
 def _states(obstacle: Decision) -> str:
-    """conntrack's state of the packet that is turned away."""
+    """conntrack's state of the blocked packet."""
     return "NEW" if obstacle.stage is Stage.SYN else "ESTABLISHED"
 
 
 def _same_rule(one: Decision, other: Decision) -> bool:
-    """Whether both are the same rule or policy; line numbers count for nothing, as a rule was put in."""
+    """Whether both are the same rule or policy, ignoring line numbers, as a rule was inserted."""
     return (one.location.path, one.location.text, one.table, one.chain) == (
         other.location.path,
         other.location.text,
@@ -124,7 +124,8 @@ def _same_rule(one: Decision, other: Decision) -> bool:
 def _saved_places(
     tree: Tree, obstacle: Decision, port: int, source: Address | None, version: int, states: str
 ) -> Iterator[Tree]:
-    """First with the rule right before the obstacle; then, for files that insert out of order, at the chain's front."""
+    """Try the line right before the obstacle first; then, for files that insert out of order, the front of the
+    chain."""
     top = obstacle.path[0] if obstacle.path else None
     path = top.location.path if top else obstacle.location.path
     lines = _lines(tree, path)
@@ -140,14 +141,14 @@ def _saved_places(
 
 
 def _after_last(obstacle: Decision, lines: list[str], end: int) -> int:
-    """The index behind the last rule of the obstacle's chain in its table, or before the table's COMMIT."""
+    """The index after the last rule of the obstacle's chain in its table, or before the table's COMMIT."""
     begin = obstacle.location.line - 1
     found = [at for at in range(max(begin, 0), end) if lines[at].split()[:2] == ["-A", obstacle.chain]]
     return found[-1] + 1 if found else end
 
 
 def _commit(lines: list[str], at: int) -> int:
-    """The index of the COMMIT that ends the table in which the line at index `at` stands."""
+    """The index of the COMMIT that ends the table containing the line at index `at`."""
     for index in range(max(at, 0), len(lines)):
         if lines[index].rstrip("\r") == "COMMIT":
             return index
@@ -155,7 +156,7 @@ def _commit(lines: list[str], at: int) -> int:
 
 
 def _bodies(obstacle: Decision, port: int, source: Address | None, version: int, states: str) -> list[str]:
-    """The rules without their chain, in the words that iptables-save(8) would use."""
+    """The rules without their chain, as iptables-save(8) would write them."""
     if obstacle.stage is Stage.NEIGHBOUR:
         return [f"-p ipv6-icmp -m icmp6 --icmpv6-type {kind} -j ACCEPT" for kind in (135, 136)]
     return [_body(obstacle, port, source, version, states)]
@@ -173,7 +174,7 @@ def _body(obstacle: Decision, port: int, source: Address | None, version: int, s
 
 
 def _untracks(firewall: Firewall, version: int) -> bool:
-    """Whether rules keep packets from conntrack: no state is told of these then. (Nor is one in the table raw.)"""
+    """Whether rules exempt packets from conntrack: they have no state then. (Nor have packets in the table raw.)"""
     return any(rule.target.action is Action.UNTRACK for _, rule in firewall.ruleset(version).rules())
 
 
@@ -183,7 +184,7 @@ def _untracks(firewall: Firewall, version: int) -> bool:
 def _ufw_places(
     tree: Tree, obstacle: Decision, port: int, source: Address | None, version: int, states: str
 ) -> Iterator[Tree]:
-    """In the user's rules, as ``ufw`` writes it; in before.rules where that is what turns the client away."""
+    """In the user rules, as ``ufw`` writes it; in before.rules if that file blocks the client."""
     before, after, user = ufw.rules_files(tree, version)
     top = _written(obstacle, (before, after, user))
     if obstacle.stage is Stage.SYN and (top is None or top.location.path != before):
@@ -202,12 +203,12 @@ def _ufw_places(
 
 
 def _written(obstacle: Decision, files: Sequence[PurePosixPath]) -> Rule | None:
-    """The first rule on the way to the obstacle that stands in one of ufw's files."""
+    """The first rule on the path to the obstacle that is in one of ufw's files."""
     return next((rule for rule in obstacle.path if rule.location.line and rule.location.path in files), None)
 
 
 def _with_tuple(tree: Tree, path: PurePosixPath, at: int | None, made: tuple[str, str]) -> Tree:
-    """The file with a tuple and its rule before those at index `at`, or behind all others."""
+    """The file with a tuple and its rule inserted before index `at`, or after all others."""
     lines = _lines(tree, path)
     comment, rule = made
     bare = [line.rstrip("\r") for line in lines]
@@ -236,7 +237,7 @@ def _firewalld_places(
 ) -> Iterator[Tree]:
     faults = obstacle.firewall.problems
     if faults:
-        raise ValueError(f"firewalld does not take {faults[0].location}: {faults[0].message}")
+        raise ValueError(f"firewalld rejects {faults[0].location}: {faults[0].message}")
     return firewalld.places(tree, obstacle, port, source, version)
 
 
@@ -254,7 +255,7 @@ def _lines(tree: Tree, path: PurePosixPath) -> list[str]:
 
 
 def _inserted(tree: Tree, path: PurePosixPath, at: int, new: Sequence[str]) -> Tree:
-    """The tree with `new` before the line at index `at` of a file, with that line's line end."""
+    """The tree with `new` inserted before the line at index `at` of a file, with the same line ending."""
     lines = _lines(tree, path)
     if not 0 <= at <= len(lines):
         raise ValueError(f"{path} has no line {at + 1}")

@@ -1,4 +1,4 @@
-"""The least change of a file of saved ipsets by which a client gets through: a line for the one address."""
+"""The smallest change to a file of saved ipsets that lets a client through: one line for its address."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rescue.tree import Tree
 
 
 def let_in(tree: Tree, firewall: Firewall, port: int, sources: Sequence[Address], rule: Rule) -> Tree:
-    """A tree in which the sets that `rule` asks for let `sources` through to TCP `port`.
+    """A tree in which the sets used by `rule` let `sources` through to TCP `port`.
 
     ValueError if no line for one address does that.
     """
@@ -43,7 +43,7 @@ def _accepted(firewall: Firewall, port: int, source: Address) -> bool:
 
 
 def _loads_as_before(tree: Tree, changed: Tree, before: Firewall, after: Firewall) -> bool:
-    """Whether no line is refused that was taken: sets that do not load leave a server without its rules."""
+    """Whether no line that loaded before is rejected now: if sets do not load, the server has no rules."""
     counts = [
         len(sets.problems) if (sets := names_of(each, before.sets).sets) is not None else 0 for each in (tree, changed)
     ]
@@ -51,14 +51,14 @@ def _loads_as_before(tree: Tree, changed: Tree, before: Firewall, after: Firewal
 
 
 def _asked(firewall: Firewall, rule: Rule, version: int) -> Iterator[InSet]:
-    """The rule's questions whether the client is in a set, as the firewall is loaded now."""
+    """The rule's conditions on the client's membership in a set, as the firewall is loaded now."""
     for _, each in firewall.ruleset(version).rules():
         if each.location == rule.location:
             yield from (asked for asked in each.conditions if isinstance(asked, InSet) and asked.of_client)
 
 
 def leaves(condition: InSet) -> Iterator[IpSet]:
-    """The sets of addresses that a question is about: those of a list, or the one."""
+    """The sets of addresses that a condition refers to: the members of a list:set, or the one set."""
     if condition.held.type != "list:set":
         yield condition.held
         return
@@ -69,7 +69,7 @@ def leaves(condition: InSet) -> Iterator[IpSet]:
 
 
 def may_name(held: IpSet, source: Address, port: int) -> bool:
-    """Whether the set can have the client by itself, or has: not one of whole networks (netmask), or of other ones."""
+    """Whether the set can hold the client as a single entry, or does: not with a netmask, nor the wrong IP version."""
     if held.version != source.version or held.options.keys() & {"netmask", "bitmask"}:
         return False
     if _own_lines(held, source):
@@ -107,7 +107,7 @@ def _candidates(tree: Tree, sets: IpSets, held: IpSet, port: int, source: Addres
 
 
 def _own_lines(held: IpSet, source: Address) -> frozenset[int]:
-    """The lines that are about this address and no other."""
+    """The lines about exactly this address."""
     mine = (int(source), int(source) + 1)
     lines = Counter(member.line for member in held.members.values())
     return frozenset(member.line for key, member in held.members.items() if key[0] == mine and lines[member.line] == 1)

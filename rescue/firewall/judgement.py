@@ -1,4 +1,4 @@
-"""Who may reach the SSH port, as it is shown and written into documents."""
+"""Who may reach the SSH port, as shown on screen and in documents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rescue.model import Finding
 
 @dataclass(frozen=True, slots=True)
 class PacketTrace:
-    """One client's packets: the verdict, and the rules they meet."""
+    """One client's packets: the verdict, and the rules that match them."""
 
     source: Address
     verdict: Verdict
@@ -25,7 +25,7 @@ class PacketTrace:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Reaches and rows by the version of IP. not_read: the firewalls beside these that could not be judged."""
+    """Reaches and rows by IP version. not_read: the other firewalls, which could not be evaluated."""
 
     firewalls: tuple[Firewall, ...]
     port: int

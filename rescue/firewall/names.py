@@ -1,4 +1,4 @@
-"""The names that a server resolves while its rules load, and the error for a rule that is rejected."""
+"""The names that a server resolves while its rules load, and the error for a rejected rule."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rescue.firewall.ipset.load import IpSets
 
 
 class RuleError(ValueError):
-    """The line is one that iptables-restore does not take: the load of its table fails."""
+    """iptables-restore rejects this line: the table fails to load."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names that a server can resolve while it boots: services(5), hosts(5), the ipsets that are loaded before its
-    rules, and its users and groups with their numbers; None if nothing is known of these."""
+    """The names that a server can resolve while it boots: services(5), hosts(5), the ipsets loaded before its rules,
+    and its users and groups with their numbers (None if unknown)."""
 
     services: Mapping[str, int] = field(default_factory=lambda: SERVICES)
     hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

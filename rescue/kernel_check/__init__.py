@@ -1,7 +1,7 @@
-"""The firewall's verdict held against this computer's kernel: real rules, real packets, in namespaces of their own.
+"""Checks the firewall's verdict against this computer's kernel: real rules, real packets, in separate namespaces.
 
-`prove` is what ``rescue firewall --prove`` does; `lab` is also what the tests of the firewall are made with. Nothing of
-the target is executed: its rules are loaded by this system's own iptables, nft and ipset.
+`prove` implements ``rescue firewall --prove``; the tests of the firewall also use `lab`. Nothing of the target is
+executed: this system's own iptables, nft and ipset load its rules.
 """
 
 from rescue.kernel_check.errors import ProofError

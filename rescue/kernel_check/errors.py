@@ -1,4 +1,4 @@
-"""What can go wrong with a proof."""
+"""Errors of a kernel check."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from rescue.errors import RescueError
 
 
 class ProofError(RescueError):
-    """The proof can't be made here."""
+    """The check can't be run here."""

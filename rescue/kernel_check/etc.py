@@ -1,8 +1,8 @@
 """A folder that a program sees as its /etc while it loads the target's rules: the target's files, nothing of this host.
 
-nft reads included files by their names, and iptables asks /etc/services, /etc/hosts and /etc/passwd for names. In a
-mount namespace of its own (mount_namespaces(7)) a program sees the target's instead; it is this system's program all
-the same, and nothing of the target is executed.
+nft reads included files by name, and iptables looks up names in /etc/services, /etc/hosts and /etc/passwd. In a mount
+namespace (mount_namespaces(7)) a program sees the target's files instead; the program itself is this system's, and
+nothing of the target is executed.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from rescue.kernel_check.errors import ProofError
 from rescue.tree import NotCaptured, Tree
 
 NAMES = ("services", "protocols", "hosts", "passwd", "group")
-"""What of the target's /etc says what names mean."""
+"""The files of the target's /etc that define names."""
 
 USUAL = ("services", "protocols")
-"""Of these this system's own will do where the target has none (it may keep them elsewhere, as in /usr/etc)."""
+"""Those for which this system's own are used if the target has none (it may keep them elsewhere, as in /usr/etc)."""
 
 OWN = ("ld.so.cache", "ld.so.conf")
-"""What of this system's /etc its programs need to start."""
+"""The files of this system's /etc that its programs need to start."""
 
 SWITCH = "".join(f"{name}: files\n" for name in ("passwd", "group", "hosts", "networks", "protocols", "services"))
-"""nsswitch.conf(5): no name is looked up in a network, as there is none when rules are loaded."""
+"""nsswitch.conf(5): no name is looked up over the network, as there is none when rules are loaded."""
 
 _SWAP = 'mount --bind "$1" /etc; shift; exec "$@"'
 

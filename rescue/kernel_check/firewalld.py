@@ -1,7 +1,7 @@
-"""firewalld's own core, without its daemon: it makes rules of a configuration, in a network namespace.
+"""Runs firewalld's own core, without its daemon, to build rules from a configuration in a network namespace.
 
 The core is this system's package; the configuration is the target's, copied into a folder. firewalld reads the files
-and hands rules to nft, iptables and ipset. It loads no kernel module, and with a /run of its own asks no daemon.
+and passes rules to nft, iptables and ipset. It loads no kernel module, and with a /run of its own contacts no daemon.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ for line in sys.stdin:
 """
 
 APART = 'mount -t tmpfs run /run; mount -t tmpfs tmp /var/tmp; exec "$@"'
-"""Runs the core where it finds no daemon's socket, and writes its files for iptables-restore where nobody sees them."""
+"""Runs the core where it finds no daemon's socket, and its files for iptables-restore stay private."""
 
 
 class Core:
@@ -109,7 +109,7 @@ class Core:
             raise
 
     def close(self) -> None:
-        """End it. Its rules stay, but for those that newer releases bind to their process."""
+        """End it. Its rules stay, except for those that newer releases bind to their process."""
         self.process.kill()
         self.process.communicate()
         self.noise.close()
@@ -124,7 +124,7 @@ class Core:
         return self._answer()
 
     def stop(self) -> None:
-        """Take the rules back, ready for another start. Raises ProofError."""
+        """Remove the rules, ready for another start. Raises ProofError."""
         self._say("stop")
         self._answer()
 
@@ -169,7 +169,7 @@ def folder_of(tree: Tree) -> Iterator[Path]:
 
 
 def _files(tree: Tree, folder: PurePosixPath, deepest: int) -> Iterator[PurePosixPath]:
-    """The files in a folder and in those below it, links followed."""
+    """The files in a folder and its subfolders, following links."""
     for each in tree.children(folder):
         path = folder / each
         entry = tree.entry(path)
@@ -180,7 +180,7 @@ def _files(tree: Tree, folder: PurePosixPath, deepest: int) -> Iterator[PurePosi
 
 
 def _check_direct(tree: Tree) -> None:
-    """Direct rules are words for iptables: none may be an order to run or write something. Raises ProofError."""
+    """Direct rules are arguments for iptables: none may make it run or write something. Raises ProofError."""
     data = tree.data(DIRECT)
     if data is None:
         return

@@ -1,8 +1,8 @@
-"""Two network namespaces and a wire: a server with real firewall rules, and a client that can come from any address.
+"""Two network namespaces and a link: a server with real firewall rules, and a client that can have any address.
 
-The client writes its packets by hand, so that one machine asks for every source. A reply is waited for only as long
-as needed: behind each packet an ARP request goes over the same wire, and its answer says that the server has dealt
-with what came before. Needs root. Nothing outside the two namespaces is touched.
+The client builds its packets by hand, so that one machine tries every source. It waits for a reply only as long as
+needed: after each packet it sends an ARP request over the same link, whose answer shows that the server has handled
+everything before it. Needs root. Nothing outside the two namespaces is touched.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SERVER: Mapping[int, Address] = {4: ip_address("192.0.2.1"), 6: ip_address("2001
 
 ROUTERS = ((IPv4Address("192.0.2.254"), IPv4Address("198.51.100.254")),
            (IPv6Address("2001:db8::fe"), IPv6Address("2001:db8:1::fe")))  # fmt: skip
-"""Addresses of the router, the second one where the server has the first itself."""
+"""Addresses of the gateway, the second one if the server has the first itself."""
 
 LINK_LOCAL_ROUTER = IPv6Address("fe80::1")
 BANNER = b"SSH-2.0-lab\r\n"
@@ -54,7 +54,7 @@ GREETING = b"SSH-2.0-OpenSSH_9.2\r\n"
 OPEN = "open"
 SILENT = "no-reply"
 HALF = "synack-only"
-"""The server answers, but what the client sends next does not arrive."""
+"""The server answers, but the client's next packets do not arrive."""
 RESET = "rst"
 
 SENTINEL, DEAF = 10.0, 0.3
@@ -62,7 +62,7 @@ SENTINEL, DEAF = 10.0, 0.3
 hook may drop it, for what else is to come."""
 
 WITHOUT_DNS = ("unshare", "--mount", "sh", "-c", 'mount --bind /dev/null /etc/resolv.conf; exec "$@"', "sh")
-"""Runs a program that asks no name server: there is none in here, and to wait for one takes ten seconds a name."""
+"""Runs a program without name servers: there are none in here, and waiting for one takes ten seconds a name."""
 
 SLOW = 10.0
 """Seconds to wait for the banner where the kernel has acknowledged what the client sent."""
@@ -78,11 +78,11 @@ _CALM = {
     "ipv6/icmp/ratelimit": "0",
     "ipv6/conf/default/accept_dad": "0",
 }
-"""Settings of the server's kernel by which no limit of its own hides a refusal."""
+"""Kernel settings of the server that keep its own limits from hiding a rejection."""
 
 
 class PacketLab:
-    """The two namespaces. `interface` is the name of the server's network card, `addresses` its addresses."""
+    """The two namespaces. `interface` is the name of the server's network interface, `addresses` its addresses."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class PacketLab:
                 self._listen(version, port)
 
     def _lay_wire(self) -> bytes:
-        """Connect both with a wire; the hardware address of the client's end."""
+        """Connect both with a link; returns the hardware address of the client's end."""
         with IPRoute() as network:
             peer = {"ifname": self.interface, "net_ns_fd": self.server.handle}
             network.link("add", ifname="wire", kind="veth", peer=peer)
@@ -127,7 +127,8 @@ class PacketLab:
             return _card(network, index)
 
     def _configure(self, router: bytes) -> bytes:
-        """The server's addresses, and the client as its router for the whole world; its hardware address."""
+        """Set the server's addresses, and the client as its gateway for the whole world; returns its hardware
+        address."""
         for name, value in {**_CALM, f"ipv4/conf/{self.interface}/rp_filter": "0"}.items():
             with suppress(FileNotFoundError):
                 Path("/proc/sys/net", name).write_text(value)
@@ -170,7 +171,7 @@ class PacketLab:
         Thread(target=_serve, args=(listener,), daemon=True).start()
 
     def close(self) -> None:
-        """End it. What is forgotten here ends with the process."""
+        """End it. Anything left over ends with the process."""
         self.held.close()
         for listener in self.listeners:
             with suppress(OSError):
@@ -196,14 +197,14 @@ class PacketLab:
         return self.on_server(restorer(version, backend), *options, given=text, check=False).returncode == 0
 
     def flush(self) -> None:
-        """Take all rules out again, of both backends."""
+        """Remove all rules again, of both backends."""
         text = "".join(f"*{table}\n" for table in BUILT_IN)
         for version in (4, 6):
             for backend in ("nft", "legacy"):
                 self.flush_used(text, backend, version)
 
     def flush_used(self, text: str, backend: str, version: int = 4) -> None:
-        """Take the rules out again of the tables that `text` loads."""
+        """Remove the rules again from the tables that `text` loads."""
         lines = []
         for table in dict.fromkeys(line[1:].strip() for line in text.split("\n") if line.startswith("*")):
             if table in BUILT_IN:
@@ -221,7 +222,9 @@ class PacketLab:
         talk = Connection(source, self.addresses[source.version], self.port_of_client, port)
         self.send(source.version, talk.packet(SYN, 1000, 0))
         answer, number = SILENT, 0
-        for frame in self._until_dealt_with():  # to the end: the answer to the sentinel is not to be met by the next
+        for (
+            frame
+        ) in self._until_dealt_with():  # read to the end, so that the next one does not meet the sentinel's answer
             segment = talk.segment(frame)
             if answer != SILENT:
                 continue
@@ -234,7 +237,7 @@ class PacketLab:
         return self._shake(talk, number, patience) if answer == HALF else answer
 
     def _shake(self, talk: Connection, number: int, patience: float) -> str:
-        """Go on with the connection once the server has answered."""
+        """Continue the connection after the server's answer."""
         version = talk.source.version
         self.send(version, talk.packet(ACK, 1001, number + 1))
         self.send(version, talk.packet(ACK | PSH, 1001, number + 1, GREETING))
@@ -258,11 +261,11 @@ class PacketLab:
 
     @staticmethod
     def _has_heard(segment: Segment, last: int) -> bool:
-        """Whether what the client said has arrived: it is acknowledged, or meets a connection that was closed."""
+        """Whether the client's data has arrived: it is acknowledged, or reaches a connection that was closed."""
         return bool(segment.flags & RST) or (segment.acknowledged == last and not segment.flags & SYN)
 
     def solicit(self) -> bool:
-        """Whether the server answers its router's question for its hardware address over IPv6."""
+        """Whether the server answers its gateway's neighbour solicitation over IPv6."""
         server = self.addresses[6]
         assert isinstance(server, IPv6Address)
         group, packet = solicitation(LINK_LOCAL_ROUTER, server, self.macs[0])
@@ -274,7 +277,7 @@ class PacketLab:
         self.wire.send(self.macs[1] + self.macs[0] + struct.pack("!H", ETHER[version]) + packet)
 
     def _until_dealt_with(self) -> Iterator[bytes]:
-        """The frames that arrive until the server has dealt with all that was sent."""
+        """The frames that arrive until the server has handled everything that was sent."""
         router, server = self.routers[4], self.addresses[4]
         assert isinstance(router, IPv4Address)
         assert isinstance(server, IPv4Address)
@@ -323,7 +326,7 @@ def _serve(listener: socket.socket) -> None:
 def lab(
     interface: str = "eth0", ports: Sequence[int] = (22,), addresses: Mapping[int, Address] = SERVER
 ) -> Iterator[PacketLab]:
-    """A lab, closed again whatever happens."""
+    """A lab that is always closed in the end."""
     with on_one_processor():
         made = PacketLab(interface, ports, addresses)
         try:
@@ -334,7 +337,7 @@ def lab(
 
 @contextmanager
 def on_one_processor() -> Iterator[None]:
-    """The calling thread is kept on one processor: so the wire keeps the packets' order. Raises ProofError."""
+    """Keeps the calling thread on one processor, so that the link keeps the packets' order. Raises ProofError."""
     if os.geteuid() != 0:
         raise ProofError("a network of its own can't be made", ROOT_NEEDED)
     before = os.sched_getaffinity(0)

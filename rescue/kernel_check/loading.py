@@ -26,11 +26,11 @@ from rescue.tree import Tree
 PACKAGES = {"nft": "nftables", "ipset": "ipset"}
 
 ELSEWHERE = re.compile(r'^\s*include\s+"(?:/(?!etc/)|\.)', re.MULTILINE)
-"""An include of a file that is not below /etc."""
+"""An include of a file outside /etc."""
 
 
 def load(lab: PacketLab, tree: Tree, firewall: Firewall) -> list[Load]:
-    """Load one firewall into the lab's server. Raises ProofError where that can't be done here."""
+    """Load one firewall into the lab's server. Raises ProofError if that can't be done here."""
     loaders = {
         UFW: _ufw, NFTABLES: _nftables, FIREWALLD: _firewalld,
         PERSISTENT: _saved, SERVICES_MANAGER: _saved, RESTORED: _saved,
@@ -45,7 +45,7 @@ def load(lab: PacketLab, tree: Tree, firewall: Firewall) -> list[Load]:
 
 
 def _sets(lab: PacketLab, tree: Tree, firewall: Firewall) -> Iterator[Load]:
-    """The saved ipsets that the rules ask for."""
+    """The saved ipsets that the rules use."""
     path = firewall.sets
     if path in (None, NO_SETS) or tree.entry(path) is None:
         return
@@ -113,7 +113,7 @@ def _firewalld(lab: PacketLab, tree: Tree, firewall: Firewall) -> Iterator[Load]
 
 
 def _check_version(tree: Tree, here: str) -> None:
-    """The core has to make the same rules as the target's firewalld does. Raises ProofError."""
+    """Check that the core builds the same rules as the target's firewalld. Raises ProofError."""
     there = installed_version(tree)
     if there is not None and not Dialect(there).makes_same_rules(Dialect(version_in(here))):
         raise ProofError(
@@ -123,7 +123,7 @@ def _check_version(tree: Tree, here: str) -> None:
 
 
 def _rules(data: bytes, path: PurePosixPath) -> bytes:
-    """`data`, as rules that may be loaded. Raises ProofError."""
+    """`data`, if it is safe to load as rules. Raises ProofError."""
     if runs_programs(data.decode("utf-8", "surrogateescape")):
         raise ProofError(f"{path} names a program that iptables is to run (--modprobe)", "It is not loaded here.")
     return data

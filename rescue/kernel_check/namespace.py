@@ -1,7 +1,7 @@
-"""A network namespace without a name: it is gone as soon as nobody holds it, however this program ends.
+"""A network namespace without a name: it disappears with its last user, however this program ends.
 
-Nothing has to be cleaned up, not even after SIGKILL: the kernel takes the namespace, its network cards and its rules
-away with the last handle to it (network_namespaces(7)).
+Nothing needs to be cleaned up, not even after SIGKILL: the kernel removes the namespace, its network interfaces and its
+rules with the last handle to it (network_namespaces(7)).
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ T = TypeVar("T")
 CLONE_NEWNET = 0x40000000
 
 PATIENCE = 300.0
-"""Seconds that a program may take: a file of a million rules takes iptables a minute."""
+"""Seconds that a program may take: iptables needs a minute for a file of a million rules."""
 
 ROOT_NEEDED = "Namespaces need root: run it again with sudo."
 
 
 class Namespace:
-    """A network of its own, with nothing in it but a loopback interface that is down."""
+    """A separate network with nothing in it but a loopback interface that is down."""
 
     def __init__(self) -> None:
         self.handle = _in_a_thread(_unshared)
 
     def close(self) -> None:
-        """Let go of it."""
+        """Release it."""
         if self.handle >= 0:
             os.close(self.handle)
             self.handle = -1
 
     def inside(self, action: Callable[[], T]) -> T:
-        """What `action` gives in here: sockets made there stay here. Raises what it raises."""
+        """The result of `action`, run in here; sockets created there stay here. Raises what it raises."""
 
         def work() -> T:
             _library("setns", self.handle, CLONE_NEWNET)

@@ -1,4 +1,4 @@
-"""Options of iptables by which rules make it run a program (iptables(8), --modprobe): such rules are not loaded."""
+"""Options of iptables with which rules make it run a program (iptables(8), --modprobe): such rules are not loaded."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ _QUOTES = str.maketrans("", "", "\"'\\")
 
 
 def runs_programs(text: str) -> bool:
-    """Whether rules ask iptables to run a program of their choice. May say so of a comment that looks like it."""
+    """Whether rules make iptables run a program of their choice. May also match a comment that looks like it."""
     return _RUNS.search(text.translate(_QUOTES)) is not None

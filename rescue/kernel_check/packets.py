@@ -1,4 +1,4 @@
-"""TCP and ICMPv6 packets made and read by hand, so that a client can come from any address (RFC 791, 8200, 9293)."""
+"""TCP and ICMPv6 packets built and parsed by hand, so that a client can have any address (RFC 791, 8200, 9293)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 _TCP, _ICMP, _ICMP6 = 6, 1, 58
 _SOLICITATION, _ADVERTISEMENT = 135, 136
 _HIGHEST_ERROR = {4: 12, 6: 4}
-"""The last type of an ICMP message that quotes what it is about."""
+"""The highest type of an ICMP error, which quotes the packet that caused it."""
 
 
 class Segment(NamedTuple):
-    """What matters of a TCP segment."""
+    """The part of a TCP segment that is used here."""
 
     flags: int
     number: int
@@ -69,7 +69,7 @@ class Connection:
         if found is None or found[0] not in (_ICMP, _ICMP6) or len(found[2]) < 8:
             return None
         message = found[2]
-        # The error quotes the packet that it is about, with the ports of this connection.
+        # The error quotes the packet that caused it, with the ports of this connection.
         inner = message[8 + (20 if version == 4 else 40) :]
         if message[0] > _HIGHEST_ERROR[version] or len(inner) < 4:
             return None
@@ -79,7 +79,7 @@ class Connection:
 
 
 def solicitation(source: IPv6Address, server: IPv6Address, card: bytes) -> tuple[bytes, bytes]:
-    """A router's question for the hardware address of `server`: the group's hardware address, and the packet."""
+    """A gateway's neighbour solicitation for `server`: the group's hardware address, and the packet."""
     group = IPv6Address(b"\xff\x02" + bytes(9) + b"\x01\xff" + server.packed[13:])
     body = struct.pack("!BBHI", _SOLICITATION, 0, 0, 0) + server.packed + b"\x01\x01" + card
     total = checksum(_pseudo(source, group, _ICMP6, len(body)) + body)
@@ -96,7 +96,7 @@ def is_advertisement(frame: bytes, server: IPv6Address) -> bool:
 
 
 def arp_question(card: bytes, own: IPv4Address, asked: IPv4Address) -> bytes:
-    """An ARP request, without its Ethernet head (RFC 826)."""
+    """An ARP request, without its Ethernet header (RFC 826)."""
     return struct.pack("!HHBBH", 1, ETHER[4], 6, 4, 1) + card + own.packed + bytes(6) + asked.packed
 
 
@@ -134,7 +134,7 @@ def _wrapped(source: Address, to: Address, protocol: int, body: bytes, hops: int
 
 
 def _payload(frame: bytes, version: int) -> tuple[int, bytes, bytes] | None:
-    """The protocol, the receiver and the payload of a frame with an IP packet of that version."""
+    """The protocol, destination and payload of a frame with an IP packet of that version."""
     packet = frame[14:]
     if kind_of(frame) != ETHER[version] or len(packet) < (20 if version == 4 else 40):
         return None

@@ -1,4 +1,4 @@
-"""Every source on a boundary of the verdict, and random ones, dial a server whose kernel has the target's rules."""
+"""Connects to a server with the target's rules from every source on a boundary of the verdict, and random ones."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from rescue.kernel_check.sources import askable, chosen
 from rescue.tree import Tree
 
 SOURCES = 400
-"""How many sources are asked for over IPv4, and as many over IPv6."""
+"""How many sources are tried over IPv4, and as many over IPv6."""
 
 SEED = 20
 
 MOST_DIFFERENCES = 10
-"""After so many the rest is not asked any more."""
+"""After this many differences, stop."""
 
 MOST_LABS = 100
-"""How often all is begun anew for a source that may have found something used up."""
+"""How often everything is restarted for a source that may have found a limit used up."""
 
 MOST_PORTS = 100
-"""How many ports are listened on at most."""
+"""The maximum number of ports to listen on."""
 
 HURRY, PATIENCE = 0.15, 1.0
 """Seconds to wait for data that may be on its way: at first, and before a difference is believed."""
 
 
 def expected(verdict: Verdict, version: int) -> str | None:
-    """What a probe must see; None where the verdict leaves it open."""
+    """The expected result of a probe; None if the verdict leaves it open."""
     if verdict.kind is VerdictKind.DEPENDS:
         return None
     if verdict.kind is VerdictKind.ACCEPT:
@@ -59,9 +59,9 @@ def prove(
     sources: Sequence[Address] = (),
     progress: Callable[[str], None] = lambda _: None,
 ) -> Proof:
-    """Load `firewalls` of `tree`, dial `port` from many sources, compare. Needs root; raises ProofError.
+    """Load `firewalls` of `tree`, connect to `port` from many sources, compare. Needs root; raises ProofError.
 
-    interface: the name of the server's network card. sources: clients to ask for in any case.
+    interface: the name of the server's network interface. sources: clients that are always tried.
     """
     addresses = {version: _address(firewalls, version) for version in (4, 6)}
     proof = Proof(interface, addresses)
@@ -85,7 +85,7 @@ def prove(
 
 
 class _Asker:
-    """The lab that is asked. `renewed`: how many labs there have been."""
+    """The lab in use. `renewed`: how many labs there have been."""
 
     lab: PacketLab
 
@@ -103,7 +103,7 @@ class _Asker:
         self._close()
 
     def renew(self) -> list[Load]:
-        """Begin again with a lab to which nobody has spoken yet; how its rules were loaded. Raises ProofError."""
+        """Restart with an unused lab; returns how its rules were loaded. Raises ProofError."""
         self._close()
         self.lab = PacketLab(
             self.proof.interface, (self.port, *redirected(self.firewalls, self.port)), self.proof.addresses
@@ -126,7 +126,7 @@ def _ask(proof: Proof, asker: _Asker, here: Reach, sources: Sequence[Address]) -
             continue
         seen = asker.lab.probe(source, here.port, HURRY)
         if seen != said:
-            # Those who came before may have used up what the rules grant: on a fresh host it is another matter.
+            # Earlier clients may have used up a limit: on a fresh host the result can differ.
             if asker.renewed >= MOST_LABS:
                 proof.left_out += 1
                 continue
@@ -160,7 +160,7 @@ def _neighbours(proof: Proof, made: PacketLab, firewalls: Sequence[Firewall], po
 
 
 def redirected(firewalls: Sequence[Firewall], port: int) -> tuple[int, ...]:
-    """The other ports that rules send connections on to: somebody is to listen there, too."""
+    """The other ports that rules redirect connections to: listen there, too."""
     found = {
         rule.target.value
         for firewall in firewalls
@@ -172,7 +172,7 @@ def redirected(firewalls: Sequence[Firewall], port: int) -> tuple[int, ...]:
 
 
 def _address(firewalls: Sequence[Firewall], version: int) -> Address:
-    """The server's address: the one that the rules name most often as where packets go, else one for examples."""
+    """The server's address: the one that rules name most often as a destination, else an example address."""
     named: Counter[Address] = Counter()
     for firewall in firewalls:
         for _, rule in firewall.ruleset(version).rules():

@@ -1,4 +1,4 @@
-"""What came of a proof: what was loaded, and where the kernel did something else."""
+"""The result of a kernel check: what was loaded, and where the kernel did something else."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rescue.firewall.engine.verdict import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One file that was handed to a program. taken: whether it was loaded, expected: whether it had to be.
+    """One file given to a program. taken: whether it loaded, expected: whether it should have.
 
-    said: the program's own words where it refused it.
+    said: the program's own error message.
     """
 
     what: str
@@ -30,7 +30,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where the kernel does not do what was worked out. said, seen: as `Lab.probe` puts it."""
+    """A difference between the kernel and the verdict. said, seen: in the terms of `Lab.probe`."""
 
     what: str
     said: str
@@ -42,7 +42,7 @@ class Difference:
 class Proof:
     """The outcome. depends: verdicts that the disk leaves open, which no kernel can confirm.
 
-    left_out: sources that found what the rules grant used up, too often to begin anew for each.
+    left_out: sources that found a limit used up, too often to restart for each.
     """
 
     interface: str
@@ -57,5 +57,5 @@ class Proof:
 
     @property
     def holds(self) -> bool:
-        """Whether the kernel does all that was worked out."""
+        """Whether the kernel agrees with every verdict."""
         return not self.differences

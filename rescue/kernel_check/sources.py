@@ -1,4 +1,4 @@
-"""Which clients to ask for: those on both sides of every boundary of the verdict, and some from anywhere."""
+"""The clients to try: those on both sides of every boundary of the verdict, and some from anywhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rescue.firewall.engine.addresses import Address, AddressSet, ordinary, to_a
 from rescue.firewall.engine.conditions import Addresses
 
 LINK_LOCAL = AddressSet.network("fe80::/10")
-"""Addresses of one link: the lab's router does not lead to them."""
+"""Link-local addresses: the lab's gateway has no route to them."""
 
 RANDOM_SHARE = 4
 """One in so many sources is from anywhere."""
@@ -53,7 +53,7 @@ def chosen(here: Reach, most: int, random: Random, server: Address | None = None
 
 
 def named_sources(here: Reach) -> list[tuple[int, int]]:
-    """The networks that rules name as a source, as (first, behind the last), not more than some thousands."""
+    """The networks that rules name as a source, as (first, past the last), at most a few thousand."""
     found: list[tuple[int, int]] = []
     for firewall in here.firewalls:
         for _, rule in firewall.ruleset(here.version).rules():

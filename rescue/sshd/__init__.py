@@ -1,8 +1,8 @@
-"""sshd's configuration, computed offline: what holds for whom, which line decided, and what stops sshd.
+"""sshd's configuration, computed offline: the effective settings, the line that decided, and errors that stop sshd.
 
 `Server` reads the files as the installed version of sshd would, `Server.effective` gives the settings for one login,
-`listeners` the addresses and ports that are served after the next boot, `access` and `root_login` what the policy
-says about a user, and `edit` changes one line and leaves every other byte.
+`listeners` the addresses and ports after the next boot, `access` and `root_login` the policy for a user, and `edit`
+changes one line and leaves every other byte.
 """
 
 from rescue.sshd.effective import Alternative, Effective, Setting

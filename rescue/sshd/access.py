@@ -1,8 +1,8 @@
 """Whether sshd's policy lets a user in: DenyUsers, AllowUsers, DenyGroups, AllowGroups, PermitRootLogin.
 
 Source: allowed_user in auth.c, match_user in match.c, ga_match in groupaccess.c, auth_root_allowed in auth.c of
-OpenSSH. Both Allow lists must hold, and each Deny list must be silent; a login that depends on an address nobody told
-is undecided, with the reason.
+OpenSSH. Every Allow list must match, and no Deny list may; a login that depends on an unknown address is undecided,
+with the reason.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from rescue.sshd.language.match import Connection
 from rescue.sshd.language.patterns import BadAddress, match_name, match_user
 
 LISTS = ("DenyUsers", "AllowUsers", "DenyGroups", "AllowGroups")
-"""In the order in which sshd looks at them."""
+"""In the order in which sshd checks them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A list, or PermitRootLogin, that keeps a user out.
+    """A list, or PermitRootLogin, that blocks a user.
 
     pattern: the word of a Deny list that matches; empty for an Allow list that lacks the user. location: that word's
-    line, or the last line of the list. words: the whole list as it counts.
+    line, or the last line of the list. words: the whole list as it applies.
     """
 
     keyword: str
@@ -35,7 +35,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """allowed: None where it depends on what is not known; `reason` says on what, `locations` where."""
+    """allowed: None if it depends on something unknown; `reason` and `locations` say on what, and where."""
 
     allowed: Known
     refusals: tuple[Refusal, ...] = ()
@@ -94,7 +94,7 @@ def _undecided(keyword: str, matches: Iterable[Location]) -> Decision:
 
 
 def _decide_list(connection: Connection, keyword: str, settings: Sequence[Setting]) -> Decision:
-    """One list: what it says alone. An empty list refuses nobody."""
+    """One list on its own. An empty list denies nobody."""
     if not settings:
         return Decision(True)
     results = list(_results(connection, keyword, settings))
@@ -131,5 +131,5 @@ def _matches(connection: Connection, keyword: str, word: str) -> Known:
     try:
         return match_user(connection.user, connection.host, connection.address, word)
     except BadAddress:
-        # sshd does not start with such a line; what it would mean is not asked.
+        # sshd does not start with such a line, so its meaning does not matter.
         return False

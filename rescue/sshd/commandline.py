@@ -19,7 +19,7 @@ from rescue.tree import Tree
 
 DEBIAN_OPTIONS, RED_HAT_OPTIONS, OPENRC_OPTIONS = "/etc/default/ssh", "/etc/sysconfig/sshd", "/etc/conf.d/sshd"
 SCRIPT_FILES = (DEBIAN_OPTIONS, OPENRC_OPTIONS)
-"""What the start scripts of System V init and OpenRC read."""
+"""The files that the start scripts of System V init and OpenRC read."""
 
 SCRIPT_COMMAND = "sshd $SSHD_OPTS $command_args"
 
@@ -47,7 +47,8 @@ class AssignmentLike(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """sshd's command line: `-p` ports, `-o` settings as (keyword in lower case, value), the file of `-f`, with places.
+    """sshd's command line: `-p` ports, `-o` settings as (keyword in lower case, value), the file of `-f`, with
+    locations.
 
     -4 and -6 are AddressFamily settings.
     """
@@ -64,7 +65,7 @@ Word = tuple[str, Location]
 
 
 def command_line(tree: Tree, assignments: Sequence[AssignmentLike]) -> Options:
-    """The options of a service's unit, or of the start scripts where there is no unit."""
+    """The options of a service's unit, or of the start scripts if there is no unit."""
     commands = _last_command(assignments)
     if commands is None:
         variables = dict(_variables(tree, SCRIPT_FILES))

@@ -1,7 +1,7 @@
-"""Changes of one line of an sshd_config that leave every other byte: comments, order, line ends, a missing last one.
+"""Edit one line of an sshd_config and leave every other byte: comments, order, line ends, a missing last one.
 
-Every function takes a tree and gives a tree. A line is found by its text, near its number, so that several changes
-can follow each other; ValueError if it is not there any more.
+Every function takes and returns a tree. A line is found by its text, near its number, so that several edits can follow
+each other; ValueError if it no longer exists.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def comment_out(tree: Tree, location: Location) -> Tree:
 
 
 def comment_out_block(tree: Tree, location: Location) -> Tree:
-    """Put a ``#`` before a Match line and every line of its block: without the first, the rest would hold for all."""
+    """Comment out a Match line and every line of its block: without the Match, the others would apply to everybody."""
     lines, at = _at(tree, location)
     end = next((index for index in range(at + 1, len(lines)) if _MATCH.match(lines[index])), len(lines))
     for index in range(at, end):
@@ -37,7 +37,7 @@ def comment_out_block(tree: Tree, location: Location) -> Tree:
 
 
 def replace_word(tree: Tree, location: Location, old: str, new: str) -> Tree:
-    """Put `new` in the place of the first `old` of the line, in whatever case it is written there."""
+    """Replace the first `old` in the line with `new`, ignoring case."""
     lines, at = _at(tree, location)
     start = lines[at].lower().find(old.lower())
     if start < 0:
@@ -47,7 +47,7 @@ def replace_word(tree: Tree, location: Location, old: str, new: str) -> Tree:
 
 
 def set_value(tree: Tree, location: Location, value: str) -> Tree:
-    """Give the line's keyword another value; what is written before it and a comment behind it stay."""
+    """Change the value of the line's keyword; the text before it and a comment after it stay."""
     lines, at = _at(tree, location)
     spans = _spans(lines[at])
     if len(spans) < 2:
@@ -65,7 +65,7 @@ def add_words(tree: Tree, location: Location, words: tuple[str, ...]) -> Tree:
 
 
 def remove_word(tree: Tree, location: Location, word: str) -> Tree:
-    """Take one word from the line's list; the line is commented out where it was the only one."""
+    """Remove one word from the line's list; comment out the line if it was the only one."""
     lines, at = _near(tree, location)
     spans = _spans(lines[at])
     values = [span for span in spans[1:] if unquoted(lines[at][span[0] : span[1]]) == word]
@@ -85,15 +85,15 @@ def remove_word(tree: Tree, location: Location, word: str) -> Tree:
 
 
 def insert_after(tree: Tree, location: Location, text: str) -> Tree:
-    """Put a line behind the given one."""
+    """Insert a line after the given one."""
     lines, at = _at(tree, location)
     return _written(tree, location.path, _inserted(lines, at + 1, text))
 
 
 def insert_global(tree: Tree, path: PurePosixPath, *texts: str) -> Tree:
-    """Put lines where they hold for everybody: before the first Match block and its comment, else at the end.
+    """Insert lines where they apply to everybody: before the first Match block and its comment, else at the end.
 
-    Where the file keeps the keyword's line as a comment ("#Port 22"), that is the place.
+    If the file has the keyword's line as a comment ("#Port 22"), insert them there.
     """
     lines = _lines(tree, path)
     return _written(tree, path, _inserted(lines, _global_place(lines, texts[0]), *texts))
@@ -111,7 +111,7 @@ def move_to_global(tree: Tree, location: Location) -> Tree:
 
 
 def remove_mark(tree: Tree, path: PurePosixPath) -> Tree:
-    """Take the byte order mark from the start of a file."""
+    """Remove the byte order mark from the start of a file."""
     text = tree.text(path)
     if text is None or not text.startswith(BOM):
         raise ValueError(f"{path}: there is no byte order mark any more")
@@ -135,13 +135,13 @@ def _at(tree: Tree, location: Location) -> tuple[list[str], int]:
 
 
 def _nearest(lines: list[str], location: Location, start: int) -> int | None:
-    """The index of the line with that text, from `start` on, that is nearest to where it was."""
+    """The index of the line with that text, from `start` on, nearest to its former position."""
     places = [index for index in range(start, len(lines)) if lines[index].strip(BLANKS + "\f") == location.text]
     return min(places, key=lambda index: abs(index + 1 - location.line), default=None)
 
 
 def _near(tree: Tree, location: Location) -> tuple[list[str], int]:
-    """As `_at`; where an earlier change of the same list gave the line another text, the nearest with the keyword."""
+    """Like `_at`; if an earlier edit of the same list changed the line's text, the nearest with the keyword."""
     try:
         return _at(tree, location)
     except ValueError:
@@ -158,8 +158,8 @@ def _keyword(line: str) -> str:
 
 
 def _written(tree: Tree, path: PurePosixPath, lines: list[str]) -> Tree:
-    """With the new text in the file; where the name is a link to the system's own files, in a file in its place:
-    what lies below /usr is for packages, and not for this server alone."""
+    """Set the file's text; if the name is a symbolic link into the system's own files, replace it with a regular
+    file: files below /usr belong to packages, not only to this server."""
     text = "\n".join(lines)
     real = tree.resolve(path)
     if real.parts[1:2] not in (("usr",), ("lib",)) or path.parts[1:2] == real.parts[1:2]:
@@ -180,7 +180,7 @@ def _inserted(lines: list[str], at: int, *texts: str) -> list[str]:
     """The lines with `texts` before index `at`, with the line ends of the file."""
     end = "\r" if any(line.endswith("\r") for line in lines) else ""
     if at >= len(lines):
-        # Behind the last line, which may or may not end with a line feed.
+        # After the last line, which may or may not end with a line feed.
         last = lines.pop()
         kept = [*lines] if last == "" else [*lines, last if last.endswith("\r") or not end else last + end]
         return [*kept, *(text + end for text in texts), ""]
@@ -198,14 +198,14 @@ def _global_place(lines: list[str], text: str) -> int:
 
 
 def _before_block(lines: list[str], first: int) -> int:
-    """The index before a Match line's own comment, which stands right above it."""
+    """The index before a Match line's own comment, directly above it."""
     while first > 0 and lines[first - 1].strip(BLANKS).startswith("#"):
         first -= 1
     return first
 
 
 def _spans(line: str) -> list[tuple[int, int]]:
-    """Where the keyword and each argument begin and end; a comment and blanks are outside."""
+    """Where the keyword and each argument begin and end, without comments and blanks."""
     spans: list[tuple[int, int]] = []
     at, end = 0, len(line)
     while at < end:

@@ -1,4 +1,4 @@
-"""What holds for one connection: global settings, overridden by the Match blocks that apply."""
+"""The settings for one connection: global ones, overridden by the Match blocks that apply."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Values = dict[str, list["Setting"]]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """The arguments of a line that counts, and where it stands; no location for a default."""
+    """The arguments of a line that applies, and its location; no location for a default."""
 
     words: tuple[str, ...]
     location: Location | None = None
@@ -24,7 +24,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """What a keyword would be if a Match line applied that can't be decided from the disk."""
+    """The value of a keyword if a Match line applied that can't be decided from the disk."""
 
     match: Location
     settings: tuple[Setting, ...]
@@ -41,9 +41,9 @@ class Effective:
     _undecided: Mapping[str, Sequence[Alternative]]
 
     def all(self, keyword: str) -> tuple[Setting, ...]:
-        """Every line that counts, in sshd's order; for most keywords one. The default where no line does.
+        """Every line that applies, in sshd's order; for most keywords one. The default if no line sets it.
 
-        () where there is no default. KeyError for a keyword that sshd never had.
+        () if there is no default. KeyError for a keyword that sshd never had.
         """
         key = self.dialect.canonical(keyword)
         entry = self.dialect.keyword(key)
@@ -60,7 +60,7 @@ class Effective:
         return (Setting(entry.default),) if entry.default else ()
 
     def _keyboard_interactive(self, key: str) -> Setting:
-        """Up to 8.6 ChallengeResponseAuthentication (by default yes) turns it on whatever its own line says."""
+        """Up to 8.6 ChallengeResponseAuthentication (default yes) enables it, whatever its own line says."""
         if self._matched.get(key):
             return self._matched[key][0]
         challenge = tuple(self._globals.get(CHALLENGE_RESPONSE.key, ())) or (Setting(CHALLENGE_RESPONSE.default),)
@@ -69,7 +69,7 @@ class Effective:
         return self._globals[key][0] if self._globals.get(key) else Setting(("no",), challenge[0].location)
 
     def setting(self, keyword: str) -> Setting:
-        """The value that won; the words of all lines together, with the first one's place, where every line counts."""
+        """The value that won; if every line counts, all their words, with the location of the first."""
         lines = self.all(keyword)
         if len(lines) == 1:
             return lines[0]
@@ -80,5 +80,5 @@ class Effective:
         return self.setting(keyword).words
 
     def alternatives(self, keyword: str) -> tuple[Alternative, ...]:
-        """What else the keyword may be, as the client's address or host name is not known."""
+        """The other possible values, as the client's address or host name is not known."""
         return tuple(self._undecided.get(self.dialect.canonical(keyword), ()))

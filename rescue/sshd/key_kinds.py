@@ -1,4 +1,4 @@
-"""Which kinds of keys this sshd takes: PubkeyAcceptedAlgorithms, RequiredRSASize, and what its version knows at all.
+"""Which key types this sshd accepts: PubkeyAcceptedAlgorithms, RequiredRSASize, and what its version knows at all.
 
 Source: KEX_DEFAULT_PK_ALG in myproposal.h, sshkey_check_rsa_length in sshkey.c, userauth_pubkey in auth2-pubkey.c.
 """
@@ -20,20 +20,19 @@ DSA_OFF: Version = (7, 0)
 DSA_GONE: Version = (10, 0)
 SECURITY_KEYS: Version = (8, 2)
 RSA_SIZES: Version = (9, 1)
-"""From when DSA is off by default, from when it is gone, from when keys on security tokens and RequiredRSASize are
-known."""
+"""The versions since which DSA is off by default, is gone, and security keys and RequiredRSASize are known."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotTaken:
-    """Why no key of a kind counts, for the middle of a sentence; the setting's place where a setting says so."""
+    """Why no key of a type is accepted, for the middle of a sentence; the setting's location if a setting says so."""
 
     why: str
     location: Location | None = None
 
 
 def listed(value: str, kind: str) -> bool | None:
-    """Whether a list takes keys of a type; None where that hangs on the defaults of the version."""
+    """Whether a list accepts keys of a type; None if it depends on the defaults of the version."""
     names = SIGNATURES.get(kind, (kind,))
     found = any(match_list(name, value.lstrip("+-^")) == 1 for name in names)
     if value[:1] in "+^":
@@ -45,7 +44,7 @@ def listed(value: str, kind: str) -> bool | None:
 
 
 def hopeless(effective: Effective, kind: str, bits: int | None) -> NotTaken | None:
-    """Why a key is too old or too new for this sshd, whatever its list of algorithms could be made; None if it is not.
+    """Why a key is too old or too new for this sshd, whatever its list of algorithms; None if it is not.
 
     bits: the length of an RSA key.
     """

@@ -1,7 +1,7 @@
-"""On which addresses and ports sshd is served after the next boot.
+"""On which addresses and ports sshd listens after the next boot.
 
-Source: servconf.c and sshd.c of OpenSSH (Port, ListenAddress, -p and -o), systemd.socket(5), and the generator that
-Ubuntu 24.04 and later ship, which writes ListenStream lines from sshd_config at each boot.
+Source: servconf.c and sshd.c of OpenSSH (Port, ListenAddress, -p and -o), systemd.socket(5), and the generator in
+Ubuntu 24.04 and later, which writes ListenStream lines from sshd_config at each boot.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ LISTEN_READS = (
     *(Read(path, depth=0) for path in (RED_HAT_OPTIONS, OPENRC_OPTIONS)),
 )  # fmt: skip
 GENERATED = "addresses.conf"
-"""The drop-in that Ubuntu's generator writes; those whose names sort behind it are read after it."""
+"""The drop-in that Ubuntu's generator writes; those with names that sort after it are read later."""
 
 
 class UnitLike(Protocol):
-    """What is needed of a unit (see rescue.services.units.Unit)."""
+    """The part of a unit that is used here (see rescue.services.units.Unit)."""
 
     @property
     def name(self) -> str: ...
@@ -58,8 +58,8 @@ class UnitsLike(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One TCP socket. address: None for every address of the machine, "::" for those of IPv6 alone ("0.0.0.0" of IPv4);
-    a host name as it is written.
+    """One TCP socket. address: None for every address of the machine, "::" for all of IPv6 only ("0.0.0.0" of IPv4); a
+    host name as written.
 
     location: the line that decides; None for the default.
     """
@@ -70,7 +70,7 @@ class Listener:
 
 
 def listeners(tree: Tree, server: Server, units: UnitsLike) -> tuple[Listener, ...]:
-    """Where SSH is served after the next boot, if what serves it is started; () if the configuration stops sshd."""
+    """Where SSH listens after the next boot, if its service is started; () if the configuration stops sshd."""
     if server.fatal:
         return ()
     socket = started_socket(units)
@@ -80,7 +80,7 @@ def listeners(tree: Tree, server: Server, units: UnitsLike) -> tuple[Listener, .
 
 
 def started_socket(units: UnitsLike) -> UnitLike | None:
-    """The socket unit that listens in place of sshd, if one is started at boot."""
+    """The socket unit that listens instead of sshd, if one is started at boot."""
     return next((unit for name in SOCKETS if (unit := units.unit(name)).started), None)
 
 
@@ -112,7 +112,7 @@ def configured(server: Server, given: Options) -> Iterator[Listener]:
 
 def _addresses(host: str) -> tuple[str, ...]:
     if host == "*":
-        # glibc takes a lone star for no name at all, which without AI_PASSIVE means this machine only.
+        # glibc treats a lone star as no name, which without AI_PASSIVE means only this machine.
         return ("::1", "127.0.0.1")
     address = numeric_address(host)
     return (host if address is None else str(address),)
@@ -122,9 +122,9 @@ Place = tuple[int, Location | None]
 
 
 def ports(server: Server, given: Options) -> list[Place]:
-    """The ports that count where an address names none, with their places; None for the default."""
+    """The ports for addresses without one, with their locations; None for the default."""
     if given.ports:
-        # After -p sshd does not look at any Port line; -o Port= only comes first.
+        # With -p sshd ignores every Port line; -o Port= only comes first.
         return list(given.ports)
     found: list[Place] = [
         (number, place)
@@ -162,7 +162,7 @@ def _of_socket(tree: Tree, server: Server, socket: UnitLike) -> Iterator[Listene
 
 
 def ipv6_only(socket: UnitLike) -> bool:
-    """Whether what the socket is told of IPv6 leaves IPv4 out (BindIPv6Only=); by itself "::" takes both."""
+    """Whether the socket's IPv6 settings exclude IPv4 (BindIPv6Only=); by default "::" accepts both."""
     lines = [each for each in socket.assignments if (each.section, each.key) == ("Socket", "BindIPv6Only")]
     return bool(lines) and lines[-1].text == "ipv6-only"
 
@@ -178,7 +178,7 @@ def _after_generated(path: PurePosixPath) -> bool:
 
 
 def listen_stream(text: str, location: Location) -> Listener | None:
-    """A ListenStream= of systemd.socket(5): a port, or address:port; None for what is no TCP socket."""
+    """A ListenStream= of systemd.socket(5): a port, or address:port; None for anything but a TCP socket."""
     host, colon, port = text.rpartition(":")
     number = integer(port, 1, 65535)
     if number is None:

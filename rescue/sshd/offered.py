@@ -15,7 +15,7 @@ METHODS = {
     "keyboard-interactive": "KbdInteractiveAuthentication",
     "hostbased": "HostbasedAuthentication",
 }
-"""What turns each of them on. gssapi-keyex is Debian's and Red Hat's, with the patch that brings GSSAPIKeyExchange."""
+"""The setting that enables each. gssapi-keyex is Debian's and Red Hat's, with the patch for GSSAPIKeyExchange."""
 
 
 def offered(effective: Effective) -> tuple[str, ...]:
@@ -34,6 +34,6 @@ def _patched(effective: Effective) -> bool:
 
 
 def denied(effective: Effective, user: str) -> str | None:
-    """The client's line where the last method failed; None where sshd offers none, and ends the connection instead."""
+    """The client's error after the last method failed; None if sshd offers none, and ends the connection instead."""
     methods = offered(effective)
     return f"{user}@SERVER: Permission denied ({','.join(methods)})." if methods else None

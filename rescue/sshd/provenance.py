@@ -1,4 +1,4 @@
-"""Every setting of a connection with where it comes from: the line that won, the lines that lost, or the default."""
+"""Every setting of a connection with its origin: the line that won, the lines that lost, or the default."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNSHOWN = (ValueKind.INCLUDE, ValueKind.MATCH, ValueKind.ROUTING_DOMAIN)
 
 @dataclass(frozen=True, slots=True)
 class SettingLine:
-    """A setting that counts, and the Match line of its block; None outside of blocks."""
+    """A setting that applies, and the Match line of its block; None outside blocks."""
 
     setting: Setting
     match: Location | None = None
@@ -28,9 +28,9 @@ class SettingLine:
 class Row:
     """One keyword for one connection.
 
-    lines: what counts, in sshd's order; without a place for a default; () where nothing is the default, or a list that
-    the build chooses (`listed`). overruled: lines for it that say something and do not count, as another came first, or
-    as a Match block counts more. alternatives: what it would be in a Match block that can't be decided.
+    lines: those that apply, in sshd's order; without a location for a default; () if there is no default, or it is a
+    list that the build chooses (`listed`). overruled: lines for it that have no effect, as another came first, or a
+    Match block takes precedence. alternatives: its value in a Match block that can't be decided.
     """
 
     keyword: Keyword
@@ -40,12 +40,12 @@ class Row:
 
     @property
     def is_set(self) -> bool:
-        """Whether a file or the command line says something about it."""
+        """Whether a file or the command line sets it."""
         return any(line.setting.location is not None for line in self.lines) or bool(self.alternatives)
 
     @property
     def listed(self) -> bool:
-        """Whether a default that is not told is a list of algorithms or classes that the build chooses."""
+        """Whether an unknown default is a list of algorithms or classes that the build chooses."""
         return self.keyword.kind in (
             ValueKind.CIPHERS, ValueKind.MACS, ValueKind.EXCHANGES, ValueKind.KEY_ALGORITHMS,
             ValueKind.CA_ALGORITHMS, ValueKind.GSSAPI_EXCHANGES,
@@ -86,7 +86,7 @@ def _row(
 
 
 def _says_more(setting: Setting, counted: tuple[Setting, ...], keyword: Keyword) -> bool:
-    """A line that repeats what counts anyway is no news."""
+    """False for a line that only repeats the value that applies anyway."""
     if keyword.store is Repeat.ALL:
         return True
     return all(setting.words != other.words for other in counted)

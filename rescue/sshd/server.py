@@ -35,10 +35,10 @@ MAX_PORTS = 256
 NO_OPTIONS = Options()
 
 ELSEWHERE = frozenset({"port", "listenaddress"})
-"""Settings of the command line that are looked at where the listeners are (rescue.sshd.listen)."""
+"""Command line settings that are handled with the listeners (rescue.sshd.listen)."""
 
 DUPLICATES_ALLOWED = (9, 5)
-"""From when a second Subsystem of the same name is ignored and no longer an error."""
+"""The version since which a second Subsystem of the same name is ignored instead of an error."""
 
 Visit = Callable[[Directive, Known, Location | None], None]
 
@@ -48,10 +48,10 @@ class TooManyBranches(Exception):
 
 
 class Server:
-    """The configuration of one tree. Reading it never raises but NotCaptured; what is wrong is in `problems`."""
+    """The configuration of one tree. Reading it raises only NotCaptured; errors in it are in `problems`."""
 
     def __init__(self, tree: Tree, openssh: Installed | None, given: Options = NO_OPTIONS) -> None:
-        """given: the command line by which the service starts sshd; what it sets comes before every file."""
+        """given: the command line with which the service starts sshd; its settings come before every file."""
         tree.require(Read("/etc/ssh", depth=2), *([Read(str(given.config), depth=0)] if given.config else []))
         self.dialect = Dialect.of(openssh, partial(home_of, tree))
         self.files = Files(tree, self.dialect, given.config)
@@ -69,7 +69,7 @@ class Server:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What is wrong, in the order in which sshd meets it; it stops at the first fatal one."""
+        """The problems, in the order in which sshd meets them; it stops at the first fatal one."""
         return tuple(self._problems.values())
 
     @property
@@ -78,7 +78,7 @@ class Server:
         return tuple(problem for problem in self.problems if problem.fatal)
 
     def globals(self, keyword: str) -> tuple[Setting, ...]:
-        """The lines of a keyword that count outside of Match blocks, in order; () if there are none."""
+        """The lines of a keyword that apply outside Match blocks, in order; () if there are none."""
         return tuple(self._globals.get(self.dialect.canonical(keyword), ()))
 
     def effective(self, *, user: str, groups: frozenset[str], address: Address | None, local_port: int) -> Effective:
@@ -118,7 +118,7 @@ class Server:
 
     def _visit_globally(self, directive: Directive, active: Known, match: Location | None) -> None:
         if active is not True and directive.global_only:
-            # Behind a Match line that is itself wrong, or that asks for a version, nobody can tell.
+            # After a Match line that is itself wrong, or that asks for a version, the rest can't be checked.
             if active is False:
                 text = f"{directive.name} holds for the whole server and may not stand inside a Match block"
                 self._note(directive.location, text, Fault.PLACE, directive.name)
@@ -199,9 +199,9 @@ class Server:
         return Effective(self.dialect, connection, self._globals, matched, alternatives)
 
     def lines(self, connection: Connection) -> Iterator[tuple[Directive, Known, Location | None]]:
-        """Every line that sshd takes, whether it counts for the connection (None: it can't be told), and its Match.
+        """Every line that sshd accepts, whether it applies to the connection (None: unknown), and its Match.
 
-        In the order in which sshd meets them; the command line first. A line outside of Match blocks has no Match.
+        In sshd's order; the command line first. A line outside Match blocks has no Match.
         """
         found: list[tuple[Directive, Known, Location | None]] = []
 
@@ -225,9 +225,9 @@ class Server:
 
 
 class _Walk:
-    """One reading of the main file and what it includes. `connection`: None when sshd starts.
+    """One reading of the main file and its includes. `connection`: None when sshd starts.
 
-    whole: visit every line; else those are passed over that surely do not count, or stand outside of blocks.
+    whole: visit every line; else skip those that surely do not apply, or are outside blocks.
     """
 
     def __init__(
@@ -294,7 +294,7 @@ class _Walk:
 
 
 def _store(kept: list[Setting], directive: Directive) -> None:
-    """Let a line count as its keyword says: first, last, all, or all that name something new."""
+    """Apply a line according to its keyword: first, last, all, or all that name something new."""
     keyword = directive.keyword
     if keyword is None:
         return

@@ -1,4 +1,4 @@
-"""sshd's settings for one connection, as they are shown and written into documents."""
+"""sshd's settings for one connection, as shown on screen and in documents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rescue.sshd.provenance import Row
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """openssh: None where it can't be told. address: None for any; exists: whether passwd knows the user."""
+    """openssh: None if unknown. address: None for any; exists: whether passwd knows the user."""
 
     openssh: OpenSSH | None
     dialect: Dialect
@@ -26,5 +26,5 @@ class Settled:
 
     @property
     def starts(self) -> bool:
-        """Whether sshd takes the configuration."""
+        """Whether sshd accepts the configuration."""
         return not any(problem.fatal for problem in self.problems)

@@ -30,7 +30,7 @@ ENABLED_BY = {
 
 
 def unsound(settings: Globals, dialect: Dialect) -> Iterator[Problem]:
-    """The combinations that stop sshd, and the addresses that can't be judged from the disk."""
+    """The combinations that stop sshd, and the addresses that can't be checked from the disk."""
     yield from _listen(settings)
     for name in ("AuthorizedKeysCommand", "AuthorizedPrincipalsCommand"):
         yield from _command_without_user(settings, name)
@@ -71,7 +71,7 @@ def _command_without_user(settings: Globals, name: str) -> Iterator[Problem]:
 
 
 def disabled_method(settings: Globals, methods: str, dialect: Dialect) -> str | None:
-    """The flag that is off and that a list of methods needs; None if every method of it is enabled."""
+    """The disabled flag that a list of methods needs; None if every method in it is enabled."""
     for method in methods.split(","):
         flag = ENABLED_BY.get(method.partition(":")[0])
         if flag is not None and not _enabled(settings, flag, dialect):

@@ -1,1 +1,1 @@
-"""The engine: rulesets as the kernel holds them, evaluated for all sources at once. It imports no reader. Pure."""
+"""The engine: rulesets as the kernel holds them, evaluated for all sources at once. Imports no reader. Pure."""

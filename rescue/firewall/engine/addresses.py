@@ -1,7 +1,7 @@
 """Sets of IPv4 or IPv6 addresses, as a flat sorted list of boundaries.
 
-A set is the integers b0 <= x < b1, b2 <= x < b3, ...: an address is in it if an odd number of boundaries is not
-above it. Chains of thousands of rules are walked with one `Region`, which is cut in place by bisection.
+A set is the integers b0 <= x < b1, b2 <= x < b3, ...: an address is in it if an odd number of boundaries is at or below
+it. Chains of thousands of rules are evaluated on one `Region`, which is cut in place by bisection.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ Address = IPv4Address | IPv6Address
 BITS = {4: 32, 6: 128}
 
 MAX_HOLES = 1 << 10
-"""How many intervals a mask with holes (10.0.0.5/255.0.0.255) may stand for before it is kept as a mask."""
+"""A mask with holes (10.0.0.5/255.0.0.255) that needs more intervals than this is kept as a mask."""
 
 FEW = 32
-"""One list has few boundaries beside another if it has up to this many, or this many times fewer."""
+"""A list of boundaries is short relative to another if it has up to this many, or this many times fewer."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddressSet:
-    """An immutable set of addresses of one IP version. `bounds`: strictly rising, of even length."""
+    """An immutable set of addresses of one IP version. `bounds`: strictly increasing, of even length."""
 
     version: int
     bounds: tuple[int, ...] = ()
@@ -41,12 +41,12 @@ class AddressSet:
 
     @classmethod
     def between(cls, version: int, first: int, last: int) -> AddressSet:
-        """The addresses from `first` to `last`, both included."""
+        """The addresses from `first` to `last`, inclusive."""
         return cls(version, (first, last + 1))
 
     @classmethod
     def network(cls, text: str) -> AddressSet:
-        """One address or network in CIDR notation; bits of the host part are masked off. ValueError if it is none."""
+        """One address or network in CIDR notation; host bits are masked off. ValueError for anything else."""
         base, slash, prefix = text.partition("/")
         address = parse_address(base)
         bits = BITS[address.version]
@@ -71,7 +71,7 @@ class AddressSet:
 
     @property
     def count(self) -> int:
-        """How many addresses."""
+        """The number of addresses."""
         if len(self.bounds) == 2:
             return self.bounds[1] - self.bounds[0]
         return sum(self.bounds[1::2]) - sum(self.bounds[::2])
@@ -114,13 +114,13 @@ class AddressSet:
 
     @property
     def spans(self) -> Iterator[tuple[int, int]]:
-        """The intervals as (first, last), both included, rising."""
+        """The intervals as (first, last), inclusive, in ascending order."""
         bounds = self.bounds
         return ((bounds[at], bounds[at + 1] - 1) for at in range(0, len(bounds), 2))
 
     @property
     def first(self) -> Address | None:
-        """The lowest address; None if there is none."""
+        """The lowest address; None if the set is empty."""
         return to_address(self.version, self.bounds[0]) if self.bounds else None
 
     def networks(self) -> Iterator[str]:
@@ -138,7 +138,7 @@ class AddressSet:
                 at += size
 
     def summary(self, limit: int = 4) -> str:
-        """The set for people: "nobody", "everybody", or up to `limit` networks or ranges and how many are left out."""
+        """The set as text: "nobody", "everybody", or up to `limit` networks or ranges and how many are left out."""
         if not self.bounds:
             return "nobody"
         if self == AddressSet.everything(self.version):
@@ -156,7 +156,7 @@ class AddressSet:
 
 
 class Region:
-    """A set of addresses that is cut in place: what is left of all sources while rules are walked."""
+    """A mutable set of addresses: the sources that remain while rules are evaluated."""
 
     __slots__ = ("bounds", "version")
 
@@ -171,13 +171,13 @@ class Region:
         return AddressSet(self.version, tuple(self.bounds))
 
     def common(self, other: AddressSet) -> AddressSet:
-        """What is both here and in `other`."""
+        """The intersection with `other`."""
         if _is_few(other.bounds, self.bounds):
             return AddressSet(self.version, tuple(_common(self.bounds, other.bounds)))
         return AddressSet(self.version, tuple(_merge(self.bounds, other.bounds, 2)))
 
     def remove(self, other: AddressSet) -> None:
-        """Take `other` out."""
+        """Remove `other`."""
         if not _is_few(other.bounds, self.bounds):
             self.bounds = _without(self.bounds, other.bounds)
             return
@@ -191,7 +191,7 @@ class Region:
             bounds[start:end] = ends
 
     def add(self, other: AddressSet) -> None:
-        """Put `other` in."""
+        """Add `other`."""
         if not self.bounds:
             self.bounds = list(other.bounds)
             return
@@ -210,7 +210,7 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """The addresses x with x & mask == value, where the mask has holes and stands for too many intervals."""
+    """The addresses x with x & mask == value, for a mask with holes that needs too many intervals."""
 
     version: int
     value: int
@@ -239,7 +239,7 @@ def union(version: int, sets: Iterable[AddressSet]) -> AddressSet:
 
 
 def masked(version: int, value: int, mask: int) -> AddressSet | Masked:
-    """The addresses x with x & mask == value & mask, as intervals if they are not too many."""
+    """The addresses x with x & mask == value & mask, as intervals if there are not too many."""
     bits = BITS[version]
     value &= mask
     free = [bit for bit in range(bits) if not mask >> bit & 1]
@@ -257,7 +257,7 @@ def masked(version: int, value: int, mask: int) -> AddressSet | Masked:
 
 
 def parse_address(text: str) -> Address:
-    """An address without a mask. ValueError if it is none; forms like "10.1" are not taken here."""
+    """An address without a mask. ValueError for anything else, including forms like "10.1"."""
     try:
         if ":" in text:
             if "%" in text:
@@ -303,9 +303,9 @@ def to_address(version: int, value: int) -> Address:
 
 @cache
 def ordinary(version: int) -> AddressSet:
-    """The sources that a packet on a network card can have for the kernel to deliver it at all.
+    """The source addresses that the kernel accepts on a network interface.
 
-    Left out is what the routing code refuses as a source on its own (ip_route_input_slow() in net/ipv4/route.c,
+    Leaves out what the routing code itself rejects as a source (ip_route_input_slow() in net/ipv4/route.c,
     ip6_rcv_core() in net/ipv6/ip6_input.c): this host's loopback, 0.0.0.0, multicast, broadcast, mapped addresses.
     """
     if version == 4:
@@ -326,7 +326,7 @@ def _nothing(version: int) -> AddressSet:
 
 
 def _is_few(these: Sequence[int], beside: Sequence[int]) -> bool:
-    """Whether bisecting for each of `these` beats merging both whole lists."""
+    """Whether bisecting for each of `these` is faster than merging both lists."""
     return len(these) <= FEW or len(these) * FEW < len(beside)
 
 
@@ -344,7 +344,7 @@ def _common(many: list[int] | tuple[int, ...], few: tuple[int, ...]) -> list[int
 
 
 def _merge(one: list[int] | tuple[int, ...], two: list[int] | tuple[int, ...], need: int) -> list[int]:
-    """The boundaries of what is in at least `need` of both: 1 for the union, 2 for the intersection."""
+    """The boundaries of the values in at least `need` of both: 1 for the union, 2 for the intersection."""
     found: list[int] = []
     at, by, inside = 0, 0, False
     while at < len(one) or by < len(two):

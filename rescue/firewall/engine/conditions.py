@@ -1,8 +1,8 @@
-"""What a rule asks of a packet. Each condition answers for one packet of the connection, for all clients at once.
+"""The conditions of rules. Each evaluates one packet of the connection, for all clients at once.
 
-The answer is yes or no where that is certain, a set of client addresses where it depends on who asks, `Assumed` where
-it is certain on a freshly booted server (no rate limit used up, no list filled), and `Doubt` where nothing on the
-disk tells. The meaning of each match is that of the kernel's module (net/netfilter/xt_*.c) and iptables-extensions(8).
+The answer is yes or no if that is certain, a set of client addresses if it depends on the client, `Assumed` if it holds
+on a freshly booted server (no rate limit used up, no list filled), and `Doubt` if the disk does not show it. Each match
+works as in the kernel's module (net/netfilter/xt_*.c) and iptables-extensions(8).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from rescue.firewall.engine.packet import EPHEMERAL, TCP, TRACKED, Packet, is_in
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Not to be told from the disk; `reason` completes "it depends on ..."."""
+    """Can't be determined from the disk; `reason` completes "it depends on ..."."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Assumed:
-    """Certain if something is taken for granted; `note` says what."""
+    """Certain under an assumption; `note` names it."""
 
     value: bool
     note: str
@@ -33,14 +33,14 @@ class Assumed:
 Answer = bool | AddressSet | Doubt | Assumed
 
 MOST_OWN = 1000
-"""Addresses of the server that are looked at one by one."""
+"""How many addresses of the server are evaluated one by one."""
 
 
 class Condition(Protocol):
     """One condition of a rule; a rule applies if all of its conditions hold."""
 
     def on(self, packet: Packet) -> Answer:
-        """Whether the condition holds for `packet`, or for which clients it does."""
+        """Whether the condition holds for `packet`, or the clients for which it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Fixed:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """The packet's source (or destination) address. `addresses` has the negation worked in, except in a `Masked`."""
+    """The packet's source (or destination) address. `addresses` already includes the negation, except in a `Masked`."""
 
     source: bool
     addresses: AddressSet | Masked
@@ -89,11 +89,11 @@ class Addresses:
         # A rule for one address that ends in 0 or 255 is about broadcasts, which no server has as its own.
         single = self.addresses if self.addresses.count == 1 else ~self.addresses
         if packet.version == 4 and single.count == 1 and single.bounds[0] & 0xFF in (0, 0xFF):
-            return Assumed(self.addresses is not single, f"{single.first} is no address of the server")
+            return Assumed(self.addresses is not single, f"{single.first} is not an address of the server")
         return Doubt(f"the server's own address (the rule is for {self.addresses.summary()})")
 
     def _holds_of_all(self, own: AddressSet) -> bool | None:
-        """Whether it holds of every one of the server's addresses, or of none; None where of some."""
+        """Whether it holds for all of the server's addresses, or none; None if for some."""
         if isinstance(self.addresses, AddressSet):
             inside = own & self.addresses
             return bool(inside) if not inside or inside == own else None
@@ -106,7 +106,8 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """The interface on which the packet comes in (or goes out). A name ending in "+" stands for all that begin so."""
+    """The interface on which the packet comes in (or goes out). A name ending in "+" matches every name with that
+    prefix."""
 
     inward: bool
     name: str
@@ -120,7 +121,7 @@ class Interface:
         if self.name == "+":
             return True
         if self.inward is not packet.inward:
-            return False  # a packet on its way out has no interface that it came in by, and the other way round
+            return False  # an outgoing packet has no input interface, and vice versa
         if packet.interface is not None:
             if self.name.endswith("+"):
                 return packet.interface.startswith(self.name[:-1])
@@ -149,8 +150,8 @@ ORIGINAL, REPLY = "original", "reply"
 class Ports:
     """Ranges of source ports, destination ports, or (both true) either.
 
-    of: of a server's port not what stands in the packet, but what conntrack knows of the connection: ORIGINAL as the
-    client dialled it, REPLY as the server answers from it. They differ where a rule redirects.
+    of: compare the server's port with what conntrack knows of the connection, not with the packet: ORIGINAL is the port
+    the client connects to, REPLY the one that the server answers from. They differ if a rule redirects.
     """
 
     source: bool
@@ -180,7 +181,7 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """TCP flags: of `mask`, exactly `wanted` are set."""
+    """TCP flags: of those in `mask`, exactly `wanted` are set."""
 
     mask: frozenset[str]
     wanted: frozenset[str]
@@ -205,15 +206,15 @@ class States:
 
 
 PATIENT = 30
-"""Packets each way that a login by ssh takes, at least: about so many are sent within a second or two."""
+"""The fewest packets that an ssh login takes each way; about this many are sent within a second or two."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limited:
-    """Whether a limit has anything left: packets of the connection that meet it use it up, too.
+    """Whether a limit is not used up yet; matching packets of the connection itself count as well.
 
-    packets: how many it lets pass at once. fast: it is filled up again while a connection is being made. used_up: the
-    rule is for what is beyond the limit. name: its own one, by which is known whether the first packet has met it.
+    packets: the burst. fast: it refills while a connection is being made. used_up: the rule matches above the limit.
+    name: identifies the limit, to know whether the first packet has counted towards it.
     """
 
     name: str
@@ -236,17 +237,17 @@ class Limited:
 
     @property
     def note(self) -> str:
-        """What is taken for granted."""
+        """The assumptions made."""
         return f"{self.what} are not used up"
 
 
 _ALWAYS, _OFTEN = 2, frozenset([1, 3, 4, 8, 30, 34])
-"""TCP's options that the first packet of every client has (the maximum segment size), and that those of some have."""
+"""TCP options that every client's first packet has (the maximum segment size), and those that only some have."""
 
 
 @dataclass(frozen=True, slots=True)
 class TcpOption:
-    """The packet has an option of TCP, by its number."""
+    """The packet has a TCP option, given by number."""
 
     number: int
     negated: bool = False
@@ -264,7 +265,7 @@ class TcpOption:
 
 @dataclass(frozen=True, slots=True)
 class Redirected:
-    """A rule has sent the connection on to another port (conntrack's status DNAT)."""
+    """A rule has redirected the connection to another port (conntrack's status DNAT)."""
 
     negated: bool = False
 
@@ -274,7 +275,7 @@ class Redirected:
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """The packet belongs to a connection that conntrack knows, or (`negated`) to none."""
+    """The packet belongs to a connection that conntrack tracks, or (`negated`) to none."""
 
     negated: bool = False
 
@@ -306,7 +307,7 @@ class ByDirection:
 
 @dataclass(frozen=True, slots=True)
 class OwnAddress:
-    """The kind of the server's own address in the packet, a word of addrtype's: LOCAL, or the MULTICAST of a group."""
+    """The type of the server's own address in the packet, as addrtype calls it: LOCAL, or MULTICAST for a group."""
 
     kinds: frozenset[str]
     negated: bool = False
@@ -337,8 +338,8 @@ class Mark:
 class Recent:
     """Whether the client is on a list of the "recent" module. Lists are empty after boot.
 
-    A list that opens a door (`opens`: port knocking) says nothing about a client that knows how to get on it. hits:
-    how often the client must have been seen, 0 if that does not matter.
+    With `opens` (port knocking), the client may know how to get on the list. hits: how often the client must have been
+    seen, 0 for any number.
     """
 
     name: str
@@ -367,7 +368,7 @@ class RecentSet:
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """A text in the packet. The first packets of a connection carry none but the banner that ssh sends."""
+    """A text in the packet. The first packets of a connection contain no text but the ssh client's banner."""
 
     text: str
     negated: bool = False
@@ -406,7 +407,7 @@ class ToGroup:
 
 @dataclass(frozen=True, slots=True)
 class Icmp:
-    """An ICMP message of a (type, code), code None for any; `wanted` None stands for a type that is not known."""
+    """An ICMP message of a (type, code), code None for any; `wanted` None for an unknown type."""
 
     wanted: tuple[int, int | None] | None
     negated: bool = False
@@ -423,7 +424,7 @@ class Icmp:
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """One of several alternatives holds, each of which is some conditions that hold together."""
+    """One of several alternatives holds; each is a conjunction of conditions."""
 
     alternatives: tuple[tuple[Condition, ...], ...]
     negated: bool = False
@@ -453,7 +454,7 @@ class AnyOf:
 
 
 def parts_of(conditions: Iterable[Condition]) -> Iterator[Condition]:
-    """The conditions, and those that they are made of."""
+    """The conditions, including nested ones."""
     for condition in conditions:
         yield condition
         if isinstance(condition, AnyOf):
@@ -461,7 +462,7 @@ def parts_of(conditions: Iterable[Condition]) -> Iterator[Condition]:
 
 
 def all_of(conditions: tuple[Condition, ...], packet: Packet) -> Answer:
-    """Whether all conditions hold, as one answer: a doubt, where it is not for one thing alone to say."""
+    """Whether all conditions hold, as one answer: a doubt if it depends on the client and on an assumption."""
     who: AddressSet | None = None
     doubt: Doubt | None = None
     assumed: Assumed | None = None

@@ -1,11 +1,11 @@
 """What the kernel does with an SSH connection, for all clients at once.
 
 One pass over the rules carries the set of clients whose packet may be here. A rule that certainly applies to some of
-them takes these out; one that applies perhaps (see `Doubt`) speaks its verdict on them and leaves them in. So each
-verdict collects the clients on which it is possible, and it is certain for those for whom no other is possible.
+them removes these; one that only may apply (see `Doubt`) records its verdict for them and leaves them in. So each
+verdict collects the clients for which it is possible, and it is certain for those with no other possible verdict.
 
 The whole handshake is followed: the client's first packet in state NEW, the server's answer on its way out, the
-client's next packets in state ESTABLISHED; and if the first packet is refused, the refusal on its way out.
+client's next packets in state ESTABLISHED; and if the first packet is rejected, the rejection on its way out.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ OUTWARD = (Hook.OUTPUT, Hook.POSTROUTING, Hook.EGRESS)
 """The hooks that a packet to the server, or from it, passes, in order."""
 
 SOLICITATION, ADVERTISEMENT = (135, 0), (136, 0)
-"""The ICMPv6 type and code of neighbour discovery's question and answer (RFC 4861)."""
+"""ICMPv6 type and code of neighbour solicitation and advertisement (RFC 4861)."""
 
 ALL_NODES = IPv6Address("ff02::1")
-"""A stand-in for the group in which the server is asked, ff02::1:ff00:0/104 and the end of its address."""
+"""An example of the server's solicited-node multicast group, ff02::1:ff00:0/104 plus the end of its address."""
 
 INTRICATE = "rules that are too intricate to follow"
 
 
 class Evaluation:
-    """One question asked of all firewalls. `packet` says what is known of the connection."""
+    """One question asked of all firewalls. `packet` describes what is known of the connection."""
 
     def __init__(
         self, firewalls: Sequence[Firewall], packet: Packet, universe: AddressSet, *, discovery: bool = False
@@ -53,7 +53,7 @@ class Evaluation:
         self.chains: dict[Hook, list[tuple[Firewall, Table, Chain]]] = {}
 
     def run(self) -> Outcome:
-        """The outcome; where the rules are too intricate, everything depends on them."""
+        """The outcome; if the rules are too intricate, every verdict is DEPENDS."""
         try:
             self._connect()
         except WorkLimit:
@@ -76,7 +76,7 @@ class Evaluation:
         self._refuse()
         rounds = [({"SYN", "ACK"}, {"ACK"})]
         if any(_looks_at_flags(firewall, self.packet.version) for firewall in self.firewalls):
-            # Who only acknowledges may go unheard: both sides say something next, and acknowledge with it.
+            # A lost pure ACK does no harm: both sides send data next, and acknowledge with it.
             rounds = [({"SYN", "ACK"}, {"ACK", "PSH"}), ({"ACK", "PSH"}, {"ACK", "PSH"})]
         for outward, inward in rounds:
             flows = self._pass(_next(flows, inward=False), Stage.REPLY, OUTWARD, outward)
@@ -84,9 +84,9 @@ class Evaluation:
         self.outcome.passed = union(self.packet.version, (region.frozen() for region in flows.values()))
 
     def _undiscovered(self) -> Decision | None:
-        """What certainly keeps the server's router from asking for its hardware address, or the server from answering.
+        """What certainly blocks the gateway's neighbour solicitation to the server, or the server's answer.
 
-        conntrack does not track such messages (nf_conntrack_icmpv6_error() of the kernel).
+        conntrack does not track these messages (nf_conntrack_icmpv6_error() in the kernel).
         """
         router = AddressSet.network("fe80::1")
         asked = replace(self.packet, protocol=ICMP[6], icmp=SOLICITATION, state="UNTRACKED", lone=router.bounds[0],
@@ -121,9 +121,9 @@ class Evaluation:
         return flows
 
     def _chains_at(self, hook: Hook) -> list[tuple[Firewall, Table, Chain]]:
-        """The chains of all firewalls at a hook, by priority; of equal ones the one that was loaded last is first.
+        """The chains of all firewalls at a hook, by priority; of equal ones the last loaded comes first.
 
-        nf_hook_entries_grow() of net/netfilter/core.c puts a new one in front of those with the same priority.
+        nf_hook_entries_grow() in net/netfilter/core.c puts a new one before those with the same priority.
         """
         if hook not in self.chains:
             found = [
@@ -137,11 +137,11 @@ class Evaluation:
 
     def _meets(self, chain: Chain, packet: Packet) -> bool:
         if chain.nat and (self.journey.stage is not Stage.SYN or not self.tracking):
-            return False  # only the first packet of a connection meets it, and none where conntrack knows of none
+            return False  # only the first packet of a tracked connection meets it
         return not chain.devices or packet.interface is None or packet.interface in chain.devices
 
     def _refuse(self) -> None:
-        """Follow the refusals of the first packet out of the server; what is dropped on the way was silence."""
+        """Follow the rejections of the first packet out of the server; one dropped on the way is silence."""
         refusals: dict[tuple[str, int], list[Piece]] = {}
         for piece in self.outcome.pieces:
             if piece.decision.kind is VerdictKind.REJECT:
@@ -154,7 +154,7 @@ class Evaluation:
                 self._silence(pieces, lost)
 
     def _send_refusal(self, how: str, port: int, sent: AddressSet) -> AddressSet:
-        """For which clients the refusal of a packet to the server's `port` may get out."""
+        """The clients for which the rejection of a packet to the server's `port` may get out."""
         self.journey.stage = Stage.REFUSAL
         version = self.packet.version
         common = replace(self.packet, inward=False, state="RELATED")
@@ -178,7 +178,7 @@ class Evaluation:
 
 
 def _next(flows: Flows, *, inward: bool) -> Flows:
-    """The flows as the next packet of the connection begins them: only the connection's own mark stays."""
+    """The flows as the next packet of the connection starts them: only the connection mark stays."""
     made: Flows = {}
     for tags, region in flows.items():
         if region:
@@ -187,14 +187,13 @@ def _next(flows: Flows, *, inward: bool) -> Flows:
 
 
 def _passes_by(chain: Chain, tags: Tags) -> bool:
-    """Whether packets do not meet a chain of nat: one that conntrack leaves alone; at the hook where the connection was
-    sent on, none that is (nf_nat_inet_fn() of nf_nat_core.c asks until one rule has set something up).
-    """
+    """Whether packets skip a nat chain: those that conntrack does not track, and redirected ones at the hook where
+    they were redirected (nf_nat_inet_fn() in nf_nat_core.c asks until one rule has set something up)."""
     return chain.nat and (tags.untracked or (tags.port is not None and chain.hook is Hook.PREROUTING))
 
 
 def _looks_at_flags(firewall: Firewall, version: int) -> bool:
-    """Whether a rule asks for TCP flags in another way than ``--syn``."""
+    """Whether a rule matches on TCP flags in another way than ``--syn``."""
     plain = frozenset(["SYN", "RST", "ACK", "FIN"])
     return any(
         isinstance(condition, Flags) and condition.mask != plain
@@ -203,6 +202,6 @@ def _looks_at_flags(firewall: Firewall, version: int) -> bool:
 
 
 def assumptions(outcome: Outcome, address: int) -> Iterator[str]:
-    """What was taken for granted on the way to the verdict on `address`."""
+    """The assumptions behind the verdict on `address`."""
     notes: Mapping[str, list[AddressSet]] = outcome.assumed
     return (note for note, sets in notes.items() if any(address in each for each in sets))

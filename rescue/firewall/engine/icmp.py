@@ -1,4 +1,4 @@
-"""What a refusal is sent with, and how the client's kernel takes it."""
+"""How a rejection is sent, and how the client's kernel reports it."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ _TYPES = {
 
 
 def reject_with(word: str, version: int) -> str | None:
-    """The full name of what ``--reject-with`` names, which may be shortened; None if it names nothing."""
+    """The full name for a ``--reject-with`` value, which may be abbreviated; None if there is none."""
     low = word.lower()
     known = [*UNREACHABLE[version], TCP_RESET]
     short = [name for name, full in _SHORT.items() if full in known and (version == 4 or full != TCP_RESET)]
@@ -137,14 +137,14 @@ _ANY = (255, 0, 255)
 
 
 def icmp_type(text: str, version: int) -> tuple[int, int, int] | None:
-    """The type that ``--icmp-type`` names, and its first and last code; None for any. Raises ValueError.
+    """The type for an ``--icmp-type`` value, and its first and last code; None for any. Raises ValueError.
 
-    A name may be shortened, as long as one name alone begins so (__parse_icmp() of extensions/libxt_icmp.h).
+    A name may be abbreviated if that is unambiguous (__parse_icmp() in extensions/libxt_icmp.h).
     """
     names = {**_TYPES[version], **({"any": (255, None)} if version == 4 else {})}
     meant = [value for name, value in names.items() if name.startswith(text.lower())]
     if len(meant) > 1:
-        raise ValueError(f"more than one type of ICMP begins so: {text!r}")
+        raise ValueError(f"an ambiguous ICMP type: {text!r}")
     if meant:
         kind_of, code_of = meant[0]
         found = (kind_of, 0, 255) if code_of is None else (kind_of, code_of, code_of)

@@ -1,7 +1,7 @@
-"""Many intervals taken out of a set of addresses, one after the other: what each of them still finds there.
+"""Subtract many intervals from a set of addresses, in order, and record what each of them still finds.
 
-The work of a chain with thousands of rules that each turn one network away or let it in. Taking them out of a list one
-by one moves half of the list each time; here every stretch between two boundaries is given away once.
+This is the work of a chain with thousands of rules that each reject or accept one network. Cutting them out of a list
+one by one moves half of the list each time; here each stretch between two boundaries is assigned once.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from collections.abc import Sequence
 from itertools import chain
 
 Span = tuple[int, int]
-"""From the first address to the one behind the last."""
+"""From the first address to the one past the last."""
 
 
 def paint(bounds: Sequence[int], spans: Sequence[Span]) -> tuple[list[list[int]], list[int]]:
-    """For each of `spans` the boundaries of what it takes of a set, and those of what is left after all of them.
+    """For each of `spans`, the boundaries of what it takes from a set, and those of the rest after all of them.
 
-    bounds: of the set, strictly rising, of even length, as in `AddressSet`; so are the results.
+    bounds: those of the set, strictly increasing, of even length, as in `AddressSet`; so are the results.
     """
     marks = sorted({*bounds, *chain.from_iterable(spans)})
     index = {mark: at for at, mark in enumerate(marks)}
     size = len(marks)
-    free = bytearray(size)  # whether the stretch that begins at a mark still belongs to the set
+    free = bytearray(size)  # whether the stretch that starts at a mark is still in the set
     for at in range(0, len(bounds), 2):
         begin, end = index[bounds[at]], index[bounds[at + 1]]
         free[begin:end] = b"\x01" * (end - begin)
-    # Where to look next: at the stretch itself if it is free, else further on (a path that gets shorter as it is gone).
+    # Where to look next: at the stretch itself if it is free, else further on (union-find with path compression).
     further = [at if free[at] else at + 1 for at in range(size)]
     further.append(size)
     taken: list[list[int]] = []

@@ -12,7 +12,7 @@ PROTOCOLS = {
     "sctp": 132, "fc": 133, "mobility-header": 135, "ipv6-mh": 135, "mh": 135, "udplite": 136, "mpls-in-ip": 137,
     "manet": 138, "hip": 139, "shim6": 140, "wesp": 141, "rohc": 142, "ethernet": 143,
 }  # fmt: skip
-"""Protocol names of protocols(5) that firewalls use; 0 stands for all."""
+"""Protocol names of protocols(5) that firewalls use; 0 means all."""
 
 SERVICES = {
     "ftp-data": 20, "ftp": 21, "ssh": 22, "telnet": 23, "smtp": 25, "domain": 53, "bootps": 67, "bootpc": 68,

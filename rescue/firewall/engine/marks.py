@@ -1,4 +1,4 @@
-"""What rules put on a packet and its connection, and what that makes of the packets that follow."""
+"""The marks that rules set on a packet and its connection, and their effect on later packets."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from rescue.firewall.engine.verdict import Stage
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """What rules have put on a packet and its connection.
+    """The marks that rules have set on a packet and its connection.
 
-    untracked: the packet is kept from conntrack. missed: an earlier packet of the connection was. port: the one that
-    the connection is sent on to; None where no rule does that.
+    untracked: the packet is exempt from conntrack. missed: an earlier packet of the connection was. port: the one that
+    the connection is redirected to; None if no rule redirects it.
     """
 
     mark: int | None = 0
@@ -43,9 +43,9 @@ DSTNAT, SRCNAT = -100, 100
 
 
 def translated(chain: Chain, stage: Stage) -> bool:
-    """Whether the packets of a connection that is sent on to another port bear that one at this chain.
+    """Whether packets of a redirected connection already have the new port at this chain.
 
-    The first packet meets the chains in their order, and is changed by the rule itself.
+    The first packet passes the chains in order, and the rule itself changes it.
     """
     match chain.hook:
         case Hook.INGRESS | Hook.EGRESS:
@@ -61,7 +61,7 @@ BEFORE_CONNTRACK = (Hook.INGRESS, Hook.PREROUTING, Hook.OUTPUT)
 
 
 def state_of(tags: Tags, stage: Stage, tracked: bool) -> str:
-    """What conntrack calls the packet (nf_conntrack_tcp_packet(); xt_conntrack.c where it has not seen it yet)."""
+    """The packet's conntrack state (nf_conntrack_tcp_packet(); xt_conntrack.c before conntrack has seen it)."""
     if not tracked:
         return "INVALID"
     if tags.untracked:
@@ -85,7 +85,7 @@ def _masked(mark: int | None, mask: int | None) -> int | None:
 
 
 def retagged(target: RuleTarget, tags: Tags) -> Tags:
-    """The tags once a target has done its work on the packet or its connection."""
+    """The tags after a target has changed the packet or its connection."""
     match target.action:
         case Action.MARK:
             return replace(tags, mark=_changed(tags.mark, target.value, target.mask))

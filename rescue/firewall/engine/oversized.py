@@ -8,11 +8,11 @@ from rescue.firewall.engine.ruleset import Action, Chain, LoadProblem, Rule, Rul
 from rescue.model import Location
 
 MOST_RULES, MOST_LINES = 150_000, 1_500_000
-"""Rules, and lines with empty ones and comments, of one file of iptables that are looked at: what memory allows."""
+"""How many rules, and lines including comments and empty ones, one iptables file may have: what memory allows."""
 
 
 def too_many(text: str) -> bool:
-    """Whether the text of a rules file holds more than can be followed."""
+    """Whether a rules file is too long to evaluate."""
     return text.count("\n-") + text.count("\n[") > MOST_RULES or text.count("\n") > MOST_LINES
 
 
@@ -24,7 +24,7 @@ def unread_ruleset(version: int, path: PurePosixPath) -> Ruleset:
 
 
 def depends_on(version: int, here: Location, reason: str, lost: str, problem: str = "") -> Ruleset:
-    """A ruleset of which nothing is known: every connection depends on it."""
+    """A ruleset with unknown content: every verdict is DEPENDS."""
     rule = Rule("INPUT", (), RuleTarget(Action.DEPENDS, reason=reason), here)
     hook, priority = built_in_hook("filter", "INPUT")
     chains = {"INPUT": Chain("INPUT", "ACCEPT", here, (rule,), hook, priority)}

@@ -12,10 +12,10 @@ ICMP = {4: 1, 6: 58}
 MAX_PORT = 65535
 
 TRACKED = frozenset(["NEW", "ESTABLISHED", "RELATED"])
-"""conntrack's states of packets that belong to a connection; INVALID and UNTRACKED ones have none."""
+"""conntrack's states of packets that belong to a connection; INVALID and UNTRACKED ones do not."""
 
 EPHEMERAL = (1024, MAX_PORT)
-"""From which ports a client may come: any that needs no privilege, as address translators choose freely."""
+"""The ports a client may use: any unprivileged one, as NAT routers choose freely."""
 
 _INTERNAL = compile_pattern(
     r"(lo|docker|veth|virbr|br-|lxc|lxd|incus|podman|cni|flannel|cali|cilium|kube|weave|tun|tap|wg|tailscale|zt|ham"
@@ -27,14 +27,13 @@ _INTERNAL = compile_pattern(
 class Packet:
     """One packet between the client and the server.
 
-    inward: it comes from the client. port: the server's. flags: of TCP. state: conntrack's word for it ("NEW", ...;
-    empty where there is none). lone: the client's address, where only one is in question. server: the server's
-    address, None if unknown. own: all that it has, where `server` is not known and its files tell. interface: the
-    name of the network card that it passes, None if unknown.
-    mark, connmark: None if unknown. listed: the "recent" lists that this client may already be on. icmp: type and
-    code of an ICMP message. hops: the hop limit, where it is known. group: it is sent to a multicast group.
-    asked, answering: where a rule has redirected the connection, the server's port as the client dialled it, and the
-    one that it was sent on to; None else. `port` is the one that stands in the packet at this place of its way.
+    inward: it comes from the client. port: the server's. flags: TCP flags. state: conntrack's name for it ("NEW", ...;
+    empty if it has none). lone: the client's address, if only one is in question. server: the server's address, None if
+    unknown. own: all addresses of the server, if `server` is unknown but its files list them. interface: the name of
+    the network interface that it passes, None if unknown. mark, connmark: None if unknown. listed: the "recent" lists
+    that this client may already be on. icmp: type and code of an ICMP message. hops: the hop limit, if known. group: it
+    is sent to a multicast group. asked, answering: if a rule has redirected the connection, the port that the client
+    connects to, and the one that it was redirected to; else None. `port` is the one in the packet at this point.
     """
 
     version: int
@@ -58,17 +57,17 @@ class Packet:
 
 
 def is_internal(interface: str) -> bool:
-    """Whether a network interface is one by which nobody dials in from outside: loopback, bridges of containers, VPNs.
+    """Whether outside clients never connect through this network interface: loopback, container bridges, VPNs.
 
-    Only the names that programs give by themselves count; a "br0" or "bond0" carries the server's own address.
+    Recognises only names that programs choose themselves; a "br0" or "bond0" may have the server's own address.
     """
     return _INTERNAL.match(interface) is not None
 
 
 def assumed_interface(named: frozenset[str]) -> str | None:
-    """The one external interface among those that rules name; None if they name none, or more than one.
+    """The one external interface that rules name; None if they name none, or several.
 
-    A name ending in "+" stands for all that begin so.
+    A name ending in "+" matches every name with that prefix.
     """
     external = {name for name in named if name != "+" and not is_internal(name)}
     exact = {name for name in external if not name.endswith("+")}

@@ -1,4 +1,4 @@
-"""Who may open a TCP connection to a port, through every firewall that is loaded."""
+"""Who may open a TCP connection to a port, through every loaded firewall."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from rescue.firewall.engine.verdict import Decision, Stage, Verdict, VerdictKind
 from rescue.tree import Tree
 
 ORDER = {stage: at for at, stage in enumerate((Stage.NEIGHBOUR, Stage.SYN, Stage.REFUSAL, Stage.REPLY, Stage.DATA))}
-"""Which packet comes first."""
+"""The order in which the packets come."""
 
 
 class Reach:
-    """The answer for all sources: `accepted`, `dropped`, `rejected` and `depends` part the ordinary ones among them.
+    """The answer for all sources: `accepted`, `dropped`, `rejected` and `depends` partition the ordinary ones.
 
-    Ordinary are the sources that the kernel itself takes on a network card (see `addresses.ordinary`). Computed when
-    first asked for; a verdict on one address is computed for it alone, and so is exact where a set would not be.
+    Ordinary sources are those that the kernel itself accepts on a network interface (see `addresses.ordinary`).
+    Computed on first access; the verdict on one address is computed separately, and so is exact where a set would not
+    be.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Reach:
 
     @cached_property
     def interface(self) -> str | None:
-        """The interface that the connection comes in by: as told, else the only external one that rules name."""
+        """The interface that the connection comes in by: as given, else the only external one that rules name."""
         if self.told_interface is not None:
             return self.told_interface
         names = {
@@ -60,7 +61,7 @@ class Reach:
         return Evaluation(self.firewalls, self.packet(lone), universe, discovery=self.discovery).run()
 
     def packet(self, lone: int | None = None) -> Packet:
-        """What is known of the connection. lone: the client's address, where only one is in question."""
+        """What is known of the connection. lone: the client's address, if only one is in question."""
         own = next((each.own[self.version] for each in self.firewalls if self.version in each.own), None)
         return Packet(
             self.version, True, TCP, self.port, server=self.server, interface=self.interface, lone=lone,
@@ -69,16 +70,17 @@ class Reach:
 
     @cached_property
     def outcome(self) -> Outcome:
-        """What is possible for whom, with the rules that speak it."""
+        """Possible verdicts per source, with the rules that give them."""
         return self._evaluate(ordinary(self.version))
 
     @cached_property
     def sent_on(self) -> Mapping[int, AddressSet]:
-        """Who is sent on to another port of the server, by that port (REDIRECT)."""
+        """Who is redirected to another port of the server, by that port (REDIRECT)."""
         return self.outcome.sent_on
 
     def port_for(self, sources: Iterable[Address]) -> int:
-        """The server's port at which connections arrive: of the first of `sources`, or (if there are none) of most."""
+        """The server's port at which connections arrive: for the first of `sources`, or (if there are none) for
+        most."""
         for source in sources:
             if source.version == self.version:
                 for port, who in self._outcome_for(source).sent_on.items():
@@ -103,32 +105,32 @@ class Reach:
 
     @cached_property
     def dropped(self) -> AddressSet:
-        """The sources whose packets certainly vanish."""
+        """The sources whose packets are certainly dropped."""
         return self._only(VerdictKind.DROP)
 
     @cached_property
     def rejected(self) -> AddressSet:
-        """The sources that are certainly refused with an answer."""
+        """The sources that are certainly rejected with an answer."""
         return self._only(VerdictKind.REJECT)
 
     @cached_property
     def depends(self) -> AddressSet:
-        """The sources for which more than the disk decides."""
+        """The sources whose verdict depends on more than the disk."""
         certain = union(self.version, (self.accepted, self.dropped, self.rejected))
         return ordinary(self.version) - certain
 
     @cached_property
     def blocked(self) -> AddressSet:
-        """The sources that certainly do not get through, in whatever way."""
+        """The sources that are certainly blocked, dropped or rejected."""
         return ordinary(self.version) - self._possible[VerdictKind.ACCEPT] - self._possible[VerdictKind.DEPENDS]
 
     @property
     def open(self) -> bool:
-        """Whether every ordinary source is accepted: no firewall is in the way."""
+        """Whether every ordinary source is accepted: no firewall blocks."""
         return self.accepted == ordinary(self.version)
 
     def verdict_for(self, address: Address) -> Verdict:
-        """What happens to one source. ValueError if it is of the other IP version."""
+        """The verdict on one source. ValueError for the other IP version."""
         return self._judged(address)[1]
 
     def _outcome_for(self, address: Address) -> Outcome:
@@ -144,11 +146,11 @@ class Reach:
         return self._single[value]
 
     def deciding(self, address: Address) -> tuple[Decision, ...]:
-        """The rules and policies that decide on one source, the one that it runs into first at the front."""
+        """The rules and policies that decide on one source, in the order in which its packets meet them."""
         return self.verdict_for(address).decisions
 
     def verdict(self, sources: AddressSet) -> Verdict:
-        """What happens to most of `sources`: the verdict on the largest part of them that shares what decides."""
+        """The verdict on most of `sources`: that on the largest part with the same deciding rule."""
         outcome = self.outcome
         blocking = [piece for piece in outcome.pieces if piece.decision.kind is not VerdictKind.ACCEPT]
         parts = [piece.addresses & sources for piece in blocking]
@@ -162,7 +164,7 @@ class Reach:
 
     @property
     def taken_for_granted(self) -> tuple[str, ...]:
-        """What is taken for granted of the interface, for people."""
+        """The assumption made about the interface, as text."""
         if self.told_interface is not None or self.interface is None:
             return ()
         return (f"your connection arrives on {self.interface}, the only outside interface that the rules name",)
@@ -179,9 +181,9 @@ def reach(
 ) -> Reach:
     """Who may open a TCP connection to `port` over IPv4 or IPv6 (`version`).
 
-    All of `firewalls` must accept a packet. `interface` and `server` say by which network interface and to which
-    address the connection comes, where that is known. discovery: over IPv6, ask also whether the server may be found
-    at all: its router, or a neighbour, asks for its hardware address first.
+    All of `firewalls` must accept a packet. `interface` and `server` are the network interface and the address that the
+    connection comes to, if known. discovery: over IPv6, also check whether the server can be found at all: its gateway,
+    or a neighbour, asks for its hardware address first.
     """
     return Reach(firewalls, port, version, interface, server, discovery)
 
@@ -195,10 +197,10 @@ def reached(
     interface: str | None = None,
     discovery: bool = False,
 ) -> Reach:
-    """`reach`, asked once of the firewalls that `tree` has loaded: rules by the thousand take their time."""
+    """`reach`, cached for the firewalls that `tree` loads: thousands of rules take time."""
     asked = tuple(firewalls)
     discovery = discovery and version == 6
-    # The answer holds the firewalls, so that no other object gets their identity as long as it is kept.
+    # The answer holds the firewalls, so that no other object can get their id while it is cached.
     key = (reached, *map(id, asked), port, version, interface, discovery)
     return tree.kept(key, lambda: Reach(asked, port, version, interface, None, discovery))
 

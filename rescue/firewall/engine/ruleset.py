@@ -1,4 +1,4 @@
-"""Tables, chains, policies and rules as the kernel holds them, each rule with the line it comes from."""
+"""Tables, chains, policies and rules as the kernel holds them, each rule with its line in the file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BUILT_IN = {
 
 
 class Hook(StrEnum):
-    """A place in the kernel where packets meet chains (nft(8), "Address families")."""
+    """A place in the kernel where packets pass chains (nft(8), "Address families")."""
 
     INGRESS = "ingress"
     PREROUTING = "prerouting"
@@ -34,7 +34,7 @@ class Hook(StrEnum):
 
 
 CONNTRACK = -200
-"""The priority at which conntrack looks at a packet, in prerouting and output; what is below it has no state yet."""
+"""The priority of conntrack in prerouting and output; chains below it see no state yet."""
 
 _PRIORITIES = {"raw": -300, "mangle": -150, "filter": 0, "security": 50}
 
@@ -48,9 +48,9 @@ def built_in_hook(table: str, chain: str) -> tuple[Hook, int]:
 
 
 class Action(StrEnum):
-    """What a rule does with a packet to which it applies. DEPENDS: nothing on the disk tells what becomes of it.
+    """What a rule does with a packet to which it applies. DEPENDS: the disk does not show what happens to it.
 
-    REDIRECT: the connection is sent on to another port of the server, and the rules of nat have their end.
+    REDIRECT: the connection goes to another port of the server, and no further nat rules are evaluated.
     """
 
     ACCEPT = "accept"
@@ -74,8 +74,8 @@ class RuleTarget:
     """A rule's target.
 
     name: the chain of a jump, or the target's name. how: what a REJECT answers. value, mask: of a mark, which becomes
-    (mark & ~mask) ^ value; value None if it is not known. Of REDIRECT the value is the port, 0 for the same as before.
-    reason: what a DEPENDS hangs on.
+    (mark & ~mask) ^ value; value None if unknown. For REDIRECT the value is the port, 0 for unchanged. reason: what a
+    DEPENDS depends on.
     """
 
     action: Action
@@ -88,7 +88,7 @@ class RuleTarget:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of a chain. limits: parts of it that packets may come to from some built-in chains alone."""
+    """One rule of a chain. limits: parts that only work if packets come from certain built-in chains."""
 
     chain: str
     conditions: tuple[Condition, ...]
@@ -98,16 +98,16 @@ class Rule:
 
     @property
     def text(self) -> str:
-        """The line as it stands in the file."""
+        """The line as written in the file."""
         return self.location.text
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A chain. policy: "ACCEPT" or "DROP" of a base chain, empty for others; `location` is where it was set.
+    """A chain. policy: "ACCEPT" or "DROP" for a base chain, empty for others; `location` is where it was set.
 
-    hook, priority: where packets meet a base chain; of the chains at one hook the lowest priority is met first.
-    nat: only the first packet of a connection meets it. devices: of ingress and egress, the interfaces it is for.
+    hook, priority: where packets pass a base chain; of the chains at one hook the lowest priority comes first. nat:
+    only the first packet of a connection passes it. devices: for ingress and egress, the interfaces it is for.
     """
 
     name: str
@@ -122,7 +122,8 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table's chains by name. name: "filter" and so on of iptables; family and name ("inet filter") of nftables."""
+    """One table's chains by name. name: "filter" and so on for iptables; family and name ("inet filter") for
+    nftables."""
 
     name: str
     chains: Mapping[str, Chain]
@@ -130,7 +131,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class LoadProblem:
-    """Why a part of a rules file is not loaded; `lost` says what the kernel lacks by it."""
+    """Why a part of a rules file is not loaded; `lost` says what is missing in the kernel as a result."""
 
     message: str
     location: Location
@@ -139,9 +140,9 @@ class LoadProblem:
 
 @dataclass(frozen=True, slots=True)
 class Ruleset:
-    """What one firewall puts into the kernel for one IP version, and what it fails to.
+    """What one firewall loads into the kernel for one IP version, and what it fails to load.
 
-    tracking: it makes conntrack work; chains of type nat are not asked where nothing does.
+    tracking: it activates conntrack; without it, chains of type nat are not evaluated.
     """
 
     version: int
@@ -152,14 +153,14 @@ class Ruleset:
 
     @property
     def conditions(self) -> Sequence[Condition]:
-        """What the rules ask of packets beside addresses: rules by the thousand share it, and each is given once."""
+        """Cache of the conditions that do not involve addresses: thousands of rules share them."""
         if not self._conditions:
             asked = (each for _, rule in self.rules() for each in rule.conditions if type(each) is not Addresses)
             self._conditions.extend({id(each): each for each in asked}.values())
         return self._conditions
 
     def base_chains(self, hook: Hook) -> Iterator[tuple[Table, Chain]]:
-        """The chains that packets meet at `hook`, in no order."""
+        """The chains that packets pass at `hook`, unsorted."""
         for table in self.tables.values():
             for chain in table.chains.values():
                 if chain.hook is hook:
@@ -177,12 +178,12 @@ class Ruleset:
 class Firewall:
     """A packet filter that is loaded at boot.
 
-    manager: "ufw", "iptables-persistent", "iptables-services", "iptables-restore", "nftables" or "firewalld".
-    location: what makes it active. loaded_by: the line of a person's own script that loads it, if one does. files:
-    those it loads its rules from, by IP version. backend: "nft" or "legacy", the kind of iptables that loads them.
-    told: of firewalld, whether what brings the network up tells it of zones. sets: the file from which ipsets are
-    loaded before it, where there is one. nft: of nftables, the installed version (1, 0, 6); empty if it is not known.
-    own: the server's own addresses by IP version, where its network's files tell them all.
+    manager: "ufw", "iptables-persistent", "iptables-services", "iptables-restore", "nftables" or "firewalld". location:
+    what enables it. loaded_by: the line of an administrator's own script that loads it, if any. files: the rules files
+    by IP version. backend: "nft" or "legacy", the iptables backend that loads them. told: for firewalld, whether
+    whatever brings up the network tells it about zones. sets: the file from which ipsets are loaded before it, if any.
+    nft: for nftables, the installed version (1, 0, 6); empty if unknown. own: the server's own addresses by IP version,
+    if its network files list them all.
     """
 
     manager: str
@@ -202,6 +203,6 @@ class Firewall:
 
     @property
     def problems(self) -> tuple[LoadProblem, ...]:
-        """What does not load, of both versions."""
+        """What does not load, for both versions."""
         found = (problem for version in sorted(self.rulesets) for problem in self.rulesets[version].problems)
         return tuple(dict.fromkeys(found))

@@ -1,4 +1,4 @@
-"""What comes of one question: the verdicts that are possible, for whom, and how much was looked at on the way."""
+"""State of one evaluation: possible verdicts with their sources, and the work budget used."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from rescue.firewall.engine.ruleset import Action, Chain, Firewall, Rule
 from rescue.firewall.engine.verdict import Decision, Stage, VerdictKind
 
 MAX_WORK = 1_000_000
-"""How much work is done before the ruleset is called too intricate, in rules looked at: some seconds' worth."""
+"""How many rules are evaluated before the ruleset is called too intricate: a few seconds of work."""
 
 _NONE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Clients on which a verdict is possible, and what speaks it. doubt: why it is not certain."""
+    """Clients for which a verdict is possible, and the rule that gives it. doubt: why it is not certain."""
 
     addresses: AddressSet
     decision: Decision
@@ -26,10 +26,10 @@ class Piece:
 
 @dataclass(slots=True)
 class Outcome:
-    """What is possible for whom. `passed`: the clients for whom the whole connection may be accepted.
+    """Possible verdicts per source. `passed`: the clients for whom the whole connection may be accepted.
 
-    sent_on: the clients whose connection is sent on to another port of the server, by port.
-    found_perhaps: of IPv6, whether a router finds the server hangs on what is not on the disk.
+    sent_on: the clients whose connection is redirected to another port of the server, by port. found_perhaps: for IPv6,
+    whether it depends on something not on the disk that a gateway finds the server.
     """
 
     version: int
@@ -52,12 +52,12 @@ class Outcome:
 
 
 class WorkLimit(Exception):
-    """More rules would have to be looked at than is reasonable."""
+    """Too many rules would have to be evaluated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A rule as the walk needs it."""
+    """A rule, as the traversal needs it."""
 
     rule: Rule
     lists: frozenset[str]
@@ -67,7 +67,7 @@ class Step:
 class Visit:
     """A rule that applies to the packet, or (rule None) the policy at the end of a base chain.
 
-    base: the base chain. depth: how many jumps led there. passed: how many rules of the chain did not apply, since the
+    base: the base chain. depth: how many jumps led there. passed: how many rules of the chain did not match since the
     last visit. doubt: why it is not certain that the rule applies.
     """
 
@@ -83,7 +83,7 @@ class Visit:
 
 @dataclass(slots=True)
 class Journey:
-    """What all walks of one question share: the outcome so far, how much was looked at, which lists were filled."""
+    """What all traversals of one evaluation share: the outcome so far, the work used, the lists that were filled."""
 
     outcome: Outcome
     stage: Stage = Stage.SYN

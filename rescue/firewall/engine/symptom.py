@@ -8,7 +8,7 @@ from rescue.model import Symptom
 
 
 def symptom(kind: VerdictKind, how: str, stage: Stage) -> Symptom:
-    """What the client sees of a packet that is turned away at `stage`; a DEPENDS is taken for silence."""
+    """What the client sees if its packet is blocked at `stage`; a DEPENDS counts as silence."""
     if kind is VerdictKind.ACCEPT:
         return Symptom.OK
     if stage is Stage.NEIGHBOUR:

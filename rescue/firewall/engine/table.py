@@ -1,4 +1,4 @@
-"""The answer for all sources as a table: who, what becomes of them, and what decides."""
+"""The answer for all sources as a table: sources, verdict, and what decides."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from rescue.firewall.engine.verdict import Decision, Stage, VerdictKind
 from rescue.model import Symptom
 
 BATCH = 1 << 18
-"""How many boundaries of pieces are painted at once."""
+"""How many boundaries of pieces are processed at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Sources that share a verdict and what decides it; `decision` is None where nothing turns them away.
+    """Sources with the same verdict and the same deciding rule; `decision` is None if nothing blocks them.
 
-    reason: what a DEPENDS hangs on.
+    reason: what a DEPENDS depends on.
     """
 
     sources: AddressSet
@@ -31,7 +31,7 @@ class Row:
 
     @property
     def symptom(self) -> Symptom:
-        """What the outside sees; of a DEPENDS, what it sees if it is turned away."""
+        """What the client sees; for a DEPENDS, what it sees if it is blocked."""
         if self.decision is None:
             return Symptom.OK if self.kind is VerdictKind.ACCEPT else Symptom.TIMED_OUT
         if self.kind is VerdictKind.ACCEPT:
@@ -40,7 +40,7 @@ class Row:
 
 
 def rows(here: Reach) -> tuple[Row, ...]:
-    """The ordinary sources, parted by verdict and by what decides; the largest part first."""
+    """The ordinary sources, grouped by verdict and deciding rule; the largest group first."""
     found: list[Row] = []
     pieces = sorted(here.outcome.pieces, key=lambda piece: ORDER[piece.decision.stage])
     for kind, members in (
@@ -73,10 +73,10 @@ def _parted(here: Reach, kind: VerdictKind, members: AddressSet, pieces: Sequenc
 
 
 def _shares(rest: AddressSet, batch: Sequence[Piece]) -> tuple[list[AddressSet], AddressSet]:
-    """What each piece finds in `rest` when they take what they are for out of it, one after the other; what is left."""
+    """What each piece takes from `rest`, one after the other, and the remainder."""
     whole = union(rest.version, (piece.addresses for piece in batch))
     if whole.count == sum(piece.addresses.count for piece in batch):
-        # No two are for the same source, as it is with rules that are certain.
+        # No two are for the same source, as with rules that are certain.
         return [piece.addresses & rest for piece in batch], rest - whole
     taken, left = paint(rest.bounds, [span for piece in batch for span in _spans(piece)])
     mine = iter(taken)
@@ -90,7 +90,7 @@ def _spans(piece: Piece) -> Iterator[tuple[int, int]]:
 
 
 def _batches(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
-    """The pieces in order, as many at once as are worth a painting."""
+    """The pieces in order, in batches worth one sweep."""
     batch: list[Piece] = []
     size = 0
     for piece in pieces:
@@ -104,7 +104,7 @@ def _batches(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
 
 
 def _speaks(decision: Decision, kind: VerdictKind) -> bool:
-    """Whether a decision is what a part with the verdict `kind` is named for."""
+    """Whether a decision explains the verdict `kind`."""
     if kind is VerdictKind.ACCEPT:
         return decision.kind is VerdictKind.ACCEPT and decision.stage is Stage.SYN
     if kind is VerdictKind.DEPENDS:
@@ -119,10 +119,10 @@ def _reason(here: Reach, sources: AddressSet) -> str:
 
 
 def everybody(row: Row) -> bool:
-    """Whether a row is for every source there is."""
+    """Whether a row covers every source."""
     return row.sources == ordinary(row.sources.version)
 
 
 def most(row: Row) -> bool:
-    """Whether a row is for more than half of the world."""
+    """Whether a row covers more than half of the world."""
     return 2 * row.sources.count > ordinary(row.sources.version).count

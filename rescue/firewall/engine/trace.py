@@ -1,4 +1,4 @@
-"""The way of one client's packets through the rules, rule by rule."""
+"""Packet trace: the path of one client's packets through the rules, rule by rule."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from rescue.firewall.engine.state import Visit
 
 
 def way(here: Reach, source: Address) -> tuple[Visit, ...]:
-    """The rules and policies that the packets of a connection from `source` meet and that apply to it, in order.
+    """The matching rules and policies for the packets of a connection from `source`, in order.
 
-    ValueError if the address is of the other IP version.
+    ValueError for an address of the other IP version.
     """
     if source.version != here.version:
         raise ValueError(f"{source} is not an IPv{here.version} address")

@@ -1,4 +1,4 @@
-"""One packet's way through one table of one firewall, for all clients at once."""
+"""One packet's path through one table of one firewall, for all clients at once."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from rescue.firewall.engine.verdict import Decision, Stage, VerdictKind
 from rescue.model import Location
 
 JUMP = 25
-"""What a jump costs, in rules."""
+"""The cost of a jump, in rules."""
 
 MERGED = 4
-"""How many boundaries of sets of addresses cost as much as a rule, where whole sets are merged or kept."""
+"""How many boundaries of address sets cost as much as one rule, when whole sets are merged or kept."""
 
 RUN = 32
-"""How many rules make a run that is worth obeying at once."""
+"""The length from which a run of rules is executed at once."""
 
 TOLD = 200
-"""How many visits are told one by one, before a chain that was walked already is told no more."""
+"""How many visits to a chain are recorded one by one, before repeated ones are summarised."""
 
 MAX_DEPTH = 120
 """How many jumps may nest before the ruleset is called too intricate."""
 
 MAX_FLOWS = 64
-"""How many combinations of marks are told apart."""
+"""How many combinations of marks are tracked separately."""
 
 
 _ENDS = {Action.ACCEPT: VerdictKind.ACCEPT, Action.DROP: VerdictKind.DROP, Action.REJECT: VerdictKind.REJECT}
 
 _OF_CONNECTION = frozenset([Action.CONNMARK, Action.SAVE_MARK, Action.RESTORE_MARK])
-"""What does nothing to a packet that belongs to no connection."""
+"""Targets that do nothing to a packet that belongs to no connection."""
 
 
 class Walk:
-    """One packet's way through one table of one firewall."""
+    """One packet's path through one table of one firewall."""
 
     def __init__(self, journey: Journey, firewall: Firewall, table: Table, packet: Packet) -> None:
         self.journey = journey
@@ -60,7 +60,7 @@ class Walk:
         self.port = packet.port
 
     def base(self, chain: Chain, flows: Flows) -> Flows:
-        """Walk a built-in chain; what comes out is the flows that this table lets pass."""
+        """Traverse a built-in chain; returns the flows that this table lets pass."""
         if not chain.rules and chain.policy == "ACCEPT":
             return flows
         self.built_in = chain.name
@@ -80,7 +80,7 @@ class Walk:
         return self.accepted
 
     def _chain(self, chain: Chain, flows: Flows, path: tuple[Rule, ...]) -> Flows:
-        """Walk a chain; what comes out is the flows that run off its end or return."""
+        """Traverse a chain; returns the flows that reach its end or return."""
         if len(path) > MAX_DEPTH:
             raise WorkLimit
         returned: Flows = {}
@@ -93,10 +93,10 @@ class Walk:
                 if look - begun >= RUN:
                     at = look
                     continue
-                look += 1  # no run that begins before the rule which ended this one is any longer
+                look += 1  # no run that starts before the rule that ended this one is any longer
             step = steps[at]
             at += 1
-            # A rule may give a flow other marks: the flows that come of it are new, and meet the next rule only.
+            # A rule may give a flow other marks: the resulting flows are new, and meet only the next rule.
             for tags, region in list(flows.items()):
                 if region:
                     self._rule(step, tags, region, flows, returned, path)
@@ -109,9 +109,10 @@ class Walk:
         return returned
 
     def _run(self, steps: list[Step], begin: int, flows: Flows, path: tuple[Rule, ...]) -> int:
-        """Obey a run of at least RUN rules that each end the way of one network, all at once: the index behind them.
+        """Execute a run of at least RUN rules that each decide on one network, all at once; returns the index after
+        them.
 
-        A shorter run is left alone. It comes to the same as obeying them one by one (see `paint`), only faster.
+        Skips shorter runs. The result is the same as for one by one execution (see `paint`), only faster.
         """
         live = [tags for tags, region in flows.items() if region]
         if len(live) != 1 or self.journey.visits is not None:
@@ -148,7 +149,7 @@ class Walk:
         return end
 
     def _span(self, step: Step, packet: Packet) -> tuple[int, ...] | None:
-        """The one network whose way a rule ends, () if it is for none here; None if it is another kind of rule."""
+        """The one network that a rule decides on, () if none here; None for any other rule."""
         rule = step.rule
         first = rule.conditions[0] if rule.conditions else None
         if first is None or step.lists or rule.target.action not in _ENDS:
@@ -207,7 +208,7 @@ class Walk:
             elif isinstance(answer, Assumed):
                 notes.append(answer.note)
                 if type(condition) is Limited and not doubts and (who is None or packet.lone is not None):
-                    self.journey.listed |= {condition.name}  # one packet less is left of it
+                    self.journey.listed |= {condition.name}  # it has one packet less to spend
                 if not answer.value:
                     self._note(notes, region.frozen() if who is None else who)
                     return
@@ -235,14 +236,14 @@ class Walk:
         self.journey.visits.append(visit)
 
     def _weigh(self, who: AddressSet, region: Region) -> None:
-        """Count the work of cutting `who` out of `region`; small sets cost nothing beside the rule itself."""
+        """Count the work of cutting `who` out of `region`; small sets cost nothing extra."""
         if len(who.bounds) > FEW:
             self.journey.count((len(who.bounds) + len(region.bounds)) // MERGED)
 
     def _act(
         self, rule: Rule, tags: Tags, who: AddressSet, doubt: str, flows: Flows, returned: Flows, path: tuple[Rule, ...]
     ) -> None:
-        """Do what the rule's target says with the packets of `who`; if certain, they are out of their flow already."""
+        """Apply the rule's target to the packets of `who`; if certain, they are out of their flow already."""
         match rule.target.action:
             case Action.ACCEPT:
                 put(self.accepted, tags, who)
@@ -275,10 +276,10 @@ class Walk:
     def _below(
         self, rule: Rule, tags: Tags, who: AddressSet, path: tuple[Rule, ...]
     ) -> tuple[tuple[Tags, AddressSet], ...]:
-        """Walk the chain that a rule leads to; what comes out is who leaves it at its end.
+        """Traverse the chain that a rule jumps to; returns who leaves it at its end.
 
-        Who comes again the same way meets the same end: what the chain's rules say is recorded already. Chains that
-        each jump to the next one several times would else be walked thousands of times.
+        Clients that come again the same way get the same result: the chain's verdicts are recorded already. Otherwise
+        chains that each jump to the next one several times would be traversed thousands of times.
         """
         key = (rule.target.name, tags, who.bounds, self.journey.listed)
         visits = self.journey.visits
@@ -290,7 +291,7 @@ class Walk:
         return found
 
     def _redirect(self, rule: Rule, tags: Tags, who: AddressSet, path: tuple[Rule, ...]) -> None:
-        """The connection goes on to another port of the server; no other rule of nat is asked at this hook."""
+        """Redirect the connection to another port of the server; no other nat rule is evaluated at this hook."""
         port = rule.target.value
         if port and port != self.packet.port:
             tags = replace(tags, port=port)
@@ -311,10 +312,10 @@ class Walk:
         stage = self.journey.stage
         self.journey.count(len(who.bounds) // MERGED)
         if kind is not VerdictKind.ACCEPT and stage is Stage.REFUSAL:
-            return  # the refusal is lost; evaluate._silence says what that makes of it
+            return  # the rejection is lost; evaluate._silence determines the effect
         how = rule.target.how if rule is not None and kind is VerdictKind.REJECT else ""
         if kind is VerdictKind.REJECT and stage is Stage.REPLY:
-            kind, how = VerdictKind.DROP, ""  # what refuses the server's own answer is sent to the server
+            kind, how = VerdictKind.DROP, ""  # a rejection of the server's own answer goes to the server
         whole = (*path, rule) if rule is not None else ()
         name = self.table.name
         decision = Decision(self.firewall, name, self.built_in, kind, stage, location, rule, whole, how, self.port)
@@ -331,7 +332,7 @@ class Walk:
         if known is None or known[0].listed is not listed:
             state = self.packet.state or state_of(tags, self.journey.stage, self.tracked)
             if state == "UNTRACKED" and not self.tracked:
-                state = "INVALID"  # that conntrack leaves it alone is found out later
+                state = "INVALID"  # that conntrack does not track it is found out later
             packet = replace(self.packet, state=state, mark=tags.mark, connmark=tags.connmark, listed=listed)
             if tags.port is not None:
                 here = tags.port if self.translated else packet.port
@@ -347,7 +348,7 @@ class Walk:
         return retagged(rule.target, tags)
 
     def _limit_flows(self, flows: Flows) -> None:
-        """Where there are too many marks to tell apart, forget them: rules that ask for them are in doubt then."""
+        """Forget marks if there are too many combinations: rules that match on them are in doubt then."""
         if len(flows) <= MAX_FLOWS:
             return
         for tags in list(flows):

@@ -19,10 +19,10 @@ class VerdictKind(StrEnum):
 
 
 class Stage(StrEnum):
-    """The packet of a TCP connection that a verdict was spoken on, in order.
+    """The packet of a TCP connection that was judged, in order.
 
-    NEIGHBOUR: over IPv6, the question for the server's hardware address, or the server's answer (RFC 4861), without
-    which no packet reaches it.
+    NEIGHBOUR: over IPv6, the neighbour solicitation for the server, or its answer (RFC 4861), without which no packet
+    reaches it.
     """
 
     NEIGHBOUR = "the question where the server is (neighbour discovery)"
@@ -36,8 +36,8 @@ class Stage(StrEnum):
 class Decision:
     """What decided: a rule, or (rule None) the policy of a built-in chain.
 
-    path: the rules that led there, beginning in the built-in chain, the deciding rule last; empty for a policy.
-    location: the rule's, or that of the line that set the policy. port: the server's that stood in the packet.
+    path: the rules that led there, starting in the built-in chain, the deciding rule last; empty for a policy.
+    location: the rule's, or that of the line that set the policy. port: the server's port in the packet.
     """
 
     firewall: Firewall
@@ -60,10 +60,10 @@ class Decision:
 class Verdict:
     """What happens to one source.
 
-    how: with what a refusal is sent ("tcp-reset", "icmp-port-unreachable", ...). reason: what a DEPENDS hangs on.
-    closed: the source certainly does not get through, though it may depend on something in which way.
-    assumed: what was taken for granted, for people (which interface; that no rate limit is used up).
-    decisions: what decided, the one that the client runs into first.
+    how: what a rejection is sent with ("tcp-reset", "icmp-port-unreachable", ...). reason: what a DEPENDS depends on.
+    closed: the source is certainly blocked, though how may depend on something. assumed: the assumptions, as text
+    (which interface; that no rate limit is used up). decisions: what decided, in the order in which the client meets
+    it.
     """
 
     kind: VerdictKind

@@ -1,6 +1,6 @@
-"""firewalld: what it puts into the kernel, from its own files and over those that it is installed with.
+"""firewalld: what it loads into the kernel, from its own files and the defaults that it is installed with.
 
-`load_firewalld` reads them as the daemon does at boot and gives chains and rules in the form that `evaluate` walks.
+`load_firewalld` reads them as the daemon does at boot and returns chains and rules in the form that `evaluate` uses.
 """
 
 from rescue.firewall.firewalld.load import MANAGER, READS, configuration, load_firewalld

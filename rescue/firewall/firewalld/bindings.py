@@ -1,7 +1,7 @@
-"""The zone that the network's own configuration gives to an interface: NetworkManager's connections and ifcfg files.
+"""The zone that the network's own configuration gives an interface: NetworkManager's connections and ifcfg files.
 
-NetworkManager tells firewalld a connection's zone when it brings the interface up, and the default zone where the
-connection has none; that overrides what zone files say (firewalld.zones(5), nm-settings(5)).
+NetworkManager tells firewalld a connection's zone when it brings the interface up, and the default zone if the
+connection has none; this overrides zone files (firewalld.zones(5), nm-settings(5)).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from rescue.tree import Read, Tree
 READS = (*keyfile.READS, Read(ifcfg.RED_HAT, depth=1))
 
 ANY_CARD = ""
-"""Stands for an interface that is not named."""
+"""The key for an interface that is not named."""
 
 
 def told_zones(tree: Tree) -> dict[str, Named]:
-    """By interface: the zone, its name empty where a connection leaves the choice to firewalld.
+    """By interface: the zone, its name empty if a connection leaves the choice to firewalld.
 
-    Under ANY_CARD: the zone of a connection that is for any network card, where there is one with a zone of its own.
+    Under ANY_CARD: the zone of a connection for any network interface, if there is one with a zone of its own.
     """
     tree.require(*READS)
     found: dict[str, Named] = {}

@@ -1,4 +1,4 @@
-"""The rules that a zone or policy is made of, by the part of its chain that they go to: pre, deny, allow, post."""
+"""The rules that make up a zone or policy, by the part of its chain that they go to: pre, deny, allow, post."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ DROP = RuleTarget(Action.DROP)
 FORWARDED = RuleTarget(Action.DEPENDS, "forward-port", reason="where the packet is sent on to (forward-port)")
 
 SUFFIXES = ("pre", "deny", "allow", "post")
-"""The parts of a chain in order; "log" is left out, as nothing is decided there."""
+"""The parts of a chain in order; "log" is left out, as it decides nothing."""
 
 NUMBERS = {"tcp": 6, "udp": 17, "sctp": 132, "dccp": 33}
 
 NEIGHBOUR = {"neighbour-solicitation": 135, "neighbour-advertisement": 136}
 OTHER_TYPE = 255
-"""A stand-in for the ICMP types of which nothing hangs here."""
+"""A placeholder for ICMP types that do not matter here."""
 
 Conditions = tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A rule to be, without its chain."""
+    """A rule to be built, without its chain."""
 
     suffix: str
     conditions: Conditions
@@ -53,7 +53,7 @@ class Part:
 
 
 def refusal(version: int, *, prohibited: bool, nftables: bool) -> RuleTarget:
-    """firewalld's own reject: "administratively prohibited", or what a plain reject answers."""
+    """firewalld's own reject: "administratively prohibited", or the answer of a plain reject."""
     if not prohibited:
         return RuleTarget(Action.REJECT, how="icmp-port-unreachable" if version == 4 else "icmp6-port-unreachable")
     if version == 6:
@@ -62,7 +62,7 @@ def refusal(version: int, *, prohibited: bool, nftables: bool) -> RuleTarget:
 
 
 class Parts:
-    """Makes the rules of one IP version."""
+    """Builds the rules of one IP version."""
 
     def __init__(self, config: Configuration, version: int) -> None:
         self.config = config
@@ -122,7 +122,7 @@ class Parts:
             yield Part("allow", conditions, ACCEPT, at)
 
     def service(self, use: Named) -> Iterator[Conditions]:
-        """What a packet of a service, or of one that it includes, is like: any one of these."""
+        """The conditions for packets of a service, or of one that it includes: any one of these."""
         seen, left = {use.name}, [use]
         while left:
             current = left.pop(0)
@@ -141,7 +141,7 @@ class Parts:
                     left.append(Named(included.name, current.location))
 
     def _to(self, destination: object) -> Conditions | None:
-        """A service's destination; None where it is for the other version alone."""
+        """A service's destination; None if it is only for the other IP version."""
         assert isinstance(destination, dict)
         if not destination:
             return ()
@@ -205,7 +205,7 @@ class Parts:
         return refusal(self.version, prohibited=True, nftables=nftables)
 
     def end(self, end: Endpoint, source: bool, at: Location) -> Condition | None:
-        """The condition of a source or destination; None where it is for the other IP version alone."""
+        """The condition for a source or destination; None if it is only for the other IP version."""
         if end.mac:
             return Fixed(Doubt(DOUBTS["mac"]))
         if end.ipset:
@@ -242,7 +242,7 @@ ANY_ICMP = AnyOf(((TransportProtocol(1),), (TransportProtocol(58),)))
 
 
 def _part_at_zero(rule: RichRule) -> str:
-    """Where a rule of priority 0 goes: what denies comes before what allows."""
+    """The part for a rule of priority 0: rules that deny come before those that allow."""
     if rule.element == "icmp-block" or rule.action in ("reject", "drop"):
         return "deny"
     return "allow"
@@ -258,7 +258,7 @@ def _mark(text: str) -> RuleTarget:
 
 
 def _rank(rule: RichRule) -> tuple[object, ...]:
-    """The order of rules since 2.x (Rich_Rule.__lt__): where something is missing, it comes first."""
+    """The order of rules since 2.x (Rich_Rule.__lt__): a missing part sorts first."""
     ends: list[object] = []
     for end in (rule.source, rule.destination):
         ends += [end is not None, *((end.address, end.mac, end.ipset, end.invert) if end else ("", "", "", False))]

@@ -1,5 +1,5 @@
-"""What firewalld asks of its configuration as a whole before it makes rules of it (full_check_config of core/fw.py),
-and where applying it would fail."""
+"""The checks that firewalld runs on its whole configuration before building rules (full_check_config of core/fw.py),
+and the cases in which applying it would fail."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from rescue.firewall.firewalld.values import address, is_mac
 from rescue.model import Location
 
 NEEDED = ("block", "drop", "trusted")
-"""Zones without which firewalld does not start."""
+"""Zones that firewalld requires to start."""
 
 IPSET = "/usr/sbin/ipset"
-"""The program for sets that nftables does not keep."""
+"""The program for sets that nftables does not hold."""
 
 UNSPECIFIED = str(IPv4Address(0))
-"""An entry that no ipset takes."""
+"""An entry that no ipset accepts."""
 
 
 def check(config: Configuration) -> None:
@@ -46,7 +46,7 @@ def check(config: Configuration) -> None:
 
 
 def active(config: Configuration, area: Area) -> bool:
-    """Whether firewalld makes rules of a zone: it has interfaces or sources, or it is the default."""
+    """Whether firewalld builds rules for a zone: it has interfaces or sources, or it is the default."""
     return (
         isinstance(area, Policy)
         or area.name == config.default
@@ -66,7 +66,7 @@ def _check_area(config: Configuration, area: Area) -> None:
         for rule in area.rules:
             _check_names(config, rule)
     if not active(config, area):
-        return  # what only fails when it is applied does not matter
+        return  # failures that only occur when it is applied do not matter
     for use in area.services:
         _check_includes(config, use)
     for rule in area.rules:
@@ -74,7 +74,7 @@ def _check_area(config: Configuration, area: Area) -> None:
 
 
 def _check_names(config: Configuration, rule: RichRule) -> None:
-    """Since 2.x what rules name has to be there, used or not: the first of these that a rule names is looked for."""
+    """Since 2.x the objects that rules name must exist, used or not: checks the first one that a rule names."""
     try:
         if rule.element == "service":
             config.service(Named(rule.value, rule.location))
@@ -154,7 +154,8 @@ def _check_lists(config: Configuration) -> None:
 
 
 def _check_program(config: Configuration, at: Location) -> None:
-    """The iptables backend needs ipset(8) for sets; since 2.x the other one does, too, where there are direct rules."""
+    """The iptables backend needs ipset(8) for sets; since 2.x the nftables backend does, too, if there are direct
+    rules."""
     version = config.dialect.version
     if version is not None and version < (1, 0):
         raise FirewalldNotModelled(f"an ipset, and {IPSET} is not installed", at)
@@ -167,7 +168,7 @@ def _check_program(config: Configuration, at: Location) -> None:
 
 
 def _check_overlap(found: AddressList) -> None:
-    """nftables takes no set in which one network lies within another."""
+    """nftables rejects a set in which one network lies within another."""
     spans = sorted((*span, entry.location) for entry, span in members(found))
     for (_, last, _), (start, _, at) in pairwise(spans):
         if start <= last:
@@ -175,7 +176,7 @@ def _check_overlap(found: AddressList) -> None:
 
 
 def members(found: AddressList) -> Iterator[tuple[Named, tuple[int, int]]]:
-    """The entries of a set of addresses or networks that firewalld takes, as (first, last); others it leaves out."""
+    """The address or network entries of a set that firewalld accepts, as (first, last); it skips others."""
     seen = set()
     for entry in found.entries:
         text = entry.name

@@ -1,4 +1,4 @@
-"""firewalld.conf, as core/io/firewalld_conf.py of firewalld reads it: the first definition of a key counts."""
+"""firewalld.conf, read like core/io/firewalld_conf.py of firewalld does: the first definition of a key counts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FORWARD_ONLY = ("loose-forward", "strict-forward")
 
 @dataclass(frozen=True, slots=True)
 class Conf:
-    """The settings that matter here, and where each stands."""
+    """The settings that matter here, and the location of each."""
 
     values: dict[str, tuple[str, Location]] = field(default_factory=dict)
 
@@ -32,12 +32,12 @@ class Conf:
 
     @property
     def nftables(self) -> bool:
-        """Whether zones become rules of nftables; what is not a backend's name stands for the default."""
+        """Whether zones become nftables rules; an invalid backend name means the default."""
         return self.get("FirewallBackend").lower() != "iptables"
 
     @property
     def reverse_path_filter(self) -> bool:
-        """Whether IPv6 packets to the server are dropped for which there is no way back."""
+        """Whether the kernel drops IPv6 packets to the server that have no return route."""
         return self.get("IPv6_rpfilter").lower() not in (*NO, *FORWARD_ONLY)
 
     @property

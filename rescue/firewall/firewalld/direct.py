@@ -1,7 +1,7 @@
 """direct.xml: chains and rules of iptables that firewalld passes on (firewalld.direct(5), core/fw_direct.py).
 
-With the nftables backend they stand in iptables' own chains, which are met before firewalld's; with the iptables
-backend in chains of their own, before the zones.
+With the nftables backend they are in iptables' own chains, which run before firewalld's; with the iptables backend in
+separate chains, before the zones.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class _Command:
 
 
 def direct_tables(tree: Tree, version: int, names: Names, backend: str, *, nftables: bool) -> dict[str, Table]:
-    """The tables of iptables that direct.xml fills, by name. Raises FirewalldError and FirewalldNotModelled."""
+    """The iptables tables that direct.xml fills, by name. Raises FirewalldError and FirewalldNotModelled."""
     data = tree.data(PATH)
     if data is None:
         return {}
     try:
         root = parse(data, PATH)
     except FirewalldError:
-        return {}  # firewalld says so in its log, and goes on without
+        return {}  # firewalld logs this, and continues without
     loader = Loader(version, names, backend)
     for command in _commands(root, f"ipv{version}", nftables=nftables):
         text = f"*{command.table}\n{command.line}\nCOMMIT\n"
@@ -55,7 +55,7 @@ def direct_tables(tree: Tree, version: int, names: Names, backend: str, *, nftab
 
 
 def is_used(tree: Tree) -> bool:
-    """Whether direct.xml asks for anything."""
+    """Whether direct.xml contains any rules."""
     data = tree.data(PATH)
     try:
         return data is not None and bool(parse(data, PATH).children)
@@ -64,7 +64,7 @@ def is_used(tree: Tree) -> bool:
 
 
 def joined(own: Mapping[str, Table], direct: Mapping[str, Table]) -> dict[str, Table]:
-    """The tables of the iptables backend with those of direct.xml put into them."""
+    """The iptables backend's tables with those of direct.xml added."""
     found = dict(own)
     for name, table in direct.items():
         built_in = BUILT_IN[name]
@@ -73,7 +73,7 @@ def joined(own: Mapping[str, Table], direct: Mapping[str, Table]) -> dict[str, T
         for each in built_in:
             chain = table.chains[each]
             if each not in mine and f"{each}_direct" in chains and not chain.rules:
-                # firewalld's own jump, in a chain of which nothing else was built.
+                # firewalld's own jump, in a chain for which nothing else was built.
                 chains[each] = replace(chain, rules=chains[f"{each}_direct"].rules)
         found[name] = Table(name, {**mine, **chains})
     return found
@@ -103,10 +103,10 @@ def _commands(root: Element, family: str, *, nftables: bool) -> Iterator[_Comman
 
 
 def _rules(elements: list[Element], *, nftables: bool) -> Iterator[_Command]:
-    """The rules in the order in which they stand in the kernel at last.
+    """The rules in their final order in the kernel.
 
-    Each is put behind those of the same or a lower priority; of two names for one chain (INPUT, INPUT_direct) each is
-    counted by itself, from the chain's front.
+    Each goes after those of the same or a lower priority; if a chain has two names (INPUT, INPUT_direct), each is
+    counted separately, from the chain's front.
     """
     held: dict[tuple[str, str], list[_Command]] = {}
     counted: dict[tuple[str, str], list[int]] = {}
@@ -144,7 +144,7 @@ def _chain(element: Element, *, nftables: bool) -> str:
 
 
 def _split(words: list[str]) -> list[list[str]]:
-    """One rule for each address of a list, as firewalld makes them."""
+    """One rule for each address of a list, as firewalld does."""
     found = [words]
     for options in (("-s", "--source"), ("-d", "--destination")):
         at = next((index for index, word in enumerate(words[:-1]) if word in options), None)

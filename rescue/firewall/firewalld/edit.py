@@ -1,7 +1,7 @@
-"""The least change of firewalld's files by which somebody gets past what turns them away.
+"""The smallest change to firewalld's files that gets a client past whatever blocks it.
 
-A zone or policy that only /usr/lib has is copied to /etc first, whole: a file there replaces the one it is installed
-with. Everything else of a file stays as it is, byte for byte.
+A zone or policy that only /usr/lib has is copied to /etc first, as a whole: a file there replaces the installed one.
+Everything else in a file stays, byte for byte.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ SSH_FILES = (OWN / "services/ssh.xml", STOCK / "services/ssh.xml")
 _PRIORITY = compile_pattern(r"<rule\b[^>]*\bpriority=[\"'](-?\d+)[\"']")
 _SHORT = ("short", "description")
 _BEFORE = {"service": ("service", *_SHORT), "port": ("port", "service", *_SHORT), "rule": ()}
-"""Behind which elements a new one goes: the last of the first kind that is there; a rule goes to the end."""
+"""The elements after which a new one goes: the last of the first kind that exists; a rule goes to the end."""
 
 
 def places(tree: Tree, obstacle: Decision, port: int, source: Address | None, version: int) -> Iterator[Tree]:
-    """The tree with what leads past `obstacle`. ValueError if its file is none that could be changed to that end."""
+    """The tree with whatever gets packets past `obstacle`. ValueError if no change to its file can do that."""
     path = obstacle.location.path
     if path == direct.PATH:
         yield _past_direct(tree, obstacle, port, source, version)
@@ -48,7 +48,7 @@ def places(tree: Tree, obstacle: Decision, port: int, source: Address | None, ve
 
 
 def _about(tree: Tree, port: int) -> str:
-    """The element for a port: the service ssh where it is that very port, as firewall-cmd would be told."""
+    """The element for a port: the service ssh for its port, as firewall-cmd would be told."""
     path = next((each for each in SSH_FILES if tree.entry(each) is not None), None)
     data = tree.data(path) if path is not None and port == SSH else None
     if path is not None and data is not None:
@@ -62,7 +62,7 @@ def _about(tree: Tree, port: int) -> str:
 
 
 def _denies(obstacle: Decision) -> bool:
-    """Whether a rich rule turns the client away before what is allowed is asked."""
+    """Whether a rich rule blocks the client before the allowing rules are evaluated."""
     return obstacle.location.text.startswith("<rule") and _priority(obstacle) <= 0
 
 
@@ -72,7 +72,8 @@ def _priority(obstacle: Decision) -> int:
 
 
 def _rule(version: int, source: Address | None, about: str, obstacle: Decision) -> list[str]:
-    """A rich rule's lines. version: 0 for a rule of both. Past a rule that denies it needs a lower priority."""
+    """A rich rule's lines. version: 0 for a rule for both. It needs a lower priority to come before a rule that
+    denies."""
     attributes = f' family="ipv{version}"' if version else ""
     if _denies(obstacle):
         priority = _priority(obstacle) - 1
@@ -104,7 +105,7 @@ def _parsed(data: bytes, path: PurePosixPath) -> Element:
 
 
 def _with(data: bytes, root: Element, lines: Sequence[str]) -> bytes:
-    """The file with an element's lines put in, indented as its neighbours are."""
+    """The file with an element's lines inserted, indented like its neighbours."""
     if not data.isascii() and b"\0" in data:
         raise ValueError(f"{root.location.path} is not in UTF-8")
     newline = "\r\n" if b"\r\n" in data else "\n"
@@ -133,7 +134,7 @@ def _indent(data: bytes, element: Element) -> str:
 
 
 def _past_direct(tree: Tree, obstacle: Decision, port: int, source: Address | None, version: int) -> Tree:
-    """direct.xml with a rule right before the one that decides: of the same chain, with a lower priority."""
+    """direct.xml with a rule before the one that decides: in the same chain, with a lower priority."""
     data = tree.data(direct.PATH)
     if data is None:
         raise ValueError(f"{direct.PATH} can't be read")

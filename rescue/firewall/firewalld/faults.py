@@ -1,4 +1,4 @@
-"""What stops firewalld, and what stops us."""
+"""What stops firewalld, and what this program can't model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from rescue.model import Location
 
 
 class FirewalldError(ValueError):
-    """firewalld does not take this."""
+    """firewalld rejects this."""
 
     def __init__(self, message: str, at: Location) -> None:
         super().__init__(message)
@@ -14,7 +14,7 @@ class FirewalldError(ValueError):
 
 
 class FirewalldNotModelled(ValueError):
-    """What firewalld makes of this is not known here."""
+    """firewalld's behaviour for this is not known here."""
 
     def __init__(self, message: str, at: Location) -> None:
         super().__init__(message)

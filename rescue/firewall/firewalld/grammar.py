@@ -1,7 +1,7 @@
-"""Which elements and attributes firewalld takes in which file, by its version (core/io/*.py of firewalld).
+"""The elements and attributes that firewalld accepts in each file, by version (core/io/*.py of firewalld).
 
-An element or attribute that is not known stops firewalld 1.2 and newer. What a version newer than those read here
-takes is not known.
+An unknown element or attribute stops firewalld 1.2 and newer. What versions newer than those read here accept is not
+known.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ NEWEST: Version = (2, 3)
 """The newest release whose source was read."""
 
 FAILSAFE: Version = (1, 2)
-"""Since when firewalld starts with the configuration that it is installed with where the administrator's is invalid."""
+"""The version since which firewalld starts with its installed configuration if the administrator's is invalid."""
 
 BY_PAIRS: Version = (2, 0)
-"""Since when policies are put between the packets' zones one by one, and zones have priorities."""
+"""The version since which zones have priorities, and policies apply to pairs of zones one by one."""
 
 _COMMON = """
 short: description: service:name! port:port!,protocol! icmp-block:name! icmp-type:name!
@@ -42,7 +42,7 @@ _SINCE_1 = ("nflog", "tcp-mss-clamp")
 """Elements that 0.9 does not know; nor does it know sets as a rule's destination."""
 
 Attributes = dict[str, tuple[frozenset[str], frozenset[str]]]
-"""By element: the attributes that it must have, and all that it may have."""
+"""By element: the required attributes, and all allowed ones."""
 
 
 def _read(text: str) -> Attributes:
@@ -66,12 +66,12 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How the installed firewalld reads its files; version None if it is not known."""
+    """How the installed firewalld reads its files; version None if unknown."""
 
     version: Version | None
 
     def makes_same_rules(self, other: Dialect) -> bool:
-        """Whether both make the same rules of the same files, as far as is known here."""
+        """Whether both build the same rules from the same files, as far as known here."""
         return self._kind == other._kind
 
     @property
@@ -94,13 +94,13 @@ class Dialect:
 
     @property
     def drops_rules(self) -> bool | None:
-        """Whether a rich rule with a mistake is left out alone; None if that is not known. Since 2.x it is fatal."""
+        """Whether only the invalid rich rule is skipped; None if unknown. Since 2.x it is fatal."""
         if self.version is None or (1, 3) < self.version < NEWEST:
             return None
         return self.version <= (1, 3)
 
     def check(self, kind: str, root: Element) -> None:
-        """Every element and attribute is one that firewalld takes. Raises FirewalldError or FirewalldNotModelled."""
+        """Check that firewalld accepts every element and attribute. Raises FirewalldError or FirewalldNotModelled."""
         for element in _every(root):
             needed, allowed = KINDS[kind].get(element.name, (None, frozenset[str]()))
             if needed is None:

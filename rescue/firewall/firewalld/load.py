@@ -1,4 +1,4 @@
-"""From the files on the disk to the firewall that firewalld makes of them while the server boots."""
+"""From the files on the disk to the firewall that firewalld builds from them at boot."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from rescue.tree import RULES_LIMIT, Read, Tree
 MANAGER = "firewalld"
 
 PYTHON = PurePosixPath("/usr/lib/python3/dist-packages/firewall/config/__init__.py")
-"""Where Debian and its kin keep the file that tells firewalld's version."""
+"""The file with firewalld's version on Debian and relatives."""
 
 READS = (
     Read(str(OWN), limit=RULES_LIMIT),
@@ -34,7 +34,7 @@ READS = (
 )
 
 NOT_KNOWN = "what its rules do is not known"
-"""What is lost by a configuration that can't be judged."""
+"""What is lost with a configuration that can't be evaluated."""
 
 FALLBACK = "all of /etc/firewalld: firewalld starts with the configuration that it was installed with"
 
@@ -46,7 +46,7 @@ _PYTHON = compile_pattern(r"python3(\.\d+)?")
 def load_firewalld(tree: Tree, names: Names, backend: str, *, told: bool) -> Firewall:
     """The firewall as firewalld sets it up at boot. Raises NotCaptured.
 
-    told: whether NetworkManager, or what reads ifcfg files, brings the network up and tells firewalld of zones.
+    told: whether NetworkManager, or a reader of ifcfg files, brings the network up and tells firewalld about zones.
     """
     tree.require(*READS)
     files, rulesets = _loaded(tree, names, backend, told=told)
@@ -55,7 +55,7 @@ def load_firewalld(tree: Tree, names: Names, backend: str, *, told: bool) -> Fir
 
 
 def configuration(tree: Tree, names: Names, *, told: bool) -> Configuration | None:
-    """What firewalld runs with; None where that is not known."""
+    """firewalld's running configuration; None if unknown."""
     tree.require(*READS)
     try:
         return _started(tree, names, "nft", told=told)[0]
@@ -64,7 +64,7 @@ def configuration(tree: Tree, names: Names, *, told: bool) -> Configuration | No
 
 
 def installed_version(tree: Tree) -> Version | None:
-    """firewalld's version, from its own file; None if it is not found."""
+    """firewalld's version, from its own file; None if not found."""
     text = tree.text(PYTHON)
     if text is None:
         tree.require(Read("/usr/lib", depth=1, content=False))
@@ -80,7 +80,7 @@ def installed_version(tree: Tree) -> Version | None:
 
 
 def version_in(text: str) -> Version | None:
-    """Of a release such as "1.3.3" what counts; None if it is no number."""
+    """The significant part of a release such as "1.3.3"; None if it is not a number."""
     match = _NUMBERS.match(text)
     return (int(match[1]), int(match[2])) if match else None
 
@@ -94,7 +94,7 @@ def _loaded(
         reason = f"{unclear.at}, which this version can't judge ({unclear})"
         return (PATH,), {version: depends_on(version, unclear.at, reason, NOT_KNOWN) for version in (4, 6)}
     except FirewalldError as invalid:
-        # Not even the configuration that it is installed with: firewalld ends, and leaves no rule.
+        # Not even the installed configuration works: firewalld exits, and leaves no rule.
         fault = LoadProblem(str(invalid), invalid.at, "every rule: firewalld does not start")
         return (PATH,), {version: Ruleset(version, {}, (fault,)) for version in (4, 6)}
     problems = (problem,) if problem is not None else ()
@@ -106,9 +106,9 @@ Started = tuple[Configuration, dict[int, dict[str, Table]], LoadProblem | None]
 
 
 def _started(tree: Tree, names: Names, backend: str, *, told: bool) -> Started:
-    """The configuration, its tables, and why it is not that of /etc.
+    """The configuration, its tables, and the reason if it is not that of /etc.
 
-    Raises FirewalldNotModelled, and FirewalldError if nothing helps.
+    Raises FirewalldNotModelled, and FirewalldError if nothing works.
     """
     dialect = Dialect(installed_version(tree))
     text = tree.text(PATH)
@@ -149,7 +149,7 @@ def _tell(config: Configuration, zones: dict[str, Named]) -> None:
 
 
 def _check_old(config: Configuration) -> None:
-    """What firewalld before 1.0 does in a way of its own, which is not followed here. Raises FirewalldNotModelled."""
+    """Special behaviour of firewalld before 1.0 that is not modelled here. Raises FirewalldNotModelled."""
     for zone in config.zones.values():
         if config.conf.drifting and zone.sources and zone.target in (UNSAID, "default"):
             raise FirewalldNotModelled(

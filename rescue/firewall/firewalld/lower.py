@@ -1,7 +1,7 @@
-"""From firewalld's configuration to chains as the kernel walks them, for one IP version.
+"""From firewalld's configuration to the chains that the kernel traverses, for one IP version.
 
-The chains are those that core/nftables.py and core/ipXtables.py of firewalld build, under their names. Of firewalld 2
-the order of policies and zones is kept, not the form: there each zone's policies stand beside it in one chain.
+The chains are those that core/nftables.py and core/ipXtables.py of firewalld build, under their names. For firewalld 2
+the order of policies and zones is kept, not the layout: there one chain holds each zone next to its policies.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rescue.firewall.firewalld.store import Configuration
 from rescue.model import Location
 
 OFFSET = 10
-"""How much later than iptables' chains those of the nftables backend are met (NFT_HOOK_OFFSET)."""
+"""How far after iptables' chains those of the nftables backend run (NFT_HOOK_OFFSET)."""
 
 NFT_TABLE = "inet firewalld"
 
@@ -31,22 +31,22 @@ BASES = (
     ("filter", "INPUT", Hook.INPUT, 0),
     ("filter", "OUTPUT", Hook.OUTPUT, 0),
 )
-"""The base chains that an SSH connection meets."""
+"""The base chains that an SSH connection passes."""
 
 LAST = 1 << 16
-"""A priority behind that of every zone."""
+"""A priority after that of every zone."""
 
 HIDDEN = (
     "::/96", "::ffff:0:0/96", "2002::/24", "2002:a00::/24", "2002:7f00::/24", "2002:ac10::/28", "2002:c0a8::/32",
     "2002:a9fe::/32", "2002:e000::/19",
 )  # fmt: skip
-"""IPv6 addresses with an IPv4 address in them that nobody has on the internet (RFC 3964)."""
+"""IPv6 addresses with an embedded IPv4 address that is not used on the internet (RFC 3964)."""
 
 HERE = Location(PATH)
 
 
 def own(what: str) -> Location:
-    """Where a rule that firewalld always has stands, in its own words."""
+    """The location given for firewalld's built-in rules, in words."""
     return Location(PATH, 0, f"(firewalld's own: {what})")
 
 
@@ -62,7 +62,7 @@ BACK = "the way back to the client leads through the interface that it comes in 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """What leads packets into a zone. at: the line that binds them."""
+    """A dispatch into a zone. at: the line that binds it."""
 
     zone: Zone
     conditions: tuple[Condition, ...]
@@ -235,7 +235,7 @@ class Lowering:
         return not _has(policy.ingress, "HOST") and bool(self.parts.of(policy, table))
 
     def _is_active(self, policy: Policy) -> bool:
-        """Before 2.0 a policy counts if a zone on each of its sides has interfaces or sources of its own."""
+        """Before 2.0 a policy counts if a zone on each side has interfaces or sources of its own."""
         zones = {name for name, zone in self.config.zones.items() if zone.interfaces or zone.sources}
         known = {"ANY", "HOST", *zones}
         return all(any(each.name in known for each in ends) for ends in (policy.ingress, policy.egress))
@@ -245,7 +245,7 @@ class Lowering:
         return sorted(by_name, key=lambda policy: policy.priority)
 
     def _fragments(self, ends: list[Named], *, inward: bool) -> Iterator[tuple[Condition, ...]]:
-        """What packets of a policy's zones are told by; one empty fragment for ANY and HOST."""
+        """How packets of a policy's zones are recognised; one empty fragment for ANY and HOST."""
         zones = [self.config.zones[each.name] for each in ends if each.name in self.config.zones]
         if not zones:
             yield ()
@@ -273,9 +273,9 @@ class Lowering:
 
 
 def bindings(config: Configuration, parts: Parts) -> Iterator[Binding]:
-    """What leads into which zone, in the order in which it is asked; the default zone last.
+    """What leads into which zone, in evaluation order; the default zone last.
 
-    Since 2.0 by the zones' priorities; before, all sources by their zones' names, then interfaces, the latest first.
+    Since 2.0 by the zones' priorities; before, all sources by zone name, then interfaces, the latest first.
     """
     if config.dialect.by_pairs:
         order = sorted(_bound(config), key=_rank)

@@ -1,4 +1,4 @@
-"""What makes firewalld refuse its configuration, taken out or set right."""
+"""Removes or fixes what makes firewalld reject its configuration."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EMPTY = frozenset(
 
 
 def mended(tree: Tree, fault: LoadProblem) -> tuple[Tree, str]:
-    """The tree without that mistake, and how it was mended, for people. ValueError where that takes a person."""
+    """The tree without that mistake, and how it was fixed, as text. ValueError if only a person can fix it."""
     path = fault.location.path
     data = tree.data(path)
     if data is None or not path.is_relative_to(OWN):
@@ -37,7 +37,7 @@ def mended(tree: Tree, fault: LoadProblem) -> tuple[Tree, str]:
 
 
 def _closed(data: bytes, path: PurePosixPath, fault: LoadProblem) -> bytes:
-    """The file with the slash that an element lacks."""
+    """The file with an element's missing slash added."""
     open_one = unclosed(data, path)
     if open_one is None or open_one.name not in EMPTY or data[open_one.content - 1 : open_one.content] != b">":
         raise ValueError(f"{fault.message} ({fault.location})")
@@ -45,7 +45,7 @@ def _closed(data: bytes, path: PurePosixPath, fault: LoadProblem) -> bytes:
 
 
 def _below(root: Element) -> list[Element]:
-    """Every element below the outermost one, which no file can do without."""
+    """Every element below the outermost one, which is required."""
     found, left = [], list(root.children)
     while left:
         element = left.pop()
@@ -55,7 +55,7 @@ def _below(root: Element) -> list[Element]:
 
 
 def _without(data: bytes, element: Element) -> bytes:
-    """The file without an element, and without its lines where nothing else stands on them."""
+    """The file without an element, and without its lines if they contain nothing else."""
     begin, end = element.begin, element.end
     start = data.rfind(b"\n", 0, begin) + 1
     stop = data.find(b"\n", end)

@@ -1,4 +1,4 @@
-"""Zones, policies, services and sets, each part with the place where it stands."""
+"""Zones, policies, services and sets, each part with its location."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from rescue.model import Location
 
 UNSAID = ""
-"""The target of a zone whose file names none."""
+"""The target of a zone whose file sets none."""
 
 Ranges = tuple[tuple[int, int], ...]
 
@@ -74,9 +74,9 @@ class RichRule:
 
 @dataclass(slots=True)
 class Area:
-    """What a zone and a policy have in common. location: the outermost element. target: what becomes of the rest.
+    """What zones and policies have in common. location: the outermost element. target: what happens to the rest.
 
-    A zone whose file says "default" in so many words has no rule for the rest (UNSAID is another thing to firewalld).
+    A zone whose file explicitly says "default" has no rule for the rest (firewalld treats UNSAID differently).
     """
 
     name: str
@@ -94,7 +94,7 @@ class Area:
 
 @dataclass(slots=True)
 class Zone(Area):
-    """A zone. ingress_priority: of its dispatch, since firewalld 2.0."""
+    """A zone. ingress_priority: that of its dispatch, since firewalld 2.0."""
 
     interfaces: list[Named] = field(default_factory=list)
     sources: list[Named] = field(default_factory=list)
@@ -114,7 +114,7 @@ class Policy(Area):
 
 @dataclass(slots=True)
 class Service:
-    """A service. destination: the address by "ipv4" and "ipv6", where it is for one alone."""
+    """A service. destination: the address by "ipv4" and "ipv6", if limited to one."""
 
     name: str
     location: Location
@@ -127,7 +127,7 @@ class Service:
 
 @dataclass(slots=True)
 class AddressList:
-    """An ipset. kind: "hash:net" and so on. version: of its addresses. entries: with their places."""
+    """An ipset. kind: "hash:net" and so on. version: of its addresses. entries: with their locations."""
 
     name: str
     location: Location

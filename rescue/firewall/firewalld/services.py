@@ -1,4 +1,4 @@
-"""Service and ipset files read (core/io/service.py and ipset.py of firewalld)."""
+"""Reads service and ipset files (core/io/service.py and ipset.py of firewalld)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rescue.firewall.names import Names
 
 _SOURCE_TYPES = "hash:ip hash:ip,port hash:ip,mark hash:net hash:net,port hash:net,iface hash:mac"
 SOURCE_TYPES = frozenset(_SOURCE_TYPES.split())
-"""The sets that zones and rich rules may have as their source (core/base.py)."""
+"""The sets that zones and rich rules may use as a source (core/base.py)."""
 
 TYPES = SOURCE_TYPES | {"hash:ip,port,ip", "hash:ip,port,net", "hash:net,net", "hash:net,port,net"}
 

@@ -1,7 +1,6 @@
-"""firewalld's configuration gathered: /etc/firewalld over /usr/lib/firewalld, whole files over whole files.
+"""Collects firewalld's configuration: /etc/firewalld over /usr/lib/firewalld, whole files over whole files.
 
-All files under /etc/firewalld are read, as one that is not valid stops firewalld; of those it is installed with, only
-the ones that are asked for.
+Reads all files under /etc/firewalld, as an invalid one stops firewalld; of the installed ones only those that are used.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ Made = TypeVar("Made", Zone, Policy, Service, AddressList)
 
 @dataclass(slots=True)
 class Configuration:
-    """What firewalld runs with. own: whether /etc/firewalld counts; files: those that were read."""
+    """firewalld's running configuration. own: whether /etc/firewalld counts; files: those that were read."""
 
     dialect: Dialect
     conf: Conf
@@ -65,7 +64,7 @@ class Configuration:
 
 
 class FirewalldFiles:
-    """The files, read once each."""
+    """The files, each read once."""
 
     def __init__(self, tree: Tree, dialect: Dialect, names: Names) -> None:
         self.tree = tree
@@ -76,7 +75,7 @@ class FirewalldFiles:
         self.files: list[PurePosixPath] = []
 
     def gather(self, conf: Conf, *, own: bool) -> Configuration:
-        """The configuration with or without what is in /etc/firewalld.
+        """The configuration with or without the contents of /etc/firewalld.
 
         Raises FirewalldError and FirewalldNotModelled.
         """
@@ -99,7 +98,7 @@ class FirewalldFiles:
         return made
 
     def paths(self, folder: str, *, own: bool = True) -> dict[str, PurePosixPath]:
-        """The files of a folder by their objects' names; one of /etc stands before one of /usr/lib."""
+        """The files of a folder by object name; /etc takes precedence over /usr/lib."""
         return {path.stem: path for path in self._paths(folder, own=own)}
 
     def service(self, name: str, *, own: bool) -> Service | None:
@@ -122,7 +121,7 @@ class FirewalldFiles:
         return self.lists[name, own]
 
     def _paths(self, folder: str, *, own: bool) -> Iterator[PurePosixPath]:
-        """The files of a folder, those that are replaced left out, sorted by name within each place."""
+        """The files of a folder without replaced ones, sorted by name within each place."""
         mine = list(self._xml(OWN / folder)) if own else []
         replaced = {path.name for path in mine}
         yield from (path for path in self._xml(STOCK / folder) if path.name not in replaced)
@@ -135,7 +134,7 @@ class FirewalldFiles:
         return (folder / name for name in names)
 
     def _read_all(self) -> None:
-        """Read what firewalld reads before zones: each of its own files has to be valid."""
+        """Read what firewalld reads before zones: each of its own files must be valid."""
         for folder in FOLDERS[:4]:
             for path in self._xml(OWN / folder):
                 if folder == "services":
@@ -146,7 +145,7 @@ class FirewalldFiles:
                     self._root(path)
 
     def _combined(self) -> Iterator[Zone]:
-        """Zones that are put together from the files of a folder of their name."""
+        """Zones assembled from the files of a folder with their name."""
         base = OWN / "zones"
         for name in self.tree.children(base):
             entry = self.tree.entry(base / name)
@@ -172,7 +171,7 @@ class FirewalldFiles:
 
 
 def combined(name: str, parts: list[Zone]) -> Zone:
-    """A zone of several files. Its target is always the default one (Zone.combine() in core/io/zone.py)."""
+    """A zone from several files. Its target is always the default one (Zone.combine() in core/io/zone.py)."""
     zone = Zone(name, parts[0].location, combined=True)
     for part in parts:
         for attribute in ("interfaces", "sources", "services", "protocols", "icmp_blocks"):

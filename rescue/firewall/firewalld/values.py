@@ -1,4 +1,4 @@
-"""The values of attributes, as functions.py of firewalld takes them."""
+"""Attribute values, as functions.py of firewalld accepts them."""
 
 from __future__ import annotations
 

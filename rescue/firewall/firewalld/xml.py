@@ -1,7 +1,7 @@
-"""firewalld's XML files as elements that know where they stand; nothing outside the file is ever loaded.
+"""firewalld's XML files as elements with their positions; nothing outside the file is ever loaded.
 
-A document type declaration is refused: with it come entities, which could grow without bound. firewalld's own files
-have none.
+A document type declaration is rejected: it brings entities, which could grow without bound. firewalld's own files have
+none.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rescue.model import Location
 MOST_ELEMENTS = 250_000
 DEEPEST = 16
 LONGEST_TEXT = 400
-"""Characters of an element that its location shows."""
+"""How many characters of an element its location shows."""
 
 _BLANKS = compile_pattern(r"\s+")
 
@@ -78,7 +78,7 @@ class _Builder:
 
     def finish(self, name: str) -> None:
         element = self.stack.pop()
-        # Of an element without content expat tells where what follows it begins, which may be another one's end tag.
+        # For an element without content expat reports the position of what follows, perhaps another element's end tag.
         alone = self.data[element.content - 2 : element.content] == b"/>"
         element.end = element.content if alone else self.data.find(b">", self.parser.CurrentByteIndex) + 1
         shown = self.data[element.begin : min(element.end, element.begin + LONGEST_TEXT)]
@@ -95,7 +95,7 @@ class _Builder:
 def parse(data: bytes, path: PurePosixPath) -> Element:
     """The file's outermost element.
 
-    Raises FirewalldError where the file is no XML, FirewalldNotModelled where it is not followed.
+    Raises FirewalldError if the file is not XML, FirewalldNotModelled if it is not supported.
     """
     builder = _Builder(data, path)
     try:
@@ -112,7 +112,7 @@ def parse(data: bytes, path: PurePosixPath) -> Element:
 
 
 def unclosed(data: bytes, path: PurePosixPath) -> Element | None:
-    """Of a file that is not well-formed: the innermost element that is still open where the mistake is found."""
+    """For a malformed file: the innermost element that is still open at the error."""
     builder = _Builder(data, path)
     try:
         builder.parser.Parse(data, True)
@@ -122,7 +122,7 @@ def unclosed(data: bytes, path: PurePosixPath) -> Element | None:
 
 
 def _tag_end(data: bytes, at: int) -> int:
-    """The index behind the start tag that begins at `at`: a ">" between quotes does not end it."""
+    """The index after the start tag that begins at `at`: a ">" inside quotes does not end it."""
     quote = 0
     for index in range(at, len(data)):
         byte = data[index]

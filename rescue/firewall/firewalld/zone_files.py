@@ -1,4 +1,4 @@
-"""Zone and policy files read (core/io/zone.py and policy.py of firewalld)."""
+"""Reads zone and policy files (core/io/zone.py and policy.py of firewalld)."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ ELEMENTS = (
     "service", "port", "protocol", "source-port", "icmp-block", "icmp-type", "masquerade", "forward-port",
     "tcp-mss-clamp",
 )  # fmt: skip
-"""What a rich rule may be about: one of them, or nothing."""
+"""What a rich rule may contain: one of them, or nothing."""
 
 ACTIONLESS = ("icmp-block", "masquerade", "forward-port", "tcp-mss-clamp")
-"""Those that need no action."""
+"""Those that require no action."""
 
 _REJECTS_4 = """
 icmp-host-prohibited host-prohib icmp-net-unreachable net-unreach icmp-host-unreachable host-unreach
@@ -37,16 +37,16 @@ icmp6-adm-prohibited adm-prohibited icmp6-no-route no-route icmp6-addr-unreachab
 icmp6-port-unreachable port-unreach tcp-reset
 """
 REJECTS = {"ipv4": frozenset(_REJECTS_4.split()), "ipv6": frozenset(_REJECTS_6.split())}
-"""What a reject may answer, by family (core/base.py)."""
+"""The answers that a reject may send, by family (core/base.py)."""
 
 _LIMIT = compile_pattern(r"([1-9][0-9]*)/(s|m|h|d|second|minute|hour|day)")
 _NAME = compile_pattern(r"[A-Za-z0-9_/-]+")
 LONGEST_NAME = 17
-"""Characters of a zone's or policy's name."""
+"""Maximum length of a zone's or policy's name."""
 
 
 class RichRuleError(ValueError):
-    """A rich rule that firewalld does not take."""
+    """A rich rule that firewalld rejects."""
 
 
 def read_zone(root: Element, name: str, dialect: Dialect, names: Names) -> Zone:
@@ -76,7 +76,7 @@ def read_policy(root: Element, name: str, dialect: Dialect, names: Names) -> Pol
 
 
 def check_name(name: str, element: Element) -> None:
-    """The names that files may have. Raises FirewalldError."""
+    """The names allowed for files. Raises FirewalldError."""
     if not _NAME.fullmatch(name) or len(name.partition("/")[0]) > LONGEST_NAME:
         raise FirewalldError(f"not a name for a zone or policy: {name!r}", element.location)
 
@@ -140,7 +140,7 @@ class _Reader:
             case "short" | "description" | "forward" | "masquerade" | "version":
                 pass
             case _:
-                # 1.x only warns of some of these, but forgets then what follows.
+                # 1.x only warns about some of these, but then ignores what follows.
                 raise FirewalldNotModelled(f"<{element.name}> outside of a rule", here)
 
     def _ports(self, element: Element) -> PortRange:
@@ -182,7 +182,7 @@ class _Reader:
         self.area.rules.append(rule)
 
     def _mistaken(self, what: str, at: Location) -> None:
-        """1.x warns of it, and goes on without."""
+        """1.x warns about it, and continues without it."""
         if self.dialect.drops_rules is None:
             raise FirewalldNotModelled(what, at)
         if not self.dialect.drops_rules:
@@ -192,7 +192,7 @@ class _Reader:
 def read_rule(element: Element, names: Names) -> RichRule:
     """A rich rule.
 
-    Raises RichRuleError where firewalld does not take it, FirewalldError where it does not even get to judge it.
+    Raises RichRuleError if firewalld rejects it, FirewalldError if firewalld fails before checking it.
     """
     family = element.get("family") or ""
     if family and family not in REJECTS:

@@ -1,4 +1,4 @@
-"""Which zone turned a client away, how it came to be that one, and whether another would have let the client in."""
+"""Which zone blocked a client, why packets go to that zone, and whether another one would have let the client in."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rescue.firewall.firewalld.store import OWN, Configuration
 from rescue.model import Location
 
 INSTALLED = "public"
-"""The zone that firewalld is installed with as the default one."""
+"""The default zone of a fresh firewalld installation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """The zone that a packet came into. bound: the line that binds it there, or that sets the default zone; by: how,
-    for people. whole: nothing in the zone is about the client, its target decided."""
+    """The zone that a packet entered. bound: the line that binds it there, or that sets the default zone; by: how,
+    as text. whole: no rule in the zone matches the client; its target decided."""
 
     zone: str
     bound: Location
@@ -30,12 +30,12 @@ class Entered:
 
 
 def fell_back(firewall: Firewall) -> LoadProblem | None:
-    """The mistake for which firewalld leaves all of /etc/firewalld aside, if there is one."""
+    """The mistake for which firewalld ignores all of /etc/firewalld, if there is one."""
     return next((problem for problem in firewall.problems if problem.lost == FALLBACK), None)
 
 
 def entered(decision: Decision) -> Entered | None:
-    """The zone in which `decision` fell; None where none did, as with direct rules."""
+    """The zone in which `decision` was made; None if in none, as with direct rules."""
     for at, rule in enumerate(decision.path):
         if rule.target.action is Action.GOTO:
             name = rule.target.name.partition("IN_")[2]
@@ -64,8 +64,8 @@ def zone_with(config: Configuration, zone: Zone, port: int, version: int) -> boo
 
 
 def better_zone(config: Configuration, here: Entered, port: int, version: int) -> Zone | None:
-    """A zone that would have let the client in, where `here` was meant for something else: the default zone, that of a
-    fresh installation, or one that somebody has worked on. None if `here` itself once let the port in."""
+    """A zone that would have let the client in, if `here` was meant for something else: the default zone, that of a
+    fresh installation, or one that somebody has edited. None if `here`, as installed, lets the port in."""
     installed = config.store.gather(config.conf, own=False).zones.get(here.zone)
     if not here.whole or (installed is not None and zone_with(config, installed, port, version)):
         return None

@@ -1,1 +1,1 @@
-"""ipset: saved sets, their elements, and the rules that ask for them. Pure."""
+"""ipset: saved sets, their elements, and the rules that match against them. Pure."""

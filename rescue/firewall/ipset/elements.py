@@ -1,7 +1,7 @@
 """The elements of ipsets: "192.0.2.1", "192.0.2.0/24,tcp:22", "2001:db8::/32,eth0" and the like (ipset(8)).
 
-Numbers are those of ipset 7 and Linux 6: what the library expands or refuses (lib/parse.c, lib/ipset_hash_*.c) and
-what the kernel does (net/netfilter/ipset/ip_set_hash_*.c).
+Limits are those of ipset 7 and Linux 6: what the library expands or rejects (lib/parse.c, lib/ipset_hash_*.c) and what
+the kernel does (net/netfilter/ipset/ip_set_hash_*.c).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from rescue.firewall.engine.addresses import BITS, AddressSet, parse_address, us
 from rescue.firewall.engine.known_names import PROTOCOLS, SERVICES
 
 Key = tuple[Any, ...]
-"""What an element asks of each dimension: (first, past the last) of addresses; (protocol, first, last) of ports, where
-the protocol may be None; the name of an interface or a set; a MAC address, "" for any; a mark."""
+"""What an element requires in each dimension: (first, past the last) of addresses; (protocol, first, last) of ports,
+where the protocol may be None; the name of an interface or a set; a MAC address, "" for any; a mark."""
 
 MOST_EXPANDED = 1 << 16
-"""Addresses that one element of single ones may stand for."""
+"""How many addresses one element of a set of single addresses may stand for."""
 
 _PORTS = frozenset([6, 17, 132, 136])
 """Protocols that have ports."""
@@ -28,19 +28,19 @@ _MAC = compile_pattern(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 
 
 class IpsetError(ValueError):
-    """A line that ipset does not take."""
+    """ipset rejects this line."""
 
 
 class IpsetKernelError(IpsetError):
-    """A line that ipset takes and the kernel does not: what came before it was sent already."""
+    """ipset accepts this line but the kernel rejects it: everything before it has been sent already."""
 
 
 class FullSet(Exception):
-    """A large set may not hold what is added to it: what it holds in the end is not known."""
+    """A large set may be too full for what is added: its final content is unknown."""
 
 
 class Held(Protocol):
-    """What of a set matters to its elements."""
+    """The properties of a set that its elements depend on."""
 
     @property
     def type(self) -> str: ...
@@ -53,7 +53,7 @@ class Held(Protocol):
 
 
 def keys(held: Held, text: str, sets: Container[str], *, wildcard: bool) -> Iterator[tuple[Key, int]]:
-    """What an element's text stands for, each with how many of the kernel's elements it is. Raises IpsetError."""
+    """What an element's text stands for, each with its number of elements in the kernel. Raises IpsetError."""
     dimensions = held.dimensions
     if len(dimensions) == 1:
         yield from (((part,), count) for part, count in _parts(held, dimensions[0], text, sets, wildcard=wildcard))
@@ -77,7 +77,8 @@ def keys(held: Held, text: str, sets: Container[str], *, wildcard: bool) -> Iter
 
 
 def further(held: Held, text: str) -> Key | None:
-    """What an element has behind its first part, where each part is one thing; None where `keys` has to tell."""
+    """The rest of an element after its first part, if each part is a single value; None if `keys` has to work it
+    out."""
     words, dimensions = text.split(","), held.dimensions[1:]
     if len(words) != len(dimensions) or "-" in text or (dimensions.count("ip") and "/" in words[-1]):
         return None
@@ -131,7 +132,7 @@ def _mark(held: Held, text: str) -> int:
 
 
 def _singles(held: Held, text: str) -> Iterator[tuple[int, int]]:
-    """Single addresses, or what the set's netmask makes of them."""
+    """Single addresses, or networks if the set has a netmask."""
     low, high = _span(held, text)
     if high - low > 1 and held.version == 6:
         raise _wrong(held, text)
@@ -168,7 +169,7 @@ def _networks(held: Held, text: str) -> Iterator[tuple[int, int]]:
 
 
 def _span(held: Held, text: str) -> tuple[int, int]:
-    """The first address and the one past the last, of an address, a network or a range."""
+    """The first address of an address, network or range, and the one past its last."""
     usual = usual_ipv4(text) if held.version == 4 else None
     if usual is not None:
         return usual.bounds[0], usual.bounds[1]

@@ -1,8 +1,8 @@
 """Saved ipsets: the files of ``ipset save``, loaded as ``ipset restore -exist`` loads them (ipset(8)).
 
-A line that can't be obeyed ends the load there: what came before it is in the kernel, what comes after is not. A set
-holds at most `maxelem` elements (65536 unless said otherwise), and one more is such a line; but the kernel counts a
-large set in parts (ip_set_hash_gen.h), so that nothing on the disk tells at which line one of these is full.
+Loading stops at a line that fails: everything before it is in the kernel, nothing after it. A set holds at most
+`maxelem` elements (65536 by default), and adding one more fails; but the kernel counts a large set in parts
+(ip_set_hash_gen.h), so the disk does not show at which line such a set is full.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from rescue.firewall.ipset.elements import FullSet, IpsetError, IpsetKernelError
 from rescue.model import Location
 
 LONGEST_NAME = 31
-"""Characters of a set's name (IPSET_MAXNAMELEN, less the end)."""
+"""Maximum length of a set's name (IPSET_MAXNAMELEN, without the final NUL)."""
 
 MAXELEM = 65536
 MOST_ELEMENTS = 1 << 20
-"""Elements that the lines of one file may stand for altogether."""
+"""How many elements the lines of one file may stand for in total."""
 
 TYPES = frozenset(
     ["bitmap:ip", "bitmap:ip,mac", "bitmap:port", "hash:ip", "hash:mac", "hash:ip,mac", "hash:net", "hash:net,net",
      "hash:ip,port", "hash:net,port", "hash:ip,port,ip", "hash:ip,port,net", "hash:net,port,net", "hash:net,iface",
      "hash:ip,mark", "list:set"]
 )  # fmt: skip
-"""A type names its dimensions behind the colon."""
+"""A type names its dimensions after the colon."""
 
 _ALIASES = {"iphash": "hash:ip", "nethash": "hash:net", "ipporthash": "hash:ip,port", "ipmap": "bitmap:ip",
             "portmap": "bitmap:port", "setlist": "list:set", "ipportiphash": "hash:ip,port,ip",
@@ -41,7 +41,7 @@ _VALUED = frozenset(
     ["family", "hashsize", "maxelem", "netmask", "bitmask", "timeout", "range", "size", "initval", "bucketsize",
      "packets", "bytes", "comment", "skbmark", "skbprio", "skbqueue", "markmask", "probes", "resize", "gc"]
 )  # fmt: skip
-"""Options with a value; "comment" has one in an added element only."""
+"""Options with a value; "comment" has one only in an added element."""
 _SWITCHES = frozenset(["counters", "forceadd", "skbinfo", "nomatch", "wildcard"])
 
 _COMMANDS = {"-N": "create", "--create": "create", "n": "create", "-A": "add", "--add": "add", "-D": "del",
@@ -49,7 +49,7 @@ _COMMANDS = {"-N": "create", "--create": "create", "n": "create", "-A": "add", "
 
 
 class Member(NamedTuple):
-    """One element. nomatch: what it names is not in the set, though a wider element says so."""
+    """One element. nomatch: an exception from a wider element of the set."""
 
     nomatch: bool
     line: int
@@ -57,8 +57,8 @@ class Member(NamedTuple):
 
 @dataclass(eq=False)
 class IpSet:
-    """One set. version: of its addresses, None where it has none. line: where it is made. members: by what they ask
-    for. doubt: why its content can't be told."""
+    """One set. version: of its addresses, None if it has none. line: where it is created. members: by their other
+    dimensions. doubt: why its content is unknown."""
 
     name: str
     type: str
@@ -75,7 +75,7 @@ class IpSet:
 
     @property
     def maxelem(self) -> int | None:
-        """How many elements it may have; None if that is not limited so."""
+        """The maximum number of elements; None if there is no such limit."""
         if not self.type.startswith("hash:") or "forceadd" in self.options:
             return None
         told = self.options.get("maxelem", "")
@@ -83,14 +83,14 @@ class IpSet:
 
     @cached_property
     def plain(self) -> str:
-        """ "ip" or "net" if its elements begin with an IPv4 address or network, just as it is; else nothing."""
+        """How its elements start: "ip" or "net" for a plain IPv4 address or network; else empty."""
         first = self.dimensions[0]
         usual = self.type.startswith("hash:") and self.version == 4 and "netmask" not in self.options
         return first if usual and first in ("ip", "net") else ""
 
     @cached_property
     def known(self) -> dict[str, Key | None]:
-        """What was found in elements behind their first part: most have one of a few ports there."""
+        """Cache of what elements have after their first part: most use one of a few ports there."""
         return {}
 
     @cached_property
@@ -99,9 +99,9 @@ class IpSet:
 
     @cached_property
     def groups(self) -> dict[Key, AddressSet]:
-        """For each combination of what is asked of the further dimensions, the addresses of the first one.
+        """For each combination of the other dimensions, the addresses of the first one.
 
-        The most specific network decides: an element with "nomatch" takes its addresses out of wider ones.
+        The most specific network decides: an element with "nomatch" excludes its addresses from wider ones.
         """
         found: dict[Key, list[tuple[int, int, bool]]] = {}
         for key, member in self.members.items():
@@ -130,7 +130,7 @@ def _most_specific(version: int, parts: list[tuple[int, int, bool]]) -> AddressS
 
 @dataclass(eq=False, frozen=True, slots=True)
 class IpSets:
-    """The sets of one file, and what of it does not load. whole: whether all of it was looked at."""
+    """The sets of one file, and the lines that do not load. whole: whether the whole file was read."""
 
     path: PurePosixPath
     sets: Mapping[str, IpSet]
@@ -140,10 +140,10 @@ class IpSets:
 
 @lru_cache(maxsize=2)
 def read_sets(text: str, path: PurePosixPath) -> IpSets:
-    """What the kernel holds after the file was restored. Sets are not to be changed."""
+    """What the kernel holds after restoring the file. The sets must not be modified."""
     sets: dict[str, IpSet] = {}
     left, full = MOST_ELEMENTS, ""
-    run, began = "", 0  # the set to which the last lines add, and the first of them
+    run, began = "", 0  # the set that the latest lines add to, and the first of these lines
     for number, line in enumerate(text.split("\n"), start=1):
         if not line or line.isspace() or line.startswith("#"):
             continue
@@ -171,7 +171,7 @@ def read_sets(text: str, path: PurePosixPath) -> IpSets:
 
 
 SENT_AT_ONCE = 20
-"""So many elements surely go to the kernel in one message: ipset(8) collects those that are added to one set."""
+"""How many elements certainly reach the kernel in one message: ipset(8) batches those added to the same set."""
 
 
 def _added_to(line: str) -> str:
@@ -180,7 +180,7 @@ def _added_to(line: str) -> str:
 
 
 def _not_sent(held: IpSet | None, began: int, number: int) -> None:
-    """Where ipset gives up at a line that it can't read, what it had collected for `held` is lost."""
+    """If ipset stops at a line that it can't parse, the elements batched for `held` are lost."""
     if held is None or held.doubt:
         return
     if number - began > SENT_AT_ONCE:
@@ -191,7 +191,7 @@ def _not_sent(held: IpSet | None, began: int, number: int) -> None:
 
 
 COUNTED_WHOLE = 2048
-"""Sets of at most so many elements are counted as one part."""
+"""Sets of up to this many elements are counted as one part."""
 
 
 def _doubted(line: str, sets: Mapping[str, IpSet], full: str) -> None:
@@ -205,13 +205,13 @@ _USUAL = compile_pattern(rf"add (\S+) {_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}(?:/([1-
 """With a zero before a number it is octal, which `elements` reads."""
 
 MOST_KNOWN = 1000
-"""How many ends of a set's elements are kept in mind."""
+"""How many boundaries of a set's elements are cached."""
 
 
 def _usual(line: str, number: int, sets: Mapping[str, IpSet]) -> str:
-    """Carry out what most lines are, one element that begins with an IPv4 address or network, in little time.
+    """Fast path for the usual line: an element that starts with an IPv4 address or network.
 
-    The set that it is added to; nothing if the line is another.
+    Returns the set that it is added to; nothing for any other line.
     """
     found = _USUAL.fullmatch(line)
     held = sets.get(found[1]) if found is not None else None
@@ -240,7 +240,7 @@ def _usual(line: str, number: int, sets: Mapping[str, IpSet]) -> str:
 
 
 def _further(held: IpSet, text: str | None) -> Key | None:
-    """What an element has behind its first part, where that is simple to tell."""
+    """The rest of an element after its first part, if it is easy to parse."""
     if text is None:
         return () if held.type in ("hash:ip", "hash:net") else None
     known = held.known
@@ -252,7 +252,7 @@ def _further(held: IpSet, text: str | None) -> Key | None:
 
 
 def _obey(line: str, number: int, sets: dict[str, IpSet]) -> int:
-    """Carry out a line; how many elements it stands for."""
+    """Execute a line; returns how many elements it stands for."""
     words = line.split() if '"' not in line else list(_quoted(line))
     words = [word for word in words if word not in ("-exist", "-!", "--exist")] if "exist" in line else words
     command = _COMMANDS.get(words[0], words[0])
@@ -269,7 +269,7 @@ def _obey(line: str, number: int, sets: dict[str, IpSet]) -> int:
         refused = IpsetKernelError if command in ("flush", "destroy") else IpsetError
         raise refused(f"there is no set {name[:40]!r}")
     if held.doubt and command == "add":
-        return 0  # what of it is loaded is not known already
+        return 0  # what part of it is loaded is not known already
     if command == "destroy":
         del sets[name]
     elif command == "flush":
@@ -285,7 +285,7 @@ def _obey(line: str, number: int, sets: dict[str, IpSet]) -> int:
 
 
 def _quoted(line: str) -> Iterator[str]:
-    """The words of a line in which a comment stands in quotes; it may not hold any itself."""
+    """The words of a line with a quoted comment, which can't contain quotes itself."""
     for at, part in enumerate(line.split('"')):
         if at % 2:
             yield part
@@ -318,7 +318,7 @@ def _create(name: str, words: list[str], number: int, sets: dict[str, IpSet]) ->
     held = sets.get(name)
     if held is not None:
         if held.type != type_name or held.version != version:
-            raise IpsetKernelError(f"the set {name!r} is there already, of another type")
+            raise IpsetKernelError(f"the set {name!r} already exists with another type")
         return
     doubt = "its addresses are compared by a mask" if "bitmask" in options else ""
     sets[name] = IpSet(name, type_name, version, number, options, doubt=doubt)

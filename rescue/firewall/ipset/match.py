@@ -1,4 +1,4 @@
-"""Rules that ask for an ipset: which clients ``-m set --match-set NAME src`` means (net/netfilter/xt_set.c)."""
+"""Rules that use an ipset: which clients ``-m set --match-set NAME src`` matches (net/netfilter/xt_set.c)."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ MOST_DIMENSIONS = 6
 
 @dataclass(frozen=True, slots=True)
 class InSet:
-    """The packet's addresses (ports, interfaces) are in a set. sides: for each dimension, whether the packet's source
-    is meant, and not its destination."""
+    """The packet's addresses (ports, interfaces) are in a set. sides: for each dimension, whether it is compared
+    with the packet's source rather than its destination."""
 
     held: IpSet
     sides: tuple[bool, ...]
@@ -45,7 +45,7 @@ class InSet:
 
     @property
     def of_client(self) -> bool:
-        """Whether it is about where connections come from."""
+        """Whether it matches on the connection's source."""
         return self.sides[0] and (self.held.version is not None or self.held.type == "list:set")
 
 
@@ -71,7 +71,7 @@ def _listed(held: IpSet, sets: IpSets) -> Iterator[IpSet]:
 
 
 def _alternatives(held: IpSet, sides: tuple[bool, ...]) -> Iterator[tuple[Condition, ...]]:
-    """What is asked of a packet, for each of several ways to be in the set."""
+    """The conditions on a packet, for each of several ways to be in the set."""
     dimensions = held.dimensions
     if held.version is None:
         for key in held.members:
@@ -81,7 +81,7 @@ def _alternatives(held: IpSet, sides: tuple[bool, ...]) -> Iterator[tuple[Condit
         further = tuple(
             each for at, part in enumerate(rest, start=1) for each in _asked(held, dimensions[at], part, sides[at])
         )
-        # What is known of the packet first: a doubt is none where another condition fails.
+        # Check what is known of the packet first: a doubt does not matter if another condition fails.
         yield (*further, Addresses(sides[0], addresses))
 
 

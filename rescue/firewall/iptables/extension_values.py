@@ -1,4 +1,4 @@
-"""What iptables' extensions, or the kernel behind them, refuse of their options: a line of which the table is lost."""
+"""Option values that an iptables extension or the kernel rejects; one such line makes the whole table fail to load."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rescue.firewall.iptables.target_values import TARGET_CHECKS
 
 
 def check_values(module: str, options: Sequence[Option], place: Place) -> None:
-    """Raises Refused where the options of a match or target are not as it takes them."""
+    """Raises Refused if the options of a match or target are invalid."""
     check_types(module, options, place.version, place.names)
     check = MATCH_CHECKS.get(module) or TARGET_CHECKS.get(module)
     if check is not None:

@@ -1,4 +1,4 @@
-"""The options of one match or target as they were given, and where it stands."""
+"""The options given to one match or target, and its context."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Given = Mapping[str, Option]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an extension stands: the IP version, the table, the names of the server, the rule's protocol.
+    """The context of an extension: the IP version, the table, the names of the server, the rule's protocol.
 
-    negated: the protocol is the one that the rule is not for. backend: that of iptables, "nft" or "legacy".
+    negated: the rule is for every protocol but this one. backend: iptables' backend, "nft" or "legacy".
     """
 
     version: int
@@ -33,7 +33,7 @@ class Place:
 
 
 Check = Callable[[Given, Place], None]
-"""Raises RuleError where something is wrong with the options."""
+"""Raises RuleError if the options are invalid."""
 
 
 def value_of(given: Given, name: str) -> str | None:
@@ -69,7 +69,7 @@ def service_class(name: str) -> Check:
 
 
 def file_name(given: Given, name: str) -> None:
-    """What the kernel makes a file of: xt_check_proc_name()."""
+    """Names that the kernel accepts for a /proc file: xt_check_proc_name()."""
     text = value_of(given, name)
     if text is not None and (text in ("", ".", "..") or "/" in text):
         raise RuleError(f"{name} can't be {text!r}")

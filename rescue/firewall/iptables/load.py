@@ -1,8 +1,8 @@
 """The files of iptables-save(8), loaded as iptables-restore(8) loads them: what the kernel holds afterwards.
 
-A table is put in force at its COMMIT, all or nothing; what comes after the first error in a file is not read any
-more. Where nftables' backend and the legacy one differ, both ways are known. Behaviour was taken from
-iptables/iptables-restore.c, xtables-restore.c and xshared.c of iptables 1.8.
+A table takes effect at its COMMIT, all or nothing; nothing after the first error in a file is read. Covers both the
+nftables and the legacy backend where they differ. Behaviour was taken from iptables/iptables-restore.c,
+xtables-restore.c and xshared.c of iptables 1.8.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from rescue.firewall.names import Names, RuleError
 from rescue.model import Location
 
 DEEPEST = 15
-"""How many jumps nftables' backend lets chains nest below a built-in one (NFT_JUMP_STACK_SIZE, less the first)."""
+"""How many jumps the nftables backend allows below a built-in chain (NFT_JUMP_STACK_SIZE, less the first)."""
 
 POLICIES = ("ACCEPT", "DROP")
 
 NO_COMMIT = "the table has no COMMIT"
-"""What is wrong with a file that ends within a table."""
+"""The error for a file that ends inside a table."""
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ _Chains = dict[str, _Chain]
 
 
 class Loader:
-    """The kernel's tables of one IP version while files are loaded one after another, from empty tables on."""
+    """The kernel's tables of one IP version while files load one after another, starting with empty tables."""
 
     def __init__(self, version: int, names: Names | None = None, backend: str = "nft") -> None:
         self.version = version
@@ -59,7 +59,7 @@ class Loader:
     def restore(self, text: str, path: PurePosixPath, *, noflush: bool = False, shown: Location | None = None) -> bool:
         """Load a file's text as ``iptables-restore`` (with ``-n`` if `noflush`) would; False if it stops at an error.
 
-        shown: what rules give as their location, for text that a program makes up itself.
+        shown: the location given for rules in text that a program generates itself.
         """
         restoring = _Restore(self, path, noflush, shown)
         try:
@@ -140,7 +140,7 @@ class _Restore:
         self.reader = LineReader(self.loader.version, name, self.chains, self.loader.names, self.loader.backend)
 
     def _flushed(self, chain: _Chain, here: Location) -> _Chain:
-        """A built-in chain without its rules: the legacy backend leaves its policy as it was."""
+        """A built-in chain without its rules: the legacy backend keeps its policy."""
         if self.loader.backend == "legacy":
             return _Chain(chain.name, chain.policy, chain.location)
         return _Chain(chain.name, "ACCEPT", here)
@@ -207,7 +207,7 @@ class _Restore:
                 self._change(command)
 
     def _rename(self, name: str, new: str) -> None:
-        """Only the legacy backend finds a chain that the same file has declared."""
+        """Only the legacy backend finds a chain declared in the same file."""
         self._check_name(new)
         if self.loader.backend == "nft" or name not in self.chains or self.chains[name].policy:
             raise RuleError(f"there is no chain {name} to be renamed")
@@ -263,7 +263,7 @@ class _Restore:
 
 
 def _check_jumps(chains: _Chains, backend: str) -> None:
-    """Refuse what the kernel refuses: chains below a built-in one that jump in a ring, or (nftables) nest too deep."""
+    """Reject what the kernel rejects: jumps in a loop below a built-in chain, or (nftables) too many nested jumps."""
     depth: dict[str, int] = {}
     for start in [chain.name for chain in chains.values() if chain.policy]:
         _check_hooks(chains, start, backend)
@@ -277,20 +277,20 @@ def _check_jumps(chains: _Chains, backend: str) -> None:
                 on_path.discard(name)
                 continue
             if below in on_path:
-                raise RuleError(f"the chains jump in a ring: {name} to {below}")
+                raise RuleError(f"the chains jump in a loop: {name} to {below}")
             if below not in chains:
                 raise RuleError(f"there is no chain {below}")
             if backend == "nft" and deep + 1 > DEEPEST:
                 raise RuleError(f"the chains nest too deep: {below}")
             if depth.get(below, -1) >= deep + 1 or (backend == "legacy" and below in depth):
-                continue  # walked already, from at least as deep where that counts
+                continue  # checked already, from at least this depth if that matters
             depth[below] = deep + 1
             on_path.add(below)
             stack.append((below, iter(_jumps(chains[below])), deep + 1))
 
 
 def _check_hooks(chains: _Chains, start: str, backend: str) -> None:
-    """Refuse targets that the kernel does not take of packets that come from the built-in chain `start`."""
+    """Reject targets that the kernel does not allow for packets from the built-in chain `start`."""
     left, seen = [start], {start}
     while left:
         chain = chains.get(left.pop())
@@ -305,9 +305,9 @@ def _check_hooks(chains: _Chains, start: str, backend: str) -> None:
 
 
 def _met(chain: _Chain, backend: str) -> Iterator[Rule]:
-    """The rules that the kernel looks at: the legacy backend's ends at what decides on every packet.
+    """The rules that the kernel checks: the legacy backend stops at a rule that decides on every packet.
 
-    mark_source_chains() of net/ipv4/netfilter/ip_tables.c; a rule with any match at all is not such a one.
+    mark_source_chains() in net/ipv4/netfilter/ip_tables.c; a rule with any match at all does not count as such.
     """
     for rule in chain.rules:
         yield rule
@@ -317,6 +317,6 @@ def _met(chain: _Chain, backend: str) -> Iterator[Rule]:
 
 
 def _jumps(chain: _Chain) -> dict[str, None]:
-    """The chains that the rules of a chain lead to, each once, in order."""
+    """The chains that a chain's rules lead to, each once, in order."""
     jumping = (Action.JUMP, Action.GOTO)
     return dict.fromkeys(rule.target.name for rule in chain.rules if rule.target.action in jumping)

@@ -1,6 +1,6 @@
-"""What iptables' matches, or the kernel behind them, refuse of their options.
+"""Option values that iptables' matches, or the kernel behind them, reject.
 
-From extensions/libxt_*.c and libip*t_*.c of iptables 1.8.9, and net/netfilter/xt_*.c; held against both backends.
+From extensions/libxt_*.c and libip*t_*.c of iptables 1.8.9, and net/netfilter/xt_*.c; checked against both backends.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _limit(given: Given, place: Place) -> None:
 
 
 def _credits(rate: int) -> int:
-    """What a rate costs, in the kernel's 32 bits (user2credits() of net/netfilter/xt_limit.c)."""
+    """The cost of a rate, in the kernel's 32 bits (user2credits() in net/netfilter/xt_limit.c)."""
     a_second = 32_000
     return rate // 10_000 * a_second & EVERY if rate > EVERY // a_second else rate * a_second // 10_000
 
@@ -90,7 +90,7 @@ _FACTORS = {"k": 1024, "m": 1024 * 1024}
 
 
 def hashlimit_bytes(rate: str) -> int | None:
-    """The rate of hashlimit in bytes a second, as it is kept; None if it is one of packets (parse_bytes())."""
+    """hashlimit's rate in bytes a second, as stored; None if it counts packets (parse_bytes())."""
     before, found, _ = rate.partition("b/s")
     amount = integer(rate)
     if not found or not before or not amount:
@@ -134,7 +134,7 @@ _DIGITS = compile_pattern(r"[0-9]+", ASCII)
 
 
 def _segments(text: str | None, size: int) -> list[str]:
-    """The parts between commas, cut to a size; an empty end is none (my_strseg())."""
+    """The parts between commas, truncated to a size; an empty last one does not count (my_strseg())."""
     parts = (text or "").split(",")
     if parts[-1] == "":
         parts.pop()
@@ -169,7 +169,7 @@ _LONGEST = 128
 def _string(given: Given, place: Place) -> None:
     text = value_of(given, "--string")
     if text is not None and not 0 < len(text.encode("utf-8", "surrogateescape")) <= _LONGEST:
-        raise RuleError("a text that is too long" if text else "a text that is empty")
+        raise RuleError("a text that is too long" if text else "an empty text")
     if (pattern := value_of(given, "--hex-string")) is not None:
         _hex_string(pattern)
     if value_of(given, "--algo") not in ("bm", "kmp"):
@@ -213,7 +213,7 @@ def _hex_string(text: str) -> None:
             at += 1
         size += 1
     if not size:
-        raise RuleError("a text that is empty")
+        raise RuleError("an empty text")
 
 
 _PAIR = compile_pattern(r"[0-9A-Fa-f]{2}")
@@ -227,7 +227,7 @@ def _address_type(given: Given, place: Place) -> None:
         if (text := value_of(given, name)) is not None:
             wrong = address_types(text) & _IPV4_TYPES
             if wrong and place.version == 6:
-                raise RuleError(f"{min(wrong)} is no type of IPv6 addresses")
+                raise RuleError(f"{min(wrong)} is not an IPv6 address type")
 
 
 def _recent(given: Given, place: Place) -> None:
@@ -424,7 +424,7 @@ def _connlabel(given: Given, place: Place) -> None:
     text = given["--label"].values[0]
     found = leading_number(text.removeprefix("-"))
     if found is None or found[1]:
-        raise RuleError(f"there is no label {text!r}")  # names stand in a file that no package brings along
+        raise RuleError(f"there is no label {text!r}")  # the names are in a file that no package provides
     value = found[0] & EVERY
     if value >> 31 or value & 65535 > 127 or text.startswith("-"):
         raise RuleError(f"not a label from 0 to 127: {text!r}")
@@ -460,7 +460,7 @@ def _interfaces(given: Given, place: Place) -> None:
 
 
 def _u32(given: Given, place: Place) -> None:
-    """u32_parse() of libxt_u32.c: tests with "&&" between them, each "place=values"."""
+    """u32_parse() in libxt_u32.c: tests joined by "&&", each "place=values"."""
     for test in given["--u32"].values[0].split("&&"):
         location, equals, values = test.partition("=")
         if not equals or not _LOCATION.fullmatch(location) or not _VALUES.fullmatch(values):

@@ -1,4 +1,4 @@
-"""From the words of an iptables match to a condition: which packets it asks for (iptables-extensions(8))."""
+"""From the words of an iptables match to a condition on packets (iptables-extensions(8))."""
 
 from __future__ import annotations
 
@@ -75,19 +75,20 @@ DOUBTS = {
     "cgroup": "which process of the server sends the packet",
     "socket": "which socket of the server the packet belongs to",
 }
-"""What a match that nothing on the disk decides depends on, for people."""
+"""What a match depends on that the disk does not show, as text."""
 
 ABSENT = frozenset(["helper", "psd", "connlabel"])
-"""Matches for packets that the first ones of an SSH connection never are; the negation of one always holds."""
+"""Matches that never fit the first packets of an SSH connection; their negation always holds."""
 
 NEVER = frozenset(["rt", "frag", "hbh", "dst", "srh", "ah", "esp", "ipcomp", "mh", "dccp", "sctp", "udp", "eui64"])
-"""Matches that never hold, negated or not, of a packet without the header that they look into."""
+"""Matches that never hold, negated or not, for a packet without the header that they inspect."""
 
 
 def conditions(
     module: str, options: Sequence[Option], version: int, names: Names, opens: bool, name: str = ""
 ) -> list[Condition]:
-    """What one match asks for. `opens`: the rule's target lets packets in. name: of its own, if it needs one.
+    """The condition of one match. `opens`: the rule's target lets packets in. name: identifies the match, if it needs
+    that.
 
     Raises RuleError.
     """
@@ -112,7 +113,7 @@ def conditions(
     if module in ABSENT:
         return [Fixed(all(option.negated for option in options) and bool(options))]
     if module == "socket" and "--transparent" in given:
-        return [Fixed(False)]  # no socket of sshd's is one (IP_TRANSPARENT)
+        return [Fixed(False)]  # no socket of sshd is one (IP_TRANSPARENT)
     if module == "statistic" and (always := _always(given)) is not None:
         return [Fixed(always)]
     if module == "ipv6header":
@@ -125,7 +126,7 @@ def conditions(
 
 
 def _always(given: Mapping[str, Option]) -> bool | None:
-    """Whether a match by chance always holds, or never; None if it is chance."""
+    """Whether a random match always or never holds; None if it is really random."""
     for name, value in (("--probability", 1.0), ("--every", 1.0)):
         option = given.get(name)
         if option is not None:
@@ -139,7 +140,7 @@ def _always(given: Mapping[str, Option]) -> bool | None:
 
 
 def _has_headers(option: Option, soft: bool) -> bool:
-    """Of IPv6's headers, a packet of the connection has that of TCP alone (ipv6header_mt6() of ip6t_ipv6header.c)."""
+    """Of the IPv6 headers, the connection's packets have only the TCP one (ipv6header_mt6() in ip6t_ipv6header.c)."""
     asked = {word.lower() for word in option.values[0].split(",") if word}
     upper = bool(asked & {"prot", "proto", "protocol", "255"})
     others = len(asked - {"prot", "proto", "protocol", "255"}) > 0
@@ -155,10 +156,10 @@ def _group(option: Option) -> Condition:
 
 
 def _of_connection(asked: list[Condition]) -> list[Condition]:
-    """What "conntrack" asks for: a packet of no connection has a state, and that is all that is looked at then.
+    """The conditions of "conntrack": a packet of no connection has a state, and nothing else is compared then.
 
-    conntrack_mt() of net/netfilter/xt_conntrack.c: without a connection it says yes where the state fits, and no
-    where none was asked for.
+    conntrack_mt() in net/netfilter/xt_conntrack.c: without a connection it returns true if the state matches, and false
+    if no state was asked for.
     """
     states: list[Condition] = [each for each in asked if isinstance(each, States)]
     others = [each for each in asked if not isinstance(each, States)]
@@ -173,7 +174,7 @@ _FLAGS_ONLY = frozenset(["--limit-iface-in", "--limit-iface-out"])
 
 
 def _one(module: str, option: Option, version: int, names: Names) -> Condition:
-    """The condition of one option of a match whose options are independent of each other."""
+    """The condition of one option of a match with independent options."""
     text, negated = (option.values[0] if option.values else ""), option.negated
     match option.name:
         case "--sport" | "--dport":
@@ -232,7 +233,7 @@ def _icmp(text: str, version: int, negated: bool) -> Condition:
 
 
 def _ports(text: str, names: Names) -> tuple[int, int]:
-    """A port or a range of them, which may end before it begins: nothing is in it then."""
+    """A port or port range; one that ends before it begins is empty."""
     first, colon, last = text.partition(":")
     low = port_or_name(first, names) if first else 0
     return low, (port_or_name(last, names) if last else 65535) if colon else low
@@ -246,7 +247,7 @@ def _address_type(option: Option, version: int) -> Condition:
     source = option.name == "--src-type"
     unicast = "UNICAST" in types
     if version == 6:
-        # One of the types that are looked up, and all of the others, must be those of the address (match_type6()).
+        # The address must have one of the types that are looked up, and all of the others (match_type6()).
         others = not types & _LOOKED_UP
         unicast = others and types == {"UNICAST"}
         own = types <= {"UNICAST", *_LOOKED_UP} and (others or "LOCAL" in types)
@@ -270,7 +271,7 @@ def _in_set(option: Option, version: int, sets: IpSets) -> Condition:
 
 RATES, QUOTAS = "the rules' rate limits", "the rules' quotas"
 SMALLEST, LARGEST = 40, 80
-"""Bytes of the smallest packet of TCP over IPv4 (IPv6: 20 more), and of a client's first one at most."""
+"""Size of the smallest TCP packet over IPv4 in bytes (IPv6: 20 more), and of a client's first one at most."""
 
 
 def _limit(given: Mapping[str, Option], opens: bool, name: str) -> Condition:
@@ -285,7 +286,7 @@ def _hashlimit(given: Mapping[str, Option], opens: bool, name: str) -> Condition
     burst = leading_number(given["--hashlimit-burst"].values[0]) if "--hashlimit-burst" in given else None
     octets = hashlimit_bytes(option.values[0])
     if octets is not None:
-        # The first packet always passes: the bucket holds what comes in a second, and no packet costs more than that.
+        # The first packet always matches: the bucket holds one second's traffic, and no packet costs more than that.
         packets = max(1, octets // LARGEST) * (1 + (burst[0] // octets if burst and octets else 0))
         return Limited(name, packets, RATES, octets >= PATIENT * LARGEST, beyond)
     rate = rate_of(option.values[0])

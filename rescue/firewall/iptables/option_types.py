@@ -1,7 +1,7 @@
-"""What the options of iptables' extensions take as values, and which of them must, may or can't stand together.
+"""The value types of the options of iptables' extensions, and which options are required, optional or exclusive.
 
-The tables are those of extensions/libxt_*.c of iptables 1.8.9 (``struct xt_option_entry``), the reading of the values
-that of libxtables/xtoptions.c: numbers as strtoul(3) reads them, with base 0.
+The tables are those of extensions/libxt_*.c of iptables 1.8.9 (``struct xt_option_entry``); values are parsed as in
+libxtables/xtoptions.c: numbers as by strtoul(3) with base 0.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MAXIMA = {"u8": 255, "u16": 65535, "u32": EVERY, "u64": (1 << 64) - 1}
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """What an option takes: the kind of the value, and its bounds (of a text: its length in bytes)."""
+    """The value of an option: its kind, and its bounds (for a text: its length in bytes)."""
 
     kind: str
     low: int = 0
@@ -119,7 +119,7 @@ TPROXY on-port=port on-ip=host tproxy-mark=mark
 TTL ttl-set=u8 ttl-dec=u8,1 ttl-inc=u8,1
 """
 )
-"""The options that take something else than any text."""
+"""The options that accept only certain values."""
 
 
 def _relations(lines: str) -> Mapping[str, tuple[tuple[str, ...], ...]]:
@@ -201,7 +201,7 @@ TPROXY on-port
 TTL ttl-set|ttl-dec|ttl-inc
 """.replace("\\\n", "")
 )
-"""Of each group, one option at least must be given."""
+"""At least one option of each group is required."""
 
 ALONE = _relations(
     """
@@ -232,7 +232,7 @@ TOS set-tos|and-tos|or-tos|xor-tos
 TTL ttl-set|ttl-dec|ttl-inc
 """
 )
-"""Of each group, one option at most may be given."""
+"""At most one option of each group is allowed."""
 
 WITH = _relations(
     """
@@ -243,11 +243,11 @@ CLUSTERIP hashmode|new clustermac|new total-nodes|new local-node|new hash-init|n
 NFQUEUE queue-cpu-fanout|queue-balance
 """
 )
-"""The first option of each pair needs the second one."""
+"""The first option of each pair requires the second one."""
 
 
 def check_types(module: str, options: Sequence[Option], version: int, names: Names) -> None:
-    """Raises RuleError where an option has a value that it does not take, or is not with those that it must be with."""
+    """Raises RuleError if an option has an invalid value, lacks another one, or conflicts with it."""
     types = TYPES.get(module, {})
     for option in options:
         wanted = types.get(option.name)
@@ -272,7 +272,7 @@ def _whole_number(text: str, wanted: Type, version: int, names: Names) -> None:
 
 
 def number_range(text: str, most: int) -> tuple[int, ...]:
-    """One number or two with ":" between them, each of which may be missing (xtopt_parse_mint())."""
+    """One number, or two separated by ":", each of which may be missing (xtopt_parse_mint())."""
     parts = text.split(":")
     if len(parts) > 2:
         raise RuleError(f"more than two numbers: {text!r}")
@@ -286,7 +286,7 @@ def _range(text: str, wanted: Type, version: int, names: Names) -> None:
 def _text(text: str, wanted: Type, version: int, names: Names) -> None:
     size = len(text.encode("utf-8", "surrogateescape"))
     if size < wanted.low or (wanted.high and size > wanted.high):
-        raise RuleError("a text that is too long" if size > wanted.low else "a text that is empty")
+        raise RuleError("a text that is too long" if size > wanted.low else "an empty text")
 
 
 _FLOAT = compile_pattern(

@@ -1,4 +1,4 @@
-"""The values that iptables' options take, read as libxtables reads them: numbers, ports, addresses, names.
+"""The values of iptables' options, parsed as libxtables does: numbers, ports, addresses, names.
 
 From libxtables/xtables.c and xtoptions.c of iptables 1.8.9, and the C library's inet_aton(3) and getaddrinfo(3).
 """
@@ -18,7 +18,7 @@ from rescue.firewall.names import Names, RuleError
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option with its values, its name in its usual spelling."""
+    """One option with its values, under its usual spelling."""
 
     name: str
     values: tuple[str, ...] = ()
@@ -33,9 +33,9 @@ _MOST = (1 << 64) - 1
 
 
 def leading_number(text: str) -> tuple[int, str] | None:
-    """The number at the beginning as of strtoul(3) with base 0, and what is behind it; None if there is none.
+    """The leading number as by strtoul(3) with base 0, and the rest of the text; None if there is none.
 
-    Decimal, 0x hexadecimal or 0 octal; what is too large is no number (xtables_strtoul()).
+    Decimal, 0x hexadecimal or 0 octal; too large a number is an error (xtables_strtoul()).
     """
     found = _LEADING.match(text)
     if found is None:
@@ -48,7 +48,7 @@ def leading_number(text: str) -> tuple[int, str] | None:
 
 
 def number(text: str, limit: int) -> int:
-    """A whole text as a number of strtoul(3), `limit` at most. Raises RuleError."""
+    """A whole text as a number of strtoul(3), at most `limit`. Raises RuleError."""
     if _DIGITS.fullmatch(text):
         value = int(text)
         if value <= limit:
@@ -72,13 +72,13 @@ _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 
 def integer(text: str) -> int:
-    """The number at the beginning as of atoi(3); 0 if there is none."""
+    """The leading number as by atoi(3); 0 if there is none."""
     found = _ATOI.match(text)
     return int(found[1]) if found and len(found[1]) < 32 else 0
 
 
 def rate_of(text: str) -> tuple[int, int]:
-    """A rate such as 5/minute: how many, in how many seconds (parse_rate() of libxt_limit.c)."""
+    """A rate such as 5/minute: how many, and per how many seconds (parse_rate() in libxt_limit.c)."""
     amount, slash, unit = text.partition("/")
     low = unit.lower()
     seconds = next((size for name, size in _UNITS.items() if low and name.startswith(low)), 0) if slash else 1
@@ -92,7 +92,7 @@ def rate_of(text: str) -> tuple[int, int]:
 
 
 def port(text: str, names: Names) -> int:
-    """A port's number, from its name or number. Raises RuleError."""
+    """A port number, from a name or number. Raises RuleError."""
     if text and text[0].isdigit():
         return number(text, 65535)
     if text in names.services:
@@ -104,7 +104,7 @@ def port(text: str, names: Names) -> int:
 
 
 def port_range(text: str, names: Names) -> tuple[int, int]:
-    """A port or "first:last", each end of which may be missing."""
+    """A port or "first:last"; each end may be missing."""
     first, colon, last = text.partition(":")
     if not colon:
         return (port(first, names),) * 2
@@ -116,7 +116,7 @@ def port_range(text: str, names: Names) -> tuple[int, int]:
 
 
 def port_list(text: str, names: Names) -> tuple[tuple[int, int], ...]:
-    """The ports and ranges of multiport: 15 at most, of which a range counts twice."""
+    """The ports and ranges of multiport: at most 15; a range counts twice."""
     found: list[tuple[int, int]] = []
     many = 0
     for part in text.split(","):
@@ -136,7 +136,7 @@ _DECIMAL = compile_pattern(r"[ \t\n\v\f\r]*([-+]?[0-9]+)", ASCII)
 
 
 def port_or_name(text: str, names: Names) -> int:
-    """A port as getaddrinfo(3) finds it: of a number that is too large, the last bits. Raises RuleError."""
+    """A port as getaddrinfo(3) returns it: the low bits of too large a number. Raises RuleError."""
     found = _DECIMAL.fullmatch(text)
     if found is not None or not text:
         value = int(found[1]) if found is not None and len(found[1]) < 32 else 0
@@ -149,10 +149,10 @@ def port_or_name(text: str, names: Names) -> int:
 
 
 def protocol_number(text: str) -> int:
-    """A protocol's number, from its number or name. Raises RuleError."""
+    """A protocol number, from a name or number. Raises RuleError."""
     known = PROTOCOLS.get(text)
     if known is None and text.upper() == text != "ALL":
-        known = PROTOCOLS.get(text.lower())  # the second name of most of them in protocols(5)
+        known = PROTOCOLS.get(text.lower())  # the second name that most have in protocols(5)
     if known is not None:
         return known
     try:
@@ -170,7 +170,7 @@ ADDRESS_TYPES = ("UNSPEC", "UNICAST", "LOCAL", "BROADCAST", "ANYCAST", "MULTICAS
 
 
 def tcp_flags(text: str) -> frozenset[str]:
-    """A list of TCP's flags, ALL or NONE. Raises RuleError."""
+    """A list of TCP flags, ALL or NONE. Raises RuleError."""
     found: frozenset[str] = frozenset()
     for word in filter(None, text.upper().split(",")):
         if word == "ALL":
@@ -183,7 +183,7 @@ def tcp_flags(text: str) -> frozenset[str]:
 
 
 def _shortened(text: str, known: Sequence[str], what: str) -> frozenset[str]:
-    """A list of words that may be shortened: the first of `known` that begins so is meant."""
+    """A list of words that may be abbreviated: each means the first one in `known` with that prefix."""
     found = set()
     for word in text.upper().split(","):
         name = next((name for name in known if word and name.startswith(word)), None)
@@ -194,27 +194,27 @@ def _shortened(text: str, known: Sequence[str], what: str) -> frozenset[str]:
 
 
 def state_names(text: str, *, translated: bool = True) -> frozenset[str]:
-    """A list of conntrack's states. Raises RuleError. translated: SNAT and DNAT are known, too."""
+    """A list of conntrack states. Raises RuleError. translated: SNAT and DNAT are known, too."""
     return _shortened(text, STATE_NAMES if translated else STATE_NAMES[:5], "unknown connection state")
 
 
 def address_types(text: str) -> frozenset[str]:
-    """A list of addrtype's types. Raises RuleError."""
-    return _shortened(text, ADDRESS_TYPES, "not a type of addresses")
+    """A list of addrtype types. Raises RuleError."""
+    return _shortened(text, ADDRESS_TYPES, "not an address type")
 
 
 # -- addresses ---------------------------------------------------------------------------------------------------------
 
 
 def address_range(text: str, version: int, *, whole: bool = False) -> AddressSet:
-    """ "first-last" of iprange, or one address. whole: no part of it may be missing (inet_pton(3))."""
+    """A range "first-last" of iprange, or one address. whole: no part of an address may be missing (inet_pton(3))."""
     first, dash, last = text.partition("-")
     try:
         low, high = (_written(each, version, whole) for each in (first, last if dash else first))
     except ValueError as problem:
         raise RuleError(f"not a range of addresses: {text!r}") from problem
     if low > high:
-        return AddressSet(version)  # it is taken, and matches nothing
+        return AddressSet(version)  # accepted, but matches nothing
     return AddressSet.between(version, low, high)
 
 
@@ -252,7 +252,7 @@ def _is_everything(mask: str, version: int) -> bool:
 
 
 def _network(text: str, version: int) -> AddressSet | Masked:
-    """One address or network in any form that iptables takes: 10.0.0.0/8, 10/8, 10.0.0.0/255.0.0.0, 2001:db8::/32."""
+    """One address or network in any form that iptables accepts: 10.0.0.0/8, 10/8, 10.0.0.0/255.0.0.0, 2001:db8::/32."""
     return (usual_ipv4(text) if version == 4 else None) or _unusual_network(text, version)
 
 
@@ -262,9 +262,9 @@ def _unusual_network(text: str, version: int) -> AddressSet | Masked:
     if not slash:
         base, mask = mask, ""
     if base == "!":
-        raise RuleError('"!" stands behind -s or -d, and has to be before it')
+        raise RuleError('"!" comes after -s or -d, and must be before it')
     if version == 4 and base.lower().startswith("::ffff:") and "." in base:
-        base = base[7:]  # an IPv4 address in IPv6's clothes
+        base = base[7:]  # an IPv4-mapped IPv6 address
     if version == 4 and ":" in base:
         raise RuleError(f"an IPv6 address among rules for IPv4: {base!r}")
     bits = 32 if version == 4 else 128
@@ -308,7 +308,7 @@ def _colons(text: str) -> int:
 
 
 def host(text: str, version: int, names: Names) -> int:
-    """The one address of a host, by its name or as inet_aton(3) reads it: "10.1" is 10.0.0.1. Raises RuleError."""
+    """The one address of a host, by name or as inet_aton(3) reads it: "10.1" is 10.0.0.1. Raises RuleError."""
     known = [each for each in names.hosts.get(text.lower(), ()) if (":" in each) is (version == 6)]
     if len(set(known)) == 1:
         text = known[0]
@@ -339,7 +339,7 @@ def _counted(text: str) -> int:
 
 
 def host_network(text: str, version: int, names: Names) -> AddressSet:
-    """A host, with a mask or its length perhaps. Raises RuleError."""
+    """A host, optionally with a mask or prefix length. Raises RuleError."""
     base, slash, mask = text.partition("/")
     value = host(base, version, names)
     if not slash:
@@ -351,7 +351,7 @@ def host_network(text: str, version: int, names: Names) -> AddressSet:
 
 
 def mask_length(text: str, version: int) -> int | None:
-    """The length of a mask, given as such or written out; None for a mask with holes. Raises RuleError."""
+    """The prefix length of a mask, from a length or an address; None for a mask with holes. Raises RuleError."""
     bits = 32 if version == 4 else 128
     try:
         return number(text, bits)

@@ -1,6 +1,6 @@
-"""The options that iptables' matches and targets take: what can be read at all, and what makes a load fail.
+"""The options of iptables' matches and targets: those that can be parsed, and those that make a load fail.
 
-The source is iptables-extensions(8) and the option tables of the extensions (extensions/libxt_*.c of iptables 1.8).
+Source: iptables-extensions(8) and the option tables of the extensions (extensions/libxt_*.c of iptables 1.8).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 
 def _table(lines: str) -> Mapping[str, Mapping[str, int]]:
-    """From lines "name option option: option::": how many values each option takes is the number of its colons."""
+    """From lines "name option option: option::": the number of colons is the number of values."""
     made: dict[str, dict[str, int]] = {}
     for line in lines.strip().split("\n"):
         name, *options = line.split()
@@ -149,7 +149,7 @@ ADDONS = frozenset(
     ["TARPIT", "DELUDE", "CHAOS", "ECHO", "STEAL", "SYSRQ", "RAWDNAT", "RAWSNAT", "DHCPMAC", "IPMARK", "DNETMAP",
      "PROTO", "LOGMARK", "IPP2P"]
 )  # fmt: skip
-"""Targets from outside the kernel's tree whose options are not known here."""
+"""Out-of-tree targets with unknown options."""
 
 ALIASES = {
     "--source": "-s",
@@ -197,10 +197,10 @@ ALIASES = {
     "--hl": "--hl-eq",
     "--ttl": "--ttl-eq",
 }
-"""The other spellings of one option."""
+"""Alternative spellings of options."""
 
 BASE = {long: short for long, short in ALIASES.items() if not short.startswith("--")}
-"""The long names of the options that every rule knows."""
+"""The long names of the options common to all rules."""
 
 IMPLIED = {6: "tcp", 17: "udp", 33: "dccp", 132: "sctp", 1: "icmp", 58: "icmp6", 135: "mh", 50: "esp", 51: "ah",
            108: "ipcomp"}  # fmt: skip
@@ -210,7 +210,7 @@ ADDON_MATCHES = frozenset(
     ["account", "asn", "childlevel", "condition", "connrate", "fuzzy", "gradm", "iface", "ipp2p", "ipv4options",
      "layer7", "length2", "lscan", "ndpi", "nth", "pknock", "portscan", "random"]
 )  # fmt: skip
-"""Matches from outside the kernel's tree, or long gone from it, whose options are not known here."""
+"""Matches with unknown options: out-of-tree ones, or long removed from the kernel."""
 
 NEVER_NEGATED = {
     module: frozenset(f"--{name}" for name in names.split())
@@ -252,19 +252,19 @@ NEVER_NEGATED = {
         "rateest-pps1 rateest-pps2",
     }.items()
 }
-"""The options of matches that "!" can't stand before (tried with iptables 1.8.9); those of targets never take it."""
+"""The match options that can't be negated with "!" (tried with iptables 1.8.9); those of targets never can."""
 
 OTHER_VERSION = {
     4: frozenset(["dst", "eui64", "frag", "hbh", "hl", "icmp6", "ipv6header", "mh", "rt", "srh"]),
     6: frozenset(["icmp", "realm", "ttl"]),
 }
-"""The matches that there are not for an IP version."""
+"""The matches that do not exist for an IP version."""
 
 TARGETS_OF_OTHER_VERSION = {4: frozenset(["HL", "SNPT", "DNPT"]), 6: frozenset(["TTL", "ECN", "CLUSTERIP", "ULOG"])}
-"""The targets that there are not for an IP version."""
+"""The targets that do not exist for an IP version."""
 
 NEEDS_PROTOCOL = {"tcp": (6,), "udp": (17,), "dccp": (33,), "sctp": (132,), "icmp": (1,), "icmp6": (58,),
                   "mh": (135,), "esp": (50,), "ah": (51,), "ipcomp": (108,), "tcpmss": (6,), "osf": (6,),
                   "multiport": (6, 17, 33, 132, 136), "SYNPROXY": (6,), "TCPMSS": (6,), "TCPOPTSTRIP": (6,),
                   "TPROXY": (6, 17)}  # fmt: skip
-"""The protocols of which one must be given for the kernel to take the match."""
+"""The protocols that the kernel requires for a match: one of them must be given."""

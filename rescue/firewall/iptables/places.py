@@ -1,7 +1,7 @@
-"""Where the kernel takes iptables' matches and targets: the tables, and the built-in chains they are reached from.
+"""Where the kernel accepts iptables' matches and targets: the tables, and the built-in chains they are reached from.
 
-From the fields ``table`` and ``hooks`` of net/netfilter/xt_*.c and net/ipv*/netfilter/ip*t_*.c, and their checkentry
-functions; held against both backends.
+From the fields ``table`` and ``hooks`` in net/netfilter/xt_*.c and net/ipv*/netfilter/ip*t_*.c, and their checkentry
+functions; checked against both backends.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from rescue.firewall.iptables.option_values import Option
 from rescue.firewall.names import RuleError
 
 Limit = tuple[str, tuple[str, ...]]
-"""A match or target (perhaps with an option), and the built-in chains that packets may come to it from."""
+"""A match or target (perhaps with an option), and the built-in chains whose packets may reach it."""
 
 PREROUTING, INPUT, FORWARD, OUTPUT, POSTROUTING = "PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"
 _IN = (PREROUTING, INPUT, FORWARD)
@@ -29,7 +29,7 @@ TABLES = {
     "rpfilter": ("mangle", "raw"),
     "TRACE of the legacy iptables": ("raw",),
 }
-"""What the kernel takes in these tables alone."""
+"""What the kernel accepts only in these tables."""
 
 HOOKS = {
     **dict.fromkeys(("DNAT", "REDIRECT", "CT", "NOTRACK"), (PREROUTING, OUTPUT)),
@@ -51,18 +51,18 @@ HOOKS = {
     "cgroup": (INPUT, OUTPUT, POSTROUTING),
     "realm": (POSTROUTING, FORWARD, OUTPUT, INPUT),
 }
-"""What the kernel takes only where packets come from these built-in chains."""
+"""What the kernel accepts only for packets from these built-in chains."""
 
 
 def check_table(name: str, table: str) -> None:
-    """Raises RuleError where the kernel does not take a match or target in a table."""
+    """Raises RuleError if the kernel does not accept a match or target in a table."""
     tables = TABLES.get(name, (table,))
     if table not in tables:
         raise RuleError(f"{name} can only be used in the table {' or '.join(tables)}")
 
 
 def hooks_of_match(name: str, options: Sequence[Option], table: str) -> Iterator[Limit]:
-    """Where a match may stand. Raises RuleError where it is not for the table at all."""
+    """The chains that a match may be used in. Raises RuleError if it is not for this table at all."""
     check_table(name, table)
     if name in HOOKS:
         yield name, HOOKS[name]
@@ -79,7 +79,7 @@ def hooks_of_match(name: str, options: Sequence[Option], table: str) -> Iterator
 
 
 def hooks_of_target(name: str, options: Sequence[Option]) -> Iterator[Limit]:
-    """Where a target may stand."""
+    """The chains that a target may be used in."""
     if name in HOOKS:
         yield name, HOOKS[name]
     for option in options:

@@ -1,4 +1,4 @@
-"""One line of a rules file, read as iptables-restore(8) reads it: a command, or the reason why it is refused."""
+"""One line of a rules file, parsed as by iptables-restore(8): a command, or the reason why it is rejected."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from rescue.firewall.iptables.targets import target
 from rescue.firewall.names import Names, RuleError
 
 LISTING = ("-L", "-S", "-Z")
-"""Commands that show rules or set counters to zero: nothing changes by them."""
+"""Commands that list rules or reset counters: they change nothing."""
 COMMANDS = frozenset(["-A", "-C", "-I", "-D", "-N", "-X", "-F", "-P", "-R", "-E", *LISTING])
 _COUNTERS = compile_pattern(r"\[:*[^:]+:\]*[^\]]+\]")
 LONGEST_WORD = 1023
-"""Characters of one word that iptables-restore takes (xshared.c)."""
+"""The maximum length of one word for iptables-restore (xshared.c)."""
 
 LONGEST_NAME = 28
-"""Characters of a chain's name (XT_EXTENSION_MAXNAMELEN)."""
+"""The maximum length of a chain's name (XT_EXTENSION_MAXNAMELEN)."""
 
 _SPACE = " \t\n\v\f\r"
 
@@ -51,12 +51,12 @@ _BLANKS = compile_pattern(r"[ \t]+")
 
 @dataclass(frozen=True, slots=True)
 class IptablesCommand:
-    """What a line asks for.
+    """The command of a line.
 
-    name: "-A" and the like; chain: what it names, empty for all. bodies: conditions of the rules that a list of
-    addresses stands for, at least one. position: of -I, -D and -R, 0 if not given. policy: of -P; of -E the chain's new
-    name. other_version: the line is for the other IP version and counts as a comment. limits: the
-    built-in chains from which its extensions can be reached.
+    name: "-A" and the like; chain: the chain that it names, empty for all. bodies: the conditions of the rules that an
+    address list expands to, at least one. position: for -I, -D and -R, 0 if not given. policy: for -P; for -E the
+    chain's new name. other_version: the line is for the other IP version and counts as a comment. limits: the built-in
+    chains from which its extensions can be reached.
     """
 
     name: str
@@ -77,14 +77,14 @@ class _Match:
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """An extension whose options are known by now; module: the match, "" for the target."""
+    """An extension with known options; module: the match, "" for the target."""
 
     module: str
     options: Mapping[str, int]
 
 
 _Found = tuple[_Match | None, str, int]
-"""The match that takes an option (None for the target), its full name and how many values it takes."""
+"""The match that an option belongs to (None for the target), its full name and number of values."""
 
 _OFTEN = frozenset(["--reqid", "--spi", "--tunnel-src", "--tunnel-dst", "--proto", "--mode", "--next"])
 _RATES = frozenset(f"--rateest-{unit}{at}" for unit in ("bps", "pps") for at in ("", "1", "2"))
@@ -97,19 +97,19 @@ def _usual(name: str, options: Mapping[str, int]) -> str:
 
 
 def is_target(name: str, version: int) -> bool:
-    """Whether a target has this name, which no chain can have then."""
+    """Whether a target has this name: then no chain can have it."""
     return name in STANDARD or (name in TARGETS and name not in TARGETS_OF_OTHER_VERSION[version])
 
 
 def check_chain_name(name: str) -> None:
-    """Raises RuleError where no chain can have this name."""
+    """Raises RuleError if no chain can have this name."""
     size = len(name.encode("utf-8", "surrogateescape"))
     if size > LONGEST_NAME or name.startswith(("-", "!")) or any(char in _SPACE for char in name):
         raise RuleError(f"not a chain's name: {name!r}")
 
 
 def words_of(line: str) -> list[str]:
-    """A line's words. Only double quotes quote, and only in them a backslash escapes (add_param_to_argv, xshared.c)."""
+    """A line's words. Only double quotes quote, and a backslash escapes only inside (add_param_to_argv, xshared.c)."""
     if line.startswith("["):
         if not _COUNTERS.match(line):
             raise RuleError(f"not the counters of a rule, such as [0:0]: {line.partition(' ')[0]}")
@@ -146,7 +146,7 @@ def _quoted_words(line: str) -> Iterator[str]:
         else:
             word.append(char)
     if quoted:
-        word.append("\n")  # the end of the line is in the quotation that nothing ends
+        word.append("\n")  # the end of the line is inside an unclosed quotation
     if word:
         yield "".join(word)
 
@@ -155,7 +155,7 @@ _ONE_WORD = compile_pattern(r"[0-9A-Za-z.:/]{1,100}")
 
 
 class LineReader:
-    """Reads the lines of one table. `chains` is asked which chains exist at that point."""
+    """Parses the lines of one table. `chains` says which chains exist at that point."""
 
     def __init__(self, version: int, table: str, chains: Collection[str], names: Names, backend: str = "nft") -> None:
         self.version = version
@@ -184,7 +184,7 @@ class LineReader:
         return self._from(parts[3], command) or self.read(words_of(text))
 
     def _from(self, address: str, command: IptablesCommand) -> IptablesCommand | None:
-        """A command for one source address more; None where it stands for several."""
+        """A command with one more source address; None if it expands to several rules."""
         found = addresses(address, self.version, self.names)
         if len(found) > 1:
             return None
@@ -201,7 +201,7 @@ class LineReader:
         return command
 
     def _source_first(self, words: Sequence[str]) -> IptablesCommand:
-        """A line as iptables-save writes it, ``-A CHAIN -s ADDRESS ...``: the rest is read once for all addresses."""
+        """A line as iptables-save writes it, ``-A CHAIN -s ADDRESS ...``: the rest is parsed once for all addresses."""
         found = addresses(words[3], self.version, self.names)
         rest = (*words[:2], *words[4:])
         command = self._known.get(rest)
@@ -223,10 +223,10 @@ class LineReader:
 _NEEDS_VALUE = frozenset("ACDEINPRMcdgijmopst")
 _MAY_HAVE_VALUE = frozenset("FLSXZwWh")
 _NO_VALUE = frozenset("46Vbfnvx0")
-"""The short options by whether they take a value (IPT_OPTSTRING of xshared.h); 0 stands for --line-numbers."""
+"""The short options by whether they take a value (IPT_OPTSTRING in xshared.h); 0 stands for --line-numbers."""
 
 _LISTED = frozenset("sdpijocfnx0")
-"""The options that not every command takes."""
+"""The options that not every command allows."""
 
 _WITH = {
     **dict.fromkeys(("-A", "-I", "-R"), frozenset("sdpijocf")),
@@ -234,16 +234,16 @@ _WITH = {
     "-P": frozenset("c"),
     "-L": frozenset("nx0"),
 }
-"""Which of them a command takes (commands_v_options of xshared.c)."""
+"""Those of them that a command allows (commands_v_options in xshared.c)."""
 
 REMEMBERED = 1000
-"""Of so many matches is kept what they ask for: rules share most of theirs."""
+"""How many conditions of matches are cached: rules share most of theirs."""
 
 _LIMITS = frozenset(["limit", "hashlimit", "quota"])
-"""The matches that remember what has met them, each rule's for itself."""
+"""The matches that remember the packets that they have seen, separately for each rule."""
 
 _OF_NAT = frozenset(["SNAT", "DNAT", "REDIRECT", "MASQUERADE"])
-"""The targets that ask for the protocol while they are read: it has to stand before them."""
+"""The targets that check the protocol while parsed: it must come before them."""
 
 _NEGATED = frozenset("sdpiof")
 _ON_RULES = ("-A", "-D", "-C", "-I", "-R")
@@ -252,7 +252,7 @@ _COUNTER = compile_pattern(r"\s*[-+]?[0-9].*", ASCII)
 
 
 class _Line:
-    """The words of one line while they are read, as getopt_long(3) and do_parse() of xshared.c read them."""
+    """Parses the words of one line, like getopt_long(3) and do_parse() in xshared.c."""
 
     def __init__(self, reader: LineReader, words: Sequence[str]) -> None:
         self.reader = reader
@@ -291,7 +291,7 @@ class _Line:
             self._word(word, negated)
             negated = False
         if self.other_version:
-            return IptablesCommand("", "", other_version=True)  # nothing behind the option is read any more
+            return IptablesCommand("", "", other_version=True)  # nothing after the option is parsed any more
         if self.at < len(self.words):
             raise RuleError(f"a word out of place: {self.words[self.at]}")
         if negated:
@@ -337,7 +337,7 @@ class _Line:
     # -- the options that every rule knows -----------------------------------------------------------------------------
 
     def _base(self, char: str, value: str | None, word: str, negated: bool) -> None:
-        """Obey a short option, or its long form. value: what is glued to it, in the word `word`."""
+        """Process a short option, or its long form. value: the part attached to it, in the word `word`."""
         option = f"-{char}"
         if value is not None and char in _NO_VALUE:
             raise RuleError(f"unknown option: {word}")
@@ -358,7 +358,7 @@ class _Line:
             raise RuleError(f"{option} can't be used in a file of rules")
 
     def _listed(self, char: str, value: str, whole: str, negated: bool) -> None:
-        """whole: the word that the value stands in, which is what most of these options take for it."""
+        """whole: the word with the value, which most of these options use."""
         once = "j" if char == "g" else char
         if once in self.said:
             raise RuleError(f"-{char} twice")
@@ -369,7 +369,7 @@ class _Line:
             case "f":
                 if self.reader.version == 6:
                     raise RuleError("-f is for IPv4 alone")
-                # No packet of the connection is a second fragment: conntrack puts them together before any rule.
+                # No packet of the connection is a later fragment: conntrack reassembles them before any rule.
                 self.conditions.append(Fixed(negated))
             case "s" | "d":
                 into = self.sources if char == "s" else self.destinations
@@ -411,7 +411,7 @@ class _Line:
         self._load(module)
 
     def _load(self, module: str) -> None:
-        """Load a match: its options are found before those of what was loaded earlier."""
+        """Load a match: its options take precedence over those of matches loaded earlier."""
         if all(each.module != module for each in self.matches):
             options = MATCHES.get(module, {})
             if module == "ah" and self.reader.version == 4:
@@ -468,7 +468,7 @@ class _Line:
             raise RuleError(f"{name} is the name of a target, and can't be that of a chain")
 
     def _check_command(self) -> None:
-        """What is wrong with the line as a whole."""
+        """Check the line as a whole."""
         takes = _WITH.get(self.name, frozenset())
         if self.name == "-D" and self.position:
             takes = frozenset()
@@ -498,7 +498,7 @@ class _Line:
                 raise RuleError(f"{word} needs {count} values")
             values.append(self._value(word))
         if count < 0 or (name in _RATES and self._next_is_value()):
-            # An extension that is not known: its option takes what follows. And some of rateest's may.
+            # An unknown extension: its option takes what follows. So may some of rateest's.
             while self._next_is_value():
                 values.append(self._value(word))
                 if count == 0:
@@ -516,7 +516,7 @@ class _Line:
         into.append(Option(name, tuple(values), negated))
 
     def _find(self, word: str) -> str | _Found:
-        """What the long option `word` is: one that every rule knows, by its letter, or one of an extension."""
+        """Resolve the long option `word`: a common one, by its letter, or one of an extension."""
         if word in BASE:
             return BASE[word][1:]
         found: dict[tuple[str, str], str | _Found] = {}
@@ -525,7 +525,7 @@ class _Line:
                 return self._held(each.module, word, each.options[word])
         for name, short in BASE.items():
             if short == "-f" and self.reader.version == 6 and self.reader.backend == "legacy":
-                continue  # the one program that does not know it
+                continue  # the only program that does not know it
             if name.startswith(word):
                 found["", short] = short[1:]
         for each in self.loaded:
@@ -552,7 +552,7 @@ class _Line:
             return None, name, count
         return next(use for use in reversed(self.matches) if use.module == module), name, count
 
-    # -- what comes of it ----------------------------------------------------------------------------------------------
+    # -- results -------------------------------------------------------------------------------------------------------
 
     def _place(self, protocol: int) -> Place:
         reader = self.reader
@@ -597,7 +597,7 @@ class _Line:
         return Addresses(source, found, negated)
 
     def _is_for_syn(self) -> bool:
-        """Whether a match on TCP's flags asks for SYN."""
+        """Whether a match on TCP flags asks for SYN."""
         return any(
             not option.negated and (option.name == "--syn" or "SYN" in tcp_flags(option.values[1]))
             for use in self.matches
@@ -606,12 +606,12 @@ class _Line:
         )
 
     def _check_protocol(self, name: str, place: Place, *, own: bool = False) -> None:
-        """own: the nftables backend needs no module of the kernel's for it."""
+        """own: the nftables backend needs no kernel module for it."""
         if name == "ah" and place.version == 6:
             return  # ip6t_ah looks for the header itself
         needed = NEEDS_PROTOCOL.get(name)
         if name in ("tcp", "udp") and self.reader.backend == "nft" and place.protocol in (needed or ()) and own:
-            return  # the backend makes its own expressions of them, negated as the protocol may be
+            return  # the backend translates them into its own expressions, negated like the protocol
         if needed and place.only not in needed:
             raise RuleError(f"{name} needs its protocol before it: -p")
 

@@ -1,6 +1,6 @@
-"""What iptables' targets, or the kernel behind them, refuse of their options.
+"""Option values that iptables' targets, or the kernel behind them, reject.
 
-From extensions/libxt_*.c and libip*t_*.c of iptables 1.8.9, and net/netfilter/xt_*.c; held against both backends.
+From extensions/libxt_*.c and libip*t_*.c of iptables 1.8.9, and net/netfilter/xt_*.c; checked against both backends.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _HELPERS = {
     "H.245": (6,),
     "netbios-ns": (17,), "pptp": (6,), "sane": (6,), "snmp": (17,), "snmp_trap": (17,),
 }  # fmt: skip
-"""The kernel's own helpers of conntrack, and their protocols; others are set up by programs."""
+"""The kernel's own conntrack helpers, and their protocols; programs may add others."""
 
 
 def _ct(given: Given, place: Place) -> None:
@@ -55,7 +55,7 @@ def _ct(given: Given, place: Place) -> None:
     if tracked and (helper := value_of(given, "--helper")) is not None and place.only not in _HELPERS.get(helper, ()):
         raise RuleError(f"there is no helper {helper!r} for the protocol of the rule")
     if tracked and "--timeout" in given:
-        raise RuleError("--timeout needs a policy that no file sets up")
+        raise RuleError("--timeout needs a policy, and no file can define one")
     for name in ("--zone", "--zone-orig", "--zone-reply"):
         if (text := value_of(given, name)) is not None and text.lower() != "mark":
             number(text, 65535)
@@ -87,7 +87,7 @@ def _led(given: Given, place: Place) -> None:
 def _prefix(name: str) -> Check:
     def check(given: Given, place: Place) -> None:
         if "\n" in (value_of(given, name) or ""):
-            raise RuleError(f"{name} runs on to the next line")
+            raise RuleError(f"{name} continues on the next line")
 
     return check
 
@@ -137,7 +137,7 @@ def _idle_timer(given: Given, place: Place) -> None:
 
 def _tee(given: Given, place: Place) -> None:
     if not host(given["--gateway"].values[0], place.version, place.names):
-        raise RuleError("--gateway is no address")
+        raise RuleError("--gateway is not an address")
 
 
 def _ecn(given: Given, place: Place) -> None:
@@ -176,7 +176,7 @@ def _tcpmss(given: Given, place: Place) -> None:
 
 
 def nat_ports(text: str, place: Place, *, shifted: bool = True) -> None:
-    """Raises RuleError where this is no port, or range of ports, for a target of nat (parse_ports() of libxt_NAT.c)."""
+    """Raises RuleError unless this is a port or port range for a nat target (parse_ports() in libxt_NAT.c)."""
     if place.protocol not in (1, 6, 17, 33, 132):
         raise RuleError("a port needs -p tcp or -p udp before it")
     first, dash, last = text.partition("-")
@@ -201,7 +201,7 @@ def _named(text: str, place: Place) -> None:
 
 
 def nat_addresses(text: str, place: Place) -> None:
-    """Raises RuleError where this is no address, or range of addresses, with ports perhaps (parse_to())."""
+    """Raises RuleError unless this is an address or address range, optionally with ports (parse_to())."""
     address, colon, ports = text.partition(":")
     if "[" in text:
         address, closed, rest = text[text.index("[") + 1 :].partition("]")
@@ -213,7 +213,7 @@ def nat_addresses(text: str, place: Place) -> None:
     if colon:
         nat_ports(ports, place)
         if not address or (len(address) == 2 and "[" not in text):
-            return  # "22:80" is taken for the ports alone, too
+            return  # "22:80" is accepted as ports only, too
     for each in address.split("-", maxsplit=1):
         address_range(each, place.version, whole=True)
 

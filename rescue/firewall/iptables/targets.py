@@ -1,4 +1,4 @@
-"""From the words of an iptables target to what it does with a packet (iptables-extensions(8))."""
+"""From the words of an iptables target to its effect on a packet (iptables-extensions(8))."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ ELSEWHERE = {
     "NFQUEUE": "a program that decides on the packet (NFQUEUE)",
     "CLUSTERIP": "which server of a cluster takes the packet (CLUSTERIP)",
 }
-"""Targets after which nothing on the disk tells what becomes of the packet."""
+"""Targets after which the disk does not show what happens to the packet."""
 
 ENDS_NAT = frozenset(["SNAT", "MASQUERADE", "SAME"])
-"""Targets that end the nat table and let the packet pass; they change addresses of connections that begin here."""
+"""Targets that end the nat table and let the packet pass; they translate addresses of connections that start here."""
 
 
 def target(name: str, options: Sequence[Option], table: str, version: int, tcp: bool) -> RuleTarget:
-    """What `name` does. `tcp`: the rule is for TCP alone. Raises RuleError."""
+    """The effect of `name`. `tcp`: the rule is for TCP only. Raises RuleError."""
     given = {option.name: option for option in options}
     if any(option.negated for option in options):
         raise RuleError(f"an option of {name} can't be negated")
@@ -75,7 +75,7 @@ _UNKNOWN = frozenset(
 
 
 def _port_of(name: str, given: dict[str, Option]) -> int | None:
-    """The one port of this server that connections are sent on to, 0 for the same as before; None if it is unclear."""
+    """The one port of this server that connections are redirected to, 0 for the same as before; None if unclear."""
     if name == "REDIRECT" and not given:
         return 0
     option = given.get({"REDIRECT": "--to-ports", "DNAT": "--to-destination"}.get(name, ""))
@@ -90,7 +90,7 @@ def _reject(option: Option | None, version: int, tcp: bool) -> RuleTarget:
     default = "icmp-port-unreachable" if version == 4 else "icmp6-port-unreachable"
     how = reject_with(option.values[0], version) if option else default
     if how is None:
-        raise RuleError(f"unknown kind of refusal: {option.values[0] if option else ''}")
+        raise RuleError(f"unknown reject type: {option.values[0] if option else ''}")
     if how == TCP_RESET and not tcp:
         raise RuleError("tcp-reset needs -p tcp")
     return RuleTarget(Action.REJECT, "REJECT", how=how)

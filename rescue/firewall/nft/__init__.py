@@ -1,6 +1,6 @@
-"""nftables: the script that nftables.service loads, read as nft(8) obeys it.
+"""nftables: the script that nftables.service loads, read the way nft(8) executes it.
 
-`load_nftables` gives the chains that the kernel holds afterwards, in the form that all firewalls share.
+`load_nftables` returns the chains that the kernel holds afterwards, in the form that all firewalls share.
 """
 
 from rescue.firewall.nft.load import MANAGER, load_nftables

@@ -1,4 +1,4 @@
-"""One more rule in an nftables script, at the place where it decides."""
+"""Insert one rule into an nftables script, where it takes effect."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ NEIGHBOURS = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept"
 
 
 def places(tree: Tree, script: PurePosixPath, obstacle: Decision, port: int, source: Address | None) -> Iterator[Tree]:
-    """The trees in which a rule stands before the one that turns the client away, the likeliest first.
+    """The trees with a rule inserted before the one that blocks the client, the likeliest first.
 
-    ValueError if the chain in question is not there.
+    ValueError if the chain in question does not exist.
     """
     loaded = Script(tree)
     loaded.run(script)
@@ -34,7 +34,7 @@ def places(tree: Tree, script: PurePosixPath, obstacle: Decision, port: int, sou
     else:
         yield from _behind(tree, table, chain, rule)
         if chain.rules:
-            yield from _before(tree, table, chain, chain.rules[0], rule)  # a goto leads past what stands behind it
+            yield from _before(tree, table, chain, chain.rules[0], rule)  # a goto skips the rules after it
 
 
 def _body(obstacle: Decision, port: int, source: Address | None) -> str:
@@ -65,7 +65,7 @@ def _before(tree: Tree, table: NftTable, chain: NftChain, rule: NftRule, new: st
 
 
 def _behind(tree: Tree, table: NftTable, chain: NftChain, new: str) -> Iterator[Tree]:
-    """The trees with the rule behind all others of the chain, so that its policy does not decide."""
+    """The trees with the rule after all others of the chain, so that the chain's policy does not decide."""
     last = chain.rules[-1] if chain.rules else None
     if chain.blocks and (last is None or last.block):
         path, end = chain.blocks[-1]
@@ -86,7 +86,7 @@ def _behind(tree: Tree, table: NftTable, chain: NftChain, new: str) -> Iterator[
 
 
 def _indent(text: str, end: int, last: NftRule | None) -> str:
-    """How far the lines of a block are set in: as its last line that says something."""
+    """The indentation of a block's lines: that of its last non-empty line."""
     lines: Sequence[str] = [line for line in text[:end].split("\n") if line.strip()]
     line = lines[-1] if lines else ""
     indent = line[: len(line) - len(line.lstrip(" \t"))]

@@ -1,7 +1,7 @@
-"""Interfaces that a script names by their number ("iif", "oif"), and that may not be there yet when nft loads it.
+"""Interfaces that a script names by index ("iif", "oif"), and that may not exist yet when nft loads it.
 
-nft looks their numbers up while it loads: without one of them it loads nothing at all (meta.c, ifindex_type_parse()).
-nftables.service is obeyed before the network is set up.
+nft looks up their index while loading: if one is missing it loads nothing at all (meta.c, ifindex_type_parse()).
+nftables.service runs before the network is set up.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from rescue.firewall.nft.read.script import Element, MarkMap, Match, Named, NftT
 from rescue.model import Location
 
 _MADE = compile_pattern(r"(br|bond|team|vlan|macvlan|ipvlan|ppp|vmbr|vrf|vxlan)\d|.*\.\d+$")
-"""Names of interfaces that programs make of others: bridges, bonds, VLANs."""
+"""Names of interfaces that programs create from others: bridges, bonds, VLANs."""
 
 _LOOPBACK = "lo"
 
 
 def made_later(name: str) -> bool:
-    """Whether an interface of that name is one that some program makes once the server is up."""
+    """Whether some program creates an interface of that name once the server is up."""
     return name != _LOOPBACK and (is_internal(name) or _MADE.match(name) is not None)
 
 
 def named_too_early(tables: Iterable[NftTable]) -> tuple[str, Location] | None:
-    """The first interface that nft may look up in vain, and where it is named."""
+    """The first interface that may be missing when nft looks it up, and where it is named."""
     for table in tables:
         for held in table.sets.values():
             for name in _of(held.keys, held.elements):
@@ -38,7 +38,7 @@ def named_too_early(tables: Iterable[NftTable]) -> tuple[str, Location] | None:
             for rule in chain.rules:
                 if rule.pattern is not None:
                     if id(rule.pattern) in seen:
-                        continue  # it differs in an address alone
+                        continue  # it differs only in an address
                     seen.add(id(rule.pattern))
                 for statement in rule.statements:
                     if isinstance(statement, Match | VerdictMap | MarkMap | Named):
@@ -56,10 +56,8 @@ def _of(kinds: Sequence[str], elements: Iterable[Element]) -> Iterator[str]:
 
 
 def doubted(tables: dict[str, Table], name: str, here: Location) -> dict[str, Table]:
-    """The tables as they are if nft loads them, beside that it may load none: then everybody is let in."""
-    reason = (
-        f"whether the network interface {name} is there when nft loads the rules: without it, nft loads none of them"
-    )
+    """The tables as nft loads them, given that it may load none: then everybody gets in."""
+    reason = f"whether the network interface {name} exists when nft loads the rules: without it, nft loads none of them"
 
     def beside(chain: Chain) -> Chain:
         if chain.hook is None:

@@ -1,4 +1,4 @@
-"""From a script on the disk to the firewall that nft makes of it: all of it, or nothing."""
+"""From a script on the disk to the firewall that nft builds from it: all of it, or nothing."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ MANAGER = "nftables"
 
 
 def load_nftables(tree: Tree, path: PurePosixPath, names: Names, nft: tuple[int, ...] = ()) -> Firewall | None:
-    """The firewall that ``nft -f`` makes of a script; None if the file is not there. Raises NotCaptured.
+    """The firewall that ``nft -f`` builds from a script; None if the file does not exist. Raises NotCaptured.
 
-    nft: the installed version (1, 0, 6); empty where it is not known.
+    nft: the installed version (1, 0, 6); empty if unknown.
     """
     entry = tree.entry(path)
     if entry is None or not entry.is_file:

@@ -1,4 +1,4 @@
-"""From the tables of a script to chains as the kernel walks them, for one IP version."""
+"""From the tables of a script to the chains that the kernel traverses, for one IP version."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ from rescue.firewall.nft.read.validate import validate
 from rescue.model import Location
 
 VERSIONS = {"ip": (4,), "ip6": (6,), "inet": (4, 6), "netdev": (4, 6)}
-"""The IP versions whose packets to and from the server meet a family's chains; arp and bridge have none."""
+"""The IP versions whose packets to and from the server pass a family's chains; none do for arp and bridge."""
 
 Conditions = tuple[Condition, ...]
 
 
 class _Like(NamedTuple):
-    """What rules that are alike become, around the conditions of their own address. never: all, if none applies.
+    """The parts that similar rules share, around their own address condition. never: all, if none applies.
 
-    source: the rule asks for the source's address, or the destination's, and no more of it than to be the one told.
+    source: the rule asks only whether the source's address, or the destination's, equals the given one.
     """
 
     before: Conditions
@@ -61,7 +61,7 @@ class _Like(NamedTuple):
 
 
 class Lowering:
-    """Turns one table's rules into those of one IP version."""
+    """Translates one table's rules to those of one IP version."""
 
     def __init__(self, table: NftTable, question: Question) -> None:
         self.table = table
@@ -72,7 +72,7 @@ class Lowering:
         self.alike: dict[tuple[str, Pattern], _Like | None] = {}
 
     def table_of(self) -> Table:
-        """The table. Raises NftError where nft would not take a value, or something is not there."""
+        """The table. Raises NftError if nft would reject a value, or something does not exist."""
         for chain in self.table.chains.values():
             for rule in chain.rules:
                 self._fill(rule)
@@ -112,7 +112,7 @@ class Lowering:
         if key not in self.alike:
             number = self.number
             made = list(self._each(chain, rule))
-            # A rule that became a chain of its own as well tells there, too, where it stands.
+            # A rule that became a chain of its own also keeps its location there.
             self.alike[key] = self._like(rule, rule.pattern, made) if number == self.number else None
             return made
         like = self.alike[key]
@@ -134,7 +134,7 @@ class Lowering:
         return (Rule(chain.name, (*like.before, *asked, *like.behind), like.target, rule.location),)
 
     def _like(self, rule: NftRule, pattern: Pattern, made: Sequence[Rule]) -> _Like | None:
-        """What the rules like `rule` become, from what became of it; None where that is not one rule each."""
+        """The result for rules like `rule`, from the result for it; None if that is not one rule each."""
         match = rule.statements[pattern.slot]
         assert isinstance(match, Match)
         found = self._match(match)
@@ -194,16 +194,16 @@ class Lowering:
                             continue
                         target = self._target(verdict)
                         yield from (Rule(chain, (*one, *asked), target, location) for one in alternatives)
-                    alternatives = goes_on  # whom the map does not know is through with the rule
+                    alternatives = goes_on  # packets without a match in the map are done with the rule
                 case Ends():
-                    if statement.reject == TCP_RESET:  # nft itself puts this condition before it
+                    if statement.reject == TCP_RESET:  # nft itself adds this condition before it
                         alternatives = [(*one, TransportProtocol(TCP)) for one in alternatives]
                     target = self._end(statement)
                     if statement.version not in (None, self.question.version):
                         return
                     yield from (Rule(chain, one, target, location) for one in alternatives)
                     return
-        # A rule without a verdict still makes what it looks at be read: chains that only count are left out.
+        # A rule without a verdict still needs its fields checked: chains that only count are left out.
 
     def _with_effect(
         self,
@@ -213,7 +213,7 @@ class Lowering:
         rest: Sequence[Statement],
         location: Location,
     ) -> Iterator[Rule]:
-        """A rule with an effect and more behind it, as a chain of its own that the rest of the rule stands in."""
+        """A rule with an effect and more statements after it, as a separate chain with the rest of the rule."""
         if not rest or all(isinstance(each, Holds) for each in rest):
             yield from (Rule(chain, one, target, location) for one in alternatives)
             return
@@ -222,7 +222,7 @@ class Lowering:
         rules = [Rule(name, (), target, location), *self._lowered(name, rest, location)]
         returns = any(rule.target.action in (Action.RETURN, Action.GOTO) for rule in rules[1:])
         if returns and len(rules) == 2 and not rules[1].conditions:
-            # "goto" leads what returns there back to where this chain would return to.
+            # "goto" makes a return in there go back to where this chain would return to.
             jump = RuleTarget(Action.GOTO, name)
         elif returns:
             reason = "a rule that this version can't read (a mark, then a return under a condition)"
@@ -253,9 +253,10 @@ class Lowering:
     # -- conditions ---------------------------------------------------------------------------------------------------
 
     def _match(self, match: Match) -> list[Conditions]:
-        """The alternatives under which the comparison holds, each some conditions.
+        """The alternatives that fulfil the comparison, each a list of conditions.
 
-        Rules share most of what they ask, and equal questions the same conditions: those are answered once a packet.
+        Rules share most of their comparisons, and equal ones share condition objects: each is evaluated once per
+        packet.
         """
         if match.named or match.mask or match.order or len(match.selectors) > 1 or len(match.elements) != 1:
             return self._made(match)
@@ -299,7 +300,7 @@ class Lowering:
     def _alternatives(
         self, selectors: Sequence[Selector], elements: Sequence[Element], match: Match
     ) -> list[Conditions]:
-        """What one of `elements` asks, by groups that differ in nothing but one field."""
+        """The conditions for one of `elements`, grouped by those that differ in only one field."""
         if len(selectors) == 1:
             if not elements:
                 return [self._implied(selectors) if match.negated else (Fixed(False),)]
@@ -331,7 +332,7 @@ class Lowering:
         return found
 
     def _beyond(self, order: str, text: str, kind: str) -> list[str]:
-        """The range of values that an operator such as "<" asks for; nothing for none. Raises RuleError."""
+        """The range of values for an operator such as "<"; nothing if it is empty. Raises RuleError."""
         version = {"ipv4_addr": 4, "ipv6_addr": 6}.get(kind)
         if version:
             found = address(text, version, self.question.names)
@@ -350,14 +351,14 @@ class Lowering:
         return made[:1] if first == last else ["-".join(made)]
 
     def _vmap(self, statement: VerdictMap) -> Iterator[tuple[Conditions, NftVerdict]]:
-        """For each verdict of the map the conditions under which it is spoken; a catch-all element last."""
+        """The conditions for each verdict of the map; a catch-all element last."""
         for conditions, data in self._looked_up(statement):
             if not isinstance(data, NftVerdict):
                 raise RuleError("a map without verdicts")
             yield conditions, data
 
     def _marks(self, statement: MarkMap) -> Iterator[tuple[Conditions, RuleTarget]]:
-        """For each mark of the map the conditions under which it is given."""
+        """The conditions for each mark of the map."""
         for conditions, data in self._looked_up(statement):
             value = number(data) if isinstance(data, str) else None
             if value is None:
@@ -365,7 +366,7 @@ class Lowering:
             yield conditions, RuleTarget(statement.action, value=value)
 
     def _named(self, statement: Named) -> list[Conditions]:
-        """The alternatives under which a rule goes on behind a thing that it uses by name."""
+        """The alternatives under which a rule continues after a named object that it uses."""
         if not statement.selectors:
             return [self._thing(statement.kind, statement.name)]
         found: list[Conditions] = []
@@ -376,7 +377,7 @@ class Lowering:
         return found
 
     def _check_given(self, text: str, kind: str) -> None:
-        """Refuse what is no value of a type. Raises RuleError."""
+        """Reject anything that is not a value of the type. Raises RuleError."""
         names = self.question.names
         if kind == "inet_service":
             ports([text], names)
@@ -392,7 +393,7 @@ class Lowering:
         return (thing.condition,) if thing.condition is not None else ()
 
     def _looked_up(self, statement: VerdictMap | MarkMap | Named) -> Iterator[tuple[Conditions, NftVerdict | str]]:
-        """For each thing that a map leads to the conditions under which it does; a catch-all element last."""
+        """The conditions for each object that a map leads to; a catch-all element last."""
         elements: Sequence[Element] = statement.elements
         note: Conditions = ()
         if statement.named:
@@ -434,14 +435,14 @@ def _same_types(selectors: Sequence[Selector], held: NamedSet) -> bool:
 
 
 def _fits(selectors: Sequence[Selector], held: NamedSet) -> None:
-    """Hold that fields can be looked up in a set or map. Raises RuleError."""
+    """Check that fields can be looked up in a set or map. Raises RuleError."""
     if not _same_types(selectors, held):
         what = "map" if held.is_map else "set"
         raise RuleError(f"{selectors[0].words} can't be looked up in the {what} {held.name} ({' . '.join(held.keys)})")
 
 
 def _widest(selectors: Sequence[Selector]) -> int:
-    """Which field is gathered: the client's address, else the first."""
+    """Which field's values are merged: the client's address, else the first."""
     words = [each.words.rpartition(" ")[2] for each in selectors]
     return words.index("saddr") if "saddr" in words else 0
 
@@ -456,7 +457,7 @@ _TARGETS = {
 
 
 def tables(found: Iterable[NftTable], question: Question) -> dict[str, Table]:
-    """The tables that packets of one IP version meet. Raises NftError."""
+    """The tables that packets of one IP version pass. Raises NftError."""
     made = {}
     for table in found:
         validate(table)
@@ -467,7 +468,7 @@ def tables(found: Iterable[NftTable], question: Question) -> dict[str, Table]:
 
 
 def tracking(found: Iterable[NftTable], version: int) -> bool:
-    """Whether some rule, or something of a connection that a table holds, makes conntrack work for one IP version."""
+    """Whether a rule, or a table's object for connections, activates conntrack for one IP version."""
     return any(
         kind.startswith("ct ")
         for table in found

@@ -1,1 +1,1 @@
-"""ufw: its settings and rule files, and its own rules' two copies. Pure."""
+"""ufw: its settings, its rule files, and the two copies of its own rules. Pure."""

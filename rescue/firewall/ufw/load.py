@@ -1,8 +1,8 @@
-"""ufw: what its start-up script puts into the kernel, from its files.
+"""ufw: what its start-up script loads into the kernel, from its files.
 
-The order of loads is that of ufw_start() in /lib/ufw/ufw-init-functions (0.36): built-in chains are given their jumps
-and ufw's own chains first; then before.rules, after.rules and user.rules are loaded, each all or nothing, and the
-jump to the user's chain is added last; the policy is set at the end, even where a file failed to load.
+The load order is that of ufw_start() in /lib/ufw/ufw-init-functions (0.36): built-in chains get their jumps and ufw's
+own chains first; then before.rules, after.rules and user.rules load, each all or nothing, and the jump to the user's
+chain is added last; the policy is set at the end, even if a file failed to load.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ READS = (
     Read("/etc/ufw", depth=2, limit=RULES_LIMIT),
     Read("/lib/ufw", depth=1, limit=RULES_LIMIT),
 )
-"""What of a server ufw's rules are made of."""
+"""What the server supplies to ufw's rules."""
 
 DEFAULTS = PurePosixPath("/etc/default/ufw")
 CONFIG = PurePosixPath("/etc/ufw/ufw.conf")
@@ -34,7 +34,7 @@ DIRECTIONS = ("input", "output", "forward")
 
 
 def settings(tree: Tree) -> Settings | None:
-    """ufw's settings; None where ufw-init finds one of both files missing or empty, and stops."""
+    """ufw's settings; None if one of the two files is missing or empty, where ufw-init stops."""
     tree.require(*READS)
     texts = [(path, tree.text(path)) for path in (DEFAULTS, CONFIG)]
     if any(not text for _, text in texts):
@@ -43,12 +43,12 @@ def settings(tree: Tree) -> Settings | None:
 
 
 def enabled(found: Settings | None) -> bool:
-    """Whether ufw-init loads anything: ENABLED must be "yes" or "YES", to the letter."""
+    """Whether ufw-init loads anything: ENABLED must be exactly "yes" or "YES"."""
     return found is not None and found.stopped is None and found.get("ENABLED") in ("yes", "YES")
 
 
 def ipv6(found: Settings) -> bool:
-    """Whether ufw has rules for IPv6; otherwise it lets none of it in."""
+    """Whether ufw has rules for IPv6; otherwise it blocks all of IPv6."""
     return found.get("IPV6") in ("yes", "YES")
 
 
@@ -61,14 +61,14 @@ def user_rules(tree: Tree, version: int) -> PurePosixPath:
 
 
 def rules_files(tree: Tree, version: int) -> tuple[PurePosixPath, PurePosixPath, PurePosixPath]:
-    """The files before.rules, after.rules and user.rules (or before6.rules, ...), in the order of loading."""
+    """The files before.rules, after.rules and user.rules (or before6.rules, ...), in load order."""
     kind = "" if version == 4 else "6"
     folder = PurePosixPath("/etc/ufw")
     return (folder / f"before{kind}.rules", folder / f"after{kind}.rules", user_rules(tree, version))
 
 
 def load_ufw(tree: Tree, names: Names, backend: str) -> Firewall | None:
-    """ufw as its service would load it; None if it is not enabled in its own settings."""
+    """ufw as its service would load it; None if its own settings do not enable it."""
     found = settings(tree)
     if found is None or not enabled(found):
         return None
@@ -103,7 +103,7 @@ def _shut_out(found: Settings, loader: Loader) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """One run of iptables-restore by ufw-init. noflush: with ``-n``, so that what is loaded already stays."""
+    """One run of iptables-restore by ufw-init. noflush: with ``-n``, so that existing rules stay."""
 
     version: int
     text: str
@@ -112,7 +112,7 @@ class Restore:
 
 
 def restores(tree: Tree, names: Names, backend: str) -> list[Restore]:
-    """What ufw-init hands to iptables-restore and ip6tables-restore, in order; nothing where ufw is off."""
+    """What ufw-init feeds to iptables-restore and ip6tables-restore, in order; nothing if ufw is disabled."""
     found = settings(tree)
     if found is None or not enabled(found):
         return []
@@ -127,7 +127,7 @@ def restores(tree: Tree, names: Names, backend: str) -> list[Restore]:
 
 
 class _Recorder(Loader):
-    """Loads, and writes down what."""
+    """Loads the rules, and records what was loaded."""
 
     def __init__(self, version: int, names: Names, backend: str, done: list[Restore]) -> None:
         super().__init__(version, names, backend)
@@ -168,7 +168,7 @@ class _Start:
         return self.loader.ruleset()
 
     def _filter(self, lines: Iterator[str], shown: Location) -> None:
-        """Load lines of the filter table that the script makes up itself."""
+        """Load lines of the filter table that the script itself generates."""
         text = "\n".join(["*filter", *lines, "COMMIT", ""])
         self.loader.restore(text, shown.path, noflush=True, shown=shown)
 
@@ -221,7 +221,7 @@ class _Start:
         self.loader.problems.append(LoadProblem("the file is missing or empty", Location(path), "all of its rules"))
 
     def _set_policies(self) -> None:
-        # All three stand in one load: where one is not a policy, none is set.
+        # All three are set in one load: if one is not a policy, none is set.
         policies = {way: "DROP" if self._policy(way) == "REJECT" else self._policy(way) for way in DIRECTIONS}
         lines = [f":{way.upper()} {policies[way]} [0:0]" for way in DIRECTIONS]
         self._filter(iter(lines), self._policy_at("input"))

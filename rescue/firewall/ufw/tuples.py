@@ -1,8 +1,8 @@
 """The two copies of each of ufw's own rules: the comment line that the command ``ufw`` reads back, and the rule.
 
-The form is that of UFWBackendIptables._write_rules() and _read_rules() in ufw's backend_iptables.py. The server
-loads the rules at boot and never looks at the comments; the next ``ufw`` command writes the file anew from the
-comments alone. So a change must be made to both.
+The format is that of UFWBackendIptables._write_rules() and _read_rules() in ufw's backend_iptables.py. The server loads
+the rules at boot and ignores the comments; the next ``ufw`` command rewrites the file from the comments alone. So every
+change must go into both.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ END = "### END RULES ###"
 
 @dataclass(frozen=True, slots=True)
 class Tuple:
-    """What ufw notes of a rule. action: "allow", "deny", "limit" or "reject", with "route:" and "_log" as written."""
+    """ufw's record of a rule. action: "allow", "deny", "limit" or "reject", with "route:" and "_log" as written."""
 
     action: str
     protocol: str
@@ -34,7 +34,7 @@ class Tuple:
 
 
 def parse_tuple(line: str) -> Tuple | None:
-    """The tuple of a comment line; None if it is none that ufw would read."""
+    """The tuple in a comment line; None if ufw would not read it as one."""
     if not line.startswith(MARK):
         return None
     text, _, noted = line[len(MARK) :].partition(" comment=")
@@ -56,7 +56,7 @@ def _comment(noted: str) -> str:
 
 
 def tuple_of(tree: Tree, location: Location) -> Tuple | None:
-    """The tuple that stands above a rule in a file of ufw's own; None if there is none."""
+    """The tuple above a rule in one of ufw's own files; None if there is none."""
     text = tree.text(location.path)
     if text is None or not location.line:
         return None
@@ -66,7 +66,7 @@ def tuple_of(tree: Tree, location: Location) -> Tuple | None:
 
 
 def block_start(lines: list[str], at: int) -> int:
-    """The index of the tuple's line above the rule at index `at`; `at` itself if no tuple belongs to the rule."""
+    """The index of the tuple line above the rule at index `at`; `at` itself if the rule has no tuple."""
     above = at - 1
     while 0 <= above < len(lines) and lines[above].lstrip("[").startswith("-A "):
         above -= 1

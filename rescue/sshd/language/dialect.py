@@ -1,4 +1,4 @@
-"""Which sshd reads the file: its version and whose patches it carries, and what it makes of a keyword."""
+"""Which sshd reads the file: its version and patches, and how it treats a keyword."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from rescue.sshd.language.keywords import (
 from rescue.sshd.language.syntax import ARGV_SPLIT, Version
 
 ASSUMED: Version = (9, 2)
-"""The version whose rules are used where the disk does not tell; what depends on a version is then not judged."""
+"""The version assumed if the disk does not show it; anything that depends on the version is then not checked."""
 
 COMPILED_OUT = frozenset({"gssapi", "kerberos", "usepam", "pamservicename", "printlastlog"})
 """Beginnings of keywords that some builds leave out: there they are logged and ignored, never an error."""
 
 
 class Installed(Protocol):
-    """What this room needs to know of the installed OpenSSH (see rescue.formats.packages.OpenSSH)."""
+    """The part of the installed OpenSSH that is used here (see rescue.formats.packages.OpenSSH)."""
 
     @property
     def version(self) -> tuple[int, int]: ...
@@ -38,7 +38,7 @@ class Installed(Protocol):
 
 
 class KeywordStanding(Enum):
-    """What a build makes of a keyword."""
+    """How a build treats a keyword."""
 
     KNOWN = auto()
     IGNORED = auto()
@@ -51,7 +51,7 @@ def nowhere(user: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """A build of sshd. `certain` is false where the version could not be told; distro is "" where it could not."""
+    """A build of sshd. `certain` is false if the version is unknown; distro is "" if unknown."""
 
     version: Version = ASSUMED
     distro: str = ""
@@ -83,7 +83,7 @@ class Dialect:
         return not self.certain or span[0] <= self.version < span[1]
 
     def standing(self, name: str) -> KeywordStanding:
-        """Whether the build knows a keyword, ignores it, or stops over it."""
+        """Whether the build knows a keyword, ignores it, or fails on it."""
         key = name.lower()
         if self._deprecated(key):
             return KeywordStanding.IGNORED

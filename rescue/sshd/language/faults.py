@@ -1,4 +1,4 @@
-"""What can be wrong with a line of sshd_config, and the words for it."""
+"""Errors in a line of sshd_config, and the words for them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Fault(StrEnum):
 
 
 class BadLine(ValueError):
-    """sshd stops over this line."""
+    """sshd rejects this line and stops."""
 
     def __init__(self, fault: Fault, text: str, suggestion: str = "") -> None:
         super().__init__(text)
@@ -39,10 +39,10 @@ class BadLine(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A line that stops sshd (`fatal`), or one worth a word.
+    """A line that stops sshd (`fatal`), or deserves a warning.
 
-    text: one sentence for the person, without a full stop. keyword: as it is written. suggestion: the line as it was
-    probably meant; empty where that is not clear.
+    text: one sentence for the user, without a full stop. keyword: as written. suggestion: the line as probably
+    intended; empty if unclear.
     """
 
     location: Location

@@ -1,4 +1,4 @@
-"""The configuration files: each line judged once, and which files an Include brings in, in sshd's order.
+"""The configuration files: each line checked once, and the files that an Include adds, in sshd's order.
 
 Source: load_server_config and sInclude in servconf.c, glob.c in openbsd-compat of OpenSSH.
 """
@@ -39,9 +39,9 @@ MAX_BAD = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Directive:
-    """A line that says something. keyword: None where no sshd knows it. bad: why this sshd stops over it.
+    """A line with content. keyword: None if no sshd knows it. bad: why this sshd rejects it.
 
-    words: the arguments, as `sshd -T` spells them. criteria: of a Match line. ignored: logged and without effect.
+    words: the arguments, as `sshd -T` spells them. criteria: for a Match line. ignored: logged and without effect.
     """
 
     location: Location
@@ -101,7 +101,7 @@ class Files:
         return CONFIG
 
     def strange(self, path: PurePosixPath) -> bool:
-        """Whether a file was included that is likely another program's: it is not among sshd's own."""
+        """Whether an included file probably belongs to another program: it is not among sshd's own."""
         return path in self._parsed and path != self.main and not str(path).startswith(f"{SSH_DIRECTORY}/")
 
     def directives(self, path: PurePosixPath) -> tuple[Directive, ...]:

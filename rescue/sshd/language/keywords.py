@@ -1,8 +1,8 @@
-"""The keywords of sshd_config: since when, where they may stand, what they take, how a second line counts.
+"""The keywords of sshd_config: since when, where they are allowed, their values, the effect of a second line.
 
 Source: the tables `keywords` and `fill_default_server_options` in servconf.c of OpenSSH 8.4, 9.2 and 10.0 (Debian's
-builds, with their patches), and the release history of the table from 6.6 to 10.5. Everything that depends on a
-version is read from here; nothing else in this room names a keyword's time.
+builds, with their patches), and the release history of the table from 6.6 to 10.5. Everything that depends on a version
+is read from here; no other module of this package names a keyword's version.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rescue.sshd.language.syntax import Version
 
 
 class ValueKind(Enum):
-    """What a keyword takes; `rescue.sshd.language.values` judges each."""
+    """The kind of value of a keyword; `rescue.sshd.language.values` checks each."""
 
     FLAG = auto()
     ROOT_LOGIN = auto()
@@ -74,7 +74,7 @@ class ValueKind(Enum):
 
 
 class Repeat(StrEnum):
-    """What a second line of the same keyword does."""
+    """The effect of a second line with the same keyword."""
 
     FIRST = "the first line wins"
     LAST = "the last line wins"

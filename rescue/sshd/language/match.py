@@ -30,7 +30,8 @@ VERSIONED: dict[str, Version] = {"invalid-user": (9, 9), "version": (10, 0)}
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Whom a Match line is asked about. None means unknown; local_port is the port that the client dials."""
+    """The connection that a Match line is checked against. None means unknown; local_port is the port the client
+    connects to."""
 
     user: str
     groups: frozenset[str]
@@ -52,7 +53,7 @@ class Criteria:
         return self.tests == (("all", ""),)
 
     def holds_for(self, connection: Connection | None) -> Known:
-        """Whether the block counts; None where it can't be told. No connection: as sshd reads it when it starts."""
+        """Whether the block applies; None if unknown. No connection: as sshd reads it when it starts."""
         if self.everybody:
             return True
         sure: Known = True
@@ -66,7 +67,7 @@ class Criteria:
 
 
 def parse_match(rest: str | None, dialect: Dialect, ports: Ports) -> Criteria:
-    """The criteria behind the keyword Match. Raises BadLine where this sshd stops over them."""
+    """The criteria after the keyword Match. Raises BadLine if this sshd rejects them."""
     words = _words(rest, dialect)
     if not words:
         raise BadLine(Fault.MISSING, "Match needs a criterion, such as User alice")

@@ -1,1 +1,1 @@
-"""The language of nft(8): tokens, values, types, headers, and the conditions that they make. Pure."""
+"""The language of nft(8): tokens, values, types, headers, and the conditions built from them. Pure."""

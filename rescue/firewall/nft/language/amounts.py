@@ -1,4 +1,4 @@
-"""Rates and amounts, as limits and quotas have them (nft(8), "LIMIT STATEMENT" and "QUOTA STATEMENT")."""
+"""Rates and amounts, as used in limits and quotas (nft(8), "LIMIT STATEMENT" and "QUOTA STATEMENT")."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ QUOTAS = "the rules' quotas are not used up"
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 _SIZES = {"bytes": 1, "kbytes": 1024, "mbytes": 1 << 20}
 _BURST = 5
-"""Packets at once, where a limit does not say (NFT_LIMIT_PKT_BURST_DEFAULT)."""
+"""The default burst of a limit, in packets (NFT_LIMIT_PKT_BURST_DEFAULT)."""
 
 _SMALLEST, _LARGEST = {4: 40, 6: 60}, {4: 60, 6: 80}
-"""Bytes of a packet that opens a connection: without any option of TCP, and with all that there is room for."""
+"""Sizes in bytes of the packet that opens a connection: without TCP options, and with as many as fit."""
 
 _GREETED = 3
 """The client's packets up to the end of its greeting."""
 
 _LOGIN = 24
-"""About how many packets a client sends, at least, until it is logged in; each has up to _FULL bytes."""
+"""Roughly the fewest packets that a client sends until it is logged in; each has up to _FULL bytes."""
 
 _FULL = 1500
 _PATIENCE = 10
@@ -32,9 +32,9 @@ _PATIENCE = 10
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Holds up to a rate, or (`over`) beyond it. bucket: how many packets, or (`sized`) bytes, may come at once.
+    """Holds up to a rate, or (`over`) above it. bucket: how many packets, or (`sized`) bytes, may come at once.
 
-    each_second: how many more a second. note: what is taken for granted of a fresh server.
+    each_second: how many more per second. note: the assumption about a fresh server.
     """
 
     over: bool
@@ -50,7 +50,7 @@ class Limit:
         first = "SYN" in packet.flags
         if self.sized:
             if self.bucket < _SMALLEST[packet.version]:
-                return self.over  # no packet is ever as small
+                return self.over  # no packet is ever that small
             if self.bucket < _LARGEST[packet.version]:
                 return Doubt("the size of the packets (a limit of few bytes)")
         elif not first and self.bucket < _GREETED and self.each_second < 1:
@@ -62,7 +62,7 @@ class Limit:
 
 
 def rate(cursor: Cursor) -> Limit:
-    """Read a limit from "rate" on. Raises Wrong."""
+    """Parse a limit from "rate" on. Raises Wrong."""
     cursor.expect("rate")
     over = cursor.accept("over")
     number = cursor.number()
@@ -90,7 +90,7 @@ def rate(cursor: Cursor) -> Limit:
 
 
 def amount(cursor: Cursor) -> Limit:
-    """Read a quota. Raises Wrong."""
+    """Parse a quota. Raises Wrong."""
     over = cursor.accept("over") or (cursor.accept("until") and False)
     left = cursor.number() * _SIZES[cursor.expect(*_SIZES)]
     if left >= 1 << 63:

@@ -1,4 +1,4 @@
-"""Conditions from what a field of the packet is compared with."""
+"""Conditions built from the values that a packet field is compared with."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ EVERY = (1 << 32) - 1
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a packet's field is compared with: `items` are alternatives. mask: of the field, where one is laid on it.
+    """The values that a packet field is compared with: `items` are alternatives. mask: applied to the field, if there
+    is one.
 
-    listed: the items come from a set, where flags are compared whole; by themselves they ask for any of the flags.
+    listed: the items come from a set, where flags are compared as a whole; on their own they match any of the flags.
     """
 
     items: Sequence[str]
@@ -49,7 +50,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The IP version asked about and the names that are known."""
+    """The IP version being evaluated and the known names."""
 
     version: int
     names: Names = field(default_factory=Names)
@@ -100,7 +101,7 @@ def interface(inward: bool) -> Builder:
 
 
 def _holds(wanted: Wanted, value: int, names: Mapping[str, int]) -> bool | None:
-    """Whether a field of the packet that is `value` is as wanted; None where that can't be told."""
+    """Whether a field with the given `value` matches; None if that can't be determined."""
     mask = number(wanted.mask) if wanted.mask else EVERY
     spans = [_span(item, names) for item in wanted.items]
     if mask is None or None in spans:
@@ -110,7 +111,7 @@ def _holds(wanted: Wanted, value: int, names: Mapping[str, int]) -> bool | None:
 
 
 def _span(item: str, names: Mapping[str, int]) -> tuple[int, int] | None:
-    """The numbers that an item stands for: a number, a name, a range."""
+    """The numbers for an item: a number, a name, a range."""
     if item == "*":
         return 0, EVERY
     parts = [item] if item.lower() in names else item.split("-")
@@ -203,7 +204,7 @@ def icmp_code(wanted: Wanted, question: Question) -> Condition:
 
 
 def version_in(of: Mapping[int, int], names: Mapping[str, int], what: str) -> Builder:
-    """A field that tells the version of IP. of: its value for each."""
+    """A field that gives the IP version. of: its value for each."""
 
     def build(wanted: Wanted, question: Question) -> Condition:
         answer = _holds(wanted, of[question.version], names)
@@ -220,7 +221,7 @@ def direction(wanted: Wanted, question: Question) -> Condition:
 
 
 def one_of(*names: str) -> Builder:
-    """A text of which the packet's value is always the same."""
+    """A text field with a fixed value for every packet."""
 
     def build(wanted: Wanted, question: Question) -> Condition:
         return Fixed(any(item.lower() in names for item in wanted.items) is not wanted.negated)
@@ -229,7 +230,7 @@ def one_of(*names: str) -> Builder:
 
 
 def always(value: int, what: str, names: Mapping[str, int] | None = None) -> Builder:
-    """A number of which the packet's value is always the same."""
+    """A number field with a fixed value for every packet."""
 
     def build(wanted: Wanted, question: Question) -> Condition:
         answer = _holds(wanted, value, names or {})
@@ -247,11 +248,11 @@ def nothing(wanted: Wanted, question: Question) -> Condition:
 
 
 USUAL_SEGMENTS = (536, 65495)
-"""From which size to which the segments are that clients ask for (RFC 9293, 3.7.1)."""
+"""The smallest and largest segment size that clients ask for (RFC 9293, 3.7.1)."""
 
 
 def segment_size_given(wanted: Wanted, question: Question) -> Condition:
-    """Whether the packet tells how large segments may be, as those with SYN do (RFC 9293)."""
+    """Whether the packet may announce a maximum segment size, as those with SYN do (RFC 9293)."""
     if not any(item in ("exists", "1", "missing", "0") for item in wanted.items):
         return Fixed(wanted.negated)
     given = any(item in ("exists", "1") for item in wanted.items) is not wanted.negated
@@ -273,7 +274,7 @@ def segment_size(wanted: Wanted, question: Question) -> Condition:
 
 
 def fragment(wanted: Wanted, question: Question) -> Condition:
-    # The packets of a handshake are never fragments; the flag that forbids to make any may be set.
+    # The packets of a handshake are never fragments; the don't-fragment flag may be set.
     mask, values = number(wanted.mask) if wanted.mask else None, [number(item) for item in wanted.items]
     if mask is None or None in values or mask & 0x4000:
         return Fixed(Doubt("the packets' fragmentation"))
@@ -285,7 +286,7 @@ def status(wanted: Wanted, question: Question) -> Condition:
         return Redirected((list(wanted.items) == ["0x0"]) is not wanted.negated)
     parts = {part for item in wanted.items for part in item.split("|")}
     if not wanted.mask and parts <= {"dnat", "snat", "expected", "dying"}:
-        # Compared whole it is never one bit alone: there are others that tell how far the connection has come.
+        # Compared as a whole it is never a single bit: others show how far the connection has come.
         whole = wanted.negated or wanted.listed or wanted.equals
         return Redirected() if "dnat" in parts and not whole else Fixed(wanted.negated)
     return Fixed(Doubt("the state of the connection (ct status)"))
@@ -325,7 +326,7 @@ def group(wanted: Wanted, question: Question) -> Condition:
 
 
 def of_interface(inward: bool, builder: Builder) -> Builder:
-    """What only packets have that come in by an interface (or go out by one): the others are through with the rule."""
+    """A field that only incoming (or outgoing) packets have: for the others the rule ends here."""
 
     def build(wanted: Wanted, question: Question) -> Condition:
         made = builder(wanted, question)
@@ -335,7 +336,7 @@ def of_interface(inward: bool, builder: Builder) -> Builder:
 
 
 def zero(note: str) -> Builder:
-    """A number of which it is taken for granted that it is 0."""
+    """A number that is assumed to be 0."""
 
     def build(wanted: Wanted, question: Question) -> Condition:
         bounds = [[number(each) for each in item.split("-")] for item in wanted.items]
@@ -354,7 +355,7 @@ def doubt(reason: str) -> Builder:
 
 
 def missing(note: str) -> Builder:
-    """Something of which it is taken for granted that the packets do not have it."""
+    """Something that the packets are assumed not to have."""
 
     def build(wanted: Wanted, question: Question) -> Condition:
         asked = any(item in ("missing", "0", "0x0") for item in wanted.items)
@@ -370,7 +371,7 @@ _ADDRESS_TYPES = {
 
 
 def address_type(*, source: bool) -> Builder:
-    """The kind of the packet's source address, or of its destination."""
+    """The type of the packet's source address, or of its destination."""
 
     def build(wanted: Wanted, question: Question) -> Condition:
         spans = [_span(item, _ADDRESS_TYPES) for item in wanted.items]

@@ -1,4 +1,4 @@
-"""The types of nftables' fields and sets: which values nft takes for each (src/datatype.c, proto.c and ct.c)."""
+"""The types of nftables' fields and sets: which values nft accepts for each (src/datatype.c, proto.c and ct.c)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rescue.firewall.nft.language.values import ICMP_TYPES, PROTOCOLS, number
 
 @dataclass(frozen=True, slots=True)
 class DataType:
-    """A type. bits: how wide its numbers are, 0 where they have none; names: the words that stand for numbers.
+    """A type. bits: the width of its numbers, 0 if it has no fixed one; names: the words that stand for numbers.
 
-    free: any word may be one (names of interfaces; those that files of the server list).
+    free: any word may be a value (interface names; names listed in files on the server).
     """
 
     bits: int = 0
@@ -95,17 +95,17 @@ INTEGERS = {bits: DataType(bits) for bits in range(1, 129)}
 """Plain numbers, by their width."""
 
 _DIFFERS = ("string", "boolean")
-"""Types here of fields whose own type is not told apart."""
+"""Types used for fields whose own type is not distinguished here."""
 
 
 def same(one: str, other: str) -> bool:
-    """Whether nft takes values of two types for those of one; True where it is not known."""
+    """Whether nft accepts values of one type for the other; True if unknown."""
     one, other = one.partition(" ")[0], other.partition(" ")[0]
     return one == other or one in _DIFFERS or other in _DIFFERS
 
 
 _LONGEST_NAME = 15
-"""Characters of a network interface's name (IFNAMSIZ)."""
+"""Maximum length of a network interface's name (IFNAMSIZ)."""
 
 _MAC = compile_pattern(r"[0-9A-Fa-f]{1,2}(:[0-9A-Fa-f]{1,2}){5}")
 
@@ -120,11 +120,11 @@ def type_of(name: str) -> DataType:
 UNCHECKED = frozenset(name for name, kind in TYPES.items() if kind.free) - {
     "uid", "gid", "ether_addr", "hour", "ifname", "string"
 }  # fmt: skip
-"""The types of which any word may be a value; of addresses and ports the conditions find out by themselves."""
+"""The types that may have any word as a value; for addresses and ports the conditions check that themselves."""
 
 
 def check(items: Iterable[str], name: str, names: Names) -> None:
-    """Refuse what is no value of a type: Raises RuleError. Items may be ranges, prefixes and names joined by "|"."""
+    """Reject anything but values of a type: raises RuleError. Items may be ranges, prefixes and names joined by "|"."""
     if name in UNCHECKED:
         return
     kind = type_of(name)
@@ -156,7 +156,7 @@ def _check(item: str, name: str, kind: DataType, names: Names) -> None:
         if "-" in item[1:] and len(parts) == 2 and _number(parts[0], kind) > _number(parts[1], kind):
             raise RuleError(f"a range of no size: {item}")
         return
-    raise RuleError(f"{item!r} is no value of this kind ({name})")
+    raise RuleError(f"{item!r} is not a value of this kind ({name})")
 
 
 def _known(part: str, kind: DataType) -> bool:
@@ -164,13 +164,13 @@ def _known(part: str, kind: DataType) -> bool:
 
 
 def number_of(text: str, name: str) -> int | None:
-    """The number that a value of a type stands for; None for what is no number, or where the type is not known."""
+    """The number for a value of a type; None if it is not a number or the type is unknown."""
     value = _number(text, TYPES[name]) if name in TYPES else number(text)
     return value if value is not None and value >= 0 else None
 
 
 def _number(part: str, kind: DataType) -> int:
-    """The number that a word stands for; -1 for none."""
+    """The number for a word; -1 for none."""
     value = kind.names.get(part.lower() if kind.names is PROTOCOLS else part, number(part))
     return value if value is not None else -1
 

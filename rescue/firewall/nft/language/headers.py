@@ -1,4 +1,4 @@
-"""The fields of the headers that a rule of nftables can look at, with their types (src/proto.c, exthdr.c, tcpopt.c)."""
+"""The header fields that an nftables rule can match, with their types (src/proto.c, exthdr.c, tcpopt.c)."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
 """Headers, their fields and the fields' types."""
 
 LATER = frozenset(["gre", "gretap", "geneve", "vxlan"])
-"""Headers that nft has learnt after 1.0.6."""
+"""Headers that nft has learnt since 1.0.6."""
 
 EXTENSIONS = ("hbh", "dst", "rt", "frag", "mh", "srh")
-"""The extension headers of IPv6; ``exthdr NAME exists`` asks for them."""
+"""The extension headers of IPv6; ``exthdr NAME exists`` checks for them."""
 
 _SACK = ("sack", "sack0", "sack1", "sack2", "sack3")
 _OPTIONS: Mapping[str, Mapping[str, str]] = {
@@ -89,7 +89,7 @@ _OF_IP_OPTIONS = {"type": "integer 8", "length": "integer 8", "value": "integer 
 
 
 def tcp_option(cursor: Cursor) -> tuple[str, str]:
-    """Read an option of TCP and its field: the option, the field's type ("boolean": whether it is there at all).
+    """Parse a TCP option and its field: the option, the field's type ("boolean": whether it exists).
 
     Raises Wrong.
     """
@@ -118,7 +118,7 @@ def tcp_option(cursor: Cursor) -> tuple[str, str]:
 
 
 def ip_option(cursor: Cursor) -> str:
-    """Read an option of IPv4 and its field: the field's type. Raises Wrong."""
+    """Parse an IPv4 option and its field: the field's type. Raises Wrong."""
     cursor.expect(*_IP_OPTIONS)
     if cursor.peek() not in _OF_IP_OPTIONS:
         return "boolean"
@@ -126,7 +126,7 @@ def ip_option(cursor: Cursor) -> str:
 
 
 def chunk(cursor: Cursor) -> str:
-    """Read a chunk of SCTP and its field: the field's type. Raises Wrong."""
+    """Parse an SCTP chunk and its field: the field's type. Raises Wrong."""
     cursor.expect(*_CHUNKS.split())
     if cursor.peek() not in _OF_CHUNKS.split():
         return "boolean"
@@ -135,7 +135,7 @@ def chunk(cursor: Cursor) -> str:
 
 
 def field(cursor: Cursor, header: str) -> tuple[str, str]:
-    """Read a header's field: its name and its type. Raises Wrong."""
+    """Parse a header field: its name and type. Raises Wrong."""
     fields = FIELDS[header]
     word = cursor.take()
     if header == "icmpv6" and word in ("taddr", "daddr"):

@@ -1,4 +1,4 @@
-"""Where nftables' base chains may be, and when: types, hooks and priorities (nft(8), "CHAINS"; src/rule.c)."""
+"""Where and when nftables' base chains may run: types, hooks and priorities (nft(8), "CHAINS"; src/rule.c)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOOKS = {
     "arp": frozenset([Hook.INPUT, Hook.OUTPUT]),
     "netdev": frozenset([Hook.INGRESS, Hook.EGRESS]),
 }
-"""The hooks that each family has."""
+"""The hooks of each family."""
 
 _OF_TYPE = {
     "nat": frozenset([Hook.PREROUTING, Hook.INPUT, Hook.OUTPUT, Hook.POSTROUTING]),
@@ -32,14 +32,14 @@ _ONLY_AT = {
     "srcnat": (Hook.POSTROUTING, Hook.INPUT),
     "out": (Hook.OUTPUT,),
 }
-"""The names of priorities, and those that are for some hooks alone (std_prio_family_hook_compat())."""
+"""The names of priorities, and those limited to some hooks (std_prio_family_hook_compat())."""
 
 _BOTH = (1, 0, 9)
-"""The nft from which on dstnat and srcnat are for both of their hooks, and not for the first alone."""
+"""The nft version since which dstnat and srcnat are valid for both of their hooks, and not only the first."""
 
 
 def checked(family: str, kind: str, hook: Hook, devices: Sequence[str], here: Location) -> None:
-    """Refuse a base chain that a table of `family` can't have. Raises NftError."""
+    """Reject a base chain that a table of `family` can't have. Raises NftError."""
     if hook not in HOOKS[family]:
         raise NftError(f"a table of the family {family} has no hook {hook}", here)
     if kind in _OF_TYPE and (family not in ("ip", "ip6", "inet") or hook not in _OF_TYPE[kind]):
@@ -56,7 +56,7 @@ def priority(
     """A priority: a number, or a name with an offset. nft: its version, if known. Raises NftError."""
     found = _value(family, hook, words, nft)
     if found is None:
-        raise NftError(f"{' '.join(words) or 'nothing'!r} is no priority of this hook", here)
+        raise NftError(f"{' '.join(words) or 'nothing'!r} is not a priority of this hook", here)
     if kind == "nat" and found <= CONNTRACK:
         raise NftError(f"a chain of type nat needs a priority above {CONNTRACK}", here)
     return found

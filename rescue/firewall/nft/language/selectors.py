@@ -1,4 +1,4 @@
-"""What a rule of nftables can look at, and the condition that comes of what it compares that with (nft(8))."""
+"""What an nftables rule can match on, and the condition that results from a comparison (nft(8))."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from rescue.firewall.nft.language.tokens import Cursor, NftNotModelled
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """A field of the packet. kind: its type, of `datatypes`. tracked: only packets of a connection have it.
+    """A field of the packet. kind: its type, from `datatypes`. tracked: only packets of a connection have it.
 
-    absent: the packets of an SSH connection do not have it. hooks: where it can be asked for, None for everywhere.
+    absent: the packets of an SSH connection do not have it. hooks: where it can be used, None for everywhere.
     """
 
     words: str
@@ -32,7 +32,7 @@ class Selector:
     hooks: frozenset[Hook] | None = None
 
     def conditions(self, wanted: Wanted, question: Question) -> tuple[Condition, ...]:
-        """The conditions of comparing the field with `wanted`. Raises Refused for a value that is none."""
+        """The conditions for comparing the field with `wanted`. Raises Refused for an invalid value."""
         check(wanted.items, self.kind, question.names)
         made: Condition = Fixed(False)
         if self.version in (None, question.version):
@@ -52,7 +52,7 @@ ARRIVING = frozenset([Hook.INGRESS, Hook.PREROUTING, Hook.INPUT, Hook.FORWARD])
 LEAVING = frozenset([Hook.FORWARD, Hook.OUTPUT, Hook.POSTROUTING])
 _AT_SOCKET = frozenset([Hook.PREROUTING, Hook.INPUT, Hook.OUTPUT])
 _DELIVERED = frozenset([Hook.INPUT, Hook.FORWARD])
-"""Where some fields can be asked for at all (the `validate` of nft_fib.c, nft_rt.c, nft_socket.c and so on)."""
+"""The hooks at which some fields can be used (the `validate` of nft_fib.c, nft_rt.c, nft_socket.c and so on)."""
 
 # -- meta -------------------------------------------------------------------------------------------------------------
 
@@ -110,23 +110,23 @@ _META: dict[str, tuple[Builder, str]] = {
     "nftrace": (builders.doubt("tracing"), "integer 1"),
     "secmark": (builders.doubt("the packets' security mark"), "integer 32"),
 }
-"""The keys of ``meta`` with what comes of them and their types."""
+"""The keys of ``meta`` with their conditions and types."""
 
 _BARE = frozenset(["mark", "iif", "iifname", "iiftype", "oif", "oifname", "oiftype", "skuid", "skgid", "nftrace",
                    "rtclassid", "ibriport", "obriport", "ibrname", "obrname", "ibridgename", "obridgename", "pkttype",
                    "cpu", "iifgroup", "oifgroup", "cgroup", "time", "day", "hour"])  # fmt: skip
-"""The keys that may stand without the word ``meta``; so may ``ipsec``, which begins other expressions, too."""
+"""The keys that may be used without the word ``meta``; so may ``ipsec``, which starts other expressions, too."""
 
 BRIDGE_KEYS = frozenset(f"meta {key}" for key, (build, _) in _META.items() if build is _BRIDGE)
-"""What only the family bridge has."""
+"""Keys that only the family bridge has."""
 
 STARTS = frozenset(["meta", "ct", "exthdr", "fib", "rt", "rt0", "rt2", "rt4", "socket", "osf", "ipsec", "numgen",
                     "jhash", "symhash", "@", *FIELDS, *LATER, *_BARE])  # fmt: skip
-"""The words that what a rule looks at begins with."""
+"""The words that start an expression on the packet."""
 
 
 def selector(cursor: Cursor) -> Selector:
-    """Read what a rule looks at. Raises Wrong, and NftNotModelled for what is not known here."""
+    """Parse what a rule matches on. Raises Wrong, and NftNotModelled for anything unknown here."""
     first = cursor.take()
     if first in _BARE:
         return _meta(first)
@@ -206,14 +206,14 @@ def _of_header(header: str, key: str, kind: str) -> Selector:
         build = _META["protocol"][0]
         if key != "type":
             build = builders.doubt("the MAC address that your packets arrive from")
-        return Selector(words, builders.of_interface(True, build), kind)  # what leaves has no such header yet
+        return Selector(words, builders.of_interface(True, build), kind)  # outgoing packets have no such header yet
     build = builders.port(True) if kind == "inet_service" else builders.nothing
     return Selector(words, build, kind, absent=True)
 
 
 _UNUSED = ("echo", "md5sig", "sack", "sack0", "sack1", "sack2", "sack3")
 _NO_OPTION = "the client's TCP sends no option that only few use"
-"""Options that no client of SSH sends, or none while it connects."""
+"""Options that ssh clients never send, or not while connecting."""
 
 
 def _tcp_option(cursor: Cursor) -> Selector:
@@ -261,7 +261,7 @@ _OF_EITHER_DIRECTION = ("bytes", "packets", "avgpkt", "zone")
 
 
 def _ct(cursor: Cursor) -> Selector:
-    """A field of the connection. All but its state break the rule off where there is none (nft_ct.c)."""
+    """A field of the connection. All but its state end the rule if there is no connection (nft_ct.c)."""
     key = cursor.take()
     if key in ("original", "reply"):
         return _of_direction(cursor, original=key == "original")
@@ -402,11 +402,11 @@ def _symhash(cursor: Cursor) -> Selector:
 
 
 def _modulus(cursor: Cursor, *, seeded: bool = True) -> int:
-    """Read up to how much a number goes: how many bits it has. Raises Wrong."""
+    """Parse the modulus of a number: its width in bits. Raises Wrong."""
     cursor.expect("mod")
     found = cursor.number()
     if found == 0:
-        raise cursor.wrong("mod 0 is no number")
+        raise cursor.wrong("mod 0 is not allowed")
     if seeded and cursor.accept("seed"):
         cursor.number()
     if cursor.accept("offset"):

@@ -1,4 +1,4 @@
-"""The words of an nftables script, each with its place (src/scanner.l of nftables)."""
+"""The words of an nftables script, each with its position (src/scanner.l of nftables)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rescue.firewall.nft.language.versions import SINCE
 from rescue.model import Location
 
 NEWLINE = "\n"
-"""What the kind and the text of the token for a line's end are."""
+"""The kind and the text of a token for a line's end."""
 
 WORD, STRING, PUNCTUATION, END = "word", "string", "punctuation", "newline"
 
@@ -58,7 +58,7 @@ _WORDS = (
     " xor xt"
 )
 RESERVED = frozenset(_WORDS.split())
-"""The words that no table, chain, set or other thing of a script can be named by (src/scanner.l of nftables 1.0.6)."""
+"""The words that can't name a table, chain, set or other object of a script (src/scanner.l of nftables 1.0.6)."""
 
 
 _VALUES = (
@@ -66,11 +66,11 @@ _VALUES = (
     " redirect"
 )
 NO_VALUES = RESERVED - frozenset(_VALUES.split())
-"""The words that nothing can be compared with."""
+"""The words that can't be compared with."""
 
 
 class Token(NamedTuple):
-    """One word, quoted string, punctuation mark or line's end. at: its index in the text of `source`."""
+    """One word, quoted string, punctuation mark or line end. at: its index in the text of `source`."""
 
     kind: str
     text: str
@@ -80,9 +80,9 @@ class Token(NamedTuple):
 
 @dataclass(slots=True)
 class ScriptFile:
-    """A file, as it was read. depth: how many files include it, one in the other.
+    """A file, as it was read. depth: how many levels of includes lead to it.
 
-    version: of the nft that reads it (1, 0, 6); empty where it is not known, and then it knows everything.
+    version: that of the nft that reads it (1, 0, 6); empty if unknown: then it is assumed to know everything.
     """
 
     path: PurePosixPath
@@ -102,7 +102,7 @@ class ScriptFile:
 
 
 class NftError(RuleError):
-    """The script is one that nft(8) does not load, and then it changes nothing at all. at: the place of the fault."""
+    """nft(8) rejects the script, and so changes nothing at all. at: the position of the error."""
 
     def __init__(self, message: str, at: Location) -> None:
         super().__init__(message)
@@ -110,7 +110,7 @@ class NftError(RuleError):
 
 
 class NftNotModelled(Exception):
-    """Something that this reader does not know, but nft may."""
+    """Something unknown to this reader, but perhaps not to nft."""
 
     def __init__(self, reason: str, at: Location) -> None:
         super().__init__(reason)
@@ -119,17 +119,16 @@ class NftNotModelled(Exception):
 
 
 MOST_TOKENS = 1_500_000
-"""How many tokens a script may have: those of 150,000 rules, or of 350,000 elements of sets, and of a computer's memory
-what can be asked for."""
+"""The most tokens that a script may have: enough for 150,000 rules or 350,000 set elements, limited by memory."""
 
 
 def tokens_of(source: ScriptFile, most: int = MOST_TOKENS) -> list[Token]:
-    """The tokens of a file, with one for the end of its last line. Raises NftError for a character that no word has.
+    """The tokens of a file, with one for the end of its last line. Raises NftError for an invalid character.
 
-    Raises NftNotModelled where there are more than `most`.
+    Raises NftNotModelled if there are more than `most`.
 
-    nft's scanner takes a comment only with the newline behind it: one that ends the file is "unexpected junk". A line
-    that is all comment is nothing; a comment behind something leaves the line's end.
+    nft's scanner accepts a comment only with the newline after it: one that ends the file is "unexpected junk". A line
+    with only a comment is nothing; a comment after something leaves the line's end.
     """
     found: list[Token] = []
     at, text = 0, source.text
@@ -150,7 +149,7 @@ def tokens_of(source: ScriptFile, most: int = MOST_TOKENS) -> list[Token]:
             found.append(Token(END, NEWLINE, at, source))
             return found
         word = match[which]
-        # As Token(...) makes it: a file has them by the million, and few different words.
+        # The same as Token(...): a file has millions of them, and few different words.
         token: Token = new(Token, (kind, words.setdefault(word, word), match.start(which), source))
         found.append(token)
     blank = _BLANKS.match(text, at)
@@ -159,7 +158,7 @@ def tokens_of(source: ScriptFile, most: int = MOST_TOKENS) -> list[Token]:
 
 
 class Cursor:
-    """A place in a list of tokens. maps: those that were named in what was passed."""
+    """A position in a list of tokens. maps: those that were named in the tokens read so far."""
 
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens = tokens
@@ -172,12 +171,12 @@ class Cursor:
 
     @property
     def here(self) -> Location:
-        """The line of the token that comes next, or of the last one."""
+        """The line of the next token, or of the last one."""
         token = self.tokens[min(self.index, len(self.tokens) - 1)]
         return token.source.location(token.at)
 
     def peek(self, ahead: int = 0) -> str:
-        """The text of a token to come; empty behind the end."""
+        """The text of a coming token; empty past the end."""
         try:
             return self.tokens[self.index + ahead].text
         except IndexError:
@@ -191,11 +190,11 @@ class Cursor:
 
     @property
     def version(self) -> tuple[int, ...]:
-        """The version of nft; empty where it is not known."""
+        """nft's version; empty if unknown."""
         return self.tokens[min(self.index, len(self.tokens) - 1)].source.version if self.tokens else ()
 
     def since(self, feature: str) -> None:
-        """Hold that the server's nft knows something of `versions`. Raises NftError."""
+        """Check that the server's nft knows a feature of `versions`. Raises NftError."""
         if self.version and self.version < SINCE[feature]:
             raise self.wrong(
                 f"{feature} is for nft {_dotted(SINCE[feature])} and later; this one is {_dotted(self.version)}"
@@ -215,7 +214,7 @@ class Cursor:
         return self.tokens[self.index - 1].text
 
     def accept(self, text: str, *more: str) -> bool:
-        """Whether the next tokens are these; then they are passed."""
+        """Whether the next tokens are these; if so, skip them."""
         tokens, at = self.tokens, self.index
         if at >= len(tokens) or tokens[at].text != text:
             return False
@@ -226,7 +225,7 @@ class Cursor:
         return True
 
     def expect(self, *texts: str) -> str:
-        """Pass the next token, which is one of `texts`. Raises NftError."""
+        """Skip the next token, which must be one of `texts`. Raises NftError."""
         if self.peek() not in texts or self.done:
             raise self.wrong(f"unexpected {self.shown()}, where {' or '.join(map(repr, texts))} should be")
         return self.take()
@@ -251,29 +250,29 @@ class Cursor:
         return value
 
     def identifier(self) -> str:
-        """The next token, a name of the script's own: not in quotes, no number, no word of nft's. Raises NftError."""
+        """The next token, a name chosen by the script: not quoted, no number, no keyword of nft. Raises NftError."""
         text = self.peek()
         if self.kind() != WORD or not _IDENTIFIER.fullmatch(text):
             raise self.wrong(f"unexpected {self.shown()}, where a name should be")
         if text in RESERVED:
-            raise self.wrong(f"{text!r} is a word of nft's own and can't be a name")
+            raise self.wrong(f"{text!r} is an nft keyword and can't be a name")
         self.index += 1
         return text
 
     def value(self) -> str:
-        """The next token, a word or something in quotes that can be a value. Raises NftError."""
+        """The next token, a word or a quoted string that can be a value. Raises NftError."""
         if self.peek() in NO_VALUES and self.kind() == WORD:
             raise self.wrong(f"unexpected {self.shown()}")
         return self.word()
 
     def text(self) -> str:
-        """The next token, something in quotes or a word that is not nft's own. Raises NftError."""
+        """The next token, a quoted string or a word that is not an nft keyword. Raises NftError."""
         if self.kind() == STRING or self.peek().endswith("*"):
             return self.word()
         return self.identifier()
 
     def shown(self) -> str:
-        """The next token, for people."""
+        """The next token, as text for a message."""
         text = self.peek()
         return "end of the line" if text == NEWLINE else (repr(text) if text else "end of the file")
 
@@ -282,7 +281,7 @@ class Cursor:
             self.index += 1
 
     def line(self) -> list[Token]:
-        """Pass what is left of the line, up to its end, a semicolon or the end of the block: its tokens."""
+        """Skip the rest of the line, up to its end, a semicolon or the end of the block; returns its tokens."""
         begin, depth = self.index, 0
         while not self.done and (depth or self.peek() not in (NEWLINE, ";", "}")):
             if self.kind() != STRING:

@@ -1,4 +1,4 @@
-"""The values that rules and sets of nftables compare with, from their text (nft(8), "DATA TYPES")."""
+"""The values that nftables rules and sets compare with, from their text (nft(8), "DATA TYPES")."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ICMP_TYPES = {
 
 
 def number(text: str) -> int | None:
-    """A decimal or hexadecimal number, or several joined by "|"; None if it is none."""
+    """A decimal or hexadecimal number, or several joined by "|"; None for anything else."""
     total = 0
     for part in text.split("|"):
         try:
@@ -58,7 +58,7 @@ def number(text: str) -> int | None:
 
 
 def port(text: str, names: Names) -> int:
-    """A port's number, from its number or its name in services(5). Raises RuleError."""
+    """A port number, from a number or a name in services(5). Raises RuleError."""
     value = number(text)
     if value is None:
         value = names.services.get(text)
@@ -103,7 +103,7 @@ def address(text: str, version: int, names: Names) -> AddressSet | Masked:
     value = number(text)
     if value is not None and value < 1 << BITS[version]:
         return AddressSet(version, (value, value + 1))
-    raise RuleError(f"not an IPv{version} address, and no host name can be looked up while the server boots: {text!r}")
+    raise RuleError(f"not an IPv{version} address, and host names can't be resolved while the server boots: {text!r}")
 
 
 def _plain(text: str, version: int) -> AddressSet | Masked:

@@ -1,4 +1,4 @@
-"""Which nft has learnt what (the release notes of nftables; 1.0.6 and 1.1.3 were tried)."""
+"""Which nft version introduced which feature (nftables' release notes; 1.0.6 and 1.1.3 were tested)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SINCE: Mapping[str, tuple[int, ...]] = {
     "gre, geneve and vxlan": (1, 0, 7),
     "a mark that is made of another field": (1, 0, 7),
 }
-"""What the versions from 0.9.0 on have learnt; a script that has it loads nothing with an older one.
+"""Features introduced since 0.9.0; an older version rejects a script that uses them.
 
-Where it is not known which version between two learnt something, the first after the one that does not know it stands.
+If the exact version is unknown, this gives the first one after the last known not to have it.
 """

@@ -1,7 +1,7 @@
-"""Rules that differ in one address alone, as those of blocklists do by the ten thousand: their words are read once.
+"""Rules that differ only in one address, as in blocklists of tens of thousands: their words are parsed once.
 
-A rule is like another if its line is the same but for one address in it. The address is one that `Match` compares an
-address of the packet with, so that nothing else of the rule hangs on it. Who understands the first understands all.
+A rule is like another if its line is the same but for one address. `Match` compares that address with a packet address,
+so nothing else in the rule depends on it. If the first one can be parsed, all can.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ _ADDRESS = compile_pattern(
     rf"(?<![\w.:/-])(?:(?:{_BYTE}\.){{3}}{_BYTE}(?P<four>/(?:3[0-2]|[12]?[0-9]))?"
     r"|(?=[0-9A-Fa-f]*:[0-9A-Fa-f:]*:)(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?P<six>/[0-9]{1,3})?)(?![\w.:/-])"
 )
-"""An address or network; with what stands on both sides it is one word of a script, and the prefix two more."""
+"""An address or network; together with its surroundings it is one word of a script, and a prefix length two more."""
 
 _COUNTER = compile_pattern(r"(?<=counter packets )[0-9]{1,18} bytes [0-9]{1,18}(?![\w.:/-])")
-"""The values of a counter, which ``nft list ruleset`` writes and no packet asks for."""
+"""The values of a counter, which ``nft list ruleset`` writes and no packet is compared with."""
 
 _PLAIN = compile_pattern(r"[A-Za-z0-9_ \t./:,<>=!&|^@*\0\1\2\3-]*")
-"""A line of which no word depends on another line: no quotes, braces, definitions or semicolons."""
+"""A line with no word that depends on another line: no quotes, braces, definitions or semicolons."""
 
 _KINDS = ("ipv4_addr", "ipv6_addr")
 
 MOST = 4096
-"""How many lines are remembered."""
+"""How many lines are cached."""
 
 
 class Found(NamedTuple):
-    """What was read: rules like others, and the index of the token behind them.
+    """The result: rules like others, and the index of the token after them.
 
-    line, address: what to remember the next rule by, both empty where no other can be like it.
+    line, address: the key for caching the next rule, both empty if no other can be like it.
     """
 
     rules: list[NftRule]
@@ -45,13 +45,13 @@ class Found(NamedTuple):
 
 
 class Alike:
-    """The lines of rules that were read, by what is the same in those that are alike."""
+    """The rules read so far, by the part of the line that similar ones share."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], Pattern | None] = {}
 
     def read(self, family: str, tokens: list[Token], begin: int) -> Found:
-        """The rules from a token on, one on each line, as far as ones like them are remembered."""
+        """The rules from a token on, one per line, as long as similar ones are cached."""
         rules: list[NftRule] = []
         at = behind = begin
         while True:
@@ -83,7 +83,7 @@ class Alike:
                 return Found(rules, behind)
 
     def remember(self, family: str, found: Found, rule: NftRule, tokens: list[Token]) -> NftRule:
-        """Remember a rule by what `read` found of it, and its tokens with the one behind: the rule, so marked."""
+        """Cache a rule from the result of `read` and its tokens, with the one after it; returns the rule, marked."""
         key, address = found.line, found.address
         same = (family, key)
         if not key or same in self._known or len(self._known) >= MOST:

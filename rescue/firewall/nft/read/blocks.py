@@ -31,20 +31,20 @@ from rescue.model import Location
 
 
 class Blocks:
-    """Reads blocks; a cursor that is handed over stands behind the opening brace."""
+    """Parses blocks; a cursor passed in is just after the opening brace."""
 
     def __init__(self, preprocessor: Preprocessor) -> None:
         self.preprocessor = preprocessor
         self.alike = Alike()
         self.fresh: list[NftRule] = []
-        """The rules that were read last, and not looked at yet for names of what is not there."""
+        """The latest rules, not yet checked for names that do not exist."""
         self.commented: list[bool] = []
-        """Of each block that is open, whether it has had its comment."""
+        """For each open block, whether it has had its comment."""
 
     def _block(self, cursor: Cursor, line: Callable[[], bool]) -> None:
-        """Read a block's lines up to its closing brace, in a scope of its own.
+        """Parse a block's lines up to its closing brace, in its own scope.
 
-        line: reads one; True if the closing brace may follow it at once. Most need a semicolon or their own line.
+        line: parses one line; True if the closing brace may follow directly. Most need a semicolon or their own line.
         """
         self.commented.append(False)
         with self.preprocessor.scope():
@@ -62,19 +62,19 @@ class Blocks:
         self.commented.pop()
 
     def _comment(self, cursor: Cursor) -> None:
-        """Pass what stands behind "comment" in a block. Raises NftError for a second one."""
+        """Skip the text after "comment" in a block. Raises NftError for a second one."""
         if self.commented[-1]:
             raise cursor.wrong("the comment can't be given twice")
         self.commented[-1] = True
         statements.comment(cursor)
 
     def table(self, cursor: Cursor, table: NftTable) -> None:
-        """Read the block of a table, behind its opening brace. Raises NftError."""
+        """Parse a table's block, after its opening brace. Raises NftError."""
         self._block(cursor, lambda: self._in_table(cursor, table))
         self.settle(table)
 
     def settle(self, table: NftTable) -> None:
-        """Hold that what the last rules name is there. Raises NftError."""
+        """Check that the names in the latest rules exist. Raises NftError."""
         fresh, self.fresh = self.fresh, []
         settle(table, fresh)
 
@@ -108,12 +108,12 @@ class Blocks:
         return False
 
     def chain(self, cursor: Cursor, table: NftTable, chain: NftChain) -> None:
-        """Read the block of a chain, behind its opening brace."""
+        """Parse a chain's block, after its opening brace."""
         chain.policy_here = False
         self._block(cursor, lambda: self._in_chain(cursor, table, chain))
         if chain.policy and chain.hook is None:
             here = chain.policy_at or chain.location
-            raise NftError(f"{chain.name} is no base chain, and can't have a policy", here)
+            raise NftError(f"{chain.name} is not a base chain, and can't have a policy", here)
         chain.made = True
         brace = cursor.tokens[cursor.index - 1]
         chain.blocks.append(ChainBlock(brace.source.path, brace.at))
@@ -128,7 +128,7 @@ class Blocks:
                 raise cursor.wrong(f"unexpected {cursor.shown()}")
             policy = self.preprocessor.name(cursor)
             if policy not in ("accept", "drop"):
-                raise NftError(f"{policy} is no policy", here)
+                raise NftError(f"{policy} is not a policy", here)
             if chain.policy_at is not None and chain.policy_here:
                 raise NftError("the policy can't be set twice", here)
             chain.policy, chain.policy_at, chain.policy_here = policy, here, True
@@ -156,7 +156,7 @@ class Blocks:
         chain.hook = Hook(word)
         line = cursor.line()
         if line and line[-1].kind == STRING and line[-2:-1] and line[-2].text == "priority":
-            raise NftError("a priority stands without quotes", here)
+            raise NftError("a priority takes no quotes", here)
         tokens = self.preprocessor.expanded(line)
         words = [token.text for token in tokens]
         if "priority" not in words:
@@ -177,10 +177,10 @@ class Blocks:
             cursor.since("a priority by its name")
         chain.priority = hooks.priority(table.family, chain.kind, chain.hook, given, here, cursor.version)
         if chain.made and before != (chain.kind, chain.hook, chain.priority):
-            raise NftError(f"the chain {chain.name} is there already, and is no such base chain", here)
+            raise NftError(f"the chain {chain.name} already exists, and is not such a base chain", here)
 
     def set(self, cursor: Cursor, held: NamedSet) -> None:
-        """Read the block of a set or map, behind its opening brace. Raises NftError."""
+        """Parse the block of a set or map, after its opening brace. Raises NftError."""
         here = cursor.here
         self._block(cursor, lambda: self._in_set(cursor, held))
         if not held.keys:
@@ -239,7 +239,7 @@ class Blocks:
         while cursor.accept("."):
             keys.append(self._type(cursor, of=of))
         if not of and "verdict" in keys:
-            raise cursor.wrong("a verdict is no key")
+            raise cursor.wrong("a verdict can't be a key")
         held.keys = tuple(keys)
         if not held.is_map:
             return
@@ -262,7 +262,7 @@ class Blocks:
         return word
 
     def elements(self, cursor: Cursor) -> list[Element]:
-        """Read the elements of a set in braces, or those that a name stands for."""
+        """Parse the elements of a set in braces, or those of a defined name."""
         if cursor.peek() == "$":
             own = Cursor(self.preprocessor.expanded(cursor.line()))
             return read_elements(own) if own.peek() == "{" else [Element((item(own),))]
@@ -275,7 +275,7 @@ class Blocks:
         return read_elements(Cursor(self.preprocessor.expanded(cursor.tokens[begin : cursor.index])))
 
     def rule(self, cursor: Cursor, table: NftTable) -> NftRule:
-        """Read one rule, at which the cursor stands."""
+        """Parse one rule, at the cursor."""
         return self._rule(cursor, table, Found([], cursor.index))
 
     def _rule(self, cursor: Cursor, table: NftTable, found: Found) -> NftRule:
@@ -321,7 +321,7 @@ _OF_SET: dict[str, Callable[[Cursor], object]] = {
     "last": statements.last,
     "ct": _count,
 }
-"""What a set may have for each of its elements."""
+"""The statements that a set may have for each of its elements."""
 
 _NO_KEYS = ("string",)
 """Types that only fields have."""

@@ -1,6 +1,6 @@
-"""nft(8) at work: the commands of a script obeyed in order.
+"""nft(8) at work: executes the commands of a script in order.
 
-Behaviour was taken from nft(8), src/parser_bison.y and src/evaluate.c of nftables 1.0, and tried with nft 1.0.6.
+Behaviour was taken from nft(8), src/parser_bison.y and src/evaluate.c of nftables 1.0, and tested with nft 1.0.6.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _LISTED = frozenset(["ruleset", "table", "tables", "chain", "chains", "set", "se
                      "counter", "counters", "quota", "quotas", "limit", "limits", "secmark", "secmarks", "synproxy",
                      "synproxys", "flowtable", "flowtables", "ct", "hooks", "flow"])  # fmt: skip
 _RESET = frozenset(["counter", "counters", "quota", "quotas"])
-"""What can be listed, and what can be set to zero."""
+"""What can be listed, and what can be reset."""
 
 
 class Script:
-    """The tables while a script is obeyed."""
+    """The tables while a script is being executed."""
 
     def __init__(self, tree: Tree, nft: tuple[int, ...] = (), names: Names | None = None) -> None:
         self.names = names or Names()
@@ -41,7 +41,7 @@ class Script:
         self.tables: dict[Key, NftTable] = {}
 
     def run(self, path: PurePosixPath) -> None:
-        """Obey a file. Raises NftError, NftNotModelled and NotCaptured."""
+        """Execute a file. Raises NftError, NftNotModelled and NotCaptured."""
         cursor = Cursor(self.preprocessor.opened(path, Location(path)))
         while not cursor.done:
             if cursor.peek() in (NEWLINE, ";"):
@@ -83,7 +83,7 @@ class Script:
                 cursor.line()
 
     def _shown(self, cursor: Cursor, verb: str) -> None:
-        """Pass a command that only shows something; what it names must be there. Raises NftError."""
+        """Skip a command that only lists something; what it names must exist. Raises NftError."""
         word = cursor.peek()
         if verb == "reset" and word in ("rule", "rules"):
             cursor.since("reset rules")

@@ -1,4 +1,4 @@
-"""Values, verdicts and the elements of sets, read from the words of a script (nft(8), "SETS", "MAPS")."""
+"""Values, verdicts and set elements, parsed from the words of a script (nft(8), "SETS", "MAPS")."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ VERDICTS = ("accept", "drop", "continue", "return", "jump", "goto", "queue")
 
 
 def verdict_of(cursor: Cursor) -> NftVerdict:
-    """Read a verdict. Raises Wrong."""
+    """Parse a verdict. Raises Wrong."""
     word = cursor.expect(*VERDICTS)
     return NftVerdict(word, cursor.identifier()) if word in ("jump", "goto") else NftVerdict(word)
 
 
 def item(cursor: Cursor) -> str:
-    """Read one value: a word, a network, a range, names joined by "|", or one in parentheses. Raises Wrong."""
+    """Parse one value: a word, a network, a range, names joined by "|", or one in parentheses. Raises Wrong."""
     if cursor.accept("("):
         parts = [item(cursor)]
         while not cursor.accept(")"):
@@ -45,23 +45,23 @@ def item(cursor: Cursor) -> str:
 
 
 def elements(cursor: Cursor) -> list[Element]:
-    """Read the elements of a set in braces. Raises Wrong."""
+    """Parse the elements of a set in braces. Raises Wrong."""
     found: list[Element] = []
     cursor.expect("{")
     opened = cursor.tokens[cursor.index - 1].at
     while True:
-        cursor.accept(NEWLINE)  # one, nowhere more: nft refuses blank lines in here
+        cursor.accept(NEWLINE)  # one, and only here: nft rejects blank lines elsewhere in the braces
         if found and (cursor.peek() == "," or cursor.accept("}")):
             if not cursor.accept(","):
                 return found
             continue
         if cursor.peek() == "}":
-            if cursor.tokens[cursor.index].at == opened:  # both stand for one name: a definition may be empty
+            if cursor.tokens[cursor.index].at == opened:  # both come from one name: a definition may be empty
                 cursor.index += 1
                 return found
             raise cursor.wrong("a set without elements")
         if cursor.peek() == NEWLINE:
-            raise cursor.wrong("a blank line among the elements of a set, which nft does not take")
+            raise cursor.wrong("a blank line among the elements of a set, which nft rejects")
         if cursor.peek() == "{":
             found += elements(cursor)
         else:
@@ -91,7 +91,7 @@ def _element(cursor: Cursor) -> Element:
 
 
 def timing(cursor: Cursor) -> tuple[str, ...]:
-    """Pass the options of an element: how long it lasts, its comment. Raises Wrong."""
+    """Skip the options of an element: its timeout, its comment. Raises Wrong."""
     found: tuple[str, ...] = ()
     while cursor.peek() in ("timeout", "expires", "comment") and cursor.kind() != STRING:
         word = cursor.take()
@@ -109,7 +109,7 @@ DURATION = compile_pattern(r"(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?")
 
 
 def _attributes(cursor: Cursor) -> tuple[str, ...]:
-    """Pass what an element carries: a counter, a limit and the like, then its options. Raises Wrong."""
+    """Skip an element's statements: a counter, a limit and the like, then its options. Raises Wrong."""
     found: tuple[str, ...] = ()
     while cursor.peek() in ("counter", "limit", "quota", "last", "ct") and cursor.kind() != STRING:
         found += (cursor.peek(),)

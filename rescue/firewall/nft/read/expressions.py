@@ -1,4 +1,4 @@
-"""What a statement of nftables is given: a number, a field, a field looked up in a map (nft's "stmt_expr")."""
+"""The argument of an nftables statement: a number, a field, a field looked up in a map (nft's "stmt_expr")."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _OPERATORS = {"|": "|", "or": "|", "&": "&", "and": "&", "^": "^", "xor": "^", "
 
 _KEYWORDS = frozenset(["ether", "ip", "ip6", "vlan", "arp", "dnat", "snat", "ecn", "reset", "original", "reply",
                        "label", "exists", "missing"])  # fmt: skip
-"""Words of nft's own that may stand for a value."""
+"""nft keywords that may be used as a value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """text: of a constant. selectors: the fields it is made of. changes: bit operations, each with its constant;
-    unknown: one of these that is no number.
+    """text: for a constant. selectors: the fields it consists of. changes: bit operations, each with its constant;
+    unknown: one of these is not a number.
 
-    elements, named: the map that the fields are looked up in. plain: nothing is known of it but that it is one.
+    elements, named: the map in which the fields are looked up. plain: only known to be an expression.
     """
 
     text: str = ""
@@ -41,7 +41,7 @@ class Expression:
 
     @property
     def number(self) -> int | None:
-        """The number that it stands for; None if it is none."""
+        """Its value as a number; None if it is not one."""
         value = None if self.selectors else number(self.text)
         for operator, operand in self.changes:
             if value is None or operand is None:
@@ -64,7 +64,7 @@ def _apply(value: int, operator: str, operand: int) -> int:
 
 
 def expression(cursor: Cursor) -> Expression:
-    """Read an expression. Raises Wrong, and Unclear for a field that is not known here."""
+    """Parse an expression. Raises Wrong, and Unclear for an unknown field."""
     found = _basic(cursor)
     bare = not found.selectors
     while cursor.accept("."):

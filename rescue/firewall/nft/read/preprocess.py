@@ -1,4 +1,4 @@
-"""What nftables' scanner and parser do to a script before it is obeyed: include, define and "$NAME" (nft(8))."""
+"""What nftables' scanner and parser do to a script before executing it: include, define and "$NAME" (nft(8))."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from rescue.model import Location
 from rescue.tree import RULES_LIMIT, Read, Tree
 
 DEEPEST = 16
-"""How many files may include each other (MAX_INCLUDE_DEPTH of src/scanner.l)."""
+"""How deep includes may nest (MAX_INCLUDE_DEPTH in src/scanner.l)."""
 
 INCLUDED_FROM = PurePosixPath("/etc")
-"""Where nft looks for files that are included by a name alone."""
+"""Where nft looks for included files given by name only."""
 
 
 class Preprocessor:
@@ -45,10 +45,10 @@ class Preprocessor:
     def opened(self, path: PurePosixPath, asked: Location, depth: int = 0) -> list[Token]:
         """The tokens of a file.
 
-        Raises NftError where it is not there, NftNotModelled where it can't be read, and NotCaptured.
+        Raises NftError if it does not exist, NftNotModelled if it can't be read, and NotCaptured.
         """
         if depth > DEEPEST:
-            raise NftError("files include each other too often", asked)
+            raise NftError("includes nest too deep", asked)
         text = self.tree.text_if_read(path)
         if text is None:
             entry = self.tree.entry(path)
@@ -62,15 +62,16 @@ class Preprocessor:
 
     @contextmanager
     def scope(self) -> Iterator[None]:
-        """What is defined in here is forgotten at the end."""
+        """Definitions made in here are forgotten at the end."""
         self.scopes.append({})
         yield
         self.scopes.pop()
 
     def directive(self, cursor: Cursor) -> bool:
-        """Obey include, define and their like, which may stand anywhere; False if the next words are another command.
+        """Execute include, define and similar directives, allowed anywhere; False if the next words are another
+        command.
 
-        The tokens of an included file take the place of the words that include it.
+        The tokens of an included file replace the words that include it.
         """
         word = cursor.peek()
         if word not in ("include", "define", "redefine", "undefine"):
@@ -88,7 +89,7 @@ class Preprocessor:
             _ended(cursor, word)
         else:
             cursor.take()
-            self.scopes[-1].pop(cursor.identifier(), None)  # nft does not mind where there is none
+            self.scopes[-1].pop(cursor.identifier(), None)  # nft accepts undefining an unknown name
         return True
 
     def _include(self, cursor: Cursor, here: Location) -> None:
@@ -104,7 +105,7 @@ class Preprocessor:
         cursor.index = begin
 
     def _included(self, name: str, here: Location) -> Iterator[PurePosixPath]:
-        """The files that an include names, in order. A pattern may name none."""
+        """The files that an include names, in order; none if a pattern matches nothing."""
         path = PurePosixPath(name)
         if not path.is_absolute():
             path = (PurePosixPath("/") if name.startswith(("./", "../")) else INCLUDED_FROM) / path
@@ -126,7 +127,7 @@ class Preprocessor:
                 yield folder / name
 
     def _value(self, cursor: Cursor) -> list[Token]:
-        """The tokens of a definition, with those that it names put in."""
+        """The tokens of a definition, with names expanded."""
         begin = cursor.index
         depth = 0
         while not cursor.done and (depth or cursor.peek() not in (NEWLINE, ";")):
@@ -148,7 +149,7 @@ class Preprocessor:
         return found
 
     def expanded(self, tokens: list[Token]) -> list[Token]:
-        """The tokens with each "$NAME" replaced by what it stands for. Raises NftError."""
+        """The tokens with each "$NAME" replaced by its definition. Raises NftError."""
         if not any(token.text == "$" for token in tokens):
             return tokens
         found: list[Token] = []
@@ -168,14 +169,14 @@ class Preprocessor:
         return found
 
     def value_of(self, name: str, cursor: Cursor) -> list[Token]:
-        """What a name is defined as. Raises NftError."""
+        """The definition of a name. Raises NftError."""
         held = next((scope[name] for scope in reversed(self.scopes) if name in scope), None)
         if held is None:
             raise cursor.wrong(f"${name} is not defined")
         return held
 
     def name(self, cursor: Cursor) -> str:
-        """Read a word, which may be defined. Raises NftError."""
+        """Read a word, which may come from a definition. Raises NftError."""
         if cursor.accept("$"):
             held = self.value_of(cursor.identifier(), cursor)
             return held[0].text if held else ""
@@ -183,7 +184,7 @@ class Preprocessor:
 
 
 def _follows(cursor: Cursor) -> bool:
-    """Whether a definition's next word may stand behind the one before: a word needs a mark between, "/" a number."""
+    """Whether the next word of a definition may follow the one before: a word needs a separator, "/" a number."""
     if cursor.kind() not in (WORD, STRING):
         return True
     before = cursor.tokens[cursor.index - 1]
@@ -193,7 +194,7 @@ def _follows(cursor: Cursor) -> bool:
 
 
 def _ended(cursor: Cursor, word: str) -> None:
-    """Raise NftError unless a directive is followed by a semicolon or a newline; the end of the file is neither."""
+    """Raise NftError unless a directive is followed by a semicolon or a newline; the end of the file does not count."""
     if cursor.at_end_of_file:
         raise cursor.wrong(f"the line with {word} is the file's last and does not end in a newline")
     if cursor.peek() not in (NEWLINE, ";"):

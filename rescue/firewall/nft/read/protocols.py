@@ -1,4 +1,4 @@
-"""What a rule of nftables has said of the packet's protocols, and what no packet can be (src/payload.c, evaluate.c)."""
+"""The protocols implied by an nftables rule, and those that no packet can combine (src/payload.c, evaluate.c)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _ETHER_TYPES = {"ip": "ip", "ip6": "ip6", "arp": "arp", "0x0800": "ip", "0x800":
 
 
 class Protocols:
-    """The protocols of one rule, as far as it has been read. family: its table's.
+    """The protocols of one rule, as far as it has been parsed. family: its table's.
 
-    A comparison with "==" sets what is known, whatever was said before; a field is refused where it is of another.
+    A comparison with "==" sets what is known, whatever was implied before; a field of another protocol is rejected.
     """
 
     def __init__(self, cursor: Cursor, family: str) -> None:
@@ -29,19 +29,19 @@ class Protocols:
         self.family = family
         self.network = {"ip": "ip", "ip6": "ip6", "arp": "arp"}.get(family, "")
         self.transports: tuple[str, ...] = ()
-        """Those that were asked for last, by themselves or in a set."""
+        """Those that the latest match asked for, directly or in a set."""
         self.both = False
-        """Whether the rule has asked for either version of IP."""
+        """Whether the rule has matched on the IP version."""
         self.tracks = False
-        """Whether the rule asks for the connection, which makes conntrack work (nf_ct_netns_get())."""
+        """Whether the rule uses connection tracking, which activates conntrack (nf_ct_netns_get())."""
 
     @property
     def has_transport(self) -> bool:
-        """Whether it is known to be of TCP, UDP or the like."""
+        """Whether it is known to be TCP, UDP or the like."""
         return bool(self.transports)
 
     def note(self, selector: Selector) -> None:
-        """Take note of a field. Raises Wrong where no packet has it beside what was said before."""
+        """Record a field. Raises Wrong if it contradicts the protocols already implied."""
         first, _, key = selector.words.partition(" ")
         if first == "ct":
             self.tracked()
@@ -89,13 +89,13 @@ class Protocols:
             raise self.cursor.wrong(f"conflicting protocols: {self.network} and {version}")
 
     def tracked(self) -> None:
-        """Take note that a connection is asked for. Raises Wrong where there is no conntrack."""
+        """Record that the rule uses conntrack. Raises Wrong if it is not available."""
         if self.family in ("arp", "netdev"):
             raise self.cursor.wrong(f"a table of the family {self.family} has no connections")
         self.tracks = True
 
     def compared(self, statement: Match | VerdictMap) -> None:
-        """Take note of what fields are compared with. Raises Wrong."""
+        """Record the values that fields are compared with. Raises Wrong."""
         for each in statement.selectors:
             self.note(each)
         if len(statement.selectors) > 1 or isinstance(statement, VerdictMap):
@@ -120,7 +120,7 @@ class Protocols:
     # -- what statements ask ------------------------------------------------------------------------------------------
 
     def address_of(self, version: str) -> str:
-        """The version of the address that a rule gives a packet: as it says, or as is known. Raises Wrong."""
+        """The IP version of the address that a rule gives a packet: explicit, or as known. Raises Wrong."""
         if version and self.network in _NETWORK and self.network != version:
             raise self.cursor.wrong(f"conflicting protocols: {self.network} and {version}")
         known = version or (self.network if self.network in _NETWORK else "")
@@ -129,12 +129,12 @@ class Protocols:
         return known
 
     def port_given(self) -> None:
-        """Hold that a rule may give a packet a port. Raises Wrong."""
+        """Check that a rule may set a packet's port. Raises Wrong."""
         if not self.transports:
             raise self.cursor.wrong("a port needs a protocol before it, such as meta l4proto tcp")
 
     def refused_with(self, kind: str) -> None:
-        """Hold that a rule may refuse a packet so. Raises Wrong."""
+        """Check that a rule may reject a packet this way. Raises Wrong."""
         if kind == "tcp" and any(each != "tcp" for each in self.transports):
             raise self.cursor.wrong(f"a TCP reset is not for {', '.join(self.transports)}")
         version = {"icmp": "ip", "icmpv6": "ip6"}.get(kind)
@@ -143,6 +143,6 @@ class Protocols:
 
 
 def _transport(value: str) -> str:
-    """The protocol that has a name or a number, as nft knows it."""
+    """The protocol for a name or number, as nft knows it."""
     found = PROTOCOLS.get(value, number(value))
     return _NUMBERS.get(found if found is not None else -1, _UNKNOWN)

@@ -1,4 +1,4 @@
-"""What is left of a set when a script deletes elements of it; nft refuses to delete what is not there."""
+"""What remains of a set when a script deletes elements from it; nft rejects deleting elements that do not exist."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _Key = tuple[tuple[int, int] | str, ...]
 
 
 def without(held: NamedSet, gone: Sequence[Element], names: Names, here: Location, *, must: bool) -> list[Element]:
-    """The elements that are left of a set, if nft finds those that are deleted (`must`: it must, or loads nothing).
+    """The elements that remain in a set, if nft finds those that are deleted (`must`: else it loads nothing).
 
-    Raises NftError where it does not, and NftNotModelled for a set of intervals: of what is not there, or there no
-    more, nft 1.0.6 takes some to be there and some not.
+    Raises NftError if it does not find them, and NftNotModelled for an interval set: nft 1.0.6 accepts deleting some
+    elements that do not exist, or no longer do, and rejects others.
     """
     known = [(_key(held, each, names), each) for each in held.elements]
     keys = {key for key, _ in known}
     asked = {_key(held, each, names) for each in gone}
     if must and not (asked <= keys and len(asked) == len(gone)):
         if "interval" in held.flags:
-            raise NftNotModelled(f"what is left of the set {held.name}", here)
+            raise NftNotModelled(f"what remains of the set {held.name}", here)
         raise NftError(f"the set {held.name} has no such element, or no more", here)
     return [each for key, each in known if key not in asked]
 
@@ -38,7 +38,7 @@ def _key(held: NamedSet, element: Element, names: Names) -> _Key:
 
 
 def _value(text: str, kind: str, names: Names) -> tuple[int, int] | str:
-    """The numbers that a field stands for, as it may be written in several ways; its text where it is no number."""
+    """The numbers for a field, which may be written in several ways; its text if it is not a number."""
     try:
         if kind in ("ipv4_addr", "ipv6_addr"):
             found = address(text, 4 if kind == "ipv4_addr" else 6, names)

@@ -33,7 +33,7 @@ from rescue.firewall.nft.read.script import (
 )
 
 _BIT_FIELDS = ("ct state", "ct status", "tcp flags", "ct label", "ct event")
-"""Fields of which a list without braces asks for any bit."""
+"""Fields for which a list without braces matches any bit."""
 
 _OPERATORS = {"==": "==", "eq": "==", "!=": "!=", "ne": "!=", "<": "<", "lt": "<", ">": ">", "gt": ">",
               "<=": "<=", "le": "<=", ">=": ">=", "ge": ">="}  # fmt: skip
@@ -44,20 +44,20 @@ _SET_OF_PACKET = {"mark": "mark", "priority": "", "nftrace": "integer 1", "pktty
                   "broute": "integer 8"}  # fmt: skip
 _SET_OF_CONNECTION = {"mark": "mark", "helper": "", "timeout": "", "expectation": "", "zone": "integer 16",
                       "event": "ct_event", "label": "", "secmark": ""}  # fmt: skip
-"""What can be set of a packet (nft_meta_set_init()) and of its connection (nft_ct_set_init()), with the types."""
+"""The packet (nft_meta_set_init()) and connection (nft_ct_set_init()) keys that can be set, with their types."""
 
 _FIRST, _LAST = frozenset([Hook.PREROUTING, Hook.OUTPUT]), frozenset([Hook.POSTROUTING])
 NAT = {"masquerade": _LAST, "snat": _LAST | {Hook.INPUT}, "dnat": _FIRST, "redirect": _FIRST}
 _PLACES = {**NAT, "tproxy": frozenset([Hook.PREROUTING]), "synproxy": frozenset([Hook.INPUT, Hook.FORWARD])}
 REJECTING = frozenset([Hook.INPUT, Hook.FORWARD, Hook.OUTPUT, Hook.PREROUTING, Hook.INGRESS])
-"""The hooks at which some statements can be (the `validate` of nft_nat.c, nft_reject.c and so on)."""
+"""The hooks at which some statements are allowed (the `validate` of nft_nat.c, nft_reject.c and so on)."""
 
 _BIT_KINDS = ("tcp_flag", "ct_state", "ct_status", "ct_label")
 """The types of fields in which each bit has a name."""
 
 
 class RuleReader:
-    """Reads the statements of one rule, up to the end of its line, a semicolon or a closing brace."""
+    """Parses the statements of one rule, up to the end of its line, a semicolon or a closing brace."""
 
     def __init__(self, cursor: Cursor, table: NftTable) -> None:
         self.cursor = cursor
@@ -71,7 +71,7 @@ class RuleReader:
         self.is_nat = False
 
     def rule(self) -> NftRule:
-        """The rule. Raises Wrong; what is not known here becomes a doubt."""
+        """The rule. Raises Wrong; anything unknown here becomes a doubt."""
         first = self.cursor.tokens[min(self.cursor.index, len(self.cursor.tokens) - 1)]
         self._read()
         self.uses += [("map", name) for name in self.cursor.maps]
@@ -92,18 +92,18 @@ class RuleReader:
             if cursor.accept("comment"):
                 statements.comment(cursor)
                 if not self.read_something or not (cursor.done or cursor.peek() in (NEWLINE, ";", "}")):
-                    raise cursor.wrong(f"unexpected {cursor.shown()}: a comment stands at the end of a rule")
+                    raise cursor.wrong(f"unexpected {cursor.shown()}: a comment must be at the end of the rule")
                 break
             self.read_something = True
             if self.ended:
-                raise cursor.wrong("a statement behind one that ends the rule")
+                raise cursor.wrong("a statement after one that ends the rule")
             try:
                 self._statement()
             except NftNotModelled as problem:
                 self._give_up(problem.reason)
 
     def _give_up(self, reason: str) -> None:
-        """Pass the rest of the rule: its effect is not known."""
+        """Skip the rest of the rule: its effect is unknown."""
         cursor = self.cursor
         depth = 0
         while not cursor.done and (depth or cursor.peek() not in (NEWLINE, ";", "}")):
@@ -114,7 +114,7 @@ class RuleReader:
         self.ended = True
 
     def add(self, *found: Statement) -> None:
-        """Take statements into the rule. Raises Wrong where they can't stand beside those before."""
+        """Add statements to the rule. Raises Wrong if they can't follow those before."""
         for each in found:
             self._take_note(each)
         self.statements += found
@@ -202,7 +202,7 @@ class RuleReader:
             self.add(Ends(verdict=verdict))
 
     def _block(self) -> None:
-        """Read the rules in braces behind ``jump``: a chain without a name."""
+        """Parse the rules in braces after ``jump``: a chain without a name."""
         cursor = self.cursor
         word = cursor.take()
         chain = NftChain(f"{{{len(self.table.chains) + 1}}}", cursor.here)
@@ -228,12 +228,12 @@ class RuleReader:
         self.add(found.ends)
 
     def _single(self, given: Expression) -> None:
-        """Hold that a field is set to one value, and no range of them. Raises Wrong."""
+        """Check that a field is set to one value, not to a range of them. Raises Wrong."""
         if not given.selectors and any(sign in given.text for sign in "-/") and given.text[:1].isdigit():
             raise self.cursor.wrong(f"one value, and not {given.text!r}")
 
     def _value(self, given: Expression, kind: str) -> None:
-        """Take a value that the rule gives a packet into it: one of the type `kind`, a field, one that a map has."""
+        """Add a value that the rule gives a packet: one of the type `kind`, a field, one from a map."""
         if given.is_map:
             self.add(Named("", "", given.selectors, given.elements, given.named))
         elif given.selectors:
@@ -268,7 +268,7 @@ class RuleReader:
         self.add(Effect(RuleTarget(Action.UNTRACK, "notrack")))
 
     def use(self, found: Holds | Named | None) -> None:
-        """Take a limit, quota or counter into the rule, where it matters."""
+        """Add a limit, quota or counter to the rule, if it matters."""
         if found is not None:
             self.add(found)
 
@@ -283,7 +283,7 @@ class RuleReader:
         cursor.expect("}")
 
     def _dynamic(self) -> None:
-        """``add @set { ... }``, with what the braces hold of conditions; the older ``set add ... @set``."""
+        """``add @set { ... }``, with the conditions inside the braces; the older ``set add ... @set``."""
         cursor = self.cursor
         if cursor.accept("set"):
             cursor.expect("add", "update", "delete")
@@ -324,11 +324,11 @@ class RuleReader:
                 raise cursor.wrong(f"unexpected {cursor.shown()}")
 
     def _key(self) -> tuple[Selector, ...]:
-        """Read what is kept in a set: fields of the packet, or a constant."""
+        """Parse what is stored in a set: fields of the packet, or a constant."""
         given = expression(self.cursor)
         for each in given.selectors:
             self.protocols.note(each)
-        self.add(Needs(given.selectors))  # a packet that has no such field is through with the rule
+        self.add(Needs(given.selectors))  # for a packet without this field the rule ends here
         if self.cursor.peek() == "comment":
             raise self.cursor.wrong("a comment is not for what a rule keeps")
         timing(self.cursor)
@@ -337,7 +337,7 @@ class RuleReader:
     # -- marks and other things that are set ------------------------------------------------------------------------
 
     def _assigns(self) -> bool:
-        """Read ``meta KEY set ...`` and its like; False if the words ask for something instead."""
+        """Parse ``meta KEY set ...`` and similar; False if the words are a match instead."""
         cursor = self.cursor
         ahead = 3 if cursor.peek() == "ct" and cursor.peek(1) in ("original", "reply") else 2
         if cursor.peek(ahead) != "set":
@@ -372,18 +372,18 @@ class RuleReader:
             self.add(MarkMap(action, given.selectors, given.elements, given.named))
             return
         if given.unknown or (not given.selectors and not 0 <= (given.number or 0) <= statements.EVERY):
-            raise self.cursor.wrong(f"{given.unknown or given.text!r} is no mark")
+            raise self.cursor.wrong(f"{given.unknown or given.text!r} is not a mark")
         if not given.selectors and given.number is None:
-            raise self.cursor.wrong(f"{given.text!r} is no mark")
+            raise self.cursor.wrong(f"{given.text!r} is not a mark")
         if given.selectors and (len(given.selectors) > 1 or not same(given.selectors[0].kind, "mark")):
             self._made_mark(given)
         if given.selectors:
-            self.add(Needs(given.selectors))  # a packet that has no such field is through with the rule
+            self.add(Needs(given.selectors))  # for a packet without this field the rule ends here
         for target in statements.new_marks(given, connection=action is Action.CONNMARK):
             self.add(Effect(target))
 
     def _made_mark(self, given: Expression) -> None:
-        """Hold that a mark may be made of other fields: of a number that has a type of its own only lately."""
+        """Check that a mark may be built from other fields: older nft allows only one plain integer field."""
         if len(given.selectors) > 1 or not given.selectors[0].kind.startswith("integer"):
             self.cursor.since("a mark that is made of another field")
 
@@ -396,7 +396,7 @@ class RuleReader:
         self._match()
 
     def _change(self, selectors: tuple[Selector, ...]) -> None:
-        """Read what stands behind a field and "set"."""
+        """Parse the words after a field and "set"."""
         first, _, key = selectors[0].words.partition(" ")
         if first == "meta" and len(selectors) == 1:
             if key not in _SET_OF_PACKET:
@@ -418,7 +418,7 @@ class RuleReader:
             self.add(Ends(target=RuleTarget(Action.DEPENDS, words, reason=reason), more=True))
 
     def reset(self) -> None:
-        """Read "reset tcp option NAME", which takes the option from the packet."""
+        """Parse "reset tcp option NAME", which removes the option from the packet."""
         cursor = self.cursor
         cursor.since("reset tcp option")
         cursor.expect("tcp")
@@ -525,7 +525,7 @@ class RuleReader:
 
 
 def _may_be_missing(selector: Selector) -> bool:
-    """Whether a field can be asked for as something that is there or not."""
+    """Whether a field can be tested for existence."""
     return selector.kind == "boolean" or (selector.words.startswith("fib") and selector.kind == "iface_index")
 
 
@@ -549,4 +549,4 @@ _PLAIN: dict[str, Callable[[RuleReader], None]] = {
 }
 
 _LATER = frozenset(["xt", "tunnel", "inner", "geneve", "vxlan", "gre", "gretap", "destroy"])
-"""Words of newer or rarer statements that begin a rule's statement and are not followed here."""
+"""Words that start newer or rarer statements, which are not supported here."""

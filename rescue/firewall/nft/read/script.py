@@ -1,4 +1,4 @@
-"""What an nftables script makes: tables with chains, sets and rules, as far as nft(8) has obeyed it."""
+"""What an nftables script creates: tables with chains, sets and rules, as far as nft(8) has executed it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from rescue.model import Location
 
 
 class NftVerdict(NamedTuple):
-    """accept, drop, continue, return, jump, goto or queue; and of jump and goto the chain."""
+    """accept, drop, continue, return, jump, goto or queue; for jump and goto also the chain."""
 
     word: str
     chain: str = ""
 
 
 class Element(NamedTuple):
-    """One element of a set: its fields, or of a map also what it leads to. carries: its statements and options."""
+    """One element of a set: its fields, and for a map what it leads to. carries: its statements and options."""
 
     fields: tuple[str, ...]
     data: NftVerdict | str | None = None
@@ -33,7 +33,7 @@ class Element(NamedTuple):
 class NamedSet:
     """A set or map. keys: the types of its elements' fields; data: what a map leads to. filled: a rule adds to it.
 
-    carries: the statements that each element has. collected: it says how often elements that have timed out are swept.
+    carries: the statements of each element. collected: it sets how often expired elements are swept.
     """
 
     name: str
@@ -50,15 +50,15 @@ class NamedSet:
 
     @property
     def changing(self) -> bool:
-        """Whether it holds something else after a while than what the script says."""
+        """Whether its content may later differ from the script."""
         return self.filled or bool(self.flags & {"dynamic", "timeout"})
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Compares fields of the packet. elements: what with, of one field or several; or `named`, a set.
+    """Compares fields of the packet. elements: the values, of one field or several; or `named`, a set.
 
-    order: "<", ">", "<=" or ">=", where the one element is a bound.
+    order: "<", ">", "<=" or ">=", with the one element as the bound.
     """
 
     selectors: tuple[Selector, ...]
@@ -73,7 +73,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class VerdictMap:
-    """``vmap``: what the packet's fields lead to."""
+    """``vmap``: the verdict for the packet's fields."""
 
     selectors: tuple[Selector, ...]
     elements: Sequence[Element] = ()
@@ -82,10 +82,10 @@ class VerdictMap:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Uses a thing that the table holds by its name, or by that which a map gives for the packet's fields.
+    """Uses an object of the table by name, or the one that a map gives for the packet's fields.
 
-    kind: "counter", "quota", "limit" and so on; empty where the map's values themselves are what the rule uses.
-    A packet that the map does not know is through with the rule.
+    kind: "counter", "quota", "limit" and so on; empty if the rule uses the map's values themselves. For a packet that
+    is not in the map the rule ends here.
     """
 
     kind: str
@@ -97,7 +97,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class MarkMap:
-    """Sets a mark, or (action CONNMARK) that of the connection, to what a map gives for the packet's fields."""
+    """Sets the packet's mark, or (action CONNMARK) the connection's, to the map's value for the packet's fields."""
 
     action: Action
     selectors: tuple[Selector, ...]
@@ -107,9 +107,9 @@ class MarkMap:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Does something to fields of the packet that does not matter here; a packet without them is through.
+    """Does something irrelevant here to fields of the packet; for a packet without them the rule ends here.
 
-    text: the value that is given, which must be one of the type `kind`.
+    text: the value given, which must be of the type `kind`.
     """
 
     selectors: tuple[Selector, ...]
@@ -119,21 +119,21 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """A condition that asks no field: a rate limit, a quota."""
+    """A condition on no field: a rate limit, a quota."""
 
     condition: Condition
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What changes the packet's marks or its tracking, and lets it go on."""
+    """Changes the packet's marks or its tracking, and continues."""
 
     target: RuleTarget
 
 
 @dataclass(frozen=True, slots=True)
 class Fills:
-    """Adds to a set, or takes from it. key: the fields that are kept; empty for a constant."""
+    """Adds to a set, or deletes from it. key: the fields that are stored; empty for a constant."""
 
     name: str
     key: tuple[Selector, ...] = ()
@@ -141,7 +141,7 @@ class Fills:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """What ends the rule: a verdict, or a target that is one. more: other statements may follow, which don't matter."""
+    """Ends the rule: a verdict, or a terminal target. more: other statements may follow, which don't matter."""
 
     verdict: NftVerdict | None = None
     target: RuleTarget | None = None
@@ -162,11 +162,11 @@ class ChainBlock(NamedTuple):
 
 @dataclass(slots=True)
 class NftRule:
-    """A rule. at: the index of its first character in the text of its file; block: it stands in a chain's block.
+    """A rule. at: the index of its first character in the text of its file; block: the chain's block that it is in.
 
-    uses: the chains, sets, maps and things that it names, each with its kind. hooks: where it can be, None for
-    everywhere; nat: only in chains of that type. tracks: it makes conntrack work. pattern: what it shares with others
-    that are like it but for an address (see `alike`).
+    uses: the chains, sets, maps and objects that it names, each with its kind. hooks: where it is allowed, None for
+    everywhere; nat: only in chains of that type. tracks: it activates conntrack. pattern: what it shares with rules
+    that differ only in an address (see `alike`).
     """
 
     statements: tuple[Statement, ...]
@@ -182,7 +182,7 @@ class NftRule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pattern:
-    """What rules that are alike share: one of them, which of its statements has the address, how many tokens it is."""
+    """What similar rules share: one of them, the statement with the address, the number of tokens."""
 
     rule: NftRule
     match: Match
@@ -208,9 +208,9 @@ class Pattern:
 
 @dataclass(slots=True)
 class NftChain:
-    """A chain. blocks: the braces in which its rules stand, in order; rules may also be added by commands.
+    """A chain. blocks: the braces that contain its rules, in order; commands may add rules as well.
 
-    policy_here: the policy was set in the block that is read. made: it was there before that block.
+    policy_here: the policy was set in the current block. made: it existed before that block.
     """
 
     name: str
@@ -228,7 +228,7 @@ class NftChain:
 
 
 class Thing(NamedTuple):
-    """A counter, quota, limit or the like that a table holds. condition: what asking for it says, if anything."""
+    """A counter, quota, limit or similar object of a table. condition: what using it tests, if anything."""
 
     kind: str
     name: str
@@ -238,7 +238,7 @@ class Thing(NamedTuple):
 
 @dataclass(slots=True)
 class NftTable:
-    """A table. things: by kind and name. dormant: its chains are not asked."""
+    """A table. things: by kind and name. dormant: its chains are not evaluated."""
 
     family: str
     name: str

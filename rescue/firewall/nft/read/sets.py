@@ -1,4 +1,4 @@
-"""The named sets and maps of nftables: what nft and the kernel refuse of them (nft(8), "SETS"; src/evaluate.c)."""
+"""The named sets and maps of nftables: what nft and the kernel reject (nft(8), "SETS"; src/evaluate.c)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rescue.firewall.nft.read.script import Element, NamedSet, NftRule, NftTable
 
 
 def check_sets(script: Script, names: Names) -> None:
-    """Refuse what nft refuses of the elements of sets. Raises NftError."""
+    """Reject the set elements that nft rejects. Raises NftError."""
     for table in script.tables.values():
         for held in table.sets.values():
             try:
@@ -53,7 +53,7 @@ def _check(held: NamedSet, names: Names) -> None:
         if held.is_map is (element.data is None):
             raise RuleError(f"an element of {held.name} {'leads to nothing' if held.is_map else 'leads to something'}")
         if held.is_map and held.data and (held.data == "verdict") is not isinstance(element.data, NftVerdict):
-            raise RuleError(f"an element of {held.name} leads to something else than the map has")
+            raise RuleError(f"an element of {held.name} leads to a value of the wrong type for the map")
         for field, kind in zip(element.fields, keys, strict=True):
             found = _spans(field, kind, names)
             if single:
@@ -76,7 +76,7 @@ def _check(held: NamedSet, names: Names) -> None:
 
 
 def check_one(text: str, kind: str, names: Names) -> None:
-    """Refuse what is not one value of a type. Raises RuleError."""
+    """Reject anything that is not one value of a type. Raises RuleError."""
     if " . " in text:
         return
     if kind == "inet_service":
@@ -86,7 +86,7 @@ def check_one(text: str, kind: str, names: Names) -> None:
 
 
 def _check_things(table: NftTable, held: NamedSet) -> None:
-    """Refuse a map that leads to things which the table does not hold. Raises RuleError."""
+    """Reject a map that leads to objects missing in the table. Raises RuleError."""
     if held.data in _THINGS:
         for element in held.elements:
             if (held.data, element.data) not in table.things:
@@ -100,13 +100,13 @@ def _check_carried(held: NamedSet, element: Element) -> None:
     for word in element.carries:
         if word in ("timeout", "expires"):
             if "timeout" not in held.flags:
-                raise RuleError(f"an element of {held.name} has a timeout, and the set none: it needs flags timeout")
+                raise RuleError(f"an element of {held.name} has a timeout, but the set lacks flags timeout")
         elif word not in held.carries and "dynamic" not in held.flags:
-            raise RuleError(f"an element of {held.name} has a {word}, and the set itself says of none")
+            raise RuleError(f"an element of {held.name} has a {word}, but the set does not declare one")
 
 
 def _check_map(name: str, keys: Sequence[str], elements: Iterable[Element], names: Names) -> None:
-    """Refuse elements of a map that lead from one key to two things, or overlap. Raises RuleError."""
+    """Reject map elements that lead from one key to two things, or overlap. Raises RuleError."""
     held: dict[tuple[tuple[int, int] | str, ...], object] = {}
     for element in elements:
         if len(element.fields) != len(keys):
@@ -124,7 +124,7 @@ def _check_map(name: str, keys: Sequence[str], elements: Iterable[Element], name
 
 
 def _spans(text: str, kind: str, names: Names) -> list[tuple[int, int]]:
-    """The range that an element stands for, where it is of addresses or ports. Raises RuleError."""
+    """The range of an element, for addresses or ports. Raises RuleError."""
     if kind in ("ipv4_addr", "ipv6_addr"):
         found = address(text, 4 if kind == "ipv4_addr" else 6, names)
         return list(found.spans) if isinstance(found, AddressSet) else []

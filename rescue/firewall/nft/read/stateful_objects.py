@@ -1,4 +1,4 @@
-"""The counters, quotas, limits and the like that a table holds by name, read from their blocks (nft(8), "STATEFUL
+"""The counters, quotas, limits and other named objects of a table, parsed from their blocks (nft(8), "STATEFUL
 OBJECTS", "CT HELPER" and "FLOWTABLES")."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rescue.firewall.nft.read.statements import comment, synproxy
 from rescue.model import Location
 
 KINDS = ("counter", "quota", "limit", "ct", "secmark", "synproxy", "flowtable")
-"""What things begin with; ``ct`` goes on with helper, timeout or expectation."""
+"""The words that start an object; ``ct`` continues with helper, timeout or expectation."""
 
 _OF_CONNECTION = ("helper", "timeout", "expectation")
 _WORDS = {
@@ -23,7 +23,7 @@ _WORDS = {
     "quota": ("name", "over", "until", "used", "bytes"),
     "limit": ("name", "over", "until", "rate", "burst", "packets", "bytes"),
 }
-"""Words that are nft's own behind the name of a kind."""
+"""Words that are nft keywords after the name of a kind."""
 
 _NEEDED = {
     "limit": ("rate",),
@@ -32,34 +32,34 @@ _NEEDED = {
     "ct timeout": ("protocol",),
     "ct expectation": ("protocol", "dport", "timeout", "size"),
 }
-"""The options without which a thing is refused."""
+"""The options that an object requires."""
 
 _HELPERS = {
     "ftp": ("tcp",), "irc": ("tcp",), "pptp": ("tcp",), "sane": ("tcp",), "tftp": ("udp",), "amanda": ("udp",),
     "snmp": ("udp",), "netbios-ns": ("udp",),
 }  # fmt: skip
-"""The kernel's helpers that are for one protocol alone."""
+"""The kernel's helpers that support only one protocol."""
 
 _STATES = {
     "tcp": ("syn_sent", "syn_recv", "established", "fin_wait", "close_wait", "last_ack", "time_wait", "close",
             "syn_sent2", "retrans", "unack"),
     "udp": ("unreplied", "replied"),
 }  # fmt: skip
-"""The states of a connection that a timeout may be for."""
+"""The connection states that a timeout may be set for."""
 
 _FAMILIES = ("ip", "ip6", "inet", "arp", "bridge", "netdev")
 
 
 def kind_of(cursor: Cursor) -> str:
-    """Read what kind of thing comes next. Raises Wrong."""
+    """Parse the kind of the next object. Raises Wrong."""
     word = cursor.expect(*KINDS)
     return f"ct {cursor.expect(*_OF_CONNECTION)}" if word == "ct" else word
 
 
 def thing(cursor: Cursor, preprocessor: Preprocessor, kind: str, here: Location, family: str, *, bare: bool) -> Thing:
-    """Read a thing from its name on. bare: braces may be left out, as in a command. Raises Wrong and NftNotModelled."""
+    """Parse an object from its name on. bare: braces are optional, as in a command. Raises Wrong and NftNotModelled."""
     if cursor.peek() in _WORDS.get(kind, ()):
-        raise cursor.wrong(f"{cursor.shown()} is a word of nft's own and can't be a name here")
+        raise cursor.wrong(f"{cursor.shown()} is an nft keyword and can't be a name here")
     name = cursor.identifier()
     reader = _Reader(cursor, preprocessor, kind)
     line = reader.lines[kind]
@@ -79,7 +79,7 @@ class _Reader:
         self.preprocessor = preprocessor
         self.condition: Condition | None = Limit(over=False, sized=True, bucket=0) if kind == "quota" else None
         self.given: dict[str, str] = {}
-        """The options that were given, each with a word of it."""
+        """The given options, each with one word of its value."""
         self.states: list[str] = []
         self.lines: dict[str, Callable[[], None]] = {
             "counter": self._counter,
@@ -94,7 +94,7 @@ class _Reader:
         }
 
     def block(self, line: Callable[[], None]) -> None:
-        """Read lines up to the closing brace. Raises Wrong."""
+        """Parse lines up to the closing brace. Raises Wrong."""
         cursor = self.cursor
         while not cursor.accept("}"):
             if cursor.peek() in (NEWLINE, ";") and not cursor.done:
@@ -108,7 +108,7 @@ class _Reader:
                 line()
 
     def check(self, kind: str, family: str) -> None:
-        """Refuse a thing that lacks what the kernel wants of it. Raises Wrong."""
+        """Reject an object that lacks something the kernel requires. Raises Wrong."""
         for option in _NEEDED.get(kind, ()):
             if option not in self.given:
                 raise self.cursor.wrong(f"the option {option} is missing")
@@ -228,7 +228,7 @@ class _Reader:
             raise NftNotModelled("flowtable", cursor.here)
 
     def _listed(self) -> Iterator[None]:
-        """For each member of a list in braces, behind the opening one."""
+        """For each member of a list in braces, after the opening one."""
         cursor = self.cursor
         while True:
             cursor.skip_newlines()

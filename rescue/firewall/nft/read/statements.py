@@ -1,4 +1,4 @@
-"""The statements of a rule that stand by themselves: refusals, limits, marks, what only counts (nft(8))."""
+"""A rule's independent statements: rejections, limits, marks, and those that only count (nft(8))."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ELSEWHERE = {
     "synproxy": "the kernel's SYN proxy",
     "fwd": "where the packet is sent on to (fwd)",
 }
-"""Statements after which nothing on the disk tells what becomes of the packet."""
+"""Statements after which the disk does not show what happens to the packet."""
 
 REFUSALS = {
     "icmp": {
@@ -59,7 +59,7 @@ NUMBERED = {
                6: "reject-route"},
     "icmpx": {0: "no-route", 1: "port-unreachable", 2: "host-unreachable", 3: "admin-prohibited"},
 }  # fmt: skip
-"""The same by their numbers."""
+"""The same by number."""
 
 PORT_UNREACHABLE = REFUSALS["icmpx"]["port-unreachable"]
 
@@ -68,7 +68,7 @@ PORT_UNREACHABLE = REFUSALS["icmpx"]["port-unreachable"]
 
 
 def reject(cursor: Cursor, family: str, protocols: Protocols) -> Ends:
-    """Read what stands behind "reject". Raises Wrong, and NftNotModelled for an answer without a name."""
+    """Parse the words after "reject". Raises Wrong, and NftNotModelled for an answer without a name."""
     if family == "arp":
         raise cursor.wrong("a table of the family arp can't reject")
     if not cursor.accept("with"):
@@ -88,20 +88,20 @@ def reject(cursor: Cursor, family: str, protocols: Protocols) -> Ends:
     if word not in REFUSALS[kind]:
         if kind != "icmpx" and (word == "frag-needed" or (word.isdigit() and word != "255")):
             raise NftNotModelled(f"reject with {kind} {word}", cursor.here)
-        raise cursor.wrong(f"unknown kind of refusal: {word}")
+        raise cursor.wrong(f"unknown reject type: {word}")
     return Ends(reject=f"{kind} {word}", version={"icmp": 4, "icmpv6": 6}.get(kind))
 
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """What a rule changes a packet's address or port to. given: values, each with the type that it must have."""
+    """What a rule changes a packet's address or port to. given: values, each with its required type."""
 
     ends: Ends
     given: tuple[tuple[Expression, str], ...] = ()
 
 
 def nat(cursor: Cursor, name: str, protocols: Protocols) -> Translation:
-    """Read what stands behind "snat", "dnat", "masquerade" or "redirect". Raises Wrong and NftNotModelled."""
+    """Parse the words after "snat", "dnat", "masquerade" or "redirect". Raises Wrong and NftNotModelled."""
     fixed = name in ("masquerade", "redirect")
     address, ports = None, None
     version = ""
@@ -148,7 +148,7 @@ def nat(cursor: Cursor, name: str, protocols: Protocols) -> Translation:
 
 
 _BY_MAP = (1, 0, 7)
-"""The nft from which on a map of ports is itself a match on their protocol."""
+"""The nft version since which a map of ports itself matches on their protocol."""
 
 _FAMILIES = ("ip", "ip6")
 _ADDRESSES = {"ip": "ipv4_addr", "ip6": "ipv6_addr"}
@@ -176,7 +176,7 @@ def _nat_flags(cursor: Cursor) -> None:
 
 
 def tproxy(cursor: Cursor, family: str, *, transport: bool) -> Ends:
-    """Read what stands behind "tproxy". transport: the rule asks for TCP or UDP. Raises Wrong and NftNotModelled."""
+    """Parse the words after "tproxy". transport: the rule matches TCP or UDP. Raises Wrong and NftNotModelled."""
     if family not in ("ip", "ip6", "inet"):
         raise cursor.wrong(f"a table of the family {family} can't tproxy")
     if cursor.peek() != "to":
@@ -194,7 +194,7 @@ def tproxy(cursor: Cursor, family: str, *, transport: bool) -> Ends:
 
 
 def synproxy(cursor: Cursor) -> Named | None:
-    """Read what stands behind "synproxy": the thing that it names, if it does. Raises Wrong."""
+    """Parse the words after "synproxy": the object that it names, if any. Raises Wrong."""
     if cursor.accept("name"):
         return named("synproxy", expression(cursor))
     while True:
@@ -208,7 +208,7 @@ def synproxy(cursor: Cursor) -> Named | None:
 
 
 def forwarded(cursor: Cursor, name: str) -> None:
-    """Read what stands behind "dup" or "fwd". Raises Wrong and NftNotModelled."""
+    """Parse the words after "dup" or "fwd". Raises Wrong and NftNotModelled."""
     if name == "fwd" and cursor.peek() in ("ip", "ip6"):
         cursor.take()
     cursor.expect("to")
@@ -218,7 +218,7 @@ def forwarded(cursor: Cursor, name: str) -> None:
 
 
 def queue(cursor: Cursor) -> Ends:
-    """Read what stands behind "queue". Raises Wrong and NftNotModelled."""
+    """Parse the words after "queue". Raises Wrong and NftNotModelled."""
     flags = ("bypass", "fanout")
     if cursor.accept("flags"):
         cursor.expect(*flags)
@@ -238,40 +238,40 @@ def queue(cursor: Cursor) -> Ends:
     return Ends(target=RuleTarget(Action.DEPENDS, "queue", reason=reason))
 
 
-# -- what holds up to a limit -----------------------------------------------------------------------------------------
+# -- limits ------------------------------------------------------------------------------------------------------------
 
 
 def limit(cursor: Cursor) -> Holds | Named:
-    """Read what stands behind "limit". Raises Wrong and NftNotModelled."""
+    """Parse the words after "limit". Raises Wrong and NftNotModelled."""
     if cursor.accept("name"):
         return named("limit", expression(cursor))
     return Holds(rate(cursor))
 
 
 def quota(cursor: Cursor) -> Holds | Named:
-    """Read what stands behind "quota". Raises Wrong and NftNotModelled."""
+    """Parse the words after "quota". Raises Wrong and NftNotModelled."""
     if cursor.accept("name"):
         return named("quota", expression(cursor))
     return Holds(amount(cursor))
 
 
 def count(cursor: Cursor) -> Holds:
-    """Read what stands behind "ct count". Raises Wrong."""
+    """Parse the words after "ct count". Raises Wrong."""
     over = cursor.accept("over")
     holds = (cursor.number() < 1) is over
     return Holds(Fixed(Assumed(holds, "it is the client's only connection")))
 
 
 def named(kind: str, given: Expression) -> Named:
-    """What is used of a table's things."""
+    """The table objects that a rule may use."""
     return Named(kind, given.text, given.selectors, given.elements, given.named)
 
 
-# -- what changes nothing about who gets in ---------------------------------------------------------------------------
+# -- statements that don't affect who gets in --------------------------------------------------------------------------
 
 
 def counter(cursor: Cursor) -> Named | None:
-    """Read what stands behind "counter": the counter that it names, if it does. Raises Wrong and NftNotModelled."""
+    """Parse the words after "counter": the counter that it names, if any. Raises Wrong and NftNotModelled."""
     found = named("counter", expression(cursor)) if cursor.accept("name") else None
     while cursor.peek() in ("packets", "bytes"):
         cursor.take()
@@ -280,14 +280,14 @@ def counter(cursor: Cursor) -> Named | None:
 
 
 def last(cursor: Cursor) -> None:
-    """Pass what stands behind "last". Raises Wrong."""
+    """Skip the words after "last". Raises Wrong."""
     cursor.since("last")
     if cursor.accept("used"):
         cursor.word()
 
 
 def flow(cursor: Cursor) -> None:
-    """Pass what stands behind "flow". Raises Wrong."""
+    """Skip the words after "flow". Raises Wrong."""
     cursor.expect("add", "offload")
     cursor.expect("@")
     cursor.word()
@@ -297,7 +297,7 @@ _LEVELS = ("emerg", "alert", "crit", "err", "warn", "notice", "info", "debug", "
 
 
 def log(cursor: Cursor) -> None:
-    """Pass what stands behind "log". Raises Wrong."""
+    """Skip the words after "log". Raises Wrong."""
     given: set[str] = set()
     while True:
         word = cursor.peek()
@@ -338,7 +338,7 @@ _LONGEST_PREFIX = 127
 
 
 def comment(cursor: Cursor) -> None:
-    """Pass what stands behind "comment". Raises Wrong."""
+    """Skip the words after "comment". Raises Wrong."""
     if len(cursor.text().encode("utf-8", "surrogateescape")) > _LONGEST_COMMENT:
         raise cursor.wrong(f"a comment may have {_LONGEST_COMMENT} characters")
 
@@ -350,7 +350,7 @@ _LONGEST_COMMENT = 128
 
 
 def new_marks(given: Expression, *, connection: bool) -> tuple[RuleTarget, ...]:
-    """What a mark is set to, in one or two steps: a number, the other mark, bits of either changed; else unknown."""
+    """The new value of a mark, in one or two steps: a number, the other mark, bits of either changed; else unknown."""
     action = Action.CONNMARK if connection else Action.MARK
     unknown = (RuleTarget(action, value=None),)
     if not given.selectors:
@@ -370,7 +370,7 @@ def new_marks(given: Expression, *, connection: bool) -> tuple[RuleTarget, ...]:
 
 
 def _changed(given: Expression, action: Action) -> RuleTarget:
-    """Bit operations, one behind the other, as one: (mark & ~mask) ^ value."""
+    """A chain of bit operations as a single one: (mark & ~mask) ^ value."""
     value, mask = 0, 0
     for operator, operand in given.changes:
         if operand is None or operator not in ("|", "&", "^"):

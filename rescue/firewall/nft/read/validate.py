@@ -1,4 +1,4 @@
-"""What the kernel refuses of rules: names of what is not there, places where they can't be (nf_tables_api.c)."""
+"""Rules that the kernel rejects: names that do not exist, places where they are not allowed (nf_tables_api.c)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from rescue.firewall.nft.language.tokens import NftError
 from rescue.firewall.nft.read.script import NftChain, NftRule, NftTable
 
 DEEPEST = 16
-"""How many chains may be nested, the base chain among them (NFT_JUMP_STACK_SIZE)."""
+"""How deep chains may nest, including the base chain (NFT_JUMP_STACK_SIZE)."""
 
 
 def settle(table: NftTable, rules: Iterable[NftRule]) -> None:
-    """Refuse rules that name what is not there at the time when they are added. Raises NftError."""
+    """Reject rules that name something that does not exist when they are added. Raises NftError."""
     for rule in rules:
         for kind, name in rule.uses:
             if kind == "chain":
@@ -34,14 +34,14 @@ def _jump(table: NftTable, rule: NftRule, name: str) -> None:
 
 
 def validate(table: NftTable) -> None:
-    """Refuse rules that packets get to where they can't be, and chains that jump in a ring. Raises NftError."""
+    """Reject rules reachable from hooks where they are not allowed, and jumps in a loop. Raises NftError."""
     for chain in table.chains.values():
         if chain.hook is not None:
             _Validation(table, chain).visit(chain, (chain.name,))
 
 
 class _Validation:
-    """The chains that packets get to from one base chain (nft_chain_validate())."""
+    """The chains reachable from one base chain (nft_chain_validate())."""
 
     def __init__(self, table: NftTable, base: NftChain) -> None:
         self.table = table
@@ -69,7 +69,7 @@ class _Validation:
 
     def _below(self, rule: NftRule, name: str, path: tuple[str, ...]) -> None:
         if name in path:
-            raise NftError(f"the chains jump in a ring: {' to '.join([*path, name])}", rule.location)
+            raise NftError(f"the chains jump in a loop: {' to '.join([*path, name])}", rule.location)
         if len(path) >= DEEPEST:
             raise NftError(f"the chains nest too deep: {name}", rule.location)
         if name not in self.table.chains:
