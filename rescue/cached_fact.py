@@ -1,4 +1,4 @@
-"""A property that is computed once, be it a value or the answer that the snapshot is too small for it."""
+"""A property computed once; its errors are cached, too."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from rescue.tree import NotCaptured, ReadError
 T = TypeVar("T")
 
 _MISSING = "_too_small_for"
-"""Where an object keeps the properties for which its snapshot is too small."""
+"""Where an object keeps the errors of its properties."""
 
 
 class fact(cached_property[T]):  # noqa: N801 - used as a decorator, as cached_property is
-    """`functools.cached_property` that remembers `NotCaptured` and `ReadError`: whoever asks again hears it at once.
+    """`functools.cached_property` that also caches `NotCaptured` and `ReadError`, and raises them again at once.
 
-    Its object has one snapshot all its life, so that the answer stays the same.
+    An object keeps the same snapshot all its life, so the answer stays the same.
     """
 
     @overload

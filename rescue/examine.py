@@ -1,4 +1,4 @@
-"""An examination: every check asked about one tree, and the path to a login that results."""
+"""Run every check on one tree, and build the path to a login from the results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Examination:
     facts: Facts
     path: LoginPath
     keys: tuple[tuple[str, AuthorizedKey], ...] = ()
-    """Accounts by name, each with a key that the server would take for it."""
+    """Accounts by name, each with a key that the server would accept for it."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -35,11 +35,11 @@ class Examination:
 def examine(
     tree: Tree, client: Client, checks: Iterable[Check] | None = None, *, evidence: bool | None = None
 ) -> Examination:
-    """Ask every check (or `checks`) about `tree`. Pure; raises `NotCaptured` where the tree is too small a snapshot.
+    """Run every check (or `checks`) on `tree`. Pure; raises `NotCaptured` if the snapshot lacks something.
 
-    It is raised when every check was asked, with all that they miss: each enlargement of the snapshot costs a look at
-    the target, and an examination. evidence: whether to ask for what was not judged, too, which a plan's trials do not
-    need; by default where every check is asked.
+    It is raised after all checks have run, with everything that they miss: each enlargement of the snapshot costs a
+    capture and an examination. evidence: also collect what was not judged, which a plan's trials do not need; by
+    default if all checks run.
     """
     if evidence is None:
         evidence = checks is None
@@ -82,7 +82,7 @@ def examine(
 
 
 def _in_words(facts: Facts, finding: Finding) -> Finding:
-    """The finding with the line that the client prints where a login is denied: which methods this sshd offers."""
+    """The finding with the client's "Permission denied" line, which lists the methods that this sshd offers."""
     if finding.symptom is not Symptom.DENIED or finding.words:
         return finding
     try:
@@ -96,18 +96,18 @@ def _in_words(facts: Facts, finding: Finding) -> Finding:
 
 
 def _not_read(step: Step, unread: ReadError) -> Gap:
-    """A check had to ask for what could not be read: what it would have found is not known."""
+    """A check needed something that could not be read, so its result is not known."""
     return Gap("file-unreadable", step, str(unread), locations=(Location(PurePosixPath(unread.path)),))
 
 
 MOST_KEYS = 10
-"""Keys that are tried one by one, to tell which the server would take."""
+"""Keys tried one by one, to find one that the server would accept."""
 
 
 def _accepted(facts: Facts) -> Iterator[tuple[str, AuthorizedKey]]:
-    """The keys (the client's alone, where it is known) with which nothing is broken at the steps account and key.
+    """The keys (only the client's, if it is known) with which nothing is broken at the steps account and key.
 
-    Each is examined as if it were the client's own. A server that does not take its settings takes no key.
+    Each is examined as if it were the client's. A server that rejects its own settings accepts no key.
     """
     if facts.sshd.fatal:
         return
@@ -128,7 +128,7 @@ def _accepted(facts: Facts) -> Iterator[tuple[str, AuthorizedKey]]:
 
 
 def declared_reads(checks: Iterable[Check] | None = None) -> tuple[Read, ...]:
-    """What the facts, every check (or `checks`) and all evidence look at: each path once, as wide as the widest."""
+    """What the facts, every check (or `checks`) and all evidence read: each path once, with the widest request."""
     asked = all_checks() if checks is None else checks
     widest: dict[str, Read] = {}
     own = (read for check in asked for read in check.reads)

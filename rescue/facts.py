@@ -1,7 +1,7 @@
 """What is true of a tree, each fact computed once.
 
-`Facts` is the only thing that a check sees. It joins the rooms below (formats, sshd, firewall) and holds no rule of
-its own about them; what a fact means for a login is the checks' business.
+`Facts` is the only thing that a check sees. It joins the rooms below (formats, sshd, firewall) and adds no rules of
+its own; what a fact means for a login is for the checks to decide.
 """
 
 from __future__ import annotations
@@ -27,18 +27,17 @@ from rescue.tree import Read, ReadError, Tree
 
 SSH_PORT = 22
 UNRELATED_PORT = 9
-"""A port that no firewall has a reason to let in (discard, RFC 863): where it is open, everything is."""
+"""A port that no firewall has a reason to open (discard, RFC 863): if it is open, every port is."""
 
 MOST_LOOKED_AT, MOST_JUDGED = 1000, 50
-"""Accounts whose keys are looked for, and that are judged, where the client names none: a person who is one of more
-has to say which."""
+"""Accounts to judge and to read keys for if the client names none; on a server with more, name the account."""
 
 READS = (HOSTNAME_READ, *(Read(path, depth=0) for path in OS_RELEASE), *PACKAGE_READS, *UNIT_READS)
-"""What the facts themselves look at, beside what the checks declare: which sshd is there, and how it is started."""
+"""What the facts read in addition to what the checks declare: which sshd is there, and how it is started."""
 
 
 class Facts:
-    """The facts of one tree for one client. Cheap to make; each property is computed when first asked for."""
+    """The facts of one tree for one client. Cheap to make; each property is computed on first use."""
 
     def __init__(self, tree: Tree, client: Client | None = None) -> None:
         self.tree = tree
@@ -46,7 +45,7 @@ class Facts:
 
     @property
     def now(self) -> datetime:
-        """The time at which the client wants in. Nothing here looks at a clock."""
+        """The time of the login. Nothing here reads a clock."""
         return self.client.now
 
     @fact
@@ -61,7 +60,7 @@ class Facts:
 
     @fact
     def openssh(self) -> OpenSSH | None:
-        """The installed OpenSSH server's version, from the package database; None if it can't be told."""
+        """The installed OpenSSH server's version, from the package database; None if unknown."""
         return openssh_version(self.tree)
 
     @fact
@@ -96,7 +95,7 @@ class Facts:
 
     @fact
     def firewalls(self) -> tuple[Firewall, ...]:
-        """Every packet filter that is loaded at boot and can be judged."""
+        """Every packet filter that is loaded at boot and can be evaluated."""
         return self.at_boot.firewalls
 
     @fact
@@ -107,8 +106,8 @@ class Facts:
 
     @fact
     def at_boot(self) -> Active:
-        """The same, with the commands of a person's own scripts that load something which can't be read."""
-        # Asked for again, the same firewalls are given, not others like them: answers about them are kept, too.
+        """The same, with the commands of local scripts that load something unreadable."""
+        # Return the same firewall objects each time: answers about them are cached, too.
         nft, own = nft_version(self.tree), self._own
         active = self.tree.kept(
             (loaded_at_boot, nft),
@@ -121,7 +120,7 @@ class Facts:
 
     @property
     def _own(self) -> dict[int, AddressSet]:
-        """The server's own addresses of each IP version of which its network's files tell them all."""
+        """The server's own addresses, for each IP version for which its network files list them all."""
         return {version: AddressSet.of(*found) for version, found in given_addresses(self.tree, self.units).items()}
 
     def reach(self, port: int, version: int = 4) -> Reach:
@@ -130,12 +129,11 @@ class Facts:
 
     @fact
     def dialled(self) -> int:
-        """The TCP port that the client dials.
+        """The TCP port that the client connects to.
 
-        Told by the client, else 22 where sshd listens there or nowhere, or where that can't be read. Where sshd only
-        listens elsewhere, a firewall decides: one that lets every port in alike says nothing, and 22 is what `ssh`
-        connects to; any other was made by somebody who knows of the new port, or forgot it, which is a finding of its
-        own.
+        The client's own, else 22 if sshd listens there or nowhere, or if that can't be read. If sshd only listens
+        elsewhere, the firewall decides: one that treats all ports alike says nothing, so 22 is assumed, as `ssh` does;
+        with any other, its author either knew of the new port or forgot it, which is a finding of its own.
         """
         if self.client.port is not None:
             return self.client.port
@@ -149,15 +147,15 @@ class Facts:
 
     @fact
     def arrives(self) -> int:
-        """The TCP port of the server at which the client's connections arrive: the dialled one, or where a rule of the
-        firewall sends them on to (REDIRECT).
+        """The TCP port at which the client's connections arrive: the one it connects to, or the one to which a firewall
+        rule redirects it (REDIRECT).
         """
         sources = self.client.sources
         version = sources[0].version if sources else 4
         return self.reach(self.dialled, version).port_for(sources[:1])
 
     def effective(self, account: Account) -> Effective:
-        """sshd's settings for a login of `account` from the client's first source, to the dialled port."""
+        """sshd's settings for a login of `account` from the client's first source, to the client's port."""
         source = self.client.sources[0] if self.client.sources else None
         return self.sshd.effective(
             user=account.name,
@@ -167,7 +165,7 @@ class Facts:
         )
 
     def key_files(self, account: Account) -> tuple[KeyFile, ...]:
-        """The account's authorized_keys files as sshd names them, with the lines that count."""
+        """The account's authorized_keys files as sshd names them, with their lines."""
         if account.name not in self._key_files:
             patterns = self.effective(account).words("AuthorizedKeysFile")
             self._key_files[account.name] = key_files(self.tree, account, patterns)
@@ -178,11 +176,11 @@ class Facts:
         return {}
 
     def person(self, account: Account) -> Person:
-        """The account as the kernel sees who asks for a file: its uid and all its groups."""
+        """The account as the kernel sees it when it opens a file: its uid and all its groups."""
         return Person(account.uid, self.accounts.gids_of(account))
 
     def _has_keys(self, account: Account) -> bool:
-        """Whether a key of the account's is known; not where that could not be read."""
+        """Whether a key of the account is known; false if the files could not be read."""
         try:
             return any(found.keys for found in self.key_files(account))
         except ReadError:
@@ -190,18 +188,17 @@ class Facts:
 
     @fact
     def logins(self) -> tuple[Account, ...]:
-        """The accounts to be judged: the client's user, else root and every account that was set up for a login.
+        """The accounts to judge: the client's user, else root and every account that is set up for a login.
 
-        Set up means a login shell and at least one authorized key; where nobody is, root and the people's accounts
-        (uid 1000 and above) with a login shell. Empty if the client's user does not exist. Of a crowd the first
-        `MOST_JUDGED` stand for all.
+        Set up means a login shell and at least one authorized key; if there is none, root and all accounts with uid
+        1000 or above and a login shell. Empty if the client's user does not exist. At most the first `MOST_JUDGED`.
         """
         accounts = self.accounts
         if self.client.user is not None:
             account = accounts.get(self.client.user)
             return (account,) if account else ()
         shells = [each for each in accounts.users if each.has_login_shell][:MOST_LOOKED_AT]
-        # One request for all homes: asking for them one by one would capture them one by one.
+        # Request all homes at once: otherwise they would be captured one by one.
         self.tree.require(
             *(Read(each.home, depth=0) for each in shells if each.home.startswith("/")),
             *(Read(f"{each.home}/.ssh", depth=1) for each in shells if each.home.startswith("/") and each.home != "/"),

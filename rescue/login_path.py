@@ -10,8 +10,8 @@ from rescue.model import Finding, Gap, Severity, Step, Symptom
 
 
 class State(StrEnum):
-    """Whether a step holds. OK needs that everything that decides the step was read and holds; what was not judged
-    (`Gap`), or is hidden by a broken step before it, makes it NOT_JUDGED."""
+    """Whether a step holds. OK: everything that decides the step was read and holds. NOT_JUDGED: something was not
+    judged (`Gap`), or a broken step before it hides the result."""
 
     OK = "ok"
     BROKEN = "broken"
@@ -20,7 +20,7 @@ class State(StrEnum):
 
 
 class Verdict(StrEnum):
-    """The whole path's state. INCOMPLETE: no fault was found, but something that decides was not judged."""
+    """The state of the whole path. INCOMPLETE: no fault was found, but something decisive was not judged."""
 
     CLEAR = "clear"
     BROKEN = "broken"
@@ -30,7 +30,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StepVerdict:
-    """One step of the path with its findings, broken ones first, and what of it was not judged."""
+    """One step of the path with its findings, broken ones first, and its gaps: what was not judged."""
 
     step: Step
     state: State
@@ -40,7 +40,7 @@ class StepVerdict:
 
 @dataclass(frozen=True, slots=True)
 class UserVerdict:
-    """What one account's login comes to: the findings that keep it out, and what of its path was not judged."""
+    """The verdict for one account: the findings that block its login, and what was not judged on its path."""
 
     user: str
     verdict: Verdict
@@ -62,13 +62,13 @@ class LoginPath:
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
-        """All that was not judged, in the order of the steps."""
+        """Everything that was not judged, in the order of the steps."""
         return tuple(gap for step in self.steps for gap in step.gaps)
 
     @property
     def verdict(self) -> Verdict:
-        """Broken if one step is, else doubtful if one is; incomplete if one is not judged, or if there is no account
-        of whose login everything was judged; else clear."""
+        """Broken if a step is broken, else doubtful if one is; incomplete if one is not judged, or if no
+        account was judged completely; else clear."""
         states = {step.state for step in self.steps}
         if State.BROKEN in states:
             return Verdict.BROKEN
@@ -79,11 +79,11 @@ class LoginPath:
 
     @property
     def first(self) -> Finding | None:
-        """The finding that the outside sees: the first broken one, else the first doubtful one, in the steps' order.
+        """The finding that the client notices: the first broken one, else the first doubtful one, in the steps' order.
 
-        With two exceptions. A login that hangs does so when everything else is through, so whatever turns the client
-        away is seen before. And PAM is asked after the key (auth-pam.c of OpenSSH): where no key is taken, what would
-        close the connection later is not seen.
+        With two exceptions. A login hangs only after everything else has succeeded, so any rejection shows up first.
+        And PAM comes after the key (auth-pam.c of OpenSSH): if no key is accepted, what would close the connection
+        later does not show up.
         """
         for wanted in (Severity.BROKEN, Severity.DOUBTFUL):
             found = [finding for finding in self.findings if finding.severity is wanted]
@@ -93,7 +93,7 @@ class LoginPath:
 
     @property
     def symptom(self) -> Symptom:
-        """What the outside sees."""
+        """What the client sees."""
         first = self.first
         return first.symptom if first else Symptom.OK
 
@@ -111,10 +111,10 @@ def login_path(
     gaps: Iterable[Gap] = (),
     users: Iterable[str] = (),
 ) -> LoginPath:
-    """The path that `findings` and `gaps` leave.
+    """Build the path from `findings` and `gaps`.
 
-    looked_at: the steps that have at least one check; any other is not judged. users: the accounts that were judged,
-    by name. A gap of one account alone leaves a step ok where the step was judged whole for another.
+    looked_at: the steps that have at least one check; the others are not judged. users: the names of the judged
+    accounts. A gap of a single account leaves a step ok if it was judged completely for another account.
     """
     names = tuple(dict.fromkeys(users))
     found = [_of_user(each, names) for each in findings]
@@ -133,7 +133,7 @@ HIDDEN = "nothing can be said before {} is mended"
 
 
 def _of_user(finding: Finding, names: tuple[str, ...]) -> Finding:
-    """With the account that it keeps out, which most findings of the later steps have as their subject."""
+    """The finding with the account that it blocks, which is the subject of most findings of the later steps."""
     if finding.users or finding.step.order < Step.ACCOUNT.order or finding.subject not in names:
         return finding
     return replace(finding, users=(finding.subject,))

@@ -1,6 +1,6 @@
-"""The words that every room shares: steps, symptoms, findings and repairs.
+"""The types that every room shares: steps, symptoms, findings and repairs.
 
-Nothing here looks at a disk. A check yields findings; a finding belongs to one step of the path to a login and
+Nothing here reads a disk. A check yields findings; a finding belongs to one step of the path to a login and
 carries repairs; a repair is a titled function from a tree to a tree.
 """
 
@@ -56,7 +56,7 @@ class Step(Enum):
 
 
 class Symptom(StrEnum):
-    """What the outside sees. `words` gives the client's own."""
+    """What the client sees. `words` gives the exact line."""
 
     OK = "ok"
     REFUSED = "refused"
@@ -80,15 +80,15 @@ class Symptom(StrEnum):
 
 
 class Severity(StrEnum):
-    """How sure a finding is that its step does not hold."""
+    """How certain it is that the finding's step is broken."""
 
     BROKEN = "broken"
     DOUBTFUL = "doubtful"
 
 
 class Safety(StrEnum):
-    """What a repair costs. Safe ones restore the login and weaken nothing else; unsafe ones weaken something or lose
-    data; manual ones only a person can do."""
+    """What a repair costs. Safe: restores the login and weakens nothing else. Unsafe: weakens something or loses data.
+    Manual: only a person can do it."""
 
     SAFE = "safe"
     UNSAFE = "unsafe"
@@ -97,7 +97,7 @@ class Safety(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Location:
-    """Where the evidence is: a file of the target, its line (from 1; 0 where the whole file is meant) and the text."""
+    """Where the evidence is: a file of the target, its line (from 1; 0 for the whole file) and the text."""
 
     path: PurePosixPath
     line: int = 0
@@ -114,13 +114,13 @@ Edit = Callable[[Tree], Tree]
 class Repair:
     """A titled edit of the tree.
 
-    title: an order in the imperative, without a full stop ("allow tcp port 22 in ufw").
-    weakens: the security note: what becomes less strict by it, for the person to weigh; empty if nothing does.
-    lets_in: true where the note says no more than who is let in: who may connect to the SSH port, or that the account
-    may log in. A safe repair has no other note.
+    title: imperative, without a full stop ("allow tcp port 22 in ufw").
+    weakens: the security note: what becomes less strict, for the user to weigh; empty if nothing does.
+    lets_in: true if the note only says who is let in: who may connect to the SSH port, or that the account may log in.
+    A safe repair has no other note.
     edit: None for a manual repair, whose `title` and `steps` say what a person can do.
     irreversible: true if the edit deletes content that undo can't bring back (logs, caches).
-    The edit may raise ValueError or OSError where the tree leaves it nothing to hold on to; the plan then says so.
+    The edit may raise ValueError or OSError if it can't be made on this tree; the plan then says so.
     """
 
     title: str
@@ -136,11 +136,11 @@ class Repair:
 class Finding:
     """One broken or doubtful step.
 
-    check: the cause's id ("ufw-no-ssh-rule"). subject: what tells two findings of one check apart (a user, a port, a
-    mount point). message: one or two sentences for the person it happens to. reason: why a doubtful one is not sure.
-    locations: the first is the one that decided. repairs: the recommended one first. hides: later steps of which
-    nothing can be told while this one is broken. users: the accounts that it keeps out; () where it is every login.
-    words: the line that the client prints, where it is another than the symptom's.
+    check: the cause's id ("ufw-no-ssh-rule"). subject: distinguishes two findings of one check (a user, a port, a
+    mount point). message: one or two sentences for the person affected. reason: why a doubtful one is not certain.
+    locations: the deciding one first. repairs: the recommended one first. hides: later steps that can't be judged
+    while this one is broken. users: the accounts that it blocks; () for every login. words: the line that the client
+    prints, if it differs from the symptom's.
     """
 
     check: str
@@ -158,17 +158,17 @@ class Finding:
 
     @property
     def key(self) -> tuple[str, str]:
-        """Which finding this is, before and after a repair."""
+        """Identifies the finding before and after a repair."""
         return (self.check, self.subject)
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Something that decides a step and was not judged: with it the step is not "ok", and the path not "clear".
+    """Something that decides a step but was not judged: the step is then not "ok", and the path not "clear".
 
-    check: the id of what says so ("key-unknown"). what: in words, to follow "not judged:" ("which of these keys is
-    yours"). supply: the option or the next command that brings what is missing; "" where nothing here can. user: the
-    account that it is about; "" where it is about every login. locations: what was looked at and could not be judged.
+    check: the id of what reports it ("key-unknown"). what: the text that follows "not judged:" ("which of these keys
+    is yours"). supply: the option or command that supplies what is missing; "" if none does. user: the account that it
+    concerns; "" for every login. locations: what was read and could not be judged.
     """
 
     check: str
@@ -181,13 +181,13 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who wants in. Everything may be unknown.
+    """The connection: user, address, port and key. Everything may be unknown.
 
     user: None means root and every account that could log in. sources: the addresses the client may come from, as
-    the server sees them; empty means any. port: the one dialled; None means 22 unless the disk shows that another
-    is meant. key: the client's public key as "type base64" (a comment behind it, as in a file, is left out); comment:
-    what stands behind it in its file, "" for nothing.
-    now: when, with a time zone: bans and accounts run out. Raises ValueError for what can't be.
+    the server sees them; empty means any. port: the one that the client connects to; None means 22 unless the disk
+    shows that another is meant. key: the client's public key as "type base64" (a comment behind it, as in a file, is left out); comment:
+    what text after it in its file,
+    "" for none. now: the time of the login, with a time zone: bans and accounts expire. Raises ValueError for what can't be.
     """
 
     user: str | None = None

@@ -1,9 +1,9 @@
-"""From findings to changes, proven on the snapshot before one byte is written.
+"""Turn findings into changes, tested on the snapshot before anything is written.
 
-The planner folds repairs over the tree in the order of the path to a login and examines after each one. A repair
-is kept only if its own finding is gone and no step before it, which held, is broken by it. What comes to light on
-the way (a wrong port behind a configuration that did not load) is planned for as well, so that nobody reboots twice.
-What is written in the end is the difference between two trees; `Tree.since` puts what frees space first.
+The planner applies repairs to the tree in the order of the path to a login and examines it after each one. A repair
+is kept only if its own finding is gone and it breaks no earlier step. Findings that appear on the way (a wrong port
+behind a configuration that did not load) are planned for as well, so that nobody reboots twice. What is written is the
+difference between two trees; `Tree.since` puts what frees space first.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from rescue.model import Client, Finding, Repair, Safety, Severity, Step
 from rescue.tree import Change, NotCaptured, Tree
 
 PACKAGED, OWN = ("/usr/", "/lib/", "/lib32/", "/lib64/", "/libx32/", "/bin/", "/sbin/"), ("/usr/local/",)
-"""Where the files are a package's, and where they are not: the next update takes back what was changed there."""
+"""Directories of packaged files, and exceptions: the next update reverts changes there."""
 
 MAX_ROUNDS = 8
-"""How often what came to light is planned for. Each round needs a finding that was never seen before."""
+"""How many rounds plan for new findings. Each round needs a finding that was never seen before."""
 
 Choose = Callable[[Finding, Tree], Repair | None]
-"""Which repair to take for a finding, given the tree as the plan has it so far; None to leave it."""
+"""Chooses the repair for a finding, given the planned tree so far; None to leave it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Mend:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A finding that the plan does not mend, and why: in words for the person."""
+    """A finding that the plan does not repair, and why, as text for the user."""
 
     finding: Finding
     reason: str
@@ -45,7 +45,7 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The repairs that were proven, the trees on both sides of them, and what stays as it is."""
+    """The tested repairs, the trees before and after them, and what is left unrepaired."""
 
     before: Examination
     after: Examination
@@ -54,23 +54,23 @@ class Plan:
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """What would be written, in the order of writing."""
+        """The changes, in the order of writing."""
         return self.after.facts.tree.since(self.before.facts.tree)
 
     @property
     def irreversible(self) -> bool:
-        """True if undo can't bring everything back: logs or caches go."""
+        """True if undo can't restore everything, because logs or caches are deleted."""
         return any(not change.reversible for change in self.changes)
 
 
 UNCERTAIN_AND_FAR_REACHING = frozenset({Step.BOOT, Step.DISK, Step.NETWORK})
-"""Steps at which a repair of what is perhaps no fault at all may keep the whole server away."""
+"""Steps at which repairing something that may not be a fault could block every login."""
 
 
 def taken_unasked(finding: Finding, repair: Repair) -> bool:
-    """Whether ``--yes`` takes the repair: it only restores the login, and weakens nothing but that you are let in.
+    """Whether ``--yes`` takes the repair: it only restores the login, and weakens nothing except that you are let in.
 
-    For a doubtful finding, which may be no fault, it may weaken nothing, and not touch what every login hangs on.
+    For a doubtful finding, which may not be a fault, it must weaken nothing, and not touch what every login needs.
     """
     if repair.edit is None or repair.safety is not Safety.SAFE or repair.irreversible:
         return False
@@ -80,12 +80,12 @@ def taken_unasked(finding: Finding, repair: Repair) -> bool:
 
 
 def safe_repairs(finding: Finding, tree: Tree) -> Repair | None:
-    """The first repair that is taken unasked: what ``--yes`` takes."""
+    """The first repair that is taken without asking: what ``--yes`` takes."""
     return next((each for each in finding.repairs if taken_unasked(finding, each)), None)
 
 
 def any_repairs(finding: Finding, tree: Tree) -> Repair | None:
-    """What ``--yes --unsafe`` takes: the first that is taken unasked, else the first safe one, else the first."""
+    """What ``--yes --unsafe`` takes: the first repair taken without asking, else the first safe one, else the first."""
     possible = [each for each in finding.repairs if each.edit is not None and each.safety is not Safety.MANUAL]
     return (
         safe_repairs(finding, tree)
@@ -95,7 +95,7 @@ def any_repairs(finding: Finding, tree: Tree) -> Repair | None:
 
 
 def make_plan(tree: Tree, client: Client, choose: Choose = safe_repairs, checks: Iterable[Check] | None = None) -> Plan:
-    """The plan for `tree`, by every check (or `checks`). Pure; raises `NotCaptured` where the snapshot is too small."""
+    """The plan for `tree`, by every check (or `checks`). Pure; raises `NotCaptured` if something is missing."""
     asked = None if checks is None else tuple(checks)
     before = now = examine(tree, client, asked)
     mends: list[Mend] = []
@@ -107,7 +107,7 @@ def make_plan(tree: Tree, client: Client, choose: Choose = safe_repairs, checks:
         for finding in new:
             reasons[finding.key] = ""
             if finding.key not in {each.key for each in now.findings}:
-                continue  # a repair before this one mended it too
+                continue  # an earlier repair fixed it too
             repair = choose(finding, now.facts.tree)
             if repair is None or repair.edit is None:
                 reasons[finding.key] = _why_not(finding)
@@ -159,13 +159,13 @@ def _attempt(
 
 
 def _is_packaged(change: Change) -> bool:
-    """Whether the content of a package's own file would be another. Owners, modes and labels may be put back."""
+    """Whether the content of a packaged file would change. Owners, modes and labels may be restored."""
     path = str(change.path)
     if not path.startswith(PACKAGED) or path.startswith(OWN):
         return False
     before, after = change.before, change.after
     if after is not None and (after.is_dir or after.is_link) and (before is None or before.kind is after.kind):
-        return False  # a directory or a link of the package's that is made again
+        return False  # a directory or a link of the package that is recreated
     return before is None or after is None or not before.same_content(after)
 
 

@@ -1,7 +1,7 @@
-"""From a target to an examination: capture what the checks declare, and more where one asks for it.
+"""Examine a target: capture what the checks declare, and more when one needs it.
 
 What a check reads may depend on what it finds (an Include, a home directory). Then the tree raises `NotCaptured`, and
-the work starts again on a larger snapshot: it is pure, so that nothing is lost but a few milliseconds.
+the work starts again on a larger snapshot: it is pure, so this costs only a few milliseconds.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ def survey(
     *,
     again: Tree | None = None,
 ) -> tuple[Tree, Examination]:
-    """Capture `target` and examine it for `client`: the snapshot, and what was found in it.
+    """Capture `target` and examine it for `client`: returns the snapshot and the result.
 
-    again: an earlier snapshot of it: all that it holds is captured anew at once, not found out step by step.
-    Raises TargetError where the target can't be read, or asks for more and more.
+    again: an earlier snapshot of it: everything in it is captured again at once, instead of step by step.
+    Raises TargetError if the target can't be read, or the requests never end.
     """
     reads = declared_reads() if again is None else again.reads
     return complete(target, target.capture(reads), lambda tree: work(tree, client))
 
 
 class Captures(Protocol):
-    """The part of a target that is asked for more."""
+    """The part of a target that captures more."""
 
     def capture(self, reads: Iterable[Read]) -> Tree:
         """See `rescue.targets.protocol.Target.capture`."""
 
 
 def complete(target: Captures, tree: Tree, work: Callable[[Tree], T]) -> tuple[Tree, T]:
-    """Do `work` on `tree`, enlarged from `target` until it holds all that is asked for: the tree, and the result.
+    """Do `work` on `tree`, enlarged from `target` until it holds everything requested: returns the tree and the result.
 
-    Raises TargetError where the target can't be read, or asks for more and more.
+    Raises TargetError if the target can't be read, or the requests never end.
     """
     for _ in range(ROUNDS):
         try:
@@ -57,16 +57,16 @@ def complete(target: Captures, tree: Tree, work: Callable[[Tree], T]) -> tuple[T
             enlarged = tree.merged(target.capture(_bounded(tree, missing.reads)))
             unmet = [read for read in missing.reads if not enlarged.holds(read)]
             if len(unmet) == len(missing.reads):
-                # The same question again would get the same answer, for ever.
+                # The same request would get the same answer, forever.
                 raise _endless(unmet) from missing
             tree = enlarged
     raise _endless(list(missing_of(tree, work)))
 
 
 def _bounded(tree: Tree, reads: Sequence[Read]) -> Sequence[Read]:
-    """`reads`, without large files where the snapshot holds enough of them: each capture knows of its own alone.
+    """`reads`, without large files if the snapshot holds enough of them: each capture counts only its own.
 
-    Raises TargetError where there is more than any server's configuration.
+    Raises TargetError if there is more than any server's configuration.
     """
     budget = Budget()
     budget.expect(reads[0].path, len(tree))
@@ -77,7 +77,7 @@ def _bounded(tree: Tree, reads: Sequence[Read]) -> Sequence[Read]:
 
 
 def missing_of(tree: Tree, work: Callable[[Tree], object]) -> tuple[Read, ...]:
-    """What `work` still asks of `tree`; () if nothing."""
+    """What `work` still requests of `tree`; () if nothing."""
     try:
         work(tree)
     except NotCaptured as missing:
@@ -88,6 +88,6 @@ def missing_of(tree: Tree, work: Callable[[Tree], object]) -> tuple[Read, ...]:
 def _endless(reads: list[Read]) -> TargetError:
     paths = ", ".join(repr(read.path) for read in reads[:3])
     return TargetError(
-        f"the snapshot of the disk never gets complete: {paths} is asked for again and again",
-        "Links or includes there may lead in a circle. Look at them by hand, and please report it.",
+        f"the snapshot of the disk never becomes complete: {paths} is requested again and again",
+        "Links or includes there may form a loop. Check them by hand, and please report this.",
     )

@@ -1,9 +1,9 @@
 """Writing to a target: a fix, all or nothing; its recovery after a kill; its undo.
 
-`apply_changes` verifies, journals, writes, verifies again. Killed at any point, it leaves every file old or new, and
-the next run (`recover`, which every fix and undo begins with) finishes it or takes it back. `undo` gives back what
-was there: content, mode, owner, extended attributes, modification time, byte for byte. The modification times of the
-directories around a changed file are not part of that.
+`apply_changes` verifies, writes the undo log, makes the changes and verifies again. Killed at any point, it leaves
+every file old or new, and the next run (`recover`, with which every fix and undo begins) finishes or rolls back the
+fix. `undo` restores content, mode, owner, extended attributes and modification time, byte for byte, but not the
+modification times of the directories around a changed file.
 """
 
 from rescue.apply.errors import (

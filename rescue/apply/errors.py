@@ -1,4 +1,4 @@
-"""Why a fix or an undo did not come about. All of them are exit status 5."""
+"""Errors of a fix or an undo. All of them exit with status 5."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ __all__ = [
 
 
 class TargetChanged(ApplyError):
-    """What is on the target is no longer what the snapshot shows; nothing was written.
+    """The target no longer matches the snapshot; nothing was written.
 
-    recovered: what an earlier fix's recovery did just before, which may be the very reason.
+    recovered: what the recovery of an earlier fix just did, which may be the reason.
     """
 
     def __init__(self, paths: Sequence[PurePosixPath], recovered: Sequence[Recovered] = ()) -> None:
         reasons = [f"{each.words}." for each in recovered]
-        reasons.append(f"Since the inspection, {named(paths)} changed; nothing was written")
-        super().__init__(" ".join(reasons), "Run the same command again: it inspects anew.")
+        reasons.append(f"{named(paths)} changed since the check; nothing was written")
+        super().__init__(" ".join(reasons), "Run the same command again: it checks the disk again.")
         self.paths = tuple(paths)
         self.recovered = tuple(recovered)
 
 
 class Conflict(ApplyError):
-    """An interrupted fix was taken back, but for paths that somebody else changed since."""
+    """An interrupted fix was rolled back, except for paths that somebody else has changed since."""
 
     def __init__(self, recovered: Sequence[Recovered]) -> None:
         paths = [path for each in recovered for path in each.differs]
@@ -43,16 +43,16 @@ class Conflict(ApplyError):
             " ".join(f"{each.words}." for each in recovered)
             + f" {named(paths)} {'is' if len(paths) == 1 else 'are'} neither as before that fix nor as it would have"
             " been left, and was not touched",
-            "Look at it: the old content is in the fix's folder of the journal, before/. Then run rescue again.",
+            "Look at it: the old content is in before/ of the fix's folder in the undo log. Then run rescue again.",
         )
         self.recovered = tuple(recovered)
         self.paths = tuple(paths)
 
 
 class UndoRefused(ApplyError):
-    """The present state is not what the fix left; nothing was written.
+    """The files are not as the fix left them; nothing was written.
 
-    gone: the paths are directories that something would have to be put back into, and that are no longer there.
+    gone: the paths are directories that no longer exist, and that old files would have to go back into.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class UndoRefused(ApplyError):
         hint = (
             f"Undo the later fix first: {later[-1]}."
             if later
-            else ("The old content is in the fix's folder of the journal, before/: compare it by hand.")
+            else ("The old content is in before/ of the fix's folder in the undo log: compare it by hand.")
         )
         why = f"{named(paths)} changed since, and that change would be lost"
         if gone:
@@ -72,11 +72,11 @@ class UndoRefused(ApplyError):
 
 
 class NothingToUndo(ApplyError):
-    """No fix is left to be undone, or the one named was already."""
+    """There is no fix to undo, or the one named is already undone."""
 
 
 def reason(problem: BaseException) -> str:
-    """What went wrong, in words: of a system call without its number."""
+    """The error as text; for a failed system call, without its number."""
     if isinstance(problem, OSError) and problem.strerror:
         return f"{safe(str(problem.filename))}: {problem.strerror}" if problem.filename else problem.strerror
     return str(problem)

@@ -1,4 +1,4 @@
-"""One fix, all or nothing: verified, journaled, written, verified again."""
+"""Make one fix, all or nothing: verify, record, write, verify again."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from rescue.version import __version__
 class Applied:
     """A fix that was made.
 
-    record: as the journal has it. place: where the journal is. recovered: earlier fixes, interrupted, that were ended
-    first. made_room: irreversible changes that were made before the record could be written, as there was no room.
+    record: as in the undo log. place: where the undo log is. recovered: earlier, interrupted fixes that were finished
+    or rolled back first. made_room: irreversible changes made first, to get room for the record.
     """
 
     record: Record
@@ -37,7 +37,7 @@ class Applied:
 
     @property
     def journal(self) -> str:
-        """The fix's folder in the journal."""
+        """The fix's folder in the undo log."""
         return f"{self.place}/fixes/{self.record.id}"
 
     @property
@@ -54,16 +54,15 @@ def apply_changes(
     store: JournalStore | None = None,
     now: Clock = utc_now,
 ) -> Applied:
-    """Make `changes` on `target`, all or none, and remember them in `store` (else on the target itself).
+    """Make `changes` on `target`, all or none, and record them in `store` (by default on the target itself).
 
-    What frees space is done first. New content gets the present time. A file that has further names (hard links) is
-    not replaced: its names would be split, and no undo could join them again; a change of its owner or mode holds for
-    all its names. Where the disk is too full for the record, logs that are to go go first, and the record is written
-    into the room they leave.
+    Changes that free space come first. New content gets the present time. A file with several hard links is not
+    replaced: that would split its names, and no undo could join them again; a change of its owner or mode applies to
+    all its names. If the disk is too full for the record, logs that are to be deleted go first, to make room for it.
 
-    Raises, with nothing written: ValueError for no change or two of one path; TargetBusy; TargetChanged where a path
-    is not what `changes` say; Conflict; ApplyError where the changes can't be made or journaled. Raises ApplyError
-    after everything was taken back where it fails in the middle; what then can't be taken back, the next run does.
+    Raises, with nothing written: ValueError for no change or two changes of one path; TargetBusy; TargetChanged if a
+    path does not match `changes`; Conflict; ApplyError if the changes can't be made or recorded. If it fails midway,
+    it rolls everything back and raises ApplyError; what can't be rolled back then is left to the next run.
     """
     if not changes:
         raise ValueError("there is nothing to apply")
@@ -80,7 +79,7 @@ def apply_changes(
         sight = look(target, listed)
         _verify(sight, ordered, listed, recovered)
         for fix_id in unbegun(found):
-            with suppress(TargetError, OSError):  # what is left there does no harm
+            with suppress(TargetError, OSError):  # leftovers there do no harm
                 journal.clear(fix_id)
         record = _record(target, found, begun, sight, titles, listed)
         made = _write_journal(target, journal, record, ordered, kept)
@@ -88,13 +87,13 @@ def apply_changes(
         return Applied(done, journal.place, recovered, tuple(change.path for change in ordered[:made]))
 
 
-# -- before the first byte ---------------------------------------------------------------------------------------
+# -- before the first write ---------------------------------------------------------------------------------------
 
 
 def _in_order(changes: Iterable[Change], begun: datetime) -> tuple[Change, ...]:
-    """What frees space for good first, and what is removed and can be put back last; each in the order given.
+    """Irreversible removals first, reversible ones last; otherwise in the given order.
 
-    Where there is no room, a change then fails before anything was removed that needs room to come back.
+    So, if space runs out, a change fails before anything is removed that would need room to be restored.
     """
     stamped = [_stamped(change, int(begun.timestamp()) * 1_000_000_000) for change in changes]
     emptied = {each.path for each in stamped if each.before and each.before.is_dir and each.after}
@@ -104,14 +103,14 @@ def _in_order(changes: Iterable[Change], begun: datetime) -> tuple[Change, ...]:
             return 0
         if change.action is not Action.REMOVE:
             return 2
-        # A directory that gives way to something else has to be empty by then.
+        # A directory that is replaced by something else has to be empty by then.
         return 3 if emptied.isdisjoint(change.path.parents) else 1
 
     return tuple(sorted(stamped, key=turn))
 
 
 def _stamped(change: Change, time: int) -> Change:
-    """New content is new: a file that keeps its old time is overlooked by backups and caches."""
+    """Give new content a new time: backups and caches overlook a file that keeps its old one."""
     before, after = change.before, change.after
     if after is None or not after.is_file or after.data is None or change.action is Action.METADATA:
         return change
@@ -122,7 +121,7 @@ def _stamped(change: Change, time: int) -> Change:
 
 def _refuse_impossible(changes: Sequence[Change], listed: Sequence[RecordedChange]) -> None:
     if len(changes) > MAX_CHANGES:
-        raise ApplyError(f"{len(changes)} changes are too many for one fix", "Take fewer repairs: --only CAUSE.")
+        raise ApplyError(f"too many changes for one fix: {len(changes)}", "Choose fewer repairs: --only CAUSE.")
     for change, record in zip(changes, listed, strict=True):
         why = _why_refused(change) or why_impossible(record)
         if why:
@@ -136,7 +135,7 @@ def _why_refused(change: Change) -> str:
     if not change.reversible:
         return "" if after is None or after.data is None else "its old content is too large to be kept"
     if before.nlink > 1:
-        return f"it has {before.nlink} names (hard links), which replacing one of them would split"
+        return f"it has {before.nlink} hard links, which replacing one of them would split"
     if before.data is not None and len(before.data) > CONTENT_LIMIT:
         return "its old content is too large to be kept"
     return ""
@@ -166,7 +165,7 @@ def _as_seen(sight: Sight, change: Change, record: RecordedChange) -> bool:
     if before is None or present is None:
         return present is None and before is None
     if not change.reversible:
-        # A log may have grown since. It must be the same one: a rotation puts another in its place.
+        # A log may have grown since, but it must be the same file: a rotation puts another in its place.
         same_file = (0, 0) in (before.ident, present.ident) or before.ident == present.ident
         same_owner = (before.uid, before.gid, before.mode) == (present.uid, present.gid, present.mode)
         return present.kind is before.kind and same_file and same_owner and present.size >= before.size
@@ -175,7 +174,7 @@ def _as_seen(sight: Sight, change: Change, record: RecordedChange) -> bool:
     return change.action is Action.METADATA or before.nlink > 1 or not present.is_file or present.nlink < 2
 
 
-# -- the journal -------------------------------------------------------------------------------------------------
+# -- the undo log ------------------------------------------------------------------------------------------------
 
 
 def _record(
@@ -204,7 +203,7 @@ def _record(
     except JournalError:
         faithful = False
     if not faithful:
-        raise ApplyError("the changes are too many or too strange to be journaled, so nothing was written")
+        raise ApplyError("the undo log can't hold these changes (too many, or invalid), so nothing was written")
     return record
 
 
@@ -220,9 +219,9 @@ def _free_id(begun: datetime, taken: Mapping[str, object]) -> str:
 def _write_journal(
     target: Target, journal: JournalStore, record: Record, changes: Sequence[Change], kept: Mapping[str, bytes]
 ) -> int:
-    """Make the record durable. Returns how many changes had to be made before, to get room for it.
+    """Make the record durable. Returns how many changes had to be made first, to get room for it.
 
-    It says "prepared" until all that an undo needs is there: the next fix clears such a one away.
+    Its state is "prepared" until everything that an undo needs is saved: the next fix deletes such a record.
     """
     freeing = [change for change in changes if not change.reversible]
     made = 0
@@ -240,11 +239,11 @@ def _write_journal(
                 journal.clear(record.id)
                 if made == len(freeing):
                     raise
-                # Twice as many as before: as there may be thousands, and each attempt writes a record of them all.
+                # Twice as many each time: there may be thousands, and each attempt writes a record of them all.
                 for change in freeing[made : 2 * made + 1]:
                     perform(target, change)
                     made += 1
-                target.sync()  # freed blocks count only when the file system's own journal has them
+                target.sync()  # freed blocks are usable only once the file system's own journal has committed them
         except (TargetError, OSError) as problem:
             with suppress(TargetError, OSError):
                 journal.clear(record.id)
@@ -252,19 +251,19 @@ def _write_journal(
 
 
 def _not_journaled(journal: JournalStore, problem: Exception, gone: list[PurePosixPath]) -> ApplyError:
-    hint = "Free some space first (rescue space), or keep the record elsewhere: --journal DIR."
+    hint = "Free some space first (rescue space), or keep the undo log elsewhere: --undo-log DIR."
     if not isinstance(problem, NoSpace):
         elsewhere = journal.place == str(JOURNAL)
-        hint = "Keep the record elsewhere: --journal DIR." if elsewhere else "Choose another --journal."
-        # Where nothing at all can be written, another place for the record is no help.
+        hint = "Keep the undo log elsewhere: --undo-log DIR." if elsewhere else "Choose another --undo-log DIR."
+        # If nothing at all can be written, another place for the record does not help.
         first = str(getattr(problem, "hint", "")).rstrip(".")
         hint = f"{first}. {hint}" if first else hint
-    but = f", but that {named(gone)} made room" if gone else ""
-    return ApplyError(f"the fix can't be journaled, so nothing was changed{but}: {reason(problem)}", hint)
+    but = f", except that {named(gone)} made room" if gone else ""
+    return ApplyError(f"can't write the undo log, so nothing was changed{but}: {reason(problem)}", hint)
 
 
 def _for_people(changes: Sequence[Change]) -> bytes:
-    """The same diff that the person was shown: safe for a terminal, and without secrets."""
+    """The diff that the user was shown: safe for a terminal, without secrets."""
     return "".join(f"{line}\n" for change in changes for line in unified(change)).encode()
 
 
@@ -298,12 +297,12 @@ def _carry_out(
             raise failure from cancelled
         raise
     with suppress(TargetError, OSError):
-        target.sync()  # of the mark alone: should the power go before it is on the disk, the next run writes it again
+        target.sync()  # only the mark: if power fails before it is on the disk, the next run writes it again
     return done
 
 
 def _marked_again(journal: JournalStore, record: Record) -> bool:
-    """Whether the record says "started" for sure: the failed attempt to say "done" may have come through."""
+    """Whether the record certainly says "started": the failed attempt to write "done" may have reached the disk."""
     try:
         mark(journal, record)
     except (TargetError, OSError):
@@ -312,18 +311,18 @@ def _marked_again(journal: JournalStore, record: Record) -> bool:
 
 
 def _insist(target: Target, record: Record) -> None:
-    """Raise TargetError unless everything reads back as it was written."""
+    """Raise TargetError unless everything reads back as written."""
     sight = look(target, record.changes)
     wrong = [change.path for change in record.changes if sight.standing(change) is not Standing.AFTER]
     if wrong:
         raise TargetError(
             f"{named(wrong)} was written, but does not read back the same",
-            "The disk may fail: make a copy of it (ddrescue) before anything else.",
+            "The disk may be failing: copy it (ddrescue) before anything else.",
         )
 
 
 class _FixError(ApplyError):
-    """whole: True if the target is again as it was before."""
+    """whole: True if the target is as it was before."""
 
     def __init__(self, message: str, hint: str, whole: bool) -> None:
         super().__init__(message, hint)
@@ -333,7 +332,7 @@ class _FixError(ApplyError):
 def _unfinished(problem: Exception) -> _FixError:
     return _FixError(
         f"all changes are made and verified, but the record of the fix can't be finished: {reason(problem)}",
-        "See to it that the disk can be written, then run rescue again: it ends the fix before anything else.",
+        "Make the disk writable, then run rescue again: it finishes the fix first.",
         whole=False,
     )
 
@@ -346,7 +345,7 @@ def _failed(
     now: Clock,
     problem: BaseException,
 ) -> _FixError:
-    """Take everything back that was done so far, and say so."""
+    """Roll back everything done so far, and report it."""
     why = reason(problem) or "it was cancelled"
     try:
         back = take_back(target, journal, record, kept)
@@ -356,12 +355,12 @@ def _failed(
         taken_back(journal, record, back, now)
     except (TargetError, OSError) as second:
         return _FixError(
-            f"the fix failed ({why}) and could not be taken back ({reason(second)}): it is half done",
-            "See to it that the disk can be written and has room, then run rescue again: it takes the fix back first.",
+            f"the fix failed ({why}) and could not be rolled back ({reason(second)}): it is half done",
+            "Make the disk writable, with free space, then run rescue again: it rolls the fix back first.",
             whole=False,
         )
-    but = f", except {named(back.lost)}, which can't be brought back" if back.lost else ""
+    but = f", except {named(back.lost)}, which can't be restored" if back.lost else ""
     left = [*back.differs, *back.kept]
-    but += f"; {named(left)} was changed by somebody else meanwhile, and not touched" if left else ""
+    but += f"; {named(left)} was changed by somebody else meanwhile, and was not touched" if left else ""
     hint = getattr(problem, "hint", "")
-    return _FixError(f"the fix failed and was taken back{but}: {why}", hint, whole=not left)
+    return _FixError(f"the fix failed and was rolled back{but}: {why}", hint, whole=not left)

@@ -1,4 +1,4 @@
-"""What stands at the paths of a fix now, in one capture."""
+"""What is at the paths of a fix now, in one capture."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from rescue.undo_log.record import KEPT_FLAGS
 class Sight:
     """The entries at some paths.
 
-    elsewhere: paths that lead through a link by now, and so mean another file. homeless: paths whose directory is not
-    there. protected: immutable or append-only directories around the paths, with their flags.
+    elsewhere: paths that now lead through a link, and so mean another file. homeless: paths whose directory does not
+    exist. protected: immutable or append-only directories around the paths, with their flags.
     """
 
     entries: Mapping[PurePosixPath, Entry | None]
@@ -28,14 +28,14 @@ class Sight:
     homeless: frozenset[PurePosixPath] = frozenset()
 
     def standing(self, change: RecordedChange) -> Standing:
-        """Where the change's path stands."""
+        """Whether the change's path is in the state before the change, after it, or neither."""
         if change.path in self.elsewhere:
             return Standing.OTHER
         return change.standing(self.entries[change.path])
 
 
 def look(target: Target, changes: Iterable[RecordedChange]) -> Sight:
-    """What is at the changes' paths, with the content where that is needed to judge it."""
+    """What is at the paths of the changes, with the content where it is needed for the comparison."""
     listed = tuple(changes)
     tree = target.capture([Read(HOSTNAME, depth=0, limit=4096), *(_read(change) for change in listed)])
     entries: dict[PurePosixPath, Entry | None] = {}
@@ -57,7 +57,7 @@ def look(target: Target, changes: Iterable[RecordedChange]) -> Sight:
 
 
 def is_empty(target: Target, path: PurePosixPath) -> bool:
-    """Whether nothing is in the directory."""
+    """Whether the directory is empty."""
     return not target.capture([Read(str(path), depth=1, content=False)]).children(path)
 
 
@@ -86,6 +86,6 @@ def _leads_to(tree: Tree, path: PurePosixPath) -> PurePosixPath | None:
 def _hostname(tree: Tree) -> str:
     try:
         name = read_hostname(tree)
-    except NotCaptured:  # a link to somewhere far: only a name for people is lost
+    except NotCaptured:  # a link that leads far away: only the name shown to people is lost
         return ""
     return name if name.isascii() and name.isprintable() else ""

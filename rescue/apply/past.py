@@ -1,4 +1,4 @@
-"""Fixes that were made: which there are, and one of them taken back."""
+"""List the fixes made so far, and undo one of them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from rescue.undo_log.store import by_time
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """What came of an undo.
+    """The result of an undo.
 
-    record: as it is now. restored: paths that are again as before the fix. not_restorable: logs and caches that the
-    fix removed or shortened. kept: directories that the fix made and that hold something else by now. place: where
-    the journal is, which stays. recovered: what had to be ended first; the undo itself, if that was interrupted.
+    record: as it is now. restored: paths that are as before the fix again. not_restorable: logs and caches that the
+    fix removed or shortened. kept: directories that the fix made and that now hold something else. place: where the
+    undo log is, which is kept. recovered: what had to be recovered first; the undo itself, if it had been interrupted.
     damaged: fixes whose record can't be read, none of them later than this one by its name.
     """
 
@@ -38,17 +38,17 @@ class Undone:
 
 
 def history(target: Target, store: JournalStore | None = None) -> tuple[Record, ...]:
-    """Every fix of the target, the first one first; a damaged record's state is UNREADABLE. Writes nothing."""
+    """Every fix of the target, oldest first; a damaged record's state is UNREADABLE. Writes nothing."""
     return read_records(store or InTarget(target))
 
 
 def interrupted(target: Target, store: JournalStore | None = None) -> Record | None:
-    """The latest fix or undo that was killed and not ended since; None if there is none. Writes nothing."""
+    """The latest fix or undo that was killed and has not been recovered; None if there is none. Writes nothing."""
     return next((record for record in reversed(history(target, store)) if record.interrupted), None)
 
 
 def recover(target: Target, store: JournalStore | None = None, *, now: Clock = utc_now) -> tuple[Recovered, ...]:
-    """End what a kill or a power cut left half done, and tell; () if there was nothing.
+    """Finish or roll back what a kill or a power cut left half done, and return it; () if there was nothing.
 
     Raises TargetBusy, Conflict, ApplyError.
     """
@@ -60,11 +60,11 @@ def recover(target: Target, store: JournalStore | None = None, *, now: Clock = u
 def undo(
     target: Target, fix_id: str | None = None, *, store: JournalStore | None = None, now: Clock = utc_now
 ) -> Undone:
-    """Take a fix back: the one named, else the latest. Its folder in the journal stays, and says so.
+    """Undo a fix: the one named, else the latest. Its folder in the undo log is kept, and records the undo.
 
-    Verifies first that every path is what the fix left (or already is as before it). Raises UndoRefused where one is
-    not, NothingToUndo, JournalError where the record is damaged, TargetBusy; ApplyError if it fails on the way, and
-    then the next run carries on.
+    Verifies first that every path is as the fix left it (or already as before it). Raises UndoRefused if one is not,
+    NothingToUndo, JournalError if the record is damaged, TargetBusy; ApplyError if it fails midway, and then the next
+    run continues.
     """
     with target.lock():
         journal = store or InTarget(target)
@@ -83,14 +83,14 @@ def undo(
         except (TargetError, OSError) as problem:
             raise ApplyError(
                 f"the undo of {record.id} can't be recorded, so nothing was restored: {reason(problem)}",
-                f"See to it that {journal.place} can be written and has room, then run the same command again.",
+                f"Make {journal.place} writable, with free space, then run the same command again.",
             ) from problem
         try:
             back, record = _take_back(target, journal, record, contents, now)
         except (TargetError, OSError) as problem:
             raise ApplyError(
-                f"the undo of {record.id} stopped half-way: {reason(problem)}",
-                "See to it that the disk can be written and has room, then run rescue again: it carries on.",
+                f"the undo of {record.id} stopped halfway: {reason(problem)}",
+                "Make the disk writable, with free space, then run rescue again: it continues the undo.",
             ) from problem
         return _undone(record, back, journal, recovered, damaged(records))
 
@@ -117,9 +117,9 @@ def _undone(
 
 
 def choose(records: Sequence[Record], fix_id: str | None) -> Record:
-    """The record of the fix to be undone: the one named, else the latest in effect.
+    """The record of the fix to undo: the one named, else the latest in effect.
 
-    Raises NothingToUndo; JournalError where its record, or that of a later fix, is damaged.
+    Raises NothingToUndo; JournalError if its record, or that of a later fix, is damaged.
     """
     if fix_id is None:
         return _latest(records)
@@ -135,7 +135,7 @@ def choose(records: Sequence[Record], fix_id: str | None) -> Record:
 
 
 def damaged(records: Sequence[Record]) -> tuple[Record, ...]:
-    """Those of which the record is of no use: nobody may pass over them without a word."""
+    """The fixes whose record is unusable: they must be reported, never skipped silently."""
     return tuple(record for record in records if record.state is State.UNREADABLE)
 
 
@@ -154,13 +154,13 @@ def _latest(records: Sequence[Record]) -> Record:
         it = "It is" if len(later) == 1 else "They are"
         raise JournalError(
             f"{'; '.join(each.problem for each in later)}. {it} later than the last fix that could be undone",
-            f"To undo that one all the same, name it: {done[-1].id}.",
+            f"To undo that one anyway, name it: {done[-1].id}.",
         )
     return done[-1]
 
 
 def verified(target: Target, record: Record, records: Sequence[Record]) -> Sight:
-    """What stands at the paths of the fix, each as the fix left it or as before it. Raises UndoRefused for others."""
+    """What is at the paths of the fix. Raises UndoRefused unless each is as the fix left it, or as before it."""
     sight = look(target, record.changes)
     accepted = (Standing.AFTER, Standing.BEFORE)
     wrong = [change.path for change in record.changes if sight.standing(change) not in accepted]

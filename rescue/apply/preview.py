@@ -1,4 +1,4 @@
-"""What an undo would do, without a byte being written: for whoever is asked whether it shall."""
+"""Preview an undo without writing anything, so that the user can decide."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from rescue.undo_log import InTarget, JournalStore, Record, RecordedChange, Stan
 class Undoing:
     """What an undo would do.
 
-    record: of the fix to be taken back. changes: from what is there now to what was before the fix, as far as they
-    differ. differs: paths that would not be touched, as they are neither (of an interrupted fix alone; else the undo
-    is refused). interrupted: fixes that were killed, which would be ended first. damaged: fixes whose record can't be
-    read, which would be passed over.
+    record: of the fix to undo. changes: from the present state to the one before the fix, where they differ. differs:
+    paths that match neither the state before nor the one after, and would not be touched (only for an interrupted fix;
+    else the undo is refused). interrupted: killed fixes that would be recovered first. damaged: fixes whose record
+    can't be read, which would be skipped.
     """
 
     record: Record
@@ -31,14 +31,14 @@ class Undoing:
 
 
 def undoing(target: Target, fix_id: str | None = None, *, store: JournalStore | None = None) -> Undoing:
-    """What `undo` would do now with the same words. Writes nothing. Raises what `undo` raises before it writes."""
+    """What `undo` with the same arguments would do now. Writes nothing. Raises what `undo` raises before it writes."""
     journal = store or InTarget(target)
     records = read_records(journal)
     pending = [record for record in records if record.interrupted]
     records = tuple(_ended(target, record) for record in records)
     half = [record for record in records if record.interrupted and fix_id in (None, record.id)]
     if half:
-        # The undo of what was left half done is its end.
+        # Rolling back the interrupted fix is its undo.
         record = half[-1]
         sight = look(target, record.changes)
     else:
@@ -59,7 +59,7 @@ def undoing(target: Target, fix_id: str | None = None, *, store: JournalStore | 
 
 
 def _ended(target: Target, record: Record) -> Record:
-    """A fix that was killed after its last change is as good as done."""
+    """Treat a fix that was killed after its last change as done."""
     if record.state is not State.STARTED:
         return record
     sight = look(target, record.changes)
@@ -72,7 +72,7 @@ def _is_other(sight: Sight, change: RecordedChange) -> bool:
 
 
 def _back(change: RecordedChange, present: Entry | None, data: bytes | None) -> Change:
-    """From what is there to what was."""
+    """The changes from the present state to the one before the fix."""
     before = change.before
     if before is None:
         return Change(change.path, present, None)

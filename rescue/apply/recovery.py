@@ -1,4 +1,4 @@
-"""What a kill or a power cut left of a fix or an undo: found and ended by the next run, whichever it is."""
+"""Find what a kill or a power cut left of a fix or an undo, and finish it or roll it back."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """The time by this machine's clock, in UTC."""
+    """This machine's time, in UTC."""
     return datetime.now(UTC)
 
 
 def moment(now: datetime) -> str:
-    """A time as records hold it."""
+    """A time in the format of records."""
     return now.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def mark(store: JournalStore, record: Record) -> None:
-    """Write how far a fix got. Where there is no room for that, the diff for people makes way."""
+    """Record how far a fix got. If there is no room, delete the diff for people first."""
     try:
         store.write(record.id, RECORD, encode(record))
     except NoSpace:
@@ -40,12 +40,12 @@ def mark(store: JournalStore, record: Record) -> None:
 
 
 def recover_held(target: Target, store: JournalStore, records: Sequence[Record], now: Clock) -> tuple[Recovered, ...]:
-    """End every interrupted fix of `records`, the latest first. Needs the target's lock.
+    """Recover every interrupted fix of `records`, the latest first. Needs the target's lock.
 
-    One whose changes were all made is finished; any other is taken back, an interrupted undo is carried on. Raises
-    Conflict, after that, where a path is neither as before nor as after; ApplyError where nothing can be written.
+    Finishes a fix whose changes were all made, rolls back any other, and continues an interrupted undo. Then raises
+    Conflict if a path matches neither the state before nor the one after; ApplyError if nothing can be written.
     """
-    with suppress(TargetError, OSError):  # what is left there does no harm
+    with suppress(TargetError, OSError):  # leftovers there do no harm
         store.sweep(TEMPORARY, [record.id for record in records if record.state is not State.UNREADABLE])
     done = []
     for record in reversed(records):
@@ -54,8 +54,8 @@ def recover_held(target: Target, store: JournalStore, records: Sequence[Record],
                 done.append(_end(target, store, record, now))
             except (TargetError, OSError) as problem:
                 raise ApplyError(
-                    f"An earlier fix ({record.id}) was interrupted, and can't be taken back now: {reason(problem)}",
-                    "See to it that the disk can be written and has room, then run rescue again.",
+                    f"An earlier fix ({record.id}) was interrupted, and can't be rolled back now: {reason(problem)}",
+                    "Make the disk writable, with free space, then run rescue again.",
                 ) from problem
     if any(each.differs for each in done):
         raise Conflict(done)
@@ -81,7 +81,7 @@ def _end(target: Target, store: JournalStore, record: Record, now: Clock) -> Rec
 
 
 def taken_back(store: JournalStore, record: Record, back: TakenBack, now: Clock) -> Record:
-    """Mark a fix as taken back, or undone. A full disk's record of a fix that changed nothing is no loss."""
+    """Mark a fix as rolled back, or undone. On a full disk, the record of a fix that changed nothing may be lost."""
     if record.state is State.UNDOING:
         ended = record.at(State.UNDONE, undone=moment(now()))
     else:
@@ -97,7 +97,7 @@ def taken_back(store: JournalStore, record: Record, back: TakenBack, now: Clock)
 
 
 def _protect_again(target: Target, record: Record) -> None:
-    """Give directories their immutable or append-only flag back, which was off for the time of a change in them."""
+    """Set the immutable or append-only flag of directories again; it was cleared during a change in them."""
     if not record.protected:
         return
     tree = target.capture([Read(str(path), depth=0, content=False) for path, _ in record.protected])
@@ -108,7 +108,7 @@ def _protect_again(target: Target, record: Record) -> None:
 
 
 def _sweep(target: Target, record: Record) -> None:
-    """Remove what a killed `put` left beside the files of the fix: temporary files, known by their names."""
+    """Remove the temporary files that a killed `put` left next to the files of the fix; their names tell."""
     parents = {change.path.parent for change in record.changes}
     tree = target.capture([Read(str(parent), depth=1, content=False) for parent in sorted(parents)])
     for parent in sorted(parents):
@@ -117,5 +117,5 @@ def _sweep(target: Target, record: Record) -> None:
         for name in tree.children(parent):
             entry = tree.lentry(parent / name)
             if name.startswith(TEMPORARY) and entry is not None:
-                with suppress(TargetError):  # also of a directory that is not empty, and so none of ours
+                with suppress(TargetError):  # also for a directory that is not empty, and so not ours
                     target.remove(parent / name)

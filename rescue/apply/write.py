@@ -1,4 +1,4 @@
-"""One change written, one change taken back, all of a fix taken back."""
+"""Write one change, roll one back, or roll back a whole fix."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def perform(target: Target, change: Change) -> None:
 
 
 def old_contents(store: JournalStore, record: Record, sight: Sight) -> dict[str, bytes]:
-    """The kept contents that are needed, each verified. Raises JournalError where one is missing or damaged.
+    """The saved contents that are needed, each verified. Raises JournalError if one is missing or damaged.
 
-    What is as before already, or not to be touched, needs none: a missing file does not stand in the way of the rest.
+    A path that is already as before, or not to be touched, needs none: a missing file does not block the rest.
     """
     wanted = {
         change.kept: change
@@ -50,15 +50,15 @@ def old_contents(store: JournalStore, record: Record, sight: Sight) -> dict[str,
     if bad:
         raise JournalError(
             f"the old content of {named(bad)} is missing from the record of fix {record.id}, or damaged",
-            f"Nothing was written. What is left of it is in the undo log, fixes/{record.id}/before/.",
+            f"Nothing was written. What is left of it is in fixes/{record.id}/before/ of the undo log.",
         )
     return found
 
 
 def take_back(target: Target, store: JournalStore, record: Record, contents: Mapping[str, bytes]) -> TakenBack:
-    """Bring every path of a fix back that stands after the change or half-way. What was made goes first.
+    """Restore every path of a fix that is in the state after the change or halfway. What was made is removed first.
 
-    Durable on return. Where there is no room for it, the diff for people makes way.
+    Durable on return. If there is no room, delete the diff for people first.
     """
     try:
         back = _take_back(target, record, contents)
@@ -76,7 +76,7 @@ def _take_back(target: Target, record: Record, contents: Mapping[str, bytes]) ->
     lost: list[PurePosixPath] = []
     differs: list[PurePosixPath] = []
     kept: list[PurePosixPath] = []
-    # What was removed comes back last: into the room that is left by what was made.
+    # What was removed is restored last, into the room freed by what was made.
     backwards = record.changes[::-1]
     for change in sorted(backwards, key=lambda each: each.after is None):
         standing = sight.standing(change)
@@ -92,7 +92,7 @@ def _take_back(target: Target, record: Record, contents: Mapping[str, bytes]) ->
 
 
 def not_back(sight: Sight, record: Record, back: TakenBack) -> list[PurePosixPath]:
-    """The paths that should be as before, and are not."""
+    """The paths that should be as before but are not."""
     left = {*back.differs, *back.kept}
     return [
         change.path
@@ -102,7 +102,7 @@ def not_back(sight: Sight, record: Record, back: TakenBack) -> list[PurePosixPat
 
 
 def _restore(target: Target, change: RecordedChange, present: Entry | None, contents: Mapping[str, bytes]) -> bool:
-    """Put back what was there; False if a directory is left in place, as it is not empty."""
+    """Restore what was there; False if a directory is kept because it is not empty."""
     before, path = change.before, change.path
     if before is None:
         if present is not None and present.is_dir and not is_empty(target, path):

@@ -65,7 +65,7 @@ class NoSpace(TargetError):
 
     status = Status.REFUSED
 
-    def __init__(self, message: str, hint: str = "Keep the record elsewhere with --journal DIR.") -> None:
+    def __init__(self, message: str, hint: str = "Keep the undo log elsewhere with --undo-log DIR.") -> None:
         super().__init__(message, hint)
 
 

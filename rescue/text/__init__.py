@@ -1,1 +1,1 @@
-"""What is shown to people, wherever: text made harmless, numbers, lists, diffs, and secrets kept out of them. Pure."""
+"""Text for users: escaped text, numbers, lists, and diffs without secrets. Pure."""

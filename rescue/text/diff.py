@@ -1,7 +1,7 @@
-"""One change as a unified diff for people: what goes, what comes, and nothing that is secret.
+"""One change as a unified diff for people, without secrets.
 
-Content is compared line by line as in diff(1), with lines as ``\\n`` ends them. A mode, an owner, a link or a file
-that goes is told in words. Private keys and password hashes are never shown: a marker stands for them.
+Content is compared line by line as in diff(1); only ``\\n`` ends a line. Changes of mode, owner or link and removed
+files are described in words. Private keys and password hashes are never shown: a marker replaces them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ACLS = {"system.posix_acl_access": "access ACL", "system.posix_acl_default": "de
 def unified(change: Change, context: int = 3) -> tuple[str, ...]:
     """The lines of the diff, safe to print, without line ends: two of header, then what differs.
 
-    `context` unchanged lines stand around each difference. () if nothing differs.
+    `context` unchanged lines surround each difference. () if nothing differs.
     """
     before, after = change.before, change.after
     body = [*_metadata(before, after), *_content(change, context)]
@@ -42,7 +42,7 @@ def unified(change: Change, context: int = 3) -> tuple[str, ...]:
     return (*header, *body)
 
 
-# -- what is told in words ---------------------------------------------------------------------------------------------
+# -- described in words ------------------------------------------------------------------------------------------------
 
 
 def _metadata(before: Entry | None, after: Entry | None) -> Iterator[str]:
@@ -147,7 +147,7 @@ def _shown(sign: str, lines: Sequence[str], crlf: bool) -> Iterator[str]:
         text = line.removesuffix("\n")
         if crlf:
             text = text.removesuffix("\r")
-        # Cut twice: a megabyte of controls is not worth making visible, and made visible a line grows.
+        # Cut twice: a megabyte of control characters is not worth escaping, and escaping lengthens the line.
         head = safe(text[: WIDTH + 1])
         yield sign + (head if len(text) <= WIDTH and len(head) <= 2 * WIDTH else cut(head, WIDTH - 3) + _rest(text))
         if not line.endswith("\n"):
@@ -164,7 +164,7 @@ Opcode = tuple[str, int, int, int, int]
 
 
 def _hunks(old: list[str], new: list[str], context: int) -> Iterator[list[Opcode]]:
-    """difflib's grouped opcodes; equal lines at both ends are left out of the comparison, so that it stays cheap."""
+    """difflib's grouped opcodes; equal lines at both ends are not compared, to keep it cheap."""
     shorter = min(len(old), len(new))
     head = next((at for at in range(shorter) if old[at] != new[at]), shorter)
     tail = next((at for at in range(shorter - head) if old[-1 - at] != new[-1 - at]), shorter - head)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 MOST_DIGITS = 18
-"""Of a number that somebody types: more is no number of anything here, and int() refuses some thousands of them."""
+"""Most digits of a typed number: nothing here needs more, and int() rejects several thousand."""
 
 
 def size(count: int) -> str:
@@ -32,7 +32,7 @@ def listed(words: Sequence[str]) -> str:
 
 
 def natural(word: str) -> int | None:
-    """The number that a word of ASCII digits is; None for another word, or a number that is longer than any can be."""
+    """A word of ASCII digits as a number; None for any other word, or if it has too many digits."""
     if not (word.isascii() and word.isdecimal()) or len(word.lstrip("0")) > MOST_DIGITS:
         return None
     return int(word.lstrip("0") or "0")

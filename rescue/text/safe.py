@@ -1,4 +1,4 @@
-"""Text for a terminal: what came from a disk, made harmless."""
+"""Escape text from a disk, so that it is safe on a terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 characters, tags), surrogates, private use, unassigned, line and paragraph separators (UnicodeData, UAX 44)."""
 
 _BLANKS = frozenset("\u00a0\u1680\u202f\u205f\u3000").union(map(chr, range(0x2000, 0x200B)))
-"""Blanks that programs take for letters (category Zs but the space): pasted from a page, they make a line fail."""
+"""Spaces that programs treat as letters (category Zs except the space): pasted from a web page, they break a line."""
 
 _INVISIBLE = _BLANKS.union("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0").union(
     *(map(chr, range(first, last + 1)) for first, last in ((0x180B, 0x180F), (0xFE00, 0xFE0F), (0xE0100, 0xE01EF)))
@@ -22,11 +22,11 @@ _INVISIBLE = _BLANKS.union("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0").union(
 """With letters and marks that draw nothing either (Default_Ignorable_Code_Point in DerivedCoreProperties.txt)."""
 
 MAX_MARKS = 4
-"""Combining marks that one letter may carry; more of them climb over the lines above and below."""
+"""Combining marks that one letter may carry; more would cover the lines above and below."""
 
 
 def safe(text: str) -> str:
-    """`text` on one line, with nothing in it that could drive a terminal or show text that is not there.
+    """`text` on one line, with nothing in it that could control a terminal or fake text.
 
     Controls (C0, C1, and so every escape sequence), bidi overrides and isolates, zero-width characters, blanks other
     than the space, line separators and bytes that are not UTF-8 become a visible ``\\x1b``, ``\\u202e`` or, for a byte

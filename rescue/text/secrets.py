@@ -1,4 +1,4 @@
-"""What must never be shown of a target's files: private keys, password hashes, shared secrets."""
+"""Hide secrets of a target's files: private keys, password hashes, shared secrets."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ LINE_MARK = "(line not shown)"
 
 _KEY_FILE = re.compile(r"ssh_host_.*_?key$|id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?$|.*\.(?:key|keytab|p12|pfx)$")
 _KEY_PLACE = re.compile(r".*/private/")
-"""Where keys lie by convention: /etc/ssl/private, /etc/ipsec.d/private."""
+"""Where keys are by convention: /etc/ssl/private, /etc/ipsec.d/private."""
 BEGIN = re.compile(r"BEGIN[A-Z0-9 ]{0,40}PRIVATE KEY|PuTTY-User-Key-File|Private-Lines:")
 END = re.compile(r"END[A-Z0-9 ]{0,40}PRIVATE KEY")
 CRYPT = re.compile(r"\$(?:1|2[abxy]?|3|5|6|7|8|y|gy|md5|apr1|sha1|argon2[id]{1,2})[,$][^\s:\"']{8,}")
-"""A hash as of crypt(5), wherever it stands."""
+"""A crypt(5) hash, anywhere."""
 _NAMED = re.compile(
     r"\b(private[-_]?key|pre-?shared-?key|psk|password|passphrase|secret)(\"?\s*[:=]\s*)(\S.*)", re.IGNORECASE
 )
@@ -39,7 +39,7 @@ def hidden_file(path: str, data: bytes) -> bool:
 
 
 def hide_secrets(path: str, lines: Sequence[str]) -> list[str]:
-    """`lines` (each with its line end) with a marker in the place of every secret; as many lines as there were."""
+    """`lines` (each with its line end) with a marker in place of every secret; the number of lines stays the same."""
     accounts = ACCOUNT_FILES.match(path)
     if not accounts and not _ANY.search("".join(lines)):
         return list(lines)  # nearly every file: one pass instead of four for each line
@@ -60,7 +60,7 @@ def hide_secrets(path: str, lines: Sequence[str]) -> list[str]:
 
 
 def _account(line: str, file: str) -> str:
-    """A line of passwd(5), shadow(5), gshadow(5) or opasswd without its hashes; locks (``!``) stay to be seen."""
+    """A line of passwd(5), shadow(5), gshadow(5) or opasswd without its hashes; locks (``!``) stay visible."""
     fields = line.split(":")
     if file not in ("passwd", "group") and len(fields) == 1 and line.strip() and not line.startswith("#"):
         return LINE_MARK

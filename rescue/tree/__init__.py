@@ -1,6 +1,6 @@
 """An immutable snapshot of the files that matter on a server, and what differs between two snapshots.
 
-A `Tree` is captured once from a target and then only read: every check, every plan and every proof works on it,
+A `Tree` is captured once from a target and then only read: checks, plans and trial repairs work on it,
 never on a file system. Names and links are resolved as the kernel would after ``chroot(2)``: no link leads out of
 the root (path_resolution(7)). What was not captured is not the same as what does not exist: asking for it raises
 `NotCaptured`, which names what to capture. What could not be read is not the same as what is empty or absent: asking

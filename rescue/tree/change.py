@@ -10,7 +10,7 @@ from rescue.tree.entry import Entry
 
 
 class Action(StrEnum):
-    """What applying a change does to the disk."""
+    """What a change does to the disk."""
 
     CREATE = "create"
     REPLACE = "replace"
@@ -21,7 +21,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A path, what is there before and what is there after: a plan's unit, a diff, a journal record and its undo."""
+    """A path with its entries before and after: the unit of plans, diffs, the undo log and undo."""
 
     path: PurePosixPath
     before: Entry | None
@@ -45,14 +45,14 @@ class Change:
 
     @property
     def reversible(self) -> bool:
-        """False if the content that is lost was not captured: a log that is removed or shortened."""
+        """False if the lost content was not captured: a log that is removed or shortened."""
         if self.before is None or not self.before.is_file:
             return True
         return self.action is Action.METADATA or self.before.data is not None
 
     @property
     def frees(self) -> int:
-        """Bytes that the change gives back to the file system; 0 where it takes some."""
+        """Bytes that the change frees; 0 if it uses some."""
         if self.before is None or not self.before.is_file:
             return 0
         if self.before.nlink > 1 and self.after is None:

@@ -24,7 +24,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Devices:
-    """Those that are seen. complete: the server has no others (it runs, and was asked itself)."""
+    """The visible devices. complete: the server has no others (it is running and was queried)."""
 
     found: tuple[Device, ...]
     complete: bool = False

@@ -1,4 +1,4 @@
-"""What lies at one path of a server, and the file system that holds it."""
+"""What is at one path of a server, and the file system that holds it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Kind(StrEnum):
     BLOCK = "block"
     CHAR = "char"
     UNKNOWN = "unknown"
-    """Something has this name and could not be looked at (`Entry.error`)."""
+    """Something has this name and could not be read (`Entry.error`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Entry:
 
     @property
     def modified(self) -> int:
-        """`mtime` to compare with others: the epoch where no time is known."""
+        """`mtime` for comparisons: the epoch if no time is known."""
         return 0 if self.mtime is None else self.mtime
 
     def same_content(self, other: Entry) -> bool:
@@ -78,7 +78,7 @@ class Entry:
         )
 
     def same(self, other: Entry) -> bool:
-        """True if a person would call both the same file: content, mode, owner, xattrs, flags; times do not count."""
+        """True if content, mode, owner, xattrs and flags are equal; times are ignored."""
         return (
             self.same_content(other)
             and self.mode == other.mode
@@ -112,13 +112,13 @@ class FileSystem:
 
     @property
     def reserve(self) -> int:
-        """Bytes that only root may fill. Where nothing is available statvfs(3) hides it: mke2fs(8) keeps 5 %."""
+        """Bytes that only root may use. If none are available, statvfs(3) hides the reserve: mke2fs(8) keeps 5 %."""
         if self.available or not self.type.startswith("ext"):
             return self.free - self.available
         return max(self.free, self.size // 20)
 
     def with_freed(self, freed: int, inodes: int) -> FileSystem:
-        """This file system after `freed` bytes and `inodes` were given back (or, below zero, taken)."""
+        """This file system after `freed` bytes and `inodes` were freed (or, if negative, used)."""
         free = max(0, self.free + freed)
         return replace(
             self,

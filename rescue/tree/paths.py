@@ -1,4 +1,4 @@
-"""Paths of a tree as its dictionary has them: absolute, normalised text."""
+"""Paths as keys of a tree's dictionary: absolute, normalised text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def bytes_of(name: str) -> bytes:
 
 
 def key_of(path: AnyPath) -> str:
-    """The dictionary's key of `path`. ValueError for a relative one: that is the caller's mistake."""
+    """The dictionary's key for `path`. ValueError for a relative one, which is a bug of the caller."""
     text = path if isinstance(path, str) else str(path)
     if not text.startswith("/"):
         raise ValueError(f"a path in a tree is absolute, not {text!r}")

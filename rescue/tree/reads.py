@@ -1,4 +1,4 @@
-"""What a capture is asked for, and what is said where it was not asked for enough."""
+"""Capture requests, and the errors for what was not captured or not readable."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ CONTENT_LIMIT = 16 << 20
 that people or their tools wrote is smaller: passwd(5) of 200,000 accounts, or 100,000 authorized keys."""
 
 RULES_LIMIT = 64 << 20
-"""The same, of a file of firewall rules or sets: blocklists are generated, and larger than anything written by hand."""
+"""The same for a file of firewall rules or sets: blocklists are generated, and larger than hand-written files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
     """A request to capture `path`: itself and `depth` levels below it, with or without the files' content.
 
-    `limit` is in bytes: a larger file is captured without its content, and so is one for
-    which there is no room beside other large ones (see `Tree.unread`).
+    `limit` is in bytes: a larger file is captured without its content, and so is one that
+    does not fit in memory with the other large ones (see `Tree.unread`).
     """
 
     path: str
@@ -30,7 +30,7 @@ class Read:
 
 
 class NotCaptured(LookupError):
-    """The snapshot does not hold what was asked for; `reads` says what to capture before asking again."""
+    """The snapshot does not hold what was requested; `reads` says what to capture before trying again."""
 
     def __init__(self, *reads: Read) -> None:
         super().__init__(", ".join(read.path for read in reads))
@@ -38,24 +38,24 @@ class NotCaptured(LookupError):
 
 
 class ReadError(RescueError, OSError):
-    """Something is there and could not be read: a damaged disk, a lack of rights, a size beyond every limit.
+    """Something exists but could not be read: a damaged disk, missing permissions, a size beyond every limit.
 
-    What it says is unknown, which is neither "absent" nor "empty": nothing may be concluded or repaired from it. It is
-    raised by the look-up itself, so that whoever did not think of it gives no answer instead of a wrong one.
+    Its content is unknown, which is neither "absent" nor "empty": nothing may be concluded or repaired from it. The
+    look-up itself raises it, so that code that ignores this case gives no answer instead of a wrong one.
     """
 
     status = Status.TARGET
 
     def __init__(self, path: str, error: str) -> None:
-        if error.startswith("it"):  # its size, its lines: nothing that another user or disk would change
-            hint = "Look at the file by hand, and put an old version back."
+        if error.startswith("it"):  # its size or its lines: neither root nor another disk would help
+            hint = "Check the file by hand, and restore an old version."
         else:
-            hint = "Run it as root. If the disk fails, copy it first (ddrescue), and work with the copy."
+            hint = "Run it as root. If the disk is failing, copy it first (ddrescue), and work on the copy."
         super().__init__(f"{path} could not be read ({error})", hint)
         self.path = path
         self.error = error
 
 
 def as_wide(one: Read, other: Read) -> bool:
-    """True if `one`, of the same path, captures all that `other` does."""
+    """True if `one`, of the same path, captures everything that `other` does."""
     return one.depth >= other.depth and one.content >= other.content and one.limit >= other.limit

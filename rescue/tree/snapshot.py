@@ -20,11 +20,11 @@ MAX_LINKS = 40
 
 
 MAX_FOLDERS = 1_000
-"""In how many directories one pattern may look for names."""
+"""How many directories one pattern may search."""
 
 
 class TooManyDirectories(ValueError):
-    """A pattern that names files in more directories than configuration has."""
+    """A pattern matches files in more directories than any configuration has."""
 
 
 class LinkLoop(OSError):
@@ -32,9 +32,9 @@ class LinkLoop(OSError):
 
 
 class Tree:
-    """The snapshot. Immutable: every method that changes something gives a new tree that shares the rest.
+    """The snapshot. Immutable: every method that changes something returns a new tree that shares the rest.
 
-    Look-ups cost one dictionary access for each path component; a changed tree costs one copy of the dictionary.
+    Look-ups cost one dictionary access per path component; a changed tree costs one copy of the dictionary.
     """
 
     __slots__ = ("_above", "_children", "_covered", "_entries", "_everything", "_kept", "devices", "filesystems")
@@ -59,7 +59,7 @@ class Tree:
         self._kept: dict[Hashable, Any] = {}
         self.filesystems: tuple[FileSystem, ...] = tuple(sorted(filesystems, key=lambda each: each.mount))
         self.devices = devices
-        """What can be mounted, as far as the target shows it; None where it shows nothing."""
+        """The devices that can be mounted, as far as the target shows them; None if it shows none."""
 
     @classmethod
     def of(
@@ -91,7 +91,7 @@ class Tree:
 
     @property
     def unread(self) -> tuple[PurePosixPath, ...]:
-        """What was asked for and not read: it is larger than the limit, or could not be read (`Entry.error`)."""
+        """What was requested but not read: it is larger than the limit, or unreadable (`Entry.error`)."""
         return tuple(
             PurePosixPath(path)
             for path in sorted(self._entries)
@@ -154,7 +154,7 @@ class Tree:
         return True
 
     def _absent_above(self, key: str) -> bool:
-        """True if a captured parent of `key` does not exist or is no directory, so that nothing can be below it."""
+        """True if a captured parent of `key` does not exist or is not a directory, so that nothing can be below it."""
         at = key
         while at != "/":
             at = parent_of(at)
@@ -179,13 +179,13 @@ class Tree:
 
     @property
     def captured(self) -> tuple[tuple[str, Entry], ...]:
-        """Every entry as it was captured, by path, those that could not be looked at among them. For who copies all."""
+        """Every entry as captured, by path, including unreadable ones. For copying the whole tree."""
         return tuple(sorted(self._entries.items()))
 
     def resolve(self, path: AnyPath, *, follow_last: bool = True) -> PurePosixPath:
-        """The real path, with every link followed inside the root; what does not exist is kept as it is named.
+        """The real path, with every link followed inside the root; missing components are kept as named.
 
-        Raises `LinkLoop`, and `NotCaptured` where a link or a directory on the way is not in the snapshot.
+        Raises `LinkLoop`, and `NotCaptured` if a link or a directory on the way is not in the snapshot.
         """
         return PurePosixPath(self._walk(key_of(path), follow_last))
 
@@ -193,7 +193,7 @@ class Tree:
         entries = self._entries
         known = entries.get(key)
         if known is not None and not (follow_last and known.is_link):
-            return key  # only real paths have entries: no link leads there
+            return key  # only real paths have entries, so there are no links in it
         at, left, followed = "/", [part for part in reversed(key.split("/")) if part], 0
         while left:
             part = left.pop()
@@ -222,7 +222,7 @@ class Tree:
         return at
 
     def entry(self, path: AnyPath) -> Entry | None:
-        """What is at `path`, links followed, as of stat(2); None if nothing is, or if the links run in a loop."""
+        """What is at `path`, links followed, as by stat(2); None if nothing is, or if the links form a loop."""
         return self._look(path, follow_last=True)
 
     def lentry(self, path: AnyPath) -> Entry | None:
@@ -245,7 +245,7 @@ class Tree:
         return real, found
 
     def _known(self, real: str, found: Entry | None) -> None:
-        """Raise `ReadError` where what was found, or not found, at `real` says nothing: it could not be looked at."""
+        """Raise `ReadError` if what is, or is not, at `real` can't be trusted because it could not be read."""
         if found is None:
             above = self._entries.get(parent_of(real))
             if above is not None and above.error:
@@ -266,7 +266,7 @@ class Tree:
         return found.data
 
     def data_if_read(self, path: AnyPath) -> bytes | None:
-        """`data` for those who have an answer of their own to what could not be read: None for that, too."""
+        """`data` for callers that handle unreadable files themselves: None for those, too."""
         try:
             return self.data(path)
         except ReadError:
@@ -278,7 +278,7 @@ class Tree:
         return None if raw is None else raw.decode("utf-8", "surrogateescape")
 
     def text(self, path: AnyPath) -> str | None:
-        """`data` as UTF-8; bytes that are none are kept with surrogateescape, so writing the text back is lossless."""
+        """`data` as UTF-8; invalid bytes are kept with surrogateescape, so writing the text back is lossless."""
         raw = self.data(path)
         return None if raw is None else raw.decode("utf-8", "surrogateescape")
 
@@ -311,8 +311,8 @@ class Tree:
     def glob(self, pattern: str) -> tuple[PurePosixPath, ...]:
         """The paths that match, sorted by bytes: ``*``, ``?`` and ``[]`` as in glob(7), no hidden names unless asked.
 
-        Paths are given as they are named, links in them not resolved. Raises `TooManyDirectories` for a pattern that
-        leads over half the disk, and one `NotCaptured` for all that it misses.
+        Links in the paths are not resolved. Raises `TooManyDirectories` for a pattern that searches half the disk, and
+        one `NotCaptured` for everything that is missing.
         """
         found = [""]
         pieces = [piece for piece in pattern.split("/") if piece]
@@ -329,7 +329,7 @@ class Tree:
                         continue
                     names = self.children(base or "/")
                 except NotCaptured as problem:
-                    # What stands in a file is asked for only where few are meant.
+                    # Request file contents only if few files match.
                     content = len(found) == 1 and at == len(pieces) - 1
                     missing += [replace(read, content=content) for read in problem.reads]
                     continue
@@ -427,7 +427,7 @@ class Tree:
         if old is not None and not old.is_file:
             raise IsADirectoryError(real) if old.is_dir else FileExistsError(real)
         if old is not None and old.data is None:
-            # What is not known can't be replaced: nobody could bring it back.
+            # Unknown content can't be replaced: undo could not restore it.
             if not self.covers(real, content=True) and not old.error:
                 raise NotCaptured(Read(real, depth=0))
             raise ReadError(real, old.error or f"it has {old.size:,} bytes")
@@ -454,7 +454,7 @@ class Tree:
         return self.with_entries(changed)
 
     def make_dir(self, path: AnyPath, *, mode: int = 0o755, uid: int = 0, gid: int = 0) -> Tree:
-        """A tree with a new directory at `path`; as it is if one is there already."""
+        """A tree with a new directory at `path`; unchanged if there is one already."""
         real = self._walk(key_of(path), True)
         if (old := self._entries.get(real)) is not None:
             if not old.is_dir:
@@ -468,7 +468,7 @@ class Tree:
         return self.with_entries(changed)
 
     def make_link(self, path: AnyPath, target: str) -> Tree:
-        """A tree with a symbolic link at `path`; what was there is replaced, unless it is a directory."""
+        """A tree with a symbolic link at `path`, which replaces anything but a directory."""
         real = self._walk(key_of(path), False)
         old = self._entries.get(real)
         if old is not None and old.is_dir:
@@ -533,14 +533,14 @@ class Tree:
         return ()
 
     def merged(self, other: Tree) -> Tree:
-        """This tree and what `other`, captured later from the same target, holds beside it."""
+        """This tree with what `other`, captured later from the same target, adds to it."""
         entries = dict(self._entries)
         same = True
         for path, entry in other._entries.items():
             known = entries.get(path)
             if known is None or (known.data is None and (entry.data is not None or entry.error)):
                 entries[path] = entry
-                # Too large for what asked first: who was told that it can't be read is told something else now.
+                # Too large for the first request, but read now: answers that said "unreadable" are outdated.
                 same = same and (known is None or not self._asked_for(path, 0, content=True))
         filesystems = {each.mount: each for each in (*self.filesystems, *other.filesystems)}
         made = Tree(entries, (*self.reads, *other.reads), filesystems.values(), self.devices or other.devices)
@@ -549,10 +549,10 @@ class Tree:
         return made
 
     def kept(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What `make` found out of this snapshot, asked once: an enlarged one (`merged`) answers alike, and keeps it.
+        """The result of `make` on this snapshot, cached; an enlarged snapshot (`merged`) keeps it.
 
-        `key` names all that `make` depends on beside the snapshot. What it gives must hold no snapshot itself. A
-        `NotCaptured` is not kept.
+        `key` names everything that `make` depends on besides the snapshot. The result must not hold a snapshot. A
+        `NotCaptured` is not cached.
         """
         if key not in self._kept:
             self._kept[key] = make()
@@ -562,7 +562,7 @@ class Tree:
     def since(self, other: Tree) -> tuple[Change, ...]:
         """The changes that lead from `other` to this tree, in the order in which they can be applied.
 
-        First what frees space (files before their directories), then what is written, parents before children.
+        First the changes that free space (files before their directories), then writes, parents before children.
         """
         mine, theirs = self._entries, other._entries
         gone: list[Change] = []

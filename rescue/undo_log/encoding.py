@@ -1,9 +1,9 @@
-"""Records as JSON, for people and for the undo. What is read comes from a disk that may be hostile.
+"""Records as JSON, for people and for the undo. The input comes from a disk that may be hostile.
 
-A path or a link that is not UTF-8 is kept twice: "path" for people, with escapes, and "path_base64", which counts.
-Modes are octal text ("0644"), times of files nanoseconds since the epoch, contents of attributes base64. "check" is the
-SHA-256 of the rest: one bit that a failing disk turned over would give a file to somebody else. Records of older
-versions have none.
+A path or a link that is not UTF-8 is stored twice: as "path" for people, with escapes, and as "path_base64", which is
+the one used. Modes are octal text ("0644"), file times nanoseconds since the epoch, attribute values base64. "check" is
+the SHA-256 of the rest: one bit flipped by a failing disk could give a file to another owner. Records of older versions
+have none.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ RECORD_LIMIT = 32 << 20
 """Bytes of a record. One change takes half a kilobyte to one."""
 
 CONTENT_LIMIT = 64 << 20
-"""Bytes of one file whose old content is kept: far above any configuration."""
+"""Bytes of one file whose old content is kept: far more than any configuration has."""
 
 MAX_VALUES = 3_000_000
-"""Commas and brackets of a record: 30 for one change. As many empty lists as there is room for take a gigabyte."""
+"""Commas and brackets of a record: 30 for one change. A record full of empty lists would take a gigabyte of memory."""
 
 MAX_CHANGES = 50_000
-"""Where all inodes are used up, tens of thousands of small files may have to go."""
+"""Where inodes run out, tens of thousands of small files may have to be deleted."""
 MAX_ATTRIBUTE = 64 << 10
 """Bytes of one extended attribute: the kernel's XATTR_SIZE_MAX (xattr(7))."""
 
 FIX_ID = compile_pattern(r"[0-9]{8}T[0-9]{6}Z(-[1-9][0-9]{0,5})?")
 KEPT_NAME = compile_pattern(r"before/[0-9]{4,5}")
 RESTORABLE = frozenset({Kind.FILE, Kind.DIR, Kind.LINK})
-"""What a fix may put in place. A device or a fifo is never made, whatever a record says."""
+"""What a fix may create. A device or a fifo is never made, whatever a record says."""
 
 JOURNAL = PurePosixPath("/var/lib/rescue")
-"""Where the journal lies on a target."""
+"""Where the undo log is on a target."""
 
 HIGHEST = (1 << 63) - 1
 FURTHEST = (1 << 63) * 1_000_000_000
-"""Nanoseconds from the epoch, either way, that no file's time reaches: the kernel counts seconds in 64 bits."""
+"""Nanoseconds before or after the epoch that no file's time reaches: the kernel counts seconds in 64 bits."""
 _DIGEST = compile_pattern(r"([0-9a-f]{64})?")
 _MODE = compile_pattern(r"[0-7]{1,4}")
 _TIME = compile_pattern(r"[0-9T:.+Z-]{0,40}")
@@ -53,7 +53,7 @@ _XATTR = compile_pattern(r"[a-z]+\.[^\0]{1,250}")
 
 
 def encode(record: Record) -> bytes:
-    """The record as a readable JSON document. ASCII: no name in it can drive a terminal."""
+    """The record as a readable JSON document, in ASCII, so that no name in it can control a terminal."""
     document = {
         "schema": SCHEMA,
         "id": record.id,
@@ -83,27 +83,27 @@ def decode(fix_id: str, raw: bytes) -> Record:
     """The record of `fix_id`. Raises JournalError for anything that `encode` could not have written."""
     try:
         if not raw.strip(b"\0 \t\r\n"):
-            # What a power cut leaves of a file, on a file system that keeps its size or not even that.
+            # What a power cut leaves of a file: zero bytes, or nothing, depending on the file system.
             raise ValueError("it is empty")
         if sum(raw.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
             raise ValueError("it holds more than any fix changes")
         fields = _Fields(json.loads(raw))
         return _record(fix_id, fields)
     except (ValueError, RecursionError) as problem:
-        # Also of a number too long to be one, and of brackets nested too deeply.
+        # Also raised for a number that is too long, and for brackets nested too deeply.
         raise damaged(fix_id, str(problem)) from problem
 
 
 def damaged(fix_id: str, why: str) -> JournalError:
-    """The error for a fix whose record is of no use."""
+    """The error for a fix whose record is unusable."""
     return JournalError(f"the record of fix {fix_id} is damaged: {why}", damaged_hint(fix_id))
 
 
 def damaged_hint(fix_id: str) -> str:
-    """What is left to a person whose record is of no use."""
+    """What a person can still do if the record is unusable."""
     return (
-        f"rescue can't undo that fix. The old contents, as far as they are there, are in fixes/{fix_id}/before/ of the "
-        f"undo log ({JOURNAL}, or the directory of --journal), and the changes in changes.diff beside it."
+        f"rescue can't undo that fix. The old contents, if they were saved, are in fixes/{fix_id}/before/ of the "
+        f"undo log ({JOURNAL}, or the directory given with --undo-log), and the changes in changes.diff next to it."
     )
 
 
@@ -154,7 +154,7 @@ def _text(name: str, value: str) -> dict[str, object]:
 
 
 class _Fields:
-    """A JSON object whose fields are asked for by type; ValueError where one is not as it should be."""
+    """A JSON object whose fields are read by type; ValueError if one is invalid."""
 
     def __init__(self, value: Any) -> None:
         if not isinstance(value, dict):
@@ -165,20 +165,20 @@ class _Fields:
         return self._values.get(name)
 
     def check(self) -> str:
-        """What "check" should be."""
+        """The expected value of "check"."""
         return _check(self._values)
 
     def text(self, name: str, limit: int = 4096) -> str:
         value = self._values.get(name, "")
         if not isinstance(value, str) or len(value) > limit:
-            raise ValueError(f"{name} is no text, or too long")
+            raise ValueError(f"{name} is not text, or too long")
         return value
 
     def name(self, name: str) -> str:
         """Text that may not be UTF-8."""
         if f"{name}_base64" not in self._values:
             value = self.text(name)
-            value.encode("utf-8")  # a lone surrogate here was not written by us
+            value.encode("utf-8")  # we never write a lone surrogate here
             return value
         return b64decode(self.text(f"{name}_base64", 8192), validate=True).decode("utf-8", "surrogateescape")
 
@@ -188,19 +188,19 @@ class _Fields:
         if value is None:
             return None
         if not isinstance(value, int) or isinstance(value, bool) or not -FURTHEST <= value < FURTHEST:
-            raise ValueError(f"{name} is no time that a file can have")
+            raise ValueError(f"{name} is not a possible file time")
         return value
 
     def number(self, name: str, lowest: int = 0, highest: int = HIGHEST) -> int:
         value = self._values.get(name, 0)
         if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
-            raise ValueError(f"{name} is no number between {lowest} and {highest}")
+            raise ValueError(f"{name} is not a number between {lowest} and {highest}")
         return value
 
     def list(self, name: str, limit: int) -> list[Any]:
         value = self._values.get(name, [])
         if not isinstance(value, list) or len(value) > limit:
-            raise ValueError(f"{name} is no list, or too long")
+            raise ValueError(f"{name} is not a list, or too long")
         return value
 
 
@@ -208,18 +208,18 @@ def _record(fix_id: str, fields: _Fields) -> Record:
     if fields.number("schema") != SCHEMA:
         raise ValueError("it was written by another version of rescue (its schema is not 1)")
     if (check := fields.optional("check")) is not None and check != fields.check():
-        raise ValueError("it is not as rescue wrote it (its check does not fit)")
+        raise ValueError("it is not as rescue wrote it (its checksum does not match)")
     if fields.text("id") != fix_id:
         raise ValueError("it is the record of another fix")
     times = [fields.text(name) for name in ("started", "finished", "undone")]
     if not all(_TIME.fullmatch(time) for time in times):
-        raise ValueError("a time is none")
+        raise ValueError("a time is invalid")
     state = State(fields.text("state"))
     if state is State.UNREADABLE:
-        raise ValueError("its state is none")
+        raise ValueError("its state is invalid")
     titles = fields.list("titles", MAX_CHANGES)
     if not all(isinstance(title, str) for title in titles):
-        raise ValueError("a title is no text")
+        raise ValueError("a title is not text")
     changes = tuple(_change(_Fields(each)) for each in fields.list("changes", MAX_CHANGES))
     if len({change.path for change in changes}) != len(changes):
         raise ValueError("it names a path twice")
@@ -243,7 +243,7 @@ def _record(fix_id: str, fields: _Fields) -> Record:
 def _protected(fields: _Fields) -> tuple[PurePosixPath, int]:
     flags = fields.number("flags", 0, KEPT_FLAGS)
     if flags & ~KEPT_FLAGS:
-        raise ValueError("a flag is none")
+        raise ValueError("a flag is invalid")
     return _path(fields), flags
 
 
@@ -253,7 +253,7 @@ def _change(fields: _Fields) -> RecordedChange:
     if not isinstance(reversible, bool):
         raise ValueError("reversible is neither true nor false")
     if not isinstance(kept, str) or (kept and not KEPT_NAME.fullmatch(kept)):
-        raise ValueError("the name of a kept content is none")
+        raise ValueError("the name of a saved content is invalid")
     change = RecordedChange(_path(fields), Action(fields.text("action")), before, after, reversible, kept)
     problem = why_impossible(change)
     if problem:
@@ -262,25 +262,25 @@ def _change(fields: _Fields) -> RecordedChange:
 
 
 def why_impossible(change: RecordedChange) -> str:
-    """Why no fix of ours makes such a change; empty if one may."""
+    """Why rescue never makes such a change; empty if it may."""
     before, after = change.before, change.after
     if change.path.is_relative_to(JOURNAL):
-        return "it changes the journal itself"
+        return "it changes the undo log itself"
     if change.action is Action.METADATA:
-        return "" if before and after and before.kind is after.kind else "it changes the owner of nothing"
+        return "" if before and after and before.kind is after.kind else "it changes the owner of a missing file"
     if str(change.path) == "/":
         return "it replaces the root directory"
     if any(side is not None and side.kind not in RESTORABLE for side in (before, after)):
-        return "it makes or removes something that is no file, directory or link"
+        return "it makes or removes something that is not a file, directory or link"
     expected = {
         Action.CREATE: before is None and after is not None,
         Action.REMOVE: before is not None and after is None,
     }.get(change.action, before is not None and after is not None)
     if not expected:
-        return f"it is no {change.action}"
+        return f"it is not a {change.action}"
     holds = before is not None and before.kind is Kind.FILE
     if holds and change.reversible and not (change.kept and before is not None and before.digest):
-        return "the old content was not kept"
+        return "the old content was not saved"
     return ""
 
 
@@ -290,14 +290,14 @@ def _imprint(value: object) -> Imprint | None:
     fields = _Fields(value)
     mode, digest, link = fields.text("mode"), fields.optional("sha256") or "", fields.name("link")
     if not _MODE.fullmatch(mode):
-        raise ValueError("a mode is none")
+        raise ValueError("a mode is invalid")
     if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
-        raise ValueError("a digest is none")
+        raise ValueError("a digest is invalid")
     if "\0" in link:
         raise ValueError("a link holds a null byte")
     attributes = fields.optional("xattrs") or {}
     if not isinstance(attributes, dict) or len(attributes) > 1000:
-        raise ValueError("the attributes are none")
+        raise ValueError("the attributes are invalid")
     return Imprint(
         Kind(fields.text("kind")),
         int(mode, 8),
@@ -315,7 +315,7 @@ def _imprint(value: object) -> Imprint | None:
 
 def _attribute(name: str, text: object) -> tuple[str, bytes]:
     if not _XATTR.fullmatch(name) or not isinstance(text, str) or len(text) > 2 * MAX_ATTRIBUTE:
-        raise ValueError("an attribute is none")
+        raise ValueError("an attribute is invalid")
     name.encode("utf-8")  # a lone surrogate can't be written
     value = b64decode(text, validate=True)
     if len(value) > MAX_ATTRIBUTE:

@@ -1,4 +1,4 @@
-"""What can go wrong with a fix, its record or its undo. Every one of them owns exit status 5."""
+"""Errors of a fix, its record or its undo. All of them exit with status 5."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from rescue.status import Status
 
 
 class ApplyError(RescueError):
-    """A fix or an undo was refused, or failed and was taken back."""
+    """A fix or an undo was refused, or failed and was rolled back."""
 
     status = Status.REFUSED
 
 
 class JournalError(ApplyError):
-    """The journal can't be read, or holds what no fix of ours wrote."""
+    """The undo log can't be read, or holds something that rescue did not write."""

@@ -1,4 +1,4 @@
-"""A record: what one fix changes, with what is needed to tell before from after, and how far it got."""
+"""A record: what one fix changes, what distinguishes before from after, and how far the fix got."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from struct import Struct
 from rescue.tree import Action, Change, Entry, Kind
 
 KEPT_FLAGS = 0x30
-"""The inode flags that count: immutable and append-only. The others are the file system's own (chattr(1))."""
+"""The inode flags that matter: immutable and append-only. The others are the file system's own (chattr(1))."""
 
 LABELS = frozenset({"security.selinux", "security.ima", "security.evm"})
-"""Extended attributes that the running kernel or a relabelling changes by itself; restored, but not insisted upon."""
+"""Extended attributes that the kernel or a relabelling changes by itself: restored, but not required to match."""
 
 ACL = "system.posix_acl_"
 _ACL_ENTRY = Struct("<HHI")
@@ -25,7 +25,7 @@ _USER_OBJ, _GROUP_OBJ, _MASK, _OTHER = 0x01, 0x04, 0x10, 0x20
 class State(StrEnum):
     """How far a fix got. STARTED and UNDOING are found only after a kill: the next run ends them.
 
-    PREPARED: not one change is made yet, the old contents are still being copied; the next fix clears it away.
+    PREPARED: no change is made yet, the old contents are still being copied; the next fix deletes it.
     """
 
     PREPARED = "prepared"
@@ -38,10 +38,10 @@ class State(StrEnum):
 
 
 class Standing(StrEnum):
-    """Where a path stands between what was there before a change and after it.
+    """Whether a path is in the state before a change, after it, or in between.
 
-    BETWEEN: half done, as a kill leaves it: one side's content with some attributes of the other, a flag not yet put
-    on again, or nothing, where a directory makes way for a file or the reverse.
+    BETWEEN: half done, as a kill leaves it: one side's content with some attributes of the other, a flag not yet set
+    again, or nothing, where a file replaces a directory or the reverse.
     """
 
     BEFORE = "before"
@@ -52,7 +52,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Imprint:
-    """An entry without its content: enough to recognise it, and with the content to restore it.
+    """An entry without its content: enough to recognise it and, together with the content, to restore it.
 
     digest: the SHA-256 of a regular file's content in hex; empty where the content was not captured. Other fields
     as in `Entry`.
@@ -88,7 +88,7 @@ class Imprint:
         )  # fmt: skip
 
     def fits(self, entry: Entry | None, *, labels: bool = True) -> bool:
-        """True if `entry` is what the imprint was made of; times don't count, nor, without `labels`, `LABELS`."""
+        """True if `entry` matches the imprint; times are ignored and, without `labels`, so are `LABELS`."""
         if entry is None:
             return False
         return (
@@ -100,7 +100,7 @@ class Imprint:
         )
 
     def holds(self, entry: Entry) -> bool:
-        """True if `entry` has the same content, whoever it belongs to."""
+        """True if `entry` has the same content, whoever owns it."""
         if self.kind is not entry.kind or (self.link, self.rdev) != (entry.link, entry.rdev):
             return False
         if self.kind is not Kind.FILE:
@@ -121,8 +121,8 @@ def _counted(xattrs: tuple[tuple[str, bytes], ...], mode: int, labels: bool) -> 
 def _settled(acl: bytes, mode: int) -> bytes:
     """The ACL as chmod(2) leaves it: owner, mask (without one, the group) and others are the mode's bits (acl(5)).
 
-    The attribute is a version and entries of tag, permissions and id, little-endian (linux/posix_acl_xattr.h). What
-    is none is given back as it is.
+    The attribute is a version and entries of tag, permissions and id, little-endian (linux/posix_acl_xattr.h). Returns
+    anything else unchanged.
     """
     if len(acl) % 8 != 4:
         return acl
@@ -133,10 +133,10 @@ def _settled(acl: bytes, mode: int) -> bytes:
 
 
 def _mixed(entry: Entry, one: Imprint, other: Imprint) -> bool:
-    """True if each attribute of `entry` is that of one of both, or what setting it step by step makes of it.
+    """True if each attribute of `entry` is that of one of the two, or an intermediate value of setting it.
 
-    chown(2) takes the set-id bits off, setting an ACL changes the mode's group bits and chmod(2) the ACL's mask
-    (acl(5)), and the flags come off for the time of the change.
+    chown(2) clears the set-id bits, setting an ACL changes the mode's group bits and chmod(2) the ACL's mask
+    (acl(5)), and the flags are cleared during the change.
     """
     acls = any(name.startswith(ACL) for side in (one, other, entry) for name, _ in side.xattrs)
     bits = 0o1707 if acls else 0o1777
@@ -158,10 +158,10 @@ def _mixed(entry: Entry, one: Imprint, other: Imprint) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RecordedChange:
-    """One change as the journal keeps it.
+    """One change as the undo log records it.
 
     kept: the name, inside the fix's folder, of the file with the old content ("before/0001"); empty if there is none.
-    reversible: False if the content that is lost was not kept: a log that was removed or shortened.
+    reversible: False if the lost content was not saved: a log that was removed or shortened.
     """
 
     path: PurePosixPath
@@ -172,12 +172,12 @@ class RecordedChange:
     kept: str = ""
 
     def standing(self, present: Entry | None) -> Standing:
-        """Where `present`, what is at the path now, stands."""
+        """Whether `present`, what is at the path now, is the state before the change, after it, or neither."""
         if not self.reversible:
             return self._standing_of_lost(present)
         for labels in (True, False):
-            # Exactly the old one comes first, so that a change of nothing but a label is seen; else a file that the
-            # server relabelled since counts as what the fix left.
+            # Compare with the exact old entry first, so that a change of only a label is seen; otherwise a file that
+            # the server has relabelled since counts as what the fix left.
             sides = [(Standing.BEFORE, self.before), (Standing.AFTER, self.after)]
             for standing, side in sides if labels else reversed(sides):
                 if present is None if side is None else side.fits(present, labels=labels):
@@ -188,7 +188,7 @@ class RecordedChange:
         if present is None:
             return self.in_two_steps
         if self.before is None:
-            # A directory is made first and given away afterwards; taking it back removes it only while it is empty.
+            # A directory is made first and its owner set afterwards; a rollback removes it only while it is empty.
             made = self.after is not None and self.after.kind is Kind.DIR and present.is_dir
             return made and self.after is not None and present.uid in (0, self.after.uid)
         if self.after is None:
@@ -197,14 +197,14 @@ class RecordedChange:
         return held and _mixed(present, self.before, self.after)
 
     def _standing_of_lost(self, present: Entry | None) -> Standing:
-        # A log goes on growing, is rotated, begun again: all that can be told is whether it is still as long.
+        # A log keeps growing, is rotated and started again: only its length can be compared.
         if present is None or self.before is None or present.size < self.before.size:
             return Standing.AFTER
         return Standing.BEFORE
 
     @property
     def in_two_steps(self) -> bool:
-        """True if a directory gives way to something else or the reverse: rename(2) can't exchange these at once."""
+        """True if a directory is replaced by something else or the reverse: rename(2) can't do that atomically."""
         if self.before is None or self.after is None:
             return False
         return (self.before.kind is Kind.DIR) != (self.after.kind is Kind.DIR)
@@ -214,12 +214,12 @@ class RecordedChange:
 class Record:
     """What one fix does, and how far it got.
 
-    id: UTC time of the start, as 20261122T184500Z, with -2 and so on if two began within a second. number: 1 for the
-    target's first fix; orders them even where a rescue system's clock is wrong. started, finished, undone: UTC,
-    ISO 8601; empty if it has not come to that. titles: the repairs. left: paths that a recovery met in a state that
-    is neither before nor after, and did not touch. protected: directories around the changed paths that are immutable
-    or append-only (a kill in the middle of a change leaves them without), with these flags. problem: why an
-    unreadable record is.
+    id: UTC time of the start, such as 20261122T184500Z, with -2 and so on if two began within a second. number: 1 for
+    the target's first fix; gives the order even if a rescue system's clock is wrong. started, finished, undone: UTC,
+    ISO 8601; empty if that has not happened. titles: the repairs. left: paths that a recovery found in a state that is
+    neither before nor after, and did not touch. protected: directories around the changed paths that are immutable or
+    append-only, with these flags (a kill in the middle of a change leaves them cleared). problem: why the record is
+    unreadable.
     """
 
     id: str
@@ -239,25 +239,25 @@ class Record:
 
     @property
     def interrupted(self) -> bool:
-        """True if a kill or a power cut ended it."""
+        """True if a kill or a power cut interrupted it."""
         return self.state in (State.STARTED, State.UNDOING)
 
     @property
     def not_restorable(self) -> tuple[PurePosixPath, ...]:
-        """What an undo can't bring back."""
+        """What an undo can't restore."""
         return tuple(change.path for change in self.changes if not change.reversible)
 
     def at(self, state: State, **times: str) -> Record:
-        """This record, further on."""
+        """This record in a later state."""
         return replace(self, state=state, **times)  # type: ignore[arg-type]  # the times are all text
 
     def leaving(self, paths: tuple[PurePosixPath, ...]) -> Record:
-        """This record, with the paths that a recovery did not touch."""
+        """This record with the paths that a recovery did not touch."""
         return replace(self, left=paths)
 
 
 def recorded(changes: Sequence[Change]) -> tuple[tuple[RecordedChange, ...], dict[str, bytes]]:
-    """`changes` as the journal keeps them, and the old contents by the name under which they are kept."""
+    """`changes` as the undo log records them, and the old contents by the names they are saved under."""
     kept: dict[str, bytes] = {}
     made = []
     for number, change in enumerate(changes, 1):

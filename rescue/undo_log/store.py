@@ -1,4 +1,4 @@
-"""Where records are kept: on the target itself, or in a directory of the machine that rescue runs on."""
+"""Where records are kept: on the target itself, or in a directory of the machine on which rescue runs."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ RECORD = "record.json"
 DIFF = "changes.diff"
 BEFORE = "before"
 _TEMPORARY = compile_pattern(r"\.rescue-.*|\.[a-z0-9_]{8}")
-"""Temporary files of our own; the latter is what older versions left where the records lie on this machine."""
+"""Our temporary files; older versions left the latter when the undo log was on this machine."""
 
 RECORDS_LIMIT = 64 << 20
-"""Bytes of all records that are read at once, the newest first: a hostile disk may hold any number of them."""
+"""Bytes of all records read at once, newest first: a hostile disk may hold any number of them."""
 
 
 class NoRecord(StrEnum):
-    """Why a fix's folder gives no record. Not one of these is a record of no bytes, which is a damaged one."""
+    """Why a fix's folder has no usable record. An empty record is none of these: it is a damaged one."""
 
     UNBEGUN = "the fix had not begun"
-    """There is none, and nothing else of worth: of all that a fix writes, its record is the first."""
-    LOST = "it is missing, although old contents are kept"
-    UNREADABLE = "it can't be read, is too large, or is no regular file"
+    """There is none, and nothing else worth keeping: a fix writes its record first."""
+    LOST = "it is missing, although old contents were saved"
+    UNREADABLE = "it can't be read, is too large, or is not a regular file"
 
 
 class JournalStore(Protocol):
     """Folders of small files, one folder for each fix. Names are RECORD, DIFF and "before/NNNN"."""
 
     place: str
-    """For people: where the journal is."""
+    """For people: where the undo log is."""
 
     def records(self) -> dict[str, bytes | NoRecord]:
-        """The record of every fix that has a folder, or why there is none. Raises JournalError, TargetError."""
+        """The record of every fix that has a folder, or why it has none. Raises JournalError, TargetError."""
 
     def read(self, fix_id: str, names: Iterable[str], limit: int) -> dict[str, bytes]:
         """The files of a fix that exist and are no larger than `limit` bytes. Follows no link."""
 
     def write(self, fix_id: str, name: str, data: bytes) -> None:
-        """Create or atomically replace a file, readable by its owner alone; its folders are made. Durable on return.
+        """Create or atomically replace a file, readable only by its owner; makes its folders. Durable on return.
 
         Raises what the target raises (NoSpace), or OSError.
         """
@@ -59,18 +59,18 @@ class JournalStore(Protocol):
         """Remove a file. No error if it is not there."""
 
     def clear(self, fix_id: str) -> None:
-        """Remove what a fix of ours puts in its folder, the record last, and the folder if nothing else is in it."""
+        """Remove what rescue puts in a fix's folder, the record last, and the folder if nothing else is in it."""
 
     def sweep(self, prefix: str, fix_ids: Iterable[str]) -> None:
         """Remove temporary files that a kill left, whose names begin with `prefix`.
 
-        They are looked for where the journal begins and in the folders of these fixes: never of one whose record is
-        damaged, as what is left there may be all that there is.
+        Looks at the top of the undo log and in the folders of these fixes, but never in one whose record is damaged:
+        its files may be all that is left.
         """
 
 
 class _Place(Protocol):
-    """The part of a target that the journal needs (see rescue.targets.protocol)."""
+    """The part of a target that the undo log needs (see rescue.targets.protocol)."""
 
     def capture(self, reads: Iterable[Read]) -> Tree: ...
 
@@ -80,10 +80,10 @@ class _Place(Protocol):
 
 
 class InTarget:
-    """The journal on the target, in /var/lib/rescue.
+    """The undo log on the target, in /var/lib/rescue.
 
-    /var or /var/lib may be links inside the target; from there on nothing may be one, and nobody but root (or the
-    owner of the target's root directory) may be able to write there: else somebody could plant an undo.
+    /var or /var/lib may be links inside the target; below that nothing may be a link, and nobody but root (or the
+    owner of the target's root directory) may have write access: otherwise somebody could plant an undo.
     """
 
     def __init__(self, target: _Place) -> None:
@@ -150,8 +150,8 @@ class InTarget:
         tree = self._target.capture([Read(str(folder), depth=2, content=False)])
         if not _is_directory(tree, folder):
             return
-        # Only what was seen and is ours: in a directory that could not be read there may be anything. The record goes
-        # last, so that a kill leaves what still says that it is of no worth.
+        # Remove only what was seen and is ours: a directory that can't be read may hold anything. The record goes
+        # last, so that after a kill it still says that nothing was changed.
         kept = _is_directory(tree, folder / BEFORE)
         for name in _ours(tree.children(folder / BEFORE), inside=True) if kept else ():
             self._target.remove(folder / BEFORE / name)
@@ -165,7 +165,7 @@ class InTarget:
 
     def sweep(self, prefix: str, fix_ids: Iterable[str]) -> None:
         base = self._root()
-        # Where there was no /var/lib either, it was being made.
+        # If /var/lib did not exist either, it was being made.
         places = [base.parent.parent, base.parent, base, base / "fixes"]
         for fix_id in fix_ids:
             places += [self._folder(fix_id), self._folder(fix_id) / BEFORE]
@@ -186,7 +186,7 @@ class InTarget:
         return self._root() / "fixes" / fix_id
 
     def _root(self) -> PurePosixPath:
-        """The journal's real path. Raises JournalError where it can't be trusted."""
+        """The real path of the undo log. Raises JournalError if it can't be trusted."""
         if self._base is None:
             tree = self._target.capture([Read(str(JOURNAL / "fixes"), depth=0, content=False)])
             try:
@@ -195,8 +195,8 @@ class InTarget:
             except (LinkLoop, NotCaptured) as problem:
                 raise JournalError(
                     f"{JOURNAL.parent} leads nowhere: {problem}",
-                    "Look at it on the server's disk (rescue mount TARGET), or keep the journal elsewhere: "
-                    "--journal DIR.",
+                    "Look at it on the server's disk (rescue mount TARGET), or keep the undo log elsewhere: "
+                    "--undo-log DIR.",
                 ) from problem
             self._base = base
         return self._base
@@ -211,9 +211,9 @@ class InTarget:
             owners = {0, root.uid} if root else {0}
             if not entry.is_dir or entry.uid not in owners or entry.mode & 0o022:
                 raise JournalError(
-                    f"{path} is not a directory that only root can write to, so the journal in it can't be trusted",
-                    "Look at it on the server's disk (rescue mount TARGET) and move it away there, or keep the journal "
-                    "elsewhere: --journal DIR.",
+                    f"{path} is not a directory that only root can write to, so the undo log in it can't be trusted",
+                    "Look at it on the server's disk (rescue mount TARGET) and move it away there, or keep the undo "
+                    "log elsewhere: --undo-log DIR.",
                 )
 
     def _make(self, folder: PurePosixPath) -> None:
@@ -230,17 +230,17 @@ class InTarget:
 
     @staticmethod
     def _label(tree: Tree, path: PurePosixPath) -> tuple[tuple[str, bytes], ...]:
-        """The SELinux label of the nearest directory that exists: without one, a confined reader is refused."""
+        """The SELinux label of the nearest existing directory: without a label, a confined reader is denied access."""
         above = next((found for each in path.parents if (found := tree.lentry(each)) is not None), None)
         label = above.xattr(SELINUX) if above else None
         return ((SELINUX, label),) if label is not None else ()
 
 
 class InDirectory:
-    """The journal in a directory of this machine (``--journal DIR``): for a target with no room for it.
+    """The undo log in a directory of this machine (``--undo-log DIR``), for a target with no room for it.
 
-    One directory serves one server: the interrupted fix of one must not be taken back on another. server: what tells
-    it from others; empty where that is not known.
+    One directory serves one server: the interrupted fix of one must not be rolled back on another. server: what
+    identifies it; empty if that is not known.
     """
 
     def __init__(self, path: Path, server: str = "") -> None:
@@ -254,7 +254,7 @@ class InDirectory:
         if self._server and owner is not None and owner.decode("utf-8", "replace").strip() != self._server:
             raise JournalError(
                 f"{self.place} holds the fixes of another server",
-                "Name another directory after --journal: each server needs its own.",
+                "Give another directory with --undo-log: each server needs its own.",
             )
         try:
             folders = [each for each in self._fixes.iterdir() if FIX_ID.fullmatch(each.name)]
@@ -279,7 +279,7 @@ class InDirectory:
     def _unreadable(self, problem: OSError) -> JournalError:
         return JournalError(
             f"the records in {self.place} can't be read: {problem.strerror}",
-            "Look at that directory, or name the right one after --journal.",
+            "Look at that directory, or give the right one with --undo-log.",
         )
 
     def read(self, fix_id: str, names: Iterable[str], limit: int) -> dict[str, bytes]:
@@ -288,7 +288,7 @@ class InDirectory:
 
     @staticmethod
     def _read(path: Path, limit: int) -> bytes | None:
-        """The content of a regular file that can be read and is no larger than `limit`. Follows no link."""
+        """The content of a readable regular file no larger than `limit`. Follows no link."""
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             with os.fdopen(descriptor, "rb") as stream:
@@ -332,16 +332,16 @@ class InDirectory:
             if place.is_dir() and not place.is_symlink():
                 for name in _ours([each.name for each in place.iterdir()], inside=place != folder):
                     (place / name).unlink()
-                with suppress(OSError):  # something of others is in it
+                with suppress(OSError):  # it holds files that are not ours
                     place.rmdir()
 
     def sweep(self, prefix: str, fix_ids: Iterable[str]) -> None:
-        """Folders are made under their own names here, so that only files can have been left."""
+        """Folders are made under their final names here, so only files can have been left."""
         folders = [self._folder(fix_id) for fix_id in fix_ids]
         for place in (self._owner.parent, *(each for folder in folders for each in (folder, folder / BEFORE))):
             if place.is_symlink() and place != self._owner.parent:
                 continue
-            # Beside the records anything may lie that belongs to others: there only what is surely ours.
+            # Next to the records there may be files of others: remove only what is certainly ours.
             for each in list(place.iterdir()) if place.is_dir() else ():
                 ours = _TEMPORARY.fullmatch(each.name) if place != self._owner.parent else each.name.startswith(prefix)
                 if ours and each.is_file() and not each.is_symlink():
@@ -360,12 +360,12 @@ class InDirectory:
 
 
 def read_records(store: JournalStore) -> tuple[Record, ...]:
-    """Every record of a fix that was begun, the first fix first; a damaged one is UNREADABLE and says why."""
+    """Every record of a fix that was started, oldest first; a damaged one is UNREADABLE and says why."""
     return decoded(store.records())
 
 
 def decoded(records: Mapping[str, bytes | NoRecord]) -> tuple[Record, ...]:
-    """What `JournalStore.records` gave, as records. Without those of fixes that had not begun (`unbegun`)."""
+    """The result of `JournalStore.records`, decoded, without fixes that had not begun (`unbegun`)."""
     found = []
     for fix_id, raw in records.items():
         if (record := _decoded(fix_id, raw)).state is not State.PREPARED:
@@ -374,7 +374,7 @@ def decoded(records: Mapping[str, bytes | NoRecord]) -> tuple[Record, ...]:
 
 
 def unbegun(records: Mapping[str, bytes | NoRecord]) -> tuple[str, ...]:
-    """The fixes that had not changed anything yet, and whose folder is of no worth. Never one that can't be read."""
+    """The fixes that had not changed anything yet, so that their folder can be deleted. Never an unreadable one."""
     return tuple(fix_id for fix_id, raw in records.items() if _decoded(fix_id, raw).state is State.PREPARED)
 
 
@@ -390,7 +390,7 @@ def _decoded(fix_id: str, raw: bytes | NoRecord) -> Record:
 
 
 def _ours(names: Iterable[str], *, inside: bool = False) -> list[str]:
-    """The files of ours in a fix's folder or, `inside`, among its old contents; the record last."""
+    """Our files in a fix's folder or, with `inside`, among its old contents; the record last."""
     ours = [
         name
         for name in names
@@ -400,7 +400,7 @@ def _ours(names: Iterable[str], *, inside: bool = False) -> list[str]:
 
 
 def _is_directory(tree: Tree, path: PurePosixPath) -> bool:
-    """True if `path` is a directory and no link leads to it."""
+    """True if `path` is a directory, not a link to one."""
     try:
         entry = tree.lentry(path) if tree.resolve(path, follow_last=False) == path else None
     except (LinkLoop, NotCaptured):
@@ -409,14 +409,14 @@ def _is_directory(tree: Tree, path: PurePosixPath) -> bool:
 
 
 def by_time(fix_id: str) -> tuple[str, int]:
-    """Sorts the names of fixes by the time of their start, as the clock told it then."""
+    """Sort key: orders the names of fixes by their start time, as the clock gave it."""
     stamp, _, again = fix_id.partition("-")
     return stamp, int(again or 1)
 
 
 def _checked(name: str) -> str:
     if name not in (RECORD, DIFF) and not KEPT_NAME.fullmatch(name):
-        raise JournalError(f"{name!r} is not the name of a file of the journal")
+        raise JournalError(f"{name!r} is not the name of a file of the undo log")
     return name
 
 

@@ -302,12 +302,12 @@ def test_an_error_of_any_system_call_leaves_the_old_state(place: Path, error: st
             else:
                 said = finished.said
                 assert finished.status == 5, (name, number, finished)
-                assert "nothing was changed" in said or "was taken back" in said, (name, number, said)
+                assert "nothing was changed" in said or "was rolled back" in said, (name, number, said)
                 # Only what is swept later may be there besides: a temporary file whose removal failed.
                 for path in now.keys() - old.keys():
                     assert os.path.basename(path).startswith(b".rescue-"), (name, number, path)  # noqa: PTH119
                 assert {path: now.get(path) for path in old} == old, (name, number)
-                outcomes["taken back" if "taken back" in said else "nothing changed"] += 1
+                outcomes["rolled back" if "rolled back" in said else "nothing changed"] += 1
                 with opened(root) as target:
                     assert not [each for each in history(target) if each.state is State.DONE]
                 continue

@@ -356,7 +356,7 @@ def test_on_a_full_disk_without_a_log_to_go_nothing_is_changed(tmp_path: Path, w
         tree = capture(place)
         changes = [change for change in mended(tree).since(tree) if change.reversible and change.after is not None]
         with opened(place) as target:
-            with pytest.raises(ApplyError, match="can't be journaled, so nothing was changed"):
+            with pytest.raises(ApplyError, match="can't write the undo log, so nothing was changed"):
                 apply_changes(target, changes)
             assert history(target) == ()
         assert snapshot(place) == first
@@ -402,7 +402,7 @@ def test_every_amount_of_room_gives_a_whole_fix_or_none(tmp_path: Path) -> None:
                     undo(target)
                 assert snapshot(place) == first, (count, outcomes)
             shutil.rmtree(place / "var/lib/rescue", ignore_errors=True)
-        assert outcomes[0] == "the fix can't be journaled, so nothing was changed"
+        assert outcomes[0] == "can't write the undo log, so nothing was changed"
         assert outcomes[-1] == "whole"
 
 
@@ -469,7 +469,7 @@ def _judged(found: dict[str, object]) -> dict[str, object]:
 
 def test_a_kind_that_no_fix_makes_is_refused_before_anything(root: Path) -> None:
     first = snapshot(root)
-    with opened(root) as target, pytest.raises(ApplyError, match="no file, directory or link"):
+    with opened(root) as target, pytest.raises(ApplyError, match="not a file, directory or link"):
         apply_changes(target, [Change(PurePosixPath("/dev/x"), None, Entry(Kind.CHAR, 0o666, rdev=259))])
     assert snapshot(root) == first
 

@@ -65,9 +65,9 @@ def test_an_error_at_any_write_leaves_the_old_state_and_says_so(problem: Excepti
         # A lack of room makes the logs go first, or the diff make way; of the last sync, only the mark is at stake.
         assert isinstance(problem, NoSpace) or at >= target._calls - 1
         assert files(target.tree, times=False) == files(repaired(tree), times=False)
-    assert any(each.startswith("the fix failed and was taken back") for each in outcomes)
+    assert any(each.startswith("the fix failed and was rolled back") for each in outcomes)
     if not isinstance(problem, NoSpace):
-        assert "the fix can't be journaled" in outcomes
+        assert "can't write the undo log" in outcomes
 
 
 def test_a_disk_that_turns_read_only_leaves_a_fix_that_the_next_run_takes_back() -> None:
@@ -96,7 +96,7 @@ def test_where_nothing_can_be_written_another_place_for_the_record_is_not_all_th
     problem = TargetError("can't write /var/lib: Read-only file system", "Mount it again for writing.")
     with pytest.raises(ApplyError, match="so nothing was changed") as caught:
         apply_changes(MemoryTarget(broken(), failing(1, problem, lasting=True)), plan(broken()), now=clock())
-    assert caught.value.hint == "Mount it again for writing. Keep the record elsewhere: --journal DIR."
+    assert caught.value.hint == "Mount it again for writing. Keep the undo log elsewhere: --undo-log DIR."
 
 
 def test_a_cancelled_fix_is_taken_back() -> None:
@@ -122,7 +122,7 @@ def test_an_undo_that_fails_half_way_is_carried_on() -> None:
     moments = calls(lambda target: undo(target, now=clock()), MemoryTarget(fixed.tree))
     for at in range(1, moments + 1):
         target = MemoryTarget(fixed.tree, failing(at, TargetError("EIO: input/output error")))
-        with pytest.raises(ApplyError, match=r"stopped half-way|can.t be recorded, so nothing was restored"):
+        with pytest.raises(ApplyError, match=r"stopped halfway|can.t be recorded, so nothing was restored"):
             undo(target, now=clock())
         target.hook = None
         if history(target)[-1].state is not State.UNDONE:
@@ -152,9 +152,9 @@ def test_on_a_full_disk_logs_go_first_and_the_record_is_written_into_their_room(
 def test_without_room_for_the_record_nothing_that_can_be_undone_is_touched(blocks: int, inodes: int) -> None:
     tree = Tree.of({str(path): broken().lentry(path) or "" for path in broken().paths()}, [full(blocks, inodes)])
     target = target_of(tree)
-    with pytest.raises(ApplyError, match="can't be journaled, so nothing was changed") as caught:
+    with pytest.raises(ApplyError, match="can't write the undo log, so nothing was changed") as caught:
         apply_changes(target, reversible_plan(tree), now=clock())
-    assert "--journal DIR" in caught.value.hint
+    assert "--undo-log DIR" in caught.value.hint
     assert files(target.tree) == files(tree)
     assert history(target) == ()
 
@@ -163,7 +163,7 @@ def test_without_room_for_a_change_nothing_is_removed_that_needs_room_to_come_ba
     # What XFS and btrfs free in one directory is not there at once for the next: a removed file could not come back.
     tree = Tree.of({str(path): broken().lentry(path) or "" for path in broken().paths()}, [full(0, 500)])
     target = target_of(tree)
-    with pytest.raises(ApplyError, match="was taken back"):
+    with pytest.raises(ApplyError, match="was rolled back"):
         apply_changes(target, reversible_plan(tree), store=InDirectory(tmp_path), now=clock())
     assert files(target.tree) == files(tree)
     assert ("remove", PurePosixPath("/etc/nologin")) not in target.steps
@@ -196,4 +196,4 @@ def test_every_amount_of_room_gives_a_whole_fix_or_none() -> None:
             outcomes.add("done")
             expected = tree.with_entries({str(change.path): change.after for change in changes})
             assert files(target.tree, times=False) == files(expected, times=False)
-    assert outcomes >= {"done", "the fix can't be journaled"}
+    assert outcomes >= {"done", "can't write the undo log"}

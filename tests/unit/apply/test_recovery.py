@@ -132,7 +132,7 @@ def test_the_next_fix_says_what_happened_to_the_interrupted_one() -> None:
     target = MemoryTarget(target.tree)
     applied = apply_changes(target, changes, now=now)
     assert len(applied.recovered) == 1
-    assert "was interrupted; it was taken back" in applied.recovered[0].words
+    assert "was interrupted; it was rolled back" in applied.recovered[0].words
     assert not applied.recovered[0].finished
     assert files(target.tree, times=False) == files(tree.with_entries({}).with_entries(
         {str(change.path): change.after for change in changes}), times=False)  # fmt: skip
@@ -145,7 +145,7 @@ def test_a_snapshot_from_before_the_recovery_is_refused_and_the_recovery_told() 
     target = killed(tree)
     half = target.tree
     target = MemoryTarget(half)
-    with pytest.raises(TargetChanged, match="was interrupted; it was taken back") as caught:
+    with pytest.raises(TargetChanged, match="was interrupted; it was rolled back") as caught:
         apply_changes(target, half.set_mode(CONFIG, mode=0o600).since(half), now=clock())
     assert len(caught.value.recovered) == 1
     assert files(target.tree) == files(tree)

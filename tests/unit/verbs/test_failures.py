@@ -62,7 +62,7 @@ def test_those_that_know_their_own_words(problem: Exception, message: str, statu
 
 
 def test_a_full_target_has_a_hint_of_its_own() -> None:
-    assert failure(NoSpace("no room to write /x")).hint == "Keep the record elsewhere with --journal DIR."
+    assert failure(NoSpace("no room to write /x")).hint == "Keep the undo log elsewhere with --undo-log DIR."
 
 
 def test_what_no_other_user_could_read_either_is_looked_at_by_hand() -> None:
