@@ -185,9 +185,9 @@ class Client:
 
     user: None means root and every account that could log in. sources: the addresses the client may come from, as
     the server sees them; empty means any. port: the one that the client connects to; None means 22 unless the disk
-    shows that another is meant. key: the client's public key as "type base64" (a comment behind it, as in a file, is left out); comment:
-    what text after it in its file,
-    "" for none. now: the time of the login, with a time zone: bans and accounts expire. Raises ValueError for what can't be.
+    shows that another is meant. key: the client's public key as "type base64"; the
+    rest of its line in a file is left out. comment: that rest, "" for none. now: the time of the login, with a time
+    zone: bans and accounts expire. Raises ValueError for impossible values.
     """
 
     user: str | None = None
