@@ -131,7 +131,7 @@ def test_who_is_turned_away_behind_it_was_sent_on_all_the_same() -> None:
 def test_where_nobody_listens_there_the_rule_is_at_fault() -> None:
     tree = with_saved(TO)
     found = only_finding(tree, "fw-redirect")
-    assert "on to port 2222, where nothing listens" in found.message
+    assert "redirects port 22 to port 2222, where nothing listens" in found.message
     gone, come = diff(mended(tree), V4)
     assert come == [f"#{line}" for line in gone]
     assert "REDIRECT" in gone[0]
