@@ -167,7 +167,7 @@ def test_hard_links_share_a_change_of_owner_and_are_refused_a_new_content(root: 
     first = snapshot(root)
     tree = capture(root)
     with opened(root) as target:
-        with pytest.raises(ApplyError, match="2 names"):
+        with pytest.raises(ApplyError, match="2 hard links"):
             apply_changes(target, tree.write("/etc/ssh/sshd_config", "x").since(tree))
         assert snapshot(root) == first
         apply_changes(target, tree.set_mode("/etc/ssh/sshd_config", mode=0o640, uid=9).since(tree))
