@@ -77,7 +77,7 @@ def manual(report: Report, text: str) -> None:
 
 def _nearest(name: str) -> str:
     known = list(manuals())
-    near = get_close_matches(name, known, 3, 0.55)
+    near = get_close_matches(name, known, 3, 0.65)
     near += [each for each in known if name in each and each not in near]
     return f"Did you mean {' or '.join(near[:3])}?" if near else "`rescue explain` lists them all."
 
