@@ -14,12 +14,10 @@ default) for all.
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -32,6 +30,7 @@ from rescue.labs.machines.ssh import Attempt
 from tests.conftest import LoadImage
 from tests.machines.broken import JOURNAL, BrokenRoot, layered, small_disk
 from tests.machines.command import causes, rescue
+from tests.machines.of_the_day import of_the_day
 from tests.machines.table import ROWS, Row
 
 pytestmark = pytest.mark.system
@@ -41,17 +40,7 @@ ABOVE_THE_JOURNAL = {"var", "var/lib"}
 BOOTLESS = tuple(each for each in all_scenarios() if not each.boot)
 
 
-def sample() -> tuple[Scenario, ...]:
-    """The scenarios of the day."""
-    told = os.environ.get("RESCUE_SCENARIO_SAMPLE", "all")
-    if told == "all":
-        return BOOTLESS
-    count = min(int(told), len(BOOTLESS))
-    first = datetime.now(UTC).date().toordinal() * count
-    return tuple(BOOTLESS[(first + number) % len(BOOTLESS)] for number in range(count))
-
-
-@pytest.mark.parametrize("scenario", sample(), ids=lambda each: each.id)
+@pytest.mark.parametrize("scenario", of_the_day(BOOTLESS, "RESCUE_SCENARIO_SAMPLE"), ids=lambda each: each.id)
 def test_a_locked_out_person_gets_in_again(scenario: Scenario, lab_image: LoadImage, tmp_path: Path) -> None:
     image = lab_image(scenario.image)
     assert healthy(image, scenario.user, 22, scenario.family) == (0, "in\n")

@@ -10,10 +10,8 @@ RESCUE_VM_SAMPLE says how many scenarios are run: others each day, all of them i
 
 from __future__ import annotations
 
-import os
 import re
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -26,6 +24,7 @@ from rescue.model import Symptom
 from tests.conftest import LoadImage
 from tests.machines.broken import JOURNAL, Manifest
 from tests.machines.command import causes, rescue
+from tests.machines.of_the_day import of_the_day
 from tests.machines.table import ROWS, Row
 from tests.vm.servers import digest, healthy, is_in, manifest, opened, seen, tried
 
@@ -38,11 +37,7 @@ READ = ("--backend", "kernel")
 
 def sample() -> tuple[Scenario, ...]:
     """The scenarios of the day, those of one image one after the other: they share its saved machine."""
-    told = os.environ.get("RESCUE_VM_SAMPLE", "all")
-    every = all_scenarios()
-    count = len(every) if told == "all" else min(int(told), len(every))
-    first = datetime.now(UTC).date().toordinal() * count
-    chosen = (every[(first + number) % len(every)] for number in range(count))
+    chosen = of_the_day(all_scenarios(), "RESCUE_VM_SAMPLE")
     return tuple(sorted(chosen, key=lambda each: (each.image, each.id)))
 
 
