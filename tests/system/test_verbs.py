@@ -505,7 +505,7 @@ def test_the_guided_way_inspects_repairs_lists_and_takes_back(console: Console) 
             (AGREED, RESTORE),
             ("was undone", ""),
             (MENU, "7\n"),
-            ("for somebody who helps", ""),
+            ("so that someone else can diagnose", ""),
             ("1-5: ", "1\n"),
             ("IPv4", ""),
             (MENU, "7\n"),
