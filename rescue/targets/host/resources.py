@@ -54,20 +54,24 @@ def run(*words: str, given: bytes = b"") -> str:
     except sh.CommandNotFound as problem:
         package = _PACKAGES.get(words[0], words[0])
         raise ProgramError(f"the program {words[0]} is not there", f"Install the package {package}.") from problem
-    # A session of its own, so that Ctrl-C at the terminal can't end it halfway: we are told, and decide.
-    running = program(
-        *words[1:], _in=given, _env={"PATH": PATH, "LC_ALL": "C.UTF-8"}, _new_session=True, _tty_out=False,
-        _ok_code=EVERY_STATUS, _bg=True, _bg_exc=False, _return_cmd=True,
-    )  # fmt: skip
-    try:
-        running.wait()
-    except sh.SignalException as problem:
-        raise ProgramError(f"{words[0]} failed: {_said(running.stderr) or f'signal {-problem.exit_code}'}") from problem
-    except BaseException:
-        running.kill()
-        with suppress(sh.SignalException):
+    with _signals.watched() as interrupted:
+        # A session of its own, so that Ctrl-C at the terminal can't end it halfway: we are told, and decide.
+        running = program(
+            *words[1:], _in=given, _env={"PATH": PATH, "LC_ALL": "C.UTF-8"}, _new_session=True, _tty_out=False,
+            _ok_code=EVERY_STATUS, _bg=True, _bg_exc=False, _return_cmd=True,
+        )  # fmt: skip
+        pause = 0.001
+        while running.process.is_alive()[0]:
+            if interrupted():
+                running.kill()
+                break
+            time.sleep(pause)
+            pause = min(pause * 2, 0.05)
+        try:
             running.wait()
-        raise
+        except sh.SignalException as problem:
+            said = _said(running.stderr) or f"signal {-problem.exit_code}"
+            raise ProgramError(f"{words[0]} failed: {said}") from problem
     if running.exit_code:
         said = _said(running.stderr) or f"it ended with status {running.exit_code}"
         raise ProgramError(f"{words[0]} failed: {said}", _HINTS.get(words[0], ""))
@@ -129,6 +133,24 @@ class _Signals:
             if self._pending and not self._held:
                 self._pending = False
                 raise KeyboardInterrupt
+
+    @contextmanager
+    def watched(self) -> Iterator[Callable[[], bool]]:
+        """Hold signals back, and tell by a call whether one has arrived; it becomes a KeyboardInterrupt at the end.
+
+        For a library that starts threads and takes locks: an exception out of a signal handler in the middle of it can
+        be swallowed, or leave a lock taken for ever. Where an outer block holds signals back, none is told: what it
+        does is done to its end. In another thread than the main one nothing is to be held back.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield lambda: False
+            return
+        self.acquire()
+        try:
+            with self.held():
+                yield lambda: self._pending and self._held == 1
+        finally:
+            self.release()
 
 
 _signals = _Signals()
