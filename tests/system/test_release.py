@@ -18,7 +18,7 @@ import pytest
 
 from rescue.version import __version__
 from tests import newest
-from tests.machines.built import NotMade
+from tests.machines.built import NotMade, called, got
 from tests.system import real_root
 from tests.trees import server
 
@@ -195,6 +195,27 @@ def test_the_hosts_own_programs_run_without_its_libraries(bare: Path) -> None:
     environment = bare / "srv/environment"
     assert not environment.exists() or "LD_LIBRARY_PATH" not in environment.read_text()
     assert "LD_LIBRARY_PATH" not in _in(bare, f"sh /media/{NAME} --version; env").stdout
+
+
+def test_it_runs_on_debian_11_whose_libraries_are_older(bare: Path) -> None:
+    root = got("release-bullseye", "etc/debian_version", _bullseye, "mmdebstrap")
+    place = bare / "old"
+    for name in ("upper", "work", "root"):
+        (place / name).mkdir(parents=True)
+    script = (
+        'set -e; mount -t overlay -o "lowerdir=$1,upperdir=$2/old/upper,workdir=$2/old/work" none "$2/old/root"\n'
+        'cp -a "$2/srv/server" "$2/media/"* "$2/old/root/srv/"\n'
+        'exec chroot "$2/old/root" sh -c "cat /etc/debian_version; sh /srv/*.run inspect --json /srv/server"\n'
+    )
+    words = ["unshare", "--mount", "sh", "-c", script, "sh", str(root), str(bare)]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    version, _, document = ended.stdout.partition("\n")
+    assert version.startswith("11.")
+    assert [each["cause"] for each in json.loads(document)["findings"]] == ["nologin"], ended.stderr
+
+
+def _bullseye(into: Path) -> None:
+    called("mmdebstrap", "--quiet", "--variant=essential", "bullseye", str(into), alone=True)
 
 
 def test_two_builds_are_the_same(dist: Path, tmp_path: Path) -> None:
