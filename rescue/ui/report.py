@@ -26,6 +26,7 @@ from rescue.text.numbers import size
 from rescue.text.safe import cut, safe
 from rescue.tree import Action, Change
 from rescue.ui.program import as_started, program, proposed
+from rescue.ui.summary import summary
 
 WIDTH = 80
 MARKS = {State.OK: "ok", State.BROKEN: "BROKEN", State.DOUBTFUL: "DOUBTFUL", State.NOT_JUDGED: "not judged"}
@@ -255,6 +256,21 @@ class Report:
                 else:
                     self.exact(safe(proposed(each)), indent=5)
         self.line()
+
+    def summary(self, examination: Examination, name: str, following: Sequence[Sequence[str]], rows: int) -> None:
+        """The last screen, of at most `rows` lines with the prompt, below a line that parts it from the details."""
+        first = examination.path.first
+        words = "" if first is None else self._symptom(first, examination)
+        commands = [self._explained(each) for each in following]
+        self.exact("-" * self.out.width, "dim")
+        for line in summary(examination, name, words, commands, self.out.width, rows - 1):
+            self.exact(line.text, line.style)
+
+    def _explained(self, words: Sequence[str]) -> str:
+        """A command, and what it does where that fits on its line."""
+        told = "shows every change, and asks" if words[0] == "fix" else "what happened, in full"
+        line = f"{command(*words)}   ({told})"
+        return line if len(line) + HANG <= self.out.width else command(*words)
 
     def next_steps(
         self, examination: Examination, target: str, options: Sequence[str] = (), *, writable: bool = True

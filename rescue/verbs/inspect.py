@@ -13,6 +13,7 @@ from rescue.targets.protocol import BUNDLE
 from rescue.ui import document
 from rescue.ui.html import page
 from rescue.ui.report import next_commands
+from rescue.ui.summary import ROWS
 from rescue.verbs.request.last_target import remember, resolved
 from rescue.verbs.request.options import InspectOptions
 from rescue.verbs.request.session import Session
@@ -29,14 +30,30 @@ def run(session: Session, options: InspectOptions) -> Status:
         following = next_commands(examination, spec, session.client_words(), writable=method != BUNDLE)
         document.write(document.inspection(examination, name, method, notes, following), sys.stdout)
     else:
-        report = session.report
-        report.heading(examination, name, method, notes)
-        report.path(examination, every=options.all)
-        report.findings(examination)
-        report.next_steps(examination, spec, session.client_words(), writable=method != BUNDLE)
+        _show(session, options, found, spec)
     if options.html is not None:
         _page(session, page(examination, name, method, notes), options.html)
     return Status.CLEAR if examination.path.verdict is Verdict.CLEAR else Status.BROKEN
+
+
+def _show(session: Session, options: InspectOptions, found: library.Inspection, spec: str) -> None:
+    """The details, and where they are longer than a screen, a last one that holds all that is needed."""
+    report, examination, rows = session.report, found.examination, ROWS - options.menu
+    writable, words = found.method != BUNDLE, session.client_words()
+    with report.out.capture() as details:
+        report.heading(examination, found.name, found.method, found.notes)
+        report.path(examination, every=options.all)
+        report.findings(examination)
+    with report.out.capture() as steps:
+        if not options.menu:
+            report.next_steps(examination, spec, words, writable=writable)
+    whole = details.get() + steps.get()
+    if whole.count("\n") < rows:
+        report.out.file.write(whole)
+        return
+    report.out.file.write(details.get())
+    following = [] if options.menu else next_commands(examination, spec, words, writable=writable)
+    report.summary(examination, found.name, following, rows)
 
 
 def _page(session: Session, text: str, name: str) -> None:

@@ -117,7 +117,7 @@ class Menu:
     def _inspect(self, request: Request) -> None:
         """Inspect what `request` is about, and keep it if that can be done."""
         session = self.session.asking_for(request)
-        self.status = inspect.run(session, InspectOptions())
+        self.status = inspect.run(session, InspectOptions(menu=len(self.CHOICES) + 4))
         self.request = session.request
 
     def _asking(self) -> Session:
