@@ -26,7 +26,7 @@ from rescue.text.numbers import size
 from rescue.text.safe import cut, safe
 from rescue.tree import Action, Change
 from rescue.ui.program import as_started, program, proposed
-from rescue.ui.summary import summary
+from rescue.ui.summary import headline, summary
 
 WIDTH = 80
 MARKS = {State.OK: "ok", State.BROKEN: "BROKEN", State.DOUBTFUL: "DOUBTFUL", State.NOT_JUDGED: "not judged"}
@@ -256,6 +256,12 @@ class Report:
                 else:
                     self.exact(safe(proposed(each)), indent=5)
         self.line()
+
+    def verdict(self, examination: Examination, name: str) -> None:
+        """One line: which server, and whether anything keeps people out; another one with what ssh would say."""
+        self.exact(headline(examination, name), "bold")
+        if examination.path.first is not None:
+            self.exact(self._symptom(examination.path.first, examination), indent=HANG)
 
     def summary(self, examination: Examination, name: str, following: Sequence[Sequence[str]], rows: int) -> None:
         """The last screen, of at most `rows` lines with the prompt, below a line that parts it from the details."""

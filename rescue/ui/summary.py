@@ -40,7 +40,7 @@ def summary(
     to type next.
     """
     path = examination.path
-    head = [Line(each, "bold") for each in wrap(_headline(examination, name), width, break_on_hyphens=False)[:2]]
+    head = [Line(each, "bold") for each in wrap(headline(examination, name), width, break_on_hyphens=False)[:2]]
     if words:
         head.append(Line(cut(f"  {words}", width), "bold"))
     # With a menu below it, there is no room for empty lines, and less for what matters less.
@@ -77,7 +77,8 @@ def _fitted(parts: list[list[Line]], room: int, kept: int) -> list[list[Line]]:
     return made
 
 
-def _headline(examination: Examination, name: str) -> str:
+def headline(examination: Examination, name: str) -> str:
+    """Which server, and the verdict, in one sentence."""
     facts, path = examination.facts, examination.path
     host = f"{safe(facts.hostname)} " if facts.hostname else ""
     system = safe(facts.release.name) or "an unknown Linux"

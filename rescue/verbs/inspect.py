@@ -40,6 +40,9 @@ def _show(session: Session, options: InspectOptions, found: library.Inspection, 
     """The details, and where they are longer than a screen, a last one that holds all that is needed."""
     report, examination, rows = session.report, found.examination, ROWS - options.menu
     writable, words = found.method != BUNDLE, session.client_words()
+    if session.request.output.quiet:
+        report.verdict(examination, found.name)
+        return
     with report.out.capture() as details:
         report.heading(examination, found.name, found.method, found.notes)
         report.path(examination, every=options.all)

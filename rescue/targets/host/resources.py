@@ -17,12 +17,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from rescue.targets.host.dm_teardown import take_down
 from rescue.targets.host.ledger import Ledger, started
 from rescue.targets.host.mounts import mounts
 from rescue.targets.host.syscalls import MNT_DETACH, MS_BIND, MS_PRIVATE, MS_REC, mount, umount
 from rescue.targets.protocol import TargetError
+
+if TYPE_CHECKING:
+    import sh
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PACKAGES = {
@@ -60,22 +64,30 @@ def run(*words: str, given: bytes = b"") -> str:
             *words[1:], _in=given, _env={"PATH": PATH, "LC_ALL": "C.UTF-8"}, _new_session=True, _tty_out=False,
             _ok_code=EVERY_STATUS, _bg=True, _bg_exc=False, _return_cmd=True,
         )  # fmt: skip
-        pause = 0.001
-        while running.process.is_alive()[0]:
-            if interrupted():
-                running.kill()
-                break
-            time.sleep(pause)
-            pause = min(pause * 2, 0.05)
         try:
+            _wait(running, interrupted)
             running.wait()
         except sh.SignalException as problem:
             said = _said(running.stderr) or f"signal {-problem.exit_code}"
             raise ProgramError(f"{words[0]} failed: {said}") from problem
+        except BaseException:  # of another signal than those that are held back
+            running.kill()
+            raise
     if running.exit_code:
         said = _said(running.stderr) or f"it ended with status {running.exit_code}"
         raise ProgramError(f"{words[0]} failed: {said}", _HINTS.get(words[0], ""))
     return bytes(running.stdout).decode("utf-8", "surrogateescape")
+
+
+def _wait(running: sh.RunningCommand, interrupted: Callable[[], bool]) -> None:
+    """Wait until the program has ended; end it once `interrupted` says so."""
+    pause = 0.001
+    while running.process.is_alive()[0]:
+        if interrupted():
+            running.kill()
+            return
+        time.sleep(pause)
+        pause = min(pause * 2, 0.05)
 
 
 def _said(stderr: bytes) -> str:
