@@ -306,7 +306,7 @@ def _client(verb: argparse.ArgumentParser) -> None:
         type=_port,
         help="the port that you dial (default: 22, unless the disk shows that another is meant)",
     )
-    group.add_argument("--key", metavar="FILE", help="your public key, such as ~/.ssh/id_ed25519.pub")
+    group.add_argument("--key", metavar="FILE", help="your public key: ~/.ssh/id_ed25519.pub, or its line in quotes")
 
 
 def _target(verb: argparse.ArgumentParser) -> None:

@@ -13,14 +13,14 @@ from rescue.targets.protocol import BUNDLE
 from rescue.ui import document
 from rescue.ui.html import page
 from rescue.ui.report import next_commands
-from rescue.ui.summary import ROWS
+from rescue.ui.summary import ROOM
 from rescue.verbs.request.last_target import remember, resolved
 from rescue.verbs.request.options import InspectOptions
 from rescue.verbs.request.session import Session
 
 
-def run(session: Session, options: InspectOptions) -> Status:
-    """Capture, examine, report."""
+def run(session: Session, options: InspectOptions, *, room: int = ROOM) -> Status:
+    """Capture, examine, report. A report of more than `room` lines is followed by a summary that fits them."""
     spec = resolved(session)
     with session.target(spec, write=False) as target:
         found = library.inspect(target, session.client)
@@ -29,34 +29,20 @@ def run(session: Session, options: InspectOptions) -> Status:
     if session.json:
         following = next_commands(examination, spec, session.client_words(), writable=method != BUNDLE)
         document.write(document.inspection(examination, name, method, notes, following), sys.stdout)
+    elif session.request.output.quiet:
+        session.report.verdict(examination, name)
     else:
-        _show(session, options, found, spec)
+        report = session.report
+        before, writable = report.rows, method != BUNDLE
+        report.heading(examination, name, method, notes)
+        report.path(examination, every=options.all)
+        report.findings(examination)
+        report.next_steps(examination, spec, session.client_words(), writable=writable)
+        if report.rows - before > room:
+            report.last_screen(examination, name, spec, session.client_words(), writable=writable, room=room)
     if options.html is not None:
         _page(session, page(examination, name, method, notes), options.html)
     return Status.CLEAR if examination.path.verdict is Verdict.CLEAR else Status.BROKEN
-
-
-def _show(session: Session, options: InspectOptions, found: library.Inspection, spec: str) -> None:
-    """The details, and where they are longer than a screen, a last one that holds all that is needed."""
-    report, examination, rows = session.report, found.examination, ROWS - options.menu
-    writable, words = found.method != BUNDLE, session.client_words()
-    if session.request.output.quiet:
-        report.verdict(examination, found.name)
-        return
-    with report.out.capture() as details:
-        report.heading(examination, found.name, found.method, found.notes)
-        report.path(examination, every=options.all)
-        report.findings(examination)
-    with report.out.capture() as steps:
-        if not options.menu:
-            report.next_steps(examination, spec, words, writable=writable)
-    whole = details.get() + steps.get()
-    if whole.count("\n") < rows:
-        report.out.file.write(whole)
-        return
-    report.out.file.write(details.get())
-    following = [] if options.menu else next_commands(examination, spec, words, writable=writable)
-    report.summary(examination, found.name, following, rows)
 
 
 def _page(session: Session, text: str, name: str) -> None:

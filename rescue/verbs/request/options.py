@@ -19,11 +19,10 @@ class DisksOptions:
 
 @dataclass(frozen=True, slots=True)
 class InspectOptions:
-    """all: also what holds. html: the file for the web page. menu: the lines of the menu that follows on the screen."""
+    """all: also what holds. html: the file for the web page."""
 
     all: bool = False
     html: str | None = None
-    menu: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,97 +1,144 @@
-"""The last screen: whatever was found, it fits on a console and holds what a person needs."""
+"""The last screen: whatever was found, it fits a console, and everything needed is in it or counted."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from io import StringIO
+from pathlib import PurePosixPath
 
 import pytest
 
 from rescue.examine import Examination, examine
 from rescue.login_path import login_path
-from rescue.model import Client, Finding, Severity, Step, Symptom
-from rescue.ui.summary import ROWS, summary
-from tests.trees import server
+from rescue.model import Client, Finding, Gap, Location, Severity, Step, Symptom
+from rescue.ui.report import Report, console
+from rescue.ui.summary import ROOM, rows, summary
+from tests.trees import KEY, server
 
 pytestmark = pytest.mark.unit
 
+THREE = """\
+lab (Debian GNU/Linux 12 (bookworm)) on disk.img: 2 problems keep you out. ssh
+would say:
+  ssh: connect to host SERVER port 22: Connection refused
 
-def _lines(
-    examination: Examination, *, width: int = 80, rows: int = ROWS, following: tuple[str, ...] = ()
-) -> list[str]:
-    words = "" if examination.path.first is None else "ssh: connect to host SERVER port 22: Connection refused"
-    return [each.text for each in summary(examination, "/dev/vda", words, following, width, rows)]
+  1 service   sshd does not start: unknown keyword PermitRootLogn. See
+              /etc/ssh/sshd_config:1.
+              /etc/ssh/sshd_config:1
+  2 account   /etc/nologin exists, so only root can log in; it blocks alice.
+              /etc/nologin:1
+
+  root   blocked by 1
+  alice  blocked by 1, 2
+  not judged: whether the machine boots comple... (watch the provider's console)
+  not judged: whether the network come... (compare it with the provider's panel)
+  not judged: whether root's one key is yours (--key FILE)
+  not judged: whether alice's one key is yours (--key FILE)
+  not judged until that is repaired: listen, accept, session
+
+boot ?, disk ok, network ?, SERVICE BROKEN, listen ?, firewall ok, accept ?,
+  ACCOUNT BROKEN, key ?, session ? (?: not judged)
+"""
 
 
-def _found(findings: int, users: int = 2, severity: Severity = Severity.BROKEN) -> Examination:
-    """A healthy server, and as many findings and accounts as asked for."""
-    made = [
-        Finding(f"cause-{at}", Step.SERVICE, severity, f"Problem {at}, " + "explained at length. " * 8, Symptom.REFUSED)
-        for at in range(1, findings + 1)
+def broken() -> Examination:
+    made = {"/etc/ssh/sshd_config": "PermitRootLogn yes\n", "/etc/nologin": "closed\n"}
+    made |= {"/root/.ssh/authorized_keys": f"{KEY} r\n"}
+    return examine(server(made), Client())
+
+
+def found(number: int, users: int = 1, gaps: int = 0, severity: Severity = Severity.BROKEN) -> Examination:
+    """An examination with so many findings, accounts and gaps."""
+    names = [f"user{at}" for at in range(users)]
+    findings = [
+        Finding(
+            f"cause-{at}",
+            Step.ACCOUNT,
+            severity,
+            f"Account rule {at} blocks the login. {'It is a long story, told in many words. ' * 6}",
+            Symptom.DENIED,
+            (Location(PurePosixPath(f"/etc/file{at}"), at + 1, "a line"),),
+            subject=names[at % users],
+        )
+        for at in range(number)
     ]
-    whole = examine(server({}), Client())
-    return replace(whole, path=login_path(made, Step, whole.path.gaps, [f"user{at}" for at in range(users)]))
+    missing = [
+        Gap(f"gap-{at}", Step.BOOT, f"whether the part {at} of the machine comes up", "look") for at in range(gaps)
+    ]
+    return replace(examine(server({}), Client()), path=login_path(findings, Step, missing, names))
 
 
-@pytest.mark.parametrize("findings", [0, 1, 3, 12, 300])
-@pytest.mark.parametrize("users", [0, 1, 9, 500])
+def last(examination: Examination, width: int = 80, room: int = ROOM) -> list[str]:
+    return summary(examination, "/dev/vda", "ssh: Connection refused", ["rescue fix /dev/vda"], width, room)
+
+
+def test_the_screen_of_a_broken_server() -> None:
+    made = summary(broken(), "disk.img", "ssh: connect to host SERVER port 22: Connection refused", [], 80)
+    assert "\n".join(made).startswith(THREE)
+
+
 @pytest.mark.parametrize("width", [40, 80, 100])
-@pytest.mark.parametrize("rows", [14, ROWS])
-def test_it_fits_whatever_was_found(findings: int, users: int, width: int, rows: int) -> None:
-    following = ("rescue fix /dev/vda", "rescue explain cause-1") if rows == ROWS else ()
-    lines = _lines(_found(findings, users), width=width, rows=rows, following=following)
-    assert len(lines) < rows
-    assert [line for line in lines if len(line) > width] == []
-    text = "\n".join(lines)
-    assert (f"{findings} problem" in text.replace("\n", " ")) == bool(findings)
-    assert ("  1 service " in text) == bool(findings)
-    assert [line for line in following if f"  {line}" not in lines] == []
+@pytest.mark.parametrize("room", [13, 16, ROOM])
+@pytest.mark.parametrize("severity", list(Severity))
+@pytest.mark.parametrize(("number", "users", "gaps"), [(1, 1, 0), (3, 2, 5), (9, 9, 9), (40, 300, 200), (0, 5, 30)])
+def test_it_fits_whatever_was_found(
+    width: int, room: int, severity: Severity, number: int, users: int, gaps: int
+) -> None:
+    made = last(found(number, users, gaps, severity), width, room)
+    assert rows(made, width) <= room
+    assert all(len(line) <= width and line == line.rstrip() for line in made)
+    assert "ssh: Connection refused" in "\n".join(made)
+    assert made[-1] == "rescue fix /dev/vda"
 
 
-def test_a_broken_server() -> None:
-    judged = examine(server({"/etc/ssh/sshd_config": "PermitRootLogn yes\n", "/etc/nologin": "closed\n"}), Client())
-    assert _lines(judged, following=("rescue fix /dev/vda", "rescue explain sshd-config-error")) == [
-        "lab (Debian GNU/Linux 12 (bookworm)) on /dev/vda: 2 problems keep you out. ssh",
-        "would say:",
-        "  ssh: connect to host SERVER port 22: Connection refused",
-        "",
-        "  1 service   sshd does not start: unknown keyword PermitRootLogn. See /etc/s...",
-        "  2 account   /etc/nologin exists, so only root can log in; it blocks alice.",
-        "",
-        "  root     can't log in: 1",
-        "  alice    can't log in: 1, 2",
-        "",
-        "  not judged: whether the machine boots completely   watch the provider's con...",
-        "  not judged: whether the network comes up with the provider's address   comp...",
-        "  not judged: whether root's one key is yours   --key FILE",
-        "  not judged: whether alice's one key is yours   --key FILE",
-        "",
-        "  boot ?  disk ok  network ?  SERVICE  listen -  firewall ok  accept -  ACCOUNT",
-        "  key ?  session -",
-        "",
-        "  rescue fix /dev/vda",
-        "  rescue explain sshd-config-error",
+def test_what_is_left_out_is_counted() -> None:
+    said = "\n".join(last(found(40, 300, 200)))
+    shown = said.count("cause-")
+    assert shown >= 3
+    assert f"and {40 - shown} more problems" in said
+    assert "and 298 more accounts" in said
+    assert "not judged: 199 more" in said
+    assert "40 problems keep you out" in said
+
+
+def test_who_is_blocked_is_named_before_who_is_not() -> None:
+    made = found(1, 9)
+    blocked = made.path.users[0].user
+    assert any(line.startswith(f"  {blocked}") and "blocked by 1" in line for line in last(made, room=13))
+
+
+def test_a_doubt_is_no_certainty() -> None:
+    said = "\n".join(last(found(1, severity=Severity.DOUBTFUL)))
+    assert "1 thing may keep you out" in said
+    assert "perhaps: Account rule 0" in said
+    assert "perhaps blocked by 1" in said
+
+
+def test_another_port_is_said_where_nothing_is_wrong() -> None:
+    made = examine(server({"/etc/ssh/sshd_config": "Port 2222\nUsePAM yes\n"}), Client(port=2222))
+    assert "  sshd listens on port 2222: ssh -p 2222 ..." in summary(made, "d", "", [], 80)
+
+
+def test_a_hostile_message_does_not_drive_the_terminal() -> None:
+    bad = Finding("cause", Step.KEY, Severity.BROKEN, "\x1b[2Jgone\nfaked", Symptom.DENIED)
+    made = replace(examine(server({}), Client()), path=login_path([bad], Step))
+    assert all(line.isprintable() for line in last(made))
+
+
+def test_the_report_counts_the_rows_of_a_terminal() -> None:
+    report = Report(console(StringIO()))
+    report.exact("x" * 161)
+    report.line("short")
+    report.line()
+    assert report.rows == 5
+
+
+def test_the_last_screen_ends_with_what_to_type() -> None:
+    out = StringIO()
+    Report(console(out)).last_screen(broken(), "disk.img", "disk.img")
+    lines = out.getvalue().rstrip("\n").split("\n")
+    assert len(lines) <= ROOM
+    assert lines[-2:] == [
+        "rescue fix disk.img   shows every change, asks before writing",
+        "rescue explain sshd-config-error   what happened, in full",
     ]
-
-
-def test_who_can_not_log_in_comes_first() -> None:
-    """Of many accounts those are shown that somebody has to worry about."""
-    whole = _found(0, 20)
-    one = Finding("bad-shell", Step.SESSION, Severity.BROKEN, "No shell.", Symptom.CLOSED, users=("user19",))
-    names = [f"user{at}" for at in range(20)]
-    lines = _lines(replace(whole, path=login_path([one], Step, whole.path.gaps, names)))
-    accounts = [line for line in lines if line.startswith("  user")]
-    assert accounts[0] == "  user19   can't log in: 1"
-    assert any(line.endswith("more, see above") for line in lines)
-
-
-def test_a_doubt_is_not_said_for_sure() -> None:
-    text = "\n".join(_lines(_found(2, severity=Severity.DOUBTFUL)))
-    assert "2 problems may keep you out" in text.replace("\n", " ")
-    assert "  1 service   perhaps: Problem 1" in text
-    assert "SERVICE" not in text
-
-
-def test_nothing_found_is_not_called_clear_where_something_was_not_judged() -> None:
-    text = " ".join(_lines(examine(server({}), Client())))
-    assert "nothing wrong found, but not everything that decides could be judged" in text
-    assert "no problem found" not in text

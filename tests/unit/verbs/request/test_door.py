@@ -20,8 +20,8 @@ pytestmark = pytest.mark.unit
 VERBS = next(action.choices for action in parser()._actions if isinstance(action, _SubParsersAction))
 SHARED = {each.name for kind in (ClientOptions, OpeningOptions, OutputOptions) for each in fields(kind)} | {"target"}
 TELLS_ITSELF = ("help", "version")
-NOT_PARSED = {"shell": {"command"}, "inspect": {"menu"}}
-"""What stands behind "--" never reaches the parser, and the menu is none of a command line's."""
+NOT_PARSED = {"shell": {"command"}}
+"""What stands behind "--" never reaches the parser."""
 
 
 @pytest.mark.parametrize("verb", sorted(set(VERBS) - set(TELLS_ITSELF)))
