@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from ipaddress import IPv6Interface
 from pathlib import PurePosixPath
 
 from rescue.model import Address, Location
@@ -143,7 +144,7 @@ def _announced(path: PurePosixPath, said: tuple[Assignment, ...]) -> Asks:
 
 def _static(told: tuple[Assignment, ...]) -> tuple[tuple[Interface, ...], tuple[Address, ...]]:
     """The addresses, and the routers that are reached through them and in no other way."""
-    found = [interface(text) for text, _ in _addresses(told)]
+    found = [_with_prefix(text) for text, _ in _addresses(told)]
     addresses = tuple(each for each in found if each is not None)
     # DHCP may bring the router's network; a route may say that the router is on the wire.
     other = any(
@@ -156,6 +157,17 @@ def _static(told: tuple[Assignment, ...]) -> tuple[tuple[Interface, ...], tuple[
         return addresses, ()
     routers = (address(each.text) for each in told if each.key == "Gateway" and each.section in ("Network", "Route"))
     return addresses, tuple(each for each in routers if each is not None)
+
+
+def _with_prefix(text: str) -> Interface | None:
+    """An address; where an IPv4 one has no prefix length, that of its class (in4_addr_default_prefixlen of systemd)."""
+    found = interface(text)
+    if found is None or "/" in text:
+        return found
+    if isinstance(found, IPv6Interface):
+        return None
+    first = int(found.ip) >> 24
+    return interface(f"{text}/{8 if first < 128 else 16 if first < 192 else 24}") if first < 224 else None
 
 
 def _wired(setting: Assignment) -> bool:
