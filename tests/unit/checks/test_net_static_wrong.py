@@ -15,7 +15,6 @@ WRONG = "Address=192.0.20.2/24\nGateway=192.0.2.1"
     "network",
     [
         "Address=192.0.2.2/24\nGateway=192.0.2.1",
-        "Address=192.0.2.2/24",
         "Address=198.51.100.7/32\n[Route]\nGateway=192.0.2.1\nGatewayOnLink=yes",
         "Address=198.51.100.7/32\nGateway=192.0.2.1\n[Route]\nDestination=192.0.2.1/32",
         "DHCP=yes\nAddress=192.0.20.2/24\nGateway=192.0.2.1",
@@ -31,6 +30,10 @@ WRONG = "Address=192.0.20.2/24\nGateway=192.0.2.1"
 )
 def test_a_router_that_can_be_reached_is_no_fault(network: str) -> None:
     assert causes(networked(networkd("Name=e*", network))) == []
+
+
+def test_without_a_router_it_is_another_fault() -> None:
+    assert causes(networked(networkd("Name=e*", "Address=192.0.2.2/24"))) == ["net-no-gateway"]
 
 
 def test_an_address_without_a_prefix_length_has_that_of_its_class() -> None:
