@@ -53,7 +53,9 @@ def find(facts: Facts) -> Iterator[Finding]:
         return
     static = [each for each in profiles if _own(each)]
     networks = [each.network for profile in profiles for each in profile.addresses if each.version == 4]
-    ways = [way.to for profile in profiles for way in profile.routes or () if way.to.version == 4]
+    ways = [
+        way.to for profile in profiles for way in profile.routes or () if (way.to.version, way.kind) == (4, "unicast")
+    ]
     if not static or any(each.prefixlen <= 1 for each in ways):
         return
     sources = [each for each in facts.client.sources if each.version == 4 and not each.is_loopback]
