@@ -76,7 +76,6 @@ def _arp(facts: Facts, lines: dict[str, Location]) -> Iterator[Finding]:
     yield _finding(
         place,
         "the server answers no ARP request, so neither its gateway nor anybody in its network finds it",
-        Safety.SAFE,
         reason=doubt,
     )
 
@@ -89,7 +88,6 @@ def _ipv6(facts: Facts, lines: dict[str, Location]) -> Iterator[Finding]:
     yield _finding(
         place,
         "IPv6 is disabled, and you connect from an IPv6 address",
-        Safety.UNSAFE,
         "the server gets its IPv6 addresses again: everything that listens on them is open unless a firewall says no",
         doubt,
     )
@@ -101,14 +99,14 @@ def _modules(lines: dict[str, Location]) -> Iterator[Finding]:
         yield _finding(
             place,
             "the kernel may load no more modules, perhaps not even the network interface's driver",
-            Safety.UNSAFE,
             "root can load kernel modules again",
             BUILT_IN,
         )
 
 
-def _finding(place: Location, effect: str, safety: Safety, weakens: str = "", reason: str = "") -> Finding:
+def _finding(place: Location, effect: str, weakens: str = "", reason: str = "") -> Finding:
     name = place.text.partition("=")[0]
+    title, edit = f"comment out {place}", partial(_commented, place=place)
     return Finding(
         check="net-sysctl",
         step=STEP,
@@ -116,7 +114,7 @@ def _finding(place: Location, effect: str, safety: Safety, weakens: str = "", re
         message=f"{place} sets {place.text}: {effect}.",
         symptom=Symptom.UNREACHABLE,
         locations=(place,),
-        repairs=(Repair(f"comment out {place}", safety, partial(_commented, place=place), weakens=weakens),),
+        repairs=(Repair(title, Safety.UNSAFE, edit, weakens=weakens) if weakens else Repair(title, Safety.SAFE, edit),),
         subject=name,
         reason=reason,
     )
