@@ -4,8 +4,8 @@ Decides: firmware, boot loader, kernel, initramfs, and every systemd unit before
 answers nothing: "Connection timed out" or "No route to host".
 
 Not judged: always, except for what the checks of this step find (`rescue explain` lists them): a disk shows only part
-of a boot. They judge the boot loader's default entry with its kernel and initramfs, if there is a grub.cfg or Boot
-Loader Specification entries; init; and the lines in /etc/fstab.
+of a boot. They judge the boot loader's default entry with its kernel, initramfs and command line, if there is a
+grub.cfg or Boot Loader Specification entries; init; and the lines in /etc/fstab.
 
 Supply: the provider's console shows the boot, and where it stops.
 """

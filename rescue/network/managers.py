@@ -19,8 +19,9 @@ NETWORKD, IFUPDOWN, MANAGER = "systemd-networkd.service", "networking.service", 
 
 HOTPLUG_RULES = ("/usr/lib/udev/rules.d/80-ifupdown.rules", "/lib/udev/rules.d/80-ifupdown.rules")
 """By which udev starts ifup@CARD.service for what is marked allow-hotplug, networking.service or not."""
+GRUB_SETTINGS = "/etc/default/grub"
 COMMAND_LINES = (
-    "/boot/grub/grub.cfg", "/boot/grub2/grub.cfg", "/etc/default/grub", "/etc/kernel/cmdline", "/boot/cmdline.txt",
+    "/boot/grub/grub.cfg", "/boot/grub2/grub.cfg", GRUB_SETTINGS, "/etc/kernel/cmdline", "/boot/cmdline.txt",
     "/boot/firmware/cmdline.txt",
 )  # fmt: skip
 """Where the kernel's command line is written, whose ip= configures a card (nfsroot.txt of the kernel)."""
