@@ -12,7 +12,7 @@ from rescue.status import Status
 from rescue.text.safe import safe
 from rescue.ui import document
 from rescue.ui.report import Report
-from rescue.verbs.doctor.abilities import Ability, State, abilities
+from rescue.verbs.doctor.abilities import Ability, State, look
 from rescue.verbs.request.options import NoOptions
 from rescue.verbs.request.session import Session
 
@@ -23,7 +23,7 @@ _COLUMN = 26
 
 def run(session: Session, options: NoOptions) -> Status:
     """Look at each ability, and show them. BROKEN where one is missing."""
-    found = abilities(session.progress)
+    found = look(session.progress)
     if session.json:
         document.write(as_document(found), sys.stdout)
     else:

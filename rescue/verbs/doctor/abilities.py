@@ -15,6 +15,7 @@ from pathlib import Path
 from rescue.formats.os_release import OS_RELEASE, Release, parse_os_release
 from rescue.targets.host import device_mapper as _kernel
 from rescue.targets.host.cache import cache_directory
+from rescue.targets.host.resources import PATH
 from rescue.targets.protocol import TargetError
 from rescue.text.numbers import size
 from rescue.verbs.doctor.kvm import Kvm, tried
@@ -67,7 +68,7 @@ _PROGRAMS = (
 )
 
 
-def abilities(progress: Callable[[str], None]) -> tuple[Ability, ...]:
+def look(progress: Callable[[str], None]) -> tuple[Ability, ...]:
     """All of them. progress: told what takes a while."""
     release, machine = host_release(), platform.machine()
 
@@ -80,7 +81,7 @@ def abilities(progress: Callable[[str], None]) -> tuple[Ability, ...]:
         _libguestfs(command("libguestfs")),
         _qemu(machine, command("qemu")),
         _device_mapper(command("dmsetup")),
-        *(program(each.name, shutil.which(each.what), each.lost, command(each.package)) for each in _PROGRAMS),
+        *(program(each.name, _found(each.what), each.lost, command(each.package)) for each in _PROGRAMS),
         memory(_available()),
         _room(),
         terminal(
@@ -168,7 +169,7 @@ def appliance_problem(path: str) -> str:
         return ""
     if not any((each / "supermin.d").is_dir() for each in folders):
         return "its appliance is not installed"
-    if shutil.which("supermin") is None:
+    if _found("supermin") is None:
         return "supermin, which makes its appliance, is not installed"
     chosen = os.environ.get("SUPERMIN_KERNEL")
     found = [*Path("/boot").glob("vmlinuz-*"), *Path("/lib/modules").glob("*/vmlinuz")]
@@ -180,14 +181,14 @@ def appliance_problem(path: str) -> str:
 
 def _qemu(machine: str, command: str) -> Ability:
     found = next(
-        (where for where in map(shutil.which, (f"qemu-system-{machine}", "qemu-kvm")) if where),
+        (where for where in map(_found, (f"qemu-system-{machine}", "qemu-kvm")) if where),
         "/usr/libexec/qemu-kvm" if os.access("/usr/libexec/qemu-kvm", os.X_OK) else None,
     )
     return program("QEMU", found, "neither libguestfs' appliance nor a lab's machine can be started", command)
 
 
 def _device_mapper(command: str) -> Ability:
-    if shutil.which("dmsetup") is None:
+    if _found("dmsetup") is None:
         return device_mapper(tool=False, kernel=False, snapshots=False, command=command)
     if os.geteuid() != 0:
         return Ability("device-mapper", State.UNKNOWN, "only root can ask the kernel")
@@ -207,6 +208,11 @@ def device_mapper(*, tool: bool, kernel: bool, snapshots: bool, command: str) ->
         less = "a disk with an unclean file system can be looked at through QEMU or libguestfs alone"
         return Ability("device-mapper", State.LIMITED, "without snapshots", less, "modprobe dm_snapshot")
     return Ability("device-mapper", State.OK, "dmsetup, and a kernel with snapshots")
+
+
+def _found(name: str) -> str | None:
+    """Where a program is: in PATH, or where rescue looks too, as a user's PATH seldom has /usr/sbin."""
+    return shutil.which(name) or shutil.which(name, path=PATH)
 
 
 def program(name: str, found: str | None, lost: str, command: str) -> Ability:

@@ -13,6 +13,7 @@ from rescue.verbs.doctor import as_document
 from rescue.verbs.doctor.abilities import (
     Ability,
     State,
+    _found,
     appliance_problem,
     device_mapper,
     kvm,
@@ -115,9 +116,22 @@ def test_a_fixed_appliance_needs_no_supermin(tmp_path: Path) -> None:
     assert appliance_problem(f"/nowhere:{tmp_path}") == ""
 
 
+def _hide_programs(monkeypatch: pytest.MonkeyPatch, empty: Path) -> None:
+    monkeypatch.setenv("PATH", str(empty))
+    monkeypatch.setattr("rescue.verbs.doctor.abilities.PATH", str(empty))
+
+
+def test_a_program_outside_the_path_of_a_user_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _hide_programs(monkeypatch, tmp_path / "empty")
+    assert _found("nft") is None
+    (tmp_path / "nft").touch(0o755)
+    monkeypatch.setattr("rescue.verbs.doctor.abilities.PATH", str(tmp_path))
+    assert _found("nft") == str(tmp_path / "nft")
+
+
 def test_no_supermin_no_appliance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "supermin.d").mkdir()
-    monkeypatch.setenv("PATH", str(tmp_path))
+    _hide_programs(monkeypatch, tmp_path)
     assert "supermin" in appliance_problem(str(tmp_path))
 
 
@@ -129,7 +143,7 @@ def test_the_document_keeps_to_its_schema() -> None:
 def test_on_this_system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever it has. QEMU is hidden, so that no machine is booted."""
     monkeypatch.setenv("RESCUE_CACHE", str(tmp_path))
-    monkeypatch.setenv("PATH", str(tmp_path))
+    _hide_programs(monkeypatch, tmp_path)
     assert main(["doctor", "--json"]) == 3
     told = held(json.loads(capsys.readouterr().out), "doctor")
     states = {each["name"]: each["state"] for each in told["abilities"]}
