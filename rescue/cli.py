@@ -56,6 +56,11 @@ reset    the broken disk again
 stop     the end: everything is removed
 
 """
+DOCTOR = """\
+rescue doctor          each ability: ok, limited, missing; the commands to install
+rescue doctor --json   the same for a program; status 3 if something is missing
+
+"""
 LAST = "default: the one inspected last"
 
 
@@ -228,6 +233,8 @@ def parser() -> argparse.ArgumentParser:
     _target(explain)
 
     _lab(verb("lab", "practise on real servers that lock you out, until you are in again", LABS))
+
+    verb("doctor", "show what this system can do, what is lost without the rest, and how to get it", DOCTOR)
 
     help_ = verb("help", "show the options of a command, or this list", "")
     help_.add_argument("topic", metavar="VERB", nargs="?")
@@ -501,10 +508,19 @@ def _about(options: argparse.Namespace) -> int:
     if options.json:
         from rescue.ui import document
 
-        told = {"version": __version__} if options.verb == "version" else {"help": options.shown}
+        told: dict[str, object] = {"help": options.shown} if options.verb == "help" else {"version": __version__}
+        if options.verb == "version" and options.verbose:
+            from rescue.verbs.doctor.versions import versions
+
+            told["system"] = versions()
         document.write({"schema": document.SCHEMA, **told}, sys.stdout)
     else:
         print(f"rescue {__version__}" if options.verb == "version" else options.shown.rstrip("\n"))
+        if options.verb == "version" and options.verbose:
+            from rescue.verbs.doctor.versions import versions
+
+            for name, value in versions().items():
+                print(f"{name}: {value}")
     sys.stdout.flush()
     return Status.CLEAR
 

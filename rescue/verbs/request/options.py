@@ -136,5 +136,6 @@ OPTIONS = {
     "capture": CaptureOptions,
     "explain": ExplainOptions,
     "lab": LabOptions,
+    "doctor": NoOptions,
 }
 """By the verb."""
