@@ -10,7 +10,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 INSPECT = "inspect-2"
-OF_VERBS = {"inspect": INSPECT, "fix": INSPECT, "history": "history-2", "undo": "undo-2"}
+OF_VERBS = {"inspect": INSPECT, "fix": INSPECT, "history": "history-2", "undo": "undo-2", "timeline": "timeline-2"}
 """Which schema a verb's document keeps to."""
 
 

@@ -10,12 +10,10 @@ from pathlib import PurePosixPath
 
 from rescue.logs.journal_file import JournalEntry, JournalFile
 from rescue.logs.lines import lines_with, parsed, text_of
-from rescue.logs.sayings import NETWORKD, NO_SPACE_ANYBODY, SAYINGS, Kind
+from rescue.logs.sayings import MARKS, NETWORKD, NO_SPACE_ANYBODY, SAYINGS, Kind
 
 MOST = 2000
 """Lines, or messages, of one kind and one log that are looked at: the last ones."""
-_MARKS = tuple(dict.fromkeys(saying.mark for saying in SAYINGS))
-_NO_SPACE = b"No space left on device"
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
 """A clock that was not set says 1970, or when its kernel was built."""
 LONGEST = 300
@@ -71,17 +69,18 @@ def of_journal(data: bytes, path: PurePosixPath) -> tuple[Event, ...]:
         journal = JournalFile(data)
     except ValueError:
         return ()
-    return tuple(_told(journal.entries_with(_wanted, MOST), path))
+    return tuple(_told(journal.entries_with(wanted, MOST), path))
 
 
-def _wanted(message: bytes) -> bool:
-    return any(mark in message for mark in _MARKS) or _NO_SPACE in message
+def wanted(message: bytes) -> bool:
+    """Whether a message may mean something."""
+    return any(mark in message for mark in MARKS)
 
 
 def _told(entries: Iterable[JournalEntry], path: PurePosixPath) -> Iterator[Event]:
     for entry in entries:
         message = entry.value(b"MESSAGE").decode("utf-8", "surrogateescape")
-        program = _program(entry)
+        program = program_of(entry)
         found = meaning(message, program)
         if found is not None:
             at = moment(_written(entry))
@@ -94,7 +93,7 @@ def _written(entry: JournalEntry) -> int:
     return int(source) if source.isdigit() and len(source) < 18 else entry.realtime
 
 
-def _program(entry: JournalEntry) -> str:
+def program_of(entry: JournalEntry) -> str:
     """Who wrote the entry, as far as nobody else could have: root's programs, the kernel, networkd; "" else.
 
     A field that begins with "_" is journald's own, from the kernel; the identifier is what the program gave itself.
@@ -117,7 +116,7 @@ def of_text(data: bytes, path: PurePosixPath, zone: tzinfo, written: datetime) -
     """The events of a text log, in its order. written: when the file was last written."""
     found = []
     own = _OWN.get(path.name.partition(".log")[0])
-    for raw in lines_with(text_of(data), (*_MARKS, _NO_SPACE), MOST):
+    for raw in lines_with(text_of(data), MARKS, MOST):
         line = parsed(raw, zone, written)
         if line.program == "systemd" and line.pid != "1":
             continue  # a user's own

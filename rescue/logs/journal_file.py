@@ -11,7 +11,7 @@ import lzma
 import re
 import struct
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rescue.logs.lz4 import Lz4Error, lz4_block
@@ -226,6 +226,31 @@ def written(messages: Iterable[Message], last_boot: bytes) -> bytes:
         entry = _put(made, _ENTRY, struct.pack("<QQQ16sQ", 0, message.realtime, 0, message.boot, 0))
         told = struct.pack("<QQQQQQ", 0, 0, 0, entry, 0, 1) + MESSAGE + message.text.encode("utf-8", "replace")
         _put(made, _DATA, told)
+    made[: len(SIGNATURE)] = SIGNATURE
+    made[56:72] = last_boot
+    return bytes(made)
+
+
+def written_entries(entries: Sequence[JournalEntry], last_boot: bytes) -> bytes:
+    """A journal file that holds these entries, whole, each field once. For `JournalFile`, not for systemd."""
+    made = bytearray(_FULL_HEADER)
+    fields = dict.fromkeys(field for entry in entries for field in entry.fields)
+    room = {name: _put(made, _DATA, bytes(48) + b"=".join(name)) for name in fields}
+    holding: dict[tuple[bytes, bytes], list[int]] = {field: [] for field in fields}
+    places = []
+    for entry in entries:
+        head = struct.pack("<QQQ16sQ", entry.seqnum, entry.realtime, entry.monotonic, entry.boot, 0)
+        items = b"".join(struct.pack("<QQ", room[field], 0) for field in entry.fields)
+        at = _put(made, _ENTRY, head + items)
+        places.append(at)
+        for field in dict.fromkeys(entry.fields):
+            holding[field].append(at)
+    for field, found in holding.items():
+        array = _put(made, _ENTRY_ARRAY, struct.pack(f"<{len(found)}Q", 0, *found[1:])) if len(found) > 1 else 0
+        struct.pack_into("<QQQ", made, room[field] + 40, found[0], array, len(found))
+    array = _put(made, _ENTRY_ARRAY, struct.pack(f"<{len(places) + 1}Q", 0, *places)) if places else 0
+    struct.pack_into("<Q", made, _FIRST_ARRAY, array)
+    struct.pack_into("<Q", made, _COUNT, len(places))
     made[: len(SIGNATURE)] = SIGNATURE
     made[56:72] = last_boot
     return bytes(made)

@@ -34,7 +34,7 @@ def remembered(tree: Tree, now: datetime, *, whole: bool) -> Remembered:
     """What the logs tell. now: the year of what has no year, where a file has no time.
 
     whole: every log, for the time line; else those that tell of the last login and the last boot: where the journal
-    tells of both, no text log is read.
+    tells of both, of the text logs only those of packages are read.
     """
     chosen = journals(tree)
     unread = list(chosen.unread)
@@ -48,8 +48,9 @@ def remembered(tree: Tree, now: datetime, *, whole: bool) -> Remembered:
         events += of_journal(data, path)
         newest = newest or _last_boot(data)
     kinds = {each.kind for each in events}
-    if whole or not {Kind.LOGIN, Kind.BOOT} <= kinds:
-        events += _of_texts(tree, now, None if whole else SYSLOG, unread)
+    enough = not whole and {Kind.LOGIN, Kind.BOOT} <= kinds
+    bases = OF_PACKAGES if enough else SYSLOG | OF_PACKAGES
+    events += _of_texts(tree, now, None if whole else bases, unread)
     if whole:
         events += _of_packages(tree, unread)
     return Remembered(in_order(events), newest, tuple(unread))

@@ -134,6 +134,9 @@ SAYINGS = (
     _said(Kind.SUDO, frozenset({"sudo"}), "COMMAND=", r"\s*(?P<user>\S{1,64}) : .*?COMMAND=(?P<command>\S.*)"),
 )  # fmt: skip
 
+MARKS = (*dict.fromkeys(saying.mark for saying in SAYINGS), b"No space left on device")
+"""What stands in a message that means something: only such ones are taken apart."""
+
 NO_SPACE_ANYBODY = re.compile(r".*No space left on device.*")
 
 DECIDING_COMMAND = re.compile(

@@ -6,6 +6,7 @@ import re
 import struct
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from functools import lru_cache
 from io import BytesIO
 from pathlib import PurePosixPath
 from zoneinfo import ZoneInfo
@@ -113,8 +114,12 @@ def _bounded(tree: Tree, found: list[tuple[int, PurePosixPath]], most: int, limi
 
 def zone_of(tree: Tree) -> tzinfo:
     """The server's time zone, by which its logs without one go; UTC where it has none, or one that can't be read."""
-    data = tree.data_if_read(LOCALTIME) if tree.entry(LOCALTIME) is not None else None
-    if not data or not data.startswith(b"TZif"):
+    return _zone(tree.data_if_read(LOCALTIME) or b"")
+
+
+@lru_cache(maxsize=4)
+def _zone(data: bytes) -> tzinfo:
+    if not data.startswith(b"TZif"):
         return UTC
     try:
         return ZoneInfo.from_file(BytesIO(data))
@@ -125,4 +130,6 @@ def zone_of(tree: Tree) -> tzinfo:
 def is_log(path: str) -> bool:
     """Whether the file at the path is one of these, which say who logged in, and from where."""
     folder, _, name = path.rpartition("/")
+    if folder in (APT, ZYPP):
+        return _PACKAGES.fullmatch(name) is not None
     return path.startswith(f"{JOURNALS}/") or (folder == LOGS and _LOG.fullmatch(name) is not None)

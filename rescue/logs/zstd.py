@@ -281,7 +281,7 @@ _KINDS = (
     (4, _OFFSET_DEFAULT, 5, 8, 32),
     (2, _MATCH_DEFAULT, 6, 9, 53),
 )
-"""Of literal lengths, offsets, match lengths: the mode's place, the usual counts, their accuracy, the largest, how many."""
+"""Of literal lengths, offsets, match lengths: the mode's place, the usual counts, their accuracy, limit and number."""
 
 
 def _log(table: Table) -> int:

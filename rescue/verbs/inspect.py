@@ -12,7 +12,8 @@ from rescue.status import Status
 from rescue.targets.protocol import BUNDLE
 from rescue.ui import document
 from rescue.ui.html import page
-from rescue.ui.report import next_commands
+from rescue.ui.report import command, next_commands
+from rescue.ui.timeline import remembered
 from rescue.verbs.request.last_target import remember, resolved
 from rescue.verbs.request.options import InspectOptions
 from rescue.verbs.request.session import Session
@@ -31,6 +32,7 @@ def run(session: Session, options: InspectOptions) -> Status:
     else:
         report = session.report
         report.heading(examination, name, method, notes)
+        remembered(report, examination.facts, command("timeline", spec, *session.opening_words()))
         report.path(examination, every=options.all)
         report.findings(examination)
         report.next_steps(examination, spec, session.client_words(), writable=method != BUNDLE)
