@@ -13,9 +13,9 @@ from rescue.facts import READS as FACT_READS
 from rescue.facts import Facts
 from rescue.keys.authorized_keys import AuthorizedKey
 from rescue.login_path import LoginPath, login_path
-from rescue.logins.seen_in_boot import held_against_boot
 from rescue.model import Client, Finding, Gap, Location, Severity, Step, Symptom
 from rescue.sshd.offered import denied
+from rescue.story.seen_in_boot import held_against_boot
 from rescue.tree import NotCaptured, Read, ReadError, Tree
 
 

@@ -7,9 +7,9 @@ emergency mode or in a kernel panic, or that one boot after the other ended with
 failed first. It is the cause that another check of this step names, if there is one; if there is none, it lies where no
 check looks.
 
-Repair: by hand, after the message. `rescue timeline TARGET` shows what was changed before that boot; an upgrade or a
-changed file often is the reason. In emergency mode the provider's console gives a shell, if root has a password;
-`rescue shell TARGET` gives one from here.
+Repair: by hand, after the message. `rescue timeline` shows what was changed before that boot; an upgrade or a changed
+file often is the reason. In emergency mode the provider's console gives a shell, if root has a password; `rescue shell`
+gives one from here.
 
 See: systemd.special(7) on emergency.target; bootup(7); Documentation/admin-guide/kernel-parameters of Linux.
 """
@@ -19,12 +19,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rescue.facts import Facts
-from rescue.logins.seen_in_boot import changed_since, named
 from rescue.logs.events import Event
 from rescue.logs.last_boot import LastBoot
 from rescue.logs.last_login import LAST_LOGIN_READS
 from rescue.logs.sources import LISTING_READS
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
+from rescue.story.seen_in_boot import named, unchanged_since
 from rescue.text.safe import cut
 
 STEP = Step.BOOT
@@ -39,7 +39,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     stopped = boot.panic or boot.emergency
     if stopped is None and not boot.loop:
         return  # the logs end before: a power cut, or they are not all there
-    if changed_since(facts, boot.until or facts.now):
+    if not unchanged_since(facts, boot.until or facts.now):
         return  # perhaps mended since
     yield Finding(
         check="last-boot-failed",
@@ -53,7 +53,7 @@ def find(facts: Facts) -> Iterator[Finding]:
                 "see what failed, and what was changed before",
                 Safety.MANUAL,
                 steps="Watch the provider's console while the server boots.\nWhat was changed before that boot:\n"
-                "rescue timeline TARGET",
+                "rescue timeline",
             ),
         ),
         reason="the next boot may go otherwise: a disk may be there again, and logs do not tell all",

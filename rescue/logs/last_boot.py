@@ -93,7 +93,7 @@ class LastBoot:
 
     def failure(self, *words: str) -> Event | None:
         """The first failed unit whose message has one of the words (a unit's name, a mount point) as a whole one."""
-        patterns = [re.compile(rf"(?<![\w/@-]){re.escape(word)}(?![\w/@-])") for word in words]
+        patterns = [re.compile(rf"(?<![\w/@.-]){re.escape(word)}(?![\w/@-]|\.\w)") for word in words]
         return next((each for each in self.failed if any(pattern.search(each.message) for pattern in patterns)), None)
 
     def interface(self, name: str) -> SeenInterface | None:

@@ -70,7 +70,7 @@ def without_secrets(tree: Tree, *, logs: bool = False) -> Tree:
             and not _public(shipped, path)
         ):
             changed[path] = replace(entry, data=data)
-    return tree.with_entries(changed)
+    return tree.with_entries(changed, edited=False)
 
 
 def _public(shipped: Shipped, path: str) -> bool:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from rescue.facts import Facts
-from rescue.logins.story import Story
 from rescue.logs.last_boot import LastBoot
 from rescue.logs.last_login import LastLogin
 from rescue.logs.sayings import Kind
 from rescue.logs.timeline import Row, weightiest
+from rescue.story.whole import Story
 from rescue.text.safe import cut, safe
 from rescue.ui.report import HANG, Report
 

@@ -9,7 +9,7 @@ from io import StringIO
 from rich.console import Console
 
 from rescue.facts import Facts
-from rescue.logins.story import Story
+from rescue.story.whole import Story
 from rescue.text.safe import safe
 from rescue.ui.html import FORM
 from rescue.ui.report import Report

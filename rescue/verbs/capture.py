@@ -18,13 +18,13 @@ from rescue.errors import UsageError
 from rescue.examine import declared_reads, examine
 from rescue.facts import Facts
 from rescue.formats.hostname import read_hostname
-from rescue.logins.story import story
 from rescue.model import Client, Finding
 from rescue.planner import Choose, Plan, any_repairs, make_plan, safe_repairs
 from rescue.redaction.files import without_secrets
 from rescue.space.policy import candidates, reads
 from rescue.space.usage import Usage, measured
 from rescue.status import Status
+from rescue.story.whole import story
 from rescue.survey import complete
 from rescue.targets.bundle.file import Bundle, write_bundle
 from rescue.targets.protocol import BUNDLE, Target, TargetError

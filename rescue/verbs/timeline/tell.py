@@ -1,4 +1,4 @@
-"""``rescue timeline TARGET``: the last login, what happened since, how the last boot went. Changes nothing."""
+"""``rescue timeline``: the last login, what happened since, how the last boot went. Changes nothing."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path, PurePosixPath
 from rescue.errors import UsageError
 from rescue.facts import Facts
 from rescue.library import history
-from rescue.logins.story import Story, story
 from rescue.logs.sayings import Kind
 from rescue.logs.timeline import Row
 from rescue.status import Status
+from rescue.story.whole import Story, story
 from rescue.survey import complete, survey
 from rescue.targets.protocol import Target, TargetError
 from rescue.text.safe import safe

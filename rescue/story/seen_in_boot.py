@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from pathlib import PurePosixPath
 
 from rescue.facts import Facts
 from rescue.logins.ssh_units import SERVICES
 from rescue.logs.events import Event, moment
 from rescue.logs.last_boot import LastBoot
 from rescue.logs.sayings import Kind
+from rescue.logs.timeline import NOT_EDITED
 from rescue.model import Finding, Severity, Step
 from rescue.sshd.listen import SOCKETS
 from rescue.text.safe import cut
@@ -21,9 +21,6 @@ NETWORK_UNITS = (
 )  # fmt: skip
 DECIDING = ("/etc/", "/boot/", "/usr/lib/systemd/", "/lib/systemd/", "/usr/lib/modules/", "/usr/sbin/", "/root/.ssh/")
 """Where a change since the boot may be why the next one goes otherwise."""
-TOUCHED_BY_BOOTS = frozenset(
-    {"/etc", "/etc/resolv.conf", "/etc/mtab", "/etc/adjtime", "/etc/machine-id", "/etc/ld.so.cache", "/etc/.updated"}
-)
 LONGEST = 160
 
 
@@ -49,7 +46,7 @@ def _compared(facts: Facts, finding: Finding) -> Finding:
     if event is not None:
         return replace(finding, seen=f"{named(boot)} shows it: {cut(event.message.strip(), LONGEST)}")
     against = _against(boot, facts, finding) if finding.severity is Severity.BROKEN else ""
-    if against and not changed_since(facts, boot.at):
+    if against and unchanged_since(facts, boot.at):
         reason = f"{named(boot)} went well: {against}; nothing that was read has been changed since"
         return replace(finding, severity=Severity.DOUBTFUL, reason=reason)
     return finding
@@ -96,13 +93,17 @@ def _against(boot: LastBoot, facts: Facts, finding: Finding) -> str:
     return ""
 
 
-def changed_since(facts: Facts, at: datetime | None) -> tuple[PurePosixPath, ...]:
-    """The files and directories that decide and were changed since: by their modification times."""
-    found = []
+def unchanged_since(facts: Facts, at: datetime | None) -> bool:
+    """Whether nothing that decides was changed since: no file and no directory, by their modification times.
+
+    /etc itself is changed by each boot that writes resolv.conf(5).
+    """
+    if facts.tree.edited:
+        return False  # a repair is tried
     for path, entry in facts.tree.captured:
-        if not f"{path}/".startswith(DECIDING) or path in TOUCHED_BY_BOOTS or entry.is_link:
+        if entry.is_link or path in NOT_EDITED or path == "/etc" or not f"{path}/".startswith(DECIDING):
             continue
         changed = moment(entry.mtime // 1000) if entry.mtime is not None else None
         if at is None or changed is None or changed > at:
-            found.append(PurePosixPath(path))
-    return tuple(found)
+            return False
+    return True
