@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -56,13 +55,13 @@ def lines_with(data: bytes, marks: Iterable[bytes], most: int) -> list[bytes]:
     """The lines that hold one of the words, in their order; of each word the last `most`."""
     starts: set[int] = set()
     for mark in marks:
-        found: deque[int] = deque(maxlen=most)
-        at = data.find(mark)
-        while at >= 0:
-            found.append(data.rfind(b"\n", 0, at) + 1)
-            end = data.find(b"\n", at)
-            at = data.find(mark, end) if end >= 0 else -1
-        starts.update(found)
+        # From the end, so that of a word that is everywhere only the last lines are looked at.
+        at, count = data.rfind(mark), 0
+        while at >= 0 and count < most:
+            start = data.rfind(b"\n", 0, at) + 1
+            starts.add(start)
+            count += 1
+            at = data.rfind(mark, 0, start) if start else -1
     made = []
     for start in sorted(starts):
         end = data.find(b"\n", start)

@@ -11,7 +11,7 @@ from rescue.logs.events import Event, in_order, moment, of_journal, of_text
 from rescue.logs.journal_file import JournalFile
 from rescue.logs.packages import of_packages
 from rescue.logs.sayings import Kind
-from rescue.logs.sources import LISTING_READS, journals, package_logs, text_logs, zone_of
+from rescue.logs.sources import BUDGET, LISTING_READS, journals, package_logs, text_logs, zone_of
 from rescue.tree import Tree
 
 SYSLOG = frozenset({"auth.log", "secure", "messages", "syslog", "kern.log"})
@@ -64,7 +64,7 @@ def _last_boot(data: bytes) -> str:
 
 
 def _of_texts(tree: Tree, now: datetime, bases: frozenset[str] | None, unread: list[str]) -> Iterable[Event]:
-    chosen = text_logs(tree, bases)
+    chosen = text_logs(tree, bases, BUDGET) if bases is None else text_logs(tree, bases)
     unread += chosen.unread
     zone = zone_of(tree)
     for path in chosen.paths:

@@ -65,8 +65,11 @@ def journals(tree: Tree) -> Chosen:
     return _bounded(tree, mine, MOST_JOURNALS, JOURNAL_LIMIT)
 
 
-def text_logs(tree: Tree, bases: frozenset[str] | None = None) -> Chosen:
-    """The text logs whose names without a rotation's number are in `bases` (None: all), of each the newest first."""
+def text_logs(tree: Tree, bases: frozenset[str] | None = None, limit: int = LIMIT) -> Chosen:
+    """The text logs whose names without a rotation's number are in `bases` (None: all), the newest first.
+
+    limit: bytes of one log.
+    """
     tree.require(*LISTING_READS)
     found = []
     for name in tree.children(LOGS):
@@ -78,7 +81,7 @@ def text_logs(tree: Tree, bases: frozenset[str] | None = None) -> Chosen:
         if entry is not None and entry.is_file and entry.size:
             found.append((bool(match["old"]), -entry.modified, int(match["old"] or 0), entry.size, path))
     found.sort(key=lambda each: each[:3])
-    return _bounded(tree, [(size, path) for *_, size, path in found], MOST_LOGS, LIMIT)
+    return _bounded(tree, [(size, path) for *_, size, path in found], MOST_LOGS, limit)
 
 
 def package_logs(tree: Tree) -> Chosen:

@@ -44,7 +44,8 @@ def whole(tree: Tree) -> str:
 def test_an_inspection_says_who_was_last_in_and_the_events_that_tell_most() -> None:
     text = shown(server({"/var/log/auth.log": AUTH}))
     assert text.startswith(
-        f"Last login: alice from 203.0.113.7 on 29 November 2026 at 10:00 UTC with the key ED25519 {FINGERPRINT}. Since then:"
+        "Last login: alice from 203.0.113.7 on 29 November 2026 at 10:00 UTC with the key "
+        f"ED25519 {FINGERPRINT}. Since then:"
     )
     assert text.count("alice ran:") == 3
     assert "All of it: rescue timeline X" in text
