@@ -217,7 +217,10 @@ class Facts:
 
         One that lies in the future, by a day, was written by a clock that was wrong, and does not count.
         """
-        uids = {account.uid: account.name for account in self.accounts.users[:MOST_LOOKED_AT]}
+        try:
+            uids = {account.uid: account.name for account in self.accounts.users[:MOST_LOOKED_AT]}
+        except ReadError:
+            uids = {}
         try:
             return last_login(self.tree, self.remembered.events, uids, self.now + timedelta(days=1))
         except ReadError:

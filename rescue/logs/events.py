@@ -14,6 +14,8 @@ from rescue.logs.sayings import MARKS, NETWORKD, NO_SPACE_ANYBODY, SAYINGS, Kind
 
 MOST = 2000
 """Lines, or messages, of one kind and one log that are looked at: the last ones."""
+MOST_OF_JOURNAL = 500
+"""The same of a journal's messages, and of the entries of one message."""
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
 """A clock that was not set says 1970, or when its kernel was built."""
 LONGEST = 300
@@ -69,12 +71,7 @@ def of_journal(data: bytes, path: PurePosixPath) -> tuple[Event, ...]:
         journal = JournalFile(data)
     except ValueError:
         return ()
-    return tuple(_told(journal.entries_with(wanted, MOST), path))
-
-
-def wanted(message: bytes) -> bool:
-    """Whether a message may mean something."""
-    return any(mark in message for mark in MARKS)
+    return tuple(_told(journal.entries_with(MARKS, MOST_OF_JOURNAL), path))
 
 
 def _told(entries: Iterable[JournalEntry], path: PurePosixPath) -> Iterator[Event]:

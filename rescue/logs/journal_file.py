@@ -10,8 +10,7 @@ from __future__ import annotations
 import lzma
 import re
 import struct
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rescue.logs.lz4 import Lz4Error, lz4_block
@@ -31,7 +30,8 @@ _MOST_ARRAYS = 64
 """Arrays of one chain that are followed: each is twice as long as the one before it."""
 _MOST_FIELDS = 1024
 """Fields of one entry that are read: journald writes some 20, and takes at most 1024 of a client."""
-_MESSAGE = re.compile(re.escape(MESSAGE))
+_MOST_MESSAGES = 500_000
+"""Messages of one file that one search looks at."""
 _WORK = 400_000
 """Fields that one search for messages reads."""
 _SHOWN = 400
@@ -103,17 +103,27 @@ class JournalFile:
             if entry is not None:
                 yield entry
 
-    def entries_with(self, wanted: Callable[[bytes], bool], most: int) -> Iterator[JournalEntry]:
-        """The entries whose message is wanted, in no order: of the `most` such messages that are last in the file, each
-        with its `most` newest entries. `wanted` gets the beginning of a message. Fields that are compressed are unread.
+    def entries_with(self, marks: Sequence[bytes], most: int) -> Iterator[JournalEntry]:
+        """The entries whose message has one of the words near its beginning, in no order.
+
+        Of each word the `most` messages that are last in the file, each with its `most` newest entries: so a word that
+        is everywhere crowds out no other. Fields that are compressed are unread.
         """
-        data, payload, found = self._data, self._payload, deque[int](maxlen=most)
-        for match in _MESSAGE.finditer(data):
-            start = match.end()
-            if wanted(data[start : start + _SHOWN]):
-                found.append(match.start() - payload)
+        data, payload = self._data, self._payload
+        found: dict[bytes, list[int]] = {mark: [] for mark in marks}
+        start, looked = data.rfind(MESSAGE), 0
+        while start >= 0 and looked < _MOST_MESSAGES:
+            looked += 1
+            shown = data[start + len(MESSAGE) : start + len(MESSAGE) + _SHOWN]
+            for mark in marks:
+                if mark in shown:
+                    if len(found[mark]) < most:
+                        found[mark].append(start - payload)
+                    break
+            start = data.rfind(MESSAGE, 0, start)
         work = _WORK
-        for at in reversed(found):
+        # Of what is rare first, in case there is too much.
+        for at in (at for places in sorted(found.values(), key=len) for at in places):
             if self._plain(at) is None or work < 0:
                 continue
             first, array, count = struct.unpack_from("<QQQ", data, at + 40)

@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from rescue.logs.events import MOST, meaning, program_of
-from rescue.logs.events import wanted as wanted_message
-from rescue.logs.journal_file import JournalEntry, JournalFile, written_entries
+from rescue.logs.events import MOST, MOST_OF_JOURNAL, meaning, program_of
+from rescue.logs.journal_file import JournalEntry, JournalFile
 from rescue.logs.lines import lines_with, text_of
 from rescue.logs.packages import DECIDING
 from rescue.logs.packages import MOST as MOST_PACKAGES
@@ -48,7 +47,7 @@ def journal_kept(data: bytes, *, everything: bool) -> list[JournalEntry]:
     except ValueError:
         return []
     kept = []
-    for entry in journal.entries_with(wanted_message, MOST):
+    for entry in journal.entries_with(MARKS, MOST_OF_JOURNAL):
         message = entry.value(b"MESSAGE").decode("utf-8", "surrogateescape")
         found = meaning(message, program_of(entry))
         if found is not None and (everything or found[0] in OF_BOOTS):
@@ -58,11 +57,6 @@ def journal_kept(data: bytes, *, everything: bool) -> list[JournalEntry]:
             )
             kept.append(replace(entry, fields=fields))
     return sorted(kept, key=lambda entry: entry.seqnum)
-
-
-def journal_of(entries: list[JournalEntry], last_boot: bytes) -> bytes:
-    """A journal of these entries."""
-    return written_entries(entries, last_boot)
 
 
 def text_kept(path: str, data: bytes) -> bytes:

@@ -10,6 +10,8 @@ from pathlib import PurePosixPath
 from rescue.logs.events import Event
 from rescue.logs.lines import local, text_of
 from rescue.logs.sayings import Kind
+from rescue.text.safe import cut
+from rescue.text.secrets import hide_secrets
 
 MOST = 20_000
 """Lines of one log that are looked at: the last ones."""
@@ -35,10 +37,20 @@ _ZYPP = re.compile(
 )
 
 
+_APT_START = re.compile(r"Start-Date: (?P<day>\d{4}-\d\d-\d\d)  (?P<time>\d\d:\d\d:\d\d)")
+_APT_COMMAND = "Commandline: "
+
+
 def of_packages(data: bytes, path: PurePosixPath, zone: tzinfo) -> Iterator[Event]:
-    """The packages of `DECIDING`, one event for each change."""
+    """The packages of `DECIDING`, one event for each change; and apt's commands, by its own history."""
     lines = text_of(data).decode("utf-8", "surrogateescape").split("\n")[-MOST:]
+    started: datetime | None = None
     for line in lines:
+        if (start := _APT_START.match(line)) is not None:
+            started = local(f"{start['day']} {start['time']}", zone)
+        elif line.startswith(_APT_COMMAND) and started is not None:
+            command = hide_secrets("", [line.removeprefix(_APT_COMMAND)])[0]
+            yield Event(started, Kind.PACKAGE, f"ran: {cut(command, 120)}", path, (("what", "command"),))
         match = _DPKG.match(line) or _DNF.match(line) or _ZYPP.match(line)
         if match is None or DECIDING.match(match["package"]) is None:
             continue

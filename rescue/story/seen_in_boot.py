@@ -14,6 +14,7 @@ from rescue.logs.timeline import NOT_EDITED
 from rescue.model import Finding, Severity, Step
 from rescue.sshd.listen import SOCKETS
 from rescue.text.safe import cut
+from rescue.tree import ReadError
 
 NETWORK_UNITS = (
     "networking.service", "systemd-networkd.service", "systemd-networkd-wait-online.service", "NetworkManager.service",
@@ -26,7 +27,12 @@ LONGEST = 160
 
 def held_against_boot(facts: Facts, findings: list[Finding]) -> list[Finding]:
     """The findings with what the last boot says of them; without last-boot-failed, where another one says why."""
-    made = [_compared(facts, each) for each in findings]
+    made = []
+    for each in findings:
+        try:
+            made.append(_compared(facts, each))
+        except ReadError:  # of what the boot is held against: nothing is known of it
+            made.append(each)
     why = any(each.step is Step.BOOT and each.severity is Severity.BROKEN for each in made)
     return [each for each in made if not (why and each.check == "last-boot-failed")]
 

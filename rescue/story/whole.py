@@ -24,12 +24,19 @@ class Story:
     unread: tuple[str, ...]
 
 
+def _uids(facts: Facts) -> dict[int, str]:
+    """The accounts' names, for lastlog; none where they can't be read."""
+    try:
+        return {account.uid: account.name for account in facts.accounts.users}
+    except ReadError:
+        return {}
+
+
 def story(facts: Facts, fixes: Iterable[Row] = ()) -> Story:
     """The story, from every log. Raises `NotCaptured`."""
     try:
         known = remembered(facts.tree, facts.now, whole=True)
-        uids = {account.uid: account.name for account in facts.accounts.users}
-        login = last_login(facts.tree, known.events, uids, facts.now + timedelta(days=1))
+        login = last_login(facts.tree, known.events, _uids(facts), facts.now + timedelta(days=1))
     except ReadError as problem:
         return Story(None, facts.last_boot, tuple(fixes), (str(problem),))
     boot = facts.last_boot if facts.client.console else last_boot(known.events, known.newest_boot)

@@ -42,7 +42,8 @@ def last_login_words(login: LastLogin, facts: Facts) -> str:
     how = f" with the key {safe(login.key_type)} {safe(login.fingerprint)}" if login.fingerprint else ""
     if not how and login.method:
         how = f" by {safe(login.method)}"
-    return f"Last login: {safe(login.user)}{source} on {day(login.at, facts.now)}{how}."
+    port = f" to port {login.port}" if login.port not in (None, facts.dialled) else ""
+    return f"Last login: {safe(login.user)}{source}{port} on {day(login.at, facts.now)}{how}."
 
 
 def last_boot_words(boot: LastBoot, now: datetime) -> str:
@@ -61,14 +62,16 @@ def last_boot_words(boot: LastBoot, now: datetime) -> str:
     return f"The last boot{when}: the logs do not show that it reached its login services."
 
 
-def remembered(report: Report, facts: Facts, more: str) -> None:
+def remembered(report: Report, facts: Facts, more: str, alone: str = "") -> None:
     """What an inspection says of it: the last login, what happened since in three lines, a boot that went wrong.
 
-    more: the command that tells all of it.
+    more: the command that tells all of it. alone: the one that judges for that login alone, where all are judged.
     """
     login, boot = facts.last_login, facts.last_boot
     if login is not None:
         report.line(last_login_words(login, facts))
+        if alone:
+            report.line(f"Judged for that login alone: {alone}", indent=HANG)
         rows = weightiest(facts.since_last_login, FEW)
         if rows:
             report.line("Since then:")

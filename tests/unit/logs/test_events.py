@@ -134,6 +134,21 @@ def test_a_message_that_many_entries_share_is_found_in_each() -> None:
     assert sorted(each.at for each in found if each.at) == [AT + timedelta(minutes=number) for number in range(9)]
 
 
+def test_what_is_said_all_day_crowds_out_nothing() -> None:
+    attempts = [(SSHD, f"Failed password for root from 198.51.100.9 port {number} ssh2") for number in range(3000)]
+    found = of_journal(journal_of([*UP, *attempts]), LOG)
+    kinds = [each.kind for each in found]
+    assert kinds.count(Kind.FAILED_LOGIN) == 500
+    assert {Kind.LOGIN, Kind.BOOT, Kind.TARGET, Kind.LISTENING} <= set(kinds)
+    newest = max(int(each.message.split()[-2]) for each in found if each.kind is Kind.FAILED_LOGIN)
+    assert newest == 2999
+
+
+def test_a_file_full_of_the_word_is_read_in_little_time() -> None:
+    data = journal_of(UP) + b"MESSAGE=" * 200_000
+    assert len(of_journal(data, LOG)) <= len(UP)
+
+
 def test_the_clock_of_1970_gives_no_time() -> None:
     entries = [entry(-1_795_946_000, *said) for said in EMERGENCY]
     assert {each.at for each in of_journal(written_entries(entries, b"1" * 16), LOG)} == {None}

@@ -80,6 +80,16 @@ def test_secrets_in_commands_are_not_told() -> None:
     ]
 
 
+def test_apt_tells_its_command() -> None:
+    history = (
+        "\nStart-Date: 2026-11-29  11:00:00\nCommandline: /usr/bin/unattended-upgrade\nUpgrade: vim:amd64 (1, 2)\n"
+        "End-Date: 2026-11-29  11:00:09\n"
+    )
+    assert told({"/var/log/auth.log": LOGIN, "/var/log/apt/history.log": history}) == [
+        (Kind.PACKAGE, "ran: /usr/bin/unattended-upgrade"),
+    ]
+
+
 def test_packages_that_came_together_are_one_row() -> None:
     lines = "".join(f"2026-11-29 10:{10 + number}:00 upgrade systemd-{number}:amd64 1 2\n" for number in range(6))
     lines += "2026-11-29 12:00:00 remove ufw:all 1 <none>\n"
