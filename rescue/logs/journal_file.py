@@ -30,8 +30,8 @@ _MOST_ARRAYS = 64
 """Arrays of one chain that are followed: each is twice as long as the one before it."""
 _MOST_FIELDS = 1024
 """Fields of one entry that are read: journald writes some 20, and takes at most 1024 of a client."""
-_MOST_MESSAGES = 500_000
-"""Messages of one file that one search looks at."""
+_MOST_HITS = 20_000
+"""Places of one word that are looked at: most are in messages, one in a few is in another field."""
 _WORK = 400_000
 """Fields that one search for messages reads."""
 _SHOWN = 400
@@ -109,18 +109,8 @@ class JournalFile:
         Of each word the `most` messages that are last in the file, each with its `most` newest entries: so a word that
         is everywhere crowds out no other. Fields that are compressed are unread.
         """
-        data, payload = self._data, self._payload
-        found: dict[bytes, list[int]] = {mark: [] for mark in marks}
-        start, looked = data.rfind(MESSAGE), 0
-        while start >= 0 and looked < _MOST_MESSAGES:
-            looked += 1
-            shown = data[start + len(MESSAGE) : start + len(MESSAGE) + _SHOWN]
-            for mark in marks:
-                if mark in shown:
-                    if len(found[mark]) < most:
-                        found[mark].append(start - payload)
-                    break
-            start = data.rfind(MESSAGE, 0, start)
+        data = self._data
+        found = {mark: self._messages_with(mark, most) for mark in marks}
         work = _WORK
         # Of what is rare first, in case there is too much.
         for at in (at for places in sorted(found.values(), key=len) for at in places):
@@ -136,6 +126,21 @@ class JournalFile:
                 if work >= 0 and (entry := self._entry(place, packed=False)) is not None:
                     work -= len(entry.fields) + entry.unread
                     yield entry
+
+    def _messages_with(self, mark: bytes, most: int) -> list[int]:
+        """Where the data objects are of the messages that have the word near their beginning, the last ones first."""
+        data, payload, found = self._data, self._payload, dict[int, None]()
+        # Word by word through the whole file, from the end: ten times quicker than message by message.
+        at, looked = data.rfind(mark), 0
+        while at >= 0 and len(found) < most and looked < _MOST_HITS:
+            looked += 1
+            start = data.rfind(MESSAGE, max(0, at - _SHOWN), at)
+            place = start - payload
+            if start >= 0 and (length := self._object(place, _DATA)) and place + length > at:
+                found[place] = None
+                at = start
+            at = data.rfind(mark, 0, max(at, 0))
+        return list(found)
 
     @property
     def _payload(self) -> int:

@@ -11,11 +11,13 @@ from rescue.logs.events import Event, in_order, moment, of_journal, of_text
 from rescue.logs.journal_file import JournalFile
 from rescue.logs.packages import of_packages
 from rescue.logs.sayings import Kind
-from rescue.logs.sources import BUDGET, LISTING_READS, journals, package_logs, text_logs, zone_of
+from rescue.logs.sources import BUDGET, LISTING_READS, LOGS, journals, package_logs, text_logs, zone_of
 from rescue.tree import Tree
 
 SYSLOG = frozenset({"auth.log", "secure", "messages", "syslog", "kern.log"})
 """The logs that say who logged in, and how a boot went."""
+ENOUGH = frozenset({Kind.LOGIN, Kind.BOOT, Kind.TARGET})
+"""Where a journal tells of these, no older one is asked for the last login and the last boot."""
 OF_PACKAGES = frozenset({"dpkg.log", "dnf.rpm.log"})
 
 __all__ = ["LISTING_READS", "Remembered", "remembered"]
@@ -34,12 +36,13 @@ def remembered(tree: Tree, now: datetime, *, whole: bool) -> Remembered:
     """What the logs tell. now: the year of what has no year, where a file has no time.
 
     whole: every log, for the time line; else those that tell of the last login and the last boot: where the journal
-    tells of both, of the text logs only those of packages are read.
+    tells of both, no older one is taken apart, and of the text logs only those of packages are read.
     """
     chosen = journals(tree)
     unread = list(chosen.unread)
     events: list[Event] = []
     newest = ""
+    enough = False
     for path in chosen.paths:
         data = tree.data_if_read(path)
         if data is None:
@@ -47,13 +50,26 @@ def remembered(tree: Tree, now: datetime, *, whole: bool) -> Remembered:
             continue
         events += of_journal(data, path)
         newest = newest or _last_boot(data)
-    kinds = {each.kind for each in events}
-    enough = not whole and {Kind.LOGIN, Kind.BOOT} <= kinds
+        enough = not whole and {each.kind for each in events} >= ENOUGH
+        if enough:
+            break
+    # A server may have stopped to keep a journal, and gone on with syslog.
+    enough = enough and not _newer_texts(tree, chosen.paths[0])
     bases = OF_PACKAGES if enough else SYSLOG | OF_PACKAGES
     events += _of_texts(tree, now, None if whole else bases, unread)
     if whole:
         events += _of_packages(tree, unread)
     return Remembered(in_order(events), newest, tuple(unread))
+
+
+def _newer_texts(tree: Tree, journal: PurePosixPath) -> bool:
+    """Whether a text log was written a day after the journal was written last."""
+    last = tree.entry(journal)
+    for name in SYSLOG:
+        entry = tree.entry(PurePosixPath(LOGS, name))
+        if entry is not None and last is not None and entry.modified > last.modified + 86_400 * 10**9:
+            return True
+    return False
 
 
 def _last_boot(data: bytes) -> str:

@@ -150,6 +150,12 @@ def test_where_the_journal_tells_enough_no_syslog_is_read() -> None:
     assert {each.source.name for each in remembered(tree, AT, whole=True).events} == {"system.journal", "auth.log"}
 
 
+def test_a_journal_that_ended_long_before_syslog_is_not_enough() -> None:
+    files = {JOURNAL: at(file(journal_of(UP)), 0), "/var/log/auth.log": at(file(LOGIN), 3 * 24 * 60)}
+    sources = {each.source.name for each in remembered(Tree.of(dict(files)), AT, whole=False).events}
+    assert sources == {"system.journal", "auth.log"}
+
+
 HUGE = Entry(FileKind.FILE, 0o640, size=50 << 30)
 
 
