@@ -24,11 +24,12 @@ from rescue.logs.last_boot import LastBoot
 from rescue.logs.last_login import LAST_LOGIN_READS
 from rescue.logs.sources import LISTING_READS
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
-from rescue.story.seen_in_boot import named, unchanged_since
+from rescue.story.seen_in_boot import FIXES, named, unchanged_since
 from rescue.text.safe import cut
+from rescue.tree import Read
 
 STEP = Step.BOOT
-READS = (*LISTING_READS, *LAST_LOGIN_READS)
+READS = (*LISTING_READS, *LAST_LOGIN_READS, Read(FIXES, depth=1, content=False))
 LONGEST = 200
 
 

@@ -20,8 +20,24 @@ NETWORK_UNITS = (
     "networking.service", "systemd-networkd.service", "systemd-networkd-wait-online.service", "NetworkManager.service",
     "NetworkManager-wait-online.service", "network.service", "dhcpcd.service", "wicked.service", "ifup@.service",
 )  # fmt: skip
-DECIDING = ("/etc/", "/boot/", "/usr/lib/systemd/", "/lib/systemd/", "/usr/lib/modules/", "/usr/sbin/", "/root/.ssh/")
+FIXES = "/var/lib/rescue/fixes"
+"""The undo log: its directories say when rescue changed something, if only a mode."""
+DECIDING = (
+    "/var/lib/rescue/",
+    "/etc/",
+    "/boot/",
+    "/usr/lib/systemd/",
+    "/lib/systemd/",
+    "/usr/lib/modules/",
+    "/usr/sbin/",
+    "/root/.ssh/",
+)
 """Where a change since the boot may be why the next one goes otherwise."""
+BY_CONTENT = frozenset(
+    {"fstab-emergency", "nic-renamed", "netplan-yaml", "net-static-wrong", "mac-mismatch-clone", "sshd-config-error"}
+)
+"""Causes that are in what files hold. A change of modes or owners leaves no trace in the modification time, so that a
+boot before it says nothing against the others."""
 LONGEST = 160
 
 
@@ -41,7 +57,7 @@ def _compared(facts: Facts, finding: Finding) -> Finding:
     """The finding with what the last boot says of it.
 
     A boot that shows it is quoted. Where the last boot went well all the same, and nothing that decides was changed
-    since it began, what the settings say is doubtful, and the reason says why.
+    since it began, what the settings say is doubtful, and the reason says why: for the causes of `BY_CONTENT` alone.
     """
     if finding.step not in _STEPS:
         return finding
@@ -51,7 +67,8 @@ def _compared(facts: Facts, finding: Finding) -> Finding:
     event = _shown(boot, finding)
     if event is not None:
         return replace(finding, seen=f"{named(boot)} shows it: {cut(event.message.strip(), LONGEST)}")
-    against = _against(boot, facts, finding) if finding.severity is Severity.BROKEN else ""
+    sure = finding.severity is Severity.BROKEN and finding.check in BY_CONTENT
+    against = _against(boot, facts, finding) if sure else ""
     if against and unchanged_since(facts, boot.at):
         reason = f"{named(boot)} went well: {against}; nothing that was read has been changed since"
         return replace(finding, severity=Severity.DOUBTFUL, reason=reason)

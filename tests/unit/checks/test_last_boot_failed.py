@@ -7,10 +7,10 @@ import pytest
 
 from rescue.examine import examine
 from rescue.model import Client, Severity, Step, Symptom
-from rescue.tree import Entry, Tree
+from rescue.tree import Entry, Tree, directory, file
 from tests.checking import causes, only_finding
 from tests.remembering import AT, EMERGENCY, JOURNAL, KERNEL, LATER, LINUX, SYSTEMD, UP, Said, journal_of
-from tests.trees import server
+from tests.trees import PROGRAM, server
 
 pytestmark = pytest.mark.unit
 
@@ -69,6 +69,9 @@ def test_what_was_changed_since_may_have_mended_it() -> None:
     later = int((AT + timedelta(hours=2)).timestamp()) * 10**9
     assert causes(tree.with_entries({"/etc/hostname": replace(fstab, mtime=later)}, edited=False), NOW) == []
     assert causes(tree.write("/etc/hostname", "new\n"), NOW) == []
+    # A fix of rescue's leaves its undo log, if it only changed a mode.
+    fixed = {"/var/lib/rescue/fixes/20261129T120000Z": replace(directory(0o700), mtime=later)}
+    assert causes(tree.with_entries(fixed, edited=False), NOW) == []
 
 
 def test_a_saved_console_is_believed() -> None:
@@ -103,5 +106,8 @@ def test_a_boot_that_went_well_makes_a_doubt_of_what_nobody_changed() -> None:
         "the last boot, of 2026-11-29 10:00 UTC, went well: alice logged in from 203.0.113.7; nothing that was read "
         "has been changed since"
     )
+    # Modes leave no trace in the time of a file: of them an earlier boot says nothing.
+    closed = of(UP, {"/usr/sbin/sshd": file(PROGRAM, 0o600)})
+    assert examine(closed, NOW).findings[0].severity is Severity.BROKEN
     changed = of(UP, dict(broken)).write("/etc/ssh/sshd_config", "NoSuchKeyword yes\n")
     assert examine(changed, NOW).findings[0].severity is Severity.BROKEN
