@@ -181,6 +181,14 @@ def parser() -> argparse.ArgumentParser:
     )
     _target(history)
 
+    timeline = verb(
+        "timeline", "show what happened since the last login, and how the last boot went, by the server's logs"
+    )
+    timeline.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
+    timeline.add_argument("--html", metavar="FILE", help="also write it as a web page, with a picture")
+    _client(timeline)
+    _target(timeline)
+
     firewall = verb("firewall", "show who may reach the port, for every address, and which rule decides")
     firewall.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
     firewall.add_argument(
@@ -222,6 +230,11 @@ def parser() -> argparse.ArgumentParser:
     capture.add_argument("target", metavar="TARGET", nargs="?", help=LAST)
     capture.add_argument("-o", "--output", metavar="FILE", help="default: the server's name with .bundle, here")
     capture.add_argument("--quick", action="store_true", help="do not measure what fills the disk")
+    capture.add_argument(
+        "--with-logs",
+        action="store_true",
+        help="with what the logs tell of logins, commands and changes: names and addresses; never whole logs",
+    )
     _client(capture)
     _target(capture)
 
@@ -314,6 +327,11 @@ def _client(verb: argparse.ArgumentParser) -> None:
         help="the port that you dial (default: 22, unless the disk shows that another is meant)",
     )
     group.add_argument("--key", metavar="FILE", help="your public key: ~/.ssh/id_ed25519.pub, or its line in quotes")
+    group.add_argument(
+        "--console",
+        metavar="FILE",
+        help="what the server's serial console showed, saved from the provider's panel: its last boot is evidence",
+    )
 
 
 def _target(verb: argparse.ArgumentParser) -> None:

@@ -15,6 +15,7 @@ from rescue.keys.authorized_keys import AuthorizedKey
 from rescue.login_path import LoginPath, login_path
 from rescue.model import Client, Finding, Gap, Location, Severity, Step, Symptom
 from rescue.sshd.offered import denied
+from rescue.story.seen_in_boot import held_against_boot
 from rescue.tree import NotCaptured, Read, ReadError, Tree
 
 
@@ -73,7 +74,9 @@ def examine(
         gaps.append(_not_read(Step.ACCOUNT, unread))
     if evidence:
         try:
-            findings = [_in_words(facts, each) for each in findings]
+            # For the report, which captures nothing.
+            _ = (facts.last_boot, facts.since_last_login)
+            findings = held_against_boot(facts, [_in_words(facts, each) for each in findings])
         except NotCaptured as problem:
             missing.update(dict.fromkeys(problem.reads))
     if missing:

@@ -7,7 +7,8 @@ its own; what a fact means for a login is for the checks to decide.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import PurePosixPath
 
 from rescue.accounts.database import Account, Accounts
 from rescue.accounts.permissions import Person
@@ -19,6 +20,11 @@ from rescue.formats.os_release import OS_RELEASE, Release, read_release
 from rescue.formats.packages import PACKAGE_READS, OpenSSH, nft_version, openssh_version
 from rescue.formats.shipped import Shipped
 from rescue.keys.authorized_keys import KeyFile, key_files
+from rescue.logs.console import of_console
+from rescue.logs.last_boot import LastBoot, last_boot
+from rescue.logs.last_login import LastLogin, last_login
+from rescue.logs.remembered import Remembered, remembered
+from rescue.logs.timeline import Row, timeline
 from rescue.model import Client
 from rescue.network import given_addresses
 from rescue.services.units import UNIT_READS, Units
@@ -185,6 +191,51 @@ class Facts:
             return any(found.keys for found in self.key_files(account))
         except ReadError:
             return False
+
+    @fact
+    def remembered(self) -> Remembered:
+        """What the server's logs tell of its last login and its last boot; nothing where they can't be read."""
+        day = self.now.date()
+        try:
+            return self.tree.kept((remembered, day), lambda: remembered(self.tree, self.now, whole=False))
+        except ReadError as problem:
+            return Remembered(unread=(str(problem),))
+
+    @fact
+    def last_boot(self) -> LastBoot | None:
+        """The last boot as the client's saved console, else the server's logs, tell of it; None if nothing does.
+
+        What it does not tell may have happened all the same: logs are lost, cut, and not written before a disk is.
+        """
+        if self.client.console:
+            return of_console(self.client.console, PurePosixPath("console"))
+        return last_boot(self.remembered.events, self.remembered.newest_boot)
+
+    @fact
+    def last_login(self) -> LastLogin | None:
+        """The last login over SSH that the server's logs tell of; None if they tell of none.
+
+        One that lies in the future, by a day, was written by a clock that was wrong, and does not count.
+        """
+        try:
+            uids = {account.uid: account.name for account in self.accounts.users[:MOST_LOOKED_AT]}
+        except ReadError:
+            uids = {}
+        try:
+            return last_login(self.tree, self.remembered.events, uids, self.now + timedelta(days=1))
+        except ReadError:
+            return None
+
+    @fact
+    def since_last_login(self) -> tuple[Row, ...]:
+        """What happened since the last login, as far as the logs that `remembered` reads tell; () without a login."""
+        last = self.last_login
+        if last is None:
+            return ()
+        try:
+            return timeline(self.tree, self.remembered.events, last, self.dialled)
+        except ReadError:
+            return ()
 
     @fact
     def logins(self) -> tuple[Account, ...]:

@@ -16,6 +16,8 @@ from rescue import apply
 from rescue.apply import Applied, Recovered, Undoing, Undone
 from rescue.examine import Examination
 from rescue.login_path import LoginPath, UserVerdict, Verdict
+from rescue.logs.last_boot import LastBoot
+from rescue.logs.last_login import LastLogin
 from rescue.machine_id import MACHINE_ID_READ, machine_id
 from rescue.model import Client, Finding, Gap, Symptom
 from rescue.planner import Choose, Plan, make_plan, safe_repairs
@@ -93,6 +95,16 @@ class Inspection:
     def gaps(self) -> tuple[Gap, ...]:
         """All that was not judged."""
         return self.path.gaps
+
+    @property
+    def last_login(self) -> LastLogin | None:
+        """The last login over SSH that the server's own logs tell of; None if they tell of none."""
+        return self.examination.facts.last_login
+
+    @property
+    def last_boot(self) -> LastBoot | None:
+        """How the last boot went, by the server's own logs; None if they tell of none."""
+        return self.examination.facts.last_boot
 
     @property
     def users(self) -> tuple[UserVerdict, ...]:

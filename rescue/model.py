@@ -140,7 +140,8 @@ class Finding:
     mount point). message: one or two sentences for the person affected. reason: why a doubtful one is not certain.
     locations: the deciding one first. repairs: the recommended one first. hides: later steps that can't be judged
     while this one is broken. users: the accounts that it blocks; () for every login. words: the line that the client
-    prints, if it differs from the symptom's.
+    prints, if it differs from the symptom's. seen: how the last boot shows it, by the server's own logs; "" if it does
+    not.
     """
 
     check: str
@@ -155,6 +156,7 @@ class Finding:
     hides: tuple[Step, ...] = ()
     users: tuple[str, ...] = ()
     words: str = ""
+    seen: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -187,7 +189,8 @@ class Client:
     the server sees them; empty means any. port: the one that the client connects to; None means 22 unless the disk
     shows that another is meant. key: the client's public key as "type base64"; the
     rest of its line in a file is left out. comment: that rest, "" for none. now: the time of the login, with a time
-    zone: bans and accounts expire. Raises ValueError for impossible values.
+    zone: bans and accounts expire. console: what the server's serial console showed, saved by the person; "" for none.
+    Raises ValueError for impossible values.
     """
 
     user: str | None = None
@@ -196,6 +199,7 @@ class Client:
     key: str | None = field(default=None, repr=False)
     now: datetime = field(default_factory=lambda: datetime.now(UTC), repr=False, compare=False)
     comment: str = field(default="", repr=False, compare=False)
+    console: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.port is not None and not 1 <= self.port <= 65535:

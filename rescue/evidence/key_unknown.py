@@ -4,8 +4,9 @@ Decides: the key that your own computer offers. The server may have keys of your
 overwritten, a new laptop, another user name.
 
 Not judged: without --key. rescue lists the accepted keys with their fingerprints; compare them with what `ssh-keygen
--lf ~/.ssh/id_ed25519.pub` shows on your own computer. Also not judged: the output of AuthorizedKeysCommand, and whether
-the password that you know is correct.
+-lf ~/.ssh/id_ed25519.pub` shows on your own computer. Where the server's logs tell of the last login, the question is
+about the key of that one; it is still yours to answer, as you may have another now. Also not judged: the output of
+AuthorizedKeysCommand, and whether the password that you know is correct.
 
 Supply: --key FILE, with your public key (usually ~/.ssh/id_ed25519.pub).
 """
@@ -16,11 +17,14 @@ from collections.abc import Iterator
 
 from rescue.accounts.database import Account
 from rescue.facts import Facts
+from rescue.keys.authorized_keys import AuthorizedKey
 from rescue.logins.each_login import SSHD_READS
+from rescue.logs.last_login import LAST_LOGIN_READS
+from rescue.logs.sources import LISTING_READS
 from rescue.model import Gap, Location, Step
 
 STEP = Step.KEY
-READS = SSHD_READS
+READS = (*SSHD_READS, *LISTING_READS, *LAST_LOGIN_READS)
 
 
 def find(facts: Facts) -> Iterator[Gap]:
@@ -33,7 +37,7 @@ def find(facts: Facts) -> Iterator[Gap]:
                 if len(keys) > 1
                 else (f"whether {account.name}'s one key is yours")
             )
-            yield Gap("key-unknown", STEP, what, "--key FILE", account.name)
+            yield Gap("key-unknown", STEP, _of_last_login(facts, account, keys) or what, "--key FILE", account.name)
         elif wanted not in {key.blob for key in keys} and (command := _command(facts, account)) is not None:
             words, place = command
             what = f"which keys {words} prints for {account.name} (AuthorizedKeysCommand)"
@@ -45,6 +49,14 @@ def find(facts: Facts) -> Iterator[Gap]:
         elif wanted not in {key.blob for key in keys}:
             what = f"how {account.name} logs in: your key is not one of this account's"
             yield Gap("key-unknown", STEP, what, f"--user {account.name}", account.name)
+
+
+def _of_last_login(facts: Facts, account: Account, keys: list[AuthorizedKey]) -> str:
+    """The same question about the key of the last login, if that is this account's and still there; "" if not."""
+    last = facts.last_login
+    if last is None or last.user != account.name or last.fingerprint not in {key.fingerprint for key in keys}:
+        return ""
+    return f"whether you still use the key of {account.name}'s last login, {last.key_type} {last.fingerprint}"
 
 
 def _command(facts: Facts, account: Account) -> tuple[str, tuple[Location, ...]] | None:

@@ -42,7 +42,11 @@ def people(facts: Facts) -> dict[Address, Login]:
     """If the client's address is not known: the addresses from which somebody has logged in, each with its last login,
     newest first. Servers ban strangers all day, but strangers never log in."""
     last: dict[Address, Login] = {}
-    for login in () if facts.client.sources else logins(facts.tree):
+    if facts.client.sources:
+        return last
+    said = facts.last_login
+    newest = [Login(said.user, said.address, said.at)] if said is not None and said.address is not None else []
+    for login in (*newest, *logins(facts.tree)):
         known = last.get(login.address)
         if known is None or login.at > known.at:
             last[login.address] = login

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from rescue.logs.journal_file import JournalFile, written
+from rescue.logs.journal_file import JournalEntry, JournalFile, written, written_entries
 from rescue.machine_id import MACHINE_ID_READ, machine_id
 from rescue.tree import Read, Tree
 
@@ -275,14 +276,18 @@ def card_lines_alone(data: bytes) -> bytes:
     return b"\n".join(kept) + b"\n" if kept else b""
 
 
-def cards_alone(data: bytes) -> bytes:
-    """A journal with what it says of cards, and nothing else, so that it may leave the machine."""
+def cards_alone(data: bytes, others: Sequence[JournalEntry] = ()) -> bytes:
+    """A journal with what it says of cards, and with these other entries, so that it may leave the machine."""
     try:
         journal = JournalFile(data)
     except ValueError:
         return b""
     said = [message for saying in SAYINGS for message in journal.messages(saying, MOST)]
-    return written((replace(each, text=each.text.partition("\n")[0][:_LONGEST]) for each in said), journal.last_boot)
+    cards = [replace(each, text=each.text.partition("\n")[0][:_LONGEST]) for each in said]
+    if not others:
+        return written(cards, journal.last_boot)
+    entries = [JournalEntry(0, each.realtime, 0, each.boot, ((b"MESSAGE", each.text.encode()),)) for each in cards]
+    return written_entries([*entries, *others], journal.last_boot)
 
 
 MOST_JOURNALS = 4

@@ -14,6 +14,9 @@ from re import compile as compile_pattern
 from rescue.boot.images import emptied_initrd, emptied_kernel
 from rescue.formats.shipped import Shipped
 from rescue.keys.emptied_keys import MARK, emptied_key
+from rescue.logs.kept import journal_kept, text_kept
+from rescue.logs.last_login import LASTLOG, LASTLOG2
+from rescue.logs.sources import is_log
 from rescue.network import card_lines_alone, cards_alone, is_text_log
 from rescue.network.tunnels import TAILSCALE, settings_alone
 from rescue.redaction.scripts import firewall_alone, is_own_script, is_table
@@ -53,14 +56,21 @@ _WORDS_ALLOWED = (
 """Where such words are no names of secrets: ``passwd: files systemd``."""
 
 
-def without_secrets(tree: Tree) -> Tree:
-    """`tree` with no private key and no hash in it. What is as a package shipped it is nobody's secret, and stays."""
+def without_secrets(tree: Tree, *, logs: bool = False) -> Tree:
+    """`tree` with no private key and no hash in it. What is as a package shipped it is nobody's secret, and stays.
+
+    logs: with what logs tell of logins, commands and changes; else only with what they tell of boots.
+    """
     changed: dict[str, Entry | None] = {}
     shipped = Shipped(tree)
     for path, entry in tree.captured:
-        if entry.data is not None and (data := left_out(path, entry.data)) != entry.data and not _public(shipped, path):
+        if (
+            entry.data is not None
+            and (data := left_out(path, entry.data, logs=logs)) != entry.data
+            and not _public(shipped, path)
+        ):
             changed[path] = replace(entry, data=data)
-    return tree.with_entries(changed)
+    return tree.with_entries(changed, edited=False)
 
 
 def _public(shipped: Shipped, path: str) -> bool:
@@ -70,13 +80,17 @@ def _public(shipped: Shipped, path: str) -> bool:
         return False
 
 
-def left_out(path: str, data: bytes) -> bytes:
+def left_out(path: str, data: bytes, *, logs: bool = False) -> bytes:
     """The content of the file at `path` without its secrets; as it is, if it holds none."""
     if path.startswith("/var/log/journal/"):
         # Everything that ever happened on the server: of it goes what decides about a login.
-        return cards_alone(data)
+        return cards_alone(data, journal_kept(data, everything=logs))
+    if logs and is_log(path):
+        return text_kept(path, data)
     if is_text_log(path):
         return card_lines_alone(data)
+    if is_log(path) or (path in (LASTLOG, LASTLOG2) and not logs):
+        return b""
     if path == TAILSCALE:
         return settings_alone(data)
     if path.startswith("/boot/") and (_KERNEL.match(data) or _INITRD.match(data)):

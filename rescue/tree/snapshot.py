@@ -37,7 +37,17 @@ class Tree:
     Look-ups cost one dictionary access per path component; a changed tree costs one copy of the dictionary.
     """
 
-    __slots__ = ("_above", "_children", "_covered", "_entries", "_everything", "_kept", "devices", "filesystems")
+    __slots__ = (
+        "_above",
+        "_children",
+        "_covered",
+        "_entries",
+        "_everything",
+        "_kept",
+        "devices",
+        "edited",
+        "filesystems",
+    )
 
     def __init__(
         self,
@@ -54,6 +64,8 @@ class Tree:
             if not any(as_wide(each, read) for each in known):
                 self._covered[read.path] = (*(each for each in known if not as_wide(read, each)), read)
             self._above.update(parents_of(read.path))
+        self.edited = False
+        """Whether something was changed in memory since it was captured: a repair that is being tried."""
         self._everything = False
         self._children: dict[str, tuple[str, ...]] | None = None
         self._kept: dict[Hashable, Any] = {}
@@ -376,8 +388,11 @@ class Tree:
 
     # -- changed trees -----------------------------------------------------------------------------------------
 
-    def with_entries(self, changed: Mapping[str, Entry | None]) -> Tree:
-        """This tree with some entries put or (None) removed; keys are real paths. Free space follows."""
+    def with_entries(self, changed: Mapping[str, Entry | None], *, edited: bool = True) -> Tree:
+        """This tree with some entries put or (None) removed; keys are real paths. Free space follows.
+
+        edited: whether this is a change of the server (see `edited`), and not of what is shown of it.
+        """
         entries = dict(self._entries)
         filesystems = {each.mount: each for each in self.filesystems}
         for path, entry in changed.items():
@@ -398,6 +413,7 @@ class Tree:
         made._covered = self._covered
         made._above = self._above
         made._everything = self._everything
+        made.edited = self.edited or edited
         made._children = None
         made._kept = {}
         made.devices = self.devices
@@ -544,6 +560,7 @@ class Tree:
                 same = same and (known is None or not self._asked_for(path, 0, content=True))
         filesystems = {each.mount: each for each in (*self.filesystems, *other.filesystems)}
         made = Tree(entries, (*self.reads, *other.reads), filesystems.values(), self.devices or other.devices)
+        made.edited = self.edited
         if same:
             made._kept = dict(self._kept)
         return made

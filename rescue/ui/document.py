@@ -15,6 +15,9 @@ from typing import TextIO
 from rescue.examine import Examination
 from rescue.library import Fixed, Inspection
 from rescue.login_path import UserVerdict
+from rescue.logs.last_boot import LastBoot
+from rescue.logs.last_login import LastLogin
+from rescue.logs.timeline import Row
 from rescue.model import Client, Finding, Gap, Location, Repair
 from rescue.planner import Plan, taken_unasked
 from rescue.text.diff import unified
@@ -73,6 +76,9 @@ def inspection(
         ],
         "findings": [{"number": number, **finding(each)} for number, each in enumerate(path.findings, 1)],
         "users": [user(each, examination) for each in path.users],
+        "last_login": last_login(facts.last_login),
+        "last_boot": last_boot(facts.last_boot),
+        "since_last_login": [row(each) for each in facts.since_last_login],
         "next": commands(following),
     }
 
@@ -116,6 +122,7 @@ def finding(each: Finding) -> dict[str, object]:
         "severity": str(each.severity),
         "message": each.message,
         "reason": each.reason,
+        "seen": each.seen,
         "symptom": str(each.symptom),
         "words": each.words or None,
         "locations": [location(at) for at in each.locations],
@@ -136,6 +143,66 @@ def repair(each: Finding, way: Repair) -> dict[str, object]:
         "weakens": way.weakens,
         "irreversible": way.irreversible,
         "unattended": taken_unasked(each, way),
+    }
+
+
+def last_login(each: LastLogin | None) -> dict[str, object] | None:
+    """The last login; what its log does not tell is null."""
+    if each is None:
+        return None
+    return {
+        "time": _time(each.at),
+        "user": each.user,
+        "from": str(each.address) if each.address is not None else None,
+        "port": each.port,
+        "method": each.method or None,
+        "key": {"type": each.key_type, "fingerprint": each.fingerprint} if each.fingerprint else None,
+        "log": str(each.source),
+    }
+
+
+def last_boot(each: LastBoot | None) -> dict[str, object] | None:
+    """How the last boot went. What it does not list may have happened all the same."""
+    if each is None:
+        return None
+    return {
+        "time": _time(each.at) if each.at is not None else None,
+        "until": _time(each.until) if each.until is not None else None,
+        "whole": each.whole,
+        "log": str(each.source),
+        "came_up": each.came_up,
+        "emergency": each.emergency.message if each.emergency is not None else None,
+        "panic": each.panic.message if each.panic is not None else None,
+        "targets": [{"name": name, "time": _time(at) if at is not None else None} for name, at in each.targets],
+        "failed": [event.message for event in each.failed],
+        "troubles": [event.message for event in each.troubles],
+        "sshd_errors": [event.message for event in each.sshd_errors],
+        "interfaces": [
+            {
+                "name": one.name,
+                "mac": one.mac or None,
+                "address": one.address or None,
+                "up": one.up,
+                "was": one.was or None,
+            }
+            for one in each.interfaces
+        ],
+        "listening": [{"address": address, "port": port} for address, port in each.listening],
+        "ended": each.ended,
+        "boots": each.boots,
+        "loop": each.loop,
+    }
+
+
+def row(each: Row) -> dict[str, object]:
+    """A row of the time line. until: of the last one, where there are several."""
+    return {
+        "time": _time(each.at),
+        "kind": str(each.kind),
+        "what": each.what,
+        "source": str(each.source),
+        "count": each.count,
+        "until": _time(each.until) if each.until is not None else None,
     }
 
 

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from rescue.examine import Examination
 from rescue.ui.report import Report
+from rescue.ui.timeline import remembered
 
 FORM = """<!DOCTYPE html>
 <html lang="en">
@@ -36,6 +37,7 @@ def page(examination: Examination, name: str, method: str, notes: Sequence[str])
     )
     report = Report(recorder)
     report.heading(examination, name, method, notes)
+    remembered(report, examination.facts, "rescue timeline")
     report.path(examination, every=True)
     report.findings(examination)
     return recorder.export_html(code_format=FORM, inline_styles=False)

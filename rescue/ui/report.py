@@ -242,6 +242,8 @@ class Report:
         head.append(f"  (step {finding.step.order}, {finding.step.word}, {finding.severity})")
         self._print(head)
         self.line(safe(finding.message), indent=3)
+        if finding.seen:
+            self.line(safe(finding.seen[0].upper() + finding.seen[1:]), indent=3)
         if finding.reason:
             self.line(f"Not sure: {safe(finding.reason)}", "yellow", 3)
         for location in finding.locations[:6]:

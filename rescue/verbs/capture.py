@@ -16,13 +16,15 @@ from shlex import join
 from rescue.accounts.database import Account
 from rescue.errors import UsageError
 from rescue.examine import declared_reads, examine
+from rescue.facts import Facts
 from rescue.formats.hostname import read_hostname
-from rescue.model import Client
+from rescue.model import Client, Finding
 from rescue.planner import Choose, Plan, any_repairs, make_plan, safe_repairs
 from rescue.redaction.files import without_secrets
 from rescue.space.policy import candidates, reads
 from rescue.space.usage import Usage, measured
 from rescue.status import Status
+from rescue.story.whole import story
 from rescue.survey import complete
 from rescue.targets.bundle.file import Bundle, write_bundle
 from rescue.targets.protocol import BUNDLE, Target, TargetError
@@ -80,10 +82,10 @@ def run(session: Session, options: CaptureOptions) -> Status:
         if target.method == BUNDLE:
             raise UsageError(f"{spec} is a bundle already", f"Copy it: cp {join([spec])} NEW")
         session.progress("looking at all that may matter")
-        tree, clients = gathered(target, session.client)
+        tree, clients = gathered(target, session.client, logs=options.with_logs)
         usages = _usages(session, target, tree, quick=options.quick)
         name, method, notes = target.name, target.method, target.notes
-    shown = without_secrets(tree)
+    shown = without_secrets(tree, logs=options.with_logs)
     if not same_verdicts(tree, shown, clients):
         notes = (*notes, CHANGED)
     taken = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -94,7 +96,7 @@ def run(session: Session, options: CaptureOptions) -> Status:
     return Status.CLEAR
 
 
-def gathered(target: Target, client: Client) -> tuple[Tree, tuple[Client, ...]]:
+def gathered(target: Target, client: Client, *, logs: bool = False) -> tuple[Tree, tuple[Client, ...]]:
     """All of the target that a verb could ask for, for `client` and for every account that could log in."""
     recorder = Recorder(target, target.capture((*declared_reads(), *reads())))
     _, examination = complete(recorder, recorder.tree, lambda tree: examine(tree, client))
@@ -106,6 +108,8 @@ def gathered(target: Target, client: Client) -> tuple[Tree, tuple[Client, ...]]:
             complete(recorder, recorder.tree, partial(_planned, client=each, choose=choose))
     complete(recorder, recorder.tree, lambda tree: judge(tree, client))
     complete(recorder, recorder.tree, lambda tree: candidates(tree, "/"))
+    if logs:
+        complete(recorder, recorder.tree, lambda tree: story(Facts(tree, client)))
     with suppress(TargetError):
         read_records(InTarget(recorder))
     return recorder.tree, clients
@@ -124,12 +128,19 @@ def same_verdicts(tree: Tree, shown: Tree, clients: Iterable[Client]) -> bool:
     """Whether all that is found in `tree` is found in `shown`, and nothing else, for every one of `clients`."""
     try:
         return all(
-            [document.finding(each) for each in examine(tree, client).findings]
-            == [document.finding(each) for each in examine(shown, client).findings]
+            _compared(examine(tree, client).findings) == _compared(examine(shown, client).findings)
             for client in clients
         )
     except NotCaptured:
         return False
+
+
+FROM_LOGS = frozenset({"last-key-gone", "last-boot-failed"})
+"""Causes that logs alone show: which of those go along is the person's own choice."""
+
+
+def _compared(findings: Iterable[Finding]) -> list[dict[str, object]]:
+    return [document.finding(replace(each, seen="")) for each in findings if each.check not in FROM_LOGS]
 
 
 def _usages(session: Session, target: Target, tree: Tree, *, quick: bool) -> tuple[Usage, ...]:

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from rescue import library
 from rescue.errors import UsageError
+from rescue.facts import Facts
 from rescue.login_path import Verdict
 from rescue.status import Status
 from rescue.targets.protocol import BUNDLE
 from rescue.ui import document
 from rescue.ui.html import page
-from rescue.ui.report import next_commands
+from rescue.ui.report import command, next_commands
 from rescue.ui.summary import ROOM
+from rescue.ui.timeline import remembered
 from rescue.verbs.request.last_target import remember, resolved
 from rescue.verbs.request.options import InspectOptions
 from rescue.verbs.request.session import Session
@@ -35,6 +37,8 @@ def run(session: Session, options: InspectOptions, *, room: int = ROOM) -> Statu
         report = session.report
         before, writable = report.rows, method != BUNDLE
         report.heading(examination, name, method, notes)
+        more = command("timeline", spec, *session.opening_words())
+        remembered(report, examination.facts, more, _alone(session, spec, examination.facts))
         report.path(examination, every=options.all)
         report.findings(examination)
         report.next_steps(examination, spec, session.client_words(), writable=writable)
@@ -43,6 +47,17 @@ def run(session: Session, options: InspectOptions, *, room: int = ROOM) -> Statu
     if options.html is not None:
         _page(session, page(examination, name, method, notes), options.html)
     return Status.CLEAR if examination.path.verdict is Verdict.CLEAR else Status.BROKEN
+
+
+def _alone(session: Session, spec: str, facts: Facts) -> str:
+    """The command that judges for the last login alone; "" where a user or an address was named, or there is none.
+
+    It is not what is judged by default: what would keep out others, or the same person from elsewhere, would be hidden.
+    """
+    last, who = facts.last_login, session.client
+    if last is None or last.address is None or who.user is not None or who.sources or who.port is not None:
+        return ""
+    return command("inspect", spec, "--user", last.user, "--from", str(last.address), *session.client_words())
 
 
 def _page(session: Session, text: str, name: str) -> None:

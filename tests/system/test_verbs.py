@@ -289,12 +289,12 @@ def test_the_keys_of_the_documents(console: Console) -> None:
     broken(console)
     inspected = [
         "schema", "version", "time", "target", "hostname", "release", "client", "verdict", "symptom", "path",
-        "findings", "users", "next",
+        "findings", "users", "last_login", "last_boot", "since_last_login", "next",
     ]  # fmt: skip
     made = console.document("inspect", console.server)
     assert list(made) == inspected
     assert list(made["findings"][0]) == [
-        "number", "cause", "subject", "step", "severity", "message", "reason", "symptom", "words", "locations",
+        "number", "cause", "subject", "step", "severity", "message", "reason", "seen", "symptom", "words", "locations",
         "repairs",
     ]  # fmt: skip
     fixed = console.document("fix", console.server, "--yes")

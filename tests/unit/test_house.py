@@ -26,6 +26,7 @@ pytestmark = pytest.mark.unit
 REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 NO_READERS = {
+    "logs/timeline.py": "files that a server writes by itself, of which nothing is read",
     "checks/mass_chown.py": "a table of owners: paths of all kinds, of which nothing is read",
     "checks/file_too_large.py": "patterns of the files that decide, of which nothing is read",
     "evidence/own_commands.py": "a table of the files that commands of one's own may change",

@@ -77,7 +77,9 @@ class GuestfsTarget(Forwarding, Closing):
         flags = source.flags(entries.items())
         told = [f"{path} ({why})" for path, why in tree.errors]
         self._unreadable.extend(each for each in told if each not in self._unreadable)
-        return tree.with_entries({path: replace(entries[path], flags=bits) for path, bits in flags.items()})
+        return tree.with_entries(
+            {path: replace(entries[path], flags=bits) for path, bits in flags.items()}, edited=False
+        )
 
     def filesystems(self) -> tuple[FileSystem, ...]:
         """The mounted file systems, measured once and again after something was written."""

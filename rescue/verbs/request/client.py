@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
 
 from rescue.errors import UsageError
 from rescue.model import Address, Client
@@ -15,13 +16,16 @@ BROADCAST = IPv4Address("255.255.255.255")
 
 @dataclass(frozen=True, slots=True)
 class ClientOptions:
-    """Who wants in, in the person's own words. key: the file of the public key; add_key: of one that is to be added."""
+    """Who wants in, in the person's own words. key: the file of the public key; add_key: of one that is to be added.
+    console: the file of a saved serial console.
+    """
 
     user: str | None = None
     sources: tuple[str, ...] = ()
     port: int | None = None
     key: str | None = None
     add_key: str | None = None
+    console: str | None = None
 
 
 def client_of(who: ClientOptions) -> Client:
@@ -38,14 +42,36 @@ def client_of(who: ClientOptions) -> Client:
             "--port takes a number from 1 to 65535" + (f", not {who.port}" if who.port else ""),
             "It is the number behind -p when you type ssh; without it, leave --port away.",
         )
+    console = _console(who.console) if who.console is not None else ""
     if who.add_key is None:
         key = read_public_key(who.key, "--key").public if who.key is not None else None
-        return Client(who.user, sources, who.port, key)
+        return Client(who.user, sources, who.port, key, console=console)
     # Who wants a key to be added logs in with it.
     if who.key is not None:
         raise UsageError("--key and --add-key: one of them", "--add-key takes the key for yours, and adds it.")
     added = key_to_add(who.add_key)
-    return Client(who.user, sources, who.port, added.public, comment=comment_of(added))
+    return Client(who.user, sources, who.port, added.public, comment=comment_of(added), console=console)
+
+
+CONSOLE_LIMIT = 8 << 20
+"""Bytes of a saved console that are read: its end, where the last boot is."""
+
+
+def _console(name: str) -> str:
+    """What a saved console shows. Raises UsageError where the file can't be read, or is empty."""
+    path = Path(name).expanduser()
+    try:
+        with path.open("rb") as stream:
+            stream.seek(max(0, path.stat().st_size - CONSOLE_LIMIT))
+            text = stream.read(CONSOLE_LIMIT).decode("utf-8", "replace")
+    except (OSError, ValueError) as problem:
+        why = problem.strerror if isinstance(problem, OSError) else str(problem)
+        raise UsageError(
+            f"--console {name}: {why}", "Name a file in which you saved the text of the provider's serial console."
+        ) from problem
+    if not text.strip():
+        raise UsageError(f"--console {name} is empty", "Save the text of the provider's serial console in it.")
+    return text
 
 
 def source_of(word: str) -> Address:

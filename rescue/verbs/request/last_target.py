@@ -43,7 +43,12 @@ def remember(request: Request) -> None:
         return
     where = Path(request.spec)
     opening = request.opening
-    who = replace(request.who, key=_whole(request.who.key or request.who.add_key), add_key=None)
+    who = replace(
+        request.who,
+        key=_whole(request.who.key or request.who.add_key),
+        add_key=None,
+        console=_whole(request.who.console),
+    )
     opening = replace(
         opening, key_file=_whole(opening.key_file), disks=tuple(str(Path(disk).absolute()) for disk in opening.disks)
     )

@@ -60,6 +60,13 @@ class HistoryOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class TimelineOptions:
+    """html: the file for the web page."""
+
+    html: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FirewallOptions:
     """interface: the one that the packets arrive on. all: every address and rule. prove: ask this machine's kernel."""
 
@@ -94,10 +101,11 @@ class ShellOptions:
 
 @dataclass(frozen=True, slots=True)
 class CaptureOptions:
-    """output: the file. quick: do not measure what fills the disk."""
+    """output: the file. quick: do not measure what fills the disk. with_logs: with what the logs tell of logins."""
 
     output: str | None = None
     quick: bool = False
+    with_logs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,7 @@ OPTIONS = {
     "fix": FixOptions,
     "undo": UndoOptions,
     "history": HistoryOptions,
+    "timeline": TimelineOptions,
     "firewall": FirewallOptions,
     "space": NoOptions,
     "mount": MountOptions,

@@ -85,4 +85,6 @@ class Request:
         key = self.who.key or self.who.add_key
         if key is not None:
             words += ["--key", key]
+        if self.who.console is not None:
+            words += ["--console", self.who.console]
         return words + self.opening.words

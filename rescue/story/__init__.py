@@ -1,0 +1,1 @@
+"""What the disk remembers: told as a whole, and held against what the settings say. Pure."""
