@@ -9,7 +9,7 @@ say() { echo "rescue: $*" >&2; }
 safe() {
     mode=$(ls -ldn -- "$1/." 2>/dev/null) || return 1
     case $mode in
-        d????????[tT]*) return 0 ;;
+        d????????[tT]*) ;;  # others can't rename what is ours there, but its owner can
         d????w*|d???????w*) return 1 ;;
     esac
     set -- $mode
@@ -72,6 +72,12 @@ unpacked() {
     fi
     trap 'rm -rf -- "$new"; exit 130' INT HUP TERM
     if tail -c +"$start" "$self" | gzip -dc 2>/dev/null | tar -xf - -C "$new" 2>/dev/null && [ -f "$new/complete" ]; then
+        if own "$home" && [ -f "$home/complete" ]; then
+            # Another start was faster, and its program runs from there.
+            rm -rf -- "$new"
+            trap - INT HUP TERM
+            return 0
+        fi
         if [ -e "$home" ] || [ -L "$home" ]; then
             # Somebody else's, or a half one of ours: only ours can be removed.
             own "$home" && rm -rf -- "$home"
