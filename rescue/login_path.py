@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from rescue.model import Finding, Gap, Severity, Step, Symptom
+from rescue.model import Finding, Gap, Location, Severity, Step, Symptom
+
+ON_PURPOSE = "refused-on-purpose"
+"""The gap of an account that sshd's settings keep out, which is no fault as long as nobody asks for it."""
 
 
 class State(StrEnum):
@@ -46,6 +49,11 @@ class UserVerdict:
     verdict: Verdict
     findings: tuple[Finding, ...]
     gaps: tuple[Gap, ...]
+
+    @property
+    def refused_at(self) -> Location | None:
+        """The line that keeps the account out, probably on purpose; None for any other account."""
+        return next((each.locations[0] for each in self.gaps if each.check == ON_PURPOSE), None)
 
 
 @dataclass(frozen=True, slots=True)

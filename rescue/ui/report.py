@@ -93,6 +93,10 @@ def _outlook(user: UserVerdict, examination: Examination) -> str:
     numbers = [str(number) for number, found in enumerate(examination.findings, 1) if found in user.findings]
     if user.verdict is Verdict.CLEAR:
         return f"can log in {with_keys}".rstrip()
+    if user.verdict is Verdict.INCOMPLETE and user.refused_at is not None:
+        return (
+            f"refused by sshd, perhaps on purpose ({safe(str(user.refused_at))}); --user {safe(user.user)} tells more"
+        )
     if user.verdict is Verdict.INCOMPLETE:
         return f"nothing wrong found; keys taken: {known}" if known else "nothing wrong found"
     kept = "can't log in" if user.verdict is Verdict.BROKEN else "perhaps can't log in"

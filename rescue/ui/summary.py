@@ -154,6 +154,8 @@ def _users(examination: Examination, width: int, most: int) -> list[str]:
 def _outlook(user: UserVerdict, examination: Examination) -> str:
     if user.verdict is Verdict.CLEAR:
         return "can log in"
+    if user.verdict is Verdict.INCOMPLETE and user.refused_at is not None:
+        return f"refused by sshd, perhaps on purpose ({safe(str(user.refused_at))})"
     if user.verdict is Verdict.INCOMPLETE:
         return "no problem found; not everything judged"
     numbers = ", ".join(str(at) for at, found in enumerate(examination.findings, 1) if found in user.findings)

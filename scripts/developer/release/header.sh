@@ -99,6 +99,7 @@ main() {
     umask 077
     digest=@DIGEST@ start=@START@ kilobytes=@KILOBYTES@ megabytes=@MEGABYTES@
     case $0 in */*) self=$0 ;; *) self=./$0; [ -f "$self" ] || self=$(command -v -- "$0") ;; esac
+    folder=$(CDPATH= cd -- "${self%/*}" && pwd) || folder=${self%/*}
     machine=$(uname -m 2>/dev/null) || machine=@ARCH@
     case $machine in @MACHINES@) ;; *)
         say "this file is for @ARCH@, and this machine is $machine."
@@ -115,7 +116,7 @@ main() {
     user=$(id -u 2>/dev/null) || user=0
     tried_places=
     found=
-    for place in "${RESCUE_HOME:-}" /run /tmp /dev/shm "${self%/*}"; do
+    for place in "${RESCUE_HOME:-}" /run /tmp /dev/shm "$folder"; do
         [ -n "$place" ] && own "$place/rescue-$user-$digest" && [ -f "$place/rescue-$user-$digest/complete" ] || continue
         home=$place/rescue-$user-$digest found=1
         break
@@ -125,7 +126,7 @@ main() {
             say "this file is incomplete or damaged. Fetch it again, and compare its SHA256SUMS. Nothing was started."
             exit 1
         fi
-        for place in "${RESCUE_HOME:-}" /run /tmp /dev/shm "${self%/*}"; do
+        for place in "${RESCUE_HOME:-}" /run /tmp /dev/shm "$folder"; do
             if unpacked "$place"; then
                 found=1
                 break
