@@ -63,9 +63,9 @@ def crowdsec(tree: Tree) -> Crowdsec:
     kind = (own.text("db_config", "type") or "sqlite").lower()
     elsewhere = ""
     if url and not any(f"//{host}" in url for host in ("127.", "localhost", "[::1]")):
-        elsewhere = f"another server decides whom it bans ({url[:80]})"
+        elsewhere = f"its decisions come from another server ({url[:80]})"
     elif kind != "sqlite":
-        elsewhere = f"its decisions are in a database of the kind {kind[:20]}"
+        elsewhere = f"its decisions are in a database of type {kind[:20]}"
     place = own.text("db_config", "db_path") or DATABASE
     database = open_database(tree, PurePosixPath(place)) if place.startswith("/") and not elsewhere else None
     return Crowdsec(
@@ -101,9 +101,9 @@ class _Settings:
         try:
             return read_yaml(tree.text(path) or "")
         except YamlError as problem:
-            raise _YamlError(f"{path}:{problem.line} is no YAML ({problem.problem[:80]})") from problem
+            raise _YamlError(f"{path}:{problem.line} is not valid YAML ({problem.problem[:80]})") from problem
         except TooDeep as problem:
-            raise _YamlError(f"{path} is too long or too deep to be read") from problem
+            raise _YamlError(f"{path} is too long or too deeply nested to be read") from problem
 
     def _node(self, *keys: str) -> Node | None:
         found = (root.get(*keys) for root in self._roots)
@@ -167,7 +167,7 @@ def bans(this: Crowdsec, now: datetime, addresses: frozenset[str] | None = None)
         if this.first_only:
             # Its sets of nftables have no flag "interval": of a range they keep the first address alone.
             network = ip_network(network.network_address)
-        again = ", a list of CrowdSec's: it comes again with the next pull" if from_list(decision.origin) else ""
+        again = ", a CrowdSec blocklist: the next pull adds it again" if from_list(decision.origin) else ""
         yield Ban(
             network=network,
             written=decision.value,

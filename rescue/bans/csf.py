@@ -69,7 +69,7 @@ class Csf:
         if not self.on("TESTING"):
             return ""
         minutes = self.get("TESTING_INTERVAL", "5")
-        return f"TESTING is on: csf takes its rules away again every {minutes} minutes"
+        return f"TESTING is on: csf removes its rules every {minutes} minutes"
 
     def open_to(self, port: int, version: int) -> bool:
         """Whether everybody may connect to the port."""
@@ -104,9 +104,9 @@ def unknown(tree: Tree, this: Csf) -> str:
     """What of it the disk does not decide; empty if nothing."""
     for path in HOOKS:
         if tree.entry(path) is not None:
-            return f"{path} is run as well"
+            return f"csf also runs {path}"
     name = next((each for each in _COUNTRIES if this.get(each)), None)
-    return f"{name} asks for the country of an address" if name else ""
+    return f"{name} filters addresses by country" if name else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,8 +210,8 @@ def _doubt(this: Fail2ban, jail: Jail) -> str:
     if this.problem:
         return f"fail2ban may not start: {this.problem}"
     if jail.asks:
-        return f"the jail {jail.name} asks a program or a name server whom it must not ban"
-    return f"how long the jail {jail.name} bans can't be told" if jail.ban_time is None else ""
+        return f"the jail {jail.name} asks a program or a name server which addresses to ignore"
+    return f"the ban time of the jail {jail.name} can't be determined" if jail.ban_time is None else ""
 
 
 def _rows(database: Database) -> Iterator[tuple[str, str, float, float]]:
