@@ -133,7 +133,7 @@ def test_a_raw_copy_that_was_interrupted_is_said_to_be_cut_off(tmp_path: Path) -
     # Its partition ends behind the disk, and so the appliance shows none.
     path = images.disk_with_home(tmp_path / "disk.img")
     os.truncate(path, 100 << 20)
-    with pytest.raises(TargetError, match="is cut off: it has 134217728 bytes") as refused:
+    with pytest.raises(TargetError, match="is cut off: it should have 134217728 bytes") as refused:
         open_target(str(path), write=False, backend=None, root=None, progress=print)
     assert "Copy the disk again" in refused.value.hint
 

@@ -43,7 +43,7 @@ def wanted_mounts(fstab: str) -> tuple[Wanted, ...]:
 def surplus(fstab: str) -> tuple[str, ...]:
     """A note where fstab wants more mounts than are made."""
     more = len(_wanted(fstab)) - _MAX_MOUNTS
-    return (f"fstab has {more} mounts more than are made here: what is on them was not looked at",) if more > 0 else ()
+    return (f"fstab has {more} mounts more than rescue makes: what is on them was not checked",) if more > 0 else ()
 
 
 def _wanted(fstab: str) -> dict[str, Wanted]:

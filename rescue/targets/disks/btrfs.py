@@ -38,7 +38,7 @@ def _whole(volume: Volume, own: bool, parts: dict[int, Owned]) -> Owned:
     own = own or any(mine for _, mine in parts.values())
     if len(parts) < volume.found.devices:
         here = "one is" if len(parts) == 1 else f"{len(parts)} are"
-        why = f"it lies on {volume.found.devices} devices, of which {here} here"
+        why = f"it spans {volume.found.devices} devices, and only {here} here"
         return replace(volume, pieces=(), read_only=why), own
     others = tuple(each for number, (each, _) in parts.items() if number != volume.found.device)
     return replace(volume, members=others), own

@@ -29,8 +29,8 @@ _MAX_METADATA = 64 << 20
 """Bytes of LVM's metadata that are read from all physical volumes together."""
 
 NOTHING: Mapping[str, Path] = MappingProxyType({})
-MIRROR = "it is one side of a mirror, and the other side would differ"
-ONE_SIDE = "{name} is a mirror of {members} disks, of which one was read: if that one had dropped out, this is old"
+MIRROR = "it is one side of a mirror, and the sides would then differ"
+ONE_SIDE = "{name} is a mirror of {members} disks, and only one was read: if it had dropped out, its data is old"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +113,9 @@ class _Finder:
                 _Region((Piece(source, 0, size),), str(source.path), own, Partition(number, 0, size), node, disk)
             )
         except OSError as problem:
-            hint = "The disk fails. Make a copy of it (ddrescue) before anything else."
+            hint = "The disk is failing. Copy it (ddrescue) before anything else."
             if problem.errno in (errno.EPERM, errno.EACCES):
-                hint = "This machine does not allow it, not even to root. What is mounted of it: findmnt"
+                hint = "This machine denies it even to root. See what is mounted from it: findmnt"
             raise TargetError(f"{source.path} can't be read: {problem.strerror}", hint) from problem
 
     def discovery(self) -> Discovery:
@@ -269,7 +269,7 @@ class _Finder:
             why = logical.why
             if missing:
                 lost = ", ".join(sorted(group.physicals.get(uuid, "") or uuid for uuid in missing))
-                why = f"a part of it is on another disk, once {lost}"
+                why = f"part of it is on another disk, formerly {lost}"
             if why:
                 region = _Region((), name, own, read_only=why)
                 self._volume(region, Found("LVM"), group.uuid)
@@ -284,7 +284,7 @@ class _Finder:
                 note=next((each.note for each in needed if each.note), ""),
             )  # fmt: skip
             if region.size != sum(run.size for run in logical.runs):
-                self._volume(replace(region, pieces=(), read_only="it ends behind its disk"), Found("LVM"), group.uuid)
+                self._volume(replace(region, pieces=(), read_only="it goes beyond its disk"), Found("LVM"), group.uuid)
                 continue
             self._volume(region, probe(self._reader(region)), group.uuid)
 

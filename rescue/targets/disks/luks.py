@@ -38,7 +38,7 @@ def unlock(name: str, opening: Opening, attempt: Callable[[bytes], None], refuse
             return
     raise TargetError(
         f"the passphrase of {name} is wrong, or it can't be opened: {str(last).rpartition(': ')[2]}",
-        "It is the one that the server asks for when it boots.",
+        "Use the one that the server asks for at boot.",
     ) from last
 
 

@@ -92,7 +92,7 @@ def _rows(text: str, kind: str) -> Iterator[dict[str, Any]]:
     try:
         rows = [row for part in told["report"] for row in part[kind]]
     except (KeyError, TypeError) as problem:
-        raise ValueError(f"no report of LVM: {problem}") from problem
+        raise ValueError(f"LVM gave no report: {problem}") from problem
     yield from (row for row in rows[:_MAX_ROWS] if isinstance(row, dict))
 
 

@@ -25,9 +25,9 @@ def refuse_packed(path: Path, head: bytes) -> None:
         return  # a boot sector: a disk, whatever else its first bytes may be
     for magic, packer, command in _PACKERS:
         if head.startswith(magic):
-            raise TargetError(f"{path} is packed by {packer}", f"Unpack it first: {command} {quote(str(path))}")
+            raise TargetError(f"{path} is compressed with {packer}", f"Unpack it first: {command} {quote(str(path))}")
     if head[_TAR : _TAR + 5] == b"ustar":
         raise TargetError(
-            f"{path} is an archive (tar; an OVA is one, too)",
-            f"Unpack it, and name the disk image in it: tar -xf {quote(str(path))}",
+            f"{path} is a tar archive (as OVA files are)",
+            f"Unpack it, then name the disk image inside: tar -xf {quote(str(path))}",
         )

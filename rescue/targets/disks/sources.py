@@ -132,14 +132,12 @@ def _unreadable(source: DiskSource, problem: ProgramError) -> TargetError:
         return problem
     said = _reason(problem)
     if "too large for file format" in said:
-        return TargetError(
-            f"{source.path} says that its disk is larger than any can be", "It is damaged, or made to harm."
-        )
+        return TargetError(f"{source.path} claims a disk larger than is possible", "It is damaged or malicious.")
     if source.is_raw:
         return TargetError(f"{source.path} can't be read through a layer: {said}", "See what uses it: lsblk, fuser -v.")
     return TargetError(
         f"{source.path} can't be read as a {source.image.format} image: {said}",
-        f"It is damaged or cut off. Copy it again, or look at it: qemu-img check {quote(str(source.path))}",
+        f"It is damaged or cut off. Copy it again, or check it: qemu-img check {quote(str(source.path))}",
     )
 
 
@@ -174,5 +172,5 @@ def _busy(source: DiskSource, problem: ProgramError) -> TargetError:
         return problem
     return TargetError(
         f"{source.path} can't be written to as a {source.image.format} image: {_reason(problem)}",
-        f"It may be damaged. Look at it: qemu-img check {quote(str(source.path))}",
+        f"It may be damaged. Check it: qemu-img check {quote(str(source.path))}",
     )
