@@ -45,4 +45,4 @@ class Forwarding(ABC):
 
 def only_for_looking(name: str) -> TargetError:
     """The error for whoever would change a target that was not opened for writing."""
-    return TargetError(f"{name} was opened for looking only")
+    return TargetError(f"{name} was opened read-only")

@@ -68,7 +68,7 @@ def open_kernel(path: Path, *, write: bool, opening: Opening, progress: Callable
         return _open(path, resources, write=write, opening=opening, progress=progress)
     except OSError as problem:
         resources.close()
-        hint = "Its file system may be damaged, or the disk fails: make a copy (ddrescue) and check that (fsck)."
+        hint = "The file system may be damaged, or the disk failing: copy it (ddrescue) and check the copy (fsck)."
         raise TargetError(f"{path} can't be read: {problem.strerror}", hint) from problem
     except BaseException:
         resources.close()
@@ -94,10 +94,10 @@ def _open(
     disk.notes.clear()
     notes = [*surplus(found.fstab), *([volume.note] if write and volume.note else [])]
     if not write and any(written_by_machine(source.path) for source in disk.sources if not source.is_device):
-        notes.append("a running machine writes to this image: the snapshot may be half old, half new")
+        notes.append("a running machine writes to this image: the snapshot may mix old and new data")
     attached = [attached_as(source.path) for source in disk.sources if not source.is_device]
     if not write and any(attached):
-        notes.append(f"the image is attached as {next(filter(None, attached))}, and may be written to there meanwhile")
+        notes.append(f"the image is attached as {next(filter(None, attached))}, and may change there meanwhile")
     point = resources.directory()
     if write:
         looking.close()
@@ -142,7 +142,7 @@ def _choose(disk: Disk, root: str | None, progress: Callable[[str], None]) -> tu
         named = [volume for volume in disk.volumes if volume.is_called(root)]
         if not named:
             raise TargetError(
-                f"{disk.name} has no volume {root!r}: {listed(disk.volumes)}", "Name one of these after --root."
+                f"{disk.name} has no volume {root!r}: {listed(disk.volumes)}", "Choose one of these with --root."
             )
         candidates = [volume for volume in named if volume.mountable]
         if not candidates:
@@ -151,7 +151,7 @@ def _choose(disk: Disk, root: str | None, progress: Callable[[str], None]) -> tu
     failed: list[TargetError] = []
     for volume in candidates:
         if len(candidates) > 1:
-            progress(f"looking at {volume.name}")
+            progress(f"reading {volume.name}")
         try:
             seen = look_at(disk, volume)
         except TargetError as problem:
@@ -165,7 +165,7 @@ def _choose(disk: Disk, root: str | None, progress: Callable[[str], None]) -> tu
         raise failed[0]
     if not found:
         raise TargetError(
-            f"there is no server's root on {disk.name} ({listed(disk.volumes)})",
+            f"there is no Linux system on {disk.name} ({listed(disk.volumes)})",
             hint_for(disk.volumes) or "Is it the right disk? See `rescue disks`.",
         )
     roots = [(root_word(volume, disk.volumes), f"{each.release}, {each.hostname!r}") for volume, _, each in found]
@@ -233,7 +233,7 @@ def _refuse_if_busy(disk: Disk) -> None:
     for node in _nodes(disk):
         for mount in mounts_of(node.stat().st_rdev):
             raise TargetBusy(
-                f"{node} is mounted at {mount.point}", f"Name that folder instead: rescue fix {quote(mount.point)}"
+                f"{node} is mounted at {mount.point}", f"Use that folder instead: rescue fix {quote(mount.point)}"
             )
 
 
@@ -247,7 +247,7 @@ def _mounted_already(disk: Disk, root: str | None) -> DirectoryTarget | None:
                 continue
             target = DirectoryTarget(
                 mount.point, name=str(disk.path),
-                notes=(f"{volume.node} is mounted at {mount.point} and was looked at there",),
+                notes=(f"{volume.node} is mounted at {mount.point}, and was read there",),
             )  # fmt: skip
             if found_root(target.capture(READS)) is not None:
                 return target
@@ -289,8 +289,8 @@ def _assemble(
         point, volume = each.wanted.point, each.volume
         if volume is None:
             notes.append(
-                f"{point} is on {each.wanted.device!r}, which is not here: it was not looked at "
-                "(another disk of the server is added with --disk)"
+                f"{point} is on {each.wanted.device!r}, which is not here: not checked "
+                "(add the server's other disks with --disk)"
             )
             continue
         if volume is root and not each.wanted.subvolume:
@@ -298,16 +298,16 @@ def _assemble(
         together = volume.disk == root.disk or (volume.group and volume.group == root.group)
         if disk.is_beside(volume) and not together and "label" in each.wanted.device.lower():
             # Names are less sure than UUIDs: another server's disk may be here, too.
-            notes.append(f"{point} is {each.wanted.device!r}: {volume.name}, on another disk, was taken for it")
+            notes.append(f"{point} is {each.wanted.device!r}: assumed to be {volume.name}, on another disk")
         if not volume.mountable:
             why = volume.read_only or volume.found.type or "unknown content"
-            notes.append(f"{point} is on {volume.name} ({why}): it was not looked at")
+            notes.append(f"{point} is on {volume.name} ({why}): not checked")
             continue
         try:
             _mount_below(resources, disk, root, volume, device, base, point, each.wanted.subvolume, write)
         except (OSError, TargetError) as problem:
             reason = problem.strerror if isinstance(problem, OSError) else str(problem)
-            told = f"{point} is on {volume.name}, which could not be mounted ({reason}): it was not looked at"
+            told = f"{point} is on {volume.name}, which could not be mounted ({reason}): not checked"
             hint = problem.hint if isinstance(problem, TargetError) else ""
             notes.append(f"{told}. {hint}" if hint else told)
             continue

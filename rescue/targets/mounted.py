@@ -73,7 +73,10 @@ def mount_target(
         return as_mounted(document)
     os.waitpid(child, 0)
     kinds = {kind.__name__: kind for kind in (TargetBusy, TargetUnsafe)}
-    problem, hint = document.get("problem", "what mounts it was ended"), document.get("hint", "See: rescue umount")
+    problem, hint = (
+        document.get("problem", "the mounting process was ended"),
+        document.get("hint", "See: rescue umount"),
+    )
     raise kinds.get(document.get("kind", ""), TargetError)(problem, hint)
 
 
@@ -95,7 +98,8 @@ def unmount(mounted: Mounted) -> None:
             time.sleep(0.01)
         if holder.lives:
             raise TargetError(
-                f"{mounted.point} is not unmounted yet: the disk is still written to", "Wait, then: rescue umount"
+                f"{mounted.point} is not unmounted yet: data is still being written to the disk",
+                "Wait, then run: rescue umount",
             )
     close_leftovers()
 
@@ -113,7 +117,7 @@ def busy(mounted: Mounted, users: tuple[User, ...]) -> TargetBusy:
     """The error that names who uses it."""
     shown = ", ".join(f"{each.program} (process {each.pid})" for each in users[:4]) + (", ..." if users[4:] else "")
     return TargetBusy(
-        f"{mounted.point} is in use by {shown}", "Leave that folder there (cd /), end what uses it, and try again."
+        f"{mounted.point} is in use by {shown}", "Leave that folder (cd /), stop what uses it, and try again."
     )
 
 
@@ -160,7 +164,7 @@ def _opened(
     )
     resources.add(target.close)
     if not isinstance(target, KernelTarget | GuestfsTarget):
-        raise TargetBusy(f"{spec} is mounted already: {' '.join(target.notes)}", "Work there, or unmount it first.")
+        raise TargetBusy(f"{spec} is already mounted: {' '.join(target.notes)}", "Work there, or unmount it first.")
     tree = target.capture(READS)
     found = found_root(tree)
     name = f"rescue-{good_name(found.hostname if found else '') or Path(spec).name}"
@@ -196,11 +200,13 @@ def _for_ever() -> None:
 
 def _must_be_free(where: Path) -> None:
     if not where.is_dir():
-        raise TargetError(f"{where} is no folder", "Name another folder, behind the target.")
+        raise TargetError(f"{where} is not a folder", "Name another folder, behind the target.")
     if any(each.point == str(where.resolve()) for each in mounts()):
-        raise TargetBusy(f"something is mounted at {where} already", "See: findmnt. Or name another folder.")
+        raise TargetBusy(f"something is already mounted at {where}", "See: findmnt. Or name another folder.")
     if next(where.iterdir(), None) is not None:
-        raise TargetBusy(f"{where} is not empty: what is in it would be hidden", "Name an empty folder, or a new one.")
+        raise TargetBusy(
+            f"{where} is not empty: the mount would hide its content", "Name an empty folder, or a new one."
+        )
 
 
 def _let_go(pipe: int, told: bytes) -> None:

@@ -85,7 +85,7 @@ def _directory(spec: str, path: Path, write: bool) -> Target:
             names = sorted(each.name for each in path.iterdir())
             there = ", ".join(repr(name) for name in names[:12]) + (", ..." if len(names) > 12 else "")
             raise TargetError(
-                f"no Linux root found in {spec}: it has no etc with os-release or passwd in it "
+                f"no Linux system found in {spec}: it has no etc with os-release or passwd in it "
                 f"(there: {there or 'nothing'})",
                 "Is the server's disk mounted there? See: rescue disks",
             )

@@ -14,8 +14,8 @@ BACKENDS = ("auto", "kernel", "guestfs")
 def no_passphrase(name: str, again: bool) -> bytes:
     """Where nobody can be asked, and no file was given."""
     raise TargetError(
-        f"{name} is encrypted, and there is no terminal to ask for its passphrase on",
-        "Put the passphrase into a file and add --key-file FILE.",
+        f"{name} is encrypted, and there is no terminal on which to ask for its passphrase",
+        "Put the passphrase in a file, and add --key-file FILE.",
     )
 
 

@@ -39,7 +39,7 @@ class SeveralRoots(TargetError):
 
     def __init__(self, where: str, roots: Sequence[tuple[str, str]]) -> None:
         told = "; ".join([f"{word}: {what}" for word, what in roots[:20]] + (["..."] if len(roots) > 20 else []))
-        super().__init__(f"there is more than one server's root on {where}: {told}", f"Say which: --root {roots[0][0]}")
+        super().__init__(f"there is more than one Linux system on {where}: {told}", f"Choose one: --root {roots[0][0]}")
         self.roots = tuple(roots)
 
 
@@ -54,7 +54,7 @@ class OnlyKernel(TargetUnsafe):
 
     def __init__(self, where: str) -> None:
         super().__init__(
-            f"libguestfs, which reads an image apart from this system, is not installed, and {where} is an image",
+            f"{where} is an image, and libguestfs, which reads images in isolation, is not installed",
             "Install python3-guestfs (python3-libguestfs on Fedora, RHEL, SUSE). If you trust the image, let this "
             "machine's kernel read it: --backend kernel",
         )

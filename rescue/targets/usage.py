@@ -40,7 +40,7 @@ def scan_usage(target: Target, mount: str = "/", largest: int = LARGEST) -> Usag
         return _ask_appliance(target.handle, mount, largest)
     if isinstance(target, BundleTarget):
         return target.usage(mount)
-    raise TargetError(f"{target.name}: what fills it can't be scanned", "Mount it, and name its directory.")
+    raise TargetError(f"{target.name}: its disk usage can't be scanned", "Mount it, and name its directory.")
 
 
 class _Sums:
@@ -156,7 +156,7 @@ def _ask_appliance(handle: Handle, mount: str, largest: int) -> Usage:
     sizes = {top / path: size for size, path in _told(handle, f"{below} du -x -B1 -0 . 2>/dev/null", mount)}
     inodes = {top / path: count for count, path in _told(handle, f"{below} du -x --inodes -0 . 2>/dev/null", mount)}
     if top not in sizes:
-        raise TargetError(f"{mount}: what fills it can't be scanned", "Mount it, and name its directory.")
+        raise TargetError(f"{mount}: its disk usage can't be scanned", "Mount it, and name its directory.")
     directories = tuple(DirectoryUse(path, size, inodes.get(path, 1)) for path, size in sizes.items())
     files: dict[str, FileUse] = {}
     for blocks, rest in _told(handle, f"{below} find . -xdev -type f -printf '%b\\t%i\\t%p\\0' 2>/dev/null", mount):
@@ -173,7 +173,7 @@ def _told(handle: Handle, command: str, mount: str) -> list[tuple[int, str]]:
         text = handle.debug("sh", [f"({command}) | sort -z -n -r | head -z -n {_LINES} | base64 -w 0"])
     except RuntimeError as problem:
         raise TargetError(
-            f"{mount}: what fills it can't be scanned: {problem}", "Mount it, and name its directory."
+            f"{mount}: its disk usage can't be scanned: {problem}", "Mount it, and name its directory."
         ) from problem
     lines = (line.partition("\t") for line in b64decode(text).decode("utf-8", "surrogateescape").split("\0"))
     return [(int(number), rest) for number, _, rest in lines if number.isdigit()]

@@ -89,7 +89,7 @@ def bindings() -> ModuleType:
         finally:
             sys.path.remove(str(place))
     raise TargetError(
-        "opening an image needs libguestfs, which this Python does not find",
+        "opening an image needs libguestfs, which is not installed for this Python",
         f"Install the package {_PACKAGES}; or, as root and for an image that you trust, add --backend kernel.",
     )
 
@@ -133,7 +133,7 @@ def launched(
             _launch(handle, _WITH_KVM if way is _Way.KVM else None, progress)
         except RuntimeError as problem:
             if way is _Way.KVM and not _LOCKED.search(str(problem)):
-                progress("KVM does not work on this machine: going on without it, from now on")
+                progress("KVM does not work on this machine: continuing without it")
                 _remember_broken_kvm()
                 continue
             raise _explained(images, problem) from problem
@@ -255,9 +255,9 @@ def _explained(images: Sequence[DiskImage], problem: RuntimeError) -> TargetErro
         return busy(*(each.path for each in images))
     unreadable = [str(each) for each in Path("/boot").glob("vmlinuz-*") if not os.access(each, os.R_OK)]
     if unreadable and ("supermin" in said or "kernel" in said):
-        hint = f"libguestfs needs to read the kernel: sudo chmod 0644 {unreadable[0]} (Ubuntu makes it 0600)"
+        hint = f"libguestfs must be able to read the kernel: sudo chmod 0644 {unreadable[0]} (Ubuntu sets 0600)"
     elif "supermin" in said or not any(Path("/boot").glob("vmlinuz-*")):
-        hint = "libguestfs needs a kernel in /boot: install linux-image-cloud-amd64 or the like."
+        hint = "libguestfs needs a kernel in /boot: install linux-image-cloud-amd64 or similar."
     else:
-        hint = "See what is wrong with: libguestfs-test-tool. As root, --backend kernel works without libguestfs."
+        hint = "To see what is wrong, run libguestfs-test-tool. As root, --backend kernel works without libguestfs."
     return TargetError(f"libguestfs did not start: {said}", hint)

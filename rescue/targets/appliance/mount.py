@@ -36,8 +36,8 @@ class Shown:
             handle.mount_local(self._where, readonly=not write, options=_OPTIONS)
         except RuntimeError as problem:
             raise TargetError(
-                f"{where} can't be made a mount of libguestfs: {problem}",
-                "It needs FUSE: is there /dev/fuse (modprobe fuse), and as a user, fusermount (package fuse3)?",
+                f"libguestfs can't mount at {where}: {problem}",
+                "It needs FUSE: /dev/fuse (modprobe fuse) and, if you are not root, fusermount (package fuse3).",
             ) from problem
         self._thread = threading.Thread(target=self._answer, args=(handle,), daemon=True)
         self._thread.start()
@@ -63,4 +63,4 @@ class Shown:
             return
         self._thread.join(_PATIENCE)
         if self._thread.is_alive():
-            raise TargetError(f"{self._where} is still in use", "End what works there: fuser -vm")
+            raise TargetError(f"{self._where} is still in use", "Stop the programs that use it: fuser -vm")

@@ -113,18 +113,18 @@ def understood(words: Sequence[str]) -> Call:
         if f"id=hd{len(drives) - 1}," not in left[at + 1]:
             raise UnknownCall("the disks are not in order")
         if any("\udc80" <= letter <= "\udcff" for letter in left[at + 1]):
-            raise UnknownCall("the name of a disk is not UTF-8, which QEMU's monitor does not take")
+            raise UnknownCall("the name of a disk is not UTF-8, which QEMU's monitor requires")
         del left[at : at + 4]
     root = _ROOT.fullmatch(_taken(left, "-drive"))
     if root is None:
-        raise UnknownCall("the appliance's own disk is not as usual")
+        raise UnknownCall("the appliance's own disk has an unknown form")
     for device in ("scsi-hd,drive=appliance", "virtio-scsi-pci,id=scsi", "virtio-serial-pci", _PORT):
         _take_pair(left, "-device", device)
     _take_pair(left, "-serial", "stdio")
     channel = _CHANNEL.fullmatch(_taken(left, "-chardev"))
     machine, memory, append = _taken(left, "-machine"), _taken(left, "-m"), _taken(left, "-append")
     if channel is None or not memory.isdecimal() or "accel=tcg" not in machine.split(","):
-        raise UnknownCall("the channel, the memory or the accelerator is not as usual")
+        raise UnknownCall("the channel, the memory or the accelerator has an unknown form")
     if len(drives) > MAX_DISKS or any("drive=" in word or word in ("-drive", "-blockdev", "-netdev") for word in left):
         raise UnknownCall("there are more devices than usual")
     kept = " ".join(word for word in append.split(" ") if not _PASSING.fullmatch(word))
@@ -144,7 +144,7 @@ def _drive_at(words: Sequence[str]) -> int | None:
 
 def _taken(words: list[str], option: str) -> str:
     if words.count(option) != 1 or words.index(option) + 1 == len(words):
-        raise UnknownCall(f"{option} is not there once")
+        raise UnknownCall(f"{option} is not given exactly once")
     at = words.index(option)
     value = words[at + 1]
     del words[at : at + 2]
@@ -156,7 +156,7 @@ def _take_pair(words: list[str], option: str, value: str) -> None:
         if words[at : at + 2] == [option, value]:
             del words[at : at + 2]
             return
-    raise UnknownCall(f"{option} {value} is not there")
+    raise UnknownCall(f"{option} {value} is missing")
 
 
 def _placeholder(number: int) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ class Listener:
         self._asked.settimeout(60)
         told = b"".join(iter(lambda: self._asked.recv(65536) if self._asked else b"", b""))
         if len(told) > _LIMIT:
-            raise TargetError("libguestfs calls QEMU with more words than can be")
+            raise TargetError("libguestfs calls QEMU with too many arguments")
         return [self.program, *(os.fsdecode(word) for word in told.split(b"\0")[:-1])]
 
     def answer(self, words: list[str]) -> None:
@@ -100,7 +100,7 @@ def _script(program: str, cache: Path) -> Path:
     """The program, made or found in the cache. Raises OSError, TargetError."""
     text = _PROGRAM.format(python=sys.executable)
     if any(letter.isspace() for letter in sys.executable) or len(text.partition("\n")[0]) > _SHEBANG_LIMIT:
-        raise TargetError("the path of this Python is no first line of a script")
+        raise TargetError("the path of this Python can't be used in a #! line")
     path = cache / "qemu"
     time = Path(program).stat().st_mtime_ns
     with suppress(OSError):

@@ -74,7 +74,7 @@ def wanted() -> bool:
     """Whether a saved appliance is to be used. Raises TargetError for a setting that is none."""
     said = os.environ.get(SETTING, "")
     if said not in ("", "launch", "saved"):
-        raise TargetError(f"{SETTING} is {said!r}", f"Say {SETTING}=launch, or leave it away.")
+        raise TargetError(f"{SETTING} is {said!r}", f"Set {SETTING}=launch, or unset it.")
     return said != "launch" and platform.machine() == "x86_64"
 
 
@@ -100,7 +100,7 @@ class Restoring:
         try:
             self._listener = Listener(program, self._room, saved.directory())
         except (OSError, TargetError) as problem:
-            self._progress(f"the appliance is not saved for the next time: {problem}")
+            self._progress(f"the appliance is not saved for next time: {problem}")
             return False
         self._handle.set_hv(str(self._listener.script))
         # Asked now: while the handle launches, it answers nobody.
@@ -194,7 +194,7 @@ class Restoring:
         if self._place is not None:
             # What comes to nothing as soon as it is made would do so again.
             saved.discard(self._place, for_good=self._made)
-        return RestoreError(f"the saved appliance is of no use, and is removed: {reason}")
+        return RestoreError(f"the saved appliance can't be used, and is removed: {reason}")
 
     @property
     def listener(self) -> Listener:

@@ -66,8 +66,8 @@ def run_in_appliance(
                 _end(handle)
     except (RuntimeError, ValueError) as problem:
         raise TargetError(
-            f"the command could not be run to its end in libguestfs' appliance: {problem}",
-            "Look at the server: rescue inspect. For an image that you trust, --backend kernel runs it here.",
+            f"the command did not finish in the libguestfs appliance: {problem}",
+            "Check the server: rescue inspect. If you trust the image, --backend kernel runs the command here.",
         ) from problem
     return status
 

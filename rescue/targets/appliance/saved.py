@@ -63,7 +63,7 @@ def directory() -> Path:
         # QEMU is given it, and what lies in it names what it leans on.
         path = cache_directory().absolute() / "appliance"
     except RuntimeError as problem:
-        raise NoState(f"there is no place for a cache: {problem}") from problem
+        raise NoState(f"there is no cache directory: {problem}") from problem
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_own(path)
@@ -199,7 +199,7 @@ def _boot_and_save(building: Path, call: Call, socket: Path) -> None:
             monitor.order("quit")
         machine.wait(60)
     except subprocess.TimeoutExpired as problem:
-        raise NoState("QEMU does not end") from problem
+        raise NoState("QEMU does not exit") from problem
     finally:
         machine.kill()
         machine.wait()

@@ -193,7 +193,10 @@ class GuestfsSource:
             told = self._handle.lstatns("/")
             xattrs = self._handle.lgetxattrs("/")
         except RuntimeError as problem:
-            raise TargetError(f"the root can't be read: {problem}", "The file system may be damaged: fsck") from problem
+            raise TargetError(
+                f"the root directory can't be read: {problem}",
+                "The file system may be damaged: fsck",
+            ) from problem
         kept = tuple(sorted((each["attrname"], each["attrval"]) for each in xattrs if counts(each["attrname"])))
         budget.add_bytes("/", sum(len(value) for _, value in kept))
         return _entry(told, "", kept)

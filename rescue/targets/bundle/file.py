@@ -164,7 +164,7 @@ def read_bundle(path: Path) -> Bundle:
     except (ValueError, TypeError, LookupError, RecursionError, EOFError, OSError, zlib.error) as problem:
         raise TargetError(
             f"the bundle {path} is damaged: {problem}",
-            "Copy it again, or take it anew: rescue capture -o FILE",
+            "Copy it again, or make a new one: rescue capture -o FILE",
         ) from problem
 
 
@@ -187,19 +187,19 @@ class _Bounded:
     def end(self) -> None:
         """Nothing but zeros follows; reading to the end also proves the checksum of the whole."""
         if self._stream.read(_END_LIMIT).strip(b"\0") or self._stream.read(1):
-            raise ValueError("something follows its end")
+            raise ValueError("there is data after its end")
 
 
 def _read(members: _Bounded) -> Bundle:
     head = json.loads(_member(members, HEAD, _HEAD_LIMIT))
     if not isinstance(head, dict):
-        raise ValueError("its head is no object")
+        raise ValueError("its head is not an object")
     schema = as_number(head.get("rescue_bundle"), 1, 1 << 31)
     if schema != SCHEMA:
         raise TargetError(
-            f"the bundle was taken by a newer rescue ({as_text(head.get('rescue', ''))}), in a form that this one "
+            f"the bundle was made by a newer rescue ({as_text(head.get('rescue', ''))}), in a format that this one "
             f"({__version__}) can't read",
-            "Update rescue here, or take the bundle with the same version.",
+            "Update rescue here, or make the bundle with the same version.",
         )
     reads = [as_read(each) for each in _lines(_member(members, READS, _LINES_LIMIT))]
     budget = Budget()
@@ -211,7 +211,7 @@ def _read(members: _Bounded) -> Bundle:
         budget.add_bytes(path, sum(len(value) for _, value in entry.xattrs))
         above = entries.get(path.rpartition("/")[0] or "/")
         if path in entries or (path != "/" and (above is None or not above.is_dir)):
-            raise ValueError("an entry is there twice, or lies in no directory")
+            raise ValueError("an entry is listed twice, or its directory is missing")
         entries[path] = entry
         if content:
             wanted.append(path)
@@ -247,7 +247,7 @@ def _member(members: _Bounded, name: str, limit: int) -> bytes:
 def _size(header: bytes, limit: int) -> int:
     size = int(header[124:136].rstrip(b"\0 ") or b"0", 8)
     if not 0 <= size <= limit:
-        raise ValueError("a part of it is too large")
+        raise ValueError("part of it is too large")
     return size
 
 
@@ -260,9 +260,9 @@ def _padded(members: _Bounded, size: int) -> bytes:
 def _lines(data: bytes) -> Iterator[dict[str, Any]]:
     for count, line in enumerate(data.split(b"\n")):
         if count > 4 * MAX_ENTRIES or len(line) > _LINE_LIMIT:
-            raise ValueError("it has too many or too long lines")
+            raise ValueError("its lines are too many or too long")
         if line:
             value = json.loads(line)
             if not isinstance(value, dict):
-                raise ValueError("a line is no object")
+                raise ValueError("a line is not an object")
             yield value

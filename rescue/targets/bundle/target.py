@@ -36,8 +36,8 @@ class BundleTarget(Closing):
         missing = [read.path for read in wanted if not tree.holds(read)]
         if missing and len(missing) == len(wanted):
             raise TargetError(
-                f"the bundle {self.name} does not hold {missing[0]!r}, which must be seen for this",
-                "Take it anew, with this version of rescue and the same --user: rescue capture -o FILE",
+                f"the bundle {self.name} does not hold {missing[0]!r}, which is needed for this",
+                "Make a new one, with this version of rescue and the same --user: rescue capture -o FILE",
             )
         return tree
 
@@ -46,7 +46,9 @@ class BundleTarget(Closing):
         for each in self._bundle.usages:
             if each.mount == mount:
                 return each
-        raise TargetError(f"the bundle {self.name} does not tell what fills {mount}", "Take it anew, without --quick.")
+        raise TargetError(
+            f"the bundle {self.name} does not record what fills {mount}", "Make a new one, without --quick."
+        )
 
     def put(self, path: PurePosixPath, entry: Entry) -> None:
         """See `rescue.targets.protocol.Target.put`: refused."""
@@ -79,7 +81,7 @@ def open_bundle(path: Path, *, write: bool) -> BundleTarget:
     """The bundle at `path`, which is a file that gzip has packed. Raises TargetError for any other such file."""
     if not is_bundle(path):
         raise TargetError(
-            f"{path} is packed by gzip, and no bundle of a server",
+            f"{path} is a gzip file, but not a support bundle",
             f"If it is a disk image, unpack it first: gunzip --keep {path}",
         )
     if write:
@@ -90,6 +92,6 @@ def open_bundle(path: Path, *, write: bool) -> BundleTarget:
 def refused(name: str) -> TargetError:
     """The error for whoever would change a bundle."""
     return TargetError(
-        f"{name} is a bundle of a server: there is nothing to repair in it",
-        "See what would be changed with --dry-run, and run the fix where the server's disk is.",
+        f"{name} is a support bundle: it can't be repaired",
+        "Preview the changes with --dry-run, and run the fix where the server's disk is.",
     )

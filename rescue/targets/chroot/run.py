@@ -125,7 +125,9 @@ def _guarded(work: Any, pipe: int) -> NoReturn:
         _told(pipe, str(problem), problem.hint)
     except OSError as problem:
         named = f" ({problem.filename!r})" if problem.filename else ""
-        _told(pipe, f"the server's root can't be entered: {problem.strerror}{named}", "It needs root: sudo rescue ...")
+        _told(
+            pipe, f"can't enter the server's file system: {problem.strerror}{named}", "It needs root: sudo rescue ..."
+        )
     except KeyboardInterrupt:
         status = 130
     finally:
@@ -243,8 +245,8 @@ def _shell() -> str:
         if shell.startswith("/") and os.access(shell, os.X_OK) and Path(shell).is_file():
             return shell
     raise TargetError(
-        "the server has no shell that can be run (/bin/bash, /bin/sh)",
-        "Its disk may be damaged, or not all of it be there: see rescue inspect, and rescue mount.",
+        "the server has no usable shell (/bin/bash, /bin/sh)",
+        "Its disk may be damaged or incomplete: see rescue inspect and rescue mount.",
     )
 
 
@@ -271,8 +273,8 @@ def _run(program: str, words: list[str], environment: dict[str, str], pipe: int)
     except OSError as problem:
         if problem.errno == errno.ENOEXEC and (other := _foreign(program)):
             raise TargetError(
-                f"the server's programs are made for {other}, and this machine is a {os.uname().machine}",
-                "They can't run here. inspect, fix and mount work all the same.",
+                f"the server's programs are built for {other}, and this machine is {os.uname().machine}",
+                "They can't run here. inspect, fix and mount still work.",
             ) from problem
         missing = isinstance(problem, FileNotFoundError)
         print(f"rescue: {words[0]!r}: {problem.strerror} (on the server)", file=sys.stderr, flush=True)

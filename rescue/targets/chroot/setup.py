@@ -43,8 +43,8 @@ def _mounted(kind: str, point: str, flags: int, options: str = "") -> None:
         if problem.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
             raise
         raise TargetError(
-            f"the server's root has no directory {point}, which its programs need",
-            f"Make it: rescue mount, then mkdir in that folder: {point.lstrip('/')}",
+            f"the server has no directory {point}, which its programs need",
+            f"Create it: run rescue mount, then mkdir {point.lstrip('/')} in that folder.",
         ) from problem
 
 

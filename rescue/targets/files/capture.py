@@ -56,7 +56,7 @@ class Budget:
         """`more` entries beside those that are held have been looked at in one directory."""
         if self.entries + more > MAX_ENTRIES:
             raise TargetError(
-                f"there are more than {MAX_ENTRIES:,} files where the configuration is looked for, near {path}",
+                f"there are more than {MAX_ENTRIES:,} files among the configuration, near {path}",
                 "Something has filled a configuration directory. Look there, move the surplus away, and try again.",
             )
 
@@ -66,8 +66,7 @@ class Budget:
         self.large += count if count > LARGE else 0
         if self.content > MAX_CONTENT:
             raise TargetError(
-                f"there are more than {MAX_CONTENT >> 20} MiB of files where the configuration is looked for, "
-                f"near {path}",
+                f"there are more than {MAX_CONTENT >> 20} MiB of files among the configuration, near {path}",
                 "Something has filled a configuration directory. Look there, move the surplus away, and try again.",
             )
 

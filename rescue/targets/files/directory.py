@@ -78,7 +78,7 @@ class DirectoryTarget(Forwarding, Closing):
             return self._fixed_notes
         shown = ", ".join(self._unreadable[:_UNREADABLE_SHOWN])
         more = len(self._unreadable) - _UNREADABLE_SHOWN
-        text = f"could not be read, so that nothing is known of it: {shown}" + (f" and {more} more" if more > 0 else "")
+        text = f"could not be read, so not checked: {shown}" + (f" and {more} more" if more > 0 else "")
         if os.geteuid() != 0:
             text += "; run it as root (sudo) to see all"
         return (*self._fixed_notes, text)
@@ -111,8 +111,8 @@ class DirectoryTarget(Forwarding, Closing):
                 syncfs(descriptor)
             except OSError as problem:
                 raise TargetError(
-                    f"{self.name}: what was written may not be on the disk: {problem.strerror}",
-                    "The disk fails. Make a copy of it (ddrescue) before anything else.",
+                    f"{self.name}: the changes may not have reached the disk: {problem.strerror}",
+                    "The disk is failing. Copy it (ddrescue) before anything else.",
                 ) from problem
 
     def lock(self) -> AbstractContextManager[None]:

@@ -156,7 +156,7 @@ class LocalSource:
         try:
             found = os.fstat(descriptor)
             if stat.S_IFMT(found.st_mode) != stat.S_IFMT(seen.st_mode):
-                return "it changed while it was looked at"
+                return "it changed while it was being read"
             data = None
             if stat.S_ISREG(found.st_mode) and NO_CONTENT != limit >= found.st_size and budget.has_room(found.st_size):
                 budget.add_bytes(path, found.st_size)

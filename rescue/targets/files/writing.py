@@ -71,7 +71,7 @@ class Writer:
             if old is None:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
             if KINDS.get(stat.S_IFMT(old.st_mode)) is not entry.kind:
-                raise TargetError(f"{path} is another kind of file by now", "Run rescue inspect again.")
+                raise TargetError(f"{path} is now another kind of file", "Run rescue inspect again.")
             self._change(parent, name, old, entry)
 
     def shorten(self, path: PurePosixPath, keep: int) -> None:
@@ -84,7 +84,7 @@ class Writer:
             descriptor = os.open(name, _OPEN | os.O_RDWR, dir_fd=parent)
             try:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise TargetError(f"{path} is no regular file")
+                    raise TargetError(f"{path} is not a regular file")
                 shorten_file(descriptor, keep)
                 os.fsync(descriptor)
             finally:
@@ -128,7 +128,7 @@ class Writer:
             try:
                 found = os.fstat(descriptor)
                 if old is None or (found.st_dev, found.st_ino) != (old.st_dev, old.st_ino):
-                    raise TargetError("the file was exchanged while it was being changed", "Try again.")
+                    raise TargetError("the file was replaced while it was being changed", "Try again.")
                 flags = _lift(descriptor)
                 try:
                     _metadata(descriptor, entry)
@@ -330,9 +330,9 @@ def explained(path: PurePosixPath, problem: OSError) -> TargetError:
     elif problem.errno in (errno.EPERM, errno.EACCES):
         hint = "Run it as root (sudo), and check that nothing else protects the file (lsattr)."
     elif problem.errno in (errno.ELOOP, errno.ENOTDIR):
-        hint = "A link or a file stands where a directory was: the disk has changed since. Run rescue inspect again."
+        hint = "A directory has become a link or a file: the disk has changed since. Run rescue inspect again."
     elif problem.errno == errno.EIO:
-        hint = "The disk fails. Make a copy of it (ddrescue) before anything else."
+        hint = "The disk is failing. Copy it (ddrescue) before anything else."
     else:
         hint = "Nothing was changed. Run rescue inspect again to see what is there now."
     return TargetError(f"can't write {path}: {reason}", hint)

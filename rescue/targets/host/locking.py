@@ -28,7 +28,7 @@ def locked(identity: str, name: str) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise TargetBusy(
-                f"another rescue is changing {name} right now", "Wait until it has ended, or end it, and try again."
+                f"another rescue is changing {name} right now", "Wait until it ends, or stop it, and try again."
             ) from None
         yield
     finally:

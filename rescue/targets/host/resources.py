@@ -53,7 +53,7 @@ def run(*words: str, given: bytes = b"") -> str:
         program = sh.Command(words[0], search_paths=PATH.split(":"))
     except sh.CommandNotFound as problem:
         package = _PACKAGES.get(words[0], words[0])
-        raise ProgramError(f"the program {words[0]} is not there", f"Install the package {package}.") from problem
+        raise ProgramError(f"the program {words[0]} is not installed", f"Install the package {package}.") from problem
     # A session of its own, so that Ctrl-C at the terminal can't end it halfway: we are told, and decide.
     running = program(
         *words[1:], _in=given, _env={"PATH": PATH, "LC_ALL": "C.UTF-8"}, _new_session=True, _tty_out=False,
@@ -69,7 +69,7 @@ def run(*words: str, given: bytes = b"") -> str:
             running.wait()
         raise
     if running.exit_code:
-        said = _said(running.stderr) or f"it ended with status {running.exit_code}"
+        said = _said(running.stderr) or f"it exited with status {running.exit_code}"
         raise ProgramError(f"{words[0]} failed: {said}", _HINTS.get(words[0], ""))
     return bytes(running.stdout).decode("utf-8", "surrogateescape")
 
@@ -239,7 +239,7 @@ class Resources:
                 )  # fmt: skip
             except FileNotFoundError as problem:
                 package = _PACKAGES.get(words[0], words[0])
-                message = f"the program {words[0]} is not there"
+                message = f"the program {words[0]} is not installed"
                 raise ProgramError(message, f"Install the package {package}.") from problem
             self._ledger.note("process", helper.pid, started(helper.pid))
             self._stack.callback(_end, helper)
