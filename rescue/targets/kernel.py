@@ -1,6 +1,6 @@
 """A disk or an image, mounted by this machine's kernel under a private directory.
 
-For looking, the disk stays as it is to the last byte, and yet the snapshot shows what an unreplayed journal holds: see
+Opened for reading, the disk is not changed at all, yet the snapshot includes an unreplayed journal: see
 `rescue.targets.disks.volumes.Disk.mount_to_look`.
 """
 
@@ -90,7 +90,7 @@ def _open(
         return mounted
     volume, inside, found = _unlocked_and_chosen(disk, opened if write else looking, opening, progress, write=write)
     placed = _placed(disk, volume, found)
-    # What was said of volumes that turned out to be others is of no use.
+    # Notes about volumes that turned out to be others no longer apply.
     disk.notes.clear()
     notes = [*surplus(found.fstab), *([volume.note] if write and volume.note else [])]
     if not write and any(written_by_machine(source.path) for source in disk.sources if not source.is_device):
@@ -238,7 +238,7 @@ def _refuse_if_busy(disk: Disk) -> None:
 
 
 def _mounted_already(disk: Disk, root: str | None) -> DirectoryTarget | None:
-    """What is mounted for writing must be looked at where it is: its newest files may not be on the disk yet."""
+    """Read what is mounted for writing where it is mounted: its newest files may not be on the disk yet."""
     for volume in disk.volumes:
         if volume.node is None or (root is not None and not volume.is_called(root)):
             continue
@@ -261,7 +261,7 @@ def _nodes(disk: Disk) -> tuple[Path, ...]:
 
 
 def _identity(volume: Volume) -> str:
-    """What is locked: the same for every way to the same file system on a block device, or to the same image."""
+    """The identity for the lock: equal for all paths to one file system on a block device, or to one image."""
     found = (volume.node or volume.pieces[0].source.path).stat()
     device = stat.S_ISBLK(found.st_mode)
     number = found.st_rdev if device else found.st_dev
@@ -273,7 +273,7 @@ def _identity(volume: Volume) -> str:
 
 
 def _placed(disk: Disk, root: Volume, found: FoundRoot) -> tuple[Belongs, ...]:
-    """What the server's fstab has below its root, on its own disks or, where they lack it, on this machine's others."""
+    """The mounts of the server's fstab, found on its own disks or else on this machine's others."""
     placed = belonging(found.fstab, root, disk.volumes)
     if disk.is_device and any(each.volume is None for each in placed):
         return belonging(found.fstab, root, disk.everything())
@@ -297,7 +297,7 @@ def _assemble(
             continue
         together = volume.disk == root.disk or (volume.group and volume.group == root.group)
         if disk.is_beside(volume) and not together and "label" in each.wanted.device.lower():
-            # Names are less sure than UUIDs: another server's disk may be here, too.
+            # A label is less certain than a UUID: another server's disk may be here, too.
             notes.append(f"{point} is {each.wanted.device!r}: assumed to be {volume.name}, on another disk")
         if not volume.mountable:
             why = volume.read_only or volume.found.type or "unknown content"
@@ -319,7 +319,7 @@ def _mount_below(
     subvolume: str, write: bool,
 ) -> None:  # fmt: skip
     with Root(os.open(base, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)) as top:
-        # Opened link by link and mounted by its descriptor: a link on the disk can't lead the mount elsewhere.
+        # Opened component by component and mounted by descriptor, so that a link on the disk can't redirect the mount.
         held = top.open(point, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             where, unmount = Path(f"/proc/self/fd/{held}"), base + point

@@ -1,7 +1,7 @@
 """A server's file systems mounted in one folder until somebody unmounts them.
 
-What was opened for them (mounts, loop devices, helpers, volumes) is held by a process of its own, which sleeps until
-it is told to end, and closes all in reverse order: the same code as for one that is opened for a moment. What is
+A separate process holds what was opened for them (mounts, loop devices, helpers, volumes). It sleeps until
+it is told to end, then closes everything in reverse order, by the same code as for a target opened briefly. What is
 mounted is listed in /run/rescue; if the holder is killed, the list of `rescue.targets.host.ledger` says what to close.
 """
 
@@ -81,7 +81,7 @@ def mount_target(
 
 
 def users_of(mounted: Mounted) -> tuple[User, ...]:
-    """The processes that work below the mount, and would lose it."""
+    """The processes that use files below the mount."""
     return tuple(_users(mounted.point))
 
 
@@ -105,7 +105,7 @@ def unmount(mounted: Mounted) -> None:
 
 
 def close_leftovers() -> tuple[str, ...]:
-    """Close what killed processes have left open; what was closed, in words."""
+    """Close what killed processes have left open. Returns descriptions of what was closed."""
     closed = close_what_is_left(run)
     for each in all_mounted():
         if not each.holder.lives:
@@ -127,7 +127,7 @@ def busy(mounted: Mounted, users: tuple[User, ...]) -> TargetBusy:
 def _hold(
     pipe: int, spec: str, point: Path | None, write: bool, opening: Opening, progress: Callable[[str], None]
 ) -> NoReturn:
-    """The process that holds it: tell how it went through `pipe`, sleep, close. Never returns."""
+    """Body of the holding process: report the result through `pipe`, sleep, close. Never returns."""
     status = 1
     try:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -158,7 +158,7 @@ def _hold(
 def _opened(
     resources: Resources, spec: str, point: Path | None, write: bool, opening: Opening, progress: Callable[[str], None]
 ) -> tuple[Mounted, Callable[[], None]]:
-    """What is mounted now, and what waits until it is of no use any more."""
+    """What is mounted now, and a function that waits until it is no longer needed."""
     target = open_target(
         spec, write=write, backend=opening.backend, root=opening.root, progress=progress, opening=opening
     )
@@ -225,7 +225,7 @@ def _let_go(pipe: int, told: bytes) -> None:
 
 
 def good_name(name: str) -> str:
-    """A host's name as far as it can be a folder's, and shown in a prompt."""
+    """The part of a host name that is safe as a folder's name and in a prompt."""
     return "".join(each for each in name if each.isascii() and (each.isalnum() or each in "-._")).strip(".-")[:_NAME]
 
 

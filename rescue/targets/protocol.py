@@ -1,6 +1,6 @@
 """What the rest of the program may do with a target: capture it, change one entry, make it durable.
 
-Every implementation is held to the same contract by one suite (tests/system/test_target_contract.py and its like).
+One test suite (tests/system/test_target_contract.py and similar) checks every implementation against this contract.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class TargetBusy(TargetError):
 
 
 class SeveralRoots(TargetError):
-    """A disk holds more than one server. roots: what to give after --root, and whose root that is."""
+    """A disk holds more than one server. roots: what to give after --root, and which server that is."""
 
     def __init__(self, where: str, roots: Sequence[tuple[str, str]]) -> None:
         told = "; ".join([f"{word}: {what}" for word, what in roots[:20]] + (["..."] if len(roots) > 20 else []))
@@ -44,13 +44,13 @@ class SeveralRoots(TargetError):
 
 
 class TargetUnsafe(TargetError):
-    """What was asked for would do harm."""
+    """The request would do harm."""
 
     status = Status.REFUSED
 
 
 class OnlyKernel(TargetUnsafe):
-    """An image that only this machine's kernel could read, which a hostile one may attack: the person has to agree."""
+    """Only this machine's kernel could read the image, and a hostile image may attack it: the user has to agree."""
 
     def __init__(self, where: str) -> None:
         super().__init__(
@@ -91,7 +91,7 @@ class Target(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the person must know of the snapshot ("the journal could not be replayed: it may be stale").
+        """What the user must know about the snapshot ("the journal could not be replayed: it may be stale").
 
         A capture may add to them.
         """

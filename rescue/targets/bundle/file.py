@@ -1,12 +1,12 @@
-"""The file of a support bundle: what a server's disk held that matters, without its secrets, as a tar packed by gzip.
+"""The file of a support bundle: the relevant files of a server, without secrets, as a gzip-compressed tar.
 
     bundle.json      the schema, when and of what the bundle was taken, the file systems and how full they are
     reads.jsonl       what was captured, a request on each line: what is not below one was not looked at
     entries.jsonl     every entry, one on each line: kind, mode, owner, times, attributes
     files/etc/...     the content of the regular files that was captured
 
-It comes from somebody else's machine and is read as such: nothing is unpacked to a disk, every length is bounded, and
-what could not have been written here is refused.
+It comes from an untrusted machine: nothing is unpacked to a disk, every length is bounded, and
+anything that rescue could not have written is refused.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Bundle:
 
 
 def is_bundle(path: Path) -> bool:
-    """Whether the file is a bundle, by its content; of no use to tell one from a hostile one."""
+    """Whether the file looks like a bundle. It may still be hostile."""
     try:
         with path.open("rb") as stream, gzip.GzipFile(fileobj=stream) as unpacked:
             head = unpacked.read(512)
@@ -169,7 +169,7 @@ def read_bundle(path: Path) -> Bundle:
 
 
 class _Bounded:
-    """A stream of which exactly so much is read as is asked for, and no more than any bundle holds."""
+    """A stream that is read in exact amounts, and no further than a bundle's maximum size."""
 
     def __init__(self, stream: gzip.GzipFile) -> None:
         self._stream = stream
@@ -185,7 +185,7 @@ class _Bounded:
         return found
 
     def end(self) -> None:
-        """Nothing but zeros follows; reading to the end also proves the checksum of the whole."""
+        """Check that only zeros follow. Reading to the end also verifies gzip's checksum."""
         if self._stream.read(_END_LIMIT).strip(b"\0") or self._stream.read(1):
             raise ValueError("there is data after its end")
 

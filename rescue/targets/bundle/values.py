@@ -1,4 +1,4 @@
-"""Values out of a bundle's JSON, each checked: ValueError, LookupError or TypeError for what was not written by us."""
+"""Checked values of a bundle's JSON: ValueError, LookupError or TypeError for what rescue did not write."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _pure(value: Any) -> PurePosixPath:
 
 
 def as_path(value: Any) -> str:
-    """An absolute path that leads nowhere else."""
+    """An absolute path without "." and ".."."""
     text = as_text(value)
     parts = text.split("/")[1:]
     plain = text.startswith("/") and "\0" not in text
@@ -124,10 +124,10 @@ def as_path(value: Any) -> str:
 
 
 def as_text(value: Any) -> str:
-    """Text, in which bytes that are no UTF-8 are kept with surrogateescape."""
+    """Text; bytes that are not UTF-8 are kept with surrogateescape."""
     if not isinstance(value, str) or len(value) > PATH_LIMIT * 2:
         raise ValueError("a text is invalid or too long")
-    value.encode("utf-8", "surrogateescape")  # a lone surrogate that stands for no byte was not written by us
+    value.encode("utf-8", "surrogateescape")  # rescue never writes a lone surrogate that encodes no byte
     return value
 
 

@@ -1,4 +1,4 @@
-"""Changing one entry below a root, so that a kill or a power cut leaves the old state or the new one.
+"""Change one entry below a root, so that a kill or a power cut leaves the old state or the new one.
 
 No component of a path is ever followed if it is a link: a hostile disk can't lead a write out of the root.
 """
@@ -246,7 +246,7 @@ def _set_xattrs(where: int | bytes, entry: Entry, *, follow: bool) -> None:
         return
     present = {os.fsencode(name) for name in listed if counts(name) and name not in OWN_BUSINESS}
     for name in sorted(present - wanted.keys()):
-        # A security module's label can't be taken off, only changed: a new file may keep what it was born with.
+        # A security label can't be removed, only changed: a new file may keep its initial one.
         if name != b"security.selinux":
             os.removexattr(where, name, follow_symlinks=follow)
     for name, value in wanted.items():
@@ -280,7 +280,7 @@ def _put_flags(descriptor: int, flags: int) -> None:
 
 @contextmanager
 def flags_lifted(descriptor: int) -> Iterator[None]:
-    """The inode is neither immutable nor append-only within; what it was, it is again afterwards."""
+    """Clear the inode's immutable and append-only flags within the block, and restore them afterwards."""
     flags = _lift(descriptor)
     try:
         yield
@@ -313,7 +313,7 @@ def _old_flags_lifted(parent: int, name: bytes, old: os.stat_result | None, *, r
 
 @contextmanager
 def errors_of(path: PurePosixPath) -> Iterator[None]:
-    """Turn OSError into what the person can do about it."""
+    """Turn OSError into an error with advice for the user."""
     try:
         yield
     except OSError as problem:

@@ -58,7 +58,7 @@ def hold_as_writer(descriptor: int) -> None:
 
 
 def _stays(path: Path, places: tuple[int, ...]) -> bool:
-    """Whether one of these bytes is locked, and stays so."""
+    """Whether one of these bytes is locked and stays locked."""
     until = time.monotonic() + _PATIENCE
     while _locked(path, places):
         if _is_by_machine(path) or time.monotonic() > until:
