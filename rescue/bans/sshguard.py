@@ -53,7 +53,7 @@ def sshguard(tree: Tree) -> Sshguard | None:
 
 
 def bans(tree: Tree, this: Sshguard, chains: frozenset[str]) -> Iterator[Ban]:
-    """Whom it blocks from its start on. chains: those of the rules that are loaded before it."""
+    """Whom it blocks once started. chains: those of the rules that are loaded before it."""
     if this.backend == "sshg-fw-iptables" and "sshguard" not in chains:
         return  # its rules go into that chain, and fail where there is none
     sure = this.backend in (*_CERTAIN, "sshg-fw-iptables")

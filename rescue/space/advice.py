@@ -1,4 +1,4 @@
-"""What a person can do about what may not go by itself: whose it is, and the tool that makes it smaller."""
+"""Advice for data that rescue does not delete: whose it is, and the tool that shrinks it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _ADVICE = {
 
 
 def advice(path: PurePosixPath) -> str:
-    """What lies at `path` and how it is made smaller without harm; empty if nothing general can be said."""
+    """What is at `path` and how to shrink it safely; empty if there is no general advice."""
     for each in (path, *path.parents):
         if (found := _ADVICE.get(str(each))) is not None:
             return found

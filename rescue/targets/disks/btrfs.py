@@ -1,4 +1,4 @@
-"""A btrfs on several devices: which belong together. Source: btrfs(5)."""
+"""Find the devices of a btrfs that spans several. Source: btrfs(5)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Owned = tuple[Volume, bool]
 
 
 def put_together(volumes: Iterable[Owned]) -> tuple[list[Owned], bool]:
-    """The volumes with each btrfs once, its other devices as `members`; and whether the target's own lacks one."""
+    """The volumes with each btrfs once, its other devices as `members`; and whether the target's own lacks a device."""
     found: list[Owned] = []
     parts: dict[str, dict[int, Owned]] = {}
     for volume, own in volumes:

@@ -1,7 +1,7 @@
-"""What disks hold, down to the file systems: partitions, arrays, logical volumes, whatever lies in which.
+"""What disks hold, down to the file systems: partitions, arrays and logical volumes, in any nesting.
 
-Everything is told from bytes, or from what this machine's kernel has assembled already; nothing is assembled. The
-disks are untrusted: what they say of themselves is bounded in number and depth.
+It reads bytes, or what this machine's kernel has already assembled; it assembles nothing. The
+disks are untrusted: the number and depth of what they describe are bounded.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class _Finder:
         self._incomplete = False
 
     def source(self, source: DiskSource, *, own: bool) -> None:
-        """All that is on `source`, but for what lies on several."""
+        """Everything on `source`, except what spans several."""
         known = source.number or source.path
         if known in self._seen:
             return
@@ -119,7 +119,7 @@ class _Finder:
             raise TargetError(f"{source.path} can't be read: {problem.strerror}", hint) from problem
 
     def discovery(self) -> Discovery:
-        """Put together what lies on several sources."""
+        """Put together what spans several sources."""
         while self._members:
             members, self._members = self._members, {}
             for each in members.values():
@@ -186,7 +186,7 @@ class _Finder:
         return os.lseek(descriptor, 0, os.SEEK_END)
 
     def _holders(self, region: _Region) -> bool:
-        """Look at what the kernel has made of this device already: mapped volumes, arrays. Whether there is any."""
+        """Look at the mapped volumes and arrays that the kernel has already set up on this device. True if any."""
         if region.node is None:
             return False
         holders = Path(f"/sys/class/block/{region.node.resolve().name}/holders").glob("*")
@@ -289,7 +289,7 @@ class _Finder:
             self._volume(region, probe(self._reader(region)), group.uuid)
 
     def _loose_physicals(self) -> None:
-        """Physical volumes that no group is known of are listed, too."""
+        """List physical volumes whose group is unknown, too."""
         grouped = {volume.group for volume, _ in self._volumes if volume.group}
         if not grouped:
             for _, region in self._physicals:

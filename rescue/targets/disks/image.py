@@ -1,9 +1,9 @@
 """Disk image files: which format, and whether it is safe to open.
 
-The format is told from the file's own magic, once, and then stated to whatever opens it, which never probes. A server
+The format is read from the file's magic once, then stated to whatever opens it, which never probes. A server
 can write whatever it likes to the first bytes of its own raw disk, a qcow2 header among it: where a file may be either,
-the person says which. An image that names another file (a backing file, an external data file, an extent, a parent) is
-refused, as it could name any file of this machine; a qcow2's are followed where the person has agreed to it.
+the user has to say which. An image that names another file (a backing file, an external data file, an extent, a
+parent) is refused, as it could name any file of this machine; a qcow2's are followed if the user has agreed to it.
 Sources: docs/interop/qcow2.txt and vmdk.txt of QEMU.
 """
 
@@ -51,7 +51,7 @@ class DiskImage:
 def image_at(path: Path, stated: str | None = None, *, allow_backing: bool = False) -> DiskImage:
     """The image at `path`; `stated`: its format, as the person says.
 
-    Raises TargetError for an empty one, for one that leans on another file (but a qcow2's with `allow_backing`), and
+    Raises TargetError for an empty one, for one that needs another file (except a qcow2 with `allow_backing`), and
     for one that may be a raw disk or another format.
     """
     return _image(path, stated, allow_backing, _MAX_CHAIN)
@@ -106,7 +106,7 @@ def _magic_format(head: bytes) -> str:
 
 
 def _is_difference(head: bytes, kind: str) -> bool:
-    """Whether a VHD's or VDI's header tells of a parent: by the type of the disk, or by the UUIDs of others."""
+    """Whether a VHD's or VDI's header names a parent: by the disk's type, or by other UUIDs."""
     if kind == "vpc":
         return head[60:64] == struct.pack(">I", 4)
     return head[0x4C:0x50] == struct.pack("<I", 4) or any(head[0x1A8:0x1C8])

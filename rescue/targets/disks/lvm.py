@@ -139,9 +139,9 @@ def _sequence(text: bytes) -> int:
 
 
 def groups(physicals: Iterable[Physical]) -> tuple[Group, ...]:
-    """The groups that these physical volumes tell of, each by its newest metadata.
+    """The groups that these physical volumes describe, each by its newest metadata.
 
-    Damaged ones are left out, and the longest where there is more than any server's disks hold.
+    Damaged ones are left out, and the longest ones if there is more than any server's disks hold.
     """
     newest: dict[str, Group] = {}
     room = _MAX_TEXTS
@@ -237,7 +237,7 @@ class _Maker:
             return [Run(uuid, start + first * self._extent, count * self._extent)]
         if kind in ("raid1", "mirror"):
             sides = segment.get("raids" if kind == "raid1" else "mirrors")
-            # raid1: log, image, log, image; mirror: image, start, image, start. Any image will do to look.
+            # raid1: log, image, log, image; mirror: image, start, image, start. Any image will do for reading.
             images = sides[1 if kind == "raid1" else 0 :: 2] if isinstance(sides, list) else []
             reasons.append("it is a mirror, and its sides would then differ")
             for image in images:
@@ -253,7 +253,7 @@ class _Maker:
 
 
 def _joined(runs: list[Run]) -> tuple[Run, ...]:
-    """The same with neighbours made one."""
+    """The same, with adjacent runs merged."""
     found: list[Run] = []
     for run in runs:
         last = found[-1] if found else None

@@ -1,4 +1,4 @@
-"""Files that hold a disk image and are none: packed, or an archive. Told by their first bytes (magic(5))."""
+"""Recognise archives and compressed files given in place of an image, by their first bytes (magic(5))."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TAR = 257
 
 
 def refuse_packed(path: Path, head: bytes) -> None:
-    """Raise TargetError, with the command that unpacks it, if the file at `path` begins as such a one does."""
+    """Raise TargetError, with the command to unpack it, if the file at `path` is compressed or an archive."""
     if head[510:512] == b"\x55\xaa":
         return  # a boot sector: a disk, whatever else its first bytes may be
     for magic, packer, command in _PACKERS:

@@ -19,7 +19,7 @@ from rescue.targets.protocol import TargetError
 
 
 class DiskSource:
-    """What is at `path`. Daemons that are started to look end with `looking`."""
+    """What is at `path`. Daemons started for reading end with `looking`."""
 
     def __init__(self, path: Path, looking: Resources, opening: Opening) -> None:
         found = path.stat()
@@ -38,7 +38,7 @@ class DiskSource:
 
     @property
     def can_layer(self) -> bool:
-        """Whether `layer` can be had."""
+        """Whether `layer` is possible."""
         return overlay.available() or (self.is_raw and device_mapper.available())
 
     def readable(self) -> Path:
@@ -112,7 +112,7 @@ def joined_to_write(resources: Resources, pieces: Sequence[Piece]) -> Path:
 
 
 def joined_to_look(resources: Resources, pieces: Sequence[Piece]) -> Path:
-    """The same through a layer that is thrown away. Raises TargetError where `can_join` says that it can't be had."""
+    """The same through a throw-away layer. Raises TargetError where `can_join` is False."""
     parts = [(piece.source.readable(), piece.start, piece.size) for piece in pieces]
     return _joined(resources, parts, write=False)
 
@@ -142,7 +142,7 @@ def _unreadable(source: DiskSource, problem: ProgramError) -> TargetError:
 
 
 def _reason(problem: ProgramError) -> str:
-    """What QEMU said; before it stands all that it was told."""
+    """QEMU's error, without the configuration that it repeats."""
     return str(problem).rpartition("can't be shown: ")[2].rpartition("}': ")[2]
 
 
@@ -151,7 +151,7 @@ def _image(path: Path, opening: Opening) -> DiskImage:
 
 
 def _hold(resources: Resources, path: Path) -> None:
-    """Lock the image as QEMU does, and see that all of it is on the disk at the end."""
+    """Lock the image as QEMU does, and flush it to the disk at the end."""
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     resources.add(lambda: os.close(descriptor))
     hold_as_writer(descriptor)

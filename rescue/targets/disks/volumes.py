@@ -73,13 +73,13 @@ class Volume:
 
     @property
     def can_layer(self) -> bool:
-        """Whether it can be written to without being changed: what is written is thrown away."""
+        """Whether it can be mounted for writing through a throw-away layer, without being changed."""
         return self.pieces[0].source.can_layer if len(self.pieces) == 1 else can_join(self.pieces)
 
     def describe(self) -> str:
         """For people: "2: ext4 'cloudimg-rootfs'"."""
         label = self.found.label or self.partition.label
-        # The label is the disk's word: shown with everything odd in it escaped.
+        # The label is untrusted: everything odd in it is escaped.
         shown = f" {label!r}" if label else ""
         number = f"{self.partition.number}: " if self.partition.number else ""
         if not number and self.group:
@@ -106,7 +106,7 @@ def mapper_name(name: str) -> str:
 
 
 class Mounter:
-    """Mounts volumes to look at. The daemons that this takes end with `looking`."""
+    """Mounts volumes for reading. The daemons that this needs end with `looking`."""
 
     def __init__(self, looking: Resources) -> None:
         self.notes: list[str] = []
@@ -114,7 +114,7 @@ class Mounter:
         self._joined: dict[tuple[Piece, ...], Path] = {}
 
     def mount_to_look(self, resources: Resources, volume: Volume, point: Path, *, unmount: str = "") -> str:
-        """Mount `volume` read-only at `point`, its journal replayed into thin air; returns the device mounted.
+        """Mount `volume` read-only at `point`, its journal replayed in a throw-away layer; returns the device.
 
         The disk stays as it is to the last byte. Raises TargetError.
         """
@@ -128,7 +128,7 @@ class Mounter:
         problem: OSError | None = None
         if plain and volume.found.dirty is not True:
             try:
-                # A read-only loop device can't be written to, not even by a file system that insists.
+                # A read-only loop device can't be written to, even by a file system that tries.
                 return _mount_piece(resources, volume, point, options, unmount)
             except OSError as refused:
                 problem = refused
@@ -287,19 +287,19 @@ def no_volume(what: str, volumes: Sequence[Volume]) -> TargetError:
 
 
 def hint_for(volumes: Sequence[Volume]) -> str:
-    """What to type where the root may be inside something that was not opened; empty if there is nothing such."""
+    """Advice if the root may be inside something that was not opened; otherwise empty."""
     kinds = {volume.found.type for volume in volumes if volume.found.type != "btrfs" or not volume.pieces}
     return next((hint for kind, hint in _HINTS.items() if kind in kinds), "")
 
 
 def listed(volumes: Sequence[Volume]) -> str:
-    """All of them for people, or the first twenty."""
+    """The first twenty, as text for people."""
     shown = [volume.describe() for volume in volumes[:20]]
     return "; ".join([*shown, "..."] if len(volumes) > 20 else shown)
 
 
 def cannot_mount(volume: Volume, problem: OSError) -> TargetError:
-    """The error for a volume that the kernel does not mount, or of which not even the root directory can be read."""
+    """The error for a volume that can't be mounted, or whose root directory can't be read."""
     if problem.errno == errno.EPERM:
         hint = "Mounting needs root: run it with sudo, or use --backend guestfs."
     elif problem.errno == errno.ENODEV:
@@ -320,7 +320,7 @@ def cannot_mount(volume: Volume, problem: OSError) -> TargetError:
 
 
 def cut_off(volume: Volume) -> TargetError | None:
-    """The error for a file system that says that it is larger than what is there of it; None for any other."""
+    """The error for a file system that is larger than its volume; None for any other."""
     size = _size(volume)
     if not volume.pieces or size >= volume.found.size:
         return None
@@ -331,7 +331,7 @@ def cut_off(volume: Volume) -> TargetError | None:
 
 
 def _checking(volume: Volume) -> Iterator[str]:
-    """How to check it, which nobody does unasked: a repair may lose files."""
+    """How to check it. rescue never does that by itself: a repair may lose files."""
     program = _FSCK.get(volume.found.type, "fsck")
     if volume.node is not None:
         yield f"Copy the disk, then check it: {program} {volume.node}"
