@@ -1,6 +1,6 @@
 """libguestfs: found at run time, and its appliance launched, with or without KVM.
 
-The bindings are no package of PyPI: they come with the distribution, built for its own Python.
+The bindings are not on PyPI: they come with the distribution, built for its own Python.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def bindings() -> ModuleType:
     for place in _distribution_places():
         if not (place / "guestfs.py").exists():
             continue
-        # Only for this import: the rest of the distribution's packages are none of ours.
+        # For this import only: nothing else is taken from the distribution's packages.
         sys.path.append(str(place))
         try:
             return importlib.import_module("guestfs")
@@ -114,11 +114,11 @@ def launched(
         handle = module.GuestFS(python_return_dict=True)
         keep(handle)
         handle.set_backend("direct")
-        # Ctrl-C at the terminal is for us: the appliance is to be shut down in order.
+        # Ctrl-C at the terminal is for us: the appliance must be shut down cleanly.
         handle.set_pgroup(True)
         if way is not _Way.KVM:
             handle.set_backend_setting("force_tcg", "1")
-        # What was only looked at lies behind an overlay: there is nothing to be synchronised at the end.
+        # A disk opened for reading is behind an overlay: there is nothing to synchronise at the end.
         handle.set_autosync(write)
         for image in images:
             handle.add_drive_opts(str(image.path.absolute()), readonly=not write, format=image.format)
@@ -142,7 +142,7 @@ def launched(
 
 
 def _restored(handle: Handle, progress: Callable[[str], None]) -> bool:
-    """Launch from the saved appliance, which is made if there is none. False where another handle has to be launched.
+    """Launch from the saved appliance, making it if there is none. False if another handle has to be launched.
 
     Raises RuntimeError as a launch does.
     """
@@ -163,9 +163,9 @@ def _restored(handle: Handle, progress: Callable[[str], None]) -> bool:
 
 
 def _end(handle: Handle) -> None:
-    """End the machine of a launch that came to nothing: as long as it lives, it keeps the next one from the disks."""
+    """End the machine of a failed launch: while it lives, it blocks the next one from the disks."""
     with suppress(RuntimeError):
-        handle.set_autosync(False)  # nothing was written, and what is there may not answer
+        handle.set_autosync(False)  # nothing was written, and the machine may not answer
         handle.shutdown()
 
 
@@ -177,7 +177,7 @@ def _kvm_may_work() -> bool:
 
 
 def _remember_broken_kvm() -> None:
-    """So that the next run need not wait again. Forgotten with the next boot, as /run is."""
+    """Spares the next run the wait. Lasts until the next boot, like /run."""
     with suppress(OSError):
         (run_directory() / _BROKEN_KVM).touch()
 
@@ -188,7 +188,7 @@ def _launch(
     progress: Callable[[str], None] = lambda message: None,
     beside: Callable[[Callable[[], bool]], None] = lambda alive: None,
 ) -> None:
-    """Launch in a thread, so that a signal or the end of our patience can end the virtual machine meanwhile.
+    """Launch in a thread, so that a signal or a timeout can end the virtual machine meanwhile.
 
     seconds: how long the machine may take from its start on; what is built before it may take its time. beside: done
     meanwhile; it is given what tells whether the launch still goes on.
@@ -196,7 +196,7 @@ def _launch(
     failed: list[BaseException] = []
 
     def work() -> None:
-        # What a launch has to complain of, KVM's failure above all, is for us to tell.
+        # We report the errors of a launch ourselves, above all KVM's.
         quiet(handle)
         try:
             handle.launch()

@@ -63,7 +63,7 @@ class GuestfsTarget(Forwarding, Closing):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the person must know of the snapshot."""
+        """What the user must know about the snapshot."""
         if not self._unreadable:
             return self._notes
         shown = ", ".join(self._unreadable[:_UNREADABLE_SHOWN])
@@ -125,7 +125,7 @@ class GuestfsTarget(Forwarding, Closing):
 def open_guestfs(path: Path, *, write: bool, opening: Opening, progress: Callable[[str], None]) -> GuestfsTarget:
     """The one server's root in the image or on the block device at `path`, and on its other disks.
 
-    Raises TargetError where libguestfs is not there or does not start, where there is no root, or more than one and
+    Raises TargetError if libguestfs is missing or does not start, if there is no root, or more than one and
     `opening` does not say which; TargetBusy for writing to an image that a running machine uses.
     """
     launch.bindings()
@@ -145,7 +145,7 @@ def open_guestfs(path: Path, *, write: bool, opening: Opening, progress: Callabl
             resources.adopt(handle.get_pid())
         mounted, devices = _mount(handle, images[0], write, opening, progress, notes)
     except BaseException:
-        # Nothing was written yet: how the appliance ends is of no matter.
+        # Nothing was written yet: it does not matter how the appliance ends.
         with suppress(TargetError):
             resources.close()
         raise
@@ -165,7 +165,7 @@ def _image(path: Path, opening: Opening) -> DiskImage:
 
 
 def _refuse_if_mounted(images: list[DiskImage]) -> None:
-    """What this machine's kernel has mounted is its own to write to."""
+    """Only this machine's kernel may write to what it has mounted."""
     for image in images:
         if not image.path.is_block_device():
             if (device := attached_as(image.path)) is not None:
@@ -266,7 +266,7 @@ class _Search:
 
 
 def _roots(handle: Handle, volumes: tuple[Volume, ...], root: str | None, progress: Callable[[str], None]) -> _Search:
-    """Look on every volume, or on those that `root` may mean."""
+    """Search every volume, or those that `root` may mean."""
     candidates = [
         volume for volume in volumes
         if volume.found.type in guestfs_volumes.MOUNTABLE and (root is None or volume.is_called(root))
@@ -286,7 +286,7 @@ def _roots(handle: Handle, volumes: tuple[Volume, ...], root: str | None, progre
 
 
 def _reason(problem: RuntimeError) -> str:
-    """Why mount(8) in the appliance did not: of its own words most are no help to anybody here."""
+    """The useful part of mount(8)'s error."""
     said = str(problem)
     return f"{DAMAGED} (mount: wrong or damaged file system)" if "wrong fs type" in said else said.rpartition(": ")[2]
 

@@ -1,4 +1,4 @@
-"""Changing one entry through libguestfs, so that a kill or a power cut leaves the old state or the new one.
+"""Change one entry through libguestfs, so that a kill or a power cut leaves the old state or the new one.
 
 This API has no fsync(2) of a file: everything is synchronised before the rename that makes it valid.
 """
