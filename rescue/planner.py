@@ -120,7 +120,9 @@ def make_plan(tree: Tree, client: Client, choose: Choose = safe_repairs, checks:
             now = attempt
     if mends:
         now = examine(now.facts.tree, client, asked)
-    left = tuple(Left(finding, reasons.get(finding.key) or "it came to light too late") for finding in now.findings)
+    left = tuple(
+        Left(finding, reasons.get(finding.key) or "it was found too late to plan for") for finding in now.findings
+    )
     return Plan(before, now, tuple(mends), left)
 
 
@@ -145,10 +147,10 @@ def _attempt(
         return "the repair would change nothing"
     packaged = next((change.path for change in changes if _is_packaged(change)), None)
     if packaged is not None:
-        return f"it would change {packaged}, a package's own file, which the next update puts back"
+        return f"it would change {packaged}, a package's own file, which the next update overwrites"
     after = examine(edited, now.facts.client, checks, evidence=False)
     if any(each.key == finding.key for each in after.findings):
-        return "the repair would not mend it"
+        return "the repair would not fix it"
     known = {each.key for each in now.findings}
     for each in after.findings:
         if each.key in known or each.severity is not Severity.BROKEN:
@@ -176,7 +178,7 @@ def _why_not(finding: Finding) -> str:
     if Safety.SAFE in safeties and finding.severity is Severity.DOUBTFUL:
         return "it is not certain: choose its repair yourself, or add --unsafe"
     if Safety.SAFE in safeties or Safety.UNSAFE in safeties:
-        return "its only repair weakens something or deletes data: take it with --unsafe"
+        return "its only repair weakens security or deletes data: allow it with --unsafe"
     if Safety.MANUAL in safeties:
         return "only a person can do this: " + next(
             each.title for each in finding.repairs if each.safety is Safety.MANUAL

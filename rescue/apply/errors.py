@@ -41,8 +41,8 @@ class Conflict(ApplyError):
         paths = [path for each in recovered for path in each.differs]
         super().__init__(
             " ".join(f"{each.words}." for each in recovered)
-            + f" {named(paths)} {'is' if len(paths) == 1 else 'are'} neither as before that fix nor as it would have"
-            " been left, and was not touched",
+            + f" {named(paths)} {'matches' if len(paths) == 1 else 'match'} neither the state before that fix nor the"
+            " one after it: not touched",
             "Look at it: the old content is in before/ of the fix's folder in the undo log. Then run rescue again.",
         )
         self.recovered = tuple(recovered)
@@ -65,8 +65,8 @@ class UndoRefused(ApplyError):
         )
         why = f"{named(paths)} changed since, and that change would be lost"
         if gone:
-            why = f"there is no directory {named(paths)} any more to put the old files back into"
-            hint = f"Make it again, and undo again: mkdir {named(paths[:1])}"
+            why = f"the directory of the old files no longer exists: {named(paths)}"
+            hint = f"Create it again, then undo again: mkdir {named(paths[:1])}"
         super().__init__(f"the fix of {fix_id} can't be undone: {why}; nothing was written", hint)
         self.paths = tuple(paths)
 

@@ -135,7 +135,7 @@ def _why_refused(change: Change) -> str:
     if not change.reversible:
         return "" if after is None or after.data is None else "its old content is too large to be kept"
     if before.nlink > 1:
-        return f"it has {before.nlink} hard links, which replacing one of them would split"
+        return f"it has {before.nlink} hard links, and replacing one would split them"
     if before.data is not None and len(before.data) > CONTENT_LIMIT:
         return "its old content is too large to be kept"
     return ""
@@ -258,7 +258,7 @@ def _not_journaled(journal: JournalStore, problem: Exception, gone: list[PurePos
         # If nothing at all can be written, another place for the record does not help.
         first = str(getattr(problem, "hint", "")).rstrip(".")
         hint = f"{first}. {hint}" if first else hint
-    but = f", except that {named(gone)} made room" if gone else ""
+    but = f", except {named(gone)}, to make room" if gone else ""
     return ApplyError(f"can't write the undo log, so nothing was changed{but}: {reason(problem)}", hint)
 
 

@@ -1,5 +1,5 @@
-"""Programs that keep addresses out by lists of their own, which they put in force again at each boot.
+"""Programs that ban addresses by their own lists, which they apply again at each boot.
 
-Each module reads one program's configuration and list from a tree and says whom it keeps from a port, and gives the
-tree in which one of them is taken out. What of it is wrong is the checks' business.
+Each module reads one program's configuration and list from a tree, reports whom it blocks from a port, and gives the
+tree without one of these bans. The checks decide what is wrong.
 """

@@ -39,7 +39,7 @@ _TIME = compile_pattern(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.\d+)?(?: ?([
 class Crowdsec:
     """What CrowdSec does at the next boot. database: None if it has none yet. elsewhere: why its decisions are not on
     this disk. chains: the chains that the bouncer puts its rules into (of iptables). symptom: of one who is banned.
-    without_ipv6: whether IPv6 is let alone. first_only: of a range only its first address is turned away."""
+    without_ipv6: whether IPv6 is let alone. first_only: only the first address of a range is blocked."""
 
     database: Database | None
     symptom: Symptom
@@ -63,9 +63,9 @@ def crowdsec(tree: Tree) -> Crowdsec:
     kind = (own.text("db_config", "type") or "sqlite").lower()
     elsewhere = ""
     if url and not any(f"//{host}" in url for host in ("127.", "localhost", "[::1]")):
-        elsewhere = f"another server decides whom it bans ({url[:80]})"
+        elsewhere = f"its decisions come from another server ({url[:80]})"
     elif kind != "sqlite":
-        elsewhere = f"its decisions are in a database of the kind {kind[:20]}"
+        elsewhere = f"its decisions are in a database of type {kind[:20]}"
     place = own.text("db_config", "db_path") or DATABASE
     database = open_database(tree, PurePosixPath(place)) if place.startswith("/") and not elsewhere else None
     return Crowdsec(
@@ -83,11 +83,11 @@ def _true(text: str | None) -> bool:
 
 
 class _YamlError(Exception):
-    """A file that can't be read as YAML: what it says is not known."""
+    """A file that can't be read as YAML."""
 
 
 class _Settings:
-    """A YAML file and its .local, which counts for more."""
+    """A YAML file and its .local, which overrides it."""
 
     def __init__(self, tree: Tree, path: PurePosixPath) -> None:
         self._roots = [
@@ -101,9 +101,9 @@ class _Settings:
         try:
             return read_yaml(tree.text(path) or "")
         except YamlError as problem:
-            raise _YamlError(f"{path}:{problem.line} is no YAML ({problem.problem[:80]})") from problem
+            raise _YamlError(f"{path}:{problem.line} is not valid YAML ({problem.problem[:80]})") from problem
         except TooDeep as problem:
-            raise _YamlError(f"{path} is too long or too deep to be read") from problem
+            raise _YamlError(f"{path} is too long or too deeply nested to be read") from problem
 
     def _node(self, *keys: str) -> Node | None:
         found = (root.get(*keys) for root in self._roots)
@@ -165,9 +165,9 @@ def bans(this: Crowdsec, now: datetime, addresses: frozenset[str] | None = None)
         if network is None or (network.version == 6 and this.without_ipv6):
             continue
         if this.first_only:
-            # Its sets of nftables have no flag "interval": of a range they keep the first address alone.
+            # Its nftables sets lack the flag "interval": they keep only the first address of a range.
             network = ip_network(network.network_address)
-        again = ", a list of CrowdSec's: it comes again with the next pull" if from_list(decision.origin) else ""
+        again = ", a CrowdSec blocklist: the next pull adds it again" if from_list(decision.origin) else ""
         yield Ban(
             network=network,
             written=decision.value,

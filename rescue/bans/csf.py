@@ -1,4 +1,4 @@
-"""CSF (ConfigServer Security & Firewall): the ports that it opens, and its lists of whom it lets in and keeps out.
+"""CSF (ConfigServer Security & Firewall): the ports that it opens, and its allow and deny lists.
 
 Taken from csf.pl 14 (`dostart`, `dopacketfilters`, `linefilter`) and its readme: who is in csf.allow is let in before
 csf.deny and the temporary bans are asked, and these before the ports of TCP_IN. No archive has the program, so that
@@ -56,7 +56,7 @@ class Csf:
         return found.value if found else default
 
     def on(self, name: str) -> bool:
-        """Whether a switch is on: Perl takes "0" and "" for off."""
+        """Whether a setting is enabled: Perl takes "0" and "" as false."""
         return self.get(name) not in ("", "0")
 
     @property
@@ -69,7 +69,7 @@ class Csf:
         if not self.on("TESTING"):
             return ""
         minutes = self.get("TESTING_INTERVAL", "5")
-        return f"TESTING is on: csf takes its rules away again every {minutes} minutes"
+        return f"TESTING is on: csf removes its rules every {minutes} minutes"
 
     def open_to(self, port: int, version: int) -> bool:
         """Whether everybody may connect to the port."""
@@ -80,7 +80,7 @@ class Csf:
 
 
 def csf(tree: Tree, units: UnitTable) -> Csf | None:
-    """The configuration, if csf is started at boot and not switched off. Raises `NotCaptured`."""
+    """The configuration, if csf is started at boot and not disabled. Raises `NotCaptured`."""
     if not units.unit(UNIT).started:
         return None
     tree.require(*READS)
@@ -101,12 +101,12 @@ def switched_off(tree: Tree) -> bool:
 
 
 def unknown(tree: Tree, this: Csf) -> str:
-    """What of it the disk does not decide; empty if nothing."""
+    """What depends on something not on the disk; empty if nothing."""
     for path in HOOKS:
         if tree.entry(path) is not None:
-            return f"{path} is run as well"
+            return f"csf also runs {path}"
     name = next((each for each in _COUNTRIES if this.get(each)), None)
-    return f"{name} asks for the country of an address" if name else ""
+    return f"{name} filters addresses by country" if name else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +178,12 @@ def allowed(tree: Tree, address: Address, port: int) -> bool:
 
 
 def lets_others_in(tree: Tree, port: int) -> bool:
-    """Whether csf.allow names somebody from outside."""
+    """Whether csf.allow names an outside address."""
     return any(not entry.network.is_loopback and entry.holds(entry.network[0], port) for entry in entries(tree, ALLOW))
 
 
 def bans(tree: Tree, this: Csf, port: int, now: datetime) -> Iterator[Ban]:
-    """Whom csf keeps from the port by its lists."""
+    """Whom csf's lists block from the port."""
     doubt = this.healing
     for entry in entries(tree, DENY):
         if entry.ports is None or any(_holds(part, port, "_") for part in entry.ports):

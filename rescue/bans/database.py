@@ -50,6 +50,6 @@ def open_database(tree: Tree, path: PurePosixPath) -> Database | None:
         entry = tree.entry(each)
         data = tree.data_if_read(each)
         if data is None and entry is not None:
-            raise NotSqlite(f"{each} could not be read" if entry.is_file else f"{each} is no file")
+            raise NotSqlite(f"{each} could not be read" if entry.is_file else f"{each} is not a regular file")
         found.append(data or b"")
     return Database(real, *found)

@@ -1,4 +1,4 @@
-"""fail2ban: the jails that are on, and the bans that each puts in force again when it starts.
+"""fail2ban: the enabled jails, and the bans that each restores when it starts.
 
 Taken from jail.py and database.py of fail2ban 0.10 to 1.1: a jail that starts restores the rows of the table `bips`
 that are its own and have not ended, with at most the jail's present ban time, unless ignoreip holds the address. The
@@ -58,7 +58,7 @@ class Jail:
     def on_port(
         self, port: int, services: dict[str, int], firewalls: frozenset[str] | None = None
     ) -> Iterator[Keeping]:
-        """What of it concerns a TCP port, where `firewalls` are on (None: whichever it needs)."""
+        """The part that concerns a TCP port, where `firewalls` are enabled (None: whichever it needs)."""
         for each in self.keepings:
             works = not each.needs or firewalls is None or each.needs in firewalls
             if works and (each.ports is None or port_in(each.ports, port, services)):
@@ -131,7 +131,7 @@ def _matching(tree: Tree, path: str) -> tuple[PurePosixPath, ...]:
     try:
         return tree.glob(path) if any(mark in path for mark in "*?[") else (PurePosixPath(path),)
     except TooManyDirectories:
-        return (PurePosixPath("/"),)  # in so many folders there is some file
+        return (PurePosixPath("/"),)  # assume that one of so many folders contains a file
 
 
 def seconds(text: str) -> float | None:
@@ -210,8 +210,8 @@ def _doubt(this: Fail2ban, jail: Jail) -> str:
     if this.problem:
         return f"fail2ban may not start: {this.problem}"
     if jail.asks:
-        return f"the jail {jail.name} asks a program or a name server whom it must not ban"
-    return f"how long the jail {jail.name} bans can't be told" if jail.ban_time is None else ""
+        return f"the jail {jail.name} asks a program or a name server which addresses to ignore"
+    return f"the ban time of the jail {jail.name} can't be determined" if jail.ban_time is None else ""
 
 
 def _rows(database: Database) -> Iterator[tuple[str, str, float, float]]:

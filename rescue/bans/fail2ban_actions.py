@@ -58,7 +58,7 @@ class Actions:
         self._left = MOST_ACTIONS
 
     def keepings(self, actions: str, jail: str) -> Iterator[Keeping]:
-        """What of the `actions` of the jail so called keeps addresses out after a restart. Raises ConfigError."""
+        """How the `actions` of the named jail block addresses after a restart. Raises ConfigError."""
         for name, options in split_actions(actions):
             self._left -= 1
             if self._left < 0:
@@ -97,7 +97,7 @@ _ANSWERS = ("blocktype", "rich-blocktype")
 
 
 def _symptom(how: str) -> Symptom:
-    """What comes of "REJECT --reject-with icmp-port-unreachable", "DROP", "reject", "blackhole" and the like."""
+    """The symptom of "REJECT --reject-with icmp-port-unreachable", "DROP", "reject", "blackhole" and the like."""
     if _REJECTS.search(how):
         return Symptom.UNREACHABLE if _ROUTE.search(how) else Symptom.REFUSED
     return Symptom.TIMED_OUT

@@ -95,13 +95,13 @@ class Config:
             if found.group() == "%%":
                 made.append("%")
             elif found.group(1) is None:
-                raise ConfigError(f"a lone % in [{section}]")
+                raise ConfigError(f"a single % in [{section}]")
             else:
                 inner = self._referred(found.group(1), section, values)
                 made.append(self._put_in(inner, section, values, depth + 1) if "%" in inner else inner)
             length += len(made[-1]) + len(made[-2])
             if length > LONGEST:
-                raise ConfigError(f"a value of [{section}] gets too long")
+                raise ConfigError(f"a value of [{section}] is too long")
         made.append(raw[at:])
         return "".join(made)
 

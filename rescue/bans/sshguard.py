@@ -53,11 +53,11 @@ def sshguard(tree: Tree) -> Sshguard | None:
 
 
 def bans(tree: Tree, this: Sshguard, chains: frozenset[str]) -> Iterator[Ban]:
-    """Whom it blocks from its start on. chains: those of the rules that are loaded before it."""
+    """Whom it blocks once started. chains: those of the rules that are loaded before it."""
     if this.backend == "sshg-fw-iptables" and "sshguard" not in chains:
         return  # its rules go into that chain, and fail where there is none
     sure = this.backend in (*_CERTAIN, "sshg-fw-iptables")
-    doubt = "" if sure else f"sshguard fills a list by {this.backend}, and no rule is known that asks it"
+    doubt = "" if sure else f"sshguard fills a list through {this.backend}, but no known rule uses that list"
     tree.require(Read(str(this.blacklist), depth=0, limit=LARGEST))
     for number, line in enumerate((tree.text(this.blacklist) or "").split("\n"), start=1):
         address = _address(line)

@@ -1,4 +1,4 @@
-"""What the readers of ban lists share."""
+"""Shared by the readers of ban lists."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def may_concern(written: str, addresses: frozenset[str] | None) -> bool:
 
 
 def parse_network(text: str) -> Network | None:
-    """An address or network in any usual form; None if it is none, such as a host's name."""
+    """An address or network in any usual form; None for anything else, such as a host name."""
     try:
         return ip_network(text.strip().strip("[]"), strict=False)
     except ValueError:

@@ -13,7 +13,7 @@ def ended(text: str) -> str:
 
 
 def with_last_line(tree: Tree, path: str | PurePosixPath, line: str) -> Tree:
-    """The tree in which `line` is the file's last one. ValueError if there is no such file, or it can't be read."""
+    """The tree with `line` appended to the file. ValueError if there is no such file, or it can't be read."""
     text = tree.text(path)
     if text is None:
         raise ValueError(f"{path} is not there, or can't be read")

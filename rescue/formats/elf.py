@@ -1,6 +1,6 @@
 """What a program needs to be started at all: its machine, its interpreter and its shared libraries (elf(5), ld.so(8)).
 
-Only the headers and the dynamic section are looked at; every number in them is checked against the file's size.
+Only the headers and the dynamic section are read; every number in them is checked against the file's size.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Elf:
 
 
 class ElfError(ValueError):
-    """The file is no whole ELF file; the text says why."""
+    """The file is not a complete ELF file; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ def _dynamic(data: bytes, bits: int, order: str, segments: tuple[_Segment, ...])
 
 
 def _offset(segments: tuple[_Segment, ...], address: int) -> int:
-    """Where in the file what is loaded at `address` stands."""
+    """The offset in the file of what is loaded at `address`."""
     for each in segments:
         if each.kind == _LOAD and each.address <= address < each.address + each.size:
             return each.offset + address - each.address

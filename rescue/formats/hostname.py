@@ -12,7 +12,7 @@ LONGEST = 64
 
 
 def read_hostname(tree: Tree) -> str:
-    """The first line that is no comment; empty where there is none, or the file was not captured or read."""
+    """The first line that is not a comment; empty if there is none, or the file was not captured or read."""
     if not tree.covers(HOSTNAME):
         return ""
     lines = (line.strip() for line in (tree.text_if_read(HOSTNAME) or "").split("\n", 100)[:100])

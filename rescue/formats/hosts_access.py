@@ -77,7 +77,7 @@ class HostsAccessLine:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What the files say. allowed: None where that can't be told; line: what decides, or what hangs on more than the
+    """What the files say. allowed: None if unknown; line: what decides, or what depends on more than the
     disk; None where no line fits, which lets the client in."""
 
     allowed: Known
@@ -126,7 +126,7 @@ def lines_for_sshd(tree: Tree, path: PurePosixPath) -> Iterator[HostsAccessLine]
 
 
 def admits_somebody(line: HostsAccessLine) -> bool:
-    """Whether a rule lets in those whom it names, or turns away all but some: then it may be meant."""
+    """Whether a rule admits those whom it names, or denies all but some: then it may be intended."""
     says = _options(line.options, usual=line.path == ALLOW)
     return not line.unfinished and (says is not False or "EXCEPT" in line.clients.upper().split())
 
@@ -224,7 +224,7 @@ def _host(tree: Tree, word: str, source: Address | None, depth: int = 0) -> Know
 
 
 def _stranger(word: str) -> Known:
-    """Somebody whom no address or network names, but who is on the network."""
+    """A client on the network that no address or network names."""
     if word in ("*", "[::]/0"):
         return True
     return False if _is_numeric(word) else None
@@ -280,7 +280,7 @@ def _masked(word: str, source: Address) -> bool:
 
 
 def _atoi(text: str) -> int:
-    """atoi(3): what stands at the beginning counts, and nothing is 0."""
+    """atoi(3): the digits at the beginning count; without any it is 0."""
     found = _INTEGER.match(text)
     return int(found[0]) if found else 0
 

@@ -1,4 +1,4 @@
-"""The loader's cache, /etc/ld.so.cache: which library of which name is taken, in glibc's newer form (dl-cache.h)."""
+"""The loader's cache, /etc/ld.so.cache: which file is used for a library name, in glibc's newer form (dl-cache.h)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FLAGS = {62: 0x0303, 183: 0x0A03, 3: 0x0003}
 
 
 def read_cache(data: bytes, machine: int) -> dict[str, tuple[str, ...]] | None:
-    """Each name -> the files by that name, in the order in which the loader tries them; None if it is no such cache.
+    """Each name -> the files by that name, in the order in which the loader tries them; None if it is not such a cache.
 
     Those for particular processors (glibc-hwcaps) are left out: the plain one of the same package stands for them.
     """

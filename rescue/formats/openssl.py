@@ -18,7 +18,7 @@ Release = tuple[int, int, int]
 
 
 def built_against(program: bytes) -> Release | None:
-    """The release of OpenSSL 3 that the program was built with; None where that can't be told for sure."""
+    """The release of OpenSSL 3 that the program was built with; None if that is not certain."""
     if COMPARES not in program:
         return None
     found = {int.from_bytes(match[1], "little") for match in _BUILT.finditer(program)} - {NONE}

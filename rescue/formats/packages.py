@@ -82,7 +82,7 @@ def _if_read(source: Callable[[Tree], Iterator[str]], tree: Tree) -> Iterator[st
 
 
 def package_state(tree: Tree, package: str) -> tuple[str, str, str] | None:
-    """What dpkg was told to do with a package, its flag and its state: ("install", "ok", "installed"); None without."""
+    """dpkg's wanted action, flag and state of a package: ("install", "ok", "installed"); None without."""
     tree.require(*PACKAGE_READS)
     for paragraph in _paragraphs(tree.data(DPKG_STATUS), b"Package: %s\n" % package.encode()):
         for line in paragraph.split("\n"):
@@ -131,7 +131,7 @@ def nft_version(tree: Tree) -> tuple[int, ...]:
 
 
 def _of_nft(tree: Tree) -> Iterator[str]:
-    """The version stands in the program before its name. An older support bundle does not hold it."""
+    """In the program, the version precedes its name. An older support bundle does not hold it."""
     try:
         tree.require(*NFT_READS)
     except NotCaptured:

@@ -25,7 +25,7 @@ class ProgramFault:
 
 
 def program_faults(tree: Tree, path: str, *, closed: bool = False) -> Iterator[ProgramFault]:
-    """What keeps a program from being started, whoever starts it. The caller has captured the file. NotCaptured."""
+    """What prevents any user from starting a program. The caller has captured the file. NotCaptured."""
     entry = tree.entry(path)
     if entry is None:
         # sshd asks for its other programs as it starts, and ends where one is missing or not executable (main, sshd.c).

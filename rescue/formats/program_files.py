@@ -128,7 +128,7 @@ class Program:
 
 
 def load(tree: Tree, path: str, may_read: Callable[[str], bool] | None = None) -> Program | None:
-    """The program and what the loader adds to it; None if it is no ELF program or can't be looked into. NotCaptured.
+    """The program and what the loader adds to it; None if it is not an ELF program or can't be read. NotCaptured.
 
     may_read: whether the one who starts it may open a file: one that is closed is passed over for the next by that
     name (and is taken where there is no other, as it is the one that is missing).
@@ -165,7 +165,7 @@ def load(tree: Tree, path: str, may_read: Callable[[str], bool] | None = None) -
 
 
 def program_files(tree: Tree, path: str) -> tuple[str, ...]:
-    """The program and what the loader adds to it, each by the path by which it is found; () if it is no program.
+    """The program and what the loader adds to it, each by the path where it is found; () if it is not a program.
 
     What is missing is left out. Raises NotCaptured.
     """

@@ -34,7 +34,7 @@ _PARTS = compile_pattern(r"""((?:[^;&|"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*'|(?<=>)
 
 @dataclass(frozen=True, slots=True)
 class ScriptLine:
-    """One command of a script. certain: no condition that the disk does not answer stands before it."""
+    """One command of a script. certain: no condition that the disk does not answer precedes it."""
 
     number: int
     text: str

@@ -40,7 +40,7 @@ class Where:
 
 
 def rows(image: DatabaseImage, table: str, columns: Sequence[str]) -> list[tuple[Value, ...]]:
-    """The rows of `table`, these columns of it; [] if there is no such table. Raises NotSqlite."""
+    """The given columns of all rows of `table`; [] if there is no such table. Raises NotSqlite."""
     with _opened(image, writing=()) as database:
         if not _is_table(database, table):
             return []
@@ -157,7 +157,7 @@ _Judge = Callable[[int, str | None, str | None, str | None, str | None], int]
 
 
 def _judge(writing: tuple[str, ...]) -> _Judge:
-    """Who is asked of everything that a statement would do: `by` names a view or trigger that it comes from."""
+    """SQLite's authorizer: asked about every action of a statement; `by` names the view or trigger that causes it."""
     import sqlite3
 
     written = {name.lower() for name in writing}

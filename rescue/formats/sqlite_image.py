@@ -1,4 +1,4 @@
-"""A SQLite database's bytes as the next program to open it will find them: what a crash left beside it worked in.
+"""A SQLite database's bytes as the next program sees them: with a leftover WAL or rollback journal applied.
 
 A database that was not closed has part of its content in a second file: the write-ahead log (``-wal``), whose
 committed pages are newer than the database's, or the rollback journal (``-journal``), whose pages are what the
@@ -32,7 +32,7 @@ MOST_PAGES = 1 << 17
 
 
 class NotSqlite(ValueError):
-    """The bytes are no SQLite database, or one that is damaged, or that asks for too much."""
+    """The bytes are not a SQLite database, or it is damaged, or reading it needs too much."""
 
 
 class DatabaseImage(NamedTuple):
@@ -139,7 +139,7 @@ def _sum(data: bytes, start: tuple[int, int], big: bool) -> tuple[int, int]:
 
 def _rolled_back(data: bytes, journal: bytes) -> bytes:
     if journal.endswith(_JOURNAL_MAGIC):
-        # The name of another journal stands before it: the transaction was one over several databases.
+        # The name of another journal precedes it: the transaction spanned several databases.
         raise NotSqlite("a transaction over several databases was cut off in it")
     whole: bytearray | None = None
     for number, page, count in _before(journal):

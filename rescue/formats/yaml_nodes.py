@@ -18,7 +18,7 @@ DEEPEST = 100
 
 
 class YamlError(ValueError):
-    """What is no YAML. line: from 1, 0 where the text as a whole is meant; problem: in the parser's words."""
+    """The text is not valid YAML. line: from 1, or 0 for the text as a whole; problem: in the parser's words."""
 
     def __init__(self, line: int, problem: str) -> None:
         super().__init__(problem)
@@ -45,7 +45,7 @@ class Node:
     plain: bool = True
 
     def get(self, *keys: str) -> Node | None:
-        """What stands under the keys; of a key that is there twice the last counts."""
+        """The value under the keys; if a key occurs twice, the last one counts."""
         node: Node | None = self
         for key in keys:
             found = [value for name, value in node.pairs if name.text == key] if node is not None else []

@@ -1,4 +1,4 @@
-"""A server's files with their secrets left out, so that a bundle of them may leave the machine.
+"""A server's files without their secrets, so that a bundle of them may leave the machine.
 
 What decides about a login stays as it was: whether a password is set, locked or none, and how it is hashed; whether a
 host key loads, its kind and its public half; how many lines a file has. What opens a door goes: private keys, hashes,
@@ -57,7 +57,7 @@ _WORDS_ALLOWED = (
 
 
 def without_secrets(tree: Tree, *, logs: bool = False) -> Tree:
-    """`tree` with no private key and no hash in it. What is as a package shipped it is nobody's secret, and stays.
+    """`tree` without private keys and hashes. Files unchanged from their package are not secret, and stay.
 
     logs: with what logs tell of logins, commands and changes; else only with what they tell of boots.
     """
@@ -83,7 +83,7 @@ def _public(shipped: Shipped, path: str) -> bool:
 def left_out(path: str, data: bytes, *, logs: bool = False) -> bytes:
     """The content of the file at `path` without its secrets; as it is, if it holds none."""
     if path.startswith("/var/log/journal/"):
-        # Everything that ever happened on the server: of it goes what decides about a login.
+        # A record of everything on the server: keep only what decides about a login.
         return cards_alone(data, journal_kept(data, everything=logs))
     if logs and is_log(path):
         return text_kept(path, data)
@@ -94,7 +94,7 @@ def left_out(path: str, data: bytes, *, logs: bool = False) -> bytes:
     if path == TAILSCALE:
         return settings_alone(data)
     if path.startswith("/boot/") and (_KERNEL.match(data) or _INITRD.match(data)):
-        # Large, and an initramfs may hold keys: of it stays whether it is whole.
+        # Large, and an initramfs may hold keys: keep only whether it is complete.
         return emptied_kernel(data) if _KERNEL.match(data) else emptied_initrd(data)
     if hidden_file(path, data.removeprefix(b"\xef\xbb\xbf")) and not _PUBLIC.search(data.decode("latin-1")):
         if b"PRIVATE KEY" in data[:300]:
@@ -147,7 +147,7 @@ def _account(line: str, file: str) -> str:
     """A line of passwd(5), shadow(5), group(5), gshadow(5) or opasswd."""
     fields = line.split(":")
     if len(fields) < 2:
-        # No such line, and what stands in it may be a hash that was pasted.
+        # Not such a line, and it may contain a pasted hash.
         return line if file in ("passwd", "group") or not line.strip() or line.startswith("#") else WORD
     if file == "opasswd":
         return ":".join([*fields[:3], *(WORD for _ in fields[3:])])

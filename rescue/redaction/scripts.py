@@ -1,7 +1,7 @@
-"""Scripts and cron tables of one's own with all left out but what may concern the firewall.
+"""The administrator's own scripts and cron tables, reduced to what may concern the firewall.
 
 Passwords stand in them in any form (``curl -u me:secret``), so that what is kept is what is needed: the shell's own
-words, which say what is run under which condition, commands about the firewall and about the network's cards and
+words, which say what is run under which condition, commands about the firewall, network interfaces and
 routes, and the names of further scripts.
 """
 
@@ -55,7 +55,7 @@ def is_table(path: str) -> bool:
 
 
 def firewall_alone(text: str, word: str, *, table: bool = False) -> str:
-    """The script with `word` where something else stood: as many lines, and what is kept is run as before."""
+    """The script with everything else replaced by `word`: same number of lines, and what is kept runs as before."""
     made, document, quote, kept = [], "", "", False
     for line in text.split("\n"):
         if document and not quote:
@@ -70,7 +70,7 @@ def firewall_alone(text: str, word: str, *, table: bool = False) -> str:
         if within and not kept:
             made.append(f"# {word}")
         elif within:
-            # Of a command over several lines the quote stays whole.
+            # A quote that spans several lines is kept whole.
             made.append(line if _FIREWALL.search(line) else f"{word}{'' if quote else within[-1]}")
         elif quote:
             kept = _FIREWALL.search(line) is not None

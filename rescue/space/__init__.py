@@ -1,1 +1,1 @@
-"""What fills a disk, and what of it may go: logs, caches and crash dumps, in the order of least loss. Pure."""
+"""What fills a disk, and what can be deleted: logs, caches and crash dumps, the least loss first. Pure."""

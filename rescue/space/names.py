@@ -1,4 +1,4 @@
-"""What a file under /var/log is, told by its name: a rotated log, a live log, an archived journal, or none of these.
+"""What a file under /var/log is, by its name: a rotated log, a live log, an archived journal, or none of these.
 
 Rotated names are those of logrotate(8) (numbers, ``dateext``, ``dateformat``, compression), of Java's and Python's
 rolling appenders, and of kubelet. What looks like a database's log (MySQL's binary log, redo logs) or like a backup
@@ -71,18 +71,18 @@ def packed(name: str) -> bool:
 
 
 def kept(name: str) -> bool:
-    """True for what is no log whatever it is called: a database's log, an archive, a dump, an image, a capture."""
+    """True for files that are never logs, whatever their name: databases' logs, archives, dumps, images, captures."""
     plain = _PACKED.sub("", name)
     return _DATABASE.search(plain) is not None or _KEEPSAKE.search(plain) is not None
 
 
 def log_name(name: str) -> bool:
-    """True if a log that is being written is called so (``syslog``, ``app.log``, ``access_log``)."""
+    """True if this is the name of a log that is being written (``syslog``, ``app.log``, ``access_log``)."""
     return (name in _KNOWN or _LOG.fullmatch(name) is not None) and not kept(name) and not packed(name)
 
 
 def can_be_shortened(name: str) -> bool:
-    """True if `name` is a live log whose head can go: it is made of lines, or (btmp) of records."""
+    """True if `name` is a live log whose head can be cut off: it consists of lines, or (btmp) of records."""
     return log_name(name) and name not in _NEVER_SHORTENED
 
 

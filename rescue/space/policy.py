@@ -1,4 +1,4 @@
-"""What may go from a full disk: caches, logs and crash dumps, in the order of least loss, and no more than needed.
+"""What can be deleted from a full disk: caches, logs and crash dumps, the least loss first, and no more than needed.
 
 First what a package manager loads again, then journals and logs that are closed, then crash dumps, last the head of
 large logs that are still written, of which the newest part stays. Databases, mail, backups, homes and the audit log
@@ -33,7 +33,7 @@ RECORDS = 384 * 1024
 
 
 class Loss(StrEnum):
-    """What a file that may go is, in the order in which it goes."""
+    """Kinds of deletable files, in the order of deletion."""
 
     PACKAGES = "package cache"
     JOURNAL = "archived journal"
@@ -45,7 +45,7 @@ class Loss(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """One file that may go, or (keep is not None) all of it but its last `keep` bytes.
+    """One file to delete, or (keep is not None) to shorten to its last `keep` bytes.
 
     bytes, inodes: what that frees.
     """
@@ -59,7 +59,7 @@ class Removal:
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """A directory of which the files with matching names may go. depth: levels below it that are looked at."""
+    """A directory whose files with matching names can be deleted. depth: levels below it that are read."""
 
     path: str
     names: tuple[str, ...]

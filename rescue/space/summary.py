@@ -1,4 +1,4 @@
-"""Removals in one line for the person who must agree to them."""
+"""Removals in one line, for the user who must agree to them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A server's root, wherever it is: a directory, a disk, an image, the running system; and how it is captured."""
+"""A server's files, wherever they are (directory, disk, image, running system), and how they are captured."""

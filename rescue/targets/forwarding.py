@@ -1,4 +1,4 @@
-"""The writing methods of a target that was opened for writing: its writer does them."""
+"""The writing methods of a target opened for writing, forwarded to its writer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Forwarding(ABC):
 
     @abstractmethod
     def _writing(self) -> Writes:
-        """The writer; raises `only_for_looking` where there is none."""
+        """The writer. Raises `only_for_looking` if there is none."""
 
     def put(self, path: PurePosixPath, entry: Entry) -> None:
         """See `rescue.targets.protocol.Target.put`."""
@@ -44,5 +44,5 @@ class Forwarding(ABC):
 
 
 def only_for_looking(name: str) -> TargetError:
-    """The error for whoever would change a target that was not opened for writing."""
-    return TargetError(f"{name} was opened for looking only")
+    """The error for a change of a target that was not opened for writing."""
+    return TargetError(f"{name} was opened read-only")

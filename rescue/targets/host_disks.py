@@ -1,4 +1,4 @@
-"""The disks of this machine, and which of them look like a server's root."""
+"""The disks of this machine, and which of them look like a server."""
 
 from __future__ import annotations
 

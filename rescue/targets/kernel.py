@@ -1,6 +1,6 @@
 """A disk or an image, mounted by this machine's kernel under a private directory.
 
-For looking, the disk stays as it is to the last byte, and yet the snapshot shows what an unreplayed journal holds: see
+Opened for reading, the disk is not changed at all, yet the snapshot includes an unreplayed journal: see
 `rescue.targets.disks.volumes.Disk.mount_to_look`.
 """
 
@@ -68,7 +68,7 @@ def open_kernel(path: Path, *, write: bool, opening: Opening, progress: Callable
         return _open(path, resources, write=write, opening=opening, progress=progress)
     except OSError as problem:
         resources.close()
-        hint = "Its file system may be damaged, or the disk fails: make a copy (ddrescue) and check that (fsck)."
+        hint = "The file system may be damaged, or the disk failing: copy it (ddrescue) and check the copy (fsck)."
         raise TargetError(f"{path} can't be read: {problem.strerror}", hint) from problem
     except BaseException:
         resources.close()
@@ -90,14 +90,14 @@ def _open(
         return mounted
     volume, inside, found = _unlocked_and_chosen(disk, opened if write else looking, opening, progress, write=write)
     placed = _placed(disk, volume, found)
-    # What was said of volumes that turned out to be others is of no use.
+    # Notes about volumes that turned out to be others no longer apply.
     disk.notes.clear()
     notes = [*surplus(found.fstab), *([volume.note] if write and volume.note else [])]
     if not write and any(written_by_machine(source.path) for source in disk.sources if not source.is_device):
-        notes.append("a running machine writes to this image: the snapshot may be half old, half new")
+        notes.append("a running machine writes to this image: the snapshot may mix old and new data")
     attached = [attached_as(source.path) for source in disk.sources if not source.is_device]
     if not write and any(attached):
-        notes.append(f"the image is attached as {next(filter(None, attached))}, and may be written to there meanwhile")
+        notes.append(f"the image is attached as {next(filter(None, attached))}, and may change there meanwhile")
     point = resources.directory()
     if write:
         looking.close()
@@ -142,7 +142,7 @@ def _choose(disk: Disk, root: str | None, progress: Callable[[str], None]) -> tu
         named = [volume for volume in disk.volumes if volume.is_called(root)]
         if not named:
             raise TargetError(
-                f"{disk.name} has no volume {root!r}: {listed(disk.volumes)}", "Name one of these after --root."
+                f"{disk.name} has no volume {root!r}: {listed(disk.volumes)}", "Choose one of these with --root."
             )
         candidates = [volume for volume in named if volume.mountable]
         if not candidates:
@@ -151,7 +151,7 @@ def _choose(disk: Disk, root: str | None, progress: Callable[[str], None]) -> tu
     failed: list[TargetError] = []
     for volume in candidates:
         if len(candidates) > 1:
-            progress(f"looking at {volume.name}")
+            progress(f"reading {volume.name}")
         try:
             seen = look_at(disk, volume)
         except TargetError as problem:
@@ -165,7 +165,7 @@ def _choose(disk: Disk, root: str | None, progress: Callable[[str], None]) -> tu
         raise failed[0]
     if not found:
         raise TargetError(
-            f"there is no server's root on {disk.name} ({listed(disk.volumes)})",
+            f"there is no Linux system on {disk.name} ({listed(disk.volumes)})",
             hint_for(disk.volumes) or "Is it the right disk? See `rescue disks`.",
         )
     roots = [(root_word(volume, disk.volumes), f"{each.release}, {each.hostname!r}") for volume, _, each in found]
@@ -233,12 +233,12 @@ def _refuse_if_busy(disk: Disk) -> None:
     for node in _nodes(disk):
         for mount in mounts_of(node.stat().st_rdev):
             raise TargetBusy(
-                f"{node} is mounted at {mount.point}", f"Name that folder instead: rescue fix {quote(mount.point)}"
+                f"{node} is mounted at {mount.point}", f"Use that folder instead: rescue fix {quote(mount.point)}"
             )
 
 
 def _mounted_already(disk: Disk, root: str | None) -> DirectoryTarget | None:
-    """What is mounted for writing must be looked at where it is: its newest files may not be on the disk yet."""
+    """Read what is mounted for writing where it is mounted: its newest files may not be on the disk yet."""
     for volume in disk.volumes:
         if volume.node is None or (root is not None and not volume.is_called(root)):
             continue
@@ -247,7 +247,7 @@ def _mounted_already(disk: Disk, root: str | None) -> DirectoryTarget | None:
                 continue
             target = DirectoryTarget(
                 mount.point, name=str(disk.path),
-                notes=(f"{volume.node} is mounted at {mount.point} and was looked at there",),
+                notes=(f"{volume.node} is mounted at {mount.point}, and was read there",),
             )  # fmt: skip
             if found_root(target.capture(READS)) is not None:
                 return target
@@ -261,7 +261,7 @@ def _nodes(disk: Disk) -> tuple[Path, ...]:
 
 
 def _identity(volume: Volume) -> str:
-    """What is locked: the same for every way to the same file system on a block device, or to the same image."""
+    """The identity for the lock: equal for all paths to one file system on a block device, or to one image."""
     found = (volume.node or volume.pieces[0].source.path).stat()
     device = stat.S_ISBLK(found.st_mode)
     number = found.st_rdev if device else found.st_dev
@@ -273,7 +273,7 @@ def _identity(volume: Volume) -> str:
 
 
 def _placed(disk: Disk, root: Volume, found: FoundRoot) -> tuple[Belongs, ...]:
-    """What the server's fstab has below its root, on its own disks or, where they lack it, on this machine's others."""
+    """The mounts of the server's fstab, found on its own disks or else on this machine's others."""
     placed = belonging(found.fstab, root, disk.volumes)
     if disk.is_device and any(each.volume is None for each in placed):
         return belonging(found.fstab, root, disk.everything())
@@ -289,25 +289,25 @@ def _assemble(
         point, volume = each.wanted.point, each.volume
         if volume is None:
             notes.append(
-                f"{point} is on {each.wanted.device!r}, which is not here: it was not looked at "
-                "(another disk of the server is added with --disk)"
+                f"{point} is on {each.wanted.device!r}, which is not here: not checked "
+                "(add the server's other disks with --disk)"
             )
             continue
         if volume is root and not each.wanted.subvolume:
             continue
         together = volume.disk == root.disk or (volume.group and volume.group == root.group)
         if disk.is_beside(volume) and not together and "label" in each.wanted.device.lower():
-            # Names are less sure than UUIDs: another server's disk may be here, too.
-            notes.append(f"{point} is {each.wanted.device!r}: {volume.name}, on another disk, was taken for it")
+            # A label is less certain than a UUID: another server's disk may be here, too.
+            notes.append(f"{point} is {each.wanted.device!r}: assumed to be {volume.name}, on another disk")
         if not volume.mountable:
             why = volume.read_only or volume.found.type or "unknown content"
-            notes.append(f"{point} is on {volume.name} ({why}): it was not looked at")
+            notes.append(f"{point} is on {volume.name} ({why}): not checked")
             continue
         try:
             _mount_below(resources, disk, root, volume, device, base, point, each.wanted.subvolume, write)
         except (OSError, TargetError) as problem:
             reason = problem.strerror if isinstance(problem, OSError) else str(problem)
-            told = f"{point} is on {volume.name}, which could not be mounted ({reason}): it was not looked at"
+            told = f"{point} is on {volume.name}, which could not be mounted ({reason}): not checked"
             hint = problem.hint if isinstance(problem, TargetError) else ""
             notes.append(f"{told}. {hint}" if hint else told)
             continue
@@ -319,7 +319,7 @@ def _mount_below(
     subvolume: str, write: bool,
 ) -> None:  # fmt: skip
     with Root(os.open(base, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)) as top:
-        # Opened link by link and mounted by its descriptor: a link on the disk can't lead the mount elsewhere.
+        # Opened component by component and mounted by descriptor, so that a link on the disk can't redirect the mount.
         held = top.open(point, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
             where, unmount = Path(f"/proc/self/fd/{held}"), base + point

@@ -34,14 +34,14 @@ def open_image(path: Path, *, write: bool, opening: Opening, progress: Callable[
         return guestfs.open_guestfs(path, write=write, opening=opening, progress=progress)
     except TargetError as problem:
         alone = image.format == "raw" and opening.root is None and not opening.disks
-        # A kernel does not even show a partition that ends behind the disk's end.
+        # The kernel does not show a partition that ends beyond the disk.
         if type(problem) is TargetError and alone and (short := _cut_off(path, opening)) is not None:
             raise short from problem
         raise
 
 
 def _cut_off(path: Path, opening: Opening) -> TargetError | None:
-    """Why the raw image holds less than its file systems say, from its bytes; None if it does not."""
+    """The error if the raw image is smaller than its file systems say; None if it is not."""
     with closing(Resources()) as looking:
         volumes = Disk(path, looking, opening).volumes
     return next((short for volume in volumes if (short := cut_off(volume)) is not None), None)

@@ -1,7 +1,7 @@
 """A server's file systems mounted in one folder until somebody unmounts them.
 
-What was opened for them (mounts, loop devices, helpers, volumes) is held by a process of its own, which sleeps until
-it is told to end, and closes all in reverse order: the same code as for one that is opened for a moment. What is
+A separate process holds what was opened for them (mounts, loop devices, helpers, volumes). It sleeps until
+it is told to end, then closes everything in reverse order, by the same code as for a target opened briefly. What is
 mounted is listed in /run/rescue; if the holder is killed, the list of `rescue.targets.host.ledger` says what to close.
 """
 
@@ -73,12 +73,15 @@ def mount_target(
         return as_mounted(document)
     os.waitpid(child, 0)
     kinds = {kind.__name__: kind for kind in (TargetBusy, TargetUnsafe)}
-    problem, hint = document.get("problem", "what mounts it was ended"), document.get("hint", "See: rescue umount")
+    problem, hint = (
+        document.get("problem", "the mounting process was ended"),
+        document.get("hint", "See: rescue umount"),
+    )
     raise kinds.get(document.get("kind", ""), TargetError)(problem, hint)
 
 
 def users_of(mounted: Mounted) -> tuple[User, ...]:
-    """The processes that work below the mount, and would lose it."""
+    """The processes that use files below the mount."""
     return tuple(_users(mounted.point))
 
 
@@ -95,13 +98,14 @@ def unmount(mounted: Mounted) -> None:
             time.sleep(0.01)
         if holder.lives:
             raise TargetError(
-                f"{mounted.point} is not unmounted yet: the disk is still written to", "Wait, then: rescue umount"
+                f"{mounted.point} is not unmounted yet: data is still being written to the disk",
+                "Wait, then run: rescue umount",
             )
     close_leftovers()
 
 
 def close_leftovers() -> tuple[str, ...]:
-    """Close what killed processes have left open; what was closed, in words."""
+    """Close what killed processes have left open. Returns descriptions of what was closed."""
     closed = close_what_is_left(run)
     for each in all_mounted():
         if not each.holder.lives:
@@ -113,7 +117,7 @@ def busy(mounted: Mounted, users: tuple[User, ...]) -> TargetBusy:
     """The error that names who uses it."""
     shown = ", ".join(f"{each.program} (process {each.pid})" for each in users[:4]) + (", ..." if users[4:] else "")
     return TargetBusy(
-        f"{mounted.point} is in use by {shown}", "Leave that folder there (cd /), end what uses it, and try again."
+        f"{mounted.point} is in use by {shown}", "Leave that folder (cd /), stop what uses it, and try again."
     )
 
 
@@ -123,7 +127,7 @@ def busy(mounted: Mounted, users: tuple[User, ...]) -> TargetBusy:
 def _hold(
     pipe: int, spec: str, point: Path | None, write: bool, opening: Opening, progress: Callable[[str], None]
 ) -> NoReturn:
-    """The process that holds it: tell how it went through `pipe`, sleep, close. Never returns."""
+    """Body of the holding process: report the result through `pipe`, sleep, close. Never returns."""
     status = 1
     try:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -154,13 +158,13 @@ def _hold(
 def _opened(
     resources: Resources, spec: str, point: Path | None, write: bool, opening: Opening, progress: Callable[[str], None]
 ) -> tuple[Mounted, Callable[[], None]]:
-    """What is mounted now, and what waits until it is of no use any more."""
+    """What is mounted now, and a function that waits until it is no longer needed."""
     target = open_target(
         spec, write=write, backend=opening.backend, root=opening.root, progress=progress, opening=opening
     )
     resources.add(target.close)
     if not isinstance(target, KernelTarget | GuestfsTarget):
-        raise TargetBusy(f"{spec} is mounted already: {' '.join(target.notes)}", "Work there, or unmount it first.")
+        raise TargetBusy(f"{spec} is already mounted: {' '.join(target.notes)}", "Work there, or unmount it first.")
     tree = target.capture(READS)
     found = found_root(tree)
     name = f"rescue-{good_name(found.hostname if found else '') or Path(spec).name}"
@@ -196,11 +200,13 @@ def _for_ever() -> None:
 
 def _must_be_free(where: Path) -> None:
     if not where.is_dir():
-        raise TargetError(f"{where} is no folder", "Name another folder, behind the target.")
+        raise TargetError(f"{where} is not a folder", "Name another folder, behind the target.")
     if any(each.point == str(where.resolve()) for each in mounts()):
-        raise TargetBusy(f"something is mounted at {where} already", "See: findmnt. Or name another folder.")
+        raise TargetBusy(f"something is already mounted at {where}", "See: findmnt. Or name another folder.")
     if next(where.iterdir(), None) is not None:
-        raise TargetBusy(f"{where} is not empty: what is in it would be hidden", "Name an empty folder, or a new one.")
+        raise TargetBusy(
+            f"{where} is not empty: the mount would hide its content", "Name an empty folder, or a new one."
+        )
 
 
 def _let_go(pipe: int, told: bytes) -> None:
@@ -219,7 +225,7 @@ def _let_go(pipe: int, told: bytes) -> None:
 
 
 def good_name(name: str) -> str:
-    """A host's name as far as it can be a folder's, and shown in a prompt."""
+    """The part of a host name that is safe as a folder's name and in a prompt."""
     return "".join(each for each in name if each.isascii() and (each.isalnum() or each in "-._")).strip(".-")[:_NAME]
 
 

@@ -51,7 +51,7 @@ def open_target(
         raise TargetError(f"you may not {'write to' if write else 'read'} {spec}", _sudo())
     if write and (mounted := mounted_from(path)) is not None:
         raise TargetBusy(f"{spec} is mounted at {mounted.point}", f"Repair it there: rescue fix {quote(mounted.point)}")
-    # A directory needs none of what disks and images do, and a nearly dead machine feels every import.
+    # A directory needs no code for disks and images, and every import is slow on a failing machine.
     from rescue.targets.media import open_device, open_image
 
     more = replace(opening or Opening(), backend=backend or "auto", root=root)
@@ -85,7 +85,7 @@ def _directory(spec: str, path: Path, write: bool) -> Target:
             names = sorted(each.name for each in path.iterdir())
             there = ", ".join(repr(name) for name in names[:12]) + (", ..." if len(names) > 12 else "")
             raise TargetError(
-                f"no Linux root found in {spec}: it has no etc with os-release or passwd in it "
+                f"no Linux system found in {spec}: it has no etc with os-release or passwd in it "
                 f"(there: {there or 'nothing'})",
                 "Is the server's disk mounted there? See: rescue disks",
             )
@@ -96,7 +96,7 @@ def _directory(spec: str, path: Path, write: bool) -> Target:
 
 
 def is_saved_bundle(path: Path) -> bool:
-    """Whether `path` is a file of which nothing is to be mounted or changed."""
+    """Whether `path` is a support bundle, which can be neither mounted nor changed."""
     return path.is_file() and os.access(path, os.R_OK) and _packed(path)
 
 
@@ -119,7 +119,7 @@ def needs_kernel(path: Path, backend: str) -> bool:
 
 
 def _packed(path: Path) -> bool:
-    """Whether the file begins as those of gzip(1) do, which a bundle is, and no disk."""
+    """Whether the file begins as gzip(1) files do: a bundle does, a disk does not."""
     with path.open("rb") as stream:
         return stream.read(3) == b"\x1f\x8b\x08"
 

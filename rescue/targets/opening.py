@@ -1,4 +1,4 @@
-"""How a disk or an image is to be opened, as the person says."""
+"""How to open a disk or an image: the user's options."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ BACKENDS = ("auto", "kernel", "guestfs")
 
 
 def no_passphrase(name: str, again: bool) -> bytes:
-    """Where nobody can be asked, and no file was given."""
+    """The error if no key file was given and nobody can be asked."""
     raise TargetError(
-        f"{name} is encrypted, and there is no terminal to ask for its passphrase on",
-        "Put the passphrase into a file and add --key-file FILE.",
+        f"{name} is encrypted, and there is no terminal on which to ask for its passphrase",
+        "Put the passphrase in a file, and add --key-file FILE.",
     )
 
 
@@ -24,7 +24,7 @@ class Opening:
     """backend: who reads it. root: which of its file systems is the server's root, where there are several.
 
     disks: the same server's other disks. format: that of image files ("qcow2"); None to tell it from the file.
-    allow_backing: an image may lean on other files. passphrase: asked with the name of an encrypted volume (LUKS), and
+    allow_backing: an image may have backing files. passphrase: asked with the name of an encrypted volume (LUKS), and
     whether the last answer was wrong. asks: a person answers, who may mistype.
     """
 
@@ -38,5 +38,5 @@ class Opening:
 
     @property
     def has_key(self) -> bool:
-        """Whether a passphrase was given, so that nobody need be asked."""
+        """Whether a passphrase was given, so that nobody has to be asked."""
         return not self.asks and self.passphrase is not no_passphrase

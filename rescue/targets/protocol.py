@@ -1,6 +1,6 @@
 """What the rest of the program may do with a target: capture it, change one entry, make it durable.
 
-Every implementation is held to the same contract by one suite (tests/system/test_target_contract.py and its like).
+One test suite (tests/system/test_target_contract.py and similar) checks every implementation against this contract.
 """
 
 from __future__ import annotations
@@ -35,26 +35,26 @@ class TargetBusy(TargetError):
 
 
 class SeveralRoots(TargetError):
-    """A disk holds more than one server. roots: what to give after --root, and whose root that is."""
+    """A disk holds more than one server. roots: what to give after --root, and which server that is."""
 
     def __init__(self, where: str, roots: Sequence[tuple[str, str]]) -> None:
         told = "; ".join([f"{word}: {what}" for word, what in roots[:20]] + (["..."] if len(roots) > 20 else []))
-        super().__init__(f"there is more than one server's root on {where}: {told}", f"Say which: --root {roots[0][0]}")
+        super().__init__(f"there is more than one Linux system on {where}: {told}", f"Choose one: --root {roots[0][0]}")
         self.roots = tuple(roots)
 
 
 class TargetUnsafe(TargetError):
-    """What was asked for would do harm."""
+    """The request would do harm."""
 
     status = Status.REFUSED
 
 
 class OnlyKernel(TargetUnsafe):
-    """An image that only this machine's kernel could read, which a hostile one may attack: the person has to agree."""
+    """Only this machine's kernel could read the image, and a hostile image may attack it: the user has to agree."""
 
     def __init__(self, where: str) -> None:
         super().__init__(
-            f"libguestfs, which reads an image apart from this system, is not installed, and {where} is an image",
+            f"{where} is an image, and libguestfs, which reads images in isolation, is not installed",
             "Install python3-guestfs (python3-libguestfs on Fedora, RHEL, SUSE). If you trust the image, let this "
             "machine's kernel read it: --backend kernel",
         )
@@ -91,7 +91,7 @@ class Target(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the person must know of the snapshot ("the journal could not be replayed: it may be stale").
+        """What the user must know about the snapshot ("the journal could not be replayed: it may be stale").
 
         A capture may add to them.
         """

@@ -1,4 +1,4 @@
-"""What takes the room on one of a target's file systems: every directory's total, and the largest files.
+"""What fills one of a target's file systems: every directory's total, and the largest files.
 
 As du(1) with ``-x`` counts: blocks, not sizes; a file with several names once; no other file system.
 """
@@ -32,7 +32,7 @@ _LINES = 2_000
 def scan_usage(target: Target, mount: str = "/", largest: int = LARGEST) -> Usage:
     """The usage of the file system mounted at `mount` of the target. Takes seconds for a million files.
 
-    Raises TargetError where the target can't tell.
+    Raises TargetError if the target can't be scanned.
     """
     if isinstance(target, DirectoryTarget):
         return _walk(target.looking_root, mount, largest)
@@ -40,11 +40,11 @@ def scan_usage(target: Target, mount: str = "/", largest: int = LARGEST) -> Usag
         return _ask_appliance(target.handle, mount, largest)
     if isinstance(target, BundleTarget):
         return target.usage(mount)
-    raise TargetError(f"{target.name}: what fills it can't be scanned", "Mount it, and name its directory.")
+    raise TargetError(f"{target.name}: its disk usage can't be scanned", "Mount it, and name its directory.")
 
 
 class _Sums:
-    """The totals of every directory, added up at the end from the leaves: no recursion, however deep it is."""
+    """The totals of every directory, added up from the leaves at the end, without recursion."""
 
     def __init__(self) -> None:
         self.paths: list[str] = []
@@ -150,17 +150,17 @@ class _Largest:
 
 
 def _ask_appliance(handle: Handle, mount: str, largest: int) -> Usage:
-    """By du(1) and find(1) of the appliance, which count there and send only the largest."""
+    """Scan with du(1) and find(1) in the appliance, which send only the largest."""
     below = f"cd {quote('/sysroot' + mount)} 2>/dev/null || exit 1;"
     top = PurePosixPath(mount)
     sizes = {top / path: size for size, path in _told(handle, f"{below} du -x -B1 -0 . 2>/dev/null", mount)}
     inodes = {top / path: count for count, path in _told(handle, f"{below} du -x --inodes -0 . 2>/dev/null", mount)}
     if top not in sizes:
-        raise TargetError(f"{mount}: what fills it can't be scanned", "Mount it, and name its directory.")
+        raise TargetError(f"{mount}: its disk usage can't be scanned", "Mount it, and name its directory.")
     directories = tuple(DirectoryUse(path, size, inodes.get(path, 1)) for path, size in sizes.items())
     files: dict[str, FileUse] = {}
     for blocks, rest in _told(handle, f"{below} find . -xdev -type f -printf '%b\\t%i\\t%p\\0' 2>/dev/null", mount):
-        # Of a file with several names, one is told.
+        # For a file with several names, report one.
         inode, _, path = rest.partition("\t")
         files.setdefault(inode, FileUse(top / path, blocks * 512))
     listed = sorted((use for use in files.values() if use.bytes), key=lambda use: (-use.bytes, str(use.path)))
@@ -173,7 +173,7 @@ def _told(handle: Handle, command: str, mount: str) -> list[tuple[int, str]]:
         text = handle.debug("sh", [f"({command}) | sort -z -n -r | head -z -n {_LINES} | base64 -w 0"])
     except RuntimeError as problem:
         raise TargetError(
-            f"{mount}: what fills it can't be scanned: {problem}", "Mount it, and name its directory."
+            f"{mount}: its disk usage can't be scanned: {problem}", "Mount it, and name its directory."
         ) from problem
     lines = (line.partition("\t") for line in b64decode(text).decode("utf-8", "surrogateescape").split("\0"))
     return [(int(number), rest) for number, _, rest in lines if number.isdigit()]

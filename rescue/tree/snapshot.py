@@ -295,7 +295,7 @@ class Tree:
         return None if raw is None else raw.decode("utf-8", "surrogateescape")
 
     def children(self, path: AnyPath) -> tuple[str, ...]:
-        """The names in a directory (links followed), sorted by bytes as by strcmp(3); () if it is no directory."""
+        """The names in a directory (links followed), sorted by bytes as by strcmp(3); () if it is not a directory."""
         try:
             real = self._walk(key_of(path), True)
         except LinkLoop:

@@ -86,7 +86,7 @@ def decode(fix_id: str, raw: bytes) -> Record:
             # What a power cut leaves of a file: zero bytes, or nothing, depending on the file system.
             raise ValueError("it is empty")
         if sum(raw.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
-            raise ValueError("it holds more than any fix changes")
+            raise ValueError("it lists more changes than any fix makes")
         fields = _Fields(json.loads(raw))
         return _record(fix_id, fields)
     except (ValueError, RecursionError) as problem:

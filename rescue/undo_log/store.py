@@ -194,7 +194,7 @@ class InTarget:
                 self._judge(tree, base)
             except (LinkLoop, NotCaptured) as problem:
                 raise JournalError(
-                    f"{JOURNAL.parent} leads nowhere: {problem}",
+                    f"{JOURNAL.parent} can't be resolved: {problem}",
                     "Look at it on the server's disk (rescue mount TARGET), or keep the undo log elsewhere: "
                     "--undo-log DIR.",
                 ) from problem

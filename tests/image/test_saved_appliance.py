@@ -205,7 +205,7 @@ def test_a_state_that_can_not_be_restored_is_thrown_away(tmp_path: Path, cache: 
     said: list[str] = []
     with closing(opened(path, said=said)) as target:
         assert target.capture([Read("/etc", depth=1)]).data("/etc/hostname") is not None
-    assert "is of no use" in " ".join(said)
+    assert "can't be used" in " ".join(said)
     assert BOOTS in " ".join(said)
     assert states(cache) == []
     assert images.left_behind(path) == []

@@ -88,7 +88,7 @@ def test_a_file_that_is_no_disk(tmp_path: Path, verb: str, content: bytes) -> No
 
 def test_a_directory_that_is_no_server(tmp_path: Path) -> None:
     (tmp_path / "holiday snapshots").mkdir()
-    refused(run("inspect", tmp_path), 4, "no Linux root", "holiday snapshots")
+    refused(run("inspect", tmp_path), 4, "no Linux system", "holiday snapshots")
 
 
 def test_a_device_that_is_no_disk() -> None:

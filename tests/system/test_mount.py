@@ -278,7 +278,7 @@ def test_a_server_for_another_processor_is_said_to_be_one(lab_image: LoadImage, 
             data[18:20] = (183 if os.uname().machine != "aarch64" else 62).to_bytes(2, "little")
             path.write_bytes(data)
         done = world.rescue("shell", server.path, status=4)
-        assert "programs are made for" in done.stderr
+        assert "programs are built for" in done.stderr
 
 
 # -- disks ------------------------------------------------------------------------------------------------------------

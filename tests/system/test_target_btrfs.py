@@ -95,7 +95,7 @@ def test_two_disks_are_one_file_system(disks: tuple[Path, Path], tmp_path: Path)
 
 def test_a_disk_that_is_not_there_is_asked_for(disks: tuple[Path, Path]) -> None:
     for path in disks:
-        with pytest.raises(TargetError, match="it lies on 2 devices, of which one is here") as told:
+        with pytest.raises(TargetError, match="it spans 2 devices, and only one is here") as told:
             opened(path).close()
         assert "--disk" in told.value.hint
         assert images.left_behind(path) == []

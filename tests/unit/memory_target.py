@@ -120,7 +120,7 @@ class MemoryTarget(Closing):
         with self._step("set_metadata", path):
             old = self._need(path)
             if old.kind is not entry.kind:
-                raise TargetError(f"{path} is another kind of file by now")
+                raise TargetError(f"{path} is now another kind of file")
             changed = {
                 str(name): replace(
                     self._need(name), mode=entry.mode, uid=entry.uid, gid=entry.gid, xattrs=entry.xattrs,
@@ -134,7 +134,7 @@ class MemoryTarget(Closing):
         with self._step("shorten", path):
             old = self._need(path)
             if not old.is_file:
-                raise TargetError(f"{path} is no regular file")
+                raise TargetError(f"{path} is not a regular file")
             if keep < old.size:
                 data = None if old.data is None and keep else (old.data or b"")[old.size - keep :]
                 short = replace(old, size=keep, data=data, allocated=min(old.allocated, _blocks(keep)))

@@ -178,7 +178,7 @@ def test_a_target_is_closed_at_the_end_of_the_block_whatever_happens() -> None:
 
 
 def test_what_is_no_target_is_a_rescue_error_with_a_hint(tmp_path: Path) -> None:
-    with pytest.raises(rescue.TargetError, match="no Linux root found") as caught:
+    with pytest.raises(rescue.TargetError, match="no Linux system found") as caught:
         rescue.open_target(tmp_path)
     assert isinstance(caught.value, rescue.RescueError)
     assert caught.value.hint

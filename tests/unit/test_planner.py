@@ -58,7 +58,7 @@ def test_a_repair_that_mends_nothing_is_dropped() -> None:
     tree = Tree.of({"/one": "bad"})
     made = plan(tree, check("one", Step.SERVICE, partial(put, "/elsewhere", "x")))
     assert made.changes == ()
-    assert [left.reason for left in made.left] == ["the repair would not mend it"]
+    assert [left.reason for left in made.left] == ["the repair would not fix it"]
 
 
 def test_a_repair_that_changes_nothing_is_dropped() -> None:
@@ -132,7 +132,7 @@ def test_unsafe_repairs_are_taken_only_when_asked_for() -> None:
     tree = Tree.of({"/one": "bad"})
     one = check("one", Step.SERVICE, partial(put, "/one", "good"), safety=Safety.UNSAFE)
     assert plan(tree, one).changes == ()
-    assert plan(tree, one).left[0].reason == "its only repair weakens something or deletes data: take it with --unsafe"
+    assert plan(tree, one).left[0].reason == "its only repair weakens security or deletes data: allow it with --unsafe"
     assert [str(change.path) for change in plan(tree, one, unsafe=True).changes] == ["/one"]
 
 

@@ -1,6 +1,6 @@
 """libguestfs: found at run time, and its appliance launched, with or without KVM.
 
-The bindings are no package of PyPI: they come with the distribution, built for its own Python.
+The bindings are not on PyPI: they come with the distribution, built for its own Python.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def bindings() -> ModuleType:
     for place in _distribution_places():
         if not (place / "guestfs.py").exists():
             continue
-        # Only for this import: the rest of the distribution's packages are none of ours.
+        # For this import only: nothing else is taken from the distribution's packages.
         sys.path.append(str(place))
         try:
             return importlib.import_module("guestfs")
@@ -94,7 +94,7 @@ def bindings() -> ModuleType:
             "Take rescue.pyz, and start it with that Python: python3 rescue.pyz ...",
         )
     raise TargetError(
-        "opening an image needs libguestfs, which this Python does not find",
+        "opening an image needs libguestfs, which is not installed for this Python",
         f"Install the package {_PACKAGES}; or, as root and for an image that you trust, add --backend kernel.",
     )
 
@@ -125,11 +125,11 @@ def launched(
         handle = module.GuestFS(python_return_dict=True)
         keep(handle)
         handle.set_backend("direct")
-        # Ctrl-C at the terminal is for us: the appliance is to be shut down in order.
+        # Ctrl-C at the terminal is for us: the appliance must be shut down cleanly.
         handle.set_pgroup(True)
         if way is not _Way.KVM:
             handle.set_backend_setting("force_tcg", "1")
-        # What was only looked at lies behind an overlay: there is nothing to be synchronised at the end.
+        # A disk opened for reading is behind an overlay: there is nothing to synchronise at the end.
         handle.set_autosync(write)
         for image in images:
             handle.add_drive_opts(str(image.path.absolute()), readonly=not write, format=image.format)
@@ -144,7 +144,7 @@ def launched(
             _launch(handle, _WITH_KVM if way is _Way.KVM else None, progress)
         except RuntimeError as problem:
             if way is _Way.KVM and not _LOCKED.search(str(problem)):
-                progress("KVM does not work on this machine: going on without it, from now on")
+                progress("KVM does not work on this machine: continuing without it")
                 _remember_broken_kvm()
                 continue
             raise _explained(images, problem) from problem
@@ -153,7 +153,7 @@ def launched(
 
 
 def _restored(handle: Handle, progress: Callable[[str], None]) -> bool:
-    """Launch from the saved appliance, which is made if there is none. False where another handle has to be launched.
+    """Launch from the saved appliance, making it if there is none. False if another handle has to be launched.
 
     Raises RuntimeError as a launch does.
     """
@@ -174,9 +174,9 @@ def _restored(handle: Handle, progress: Callable[[str], None]) -> bool:
 
 
 def _end(handle: Handle) -> None:
-    """End the machine of a launch that came to nothing: as long as it lives, it keeps the next one from the disks."""
+    """End the machine of a failed launch: while it lives, it blocks the next one from the disks."""
     with suppress(RuntimeError):
-        handle.set_autosync(False)  # nothing was written, and what is there may not answer
+        handle.set_autosync(False)  # nothing was written, and the machine may not answer
         handle.shutdown()
 
 
@@ -188,7 +188,7 @@ def _kvm_may_work() -> bool:
 
 
 def _remember_broken_kvm() -> None:
-    """So that the next run need not wait again. Forgotten with the next boot, as /run is."""
+    """Spares the next run the wait. Lasts until the next boot, like /run."""
     with suppress(OSError):
         (run_directory() / _BROKEN_KVM).touch()
 
@@ -199,7 +199,7 @@ def _launch(
     progress: Callable[[str], None] = lambda message: None,
     beside: Callable[[Callable[[], bool]], None] = lambda alive: None,
 ) -> None:
-    """Launch in a thread, so that a signal or the end of our patience can end the virtual machine meanwhile.
+    """Launch in a thread, so that a signal or a timeout can end the virtual machine meanwhile.
 
     seconds: how long the machine may take from its start on; what is built before it may take its time. beside: done
     meanwhile; it is given what tells whether the launch still goes on.
@@ -207,7 +207,7 @@ def _launch(
     failed: list[BaseException] = []
 
     def work() -> None:
-        # What a launch has to complain of, KVM's failure above all, is for us to tell.
+        # We report the errors of a launch ourselves, above all KVM's.
         quiet(handle)
         try:
             handle.launch()
@@ -266,9 +266,9 @@ def _explained(images: Sequence[DiskImage], problem: RuntimeError) -> TargetErro
         return busy(*(each.path for each in images))
     unreadable = [str(each) for each in Path("/boot").glob("vmlinuz-*") if not os.access(each, os.R_OK)]
     if unreadable and ("supermin" in said or "kernel" in said):
-        hint = f"libguestfs needs to read the kernel: sudo chmod 0644 {unreadable[0]} (Ubuntu makes it 0600)"
+        hint = f"libguestfs must be able to read the kernel: sudo chmod 0644 {unreadable[0]} (Ubuntu sets 0600)"
     elif "supermin" in said or not any(Path("/boot").glob("vmlinuz-*")):
-        hint = "libguestfs needs a kernel in /boot: install linux-image-cloud-amd64 or the like."
+        hint = "libguestfs needs a kernel in /boot: install linux-image-cloud-amd64 or similar."
     else:
-        hint = "See what is wrong with: libguestfs-test-tool. As root, --backend kernel works without libguestfs."
+        hint = "To see what is wrong, run libguestfs-test-tool. As root, --backend kernel works without libguestfs."
     return TargetError(f"libguestfs did not start: {said}", hint)

@@ -1,4 +1,4 @@
-"""What an appliance has mounted, shown in a folder of this machine (FUSE), so that its kernel reads no file system.
+"""Show an appliance's file systems in a folder of this machine (FUSE), so that this kernel does not read them.
 
 See "MOUNT LOCAL" in guestfs(3). The loop that answers the kernel runs in a thread of its own, and owns the handle until
 the folder is unmounted.
@@ -24,7 +24,7 @@ _LOOK = 0.5
 class Shown:
     """The folder `where`, in which the appliance's root is shown until `resources` is closed, or somebody unmounts it.
 
-    Raises TargetError where FUSE is not there.
+    Raises TargetError if FUSE is missing.
     """
 
     def __init__(self, resources: Resources, handle: Handle, where: Path, *, write: bool) -> None:
@@ -36,8 +36,8 @@ class Shown:
             handle.mount_local(self._where, readonly=not write, options=_OPTIONS)
         except RuntimeError as problem:
             raise TargetError(
-                f"{where} can't be made a mount of libguestfs: {problem}",
-                "It needs FUSE: is there /dev/fuse (modprobe fuse), and as a user, fusermount (package fuse3)?",
+                f"libguestfs can't mount at {where}: {problem}",
+                "It needs FUSE: /dev/fuse (modprobe fuse) and, if you are not root, fusermount (package fuse3).",
             ) from problem
         self._thread = threading.Thread(target=self._answer, args=(handle,), daemon=True)
         self._thread.start()
@@ -51,7 +51,7 @@ class Shown:
         try:
             handle.mount_local_run()
         except RuntimeError:
-            return  # the appliance has ended; whoever works in the folder is told so by the kernel
+            return  # the appliance has ended; programs that use the folder get an error from the kernel
 
     def _end(self) -> None:
         if any(each.point == self._where for each in mounts()):
@@ -63,4 +63,4 @@ class Shown:
             return
         self._thread.join(_PATIENCE)
         if self._thread.is_alive():
-            raise TargetError(f"{self._where} is still in use", "End what works there: fuser -vm")
+            raise TargetError(f"{self._where} is still in use", "Stop the programs that use it: fuser -vm")

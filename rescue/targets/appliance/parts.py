@@ -1,8 +1,8 @@
-"""What libguestfs' appliance is made of, in a few digits: where they are the same, a new one is as good as the last.
+"""A short hash of what libguestfs' appliance is made of: if it is the same, so is the appliance.
 
 supermin(1) builds the appliance anew as soon as dpkg's record is younger than it, whatever was installed, and, where
 that record is of the future, each time. What it takes is told here: the packages that libguestfs names and all that
-they lean on, libguestfs' own files, and the kernels to choose from.
+they depend on, libguestfs' own files, and the available kernels.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*")
 
 
 def parts(places: str, status: Path = STATUS, kernels: Iterable[tuple[str, str]] = KERNELS) -> str:
-    """Sixteen hexadecimal digits; "" where this can't be told (no dpkg, an appliance that was made otherwise).
+    """Sixteen hexadecimal digits; "" if unknown (no dpkg, an appliance that was made otherwise).
 
     places: where libguestfs looks for its parts (LIBGUESTFS_PATH), colons between them.
     """
@@ -40,9 +40,9 @@ def parts(places: str, status: Path = STATUS, kernels: Iterable[tuple[str, str]]
 
 
 def _closure(wanted: Iterable[str], status: str) -> Iterator[tuple[str, str, str]]:
-    """The installed packages (name, architecture, version) that are wanted, or that one of them may lean on.
+    """The installed packages (name, architecture, version) that are wanted, or that one of them may depend on.
 
-    Of alternatives all that are installed are taken: one too many makes the digits change once too often, and no more.
+    Takes all installed alternatives: one too many only makes the digits change needlessly.
     """
     installed: dict[str, list[dict[str, str]]] = defaultdict(list)
     for stanza in status.split("\n\n"):

@@ -1,7 +1,7 @@
-"""How libguestfs calls QEMU for its appliance, taken apart: what the machine is, and what it is given.
+"""Parse libguestfs' call of QEMU for its appliance: the machine, and its disks.
 
 libguestfs writes one option after another (lib/launch-direct.c). What is not known here is kept as it is; where a part
-that has to be known is not there, or is there twice, the call is not understood, and is best left to libguestfs.
+that has to be known is missing, or occurs twice, the call is not understood, and is best left to libguestfs.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _PASSING = re.compile(r"(?:TERM|lpj)=.*")
 
 
 class UnknownCall(Exception):
-    """A call that is not as those that are known."""
+    """A call of an unknown form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Call:
         return sha256(json.dumps(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
     def boot(self, place: Path, monitor: Path) -> list[str]:
-        """The call of the machine whose state is to be saved in `place`: it waits with nobody at its channel."""
+        """The call for the machine whose state will be saved in `place`: nobody listens at its channel."""
         return [
             *self._machine(place, "on", "null"),
             *("-drive", f"file={_escaped(place / 'root')},if=none,id=appliance,cache=unsafe,format=qcow2"),
@@ -76,7 +76,7 @@ class Call:
         ]
 
     def restore(self, place: Path, monitor: Path) -> list[str]:
-        """The call of one that goes on from the state in `place`, of which nothing is changed."""
+        """The call for a machine that resumes from the state in `place`, without changing it."""
         root = f"file={_escaped(place / 'root')},if=none,id=appliance,cache=unsafe,format=qcow2,snapshot=on"
         return [
             *self._machine(place, "off", "stdio"),
@@ -97,7 +97,7 @@ class Call:
         ]
 
     def _devices(self, channel: str) -> list[str]:
-        """The appliance's own disk is on a bus of its own, so that the others have the names that they always have."""
+        """The appliance's own disk has its own bus, so that the others keep their usual names."""
         return [
             *("-device", "virtio-scsi-pci,id=scsi", "-device", "virtio-blk-pci,drive=appliance"),
             *("-device", "virtio-serial-pci", "-chardev", channel, "-device", f"{_PORT},id={PORT}"),
@@ -113,18 +113,18 @@ def understood(words: Sequence[str]) -> Call:
         if f"id=hd{len(drives) - 1}," not in left[at + 1]:
             raise UnknownCall("the disks are not in order")
         if any("\udc80" <= letter <= "\udcff" for letter in left[at + 1]):
-            raise UnknownCall("the name of a disk is not UTF-8, which QEMU's monitor does not take")
+            raise UnknownCall("the name of a disk is not UTF-8, which QEMU's monitor requires")
         del left[at : at + 4]
     root = _ROOT.fullmatch(_taken(left, "-drive"))
     if root is None:
-        raise UnknownCall("the appliance's own disk is not as usual")
+        raise UnknownCall("the appliance's own disk has an unknown form")
     for device in ("scsi-hd,drive=appliance", "virtio-scsi-pci,id=scsi", "virtio-serial-pci", _PORT):
         _take_pair(left, "-device", device)
     _take_pair(left, "-serial", "stdio")
     channel = _CHANNEL.fullmatch(_taken(left, "-chardev"))
     machine, memory, append = _taken(left, "-machine"), _taken(left, "-m"), _taken(left, "-append")
     if channel is None or not memory.isdecimal() or "accel=tcg" not in machine.split(","):
-        raise UnknownCall("the channel, the memory or the accelerator is not as usual")
+        raise UnknownCall("the channel, the memory or the accelerator has an unknown form")
     if len(drives) > MAX_DISKS or any("drive=" in word or word in ("-drive", "-blockdev", "-netdev") for word in left):
         raise UnknownCall("there are more devices than usual")
     kept = " ".join(word for word in append.split(" ") if not _PASSING.fullmatch(word))
@@ -134,7 +134,7 @@ def understood(words: Sequence[str]) -> Call:
 
 
 def _drive_at(words: Sequence[str]) -> int | None:
-    """Where a disk is told: its -drive, and the -device that it is in."""
+    """The position of a disk's options: its -drive and -device."""
     for at in range(len(words) - 3):
         drive = _DRIVE.fullmatch(words[at + 1]) if words[at] == "-drive" else None
         if drive and tuple(words[at + 2 : at + 4]) == ("-device", f"scsi-hd,drive={drive[1]}"):
@@ -144,7 +144,7 @@ def _drive_at(words: Sequence[str]) -> int | None:
 
 def _taken(words: list[str], option: str) -> str:
     if words.count(option) != 1 or words.index(option) + 1 == len(words):
-        raise UnknownCall(f"{option} is not there once")
+        raise UnknownCall(f"{option} is not given exactly once")
     at = words.index(option)
     value = words[at + 1]
     del words[at : at + 2]
@@ -156,18 +156,18 @@ def _take_pair(words: list[str], option: str, value: str) -> None:
         if words[at : at + 2] == [option, value]:
             del words[at : at + 2]
             return
-    raise UnknownCall(f"{option} {value} is not there")
+    raise UnknownCall(f"{option} {value} is missing")
 
 
 def _placeholder(number: int) -> tuple[str, ...]:
-    """An empty disk in the place of one that comes later."""
+    """An empty disk as a placeholder for one added later."""
     name = placeholder_name(number)
     disk = f"driver=null-co,node-name={name},size=1048576,read-zeroes=on"
     return ("-blockdev", disk, "-device", f"scsi-hd,bus=scsi.0,scsi-id={number},lun=0,drive={name},id={name}")
 
 
 def placeholder_name(number: int) -> str:
-    """The id of the empty disk that boots in the place of the disk with this number."""
+    """The id of the placeholder for the disk with this number."""
     return f"place{number}"
 
 

@@ -1,8 +1,8 @@
-"""libguestfs is given a small program in the place of QEMU, which asks us how QEMU is to be called, and becomes that.
+"""A small program given to libguestfs as its QEMU: it asks us how to call QEMU, and then executes that.
 
 libguestfs calls "its QEMU" to learn what it can (with -help and the like) and then to start its appliance. Only the
-latter has the option -append. The program is kept in the cache, as libguestfs remembers what it has learnt by the
-file's size and time (lib/qemu.c): it has the time of the QEMU that it stands for.
+latter has the option -append. The program is kept in the cache, because libguestfs caches what it has learnt by the
+file's size and time (lib/qemu.c): it has the time of the QEMU that it replaces.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Listener:
         self._socket.listen(1)
 
     def asked(self, alive: Callable[[], bool]) -> list[str] | None:
-        """The words with which QEMU was called, the program first; None once nobody will ask (`alive` is false)."""
+        """QEMU's arguments, the program first; None once nobody will ask (`alive` is false)."""
         while not select.select([self._socket], [], [], 0.1)[0]:
             if not alive():
                 return None
@@ -62,11 +62,11 @@ class Listener:
         self._asked.settimeout(60)
         told = b"".join(iter(lambda: self._asked.recv(65536) if self._asked else b"", b""))
         if len(told) > _LIMIT:
-            raise TargetError("libguestfs calls QEMU with more words than can be")
+            raise TargetError("libguestfs calls QEMU with too many arguments")
         return [self.program, *(os.fsdecode(word) for word in told.split(b"\0")[:-1])]
 
     def answer(self, words: list[str]) -> None:
-        """How QEMU is to be called."""
+        """Reply with the arguments for QEMU."""
         assert self._asked is not None
         self._asked.sendall(b"\0".join(os.fsencode(word) for word in words))
         self._asked.close()
@@ -74,7 +74,7 @@ class Listener:
 
     @contextmanager
     def told(self) -> Iterator[None]:
-        """The environment in which the program finds us."""
+        """The environment through which the program finds us."""
         before = {name: os.environ.get(name) for name in (_QEMU, _ASK)}
         os.environ.update({_QEMU: self.program, _ASK: str(self._path)})
         try:
@@ -87,7 +87,7 @@ class Listener:
                     os.environ[name] = value
 
     def close(self) -> None:
-        """Who asks later is told to give up. May be called twice."""
+        """Later requests get an error. May be called twice."""
         if self._asked is not None:
             self._asked.close()
             self._asked = None
@@ -100,7 +100,7 @@ def _script(program: str, cache: Path) -> Path:
     """The program, made or found in the cache. Raises OSError, TargetError."""
     text = _PROGRAM.format(python=sys.executable)
     if any(letter.isspace() for letter in sys.executable) or len(text.partition("\n")[0]) > _SHEBANG_LIMIT:
-        raise TargetError("the path of this Python is no first line of a script")
+        raise TargetError("the path of this Python can't be used in a #! line")
     path = cache / "qemu"
     time = Path(program).stat().st_mtime_ns
     with suppress(OSError):

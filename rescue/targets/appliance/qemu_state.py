@@ -21,7 +21,7 @@ def write_state(monitor: Monitor, path: Path, *, with_memory: bool = True, limit
     """
     if not with_memory:
         monitor.order("migrate-set-capabilities", capabilities=[_SHARED_STAYS])
-    # As fast as it goes: the machine stands still.
+    # No bandwidth limit: the machine is stopped.
     monitor.order("migrate-set-parameters", max_bandwidth=1 << 40)
     with path.open("wb") as stream:
         monitor.order("getfd", fd=stream.fileno(), fdname="state")
@@ -34,7 +34,7 @@ def write_state(monitor: Monitor, path: Path, *, with_memory: bool = True, limit
 
 
 def read_state(monitor: Monitor, path: Path, *, with_memory: bool = True, limit: float = MOVE_LIMIT) -> None:
-    """Let a machine that was started with ``-incoming defer`` go on from a state. Raises MonitorError, OSError."""
+    """Resume a machine started with ``-incoming defer`` from a state. Raises MonitorError, OSError."""
     if not with_memory:
         monitor.order("migrate-set-capabilities", capabilities=[_SHARED_STAYS])
     with path.open("rb") as stream:

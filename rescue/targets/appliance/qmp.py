@@ -1,4 +1,4 @@
-"""QEMU's monitor: one order, one answer (QEMU's docs/interop/qmp-spec.rst)."""
+"""QEMU's monitor: one command, one answer (QEMU's docs/interop/qmp-spec.rst)."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ ANSWER_LIMIT = 120.0
 
 
 class MonitorError(TargetError):
-    """QEMU refused an order, or no longer answers."""
+    """QEMU refused a command, or no longer answers."""
 
 
 class Monitor(Closing):
     """A conversation with one QEMU. Use it in a `with` statement, or close it."""
 
     def __init__(self, path: Path, waiting: Callable[[], None] = lambda: None, limit: float = ANSWER_LIMIT) -> None:
-        """Connect to the socket at `path` as soon as it is there. `waiting` is called meanwhile and may raise."""
+        """Connect to the socket at `path` as soon as it exists. `waiting` is called meanwhile and may raise."""
         self._socket = socket.socket(socket.AF_UNIX)
         self._events: deque[dict[str, Any]] = deque(maxlen=_EVENTS)
         try:
@@ -55,7 +55,7 @@ class Monitor(Closing):
                 return
 
     def order(self, name: str, *, fd: int | None = None, **arguments: object) -> Any:
-        """Give an order and return what it answers. fd: a file descriptor that goes with it (order getfd)."""
+        """Send a command and return the answer. fd: a file descriptor to send with it (command getfd)."""
         said = json.dumps({"execute": name, "arguments": {key.replace("_", "-"): arguments[key] for key in arguments}})
         try:
             if fd is None:
@@ -73,9 +73,9 @@ class Monitor(Closing):
             raise MonitorError(f"{name}: QEMU does not answer: {problem}") from problem
 
     def wait_for(self, event: str, limit: float = ANSWER_LIMIT, **data: object) -> None:
-        """Return when QEMU has told of this event with this data, now or since it was last waited for.
+        """Return when QEMU reports this event with this data, or has done so since the last wait for it.
 
-        Raises MonitorError after `limit` seconds, or when QEMU ends; the conversation is of no use then.
+        Raises MonitorError after `limit` seconds, or when QEMU ends; then the connection can't be used any more.
         """
         deadline = time.monotonic() + limit
         usual = self._socket.gettimeout()
@@ -100,5 +100,5 @@ class Monitor(Closing):
         return heard
 
     def close(self) -> None:
-        """End the conversation; QEMU goes on."""
+        """Close the connection; QEMU keeps running."""
         self._socket.close()

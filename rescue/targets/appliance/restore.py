@@ -1,4 +1,4 @@
-"""A launch of libguestfs that goes on from a saved appliance: a second or two where an emulated boot takes ten.
+"""Launch libguestfs from a saved appliance: one or two seconds instead of ten for an emulated boot.
 
 libguestfs launches as always, but its QEMU is called by us: with the saved state, and without the disks, which are
 plugged in afterwards as they were given to libguestfs, by the very words that it found for them.
@@ -67,14 +67,14 @@ esac >/dev/null 2>&1
 
 
 class RestoreError(TargetError):
-    """The launch from a state came to nothing; the state is removed. An ordinary one may succeed."""
+    """The launch from a state failed, and the state was removed. An ordinary launch may succeed."""
 
 
 def wanted() -> bool:
-    """Whether a saved appliance is to be used. Raises TargetError for a setting that is none."""
+    """Whether to use a saved appliance. Raises TargetError for an invalid setting."""
     said = os.environ.get(SETTING, "")
     if said not in ("", "launch", "saved"):
-        raise TargetError(f"{SETTING} is {said!r}", f"Say {SETTING}=launch, or leave it away.")
+        raise TargetError(f"{SETTING} is {said!r}", f"Set {SETTING}=launch, or unset it.")
     return said != "launch" and platform.machine() == "x86_64"
 
 
@@ -93,14 +93,14 @@ class Restoring:
         self._parts = ""
 
     def prepare(self) -> bool:
-        """Give libguestfs our program in the place of its QEMU. False where that can't be; then launch as always."""
+        """Make libguestfs use our program as its QEMU. False if that is impossible; then launch as usual."""
         program = shutil.which(self._handle.get_hv())
         if program is None:
             return False
         try:
             self._listener = Listener(program, self._room, saved.directory())
         except (OSError, TargetError) as problem:
-            self._progress(f"the appliance is not saved for the next time: {problem}")
+            self._progress(f"the appliance is not saved for next time: {problem}")
             return False
         self._handle.set_hv(str(self._listener.script))
         # Asked now: while the handle launches, it answers nobody.
@@ -112,7 +112,7 @@ class Restoring:
         try:
             self._serve(self.listener, alive)
         except BaseException:
-            # Who still waits for an answer gives up.
+            # A program that still waits for an answer gives up.
             self.listener.close()
             raise
 
@@ -167,7 +167,7 @@ class Restoring:
         try:
             self._handle.pread_device(f"/dev/{names[-1]}", 1, 0)
         except RuntimeError as problem:
-            # What else may be wrong with the disk is for others to find.
+            # Other problems of the disk are found later.
             if "expecting a device name" in str(problem):
                 raise self._useless(str(problem)) from problem
 
@@ -192,18 +192,18 @@ class Restoring:
 
     def _useless(self, reason: str) -> RestoreError:
         if self._place is not None:
-            # What comes to nothing as soon as it is made would do so again.
+            # A state that fails right after it was made would fail again.
             saved.discard(self._place, for_good=self._made)
-        return RestoreError(f"the saved appliance is of no use, and is removed: {reason}")
+        return RestoreError(f"the saved appliance can't be used, and is removed: {reason}")
 
     @property
     def listener(self) -> Listener:
-        """Who is asked by libguestfs' QEMU."""
+        """The listener that libguestfs' QEMU asks."""
         assert self._listener is not None
         return self._listener
 
     def close(self) -> None:
-        """Nothing of this is needed once the disks are there. May be called twice."""
+        """Close everything: it is not needed once the disks are plugged in. May be called twice."""
         if self._monitor is not None:
             self._monitor.close()
         if self._listener is not None:

@@ -1,4 +1,4 @@
-"""A command of the server's own, run inside the appliance that reads its disk: nothing of it runs on this machine.
+"""Run a command of the server inside the appliance that reads its disk, not on this machine.
 
 It has the appliance's kernel, processes, devices and an empty network, and a chroot in the server's root; whatever it
 does there ends with the appliance. The bindings' own call (guestfs_command) gives neither the exit status nor what goes
@@ -66,8 +66,8 @@ def run_in_appliance(
                 _end(handle)
     except (RuntimeError, ValueError) as problem:
         raise TargetError(
-            f"the command could not be run to its end in libguestfs' appliance: {problem}",
-            "Look at the server: rescue inspect. For an image that you trust, --backend kernel runs it here.",
+            f"the command did not finish in the libguestfs appliance: {problem}",
+            "Check the server: rescue inspect. If you trust the image, --backend kernel runs the command here.",
         ) from problem
     return status
 
@@ -76,7 +76,7 @@ def _script(points: Sequence[str], command: Words, name: str, *, write: bool) ->
     """What the first process of the namespaces does, as sh(1) reads it."""
     flags = "remount,bind,nodev,noatime,exec,suid" + ("" if write else ",ro")
     lines = ["mount --make-rprivate /"]
-    # Of these namespaces alone: outside them the same file systems stay as they were mounted.
+    # In these namespaces only: outside, the file systems stay as they were mounted.
     lines += [f"mount -o {flags} {shlex.quote('/sysroot' + point.rstrip('/'))}" for point in points]
     lines += [
         *([f"echo {shlex.quote(name)} >/proc/sys/kernel/hostname"] if name else []),
@@ -98,16 +98,16 @@ def _put(handle: Handle, name: str, data: bytes) -> None:
 
 
 def _follow(handle: Handle, out: Sink, err: Sink) -> int:
-    """Hand on what the command says until it has ended: its exit status."""
+    """Pass on the command's output until it ends. Returns its exit status."""
     seen, wait = [0, 0], _FIRST_WAIT
     while True:
-        # The status is read first: what was said before it is all there then.
+        # The status is read first: then the output before it is complete.
         parts = [
             f"tail -c +{at + 1} {name} | head -c {_READ} | base64 -w 0; echo"
             for at, name in zip(seen, ("output", "errors"), strict=True)
         ]
         told = _sh(handle, f"cd {_PLACE}; if [ -e status ]; then cat status; else echo; fi; {'; '.join(parts)}")
-        # Empty lines at the end are not told.
+        # The answer lacks trailing empty lines.
         status, *texts = [*told.split("\n"), "", ""][:3]
         chunks = [base64.b64decode(text) for text in texts]
         for number, (sink, chunk) in enumerate(zip((out, err), chunks, strict=True)):

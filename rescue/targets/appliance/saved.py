@@ -1,11 +1,11 @@
-"""libguestfs' appliance, booted without a disk and saved: a state in the cache, from which each use goes on.
+"""Save libguestfs' appliance, booted without a disk, as a state in the cache from which each use resumes.
 
 A state is a directory: the machine's memory, in a file that later machines map for themselves alone; the rest of the
 machine; its own disk, and what it had written to that; and a note of these, so that a state that was cut short or
 changed is seen. It is trusted as a program is: nobody else may have been able to write to it.
 
 The disk is kept with it, as supermin puts another in its place whenever a package was installed: of the same parts
-(`appliance_parts`) as a rule, but with a UUID of its own. A state that leaned on that one would be lost each time.
+(`appliance_parts`) as a rule, but with its own UUID. A state that depended on that one would be lost each time.
 
 When it is saved, guestfsd is up and waits until somebody listens to its first word: that comes after the restore.
 """
@@ -54,16 +54,16 @@ _UUID = re.compile(r"\broot=UUID=[0-9a-f-]+")
 
 
 class NoState(TargetError):
-    """There is no state, and none can be made; the appliance is best launched as always."""
+    """There is no state, and none can be made; launch the appliance as usual."""
 
 
 def directory() -> Path:
     """Where states are kept, for this user alone. Raises NoState where somebody else could write to it."""
     try:
-        # QEMU is given it, and what lies in it names what it leans on.
+        # QEMU is given it, and its files name those that they depend on.
         path = cache_directory().absolute() / "appliance"
     except RuntimeError as problem:
-        raise NoState(f"there is no place for a cache: {problem}") from problem
+        raise NoState(f"there is no cache directory: {problem}") from problem
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_own(path)
@@ -87,7 +87,7 @@ def key_of(call: Call, parts: str) -> str:
 
 
 def find(place: Path) -> bool:
-    """Whether there is a whole state, ours alone. Raises NoState where it may be somebody else's."""
+    """Whether there is a complete state of ours. Raises NoState if somebody else may have made it."""
     try:
         _check_own(place)
         note = json.loads((place / _NOTE).read_text())
@@ -105,7 +105,7 @@ def find(place: Path) -> bool:
 
 @contextmanager
 def held(place: Path) -> Iterator[None]:
-    """Nobody else makes or removes this state meanwhile. Raises NoState."""
+    """Lock this state, so that nobody else makes or removes it meanwhile. Raises NoState."""
     try:
         lock = os.open(f"{place}.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as problem:
@@ -165,7 +165,7 @@ def _keep_disk(root: Path, kept: Path) -> None:
 
 
 def discard(place: Path, *, for_good: bool) -> None:
-    """Remove a state that is of no use. for_good: it is not to be made again, as it would be of no use either."""
+    """Remove an unusable state. for_good: do not make it again, as the new one would fail too."""
     shutil.rmtree(place, ignore_errors=True)
     if for_good:
         with suppress(OSError):
@@ -199,14 +199,14 @@ def _boot_and_save(building: Path, call: Call, socket: Path) -> None:
             monitor.order("quit")
         machine.wait(60)
     except subprocess.TimeoutExpired as problem:
-        raise NoState("QEMU does not end") from problem
+        raise NoState("QEMU does not exit") from problem
     finally:
         machine.kill()
         machine.wait()
 
 
 def _wait_until_idle(process: int, now: Callable[[], float] = time.monotonic) -> None:
-    """Until what the loss of the empty disks has set going in the appliance has come to rest."""
+    """Wait until the appliance has finished reacting to the removal of the empty disks."""
     deadline = now() + _QUIET_LIMIT
     while now() < deadline:
         before, since = _processor_time(process), now()

@@ -1,4 +1,4 @@
-"""Looking into an appliance: a whole directory with each call, a file's content with one.
+"""Read files in an appliance: one call for a whole directory, one for a file's content.
 
 Calls cost a fraction of a millisecond to a few; those that start a program in the appliance (read_file, is_file, cat)
 cost ten to a hundred times as much, and are not used. Only what lstat has called a regular file is ever opened.
@@ -140,7 +140,7 @@ class GuestfsSource:
         return found | self._odd_entries(path, odd, budget) if odd else found
 
     def _not_seen(self, path: str, name: str) -> Entry | None:
-        """What has this name and could not be looked at, with others: nothing, if the appliance's kernel says so."""
+        """The entry for a name that could not be read with the others; nothing if the kernel says that it is gone."""
         try:
             self._handle.lstatns(f"{'' if path == '/' else path}/{name}")
         except RuntimeError as problem:
@@ -193,7 +193,10 @@ class GuestfsSource:
             told = self._handle.lstatns("/")
             xattrs = self._handle.lgetxattrs("/")
         except RuntimeError as problem:
-            raise TargetError(f"the root can't be read: {problem}", "The file system may be damaged: fsck") from problem
+            raise TargetError(
+                f"the root directory can't be read: {problem}",
+                "The file system may be damaged: fsck",
+            ) from problem
         kept = tuple(sorted((each["attrname"], each["attrval"]) for each in xattrs if counts(each["attrname"])))
         budget.add_bytes("/", sum(len(value) for _, value in kept))
         return _entry(told, "", kept)

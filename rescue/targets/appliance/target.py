@@ -63,11 +63,11 @@ class GuestfsTarget(Forwarding, Closing):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the person must know of the snapshot."""
+        """What the user must know about the snapshot."""
         if not self._unreadable:
             return self._notes
         shown = ", ".join(self._unreadable[:_UNREADABLE_SHOWN])
-        return (*self._notes, f"could not be read, so that nothing is known of it: {shown}")
+        return (*self._notes, f"could not be read, so not checked: {shown}")
 
     def capture(self, reads: Iterable[Read]) -> Tree:
         """See `rescue.targets.protocol.Target.capture`."""
@@ -127,7 +127,7 @@ class GuestfsTarget(Forwarding, Closing):
 def open_guestfs(path: Path, *, write: bool, opening: Opening, progress: Callable[[str], None]) -> GuestfsTarget:
     """The one server's root in the image or on the block device at `path`, and on its other disks.
 
-    Raises TargetError where libguestfs is not there or does not start, where there is no root, or more than one and
+    Raises TargetError if libguestfs is missing or does not start, if there is no root, or more than one and
     `opening` does not say which; TargetBusy for writing to an image that a running machine uses.
     """
     launch.bindings()
@@ -139,7 +139,7 @@ def open_guestfs(path: Path, *, write: bool, opening: Opening, progress: Callabl
     busy = not write and any(written_by_machine(image.path) for image in images)
     resources = Resources()
     try:
-        notes = ["a running machine writes to this image: the snapshot may be half old, half new"] if busy else []
+        notes = ["a running machine writes to this image: the snapshot may mix old and new data"] if busy else []
         handle = launch.launched(
             images, write=write, progress=progress, keep=lambda made: resources.add(lambda: _close(made, write))
         )
@@ -147,7 +147,7 @@ def open_guestfs(path: Path, *, write: bool, opening: Opening, progress: Callabl
             resources.adopt(handle.get_pid())
         mounted, devices = _mount(handle, images[0], write, opening, progress, notes)
     except BaseException:
-        # Nothing was written yet: how the appliance ends is of no matter.
+        # Nothing was written yet: it does not matter how the appliance ends.
         with suppress(TargetError):
             resources.close()
         raise
@@ -167,7 +167,7 @@ def _image(path: Path, opening: Opening) -> DiskImage:
 
 
 def _refuse_if_mounted(images: list[DiskImage]) -> None:
-    """What this machine's kernel has mounted is its own to write to."""
+    """Only this machine's kernel may write to what it has mounted."""
     for image in images:
         if not image.path.is_block_device():
             if (device := attached_as(image.path)) is not None:
@@ -179,8 +179,8 @@ def _refuse_if_mounted(images: list[DiskImage]) -> None:
             major, minor = each.read_text().split(":")
             for mount in mounts_of(os.makedev(int(major), int(minor))):
                 raise TargetBusy(
-                    f"a part of {image.path} is mounted at {mount.point}",
-                    f"Name that folder instead: rescue fix {quote(mount.point)}",
+                    f"part of {image.path} is mounted at {mount.point}",
+                    f"Use that folder instead: rescue fix {quote(mount.point)}",
                 )
 
 
@@ -190,7 +190,7 @@ def _close(handle: Handle, write: bool) -> None:
             handle.shutdown()
     except RuntimeError as problem:
         raise TargetError(
-            f"libguestfs did not end in order: {problem}", "Look whether the change is there: rescue inspect"
+            f"libguestfs did not shut down cleanly: {problem}", "Check whether the change was made: rescue inspect"
         ) from problem
     finally:
         handle.close()
@@ -228,7 +228,7 @@ def _mount(
     mounted = {"/": (chosen.name, chosen.found.type)}
     if write and (count := guestfs_volumes.missing_disks(handle, chosen)):
         notes.append(
-            f"{chosen.name} runs without {count} of its disks, which don't learn of a change: add them again on the "
+            f"{chosen.name} runs without {count} of its disks, which will miss the change: add them again on the "
             "server (mdadm --manage ARRAY --re-add DISK)"
         )
     notes += surplus(found.fstab)
@@ -239,8 +239,8 @@ def _mount(
             volume = guestfs_volumes.subvolume(volume, each.wanted.subvolume) if volume else None
         if volume is None:
             notes.append(
-                f"{point} is on {each.wanted.device!r}, which is not here: it was not looked at "
-                "(another disk of the server is added with --disk)"
+                f"{point} is on {each.wanted.device!r}, which is not here: not checked "
+                "(add the server's other disks with --disk)"
             )
         elif volume is not chosen:
             try:
@@ -249,7 +249,7 @@ def _mount(
                 mounted[point] = (volume.name, volume.found.type)
             except RuntimeError as problem:
                 reason = str(problem).rpartition(": ")[2]
-                notes.append(f"{point} is on {volume.name}, which could not be mounted ({reason}): not looked at")
+                notes.append(f"{point} is on {volume.name}, which could not be mounted ({reason}): not checked")
     return mounted, seen.devices
 
 
@@ -268,7 +268,7 @@ class _Search:
 
 
 def _roots(handle: Handle, volumes: tuple[Volume, ...], root: str | None, progress: Callable[[str], None]) -> _Search:
-    """Look on every volume, or on those that `root` may mean."""
+    """Search every volume, or those that `root` may mean."""
     candidates = [
         volume for volume in volumes
         if volume.found.type in guestfs_volumes.MOUNTABLE and (root is None or volume.is_called(root))
@@ -276,7 +276,7 @@ def _roots(handle: Handle, volumes: tuple[Volume, ...], root: str | None, progre
     search = _Search()
     for volume in candidates:
         if len(candidates) > 1:
-            progress(f"looking at {volume.name}")
+            progress(f"reading {volume.name}")
         try:
             seen = _root_on(handle, volume, search)
         except RuntimeError as problem:
@@ -288,7 +288,7 @@ def _roots(handle: Handle, volumes: tuple[Volume, ...], root: str | None, progre
 
 
 def _reason(problem: RuntimeError) -> str:
-    """Why mount(8) in the appliance did not: of its own words most are no help to anybody here."""
+    """The useful part of mount(8)'s error."""
     said = str(problem)
     return f"{DAMAGED} (mount: wrong or damaged file system)" if "wrong fs type" in said else said.rpartition(": ")[2]
 
@@ -322,12 +322,12 @@ def _only(image: DiskImage, volumes: tuple[Volume, ...], search: _Search, root: 
         roots = [(guestfs_volumes.device_of(volume), f"{each.release}, {each.hostname!r}") for volume, each in found]
         raise SeveralRoots(str(image.path), roots)
     if root is not None and not any(volume.is_called(root) for volume in volumes):
-        raise TargetError(f"{image.path} has no volume {root!r}: {listed}", "Name one of these after --root.")
+        raise TargetError(f"{image.path} has no volume {root!r}: {listed}", "Choose one of these with --root.")
     if not any(volume.found.type in guestfs_volumes.MOUNTABLE for volume in volumes):
         raise no_volume(str(image.path), volumes)
     trouble = f"; could not be mounted: {'; '.join(told for _, told in failed)}" if failed else ""
     hint = guestfs_volumes.checking(image, failed[0][0]) if failed else "Is it the right image?"
-    raise TargetError(f"there is no server's root in {image.path} (found: {listed}{trouble})", hint)
+    raise TargetError(f"there is no Linux system in {image.path} (found: {listed}{trouble})", hint)
 
 
 def _below(handle: Handle, point: str) -> None:

@@ -50,7 +50,7 @@ class Seen:
 
 
 def unlocked(handle: Handle, volumes: tuple[Volume, ...], opening: Opening, *, write: bool) -> Seen:
-    """What there is with what is in the encrypted ones of `volumes`. Raises TargetError where a passphrase is wrong."""
+    """What there is, including the content of the encrypted `volumes`. Raises TargetError if a passphrase is wrong."""
     locked = [volume for volume in volumes if volume.found.type == "LUKS"]
     for number, volume in enumerate(locked):
         _unlock(handle, volume, f"rescue-luks-{number}", opening, write)
@@ -78,7 +78,7 @@ def seen(handle: Handle) -> Seen:
     """
     found = _blocks(handle, "")
     if found is not None and any(volume.found.type == "RAID" for volume in found.volumes):
-        # A mirror that lacks a disk waits for it, but for being told to run.
+        # A mirror that lacks a disk waits for it unless told to run.
         found = _blocks(handle, _RUN_ARRAYS)
     return Seen(_listed(handle), devices_of(handle)) if found is None else found
 
@@ -111,7 +111,7 @@ def _blocks(handle: Handle, before: str) -> Seen | None:
 
 
 def _given(handle: Handle, count: int | None) -> list[str]:
-    """The disks that were added, as libguestfs calls them; `count`: how many, if that is known."""
+    """libguestfs' names of the disks that were added; `count`: how many, if that is known."""
     if count is not None and count <= len(ascii_lowercase):
         # Its list of devices says the same, and waits for udev first.
         return [f"/dev/sd{letter}" for letter in ascii_lowercase[:count]]
@@ -143,7 +143,7 @@ def _probed(text: str) -> dict[str, dict[str, str]]:
 def _leaves(
     told: dict[str, Any], disk: str, known: dict[str, dict[str, str]], found: dict[str, Volume], depth: int
 ) -> None:
-    """What nothing else lies in. An array hangs below each of its members: it is told once."""
+    """The volumes that contain no others. An array is below each of its members, but is listed once."""
     path = str(told["path"])
     values = known.get(path, {})
     kind = values.get("TYPE", "")
@@ -224,7 +224,7 @@ def device_of(volume: Volume) -> str:
 
 
 def missing_disks(handle: Handle, volume: Volume) -> int:
-    """How many disks an array runs without; 0 for what is none."""
+    """How many disks an array lacks; 0 if it is not an array."""
     array = re.fullmatch(r"/dev/(md\d+)(?:p\d+)?", volume.name)
     if array is None:
         return 0
@@ -233,7 +233,7 @@ def missing_disks(handle: Handle, volume: Volume) -> int:
 
 
 def checking(image: DiskImage, volume: Volume) -> str:
-    """What to type to check a file system that can't be mounted; nobody does it unasked, as a repair may lose files."""
+    """How to check a file system that can't be mounted. rescue never does that by itself: a repair may lose files."""
     command = {"xfs": f"xfs-repair {volume.name} nomodify:true", "btrfs": f"btrfs-check {volume.name}"}.get(
         volume.found.type, f"e2fsck {volume.name} forceall:true"
     )

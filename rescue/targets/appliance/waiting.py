@@ -1,7 +1,7 @@
-"""Waiting for an appliance in such a way that a signal ends the wait.
+"""Wait for an appliance so that a signal ends the wait.
 
 A call of libguestfs returns when the appliance has answered, and Python acts on a signal only then. A disk that makes
-it count for hours (the iterations of a LUKS header) would not even let go of Ctrl-C.
+it compute for hours (the iterations of a LUKS header) would block even Ctrl-C.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Result = TypeVar("Result")
 
 
 def waited(handle: Handle, call: Callable[[], Result]) -> Result:
-    """The result of `call`, which asks the appliance. What ends the wait ends the virtual machine.
+    """The result of `call`, which asks the appliance. Whatever ends the wait early also ends the virtual machine.
 
-    Raises what `call` raises, and KeyboardInterrupt; after that the handle is of no more use.
+    Raises what `call` raises, and KeyboardInterrupt; after that the handle can't be used.
     """
     try:
         machine: int = handle.get_pid()

@@ -1,4 +1,4 @@
-"""Changing one entry through libguestfs, so that a kill or a power cut leaves the old state or the new one.
+"""Change one entry through libguestfs, so that a kill or a power cut leaves the old state or the new one.
 
 This API has no fsync(2) of a file: everything is synchronised before the rename that makes it valid.
 """
@@ -61,7 +61,7 @@ class GuestfsWriter:
         with self._errors(path):
             old = self._look(str(path))
             if old is None or not old.is_file:
-                raise TargetError(f"{path} is no regular file")
+                raise TargetError(f"{path} is not a regular file")
             if keep < old.size:
                 flags = self._unprotected(path, lambda: self._move_to_front(str(path), old.size, max(keep, 0)))
                 if flags:
@@ -138,7 +138,7 @@ class GuestfsWriter:
             make = handle.mknod_b if entry.kind is Kind.BLOCK else handle.mknod_c
             make(0o600, entry.rdev >> 8 & 0xFFF, (entry.rdev & 0xFF) | (entry.rdev >> 12 & 0xFFF00), path)
         else:
-            raise TargetError("libguestfs can't make a socket", "Sockets are made anew by their program.")
+            raise TargetError("libguestfs can't make a socket", "The program that uses a socket creates it again.")
 
     def _change(self, path: PurePosixPath, old: Entry, entry: Entry) -> None:
         self._unprotected(path, lambda: self._metadata(str(path), old, entry))

@@ -1,12 +1,12 @@
-"""The file of a support bundle: what a server's disk held that matters, without its secrets, as a tar packed by gzip.
+"""The file of a support bundle: the relevant files of a server, without secrets, as a gzip-compressed tar.
 
     bundle.json      the schema, when and of what the bundle was taken, the file systems and how full they are
     reads.jsonl       what was captured, a request on each line: what is not below one was not looked at
     entries.jsonl     every entry, one on each line: kind, mode, owner, times, attributes
     files/etc/...     the content of the regular files that was captured
 
-It comes from somebody else's machine and is read as such: nothing is unpacked to a disk, every length is bounded, and
-what could not have been written here is refused.
+It comes from an untrusted machine: nothing is unpacked to a disk, every length is bounded, and
+anything that rescue could not have written is refused.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Bundle:
 
 
 def is_bundle(path: Path) -> bool:
-    """Whether the file is a bundle, by its content; of no use to tell one from a hostile one."""
+    """Whether the file looks like a bundle. It may still be hostile."""
     try:
         with path.open("rb") as stream, gzip.GzipFile(fileobj=stream) as unpacked:
             head = unpacked.read(512)
@@ -164,12 +164,12 @@ def read_bundle(path: Path) -> Bundle:
     except (ValueError, TypeError, LookupError, RecursionError, EOFError, OSError, zlib.error) as problem:
         raise TargetError(
             f"the bundle {path} is damaged: {problem}",
-            "Copy it again, or take it anew: rescue capture -o FILE",
+            "Copy it again, or make a new one: rescue capture -o FILE",
         ) from problem
 
 
 class _Bounded:
-    """A stream of which exactly so much is read as is asked for, and no more than any bundle holds."""
+    """A stream that is read in exact amounts, and no further than a bundle's maximum size."""
 
     def __init__(self, stream: gzip.GzipFile) -> None:
         self._stream = stream
@@ -185,21 +185,21 @@ class _Bounded:
         return found
 
     def end(self) -> None:
-        """Nothing but zeros follows; reading to the end also proves the checksum of the whole."""
+        """Check that only zeros follow. Reading to the end also verifies gzip's checksum."""
         if self._stream.read(_END_LIMIT).strip(b"\0") or self._stream.read(1):
-            raise ValueError("something follows its end")
+            raise ValueError("there is data after its end")
 
 
 def _read(members: _Bounded) -> Bundle:
     head = json.loads(_member(members, HEAD, _HEAD_LIMIT))
     if not isinstance(head, dict):
-        raise ValueError("its head is no object")
+        raise ValueError("its head is not an object")
     schema = as_number(head.get("rescue_bundle"), 1, 1 << 31)
     if schema != SCHEMA:
         raise TargetError(
-            f"the bundle was taken by a newer rescue ({as_text(head.get('rescue', ''))}), in a form that this one "
+            f"the bundle was made by a newer rescue ({as_text(head.get('rescue', ''))}), in a format that this one "
             f"({__version__}) can't read",
-            "Update rescue here, or take the bundle with the same version.",
+            "Update rescue here, or make the bundle with the same version.",
         )
     reads = [as_read(each) for each in _lines(_member(members, READS, _LINES_LIMIT))]
     budget = Budget()
@@ -211,7 +211,7 @@ def _read(members: _Bounded) -> Bundle:
         budget.add_bytes(path, sum(len(value) for _, value in entry.xattrs))
         above = entries.get(path.rpartition("/")[0] or "/")
         if path in entries or (path != "/" and (above is None or not above.is_dir)):
-            raise ValueError("an entry is there twice, or lies in no directory")
+            raise ValueError("an entry is listed twice, or its directory is missing")
         entries[path] = entry
         if content:
             wanted.append(path)
@@ -247,7 +247,7 @@ def _member(members: _Bounded, name: str, limit: int) -> bytes:
 def _size(header: bytes, limit: int) -> int:
     size = int(header[124:136].rstrip(b"\0 ") or b"0", 8)
     if not 0 <= size <= limit:
-        raise ValueError("a part of it is too large")
+        raise ValueError("part of it is too large")
     return size
 
 
@@ -260,9 +260,9 @@ def _padded(members: _Bounded, size: int) -> bytes:
 def _lines(data: bytes) -> Iterator[dict[str, Any]]:
     for count, line in enumerate(data.split(b"\n")):
         if count > 4 * MAX_ENTRIES or len(line) > _LINE_LIMIT:
-            raise ValueError("it has too many or too long lines")
+            raise ValueError("its lines are too many or too long")
         if line:
             value = json.loads(line)
             if not isinstance(value, dict):
-                raise ValueError("a line is no object")
+                raise ValueError("a line is not an object")
             yield value

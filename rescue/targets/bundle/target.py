@@ -1,4 +1,4 @@
-"""A support bundle as a target: it is looked at, never changed."""
+"""A support bundle as a read-only target."""
 
 from __future__ import annotations
 
@@ -24,29 +24,31 @@ class BundleTarget(Closing):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the bundle is of, and what its target had to be said of."""
+        """What the bundle was made of, and the notes of its target."""
         own = self._bundle
         options = f", for {join(own.client)}" if own.client else ""
         return (f"a bundle of {own.name} ({own.method}), taken {own.created}{options}", *own.notes)
 
     def capture(self, reads: Iterable[Read]) -> Tree:
-        """The whole bundle. Raises TargetError where it holds nothing of what is asked for."""
+        """The whole bundle. Raises TargetError if it holds none of the requests."""
         wanted = tuple(reads)
         tree = self._bundle.tree
         missing = [read.path for read in wanted if not tree.holds(read)]
         if missing and len(missing) == len(wanted):
             raise TargetError(
-                f"the bundle {self.name} does not hold {missing[0]!r}, which must be seen for this",
-                "Take it anew, with this version of rescue and the same --user: rescue capture -o FILE",
+                f"the bundle {self.name} does not hold {missing[0]!r}, which is needed for this",
+                "Make a new one, with this version of rescue and the same --user: rescue capture -o FILE",
             )
         return tree
 
     def usage(self, mount: str) -> Usage:
-        """What filled the file system mounted there. Raises TargetError where that was not measured."""
+        """What filled the file system mounted there. Raises TargetError if that was not measured."""
         for each in self._bundle.usages:
             if each.mount == mount:
                 return each
-        raise TargetError(f"the bundle {self.name} does not tell what fills {mount}", "Take it anew, without --quick.")
+        raise TargetError(
+            f"the bundle {self.name} does not record what fills {mount}", "Make a new one, without --quick."
+        )
 
     def put(self, path: PurePosixPath, entry: Entry) -> None:
         """See `rescue.targets.protocol.Target.put`: refused."""
@@ -76,10 +78,10 @@ class BundleTarget(Closing):
 
 
 def open_bundle(path: Path, *, write: bool) -> BundleTarget:
-    """The bundle at `path`, which is a file that gzip has packed. Raises TargetError for any other such file."""
+    """The bundle in the gzip file at `path`. Raises TargetError if it is not a bundle."""
     if not is_bundle(path):
         raise TargetError(
-            f"{path} is packed by gzip, and no bundle of a server",
+            f"{path} is a gzip file, but not a support bundle",
             f"If it is a disk image, unpack it first: gunzip --keep {path}",
         )
     if write:
@@ -88,8 +90,8 @@ def open_bundle(path: Path, *, write: bool) -> BundleTarget:
 
 
 def refused(name: str) -> TargetError:
-    """The error for whoever would change a bundle."""
+    """The error for a change of a bundle."""
     return TargetError(
-        f"{name} is a bundle of a server: there is nothing to repair in it",
-        "See what would be changed with --dry-run, and run the fix where the server's disk is.",
+        f"{name} is a support bundle: it can't be repaired",
+        "Preview the changes with --dry-run, and run the fix where the server's disk is.",
     )

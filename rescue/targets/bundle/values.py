@@ -1,4 +1,4 @@
-"""Values out of a bundle's JSON, each checked: ValueError, LookupError or TypeError for what was not written by us."""
+"""Checked values of a bundle's JSON: ValueError, LookupError or TypeError for what rescue did not write."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def as_entry(value: dict[str, Any]) -> tuple[str, Entry, bool]:
     kind = Kind(value["kind"])
     attributes = value.get("xattrs", {})
     if not isinstance(attributes, dict):
-        raise ValueError("the attributes are none")
+        raise ValueError("the attributes are invalid")
     first, second = (as_number(each) for each in as_list(value.get("ident", [0, 0]), 2))
     link = as_text(value.get("link", ""))
     if "\0" in link:
         raise ValueError("a link holds a null byte")
     content = bool(value.get("content", False))
     if content and kind is not Kind.FILE:
-        raise ValueError("what is no file has a content")
+        raise ValueError("an entry that is not a file has content")
     made = Entry(
         kind,
         as_number(value["mode"], 0, 0o7777),
@@ -67,7 +67,7 @@ def as_read(value: dict[str, Any]) -> Read:
 def as_filesystem(value: Any) -> FileSystem:
     """A file system and how full it is."""
     if not isinstance(value, dict):
-        raise ValueError("a file system is none")
+        raise ValueError("a file system is invalid")
     return FileSystem(
         as_path(value["mount"]),
         as_text(value["type"]),
@@ -96,7 +96,7 @@ def as_devices(value: Any) -> Devices | None:
 def as_usage(value: Any) -> Usage:
     """What filled a file system."""
     if not isinstance(value, dict):
-        raise ValueError("a use of room is none")
+        raise ValueError("a disk usage entry is invalid")
     directories = [as_list(each, 3) for each in as_list(value["directories"], LISTED)]
     files = [as_list(each, 2) for each in as_list(value["files"], LISTED)]
     return Usage(
@@ -114,32 +114,32 @@ def _pure(value: Any) -> PurePosixPath:
 
 
 def as_path(value: Any) -> str:
-    """An absolute path that leads nowhere else."""
+    """An absolute path without "." and ".."."""
     text = as_text(value)
     parts = text.split("/")[1:]
     plain = text.startswith("/") and "\0" not in text
     if text != "/" and (not plain or any(part in ("", ".", "..") or len(part) > 255 for part in parts)):
-        raise ValueError("a path leads nowhere")
+        raise ValueError("a path is invalid")
     return text
 
 
 def as_text(value: Any) -> str:
-    """Text, in which bytes that are no UTF-8 are kept with surrogateescape."""
+    """Text; bytes that are not UTF-8 are kept with surrogateescape."""
     if not isinstance(value, str) or len(value) > PATH_LIMIT * 2:
-        raise ValueError("a text is none, or too long")
-    value.encode("utf-8", "surrogateescape")  # a lone surrogate that stands for no byte was not written by us
+        raise ValueError("a text is invalid or too long")
+    value.encode("utf-8", "surrogateescape")  # rescue never writes a lone surrogate that encodes no byte
     return value
 
 
 def as_number(value: Any, lowest: int = 0, highest: int = (1 << 64) - 1) -> int:
     """A whole number between two bounds."""
     if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
-        raise ValueError("a number is none, or out of bounds")
+        raise ValueError("a number is invalid or out of bounds")
     return value
 
 
 def as_list(value: Any, limit: int) -> list[Any]:
     """A list of at most `limit` values."""
     if not isinstance(value, list) or len(value) > limit:
-        raise ValueError("a list is none, or too long")
+        raise ValueError("a list is invalid or too long")
     return value

@@ -1,11 +1,11 @@
-"""The server's own programs run inside its root, apart from this machine as far as a chroot with namespaces can be.
+"""Run the server's own programs inside its root, isolated as far as a chroot with namespaces can be.
 
 Own mounts, own process numbers, own host name; /dev of its own nodes, so that nothing there is this machine's;
 /proc/sys and /sys for reading. The network is this machine's, so that packages can be fetched, but nothing inside may
 change it or its firewall (CAP_NET_ADMIN is gone); with `network` false it is an empty one, in which everything may.
 
-This is no jail for hostile programs: they run as root on this machine's kernel. Nothing may be imported once the root
-is entered: it would be the server's.
+This is not a jail for hostile programs: they run as root on this machine's kernel. Import nothing once the root
+is entered: it would come from the server.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def run_inside(where: Inside, command: Sequence[str] = ()) -> int:
             told = stream.read() if first else line
             _, status = os.waitpid(child, 0)
     except BaseException:
-        # The first process of the namespace takes all others with it.
+        # When the namespace's first process ends, all others end.
         for pid in (first, child):
             if pid:
                 with suppress(ProcessLookupError):
@@ -117,7 +117,7 @@ def run_inside(where: Inside, command: Sequence[str] = ()) -> int:
 
 
 def _guarded(work: Any, pipe: int) -> NoReturn:
-    """`work` in a process of its own, which tells through `pipe` what kept it from its work. Never returns."""
+    """Do `work` in a separate process, which reports a failure through `pipe`. Never returns."""
     status = 1
     try:
         status = work()
@@ -125,7 +125,9 @@ def _guarded(work: Any, pipe: int) -> NoReturn:
         _told(pipe, str(problem), problem.hint)
     except OSError as problem:
         named = f" ({problem.filename!r})" if problem.filename else ""
-        _told(pipe, f"the server's root can't be entered: {problem.strerror}{named}", "It needs root: sudo rescue ...")
+        _told(
+            pipe, f"can't enter the server's file system: {problem.strerror}{named}", "It needs root: sudo rescue ..."
+        )
     except KeyboardInterrupt:
         status = 130
     finally:
@@ -226,12 +228,12 @@ def _what_to_run(name: str, command: tuple[str, ...]) -> tuple[list[str], str]:
 
 
 def prompt(name: str) -> str:
-    """Whose root this is. `name` has been made harmless."""
+    """The prompt's prefix: whose root this is. `name` has been made safe."""
     return f"(server {name}) " if name else "(server) "
 
 
 def _shell() -> str:
-    """Root's own shell, if it is one and can be run; else what every server has."""
+    """Root's login shell if it is usable, else a common one."""
     wanted = ["/bin/bash", "/usr/bin/bash", "/bin/sh", "/usr/bin/sh"]
     with suppress(OSError), Path("/etc/passwd" if Path("/etc/passwd").is_file() else os.devnull).open("rb") as stream:
         for line in stream.read(_PASSWD_LIMIT).decode("utf-8", "surrogateescape").split("\n"):
@@ -243,8 +245,8 @@ def _shell() -> str:
         if shell.startswith("/") and os.access(shell, os.X_OK) and Path(shell).is_file():
             return shell
     raise TargetError(
-        "the server has no shell that can be run (/bin/bash, /bin/sh)",
-        "Its disk may be damaged, or not all of it be there: see rescue inspect, and rescue mount.",
+        "the server has no usable shell (/bin/bash, /bin/sh)",
+        "Its disk may be damaged or incomplete: see rescue inspect and rescue mount.",
     )
 
 
@@ -271,8 +273,8 @@ def _run(program: str, words: list[str], environment: dict[str, str], pipe: int)
     except OSError as problem:
         if problem.errno == errno.ENOEXEC and (other := _foreign(program)):
             raise TargetError(
-                f"the server's programs are made for {other}, and this machine is a {os.uname().machine}",
-                "They can't run here. inspect, fix and mount work all the same.",
+                f"the server's programs are built for {other}, and this machine is {os.uname().machine}",
+                "They can't run here. inspect, fix and mount still work.",
             ) from problem
         missing = isinstance(problem, FileNotFoundError)
         print(f"rescue: {words[0]!r}: {problem.strerror} (on the server)", file=sys.stderr, flush=True)
@@ -280,7 +282,7 @@ def _run(program: str, words: list[str], environment: dict[str, str], pipe: int)
 
 
 def _foreign(program: str) -> str:
-    """The processor that `program` is made for, where it is another than this machine's (elf(5)); else empty."""
+    """The processor that `program` is built for if this machine's differs (elf(5)); else empty."""
     for path in (program, *(f"{each}/{program}" for each in PATH.split(":"))):
         with suppress(OSError), Path(path).open("rb") as stream:
             head = stream.read(20)

@@ -1,4 +1,4 @@
-"""What a root needs before its programs run in it: /dev, /proc, /sys, name servers. Called inside it, after chroot(2).
+"""Set up a root for its programs: /dev, /proc, /sys, name servers. Called after chroot(2).
 
 From there no path of the server's, whatever its links say, leads out of its root.
 """
@@ -43,8 +43,8 @@ def _mounted(kind: str, point: str, flags: int, options: str = "") -> None:
         if problem.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
             raise
         raise TargetError(
-            f"the server's root has no directory {point}, which its programs need",
-            f"Make it: rescue mount, then mkdir in that folder: {point.lstrip('/')}",
+            f"the server has no directory {point}, which its programs need",
+            f"Create it: run rescue mount, then mkdir {point.lstrip('/')} in that folder.",
         ) from problem
 
 
@@ -73,14 +73,14 @@ def resolver() -> bytes:
 
 
 def mount_resolver(text: bytes) -> None:
-    """Shown in the place of the server's own, which is not changed. If there is none, none is made."""
+    """Mounted over the server's own file, which is not changed. If that is missing, it is not made."""
     if not text:
         return
     own = Path("/run/rescue-resolv.conf")
     own.write_bytes(text)
     at = Path("/etc/resolv.conf")
     with suppress(OSError):
-        # systemd-resolved's lies in /run, which is a new one here.
+        # systemd-resolved's file is in /run, which is new here.
         if at.is_symlink() and (where := Path(os.path.realpath(at))).is_relative_to("/run") and not where.exists():
             where.parent.mkdir(parents=True, exist_ok=True)
             where.write_bytes(text)

@@ -1,4 +1,4 @@
-"""Which other volumes of the disk belong under a root: fstab(5), read for /home, /var and the like."""
+"""Find the volumes that fstab(5) mounts below a root: /home, /var and the like."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ class Belongs:
 
 
 def wanted_mounts(fstab: str) -> tuple[Wanted, ...]:
-    """The mounts below the root that may matter to a login, parents before children; of too many, the uppermost."""
+    """The mounts below the root that may matter to a login, parents first; only the uppermost if too many."""
     found = _wanted(fstab)
     kept = sorted(found, key=lambda point: (point.count("/"), point))[:_MAX_MOUNTS]
     return tuple(found[point] for point in sorted(kept))
 
 
 def surplus(fstab: str) -> tuple[str, ...]:
-    """A note where fstab wants more mounts than are made."""
+    """A note if fstab has more mounts than rescue makes."""
     more = len(_wanted(fstab)) - _MAX_MOUNTS
-    return (f"fstab has {more} mounts more than are made here: what is on them was not looked at",) if more > 0 else ()
+    return (f"fstab has {more} mounts more than rescue makes: what is on them was not checked",) if more > 0 else ()
 
 
 def _wanted(fstab: str) -> dict[str, Wanted]:
@@ -54,14 +54,14 @@ def _wanted(fstab: str) -> dict[str, Wanted]:
         if not line.names_device:
             continue
         if any(line.point == each or line.point.startswith(each + "/") for each in _MATTERS):
-            # Of two lines for one place the first counts.
+            # The first of two lines for one mount point counts.
             found.setdefault(line.point, Wanted(line.source, line.point, next(iter(line.values("subvol")), "")))
     return found
 
 
 def belonging(fstab: str, root: Volume, volumes: Iterable[Volume]) -> tuple[Belongs, ...]:
     """For every mount that fstab wants below `root`: which of the disk's volumes it is."""
-    # Of two volume groups of one name, the root's own comes first.
+    # If two volume groups have the same name, the root's own comes first.
     known = tuple(sorted(volumes, key=lambda volume: volume.group != root.group))
     own = _own_disk(fstab, root)
     return tuple(Belongs(wanted, _find(wanted.device, known, own, root.disk)) for wanted in wanted_mounts(fstab))

@@ -1,4 +1,4 @@
-"""A btrfs on several devices: which belong together. Source: btrfs(5)."""
+"""Find the devices of a btrfs that spans several. Source: btrfs(5)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Owned = tuple[Volume, bool]
 
 
 def put_together(volumes: Iterable[Owned]) -> tuple[list[Owned], bool]:
-    """The volumes with each btrfs once, its other devices as `members`; and whether the target's own lacks one."""
+    """The volumes with each btrfs once, its other devices as `members`; and whether the target's own lacks a device."""
     found: list[Owned] = []
     parts: dict[str, dict[int, Owned]] = {}
     for volume, own in volumes:
@@ -38,7 +38,7 @@ def _whole(volume: Volume, own: bool, parts: dict[int, Owned]) -> Owned:
     own = own or any(mine for _, mine in parts.values())
     if len(parts) < volume.found.devices:
         here = "one is" if len(parts) == 1 else f"{len(parts)} are"
-        why = f"it lies on {volume.found.devices} devices, of which {here} here"
+        why = f"it spans {volume.found.devices} devices, and only {here} here"
         return replace(volume, pieces=(), read_only=why), own
     others = tuple(each for number, (each, _) in parts.items() if number != volume.found.device)
     return replace(volume, members=others), own

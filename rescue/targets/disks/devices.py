@@ -1,4 +1,4 @@
-"""The disks, partitions and volumes that a target shows, for what fstab(5) names (`rescue.tree.Devices`)."""
+"""The disks, partitions and volumes of a target, to resolve names in fstab(5) (`rescue.tree.Devices`)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def of_this_machine(dev: Path = Path("/dev"), blocks: Path = Path("/sys/class/bl
     for name in _names(dev):
         if (dev / name).is_symlink():
             found.setdefault(f"/dev/{name}", Device(f"/dev/{name}"))
-    # Another name of a node that is known: what a volume group's volumes are called.
+    # Another name of a known node: the names of a volume group's volumes.
     for name in _names(dev / "mapper"):
         node = f"/dev/{(dev / 'mapper' / name).resolve().name}"
         found[f"/dev/mapper/{name}"] = replace(found.get(node, Device(node)), name=f"/dev/mapper/{name}")
@@ -72,7 +72,7 @@ def of_a_mounted_directory(path: str) -> Devices | None:
     found = here if here is not None else _probed()
     if found is None:
         return None
-    # The server has other names for the nodes, but for the number of a partition beside its root.
+    # The server's device names differ, except for the partition numbers on its root's disk.
     disk = _disk_of(own.source)
     return Devices(tuple(replace(each, name="", number=_number_on(disk, each.name)) for each in found))
 

@@ -1,7 +1,7 @@
-"""What disks hold, down to the file systems: partitions, arrays, logical volumes, whatever lies in which.
+"""What disks hold, down to the file systems: partitions, arrays and logical volumes, in any nesting.
 
-Everything is told from bytes, or from what this machine's kernel has assembled already; nothing is assembled. The
-disks are untrusted: what they say of themselves is bounded in number and depth.
+It reads bytes, or what this machine's kernel has already assembled; it assembles nothing. The
+disks are untrusted: the number and depth of what they describe are bounded.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _MAX_METADATA = 64 << 20
 """Bytes of LVM's metadata that are read from all physical volumes together."""
 
 NOTHING: Mapping[str, Path] = MappingProxyType({})
-MIRROR = "it is one side of a mirror, and the other side would differ"
-ONE_SIDE = "{name} is a mirror of {members} disks, of which one was read: if that one had dropped out, this is old"
+MIRROR = "it is one side of a mirror, and the sides would then differ"
+ONE_SIDE = "{name} is a mirror of {members} disks, and only one was read: if it had dropped out, its data is old"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class _Finder:
         self._incomplete = False
 
     def source(self, source: DiskSource, *, own: bool) -> None:
-        """All that is on `source`, but for what lies on several."""
+        """Everything on `source`, except what spans several."""
         known = source.number or source.path
         if known in self._seen:
             return
@@ -113,13 +113,13 @@ class _Finder:
                 _Region((Piece(source, 0, size),), str(source.path), own, Partition(number, 0, size), node, disk)
             )
         except OSError as problem:
-            hint = "The disk fails. Make a copy of it (ddrescue) before anything else."
+            hint = "The disk is failing. Copy it (ddrescue) before anything else."
             if problem.errno in (errno.EPERM, errno.EACCES):
-                hint = "This machine does not allow it, not even to root. What is mounted of it: findmnt"
+                hint = "This machine denies it even to root. See what is mounted from it: findmnt"
             raise TargetError(f"{source.path} can't be read: {problem.strerror}", hint) from problem
 
     def discovery(self) -> Discovery:
-        """Put together what lies on several sources."""
+        """Put together what spans several sources."""
         while self._members:
             members, self._members = self._members, {}
             for each in members.values():
@@ -186,7 +186,7 @@ class _Finder:
         return os.lseek(descriptor, 0, os.SEEK_END)
 
     def _holders(self, region: _Region) -> bool:
-        """Look at what the kernel has made of this device already: mapped volumes, arrays. Whether there is any."""
+        """Look at the mapped volumes and arrays that the kernel has already set up on this device. True if any."""
         if region.node is None:
             return False
         holders = Path(f"/sys/class/block/{region.node.resolve().name}/holders").glob("*")
@@ -269,7 +269,7 @@ class _Finder:
             why = logical.why
             if missing:
                 lost = ", ".join(sorted(group.physicals.get(uuid, "") or uuid for uuid in missing))
-                why = f"a part of it is on another disk, once {lost}"
+                why = f"part of it is on another disk, formerly {lost}"
             if why:
                 region = _Region((), name, own, read_only=why)
                 self._volume(region, Found("LVM"), group.uuid)
@@ -284,12 +284,12 @@ class _Finder:
                 note=next((each.note for each in needed if each.note), ""),
             )  # fmt: skip
             if region.size != sum(run.size for run in logical.runs):
-                self._volume(replace(region, pieces=(), read_only="it ends behind its disk"), Found("LVM"), group.uuid)
+                self._volume(replace(region, pieces=(), read_only="it goes beyond its disk"), Found("LVM"), group.uuid)
                 continue
             self._volume(region, probe(self._reader(region)), group.uuid)
 
     def _loose_physicals(self) -> None:
-        """Physical volumes that no group is known of are listed, too."""
+        """List physical volumes whose group is unknown, too."""
         grouped = {volume.group for volume, _ in self._volumes if volume.group}
         if not grouped:
             for _, region in self._physicals:

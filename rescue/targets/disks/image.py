@@ -1,9 +1,9 @@
 """Disk image files: which format, and whether it is safe to open.
 
-The format is told from the file's own magic, once, and then stated to whatever opens it, which never probes. A server
+The format is read from the file's magic once, then stated to whatever opens it, which never probes. A server
 can write whatever it likes to the first bytes of its own raw disk, a qcow2 header among it: where a file may be either,
-the person says which. An image that names another file (a backing file, an external data file, an extent, a parent) is
-refused, as it could name any file of this machine; a qcow2's are followed where the person has agreed to it.
+the user has to say which. An image that names another file (a backing file, an external data file, an extent, a
+parent) is refused, as it could name any file of this machine; a qcow2's are followed if the user has agreed to it.
 Sources: docs/interop/qcow2.txt and vmdk.txt of QEMU.
 """
 
@@ -51,7 +51,7 @@ class DiskImage:
 def image_at(path: Path, stated: str | None = None, *, allow_backing: bool = False) -> DiskImage:
     """The image at `path`; `stated`: its format, as the person says.
 
-    Raises TargetError for an empty one, for one that leans on another file (but a qcow2's with `allow_backing`), and
+    Raises TargetError for an empty one, for one that needs another file (except a qcow2 with `allow_backing`), and
     for one that may be a raw disk or another format.
     """
     return _image(path, stated, allow_backing, _MAX_CHAIN)
@@ -71,10 +71,10 @@ def _image(path: Path, stated: str | None, allow_backing: bool, depth: int) -> D
         if stated is None and other != "raw" and _may_be_raw(path, head):
             raise TargetError(
                 f"{path} may be a raw disk or a {other} image: a server can write such a header to its own raw disk",
-                f"Say what the machine that runs it is told: --format raw, or --format {other}.",
+                f"Give the format that its virtual machine is set to: --format raw, or --format {other}.",
             )
         if stated is not None and stated != other:
-            raise TargetError(f"{path} is no {stated} image", f"Say --format {other}, or leave --format away.")
+            raise TargetError(f"{path} is not a {stated} image", f"Use --format {other}, or omit --format.")
         if head[:4] == b"QFI\xfb":
             stream.seek(0)
             head = stream.read(64 << 10)
@@ -93,8 +93,8 @@ def _image(path: Path, stated: str | None, allow_backing: bool, depth: int) -> D
     if head.lstrip().startswith(b"# Disk DescriptorFile"):
         raise _leans(path, "its data is in other files", "Name the data file (often ...-flat.vmdk) instead.")
     if other in ("vpc", "vdi") and _is_difference(head, other):
-        hint = "Merge it with its parent, where the machine ran: VBoxManage clonemedium FILE NEW.vdi; Convert-VHD."
-        raise _leans(path, "it holds only the difference to another image", hint)
+        hint = "Merge it with its parent on the machine's host: VBoxManage clonemedium FILE NEW.vdi; Convert-VHD."
+        raise _leans(path, "it holds only the differences from another image", hint)
     return DiskImage(path, other, size)
 
 
@@ -106,7 +106,7 @@ def _magic_format(head: bytes) -> str:
 
 
 def _is_difference(head: bytes, kind: str) -> bool:
-    """Whether a VHD's or VDI's header tells of a parent: by the type of the disk, or by the UUIDs of others."""
+    """Whether a VHD's or VDI's header names a parent: by the disk's type, or by other UUIDs."""
     if kind == "vpc":
         return head[60:64] == struct.pack(">I", 4)
     return head[0x4C:0x50] == struct.pack("<I", 4) or any(head[0x1A8:0x1C8])
@@ -120,10 +120,10 @@ def _may_be_raw(path: Path, head: bytes) -> bool:
 
 def _qcow2(path: Path, head: bytes, size: int, allow_backing: bool, depth: int) -> DiskImage:
     if len(head) < 72:
-        raise TargetError(f"{path} is cut off: it has no whole qcow2 header", "Copy the image again.")
+        raise TargetError(f"{path} is cut off: its qcow2 header is incomplete", "Copy the image again.")
     version, at, length = struct.unpack_from(">IQI", head, 4)
     if version not in (2, 3):
-        raise TargetError(f"{path} is qcow version {version}, which is not known", _convert(path))
+        raise TargetError(f"{path} is qcow version {version}, which is not supported", _convert(path))
     crypt, entries, table = struct.unpack_from(">IIQ", head, 32)
     if crypt:
         raise TargetError(f"{path} is encrypted", "Decrypt it to another file with qemu-img convert first.")
@@ -142,13 +142,13 @@ def _qcow2(path: Path, head: bytes, size: int, allow_backing: bool, depth: int) 
             data_file = _named(path, extensions.get(_QCOW2_DATA_FILE_NAME, b""))
         if at:
             if not depth:
-                raise TargetError(f"{path} leads to backing files without an end", "It is damaged, or made to harm.")
+                raise TargetError(f"the backing files of {path} never end", "It is damaged or malicious.")
             below = _named(path, head[at : at + length] if length <= 1023 else b"")
             told_format = extensions.get(_QCOW2_BACKING_FORMAT, b"").decode("ascii", "replace")
             if told_format not in FORMATS:
                 raise TargetError(
                     f"{path} does not say which format its backing file {str(below)!r} has",
-                    f"Say it: qemu-img rebase -u -F FORMAT -b {quote(str(below))} {quote(str(path))}",
+                    f"Set it: qemu-img rebase -u -F FORMAT -b {quote(str(below))} {quote(str(path))}",
                 )
             backing = _image(below, told_format, True, depth - 1)
     return DiskImage(path, "qcow2", size, backing, data_file)
@@ -156,7 +156,7 @@ def _qcow2(path: Path, head: bytes, size: int, allow_backing: bool, depth: int) 
 
 def _cut_off(path: Path, size: int) -> TargetError:
     return TargetError(
-        f"{path} is cut off: it ends after {size} bytes, and some of its data would be behind that",
+        f"{path} is cut off: it ends after {size} bytes, but its data goes further",
         "The copy was interrupted, or its disk was full. Copy the image again.",
     )
 
@@ -180,11 +180,11 @@ def _named(path: Path, name: bytes) -> Path:
     below = path.parent / text
     if not text or "\0" in text or _PROTOCOL.match(text):
         raise _leans(
-            path, f"it names {text!r}, which is no file", f"If you trust it, merge it into one: {_convert(path)}"
+            path, f"it names {text!r}, which is not a file", f"If you trust it, merge it into one: {_convert(path)}"
         )
     if not below.is_file():
         raise TargetError(
-            f"{path} needs the file {str(below)!r}, which is not there", "Copy it beside the image, and try again."
+            f"{path} needs the file {str(below)!r}, which is missing", "Copy it next to the image, and try again."
         )
     return below
 

@@ -1,4 +1,4 @@
-"""When a server was started last, as its files tell."""
+"""When a server was last started, according to its files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ READS = (Read(_WTMP, depth=0, limit=_LIMIT), *(Read(path, depth=0, content=False
 
 
 def last_boot(tree: Tree) -> int:
-    """Seconds since the epoch of the last start, 0 if nothing tells.
+    """Seconds since the epoch of the last start, 0 if unknown.
 
     wtmp(5) says so itself. Without it (Debian 13 keeps none) the random seed does, nearly: it is written by every start
     and every orderly end (systemd-random-seed.service(8)).

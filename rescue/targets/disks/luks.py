@@ -1,6 +1,6 @@
 """Encrypted volumes (LUKS): the passphrase, and opening them by this machine's kernel (dm-crypt).
 
-What is opened is read-only where nothing is to be written, and closed with all else; after a kill -9, by
+Volumes are opened read-only unless they are to be written to, and closed with the rest; after a kill -9, by
 ``rescue umount``. Source: cryptsetup-open(8).
 """
 
@@ -28,7 +28,7 @@ def unlock(name: str, opening: Opening, attempt: Callable[[bytes], None], refuse
     last: Exception | None = None
     for number in range(TRIES if opening.asks else 1):
         key = opening.passphrase(name, number > 0)
-        # A passphrase in a file mostly ends with a line's end that is none of it; a key may end so, too.
+        # A passphrase in a file usually ends with a newline that is not part of it; in a key, it may be.
         for form in dict.fromkeys((key, key.removesuffix(b"\n"))):
             try:
                 attempt(form)
@@ -38,12 +38,12 @@ def unlock(name: str, opening: Opening, attempt: Callable[[bytes], None], refuse
             return
     raise TargetError(
         f"the passphrase of {name} is wrong, or it can't be opened: {str(last).rpartition(': ')[2]}",
-        "It is the one that the server asks for when it boots.",
+        "Use the one that the server asks for at boot.",
     ) from last
 
 
 def can_open() -> bool:
-    """Whether this machine has what it takes: cryptsetup(8), and device-mapper in its kernel."""
+    """Whether this machine has cryptsetup(8), and device-mapper in its kernel."""
     return shutil.which("cryptsetup") is not None and has_device_mapper()
 
 

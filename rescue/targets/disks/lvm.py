@@ -139,9 +139,9 @@ def _sequence(text: bytes) -> int:
 
 
 def groups(physicals: Iterable[Physical]) -> tuple[Group, ...]:
-    """The groups that these physical volumes tell of, each by its newest metadata.
+    """The groups that these physical volumes describe, each by its newest metadata.
 
-    Damaged ones are left out, and the longest where there is more than any server's disks hold.
+    Damaged ones are left out, and the longest ones if there is more than any server's disks hold.
     """
     newest: dict[str, Group] = {}
     room = _MAX_TEXTS
@@ -163,7 +163,7 @@ def read_group(text: bytes) -> Group:
     top = _parse(text)
     found = [(name, value) for name, value in top.items() if isinstance(value, dict)]
     if len(found) != 1:
-        raise BadMetadata("there is no volume group in it")
+        raise BadMetadata("it contains no volume group")
     name, group = found[0]
     extent = _number(group, "extent_size") * _SECTOR
     places: dict[str, tuple[str, int]] = {}
@@ -196,7 +196,7 @@ class _Maker:
     def logical(self, name: str) -> Logical:
         reasons: list[str] = []
         if name in self._origins:
-            reasons.append("it has a snapshot, which would not learn of the change")
+            reasons.append("it has a snapshot, which a change would make invalid")
         try:
             runs = self._runs(name, reasons, _MAX_DEPTH)
         except BadMetadata as problem:
@@ -206,10 +206,10 @@ class _Maker:
     def _runs(self, name: str, reasons: list[str], depth: int) -> list[Run]:
         segments = self._segments.get(name)
         if segments is None:
-            raise BadMetadata(f"it needs {name!r}, which is not there")
+            raise BadMetadata(f"it needs {name!r}, which is missing")
         self._steps += 1 + len(segments)
         if not depth or self._steps > _MAX_STEPS:
-            raise BadMetadata("its parts are too many, or lead in a circle")
+            raise BadMetadata("it has too many parts, or they form a circle")
         runs: list[Run] = []
         after = 0
         for segment in sorted(segments, key=lambda each: _number(each, "start_extent")):
@@ -237,9 +237,9 @@ class _Maker:
             return [Run(uuid, start + first * self._extent, count * self._extent)]
         if kind in ("raid1", "mirror"):
             sides = segment.get("raids" if kind == "raid1" else "mirrors")
-            # raid1: log, image, log, image; mirror: image, start, image, start. Any image will do to look.
+            # raid1: log, image, log, image; mirror: image, start, image, start. Any image will do for reading.
             images = sides[1 if kind == "raid1" else 0 :: 2] if isinstance(sides, list) else []
-            reasons.append("it is a mirror, whose other side would differ")
+            reasons.append("it is a mirror, and its sides would then differ")
             for image in images:
                 try:
                     runs = self._runs(str(image), reasons, depth - 1)
@@ -248,12 +248,12 @@ class _Maker:
                 self._steps += len(runs)
                 if sum(run.size for run in runs) == count * self._extent:
                     return runs
-            raise BadMetadata("no side of the mirror is whole")
-        raise BadMetadata(f"it is of the type {kind!r}")
+            raise BadMetadata("no side of the mirror is complete")
+        raise BadMetadata(f"it is of type {kind!r}")
 
 
 def _joined(runs: list[Run]) -> tuple[Run, ...]:
-    """The same with neighbours made one."""
+    """The same, with adjacent runs merged."""
     found: list[Run] = []
     for run in runs:
         last = found[-1] if found else None
@@ -291,7 +291,7 @@ def _parse(text: bytes) -> Section:
             else:
                 raise BadMetadata("a name without a value")
             if not stack:
-                raise BadMetadata("a bracket too many")
+                raise BadMetadata("one bracket too many")
     except IndexError as problem:
         raise BadMetadata("it is cut off") from problem
     return top
@@ -305,7 +305,7 @@ def _words(text: bytes) -> Iterator[bytes]:
         if count > _MAX_WORDS:
             raise BadMetadata("it is too large")
     if not _END.fullmatch(text, at):
-        raise BadMetadata("it holds what LVM does not write")
+        raise BadMetadata("it holds something that LVM does not write")
 
 
 def _value(words: list[bytes], at: int) -> tuple[Value, int]:

@@ -1,7 +1,7 @@
-"""What LVM itself says of the volume groups that this machine can see, as the JSON of its own programs.
+"""LVM's own report on the volume groups that this machine can see, from the JSON of its programs.
 
 Source: lvmreport(7), lvs(8), pvs(8). ``--readonly`` reads the metadata alone: no lock, no repair, and no question to
-the kernel of what is active; that is told by the devices that are there.
+the kernel about what is active; the existing devices show that.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class LvmReport:
 
 
 def report() -> LvmReport | None:
-    """LVM's word; None where it is not installed, may not look (root), or gives none."""
+    """LVM's report; None if it is not installed, needs root, or gives none."""
     try:
         physical, logical = run("pvs", *_WORDS, "-o", _PHYSICAL), run("lvs", *_WORDS, "-o", _LOGICAL)
         return parse_report(physical, logical)
@@ -70,7 +70,7 @@ def report() -> LvmReport | None:
 
 
 def parse_report(physical: str, logical: str) -> LvmReport:
-    """The report from what pvs(8) and lvs(8) have printed. Raises ValueError."""
+    """Parse the output of pvs(8) and lvs(8). Raises ValueError."""
     physicals = {
         _word(row, "pv_name"): Physical(
             _word(row, "vg_name"), _word(row, "vg_uuid"), int(_word(row, "vg_missing_pv_count") or 0)
@@ -92,7 +92,7 @@ def _rows(text: str, kind: str) -> Iterator[dict[str, Any]]:
     try:
         rows = [row for part in told["report"] for row in part[kind]]
     except (KeyError, TypeError) as problem:
-        raise ValueError(f"no report of LVM: {problem}") from problem
+        raise ValueError(f"LVM gave no report: {problem}") from problem
     yield from (row for row in rows[:_MAX_ROWS] if isinstance(row, dict))
 
 

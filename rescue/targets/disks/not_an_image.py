@@ -1,4 +1,4 @@
-"""Files that hold a disk image and are none: packed, or an archive. Told by their first bytes (magic(5))."""
+"""Recognise archives and compressed files given in place of an image, by their first bytes (magic(5))."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _TAR = 257
 
 
 def refuse_packed(path: Path, head: bytes) -> None:
-    """Raise TargetError, with the command that unpacks it, if the file at `path` begins as such a one does."""
+    """Raise TargetError, with the command to unpack it, if the file at `path` is compressed or an archive."""
     if head[510:512] == b"\x55\xaa":
         return  # a boot sector: a disk, whatever else its first bytes may be
     for magic, packer, command in _PACKERS:
         if head.startswith(magic):
-            raise TargetError(f"{path} is packed by {packer}", f"Unpack it first: {command} {quote(str(path))}")
+            raise TargetError(f"{path} is compressed with {packer}", f"Unpack it first: {command} {quote(str(path))}")
     if head[_TAR : _TAR + 5] == b"ustar":
         raise TargetError(
-            f"{path} is an archive (tar; an OVA is one, too)",
-            f"Unpack it, and name the disk image in it: tar -xf {quote(str(path))}",
+            f"{path} is a tar archive (as OVA files are)",
+            f"Unpack it, then name the disk image inside: tar -xf {quote(str(path))}",
         )

@@ -24,7 +24,7 @@ Node = dict[str, Any]
 
 SECTOR = 512
 
-# A machine that runs meanwhile is no reason not to look.
+# Reading is allowed while a machine runs.
 _LOOKING = {"read-only": True, "force-share": True}
 
 _PATIENCE = 20.0
@@ -32,7 +32,7 @@ _PATIENCE = 20.0
 
 
 def available() -> bool:
-    """Whether this machine has what it takes."""
+    """Whether this machine supports it."""
     programs = ("qemu-storage-daemon", "qemu-img")
     return all(shutil.which(program) for program in programs) and ensure_device("/dev/fuse", "fuse")
 
@@ -130,7 +130,7 @@ def _wait_until_shown(process: Popen[bytes], shown: Path) -> None:
     while time.monotonic() < deadline:
         if process.poll() is not None:
             said = process.stderr.read().decode("utf-8", "replace").strip() if process.stderr else ""
-            # The reason is at the end; before it stands all that the daemon was told.
+            # The reason is at the end, after the daemon's configuration.
             raise ProgramError(f"the disk can't be shown: {said.rpartition('}: ')[2] or 'qemu-storage-daemon ended'}")
         if shown.stat().st_dev != own:
             return

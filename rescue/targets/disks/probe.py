@@ -1,4 +1,4 @@
-"""What is on a disk: its partition table and its file systems, told from their first bytes.
+"""What is on a disk: its partition table and its file systems, recognised by their first bytes.
 
 Nothing here mounts or guesses: a magic number is there or it is not. The disk is untrusted; numbers read from it are
 checked against its size. Sources: UEFI specification 2.10 chapter 5 (GPT), ext4's Documentation/filesystems/ext4,
@@ -39,7 +39,7 @@ class Partition:
 class Found:
     """What a partition holds. type: "ext4", "xfs", "btrfs", "LVM", "LUKS", "RAID", "swap", "vfat", ... or "".
 
-    dirty: a journal waits to be replayed; None where the superblock alone does not tell. size: bytes that the file
+    dirty: a journal waits to be replayed; None if the superblock alone does not say. size: bytes that the file
     system says it has; 0 where that is not told. devices: how many a btrfs lies on; device: this one's number.
     """
 

@@ -1,4 +1,4 @@
-"""How far a qcow2 image reaches by its own tables: a copy that was interrupted reads as zeros behind its end.
+"""How far a qcow2 image extends according to its tables: an interrupted copy reads as zeros beyond its end.
 
 Source: docs/interop/qcow2.txt of QEMU.
 """
@@ -36,7 +36,7 @@ def furthest(stream: BinaryIO, head: bytes, size: int) -> int:
     step = -(-len(tables) // _MOST_TABLES)
     for table in {*tables[::step], tables[-1]}:
         words = _words(stream, table, (1 << bits) // 8)[:: 2 if extended else 1]
-        # The highest of all is no compressed one where any is plain and used once (bit 63), which is the rule.
+        # Usually some cluster is plain and used once (bit 63); then the highest is not a compressed one.
         highest = max(words, default=0)
         found = max(found, 0 if highest & _COMPRESSED else highest & _OFFSET)
     return found

@@ -1,6 +1,6 @@
-"""Linux software RAID (md), told from the superblock of one member, without md.
+"""Linux software RAID (md), read from the superblock of one member, without md.
 
-Of a mirror, one member holds every byte: it can be looked at by itself, and the array need not be assembled. What it
+One member of a mirror holds every byte: it can be read by itself, without assembling the array. What it
 holds begins at the member's data offset. Sources: md(4), include/uapi/linux/raid/md_p.h.
 """
 

@@ -1,4 +1,4 @@
-"""Whether a snapshot is that of a server's root, and whose."""
+"""Whether a snapshot holds a server's Linux system, and which."""
 
 from __future__ import annotations
 

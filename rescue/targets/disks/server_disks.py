@@ -1,4 +1,4 @@
-"""The disks of one server, opened for looking: the one that the person named, and those beside it."""
+"""The disks of one server, opened for reading: the one that the user named, and the server's others."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Disk(Mounter):
         self.volumes = self._own()
 
     def unlock(self, resources: Resources, *, write: bool) -> bool:
-        """Open the encrypted volumes, until `resources` is closed, and look again. Whether there was one to open.
+        """Open the encrypted volumes until `resources` is closed, and look again. Returns whether there were any.
 
-        Raises TargetError where a passphrase is wrong, or nobody can be asked for it.
+        Raises TargetError if a passphrase is wrong, or nobody can be asked for it.
         """
         locked = [volume for volume in self.volumes if volume.found.type == "LUKS" and len(volume.pieces) == 1]
         # An image of another format is shown by a daemon, which would have to be another one to write.
@@ -91,7 +91,7 @@ class Disk(Mounter):
 
 
 def other_disks() -> tuple[Path, ...]:
-    """This machine's whole disks, but for those that the running system's root is on."""
+    """This machine's whole disks, except those that hold the running system's root."""
     own = {name for mount in mounts() if mount.point == "/" for name in _below(Path("/sys/dev/block") / mount.device)}
     found = []
     for told in sorted(Path("/sys/class/block").glob("*")):

@@ -19,7 +19,7 @@ from rescue.targets.protocol import TargetError
 
 
 class DiskSource:
-    """What is at `path`. Daemons that are started to look end with `looking`."""
+    """What is at `path`. Daemons started for reading end with `looking`."""
 
     def __init__(self, path: Path, looking: Resources, opening: Opening) -> None:
         found = path.stat()
@@ -38,7 +38,7 @@ class DiskSource:
 
     @property
     def can_layer(self) -> bool:
-        """Whether `layer` can be had."""
+        """Whether `layer` is possible."""
         return overlay.available() or (self.is_raw and device_mapper.available())
 
     def readable(self) -> Path:
@@ -112,7 +112,7 @@ def joined_to_write(resources: Resources, pieces: Sequence[Piece]) -> Path:
 
 
 def joined_to_look(resources: Resources, pieces: Sequence[Piece]) -> Path:
-    """The same through a layer that is thrown away. Raises TargetError where `can_join` says that it can't be had."""
+    """The same through a throw-away layer. Raises TargetError where `can_join` is False."""
     parts = [(piece.source.readable(), piece.start, piece.size) for piece in pieces]
     return _joined(resources, parts, write=False)
 
@@ -132,19 +132,17 @@ def _unreadable(source: DiskSource, problem: ProgramError) -> TargetError:
         return problem
     said = _reason(problem)
     if "too large for file format" in said:
-        return TargetError(
-            f"{source.path} says that its disk is larger than any can be", "It is damaged, or made to harm."
-        )
+        return TargetError(f"{source.path} claims a disk larger than is possible", "It is damaged or malicious.")
     if source.is_raw:
         return TargetError(f"{source.path} can't be read through a layer: {said}", "See what uses it: lsblk, fuser -v.")
     return TargetError(
         f"{source.path} can't be read as a {source.image.format} image: {said}",
-        f"It is damaged or cut off. Copy it again, or look at it: qemu-img check {quote(str(source.path))}",
+        f"It is damaged or cut off. Copy it again, or check it: qemu-img check {quote(str(source.path))}",
     )
 
 
 def _reason(problem: ProgramError) -> str:
-    """What QEMU said; before it stands all that it was told."""
+    """QEMU's error, without the configuration that it repeats."""
     return str(problem).rpartition("can't be shown: ")[2].rpartition("}': ")[2]
 
 
@@ -153,7 +151,7 @@ def _image(path: Path, opening: Opening) -> DiskImage:
 
 
 def _hold(resources: Resources, path: Path) -> None:
-    """Lock the image as QEMU does, and see that all of it is on the disk at the end."""
+    """Lock the image as QEMU does, and flush it to the disk at the end."""
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     resources.add(lambda: os.close(descriptor))
     hold_as_writer(descriptor)
@@ -174,5 +172,5 @@ def _busy(source: DiskSource, problem: ProgramError) -> TargetError:
         return problem
     return TargetError(
         f"{source.path} can't be written to as a {source.image.format} image: {_reason(problem)}",
-        f"It may be damaged. Look at it: qemu-img check {quote(str(source.path))}",
+        f"It may be damaged. Check it: qemu-img check {quote(str(source.path))}",
     )

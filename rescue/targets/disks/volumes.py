@@ -28,19 +28,19 @@ _OPTIONS = {"ext4": CAUTIOUS, "xfs": "nouuid"}
 _WITHOUT_JOURNAL = {"ext4": f"noload,{CAUTIOUS}", "xfs": "nouuid,norecovery", "btrfs": "rescue=nologreplay"}
 
 STALE = (
-    "the journal of {name} waits to be replayed and could not be here: what was written last may be missing from the "
-    "snapshot (install qemu-storage-daemon to see it)"
+    "the journal of {name} could not be replayed here: the latest writes may be missing from the snapshot "
+    "(install qemu-storage-daemon to see them)"
 )
 
 _HINTS = {
     "btrfs": "Name the server's other disks with --disk.",
     "LVM": "Name the server's other disk with --disk, if it has one; or use --backend guestfs, which reads all of LVM.",
-    "LUKS": "To open it here takes cryptsetup, and a kernel with device-mapper; or use --backend guestfs.",
+    "LUKS": "Opening it here needs cryptsetup and a kernel with device-mapper; or use --backend guestfs.",
     "RAID": "Assemble it with `mdadm --assemble --scan`, then see `rescue disks`; or use --backend guestfs.",
     "ZFS": "ZFS is not supported here. Import the pool (zpool import -N -o readonly=on -R /mnt POOL; zfs mount), "
     "then: rescue inspect /mnt",
 }
-DAMAGED = "what it says of itself can't be true"
+DAMAGED = "its metadata is not valid"
 _DAMAGED = frozenset({errno.EINVAL, errno.EBADMSG, errno.EUCLEAN, errno.EIO})
 """What mount(2) says of a damaged file system."""
 _FSCK = {"ext4": "e2fsck -f", "xfs": "xfs_repair -n", "btrfs": "btrfs check --readonly", "f2fs": "fsck.f2fs"}
@@ -73,13 +73,13 @@ class Volume:
 
     @property
     def can_layer(self) -> bool:
-        """Whether it can be written to without being changed: what is written is thrown away."""
+        """Whether it can be mounted for writing through a throw-away layer, without being changed."""
         return self.pieces[0].source.can_layer if len(self.pieces) == 1 else can_join(self.pieces)
 
     def describe(self) -> str:
         """For people: "2: ext4 'cloudimg-rootfs'"."""
         label = self.found.label or self.partition.label
-        # The label is the disk's word: shown with everything odd in it escaped.
+        # The label is untrusted: everything odd in it is escaped.
         shown = f" {label!r}" if label else ""
         number = f"{self.partition.number}: " if self.partition.number else ""
         if not number and self.group:
@@ -106,7 +106,7 @@ def mapper_name(name: str) -> str:
 
 
 class Mounter:
-    """Mounts volumes to look at. The daemons that this takes end with `looking`."""
+    """Mounts volumes for reading. The daemons that this needs end with `looking`."""
 
     def __init__(self, looking: Resources) -> None:
         self.notes: list[str] = []
@@ -114,7 +114,7 @@ class Mounter:
         self._joined: dict[tuple[Piece, ...], Path] = {}
 
     def mount_to_look(self, resources: Resources, volume: Volume, point: Path, *, unmount: str = "") -> str:
-        """Mount `volume` read-only at `point`, its journal replayed into thin air; returns the device mounted.
+        """Mount `volume` read-only at `point`, its journal replayed in a throw-away layer; returns the device.
 
         The disk stays as it is to the last byte. Raises TargetError.
         """
@@ -128,7 +128,7 @@ class Mounter:
         problem: OSError | None = None
         if plain and volume.found.dirty is not True:
             try:
-                # A read-only loop device can't be written to, not even by a file system that insists.
+                # A read-only loop device can't be written to, even by a file system that tries.
                 return _mount_piece(resources, volume, point, options, unmount)
             except OSError as refused:
                 problem = refused
@@ -182,8 +182,8 @@ class Mounter:
         if volume.pieces not in self._joined:
             if not can_join(volume.pieces):
                 raise TargetError(
-                    f"{volume.name} lies in {len(volume.pieces)} pieces, which this machine can't put together",
-                    "Install qemu-utils and qemu-system-common; or make it known with: vgchange -ay",
+                    f"{volume.name} is in {len(volume.pieces)} pieces, which this machine can't join",
+                    "Install qemu-utils and qemu-system-common; or activate it: vgchange -ay",
                 )
             self._joined[volume.pieces] = joined_to_look(self._looking, volume.pieces)
         return self._joined[volume.pieces], 0
@@ -204,8 +204,8 @@ def mount_to_write(resources: Resources, volume: Volume, point: Path, *, unmount
             return str(volume.node)
         if volume.read_only:
             raise TargetUnsafe(
-                f"{volume.name} is not written to: {volume.read_only}",
-                "As root on a machine that knows it, make it known (mdadm --assemble --scan; vgchange -ay) and see "
+                f"{volume.name} can't be written to safely: {volume.read_only}",
+                "Activate it as root on a machine that has all of it (mdadm --assemble --scan; vgchange -ay) and see "
                 "`rescue disks`; or use --backend guestfs.",
             )
         if len(volume.pieces) == 1:
@@ -279,35 +279,35 @@ def no_volume(what: str, volumes: Sequence[Volume]) -> TargetError:
     """The error for disks on which nothing can be mounted."""
     if not any(volume.found.type or volume.partition.number for volume in volumes):
         return TargetError(
-            f"{what} holds nothing that is known: no partitions, no file system, no LVM, RAID or LUKS",
-            "Is it a disk, or a disk image, and the right one? See `rescue disks`.",
+            f"{what} holds nothing that rescue knows: no partitions, no file system, no LVM, RAID or LUKS",
+            "Is it the right disk or disk image? See `rescue disks`.",
         )
     hint = hint_for(volumes) or "Is it the right disk? See `rescue disks`."
     return TargetError(f"there is no Linux file system on {what} (found: {listed(volumes) or 'nothing'})", hint)
 
 
 def hint_for(volumes: Sequence[Volume]) -> str:
-    """What to type where the root may be inside something that was not opened; empty if there is nothing such."""
+    """Advice if the root may be inside something that was not opened; otherwise empty."""
     kinds = {volume.found.type for volume in volumes if volume.found.type != "btrfs" or not volume.pieces}
     return next((hint for kind, hint in _HINTS.items() if kind in kinds), "")
 
 
 def listed(volumes: Sequence[Volume]) -> str:
-    """All of them for people, or the first twenty."""
+    """The first twenty, as text for people."""
     shown = [volume.describe() for volume in volumes[:20]]
     return "; ".join([*shown, "..."] if len(volumes) > 20 else shown)
 
 
 def cannot_mount(volume: Volume, problem: OSError) -> TargetError:
-    """The error for a volume that the kernel does not mount, or of which not even the root directory can be read."""
+    """The error for a volume that can't be mounted, or whose root directory can't be read."""
     if problem.errno == errno.EPERM:
         hint = "Mounting needs root: run it with sudo, or use --backend guestfs."
     elif problem.errno == errno.ENODEV:
-        hint = f"This rescue system's kernel has no {volume.found.type}. Use --backend guestfs."
+        hint = f"This rescue system's kernel doesn't support {volume.found.type}. Use --backend guestfs."
     elif problem.errno in (errno.EACCES, errno.EROFS):
         return TargetError(
             f"{volume.name} can't be written to: it is write-protected",
-            f"If it may be changed: blockdev --setrw {volume.node or 'DEVICE'}. Else repair a copy of it.",
+            f"If it may be changed: blockdev --setrw {volume.node or 'DEVICE'}. Otherwise repair a copy of it.",
         )
     elif (short := cut_off(volume)) is not None:
         return short
@@ -320,29 +320,29 @@ def cannot_mount(volume: Volume, problem: OSError) -> TargetError:
 
 
 def cut_off(volume: Volume) -> TargetError | None:
-    """The error for a file system that says that it is larger than what is there of it; None for any other."""
+    """The error for a file system that is larger than its volume; None for any other."""
     size = _size(volume)
     if not volume.pieces or size >= volume.found.size:
         return None
     return TargetError(
-        f"{volume.name} ({volume.found.type}) is cut off: it has {volume.found.size} bytes, and {size} are here",
-        "Was the copy interrupted, or the partition made smaller? Copy the disk again.",
+        f"{volume.name} ({volume.found.type}) is cut off: it should have {volume.found.size} bytes, but has {size}",
+        "Was the copy interrupted, or the partition shrunk? Copy the disk again.",
     )
 
 
 def _checking(volume: Volume) -> Iterator[str]:
-    """How to check it, which nobody does unasked: a repair may lose files."""
+    """How to check it. rescue never does that by itself: a repair may lose files."""
     program = _FSCK.get(volume.found.type, "fsck")
     if volume.node is not None:
-        yield f"Make a copy of the disk, then check it: {program} {volume.node}"
+        yield f"Copy the disk, then check it: {program} {volume.node}"
     elif len(volume.pieces) == 1 and volume.pieces[0].source.is_raw:
         piece = volume.pieces[0]
         yield (
             f"On a copy of it: losetup -f --show -o {piece.start} --sizelimit {piece.size} COPY, "
-            f"then {program} on the device that this prints"
+            f"then {program} on the device that it prints"
         )
     else:
         image = volume.pieces[0].source
         if len(volume.pieces) == 1 and not image.is_raw:
             yield f"Is the image whole? qemu-img check {quote(str(image.path))}"
-        yield f"On a copy of it, make it a block device and check that: {program} DEVICE"
+        yield f"Attach a copy of it as a block device, and check that: {program} DEVICE"

@@ -1,1 +1,1 @@
-"""Files below a root that this kernel has mounted: captured, and replaced atomically."""
+"""Capture and atomically replace files below a root that this kernel has mounted."""

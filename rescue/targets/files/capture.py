@@ -1,4 +1,4 @@
-"""How a snapshot is taken: which entries, in which order, and what of it may be called captured.
+"""How a snapshot is taken: which entries, in which order, and which requests it answers.
 
 The same for every kind of target; what a target adds is a `CaptureSource`, which looks at one path or one directory.
 Links are resolved here, inside the root, as `rescue.tree.Tree` does, so that no operating system ever follows one.
@@ -36,7 +36,7 @@ _LINKED_CONTENT = 4 << 20
 
 
 class Budget:
-    """What one capture may still take. Raises TargetError where a disk holds more than any server's configuration."""
+    """The limits left to one capture. Raises TargetError if a disk holds more than any server's configuration."""
 
     def __init__(self) -> None:
         self.entries = 0
@@ -44,30 +44,29 @@ class Budget:
         self.large = 0
 
     def has_room(self, size: int) -> bool:
-        """Whether a file of so many bytes may be read beside the large ones that are held already."""
+        """Whether a file of this size may be read in addition to the large ones already held."""
         return size <= LARGE or self.large + size <= MAX_LARGE
 
     def add_entry(self, path: str) -> None:
-        """One more entry is held."""
+        """Count one more entry."""
         self.entries += 1
         self.expect(path, 0)
 
     def expect(self, path: str, more: int) -> None:
-        """`more` entries beside those that are held have been looked at in one directory."""
+        """Check the limit for `more` entries seen in one directory, in addition to those held."""
         if self.entries + more > MAX_ENTRIES:
             raise TargetError(
-                f"there are more than {MAX_ENTRIES:,} files where the configuration is looked for, near {path}",
+                f"there are more than {MAX_ENTRIES:,} files among the configuration, near {path}",
                 "Something has filled a configuration directory. Look there, move the surplus away, and try again.",
             )
 
     def add_bytes(self, path: str, count: int) -> None:
-        """`count` bytes more are held."""
+        """Count `count` more bytes."""
         self.content += count
         self.large += count if count > LARGE else 0
         if self.content > MAX_CONTENT:
             raise TargetError(
-                f"there are more than {MAX_CONTENT >> 20} MiB of files where the configuration is looked for, "
-                f"near {path}",
+                f"there are more than {MAX_CONTENT >> 20} MiB of files among the configuration, near {path}",
                 "Something has filled a configuration directory. Look there, move the surplus away, and try again.",
             )
 
@@ -142,7 +141,7 @@ class Capture:
             here = f"{'' if at == '/' else at}/{part}"
             entry = self._entry(here, NO_CONTENT if left else limit)
             if entry is None:
-                # So that the tree can tell "not there" from "not looked at", here and for all that would be below.
+                # So that the tree distinguishes "does not exist" from "not captured", here and below.
                 self._reads.append(Read(here, depth=0) if left else replace(read, path=here))
                 return None
             if entry.is_link:

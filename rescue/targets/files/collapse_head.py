@@ -1,4 +1,4 @@
-"""Cutting the beginning off a file in place, on a disk that may have no free block left."""
+"""Cut the beginning off a file in place, on a disk that may have no free block left."""
 
 from __future__ import annotations
 

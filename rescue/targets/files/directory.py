@@ -66,19 +66,19 @@ class DirectoryTarget(Forwarding, Closing):
                 self._stack.callback(self._writer.close)
             found = os.fstat(self._look.fd)
         except OSError:
-            # A damaged file system may mount, and then not even give its root directory.
+            # A damaged file system may mount but not even open its root directory.
             self._stack.close()
             raise
         self._identity = identity or f"{os.major(found.st_dev)}:{os.minor(found.st_dev)}-{found.st_ino}"
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the person must know of the snapshot."""
+        """What the user must know about the snapshot."""
         if not self._unreadable:
             return self._fixed_notes
         shown = ", ".join(self._unreadable[:_UNREADABLE_SHOWN])
         more = len(self._unreadable) - _UNREADABLE_SHOWN
-        text = f"could not be read, so that nothing is known of it: {shown}" + (f" and {more} more" if more > 0 else "")
+        text = f"could not be read, so not checked: {shown}" + (f" and {more} more" if more > 0 else "")
         if os.geteuid() != 0:
             text += "; run it as root (sudo) to see all"
         return (*self._fixed_notes, text)
@@ -101,7 +101,7 @@ class DirectoryTarget(Forwarding, Closing):
 
     @property
     def looking_root(self) -> Root:
-        """The root as it is looked at: read-only where the kernel can make it so."""
+        """The root as it is read: through a read-only mount if the kernel supports that."""
         return self._look
 
     def sync(self) -> None:
@@ -111,8 +111,8 @@ class DirectoryTarget(Forwarding, Closing):
                 syncfs(descriptor)
             except OSError as problem:
                 raise TargetError(
-                    f"{self.name}: what was written may not be on the disk: {problem.strerror}",
-                    "The disk fails. Make a copy of it (ddrescue) before anything else.",
+                    f"{self.name}: the changes may not have reached the disk: {problem.strerror}",
+                    "The disk is failing. Copy it (ddrescue) before anything else.",
                 ) from problem
 
     def lock(self) -> AbstractContextManager[None]:
@@ -129,7 +129,7 @@ class DirectoryTarget(Forwarding, Closing):
         return self._writer
 
     def _rules(self) -> dict[str, frozenset[str]]:
-        """What is not descended into, what looks empty, what is not even looked at; paths inside the root."""
+        """What is not descended into, what looks empty, what is not even read; paths inside the root."""
         base = "" if self._real == "/" else self._real
         inside = [each for each in mounts() if each.point.startswith(base + "/")]
         remote = {each.point[len(base) :] for each in inside if each.type in NETWORK}

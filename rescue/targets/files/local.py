@@ -1,4 +1,4 @@
-"""Looking at files that this machine's kernel has mounted, without a trace and without being led astray.
+"""Read files that this machine's kernel has mounted, leaving no trace and following no hostile link.
 
 Every open is O_NOFOLLOW, O_NONBLOCK and O_NOATIME, of what lstat(2) has called a regular file or a directory, and
 fstat(2) must agree afterwards: no fifo blocks, no device is touched.
@@ -68,7 +68,7 @@ class LocalSource:
             os.close(self._parents.popitem()[1])
 
     def _held(self, path: str) -> int:
-        """A descriptor of the directory, kept for the next look-up: they come in flocks."""
+        """A descriptor of the directory, kept because lookups in one directory come together."""
         known = self._parents.get(path)
         if known is None:
             known = self._root.open(path, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -119,7 +119,7 @@ class LocalSource:
             self.failed[path or "/"] = problem.strerror or str(problem)
 
     def _not_seen(self, path: str, problem: OSError) -> Entry | None:
-        """What is at `path`, which could not be looked at: nothing, if that is what the kernel says."""
+        """The entry for a `path` that could not be read; nothing if the kernel says that it does not exist."""
         if problem.errno in _NOT_THERE:
             return None
         return Entry(Kind.UNKNOWN, 0, error=problem.strerror or str(problem))
@@ -144,7 +144,7 @@ class LocalSource:
     def _look_inside(
         self, parent: int, name: bytes, path: str, seen: os.stat_result, limit: int, budget: Budget
     ) -> Entry | str:
-        """The entry of a regular file or directory, opened; why not, if it can't be, or is another one by now."""
+        """The entry of an opened regular file or directory; or why it can't be opened, or has been replaced."""
         try:
             try:
                 descriptor = os.open(name, QUIET, dir_fd=parent)
@@ -156,7 +156,7 @@ class LocalSource:
         try:
             found = os.fstat(descriptor)
             if stat.S_IFMT(found.st_mode) != stat.S_IFMT(seen.st_mode):
-                return "it changed while it was looked at"
+                return "it changed while it was being read"
             data = None
             if stat.S_ISREG(found.st_mode) and NO_CONTENT != limit >= found.st_size and budget.has_room(found.st_size):
                 budget.add_bytes(path, found.st_size)
@@ -171,7 +171,7 @@ class LocalSource:
     def _look_from_outside(
         self, parent: int, name: bytes, path: str, found: os.stat_result, error: str, budget: Budget
     ) -> Entry | None:
-        """The entry as far as it can be told without opening it. error: why it was not opened."""
+        """The entry as far as it is known without opening it. error: why it was not opened."""
         link = ""
         if stat.S_ISLNK(found.st_mode):
             try:
@@ -223,7 +223,7 @@ def _entry(
         stat.S_IMODE(found.st_mode),
         found.st_uid,
         found.st_gid,
-        # A file that another program writes to may have grown between the two looks: the content is what counts.
+        # A file that is being written to may have grown between the two reads: the content counts.
         found.st_size if data is None else len(data),
         found.st_mtime_ns,
         found.st_nlink,

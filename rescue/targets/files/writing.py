@@ -1,4 +1,4 @@
-"""Changing one entry below a root, so that a kill or a power cut leaves the old state or the new one.
+"""Change one entry below a root, so that a kill or a power cut leaves the old state or the new one.
 
 No component of a path is ever followed if it is a link: a hostile disk can't lead a write out of the root.
 """
@@ -71,7 +71,7 @@ class Writer:
             if old is None:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
             if KINDS.get(stat.S_IFMT(old.st_mode)) is not entry.kind:
-                raise TargetError(f"{path} is another kind of file by now", "Run rescue inspect again.")
+                raise TargetError(f"{path} is now another kind of file", "Run rescue inspect again.")
             self._change(parent, name, old, entry)
 
     def shorten(self, path: PurePosixPath, keep: int) -> None:
@@ -84,7 +84,7 @@ class Writer:
             descriptor = os.open(name, _OPEN | os.O_RDWR, dir_fd=parent)
             try:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise TargetError(f"{path} is no regular file")
+                    raise TargetError(f"{path} is not a regular file")
                 shorten_file(descriptor, keep)
                 os.fsync(descriptor)
             finally:
@@ -128,7 +128,7 @@ class Writer:
             try:
                 found = os.fstat(descriptor)
                 if old is None or (found.st_dev, found.st_ino) != (old.st_dev, old.st_ino):
-                    raise TargetError("the file was exchanged while it was being changed", "Try again.")
+                    raise TargetError("the file was replaced while it was being changed", "Try again.")
                 flags = _lift(descriptor)
                 try:
                     _metadata(descriptor, entry)
@@ -246,7 +246,7 @@ def _set_xattrs(where: int | bytes, entry: Entry, *, follow: bool) -> None:
         return
     present = {os.fsencode(name) for name in listed if counts(name) and name not in OWN_BUSINESS}
     for name in sorted(present - wanted.keys()):
-        # A security module's label can't be taken off, only changed: a new file may keep what it was born with.
+        # A security label can't be removed, only changed: a new file may keep its initial one.
         if name != b"security.selinux":
             os.removexattr(where, name, follow_symlinks=follow)
     for name, value in wanted.items():
@@ -280,7 +280,7 @@ def _put_flags(descriptor: int, flags: int) -> None:
 
 @contextmanager
 def flags_lifted(descriptor: int) -> Iterator[None]:
-    """The inode is neither immutable nor append-only within; what it was, it is again afterwards."""
+    """Clear the inode's immutable and append-only flags within the block, and restore them afterwards."""
     flags = _lift(descriptor)
     try:
         yield
@@ -313,7 +313,7 @@ def _old_flags_lifted(parent: int, name: bytes, old: os.stat_result | None, *, r
 
 @contextmanager
 def errors_of(path: PurePosixPath) -> Iterator[None]:
-    """Turn OSError into what the person can do about it."""
+    """Turn OSError into an error with advice for the user."""
     try:
         yield
     except OSError as problem:
@@ -330,9 +330,9 @@ def explained(path: PurePosixPath, problem: OSError) -> TargetError:
     elif problem.errno in (errno.EPERM, errno.EACCES):
         hint = "Run it as root (sudo), and check that nothing else protects the file (lsattr)."
     elif problem.errno in (errno.ELOOP, errno.ENOTDIR):
-        hint = "A link or a file stands where a directory was: the disk has changed since. Run rescue inspect again."
+        hint = "A directory has become a link or a file: the disk has changed since. Run rescue inspect again."
     elif problem.errno == errno.EIO:
-        hint = "The disk fails. Make a copy of it (ddrescue) before anything else."
+        hint = "The disk is failing. Copy it (ddrescue) before anything else."
     else:
         hint = "Nothing was changed. Run rescue inspect again to see what is there now."
     return TargetError(f"can't write {path}: {reason}", hint)

@@ -1,4 +1,4 @@
-"""What the kernel keeps in mind of the devices of a btrfs: btrfs-device(8), include/uapi/linux/btrfs.h."""
+"""The kernel's registry of btrfs devices: btrfs-device(8), include/uapi/linux/btrfs.h."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAME = 4088
 
 
 def forget(devices: Iterable[str]) -> None:
-    """Have the kernel forget devices that are not mounted: loop devices that go would be taken for the disks later."""
+    """Have the kernel forget unmounted devices, so that it does not later mistake loop devices for the disks."""
     _call(_FORGET, devices)
 
 

@@ -1,4 +1,4 @@
-"""Where is kept what takes long to make and can be made again."""
+"""The cache of what is slow to make and can be made again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def cache_directory() -> Path:
-    """RESCUE_CACHE, else ~/.cache/rescue (XDG_CACHE_HOME is honoured). It need not be there yet."""
+    """RESCUE_CACHE, else ~/.cache/rescue (XDG_CACHE_HOME is honoured). It may not exist yet."""
     if told := os.environ.get("RESCUE_CACHE"):
         return Path(told)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rescue"

@@ -1,4 +1,4 @@
-"""What a `with` statement closes at its end."""
+"""Objects that a `with` statement closes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Self
 
 
 class Closing(ABC):
-    """Something of this machine that is held, and given back by `close`."""
+    """A held resource of this machine, released by `close`."""
 
     @abstractmethod
     def close(self) -> None:
-        """Give it back."""
+        """Release it."""
 
     def __enter__(self) -> Self:
         return self

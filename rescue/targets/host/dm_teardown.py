@@ -1,4 +1,4 @@
-"""Taking down a device of device-mapper with what this machine has put on it by itself.
+"""Remove a device-mapper device with what this machine has automatically set up on it.
 
 Where udev(7) sees a new physical volume, it activates the volume group in it: what rescue has opened would stay open
 below that. Only devices above the one that is closed are taken away, none by the name of a group, and none in use.

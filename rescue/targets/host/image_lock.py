@@ -44,8 +44,8 @@ def busy(*paths: Path) -> TargetBusy:
     named = " or ".join(str(path) for path in paths)
     if any(_is_by_machine(path) is False for path in paths):
         return TargetBusy(
-            f"another program has {named} open (a rescue, guestfish or a tool of QEMU)",
-            "Wait until it has ended, or end it, and try again.",
+            f"another program has {named} open (another rescue, guestfish or a QEMU tool)",
+            "Wait until it ends, or stop it, and try again.",
         )
     return TargetBusy(f"a running machine uses {named}", "Shut the machine down first.")
 
@@ -58,7 +58,7 @@ def hold_as_writer(descriptor: int) -> None:
 
 
 def _stays(path: Path, places: tuple[int, ...]) -> bool:
-    """Whether one of these bytes is locked, and stays so."""
+    """Whether one of these bytes is locked and stays locked."""
     until = time.monotonic() + _PATIENCE
     while _locked(path, places):
         if _is_by_machine(path) or time.monotonic() > until:

@@ -1,4 +1,4 @@
-"""What is open on this machine for a disk, noted where it outlives a kill -9, and closed afterwards.
+"""A list of what is open on this machine for a disk, which survives a kill -9, so that it can be closed afterwards.
 
 A process that is killed closes nothing: its mounts, helpers and volumes stay. So each run keeps a list in /run/rescue
 (gone with the next boot, nothing on the target): one line of JSON for each thing, written before it is opened, with how
@@ -54,7 +54,7 @@ def started(pid: int) -> int:
 
 
 class Ledger:
-    """The list of one run. Where /run can't be written, nothing is noted: the work goes on without the net."""
+    """The list of one run. If /run can't be written, nothing is noted, and the work goes on without this safety net."""
 
     def __init__(self) -> None:
         own = myself()
@@ -80,7 +80,7 @@ class Ledger:
             stream.write(json.dumps(what) + "\n")
 
     def close(self) -> None:
-        """All is closed: nothing is left to note. May be called twice."""
+        """Everything is closed: remove the list. May be called twice."""
         if self._path is not None:
             self._path.unlink(missing_ok=True)
             self._path = None
@@ -103,7 +103,7 @@ def left_behind() -> tuple[Path, ...]:
 
 
 def close_what_is_left(run: Callable[..., str]) -> tuple[str, ...]:
-    """Close what processes that are gone have left open; what was closed, in words.
+    """Close what ended processes have left open. Returns descriptions of what was closed.
 
     run: calls a program of this machine (`rescue.targets.host.resources.run`).
     """

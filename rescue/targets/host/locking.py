@@ -28,7 +28,7 @@ def locked(identity: str, name: str) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise TargetBusy(
-                f"another rescue is changing {name} right now", "Wait until it has ended, or end it, and try again."
+                f"another rescue is changing {name} right now", "Wait until it ends, or stop it, and try again."
             ) from None
         yield
     finally:
@@ -36,7 +36,7 @@ def locked(identity: str, name: str) -> Iterator[None]:
 
 
 def run_directory() -> Path:
-    """Where what holds until the next boot is kept, for this user alone. Raises TargetError if somebody else has it."""
+    """This user's private directory for data that lasts until the next boot. Raises TargetError if it is not ours."""
     own = os.geteuid()
     path = Path("/run/rescue") if own == 0 else Path(tempfile.gettempdir()) / f"rescue-{own}"
     try:

@@ -1,4 +1,4 @@
-"""What ``rescue mount`` has mounted, as it is noted on this machine: in /run, for root alone."""
+"""Records of what ``rescue mount`` has mounted: in /run, for root alone."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def record_of(pid: int) -> Path:
 
 
 def as_mounted(document: dict[str, object]) -> Mounted:
-    """A record, read. Raises ValueError, KeyError, TypeError for what is none."""
+    """Parse a record. Raises ValueError, KeyError or TypeError if it is not one."""
     values = {name: document[name] for name in Mounted.__dataclass_fields__}
     pairs = values["sources"]
     notes = values["notes"]

@@ -51,7 +51,7 @@ def mounts() -> tuple[Mount, ...]:
 
 
 def parse_mountinfo(text: bytes) -> tuple[Mount, ...]:
-    """The mounts of a mountinfo file; lines that are none are left out."""
+    """The mounts of a mountinfo file; invalid lines are left out."""
     return tuple(parsed for line in text.split(b"\n") if (parsed := _parse(line)) is not None)
 
 

@@ -1,7 +1,7 @@
-"""Opening files below a root in which nothing can be trusted: no link is followed, in no component of a path.
+"""Open files below an untrusted root: no link is followed in any component of a path.
 
 The paths given here are real ones: links have been resolved by our own walk (`files.capture`), inside the
-root. If one stands in the way nevertheless, a hostile disk or a racing program put it there, and the kernel refuses.
+root. If a link is met nevertheless, a hostile disk or a racing program put it there, and the kernel refuses.
 """
 
 from __future__ import annotations

@@ -9,5 +9,5 @@ _STILL_THERE = '[ "$PPID" = "$1" ] || exit 1; shift; exec "$@"'
 
 
 def tied(*command: str) -> list[str]:
-    """`command` as it has to be started by this process so that the kernel kills it when we end (prctl(2))."""
+    """`command`, wrapped so that the kernel kills it when this process ends (prctl(2))."""
     return ["setpriv", "--pdeathsig", "KILL", "sh", "-c", _STILL_THERE, "sh", str(os.getpid()), *command]

@@ -1,4 +1,4 @@
-"""What is opened on this machine for a disk (mounts, loop devices, processes) is closed again, whatever happens.
+"""Close everything opened on this machine for a disk (mounts, loop devices, processes), whatever happens.
 
 A signal that arrives while something changes hands is held back until it has been noted for closing; then it becomes
 a KeyboardInterrupt like any other. What is left is SIGKILL and the power cut: mounts are made so that a loop device
@@ -51,13 +51,13 @@ class ProgramError(TargetError):
 
 def run(*words: str, given: bytes = b"") -> str:
     """Run a program of this machine to its end and return what it printed; `given`: its input. Raises ProgramError."""
-    import sh  # it takes its time, and only this needs it
+    import sh  # slow to import, and only needed here
 
     try:
         program = sh.Command(words[0], search_paths=PATH.split(":"))
     except sh.CommandNotFound as problem:
         package = _PACKAGES.get(words[0], words[0])
-        raise ProgramError(f"the program {words[0]} is not there", f"Install the package {package}.") from problem
+        raise ProgramError(f"the program {words[0]} is not installed", f"Install the package {package}.") from problem
     with _signals.watched() as interrupted:
         # A session of its own, so that Ctrl-C at the terminal can't end it halfway: we are told, and decide.
         running = program(
@@ -74,7 +74,7 @@ def run(*words: str, given: bytes = b"") -> str:
             running.kill()
             raise
     if running.exit_code:
-        said = _said(running.stderr) or f"it ended with status {running.exit_code}"
+        said = _said(running.stderr) or f"it exited with status {running.exit_code}"
         raise ProgramError(f"{words[0]} failed: {said}", _HINTS.get(words[0], ""))
     return bytes(running.stdout).decode("utf-8", "surrogateescape")
 
@@ -190,7 +190,7 @@ class Resources:
             _signals.release()
 
     def add(self, closing: Callable[[], None], *, command: tuple[str, ...] = ()) -> None:
-        """Call `closing` when all is closed. `command`: what does the same if a kill -9 keeps us from it."""
+        """Call `closing` when everything is closed. `command`: does the same after a kill -9."""
         if command:
             self._ledger.note("command", *command)
         self._stack.callback(closing)
@@ -273,7 +273,7 @@ class Resources:
                 )  # fmt: skip
             except FileNotFoundError as problem:
                 package = _PACKAGES.get(words[0], words[0])
-                message = f"the program {words[0]} is not there"
+                message = f"the program {words[0]} is not installed"
                 raise ProgramError(message, f"Install the package {package}.") from problem
             self._ledger.note("process", helper.pid, started(helper.pid))
             self._stack.callback(_end, helper)
@@ -291,7 +291,7 @@ class Resources:
 
 
 def unmount_for_sure(point: str) -> None:
-    """Unmount, waiting a little for whoever looks in; at last take it out of sight, to be unmounted when they leave."""
+    """Unmount: retry briefly while busy, then detach lazily (MNT_DETACH)."""
     for wait in (0, 0.05, 0.2, 0.5):
         time.sleep(wait)
         try:
@@ -311,7 +311,7 @@ def unmount_all(point: str) -> None:
 
 
 def remove_empty(path: Path) -> None:
-    """Remove a directory of ours, unless somebody has put something into it."""
+    """Remove our directory unless somebody has put something into it."""
     with suppress(OSError):
         path.rmdir()
 

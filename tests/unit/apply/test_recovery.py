@@ -155,7 +155,7 @@ def test_a_path_that_is_neither_old_nor_new_is_reported_and_not_touched() -> Non
     tree = broken()
     target = killed(tree)
     target = MemoryTarget(target.tree.write(CONFIG, "by hand\n"))
-    with pytest.raises(Conflict, match=r"sshd_config is neither as before .* not touched") as caught:
+    with pytest.raises(Conflict, match=r"sshd_config matches neither the state before .* not touched") as caught:
         recover(target, now=clock())
     assert caught.value.paths == (PurePosixPath(CONFIG),)
     assert without(files(target.tree), CONFIG) == without(files(tree), CONFIG)

@@ -96,13 +96,13 @@ def test_of_a_range_nftables_keeps_the_first_address_alone() -> None:
 )
 def test_a_file_in_another_style_says_the_same(text: str) -> None:
     this = crowdsec(Tree.of({**installed(), "/etc/crowdsec/config.yaml": text}))
-    assert "database of the kind mysql" in this.elsewhere
+    assert "database of type mysql" in this.elsewhere
 
 
 @pytest.mark.parametrize("text", ["db_config: {type: mysql\n", "a:\n\tb: c\n"])
 def test_a_file_that_is_no_yaml_leaves_it_open_whom_it_bans(text: str) -> None:
     this = crowdsec(Tree.of({**installed(), "/etc/crowdsec/config.yaml": text}))
-    assert "is no YAML" in this.elsewhere
+    assert "is not valid YAML" in this.elsewhere
 
 
 def test_lists_may_be_written_in_brackets() -> None:

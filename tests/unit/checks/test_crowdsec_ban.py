@@ -21,7 +21,7 @@ def test_the_decisions_on_your_address_end_and_no_others() -> None:
     finding = only_finding(tree, "crowdsec-ban", ME)
     assert finding.symptom is Symptom.TIMED_OUT
     assert finding.severity is Severity.BROKEN
-    assert "comes again" in finding.message
+    assert "adds it again" in finding.message
     plan = mended(tree, ME)
     assert changed_paths(plan) == [DATABASE]
 

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.unit
 
 def test_the_nearest_directory_that_is_known_speaks() -> None:
     assert "docker system prune" in advice(PurePosixPath("/var/lib/docker/overlay2/abc"))
-    assert "ask whoever runs them" in advice(PurePosixPath("/var/lib/docker/volumes/db/_data"))
+    assert "ask whoever runs the containers" in advice(PurePosixPath("/var/lib/docker/volumes/db/_data"))
     assert "never delete its files" in advice(PurePosixPath("/var/lib/mysql"))
 
 

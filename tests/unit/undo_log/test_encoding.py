@@ -30,7 +30,7 @@ pytestmark = pytest.mark.unit
 
 @pytest.mark.parametrize("junk", [b"[],", b"[[", b'{"a":1},'])
 def test_a_record_of_nothing_but_brackets_is_refused_unread(junk: bytes) -> None:
-    with pytest.raises(JournalError, match="more than any fix changes"):
+    with pytest.raises(JournalError, match="more changes than any fix makes"):
         decode("20260101T000000Z", b'{"schema":1,"titles":[' + junk * 2_000_000 + b"[]]}")
 
 

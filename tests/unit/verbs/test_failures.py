@@ -44,7 +44,7 @@ def test_each_is_told_as_it_was_made(kind: type[RescueError], status: Status) ->
     [
         (Cancellation(), "cancelled; nothing was changed", Status.CANCELLED),
         (NobodyToAsk("Which?"), "there is no terminal to ask on", Status.USAGE),
-        (OnlyKernel("a.img"), "libguestfs, which reads an image apart from this system, is not installed",
+        (OnlyKernel("a.img"), "a.img is an image, and libguestfs, which reads images in isolation, is not installed",
          Status.REFUSED),
         (ReadError("/etc/passwd", "input/output error"), "/etc/passwd could not be read (input/output error)",
          Status.TARGET),

@@ -63,4 +63,4 @@ def test_a_script_is_not_asked(monkeypatch: pytest.MonkeyPatch, asker: Asker, wo
     told_both = pytest.raises(SeveralRoots, match="1: Debian, 'one'; 5: Debian, 'two'")
     with told_both as told, made.target("/dev/sdz", write=True):
         pass
-    assert told.value.hint == "Say which: --root 1"
+    assert told.value.hint == "Choose one: --root 1"

@@ -152,7 +152,7 @@ def test_who_has_no_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("RESCUE_CACHE", "XDG_CACHE_HOME", "HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("os.path.expanduser", lambda path: path)
-    with pytest.raises(NoState, match="no place"):
+    with pytest.raises(NoState, match="no cache directory"):
         saved.directory()
 
 

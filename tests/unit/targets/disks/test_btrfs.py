@@ -43,5 +43,5 @@ def test_what_lacks_a_device_is_not_mounted_and_a_copy_of_one_is_no_other(pieces
     one, again = part("/dev/vda", pieces, number=1, of=3), part("/dev/vdb", pieces, number=1, of=3)
     ((volume, own),), lacking = put_together([(one, True), (again, True)])
     assert (volume.mountable, own, lacking) == (False, True, True)
-    assert volume.read_only == "it lies on 3 devices, of which one is here"
+    assert volume.read_only == "it spans 3 devices, and only one is here"
     assert not put_together([(one, False)])[1]

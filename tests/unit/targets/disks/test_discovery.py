@@ -58,7 +58,7 @@ def test_a_volume_that_ends_behind_its_disk_is_not_mounted(tmp_path: Path) -> No
     text = test_lvm.group(test_lvm.logical("root", test_lvm.linear(0, 90, "pv0", 1)))
     (root,) = volumes(disk(tmp_path / "disk.img", (0, test_lvm.physical(text))))
     assert not root.mountable
-    assert "behind its disk" in root.describe()
+    assert "beyond its disk" in root.describe()
 
 
 def test_no_more_volumes_are_looked_at_than_a_server_has(tmp_path: Path) -> None:

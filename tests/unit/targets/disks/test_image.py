@@ -96,7 +96,7 @@ def test_a_raw_disk_may_carry_any_header_and_the_person_decides(tmp_path: Path, 
     with pytest.raises(TargetError, match="may be a raw disk"):
         image_at(path)
     assert image_at(path, "raw").format == "raw"
-    with pytest.raises(TargetError, match="no vdi image"):
+    with pytest.raises(TargetError, match="not a vdi image"):
         image_at(path, "vdi")
 
 

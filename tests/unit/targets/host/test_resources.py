@@ -49,7 +49,7 @@ def test_a_program_gets_its_input_and_gives_back_every_byte() -> None:
 def test_a_program_that_fails_says_why() -> None:
     with pytest.raises(ProgramError, match=r"^sh failed: no room$"):
         run("sh", "-c", "echo no room >&2; exit 1")
-    with pytest.raises(ProgramError, match=r"^sh failed: it ended with status 7$"):
+    with pytest.raises(ProgramError, match=r"^sh failed: it exited with status 7$"):
         run("sh", "-c", "exit 7")
     with pytest.raises(ProgramError, match=r"^sh failed: signal 9$"):
         run("sh", "-c", "kill -9 $$")
@@ -57,7 +57,7 @@ def test_a_program_that_fails_says_why() -> None:
 
 def test_a_program_that_is_missing_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resources, "PATH", "/nowhere")
-    with pytest.raises(ProgramError, match="qemu-img is not there") as raised:
+    with pytest.raises(ProgramError, match="qemu-img is not installed") as raised:
         run("qemu-img", "info", "disk")
     assert raised.value.hint == "Install the package qemu-utils."
 
