@@ -106,7 +106,7 @@ def test_what_is_looked_at_is_declared_or_named_by_the_target(each: Check | Evid
 OF_OTHER_SERVERS = frozenset(
     {"refused-on-purpose", "sshd-disabled", "sshd-not-installed", "sshd-privsep-directory", "network-setup"}
 )
-"""They look at files of their own only where the units tell that sshd or the network does not start, or no user is named."""
+"""They look at files of their own only where sshd or the network does not start, or no user is named."""
 
 
 @pytest.mark.parametrize(
