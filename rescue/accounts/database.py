@@ -23,7 +23,7 @@ _PASSWD, _SHADOW, _GROUP = PurePosixPath(PASSWD), PurePosixPath(SHADOW), PurePos
 ACCOUNT_READS = tuple(Read(path, depth=0) for path in (PASSWD, SHADOW, GROUP))
 
 NO_LOGIN_SHELLS = frozenset({"nologin", "false", "true", "sync", "halt", "shutdown"})
-"""Programs that are no shell; passwd(5) entries of services have them."""
+"""Programs that are not shells; services have them in passwd(5)."""
 
 MAX_ID = 0xFFFFFFFF
 MAX_DIGITS = 100
@@ -37,7 +37,7 @@ _SCHEMES = {
 
 
 class Password(StrEnum):
-    """What stands in a password field (crypt(5), shadow(5)).
+    """The states of a password field (crypt(5), shadow(5)).
 
     NONE: empty, the account opens without a password. HASH: a password opens it. LOCKED: a hash behind "!", which
     passwd -u brings back. DISABLED: no password can match ("*", "!", "!!").
@@ -51,7 +51,7 @@ class Password(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One line of passwd(5). `shell` and `home` are as they stand there; an empty shell means /bin/sh.
+    """One line of passwd(5). `shell` and `home` are as written; an empty shell means /bin/sh.
 
     password: the state of passwd's own second field; None where it says that shadow(5) has it ("x").
     """
@@ -66,7 +66,7 @@ class Account:
 
     @property
     def has_login_shell(self) -> bool:
-        """False if the shell is one of those that only say no; whether the shell exists is another question."""
+        """False if the shell only refuses logins (nologin, false). Does not check that it exists."""
         return self.shell.strip().rpartition("/")[2] not in NO_LOGIN_SHELLS
 
 
@@ -113,7 +113,7 @@ class Accounts:
 
     @cached_property
     def entries(self) -> tuple[Account, ...]:
-        """Every valid line of passwd, second lines of one name among them, as getpwent(3) gives them."""
+        """Every valid line of passwd, duplicate names included, as getpwent(3) gives them."""
         return tuple(
             account
             for number, line in _lines(self._passwd)
@@ -129,7 +129,7 @@ class Accounts:
 
     @cached_property
     def users(self) -> tuple[Account, ...]:
-        """The accounts in the order of passwd; of two lines with one name the first counts."""
+        """The accounts in the order of passwd; the first line of each name counts."""
         return tuple(self._by_name.values())
 
     def get(self, name: str) -> Account | None:
@@ -176,7 +176,7 @@ class Accounts:
         return frozenset(found.name for gid in self.gids_of(account) if (found := self.group(gid)) is not None)
 
     def members(self, gid: int) -> frozenset[str]:
-        """The names of all who are in the group, by primary group or by the group's list."""
+        """The names of all members of the group, by primary group or by the group's list."""
         listed = self.group(gid)
         return frozenset(
             {*(each.name for each in self.entries if each.gid == gid), *(listed.members if listed is not None else ())}
@@ -209,7 +209,7 @@ class Accounts:
 
 
 def home_of(tree: Tree, name: str) -> str | None:
-    """The home directory that passwd gives an account; for whoever has no more than that file."""
+    """The account's home directory, for callers that have only the passwd file."""
     for number, line in _lines(tree.text(PASSWD) or ""):
         account = _parse_account(line, Location(_PASSWD, number)) if line.startswith(f"{name}:") else None
         if account is not None:
@@ -218,7 +218,7 @@ def home_of(tree: Tree, name: str) -> str | None:
 
 
 def ids(tree: Tree, path: str) -> dict[str, int] | None:
-    """The names in passwd or group with their numbers, of one name the first; None if there is no such file."""
+    """The names in passwd or group with their IDs, the first line of each name; None if there is no such file."""
     text = tree.text(path)
     if text is None:
         return None
@@ -239,7 +239,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _number(text: str) -> int | None:
-    """A number of 32 bits as strtoul(3) reads it; None if the text is none, or too large a one."""
+    """A number of 32 bits as strtoul(3) reads it; None if it is not a number, or too large."""
     match = _NUMBER.fullmatch(text) if len(text) < MAX_DIGITS else None
     value = int(match[1]) if match is not None else -1
     return value if 0 <= value <= MAX_ID else None
@@ -303,7 +303,7 @@ def _scheme(word: str) -> str:
 
 
 def _redacted(line: str) -> str:
-    """The line as it may be shown: what stands for a password is replaced unless it only says that there is none."""
+    """The line as it may be shown: the password field is replaced unless it only says that there is none."""
     fields = line.split(":")
     if len(fields) > 1 and fields[1] not in ("", "x", "*", "!", "!!", "!*", "*LK*"):
         fields[1] = "..."

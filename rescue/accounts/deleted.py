@@ -1,4 +1,4 @@
-"""An account that was deleted, and whose lines the copies beside the account files still have. No check itself.
+"""A deleted account whose lines are still in the backup copies of the account files. No check itself.
 
 useradd(8), usermod(8), userdel(8) and passwd(1) leave what a file was before their change in the same name with a
 hyphen; Debian's dpkg keeps another copy of each file in /var/backups, made daily.
@@ -18,12 +18,12 @@ from rescue.tree import Entry, Read, Tree
 FILES = (PASSWD, SHADOW, GROUP)
 COPIES = ("/etc/{}-", "/var/backups/{}.bak")
 NO_PASSWORD = "{}:*:::::::"  # noqa: S105  a line of shadow(5) with which no password opens the account
-"""What stands for a line of /etc/shadow that no copy has."""
+"""The line used if no copy has one of /etc/shadow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """What copies have of an account: where its line stands, and all its groups' names but the first one's."""
+    """An account's data in the copies: the location of its line, and its supplementary groups' names."""
 
     account: Account
     location: Location
@@ -31,7 +31,7 @@ class Deleted:
 
 
 def deleted(tree: Tree, name: str) -> Deleted | None:
-    """The account as it was; None where no copy has it, its number is somebody else's now, or its home is gone.
+    """The account as it was; None if no copy has it, somebody else has its user ID, or its home is gone.
 
     Raises NotCaptured where the copies or the home are not in the snapshot.
     """
@@ -64,7 +64,7 @@ def _former(tree: Tree, copies: str) -> Accounts:
 
 
 def _lost_groups(present: Accounts, former: Accounts, name: str) -> Iterator[tuple[str, int]]:
-    """The groups that are still there and no longer list `name`: their names, and their lines in /etc/group."""
+    """The groups that still exist and no longer list `name`: their names, and their lines in /etc/group."""
     for group in present.groups:
         before = former.group(group.gid)
         if before is not None and before.name == group.name and name in before.members and name not in group.members:
@@ -72,7 +72,7 @@ def _lost_groups(present: Accounts, former: Accounts, name: str) -> Iterator[tup
 
 
 def bring_back(tree: Tree, name: str) -> Tree:
-    """The tree in which the account, its first group and its place in the others are as they were.
+    """The tree with the account, its primary group and its other memberships restored.
 
     Raises ValueError where `deleted` has none.
     """
@@ -97,7 +97,7 @@ def bring_back(tree: Tree, name: str) -> Tree:
 
 
 def _in_groups(tree: Tree, groups: dict[str, int], name: str) -> Tree:
-    """The tree in which the lines `groups` of /etc/group list `name`, too."""
+    """The tree where the lines `groups` of /etc/group list `name`, too."""
     if not groups:
         return tree
     lines = (tree.text(GROUP) or "").split("\n")

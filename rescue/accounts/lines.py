@@ -1,4 +1,4 @@
-"""Changes of one account's line in passwd(5) or shadow(5) that leave every other byte."""
+"""Changes to one account's line in passwd(5) or shadow(5) that leave every other byte alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PASSWORD, CHANGED, EXPIRES = 1, 2, 7
 
 
 def with_passwd_field(tree: Tree, name: str, field: int, value: str) -> Tree:
-    """The tree in which the account's line of passwd has another value. ValueError if there is no such account."""
+    """The tree with another value in the account's line of passwd. ValueError if there is no such account."""
     account = Accounts(tree).get(name)
     if account is None:
         raise ValueError(f"there is no account {name}")
@@ -22,7 +22,7 @@ def with_passwd_field(tree: Tree, name: str, field: int, value: str) -> Tree:
 
 
 def with_shadow_field(tree: Tree, name: str, field: int, value: str) -> Tree:
-    """The tree in which the account's line of shadow has another value. ValueError if it has none."""
+    """The tree with another value in the account's line of shadow. ValueError if it has none."""
     shadow = Accounts(tree).shadow(name)
     if shadow is None:
         raise ValueError(f"{SHADOW} has no line for {name}")
@@ -30,7 +30,7 @@ def with_shadow_field(tree: Tree, name: str, field: int, value: str) -> Tree:
 
 
 def unlocked(tree: Tree, name: str) -> Tree:
-    """The tree in which the account is not locked any more, and in which no password opens it either.
+    """The tree where the account is no longer locked, and still no password opens it.
 
     A hash that was locked stays in the line, behind a "*" in place of the "!": sshd(8) without PAM takes only the
     latter for a lock. ValueError if the account is not locked.
@@ -56,7 +56,7 @@ def _with_field(tree: Tree, path: str, location: Location, field: int, value: st
 
 
 def with_member(tree: Tree, group: str, name: str) -> Tree:
-    """The tree in which the group's line of group(5) lists `name` as well. ValueError if there is no such group."""
+    """The tree where the group's line of group(5) lists `name` as well. ValueError if there is no such group."""
     found = next((each for each in Accounts(tree).groups if each.name == group), None)
     if found is None:
         raise ValueError(f"there is no group {group}")

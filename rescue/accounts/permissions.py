@@ -20,7 +20,7 @@ _USER_OBJ, _USER, _GROUP_OBJ, _GROUP, _MASK, _OTHER = 0x01, 0x02, 0x04, 0x08, 0x
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who asks: a uid and all gids, as a process has them."""
+    """The uid and gids of a process."""
 
     uid: int
     gids: frozenset[int]
@@ -124,5 +124,5 @@ def passed(tree: Tree, path: str | PurePosixPath) -> Iterator[tuple[PurePosixPat
 
 
 def first_barrier(tree: Tree, path: str | PurePosixPath, person: Person) -> tuple[PurePosixPath, Entry] | None:
-    """The first directory on the way to `path` that `person` may not search; None if the way is open."""
+    """The first directory above `path` that `person` may not search; None if there is none."""
     return next((step for step in passed(tree, path) if not allows(step[1], person, SEARCH)), None)

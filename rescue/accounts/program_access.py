@@ -1,4 +1,4 @@
-"""What keeps somebody from starting a program: the way to it, the file, its interpreter and libraries. No check itself.
+"""What prevents a user from starting a program: its path, file, interpreter or libraries. No check itself.
 
 Follows execve(2) and ld.so(8): a directory needs x, the program and its interpreter x (a script r as well), a library
 r.
@@ -26,7 +26,7 @@ AS_USER_READS = PROGRAM_READS
 
 @dataclass(frozen=True, slots=True)
 class Barrier:
-    """Something on the way that the person may not use. path: real; mode: the least one that opens it to everybody."""
+    """An obstacle on the path. path: real; mode: the smallest one that lets everybody use it."""
 
     path: PurePosixPath
     entry: Entry
@@ -38,7 +38,7 @@ class Barrier:
 
 
 def barriers(tree: Tree, program: str, person: Person) -> Iterator[Barrier]:
-    """All that is in the way, each once, in the order in which the kernel and the loader come to it. NotCaptured."""
+    """All obstacles, each once, in the order in which the kernel and the loader meet them. NotCaptured."""
     seen: set[PurePosixPath] = set()
     for found in _of(tree, program, person, 0):
         if found.path not in seen:
@@ -47,15 +47,15 @@ def barriers(tree: Tree, program: str, person: Person) -> Iterator[Barrier]:
 
 
 def opened(tree: Tree, program: str, person: Person) -> Tree:
-    """The tree in which the person can start the program. ValueError where modes alone do not do that."""
+    """The tree where the user can start the program. ValueError if changing modes is not enough."""
     for _ in range(MOST_STEPS):
         found = next(barriers(tree, program, person), None)
         if found is None:
             return tree
         if found.mode == found.entry.mode:
-            raise ValueError(f"{found.path} is closed by more than its mode")
+            raise ValueError(f"{found.path} is blocked by more than its mode")
         tree = chmod(tree, found.path, found.mode)
-    raise ValueError(f"too much is in the way of {program}")
+    raise ValueError(f"too many obstacles on the path to {program}")
 
 
 def _of(tree: Tree, program: str, person: Person, deep: int) -> Iterator[Barrier]:

@@ -1,4 +1,4 @@
-"""sudoers(5): what keeps sudo from working at all, or a line of it from counting. No judgement of who may do what.
+"""sudoers(5): what makes sudo fail, or makes it ignore a line. Does not determine who may do what.
 
 Follows open_sudoers and sudo_secure_path of sudo's plugins/sudoers, and gram.y for what a line must have.
 """
@@ -101,7 +101,7 @@ def secured(entry: Entry) -> str:
 
 def _refused(entry: Entry, *, folder: bool = False) -> str:
     if not entry.is_file and not folder:
-        return "is no file"
+        return "is not a file"
     if entry.uid != 0:
         return f"belongs to uid {entry.uid} and not to root"
     if entry.mode & OTHERS_WRITE:
@@ -136,13 +136,13 @@ def _line(text: str, place: Location) -> SudoersLine | None:
         return None
     match = _SPEC.fullmatch(text)
     if match is None:
-        return SudoersLine((text.split()[0],), place, "it is no rule: WHO HOST=(AS WHOM) COMMANDS")
+        return SudoersLine((text.split()[0],), place, "it is not a rule: WHO HOST=(AS WHOM) COMMANDS")
     who = tuple(word.strip() for word in match["who"].split(","))
     what = match["what"]
     if not what.strip():
         return SudoersLine(who, place, "it names no command")
     unknown = next((tag for tag in _TAG.findall(what) if tag not in TAGS and "=" not in tag), None)
-    return SudoersLine(who, place, f"there is no tag {unknown}" if unknown is not None else "")
+    return SudoersLine(who, place, f"unknown tag {unknown}" if unknown is not None else "")
 
 
 def _without_comment(text: str) -> str:

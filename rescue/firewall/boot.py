@@ -246,7 +246,7 @@ def firewalld_configuration(tree: Tree, firewall: Firewall) -> firewalld.Configu
 
 
 def _told(units: UnitTable) -> bool:
-    """Whether whatever brings up the network tells firewalld about zones."""
+    """Whether the network manager tells firewalld about zones."""
     return any(units.unit(name).started for name in ("NetworkManager.service", "network.service"))
 
 

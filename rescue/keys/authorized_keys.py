@@ -21,7 +21,7 @@ BLANK = " \t"
 MAX_PATH = 4096
 
 _SECRETS = (("PRIVATE KEY-----", "-----END"), ("PuTTY-User-Key-File", "Private-MAC"))
-"""With what a private key begins and ends in its file, PEM's or PuTTY's."""
+"""The first and last lines of a private key file, PEM or PuTTY."""
 _SECRET = "it is part of a private key; the public key belongs here"  # noqa: S105  words about one
 
 _TOKEN = compile_pattern(r"%(.?)", DOTALL)
@@ -59,7 +59,7 @@ class AuthorizedKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyLine:
-    """A line that is neither blank nor a comment: a key, or the reason why sshd passes over it.
+    """A line that is neither blank nor a comment: a key, or the reason why sshd ignores it.
 
     problem is empty for a key, and for a certificate authority (`authority`), which is a line in order but no key.
     text is empty where the line is a part of a private key, which nobody is shown.
@@ -98,7 +98,7 @@ def key_files(tree: Tree, account: Account, patterns: tuple[str, ...]) -> tuple[
 
 
 def read_key_file(tree: Tree, path: PurePosixPath) -> KeyFile:
-    """The authorized_keys file at `path`; not present if there is none or it is no regular file."""
+    """The authorized_keys file at `path`; not present if it does not exist or is not a regular file."""
     entry = tree.entry(path)
     if entry is None or not entry.is_file:
         return KeyFile(path)
@@ -109,7 +109,7 @@ def read_key_file(tree: Tree, path: PurePosixPath) -> KeyFile:
 
 
 def expand(tree: Tree, account: Account, pattern: str) -> PurePosixPath | None:
-    """The path that `pattern` names, tokens and ``~`` replaced; None for "none" and for what names no file.
+    """The path that `pattern` names, tokens and ``~`` replaced; None for "none" and for anything that names no file.
 
     ``~`` is expanded when sshd reads its configuration, so ``~/`` is root's home for everybody (servconf.c).
     """
@@ -201,13 +201,13 @@ def _past_options(text: str) -> int:
 
 
 def _why_no_key(line: str) -> str:
-    """What a person would say of a line in which sshd finds no key."""
+    """The reason, in words, why sshd finds no key in a line."""
     if line.startswith("\ufeff"):
         return "it begins with a byte order mark, which some editors write"
     if line.startswith("---- BEGIN SSH2 PUBLIC KEY"):
         return "it is a key in the format of RFC 4716; sshd wants one line, as `ssh-keygen -i` makes it"
     if line.startswith(('"', "'")):
-        return "it stands in quotation marks"
+        return "it is in quotation marks"
     if "\xa0" in line:
         return "it holds a no-break space where a blank belongs"
     if "-cert-v01@openssh.com" in line:
@@ -217,4 +217,4 @@ def _why_no_key(line: str) -> str:
         return "the key type must be written in small letters"
     if words and words[0] in BODIES:
         return "the key after its type is missing: the line was broken in two"
-    return "there is no key in it: a key is one line, type and base64"
+    return "it contains no key: a key is one line, type and base64"

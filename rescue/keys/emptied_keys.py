@@ -1,4 +1,4 @@
-"""A private key file with its secret taken out, of which sshd would say the same: it loads, or why it does not.
+"""A private key file without its secret that sshd treats alike: it loads, or fails for the same reason.
 
 For bundles that leave the server. The public half of OpenSSH's own format stays, so that the key's kind and
 fingerprint can still be told; the secret numbers are zeros.
@@ -27,7 +27,7 @@ _COLUMNS = 64
 
 
 def emptied_key(data: bytes) -> bytes:
-    """`data` without what is secret. Where no such file would be judged alike, `MARK`: then it does not load."""
+    """`data` without its secrets; `MARK`, which does not load, if no such file would be treated alike."""
     said = _said(data)
     if not data.strip(b"\0"):
         return data
@@ -68,7 +68,7 @@ def masked(data: bytes) -> bytes:
 
 
 def _blob(data: bytes) -> bytes | None:
-    """What is between the two lines; None if that is no base64."""
+    """The data between the two lines; None if it is not base64."""
     lines = _ARMOUR.split(data, maxsplit=2)
     if len(lines) != 3:
         return None

@@ -20,7 +20,7 @@ from rescue.keys.wire import Reader, WireError, decode_base64
 from rescue.tree import Read, ReadError, Tree
 
 DEFAULT_HOST_KEYS = tuple(f"/etc/ssh/ssh_host_{kind}_key" for kind in ("rsa", "ecdsa", "ed25519"))
-"""What sshd loads where no HostKey is set (servconf.c, fill_default_server_options)."""
+"""The keys that sshd loads if no HostKey is set (servconf.c, fill_default_server_options)."""
 
 FOR_OTHERS = 0o077
 SSH_KEYS_GROUP = "ssh_keys"
@@ -30,7 +30,7 @@ _BEGIN = b"-----BEGIN OPENSSH PRIVATE KEY-----\n"
 _END = b"-----END OPENSSH PRIVATE KEY-----\n"
 _MAGIC = b"openssh-key-v1\0"
 _MARK = b"\xef\xbb\xbf"
-"""A byte order mark, which libcrypto passes over and OpenSSH's own format does not allow."""
+"""A byte order mark, which libcrypto skips and OpenSSH's own format does not allow."""
 _PEM = compile_pattern(rb"^-----BEGIN ((?:RSA |DSA |EC |ENCRYPTED )?PRIVATE KEY)-----[ \t\r]*\n", MULTILINE)
 _PEM_TYPES = {
     "RSA PRIVATE KEY": "ssh-rsa",
@@ -63,18 +63,18 @@ class HostKey:
 
 
 class KeyFormatError(ValueError):
-    """The file is no private key that loads without a passphrase; the text says why and holds nothing of it."""
+    """The file is not a private key that loads without a passphrase; the text says why and quotes nothing from it."""
 
 
 def read_host_key(tree: Tree, path: str, release: Release) -> HostKey:
-    """The host key at `path`. `release` tells whether its sshd lets the group ssh_keys read."""
+    """The host key at `path`. `release` decides whether its sshd lets the group ssh_keys read."""
     tree.require(Read(path, depth=0))
     where = PurePosixPath(path)
     entry = tree.entry(path)
     if entry is None:
         return HostKey(where, problem="does not exist", missing=True)
     if not entry.is_file:
-        return HostKey(where, problem="is no regular file")
+        return HostKey(where, problem="is not a regular file")
     try:
         data = tree.data(path) or b""
     except ReadError as problem:
@@ -113,7 +113,7 @@ def private_key_type(data: bytes) -> str:
     match = _PEM.search(data)
     end = data.find(b"\n-----END " + match[1] + b"-----", match.end() - 1) if match is not None else -1
     if match is None or end < 0:
-        raise KeyFormatError("is no private key, or only a part of one")
+        raise KeyFormatError("is not a private key, or only part of one")
     return _pem_type(match[1].decode("ascii"), data[match.end() : end])
 
 
@@ -121,7 +121,7 @@ def _openssh_type(data: bytes) -> str:
     """sshkey_parse_private2: armour to the letter, then the envelope."""
     if not data.startswith(_BEGIN):
         if b"\r" in data[: len(_BEGIN) + 2]:
-            raise KeyFormatError("has Windows line ends (CRLF), which this format does not allow")
+            raise KeyFormatError("has Windows line endings (CRLF), which this format does not allow")
         raise KeyFormatError("does not begin with its -----BEGIN line")
     end = data.find(b"\n" + _END, len(_BEGIN) - 1)
     if end < 0:
@@ -135,7 +135,7 @@ def _openssh_type(data: bytes) -> str:
         raise WireError("it holds more than one key")
     public = reader.string()
     if kdf != "none" or cipher != "none":
-        raise KeyFormatError("is protected by a passphrase, which nobody types when the server starts")
+        raise KeyFormatError("is protected by a passphrase, which nobody can type when the server starts")
     secret = reader.string()
     if not reader.done or not secret or len(secret) % 8:
         raise WireError("its length is wrong")
@@ -210,7 +210,7 @@ _SECRETS: Mapping[str, Callable[[Reader], tuple[bytes | int, ...]]] = {
 def _pem_type(label: str, body: bytes) -> str:
     """libcrypto's PEM: line ends of either kind do, a passphrase does not; the DER inside must be whole (X.690)."""
     if label == "ENCRYPTED PRIVATE KEY" or b"ENCRYPTED" in body[:200]:
-        raise KeyFormatError("is protected by a passphrase, which nobody types when the server starts")
+        raise KeyFormatError("is protected by a passphrase, which nobody can type when the server starts")
     try:
         der = b64decode(b"".join(body.split()), validate=True)
     except Base64Error:

@@ -1,4 +1,4 @@
-"""Lines of authorized_keys that are a key but for the way in which they were pasted or saved: made whole again.
+"""Repairs lines of authorized_keys that were damaged when a key was pasted or saved.
 
 A line is only changed where it is a key afterwards, and where it was none before; every other byte stays.
 """
@@ -27,7 +27,7 @@ _QUOTES = ('"', "'", "\u201c", "\u201d", "\u2018", "\u2019")
 
 
 def mended(data: bytes) -> bytes | None:
-    """The file's content with the keys in it that sshd passes over as they stand; None where there are none."""
+    """The file's content with the keys repaired that sshd ignores as they are; None if there are none."""
     before = _text(data)
     lines = before.split("\n")
     made: list[str] = []
@@ -41,7 +41,7 @@ def mended(data: bytes) -> bytes | None:
 
 
 def _text(data: bytes) -> str:
-    """The content as text with the line ends of Linux where it has none that sshd knows, and without marks."""
+    """The content as text, with Linux line endings if it has none that sshd knows, and without byte order marks."""
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             text = data[len(mark) :].decode(encoding, "replace").replace("\r\n", "\n")
@@ -61,7 +61,7 @@ def _is_key(line: str) -> bool:
 
 
 def _whole(lines: list[str], at: int) -> tuple[int, str]:
-    """How many lines from `at` on make one, and which."""
+    """How many lines from `at` on form one key line, and that line."""
     line = lines[at]
     problem = next((each.problem for each in parse_keys(line, NOWHERE)), "")
     if not problem:
@@ -112,7 +112,7 @@ def _from_rfc4716(lines: list[str], at: int) -> tuple[int, str]:
 
 
 def _one_line(body: str, comment: str) -> str:
-    """ "type base64 comment"; "" where the body is no key."""
+    """ "type base64 comment"; "" if the body is not a key."""
     try:
         kind = Reader(decode_base64(body)).name()
     except WireError:

@@ -11,7 +11,7 @@ SWITCHES = (
 )  # fmt: skip
 """Flags that a "no-" before them turns off."""
 ONCE = ("command", "principals", "from")
-"""Options with a value that may stand in a line only once."""
+"""Options with a value that may occur only once in a line."""
 VALUES = (*ONCE, "expiry-time", "environment", "permitopen", "permitlisten", "tunnel")
 
 MAX_TUNNEL = 0x7FFFFFFF - 2
@@ -28,7 +28,7 @@ class OptionError(ValueError):
 
 
 def parse_options(text: str) -> tuple[tuple[str, str], ...]:
-    """The options of one line, names in lower case, "" for flags. Raises OptionError as sshd refuses the line."""
+    """The options of one line, names in lower case, "" for flags. Raises OptionError if sshd refuses the line."""
     found: list[tuple[str, str]] = []
     at = 0
     while at < len(text):
@@ -64,7 +64,7 @@ def _one(text: str, at: int) -> tuple[str, str, int]:
 
 def _unknown(text: str, at: int) -> OptionError:
     word = text[text.rfind(",", 0, at) + 1 :].partition(",")[0]
-    return OptionError(f"{word[:40]!r} is no option that sshd knows, nor a key type")
+    return OptionError(f"{word[:40]!r} is neither an option that sshd knows nor a key type")
 
 
 def _dequote(text: str, at: int, name: str) -> tuple[str, int]:

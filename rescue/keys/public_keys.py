@@ -74,7 +74,7 @@ def _rsa(reader: Reader) -> None:
 
 
 def rsa_bits(type_name: str, blob: bytes) -> int | None:
-    """The length of an RSA key's modulus; None for other kinds. Raises WireError for what is no key."""
+    """The length of an RSA key's modulus; None for other types. Raises WireError if it is not a key."""
     reader = Reader(blob)
     if reader.name() != "ssh-rsa" or type_name not in ("ssh-rsa", *SIGNATURE_NAMES):
         return None
@@ -95,9 +95,9 @@ def _dsa(reader: Reader) -> None:
 def _ecdsa(curve: str) -> Callable[[Reader], None]:
     def read(reader: Reader) -> None:
         if reader.name() != curve:
-            raise WireError("its curve is another than its type says")
+            raise WireError("its curve does not match its type")
         if not CURVES[curve].holds(reader.string()):
-            raise WireError("it is no point of its curve")
+            raise WireError("it is not a point on its curve")
 
     return read
 
@@ -118,7 +118,7 @@ BODIES: Mapping[str, Callable[[Reader], None]] = {
     "sk-ssh-ed25519@openssh.com": _security_key(_ed25519),
     "sk-ecdsa-sha2-nistp256@openssh.com": _security_key(_ecdsa("nistp256")),
 }
-"""The key types that may stand in authorized_keys, each with a reader of what follows the type in the blob."""
+"""The key types allowed in authorized_keys, each with a reader for the rest of the blob."""
 
 SIGNATURE_NAMES = {"rsa-sha2-256": "ssh-rsa", "rsa-sha2-512": "ssh-rsa"}
 """Names of signatures that sshkey_read takes for the type of the key they are made with (sshkey.c)."""
@@ -131,7 +131,7 @@ def check_public_key(type_name: str, blob: bytes) -> None:
     if inner not in BODIES:
         raise WireError("its kind of key is unknown")
     if inner != SIGNATURE_NAMES.get(type_name, type_name):
-        raise WireError(f"it says {type_name} but holds another kind of key")
+        raise WireError(f"it says {type_name} but contains another type of key")
     BODIES[inner](reader)
     if not reader.done:
         raise WireError("something follows the key")

@@ -1,4 +1,4 @@
-"""Would sshd open and trust this file of a user's? The walk of StrictModes, and the plain question of access.
+"""Would sshd open and trust this file of a user? Checks StrictModes and plain access.
 
 Follows auth_openfile (auth.c) and safe_path (misc.c) of OpenSSH; Debian and Ubuntu patch safe_path so that a group
 whose only member is the user may write (user-group-modes.patch).
@@ -22,7 +22,7 @@ STICKY = 0o1000
 
 
 class Rule(StrEnum):
-    """What sshd asks of each component; the value says how it is broken."""
+    """sshd's requirements for each component; the value says how one is violated."""
 
     OWNER = "belongs to somebody else"
     WRITABLE = "can be written by others"
@@ -32,7 +32,7 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StrictModesFault:
-    """One component that makes sshd pass over the file.
+    """One component that makes sshd ignore the file.
 
     path: real, links resolved. mode, uid, gid: the least change with which the component would do; those of `entry`
     where they need not change. shared: it lies outside of the user's home and others depend on it as it is (somebody
@@ -50,7 +50,7 @@ class StrictModesFault:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """How sshd of one distribution looks at the files of one account.
+    """How one distribution's sshd checks one account's files.
 
     private_groups: whether a group that only the user is in may write (Debian's patch). strict: StrictModes.
     """
@@ -77,7 +77,7 @@ class Walk:
         return tuple(self._untrusted(real, entry))
 
     def mended(self, path: PurePosixPath) -> Tree:
-        """The tree with every fault of `path` gone. Raises ValueError where that is not for us to do."""
+        """The tree with every fault of `path` repaired. Raises ValueError if that is not ours to change."""
         walk = self
         for _ in range(2 * len(path.parts) + MAX_LINKS):
             faults = walk.faults(path)
@@ -160,5 +160,5 @@ class Walk:
 
 
 def _is_below(path: PurePosixPath, home: PurePosixPath | None) -> bool:
-    """Whether `path` is the home or in it. A home that is the root directory is nobody's own."""
+    """Whether `path` is the home or in it. A home that is / does not count."""
     return home is not None and home != PurePosixPath("/") and path.is_relative_to(home)

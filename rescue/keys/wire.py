@@ -17,7 +17,7 @@ _NO_SPACE = {ord(char): None for char in SPACE}
 
 
 class WireError(ValueError):
-    """The bytes are not what the encoding asks for."""
+    """The bytes do not follow the encoding."""
 
 
 class Reader:

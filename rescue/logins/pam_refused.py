@@ -32,7 +32,7 @@ def refused(
 def turned_away(
     facts: Facts, account: Account, module: str, repairs: Callable[[Facts, Account, Refusal], Iterator[Repair]]
 ) -> Finding | None:
-    """The finding, named as the module is, where a module of the account step turns the account away, or may."""
+    """The finding, named as the module is, if a module of the account step rejects the account, or may."""
     found = next(refusals(facts, account, module), None)
     if found is None:
         return None

@@ -138,7 +138,7 @@ def forgiven(tree: Tree, path: PurePosixPath, uid: int | None = None) -> Tree:
     """The tree without failures: the account's file of pam_faillock empty, or its entry of tallylog zero."""
     data = tree.data(path)
     if data is None:
-        raise ValueError(f"{path} is not there")
+        raise ValueError(f"{path} does not exist")
     if uid is None:
         return tree.write(path, b"")
     at = uid * _TALLY2.size

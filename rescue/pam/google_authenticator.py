@@ -1,4 +1,4 @@
-"""Where pam_google_authenticator(8) has an account's secret, and what it says where that is missing or not trusted."""
+"""Where pam_google_authenticator(8) keeps an account's secret, and its answer if that is missing or not trusted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def open_to_others(tree: Tree, account: Account, handler: Handler, path: PurePos
 
 
 def code_answer(tree: Tree, account: Account, handler: Handler) -> Answer | None:
-    """What the module says to the right code; None where the secret's place can't be told. NotCaptured."""
+    """The module's answer to the right code; None if the secret's location is unknown. NotCaptured."""
     path = secret_path(account, handler)
     if path is None:
         return None

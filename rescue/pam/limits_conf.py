@@ -23,7 +23,7 @@ PROCESSES = "nproc"
 """Items of which 0 means that nobody gets in, or that no shell can start."""
 
 USER, GROUP, WHOLE_GROUP, EVERY_GROUP, EVERYBODY = range(5)
-"""Whom a line is for: the smaller number is the nearer, and counts."""
+"""The kinds of subject of a line: the smallest number is the most specific, and wins."""
 
 _SPACE = compile_pattern(r"[ \t]+")
 _RANGE = compile_pattern(r"(\d*):(\d*)")

@@ -13,7 +13,7 @@ from rescue.tree import Read, Tree
 SHELLS = PurePosixPath("/etc/shells")
 ITEMS = ("tty", "user", "rhost", "ruser", "group", "shell")
 TTY = "ssh"
-"""What sshd gives for the terminal while the account is asked (auth-pam.c)."""
+"""The terminal that sshd reports while PAM checks the account (auth-pam.c)."""
 
 OTHERS_WRITE = 0o002
 
@@ -30,7 +30,7 @@ class ListOptions:
 
     @classmethod
     def of(cls, arguments: tuple[str, ...]) -> ListOptions:
-        """From the words of the line; the last of each kind counts."""
+        """Parse the words of the line; the last of each kind counts."""
         given = dict(word.partition("=")[::2] for word in arguments)
         sense = {"deny": True, "allow": False}.get(given.get("sense", ""))
         item = given.get("item", "")
@@ -44,26 +44,26 @@ class ListOptions:
 
 
 def list_file(tree: Tree, account: Account, source: str | None, arguments: tuple[str, ...]) -> Ruling:
-    """What pam_listfile says; `source` is the client's address as PAM has it, None where that is not known."""
+    """What pam_listfile says; `source` is the client's address as PAM sees it, None if not known."""
     options = ListOptions.of(arguments)
     groups = Accounts(tree).groups_of(account)
     if options.applies and not _concerns(options.applies, account, groups):
         return Ruling(True, ignored=True)
     if options.denies is None or not options.path.startswith("/") or not options.item:
-        return Ruling(options.forgiving, why="its arguments say nothing that it can follow")
+        return Ruling(options.forgiving, why="its arguments are incomplete or invalid")
     tree.require(Read(options.path, depth=0))
     place = Location(PurePosixPath(options.path))
     entry = tree.lentry(options.path)
     if entry is None:
-        return Ruling(options.forgiving, place, f"the list {options.path} is not there")
+        return Ruling(options.forgiving, place, f"the list {options.path} does not exist")
     if not entry.is_file or entry.mode & OTHERS_WRITE:
-        return Ruling(False, place, f"the list {options.path} may be written by anybody, or is no file")
+        return Ruling(False, place, f"the list {options.path} can be written by anybody, or is not a file")
     text = tree.text(options.path)
     if text is None:
         return Ruling(None, place, f"the list {options.path} is too large to be read")
     wanted = _wanted(options.item, account, source, groups)
     if wanted is None:
-        return Ruling(None, place, "where you come from is not known")
+        return Ruling(None, place, "your address is not known")
     lines = [line.rstrip("\r") for line in text.split("\n")]
     if options.item == "tty":
         lines = [line.removeprefix("/dev/") for line in lines]
@@ -99,9 +99,9 @@ def shells(tree: Tree, account: Account) -> Ruling:
     entry = tree.entry(SHELLS)
     shell = account.shell or "/bin/sh"
     if entry is None:
-        return Ruling(False, place, f"{SHELLS} is not there")
+        return Ruling(False, place, f"{SHELLS} does not exist")
     if not entry.is_file or entry.mode & OTHERS_WRITE:
-        return Ruling(False, place, f"{SHELLS} may be written by anybody, or is no file")
+        return Ruling(False, place, f"{SHELLS} can be written by anybody, or is not a file")
     if shell in (tree.text(SHELLS) or "").split("\n"):
         return Ruling(True)
     return Ruling(False, place, f"the shell {shell} is not in {SHELLS}")

@@ -1,4 +1,4 @@
-"""Linux-PAM's stacks: which lines of a service's files are asked, in which order, and what comes of their answers.
+"""Linux-PAM's stacks: which lines of a service's files run, in which order, and what their answers lead to.
 
 Follows pam.conf(5) and _pam_parse_conf_file in pam_handlers.c, _pam_dispatch_aux in pam_dispatch.c of Linux-PAM 1.5.
 """
@@ -15,7 +15,7 @@ from rescue.model import Location
 from rescue.tree import Read, Tree
 
 FOLDERS = ("/etc/pam.d", "/usr/lib/pam.d", "/usr/etc/pam.d")
-"""Where services' files are looked for; the first that has one counts."""
+"""The directories of services' files; the first that has one wins."""
 
 MODULES = (
     *(f"{folder}/{triplet}/security" for folder in ("/lib", "/usr/lib")
@@ -35,7 +35,7 @@ DEEPEST = 16
 
 _CONTROL = compile_pattern(r"\[[^\]]*\]|[^ \t]+")
 _SPACE = compile_pattern(r"[ \t]+")
-"""What parts words; a carriage return is a letter like any other."""
+"""The separators between words; a carriage return is an ordinary character."""
 
 
 class Facility(StrEnum):
@@ -124,7 +124,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class StackOutcome:
-    """What a whole stack says, and the line that decided; None where no line did."""
+    """A stack's answer, and the line that decided; None if no line did."""
 
     answer: Answer
     decided: Handler | None = None
@@ -137,7 +137,7 @@ class _StackError(Exception):
 
 
 def read_service(tree: Tree, name: str) -> Service | None:
-    """The service's stacks; None if it has no file of its own, so that "other" stands for it."""
+    """The service's stacks; None if it has no file of its own, so that "other" applies."""
     tree.require(*PAM_READS)
     path = _file(tree, name)
     if path is None:

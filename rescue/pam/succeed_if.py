@@ -32,7 +32,7 @@ _COMPARED: dict[str, Callable[[int, int], bool]] = {
 
 
 def succeed_if(tree: Tree, account: Account, source: str | None, arguments: tuple[str, ...]) -> Ruling:
-    """Whether every condition of the line holds; allowed None where one can't be told."""
+    """Whether every condition of the line holds; allowed is None if one can't be determined."""
     words = [word for word in arguments if word not in FLAGS]
     groups = Accounts(tree).groups_of(account)
     unknown = ""
@@ -42,9 +42,9 @@ def succeed_if(tree: Tree, account: Account, source: str | None, arguments: tupl
         if held is False:
             return Ruling(False, why=f"the condition {left} {operator} {right} does not hold")
         if held is None:
-            unknown = unknown or f"the condition {left} {operator} {right} can't be told from the disk"
+            unknown = unknown or f"the condition {left} {operator} {right} can't be determined from the disk"
     if len(words) % 3:
-        return Ruling(False, why="its conditions are not whole")
+        return Ruling(False, why="its conditions are incomplete")
     return Ruling(None if unknown else True, why=unknown)
 
 

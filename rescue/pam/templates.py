@@ -1,4 +1,4 @@
-"""What a lost configuration file can be put back from: a copy beside it, or the template that its package keeps.
+"""Sources to restore a lost configuration file from: a copy next to it, or its package's template.
 
 Copies are those of dpkg, ucf(1), rpm and editors. Templates of PAM's common files are filled in as pam-auth-update(8)
 does: with the profiles of /usr/share/pam-configs that are on by default, in the order of their priority.
@@ -17,7 +17,7 @@ COPIES = (
     ".dpkg-old", ".ucf-old", ".rpmsave", ".rpmorig", "~", ".bak", ".orig", ".old", ".save", ".backup",
     ".dpkg-dist", ".ucf-dist", ".dpkg-new", ".rpmnew",
 )  # fmt: skip
-"""What copies are called, a person's own settings before those of the package."""
+"""The names of copies: the administrator's own settings before the package's."""
 
 SSHD_CONFIG = "/etc/ssh/sshd_config"
 SHARED = {SSHD_CONFIG: "/usr/share/openssh/sshd_config"}
@@ -35,7 +35,7 @@ TEMPLATE_READS = (
 
 @dataclass(frozen=True, slots=True)
 class TemplateSource:
-    """Where a file can be had from, and what it would say."""
+    """A source for a file, and the content that it gives."""
 
     path: PurePosixPath
     text: str
@@ -55,12 +55,12 @@ class _Profile:
 
 
 def blank(text: str) -> bool:
-    """Whether a file says nothing: no line but empty ones and comments."""
+    """Whether a file has only empty lines and comments."""
     return all(not line.strip(" \t\r\0") or line.lstrip().startswith("#") for line in text.split("\n"))
 
 
 def sources(tree: Tree, path: str) -> Iterator[TemplateSource]:
-    """What the file can be put back from, the best first. The directory of the file is captured. NotCaptured."""
+    """The sources to restore the file from, the best first. The directory of the file is captured. NotCaptured."""
     for ending in COPIES:
         copy = PurePosixPath(path + ending)
         tree.require(Read(str(copy), depth=0))

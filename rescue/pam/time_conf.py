@@ -26,7 +26,7 @@ _DAYS = {
 
 
 def time_rules(tree: Tree, account: Account, arguments: tuple[str, ...]) -> Ruling:
-    """What pam_time says. The server's time zone is not known: what hangs on the hour is not told (allowed None)."""
+    """What pam_time says. The server's time zone is not known: allowed is None if it depends on the hour."""
     options = dict(word.partition("=")[::2] for word in arguments)
     path = PurePosixPath(options.get("conffile", str(DEFAULT)))
     tree.require(Read(str(path), depth=0))
@@ -43,7 +43,7 @@ def time_rules(tree: Tree, account: Account, arguments: tuple[str, ...]) -> Ruli
         if when == {False} and not netgroup:
             return Ruling(False, location, f"the times {times} never come")
         if undecided is None:
-            undecided = Ruling(None, location, f"it lets in at {times} only")
+            undecided = Ruling(None, location, f"it allows logins at {times} only")
     return undecided or Ruling(True)
 
 
@@ -96,7 +96,7 @@ class _Moment:
 
 
 def _moments(field: str) -> Iterator[_Moment]:
-    """A moment of every stretch of time that a field of times could tell apart."""
+    """One moment in every period that a times field could distinguish."""
     edges = {0, 2359}
     for number in _HOUR.findall(field):
         edges.update((int(number) - 1, int(number), int(number) + 1))

@@ -13,7 +13,7 @@ from rescue.services.units import Units
 ONLINE = "network-online.target"
 WAITS = "wait-online"
 IFUPDOWN = "networking.service"
-"""Debian's ifupdown brings up what is marked "auto" before it counts as started (ifup -a)."""
+"""Debian's ifupdown brings up interfaces marked "auto" before it counts as started (ifup -a)."""
 
 MAX_STEPS = 2_000
 

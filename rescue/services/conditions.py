@@ -9,11 +9,11 @@ from rescue.services.unit_files import Assignment
 from rescue.tree import Read, Tree
 
 VOLATILE = ("/run/", "/var/run/", "/proc/", "/sys/", "/dev/", "/tmp/")  # noqa: S108  named, not used
-"""What is there after a boot can't be told from the disk."""
+"""Files that exist only after a boot: unknown from the disk."""
 
 
 def unmet_condition(tree: Tree, assignments: Iterable[Assignment]) -> Location | None:
-    """The first condition that is known to fail, None if none is. What can't be told counts as met."""
+    """The first condition that is known to fail, None if none is. Unknown conditions count as met."""
     for prefix in ("Condition", "Assert"):
         listed: list[Assignment] = []
         for each in assignments:

@@ -25,7 +25,7 @@ _INITDEFAULT = compile_pattern(r"[^:#]*:([2-5]):initdefault:")
 
 
 def sysv_script(tree: Tree, unit: str) -> PurePosixPath | None:
-    """The init script that stands for "NAME.service"."""
+    """The init script used as "NAME.service"."""
     name, _, kind = unit.rpartition(".")
     path = PurePosixPath(INIT_SCRIPTS) / name
     entry = tree.entry(path) if kind == "service" and name else None

@@ -1,4 +1,4 @@
-"""Whom systemd-tmpfiles gives what is there already at each boot (tmpfiles.d(5))."""
+"""The owners that systemd-tmpfiles gives existing files at each boot (tmpfiles.d(5))."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rescue.model import Location
 from rescue.tree import Read, Tree
 
 FOLDERS = ("/etc/tmpfiles.d", "/usr/local/lib/tmpfiles.d", "/usr/lib/tmpfiles.d")
-"""The first that has a file of a name counts."""
+"""For each file name, the first directory that has it wins."""
 TMPFILES_READS = tuple(Read(folder, depth=1) for folder in FOLDERS)
 MOST_LINES = 2000
 

@@ -233,7 +233,7 @@ def is_template(name: str) -> bool:
 
 
 def template_of(name: str) -> str | None:
-    """ "a@.service" for "a@b.service"; None if `name` is no instance."""
+    """ "a@.service" for "a@b.service"; None if `name` is not an instance."""
     head, at, tail = name.partition("@")
     if not at or is_template(name):
         return None
@@ -261,7 +261,7 @@ def _may_alias(name: str, target: str) -> bool:
 
 
 def _instance(name: str) -> str | None:
-    """What stands between "@" and the suffix; "" for a template, None for a plain name."""
+    """The part between "@" and the suffix; "" for a template, None for a plain name."""
     _, at, tail = name.rpartition(".")[0].partition("@")
     return tail if at else None
 

@@ -1,4 +1,4 @@
-"""Which services start at boot: systemd's units, and what stands for them under OpenRC and System V init.
+"""Which services start at boot: systemd's units, and their counterparts under OpenRC and System V init.
 
 A unit is started when default.target pulls it in, by links or by Wants= and the like; which `systemctl enable` set is
 not asked, nor are presets, which count only when a package or a first boot applies them (systemd.preset(5)). The
@@ -38,7 +38,7 @@ UNIT_READS: tuple[Read, ...] = (*UNIT_FILE_READS, *INIT_READS)
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value of a setting and where it stands."""
+    """One value of a setting and its location."""
 
     text: str
     location: Location
@@ -84,7 +84,7 @@ class Unit:
 
 
 class Units:
-    """The units of a tree. Nothing is read before something is asked."""
+    """The units of a tree. Nothing is read before it is needed."""
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
@@ -187,7 +187,7 @@ class Units:
 
     @cached_property
     def default_target(self) -> PurePosixPath:
-        """Where default.target is defined: most often a link."""
+        """Where default.target is defined: usually a link."""
         for directory in self._files.directories:
             if self._tree.lentry(f"{directory}/{DEFAULT_TARGET}") is not None:
                 return PurePosixPath(directory) / DEFAULT_TARGET

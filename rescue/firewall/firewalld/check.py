@@ -109,7 +109,7 @@ def _check_rule(config: Configuration, rule: RichRule) -> None:
         found = config.list(end.ipset, rule.location)
         if kinds is not None and found.kind not in kinds:
             raise FirewalldError(
-                f"the ipset {end.ipset!r} is of a kind that is no source ({found.kind})", rule.location
+                f"the ipset {end.ipset!r} has a type that can't be a source ({found.kind})", rule.location
             )
         if kinds is not None and found.kind != "hash:mac" and rule.family not in ("", f"ipv{found.version}"):
             raise FirewalldError(f"the ipset {end.ipset!r} is of another family", rule.location)
@@ -126,7 +126,7 @@ def _check_bindings(config: Configuration) -> None:
             if each.name.startswith("ipset:"):
                 found = config.list(each.name[6:], each.location)
                 if found.kind not in SOURCE_TYPES:
-                    raise FirewalldError(f"an ipset of a kind that is no source: {found.kind}", each.location)
+                    raise FirewalldError(f"an ipset of a type that can't be a source: {found.kind}", each.location)
 
 
 def _check_ends(config: Configuration, policy: Policy) -> None:
@@ -136,7 +136,7 @@ def _check_ends(config: Configuration, policy: Policy) -> None:
             if each not in special and each.name not in config.zones:
                 raise FirewalldError(f"there is no zone {each.name!r}", each.location)
         if special and len(ends) > 1:
-            raise FirewalldError(f"{special[0].name} stands beside other zones", special[0].location)
+            raise FirewalldError(f"{special[0].name} is used together with other zones", special[0].location)
     if any(each.name == "HOST" for each in policy.ingress) and any(each.name == "HOST" for each in policy.egress):
         raise FirewalldError("HOST is on both sides", policy.location)
 
@@ -163,7 +163,7 @@ def _check_program(config: Configuration, at: Location) -> None:
         if not is_used(config.store.tree) or config.dialect.drops_rules:
             return
         if config.dialect.drops_rules is None:
-            raise FirewalldNotModelled(f"an ipset beside direct rules, and {IPSET} is not installed", at)
+            raise FirewalldNotModelled(f"an ipset together with direct rules, and {IPSET} is not installed", at)
     raise FirewalldError(f"an ipset, and {IPSET} is not installed", at)
 
 

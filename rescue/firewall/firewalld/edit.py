@@ -141,7 +141,7 @@ def _past_direct(tree: Tree, obstacle: Decision, port: int, source: Address | No
     root = _parsed(data, direct.PATH)
     found = next((each for each in root.children if each.location.line == obstacle.location.line), None)
     if found is None or found.name != "rule":
-        raise ValueError(f"what decides is no rule of {direct.PATH}: {obstacle}")
+        raise ValueError(f"the deciding rule is not in {direct.PATH}: {obstacle}")
     outward = obstacle.stage is Stage.REPLY
     words = [f"{'-d' if outward else '-s'} {source}"] if source is not None else []
     words += ["-p tcp", f"{'--sport' if outward else '--dport'} {port}", "-j ACCEPT"]

@@ -46,7 +46,7 @@ class Configuration:
     outside: dict[str, Named] = field(default_factory=dict)
     """Interfaces that the network's own configuration gives to a zone."""
     anywhere: Named | None = None
-    """The zone of a connection that may be used on any network card."""
+    """The zone of a connection that may be used on any network interface."""
 
     def service(self, use: Named) -> Service:
         """A service by its name. Raises FirewalldError."""

@@ -298,7 +298,7 @@ def _create(name: str, words: list[str], number: int, sets: dict[str, IpSet]) ->
         raise IpsetError(f"not a set: {name[:40]!r}")
     type_name = _ALIASES.get(words[0], words[0])
     if type_name not in TYPES:
-        raise IpsetError(f"there is no type of sets {words[0][:40]!r}")
+        raise IpsetError(f"unknown set type {words[0][:40]!r}")
     options: dict[str, str] = {}
     rest = iter(words[1:])
     for word in rest:

@@ -210,7 +210,7 @@ class _Restore:
         """Only the legacy backend finds a chain declared in the same file."""
         self._check_name(new)
         if self.loader.backend == "nft" or name not in self.chains or self.chains[name].policy:
-            raise RuleError(f"there is no chain {name} to be renamed")
+            raise RuleError(f"there is no chain {name} to rename")
         if new in self.chains:
             raise RuleError(f"the chain {new} exists already")
         self.chains[new] = replace(self.chains.pop(name), name=new)
@@ -237,7 +237,7 @@ class _Restore:
             rules[at:at] = new
         elif command.name == "-R":
             if self.loader.backend == "nft" or command.position > len(rules) or len(new) > 1:
-                raise RuleError(f"there is no rule {command.position} in {command.chain} to be replaced")
+                raise RuleError(f"there is no rule {command.position} in {command.chain} to replace")
             rules[command.position - 1] = new[0]
         else:
             self._delete(rules, command, new)

@@ -407,7 +407,7 @@ class Lowering:
         groups: dict[NftVerdict | str, list[Element]] = {}
         for element in elements:
             if element.data is None:
-                raise RuleError("a map with an element that leads to nothing")
+                raise RuleError("a map with an element that has no value")
             groups.setdefault(element.data, []).append(element)
         others = [element for element in elements if element.fields == ("*",)]
         for data, members in groups.items():

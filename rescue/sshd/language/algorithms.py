@@ -1,7 +1,7 @@
 """The names of algorithms that sshd knows, with the versions that know them.
 
 Source: cipher.c, mac.c, kex.c (kex-names.c), kex.h, sshkey.c and ssh-*.c of OpenSSH 8.4, 9.2 and 10.0 with Debian's
-patches. Names whose time is uncertain are left to a judgement of "not known here", which is not an error.
+patches. Names whose time is uncertain are treated as "not known here", which is not an error.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ class Dialect:
     distro: str = ""
     certain: bool = False
     home: Callable[[str], str | None] = field(default=nowhere, compare=False, repr=False)
-    """A user's home directory; None where there is no such user."""
+    """A user's home directory; None if there is no such user."""
 
     @classmethod
     def of(cls, installed: Installed | None, home: Callable[[str], str | None] = nowhere) -> Dialect:

@@ -14,7 +14,7 @@ class Fault(StrEnum):
     MARK = "the file begins with a byte order mark"
     KEYWORD = "a keyword that this sshd does not know"
     PLACE = "a global keyword inside a Match block"
-    VALUE = "a value that this sshd does not take"
+    VALUE = "a value that this sshd does not accept"
     ALGORITHM = "an algorithm that this sshd does not have"
     MISSING = "a value is missing"
     EXTRA = "more values than the keyword takes"

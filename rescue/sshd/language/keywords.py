@@ -79,7 +79,7 @@ class Repeat(StrEnum):
     FIRST = "the first line wins"
     LAST = "the last line wins"
     ALL = "every line counts"
-    NAMED = "every line counts that names something new"
+    NAMED = "every line that names something new counts"
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ def _gssapi_exchanges(name: str, arguments: Arguments, dialect: Dialect) -> Word
         if not piece:
             break
         if piece not in GSSAPI_EXCHANGES:
-            raise _refuse(name, piece, "this version of sshd has no algorithm of that name")
+            raise _refuse(name, piece, "this version of sshd has no algorithm with that name")
     return (word,)
 
 

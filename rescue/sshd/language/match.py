@@ -77,7 +77,7 @@ def parse_match(rest: str | None, dialect: Dialect, ports: Ports) -> Criteria:
         name = words[at].lower()
         if name == "all":
             if tests or len(words) > at + 1:
-                raise BadLine(Fault.VALUE, "Match all must stand alone")
+                raise BadLine(Fault.VALUE, "Match all can't be combined with other criteria")
             return Criteria((("all", ""),))
         if name == "invalid-user" and not dialect.before(VERSIONED[name]):
             tests.append((name, ""))

@@ -65,7 +65,7 @@ def match_host(host: str | None, patterns: str) -> Known:
 
 
 def match_address(address: Address | None, patterns: str) -> Known:
-    """The ``Address`` criterion: networks, addresses and wildcards. Raises BadAddress where sshd refuses the list."""
+    """The ``Address`` criterion: networks, addresses and wildcards. Raises BadAddress if sshd rejects the list."""
     check_addresses(patterns)
     if address is None:
         return True if patterns == "*" else None
@@ -102,7 +102,7 @@ def check_addresses(patterns: str) -> None:
 def match_host_or_address(host: str | None, address: Address | None, where: str) -> Known:
     """match_host_and_ip: the host's name or its address must match, and neither may match a negated entry.
 
-    Raises BadAddress where sshd refuses the list.
+    Raises BadAddress if sshd rejects the list.
     """
     if address is None:
         return True if where == "*" else None
@@ -197,5 +197,5 @@ def _network(text: str) -> tuple[Address, int] | None:
     if length > address.max_prefixlen:
         raise BadAddress(f"{text}: the mask is longer than the address")
     if int(address) & ((1 << (address.max_prefixlen - length)) - 1):
-        raise BadAddress(f"{text}: the bits of the address behind the mask are not zero")
+        raise BadAddress(f"{text}: the address has bits set beyond the mask")
     return address, length

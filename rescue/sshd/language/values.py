@@ -124,15 +124,15 @@ def _algorithms(kind: ValueKind, name: str, word: str, dialect: Dialect) -> str:
         left = known_names(LISTED[kind], names, dialect.version)
         raise BadLine(
             Fault.ALGORITHM,
-            f"{name} does not take {unknown or word}: this version of sshd has no algorithm of that name",
+            f"{name} does not take {unknown or word}: this version of sshd has no algorithm with that name",
             word.removesuffix(names) + left if left else "",
         )
     if LISTED[kind] is Family.KEY and any(piece.startswith("!") for piece in names.split(",")):
-        raise _bad(name, word, "a name can't be negated here")
+        raise _bad(name, word, "names can't be negated here")
     if kind is ValueKind.CA_ALGORITHMS and dialect.since(CA_PLAIN):
         certificate = next((piece for piece in names.split(",") if is_certificate(piece)), None)
         if certificate:
-            raise _bad(name, certificate, "it is a certificate's algorithm")
+            raise _bad(name, certificate, "it is a certificate algorithm")
     return word
 
 
@@ -220,7 +220,7 @@ def _block_size(name: str, arguments: Arguments) -> Words:
     word = arguments.need()
     numbers = triple(word)[:2]
     if not numbers or not 0 <= numbers[0] <= 32 or (len(numbers) == 2 and not 0 <= numbers[1] <= 128):
-        raise _bad(name, word, "it takes a mask for IPv4 and one for IPv6, as 32:128")
+        raise _bad(name, word, "it takes a mask for IPv4 and one for IPv6, such as 32:128")
     # Where IPv6's is left out it is 0, not the default: all of IPv6 counts as one source.
     return (f"{numbers[0]}:{numbers[1] if len(numbers) == 2 else 0}",)
 

@@ -74,7 +74,7 @@ def test_a_dead_line_with_the_key_is_pointed_out() -> None:
     tree = server({KEYS: own(f"{KEY}\nno-such-option {MINE}\n")})
     finding = only_finding(tree, "key-missing", WITH_KEY)
     assert str(finding.locations[0]) == f"{KEYS}:2"
-    assert "no option" in finding.message
+    assert "neither an option" in finding.message
 
 
 @pytest.mark.parametrize(

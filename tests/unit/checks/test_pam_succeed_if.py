@@ -37,7 +37,7 @@ def test_conditions_that_hold_are_no_finding(conditions: str) -> None:
         ("user in bob:root", "user in bob:root"),
         ("user notingroup sudo", "user notingroup sudo"),
         ("user =~ AL*", "user =~ AL*"),
-        ("user", "not whole"),
+        ("user", "incomplete"),
         ("uid eq ten", "uid eq ten"),
     ],
 )

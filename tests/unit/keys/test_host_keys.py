@@ -33,7 +33,7 @@ def test_a_whole_key_of_roots_own_loads() -> None:
         (HOST_KEY[:200], "cut off"),
         ("\n" + HOST_KEY, "BEGIN"),
         (HOST_KEY.replace("AAAAMwAAAAtz", "AAAAMwAAAAtx"), "damaged"),
-        ("ssh-ed25519 AAAA\n", "no private key"),
+        ("ssh-ed25519 AAAA\n", "not a private key"),
     ],
 )
 def test_a_damaged_key_says_why(data: str, word: str) -> None:
@@ -44,7 +44,7 @@ def test_a_damaged_key_says_why(data: str, word: str) -> None:
 
 def test_an_absent_key_and_a_directory_do_not_load() -> None:
     assert read_host_key(Tree.of({"/etc/ssh": directory()}), PATH, DEBIAN).missing
-    assert read(directory()) == (False, "is no regular file")
+    assert read(directory()) == (False, "is not a regular file")
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,6 @@ def _check_owner(item: str, known: Mapping[str, int] | None) -> None:
     for part in item.split("-") if item[:1].isdigit() else [item]:
         value = number(part)
         if value is None and known is not None and part not in known:
-            raise RuleError(f"there is no user or group {part!r} on this server, and nft loads nothing then")
+            raise RuleError(f"there is no user or group {part!r} on this server, so nft loads nothing")
         if value is not None and value > 0xFFFFFFFF:
             raise RuleError(f"a number beyond 4294967295: {part}")

@@ -51,9 +51,9 @@ def _check(held: NamedSet, names: Names) -> None:
         if element.carries:
             _check_carried(held, element)
         if held.is_map is (element.data is None):
-            raise RuleError(f"an element of {held.name} {'leads to nothing' if held.is_map else 'leads to something'}")
+            raise RuleError(f"an element of {held.name} {'has no value' if held.is_map else 'has a value'}")
         if held.is_map and held.data and (held.data == "verdict") is not isinstance(element.data, NftVerdict):
-            raise RuleError(f"an element of {held.name} leads to a value of the wrong type for the map")
+            raise RuleError(f"an element of {held.name} has a value of the wrong type for the map")
         for field, kind in zip(element.fields, keys, strict=True):
             found = _spans(field, kind, names)
             if single:

@@ -329,7 +329,7 @@ def log(cursor: Cursor) -> None:
         else:
             break
     if "audit" in given and len(given) > 2:
-        raise cursor.wrong("log level audit takes nothing else")
+        raise cursor.wrong("log level audit allows no other option")
 
 
 _TO_PROGRAM = ("group", "snaplen", "queue-threshold")
