@@ -7,7 +7,7 @@ unit of every line of two fields or more: without a type the kernel's own guess 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -173,6 +173,22 @@ def with_option(text: str, number: int, option: str) -> str:
     else:
         at, added = fields[-1].end(), f" defaults,{option}" if len(fields) == 3 else f" auto defaults,{option}"
     lines[number - 1] = f"{line[:at]}{added}{line[at:]}"
+    return "\n".join(lines)
+
+
+def with_others(text: str, number: int, changed: Mapping[str, str]) -> str:
+    """The file where options of line `number` are others, or gone where that is "". ValueError if one is not there."""
+    lines = text.split("\n")
+    if not 0 < number <= len(lines):
+        raise ValueError(f"there is no line {number}")
+    line = lines[number - 1]
+    fields = list(_FIELD.finditer(line.rstrip("\r")))
+    options = fields[3][0].split(",") if len(fields) > 3 and not fields[0][0].startswith("#") else []
+    if not set(changed) <= set(options):
+        raise ValueError(f"line {number} has no option {', '.join(changed)}")
+    left = [changed.get(each, each) for each in options]
+    made = ",".join(each for each in left if each) or "defaults"
+    lines[number - 1] = f"{line[: fields[3].start()]}{made}{line[fields[3].end() :]}"
     return "\n".join(lines)
 
 

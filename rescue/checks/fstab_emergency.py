@@ -27,13 +27,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.boot.fstab import FSTAB, FstabLine, holding, read_fstab, with_option
+from rescue.boot.dispensable import emergency_symptom, without_it
+from rescue.boot.fstab import FSTAB, FstabLine, holding, read_fstab
 from rescue.facts import Facts
-from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
-from rescue.services.units import UNIT_READS, Units
+from rescue.model import Finding, Severity, Step, Symptom
+from rescue.services.units import UNIT_READS
 from rescue.tree import Device, Devices, Read, Tree
 
 STEP = Step.BOOT
@@ -55,7 +55,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     lines = counted(read_fstab(facts.tree.text(FSTAB) or ""))
     for line in lines:
         if line.required and (problem := _problem(facts.tree, line, lines, ())) is not None:
-            yield _finding(line, *problem, _symptom(facts.units))
+            yield _finding(line, *problem, emergency_symptom(facts.units))
 
 
 def counted(lines: tuple[FstabLine, ...]) -> tuple[FstabLine, ...]:
@@ -119,11 +119,6 @@ def _same_type(one: str, other: str) -> bool:
     return one == other or (one in EXT and other in EXT)
 
 
-def _symptom(units: Units) -> Symptom:
-    """The symptom of emergency mode: only systemd-networkd does not wait for the file systems."""
-    return Symptom.REFUSED if units.unit("systemd-networkd.service").started else Symptom.UNREACHABLE
-
-
 def _finding(line: FstabLine, what: str, doubt: str, symptom: Symptom) -> Finding:
     return Finding(
         check="fstab-emergency",
@@ -135,32 +130,7 @@ def _finding(line: FstabLine, what: str, doubt: str, symptom: Symptom) -> Findin
         ),
         symptom=symptom,
         locations=(line.location,),
-        repairs=(_repair(line),),
+        repairs=(without_it(line),),
         subject=line.point,
         reason=doubt,
     )
-
-
-def _repair(line: FstabLine) -> Repair:
-    if line.point == "/usr":
-        return Repair(
-            f"name the right device for {line.point} in {FSTAB}",
-            Safety.MANUAL,
-            steps="`blkid` lists the devices. A server does not start without /usr, so nofail does not help.",
-        )
-    lasting = (
-        f"services no longer wait for {line.point}; what they write while it is missing goes to the root "
-        "file system, and is hidden once it is mounted again"
-    )
-    needed = line.point == "/var" or line.point.startswith("/var/")
-    return Repair(
-        f"let the server start without {line.point}: add nofail in {FSTAB}",
-        Safety.UNSAFE if needed else Safety.SAFE,
-        partial(_made_dispensable, number=line.number),
-        weakens=lasting if needed else "",
-        steps="" if needed else f"{lasting[0].upper()}{lasting[1:]}.",
-    )
-
-
-def _made_dispensable(tree: Tree, number: int) -> Tree:
-    return tree.write(FSTAB, with_option(tree.text(FSTAB) or "", number, "nofail"))
