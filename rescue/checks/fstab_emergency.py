@@ -25,21 +25,19 @@ See: systemd.mount(5), systemd-fstab-generator(8), fstab(5), bootup(7).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from rescue.boot.dispensable import emergency_symptom, without_it
 from rescue.boot.fstab import FSTAB, FstabLine, holding, read_fstab
+from rescue.boot.named import ELSEWHERE, devices_named
 from rescue.facts import Facts
 from rescue.model import Finding, Severity, Step, Symptom
 from rescue.services.units import UNIT_READS
-from rescue.tree import Device, Devices, Read, Tree
+from rescue.tree import Devices, Read, Tree
 
 STEP = Step.BOOT
 READS = (Read(FSTAB, depth=0), *UNIT_READS)
-
-ELSEWHERE = "it may be on a server disk that is not attached here: then this line is right"
 
 EXT = frozenset({"ext2", "ext3", "ext4"})
 KNOWN_TYPES = EXT | {"btrfs", "f2fs", "swap", "vfat", "xfs"}
@@ -89,10 +87,9 @@ def _problem(
 
 
 def _device_problem(line: FstabLine, devices: Devices | None) -> tuple[str, str] | None:
-    kind, value = line.tag
     if devices is None or line.made_at_boot:
         return None
-    named = [device for device in devices.found if _is(device, kind, value) or _is_partition(device, value)]
+    named = devices_named(line.source, devices)
     if not named:
         what = f"{line.source}, which is missing" if devices.complete else f"{line.source}, which no disk here has"
         return what, "" if devices.complete else ELSEWHERE
@@ -100,19 +97,6 @@ def _device_problem(line: FstabLine, devices: Devices | None) -> tuple[str, str]
     if types and line.type in KNOWN_TYPES and not any(_same_type(line.type, each) for each in types):
         return f"{line.source} as {line.type}, but it is {' or '.join(sorted(types))}", ""
     return None
-
-
-def _is(device: Device, kind: str, value: str) -> bool:
-    if not kind:
-        return device.name == value
-    told = {"UUID": device.uuid, "LABEL": device.label, "PARTUUID": device.partuuid, "PARTLABEL": device.partlabel}
-    return bool(value) and told[kind].lower() == value.lower()
-
-
-def _is_partition(device: Device, name: str) -> bool:
-    """Whether `name` is a partition on the server's first disk, and that is this one."""
-    found = re.fullmatch(r"/dev/(?:[hsv]da|xvda|(?:nvme0n1|mmcblk0)p)(\d+)", name)
-    return found is not None and device.number == int(found[1])
 
 
 def _same_type(one: str, other: str) -> bool:
