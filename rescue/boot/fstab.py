@@ -16,8 +16,8 @@ from rescue.model import Location
 FSTAB = "/etc/fstab"
 
 NETWORK_TYPES = frozenset(
-    {"9p", "afs", "ceph", "cifs", "coda", "davfs", "fuse.glusterfs", "fuse.sshfs", "gfs", "gfs2", "glusterfs", "lustre",
-     "ncp", "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "pvfs2", "smb3", "smbfs", "sshfs", "virtiofs"}
+    {"afs", "ceph", "cifs", "davfs", "fuse.glusterfs", "fuse.sshfs", "gfs", "gfs2", "glusterfs", "lustre", "ncp",
+     "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "pvfs2", "smb3", "smbfs", "sshfs"}
 )  # fmt: skip
 """Those that systemd orders after the network, and whose failure stops no boot (mount-util.c, fstype_is_network)."""
 
@@ -74,11 +74,20 @@ class FstabLine:
     @property
     def required(self) -> bool:
         """Whether the boot stops without it (systemd.mount(5)): local, mounted at boot, and not optional."""
-        if self.type in ("swap", "ignore") or self.point in ("none", "/"):
+        if self.type == "swap" or self.point in ("none", "/"):
             return False
+        if self.has("x-systemd.required-by", "x-systemd.wanted-by"):  # in place of local-fs.target
+            named = "local-fs.target" in self.values("x-systemd.required-by")
+            return named and self.mounts and not self.has("x-systemd.automount")
         if self.type in NETWORK_TYPES or self.has("_netdev"):
             return False
-        return self.mounts and not self.has("nofail", "noauto", "x-systemd.automount")
+        optional = self._last("nofail", "fail") == "nofail" or self._last("noauto", "auto") == "noauto"
+        return self.mounts and not optional and not self.has("x-systemd.automount")
+
+    def _last(self, *names: str) -> str:
+        """The last of these options, which counts (fstab_test_yes_no_option of systemd)."""
+        found = [name for each in self.options if (name := each.partition("=")[0]) in names]
+        return found[-1] if found else ""
 
     @property
     def tag(self) -> tuple[str, str]:

@@ -44,7 +44,7 @@ VIRTUAL = frozenset(
     ["aufs", "autofs", "bpf", "cgroup", "cgroup2", "configfs", "cpuset", "debugfs", "devpts", "devtmpfs", "efivarfs",
      "fuse", "fuseblk", "hugetlbfs", "mqueue", "none", "nsfs", "overlay", "overlayfs", "proc", "pstore", "ramfs",
      "securityfs", "selinuxfs", "smackfs", "swap", "sysfs", "tmpfs", "tracefs", "unionfs", "usbfs", "usbdevfs",
-     "rootfs", "auto", "ignore", "binfmt_misc", "rpc_pipefs", "nfsd", "fusectl"]
+     "rootfs", "auto", "binfmt_misc", "rpc_pipefs", "nfsd", "fusectl"]
 )  # fmt: skip
 """Types without a disk, mostly built in, and words that name no type."""
 REAL = frozenset(
