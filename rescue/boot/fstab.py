@@ -7,7 +7,7 @@ unit of every line of two fields or more: without a type the kernel's own guess 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -16,8 +16,8 @@ from rescue.model import Location
 FSTAB = "/etc/fstab"
 
 NETWORK_TYPES = frozenset(
-    {"9p", "afs", "ceph", "cifs", "coda", "davfs", "fuse.glusterfs", "fuse.sshfs", "gfs", "gfs2", "glusterfs", "lustre",
-     "ncp", "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "pvfs2", "smb3", "smbfs", "sshfs", "virtiofs"}
+    {"afs", "ceph", "cifs", "davfs", "fuse.glusterfs", "fuse.sshfs", "gfs", "gfs2", "glusterfs", "lustre", "ncp",
+     "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "pvfs2", "smb3", "smbfs", "sshfs"}
 )  # fmt: skip
 """Those that systemd orders after the network, and whose failure stops no boot (mount-util.c, fstype_is_network)."""
 
@@ -74,11 +74,20 @@ class FstabLine:
     @property
     def required(self) -> bool:
         """Whether the boot stops without it (systemd.mount(5)): local, mounted at boot, and not optional."""
-        if self.type in ("swap", "ignore") or self.point in ("none", "/"):
+        if self.type == "swap" or self.point in ("none", "/"):
             return False
+        if self.has("x-systemd.required-by", "x-systemd.wanted-by"):  # in place of local-fs.target
+            named = "local-fs.target" in self.values("x-systemd.required-by")
+            return named and self.mounts and not self.has("x-systemd.automount")
         if self.type in NETWORK_TYPES or self.has("_netdev"):
             return False
-        return self.mounts and not self.has("nofail", "noauto", "x-systemd.automount")
+        optional = self._last("nofail", "fail") == "nofail" or self._last("noauto", "auto") == "noauto"
+        return self.mounts and not optional and not self.has("x-systemd.automount")
+
+    def _last(self, *names: str) -> str:
+        """The last of these options, which counts (fstab_test_yes_no_option of systemd)."""
+        found = [name for each in self.options if (name := each.partition("=")[0]) in names]
+        return found[-1] if found else ""
 
     @property
     def tag(self) -> tuple[str, str]:
@@ -173,6 +182,22 @@ def with_option(text: str, number: int, option: str) -> str:
     else:
         at, added = fields[-1].end(), f" defaults,{option}" if len(fields) == 3 else f" auto defaults,{option}"
     lines[number - 1] = f"{line[:at]}{added}{line[at:]}"
+    return "\n".join(lines)
+
+
+def with_others(text: str, number: int, changed: Mapping[str, str]) -> str:
+    """The file where options of line `number` are others, or gone where that is "". ValueError if one is not there."""
+    lines = text.split("\n")
+    if not 0 < number <= len(lines):
+        raise ValueError(f"there is no line {number}")
+    line = lines[number - 1]
+    fields = list(_FIELD.finditer(line.rstrip("\r")))
+    options = fields[3][0].split(",") if len(fields) > 3 and not fields[0][0].startswith("#") else []
+    if not set(changed) <= set(options):
+        raise ValueError(f"line {number} has no option {', '.join(changed)}")
+    left = [changed.get(each, each) for each in options]
+    made = ",".join(each for each in left if each) or "defaults"
+    lines[number - 1] = f"{line[: fields[3].start()]}{made}{line[fields[3].end() :]}"
     return "\n".join(lines)
 
 

@@ -5,8 +5,9 @@ Symptom: nothing answers: "Connection timed out" or "No route to host". The prov
 
 Cause: the boot loader's default entry names files that are missing, empty or truncated: /boot filled up during an
 upgrade, somebody removed an old kernel by hand, a snapshot caught the middle of an upgrade, or a package was never
-fully configured. Or the entry looks for the root file system by a UUID that no disk has, because it was reformatted or
-copied.
+fully configured. Or the entry looks for the root file system by a UUID, a label or a partition that no disk has,
+because it was reformatted or copied. Or the kernel's modules in /lib/modules are missing: then drivers that are not in
+the initramfs can't be loaded, often those of the network or of /boot/efi.
 
 rescue reads grub.cfg with grubenv, and the entries in /boot/loader/entries. It doesn't check whether the kernel fits
 this machine, or what the initramfs contains.
@@ -24,18 +25,27 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
+from rescue.boot.fstab import tag_of
 from rescue.boot.images import INITRD_LIMIT, KERNEL_LIMIT, initrd_fault, kernel_fault
 from rescue.boot.loader import READS as LOADER_READS
 from rescue.boot.loader import BootEntry, BootMenu, kernel_version, on_the_server, read_menu, with_saved
+from rescue.boot.modules import MODULE_READS, MODULES, kernels
+from rescue.boot.named import devices_named
 from rescue.facts import Facts
+from rescue.formats.packages import PACKAGE_READS, package_state
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Device, Read, Tree
 
 STEP = Step.BOOT
-READS = LOADER_READS
+READS = (*LOADER_READS, *MODULE_READS, *PACKAGE_READS)
 
 BUILT_IN = "a kernel with the drivers for this disk built in needs no initramfs"
 ELSEWHERE = "it may be on a server disk that is not attached here"
+RENAMED = "the server may name its disks in another order"
+DRIVERS = "the kernel and its initramfs may hold all the drivers that the server needs"
+
+_ROOT = re.compile(r"(?:^|\s)\"?root=\"?([^\s\"]+)")
+_FIRST_DISK = re.compile(r"/dev/(?:[hsv]da|xvda|(?:nvme0n1|mmcblk0)p)\d+")
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -58,18 +68,42 @@ def _faults(tree: Tree, entry: BootEntry) -> Iterator[tuple[Location, str, str]]
         if fault and entry.initrd_at:
             named = re.search(r"\broot=(?:UUID|LABEL|/dev/mapper|/dev/disk|PARTLABEL|\"?UUID)", entry.options)
             yield entry.initrd_at, f"the initramfs {each} {fault}", "" if named else BUILT_IN
-    root = re.search(r"(?:^|\s)root=\"?UUID=([^\s\"]+)", entry.options)
+    if entry.kernel_at is not None:
+        yield from ((entry.kernel_at, said, doubt) for said, doubt in (*_root(tree, entry), *_modules(tree, entry)))
+
+
+def _root(tree: Tree, entry: BootEntry) -> Iterator[tuple[str, str]]:
+    """Whether a disk here has the root file system that the kernel is told; a volume is made by the initramfs."""
+    told = _ROOT.findall(entry.options)
     devices = tree.devices
-    known = [each for each in devices.found if each.uuid] if devices is not None else []
-    if root is None or entry.kernel_at is None or devices is None or not known:
+    if not told or devices is None or "$" in told[-1] or "/PARTNROFF" in told[-1]:
         return
-    if not any(_has(each, root[1]) for each in known):
-        said = f"the root file system has UUID={root[1]}, which no disk here has"
-        yield entry.kernel_at, said, "" if devices.complete else ELSEWHERE
+    kind, value = tag_of(told[-1])
+    if not any(_names(each)[kind] for each in devices.found) or devices_named(told[-1], devices):
+        return
+    said = f"the root file system has {told[-1]}, which no disk here has"
+    if kind:
+        yield said, "" if devices.complete else ELSEWHERE
+    elif _FIRST_DISK.fullmatch(value) and not devices.complete:
+        yield f"the root file system is {value}, and the first disk has no such partition", RENAMED
 
 
-def _has(device: Device, uuid: str) -> bool:
-    return device.uuid.lower() == uuid.lower()
+def _names(device: Device) -> dict[str, str | int]:
+    return {
+        "UUID": device.uuid, "LABEL": device.label, "PARTUUID": device.partuuid, "PARTLABEL": device.partlabel,
+        "": device.number,
+    }  # fmt: skip
+
+
+def _modules(tree: Tree, entry: BootEntry) -> Iterator[tuple[str, str]]:
+    """Whether the kernel's modules are there. Kernels without any are told by there being none at all."""
+    version = kernel_version(entry.kernel)
+    if not entry.initrds or not version[:1].isdigit() or "rescue" in version or version.endswith(".old"):
+        return
+    there = kernels(tree)
+    packaged = package_state(tree, f"linux-image-{version}") == ("install", "ok", "installed")
+    if version not in there and (there or packaged):
+        yield f"its modules in {MODULES}/{version} are missing", DRIVERS
 
 
 def _fault(tree: Tree, path: str, limit: int, *, kernel: bool) -> str:

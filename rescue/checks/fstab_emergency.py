@@ -25,21 +25,19 @@ See: systemd.mount(5), systemd-fstab-generator(8), fstab(5), bootup(7).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from functools import partial
 from pathlib import PurePosixPath
 
-from rescue.boot.fstab import FSTAB, FstabLine, holding, read_fstab, with_option
+from rescue.boot.dispensable import emergency_symptom, without_it
+from rescue.boot.fstab import FSTAB, FstabLine, holding, read_fstab
+from rescue.boot.named import ELSEWHERE, devices_named
 from rescue.facts import Facts
-from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
-from rescue.services.units import UNIT_READS, Units
-from rescue.tree import Device, Devices, Read, Tree
+from rescue.model import Finding, Severity, Step, Symptom
+from rescue.services.units import UNIT_READS
+from rescue.tree import Devices, Read, Tree
 
 STEP = Step.BOOT
 READS = (Read(FSTAB, depth=0), *UNIT_READS)
-
-ELSEWHERE = "it may be on a server disk that is not attached here: then this line is right"
 
 EXT = frozenset({"ext2", "ext3", "ext4"})
 KNOWN_TYPES = EXT | {"btrfs", "f2fs", "swap", "vfat", "xfs"}
@@ -55,7 +53,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     lines = counted(read_fstab(facts.tree.text(FSTAB) or ""))
     for line in lines:
         if line.required and (problem := _problem(facts.tree, line, lines, ())) is not None:
-            yield _finding(line, *problem, _symptom(facts.units))
+            yield _finding(line, *problem, emergency_symptom(facts.units))
 
 
 def counted(lines: tuple[FstabLine, ...]) -> tuple[FstabLine, ...]:
@@ -89,10 +87,9 @@ def _problem(
 
 
 def _device_problem(line: FstabLine, devices: Devices | None) -> tuple[str, str] | None:
-    kind, value = line.tag
     if devices is None or line.made_at_boot:
         return None
-    named = [device for device in devices.found if _is(device, kind, value) or _is_partition(device, value)]
+    named = devices_named(line.source, devices)
     if not named:
         what = f"{line.source}, which is missing" if devices.complete else f"{line.source}, which no disk here has"
         return what, "" if devices.complete else ELSEWHERE
@@ -102,26 +99,8 @@ def _device_problem(line: FstabLine, devices: Devices | None) -> tuple[str, str]
     return None
 
 
-def _is(device: Device, kind: str, value: str) -> bool:
-    if not kind:
-        return device.name == value
-    told = {"UUID": device.uuid, "LABEL": device.label, "PARTUUID": device.partuuid, "PARTLABEL": device.partlabel}
-    return bool(value) and told[kind].lower() == value.lower()
-
-
-def _is_partition(device: Device, name: str) -> bool:
-    """Whether `name` is a partition on the server's first disk, and that is this one."""
-    found = re.fullmatch(r"/dev/(?:[hsv]da|xvda|(?:nvme0n1|mmcblk0)p)(\d+)", name)
-    return found is not None and device.number == int(found[1])
-
-
 def _same_type(one: str, other: str) -> bool:
     return one == other or (one in EXT and other in EXT)
-
-
-def _symptom(units: Units) -> Symptom:
-    """The symptom of emergency mode: only systemd-networkd does not wait for the file systems."""
-    return Symptom.REFUSED if units.unit("systemd-networkd.service").started else Symptom.UNREACHABLE
 
 
 def _finding(line: FstabLine, what: str, doubt: str, symptom: Symptom) -> Finding:
@@ -135,32 +114,7 @@ def _finding(line: FstabLine, what: str, doubt: str, symptom: Symptom) -> Findin
         ),
         symptom=symptom,
         locations=(line.location,),
-        repairs=(_repair(line),),
+        repairs=(without_it(line),),
         subject=line.point,
         reason=doubt,
     )
-
-
-def _repair(line: FstabLine) -> Repair:
-    if line.point == "/usr":
-        return Repair(
-            f"name the right device for {line.point} in {FSTAB}",
-            Safety.MANUAL,
-            steps="`blkid` lists the devices. A server does not start without /usr, so nofail does not help.",
-        )
-    lasting = (
-        f"services no longer wait for {line.point}; what they write while it is missing goes to the root "
-        "file system, and is hidden once it is mounted again"
-    )
-    needed = line.point == "/var" or line.point.startswith("/var/")
-    return Repair(
-        f"let the server start without {line.point}: add nofail in {FSTAB}",
-        Safety.UNSAFE if needed else Safety.SAFE,
-        partial(_made_dispensable, number=line.number),
-        weakens=lasting if needed else "",
-        steps="" if needed else f"{lasting[0].upper()}{lasting[1:]}.",
-    )
-
-
-def _made_dispensable(tree: Tree, number: int) -> Tree:
-    return tree.write(FSTAB, with_option(tree.text(FSTAB) or "", number, "nofail"))

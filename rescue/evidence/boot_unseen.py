@@ -5,7 +5,8 @@ answers nothing: "Connection timed out" or "No route to host".
 
 Not judged: always, except for what the checks of this step find (`rescue explain` lists them): a disk shows only part
 of a boot. They judge the boot loader's default entry with its kernel, initramfs and command line, if there is a
-grub.cfg or Boot Loader Specification entries; init; and the lines in /etc/fstab.
+grub.cfg or Boot Loader Specification entries; its modules; init; the lines in /etc/fstab and /etc/crypttab; and
+packages that dpkg left half installed.
 
 Supply: the provider's console shows the boot, and where it stops.
 """

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from re import compile as compile_pattern
 
 from rescue.formats.os_release import read_release
 from rescue.tree import NotCaptured, Read, ReadError, Tree
 
 DPKG_STATUS = "/var/lib/dpkg/status"
+DPKG_UPDATES = "/var/lib/dpkg/updates"
+"""What an interrupted dpkg had to say, and did not get into the status file (dbmodify.c of dpkg)."""
 APK_INSTALLED = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
 PACMAN_LOCAL = "/var/lib/pacman/local"
 SSHD = ("/usr/sbin/sshd", "/usr/bin/sshd", "/usr/local/sbin/sshd")
@@ -20,12 +22,16 @@ SESSION = ("/usr/lib/openssh/sshd-session", "/usr/libexec/openssh/sshd-session",
 
 DATABASE_LIMIT = 32 << 20
 PROGRAM_LIMIT = 4 << 20
+MOST_UNFINISHED = 10_000
+_FIELDS_ABOVE = 4096
+"""Bytes between the name of a package and its state: they are neighbours."""
 
 PACKAGE_READS = (
     *(Read(path, depth=0, limit=DATABASE_LIMIT) for path in (DPKG_STATUS, *APK_INSTALLED)),
     Read(PACMAN_LOCAL, depth=1, content=False),
     *(Read(path, depth=0, content=False) for path in SSHD),
 )
+INTERRUPTED_READS = (Read(DPKG_STATUS, depth=0, limit=DATABASE_LIMIT), Read(DPKG_UPDATES, depth=1))
 NFT_READS = tuple(Read(path, depth=0, limit=PROGRAM_LIMIT) for path in NFT)
 """The program of nftables, which is small: it is asked where no database tells."""
 
@@ -36,6 +42,8 @@ _SHARED = compile_pattern(r"libsystemd-shared-(\d{3})\D")
 _VERSION = compile_pattern(r"(?:\d+:)?(\d{1,3})\.(\d{1,3})")
 _NUMBERS = compile_pattern(r"(?:\d+:)?(\d{1,6}(?:\.\d{1,6}){0,4})")
 _RELEASE = compile_pattern(r"(?:\d+:)?(\d{1,4})\b")
+_UNFINISHED = compile_pattern(rb"(?m)^Status: \S+ \S+ (half-installed|half-configured|unpacked)$")
+_PACKAGE = compile_pattern(rb"(?m)^Package: (\S+)$")
 _CONFFILE = compile_pattern(rb"(?m)^ (/\S+) ([0-9a-f]{32})(?: obsolete)?$")
 # compat.c names many old peers ("OpenSSH_6.6.1*"); only the program's own version is followed by a portable level.
 _NFT = compile_pattern(rb"\0(\d{1,2}\.\d{1,3}\.\d{1,3})\0+nftables\0")
@@ -90,6 +98,29 @@ def package_state(tree: Tree, package: str) -> tuple[str, str, str] | None:
             if line.startswith("Status: ") and len(words) == 3:
                 return words[0], words[1], words[2]
     return None
+
+
+def interrupted_packages(tree: Tree) -> dict[str, str]:
+    """The packages whose installation dpkg began and did not end, with their state."""
+    tree.require(*INTERRUPTED_READS)
+    found: dict[str, str] = {}
+    data = tree.data(DPKG_STATUS) or b""
+    for status in islice(_UNFINISHED.finditer(data), MOST_UNFINISHED):
+        near = max(0, status.start() - _FIELDS_ABOVE)
+        begin = max(near, data.rfind(b"\n\n", near, status.start()) + 1)
+        name = _PACKAGE.search(data, begin, status.start())
+        if name is not None:
+            found[name[1].decode("utf-8", "surrogateescape")] = status[1].decode("ascii")
+    for each in sorted(name for name in tree.children(DPKG_UPDATES) if name.isascii() and name.isdigit()):
+        entry = tree.entry(f"{DPKG_UPDATES}/{each}")
+        text = tree.text(f"{DPKG_UPDATES}/{each}") if entry is not None and entry.is_file else None
+        fields = dict(line.split(": ", 1) for line in (text or "").split("\n") if ": " in line)
+        state = fields.get("Status", "").rpartition(" ")[2]
+        if state in ("half-installed", "half-configured", "unpacked"):
+            found[fields.get("Package", "")] = state
+        else:
+            found.pop(fields.get("Package", ""), None)
+    return found
 
 
 def systemd_version(tree: Tree) -> int | None:

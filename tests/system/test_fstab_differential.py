@@ -67,6 +67,14 @@ def generated(tmp_path: Path, text: str) -> set[str]:
     return found
 
 
+def required_by_systemd(tmp_path: Path, text: str) -> set[str]:
+    """The mounts without which systemd stops the boot: those that local-fs.target requires."""
+    generated(tmp_path, text)
+    links = (tmp_path / "normal/local-fs.target.requires").glob("*.mount")
+    said = [link.resolve().read_text(encoding="utf-8", errors="surrogateescape") for link in links]
+    return {line.removeprefix("Where=") for each in said for line in each.split("\n") if line.startswith("Where=")}
+
+
 def read(text: str) -> set[str]:
     return {line.point for line in read_fstab(text) if line.mounts and line.point != "/"}
 
@@ -100,3 +108,33 @@ def test_files_put_together_by_chance_are_read_alike(tmp_path: Path) -> None:
         marks = ["\n", "\n\n", "\n# between\n", " \n", "\t\n"]
         text = "".join(line + chosen.choice(marks) for line in lines)
         assert read(text) == generated(tmp_path, text), text
+
+
+SOURCES = ("LABEL=x", "UUID=1-2", "/dev/vdb1", "/dev/mapper/a-b", "host:/x", "//host/x", "tmpfs", "/srv/img", "none")
+TYPES = (
+    "ext4", "xfs", "vfat", "auto", "nfs", "nfs4", "cifs", "ceph", "glusterfs", "fuse.glusterfs", "fuse.sshfs",
+    "sshfs", "9p", "virtiofs", "ocfs2", "coda", "orangefs", "pvfs2", "afs", "lustre", "smb3", "gfs2", "davfs",
+    "tmpfs", "none", "overlay", "ignore", "ex4",
+)  # fmt: skip
+OPTIONS = (
+    "defaults", "nofail", "noauto", "auto", "fail", "_netdev", "x-systemd.automount", "ro", "bind", "no-fail",
+    "nofail=1", "x-systemd.device-timeout=5", "x-systemd.required-by=a.service",
+    "x-systemd.required-by=local-fs.target", "x-systemd.wanted-by=b.service", "NOFAIL", "", "comment=nofail",
+    "x-initrd.mount", "loop", "user", "noatime",
+)  # fmt: skip
+REQUIRED_MADE = 300
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_boot_needs_the_lines_that_systemd_needs(tmp_path: Path, seed: int) -> None:
+    chosen = random.Random(seed)
+    for _ in range(REQUIRED_MADE // 10):
+        lines = []
+        for at in range(12):
+            options = ",".join(chosen.sample(OPTIONS, chosen.randint(1, 4))).strip(",") or "defaults"
+            lines.append(f"{chosen.choice(SOURCES)} /p{at} {chosen.choice(TYPES)} {options} 0 0")
+        text = "\n".join([*lines, ""])
+        mine = {line.point for line in read_fstab(text) if line.required}
+        theirs = required_by_systemd(tmp_path, text)
+        wrong = [each for each in lines if each.split()[1] in mine ^ theirs]
+        assert not wrong, wrong

@@ -79,3 +79,23 @@ def test_one_option_is_added(line: str, made: str) -> None:
 def test_a_line_that_is_none_gets_none(number: int) -> None:
     with pytest.raises(ValueError, match="line"):
         with_option("# a /b ext4\n", number, "nofail")
+
+
+@pytest.mark.parametrize(
+    ("fields", "required"),
+    [
+        ("ext4 nofail,fail", True),
+        ("ext4 fail,nofail", False),
+        ("ext4 noauto,auto", True),
+        ("ignore defaults", True),
+        ("9p defaults", True),
+        ("orangefs defaults", False),
+        ("ext4 x-systemd.required-by=a.service", False),
+        ("ext4 nofail,x-systemd.required-by=local-fs.target", True),
+        ("nfs x-systemd.required-by=local-fs.target", True),
+        ("ext4 x-systemd.automount,x-systemd.required-by=local-fs.target", False),
+    ],
+)
+def test_the_last_word_decides_and_a_unit_may_be_named_instead(fields: str, required: bool) -> None:
+    (line,) = read_fstab(f"LABEL=x /srv {fields} 0 0\n")
+    assert line.required == required

@@ -168,3 +168,73 @@ def test_a_root_that_no_disk_has() -> None:
 def test_a_kernel_may_need_no_initramfs_where_the_root_is_a_plain_device() -> None:
     tree = booting(HEAD + entry("6.1-new", root="/dev/vda1"), {"/boot/initrd.img-6.1-new": None})
     assert "built in" in only_finding(tree, "boot-kernel").reason
+
+
+DISK = (
+    Device("/dev/vda1", "ext4", UUID, "root", "4d-01", "Root", 1),
+    Device("/dev/vda15", "vfat", "6C0F", "efi", "4d-15", "EFI", 15),
+)
+
+
+def rooted(root: str, *, complete: bool = False, disk: tuple[Device, ...] = DISK) -> Tree:
+    files: dict[str, Entry | str | bytes] = {**healthy(), **FILES, CFG: HEAD + entry("6.1-new", root=root)}
+    return Tree.of(files, [ROOMY], Devices(disk, complete))
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        "LABEL=root", "PARTUUID=4D-01", "PARTLABEL=Root", "/dev/vda1", "/dev/sda1", "/dev/disk/by-label/root",
+        "/dev/mapper/vg-root", "/dev/vg/root", "/dev/sdb3", "PARTUUID=4d-09/PARTNROFF=1", "ZFS=rpool/ROOT", "$root",
+        "LABEL=gone root=LABEL=root",
+    ],
+)  # fmt: skip
+def test_a_root_that_is_there_or_can_not_be_told(root: str) -> None:
+    assert causes(rooted(root)) == []
+
+
+@pytest.mark.parametrize("root", ["LABEL=gone", "PARTUUID=4d-99", "PARTLABEL=x", "/dev/vda2", "UUID=90e"])
+def test_a_root_that_no_device_here_is(root: str) -> None:
+    finding = only_finding(rooted(root), "boot-kernel")
+    assert finding.severity is Severity.DOUBTFUL
+    assert root in finding.message
+
+
+def test_a_running_server_knows_its_disks_but_not_how_the_next_boot_names_them() -> None:
+    assert only_finding(rooted("LABEL=gone", complete=True), "boot-kernel").severity is Severity.BROKEN
+    assert causes(rooted("/dev/vda2", complete=True)) == []
+
+
+@pytest.mark.parametrize("root", ["LABEL=gone", "PARTUUID=4d-99", "/dev/vda2"])
+def test_a_target_that_shows_no_such_names_tells_nothing(root: str) -> None:
+    assert causes(rooted(root, disk=(Device("/dev/vda1", "ext4", UUID),))) == []
+
+
+OLD_MODULES: dict[str, Entry | str | bytes | None] = {"/usr/lib/modules/6.1-old/modules.dep": "kernel/a.ko:\n"}
+IMAGE = "\nPackage: linux-image-6.1-new\nStatus: install ok installed\nVersion: 6.1\n"
+
+
+def test_the_modules_of_another_kernel_are_no_help() -> None:
+    tree = booting(TWO, OLD_MODULES)
+    finding = only_finding(tree, "boot-kernel")
+    assert (finding.severity, finding.symptom) == (Severity.DOUBTFUL, Symptom.UNREACHABLE)
+    assert "/lib/modules/6.1-new" in finding.message
+    plan = mended(tree, choose=any_repairs)
+    assert "old" in diff(plan, CFG)[1][0]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {**OLD_MODULES, "/usr/lib/modules/6.1-new/modules.dep": "kernel/a.ko:\n"},
+        {"/var/lib/dpkg/status": str(healthy()["/var/lib/dpkg/status"]) + IMAGE.replace("install ok", "deinstall ok")},
+        {},
+    ],
+)
+def test_modules_that_are_there_or_that_the_kernel_never_had(changes: dict[str, Entry | str | bytes | None]) -> None:
+    assert causes(booting(TWO, changes)) == []
+
+
+def test_all_modules_are_gone_of_a_kernel_from_a_package() -> None:
+    status = str(healthy()["/var/lib/dpkg/status"]) + IMAGE
+    assert only_finding(booting(TWO, {"/var/lib/dpkg/status": status}), "boot-kernel").severity is Severity.DOUBTFUL
