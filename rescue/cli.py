@@ -226,7 +226,7 @@ def parser() -> argparse.ArgumentParser:
     _target(capture)
 
     explain = verb("explain", "show the manual of a cause or a page; without one, list them all", SSHD + TARGETS)
-    explain.add_argument("cause", metavar="CAUSE", nargs="?", help="its name, as inspect gives it")
+    explain.add_argument("cause", metavar="CAUSE", nargs="?", help="its name, or a line that ssh printed, in quotes")
     explain.add_argument("target", metavar="TARGET", nargs="?", help=f"for explain sshd ({LAST})")
     explain.add_argument("--all", action="store_true", help="explain sshd: every keyword, with its default")
     _client(explain)
@@ -287,7 +287,7 @@ def _common(verb: argparse.ArgumentParser) -> None:
     group = verb.add_argument_group("output")
     group.add_argument("--json", action="store_true", help="one JSON document instead of the report")
     group.add_argument("--no-color", action="store_true", help="no colour (also: NO_COLOR=1)")
-    group.add_argument("--quiet", action="store_true", help="no progress messages")
+    group.add_argument("--quiet", action="store_true", help="no progress messages; of inspect the verdict alone")
     group.add_argument("--verbose", action="store_true", help="details of a failure")
 
 
@@ -313,7 +313,7 @@ def _client(verb: argparse.ArgumentParser) -> None:
         type=_port,
         help="the port that you dial (default: 22, unless the disk shows that another is meant)",
     )
-    group.add_argument("--key", metavar="FILE", help="your public key, such as ~/.ssh/id_ed25519.pub")
+    group.add_argument("--key", metavar="FILE", help="your public key: ~/.ssh/id_ed25519.pub, or its line in quotes")
 
 
 def _target(verb: argparse.ArgumentParser) -> None:

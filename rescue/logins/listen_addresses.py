@@ -12,20 +12,19 @@ from rescue.facts import Facts
 from rescue.logins.ssh_units import serving, triggered
 from rescue.model import Repair, Safety
 from rescue.network.own_addresses import ADDRESS_READS, OwnAddresses, own_addresses
+from rescue.network.sysctl import READS as SYSCTL_READS
+from rescue.network.sysctl import number, sysctl_lines, value_of
 from rescue.services.unit_files import Assignment
 from rescue.services.units import UNIT_READS, Unit
 from rescue.sshd import Listener, edit
 from rescue.sshd.listen import LISTEN_READS, started_socket
-from rescue.tree import Read, Tree
+from rescue.tree import Tree
 
-SYSCTL = ("/etc/sysctl.d", "/usr/lib/sysctl.d", "/usr/local/lib/sysctl.d")
-SYSCTL_FILE = "/etc/sysctl.conf"
 READS = (
     *UNIT_READS,
     *ADDRESS_READS,
     *LISTEN_READS,
-    Read(SYSCTL_FILE, depth=0),
-    *(Read(path, depth=1) for path in SYSCTL),
+    *SYSCTL_READS,
 )
 
 NONLOCAL = {4: "net.ipv4.ip_nonlocal_bind", 6: "net.ipv6.ip_nonlocal_bind"}
@@ -69,7 +68,7 @@ def told(facts: Facts) -> Told | None:
         if address.is_unspecified:
             return None
         here = own.may_have(address)
-        if here is not True and _nonlocal(facts.tree, address.version):
+        if here is not True and _nonlocal(facts, address.version):
             return None
         binds.append(Bind(each, address, here))
     return Told(tuple(binds), own, _socket(facts))
@@ -95,15 +94,9 @@ def free_bind(unit: Unit) -> bool:
     return assigned is not None and assigned.text.lower() in YES
 
 
-def _nonlocal(tree: Tree, version: int) -> bool:
-    """sysctl.conf(5): whether programs may bind to missing addresses; the last line wins."""
-    value = ""
-    for path in (*(f"{folder}/{name}" for folder in reversed(SYSCTL) for name in tree.children(folder)), SYSCTL_FILE):
-        for line in (tree.text(path) or "").split("\n"):
-            key, _, text = line.strip().removeprefix("-").partition("=")
-            if key.strip().replace("/", ".") == NONLOCAL[version]:
-                value = text.strip()
-    return value == "1"
+def _nonlocal(facts: Facts, version: int) -> bool:
+    """Whether programs may bind to missing addresses."""
+    return number(value_of(sysctl_lines(facts.tree, facts.units), NONLOCAL[version])) == 1
 
 
 def on_all(told: Told) -> Iterator[Repair]:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from rescue.model import Location
-from rescue.network.profile import Asks, Profile, address, interface, written
+from rescue.network.profile import Asks, Profile, Route, address, interface, route, written
 from rescue.tree import LinkLoop, Read, TooManyDirectories, Tree
 
 INTERFACES = "/etc/network/interfaces"
@@ -181,7 +181,9 @@ def all_profiles(tree: Tree) -> Iterator[Profile]:
     """One for each stanza, for each card that is part of a bridge or a bond, and for what is not read here."""
     for stanza in stanzas(tree):
         profile = _with_addresses(_profile(stanza.line, stanza.name), stanza)
-        yield replace(profile, written=written(_own(stanza)), asks=_asks(stanza), wired=stanza.started)
+        yield replace(
+            profile, written=written(_own(stanza)), asks=_asks(stanza), routes=_routes(stanza), wired=stanza.started
+        )
     for line in lines(tree):
         if line.words[0] in MEMBERS:
             for name in line.words[1:]:
@@ -200,6 +202,17 @@ def _own(stanza: Stanza) -> Iterator[tuple[str, Location]]:
             yield from ((each, place) for each in line.words[1:2])
         elif any("addr" in word for word in line.words):
             yield from ((each, place) for each in _ADDRESS.findall(" ".join(line.words)))
+
+
+def _routes(stanza: Stanza) -> tuple[Route, ...] | None:
+    """The routes of a stanza; None where commands may add some."""
+    if stanza.get("up", "pre-up", "post-up") is not None or "inherits" in stanza.line.words:
+        return None
+    line = stanza.get("gateway")
+    if line is None:
+        return ()
+    found = route("default", Location(line.path, line.number, " ".join(line.words)), 6 if ":" in line.words[1] else 4)
+    return (found,) if found is not None else ()
 
 
 def _asks(stanza: Stanza) -> Asks:

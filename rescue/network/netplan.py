@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from rescue.formats.yaml_nodes import Node, YamlError, YamlTooLarge, read_yaml
 from rescue.model import Location
 from rescue.network.netplan_schema import TYPES, NetplanProblem, problem_of
-from rescue.network.profile import Profile, address, interface, replaced_line, written
+from rescue.network.profile import Profile, Route, address, interface, replaced_line, route, written
 from rescue.tree import Read, Tree
 
 DIRECTORIES = ("/etc/netplan", "/usr/lib/netplan", "/lib/netplan")
@@ -169,6 +169,7 @@ def _static(path: PurePosixPath, lines: list[str], card: Node) -> Profile:
         addresses=found,
         written=written((node.text, _at(path, lines, node)) for node in own),
         asks=(*asks, *here),
+        routes=_routes(path, lines, card),
     )
     routes = [each for each in (card.get("routes") or Node("sequence", 0)).items if each.kind == "mapping"]
     if asks or any(each.get("via") is None or _on_link(each) for each in routes):
@@ -179,13 +180,27 @@ def _static(path: PurePosixPath, lines: list[str], card: Node) -> Profile:
     )
 
 
-def _on_link(route: Node) -> bool:
-    node = route.get("on-link")
+def _routes(path: PurePosixPath, lines: list[str], card: Node) -> tuple[Route, ...] | None:
+    found = []
+    for version, node in ((4, card.get("gateway4")), (6, card.get("gateway6"))):
+        if node is not None:
+            found.append(route("default", _at(path, lines, node), version))
+    for each in (card.get("routes") or Node("sequence", 0)).items:
+        to, via, kind = (each.get(key) if each.kind == "mapping" else None for key in ("to", "via", "type"))
+        if to is None or each.get("table") is not None:
+            return None
+        version = 6 if via is not None and ":" in via.text else 4
+        found.append(route(to.text, _at(path, lines, to), version, kind.text if kind is not None else "unicast"))
+    return tuple(each for each in found if each is not None)
+
+
+def _on_link(one: Node) -> bool:
+    node = one.get("on-link")
     return node is not None and node.text.lower() in ON
 
 
-def _default(route: Node) -> bool:
-    to = route.get("to")
+def _default(one: Node) -> bool:
+    to = one.get("to")
     return to is not None and to.text in ("default", "0.0.0.0/0", "::/0")
 
 

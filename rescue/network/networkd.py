@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from ipaddress import IPv6Interface
 from pathlib import PurePosixPath
 
 from rescue.model import Address, Location
 from rescue.network import netplan
-from rescue.network.profile import Asks, Interface, Profile, address, interface, replaced_line, written
+from rescue.network.profile import Asks, Interface, Profile, Route, address, interface, replaced_line, route, written
 from rescue.services.unit_files import Assignment, parse_unit
 from rescue.tree import Read, Tree
 
@@ -79,6 +80,7 @@ def all_profiles(tree: Tree) -> Iterator[Profile]:
             gateways=gateways,
             written=written(_addresses(added if own else (*said, *added))),
             asks=_asks(added) if own else (*_asks((*said, *added)), *_announced(path, (*said, *added))),
+            routes=_routes((*said, *added)),
             wired=_is_wired(said, matched),
         )
     for name in sorted(_dropin_folders(tree) - {path.name for path in known}):
@@ -143,7 +145,7 @@ def _announced(path: PurePosixPath, said: tuple[Assignment, ...]) -> Asks:
 
 def _static(told: tuple[Assignment, ...]) -> tuple[tuple[Interface, ...], tuple[Address, ...]]:
     """The addresses, and the routers that are reached through them and in no other way."""
-    found = [interface(text) for text, _ in _addresses(told)]
+    found = [_with_prefix(text) for text, _ in _addresses(told)]
     addresses = tuple(each for each in found if each is not None)
     # DHCP may bring the router's network; a route may say that the router is on the wire.
     other = any(
@@ -156,6 +158,38 @@ def _static(told: tuple[Assignment, ...]) -> tuple[tuple[Interface, ...], tuple[
         return addresses, ()
     routers = (address(each.text) for each in told if each.key == "Gateway" and each.section in ("Network", "Route"))
     return addresses, tuple(each for each in routers if each is not None)
+
+
+def _routes(told: tuple[Assignment, ...]) -> tuple[Route, ...] | None:
+    """The routes; None where one is not clear. Of a [Route] section its assignments follow each other."""
+    found: list[Route | None] = []
+    for each in told:
+        if each.section in ("Network", "Route") and each.key == "Gateway":
+            if each.text and each.text.lower() not in _ASKED and address(each.text) is None:
+                return None
+            found.append(
+                route("default", each.location, 6 if ":" in each.text or each.text.lower() == "_ipv6ra" else 4)
+            )
+        elif each.key == "Destination" or (each.section == "Network" and each.key == "DefaultRouteOnDevice"):
+            to = each.text if each.key == "Destination" else "default"
+            found.append(route(to, each.location))
+        elif each.section in ("Route", "NextHop", "RoutingPolicyRule") and each.key in ("Type", "NextHop", "Table"):
+            return None
+    return tuple(each for each in found if each is not None)
+
+
+_ASKED = ("_dhcp4", "_dhcp6", "_ipv6ra", "dhcp")
+
+
+def _with_prefix(text: str) -> Interface | None:
+    """An address; where an IPv4 one has no prefix length, that of its class (in4_addr_default_prefixlen of systemd)."""
+    found = interface(text)
+    if found is None or "/" in text:
+        return found
+    if isinstance(found, IPv6Interface):
+        return None
+    first = int(found.ip) >> 24
+    return interface(f"{text}/{8 if first < 128 else 16 if first < 192 else 24}") if first < 224 else None
 
 
 def _wired(setting: Assignment) -> bool:

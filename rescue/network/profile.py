@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
+from ipaddress import (
+    IPv4Interface,
+    IPv4Network,
+    IPv6Interface,
+    IPv6Network,
+    ip_address,
+    ip_interface,
+    ip_network,
+)
 
 from rescue.model import Address, Location
 from rescue.tree import Tree
@@ -19,6 +27,28 @@ Asks = tuple[tuple[int, Location], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """A way to a network. kind: "unicast", or what the kernel does instead ("blackhole", "unreachable", ...)."""
+
+    to: IPv4Network | IPv6Network
+    location: Location
+    kind: str = "unicast"
+
+
+LOST = ("blackhole", "unreachable", "prohibit")
+"""Kinds of routes by which nothing is sent (ip-route(8))."""
+DEFAULTS = {4: "0.0.0.0/0", 6: "::/0"}
+
+
+def route(to: str, location: Location, version: int = 4, kind: str = "unicast") -> Route | None:
+    """A route to a network, an address or "default"; None where it is none."""
+    try:
+        return Route(ip_network(DEFAULTS[version] if to == "default" else to, strict=False), location, kind)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """The settings of one file or stanza.
 
@@ -26,7 +56,8 @@ class Profile:
     addresses in lower case. unclear: it chooses by something that the disk does not tell (a driver, a slot).
     addresses: those set by hand. gateways: the routers that have to be in one of their networks; on_link: the program
     tells the kernel to take them even where they are not. written: every address that is written for the server
-    itself, whatever became of it; asks: for what it asks the network. wired: whether it may be for a wired network
+    itself, whatever became of it; asks: for what it asks the network. routes: every one that it sets, a default one
+    among them; None where that is not known. wired: whether it may be for a wired network
     interface, and is used at boot. rename(tree, name) and unbind(tree): the tree in which it chooses the interface of
     that name, or every wired one instead of one hardware address; None where that is not written.
     """
@@ -41,6 +72,7 @@ class Profile:
     on_link: bool = False
     written: Written = ()
     asks: Asks = ()
+    routes: tuple[Route, ...] | None = None
     wired: bool = True
     rename: Callable[[Tree, str], Tree] | None = None
     unbind: Callable[[Tree], Tree] | None = None

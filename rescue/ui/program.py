@@ -23,7 +23,12 @@ _PLACEHOLDER = re.compile(rf"({_COMMAND.pattern}(?:{'|'.join(VERBS)})) TARGET\b(
 
 @cache
 def program() -> str:
-    """The words before the verb, as for a shell: "rescue" where that is found, else as it was typed."""
+    """The words before the verb, as for a shell: "rescue" where that is found, else as it was typed.
+
+    A .run file starts Python by a script and names itself in RESCUE_STARTED_AS.
+    """
+    if file := os.environ.get("RESCUE_STARTED_AS"):
+        return quote(file if "/" in file else f"./{file}") if os.access(file, os.X_OK) else join(["sh", file])
     return spelled(sys.argv[0] if sys.argv else "", list(sys.orig_argv))
 
 

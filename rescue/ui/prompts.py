@@ -39,6 +39,14 @@ class Cancellation(RescueError):
         super().__init__("cancelled; nothing was changed")
 
 
+class Leaving(Cancellation):
+    """The person left a list of choices with 0 or q: one step back, or out."""
+
+
+LEAVES = ("0", "q")
+"""What leaves a list of choices, wherever it is."""
+
+
 class NobodyToAsk(UsageError):
     """A question is due and there is no terminal."""
 
@@ -55,7 +63,7 @@ class Asker(Protocol):
     def choose(self, question: str, options: Sequence[str], *, preselected: int = 0) -> int:
         """The index of the option taken. preselected: the one that Enter alone takes, where it takes any.
 
-        Raises Cancellation, NobodyToAsk.
+        Raises Leaving where the answer is 0 or q, Cancellation, NobodyToAsk.
         """
 
     def confirm(self, question: str) -> bool:
@@ -90,10 +98,12 @@ class Plain:
                 print(line)
         while True:
             answer = self._line(f"1-{len(options)}: ")
+            if answer.lower() in LEAVES:
+                raise Leaving
             taken = natural(answer)
             if taken is not None and 1 <= taken <= len(options):
                 return taken - 1
-            print(f"Type a number from 1 to {len(options)} and Enter; Ctrl-C leaves.")
+            print(f"Type a number from 1 to {len(options)} and Enter; 0 leaves.")
 
     def confirm(self, question: str) -> bool:
         drop_typed_ahead()
@@ -134,7 +144,7 @@ class Questionary:
         from prompt_toolkit.key_binding import KeyBindings, merge_key_bindings
         from prompt_toolkit.output import ColorDepth
 
-        shortcuts = "123456789abcdefghilmnopqrstuvwxyz"
+        shortcuts = "123456789abcdefghilmnoprstuvwxyz"
         if len(options) > len(shortcuts):
             return Plain().choose(question, options)
         choices = [
@@ -143,12 +153,12 @@ class Questionary:
             for number, option in enumerate(options)
         ]
         asked = questionary.select(
-            "\n  ".join(_wrapped(question, room=18)),
+            "\n  ".join(_wrapped(question, room=28)),
             choices=choices,
             default=choices[preselected],
             use_shortcuts=True,
             use_jk_keys=False,
-            instruction="(digit, Enter)",
+            instruction="(digit, Enter; 0: leave)",
             qmark="?",
             pointer=">",
             erase_when_done=True,
@@ -157,6 +167,8 @@ class Questionary:
         _deaf_until_drawn(asked.application)
         leaving = KeyBindings()
         leaving.add("c-d")(lambda event: event.app.exit(exception=EOFError))
+        for key in LEAVES:
+            leaving.add(key)(lambda event: event.app.exit(exception=Leaving()))
         asked.application.key_bindings = merge_key_bindings([asked.application.key_bindings or KeyBindings(), leaving])
         try:
             answer = int(asked.unsafe_ask())

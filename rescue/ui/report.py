@@ -26,6 +26,7 @@ from rescue.text.numbers import size
 from rescue.text.safe import cut, safe
 from rescue.tree import Action, Change
 from rescue.ui.program import as_started, program, proposed
+from rescue.ui.summary import ROOM, headline, rows, summary
 
 WIDTH = 80
 MARKS = {State.OK: "ok", State.BROKEN: "BROKEN", State.DOUBTFUL: "DOUBTFUL", State.NOT_JUDGED: "not judged"}
@@ -103,6 +104,12 @@ class Report:
 
     def __init__(self, out: Console) -> None:
         self.out = out
+        self.rows = 0
+        """Rows that were printed so far."""
+
+    def _print(self, text: Text) -> None:
+        self.out.print(text, soft_wrap=True)
+        self.rows += rows([text.plain], self.out.width)
 
     def line(self, text: str = "", style: str = "", indent: int = 0, hang: int = 0) -> None:
         """One paragraph, wrapped at words and indented as a whole, all lines but the first by `hang` more."""
@@ -112,11 +119,11 @@ class Report:
             as_started(text), self.out.width, initial_indent=first, subsequent_indent=next_, break_on_hyphens=False
         )
         for each in wrapped or [""]:
-            self.out.print(Text(each, style=style), soft_wrap=True)
+            self._print(Text(each, style=style))
 
     def exact(self, text: str, style: str = "", indent: int = 0) -> None:
         """A line that is not wrapped: a command to type, a line of a diff."""
-        self.out.print(Text(" " * indent + text, style=style), soft_wrap=True)
+        self._print(Text(" " * indent + text, style=style))
 
     def heading(self, examination: Examination, name: str, method: str, notes: Iterable[str] = ()) -> None:
         """Which server this is and for whom it is judged."""
@@ -159,7 +166,7 @@ class Report:
         first, *rest = wrap(words, self.out.width - len(head), break_on_hyphens=False) or [""]
         line = head.copy().append(first, style)
         line.rstrip()
-        self.out.print(line, soft_wrap=True)
+        self._print(line)
         for each in rest:
             self.exact(each, style, len(head))
 
@@ -233,7 +240,7 @@ class Report:
         head = Text(f"{number}. ")
         head.append(finding.check, style)
         head.append(f"  (step {finding.step.order}, {finding.step.word}, {finding.severity})")
-        self.out.print(head, soft_wrap=True)
+        self._print(head)
         self.line(safe(finding.message), indent=3)
         if finding.reason:
             self.line(f"Not sure: {safe(finding.reason)}", "yellow", 3)
@@ -272,6 +279,37 @@ class Report:
                 self.line("shows every change before it is made, and asks", indent=6)
             else:
                 self.line("shows the changes; they are made where the server's disk is", indent=6)
+
+    def verdict(self, examination: Examination, name: str) -> None:
+        """One line: which server, and whether anything keeps people out; another one with what ssh would say."""
+        first = examination.path.first
+        symptom = self._symptom(first, examination) if first is not None else ""
+        self.exact(headline(examination, name, symptom), "bold")
+        if symptom:
+            self.exact(symptom, indent=HANG)
+
+    def last_screen(
+        self,
+        examination: Examination,
+        name: str,
+        target: str,
+        options: Sequence[str] = (),
+        *,
+        writable: bool = True,
+        room: int = ROOM,
+    ) -> None:
+        """The summary, for a console that shows no more than the last 25 lines. Room: how many lines it may take."""
+        first = examination.path.first
+        symptom = self._symptom(first, examination) if first is not None else ""
+        what = {"fix": "shows every change, asks before writing" if writable else "shows the changes"}
+        following: list[str] = []
+        for words in next_commands(examination, target, options, writable=writable):
+            typed, says = command(*words), what.get(words[0], "what happened, in full")
+            joined = f"{typed}   {says}"
+            following += [joined] if len(joined) <= self.out.width else [typed]
+        self.exact("-" * min(self.out.width, WIDTH), "dim")
+        for each in summary(examination, name, symptom, following, self.out.width, room - 1):
+            self.exact(each, "bold" if each in following else "")
 
     def changes(self, changes: Sequence[Change]) -> None:
         """What would be written."""

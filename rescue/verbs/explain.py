@@ -17,9 +17,11 @@ from rescue.errors import UsageError
 from rescue.evidence import all_evidence
 from rescue.man import pages
 from rescue.status import Status
+from rescue.text.safe import safe
 from rescue.ui import document
 from rescue.ui.prompts import Cancellation, NoTerminal
 from rescue.ui.report import Report
+from rescue.ui.symptoms import causes_of, mentioning, seen
 from rescue.verbs.request.last_target import recall
 from rescue.verbs.request.options import ExplainOptions
 from rescue.verbs.request.session import Session
@@ -45,6 +47,8 @@ def run(session: Session, options: ExplainOptions) -> Status:
     if spec is not None:
         raise UsageError(f"only `explain {SSHD}` takes a target, not `explain {name}`", f"See: rescue explain {SSHD}")
     text = manuals().get(name)
+    if text is None and _related(session, wanted):
+        return Status.CLEAR
     if text is None:
         raise UsageError(f"there is no cause or page called {wanted!r}", _nearest(name))
     if session.json:
@@ -73,6 +77,37 @@ def manual(report: Report, text: str) -> None:
         else:
             report.line(" ".join(paragraph.split()))
         report.line()
+
+
+def _related(session: Session, words: str) -> bool:
+    """Show the causes of what a person saw or searches for; false where none are known."""
+    checks = all_checks()
+    kind = seen(words)
+    found = causes_of(kind, checks) if kind else []
+    if (
+        not found
+        and len(words.split()) == 1
+        and get_close_matches(words.lower().replace("_", "-"), list(manuals()), 1, 0.65)
+    ):
+        return False  # a name that was mistyped
+    found = found or mentioning(words, checks)
+    if not found:
+        return False
+    if session.json:
+        causes = [{"cause": each.id, "step": str(each.step), "title": each.title} for each in found]
+        document.write({"schema": document.SCHEMA, "causes": causes}, sys.stdout)
+        return True
+    report, step = session.report, None
+    with paged(session):
+        report.line(f"{kind.title}. {kind.hint}".strip() if kind else f"Causes whose manual has: {safe(words)}", "bold")
+        for each in found:
+            if kind and each.step is not step:
+                step = each.step
+                report.line(f"{step.order} {step.word}: {step.holds}", "bold")
+            _row(report, each.id, each.title)
+        report.line()
+        report.line("`rescue inspect` finds out which one it is. `rescue explain NAME` shows one in full.")
+    return True
 
 
 def _nearest(name: str) -> str:
@@ -104,7 +139,10 @@ def _list(session: Session) -> Status:
         for name in sorted(other):
             _row(report, name, other[name].partition("\n")[0])
         report.line()
-        report.line("rescue explain NAME shows one in full.")
+        report.line(
+            "rescue explain NAME shows one in full; rescue explain 'Connection refused', or another line that ssh"
+        )
+        report.line("printed, lists its causes.")
     return Status.CLEAR
 
 

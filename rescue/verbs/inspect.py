@@ -13,13 +13,14 @@ from rescue.targets.protocol import BUNDLE
 from rescue.ui import document
 from rescue.ui.html import page
 from rescue.ui.report import next_commands
+from rescue.ui.summary import ROOM
 from rescue.verbs.request.last_target import remember, resolved
 from rescue.verbs.request.options import InspectOptions
 from rescue.verbs.request.session import Session
 
 
-def run(session: Session, options: InspectOptions) -> Status:
-    """Capture, examine, report."""
+def run(session: Session, options: InspectOptions, *, room: int = ROOM) -> Status:
+    """Capture, examine, report. A report of more than `room` lines is followed by a summary that fits them."""
     spec = resolved(session)
     with session.target(spec, write=False) as target:
         found = library.inspect(target, session.client)
@@ -28,12 +29,17 @@ def run(session: Session, options: InspectOptions) -> Status:
     if session.json:
         following = next_commands(examination, spec, session.client_words(), writable=method != BUNDLE)
         document.write(document.inspection(examination, name, method, notes, following), sys.stdout)
+    elif session.request.output.quiet:
+        session.report.verdict(examination, name)
     else:
         report = session.report
+        before, writable = report.rows, method != BUNDLE
         report.heading(examination, name, method, notes)
         report.path(examination, every=options.all)
         report.findings(examination)
-        report.next_steps(examination, spec, session.client_words(), writable=method != BUNDLE)
+        report.next_steps(examination, spec, session.client_words(), writable=writable)
+        if report.rows - before > room:
+            report.last_screen(examination, name, spec, session.client_words(), writable=writable, room=room)
     if options.html is not None:
         _page(session, page(examination, name, method, notes), options.html)
     return Status.CLEAR if examination.path.verdict is Verdict.CLEAR else Status.BROKEN

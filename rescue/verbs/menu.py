@@ -11,11 +11,12 @@ from rescue.errors import RescueError
 from rescue.status import Status
 from rescue.targets.host_disks import Disk, find_disks
 from rescue.targets.protocol import TargetError
-from rescue.text.numbers import size
+from rescue.text.numbers import natural, size
 from rescue.text.safe import safe
-from rescue.ui.prompts import Cancellation, NobodyToAsk, NoTerminal
+from rescue.ui.prompts import Cancellation, Leaving, NobodyToAsk, NoTerminal
 from rescue.verbs import explain, fix, history, inspect, menu_extras, undo
 from rescue.verbs.failures import failure
+from rescue.verbs.request import guesses
 from rescue.verbs.request.options import (
     ExplainOptions,
     FixOptions,
@@ -26,6 +27,9 @@ from rescue.verbs.request.options import (
 )
 from rescue.verbs.request.request import Request
 from rescue.verbs.request.session import Session
+
+ROOM = 24 - 11
+"""Lines of a screen that the menu leaves to a summary."""
 
 
 def run(session: Session, options: NoOptions) -> Status:
@@ -41,6 +45,8 @@ def run(session: Session, options: NoOptions) -> Status:
     while True:
         try:
             taken = session.asker.choose("What now?", [*choices, "leave"])
+        except Leaving:
+            return menu.status
         except Cancellation:
             raise KeyboardInterrupt from None  # it may be that something was changed before
         if taken == len(choices):
@@ -73,9 +79,22 @@ class Menu:
         self.status = fix.run(self._asking(), FixOptions())
 
     def who(self) -> None:
-        user = self.session.asker.text("User name (Enter: anybody):") or None
-        address = self.session.asker.text("Your public address (Enter: any):")
-        who = replace(self.request.who, user=user, sources=(address,) if address else ())
+        """Ask for user, address and key. What this system knows is a guess, and taken only where it is confirmed."""
+        asker, report = self.session.asker, self.session.report
+        user = asker.text("User name (Enter: root and all users with keys):") or None
+        guess = guesses.address()
+        if guess is not None:
+            report.line(f"1  {guess}: you reached this system from there")
+        address = asker.text("Your public address (Enter: any):")
+        address = guess if guess is not None and address == "1" else address
+        keys = guesses.keys() if self.request.spec != "/" else ()
+        for number, each in enumerate(keys, 1):
+            report.line(f"{number}  {each.fingerprint} {safe(each.comment)}: it opens this rescue system".rstrip())
+        key = asker.text("Your public key, pasted or its file (Enter: not checked):") or None
+        taken = natural(key) if key is not None else None
+        if taken is not None and 1 <= taken <= len(keys):
+            key = keys[taken - 1].public
+        who = replace(self.request.who, user=user, sources=(address,) if address else (), key=key, add_key=None)
         self._inspect(self.request.known_as(who))
 
     def explain(self) -> None:
@@ -106,9 +125,9 @@ class Menu:
 
     CHOICES: ClassVar[dict[str, Callable[[Menu], None]]] = {
         "repair it (every change is shown first)": repair,
-        "say who wants in (user, address), and inspect again": who,
+        "set user, address and key, then check again": who,
         "explain a cause": explain,
-        "take the last fix back": undo,
+        "undo the last fix": undo,
         "list the fixes that were made": history,
         "another server or disk": another,
         "more: the firewall, the disk's room, repairs by hand, a support bundle": more,
@@ -117,7 +136,7 @@ class Menu:
     def _inspect(self, request: Request) -> None:
         """Inspect what `request` is about, and keep it if that can be done."""
         session = self.session.asking_for(request)
-        self.status = inspect.run(session, InspectOptions())
+        self.status = inspect.run(session, InspectOptions(), room=ROOM)
         self.request = session.request
 
     def _asking(self) -> Session:

@@ -12,6 +12,7 @@ import tarfile
 from collections.abc import Iterable
 from fcntl import LOCK_EX, flock
 from pathlib import Path
+from typing import NamedTuple
 
 from rescue.targets.appliance import launch
 from rescue.targets.disks.image import DiskImage
@@ -67,40 +68,69 @@ def _build(into: Path) -> None:
     for name in NAMES:
         path = into / f"{name}.img"
         with path.open("wb") as stream:
+            stream.write(name.encode())
             stream.truncate(_SIZES.get(name, 64) * MIB)
         images.append(DiskImage(path, "raw", 0))
     handles: list[launch.Handle] = []
     try:
         handle = launch.launched(images, write=True, progress=print, keep=handles.append)
-        device = {name: f"/dev/sd{letter}" for name, letter in zip(NAMES, _LETTERS, strict=True)}
+        device = _names(handle)
         _lvm(handle, device["lvm-a"], device["lvm-b"])
         _luks(handle, device["luks"])
         for number, version in enumerate(("1.2", "1.0", "0.90")):
-            _raid(handle, version, f"/dev/md{number}", device[f"md-{version}-a"], device[f"md-{version}-b"])
+            _raid(
+                handle, version, f"/dev/md{number}", device[f"md-{version}-a"].kernel, device[f"md-{version}-b"].kernel
+            )
         handle.shutdown()
     finally:
         for each in handles:
             each.close()
 
 
-def _lvm(handle: launch.Handle, first: str, second: str) -> None:
+class DiskName(NamedTuple):
+    """What libguestfs calls a disk, and what the appliance's kernel does."""
+
+    api: str
+    kernel: str
+
+
+def _names(handle: launch.Handle) -> dict[str, DiskName]:
+    """The names of each disk, found by the mark at its start, which is removed.
+
+    The kernel may find several disks in any order. libguestfs translates the names in its own calls, but not in a
+    command of the appliance's shell.
+    """
+    told = _sh(
+        handle,
+        r"""
+        for disk in /dev/sd?; do
+            echo "$disk $(head -c 16 "$disk" | tr -d '\0')"
+            dd if=/dev/zero of="$disk" bs=512 count=1 conv=notrunc,fsync 2>/dev/null
+        done
+        """,
+    )
+    found = {mark: disk for disk, mark in (line.split() for line in told.splitlines() if len(line.split()) == 2)}
+    return {name: DiskName(f"/dev/sd{letter}", found[name]) for name, letter in zip(NAMES, _LETTERS, strict=True)}
+
+
+def _lvm(handle: launch.Handle, first: DiskName, second: DiskName) -> None:
     """A root on the first of two disks, a /var in three pieces on both, /var/log on the second, a mirrored /home."""
     for disk in (first, second):
-        handle.part_init(disk, "gpt")
-        handle.part_add(disk, "primary", 2048, -2048)
+        handle.part_init(disk.api, "gpt")
+        handle.part_add(disk.api, "primary", 2048, -2048)
     _sh(
         handle,
         f"""
-        lvm pvcreate -q {first}1 {second}1
-        lvm vgcreate -q -s 1m vg-0 {first}1 {second}1
-        lvm lvcreate -q -y -n root -L 48m vg-0 {first}1
-        lvm lvcreate -q -y -n var -L 16m vg-0 {first}1
-        lvm lvcreate -q -y -n gap -L 4m vg-0 {first}1
-        lvm lvextend -q -L 24m vg-0/var {first}1
-        lvm lvextend -q -L 40m vg-0/var {second}1
+        lvm pvcreate -q {first.kernel}1 {second.kernel}1
+        lvm vgcreate -q -s 1m vg-0 {first.kernel}1 {second.kernel}1
+        lvm lvcreate -q -y -n root -L 48m vg-0 {first.kernel}1
+        lvm lvcreate -q -y -n var -L 16m vg-0 {first.kernel}1
+        lvm lvcreate -q -y -n gap -L 4m vg-0 {first.kernel}1
+        lvm lvextend -q -L 24m vg-0/var {first.kernel}1
+        lvm lvextend -q -L 40m vg-0/var {second.kernel}1
         lvm lvremove -q -y vg-0/gap
-        lvm lvcreate -q -y -n logs -L 16m vg-0 {second}1
-        lvm lvcreate -q -y --type raid1 -m 1 --nosync -n home -L 16m vg-0 {first}1 {second}1
+        lvm lvcreate -q -y -n logs -L 16m vg-0 {second.kernel}1
+        lvm lvcreate -q -y --type raid1 -m 1 --nosync -n home -L 16m vg-0 {first.kernel}1 {second.kernel}1
         lvm lvcreate -q -y -i 2 -n striped -L 16m vg-0
         udevadm settle
         """,
@@ -117,18 +147,18 @@ def _lvm(handle: launch.Handle, first: str, second: str) -> None:
     handle.umount_all()
 
 
-def _luks(handle: launch.Handle, disk: str) -> None:
+def _luks(handle: launch.Handle, disk: DiskName) -> None:
     """/boot, and beside it LUKS2 with LVM in it: as the installers make it."""
-    handle.part_init(disk, "gpt")
-    handle.part_add(disk, "primary", 2048, 34815)
-    handle.part_add(disk, "primary", 34816, -2048)
-    handle.mkfs("ext4", f"{disk}1", label="boot")
+    handle.part_init(disk.api, "gpt")
+    handle.part_add(disk.api, "primary", 2048, 34815)
+    handle.part_add(disk.api, "primary", 34816, -2048)
+    handle.mkfs("ext4", f"{disk.api}1", label="boot")
     _sh(
         handle,
         f"""
         printf '%s' '{PASSPHRASE}' | cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 \\
-            --pbkdf-force-iterations 1000 --key-file - {disk}2
-        printf '%s' '{PASSPHRASE}' | cryptsetup open --key-file - {disk}2 opened
+            --pbkdf-force-iterations 1000 --key-file - {disk.kernel}2
+        printf '%s' '{PASSPHRASE}' | cryptsetup open --key-file - {disk.kernel}2 opened
         lvm pvcreate -q /dev/mapper/opened
         lvm vgcreate -q -s 1m vg1 /dev/mapper/opened
         lvm lvcreate -q -y -n root -L 64m vg1
@@ -138,8 +168,11 @@ def _luks(handle: launch.Handle, disk: str) -> None:
     handle.mkfs("ext4", "/dev/vg1/root")
     handle.mount("/dev/vg1/root", "/")
     handle.mkdir("/boot")
-    handle.mount(f"{disk}1", "/boot")
-    _fill(handle, root_files("luks", LUKS_FSTAB.format(boot=handle.vfs_uuid(f"{disk}1"))) | {"boot/vmlinuz": b"kernel"})
+    handle.mount(f"{disk.api}1", "/boot")
+    _fill(
+        handle,
+        root_files("luks", LUKS_FSTAB.format(boot=handle.vfs_uuid(f"{disk.api}1"))) | {"boot/vmlinuz": b"kernel"},
+    )
     handle.umount_all()
     _sh(handle, "lvm vgchange -q -an vg1; cryptsetup close opened")
 
@@ -184,7 +217,8 @@ def _fill(handle: launch.Handle, files: dict[str, bytes]) -> None:
         packed.unlink()
 
 
-def _sh(handle: launch.Handle, script: str) -> None:
-    """Run it in the appliance itself, not in a guest; its status counts."""
-    told = handle.debug("sh", [f"( set -e\n{script}\n) 2>&1; echo status=$?"])
+def _sh(handle: launch.Handle, script: str) -> str:
+    """Run it in the appliance itself, not in a guest, and return what it printed; its status counts."""
+    told: str = handle.debug("sh", [f"( set -e\n{script}\n) 2>&1; echo status=$?"])
     assert told.rstrip().endswith("status=0"), told
+    return told

@@ -104,10 +104,10 @@ def test_it_is_restored_when_supermin_has_built_the_appliance_anew(
 def test_libguestfs_complains_to_us_alone(tmp_path: Path) -> None:
     """What it prints of a QEMU that ends, as one with a KVM that does not work: some 25 lines, none of them of use."""
     program = (
-        "from rescue.targets import appliance\n"
-        "handle = appliance.bindings().GuestFS(python_return_dict=True)\n"
+        "from rescue.targets.appliance import launch\n"
+        "handle = launch.bindings().GuestFS(python_return_dict=True)\n"
         "handle.set_backend('direct'); handle.set_hv('/bin/false'); handle.add_drive_scratch(1 << 20)\n"
-        "try:\n    appliance._launch(handle, None)\nexcept RuntimeError:\n    print('refused')\n"
+        "try:\n    launch._launch(handle, None)\nexcept RuntimeError:\n    print('refused')\n"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=300)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "refused\n", "")

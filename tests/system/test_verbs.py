@@ -488,8 +488,9 @@ def test_the_guided_way_inspects_repairs_lists_and_takes_back(console: Console) 
             (MENU, "4\n"),
             ("nothing to undo", ""),
             (MENU, "2\n"),
-            ("anybody): ", "\n"),
+            ("users with keys): ", "\n"),
             ("any): ", "my house\n"),
+            ("not checked): ", "\n"),
             ("--from takes an address", ""),
             (MENU, "3\n"),
             ("list them)? ", "nologins\n"),
@@ -509,8 +510,8 @@ def test_the_guided_way_inspects_repairs_lists_and_takes_back(console: Console) 
             ("1-5: ", "1\n"),
             ("IPv4", ""),
             (MENU, "7\n"),
-            ("1-5: ", "5\n"),
-            (MENU, "8\n"),
+            ("1-5: ", "q\n"),
+            (MENU, "0\n"),
         )
     )
     assert status == 3, screen

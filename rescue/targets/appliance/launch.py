@@ -88,10 +88,21 @@ def bindings() -> ModuleType:
             continue
         finally:
             sys.path.remove(str(place))
+    if os.environ.get("RESCUE_BUNDLED") and any(place.exists() for place in _other_bindings()):
+        raise TargetError(
+            "libguestfs is installed for this system's own Python, and a .run file brings another one",
+            "Take rescue.pyz, and start it with that Python: python3 rescue.pyz ...",
+        )
     raise TargetError(
         "opening an image needs libguestfs, which this Python does not find",
         f"Install the package {_PACKAGES}; or, as root and for an image that you trust, add --backend kernel.",
     )
+
+
+def _other_bindings() -> tuple[Path, ...]:
+    """Where Debian, Ubuntu and Red Hat put the bindings of their own Python."""
+    red_hat = Path("/usr/lib64").glob("python3.*/site-packages/guestfs.py")
+    return (Path("/usr/lib/python3/dist-packages/guestfs.py"), *red_hat)
 
 
 def _distribution_places() -> tuple[Path, ...]:

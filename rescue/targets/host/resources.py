@@ -17,12 +17,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from rescue.targets.host.dm_teardown import take_down
 from rescue.targets.host.ledger import Ledger, started
 from rescue.targets.host.mounts import mounts
 from rescue.targets.host.syscalls import MNT_DETACH, MS_BIND, MS_PRIVATE, MS_REC, mount, umount
 from rescue.targets.protocol import TargetError
+
+if TYPE_CHECKING:
+    import sh
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PACKAGES = {
@@ -54,24 +58,36 @@ def run(*words: str, given: bytes = b"") -> str:
     except sh.CommandNotFound as problem:
         package = _PACKAGES.get(words[0], words[0])
         raise ProgramError(f"the program {words[0]} is not there", f"Install the package {package}.") from problem
-    # A session of its own, so that Ctrl-C at the terminal can't end it halfway: we are told, and decide.
-    running = program(
-        *words[1:], _in=given, _env={"PATH": PATH, "LC_ALL": "C.UTF-8"}, _new_session=True, _tty_out=False,
-        _ok_code=EVERY_STATUS, _bg=True, _bg_exc=False, _return_cmd=True,
-    )  # fmt: skip
-    try:
-        running.wait()
-    except sh.SignalException as problem:
-        raise ProgramError(f"{words[0]} failed: {_said(running.stderr) or f'signal {-problem.exit_code}'}") from problem
-    except BaseException:
-        running.kill()
-        with suppress(sh.SignalException):
+    with _signals.watched() as interrupted:
+        # A session of its own, so that Ctrl-C at the terminal can't end it halfway: we are told, and decide.
+        running = program(
+            *words[1:], _in=given, _env={"PATH": PATH, "LC_ALL": "C.UTF-8"}, _new_session=True, _tty_out=False,
+            _ok_code=EVERY_STATUS, _bg=True, _bg_exc=False, _return_cmd=True,
+        )  # fmt: skip
+        try:
+            _wait(running, interrupted)
             running.wait()
-        raise
+        except sh.SignalException as problem:
+            said = _said(running.stderr) or f"signal {-problem.exit_code}"
+            raise ProgramError(f"{words[0]} failed: {said}") from problem
+        except BaseException:  # of another signal than those that are held back
+            running.kill()
+            raise
     if running.exit_code:
         said = _said(running.stderr) or f"it ended with status {running.exit_code}"
         raise ProgramError(f"{words[0]} failed: {said}", _HINTS.get(words[0], ""))
     return bytes(running.stdout).decode("utf-8", "surrogateescape")
+
+
+def _wait(running: sh.RunningCommand, interrupted: Callable[[], bool]) -> None:
+    """Wait until the program has ended; end it once `interrupted` says so."""
+    pause = 0.001
+    while running.process.is_alive()[0]:
+        if interrupted():
+            running.kill()
+            return
+        time.sleep(pause)
+        pause = min(pause * 2, 0.05)
 
 
 def _said(stderr: bytes) -> str:
@@ -129,6 +145,24 @@ class _Signals:
             if self._pending and not self._held:
                 self._pending = False
                 raise KeyboardInterrupt
+
+    @contextmanager
+    def watched(self) -> Iterator[Callable[[], bool]]:
+        """Hold signals back, and tell by a call whether one has arrived; it becomes a KeyboardInterrupt at the end.
+
+        For a library that starts threads and takes locks: an exception out of a signal handler in the middle of it can
+        be swallowed, or leave a lock taken for ever. Where an outer block holds signals back, none is told: what it
+        does is done to its end. In another thread than the main one nothing is to be held back.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield lambda: False
+            return
+        self.acquire()
+        try:
+            with self.held():
+                yield lambda: self._pending and self._held == 1
+        finally:
+            self.release()
 
 
 _signals = _Signals()

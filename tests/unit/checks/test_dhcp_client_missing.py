@@ -38,7 +38,7 @@ def test_one_client_is_enough(client: dict[str, str | Entry]) -> None:
         DHCP.replace("dhcp", "static\n  address 192.0.2.2/24\n  gateway 192.0.2.1"),
         DHCP.replace("inet dhcp", "inet manual\n  up /usr/local/sbin/my-card"),
         DHCP + "iface eth0 inet static\n  address 192.0.2.2/24\n",
-        "auto eth1\niface eth1 inet static\n  address 192.0.2.2/24\niface eth0 inet dhcp\n",
+        "auto eth1\niface eth1 inet static\n  address 192.0.2.2/24\n  gateway 192.0.2.1\niface eth0 inet dhcp\n",
     ],
 )
 def test_what_needs_no_client_is_no_fault(text: str) -> None:
@@ -71,7 +71,8 @@ def test_another_card_that_needs_none_makes_it_a_doubt() -> None:
 
 
 def test_a_bond_needs_its_package() -> None:
-    text = "auto x0\niface x0 inet static\n  address 192.0.2.2/24\n  bond-slaves eth0 eth1\n"
+    text = "auto x0\niface x0 inet static\n  address 192.0.2.2/24\n  gateway 192.0.2.1\n"
+    text += "  bond-slaves eth0 eth1\n"
     assert "ifenslave" in only_finding(server(text), "dhcp-client-missing").message
     assert causes(server(text, {"/etc/network/if-pre-up.d/ifenslave": file("#!/bin/sh\n", 0o755)})) == []
     assert causes(server(text, {"/usr/share/ifupdown2": directory()})) == []

@@ -15,17 +15,29 @@ WRONG = "Address=192.0.20.2/24\nGateway=192.0.2.1"
     "network",
     [
         "Address=192.0.2.2/24\nGateway=192.0.2.1",
-        "Address=192.0.2.2/24",
         "Address=198.51.100.7/32\n[Route]\nGateway=192.0.2.1\nGatewayOnLink=yes",
         "Address=198.51.100.7/32\nGateway=192.0.2.1\n[Route]\nDestination=192.0.2.1/32",
         "DHCP=yes\nAddress=192.0.20.2/24\nGateway=192.0.2.1",
         "DHCP=no\nAddress=2001:db8::2/64\nGateway=fe80::1",
         "Address=nonsense\nGateway=192.0.2.1",
         "Gateway=192.0.2.1",
+        "Address=192.0.2.2\nGateway=192.0.2.1",
+        "Address=10.1.2.3\nGateway=10.0.0.1",
+        "Address=172.16.9.3\nGateway=172.16.0.1",
+        "DHCP=no\nAddress=2001:db8::2\nGateway=2001:db8::1",
+        "Address=239.0.0.1\nGateway=192.0.2.1",
     ],
 )
 def test_a_router_that_can_be_reached_is_no_fault(network: str) -> None:
     assert causes(networked(networkd("Name=e*", network))) == []
+
+
+def test_without_a_router_it_is_another_fault() -> None:
+    assert causes(networked(networkd("Name=e*", "Address=192.0.2.2/24"))) == ["net-no-gateway"]
+
+
+def test_an_address_without_a_prefix_length_has_that_of_its_class() -> None:
+    assert causes(networked(networkd("Name=e*", "Address=192.0.20.2\nGateway=192.0.2.1"))) == ["net-static-wrong"]
 
 
 def test_a_router_outside_the_network_is_certain_and_left_to_the_person() -> None:

@@ -72,6 +72,14 @@ def test_nonsense_is_asked_again_on_a_plain_line() -> None:
 
 
 @pytest.mark.parametrize("term", ["linux", "dumb"])
+@pytest.mark.parametrize("keys", [b"0\r", b"q\r"])
+def test_0_and_q_leave_every_list(term: str, keys: bytes) -> None:
+    shown = at_a_terminal(term, keys)
+    assert "CANCELLED" in shown
+    assert "TOOK" not in shown
+
+
+@pytest.mark.parametrize("term", ["linux", "dumb"])
 def test_ctrl_c_cancels(term: str) -> None:
     shown = at_a_terminal(term, b"\x03")
     assert "CANCELLED" in shown or "INTERRUPTED" in shown
