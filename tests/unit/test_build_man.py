@@ -151,8 +151,40 @@ def test_fish_offers(share: Path, tmp_path: Path, typed: str, offered: set[str])
     assert {line.partition("\t")[0] for line in ended.stdout.splitlines()} == offered, ended.stderr
 
 
-def test_zsh_reads_its_file(share: Path) -> None:
+ZSH = r"""
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell "fpath=($1 \$fpath); autoload -U compinit; compinit -u -D; rescue() { print -r -- \"<\$*>\" }
+PS1=rea''dy:"
+zpty -r shell seen '*ready:*'
+zpty -n -w shell "$2"$'\t\n'
+zpty -r shell seen '*<*>*'
+print -r -- "${${seen##*<}%%>*}"
+zpty -d shell
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("rescue insp", "inspect"),
+        ("rescue undo --undo", "undo --undo-log"),
+        ("rescue inspect --format qc", "inspect --format qcow2"),
+        ("rescue inspect --format=qc", "inspect --format=qcow2"),
+        ("rescue fix --only nolog", "fix --only nologin"),
+        ("rescue fix disk.img nolog", "fix disk.img nologin"),
+        ("rescue inspect --user alice dis", "inspect --user alice disk.img"),
+        ("rescue explain nolog", "explain nologin"),
+        ("rescue lab statu", "lab status"),
+        ("rescue lab start accounts-wi", "lab start accounts-without-shell"),
+    ],
+)
+def test_zsh_completes(share: Path, tmp_path: Path, typed: str, completed: str) -> None:
     _needs("zsh")
-    path = share / "zsh/vendor-completions/_rescue"
-    subprocess.run(["zsh", "-f", "-n", str(path)], check=True)
-    assert path.read_text().startswith("#compdef rescue\n")
+    (tmp_path / "disk.img").touch()
+    words = ["zsh", "-f", "-c", ZSH, "zsh", str(share / "zsh/vendor-completions"), typed]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TERM": "dumb", "COLUMNS": "400"}
+    ended = subprocess.run(
+        words, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert ended.stdout.rstrip().rstrip("=") == completed, ended
