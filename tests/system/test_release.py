@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from rescue.version import __version__
+from scripts.developer.release.spoken import verbs
 from tests import newest
 from tests.machines.built import NotMade, called, got
 from tests.system import real_root
@@ -315,6 +316,20 @@ def test_the_debian_package_installs_without_a_network(dist: Path, tmp_path: Pat
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.startswith(f"rescue {__version__}\n")
     assert "/etc/nologin" in ended.stdout
+
+
+def test_the_debian_package_holds_the_manual_and_the_completions(dist: Path) -> None:
+    words = ["dpkg-deb", "--contents", str(dist / f"rescue_{__version__}_all.deb")]
+    listed = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    found = {line.split()[-1].removeprefix("./usr/share/"): line.split()[0] for line in listed.splitlines()}
+    for name in (
+        "man/man1/rescue.1.gz",
+        *(f"man/man1/rescue-{each.name}.1.gz" for each in verbs()),
+        "bash-completion/completions/rescue",
+        "zsh/vendor-completions/_rescue",
+        "fish/vendor_completions.d/rescue.fish",
+    ):
+        assert found[name] == "-rw-r--r--"
 
 
 def _members(data: bytes) -> list[tarfile.TarInfo]:

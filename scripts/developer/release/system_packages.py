@@ -10,7 +10,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from scripts.developer.release import archives
+from scripts.developer.release import archives, build_man
 
 _CONTROL = """\
 Package: rescue
@@ -71,6 +71,7 @@ def deb(tree: Path, source: Path, version: str, stamp: int) -> bytes:
         ("README.md.gz", (source / "README.md").read_text(encoding="utf-8")),
     ):
         (papers / name).write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+    build_man.write(tree / "usr/share", stamp)
     size = sum(-(-path.stat().st_size // 1024) for path in tree.rglob("*") if path.is_file())
     control = tree / "DEBIAN"
     control.mkdir()
