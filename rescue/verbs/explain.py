@@ -82,14 +82,10 @@ def manual(report: Report, text: str) -> None:
 def _related(session: Session, words: str) -> bool:
     """Show the causes of what a person saw or searches for; false where none are known."""
     checks = all_checks()
+    if len(words.split()) == 1 and get_close_matches(words.lower().replace("_", "-"), list(manuals()), 1, 0.85):
+        return False  # a name that was mistyped
     kind = seen(words)
     found = causes_of(kind, checks) if kind else []
-    if (
-        not found
-        and len(words.split()) == 1
-        and get_close_matches(words.lower().replace("_", "-"), list(manuals()), 1, 0.65)
-    ):
-        return False  # a name that was mistyped
     found = found or mentioning(words, checks)
     if not found:
         return False

@@ -27,7 +27,7 @@ _UNUSED = (
     "pydoc.py", "pydoc_data", "sqlite3/dump.py", "test", "tkinter", "turtle.py", "turtledemo", "venv",
     "wsgiref", "xmlrpc",
     "encodings/big5*", "encodings/cp9[345]*", "encodings/euc_*", "encodings/gb*", "encodings/hz.py",
-    "encodings/iso2022_*", "encodings/johab.py", "encodings/shift_jis*", "encodings/mac_*", "_sysconfigdata*",
+    "encodings/iso2022_*", "encodings/johab.py", "encodings/shift_jis*", "encodings/mac_*",
     "sitecustomize.py", "doctest.py", "imaplib.py", "nntplib.py", "smtpd.py", "smtplib.py", "ftplib.py", "poplib.py",
     "telnetlib.py", "mailbox.py", "tracemalloc.py", "cgi.py", "cgitb.py", "antigravity.py", "this.py", "__phello__",
     "pickletools.py", "asyncore.py", "asynchat.py", "aifc.py", "chunk.py", "wave.py", "sunau.py", "sndhdr.py", "uu.py",
