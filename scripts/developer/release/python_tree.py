@@ -28,6 +28,7 @@ _UNUSED = (
     "wsgiref", "xmlrpc",
     "encodings/big5*", "encodings/cp9[345]*", "encodings/euc_*", "encodings/gb*", "encodings/hz.py",
     "encodings/iso2022_*", "encodings/johab.py", "encodings/shift_jis*", "encodings/mac_*",
+    "_pydecimal.py", "_pyio.py", "ssl.py", "optparse.py", "pdb.py", "bdb.py",
     "sitecustomize.py", "doctest.py", "imaplib.py", "nntplib.py", "smtpd.py", "smtplib.py", "ftplib.py", "poplib.py",
     "telnetlib.py", "mailbox.py", "tracemalloc.py", "cgi.py", "cgitb.py", "antigravity.py", "this.py", "__phello__",
     "pickletools.py", "asyncore.py", "asynchat.py", "aifc.py", "chunk.py", "wave.py", "sunau.py", "sndhdr.py", "uu.py",
