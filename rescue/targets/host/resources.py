@@ -72,6 +72,8 @@ def run(*words: str, given: bytes = b"") -> str:
             raise ProgramError(f"{words[0]} failed: {said}") from problem
         except BaseException:  # of another signal than those that are held back
             running.kill()
+            with suppress(sh.SignalException):
+                running.wait()
             raise
     if running.exit_code:
         said = _said(running.stderr) or f"it exited with status {running.exit_code}"
