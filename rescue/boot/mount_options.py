@@ -7,6 +7,8 @@ mm/shmem.c of Linux).
 
 from __future__ import annotations
 
+import re
+
 GENERIC = frozenset(
     ["async", "atime", "auto", "bind", "comment", "context", "defaults", "defcontext", "dev", "diratime", "dirsync",
      "encryption", "exec", "fscontext", "group", "helper", "iversion", "lazytime", "loop", "loud", "mand", "move",
@@ -103,4 +105,26 @@ def refused_options(kind: str, options: tuple[str, ...]) -> tuple[tuple[str, str
             found.append((option, OLDER))
         elif name not in known:
             found.append((option, "" if name in others | _MISTYPED else NEWER))
+    return tuple(found)
+
+
+_NUMBER = r"(?:0[xX][0-9a-fA-F]+|\d+)"
+_TMPFS_VALUES = {
+    "size": rf"{_NUMBER}[kKmMgGtTpPeE]?%?", "nr_blocks": rf"{_NUMBER}[kKmMgGtTpPeE]?",
+    "nr_inodes": rf"{_NUMBER}[kKmMgGtTpPeE]?", "mode": r"[0-7]+", "uid": r"\d+", "gid": r"\d+",
+}  # fmt: skip
+"""What tmpfs takes (shmem_parse_one in mm/shmem.c: memparse, octal, a number); a name is none of it."""
+_BYTES = re.compile(rf"({_NUMBER}[kKmMgGtTpPeE])(?:i?[bB])")
+
+
+def refused_values(kind: str, options: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """The options of a tmpfs whose value it refuses, each with the option that was meant ("" if nobody can tell)."""
+    found = []
+    for option in options if kind == "tmpfs" else ():
+        name, equals, value = option.partition("=")
+        wanted = _TMPFS_VALUES.get(name)
+        if wanted is None or not equals or re.fullmatch(wanted, value):
+            continue
+        slip = _BYTES.fullmatch(value)
+        found.append((option, f"{name}={slip[1]}" if slip is not None and name == "size" else ""))
     return tuple(found)

@@ -10,10 +10,12 @@ Cause: the disk is there, but a line without nofail can't be mounted. An option 
 /bin/false, while /boot/efi needs vfat. `blacklist vfat` does the same, because the kernel asks for the module by an
 alias. Or a file where the mount point's directory should be.
 
-Options of ext2 to ext4, XFS, Btrfs, vfat and tmpfs are judged by name, without their values.
+Options of ext2 to ext4, XFS, Btrfs, vfat and tmpfs are judged by name; of tmpfs also by value: size=2GB is refused, and
+size=2G is taken.
 
-Repair: remove the option, or write nofail where it was meant. Else add nofail to this one line, so that the server
-starts without the file system. For /var and below this needs your consent; for /usr you must correct the line yourself.
+Repair: remove the option, or write nofail, or size=2G, where it was meant. Else add nofail to this one line, so that
+the server starts without the file system. For /var and below this needs your consent; for /usr you must correct the
+line yourself.
 
 See: mount(8), fstab(5), modprobe.d(5), systemd.mount(5); ext4(5), xfs(5), btrfs(5), tmpfs(5).
 """
@@ -30,7 +32,7 @@ from rescue.boot.fstab import FSTAB, FstabLine, read_fstab, with_others
 from rescue.boot.loader import READS as LOADER_READS
 from rescue.boot.loader import kernel_version, read_menu
 from rescue.boot.modules import MODPROBE_READS, MODULE_READS, forbidden, kernels, support
-from rescue.boot.mount_options import GONE_SINCE, OLDER, refused_options
+from rescue.boot.mount_options import GONE_SINCE, OLDER, refused_options, refused_values
 from rescue.facts import Facts
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step
 from rescue.services.units import UNIT_READS
@@ -105,9 +107,11 @@ def _options(line: FstabLine, versions: tuple[str, ...]) -> Fault | None:
             found[option] = doubt
         elif all(each >= GONE_SINCE for each in releases):
             found[option] = "" if releases else doubt
+    values = dict(refused_values(line.type, line.options))
+    found |= dict.fromkeys(values, "")
     if not found:
         return None
-    changed = {option: "nofail" if _NOFAIL.fullmatch(option) else "" for option in found}
+    changed = {option: "nofail" if _NOFAIL.fullmatch(option) else values.get(option, "") for option in found}
     words = ", ".join(found)
     made = f"remove {words} from" if not any(changed.values()) else f"correct {words} in"
     repair = Repair(
@@ -117,7 +121,7 @@ def _options(line: FstabLine, versions: tuple[str, ...]) -> Fault | None:
     )
     doubt = "" if "" in found.values() else next(iter(found.values()))
     said = f"the options {words}" if len(found) > 1 else f"the option {words}"
-    return f"{said}, which {line.type} does not have", doubt, (), (repair,)
+    return f"{said}, which {line.type} does not {'take' if values else 'have'}", doubt, (), (repair,)
 
 
 def _without(tree: Tree, number: int, changed: Mapping[str, str]) -> Tree:

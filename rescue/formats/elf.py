@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import Struct, error
 
 MAGIC = b"\x7fELF"
@@ -53,10 +54,10 @@ class _Segment:
 
 def read_elf(data: bytes) -> Elf:
     """The file's needs. Raises ElfError where it is damaged, cut off, or something else."""
-    if not data.strip(b"\0"):
-        raise ElfError("is empty" if not data else "holds nothing but zeros")
     if not data.startswith(MAGIC) or len(data) < 20:
-        raise ElfError("is no program")
+        if data.strip(b"\0"):
+            raise ElfError("is no program")
+        raise ElfError("is empty" if not data else "holds nothing but zeros")
     bits = {1: 32, 2: 64}.get(data[4], 0)
     order = {1: "<", 2: ">"}.get(data[5], "")
     if not bits or not order:
@@ -67,6 +68,7 @@ def read_elf(data: bytes) -> Elf:
         raise ElfError("is damaged or cut off") from problem
 
 
+@lru_cache(maxsize=128)  # a library is asked for by all that need it
 def _read(data: bytes, bits: int, order: str) -> Elf:
     machine = Struct(f"{order}H").unpack_from(data, 18)[0]
     segments = tuple(_segments(data, bits, order))

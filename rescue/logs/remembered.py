@@ -48,6 +48,9 @@ def remembered(tree: Tree, now: datetime, *, whole: bool) -> Remembered:
         if data is None:
             unread.append(f"{path} could not be read")
             continue
+        if not is_journal(data):
+            unread.append(f"{path} is not a journal that can be read")
+            continue
         events += of_journal(data, path)
         newest = newest or _last_boot(data)
         enough = not whole and {each.kind for each in events} >= ENOUGH
@@ -60,6 +63,15 @@ def remembered(tree: Tree, now: datetime, *, whole: bool) -> Remembered:
     if whole:
         events += _of_packages(tree, unread)
     return Remembered(in_order(events), newest, tuple(unread))
+
+
+def is_journal(data: bytes) -> bool:
+    """Whether the file's head is that of a journal."""
+    try:
+        JournalFile(data)
+    except ValueError:
+        return False
+    return True
 
 
 def _newer_texts(tree: Tree, journal: PurePosixPath) -> bool:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from rescue.logs.lines import LIMIT
 from rescue.machine_id import MACHINE_ID_READ, machine_id
-from rescue.tree import Read, Tree
+from rescue.tree import Entry, LinkLoop, Read, Tree
 
 JOURNALS = "/var/log/journal"
 LOGS = "/var/log"
@@ -71,17 +71,28 @@ def text_logs(tree: Tree, bases: frozenset[str] | None = None, limit: int = LIMI
     limit: bytes of one log.
     """
     tree.require(*LISTING_READS)
-    found = []
+    found, no_files = [], []
     for name in tree.children(LOGS):
         match = _LOG.fullmatch(name)
         if match is None or (bases is not None and match["base"] not in bases):
             continue
         path = PurePosixPath(LOGS, name)
-        entry = tree.entry(path)
-        if entry is not None and entry.is_file and entry.size:
+        entry = _there(tree, path)
+        if entry is None or not entry.is_file:
+            no_files.append(f"{path} is not a file that can be read")
+        elif entry.size:
             found.append((bool(match["old"]), -entry.modified, int(match["old"] or 0), entry.size, path))
     found.sort(key=lambda each: each[:3])
-    return _bounded(tree, [(size, path) for *_, size, path in found], MOST_LOGS, limit)
+    chosen = _bounded(tree, [(size, path) for *_, size, path in found], MOST_LOGS, limit)
+    return Chosen(chosen.paths, (*chosen.unread, *no_files))
+
+
+def _there(tree: Tree, path: PurePosixPath) -> Entry | None:
+    """What is at the path; None for a link that leads nowhere, or in a circle."""
+    try:
+        return tree.entry(path)
+    except LinkLoop:
+        return None
 
 
 def package_logs(tree: Tree) -> Chosen:

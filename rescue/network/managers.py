@@ -111,10 +111,12 @@ def read_network(tree: Tree, units: Units) -> Network:
 def read_configuring(tree: Tree, units: Units, cards: tuple[str, ...] = ()) -> Configuring:
     """Who configures a card. cards: the names of those that the server has had, where that is known."""
     tree.require(*CONFIGURING_READS)
-    managers = tuple(
-        each for each in (_networkd(tree, units), _ifupdown(tree, units), _manager(tree, units, cards)) if each
-    )
-    return Configuring(managers, tuple(_others(tree, units)), _cloud(tree, units))
+
+    def read() -> Configuring:
+        found = (_networkd(tree, units), _ifupdown(tree, units), _manager(tree, units, cards))
+        return Configuring(tuple(each for each in found if each), tuple(_others(tree, units)), _cloud(tree, units))
+
+    return tree.kept((Configuring, cards), read)
 
 
 def _networkd(tree: Tree, units: Units) -> Manager | None:

@@ -38,19 +38,26 @@ BY_CONTENT = frozenset(
 )
 """Causes that are in what files hold. A change of modes or owners leaves no trace in the modification time, so that a
 boot before it says nothing against the others."""
+BOOT_FAILED, SSHD_FAILED = "last-boot-failed", "last-sshd-failed"
+"""Findings that say what the boot did, not why: another one of the step is worth more."""
+BEFORE_SSHD = frozenset({Step.BOOT, Step.DISK, Step.SERVICE, Step.LISTEN})
+"""Where the reason lies if sshd did not start."""
 LONGEST = 160
 
 
 def held_against_boot(facts: Facts, findings: list[Finding]) -> list[Finding]:
-    """The findings with what the last boot says of them; without last-boot-failed, where another one says why."""
+    """The findings with what the last boot says of them; without those of the boot itself, where another says why."""
     made = []
     for each in findings:
         try:
             made.append(_compared(facts, each))
         except ReadError:  # of what the boot is held against: nothing is known of it
             made.append(each)
-    why = any(each.step is Step.BOOT and each.severity is Severity.BROKEN for each in made)
-    return [each for each in made if not (why and each.check == "last-boot-failed")]
+    broken = {each.step for each in made if each.severity is Severity.BROKEN}
+    made = [each for each in made if not (each.check == BOOT_FAILED and Step.BOOT in broken)]
+    if any(each.check == BOOT_FAILED for each in made):
+        broken.add(Step.BOOT)  # a boot that stopped earlier starts no sshd
+    return [each for each in made if not (each.check == SSHD_FAILED and broken & BEFORE_SSHD)]
 
 
 def _compared(facts: Facts, finding: Finding) -> Finding:
@@ -62,7 +69,7 @@ def _compared(facts: Facts, finding: Finding) -> Finding:
     if finding.step not in _STEPS:
         return finding
     boot = facts.last_boot
-    if boot is None or finding.check == "last-boot-failed":
+    if boot is None or finding.check in (BOOT_FAILED, SSHD_FAILED):
         return finding
     event = _shown(boot, finding)
     if event is not None:

@@ -16,6 +16,8 @@ from rescue.text.safe import cut, safe
 
 ROOM = 24
 """Lines of a summary: one less than a console has, for the shell's prompt."""
+NARROW = 70
+"""Columns below which a line is wrapped, as what is left of a cut one says nothing."""
 STEP_WIDTH = 10
 """Columns of the number of a finding and its step's name."""
 
@@ -175,6 +177,9 @@ def _gaps(examination: Examination, width: int, most: int) -> list[str]:
         supply = f" ({safe(gap.supply)})" if gap.supply else ""
         what = safe(gap.what)
         line = f"  not judged: {what}{supply}"
+        if len(line) > width and width < NARROW:
+            made += wrap(line, width, subsequent_indent="    ", break_on_hyphens=False)
+            continue
         if len(line) > width:  # the way to supply it matters more than the end of the sentence
             line = f"  not judged: {cut(what, max(width - len(line) + len(what), 20))}{supply}"
         made.append(cut(line, width))

@@ -68,6 +68,9 @@ def remembered(report: Report, facts: Facts, more: str, alone: str = "") -> None
     more: the command that tells all of it. alone: the one that judges for that login alone, where all are judged.
     """
     login, boot = facts.last_login, facts.last_boot
+    if facts.client.console and boot is None:
+        report.line(NO_BOOT_ON_CONSOLE, "yellow")
+        report.line()
     if login is not None:
         report.line(last_login_words(login, facts))
         if alone:
@@ -84,12 +87,19 @@ def remembered(report: Report, facts: Facts, more: str, alone: str = "") -> None
         report.line()
 
 
+NO_BOOT_ON_CONSOLE = (
+    "Nothing in the text given with --console tells of a boot. Save all that the provider's serial console shows."
+)
+
+
 def told(report: Report, story: Story, facts: Facts) -> None:
     """The whole time line."""
     if story.login is not None:
         report.line(last_login_words(story.login, facts), "bold")
     else:
         report.line("The logs tell of no login over SSH.", "bold")
+    if facts.client.console and story.boot is None:
+        report.line(NO_BOOT_ON_CONSOLE, "yellow")
     if story.boot is not None:
         report.line(last_boot_words(story.boot, facts.now))
         for event in story.boot.failed[:6]:

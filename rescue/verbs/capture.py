@@ -135,7 +135,7 @@ def same_verdicts(tree: Tree, shown: Tree, clients: Iterable[Client]) -> bool:
         return False
 
 
-FROM_LOGS = frozenset({"last-key-gone", "last-boot-failed"})
+FROM_LOGS = frozenset({"last-key-gone", "last-boot-failed", "last-sshd-failed"})
 """Causes that logs alone show: which of those go along is the person's own choice."""
 
 

@@ -163,8 +163,9 @@ def _fixes(raw: Path, place: Path, program: list[str], command: Callable[..., Ca
     def put_nologin() -> None:
         subprocess.run(["debugfs", "-w", "-R", "write /dev/null /etc/nologin", broken], check=True, capture_output=True)
 
-    ours = command(*program, "fix", "--backend", "guestfs", "--yes", broken)
-    booted = command(*program, "fix", "--backend", "guestfs", "--yes", broken, RESCUE_APPLIANCE="launch")
+    fix = [*program, "fix", "--backend", "guestfs", "--yes", broken]
+    ours = command(*fix, status=INCOMPLETE)
+    booted = command(*fix, status=INCOMPLETE, RESCUE_APPLIANCE="launch")
     theirs = command("virt-customize", "-a", broken, "--delete", "/etc/nologin")
     return [
         Case("rescue fix raw (libguestfs)", ours, "virt-customize", put_nologin),

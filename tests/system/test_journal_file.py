@@ -18,7 +18,7 @@ pytestmark = pytest.mark.system
 
 JOURNALD = Path("/lib/systemd/systemd-journald")
 
-WRITE = r"""
+START = r"""
 set -eu
 mount -t tmpfs run /run
 mkdir -p /run/systemd/journal
@@ -30,6 +30,10 @@ mount --bind /run/machine-id /etc/machine-id
 journald=$!
 while [ ! -S /run/systemd/journal/stdout ]; do sleep 0.05; done
 touch /run/systemd/journal/flushed
+"""
+WRITE = (
+    START
+    + r"""
 echo "ens3: Gained carrier" | systemd-cat
 for number in $(seq 40); do echo "eth0: Gained carrier" | systemd-cat; done
 printf 'eth9: Gained carrier %2000s\n' x | systemd-cat
@@ -39,20 +43,12 @@ cp /var/log/journal/*/system.journal "$2"
 journalctl --output=json MESSAGE="eth0: Gained carrier" --output-fields=__REALTIME_TIMESTAMP | tail -n 1
 kill $journald
 """
+)
 
 
-WRITE_ALL = r"""
-set -eu
-mount -t tmpfs run /run
-mkdir -p /run/systemd/journal
-mount -t tmpfs log /var/log
-mkdir /var/log/journal
-echo 3d1219c7c4c5404aaa1f6d2a48adfda4 > /run/machine-id
-mount --bind /run/machine-id /etc/machine-id
-"$1" &
-journald=$!
-while [ ! -S /run/systemd/journal/stdout ]; do sleep 0.05; done
-touch /run/systemd/journal/flushed
+WRITE_ALL = (
+    START
+    + r"""
 for number in $(seq 60); do echo "eth0: Gained carrier $((number % 7))" | systemd-cat -t "program$((number % 5))"; done
 printf 'one field of %2000s bytes\n' many | systemd-cat
 seq 2000 | tr '\n' ' ' | systemd-cat
@@ -62,6 +58,7 @@ journalctl --sync
 cp /var/log/journal/*/system.journal "$2"
 kill $journald
 """
+)
 
 
 @pytest.mark.parametrize("compact", ["0", "1"])

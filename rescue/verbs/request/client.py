@@ -63,7 +63,7 @@ def _console(name: str) -> str:
     try:
         with path.open("rb") as stream:
             stream.seek(max(0, path.stat().st_size - CONSOLE_LIMIT))
-            text = stream.read(CONSOLE_LIMIT).decode("utf-8", "replace")
+            text = _decoded(stream.read(CONSOLE_LIMIT))
     except (OSError, ValueError) as problem:
         why = problem.strerror if isinstance(problem, OSError) else str(problem)
         raise UsageError(
@@ -72,6 +72,18 @@ def _console(name: str) -> str:
     if not text.strip():
         raise UsageError(f"--console {name} is empty", "Save the text of the provider's serial console in it.")
     return text
+
+
+def _decoded(data: bytes) -> str:
+    """The text: UTF-8, or UTF-16 as Windows' editors save it, which every second byte of zero betrays."""
+    zeros = data[:4096]
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace")
+    for kind, first in (("utf-16-le", 1), ("utf-16-be", 0)):
+        half = zeros[first::2]
+        if len(half) > 8 and half.count(0) > len(half) * 3 // 4:
+            return data.decode(kind, "replace")
+    return data.decode("utf-8", "replace")
 
 
 def source_of(word: str) -> Address:

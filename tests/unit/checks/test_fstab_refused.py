@@ -70,6 +70,10 @@ def test_what_can_be_mounted_or_may_fail_stops_no_boot(line: str) -> None:
         ("LABEL=data /srv xfs nofial", "LABEL=data /srv xfs nofail"),
         ("LABEL=data /srv xfs nobarrier 0 0", "LABEL=data /srv xfs defaults 0 0"),
         ("tmpfs /srv tmpfs umask=0 0 0", "tmpfs /srv tmpfs defaults 0 0"),
+        ("tmpfs /srv tmpfs size=2GB,mode=1777 0 0", "tmpfs /srv tmpfs size=2G,mode=1777 0 0"),
+        ("tmpfs /srv tmpfs size=1.5G,nosuid 0 0", "tmpfs /srv tmpfs nosuid 0 0"),
+        ("tmpfs /srv tmpfs mode=rwx 0 0", "tmpfs /srv tmpfs defaults 0 0"),
+        ("tmpfs /srv tmpfs uid=nobody,noexec 0 0", "tmpfs /srv tmpfs noexec 0 0"),
     ],
 )
 def test_an_option_of_another_file_system_goes(line: str, after: str) -> None:
