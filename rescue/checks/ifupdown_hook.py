@@ -28,6 +28,7 @@ from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symp
 from rescue.network import CONFIGURING_READS, ifupdown, read_configuring
 from rescue.network.ifupdown import InterfacesLine, Stanza
 from rescue.network.managers import IFUPDOWN
+from rescue.text.line_edit import line_of, with_line
 from rescue.tree import LinkLoop, Read, Tree
 
 STEP = Step.NETWORK
@@ -133,7 +134,7 @@ def _finding(stanza: Stanza, line: InterfacesLine, why: str, doubt: str) -> Find
             Repair(
                 f'let {stanza.name} come up even if the command fails: add "|| true" to {place}',
                 Safety.UNSAFE,
-                partial(_tolerated, line=line),
+                partial(_tolerated, place=place),
                 weakens="what the command was to do, such as loading firewall rules, is not done",
             ),
             Repair(
@@ -145,10 +146,6 @@ def _finding(stanza: Stanza, line: InterfacesLine, why: str, doubt: str) -> Find
     )
 
 
-def _tolerated(tree: Tree, line: InterfacesLine) -> Tree:
-    lines = (tree.text(line.path) or "").split("\n")
-    at = line.number - 1
-    if not 0 <= at < len(lines) or lines[at].split() != list(line.words):
-        raise ValueError(f"{line.path}, line {line.number}, has changed since")
-    lines[at] = f"{lines[at].rstrip()} || true"
-    return tree.write(line.path, "\n".join(lines))
+def _tolerated(tree: Tree, place: Location) -> Tree:
+    lines, at = line_of(tree, place)
+    return with_line(tree, place, f"{lines[at].rstrip()} || true")

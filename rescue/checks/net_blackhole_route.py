@@ -27,7 +27,7 @@ from rescue.network import NETWORK_READS, read_network
 from rescue.network.lost_routes import COMMAND, lost_routes
 from rescue.network.lost_routes import READS as ROUTE_READS
 from rescue.network.profile import Route
-from rescue.tree import Tree
+from rescue.text.line_edit import commented
 
 STEP = Step.NETWORK
 READS = (*NETWORK_READS, *ROUTE_READS, *boot_commands.READS)
@@ -91,17 +91,8 @@ def _repairs(lost: Route) -> Iterator[Repair]:
         yield Repair(
             f"comment out {lost.location}",
             Safety.SAFE,
-            partial(_commented, place=lost.location),
+            partial(commented, location=lost.location),
             weakens=f"the server answers {lost.to} again",
             lets_in=True,
         )
     yield Repair(f"remove the route to {lost.to} from {lost.location.path}", Safety.MANUAL, steps=str(lost.location))
-
-
-def _commented(tree: Tree, place: Location) -> Tree:
-    lines = (tree.text(place.path) or "").split("\n")
-    at = place.line - 1
-    if not 0 <= at < len(lines) or lines[at].split() != place.text.split():
-        raise ValueError(f"{place} has changed since")
-    lines[at] = f"#{lines[at]}"
-    return tree.write(place.path, "\n".join(lines))

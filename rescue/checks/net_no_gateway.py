@@ -29,6 +29,7 @@ from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symp
 from rescue.network import CONFIGURING_READS, Profile, ifcfg, netplan, networkd, read_configuring, read_network
 from rescue.network.managers import MANAGER, NETWORKD
 from rescue.network.profile import address
+from rescue.text.line_edit import with_line
 from rescue.text.numbers import listed
 from rescue.tree import Tree
 
@@ -137,14 +138,14 @@ def _repairs(tree: Tree, profile: Profile) -> Iterator[Repair]:
             yield Repair(
                 f"use the gateway {match['value']}: remove the # from {place}",
                 Safety.UNSAFE,
-                partial(_replaced, place=place, text=text),
+                partial(with_line, location=place, text=text),
                 weakens="somebody disabled this line, perhaps for a reason",
             )
         else:
             yield Repair(
                 f"correct {match['word']} to {wanted} in {place}",
                 Safety.SAFE,
-                partial(_replaced, place=place, text=text),
+                partial(with_line, location=place, text=text),
             )
     example = {
         "ifupdown": "gateway ADDRESS, below the address",
@@ -165,12 +166,3 @@ def _meant(line: str, profile: Profile) -> re.Match[str] | None:
     gateway = address(match["value"])
     inside = gateway is not None and any(gateway in each.network and gateway != each.ip for each in profile.addresses)
     return match if inside and len(match["word"]) >= _LEAST else None
-
-
-def _replaced(tree: Tree, place: Location, text: str) -> Tree:
-    lines = (tree.text(place.path) or "").split("\n")
-    at = place.line - 1
-    if not 0 <= at < len(lines) or lines[at] != place.text:
-        raise ValueError(f"{place} has changed since")
-    lines[at] = text
-    return tree.write(place.path, "\n".join(lines))

@@ -26,10 +26,11 @@ from rescue.facts import Facts
 from rescue.logins import pam
 from rescue.logins.each_login import each_login
 from rescue.logins.pam_auth import asked, lacks_password, verdicts
-from rescue.logins.pam_refused import commented, insert_behind, line_of
+from rescue.logins.pam_refused import insert_behind
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.pam.google_authenticator import FOR_OTHERS, MODULE, open_to_others, secret_path
 from rescue.pam.stacks import Answer, Facility, Handler, Service, module_present
+from rescue.text.line_edit import commented, line_of
 from rescue.tree import Read, Tree
 
 STEP = Step.KEY

@@ -21,9 +21,9 @@ from re import compile as compile_pattern
 
 from rescue.facts import Facts
 from rescue.logins import pam
-from rescue.logins.pam_refused import commented, line_of
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.pam.stacks import Facility, Handler
+from rescue.text.line_edit import commented, line_of
 from rescue.tree import Tree
 
 STEP = Step.ACCOUNT

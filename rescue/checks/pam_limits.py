@@ -22,8 +22,9 @@ from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.logins import pam
 from rescue.logins.each_login import each_login
-from rescue.logins.pam_refused import commented, line_of, refused
+from rescue.logins.pam_refused import refused
 from rescue.model import Edit, Finding, Location, Repair, Safety, Step
+from rescue.text.line_edit import commented, line_of
 from rescue.tree import Tree
 
 STEP = Step.SESSION

@@ -21,8 +21,9 @@ from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.logins import pam
 from rescue.logins.each_login import each_login
-from rescue.logins.pam_refused import line_of, refused
+from rescue.logins.pam_refused import refused
 from rescue.model import Finding, Location, Repair, Safety, Step
+from rescue.text.line_edit import line_of
 from rescue.tree import Tree
 
 STEP = Step.ACCOUNT

@@ -21,8 +21,8 @@ from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.formats.shell_script import script_lines
 from rescue.logins.each_login import SSHD_READS
-from rescue.logins.pam_refused import line_of
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
+from rescue.text.line_edit import line_of
 from rescue.tree import Read, Tree
 
 STEP = Step.SESSION

@@ -26,8 +26,8 @@ from rescue.facts import Facts
 from rescue.formats.packages import PACKAGE_READS, package_version
 from rescue.logins.becoming_root import WHY, concerned, who_needs_sudo
 from rescue.logins.each_login import SSHD_READS
-from rescue.logins.pam_refused import line_of
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
+from rescue.text.line_edit import line_of
 from rescue.tree import Read, Tree
 
 STEP = Step.SESSION

@@ -8,6 +8,7 @@ from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.logins.pam import Refusal, refusals
 from rescue.model import Finding, Location, Repair, Severity, Step, Symptom
+from rescue.text.line_edit import line_of
 from rescue.tree import Tree
 
 
@@ -41,22 +42,6 @@ def turned_away(
         f"{found.ruling.why} ({found.handler.location})."
     )
     return refused(module.replace("_", "-"), Step.ACCOUNT, account, found, told, tuple(repairs(facts, account, found)))
-
-
-def line_of(tree: Tree, location: Location) -> tuple[list[str], int]:
-    """The file's lines, and the index of the given one. ValueError if it is gone."""
-    lines = (tree.text(location.path) or "").split("\n")
-    at = location.line - 1
-    if not 0 <= at < len(lines) or location.text.strip() not in lines[at]:
-        raise ValueError(f"{location}: the line is gone")
-    return lines, at
-
-
-def commented(tree: Tree, location: Location) -> Tree:
-    """The tree with the line commented out."""
-    lines, at = line_of(tree, location)
-    lines[at] = f"#{lines[at]}"
-    return tree.write(location.path, "\n".join(lines))
 
 
 def exempted(tree: Tree, location: Location, name: str) -> Tree:
