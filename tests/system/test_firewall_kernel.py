@@ -18,6 +18,7 @@ from tests.system.firewall_rules import (
     SLOW,
     SOURCES,
     counted,
+    dialled,
     held_against_kernel,
     loaded,
     net,
@@ -122,7 +123,7 @@ def test_what_an_edit_lets_in_gets_in(
     try:
         assert net.load(edited, 4, backend)
         if expected is not None:
-            assert net.probe(source, patience=0.15) == expected
+            assert dialled(net, source, 22, expected) == expected
         assert everybody or verdict.accepted or verdict.kind is VerdictKind.DEPENDS
     finally:
         net.flush_used(edited, backend)

@@ -18,7 +18,7 @@ from rescue.firewall.firewalld.load import FALLBACK
 from rescue.tree import Tree
 from tests.conftest import LoadImage
 from tests.firewalld import OWN, VERSION, zone
-from tests.system.firewall_rules import CORPORA, counted, net, seen
+from tests.system.firewall_rules import CORPORA, counted, dialled, net, seen
 from tests.system.firewalld_core import Core
 from tests.system.firewalld_trees import KEYFILE, MISTAKES, trees, whole
 from tests.system.netlab import SERVER, PacketLab
@@ -87,7 +87,7 @@ def compare(lab: PacketLab, found: Firewall) -> None:
         verdict = here.verdict_for(source)
         expected = seen(verdict, version)
         if expected is not None:
-            got = lab.probe(source, 22, patience=0.15)
+            got = dialled(lab, source, 22, expected)
             assert got == expected, (str(source), verdict.kind, [str(each) for each in verdict.decisions])
         sets = {VerdictKind.ACCEPT: here.accepted, VerdictKind.DROP: here.dropped, VerdictKind.REJECT: here.rejected}
         for kind, members in sets.items():

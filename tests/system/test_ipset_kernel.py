@@ -16,7 +16,7 @@ from rescue.firewall.ipset.load import read_sets
 from rescue.firewall.iptables.load import Loader
 from rescue.firewall.names import Names
 from rescue.model import Location
-from tests.system.firewall_rules import BACKENDS, NEEDED, PATH, SLOW, SOURCES, counted, net, seen
+from tests.system.firewall_rules import BACKENDS, NEEDED, PATH, SLOW, SOURCES, counted, dialled, net, seen
 from tests.system.netlab import SERVER, PacketLab
 
 __all__ = ["counted", "net"]
@@ -138,7 +138,7 @@ def test_every_verdict_of_rules_with_sets_is_the_kernels(net: PacketLab, sets: s
             verdict = here.verdict_for(source)
             expected = seen(verdict, 4)
             if expected is not None:
-                assert net.probe(source, 22, patience=0.15) == expected, (str(source), verdict)
+                assert dialled(net, source, 22, expected) == expected, (str(source), verdict)
     finally:
         net.flush_used(text, backend)
         destroyed(net)
@@ -164,7 +164,8 @@ def test_sets_of_ipv6_networks_are_the_kernels(net: PacketLab, members: list[tup
         here = reach([Firewall("x", Location(PATH), {6: loader.ruleset()}, {})], 22, 6, interface=net.interface)
         for source in SOURCES6:
             expected = seen(here.verdict_for(source), 6)
-            assert net.probe(source, 22, patience=0.15) == expected, str(source)
+            assert expected is not None
+            assert dialled(net, source, 22, expected) == expected, str(source)
     finally:
         net.flush_used(text, "nft")
         net.on_server("ip6tables-nft-restore", given="*filter\nCOMMIT\n")

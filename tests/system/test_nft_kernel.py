@@ -17,7 +17,7 @@ from rescue.firewall.boot import _services
 from rescue.firewall.names import Names
 from rescue.firewall.nft import load_nftables
 from rescue.tree import Tree
-from tests.system.firewall_rules import CORPORA, counted, net, seen
+from tests.system.firewall_rules import CORPORA, counted, dialled, net, seen
 from tests.system.netlab import OPEN, RESET, SERVER, PacketLab
 from tests.system.nft_made import scripts
 from tests.unit.firewall.files import Started
@@ -74,7 +74,7 @@ def held_against_kernel(net: PacketLab, text: str, sources: Sequence[Address], n
             if expected == OPEN and here.port_for([source]) != 22:
                 expected = RESET  # it is sent on to a port on which nobody listens here
             if expected is not None:
-                got = net.probe(source, 22, patience=0.15)
+                got = dialled(net, source, 22, expected)
                 assert got == expected, (str(source), verdict)
             sets = {
                 VerdictKind.ACCEPT: here.accepted,
@@ -230,7 +230,7 @@ def test_what_an_edit_lets_in_gets_in(net: PacketLab, text: str, source: Address
     try:
         assert load(net, edited), edited
         if expected is not None:
-            assert net.probe(source, patience=0.15) == expected
+            assert dialled(net, source, 22, expected) == expected
         assert everybody or verdict.accepted or verdict.kind is VerdictKind.DEPENDS
     finally:
         flush(net)

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rescue.firewall import Firewall, reach
-from tests.system.firewall_rules import BACKENDS, NEEDED, SLOW, counted, loaded, seen
+from tests.system.firewall_rules import BACKENDS, NEEDED, SLOW, counted, dialled, loaded, seen
 from tests.system.netlab import SERVER, PacketLab
 from tests.system.test_nft_kernel import firewall as script_of
 from tests.system.test_nft_kernel import flush, load
@@ -88,9 +88,7 @@ def held(net: PacketLab, firewall: Firewall, sources: Sequence[IPv4Address], tex
             verdict = here.verdict_for(source)
             expected = seen(verdict, 4)
             if expected is not None:
-                got = net.probe(source, port, patience=0.15)
-                if got != expected:
-                    got = net.probe(source, port, patience=0.6)
+                got = dialled(net, source, port, expected)
                 assert got == expected, (str(source), port, verdict, text)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rescue.firewall import active_firewalls, edit, reach
 from rescue.formats.shell_assignments import read_settings
-from tests.system.firewall_rules import NEEDED, SLOW, counted, net, seen
+from tests.system.firewall_rules import NEEDED, SLOW, counted, dialled, net, seen
 from tests.system.netlab import OPEN, SILENT
 from tests.system.real_ufw import Ufw, ufw, ufw_package
 from tests.unit.firewall.files import Started
@@ -118,7 +118,7 @@ def test_what_ufw_loads_is_what_is_judged(ufw: Ufw, change: dict[str, tuple[str,
         for port in (22, 2222):
             verdict = reach(firewalls, port, source.version, interface="eth0").verdict_for(source)
             expected = seen(verdict, source.version)
-            assert expected is None or ufw.net.probe(source, port, patience=0.15) == expected, (text, port, verdict)
+            assert expected is None or dialled(ufw.net, source, port, expected) == expected, (text, port, verdict)
 
 
 # -- settings that the shell reads -------------------------------------------------------------------------------------
