@@ -89,6 +89,33 @@ def test_on_a_terminal_it_runs_on_a_terminal(there: OtherSide, shows: Path) -> N
     assert b"100 %" in said
 
 
+def test_a_password_is_asked_for_once_and_the_host_key_shown(there: OtherSide, shows: Path, tmp_path: Path) -> None:
+    subprocess.run(["chroot", there.path, "chpasswd"], input="root:let me in", text=True, check=True)
+    (there.path / "root/.ssh/authorized_keys").write_text("")
+    asking = there.environment["RESCUE_SSH"] + " -o StrictHostKeyChecking=ask"
+    words = [sys.executable, "-m", "rescue", "--via", "root@server", "--via-file", str(shows), "disks"]
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(words[0], words, there.environment | {"RESCUE_SSH": asking})
+    said, answered = b"", 0
+    answers = [(b"(yes/no/[fingerprint])? ", b"yes\n"), (b"password: ", b"let me in\n")]
+    while True:
+        try:
+            some = os.read(terminal, 4096)
+        except OSError:
+            break
+        if not some:
+            break
+        said += some
+        if answered < len(answers) and said.endswith(answers[answered][0]):
+            os.write(terminal, answers[answered][1])
+            answered += 1
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3, said
+    assert said.count(b"password: ") == 1
+    assert b"typed: disks" in said
+
+
 def test_your_address_is_proposed_as_a_guess(there: OtherSide, shows: Path) -> None:
     said = there.rescue("inspect", data=shows).stderr
     assert f"A guess: you come from {ADDRESS}" in said
