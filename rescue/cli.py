@@ -27,6 +27,13 @@ running system, or a support bundle (rescue capture).
 More of it, LVM, RAID and encrypted disks: rescue explain target
 
 """
+VIA = """\
+rescue --via root@HOST COMMAND ...
+         the same on the rescue system HOST, from your own computer: sent over
+         ssh once, run there; your keys are read here, and what -o and --html
+         write comes back to here
+
+"""
 SSHD = """\
 rescue explain sshd TARGET --user NAME --from ADDRESS
          the SSH server's settings for this connection: each value with the
@@ -84,11 +91,15 @@ def parser() -> argparse.ArgumentParser:
     top = Parser(
         prog="rescue",
         description="Find out from a server's disk why SSH is refused, timing out or denied;\nrepair it; undo it.",
-        epilog="Without a verb it asks what to do, step by step.\n\n" + TARGETS + STATUSES,
+        epilog="Without a verb it asks what to do, step by step.\n\n" + VIA + TARGETS + STATUSES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"rescue {__version__}")
+    top.add_argument(
+        "--via", metavar="HOST", help="run the command on this machine, over ssh: rescue --via root@HOST inspect"
+    )
+    top.add_argument("--via-file", metavar="FILE", help="the .run or .pyz file that is sent there (docs/via.md)")
     verbs = top.add_subparsers(dest="verb", metavar="VERB")
 
     def verb(name: str, what: str, about: str = TARGETS) -> argparse.ArgumentParser:
@@ -407,14 +418,40 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace:
     if not name:
         raise _unknown(words[0], verbs)
     verb = verbs[name]
-    options = verb.parse_args(_arranged(verb, words[1:]))
-    options.verb = name
+    arranged = _arranged(verb, words[1:])
+    options = verb.parse_args(arranged)
+    options.verb, options.words = name, [name, *arranged]
     if name == "help":
         topic = options.topic
         if topic is not None and topic not in verbs:
             raise _unknown(topic, verbs)
         options.shown = (verbs[topic] if topic is not None and topic != "help" else top).format_help()
     return options
+
+
+def _via(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """The words without `--via HOST` and `--via-file FILE`, and what these name. Raises UsageError."""
+    left: list[str] = []
+    named: dict[str, str] = {}
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        name, equals, value = word.partition("=")
+        if word == "--":
+            left += [word, *rest]
+            break
+        if name not in ("--via", "--via-file"):
+            left.append(word)
+            continue
+        if not equals:
+            value = rest.pop(0) if rest else ""
+        if not value or name in named:
+            what = "a host, such as root@203.0.113.7" if name == "--via" else "a .run or .pyz file"
+            raise UsageError(f"{name} takes {what}" + (", once" if name in named else ""), "See: rescue help")
+        named[name] = value
+    if "--via-file" in named and "--via" not in named:
+        raise UsageError("--via-file is the file for --via", "Such as: rescue --via root@HOST --via-file FILE inspect")
+    return left, named
 
 
 def _verb_first(words: Sequence[str], verbs: Iterable[str]) -> list[str]:
@@ -478,12 +515,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     words = list(sys.argv[1:] if arguments is None else arguments)
     command: list[str] = []
-    if words[:1] == ["shell"] and "--" in words:
-        # What stands behind it is the server's, options and all.
-        at = words.index("--")
-        words, command = words[:at], words[at + 1 :]
     try:
-        if words == ["--version"]:
+        words, via = _via(words)
+        if words[:1] == ["shell"] and "--" in words:
+            # What stands behind it is the server's, options and all.
+            at = words.index("--")
+            words, command = words[:at], words[at + 1 :]
+        if words == ["--version"] and not via:
             print(f"rescue {__version__}")
             sys.stdout.flush()
             return Status.CLEAR
@@ -499,8 +537,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command:
         options.command = command
     try:
-        if options.verb in ("help", "version"):
+        if options.verb == "help" or (options.verb == "version" and not via):
             return _about(options)
+        if via:
+            from rescue.verbs.via import run as run_there
+
+            typed = options.words if words else []
+            return run_there(via["--via"], via.get("--via-file"), typed, command, options)
         from rescue.verbs.request.door import options_of, request_of
         from rescue.verbs.request.session import session_of
 

@@ -25,11 +25,20 @@ _PLACEHOLDER = re.compile(rf"({_COMMAND.pattern}(?:{'|'.join(VERBS)})) TARGET\b(
 def program() -> str:
     """The words before the verb, as for a shell: "rescue" where that is found, else as it was typed.
 
-    A .run file starts Python by a script and names itself in RESCUE_STARTED_AS.
+    A .run file starts Python by a script and names itself in RESCUE_STARTED_AS. Where it was started from another
+    computer (--via), RESCUE_VIA holds what is typed there.
     """
+    if via := os.environ.get("RESCUE_VIA"):
+        return via
     if file := os.environ.get("RESCUE_STARTED_AS"):
         return quote(file if "/" in file else f"./{file}") if os.access(file, os.X_OK) else join(["sh", file])
     return spelled(sys.argv[0] if sys.argv else "", list(sys.orig_argv))
+
+
+def home_name(path: Path) -> str:
+    """A file that was written, as the person knows it: one for another computer (--via) by its name alone."""
+    folder = os.environ.get("RESCUE_VIA_FOLDER")
+    return path.name if folder and path.is_relative_to(folder) else str(path)
 
 
 def spelled(started: str, words: list[str]) -> str:

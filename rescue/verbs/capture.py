@@ -33,6 +33,7 @@ from rescue.text.numbers import plural, size
 from rescue.text.safe import safe
 from rescue.tree import Entry, NotCaptured, Read, Tree
 from rescue.ui import document
+from rescue.ui.program import home_name
 from rescue.undo_log import InTarget, read_records
 from rescue.verbs.firewall import judge
 from rescue.verbs.request.last_target import resolved
@@ -90,7 +91,11 @@ def run(session: Session, options: CaptureOptions) -> Status:
         notes = (*notes, CHANGED)
     taken = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     bundle = Bundle(shown, name, method, taken, notes, tuple(_who(session)), usages)
-    path = _place(words) if words is not None else Path(f"{_called(shown)}.bundle")
+    path = (
+        _place(words)
+        if words is not None
+        else Path(os.environ.get("RESCUE_VIA_FOLDER") or "", f"{_called(shown)}.bundle")
+    )
     _write(path, bundle)
     _tell(session, path, bundle)
     return Status.CLEAR
@@ -208,7 +213,7 @@ def _tell(session: Session, path: Path, bundle: Bundle) -> None:
         document.write(
             {
                 "schema": document.SCHEMA,
-                "bundle": str(path),
+                "bundle": home_name(path),
                 "bytes": length,
                 "entries": count,
                 "target": {"name": bundle.name, "method": bundle.method, "notes": list(bundle.notes)},
@@ -218,7 +223,7 @@ def _tell(session: Session, path: Path, bundle: Bundle) -> None:
         )
         return
     report = session.report
-    report.exact(f"{safe(str(path))}: {size(length)}, {plural(count, 'entry', 'entries')}", "bold")
+    report.exact(f"{safe(home_name(path))}: {size(length)}, {plural(count, 'entry', 'entries')}", "bold")
     for note in bundle.notes:
         report.line(f"Note: {safe(note)}", "yellow")
     report.line(

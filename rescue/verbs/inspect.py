@@ -13,6 +13,7 @@ from rescue.status import Status
 from rescue.targets.protocol import BUNDLE
 from rescue.ui import document
 from rescue.ui.html import page
+from rescue.ui.program import home_name
 from rescue.ui.report import command, next_commands
 from rescue.ui.summary import ROOM
 from rescue.ui.timeline import remembered
@@ -68,4 +69,4 @@ def _page(session: Session, text: str, name: str) -> None:
         raise UsageError(
             f"--html {name}: {problem.strerror}", "Name a file in a directory that is there and can be written."
         ) from problem
-    session.progress(f"the report is in {path}")
+    session.progress(f"the report is in {home_name(path)}")

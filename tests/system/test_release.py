@@ -21,6 +21,7 @@ from scripts.developer.release.spoken import verbs
 from tests import newest
 from tests.machines.built import NotMade, called, got
 from tests.system import real_root
+from tests.system.other_side import other_side
 from tests.trees import server
 
 pytestmark = [
@@ -336,3 +337,15 @@ def _members(data: bytes) -> list[tarfile.TarInfo]:
     start = int(re.search(rb" start=(\d+)", data).group(1))  # type: ignore[union-attr]
     with tarfile.open(fileobj=BytesIO(data[start - 1 :]), mode="r:gz") as archive:
         return archive.getmembers()
+
+
+def test_the_file_with_python_inside_runs_over_ssh(dist: Path, tmp_path: Path) -> None:
+    """On a Debian without Python, in a terminal's stead a pipe; the second time nothing is sent or unpacked."""
+    with other_side(tmp_path) as there:
+        real_root.make(there.path / "srv/server", server({"/etc/nologin": "closed\n"}))
+        for sent in (True, False):
+            ended = there.rescue("inspect", "/srv/server", data=dist / NAME)
+            assert ended.returncode == 3, ended.stderr
+            assert "BROKEN      nologin" in ended.stdout
+            assert ("sending" in ended.stderr) is sent
+        assert "--via root@server --via-file" in ended.stdout

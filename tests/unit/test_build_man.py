@@ -110,6 +110,10 @@ CASES = {
     "file with a space": (["inspect", "my"], {"my disk"}),
     "action": (["lab", "sta"], {"start", "status"}),
     "lab": (["lab", "start", ""], LABS),
+    "verb behind another machine": (["--via", "root@h", "fi"], {"firewall", "fix"}),
+    "its option behind another machine": (["--via", "root@h", "undo", "--un"], {"--undo-log"}),
+    "the file that is sent there": (["--via", "h", "--via-file", "dis"], {"disk.img"}),
+    "an option before the verb": (["--vi"], {"--via", "--via-file"}),
     "the server's own command": (["shell", "disk.img", "--", "dis"], set()),
 }
 
@@ -133,6 +137,8 @@ def test_bash_offers(share: Path, tmp_path: Path, typed: list[str], offered: set
     [
         ("rescue fi", {"firewall", "fix"}),
         ("rescue undo --undo", {"--undo-log"}),
+        ("rescue --via root@h fi", {"firewall", "fix"}),
+        ("rescue --via root@h undo --undo", {"--undo-log"}),
         ("rescue inspect --format q", {"qcow2"}),
         ("rescue fix --only nolog", {"nologin"}),
         ("rescue explain nolog", {"nologin"}),
@@ -169,6 +175,7 @@ zpty -d shell
     [
         ("rescue insp", "inspect"),
         ("rescue undo --undo", "undo --undo-log"),
+        ("rescue --via root@h insp", "--via root@h inspect"),
         ("rescue inspect --format qc", "inspect --format qcow2"),
         ("rescue inspect --format=qc", "inspect --format=qcow2"),
         ("rescue fix --only nolog", "fix --only nologin"),

@@ -204,6 +204,18 @@ def test_the_name_is_enough_where_path_leads_to_this_program(place: Path, monkey
     assert spelled(str(other), ["python3", str(other)]) == str(other)
 
 
+def test_from_another_computer_commands_are_spelled_as_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESCUE_VIA", "rescue --via root@h")
+    monkeypatch.setenv("RESCUE_VIA_FOLDER", "/run/r")
+    program.program.cache_clear()
+    assert as_started("rescue fix 1") == "rescue --via root@h fix 1"
+    assert program.home_name(Path("/run/r/page.html")) == "page.html"
+    assert program.home_name(Path("/tmp/page.html")) == "/tmp/page.html"
+    monkeypatch.undo()
+    program.program.cache_clear()
+    assert program.home_name(Path("/run/r/page.html")) == "/run/r/page.html"
+
+
 @pytest.mark.parametrize("spelling", [".venv/bin/rescue", "python3 -m rescue", "'/my folder/rescue'"])
 def test_commands_in_a_text_are_spelled_once(spelling: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "program", lambda: spelling)

@@ -42,7 +42,7 @@ def client_of(who: ClientOptions) -> Client:
             "--port takes a number from 1 to 65535" + (f", not {who.port}" if who.port else ""),
             "It is the number behind -p when you type ssh; without it, leave --port away.",
         )
-    console = _console(who.console) if who.console is not None else ""
+    console = console_text(who.console) if who.console is not None else ""
     if who.add_key is None:
         key = read_public_key(who.key, "--key").public if who.key is not None else None
         return Client(who.user, sources, who.port, key, console=console)
@@ -57,7 +57,7 @@ CONSOLE_LIMIT = 8 << 20
 """Bytes of a saved console that are read: its end, where the last boot is."""
 
 
-def _console(name: str) -> str:
+def console_text(name: str) -> str:
     """What a saved console shows. Raises UsageError where the file can't be read, or is empty."""
     path = Path(name).expanduser()
     try:

@@ -18,6 +18,7 @@ from rescue.targets.host_disks import find_disks
 from rescue.targets.protocol import TargetError
 from rescue.ui.report import command
 from rescue.verbs.request.client import ClientOptions
+from rescue.verbs.request.public_key import is_pasted
 from rescue.verbs.request.request import OpeningOptions, Request
 from rescue.verbs.request.session import Session
 
@@ -45,7 +46,7 @@ def remember(request: Request) -> None:
     opening = request.opening
     who = replace(
         request.who,
-        key=_whole(request.who.key or request.who.add_key),
+        key=_key(request.who.key or request.who.add_key),
         add_key=None,
         console=_whole(request.who.console),
     )
@@ -62,6 +63,11 @@ def remember(request: Request) -> None:
             stream.write(text)
     except OSError:
         return
+
+
+def _key(words: str | None) -> str | None:
+    """A key's file; the key itself where it was pasted."""
+    return words if words is not None and is_pasted(words) else _whole(words)
 
 
 def _whole(name: str | None) -> str | None:

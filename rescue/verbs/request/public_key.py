@@ -57,14 +57,14 @@ def comment_of(key: AuthorizedKey) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in key.comment[:MAX_COMMENT]).strip()
 
 
-def _is_pasted(words: str) -> bool:
+def is_pasted(words: str) -> bool:
     """Whether it is a key itself, in place of its file's name."""
     first, _, rest = words.strip().partition(" ")
     return first.startswith(("ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-")) and rest.strip().startswith("AAAA")
 
 
 def _text(path: str, option: str) -> str:
-    if _is_pasted(path):
+    if is_pasted(path):
         return path.strip()
     try:
         with Path(path).expanduser().open("rb") as stream:

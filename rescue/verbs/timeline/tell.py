@@ -18,6 +18,7 @@ from rescue.survey import complete, survey
 from rescue.targets.protocol import Target, TargetError
 from rescue.text.safe import safe
 from rescue.ui import document
+from rescue.ui.program import home_name
 from rescue.ui.timeline import told
 from rescue.ui.timeline_page import page
 from rescue.undo_log import JournalError, Record
@@ -54,7 +55,7 @@ def run(session: Session, options: TimelineOptions) -> Status:
                 f"--html {options.html}: {problem.strerror}",
                 "Name a file in a directory that is there and can be written.",
             ) from problem
-        session.progress(f"the time line is in {path}")
+        session.progress(f"the time line is in {home_name(path)}")
     return Status.CLEAR
 
 

@@ -6,6 +6,9 @@ import shlex
 
 from scripts.developer.release.spoken import Argument, Verb, verbs
 
+TOP = {"--via": "run the command on this machine, over ssh", "--via-file": "the file that is sent there"}
+"""Options with a value that come before the command."""
+
 _BASH = """\
 # bash completion for rescue. Made by scripts/build-man.
 _rescue_values() {{
@@ -74,6 +77,7 @@ _ZSH = """\
 local context state state_descr line
 typeset -A opt_args
 _arguments -C '(- *)'{{-h,--help}}'[show the help]' '(- *)--version[show the version]' \\
+    {top} \\
     '1: :->verb' '*:: :->rest' && return
 case $state in
     verb)
@@ -102,8 +106,9 @@ def completions() -> dict[str, str]:
 
 def _bash(known: list[Verb]) -> str:
     values = [_case('" 0"', [each.name for each in known])]
-    options = [_case("''", ["--help", "--version"])]
-    takes = []
+    options = [_case("''", ["--help", "--version", *TOP])]
+    takes = [f'                " {name}") option=$word ;;' for name in TOP]
+    values.append(_case('" --via-file"', ["<files>"]))
     for verb in known:
         options.append(_case(verb.name, [name for each in verb.options for name in each.names]))
         for option in verb.options:
@@ -141,7 +146,9 @@ def _zsh(known: list[Verb]) -> str:
         quoted = " \\\n                ".join(_quoted(each) for each in specs)
         rest.append(f"            {verb.name}) _arguments -S \\\n                {quoted} ;;")
     told = [f"            {_quoted(each.name + ':' + _zsh_text(each.what))}" for each in known]
-    return _ZSH.format(verbs="\n".join(told), rest="\n".join(rest))
+    values = {"--via": ":host:_hosts", "--via-file": ":file:_files"}
+    top = " ".join(_quoted(f"{name}=[{what}]{values[name]}") for name, what in TOP.items())
+    return _ZSH.format(verbs="\n".join(told), rest="\n".join(rest), top=top)
 
 
 def _zsh_values(argument: Argument) -> str:
@@ -162,7 +169,7 @@ def _zsh_text(text: str) -> str:
 def _fish(known: list[Verb]) -> str:
     made = [
         "# fish completion for rescue. Made by scripts/build-man.",
-        "function __rescue_place --description 'is the command $argv[1], with $argv[2] words (or any) behind it?'",
+        "function __rescue_plain --description 'the words that are no options'",
         "    set -l words (commandline -opc)[2..]",
         "    set -l plain",
         "    set -l skip 0",
@@ -170,22 +177,31 @@ def _fish(known: list[Verb]) -> str:
         "        if test $skip = 1",
         "            set skip 0",
         "        else if contains -- $word " + " ".join(sorted({
-            name for verb in known for each in verb.options if each.metavar for name in each.names
+            *TOP, *(name for verb in known for each in verb.options if each.metavar for name in each.names)
         })),
         "            set skip 1",
         "        else if not string match -q -- '-*' $word",
         "            set -a plain $word",
         "        end",
         "    end",
+        "    test (count $plain) -eq 0; or printf '%s\\n' $plain",
+        "end",
+        "function __rescue_first --description 'is there no command yet?'",
+        "    test (count (__rescue_plain)) -eq 0",
+        "end",
+        "function __rescue_place --description 'is the command $argv[1], with $argv[2] words (or any) behind it?'",
+        "    set -l plain (__rescue_plain)",
         "    test (count $plain) -ge 1; and test $plain[1] = $argv[1]; or return 1",
         "    test (count $argv) -lt 2; or test (count $plain) -eq (math $argv[2] + 1)",
         "end",
         "complete -c rescue -f",
-        "complete -c rescue -n __fish_use_subcommand -l version -d 'show the version'",
-        "complete -c rescue -n __fish_use_subcommand -s h -l help -d 'show the help'",
+        "complete -c rescue -n __rescue_first -l version -d 'show the version'",
+        "complete -c rescue -n __rescue_first -s h -l help -d 'show the help'",
+        *(f"complete -c rescue -n __rescue_first -l {name[2:]} {value} -d {_fish_quoted(TOP[name])}"
+          for name, value in (("--via", "-x"), ("--via-file", "-r -F"))),
     ]  # fmt: skip
     for verb in known:
-        made.append(f"complete -c rescue -n __fish_use_subcommand -a {verb.name} -d {_fish_quoted(verb.what)}")
+        made.append(f"complete -c rescue -n __rescue_first -a {verb.name} -d {_fish_quoted(verb.what)}")
         for option in verb.options:
             names = " ".join(f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}" for name in option.names)
             made.append(

@@ -6,7 +6,7 @@ import re
 import time
 
 from rescue.checks import all_checks
-from rescue.cli import STATUSES, TARGETS
+from rescue.cli import STATUSES, TARGETS, VIA
 from rescue.man import pages
 from rescue.version import __version__
 from scripts.developer.release.spoken import Argument, Verb, verbs
@@ -39,10 +39,11 @@ def man_pages(stamp: int) -> dict[str, str]:
 def _program(known: list[Verb], stamp: int) -> str:
     made = _head("rescue", "find out why SSH does not let you in, and repair it", stamp)
     made += [".SH SYNOPSIS", ".B rescue", ".br", r".B rescue \fIVERB\fR [\fIoption\fR ...]"]
+    made += [".br", r".B rescue \-\-via \fIHOST\fR [\fB\-\-via\-file\fR \fIFILE\fR] \fIVERB\fR ..."]
     made.append(".SH DESCRIPTION")
     made += _text(
         "Finds out from a server's disk why SSH is refused, timing out or denied, repairs it with the smallest change, "
-        "and can undo the repair.\n\nWithout a command it asks what to do, step by step.\n\n" + TARGETS
+        "and can undo the repair.\n\nWithout a command it asks what to do, step by step.\n\n" + VIA + TARGETS
     )
     made.append(".SH COMMANDS")
     for each in known:

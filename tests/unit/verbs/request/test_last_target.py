@@ -144,6 +144,14 @@ def test_paths_are_remembered_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert last.who.key == str(tmp_path / "id.pub")
 
 
+def test_a_pasted_key_is_no_path() -> None:
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB4ZW1Wj1bKXcVZkyZPV0LrCj1CvDd0zYdNvTbGGnX1M me@laptop"
+    last_target.remember(Request("inspect", "root", ClientOptions(key=key)))
+    last = last_target.recall()
+    assert last is not None
+    assert last.who.key == key
+
+
 def test_only_the_owner_may_read_it(place: Path) -> None:
     last_target.remember(Request("inspect", "/dev/vdb"))
     assert stat.S_IMODE(place.stat().st_mode) == 0o600
