@@ -51,8 +51,14 @@ TARGET = MemoryTarget(
     )
 )
 ALICE = Client(user="alice")
-KNOWN = Client(user="alice", sources=(ip_address("203.0.113.5"),))
-"""Bans are looked for where the client's address is known; evidence speaks of what is not."""
+KNOWN = Client(
+    user="alice",
+    sources=(ip_address("203.0.113.5"),),
+    expected=(ip_address("203.0.113.9"),),
+    macs=("52:54:00:12:34:56",),
+)
+"""Bans are looked for where the client's address is known, and the server's own is compared with what is expected;
+evidence speaks of what is not known."""
 HOMES = ("/root", "/home/alice")
 ROUNDS = 20
 EVERYTHING: tuple[Check | Evidence, ...] = (*all_checks(), *all_evidence())
