@@ -18,7 +18,7 @@ from tests.machines.built import NotMade, called, once
 SUITE = "trixie"
 PACKAGES = ("python3", "python3-pytest", "python3-pytest-xdist", "python3-hypothesis", "python3-pyroute2",
             "python3-questionary", "python3-rich", "python3-ruamel.yaml", "python3-sh",
-            "python3-jsonschema")  # fmt: skip
+            "python3-jsonschema", "groff-base", "mandoc", "fish", "zsh")  # fmt: skip
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 ENTER = r"""

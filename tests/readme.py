@@ -1,5 +1,6 @@
-"""What `scripts/update-readme` makes from the code: the README's tables of causes and scenarios, the counts in
-CHANGELOG.md, docs/evidence.md, the picture of the rooms in docs/architecture.md, the facts in CONTRIBUTING.md.
+"""What `scripts/update-readme` makes from the code: the causes of docs/causes.md and the README's count of them, the
+scenarios of docs/figures.md, the counts in CHANGELOG.md, docs/evidence.md, docs/inspect.svg, the picture of the rooms
+in docs/architecture.md, the facts in CONTRIBUTING.md.
 
 The causes come from the checks, the figures from the files that `RESCUE_FIGURES=FILE scripts/test system vm` wrote. A
 scenario that no such file has keeps the row that it has; a new one, or one that now shows something else, is in the
@@ -22,6 +23,7 @@ from rescue.facts import Facts
 from rescue.labs.lessons.scenario import Scenario, all_scenarios
 from rescue.model import Step
 from scripts.developer import architecture
+from tests.screenshot import screenshot
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -68,10 +70,13 @@ def row(each: Scenario, measured: str | None) -> str:
     return head + ("- | - | - |" if each.waiting else f"{NOT_MEASURED} | - | - |")
 
 
-def updated(text: str, figures: Mapping[str, str]) -> str:
-    """The README with the causes that there are and these figures."""
-    causes = "".join(f"| `{check.id}` | {check.title} |\n" for check in all_checks())
-    text = _in_table(CAUSES, text, causes)
+def causes(text: str) -> str:
+    """docs/causes.md with the causes that there are."""
+    return _in_table(CAUSES, text, "".join(f"| `{check.id}` | {check.title} |\n" for check in all_checks()))
+
+
+def scenarios(text: str, figures: Mapping[str, str]) -> str:
+    """docs/figures.md with the scenarios that there are and these figures."""
     every = sorted(all_scenarios(), key=lambda each: each.id)
     table = FIGURES.search(text)
     have = {**(rows(table.group(1)) if table else {}), **figures}
@@ -83,6 +88,14 @@ def updated(text: str, figures: Mapping[str, str]) -> str:
     counted = f"{found} scenarios of {len(every)} have causes that this version finds: in {measured} of {found}"
     text = _counted(COUNTED, text, counted)
     return _counted(WAITING, text, f"Scenarios that wait for a check: {waiting}")
+
+
+def groups(text: str) -> str:
+    """The README with how many causes there are, at each step and in all."""
+    for step in Step:
+        found = sum(1 for each in all_checks() if each.step is step)
+        text = _counted(re.compile(rf"^\| {step} \| \d+ \|", re.MULTILINE), text, f"| {step} | {found} |")
+    return _counted(re.compile(r"\d+ causes in ten steps"), text, f"{len(all_checks())} causes in ten steps")
 
 
 EVIDENCE_HEAD = """# What each step reads, and what it does not
@@ -155,7 +168,7 @@ def _counted(pattern: re.Pattern[str], text: str, words: str) -> str:
 def _in_table(table: re.Pattern[str], text: str, body: str) -> str:
     found = table.search(text)
     if found is None:
-        raise SystemExit(f"README.md: there is no table that begins with {table.pattern!r}")
+        raise SystemExit(f"there is no table that begins with {table.pattern!r}")
     return text[: found.start(1)] + body + text[found.end(1) :]
 
 
@@ -173,7 +186,10 @@ def _architecture(text: str) -> str:
 def made(figures: Mapping[str, str], repository: Path = REPOSITORY) -> dict[str, tuple[str, str]]:
     """Each file that is written here: its text as it is, and as it has to be."""
     makers: dict[str, Callable[[str], str]] = {
-        "README.md": lambda text: updated(text, figures),
+        "README.md": groups,
+        "docs/causes.md": causes,
+        "docs/figures.md": lambda text: scenarios(text, figures),
+        "docs/inspect.svg": lambda _: screenshot(),
         "CHANGELOG.md": _changelog,
         "CONTRIBUTING.md": lambda text: block(text, "facts", facts()),
         "docs/architecture.md": _architecture,

@@ -10,11 +10,13 @@ from rescue.network.managers import GRUB_SETTINGS
 from rescue.tree import Read, Tree
 
 READS = (Read(GRUB_SETTINGS, depth=0),)
+QUOTED = re.compile(r"(?<=\s)[\w.-]+=\"[^\"]*\s[^\"]*\"")
+"""A value in quotes is one word, to the kernel and to systemd."""
 
 
 def kernel_words(options: str) -> list[str]:
-    """The words that are the kernel's own: what follows "--" is for init."""
-    return options.partition(" -- ")[0].split()
+    """The words that are the kernel's own, without those that have blanks: what follows "--" is for init."""
+    return QUOTED.sub("", options.partition(" -- ")[0]).split()
 
 
 def values(options: str, name: str) -> list[tuple[str, str]]:

@@ -1,11 +1,11 @@
-"""The default boot entry's kernel command line stops in a rescue shell, so sshd never starts.
+"""The default boot entry's kernel command line keeps the boot from sshd: rescue mode, a shell, a masked unit.
 
 Symptom: nothing answers: "Connection timed out" or "No route to host"; or "Connection refused" if the network is up.
 The provider's console shows "You are in rescue mode", "You are in emergency mode", or the prompt of a shell.
 
 Cause: somebody reset a password or repaired the disk with a word on the kernel's command line, and the word stayed in
-grub.cfg or in the entry: single, rescue, emergency, systemd.unit=rescue.target, init=/bin/bash, rd.break. Or the
-boot loader's default is the recovery entry.
+grub.cfg or in the entry: single, rescue, emergency, systemd.unit=rescue.target, init=/bin/bash, rd.break,
+systemd.mask=ssh.service. Or the boot loader's default is the recovery entry.
 
 Of several words that choose a target, the last one counts. Words that come from variables of the boot loader
 ($kernelopts) are not read.
@@ -52,6 +52,11 @@ RD_BREAKS = frozenset(
 )
 """The same of dracut."""
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
+STOPPING = frozenset(
+    {RESCUE, EMERGENCY, "poweroff.target", "reboot.target", "halt.target", "shutdown.target", "kexec.target"}
+)
+"""Targets of systemd.special(7) in which nobody logs in over SSH."""
+NEEDED_TARGETS = frozenset({"multi-user.target", "basic.target", "sysinit.target", "local-fs.target", "sockets.target"})
 SSH_UNITS = frozenset({"ssh.service", "sshd.service", "ssh.socket", "sshd.socket"})
 
 
@@ -68,11 +73,28 @@ def find(facts: Facts) -> Iterator[Finding]:
 def _stopping(facts: Facts, options: str) -> tuple[str, ...]:
     """The words of a command line that keep the boot from sshd; () if none does."""
     words = kernel_words(options)
-    found = [word for word in words if _opens_shell(facts, word)]
+    found = [word for word in words if _opens_shell(facts, word) or _masks(facts, word)]
     choosing = [(word, target) for word in words if (target := _target(word))]
-    if choosing and choosing[-1][1] in (RESCUE, EMERGENCY) and not _serves(facts.tree, choosing[-1][1]):
-        found += [word for word, target in choosing if target in (RESCUE, EMERGENCY)]
+    if choosing and choosing[-1][1] in STOPPING and not _serves(facts.tree, choosing[-1][1]):
+        found += [word for word, target in choosing if target in STOPPING]
     return tuple(dict.fromkeys(found))
+
+
+def _masks(facts: Facts, word: str) -> bool:
+    """Whether it masks what every boot to a login needs (systemd.mask= of systemd-debug-generator(8))."""
+    name, _, value = word.partition("=")
+    if name != "systemd.mask":
+        return False
+    unit = value.strip("\"'")
+    unit = unit if "." in unit else f"{unit}.service"
+    if unit in NEEDED_TARGETS:
+        return True
+    service, socket = facts.units.unit("ssh.service"), facts.units.unit("ssh.socket")
+    service = service if service.present else facts.units.unit("sshd.service")
+    socket = socket if socket.present else facts.units.unit("sshd.socket")
+    if unit == socket.name:
+        return socket.started and not service.started
+    return unit == service.name and (service.started or socket.started)
 
 
 def _target(word: str) -> str:
@@ -85,7 +107,7 @@ def _target(word: str) -> str:
 
 def _opens_shell(facts: Facts, word: str) -> bool:
     name, equals, value = word.partition("=")
-    if name == "init" and equals:
+    if name in ("init", "rdinit") and equals:
         return PurePosixPath(value.strip("\"'")).name in SHELLS
     if name == "break" and facts.release.is_debian:
         return bool(BREAKS & set(value.split(",")))
@@ -104,7 +126,7 @@ def _finding(menu: BootMenu, entry: BootEntry, place: Location, words: tuple[str
         check="boot-command-line",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"The default boot entry starts the kernel with {said}: the boot stops in a shell, without sshd.",
+        message=f"The default boot entry starts the kernel with {said}: the boot does not get to sshd.",
         symptom=Symptom.UNREACHABLE,
         locations=tuple(each for each in (place, menu.chosen_by) if each is not None),
         repairs=(_repair(entry, place, words),),

@@ -15,7 +15,7 @@ from rescue.logs.lines import lines_with, text_of
 from rescue.logs.packages import DECIDING
 from rescue.logs.packages import MOST as MOST_PACKAGES
 from rescue.logs.sayings import MARKS, Kind
-from rescue.text.secrets import hide_secrets
+from rescue.text.secrets import hide_logged
 
 OF_BOOTS = frozenset(
     {
@@ -51,7 +51,7 @@ def journal_kept(data: bytes, *, everything: bool) -> list[JournalEntry]:
         message = entry.value(b"MESSAGE").decode("utf-8", "surrogateescape")
         found = meaning(message, program_of(entry))
         if found is not None and (everything or found[0] in OF_BOOTS):
-            text = hide_secrets("", [message])[0].encode("utf-8", "surrogateescape")
+            text = hide_logged([message])[0].encode("utf-8", "surrogateescape")
             fields = tuple(
                 (name, text if name == b"MESSAGE" else value) for name, value in entry.fields if name in _FIELDS
             )
@@ -70,4 +70,4 @@ def text_kept(path: str, data: bytes) -> bytes:
     else:
         lines = lines_with(plain, MARKS, MOST)
     text = [line.decode("utf-8", "surrogateescape") for line in lines]
-    return "".join(f"{line}\n" for line in hide_secrets("", text)).encode("utf-8", "surrogateescape")
+    return "".join(f"{line}\n" for line in hide_logged(text)).encode("utf-8", "surrogateescape")

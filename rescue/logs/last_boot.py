@@ -78,8 +78,8 @@ class LastBoot:
 
     @property
     def came_up(self) -> bool:
-        """Whether it reached the targets that start login services: multi-user or graphical."""
-        return any(self.reached(target) for target in LOGIN_TARGETS)
+        """Whether it reached the targets that start login services (multi-user, graphical), or somebody logged in."""
+        return bool(self.logins) or any(self.reached(target) for target in LOGIN_TARGETS)
 
     @property
     def emergency(self) -> Event | None:
@@ -110,6 +110,8 @@ def last_boot(events: Sequence[Event], newest: str = "") -> LastBoot | None:
     if not boots:
         return None
     last = next((each for each in reversed(boots) if newest and each[0].boot == newest), boots[-1])
+    if all(each.kind in (Kind.LOGIN, Kind.SSHD_ERROR) for each in last):
+        return None  # a short log, or one that was rotated: what it begins with is no boot
     made = _told(last)
     return replace(made, boots=len(boots), loop=_loop(boots))
 

@@ -12,7 +12,7 @@ from rescue.logs.events import Event, moment
 from rescue.logs.last_login import LastLogin
 from rescue.logs.sayings import DECIDING_COMMAND, Kind
 from rescue.text.safe import cut
-from rescue.text.secrets import hide_secrets
+from rescue.text.secrets import hide_secrets, logged_command
 from rescue.tree import Tree
 
 MOST_ROWS = 500
@@ -112,7 +112,7 @@ def _bears(event: Event, last: LastLogin | None, port: int) -> bool:
 def _words(event: Event) -> str:
     match event.kind:
         case Kind.SUDO:
-            command = hide_secrets("", [event.detail("command")])[0]
+            command = hide_secrets("", [logged_command(event.detail("command"))])[0]
             return cut(f"{event.detail('user')} ran: {command}", LONGEST)
         case Kind.DROPPED:
             return f"the firewall dropped a packet from {event.detail('address')} to port {event.detail('port')}"

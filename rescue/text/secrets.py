@@ -73,3 +73,37 @@ def _account(line: str, file: str) -> str:
 
 def _named(match: re.Match[str]) -> str:
     return match[1] + match[2] + VALUE_MARK
+
+
+_OPEN = re.compile(
+    r"(?:ufw|ip6?tables(?:-\w+)?|nft|firewall-cmd|ipset|netplan|ifup|ifdown|ip|systemctl|service|sshd|usermod|userdel|deluser"
+    r"|gpasswd|chage|chmod|chown|chsh|visudo|vipw|vi|vim|nano|emacs|rm|mv|cp|ln|tee|apt|apt-get|dpkg|dnf|yum|zypper|reboot"
+    r"|shutdown|poweroff|mkfs\S*|fdisk|parted|update-grub|update-initramfs|grub-\S+|dracut|do-release-upgrade|setenforce"
+    r"|semanage|fail2ban-client|cscli|csf|wg-quick|hostnamectl|timedatectl|sysctl|modprobe|mount|umount)"
+)
+"""Programs whose arguments say what happened to a login, and are no place for a password."""
+_LOGGED = re.compile(r"(?P<head>\bCOMMAND=)(?P<command>.*)|(?P<who>\b[Ii]nvalid user )(?P<name>\S+)")
+
+
+def logged_command(command: str) -> str:
+    """A command that sudo or a log told of, with its arguments only where no password can be among them."""
+    words = command.split()
+    if not words:
+        return command
+    program = words[0].rpartition("/")[2]
+    plain = _OPEN.fullmatch(program) and not {"-p", "--password"} & set(words)
+    return " ".join(words) if plain or len(words) == 1 else f"{words[0]} ..."
+
+
+def hide_logged(lines: Sequence[str]) -> list[str]:
+    """Lines of a log without what may be a password: arguments of commands, and names that no account has.
+
+    Many a password was typed where a name was asked for. One line stays one line.
+    """
+
+    def hidden(found: re.Match[str]) -> str:
+        if found["head"] is not None:
+            return f"{found['head']}{logged_command(found['command'])}"
+        return f"{found['who']}(hidden)"
+
+    return [_LOGGED.sub(hidden, line) for line in hide_secrets("", lines)]

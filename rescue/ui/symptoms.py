@@ -10,15 +10,30 @@ from rescue.checks import Check
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A kind of line that a client prints. pattern: how it is known, in any case. manual: the words of our manuals."""
+    """A kind of line that a client prints. pattern: how it is known, in any case. manual: the words of our
+    manuals; "" where no cause is on the server. local: it is about the client."""
 
     title: str
     pattern: str
     manual: str
     hint: str = ""
+    local: bool = False
 
 
 SEEN = (
+    Seen("Host key verification failed", r"host key verification|host identification has changed", "REMOTE HOST",
+         "Your own known_hosts file has another key for this address: a rescue system has one of its own, and so has a "
+         "server that was set up anew.", local=True),
+    Seen("Could not resolve hostname",
+         r"could not resolve|name or service not known|failure in name resolution", "",
+         "Your own computer does not find the address of that name; nothing has reached the server.", local=True),
+    Seen("A key on your own computer",
+         r"load key|bad permissions|unprotected private key|agent refused|invalid format", "",
+         "Your own computer can't use the key; the server has not been asked yet.", local=True),
+    Seen("Your own computer's refusal", r"connect to host .*(permission denied|operation not permitted)", "",
+         "A firewall or a policy of your own computer forbids the connection; nothing has reached the server.",
+         local=True),
+    Seen("sudo fails", r"\bsudo\b|sudoers|setuid", "sudo"),
     Seen("Connection refused", r"connection refused|\brefused\b", "Connection refused",
          "The machine answers, and nothing listens at that port, or a firewall says so."),
     Seen("Connection timed out", r"timed?[ -]?out|\btimeout\b", "timed out",
@@ -31,11 +46,12 @@ SEEN = (
     Seen("Permission denied", r"permission denied|access denied|publickey|too many authentication|no supported auth",
          "Permission denied|Too many", "The SSH server is well; it does not take this user, key or password."),
     Seen("This account is currently not available",
-         r"not available|not allowed|account (has )?expired|nologin|maintenance", "not available|not allowed|expired"),
-    Seen("Client and server have no algorithm in common", r"no matching|unable to negotiate", "matching"),
+         r"not available|not allowed|account (has )?expired|nologin|maintenance|booting up|going down",
+         "not available|not allowed|expired"),
+    Seen("Client and server have no algorithm in common",
+         r"no matching|unable to negotiate|no mutual signature", "matching"),
     Seen("The login hangs", r"\bhangs?\b|stuck|no prompt|nothing happens|freez", "hang",
          "It gets in, and no prompt comes."),
-    Seen("sudo fails", r"\bsudo\b|sudoers|setuid", "sudo"),
 )  # fmt: skip
 """In the order in which a line is held against them; the first that fits counts."""
 
@@ -49,6 +65,8 @@ def seen(text: str) -> Seen | None:
 
 def causes_of(kind: Seen, checks: tuple[Check, ...]) -> list[Check]:
     """The causes whose manual says that one sees this, in the order of the steps."""
+    if not kind.manual:
+        return []
     return [each for each in checks if re.search(kind.manual, _symptom(each), re.IGNORECASE)]
 
 

@@ -86,8 +86,9 @@ def _related(session: Session, words: str) -> bool:
         return False  # a name that was mistyped
     kind = seen(words)
     found = causes_of(kind, checks) if kind else []
-    found = found or mentioning(words, checks)
-    if not found:
+    if kind is None:
+        found = mentioning(words, checks)
+    if not found and (kind is None or not kind.local):
         return False
     if session.json:
         causes = [{"cause": each.id, "step": str(each.step), "title": each.title} for each in found]
@@ -102,7 +103,8 @@ def _related(session: Session, words: str) -> bool:
                 report.line(f"{step.order} {step.word}: {step.holds}", "bold")
             _row(report, each.id, each.title)
         report.line()
-        report.line("`rescue inspect` finds out which one it is. `rescue explain NAME` shows one in full.")
+        if found:
+            report.line("`rescue inspect` finds out which one it is. `rescue explain NAME` shows one in full.")
     return True
 
 

@@ -200,7 +200,7 @@ def test_what_was_taken_from_another_disk_by_its_name_alone_is_said(
         target = opened(Path(root))
         try:
             assert target.capture([Read("/home")]).children("/home") == ("alice",)
-            assert [note for note in target.notes if home in note and "other disks" in note] == list(target.notes)
+            assert [note for note in target.notes if home in note and "another disk" in note] == list(target.notes)
             assert len(target.notes) == 1
         finally:
             target.close()

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.unit
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+COMMANDS = (REPOSITORY / "docs" / "commands.md").read_text(encoding="utf-8")
 NO_READERS = {
     "logs/timeline.py": "files that a server writes by itself, of which nothing is read",
     "checks/mass_chown.py": "a table of owners: paths of all kinds, of which nothing is read",
@@ -86,7 +87,7 @@ def test_no_step_is_ok_that_no_check_reads_anything_for() -> None:
         assert states[link] is State.NOT_JUDGED
 
 
-def test_the_readme_names_every_verb_and_option() -> None:
+def test_the_readme_names_every_verb_and_its_page_every_option() -> None:
     told = parser().format_help()
     verbs = re.findall(r"^    ([a-z]+) ", told, re.MULTILINE)
     assert verbs
@@ -98,7 +99,7 @@ def test_the_readme_names_every_verb_and_option() -> None:
         for word in action.option_strings
         if word.startswith("--") and word != "--help"
     }
-    assert sorted(option for option in options if option not in README) == []
+    assert sorted(option for option in options if option not in COMMANDS) == []
 
 
 def test_a_page_says_in_its_first_line_what_it_is_about() -> None:

@@ -16,7 +16,10 @@ from tests import readme
 
 pytestmark = pytest.mark.unit
 
-FILES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/evidence.md")
+FILES = (
+    "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/causes.md", "docs/evidence.md",
+    "docs/figures.md", "docs/inspect.svg",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -44,11 +47,17 @@ def test_what_was_just_written_is_up_to_date(repository: Path, capsys: pytest.Ca
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        ("README.md", f"| `{all_checks()[0].id}` | {all_checks()[0].title} |\n", ""),
-        ("README.md", f"| {all_scenarios()[0].id} | ", "| no-such-scenario | "),
-        ("README.md", f"| {all_scenarios()[0].id} | {all_scenarios()[0].symptom} ", f"| {all_scenarios()[0].id} | ok "),
-        ("README.md", f"{len(all_scenarios())} scenarios of", "3 scenarios of"),
-        ("README.md", "wait for a check: 0", "wait for a check: 1"),
+        ("docs/causes.md", f"| `{all_checks()[0].id}` | {all_checks()[0].title} |\n", ""),
+        ("docs/figures.md", f"| {all_scenarios()[0].id} | ", "| no-such-scenario | "),
+        (
+            "docs/figures.md",
+            f"| {all_scenarios()[0].id} | {all_scenarios()[0].symptom} ",
+            f"| {all_scenarios()[0].id} | ok ",
+        ),
+        ("docs/figures.md", f"{len(all_scenarios())} scenarios of", "3 scenarios of"),
+        ("README.md", f"{len(all_checks())} causes in ten", "7 causes in ten"),
+        ("docs/inspect.svg", "PermitRotLogin", "PermitRootLogin"),
+        ("docs/figures.md", "wait for a check: 0", "wait for a check: 1"),
         ("CHANGELOG.md", f"{len(all_checks())} causes in", "7 causes in"),
         ("CHANGELOG.md", f"{len(all_scenarios())} real servers that lock", "7 real servers that lock"),
         ("CONTRIBUTING.md", "| `facts.release` | ", "| `facts.releases` | "),
@@ -77,17 +86,19 @@ def test_what_is_out_of_date_is_shown_with_the_command_and_mended_by_it(
 
 def test_a_scenario_without_figures_is_not_measured_and_is_not_counted(repository: Path) -> None:
     found = sum(1 for each in all_scenarios() if not each.waiting)
-    replaced(repository / "README.md", f"| {all_scenarios()[0].id} | {all_scenarios()[0].symptom} | ", "| gone | ")
-    before = (repository / "README.md").read_text().count("| not measured |")
+    replaced(
+        repository / "docs/figures.md", f"| {all_scenarios()[0].id} | {all_scenarios()[0].symptom} | ", "| gone | "
+    )
+    before = (repository / "docs/figures.md").read_text().count("| not measured |")
     readme.main([], repository)
-    text = (repository / "README.md").read_text()
+    text = (repository / "docs/figures.md").read_text()
     first = all_scenarios()[0]
     assert f"| {first.id} | {first.symptom} | {', '.join(first.causes)} | not measured | - | - |\n" in text
     assert f"in {found - before - 1} of {found}" in text
     figures = repository / "figures"
     figures.write_text(f"| {first.id} | {first.symptom} | {', '.join(first.causes)} | yes | none | 3.3 |\n")
     readme.main([str(figures)], repository)
-    assert figures.read_text() in (repository / "README.md").read_text()
+    assert figures.read_text() in (repository / "docs/figures.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -95,7 +106,7 @@ def test_a_scenario_without_figures_is_not_measured_and_is_not_counted(repositor
     [
         ("CONTRIBUTING.md", "<!-- end of facts -->", "end of facts"),
         ("CHANGELOG.md", " real servers that lock", "real servers"),
-        ("README.md", "| cause |", "no table that begins"),
+        ("docs/causes.md", "| cause |", "no table that begins"),
     ],
 )
 def test_a_place_that_is_gone_is_named(repository: Path, name: str, gone: str, said: str) -> None:

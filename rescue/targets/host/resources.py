@@ -70,10 +70,10 @@ def run(*words: str, given: bytes = b"") -> str:
         except sh.SignalException as problem:
             said = _said(running.stderr) or f"signal {-problem.exit_code}"
             raise ProgramError(f"{words[0]} failed: {said}") from problem
-        except BaseException:  # of another signal than those that are held back
+        except BaseException:
+            # Of another signal than those that are held back. It may have come while the library held a lock, so that
+            # nothing is asked of it any more.
             running.kill()
-            with suppress(sh.SignalException):
-                running.wait()
             raise
     if running.exit_code:
         said = _said(running.stderr) or f"it exited with status {running.exit_code}"

@@ -22,6 +22,7 @@ PAGES_OF = {
     "inspect": ("path", "keys"),
     "lab": ("lab", "vagrant"),
     "mount": ("mount",),
+    "timeline": ("timeline",),
     "undo": ("undo-log",),
 }
 """The pages that stand in full in the manual of a command; "" is the program's own."""

@@ -22,7 +22,9 @@ def booting(words: str, changes: dict[str, Entry | str | bytes] | None = None, m
     [
         "quiet", "ro single_user=1", "rescue single 3", "emergency systemd.unit=multi-user.target", "init=/sbin/init",
         "init=/usr/lib/systemd/systemd", "rd.emergency=reboot", "rd.systemd.unit=rescue.target", "rd.break", "s=1",
-        "quiet -- single", "console=ttyS0,115200", "systemd.unit=graphical.target", "1x", "break.x", "break=nowhere",
+        "quiet -- single", 'foo="a single b"', "systemd.mask=apparmor.service", "systemd.mask=ssh.socket",
+        "rd.systemd.mask=ssh.service", "systemd.unit=default.target",
+        "console=ttyS0,115200", "systemd.unit=graphical.target", "1x", "break.x", "break=nowhere",
     ],
 )  # fmt: skip
 def test_what_does_not_stop_the_boot_is_no_finding(words: str) -> None:
@@ -34,7 +36,8 @@ def test_what_does_not_stop_the_boot_is_no_finding(words: str) -> None:
     [
         "single", "1", "S", "-s", "rescue", "emergency", "-b", "systemd.unit=rescue.target",
         "systemd.unit=emergency.target", "systemd.unit=runlevel1.target", "init=/bin/bash", "init=/bin/sh", "break",
-        "break=premount", "3 single",
+        "break=premount", "3 single", "systemd.mask=ssh.service", "systemd.mask=ssh", "systemd.mask=multi-user.target",
+        "systemd.unit=poweroff.target", "rdinit=/bin/sh",
     ],
 )  # fmt: skip
 def test_a_word_that_stops_the_boot_is_found_and_removed(words: str) -> None:

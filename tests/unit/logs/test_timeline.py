@@ -76,7 +76,7 @@ def test_the_story_of_a_lock_out() -> None:
 def test_secrets_in_commands_are_not_told() -> None:
     line = "2026-11-29T10:05:00Z server sudo:  alice : PWD=/ ; USER=root ; COMMAND=/bin/sh -c 'password=hunter2 x'\n"
     assert told({"/var/log/auth.log": LOGIN + line}) == [
-        (Kind.SUDO, "alice ran: /bin/sh -c 'password=(not shown)"),
+        (Kind.SUDO, "alice ran: /bin/sh ..."),
     ]
 
 

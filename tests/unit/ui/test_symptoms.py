@@ -25,6 +25,8 @@ pytestmark = pytest.mark.unit
         ("This account is currently not available.", "This account is currently not available"),
         ("the login hangs", "The login hangs"),
         ("CONNECTION TIMED OUT", "Connection timed out"),
+        ("sudo: /etc/sudoers is world writable", "sudo fails"),
+        ("@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @", "Host key verification failed"),
     ],
 )
 def test_a_line_is_known(line: str, title: str) -> None:
@@ -36,7 +38,23 @@ def test_a_line_is_known(line: str, title: str) -> None:
 
 @pytest.mark.parametrize("words", ["nologin-page", "hello", "", "\x1b[31m", "%s" * 100])
 def test_other_words_are_no_line_of_ssh(words: str) -> None:
-    assert seen(words) in (None, SEEN[5])  # a name with nologin in it is about an account that is closed
+    assert seen(words) in (
+        None,
+        next(each for each in SEEN if "not available" in each.title),
+    )  # a name with nologin in it is about an account that is closed
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["ssh: Could not resolve hostname foo: Name or service not known", "Load key \"x\": bad permissions",
+     "ssh: connect to host foo port 22: Permission denied",
+     "sign_and_send_pubkey: signing failed: agent refused operation"],
+)  # fmt: skip
+def test_a_line_about_ones_own_computer_blames_no_server(line: str) -> None:
+    kind = seen(line)
+    assert kind is not None
+    assert kind.local
+    assert causes_of(kind, all_checks()) == []
 
 
 def test_what_a_scenario_shows_leads_to_its_cause() -> None:

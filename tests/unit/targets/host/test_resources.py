@@ -66,12 +66,15 @@ def test_a_program_that_is_missing_names_its_package(monkeypatch: pytest.MonkeyP
 
 
 def test_a_program_does_not_outlive_who_is_interrupted() -> None:
+    word = f"54321.{os.getpid()}"  # of no other test on this machine
+
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     def once_it_runs() -> None:
-        while not _running(b"54321.5"):
+        while not _running(word.encode()):
             time.sleep(0.01)
+        time.sleep(0.5)  # until it is waited for: before that, nobody could know of it
         os.kill(os.getpid(), signal.SIGALRM)
 
     before = signal.signal(signal.SIGALRM, interrupt)
@@ -79,11 +82,15 @@ def test_a_program_does_not_outlive_who_is_interrupted() -> None:
     watcher.start()
     try:
         with pytest.raises(KeyboardInterrupt):
-            run("sleep", "54321.5")
+            run("sleep", word)
         watcher.join()
     finally:
         signal.signal(signal.SIGALRM, before)
-    assert not _running(b"54321.5")
+    for _ in range(500):  # it was killed, and ends when the kernel gets to it
+        if not _running(word.encode()):
+            return
+        time.sleep(0.01)
+    raise AssertionError("it is still there")
 
 
 def _running(word: bytes) -> bool:
