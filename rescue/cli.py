@@ -343,6 +343,22 @@ def _client(verb: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="what the server's serial console showed, saved from the provider's panel: its last boot is evidence",
     )
+    group.add_argument(
+        "--expect-address",
+        dest="expect_addresses",
+        metavar="ADDRESS",
+        action="append",
+        default=[],
+        help="an address of the server itself, by the provider's panel (repeatable): compared with its settings",
+    )
+    group.add_argument(
+        "--expect-mac",
+        dest="expect_macs",
+        metavar="MAC",
+        action="append",
+        default=[],
+        help="the hardware address of its network interface, by the panel (repeatable): compared with its settings",
+    )
 
 
 def _target(verb: argparse.ArgumentParser) -> None:

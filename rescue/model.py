@@ -190,6 +190,8 @@ class Client:
     shows that another is meant. key: the client's public key as "type base64"; the
     rest of its line in a file is left out. comment: that rest, "" for none. now: the time of the login, with a time
     zone: bans and accounts expire. console: what the server's serial console showed, saved by the person; "" for none.
+    expected: the server's own addresses, by the provider's panel. macs: the hardware addresses of its interfaces, in
+    lower case; () for unknown.
     Raises ValueError for impossible values.
     """
 
@@ -200,6 +202,8 @@ class Client:
     now: datetime = field(default_factory=lambda: datetime.now(UTC), repr=False, compare=False)
     comment: str = field(default="", repr=False, compare=False)
     console: str = field(default="", repr=False, compare=False)
+    expected: tuple[Address, ...] = ()
+    macs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.port is not None and not 1 <= self.port <= 65535:
@@ -208,6 +212,7 @@ class Client:
             object.__setattr__(self, "key", _key(self.key))
         if self.now.tzinfo is None:
             raise ValueError("now has to have a time zone")
+        object.__setattr__(self, "macs", tuple(_mac(each) for each in self.macs))
 
 
 def _key(text: str) -> str:
@@ -219,3 +224,14 @@ def _key(text: str) -> str:
 
 
 _IN_BASE64 = str.maketrans("+/", "xx")
+
+
+def _mac(text: str) -> str:
+    """A hardware address in lower case, with colons."""
+    spelt = text.strip().lower().replace("-", ":")
+    parts = spelt.split(":")
+    if len(parts) != 6 or any(len(part) != 2 or set(part) - set("0123456789abcdef") for part in parts):
+        raise ValueError(f"a hardware address has six pairs of hexadecimal digits, unlike {text[:40]!r}")
+    if spelt == "00:00:00:00:00:00" or int(parts[0], 16) & 1:
+        raise ValueError(f"no network interface has the hardware address {spelt}")
+    return spelt

@@ -19,6 +19,9 @@ LISTS = ("modules.builtin", "modules.dep", "modules.alias")
 LIST_LIMIT = 16 << 20
 MOST_LINES, MOST_KERNELS = 20_000, 16
 MODPROBE_READS = tuple(Read(folder, depth=1) for folder in MODPROBE)
+MODULES_FILE = "/etc/modules"
+LOAD_FOLDERS = ("/etc/modules-load.d", "/usr/local/lib/modules-load.d", "/usr/lib/modules-load.d")
+LOAD_READS = (Read(MODULES_FILE, depth=0), *(Read(folder, depth=1) for folder in LOAD_FOLDERS))
 MODULE_READS = (Read(MODULES, depth=1, content=False),)
 
 _NOTHING = frozenset({"true", "false", ":"})
@@ -77,6 +80,42 @@ def forbidden(tree: Tree, kind: str) -> Location | None:
                     return place
                 break  # the first line wins
     return None
+
+
+def forbidden_module(tree: Tree, name: str) -> Location | None:
+    """The line that keeps udev from loading a device's module, which it does by an alias; None if none does.
+
+    One in modules-load.d(5) or /etc/modules is loaded by its name: of such a one, only ``install`` counts.
+    """
+    tree.require(*MODPROBE_READS, *LOAD_READS)
+    lines = list(_lines(tree))
+    for words, place in lines:
+        if words[:1] == ["install"] and len(words) > 2 and _same(words[1], name):
+            if PurePosixPath(words[2]).name in _NOTHING:
+                return place
+            return None  # the first line wins; what another command does is not known
+    hidden = (place for words, place in lines if words[:1] == ["blacklist"] and words[1:2] and _same(words[1], name))
+    return None if _named_at_boot(tree, name) else next(hidden, None)
+
+
+def _named_at_boot(tree: Tree, name: str) -> bool:
+    paths = [PurePosixPath(MODULES_FILE)]
+    paths += [PurePosixPath(folder) / each for folder in LOAD_FOLDERS for each in tree.children(folder)]
+    return any(
+        _same(line.split()[0], name)
+        for path in paths
+        for line in (tree.text_if_read(path) or "").split("\n")[:MOST_LINES]
+        if line.strip()
+    )
+
+
+def has_module(tree: Tree, name: str, version: str) -> bool:
+    """Whether the kernel has the module as a file, by its own lists: not built in, and not unknown."""
+    lists = ("modules.dep", "modules.builtin")
+    tree.require(*(Read(f"{MODULES}/{version}/{each}", depth=0, limit=LIST_LIMIT) for each in lists))
+    modules, built_in = (tree.text_if_read(f"{MODULES}/{version}/{each}") or "" for each in lists)
+    spellings = [f"/{each}.ko" for each in (name.replace("-", "_"), name.replace("_", "-"))]
+    return any(each in modules for each in spellings) and not any(each in built_in for each in spellings)
 
 
 def _same(one: str, other: str) -> bool:

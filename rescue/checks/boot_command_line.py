@@ -18,11 +18,12 @@ See: systemd(1), "Kernel Command Line"; kernel-command-line(7); bootparam(7); in
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 
+from rescue.boot.command_line import READS as COMMAND_LINE_READS
+from rescue.boot.command_line import kernel_words, without_words
 from rescue.boot.loader import READS as LOADER_READS
 from rescue.boot.loader import BootEntry, BootMenu, read_menu
 from rescue.facts import Facts
@@ -35,7 +36,7 @@ RESCUE, EMERGENCY = "rescue.target", "emergency.target"
 WANTS = ("rescue.target", "emergency.target", "sysinit.target")
 READS = (
     *LOADER_READS,
-    Read(GRUB_SETTINGS, depth=0),
+    *COMMAND_LINE_READS,
     *(Read(f"/etc/systemd/system/{each}.wants", depth=1, content=False) for each in WANTS),
 )
 
@@ -56,8 +57,6 @@ STOPPING = frozenset(
 )
 """Targets of systemd.special(7) in which nobody logs in over SSH."""
 NEEDED_TARGETS = frozenset({"multi-user.target", "basic.target", "sysinit.target", "local-fs.target", "sockets.target"})
-QUOTED = re.compile(r"(?<=\s)[\w.-]+=\"[^\"]*\s[^\"]*\"")
-"""A value in quotes is one word, to the kernel and to systemd."""
 SSH_UNITS = frozenset({"ssh.service", "sshd.service", "ssh.socket", "sshd.socket"})
 
 
@@ -73,7 +72,7 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 def _stopping(facts: Facts, options: str) -> tuple[str, ...]:
     """The words of a command line that keep the boot from sshd; () if none does."""
-    words = QUOTED.sub("", options.partition(" -- ")[0]).split()
+    words = kernel_words(options)
     found = [word for word in words if _opens_shell(facts, word) or _masks(facts, word)]
     choosing = [(word, target) for word in words if (target := _target(word))]
     if choosing and choosing[-1][1] in STOPPING and not _serves(facts.tree, choosing[-1][1]):
@@ -145,32 +144,5 @@ def _repair(entry: BootEntry, place: Location, words: tuple[str, ...]) -> Repair
     return Repair(
         f"remove {' '.join(words)} from the default boot entry",
         Safety.SAFE,
-        partial(_removed, place=place, words=words),
+        partial(without_words, place=place, words=words),
     )
-
-
-def _removed(tree: Tree, place: Location, words: tuple[str, ...]) -> Tree:
-    lines = (tree.text(place.path) or "").split("\n")
-    at = place.line - 1
-    if not 0 <= at < len(lines) or lines[at].strip()[:200] != place.text:
-        raise ValueError(f"{place} has changed since")
-    if place.path.suffix == ".conf":  # an entry of the Boot Loader Specification
-        lines = [_without(line, words) if line.split()[:1] == ["options"] else line for line in lines]
-    else:
-        lines[at] = _without(lines[at], words)
-    tree = tree.write(PurePosixPath(place.path), "\n".join(lines))
-    text = tree.text(GRUB_SETTINGS)
-    if text is None:
-        return tree
-    made = "\n".join(
-        _without(line, words) if line.startswith("GRUB_CMDLINE_LINUX") else line for line in text.split("\n")
-    )
-    return tree if made == text else tree.write(PurePosixPath(GRUB_SETTINGS), made)
-
-
-def _without(line: str, words: tuple[str, ...]) -> str:
-    """The line without these words, each with one blank."""
-    for word in words:
-        line = re.sub(rf"[ \t]{re.escape(word)}(?=[\s\"']|$)", "", line)
-        line = re.sub(rf"(?<=[\"']){re.escape(word)}(?:[ \t]|(?=[\"']))", "", line)
-    return line

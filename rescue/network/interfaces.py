@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from rescue.logs.journal_file import JournalEntry, JournalFile, written, written_entries
@@ -44,7 +44,7 @@ MOST = 4000
 
 _NAME = rb"(?P<name>[a-z][a-z0-9]{1,14})"
 _MAC = rb"(?P<mac>[0-9a-f]{2}(?::[0-9a-f]{2}){5})"
-THERE = (rb"\S{1,40} \S{1,40} " + _NAME + rb": renamed from eth\d",)
+THERE = (rb"(?P<driver>\S{1,40}) \S{1,40} " + _NAME + rb": renamed from eth\d",)
 """What the kernel says when udev has given a card its name, whether or not anybody configures it."""
 UP = (
     # systemd-networkd
@@ -76,12 +76,15 @@ def is_card(name: str) -> bool:
 class Cards:
     """The cards of one boot: name -> hardware address, empty where it was not told.
 
-    latest: this boot is the last one that the journal tells of. up: in that last one, a card was switched on.
+    latest: this boot is the last one that the journal tells of. up: in that last one, a card was switched on. drivers:
+    the driver of each, by its name, and when: microseconds of the last that was told of one, where the journal tells.
     """
 
     found: dict[str, str]
     latest: bool
     up: bool
+    drivers: dict[str, str] = field(default_factory=dict, compare=False)
+    when: int = field(default=0, compare=False)
 
 
 def seen_cards(tree: Tree) -> Cards | None:
@@ -104,6 +107,7 @@ def _of_journal(tree: Tree, path: PurePosixPath) -> Cards | None:
     newest: tuple[int, bytes] = (0, b"")
     up: set[bytes] = set()
     cards: dict[bytes, dict[str, str]] = {}
+    drivers: dict[bytes, dict[str, str]] = {}
     for saying in SAYINGS:
         for message in journal.messages(saying, MOST):
             told = re.match(saying, message.text.encode())
@@ -113,11 +117,15 @@ def _of_journal(tree: Tree, path: PurePosixPath) -> Cards | None:
             if saying in UP:
                 up.add(message.boot)
             mac = (told.groupdict().get("mac") or b"").decode()
+            if saying in THERE:
+                drivers.setdefault(message.boot, {})[name] = told["driver"].decode(errors="replace")
             here = cards.setdefault(message.boot, {})
             here[name] = mac or here.get(name, "")
     if not cards:
         return Cards({}, latest=False, up=False)
-    return Cards(cards[newest[1]], latest=newest[1] == journal.last_boot, up=journal.last_boot in up)
+    when, boot = newest
+    last = boot == journal.last_boot
+    return Cards(cards[boot], latest=last, up=journal.last_boot in up, drivers=drivers.get(boot, {}), when=when)
 
 
 _HEAD = re.compile(

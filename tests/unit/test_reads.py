@@ -51,8 +51,16 @@ TARGET = MemoryTarget(
     )
 )
 ALICE = Client(user="alice")
-KNOWN = Client(user="alice", sources=(ip_address("203.0.113.5"),))
-"""Bans are looked for where the client's address is known; evidence speaks of what is not."""
+KNOWN = Client(
+    user="alice",
+    sources=(ip_address("203.0.113.5"),),
+    expected=(ip_address("203.0.113.9"),),
+    macs=("52:54:00:12:34:56",),
+)
+"""Bans are looked for where the client's address is known, and the server's own is compared with what is expected;
+evidence speaks of what is not known."""
+OVER_IPV6 = {"net-ipv6-off-at-boot": replace(KNOWN, sources=(ip_address("2001:db8::5"),))}
+"""Looked for with an IPv6 address alone."""
 HOMES = ("/root", "/home/alice")
 ROUNDS = 20
 EVERYTHING: tuple[Check | Evidence, ...] = (*all_checks(), *all_evidence())
@@ -61,7 +69,7 @@ EVERYTHING: tuple[Check | Evidence, ...] = (*all_checks(), *all_evidence())
 def undeclared(each: Check | Evidence) -> Iterator[str]:
     """The paths that it asks for and that neither it, the facts nor the files seen so far name."""
     reads = frozenset((*FACT_READS, *each.reads))
-    client = KNOWN if isinstance(each, Check) else ALICE
+    client = OVER_IPV6.get(each.id, KNOWN) if isinstance(each, Check) else ALICE
     for _ in range(ROUNDS):
         facts = facts_of(client, reads)
         try:

@@ -17,7 +17,7 @@ BROADCAST = IPv4Address("255.255.255.255")
 @dataclass(frozen=True, slots=True)
 class ClientOptions:
     """Who wants in, in the person's own words. key: the file of the public key; add_key: of one that is to be added.
-    console: the file of a saved serial console.
+    console: the file of a saved serial console. expect_addresses, expect_macs: the server's own, by the provider.
     """
 
     user: str | None = None
@@ -26,6 +26,8 @@ class ClientOptions:
     key: str | None = None
     add_key: str | None = None
     console: str | None = None
+    expect_addresses: tuple[str, ...] = ()
+    expect_macs: tuple[str, ...] = ()
 
 
 def client_of(who: ClientOptions) -> Client:
@@ -43,14 +45,39 @@ def client_of(who: ClientOptions) -> Client:
             "It is the number behind -p when you type ssh; without it, leave --port away.",
         )
     console = console_text(who.console) if who.console is not None else ""
+    expected = tuple(_own_address(each) for each in who.expect_addresses)
+    try:
+        Client(macs=who.expect_macs)
+    except ValueError as problem:
+        raise UsageError(
+            f"--expect-mac takes a hardware address such as 52:54:00:12:34:56: {cut(str(problem), 120)}",
+            "The provider's panel shows it as MAC address; `ip link` in its rescue system as link/ether.",
+        ) from problem
     if who.add_key is None:
         key = read_public_key(who.key, "--key").public if who.key is not None else None
-        return Client(who.user, sources, who.port, key, console=console)
+        return Client(who.user, sources, who.port, key, console=console, expected=expected, macs=who.expect_macs)
     # Who wants a key to be added logs in with it.
     if who.key is not None:
         raise UsageError("--key and --add-key: one of them", "--add-key takes the key for yours, and adds it.")
     added = key_to_add(who.add_key)
-    return Client(who.user, sources, who.port, added.public, comment=comment_of(added), console=console)
+    return Client(
+        who.user, sources, who.port, added.public, comment=comment_of(added), console=console, expected=expected,
+        macs=who.expect_macs,
+    )  # fmt: skip
+
+
+def _own_address(word: str) -> Address:
+    """An address that the server can be reached at. Raises UsageError where it can't."""
+    try:
+        address = source_of(word.strip().partition("/")[0])
+        if address.is_loopback or address.is_link_local:
+            raise ValueError(f"nobody outside reaches {address}")
+    except ValueError as problem:
+        raise UsageError(
+            f"--expect-address takes an address such as 203.0.113.10 or 2001:db8::10: {cut(str(problem), 120)}",
+            "The server's own address, as the provider's panel shows it: the one that you connect to.",
+        ) from problem
+    return address
 
 
 CONSOLE_LIMIT = 8 << 20

@@ -87,4 +87,8 @@ class Request:
             words += ["--key", key]
         if self.who.console is not None:
             words += ["--console", self.who.console]
+        for address in self.client.expected:
+            words += ["--expect-address", str(address)]
+        for mac in self.client.macs:
+            words += ["--expect-mac", mac]
         return words + self.opening.words

@@ -1,7 +1,7 @@
 import pytest
 
-from rescue.model import Safety, Severity, Symptom
-from tests.checking import causes, changed_paths, diff, mended_if_agreed, only_finding
+from rescue.model import Client, Safety, Severity, Symptom
+from tests.checking import causes, changed_paths, diff, mended, mended_if_agreed, only_finding
 from tests.networks import CAME_UP, NEW, OLD, WIRED, networkd, networked
 
 pytestmark = pytest.mark.unit
@@ -47,3 +47,51 @@ def test_netplan_is_left_to_the_person() -> None:
     finding = only_finding(networked({path: text}, BEFORE), "mac-mismatch-clone")
     assert [repair.safety for repair in finding.repairs] == [Safety.MANUAL]
     assert str(finding.locations[0]) == f"{path}:6"
+
+
+MINE = Client(macs=("52-54-00-AA-BB-CC",))
+
+
+def test_an_expected_address_needs_no_log() -> None:
+    finding = only_finding(networked(BOUND), "mac-mismatch-clone", MINE)
+    assert finding.severity is Severity.BROKEN
+    assert "you expect 52:54:00:aa:bb:cc" in finding.message
+    plan = mended(networked(BOUND), MINE)
+    assert diff(plan, WIRED) == (["MACAddress=52:54:00:6B:3C:58"], ["MACAddress=52:54:00:aa:bb:cc"])
+
+
+def test_an_expected_address_is_put_into_netplan() -> None:
+    path = "/etc/netplan/50-cloud-init.yaml"
+    text = (
+        "network:\n  version: 2\n  ethernets:\n    eth0:\n      match:\n        macaddress: '52:54:00:6b:3c:58'\n"
+        "      set-name: eth0\n      dhcp4: true\n"
+    )
+    plan = mended(networked({path: text}), MINE)
+    assert diff(plan, path)[1] == ["        macaddress: '52:54:00:aa:bb:cc'"]
+
+
+def test_several_addresses_are_for_the_person_to_choose() -> None:
+    two = Client(macs=("52:54:00:aa:bb:cc", "52:54:00:aa:bb:cd"))
+    finding = only_finding(
+        networked(networkd("MACAddress=52:54:00:6b:3c:58 52:54:00:6b:3c:59")), "mac-mismatch-clone", two
+    )
+    assert [each.safety for each in finding.repairs] == [Safety.SAFE]
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        "MACAddress=52:54:00:aa:bb:cc", "MACAddress=52:54:00:6b:3c:58 52-54-00-AA-BB-CC", "Name=e*", "Name=eth0",
+        "MACAddress=52:54:00", "MACAddress=[[:(", "Driver=virtio_net",
+    ],
+)  # fmt: skip
+def test_an_expected_address_that_is_served(match: str) -> None:
+    assert causes(networked(networkd(match)), MINE) == []
+    # What the logs hint at is settled by the expected address.
+    if "cc" in match.lower():
+        assert causes(networked(networkd(match), BEFORE), MINE) == []
+
+
+def test_an_expected_address_beside_a_file_for_every_interface() -> None:
+    files = {**BOUND, "/etc/systemd/network/90-all.network": "[Match]\nName=e*\n"}
+    assert causes(networked(files), MINE) == []

@@ -17,11 +17,13 @@ def said(tree: Tree, check: str) -> str:
 
 def test_addresses_that_are_written_are_for_the_person_to_compare() -> None:
     told = said(networked(networkd("Name=e*", "Address=192.0.2.2/24\nGateway=192.0.2.1")), "network-unseen")
-    assert "192.0.2.2/24 with the gateway 192.0.2.1" in told
+    assert told == "whether the provider routes 192.0.2.2 to this machine and 192.0.2.1 is its gateway there"
 
 
 def test_an_address_that_is_asked_for_is_the_networks_to_give() -> None:
-    assert "gives systemd-networkd the address" in said(networked(networkd("Name=e*")), "network-unseen")
+    told = said(networked(networkd("Name=e*")), "network-unseen")
+    assert told == "whether the provider's DHCP server answers on its network interface"
+    assert said(networked(networkd("Name=eth0")), "network-unseen").endswith("answers on eth0")
 
 
 def test_a_boot_loader_that_was_judged_is_left_out() -> None:
