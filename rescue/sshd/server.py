@@ -59,6 +59,7 @@ class Server:
         self._globals: Values = {}
         self._problems: dict[tuple[Location, str], Problem] = {}
         self._overflow = False
+        self._subsystem: Location | None = None
         self._settled: dict[Connection, Effective] = {}
         self._start()
 
@@ -113,6 +114,9 @@ class Server:
             self._overflow = True
             text = "the files include each other so often that reading them does not end"
             self._note(Location(self.files.main), text, Fault.UNDECIDED, fatal=False)
+        if self._subsystem is not None and not self.globals("Subsystem"):
+            text = "with no Subsystem outside Match blocks, sshd can crash at a login that this block is for"
+            self._note(self._subsystem, text, Fault.UNDECIDED, "Subsystem", fatal=False)
         for problem in unsound(self._globals, self.dialect):
             self._keep(problem)
 
@@ -140,6 +144,8 @@ class Server:
             return
         if active is True:
             self._keep_globally(directive)
+        elif directive.name.lower() == "subsystem" and self._subsystem is None:
+            self._subsystem = directive.location
 
     def _is_late(self, directive: Directive) -> bool:
         """Whether this version looks at the program's name only where the line counts (servconf.c before 8.7)."""

@@ -69,7 +69,7 @@ TREES = {
         saved(RELATED, "-A INPUT -p tcp --dport 22 -m limit --limit 1/hour --limit-burst 5 -j ACCEPT")
     ),
     "nftables": with_nft(NFT),
-    "flags in a set are compared whole": with_nft(chain("tcp flags { syn, ack } accept")),
+    "flags in a set are compared whole": with_nft(chain("ip saddr 198.51.100.0/28 tcp flags { syn, ack } accept")),
 }
 if shutil.which("ipset") is not None:
     TREES["saved rules that ask an ipset"] = with_sets(

@@ -73,6 +73,13 @@ def saved(draw: st.DrawFn) -> str:
     )
 
 
+PICKED_UP = (
+    "*raw\n-A PREROUTING -p tcp -m tcp --dport 2222 -j NOTRACK\nCOMMIT\n*mangle\n-A POSTROUTING -p tcp -m tcp "
+    "--sport 2222 -m conntrack --ctstate NEW -j DROP\nCOMMIT\n*nat\n-A PREROUTING -p tcp "
+    "-m tcp --dport 22 -j REDIRECT\nCOMMIT\n"
+)
+"""What the server sends after its answer is taken for a new connection, as the client's packets are not tracked."""
+
 LOST_REFUSAL = (
     "*mangle\n-A POSTROUTING -p tcp -m tcp --sport 22 -j DROP\nCOMMIT\n*nat\n-A PREROUTING -p tcp -m tcp --dport 2222 "
     "-j REDIRECT --to-ports 22\nCOMMIT\n*filter\n-A INPUT -p tcp -m tcp --dport 22 -j REJECT --reject-with tcp-reset\n"
@@ -96,6 +103,7 @@ def held(net: PacketLab, firewall: Firewall, sources: Sequence[IPv4Address], tex
 @given(saved(), st.sampled_from(BACKENDS))
 @example("*nat\n-A PREROUTING -p tcp -m tcp --dport 22 -j REDIRECT --to-ports 2222\nCOMMIT\n", "legacy")
 @example(LOST_REFUSAL, "nft")
+@example(PICKED_UP, "nft")
 def test_saved_rules_send_on_as_the_kernel_does(two_ports: PacketLab, text: str, backend: str) -> None:
     firewall = loaded(text, 4, backend)
     try:

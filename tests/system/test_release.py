@@ -42,7 +42,7 @@ def _build(into: Path, *words: str) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     into = tmp_path_factory.mktemp("dist")
     key = into / "key"

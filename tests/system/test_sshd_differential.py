@@ -62,6 +62,7 @@ def test_a_generated_configuration_means_the_same_to_sshd(root: SshdRoot, case: 
 @example(line="AuthorizedKeysFile ~alice/keys ~/keys", block=False)
 @example(line="Banner ~nosuch/banner", block=False)
 @example(line="AllowUsers 1\r1", block=False)
+@example(line="Subsystem sftp internal-sftp", block=True)
 def test_a_single_line_means_the_same_to_sshd(root: SshdRoot, case: Path, line: str, block: bool) -> None:
     text = f"Match User alice\n{line}\n" if block else f"{line}\n"
     compare(root, case, {"sshd_config": text.encode("utf-8", "surrogateescape")})

@@ -35,6 +35,7 @@ ALL_NODES = IPv6Address("ff02::1")
 """An example of the server's solicited-node multicast group, ff02::1:ff00:0/104 plus the end of its address."""
 
 INTRICATE = "rules that are too intricate to follow"
+PICKED_UP = "whether conntrack takes packets in the middle of a connection for a new one"
 
 
 class Evaluation:
@@ -78,10 +79,31 @@ class Evaluation:
         if any(_looks_at_flags(firewall, self.packet.version) for firewall in self.firewalls):
             # A lost pure ACK does no harm: both sides send data next, and acknowledge with it.
             rounds = [({"SYN", "ACK"}, {"ACK", "PSH"}), ({"ACK", "PSH"}, {"ACK", "PSH"})]
+        flows = {replace(tags, unborn=tags.untracked): region for tags, region in flows.items()}
         for outward, inward in rounds:
-            flows = self._pass(_next(flows, inward=False), Stage.REPLY, OUTWARD, outward)
-            flows = self._pass(_next(flows, inward=True), Stage.DATA, INWARD, inward)
+            flows = self._pass(_next(flows), Stage.REPLY, OUTWARD, outward)
+            flows = self._pass(_next(flows), Stage.DATA, INWARD, inward)
+        if unborn := {tags: region for tags, region in flows.items() if tags.unborn}:
+            self._pick_up(unborn)
         self.outcome.passed = union(self.packet.version, (region.frozen() for region in flows.values()))
+
+    def _pick_up(self, unborn: Flows) -> None:
+        """Doubt the connections whose later packets a rule may drop as new ones.
+
+        Where conntrack has not seen the first packet, data may begin a connection in the middle (tcp_new() in
+        nf_conntrack_proto_tcp.c, net.netfilter.nf_conntrack_tcp_loose). Of the same rules, the kernel does so at one
+        time and not at another.
+        """
+        one = Evaluation(self.firewalls, self.packet, self.universe)
+        one.journey.visits = self.journey.visits
+        passing = one._pass(_next(unborn, picked_up=True), Stage.REPLY, OUTWARD, {"ACK", "PSH"})
+        self.journey.count(one.journey.work)
+        arrived = union(self.packet.version, (region.frozen() for region in passing.values()))
+        for piece in one.outcome.pieces:
+            if piece.decision.kind is not VerdictKind.ACCEPT and (lost := piece.addresses - arrived):
+                self.outcome.doubts.append((lost, PICKED_UP))
+                decision = replace(piece.decision, kind=VerdictKind.DEPENDS)
+                self.outcome.pieces.append(Piece(lost, decision, PICKED_UP))
 
     def _undiscovered(self) -> Decision | None:
         """What certainly blocks the gateway's neighbour solicitation to the server, or the server's answer.
@@ -177,12 +199,13 @@ class Evaluation:
                 self.outcome.pieces.append(Piece(silent, decision, piece.doubt))
 
 
-def _next(flows: Flows, *, inward: bool) -> Flows:
+def _next(flows: Flows, *, picked_up: bool = False) -> Flows:
     """The flows as the next packet of the connection starts them: only the connection mark stays."""
     made: Flows = {}
     for tags, region in flows.items():
         if region:
-            put(made, Tags(0, tags.connmark, False, tags.missed or tags.untracked, tags.port), region.frozen())
+            missed = tags.missed or tags.untracked
+            put(made, Tags(0, tags.connmark, False, missed, tags.unborn, picked_up, tags.port), region.frozen())
     return made
 
 

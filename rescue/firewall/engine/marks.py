@@ -13,14 +13,17 @@ from rescue.firewall.engine.verdict import Stage
 class Tags:
     """The marks that rules have set on a packet and its connection.
 
-    untracked: the packet is exempt from conntrack. missed: an earlier packet of the connection was. port: the one that
-    the connection is redirected to; None if no rule redirects it.
+    untracked: the packet is exempt from conntrack. missed: an earlier packet of the connection was. unborn: the first
+    one was. picked_up: with this packet a connection begins in the middle, for conntrack. port: the one that the
+    connection is redirected to; None if no rule redirects it.
     """
 
     mark: int | None = 0
     connmark: int | None = 0
     untracked: bool = False
     missed: bool = False
+    unborn: bool = False
+    picked_up: bool = False
     port: int | None = None
 
 
@@ -66,7 +69,7 @@ def state_of(tags: Tags, stage: Stage, tracked: bool) -> str:
         return "INVALID"
     if tags.untracked:
         return "UNTRACKED"
-    if stage is Stage.SYN:
+    if stage is Stage.SYN or tags.picked_up:
         return "NEW"
     # With a packet of the handshake missing, the next one fits no state that conntrack knows.
     return "INVALID" if tags.missed else "ESTABLISHED"

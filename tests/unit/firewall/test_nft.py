@@ -168,6 +168,8 @@ def test_a_hundred_thousand_elements_are_one_set() -> None:
         ("accept tcp dport 22", "after one that ends the rule"),
         ("tcp dport $PORT accept", "$PORT is not defined"),
         ("ip saddr 10.0.0.1 ip6 saddr ::1 drop", "conflicting protocols"),
+        ("ip6 saddr ::1 ct original ip saddr 10.0.0.0/8 drop", "conflicting protocols"),
+        ("tcp option maxseg set 1", "can't be set"),
         ("ct state established related accept", "unexpected"),
         ("reject with icmp no-such-thing", "unknown reject type"),
         ("tcp dport { } accept", "without elements"),
@@ -280,6 +282,7 @@ def test_a_rule_is_judged_as_the_kernel_does(rule: str, in_: bool) -> None:
     ("rule", "answers"),
     [
         ("tcp flags syn drop", Stage.SYN),
+        ("tcp flags { psh } drop", Stage.DATA),
         ("tcp flags & (fin | syn | rst | ack) == syn drop", Stage.SYN),
         ("tcp flags syn / fin,syn,rst,ack drop", Stage.SYN),
         ("tcp flags ack,psh / syn,ack,psh drop", Stage.DATA),

@@ -315,6 +315,14 @@ def test_a_host_name_to_listen_on_is_undecided() -> None:
     assert (problem.fatal, problem.fault.name) == (False, "UNDECIDED")
 
 
+def test_a_subsystem_of_a_match_block_alone_can_end_sshd() -> None:
+    text = "Match User alice\nSubsystem sftp internal-sftp\n"
+    (problem,) = reading(text, (10, 0)).problems
+    assert (problem.fatal, problem.fault.name, problem.location.line) == (False, "UNDECIDED", 2)
+    assert faults(reading("Subsystem x /x\n" + text, (10, 0))) == []
+    assert faults(reading(text, (9, 2))) == [(2, "PLACE")]
+
+
 def test_a_misspelt_word_carries_what_was_meant_only_where_that_is_clear() -> None:
     assert reading("PermitRootLogn no\n").problems[0].suggestion == "PermitRootLogin"
     assert reading("AuthorizedKeysFiles x\n").problems[0].suggestion == "AuthorizedKeysFile"

@@ -62,6 +62,8 @@ class Protocols:
             self._of_transport(first)
         elif first == "ct" and selector.kind == "string" and key.endswith("addr") and self.network not in _NETWORK:
             raise self.cursor.wrong("the version of IP is not known here: write ip saddr or ip6 saddr")
+        elif first == "ct" and selector.version and self.network in _NETWORK and selector.kind.endswith("_addr"):
+            self._agrees({4: "ip", 6: "ip6"}[selector.version])
         elif first == "ct" and key.rpartition(" ")[2].startswith("proto-") and not self.transports:
             raise self.cursor.wrong("the protocol is not known here: ask for it first, as with meta l4proto tcp")
         elif selector.words == "rt nexthop":
@@ -85,7 +87,11 @@ class Protocols:
         version = {4: "ip", 6: "ip6", None: ""}[selector.version]
         if not version and self.network not in _NETWORK:
             raise self.cursor.wrong("the version of IP is not known here: write rt ip nexthop")
-        if version and self.network in _NETWORK and self.network != version:
+        if version and self.network in _NETWORK:
+            self._agrees(version)
+
+    def _agrees(self, version: str) -> None:
+        if self.network != version:
             raise self.cursor.wrong(f"conflicting protocols: {self.network} and {version}")
 
     def tracked(self) -> None:

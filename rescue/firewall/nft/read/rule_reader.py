@@ -410,6 +410,8 @@ class RuleReader:
             raise self.cursor.wrong("only one field can be set")
         self.protocols.note(selectors[0])
         words = selectors[0].words
+        if first in ("tcp", "ip", "exthdr") and selectors[0].kind == "boolean":
+            raise self.cursor.wrong(f"whether there is {words} can't be set")
         self.add(Needs(selectors))
         self._single(given)
         self._value(given, selectors[0].kind)
@@ -479,7 +481,9 @@ class RuleReader:
             found = elements(cursor)
             if not found:
                 raise cursor.wrong("a set without elements")
-            self.add(Match(selectors, found, negated=negated, mask=mask, listed=True))
+            # nft makes a plain comparison of a set with one element (optimize_singleton_set() in evaluate.c).
+            listed = len(found) > 1 or len(selectors) > 1 or selectors[0].kind not in _BIT_KINDS
+            self.add(Match(selectors, found, negated=negated, mask=mask, listed=listed, equals=equals and not listed))
             return
         if len(selectors) > 1:
             raise cursor.wrong("joined fields are compared with a set")

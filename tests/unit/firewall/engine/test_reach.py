@@ -118,6 +118,16 @@ def test_what_conntrack_overlooks_is_not_new() -> None:
     assert verdict(raw + saved("-A INPUT -m state --state UNTRACKED -j ACCEPT")).accepted
 
 
+def test_data_of_an_overlooked_connection_may_be_new() -> None:
+    raw = "*raw\n-A PREROUTING -p tcp --dport 22 -j NOTRACK\nCOMMIT\n"
+    after = "*mangle\n-A POSTROUTING -p tcp --sport 22 -m conntrack --ctstate NEW -j DROP\nCOMMIT\n"
+    assert verdict(after).accepted
+    assert verdict(raw).accepted
+    assert verdict(raw + after).kind is VerdictKind.DEPENDS
+    answers = "*raw\n-A PREROUTING -p tcp --dport 22 -j NOTRACK\n-A OUTPUT -p tcp --sport 22 -j NOTRACK\nCOMMIT\n"
+    assert verdict(answers + after).accepted
+
+
 def test_the_other_tables_may_drop_too() -> None:
     for table, chain in (("raw", "PREROUTING"), ("mangle", "PREROUTING"), ("mangle", "INPUT"), ("security", "INPUT")):
         found = verdict(f"*{table}\n-A {chain} -s 203.0.113.0/24 -j DROP\nCOMMIT\n")
