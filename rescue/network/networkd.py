@@ -35,6 +35,9 @@ OF_NETPLAN = "10-netplan-"
 
 ANY_WIRED = "en* eth*"
 
+STRAY = ("DHCP", "Address", "Gateway")
+"""Keys of other sections: in [Match] they are ignored."""
+
 
 def network_files(tree: Tree) -> tuple[PurePosixPath, ...]:
     """The .network files in the order in which they are tried."""
@@ -70,8 +73,8 @@ def all_profiles(tree: Tree) -> Iterator[Profile]:
         # An empty file, or a link to /dev/null, takes the one of its name away.
         if not (tree.text(path) or "").strip():
             continue
-        said, added = settings(tree, path), _added(tree, path.name)
-        matched = [each for each in said if each.section == "Match" and each.text]
+        said, added = settings(tree, path), of_dropins(tree, path.name)
+        matched = [each for each in said if each.section == "Match" and each.text and each.key not in STRAY]
         addresses, gateways = _static((*said, *added))
         own = str(path).startswith(SHIPPED)
         yield replace(
@@ -103,7 +106,7 @@ def _dropin_folders(tree: Tree) -> set[str]:
 
 def _orphan(tree: Tree, name: str) -> Profile:
     """Drop-ins of a file that is not on the disk: it may be made in /run while the server boots, as netplan's are."""
-    added = _added(tree, name)
+    added = of_dropins(tree, name)
     place = added[0].location if added else Location(PurePosixPath(DIRECTORIES[0]) / f"{name}.d")
     plans = name.startswith(OF_NETPLAN) and netplan.files(tree)
     unknown = () if plans or not added else ((4, place), (6, place))
@@ -218,7 +221,7 @@ def _profile(path: PurePosixPath, matched: list[Assignment], *, clear: bool) -> 
     )
 
 
-def _added(tree: Tree, name: str) -> tuple[Assignment, ...]:
+def of_dropins(tree: Tree, name: str) -> tuple[Assignment, ...]:
     """What the drop-ins of the file of that name say."""
     return tuple(each for path in files(tree, ".conf", f"{name}.d") for each in settings(tree, path))
 
