@@ -1,0 +1,1 @@
+sed -i 's/DHCP=/DCHP=/' /etc/systemd/network/10-wired.network
