@@ -26,19 +26,19 @@ from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.keys.authorized_keys import AuthorizedKey
 from rescue.logins.each_login import SSHD_READS, each_login
+from rescue.logins.handshake import crypto_policy
+from rescue.logins.handshake.crypto_policy import POLICY, in_own_file, policy_of
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.sshd import edit
 from rescue.sshd.effective import Setting
 from rescue.sshd.key_kinds import NotTaken, hopeless, listed
 from rescue.sshd.language.patterns import match_list
-from rescue.tree import Read, Tree
 
 STEP = Step.KEY
 
 NEW_KEY = "create a new key (ssh-keygen -t ed25519), and add it with rescue fix --add-key FILE --user NAME"
 
-POLICY = PurePosixPath("/etc/crypto-policies/config")
-READS = (*SSHD_READS, Read(str(POLICY), depth=0))
+READS = (*SSHD_READS, *crypto_policy.READS)
 OWN_FILE = PurePosixPath("/etc/ssh/sshd_config.d/00-key-kinds.conf")
 NEW_KINDS = {
     "ssh-ed25519": "ed25519",
@@ -73,7 +73,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     if any(listed(setting.words[0], kind) is not False for kind in kinds):
         return None
     told = " and ".join(kinds)
-    policy = _policy(facts.tree, setting)
+    policy = policy_of(facts.tree, setting.location)
     where = (
         f"{setting.location}" if policy is None else f"{setting.location}: the system-wide crypto policy is {policy}"
     )
@@ -90,17 +90,6 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     )
 
 
-def _policy(tree: Tree, setting: Setting) -> str | None:
-    """The crypto policy that the line belongs to; None if it is the administrator's own (crypto-policies(7))."""
-    assert setting.location is not None
-    real = str(tree.resolve(setting.location.path))
-    if not real.startswith(("/usr/", str(POLICY.parent))):
-        return None
-    tree.require(Read(str(POLICY), depth=0))
-    lines = (line.partition("#")[0].strip() for line in (tree.text(POLICY) or "").split("\n"))
-    return next((line for line in lines if line), "from its packages")
-
-
 def _by_policy(facts: Facts, setting: Setting, kinds: tuple[str, ...], policy: str) -> tuple[Repair, ...]:
     value, name = setting.words[0], ADDED.get(kinds[0], kinds[0])
     taken = next((short for kind, short in NEW_KINDS.items() if listed(value, kind) is True), "ecdsa")
@@ -112,15 +101,8 @@ def _by_policy(facts: Facts, setting: Setting, kinds: tuple[str, ...], policy: s
     if policy.upper().startswith("FIPS") or value.startswith(("-", "+", "^")) or kinds[0] == "ssh-dss":
         return (another,)
     text = f"PubkeyAcceptedAlgorithms {value},{name}\n"
-    own = Repair(f"also accept {name} keys, in {OWN_FILE}", Safety.SAFE, partial(_own_file, text=text))
+    own = Repair(f"also accept {name} keys, in {OWN_FILE}", Safety.SAFE, partial(in_own_file, path=OWN_FILE, text=text))
     return own, another
-
-
-def _own_file(tree: Tree, text: str) -> Tree:
-    tree.require(Read(str(OWN_FILE), depth=0))
-    if tree.lentry(OWN_FILE) is not None:
-        raise ValueError(f"{OWN_FILE} already exists")
-    return tree.write(OWN_FILE, text, mode=0o600)
 
 
 def _keys(facts: Facts, account: Account) -> tuple[AuthorizedKey, ...]:

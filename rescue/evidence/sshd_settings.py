@@ -1,22 +1,19 @@
 """What settings in sshd_config do that no check covers.
 
-Decides: algorithms that your ssh may lack, timeouts that end a session, variables for every session, another routing
+Decides: timeouts that end a session, variables for every session, another routing
 domain, penalties.
 
-Not judged: a setting that is neither judged nor known to be harmless, and a list without any algorithm that a recent
-stock ssh offers.
+Not judged: a setting that is neither judged nor known to be harmless.
 
-Supply: comment out the line, and try; ssh -vv SERVER shows what both sides offer.
+Supply: comment out the line, and try.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from fnmatch import fnmatchcase
+from collections.abc import Iterator
 
 from rescue.facts import Facts
 from rescue.logins.each_login import SSHD_READS
-from rescue.logins.host_keys import host_keys
 from rescue.model import Gap, Location, Step
 from rescue.sshd.effective import Effective, Setting
 from rescue.sshd.language.keywords import GLOBAL, MATCHABLE
@@ -132,54 +129,13 @@ JUDGED = frozenset(
         "usepam",
         "persourcemaxstartups",
         "persourcenetblocksize",
+        "ciphers",
+        "hostkeyalgorithms",
+        "kexalgorithms",
+        "macs",
     ]
 )
 """What the checks use."""
-
-CIPHERS = (
-    "chacha20-poly1305@openssh.com",
-    "aes128-ctr",
-    "aes192-ctr",
-    "aes256-ctr",
-    "aes128-gcm@openssh.com",
-    "aes256-gcm@openssh.com",
-)
-AEAD = frozenset({"chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes256-gcm@openssh.com"})
-MACS = (
-    "umac-64-etm@openssh.com",
-    "umac-128-etm@openssh.com",
-    "hmac-sha2-256-etm@openssh.com",
-    "hmac-sha2-512-etm@openssh.com",
-    "hmac-sha1-etm@openssh.com",
-    "umac-64@openssh.com",
-    "umac-128@openssh.com",
-    "hmac-sha2-256",
-    "hmac-sha2-512",
-    "hmac-sha1",
-)
-EXCHANGES = (
-    "sntrup761x25519-sha512@openssh.com",
-    "curve25519-sha256",
-    "curve25519-sha256@libssh.org",
-    "ecdh-sha2-nistp256",
-    "ecdh-sha2-nistp384",
-    "ecdh-sha2-nistp521",
-    "diffie-hellman-group-exchange-sha256",
-    "diffie-hellman-group16-sha512",
-    "diffie-hellman-group18-sha512",
-    "diffie-hellman-group14-sha256",
-)
-KEY_TYPES = {
-    "ssh-ed25519": "ssh-ed25519",
-    "rsa-sha2-256": "ssh-rsa",
-    "rsa-sha2-512": "ssh-rsa",
-    "ecdsa-sha2-nistp256": "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384": "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521": "ecdsa-sha2-nistp521",
-}
-"""What ssh 9.0 to 10.0 offers by default (myproposal.h), and which host key each algorithm uses."""
-
-Test = Callable[[Facts, Setting, Effective], bool]
 
 
 def find(facts: Facts) -> Iterator[Gap]:
@@ -194,7 +150,7 @@ def find(facts: Facts) -> Iterator[Gap]:
                 continue
             for setting in _given(effective, keyword.name):
                 place = setting.location
-                if place is None or place in told or _fine(facts, key, setting, effective):
+                if place is None or place in told or _fine(facts, key, setting):
                     continue
                 told.add(place)
                 what = f"whether you get in with {keyword.name} {' '.join(setting.words)[:60]} ({place})"
@@ -234,19 +190,9 @@ LINKS = {
 }
 
 
-def _fine(facts: Facts, key: str, setting: Setting, effective: Effective) -> bool:
+def _fine(facts: Facts, key: str, setting: Setting) -> bool:
     words = setting.words
     match key:
-        case "ciphers":
-            return bool(_left(words, CIPHERS))
-        case "macs":
-            ciphers = effective.words("Ciphers")
-            return bool(_left(words, MACS)) or bool(AEAD & set(_left(ciphers, CIPHERS) if ciphers else CIPHERS))
-        case "kexalgorithms":
-            return bool(_left(words, EXCHANGES))
-        case "hostkeyalgorithms":
-            types = {each.type for each in host_keys(facts)}
-            return any(not types or KEY_TYPES[name] in types for name in _left(words, tuple(KEY_TYPES)))
         case "banner":
             return words == ("none",) or _plain_file(facts, words[0])
         case "usedns" | "permituserenvironment" | "refuseconnection":
@@ -314,15 +260,3 @@ def _seconds(word: str) -> int:
 def _plain_file(facts: Facts, path: str) -> bool:
     # A missing banner is skipped.
     return not path.startswith(("/dev/", "/proc/", "/sys/"))
-
-
-def _left(words: tuple[str, ...], offered: tuple[str, ...]) -> tuple[str, ...]:
-    """The client's algorithms that a list allows."""
-    text = words[0] if words else ""
-    if text[:1] in ("+", "^"):
-        return offered
-    if text[:1] == "-":
-        patterns = text[1:].split(",")
-        return tuple(each for each in offered if not any(fnmatchcase(each, pattern) for pattern in patterns))
-    names = set(text.split(","))
-    return tuple(each for each in offered if each in names)
