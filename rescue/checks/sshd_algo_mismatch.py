@@ -28,11 +28,13 @@ from rescue.keys.authorized_keys import AuthorizedKey
 from rescue.logins.each_login import SSHD_READS, each_login
 from rescue.logins.handshake import crypto_policy
 from rescue.logins.handshake.crypto_policy import POLICY, in_own_file, policy_of
+from rescue.logins.handshake.offer import programs
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.sshd import edit
 from rescue.sshd.effective import Setting
-from rescue.sshd.key_kinds import NotTaken, hopeless, listed
+from rescue.sshd.key_kinds import NotTaken, hopeless, listed, rsa_signature, takes
 from rescue.sshd.language.patterns import match_list
+from rescue.tree import Tree
 
 STEP = Step.KEY
 
@@ -47,6 +49,11 @@ NEW_KINDS = {
     "rsa-sha2-256": "rsa -b 3072",
 }
 """sshd's names for the key types that can be created today, and ssh-keygen's names."""
+
+RSA = "ssh-rsa"
+"""The type of RSA keys, and the algorithm that signs with one and SHA-1."""
+
+WEAK_NOTE = "sshd will accept RSA signatures made with SHA-1, which can be forged"
 
 ADDED = {"ssh-rsa": "rsa-sha2-512"}
 """What to add to a list for a key of this type: for RSA not the SHA-1 form."""
@@ -66,13 +73,17 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     known = [reason for reason in reasons if reason is not None]
     if len(known) == len(reasons):
         return _no_way(account, keys[0], known[0])
-    setting = effective.setting("PubkeyAcceptedAlgorithms")
-    if setting.location is None or not setting.words:
-        return None
     kinds = tuple(dict.fromkeys(key.type for key, reason in zip(keys, reasons, strict=True) if reason is None))
-    if any(listed(setting.words[0], kind) is not False for kind in kinds):
+    client = programs(facts)[-1]
+    if any(takes(effective, kind, client.rsa) is not False for kind in kinds):
         return None
+    setting = effective.setting("PubkeyAcceptedAlgorithms")
+    signs = rsa_signature(effective, client.rsa) or next(iter(client.rsa), "")
+    if setting.location is None or not setting.words:
+        return _by_default(facts, account, client.title, signs) if kinds == (RSA,) else None
     told = " and ".join(kinds)
+    if RSA in kinds and listed(setting.words[0], RSA) is not False:
+        told = f"{told}, with which {client.title} signs by {signs}"
     policy = policy_of(facts.tree, setting.location)
     where = (
         f"{setting.location}" if policy is None else f"{setting.location}: the system-wide crypto policy is {policy}"
@@ -85,9 +96,36 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         f"PubkeyAcceptedAlgorithms ({where}).",
         symptom=Symptom.DENIED,
         locations=(setting.location, *((Location(POLICY),) if policy is not None else ())),
-        repairs=_repairs(setting, kinds) if policy is None else _by_policy(facts, setting, kinds, policy),
+        repairs=_repairs(setting, kinds, signs) if policy is None else _by_policy(facts, setting, kinds, policy),
         subject=account.name,
     )
+
+
+def _by_default(facts: Facts, account: Account, client: str, signs: str) -> Finding:
+    """The client that was named signs RSA keys with SHA-1 alone, which sshd no longer accepts by default."""
+    line = f"PubkeyAcceptedAlgorithms +{signs}"
+    return Finding(
+        check="sshd-algo-mismatch",
+        step=STEP,
+        severity=Severity.BROKEN,
+        message=f"sshd accepts no key of {account.name}: {client} signs for RSA keys by {signs} alone, which this "
+        "version does not accept by default.",
+        symptom=Symptom.DENIED,
+        repairs=(
+            Repair(NEW_KEY, Safety.MANUAL),
+            Repair(
+                f"also accept {signs}: {line}",
+                Safety.UNSAFE,
+                partial(_inserted, path=facts.sshd.path, text=line),
+                weakens=WEAK_NOTE,
+            ),
+        ),
+        subject=account.name,
+    )
+
+
+def _inserted(tree: Tree, path: PurePosixPath, text: str) -> Tree:
+    return edit.insert_global(tree, path, text)
 
 
 def _by_policy(facts: Facts, setting: Setting, kinds: tuple[str, ...], policy: str) -> tuple[Repair, ...]:
@@ -126,12 +164,12 @@ def _no_way(account: Account, key: AuthorizedKey, reason: NotTaken) -> Finding:
     )
 
 
-def _repairs(setting: Setting, kinds: tuple[str, ...]) -> tuple[Repair, ...]:
+def _repairs(setting: Setting, kinds: tuple[str, ...], signs: str) -> tuple[Repair, ...]:
     assert setting.location is not None
     value, kind = setting.words[0], kinds[0]
     if kind == "ssh-dss":
         return (Repair(NEW_KEY, Safety.MANUAL),)
-    name = ADDED.get(kind, kind)
+    name = signs if kind == RSA else kind
     if value.startswith("-"):
         kept = [each for each in value[1:].split(",") if match_list(name, each) != 1]
         new = f"-{','.join(kept)}" if kept else ""
@@ -141,9 +179,12 @@ def _repairs(setting: Setting, kinds: tuple[str, ...]) -> tuple[Repair, ...]:
         change = partial(edit.comment_out, location=setting.location)
     else:
         change = partial(edit.set_value, location=setting.location, value=new)
+    title = f"also accept {name} keys ({setting.location})"
+    if name == RSA:
+        return (Repair(NEW_KEY, Safety.MANUAL), Repair(title, Safety.UNSAFE, change, weakens=WEAK_NOTE))
     return (
         Repair(
-            f"also accept {name} keys ({setting.location})",
+            title,
             Safety.SAFE,
             change,
             weakens=f"{name} keys in authorized_keys will work",

@@ -46,10 +46,11 @@ TIMEOUT = 20
 
 @dataclass(frozen=True)
 class Case:
-    """A configuration: its lines, and the names of its host keys."""
+    """A configuration: its lines, the names of its host keys, and that of the key that root may log in with."""
 
     lines: tuple[str, ...]
     keys: tuple[str, ...]
+    login: str = ""
 
 
 @st.composite
@@ -89,7 +90,11 @@ def key_folder() -> Path:
 def files(case: Case) -> dict[str, bytes]:
     """What stands in /etc/ssh."""
     text = [*case.lines, *(f"HostKey /etc/ssh/{name}" for name in case.keys), "UsePAM no", "LogLevel QUIET"]
-    found = {"sshd_config": "\n".join([*text, ""]).encode()}
+    found = {}
+    if case.login:
+        text += ["AuthorizedKeysFile /etc/ssh/authorized", "PermitRootLogin yes", "StrictModes no"]
+        found["authorized"] = (key_folder() / f"{case.login}.pub").read_bytes()
+    found["sshd_config"] = "\n".join([*text, ""]).encode()
     for name in case.keys:
         for each in (name, f"{name}.pub"):
             found[each] = (key_folder() / each).read_bytes()
@@ -163,10 +168,11 @@ def refused(root: SshdRoot, case: Case) -> bool:
         shutil.rmtree(folder)
 
 
-SSH = [
+OPTIONS = [
     "-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
-    "-o", "GlobalKnownHostsFile=/dev/null", "-o", "PreferredAuthentications=none", "-o", "ConnectTimeout=10",
+    "-o", "GlobalKnownHostsFile=/dev/null", "-o", "ConnectTimeout=10",
 ]  # fmt: skip
+SSH = [*OPTIONS, "-o", "PreferredAuthentications=none"]
 PARAMIKO = """
 import sys, paramiko
 transport = paramiko.Transport(("127.0.0.1", int(sys.argv[1])))
@@ -215,6 +221,19 @@ def _openssh(program: str, port: int) -> str | None:
     if "Permission denied" in text or "No more authentication methods" in text:
         return ""
     return "closed" if re.search(r"(?i)connection (closed|reset)", text) else None
+
+
+def logs_in(root: SshdRoot, case: Case, suite: str) -> bool:
+    """Whether the ssh of a Debian suite logs in as root with the case's key."""
+    chroot = sshd_root(suite).path
+    with serving(root, case) as port:
+        key = chroot / "run" / f"handshake-{port}"
+        shutil.copy2(key_folder() / case.login, key)
+        try:
+            words = ["-i", f"/run/{key.name}", "-o", "IdentitiesOnly=yes", "-p", str(port), "root@127.0.0.1", "echo in"]
+            return "\nin\n" in "\n" + _run(["chroot", str(chroot), "ssh", *OPTIONS, *words])
+        finally:
+            key.unlink()
 
 
 def _found(text: str, parts: dict[str, Part], failure: str, agreed: str) -> str | None:
