@@ -1,7 +1,6 @@
 """What settings in sshd_config do that no check covers.
 
-Decides: timeouts that end a session, variables for every session, another routing
-domain, penalties.
+Decides: timeouts that end a session, variables for every session, another routing domain, long penalties.
 
 Not judged: a setting that is neither judged nor known to be harmless.
 
@@ -12,11 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rescue.checks.sshd_penalties import exempt
 from rescue.facts import Facts
+from rescue.keys.certificates import valid_at
+from rescue.keys.wire import WireError
 from rescue.logins.each_login import SSHD_READS
 from rescue.model import Gap, Location, Step
 from rescue.sshd.effective import Effective, Setting
 from rescue.sshd.language.keywords import GLOBAL, MATCHABLE
+from rescue.tree import Read
 
 STEP = Step.ACCEPT
 READS = SSHD_READS
@@ -55,6 +58,7 @@ HARMLESS = frozenset(
         "kerberosticketcleanup",
         "loglevel",
         "logverbose",
+        "persourcepenaltyexemptlist",
         "permitemptypasswords",
         "permitlisten",
         "permitopen",
@@ -154,9 +158,8 @@ def find(facts: Facts) -> Iterator[Gap]:
                     continue
                 told.add(place)
                 what = f"whether you get in with {keyword.name} {' '.join(setting.words)[:60]} ({place})"
-                yield Gap(
-                    "sshd-settings", LINKS.get(key, STEP), what, "comment out the line, and try", locations=(place,)
-                )
+                supply = SUPPLY.get(key, "comment out the line, and try")
+                yield Gap("sshd-settings", LINKS.get(key, STEP), what, supply, locations=(place,))
     yield from _routing_domains(facts)
 
 
@@ -190,18 +193,75 @@ LINKS = {
 }
 
 
+SUPPLY = {
+    "persourcepenalties": "restart sshd, which forgets penalties, or add your address to PerSourcePenaltyExemptList",
+    "hostcertificate": "remove the line; clients that know its authority alone will then ask about the key",
+}
+
+LONG_PENALTY = 600
+"""Seconds: what sshd adds up to by default (PerSourcePenalties, max)."""
+
+MANY_SOURCES = 1024
+PATIENCE = 60
+"""Seconds of LoginGraceTime that are enough for a name server that never answers: three of them, twice 5 s each."""
+
+
+def _short_penalties(facts: Facts) -> bool:
+    """Whether no penalty lasts longer than the usual ones, and no flood of strangers makes sshd refuse everybody."""
+    words = [word.lower() for line in facts.sshd.globals("PerSourcePenalties") for word in line.words]
+    if next((word for word in words if word in ("yes", "no")), "yes") == "no":
+        return True
+    given: dict[str, str] = {}
+    for word in words:
+        key, _, value = word.partition(":")
+        given.setdefault(key, value)
+    if "deny-all" in (given.get("overflow"), given.get("overflow6")):
+        counts = (given.get("max-sources4", ""), given.get("max-sources6", ""))
+        if any(count and int(count[:9]) < MANY_SOURCES for count in counts if count[:9].isdigit() or not count):
+            return False
+    times = [value for key, value in given.items() if key not in ("yes", "no", "min") and not key.startswith(OTHERS)]
+    most = _seconds(given["max"]) if "max" in given else LONG_PENALTY
+    return most <= LONG_PENALTY or all(_seconds(value) <= LONG_PENALTY for value in times if value != given.get("max"))
+
+
+OTHERS = ("max-sources", "overflow")
+
+
+def _time_for_names(facts: Facts) -> bool:
+    """Whether a login can wait for a name server that does not answer."""
+    grace = facts.sshd.globals("LoginGraceTime")
+    seconds = _seconds(grace[0].words[0]) if grace and grace[0].words else 120
+    return seconds == 0 or seconds >= PATIENCE
+
+
+def _outdated(facts: Facts, path: str) -> bool:
+    """Whether a host certificate is no longer, or not yet, valid: one that does not load is ignored (sshd.c)."""
+    facts.tree.require(Read(path, depth=0))
+    words = (facts.tree.text(path) or "").split()[:2]
+    if len(words) < 2:
+        return False
+    try:
+        return not valid_at(words[1], facts.now.timestamp())
+    except WireError:
+        return False
+
+
 def _fine(facts: Facts, key: str, setting: Setting) -> bool:
     words = setting.words
     match key:
         case "banner":
             return words == ("none",) or _plain_file(facts, words[0])
-        case "usedns" | "permituserenvironment" | "refuseconnection":
+        case "permituserenvironment" | "refuseconnection":
             return words == ("no",)
         case "permittty":
             return words == ("yes",)
         case "persourcepenalties":
-            return words == ("no",)
-        case "persourcepenaltyexemptlist" | "rdomain" | "hostcertificate":
+            return _short_penalties(facts) or exempt(facts)
+        case "usedns":
+            return words == ("no",) or _time_for_names(facts)
+        case "hostcertificate":
+            return words == ("none",) or not _outdated(facts, words[0])
+        case "rdomain":
             return words == ("none",)
         case "clientaliveinterval":
             return _seconds(words[0]) == 0 or _seconds(words[0]) >= 10

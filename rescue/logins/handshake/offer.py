@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rescue.facts import Facts
 from rescue.formats.packages import PACKAGE_READS
+from rescue.keys.certificates import plain_type
 from rescue.keys.host_keys import DEFAULT_HOST_KEYS, HostKey, rsa_length
 from rescue.keys.public_keys import rsa_bits
 from rescue.keys.wire import WireError, decode_base64
@@ -15,6 +17,7 @@ from rescue.sshd.effective import Setting
 from rescue.sshd.handshake import openssh
 from rescue.sshd.handshake.clients import Program, current, named
 from rescue.sshd.handshake.lists import Agreed, Lists, Names, Part, agree, assembled
+from rescue.sshd.language.algorithms import certificate
 from rescue.sshd.language.patterns import match_list
 from rescue.sshd.language.syntax import Version
 from rescue.tree import Read, ReadError
@@ -119,7 +122,26 @@ def offered_keys(facts: Facts) -> HostKeyOffer:
                 unsure |= dict.fromkeys(ALGORITHMS[kind])
             else:
                 names |= dict.fromkeys(ALGORITHMS.get(kind, (kind,)))
+    unsure |= dict.fromkeys(_certified(facts, names))
     return HostKeyOffer(tuple(names), tuple(name for name in unsure if name not in names), tuple(short))
+
+
+def _certified(facts: Facts, names: dict[str, None]) -> Iterator[str]:
+    """The algorithms of the certificates of these keys. sshd ignores one that is of no key it has."""
+    for line in facts.sshd.globals("HostCertificate")[:MOST_CERTIFICATES]:
+        if not line.words or line.words[0].lower() == "none":
+            continue
+        path = f"/{line.words[0].lstrip('/')}"
+        facts.tree.require(Read(path, depth=0))
+        try:
+            kind = plain_type((facts.tree.text(path) or "").split(" ", 1)[0])
+        except ReadError:
+            continue
+        found = ALGORITHMS.get(kind, (kind, f"{kind}@openssh.com"))
+        yield from (certificate(name) for name in found if name in names)
+
+
+MOST_CERTIFICATES = 50
 
 
 RSA_USUAL = 2048

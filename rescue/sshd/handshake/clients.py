@@ -51,7 +51,7 @@ CURVE = "curve25519-sha256 curve25519-sha256@libssh.org"
 CTR, CBC = "aes128-ctr aes192-ctr aes256-ctr", "aes128-cbc aes192-cbc aes256-cbc"
 GCM = "aes128-gcm@openssh.com aes256-gcm@openssh.com"
 CHACHA = "chacha20-poly1305@openssh.com"
-PUTTY_AES = "aes256-ctr aes256-cbc aes192-ctr aes192-cbc aes128-ctr aes128-cbc"
+PUTTY_AES = "aes256-ctr aes256-cbc rijndael-cbc@lysator.liu.se aes192-ctr aes192-cbc aes128-ctr aes128-cbc"
 PUTTY_ETM = "hmac-sha1-etm@openssh.com hmac-sha1-96-etm@openssh.com hmac-md5-etm@openssh.com"
 GEX = "diffie-hellman-group-exchange-sha256 diffie-hellman-group-exchange-sha1"
 PUTTY_GROUPS = (
@@ -140,7 +140,7 @@ OTHERS = (
             _names(f"{NIST} ssh-ed25519 rsa-sha2-512 rsa-sha2-256 ssh-rsa"),
             _names(
                 f"{CHACHA} aes256-gcm@openssh.com aes128-gcm@openssh.com aes256-ctr aes192-ctr aes128-ctr aes256-cbc "
-                "aes192-cbc aes128-cbc blowfish-cbc 3des-cbc"
+                "rijndael-cbc@lysator.liu.se aes192-cbc aes128-cbc blowfish-cbc 3des-cbc"
             ),
             _names(
                 "hmac-sha2-256 hmac-sha2-256-etm@openssh.com hmac-sha2-512 hmac-sha2-512-etm@openssh.com hmac-sha1 "
