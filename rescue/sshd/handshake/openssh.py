@@ -31,6 +31,9 @@ KEX_CLIENT: dict[Version, Names] = {
     (8, 2): (*MODERN, *GROUPS),
     (8, 9): (*MODERN, NTRU, *GROUPS),
     (9, 0): (NTRU, *MODERN, *GROUPS),
+    # Debian 12's 9.2 carries the name of 9.9 in a patch.
+    (9, 2): (NTRU_SHORT, NTRU, *MODERN, *GROUPS),
+    (9, 3): (NTRU, *MODERN, *GROUPS),
     (9, 9): (NTRU_SHORT, NTRU, MLKEM, *MODERN, *GROUPS),
     (10, 0): (MLKEM, NTRU_SHORT, NTRU, *MODERN, *GROUPS),
 }
