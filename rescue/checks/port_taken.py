@@ -4,13 +4,13 @@ Symptom: ssh reaches something else: "kex_exchange_identification: banner line c
 closed by remote host", another host key, or nothing at all (endlessh); the server's log says "Bind to port 22 ...
 failed: Address already in use".
 
-Cause: a proxy or web server (nginx, Apache, stunnel, HAProxy, sslh), xinetd or inetd, a container with a published port,
-a tarpit (endlessh), Gitea's own SSH server, Dropbear or a second sshd is started at boot and is set to the port, too.
+Cause: a proxy or web server (nginx, Apache, stunnel, HAProxy, sslh), xinetd or inetd, a container with a published
+port, a tarpit (endlessh), Gitea's own SSH server, Dropbear or a second sshd is started at boot and set to the port.
 Whoever opens it first has it; sshd exits if it gets no address at all. If systemd listens for sshd (ssh.socket), it is
 first, and this check says nothing.
 
-Repair: let the other service use another port, or none; that is for you to decide. Or add a drop-in that starts it after
-sshd: then sshd has the port, and the other does not get it.
+Repair: let the other service use another port, or none; that is for you to decide. Or add a drop-in that starts it
+after sshd: then sshd has the port, and the other does not get it.
 
 See: sshd_config(5) on Port; bind(2) on EADDRINUSE; the other program's manual.
 """
@@ -51,8 +51,7 @@ def _finding(facts: Facts, taker: Taker) -> Finding:
         check="port-taken",
         step=STEP,
         severity=Severity.DOUBTFUL,
-        message=f"{taker.unit} is set to listen on port {taker.port.number}, too ({place}): sshd has the port only if it "
-        "starts first.",
+        message=f"{taker.unit} also listens on port {taker.port.number} ({place}): sshd gets it only if it is first.",
         symptom=Symptom.CLOSED,
         locations=(place,),
         repairs=(

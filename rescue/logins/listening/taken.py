@@ -26,7 +26,7 @@ CALLERS = frozenset({"ssh", "autossh", "sshuttle", "scp", "sftp", "rsync", "curl
 
 _SPECIAL = "@-:+!|"
 _OPENED = compile_pattern(
-    r"(?:TCP[46]?-LISTEN:|(?:^|\s)--?(?:listen|bind|addr|address|port|listen[-_](?:addr|address|port)|publish|p)[= ]\s*)"
+    r"(?:TCP[46]?-LISTEN:|(?:^|\s)--?(?:(?:listen[-_])?(?:addr|address|port)|listen|bind|publish|p)[= ]\s*)"
     r"(?:(\[[0-9a-f:.]*\]|[\w.*-]*):)?(\d{1,5})(?::\d+(?:/tcp)?)?(?=[\s,\"']|$)",
     IGNORECASE,
 )
