@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rescue.facts import Facts
+from rescue.logins import blocking
 from rescue.logins.listening import taken
 from rescue.logins.listening.taken import by_super_server, dropbear_ports, others, takers
 from rescue.logins.ssh_units import OTHERS, serving
@@ -21,7 +22,7 @@ from rescue.model import Gap, Location, Step
 from rescue.sshd.listen import started_socket
 
 STEP = Step.LISTEN
-READS = taken.READS
+READS = (*taken.READS, *blocking.READS)
 
 SUPPLY = "ss -tlnp on the server's console shows who has which port"
 

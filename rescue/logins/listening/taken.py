@@ -17,7 +17,12 @@ from rescue.sshd.commandline import command_line
 from rescue.sshd.listen import LISTEN_READS, SOCKETS, Listener, clash, configured, listen_stream
 from rescue.tree import Read
 
-READS = (*UNIT_READS, *LISTEN_READS, Read("/etc/default", depth=1))
+READS = (
+    *UNIT_READS,
+    *LISTEN_READS,
+    Read("/etc/default", depth=1),
+    Read("/usr/lib/systemd/system-generators", depth=1, content=False),
+)
 MOST_UNITS = 1000
 
 DROPBEAR, DROPBEAR_SETTINGS = "dropbear.service", "/etc/default/dropbear"
