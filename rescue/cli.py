@@ -359,6 +359,13 @@ def _client(verb: argparse.ArgumentParser) -> None:
         default=[],
         help="the hardware address of its network interface, by the panel (repeatable): compared with its settings",
     )
+    group.add_argument(
+        "--client",
+        dest="program",
+        metavar="NAME",
+        help="the program that you connect with: putty, openssh-8.4, paramiko-2.12 and the like "
+        "(default: OpenSSH 9.0 and newer)",
+    )
 
 
 def _target(verb: argparse.ArgumentParser) -> None:

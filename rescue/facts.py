@@ -27,11 +27,14 @@ from rescue.logs.remembered import Remembered, remembered
 from rescue.logs.timeline import Row, timeline
 from rescue.model import Client
 from rescue.network import given_addresses
+from rescue.network.sysctl import number, sysctl_lines, value_of
 from rescue.services.units import UNIT_READS, Units
 from rescue.sshd import Effective, Listener, Server, listeners, options
+from rescue.sshd.listen import started_socket
 from rescue.tree import Read, ReadError, Tree
 
 SSH_PORT = 22
+BIND_IPV6_ONLY = "net.ipv6.bindv6only"
 UNRELATED_PORT = 9
 """A port that no firewall has a reason to open (discard, RFC 863): if it is open, every port is."""
 
@@ -92,7 +95,10 @@ class Facts:
     @fact
     def listeners(self) -> tuple[Listener, ...]:
         """Where sshd will listen after the next boot, if it starts; () if its configuration stops it."""
-        return listeners(self.tree, self.sshd, self.units)
+        only = False
+        if started_socket(self.units) is not None:
+            only = number(value_of(sysctl_lines(self.tree, self.units), BIND_IPV6_ONLY)) == 1
+        return listeners(self.tree, self.sshd, self.units, only=only)
 
     @fact
     def listening_ports(self) -> tuple[int, ...]:

@@ -29,7 +29,7 @@ READS = listen_addresses.READS
 
 def find(facts: Facts) -> Iterator[Finding]:
     asked = told(facts)
-    if asked is None or any(source.is_loopback for source in facts.client.sources):
+    if asked is None or asked.free or any(source.is_loopback for source in facts.client.sources):
         return
     bound = [each for each in asked.binds if each.here is not False]
     if not bound or not all(each.address.is_loopback for each in bound):

@@ -45,7 +45,7 @@ FREE = "[Socket]\nFreeBind=yes\n"
 
 def find(facts: Facts) -> Iterator[Finding]:
     asked = told(facts)
-    if asked is None or facts.units.manager != "systemd":
+    if asked is None or asked.free or facts.units.manager != "systemd":
         return
     here = [each for each in asked.binds if each.here is True]
     if not here or any(each.address.is_loopback for each in asked.binds) or any(_early(asked, each) for each in here):

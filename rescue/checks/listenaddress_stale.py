@@ -21,7 +21,7 @@ from functools import partial
 
 from rescue.facts import Facts
 from rescue.logins import listen_addresses
-from rescue.logins.listen_addresses import Bind, Told, free_bind, on_all, told
+from rescue.logins.listen_addresses import Bind, Told, on_all, told
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.sshd import edit
 
@@ -35,8 +35,8 @@ def find(facts: Facts) -> Iterator[Finding]:
     asked = told(facts)
     if asked is None or any(each.here is True for each in asked.binds):
         return
-    if asked.socket is not None and free_bind(asked.socket):
-        return
+    if asked.free:
+        return  # rescue.evidence.listen_address says what is not known
     unsure = [each for each in asked.binds if each.here is None]
     named = ", ".join(dict.fromkeys(str(each.address) for each in asked.binds))
     places = tuple(dict.fromkeys(each.listener.location for each in asked.binds if each.listener.location is not None))

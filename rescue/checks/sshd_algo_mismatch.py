@@ -26,19 +26,21 @@ from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.keys.authorized_keys import AuthorizedKey
 from rescue.logins.each_login import SSHD_READS, each_login
+from rescue.logins.handshake import crypto_policy
+from rescue.logins.handshake.crypto_policy import POLICY, in_own_file, policy_of
+from rescue.logins.handshake.offer import programs
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.sshd import edit
 from rescue.sshd.effective import Setting
-from rescue.sshd.key_kinds import NotTaken, hopeless, listed
+from rescue.sshd.key_kinds import NotTaken, hopeless, listed, rsa_signature, takes
 from rescue.sshd.language.patterns import match_list
-from rescue.tree import Read, Tree
+from rescue.tree import Tree
 
 STEP = Step.KEY
 
 NEW_KEY = "create a new key (ssh-keygen -t ed25519), and add it with rescue fix --add-key FILE --user NAME"
 
-POLICY = PurePosixPath("/etc/crypto-policies/config")
-READS = (*SSHD_READS, Read(str(POLICY), depth=0))
+READS = (*SSHD_READS, *crypto_policy.READS)
 OWN_FILE = PurePosixPath("/etc/ssh/sshd_config.d/00-key-kinds.conf")
 NEW_KINDS = {
     "ssh-ed25519": "ed25519",
@@ -47,6 +49,11 @@ NEW_KINDS = {
     "rsa-sha2-256": "rsa -b 3072",
 }
 """sshd's names for the key types that can be created today, and ssh-keygen's names."""
+
+RSA = "ssh-rsa"
+"""The type of RSA keys, and the algorithm that signs with one and SHA-1."""
+
+WEAK_NOTE = "sshd will accept RSA signatures made with SHA-1, which can be forged"
 
 ADDED = {"ssh-rsa": "rsa-sha2-512"}
 """What to add to a list for a key of this type: for RSA not the SHA-1 form."""
@@ -66,14 +73,18 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     known = [reason for reason in reasons if reason is not None]
     if len(known) == len(reasons):
         return _no_way(account, keys[0], known[0])
-    setting = effective.setting("PubkeyAcceptedAlgorithms")
-    if setting.location is None or not setting.words:
-        return None
     kinds = tuple(dict.fromkeys(key.type for key, reason in zip(keys, reasons, strict=True) if reason is None))
-    if any(listed(setting.words[0], kind) is not False for kind in kinds):
+    client = programs(facts)[-1]
+    if any(takes(effective, kind, client.rsa) is not False for kind in kinds):
         return None
+    setting = effective.setting("PubkeyAcceptedAlgorithms")
+    signs = rsa_signature(effective, client.rsa) or next(iter(client.rsa), "")
+    if setting.location is None or not setting.words:
+        return _by_default(facts, account, client.title, signs) if kinds == (RSA,) else None
     told = " and ".join(kinds)
-    policy = _policy(facts.tree, setting)
+    if RSA in kinds and listed(setting.words[0], RSA) is not False:
+        told = f"{told}, with which {client.title} signs by {signs}"
+    policy = policy_of(facts.tree, setting.location)
     where = (
         f"{setting.location}" if policy is None else f"{setting.location}: the system-wide crypto policy is {policy}"
     )
@@ -85,20 +96,36 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         f"PubkeyAcceptedAlgorithms ({where}).",
         symptom=Symptom.DENIED,
         locations=(setting.location, *((Location(POLICY),) if policy is not None else ())),
-        repairs=_repairs(setting, kinds) if policy is None else _by_policy(facts, setting, kinds, policy),
+        repairs=_repairs(setting, kinds, signs) if policy is None else _by_policy(facts, setting, kinds, policy),
         subject=account.name,
     )
 
 
-def _policy(tree: Tree, setting: Setting) -> str | None:
-    """The crypto policy that the line belongs to; None if it is the administrator's own (crypto-policies(7))."""
-    assert setting.location is not None
-    real = str(tree.resolve(setting.location.path))
-    if not real.startswith(("/usr/", str(POLICY.parent))):
-        return None
-    tree.require(Read(str(POLICY), depth=0))
-    lines = (line.partition("#")[0].strip() for line in (tree.text(POLICY) or "").split("\n"))
-    return next((line for line in lines if line), "from its packages")
+def _by_default(facts: Facts, account: Account, client: str, signs: str) -> Finding:
+    """The client that was named signs RSA keys with SHA-1 alone, which sshd no longer accepts by default."""
+    line = f"PubkeyAcceptedAlgorithms +{signs}"
+    return Finding(
+        check="sshd-algo-mismatch",
+        step=STEP,
+        severity=Severity.BROKEN,
+        message=f"sshd accepts no key of {account.name}: {client} signs for RSA keys by {signs} alone, which this "
+        "version does not accept by default.",
+        symptom=Symptom.DENIED,
+        repairs=(
+            Repair(NEW_KEY, Safety.MANUAL),
+            Repair(
+                f"also accept {signs}: {line}",
+                Safety.UNSAFE,
+                partial(_inserted, path=facts.sshd.path, text=line),
+                weakens=WEAK_NOTE,
+            ),
+        ),
+        subject=account.name,
+    )
+
+
+def _inserted(tree: Tree, path: PurePosixPath, text: str) -> Tree:
+    return edit.insert_global(tree, path, text)
 
 
 def _by_policy(facts: Facts, setting: Setting, kinds: tuple[str, ...], policy: str) -> tuple[Repair, ...]:
@@ -112,15 +139,8 @@ def _by_policy(facts: Facts, setting: Setting, kinds: tuple[str, ...], policy: s
     if policy.upper().startswith("FIPS") or value.startswith(("-", "+", "^")) or kinds[0] == "ssh-dss":
         return (another,)
     text = f"PubkeyAcceptedAlgorithms {value},{name}\n"
-    own = Repair(f"also accept {name} keys, in {OWN_FILE}", Safety.SAFE, partial(_own_file, text=text))
+    own = Repair(f"also accept {name} keys, in {OWN_FILE}", Safety.SAFE, partial(in_own_file, path=OWN_FILE, text=text))
     return own, another
-
-
-def _own_file(tree: Tree, text: str) -> Tree:
-    tree.require(Read(str(OWN_FILE), depth=0))
-    if tree.lentry(OWN_FILE) is not None:
-        raise ValueError(f"{OWN_FILE} already exists")
-    return tree.write(OWN_FILE, text, mode=0o600)
 
 
 def _keys(facts: Facts, account: Account) -> tuple[AuthorizedKey, ...]:
@@ -144,12 +164,12 @@ def _no_way(account: Account, key: AuthorizedKey, reason: NotTaken) -> Finding:
     )
 
 
-def _repairs(setting: Setting, kinds: tuple[str, ...]) -> tuple[Repair, ...]:
+def _repairs(setting: Setting, kinds: tuple[str, ...], signs: str) -> tuple[Repair, ...]:
     assert setting.location is not None
     value, kind = setting.words[0], kinds[0]
     if kind == "ssh-dss":
         return (Repair(NEW_KEY, Safety.MANUAL),)
-    name = ADDED.get(kind, kind)
+    name = signs if kind == RSA else kind
     if value.startswith("-"):
         kept = [each for each in value[1:].split(",") if match_list(name, each) != 1]
         new = f"-{','.join(kept)}" if kept else ""
@@ -159,9 +179,12 @@ def _repairs(setting: Setting, kinds: tuple[str, ...]) -> tuple[Repair, ...]:
         change = partial(edit.comment_out, location=setting.location)
     else:
         change = partial(edit.set_value, location=setting.location, value=new)
+    title = f"also accept {name} keys ({setting.location})"
+    if name == RSA:
+        return (Repair(NEW_KEY, Safety.MANUAL), Repair(title, Safety.UNSAFE, change, weakens=WEAK_NOTE))
     return (
         Repair(
-            f"also accept {name} keys ({setting.location})",
+            title,
             Safety.SAFE,
             change,
             weakens=f"{name} keys in authorized_keys will work",

@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from rescue.facts import Facts
+from rescue.logins.listening.taken import by_super_server
 from rescue.logins.ssh_units import serving, ssh_service, start_at_boot, wanting_targets
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.network import CONFIGURING_READS, read_configuring
@@ -40,7 +41,7 @@ SERVICES_TARGET = "multi-user.target"
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    if serving(facts.units):
+    if serving(facts.units) or by_super_server(facts) is not None:
         return
     unit = ssh_service(facts.units)
     if unit is None or unit.masked:

@@ -25,7 +25,9 @@ from re import escape, sub
 from rescue.facts import Facts
 from rescue.formats.append_line import ended
 from rescue.logins import blocking
-from rescue.logins.ssh_units import serving
+from rescue.logins.listening import taken
+from rescue.logins.listening.taken import others
+from rescue.logins.ssh_units import OTHERS, serving
 from rescue.model import Edit, Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.services.units import UNIT_READS
 from rescue.sshd import Listener, Setting, edit
@@ -37,6 +39,7 @@ READS = (
     *UNIT_READS,
     *blocking.READS,
     *LISTEN_READS,
+    *taken.READS,
 )
 
 DROP_IN = "rescue.conf"
@@ -46,6 +49,10 @@ def find(facts: Facts) -> Iterator[Finding]:
     ports = facts.listening_ports
     if not ports or not serving(facts.units) or facts.arrives in ports or facts.dialled in ports:
         return  # fw-redirect reports a rule that redirects you from the right port
+    if any(each.port.number == facts.arrives for each in others(facts)) or all(
+        unit.name in OTHERS for unit in serving(facts.units)
+    ):
+        return  # rescue.evidence.other_listeners says who has it
     listed = ", ".join(str(port) for port in ports)
     places = tuple(dict.fromkeys(each.location for each in facts.listeners if each.location is not None))
     yield Finding(

@@ -19,7 +19,7 @@ from rescue.facts import Facts
 from rescue.logins.ssh_units import serving
 from rescue.model import Gap, Location, Step
 from rescue.services.units import UNIT_READS, Unit
-from rescue.sshd.listen import SOCKETS, Listener, generated, ipv6_only, listen_stream, started_socket
+from rescue.sshd.listen import SOCKETS, Listener, clash, generated, ipv6_only, listen_stream, started_socket
 from rescue.tree import Read
 
 STEP = Step.LISTEN
@@ -54,7 +54,7 @@ def _of_ssh(unit: Unit) -> Iterator[Gap]:
         yield Gap("socket-streams", STEP, what, "add ListenStream=22 to it, reboot, and try", locations=lines[-1:])
     only = ipv6_only(unit)
     for one, other in combinations(streams[:MOST_SOCKETS], 2):
-        if one.port == other.port and _clash(one.address, other.address, only):
+        if one.port == other.port and clash(one.address, other.address, only=only):
             places = tuple(each.location for each in (one, other) if each.location is not None)
             said = " and ".join(f"{place}: {place.text.strip()}" for place in places)
             yield Gap("socket-streams", STEP, f"whether {unit.name} can listen twice on port {one.port} ({said})",
@@ -74,13 +74,3 @@ def _streams(unit: Unit) -> list[Listener]:
             stream = listen_stream(each.text, each.location) if each.text else None
             found = [*found, stream] if stream is not None else found if each.text else []
     return found
-
-
-def _clash(one: str | None, other: str | None, only: bool) -> bool:
-    """Whether two sockets on one port conflict: a wildcard takes every address of its IP versions."""
-    if (one or "::") == (other or "::"):
-        return True
-    first, second = one or "::", other or "::"
-    if "::" in (first, second):
-        return not only or ":" in (second if first == "::" else first)
-    return "0.0.0.0" in (first, second) and not (":" in first or ":" in second)  # noqa: S104  read, not bound

@@ -1,25 +1,25 @@
 """What settings in sshd_config do that no check covers.
 
-Decides: algorithms that your ssh may lack, timeouts that end a session, variables for every session, another routing
-domain, penalties.
+Decides: timeouts that end a session, variables for every session, another routing domain, long penalties.
 
-Not judged: a setting that is neither judged nor known to be harmless, and a list without any algorithm that a recent
-stock ssh offers.
+Not judged: a setting that is neither judged nor known to be harmless.
 
-Supply: comment out the line, and try; ssh -vv SERVER shows what both sides offer.
+Supply: comment out the line, and try.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from fnmatch import fnmatchcase
+from collections.abc import Iterator
 
+from rescue.checks.sshd_penalties import exempt
 from rescue.facts import Facts
+from rescue.keys.certificates import valid_at
+from rescue.keys.wire import WireError
 from rescue.logins.each_login import SSHD_READS
-from rescue.logins.host_keys import host_keys
 from rescue.model import Gap, Location, Step
 from rescue.sshd.effective import Effective, Setting
 from rescue.sshd.language.keywords import GLOBAL, MATCHABLE
+from rescue.tree import Read
 
 STEP = Step.ACCEPT
 READS = SSHD_READS
@@ -58,6 +58,7 @@ HARMLESS = frozenset(
         "kerberosticketcleanup",
         "loglevel",
         "logverbose",
+        "persourcepenaltyexemptlist",
         "permitemptypasswords",
         "permitlisten",
         "permitopen",
@@ -132,54 +133,13 @@ JUDGED = frozenset(
         "usepam",
         "persourcemaxstartups",
         "persourcenetblocksize",
+        "ciphers",
+        "hostkeyalgorithms",
+        "kexalgorithms",
+        "macs",
     ]
 )
 """What the checks use."""
-
-CIPHERS = (
-    "chacha20-poly1305@openssh.com",
-    "aes128-ctr",
-    "aes192-ctr",
-    "aes256-ctr",
-    "aes128-gcm@openssh.com",
-    "aes256-gcm@openssh.com",
-)
-AEAD = frozenset({"chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes256-gcm@openssh.com"})
-MACS = (
-    "umac-64-etm@openssh.com",
-    "umac-128-etm@openssh.com",
-    "hmac-sha2-256-etm@openssh.com",
-    "hmac-sha2-512-etm@openssh.com",
-    "hmac-sha1-etm@openssh.com",
-    "umac-64@openssh.com",
-    "umac-128@openssh.com",
-    "hmac-sha2-256",
-    "hmac-sha2-512",
-    "hmac-sha1",
-)
-EXCHANGES = (
-    "sntrup761x25519-sha512@openssh.com",
-    "curve25519-sha256",
-    "curve25519-sha256@libssh.org",
-    "ecdh-sha2-nistp256",
-    "ecdh-sha2-nistp384",
-    "ecdh-sha2-nistp521",
-    "diffie-hellman-group-exchange-sha256",
-    "diffie-hellman-group16-sha512",
-    "diffie-hellman-group18-sha512",
-    "diffie-hellman-group14-sha256",
-)
-KEY_TYPES = {
-    "ssh-ed25519": "ssh-ed25519",
-    "rsa-sha2-256": "ssh-rsa",
-    "rsa-sha2-512": "ssh-rsa",
-    "ecdsa-sha2-nistp256": "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384": "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521": "ecdsa-sha2-nistp521",
-}
-"""What ssh 9.0 to 10.0 offers by default (myproposal.h), and which host key each algorithm uses."""
-
-Test = Callable[[Facts, Setting, Effective], bool]
 
 
 def find(facts: Facts) -> Iterator[Gap]:
@@ -194,13 +154,12 @@ def find(facts: Facts) -> Iterator[Gap]:
                 continue
             for setting in _given(effective, keyword.name):
                 place = setting.location
-                if place is None or place in told or _fine(facts, key, setting, effective):
+                if place is None or place in told or _fine(facts, key, setting):
                     continue
                 told.add(place)
                 what = f"whether you get in with {keyword.name} {' '.join(setting.words)[:60]} ({place})"
-                yield Gap(
-                    "sshd-settings", LINKS.get(key, STEP), what, "comment out the line, and try", locations=(place,)
-                )
+                supply = SUPPLY.get(key, "comment out the line, and try")
+                yield Gap("sshd-settings", LINKS.get(key, STEP), what, supply, locations=(place,))
     yield from _routing_domains(facts)
 
 
@@ -234,28 +193,75 @@ LINKS = {
 }
 
 
-def _fine(facts: Facts, key: str, setting: Setting, effective: Effective) -> bool:
+SUPPLY = {
+    "persourcepenalties": "restart sshd, which forgets penalties, or add your address to PerSourcePenaltyExemptList",
+    "hostcertificate": "remove the line; clients that know its authority alone will then ask about the key",
+}
+
+LONG_PENALTY = 600
+"""Seconds: what sshd adds up to by default (PerSourcePenalties, max)."""
+
+MANY_SOURCES = 1024
+PATIENCE = 60
+"""Seconds of LoginGraceTime that are enough for a name server that never answers: three of them, twice 5 s each."""
+
+
+def _short_penalties(facts: Facts) -> bool:
+    """Whether no penalty lasts longer than the usual ones, and no flood of strangers makes sshd refuse everybody."""
+    words = [word.lower() for line in facts.sshd.globals("PerSourcePenalties") for word in line.words]
+    if next((word for word in words if word in ("yes", "no")), "yes") == "no":
+        return True
+    given: dict[str, str] = {}
+    for word in words:
+        key, _, value = word.partition(":")
+        given.setdefault(key, value)
+    if "deny-all" in (given.get("overflow"), given.get("overflow6")):
+        counts = (given.get("max-sources4", ""), given.get("max-sources6", ""))
+        if any(count and int(count[:9]) < MANY_SOURCES for count in counts if count[:9].isdigit() or not count):
+            return False
+    times = [value for key, value in given.items() if key not in ("yes", "no", "min") and not key.startswith(OTHERS)]
+    most = _seconds(given["max"]) if "max" in given else LONG_PENALTY
+    return most <= LONG_PENALTY or all(_seconds(value) <= LONG_PENALTY for value in times if value != given.get("max"))
+
+
+OTHERS = ("max-sources", "overflow")
+
+
+def _time_for_names(facts: Facts) -> bool:
+    """Whether a login can wait for a name server that does not answer."""
+    grace = facts.sshd.globals("LoginGraceTime")
+    seconds = _seconds(grace[0].words[0]) if grace and grace[0].words else 120
+    return seconds == 0 or seconds >= PATIENCE
+
+
+def _outdated(facts: Facts, path: str) -> bool:
+    """Whether a host certificate is no longer, or not yet, valid: one that does not load is ignored (sshd.c)."""
+    facts.tree.require(Read(path, depth=0))
+    words = (facts.tree.text(path) or "").split()[:2]
+    if len(words) < 2:
+        return False
+    try:
+        return not valid_at(words[1], facts.now.timestamp())
+    except WireError:
+        return False
+
+
+def _fine(facts: Facts, key: str, setting: Setting) -> bool:
     words = setting.words
     match key:
-        case "ciphers":
-            return bool(_left(words, CIPHERS))
-        case "macs":
-            ciphers = effective.words("Ciphers")
-            return bool(_left(words, MACS)) or bool(AEAD & set(_left(ciphers, CIPHERS) if ciphers else CIPHERS))
-        case "kexalgorithms":
-            return bool(_left(words, EXCHANGES))
-        case "hostkeyalgorithms":
-            types = {each.type for each in host_keys(facts)}
-            return any(not types or KEY_TYPES[name] in types for name in _left(words, tuple(KEY_TYPES)))
         case "banner":
             return words == ("none",) or _plain_file(facts, words[0])
-        case "usedns" | "permituserenvironment" | "refuseconnection":
+        case "permituserenvironment" | "refuseconnection":
             return words == ("no",)
         case "permittty":
             return words == ("yes",)
         case "persourcepenalties":
-            return words == ("no",)
-        case "persourcepenaltyexemptlist" | "rdomain" | "hostcertificate":
+            return _short_penalties(facts) or exempt(facts)
+        case "usedns":
+            return words == ("no",) or _time_for_names(facts)
+        case "hostcertificate":
+            return words == ("none",) or not _outdated(facts, words[0])
+        case "rdomain":
             return words == ("none",)
         case "clientaliveinterval":
             return _seconds(words[0]) == 0 or _seconds(words[0]) >= 10
@@ -314,15 +320,3 @@ def _seconds(word: str) -> int:
 def _plain_file(facts: Facts, path: str) -> bool:
     # A missing banner is skipped.
     return not path.startswith(("/dev/", "/proc/", "/sys/"))
-
-
-def _left(words: tuple[str, ...], offered: tuple[str, ...]) -> tuple[str, ...]:
-    """The client's algorithms that a list allows."""
-    text = words[0] if words else ""
-    if text[:1] in ("+", "^"):
-        return offered
-    if text[:1] == "-":
-        patterns = text[1:].split(",")
-        return tuple(each for each in offered if not any(fnmatchcase(each, pattern) for pattern in patterns))
-    names = set(text.split(","))
-    return tuple(each for each in offered if each in names)

@@ -15,7 +15,7 @@ from re import compile as compile_pattern
 
 from rescue.accounts.database import Accounts
 from rescue.formats.os_release import Release
-from rescue.keys.public_keys import check_public_key
+from rescue.keys.public_keys import check_public_key, rsa_bits
 from rescue.keys.wire import Reader, WireError, decode_base64
 from rescue.tree import Read, ReadError, Tree
 
@@ -140,6 +140,22 @@ def _openssh_type(data: bytes) -> str:
     if not reader.done or not secret or len(secret) % 8:
         raise WireError("its length is wrong")
     return _check_secret(Reader(secret), public)
+
+
+def rsa_length(data: bytes) -> int | None:
+    """The bits of an RSA key in OpenSSH's own format, by its public half; None for anything else."""
+    end = data.find(b"\n" + _END)
+    if not data.startswith(_BEGIN) or end < 0:
+        return None
+    try:
+        reader = Reader(decode_base64(data[len(_BEGIN) : end].replace(b"\n", b"").decode("latin-1")))
+        reader.take(len(_MAGIC))
+        for _ in range(3):
+            reader.string()
+        reader.uint32()
+        return rsa_bits("ssh-rsa", reader.string())
+    except WireError:
+        return None
 
 
 def _check_secret(reader: Reader, public: bytes) -> str:

@@ -43,11 +43,15 @@ class Bind:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Where SSH is set to listen, if every line names a specific address. socket: the listening unit, if any."""
+    """Where SSH is set to listen, if every line names a specific address. socket: the listening unit, if any.
+
+    free: whether it listens on addresses that are not there, too (ip_nonlocal_bind, FreeBind=).
+    """
 
     binds: tuple[Bind, ...]
     own: OwnAddresses
     socket: Unit | None
+    free: bool = False
 
 
 def told(facts: Facts) -> Told | None:
@@ -59,6 +63,7 @@ def told(facts: Facts) -> Told | None:
         return None
     own = own_addresses(facts.tree)
     binds = []
+    free = False
     for each in listeners:
         try:
             address = ip_address(THIS_MACHINE if each.address == "localhost" else each.address or "")
@@ -68,10 +73,10 @@ def told(facts: Facts) -> Told | None:
         if address.is_unspecified:
             return None
         here = own.may_have(address)
-        if here is not True and _nonlocal(facts, address.version):
-            return None
+        free = free or (here is not True and _nonlocal(facts, address.version))
         binds.append(Bind(each, address, here))
-    return Told(tuple(binds), own, _socket(facts))
+    socket = _socket(facts)
+    return Told(tuple(binds), own, socket, free or (socket is not None and free_bind(socket)))
 
 
 def _socket(facts: Facts) -> Unit | None:

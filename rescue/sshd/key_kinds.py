@@ -1,6 +1,7 @@
 """Which key types this sshd accepts: PubkeyAcceptedAlgorithms, RequiredRSASize, and what its version knows at all.
 
-Source: KEX_DEFAULT_PK_ALG in myproposal.h, sshkey_check_rsa_length in sshkey.c, userauth_pubkey in auth2-pubkey.c.
+Source: KEX_DEFAULT_PK_ALG in myproposal.h, sshkey_check_rsa_length in sshkey.c, userauth_pubkey in auth2-pubkey.c,
+kex_set_server_sig_algs in kex.c, key_sig_algorithm in sshconnect2.c.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 
 from rescue.model import Location
 from rescue.sshd.effective import Effective
+from rescue.sshd.handshake import openssh
+from rescue.sshd.handshake.lists import Names, Part, assembled
 from rescue.sshd.language.patterns import match_list
 from rescue.sshd.language.syntax import Version
 
@@ -41,6 +44,45 @@ def listed(value: str, kind: str) -> bool | None:
         every = all(match_list(name, value[1:]) == 1 for name in names)
         return False if every else None
     return found
+
+
+ADVERTISED: Version = (9, 6)
+"""The version since which sshd tells the client what it accepts, and not all that it knows."""
+
+CERTIFIED = "-cert-v01@openssh.com"
+
+
+def accepted(effective: Effective) -> Names | None:
+    """What PubkeyAcceptedAlgorithms comes to; None if the version of sshd is not known."""
+    if not effective.dialect.certain:
+        return None
+    words, version = effective.words("PubkeyAcceptedAlgorithms"), effective.dialect.version
+    default = openssh.default(Part.HOST_KEY, version)
+    return assembled(words[0], default, openssh.known(Part.HOST_KEY, version)) if words else default
+
+
+def rsa_signature(effective: Effective, signs: Names) -> str | None:
+    """The algorithm with which a client signs for an RSA key; None if sshd offers none of those that it has.
+
+    signs: those that it has, best first. It takes the first that sshd says it knows, and no other when that is refused.
+    Up to 9.5 sshd names all that it knows, accepted or not; later one that it accepts in certificates alone, too.
+    """
+    names = accepted(effective)
+    if names is None:
+        return signs[0] if signs else None
+    if effective.dialect.before(ADVERTISED):
+        return signs[0] if signs else None
+    told = {name.removesuffix(CERTIFIED) for name in names}
+    return next((name for name in signs if name in told), None)
+
+
+def takes(effective: Effective, kind: str, signs: Names) -> bool | None:
+    """Whether sshd accepts a key of this type from a client that signs so for an RSA key; None if that is not known."""
+    names = accepted(effective)
+    if names is None:
+        words = effective.words("PubkeyAcceptedAlgorithms")
+        return listed(words[0], kind) if words else None
+    return (rsa_signature(effective, signs) if kind == "ssh-rsa" else kind) in names
 
 
 def hopeless(effective: Effective, kind: str, bits: int | None) -> NotTaken | None:

@@ -69,13 +69,17 @@ class Listener:
     location: Location | None = None
 
 
-def listeners(tree: Tree, server: Server, units: UnitsLike) -> tuple[Listener, ...]:
-    """Where SSH listens after the next boot, if its service is started; () if the configuration stops sshd."""
+def listeners(tree: Tree, server: Server, units: UnitsLike, *, only: bool = False) -> tuple[Listener, ...]:
+    """Where SSH listens after the next boot, if its service is started; () if the configuration stops sshd.
+
+    only: whether the kernel is told to leave IPv4 out of sockets for all of IPv6 (net.ipv6.bindv6only). sshd opens one
+    for each version, and systemd does as the kernel does.
+    """
     if server.fatal:
         return ()
     socket = started_socket(units)
     if socket is not None:
-        return tuple(dict.fromkeys(_versions(socket, each) for each in _of_socket(tree, server, socket)))
+        return tuple(dict.fromkeys(_versions(socket, each, only=only) for each in _of_socket(tree, server, socket)))
     return tuple(dict.fromkeys(configured(server, options(tree, units))))
 
 
@@ -161,16 +165,30 @@ def _of_socket(tree: Tree, server: Server, socket: UnitLike) -> Iterator[Listene
     yield from from_config if from_config and not written else streams
 
 
-def ipv6_only(socket: UnitLike) -> bool:
-    """Whether the socket's IPv6 settings exclude IPv4 (BindIPv6Only=); by default "::" accepts both."""
+def clash(one: str | None, other: str | None, *, only: bool) -> bool:
+    """Whether two sockets on one port conflict: a wildcard takes every address of its IP versions.
+
+    only: whether one for all of IPv6 leaves IPv4 alone.
+    """
+    first, second = one or "::", other or "::"
+    if first == second:
+        return True
+    if "::" in (first, second):
+        return not only or ":" in (second if first == "::" else first)
+    return "0.0.0.0" in (first, second) and not (":" in first or ":" in second)  # noqa: S104  read, not bound
+
+
+def ipv6_only(socket: UnitLike, *, only: bool = False) -> bool:
+    """Whether the socket's IPv6 settings exclude IPv4 (BindIPv6Only=); by default "::" accepts what the kernel says."""
     lines = [each for each in socket.assignments if (each.section, each.key) == ("Socket", "BindIPv6Only")]
-    return bool(lines) and lines[-1].text == "ipv6-only"
+    said = lines[-1].text if lines else "default"
+    return said == "ipv6-only" or (said != "both" and only)
 
 
-def _versions(socket: UnitLike, listener: Listener) -> Listener:
+def _versions(socket: UnitLike, listener: Listener, *, only: bool) -> Listener:
     if listener.address not in (None, "::"):
         return listener
-    return replace(listener, address="::" if ipv6_only(socket) else None)
+    return replace(listener, address="::" if ipv6_only(socket, only=only) else None)
 
 
 def _after_generated(path: PurePosixPath) -> bool:

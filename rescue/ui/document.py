@@ -109,8 +109,13 @@ def user(each: UserVerdict, examination: Examination) -> dict[str, object]:
 
 
 def client(who: Client, dialled: int) -> dict[str, object]:
-    """Who wants in. `port` is the one that is judged; null user and empty from mean any."""
-    return {"user": who.user, "from": [str(source) for source in who.sources], "port": dialled}
+    """Who wants in. `port` is the one that is judged; null user and empty from mean any; null program: today's ssh."""
+    return {
+        "user": who.user,
+        "from": [str(source) for source in who.sources],
+        "port": dialled,
+        "program": who.program or None,
+    }
 
 
 def finding(each: Finding) -> dict[str, object]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import astuple
 from pathlib import PurePosixPath
 from shlex import join
 from textwrap import wrap
@@ -19,8 +20,10 @@ from rich.text import Text
 
 from rescue.examine import Examination
 from rescue.login_path import State, StepVerdict, UserVerdict, Verdict
-from rescue.model import Finding, Safety, Severity
+from rescue.logins.handshake.offer import meetings
+from rescue.model import Finding, Safety, Severity, Step
 from rescue.planner import Left, Mend, taken_unasked
+from rescue.sshd.handshake.clients import named
 from rescue.text.diff import unified
 from rescue.text.numbers import size
 from rescue.text.safe import cut, safe
@@ -148,16 +151,17 @@ class Report:
             names = [safe(each.user) for each in examination.path.users]
             user = "user " + ", ".join(names[:4]) + (" ..." if len(names) > 4 else "") if names else "any user"
         source = ", ".join(str(each) for each in who.sources) or "any address"
-        return f"{user}, from {source}, to port {facts.dialled}"
+        program = f", with {named(who.program).title}" if who.program else ""
+        return f"{user}, from {source}, to port {facts.dialled}{program}"
 
     def path(self, examination: Examination, *, every: bool = False) -> None:
         """The steps in order, a mark for each."""
         self.line("The path to a login:")
         for step in examination.path.steps:
-            self._step(step, every=every)
+            self._step(step, examination, every=every)
         self.line()
 
-    def _step(self, step: StepVerdict, *, every: bool) -> None:
+    def _step(self, step: StepVerdict, examination: Examination, *, every: bool) -> None:
         head = Text(f"{step.step.order:>4}  {step.step.word:<10}")
         head.append(f"{MARKS[step.state]:<12}", STYLES[step.state])
         if step.findings:
@@ -166,13 +170,21 @@ class Report:
             more = f" (and {len(step.gaps) - 1} more)" if len(step.gaps) > 1 else ""
             words, style = (safe(step.gaps[0].what) if step.gaps else "") + more, "dim"
         else:
-            words, style = step.step.holds if every else "", ""
+            words, style = (self._holds(step.step, examination) if every else ""), ""
         first, *rest = wrap(words, self.out.width - len(head), break_on_hyphens=False) or [""]
         line = head.copy().append(first, style)
         line.rstrip()
         self._print(line)
         for each in rest:
             self.exact(each, style, len(head))
+
+    def _holds(self, step: Step, examination: Examination) -> str:
+        """What holds of an "ok" step; of *accept* also what the named client and sshd agree on."""
+        if step is not Step.ACCEPT or not examination.facts.client.program:
+            return step.holds
+        first = meetings(examination.facts)[0]
+        agreed = ", ".join(name for name in astuple(first.agreed) if name)
+        return f"{step.holds} ({first.program.title}: {agreed})"
 
     def findings(self, examination: Examination) -> None:
         """Each finding with its number, the first broken one as the outside sees it."""

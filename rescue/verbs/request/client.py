@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rescue.errors import UsageError
 from rescue.model import Address, Client
+from rescue.sshd.handshake.clients import named
 from rescue.text.safe import cut
 from rescue.verbs.request.public_key import comment_of, key_to_add, read_public_key
 
@@ -18,6 +19,7 @@ BROADCAST = IPv4Address("255.255.255.255")
 class ClientOptions:
     """Who wants in, in the person's own words. key: the file of the public key; add_key: of one that is to be added.
     console: the file of a saved serial console. expect_addresses, expect_macs: the server's own, by the provider.
+    program: the name of the one that connects.
     """
 
     user: str | None = None
@@ -28,6 +30,7 @@ class ClientOptions:
     console: str | None = None
     expect_addresses: tuple[str, ...] = ()
     expect_macs: tuple[str, ...] = ()
+    program: str | None = None
 
 
 def client_of(who: ClientOptions) -> Client:
@@ -53,17 +56,31 @@ def client_of(who: ClientOptions) -> Client:
             f"--expect-mac takes a hardware address such as 52:54:00:12:34:56: {cut(str(problem), 120)}",
             "The provider's panel shows it as MAC address; `ip link` in its rescue system as link/ether.",
         ) from problem
+    program = _program(who.program) if who.program is not None else ""
     if who.add_key is None:
         key = read_public_key(who.key, "--key").public if who.key is not None else None
-        return Client(who.user, sources, who.port, key, console=console, expected=expected, macs=who.expect_macs)
+        return Client(
+            who.user, sources, who.port, key, console=console, expected=expected, macs=who.expect_macs, program=program
+        )
     # Who wants a key to be added logs in with it.
     if who.key is not None:
         raise UsageError("--key and --add-key: one of them", "--add-key takes the key for yours, and adds it.")
     added = key_to_add(who.add_key)
     return Client(
         who.user, sources, who.port, added.public, comment=comment_of(added), console=console, expected=expected,
-        macs=who.expect_macs,
+        macs=who.expect_macs, program=program,
     )  # fmt: skip
+
+
+def _program(word: str) -> str:
+    """The program that connects, as its option says it. Raises UsageError for an unknown one."""
+    try:
+        return named(word).spelt
+    except ValueError as problem:
+        raise UsageError(
+            f"--client {cut(word, 60)}: {problem}",
+            "Name the program that you connect with, perhaps with its version: putty, openssh-8.4, paramiko-2.12.",
+        ) from problem
 
 
 def _own_address(word: str) -> Address:

@@ -91,4 +91,6 @@ class Request:
             words += ["--expect-address", str(address)]
         for mac in self.client.macs:
             words += ["--expect-mac", mac]
+        if self.client.program:
+            words += ["--client", self.client.program]
         return words + self.opening.words

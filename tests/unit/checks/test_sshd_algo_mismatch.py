@@ -1,9 +1,12 @@
+from base64 import b64encode
+
 import pytest
 
+from rescue.keys.wire import string
 from rescue.model import Client, Safety, Severity, Symptom
 from rescue.tree import Entry, file, symlink
-from tests.checking import causes, changed_paths, diff, mended, only_finding
-from tests.trees import server
+from tests.checking import causes, changed_paths, diff, mended, mended_if_agreed, only_finding
+from tests.trees import DPKG_STATUS, server
 
 pytestmark = pytest.mark.unit
 
@@ -82,3 +85,51 @@ def test_under_another_policy_a_file_of_its_own_counts_before_it(linked: bool) -
     assert changed_paths(plan) == ["/etc/ssh/sshd_config.d/00-key-kinds.conf"]
     text = plan.after.facts.tree.text("/etc/ssh/sshd_config.d/00-key-kinds.conf")
     assert text == f"PubkeyAcceptedAlgorithms {ECDSA},ssh-ed25519\n"
+
+
+RSA_2048 = "ssh-rsa " + b64encode(string(b"ssh-rsa") + string(b"\1\0\1") + string(b"\0" + b"\xc5" * 256)).decode()
+
+
+@pytest.mark.parametrize(
+    ("value", "version", "program", "found"),
+    [
+        # Up to 9.5 sshd tells ssh of all that it knows, and ssh signs with the best of them: measured.
+        ("rsa-sha2-256", "9.2p1", "", True),
+        ("rsa-sha2-512", "9.2p1", "", False),
+        ("ssh-rsa", "9.2p1", "", True),
+        ("+ssh-rsa", "9.2p1", "", False),
+        ("-rsa-sha2-512", "9.2p1", "", True),
+        ("rsa-sha2-256", "10.0p1", "", False),
+        ("ssh-rsa", "10.0p1", "", True),
+        ("ssh-rsa", "10.0p1", "openssh-8.4", False),
+        # Certificates keep it among what sshd says it knows.
+        ("-rsa-sha2-512", "10.0p1", "", True),
+        ("-rsa-sha2-*", "10.0p1", "", True),
+        ("rsa-sha2-256", "9.2p1", "dropbear-2022.83", False),
+        ("rsa-sha2-512", "9.2p1", "dropbear-2022.83", True),
+        ("ssh-rsa", "9.2p1", "jsch-0.1", False),
+        ("rsa-sha2-512", "9.2p1", "jsch-0.1", True),
+        ("rsa-sha2-512", "9.2p1", "putty", False),
+    ],
+)
+def test_an_rsa_key_is_accepted_as_the_client_signs(value: str, version: str, program: str, found: bool) -> None:
+    changes = setting(value)
+    changes["/home/alice/.ssh/authorized_keys"] = file(f"{RSA_2048}\n", 0o600, 1000, 1000)
+    changes["/var/lib/dpkg/status"] = DPKG_STATUS.replace("9.2p1-2+deb12u6", f"{version}-1")
+    client = Client(user="alice", program=program)
+    tree = server(changes)
+    named = [each for each in causes(tree, client) if each != "no-common-algorithm"]
+    assert named == (["sshd-algo-mismatch"] if found else [])
+    if found and not program:
+        mended(tree, client)
+
+
+def test_a_client_that_knows_sha1_alone_is_denied_by_default() -> None:
+    keys = file(f"{RSA_2048}\n", 0o600, 1000, 1000)
+    tree = server({"/home/alice/.ssh/authorized_keys": keys})
+    client = Client(user="alice", program="paramiko-2.4")
+    finding = only_finding(tree, "sshd-algo-mismatch", client)
+    assert "Paramiko 2.4 signs for RSA keys by ssh-rsa alone" in finding.message
+    assert causes(tree, ALICE) == []
+    plan = mended_if_agreed(tree, client)
+    assert "PubkeyAcceptedAlgorithms +ssh-rsa\n" in (plan.after.facts.tree.text("/etc/ssh/sshd_config") or "")

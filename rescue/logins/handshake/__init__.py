@@ -1,0 +1,1 @@
+"""What this server's sshd offers, held against the clients in question. Shared by its checks; no check itself."""

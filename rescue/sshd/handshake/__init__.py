@@ -1,0 +1,1 @@
+"""What sshd and clients offer at the start of a connection, and what they agree on (RFC 4253, section 7)."""
