@@ -339,6 +339,9 @@ def _client(verb: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--key", metavar="FILE", help="your public key: ~/.ssh/id_ed25519.pub, or its line in quotes")
     group.add_argument(
+        "--by-password", action="store_true", help="you log in with a password that you know; it is never asked for"
+    )
+    group.add_argument(
         "--console",
         metavar="FILE",
         help="what the server's serial console showed, saved from the provider's panel: its last boot is evidence",
