@@ -45,6 +45,9 @@ def made(seed: int) -> dict[str, str]:
     random = Random(seed)
     names = ["svc", *random.sample(["one", "two", "three"], random.randint(0, 3))]
     files = {name: _text(random, names, at) for at, name in enumerate(names)}
+    for name, text in files.items():
+        # Behind a line that ends in a backslash PAM 1.5 reads on over empty lines and comments, and 1.7 does not.
+        files[name] = text.replace("\\\n\n", "\n").replace("\\\n#", "\n#")
     for name in names[1:]:
         # In a file that a line of one stack includes, Debian's libpam takes the previous line's control for this one.
         files[name] = files[name].replace("@include nowhere\n", "")
@@ -74,9 +77,7 @@ def _line(random: Random, below: list[str]) -> str:
 
 
 def _odd(random: Random, facility: Facility) -> str:
-    """A line that is seldom seen. Not among them: an empty line or a comment that goes on with a line which ended in a
-    backslash; there PAM 1.5 reads on, and 1.7 does not.
-    """
+    """A line that is seldom seen."""
     debug = _module(random, facility)
     return random.choice(
         [
