@@ -160,6 +160,16 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="add this public key for --user, too, if it is not there (alone: with --only key-missing)",
     )
+    fix.add_argument(
+        "--set-password",
+        metavar="NAME",
+        help="give this account a new password, which is asked for twice and never shown",
+    )
+    fix.add_argument(
+        "--password-file",
+        metavar="FILE",
+        help="with --set-password: read it from the first line of this file (-: standard input)",
+    )
     fix.add_argument("--dry-run", action="store_true", help="print the changes and write nothing")
     fix.add_argument(
         "--undo-log",

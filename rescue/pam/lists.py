@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from rescue.accounts.database import Account, Accounts
+from rescue.accounts.login_defs import number
 from rescue.model import Location
 from rescue.pam.stacks import Ruling
 from rescue.tree import Read, Tree
 
 SHELLS = PurePosixPath("/etc/shells")
 SECURETTY = PurePosixPath("/etc/securetty")
-LOGIN_DEFS = "/etc/login.defs"
 FIRST_REGULAR, OVERFLOW = 1000, 65534
 """UID_MIN where login.defs(5) has none; the uid that pam_usertype takes for a system account."""
 ITEMS = ("tty", "user", "rhost", "ruser", "group", "shell")
@@ -132,12 +132,7 @@ def securetty(tree: Tree, account: Account) -> Ruling:
 
 def user_type(tree: Tree, account: Account, arguments: tuple[str, ...]) -> Ruling:
     """What pam_usertype says: "isregular" or "issystem", by UID_MIN of login.defs(5)."""
-    tree.require(Read(LOGIN_DEFS, depth=0))
-    first = FIRST_REGULAR
-    for line in (tree.text_if_read(LOGIN_DEFS) or "").split("\n"):
-        words = line.split()
-        if words[:1] == ["UID_MIN"] and len(words) > 1 and words[1].isascii() and words[1].isdigit():
-            first = int(words[1][:10])
+    first = number(tree, "UID_MIN", FIRST_REGULAR)
     system = account.uid < first or account.uid == OVERFLOW
     wanted = next((word for word in arguments if word in ("isregular", "issystem")), "")
     if not wanted:
