@@ -118,7 +118,8 @@ def _nobody_says_yes(facts: Facts, account: Account, service: Service) -> Findin
     stack = service.stack(Facility.AUTH)
     refusing = sure.decided
     if service.broken is None and sure.answer not in pam.PASSES and refusing is not None:
-        known = refusing.name == MODULE or lacks_password(facts, account)  # the latter belongs to sshd-auth-methods
+        asking = refusing.name == MODULE and module_present(facts.tree, refusing.module)
+        known = asking or lacks_password(facts, account)  # the latter belongs to sshd-auth-methods
         return None if known else _turned_away(facts, account, service, refusing)
     unasked = sure.answer not in pam.PASSES and sure.decided is None
     doubt = sure.answer in pam.PASSES and perhaps.answer not in pam.PASSES and perhaps.decided is None

@@ -245,3 +245,11 @@ def test_an_emptied_common_auth_comes_back() -> None:
     deny: dict[str, Entry | str | None] = {"/etc/pam.d/other": "auth required pam_deny.so\n"}
     other = by_password("", keyboard=False, more={**more, **deny})
     assert "/etc/pam.d/common-auth~" in only_finding(other, "pam-2fa", ALICE).repairs[0].title
+
+
+@pytest.mark.parametrize("arguments", ["", " nullok"])
+def test_a_module_that_was_uninstalled_and_is_still_asked(arguments: str) -> None:
+    gone: dict[str, Entry | str | None] = {f"{MODULES}/pam_google_authenticator.so": None, SECRET: OWN}
+    tree = by_password(f"{LINE}{arguments}\n", keyboard=False, more=gone)
+    assert "pam_google_authenticator.so is missing" in only_finding(tree, "pam-2fa", ALICE).message
+    assert diff(mended(tree, ALICE, any_repairs), "/etc/pam.d/sshd")[1] == [f"#{LINE}{arguments}"]
