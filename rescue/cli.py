@@ -160,6 +160,16 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="add this public key for --user, too, if it is not there (alone: with --only key-missing)",
     )
+    fix.add_argument(
+        "--set-password",
+        metavar="NAME",
+        help="give this account a new password, which is asked for twice and never shown",
+    )
+    fix.add_argument(
+        "--password-file",
+        metavar="FILE",
+        help="with --set-password: read it from the first line of this file (-: standard input)",
+    )
     fix.add_argument("--dry-run", action="store_true", help="print the changes and write nothing")
     fix.add_argument(
         "--undo-log",
@@ -338,6 +348,9 @@ def _client(verb: argparse.ArgumentParser) -> None:
         help="the port that you dial (default: 22, unless the disk shows that another is meant)",
     )
     group.add_argument("--key", metavar="FILE", help="your public key: ~/.ssh/id_ed25519.pub, or its line in quotes")
+    group.add_argument(
+        "--by-password", action="store_true", help="you log in with a password that you know; it is never asked for"
+    )
     group.add_argument(
         "--console",
         metavar="FILE",

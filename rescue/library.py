@@ -20,7 +20,7 @@ from rescue.logs.last_boot import LastBoot
 from rescue.logs.last_login import LastLogin
 from rescue.machine_id import MACHINE_ID_READ, machine_id
 from rescue.model import Client, Finding, Gap, Symptom
-from rescue.planner import Choose, Plan, make_plan, safe_repairs
+from rescue.planner import Choose, Demanded, Plan, make_plan, safe_repairs
 from rescue.survey import complete, survey
 from rescue.targets import open as opener
 from rescue.targets.opening import BACKENDS, Opening, no_passphrase
@@ -187,7 +187,7 @@ def inspect(target: Target, client: Client | None = None, *, again: Inspection |
     return _inspection(target, examination)
 
 
-def plan(target: Target, found: Inspection, *, choose: Choose = safe_repairs) -> Plan:
+def plan(target: Target, found: Inspection, *, choose: Choose = safe_repairs, demanded: Demanded = ()) -> Plan:
     """The changes that mend what was found, each proven on an in-memory copy. Writes nothing.
 
     found: an inspection of `target`; the plan is for its client.
@@ -195,9 +195,12 @@ def plan(target: Target, found: Inspection, *, choose: Choose = safe_repairs) ->
     leave the finding. It is called for what comes to light on the way, too, and may be called again for the same
     finding: the same answer is expected. `safe_repairs` takes what ``--yes`` takes, `any_repairs` what
     ``--yes --unsafe`` takes.
+    demanded: edits to make first, whatever is found, each with a finding that names it.
     Raises TargetError where the target can't be read.
     """
-    _, made = complete(target, found.examination.facts.tree, lambda tree: make_plan(tree, found.client, choose))
+    asked = tuple(demanded)
+    tree = found.examination.facts.tree
+    _, made = complete(target, tree, lambda tree: make_plan(tree, found.client, choose, demanded=asked))
     return made
 
 

@@ -191,7 +191,8 @@ class Client:
     rest of its line in a file is left out. comment: that rest, "" for none. now: the time of the login, with a time
     zone: bans and accounts expire. console: what the server's serial console showed, saved by the person; "" for none.
     expected: the server's own addresses, by the provider's panel. macs: the hardware addresses of its interfaces, in
-    lower case; () for unknown. program: the client and its version ("putty-0.78"); "" for today's OpenSSH.
+    lower case; () for unknown. program: the client and its version ("putty-0.78"); "" for today's OpenSSH. by_password:
+    the person says that they log in with a password, and know it.
     Raises ValueError for impossible values.
     """
 
@@ -205,6 +206,7 @@ class Client:
     expected: tuple[Address, ...] = ()
     macs: tuple[str, ...] = ()
     program: str = ""
+    by_password: bool = False
 
     def __post_init__(self) -> None:
         if self.port is not None and not 1 <= self.port <= 65535:

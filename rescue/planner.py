@@ -94,12 +94,35 @@ def any_repairs(finding: Finding, tree: Tree) -> Repair | None:
     )
 
 
-def make_plan(tree: Tree, client: Client, choose: Choose = safe_repairs, checks: Iterable[Check] | None = None) -> Plan:
-    """The plan for `tree`, by every check (or `checks`). Pure; raises `NotCaptured` if something is missing."""
+Demanded = Iterable[tuple[Finding, Repair]]
+"""Edits that the person asks for whatever is found, each with a finding that names it."""
+
+
+def make_plan(
+    tree: Tree,
+    client: Client,
+    choose: Choose = safe_repairs,
+    checks: Iterable[Check] | None = None,
+    demanded: Demanded = (),
+) -> Plan:
+    """The plan for `tree`, by every check (or `checks`). Pure; raises `NotCaptured` if something is missing.
+
+    demanded: made first; what they bring to light is planned for, too. One that can't be made is left, with the reason.
+    """
     asked = None if checks is None else tuple(checks)
     before = now = examine(tree, client, asked)
     mends: list[Mend] = []
     reasons: dict[tuple[str, str], str] = {}
+    failed: list[Left] = []
+    for finding, wanted in demanded:
+        assert wanted.edit is not None, "a demanded edit is one"
+        try:
+            edited = wanted.edit(now.facts.tree)
+        except (ValueError, OSError) as problem:
+            failed.append(Left(finding, f"it can't be done: {problem}"))
+            continue
+        mends.append(Mend(finding, wanted, edited.since(now.facts.tree)))
+        now = examine(edited, client, asked)
     for _ in range(MAX_ROUNDS):
         new = [finding for finding in now.findings if finding.key not in reasons]
         if not new:
@@ -123,7 +146,7 @@ def make_plan(tree: Tree, client: Client, choose: Choose = safe_repairs, checks:
     left = tuple(
         Left(finding, reasons.get(finding.key) or "it was found too late to plan for") for finding in now.findings
     )
-    return Plan(before, now, tuple(mends), left)
+    return Plan(before, now, tuple(mends), (*failed, *left))
 
 
 def _attempt(

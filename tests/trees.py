@@ -9,6 +9,9 @@ from rescue.tree import Entry, FileSystem, Tree, directory, file, symlink
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ7Yc0gD1gYPvX5b3b2jP7mMZyoNqmOP1cFzO3jJw8cA"
 """A well-formed public key of nobody."""
 
+PASSWORD_HASH = "$y$j9T$Q0hXgfLyGq1cIu3Oa5Wd1.$3nqXc2XSHm0b7wT5oCkJcQm3yS7Yd1m2o0dCwK3vF4B"
+"""A whole yescrypt hash, of no password that anybody knows."""
+
 GIB = 1 << 30
 
 HOST_KEY = (

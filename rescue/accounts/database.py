@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from re import compile as compile_pattern
 
+from rescue.accounts.hashes import flaw, scheme_of
 from rescue.model import Location
 from rescue.tree import Read, Tree
 
@@ -30,10 +31,6 @@ MAX_DIGITS = 100
 SPACE = " \t\n\v\f\r"
 
 _NUMBER = compile_pattern(r"[ \t\n\v\f\r]*([+-]?[0-9]+)")
-_SCHEMES = {
-    "1": "md5", "2a": "bcrypt", "2b": "bcrypt", "2x": "bcrypt", "2y": "bcrypt", "5": "sha256", "6": "sha512",
-    "7": "scrypt", "gy": "gost-yescrypt", "y": "yescrypt", "sha1": "sha1",
-}  # fmt: skip
 
 
 class Password(StrEnum):
@@ -53,7 +50,8 @@ class Password(StrEnum):
 class Account:
     """One line of passwd(5). `shell` and `home` are as written; an empty shell means /bin/sh.
 
-    password: the state of passwd's own second field; None where it says that shadow(5) has it ("x").
+    password: the state of passwd's own second field; None where it says that shadow(5) has it ("x"). flaw: as that of
+    `Shadow`.
     """
 
     name: str
@@ -63,6 +61,7 @@ class Account:
     shell: str
     location: Location
     password: Password | None = None
+    flaw: str = ""
 
     @property
     def has_login_shell(self) -> bool:
@@ -86,7 +85,8 @@ class Shadow:
 
     scheme: how the password is hashed ("yescrypt"), "" if it is not. exclamation: the field begins with "!", which
     sshd takes for a locked account where PAM is off (auth.c, LOCKED_PASSWD_PREFIX). lastchg and expire are days since
-    1970-01-01, minimum, maximum, warn and inactive are days; None where the field is empty.
+    1970-01-01, minimum, maximum, warn and inactive are days; None where the field is empty. flaw: why no password can
+    match the field, though it is not meant as a lock; "" where there is none.
     """
 
     name: str
@@ -100,6 +100,7 @@ class Shadow:
     inactive: int | None
     expire: int | None
     location: Location
+    flaw: str = ""
 
 
 class Accounts:
@@ -207,6 +208,18 @@ class Accounts:
         shadow = self.shadow(account.name)
         return Password.DISABLED if shadow is None else shadow.password
 
+    def password_flaw(self, account: Account) -> str:
+        """Why no password can match the account's field, though it is not meant as a lock; "" where there is none."""
+        if account.password is not None:
+            return account.flaw
+        shadow = self.shadow(account.name)
+        return "" if shadow is None else shadow.flaw
+
+    def password_location(self, account: Account) -> Location:
+        """The line with the account's password."""
+        shadow = self.shadow(account.name) if account.password is None else None
+        return account.location if shadow is None else shadow.location
+
 
 def home_of(tree: Tree, name: str) -> str | None:
     """The account's home directory, for callers that have only the passwd file."""
@@ -250,7 +263,8 @@ def _parse_account(line: str, location: Location) -> Account | None:
     uid, gid = _number(uid_text), _number(gid_text)
     if uid is None or gid is None:
         return None
-    return Account(name, uid, gid, home, shell, location, None if word == "x" else _state(word))
+    own = word != "x"
+    return Account(name, uid, gid, home, shell, location, _state(word) if own else None, flaw(word) if own else "")
 
 
 def _parse_group(line: str, location: Location) -> Group | None:
@@ -278,9 +292,20 @@ def _parse_shadow(line: str, location: Location) -> Shadow | None:
     days += [None] * (7 - len(days))
     word = fields[1]
     state = _state(word)
-    scheme = _scheme(word.lstrip("!*")) if state in (Password.HASH, Password.LOCKED) else ""
+    scheme = scheme_of(word.lstrip("!*")) if state in (Password.HASH, Password.LOCKED) else ""
     return Shadow(
-        fields[0], state, scheme, word.startswith("!"), days[0], days[1], days[2], days[3], days[4], days[5], location
+        fields[0],
+        state,
+        scheme,
+        word.startswith("!"),
+        days[0],
+        days[1],
+        days[2],
+        days[3],
+        days[4],
+        days[5],
+        location,
+        flaw(word),
     )
 
 
@@ -294,12 +319,9 @@ def _state(word: str) -> Password:
     bare = word.lstrip("!*")
     if bare == word:
         # A traditional DES hash has 13 characters and no "$"; anything shorter can't match (crypt(5)).
-        return Password.HASH if word.startswith(("$", "_")) or len(word) == 13 else Password.DISABLED
+        whole = word.startswith(("$", "_")) or (len(word) > 12 and not flaw(word))
+        return Password.HASH if whole else Password.DISABLED
     return Password.LOCKED if _state(bare) is Password.HASH else Password.DISABLED
-
-
-def _scheme(word: str) -> str:
-    return _SCHEMES.get(word.split("$")[1], "unknown") if word.startswith("$") else "des"
 
 
 def _redacted(line: str) -> str:

@@ -25,7 +25,7 @@ from rescue.keys.authorized_keys import KeyFile, KeyLine
 from rescue.keys.mending import mended
 from rescue.logins.each_login import elsewhere
 from rescue.logins.key_files import add_lines, dead_link, home_missing, make_whole, misplaced, overlooked, places
-from rescue.logins.password_way import by_password, password_opens
+from rescue.logins.ways.password import by_password, password_opens, shut, useless
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Read
 
@@ -54,8 +54,13 @@ def find(facts: Facts) -> Iterator[Finding]:
         facts.tree.require(*(read for account in lacking for read in places(facts, account)))
     for account in lacking:
         # An account with a password and no key uses that; password-login-off reports why it is refused.
-        if not _by_command(facts, account) and not by_password(facts, account):
+        if not _by_command(facts, account) and not by_password(facts, account) and not _useless(facts, account):
             yield _finding(facts, account)
+
+
+def _useless(facts: Facts, account: Account) -> bool:
+    """Whether password-unusable reports the account: its password was to open it, and can't."""
+    return facts.client.key is None and useless(facts, account) is not None and not any(shut(facts, account))
 
 
 def _by_command(facts: Facts, account: Account) -> bool:

@@ -16,20 +16,15 @@ See: pam.conf(5), pam_deny(8).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
-from re import compile as compile_pattern
 
 from rescue.facts import Facts
 from rescue.logins import pam
-from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
+from rescue.logins.pam_refused import past_deny
+from rescue.model import Finding, Severity, Step, Symptom
 from rescue.pam.stacks import Facility, Handler
-from rescue.text.line_edit import commented, line_of
-from rescue.tree import Tree
 
 STEP = Step.ACCOUNT
 READS = pam.READS
-
-_JUMP = compile_pattern(r"(\[[^\]]*\bsuccess=)([0-9]+)\b")
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -53,33 +48,6 @@ def _finding(stack: tuple[Handler, ...], line: Handler) -> Finding:
         message=f"PAM rejects everybody after the key is accepted: its rules end at pam_deny ({line.location}).",
         symptom=Symptom.CLOSED,
         locations=(line.location,),
-        repairs=tuple(_repairs(stack, line)),
+        repairs=tuple(past_deny(stack, line)),
         subject=str(line.facility),
     )
-
-
-def _repairs(stack: tuple[Handler, ...], line: Handler) -> Iterator[Repair]:
-    at = stack.index(line)
-    for index, handler in enumerate(stack[:at]):
-        jump = handler.actions.get("success", "")
-        if jump.isdigit() and handler.location.path == line.location.path and index + int(jump) < at:
-            longer = partial(_longer, location=handler.location, by=at - index - int(jump))
-            yield Repair(
-                f"make {handler.location} jump over pam_deny again",
-                Safety.UNSAFE,
-                longer,
-                weakens="PAM skips the lines between for everyone whom pam_unix lets in",
-            )
-            break
-    yield Repair(
-        f"comment out {line.location}",
-        Safety.UNSAFE,
-        partial(commented, location=line.location),
-        weakens="users whom this line blocked on purpose can get in",
-    )
-
-
-def _longer(tree: Tree, location: Location, by: int) -> Tree:
-    lines, at = line_of(tree, location)
-    lines[at] = _JUMP.sub(lambda match: f"{match[1]}{int(match[2]) + by}", lines[at], count=1)
-    return tree.write(location.path, "\n".join(lines))

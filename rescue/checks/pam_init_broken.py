@@ -20,6 +20,7 @@ from pathlib import PurePosixPath
 
 from rescue.facts import Facts
 from rescue.logins import pam
+from rescue.logins.pam import PASSES, Policy
 from rescue.logins.put_back import put_back
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.pam.templates import TEMPLATE_READS
@@ -31,9 +32,12 @@ READS = (*pam.READS, *TEMPLATE_READS)
 
 def find(facts: Facts) -> Iterator[Finding]:
     found = next((each for account in facts.logins if (each := pam.policy(facts, account)) is not None), None)
-    if found is None or found.service.broken is None:
+    if found is None:
         return
-    place, fault = found.service.broken, found.service.fault
+    broken = _broken(found)
+    if broken is None:
+        return
+    place, fault, missing = broken
     yield Finding(
         check="pam-init-broken",
         step=STEP,
@@ -41,8 +45,20 @@ def find(facts: Facts) -> Iterator[Finding]:
         message=f"PAM can't read its own rules and rejects everybody: {fault} ({place}).",
         symptom=Symptom.CLOSED,
         locations=(place,),
-        repairs=(*_from_copies(facts, found.service.missing), _repair(facts.tree, place)),
+        repairs=(*_from_copies(facts, missing), _repair(facts.tree, place)),
     )
+
+
+def _broken(found: Policy) -> tuple[Location, str, PurePosixPath | None] | None:
+    """Where reading the rules fails, for all of PAM or for a stack that every login asks, and which file is missing."""
+    service = found.service
+    if service.broken is not None:
+        return service.broken, service.fault, service.missing
+    for outcome in (found.account, found.session):
+        line = outcome.decided
+        if line is not None and line.fault and line.missing is not None and outcome.answer not in PASSES:
+            return line.location, line.fault, line.missing
+    return None
 
 
 def _from_copies(facts: Facts, missing: PurePosixPath | None) -> tuple[Repair, ...]:

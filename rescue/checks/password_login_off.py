@@ -20,7 +20,7 @@ from functools import partial
 from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.logins.each_login import SSHD_READS
-from rescue.logins.password_way import Shut, by_password, opened, password_opens, shut
+from rescue.logins.ways.password import Shut, by_password, opened, password_opens, shut
 from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Read
 

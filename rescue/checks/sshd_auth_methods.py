@@ -23,7 +23,7 @@ from rescue.accounts.database import Account, Password
 from rescue.facts import Facts
 from rescue.logins import pam
 from rescue.logins.each_login import SSHD_READS, each_login
-from rescue.logins.pam_auth import lacks_password
+from rescue.logins.ways.pam_auth import lacks_password
 from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.sshd import Effective, edit
 from rescue.sshd.effective import Setting

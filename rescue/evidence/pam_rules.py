@@ -2,7 +2,7 @@
 
 Decides: sshd runs PAM's stacks "account" and "session" (/etc/pam.d/sshd and what it includes). A module that runs a
 program (pam_exec, pam_script), asks a server (pam_ldap, pam_sss) or is unknown to rescue may reject the account; so may
-the way the lines combine.
+the way the lines combine. Where the login needs a password or a code, the stack "auth" decides in the same way.
 
 Not judged: a line with such a module, if its answer would block the account.
 
@@ -18,6 +18,7 @@ from rescue.facts import Facts
 from rescue.logins import pam
 from rescue.logins.pam import PASSES, Policy
 from rescue.logins.pam_modules import MODULES
+from rescue.logins.ways.pam_auth import asked, undecided
 from rescue.model import Gap, Step
 from rescue.pam.stacks import Answer, Facility, Handler, module_present, run
 
@@ -76,6 +77,16 @@ def find(facts: Facts) -> Iterator[Gap]:
         policy = pam.policy(facts, account)
         if policy is not None and policy.service.broken is None:
             yield from _of(facts, account, policy)
+            if asked(facts, account):
+                yield from _of_password(facts, account, policy)
+
+
+def _of_password(facts: Facts, account: Account, policy: Policy) -> Iterator[Gap]:
+    """The modules that a password or a code has to pass."""
+    for handler, why in undecided(facts, account, policy.service):
+        because = f": {why}" if why else ""
+        what = f"whether the PAM module {handler.name} accepts {account.name}{because} ({handler.location})"
+        yield Gap("pam-rules", Step.KEY, what, "comment that line out, and try", account.name, (handler.location,))
 
 
 def _of(facts: Facts, account: Account, policy: Policy) -> Iterator[Gap]:

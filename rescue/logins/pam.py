@@ -93,14 +93,15 @@ def policy(facts: Facts, account: Account) -> Policy | None:
 
 def _completed(facts: Facts, service: Service) -> Service:
     """The service, with the stacks of "other" for those that it has no lines for (_pam_dispatch)."""
-    bare = [each for each in (Facility.AUTH, Facility.ACCOUNT, Facility.SESSION) if not service.stack(each)]
-    if not bare or service.broken is not None:
+    other = read_service(facts.tree, OTHER) if service.broken is None else None
+    if other is None:
         return service
-    other = read_service(facts.tree, OTHER)
-    if other is None or other.broken is not None:
-        return service
+    if other.broken is not None:
+        # It is read all the same (_pam_init_handlers), and its fault is the service's.
+        return replace(service, broken=other.broken, fault=other.fault, missing=other.missing)
+    bare = [each for each in Facility if not service.stack(each)]
     more = tuple(each for each in other.handlers if each.facility in bare)
-    files = tuple(dict.fromkeys((*service.files, *other.files)))
+    files = tuple(dict.fromkeys((*service.files, *other.files))) if more else service.files
     return replace(service, handlers=(*service.handlers, *more), files=files)
 
 
@@ -187,7 +188,7 @@ def _otherwise(facts: Facts, account: Account, refusing: list[Handler]) -> Calla
     """Each module's answer if only those in `refusing` rejected the account, and all modules existed."""
 
     def ask(handler: Handler) -> Answer:
-        if not handler.module or not module_present(facts.tree, handler.module):
+        if handler.fault or not module_present(facts.tree, handler.module):
             return Answer.IGNORE
         ruling = _ruling(facts, account, handler)
         if handler in refusing:

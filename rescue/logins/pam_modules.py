@@ -9,7 +9,7 @@ from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.pam.access_conf import ACCESS_READS, access
 from rescue.pam.limits_conf import LIMITS_READS, limits
-from rescue.pam.lists import SHELLS, list_file, shells
+from rescue.pam.lists import SECURETTY, SHELLS, list_file, local_user, securetty, shells, user_type
 from rescue.pam.stacks import Answer, Facility, Handler, Ruling
 from rescue.pam.succeed_if import succeed_if
 from rescue.pam.time_conf import DEFAULT as TIME_CONF
@@ -21,6 +21,7 @@ MODULE_READS = (
     *LIMITS_READS,
     Read(str(TIME_CONF), depth=0),
     Read(str(SHELLS), depth=0),
+    Read(str(SECURETTY), depth=0),
 )
 
 
@@ -61,6 +62,7 @@ def _hosts(facts: Facts) -> tuple[str | None, ...]:
 
 
 _ACCOUNT, _BOTH = frozenset({Facility.ACCOUNT}), frozenset({Facility.ACCOUNT, Facility.SESSION})
+"""Without the stack "auth", which only passwords ask (`rescue.logins.ways.pam_auth`)."""
 
 MODULES: dict[str, Module] = {
     "pam_access": Module(_ACCOUNT, _access, Answer.PERM_DENIED),
@@ -70,6 +72,11 @@ MODULES: dict[str, Module] = {
     "pam_time": Module(
         _ACCOUNT, lambda facts, account, handler: time_rules(facts.tree, account, handler.arguments), Answer.PERM_DENIED
     ),
+    "pam_securetty": Module(_ACCOUNT, lambda facts, account, _: securetty(facts.tree, account), Answer.AUTH_ERR),
+    "pam_usertype": Module(
+        _BOTH, lambda facts, account, handler: user_type(facts.tree, account, handler.arguments), Answer.PERM_DENIED
+    ),
+    "pam_localuser": Module(_BOTH, lambda _, account, handler: local_user(handler.arguments), Answer.PERM_DENIED),
     "pam_limits": Module(
         frozenset({Facility.SESSION}),
         lambda facts, account, handler: limits(facts.tree, account, handler.arguments),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from re import compile as compile_pattern
 
 from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.logins.pam import Refusal, refusals
-from rescue.model import Finding, Location, Repair, Severity, Step, Symptom
-from rescue.text.line_edit import line_of
+from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
+from rescue.pam.stacks import Handler
+from rescue.text.line_edit import commented, line_of
 from rescue.tree import Tree
 
 
@@ -58,4 +61,35 @@ def insert_behind(tree: Tree, location: Location, text: str) -> Tree:
     while lines[at].partition("#")[0].endswith("\\") and at + 1 < len(lines):
         at += 1
     lines.insert(at + 1, text)
+    return tree.write(location.path, "\n".join(lines))
+
+
+_JUMP = compile_pattern(r"(\[[^\]]*\bsuccess=)([0-9]+)\b")
+
+
+def past_deny(stack: tuple[Handler, ...], line: Handler) -> Iterator[Repair]:
+    """What leads past the pam_deny line at which a stack ends: a longer jump, or the line commented out."""
+    at = stack.index(line)
+    for index, handler in enumerate(stack[:at]):
+        jump = handler.actions.get("success", "")
+        if jump.isdigit() and handler.location.path == line.location.path and index + int(jump) < at:
+            longer = partial(_longer, location=handler.location, by=at - index - int(jump))
+            yield Repair(
+                f"make {handler.location} jump over pam_deny again",
+                Safety.UNSAFE,
+                longer,
+                weakens="PAM skips the lines between for everyone whom pam_unix lets in",
+            )
+            break
+    yield Repair(
+        f"comment out {line.location}",
+        Safety.UNSAFE,
+        partial(commented, location=line.location),
+        weakens="users whom this line blocked on purpose can get in",
+    )
+
+
+def _longer(tree: Tree, location: Location, by: int) -> Tree:
+    lines, at = line_of(tree, location)
+    lines[at] = _JUMP.sub(lambda match: f"{match[1]}{int(match[2]) + by}", lines[at], count=1)
     return tree.write(location.path, "\n".join(lines))

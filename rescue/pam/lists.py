@@ -1,4 +1,7 @@
-"""pam_listfile and pam_shells: who is in a file, as the modules read it (pam_listfile.c, pam_shells.c of Linux-PAM)."""
+"""Modules that ask who is in a file: pam_listfile, pam_shells, pam_securetty, pam_usertype, pam_localuser.
+
+Each as its C file in Linux-PAM reads it.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,15 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from rescue.accounts.database import Account, Accounts
+from rescue.accounts.login_defs import number
 from rescue.model import Location
 from rescue.pam.stacks import Ruling
 from rescue.tree import Read, Tree
 
 SHELLS = PurePosixPath("/etc/shells")
+SECURETTY = PurePosixPath("/etc/securetty")
+FIRST_REGULAR, OVERFLOW = 1000, 65534
+"""UID_MIN where login.defs(5) has none; the uid that pam_usertype takes for a system account."""
 ITEMS = ("tty", "user", "rhost", "ruser", "group", "shell")
 TTY = "ssh"
 """The terminal that sshd reports while PAM checks the account (auth-pam.c)."""
@@ -105,3 +112,37 @@ def shells(tree: Tree, account: Account) -> Ruling:
     if shell in (tree.text(SHELLS) or "").split("\n"):
         return Ruling(True)
     return Ruling(False, place, f"the shell {shell} is not in {SHELLS}")
+
+
+def securetty(tree: Tree, account: Account) -> Ruling:
+    """What pam_securetty says: root only at a terminal that the file lists; without the file, anywhere."""
+    if account.uid != 0:
+        return Ruling(True)
+    tree.require(Read(str(SECURETTY), depth=0))
+    place = Location(SECURETTY)
+    entry = tree.entry(SECURETTY)
+    if entry is None:
+        return Ruling(True)
+    if not entry.is_file or entry.mode & OTHERS_WRITE:
+        return Ruling(False, place, f"{SECURETTY} can be written by anybody, or is not a file")
+    if TTY in (line.removeprefix("/dev/") for line in (tree.text(SECURETTY) or "").split("\n")):
+        return Ruling(True)
+    return Ruling(False, place, f"{SECURETTY} has no line {TTY!r}, so root may not log in over SSH")
+
+
+def user_type(tree: Tree, account: Account, arguments: tuple[str, ...]) -> Ruling:
+    """What pam_usertype says: "isregular" or "issystem", by UID_MIN of login.defs(5)."""
+    first = number(tree, "UID_MIN", FIRST_REGULAR)
+    system = account.uid < first or account.uid == OVERFLOW
+    wanted = next((word for word in arguments if word in ("isregular", "issystem")), "")
+    if not wanted:
+        return Ruling(False, why="its arguments are incomplete")
+    kind = "system" if system else "regular"
+    return Ruling(system == (wanted == "issystem"), why=f"uid {account.uid} is one of a {kind} account")
+
+
+def local_user(arguments: tuple[str, ...]) -> Ruling:
+    """What pam_localuser says of an account of /etc/passwd."""
+    if any(word.startswith("file=") for word in arguments):
+        return Ruling(None, why="it looks into a file of its own")
+    return Ruling(True)

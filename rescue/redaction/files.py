@@ -11,6 +11,7 @@ from dataclasses import replace
 from re import IGNORECASE, Match
 from re import compile as compile_pattern
 
+from rescue.accounts.hashes import LEFT_OUT, flaw
 from rescue.boot.images import emptied_initrd, emptied_kernel
 from rescue.formats.shipped import Shipped
 from rescue.keys.emptied_keys import MARK, emptied_key
@@ -23,15 +24,15 @@ from rescue.redaction.scripts import firewall_alone, is_own_script, is_table
 from rescue.text.secrets import ACCOUNT_FILES, BEGIN, CRYPT, END, hidden_file
 from rescue.tree import Entry, NotCaptured, ReadError, Tree
 
-WORD = "left-out"
+WORD = LEFT_OUT
 """Stands where a secret was."""
+DAMAGED = "damaged"
+"""Stands where a hash was that nothing can match."""
 
 _KERNEL = compile_pattern(rb"MZ[\s\S]{512}HdrS")
 _INITRD = compile_pattern(rb"07070[12]|\x1f\x8b|\x28\xb5\x2f\xfd|\xfd7zXZ|\x02\x21\x4c\x18|BZh|\x5d\0\0|\x89LZO")
 _NO_HASH = ("", "x", "LK*", "NP*")
 """Behind any "!" and "*", what says that there is no hash (shadow(5))."""
-_DES = 13
-"""Characters of a traditional hash (crypt(5)): as many stay."""
 _SCHEME = compile_pattern(r"\$[a-z0-9]{1,8}[$,]")
 _RUN = compile_pattern(r"[A-Za-z0-9+/=]{16,}")
 _BODY = compile_pattern(r"[\s>#|]*[A-Za-z0-9+/=]+\s*")
@@ -45,9 +46,11 @@ _NAMED = compile_pattern(
     IGNORECASE,
 )
 """A setting whose name ends in such a word: ``PrivateKey = ...``, ``DB_PASSWORD=...``, ``ldap_bindpw: ...``."""
+_OATH = compile_pattern(r"(\s*HOTP\S*\s+\S+\s+\S+\s+)\S.*")
+"""A line of pam_oath's users' file: the secret, and what was used last."""
 _URL = compile_pattern(r"(://[^/\s:@]{1,256}:)[^/\s@]{1,256}(?=@)")
 _ANY = compile_pattern(
-    r"PRIVATE KEY|PuTTY|\$|://|grub\.pbkdf2|key|psk|pass|secret|token|authtok|bindpw|credential|pin", IGNORECASE
+    r"PRIVATE KEY|PuTTY|HOTP|\$|://|grub\.pbkdf2|key|psk|pass|secret|token|authtok|bindpw|credential|pin", IGNORECASE
 )
 _WORDS_ALLOWED = (
     "/etc/nsswitch.conf", "/etc/pam.d/", "/usr/lib/pam.d/", "/etc/login.defs", "/etc/ssh/sshd_config",
@@ -124,6 +127,7 @@ def _line(path: str, line: str, accounts: str) -> str:
     if accounts:
         line = _account(line, accounts)
     line = CRYPT.sub(_hash, line)
+    line = _OATH.sub(rf"\g<1>{WORD}", line)
     line = _GRUB.sub(rf"\g<1>{WORD}", line)
     line = _URL.sub(rf"\g<1>{WORD}", line)
     if accounts or path.startswith(_WORDS_ALLOWED):
@@ -163,10 +167,10 @@ def _password(word: str) -> str:
     if bare.startswith("$"):
         # The scheme stays, whatever it is: it says whether this server can check such a hash.
         parts = bare.split("$")
-        return f"{front}${parts[1]}${WORD}" if len(parts) > 2 else f"{front}${WORD}"
+        return f"{front}${parts[1]}${DAMAGED if flaw(bare) else WORD}" if len(parts) > 2 else f"{front}${WORD}"
     if bare.startswith("_"):
-        return f"{front}_{WORD}"
-    return front + ("x" * _DES if len(bare) == _DES else WORD)
+        return f"{front}_{DAMAGED if flaw(bare) else WORD}"
+    return front + (WORD if flaw(bare) else "x" * len(bare))
 
 
 def _binary(data: bytes) -> bytes:

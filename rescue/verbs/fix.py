@@ -22,6 +22,8 @@ from rescue.verbs.fix_selection import FindingKey, Selection, selected
 from rescue.verbs.request.last_target import remember, resolved
 from rescue.verbs.request.options import FixOptions
 from rescue.verbs.request.session import Session
+from rescue.verbs.way_in.set_password import day_of, new_password
+from rescue.verbs.way_in.set_password import outcome as password_outcome
 
 
 def run(session: Session, options: FixOptions) -> Status:
@@ -45,6 +47,7 @@ class Fixing:
         self.spec = spec
         self.selection = selection
         self.key = adding(session)
+        self.password = new_password(options.set_password, options.password_file)
 
     def tried(self) -> Status:
         """Plan, and say what would be written."""
@@ -104,8 +107,15 @@ class Fixing:
         known = [finding.key for finding in examination.findings]
         chooser = Chooser(session, self.options, wanted, known, added)
         screens.found(session, target, examination)
-        plan = library.plan(target, found, choose=chooser)
-        return PlannedFix(self.spec, target, plan, outcome(key, plan) if key is not None else None)
+        password = self.password
+        demanded = [password.demanded(day_of(examination))] if password is not None else []
+        plan = library.plan(target, found, choose=chooser, demanded=demanded)
+        fix = PlannedFix(self.spec, target, plan, outcome(key, plan) if key is not None else None)
+        if password is None:
+            return fix
+        set_to = password_outcome(password, plan)
+        screens.warned(session, set_to)
+        return replace(fix, password=set_to)
 
     def _proposed(self, fix: PlannedFix) -> Status:
         screens.proposed(self.session, fix)

@@ -16,16 +16,18 @@ from rescue.ui.report import Report, command, next_commands
 from rescue.verbs.add_key import KeyOutcome
 from rescue.verbs.request.options import FixOptions
 from rescue.verbs.request.session import Session
+from rescue.verbs.way_in.set_password import PasswordOutcome
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedFix:
-    """A plan, and what becomes of the key that is to be added."""
+    """A plan, and what becomes of the key that is to be added, and of the new password."""
 
     spec: str
     target: Target
     plan: Plan
     key: KeyOutcome | None = None
+    password: PasswordOutcome | None = None
 
 
 def found(session: Session, target: Target, examination: Examination) -> None:
@@ -35,10 +37,19 @@ def found(session: Session, target: Target, examination: Examination) -> None:
         session.report.path(examination)
 
 
+def warned(session: Session, password: PasswordOutcome) -> None:
+    """What to know of a new password before anything is written."""
+    if not session.json:
+        for each in password.warnings:
+            session.report.line(safe(each), "yellow")
+
+
 def agreed(session: Session, fix: PlannedFix) -> bool:
     """The last question, after each repair was chosen: whether all of them together shall be written."""
     report, plan = session.report, fix.plan
     report.left(plan.left)
+    if fix.password is not None:
+        report.line(fix.password.words(written=False))
     report.line("To be written:", "bold")
     report.paths([(change.action, change.path) for change in plan.changes])
     report.line()
@@ -67,7 +78,7 @@ def proposed(session: Session, fix: PlannedFix) -> None:
     if not plan.before.findings:
         report.findings(plan.before)
     _say_key(session, fix, written=False)
-    if plan.before.findings and plan.changes:
+    if plan.changes:
         show_whole(session, plan)
         report.line("Nothing was written (--dry-run).", "bold")
     elif plan.before.findings:
@@ -131,6 +142,8 @@ def _say_accepted(report: Report, plan: Plan) -> None:
 
 
 def _say_key(session: Session, fix: PlannedFix, *, written: bool) -> None:
+    if fix.password is not None:
+        session.report.line(fix.password.words(written=written), "" if fix.password.done else "yellow")
     if fix.key is not None:
         session.report.line(fix.key.words(written=written), "" if fix.key.state != "missing" else "yellow")
 
@@ -145,4 +158,8 @@ def _write_document(
         fix.plan, target.name, target.method, applied=journal is not None, journal=journal, after=after,
         notes=target.notes, following=following, following_after=following_after,
     )  # fmt: skip
-    document.write(made if fix.key is None else {**made, "key": fix.key.document()}, sys.stdout)
+    if fix.key is not None:
+        made["key"] = fix.key.document()
+    if fix.password is not None:
+        made["password"] = fix.password.document()
+    document.write(made, sys.stdout)

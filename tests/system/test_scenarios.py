@@ -109,7 +109,7 @@ def kept(server: BrokenRoot, scenario: Scenario) -> None:
 def attempt(server: BrokenRoot, image: BuiltImage, scenario: Scenario) -> Attempt:
     """What the scenario's person sees."""
     with running(server.path, image.key) as up:
-        seen = up.login(scenario.user, port=scenario.port, family=scenario.family)
+        seen = up.login(scenario.user, port=scenario.port, family=scenario.family, password=scenario.password)
         if seen.symptom is None:
             pytest.fail(f"the client said something unknown: {seen}\n{up.said}")
         return seen

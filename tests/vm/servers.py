@@ -43,7 +43,9 @@ def healthy(machine: Machine, scenario: Scenario) -> None:
 
 def tried(machine: Machine, scenario: Scenario) -> Attempt:
     """What the scenario's person sees once."""
-    return machine.ssh("echo in", user=scenario.user, port=scenario.port, family=scenario.family)
+    return machine.ssh(
+        "echo in", user=scenario.user, port=scenario.port, family=scenario.family, password=scenario.password
+    )
 
 
 def seen(machine: Machine, scenario: Scenario, symptom: Symptom) -> Attempt:

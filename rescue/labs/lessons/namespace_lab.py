@@ -60,14 +60,14 @@ class NamespaceLab:
             must_end(typed(root, image, scenario.break_script))
             watcher.step("the server comes up again, and you try to log in")
             with running(root, image.key) as up:
-                broken = up.login(scenario.user, port=scenario.port, family=scenario.family)
+                broken = up.login(scenario.user, port=scenario.port, family=scenario.family, password=scenario.password)
         return LockOut(disk, healthy, broken)
 
     def attempt(self, scenario: Scenario, disk: Path, watcher: Watcher) -> Attempt:
         image = image_of(scenario, watcher.note)
         watcher.step("the server comes up, and you try to log in")
         with mounted(image, disk, write=False) as root, running(root, image.key) as up:
-            return up.login(scenario.user, port=scenario.port, family=scenario.family)
+            return up.login(scenario.user, port=scenario.port, family=scenario.family, password=scenario.password)
 
     def type_in(self, scenario: Scenario, disk: Path, script: str, watcher: Watcher) -> Typed:
         image = image_of(scenario, watcher.note)

@@ -124,7 +124,9 @@ def _tried(machine: Machine, scenario: Scenario) -> Attempt:
     """A login. A server that took the connection and has not said a word yet may only be slow: it is asked again."""
     deadline = time.monotonic() + SLOW
     while True:
-        seen = machine.ssh(LOGIN, user=scenario.user, port=scenario.port, family=scenario.family)
+        seen = machine.ssh(
+            LOGIN, user=scenario.user, port=scenario.port, family=scenario.family, password=scenario.password
+        )
         if "during banner exchange" not in seen.errors or time.monotonic() > deadline:
             return seen
 

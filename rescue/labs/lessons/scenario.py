@@ -17,6 +17,7 @@ Keys of scenario.toml, all but those with a default required:
     image        the server's recipe in images/ (default "debian12")
     user, port   who dials what (default "root", 22)
     family       4 or 6: how the client reaches the server (default 4)
+    password     what the person answers where the server asks for a password (default: they have a key alone)
     options      what the person tells `rescue inspect` and `fix`; KEY stands for the public key's file
     unsafe       true where the repair does more than let in, or mends a doubt, so that one has to agree (default false)
     doubtful     true where the disk alone can't settle it: inspect says so, and names the cause (default false)
@@ -57,8 +58,10 @@ DIRECTORY = Path(__file__).resolve().parents[1] / "scenarios"
 
 REQUIRED = frozenset({"title", "difficulty", "story", "symptom", "causes", "hints", "learnt"})
 SWITCHES = frozenset({"unsafe", "doubtful", "waiting"})
-OPTIONAL = SWITCHES | {"boot", "explain", "image", "user", "port", "family", "options", "disk", "erased", "keeps"}
-TEXTS = frozenset({"title", "difficulty", "story", "symptom", "learnt", "image", "user"})
+OPTIONAL = SWITCHES | {
+    "boot", "explain", "image", "user", "port", "family", "options", "disk", "erased", "keeps", "password",
+}  # fmt: skip
+TEXTS = frozenset({"title", "difficulty", "story", "symptom", "learnt", "image", "user", "password"})
 LISTS = frozenset({"causes", "hints", "explain", "options", "erased"})
 """Keys whose values are lists of texts."""
 NUMBERS = frozenset({"port", "family"})
@@ -124,6 +127,7 @@ class Scenario:
     erased: tuple[str, ...] = ()
     may_wait: bool = False
     keeps: tuple[Keep, ...] = ()
+    password: str = ""
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -228,4 +232,5 @@ def _made(name: str, told: Mapping[str, Any], break_script: str, solve_script: s
         erased=tuple(told.get("erased", ())),
         may_wait=told.get("waiting", False),
         keeps=tuple(_keep(each) for each in told.get("keeps", ())),
+        password=told.get("password", ""),
     )

@@ -20,7 +20,7 @@ from rescue.labs.machines.console import SCRIPT_LIMIT, Ended
 from rescue.labs.machines.initramfs import BOOTED, STOPPED
 from rescue.labs.machines.network import Network, best_network
 from rescue.labs.machines.qemu import Hardware, can_boot, explained
-from rescue.labs.machines.ssh import TALKATIVE, Attempt, attempt, write_config
+from rescue.labs.machines.ssh import TALKATIVE, Attempt, asked_for_password, attempt, write_config
 from rescue.labs.programs import search_path
 from rescue.targets.appliance.qemu_state import read_state, write_state
 from rescue.targets.appliance.qmp import Monitor, MonitorError
@@ -343,10 +343,15 @@ class Machine(Closing):
         port: int | None = None,
         family: int = 4,
         limit: float = COMMAND_LIMIT,
+        password: str = "",
     ) -> Attempt:
-        """Run a command on the machine by ssh; `port` only where it is another than the network's own."""
-        options = TALKATIVE if port is None else (*TALKATIVE, "-p", str(port))
-        return attempt(self.ssh_command(*command, user=user, options=options, family=family), limit)
+        """Run a command on the machine by ssh; `port` only where it is another than the network's own.
+
+        password: what it is answered with where the server asks for one.
+        """
+        asked, answers = asked_for_password(self.config(user), password)
+        options = (*asked, *TALKATIVE) if port is None else (*asked, *TALKATIVE, "-p", str(port))
+        return attempt(self.ssh_command(*command, user=user, options=options, family=family), limit, answers)
 
     def serial(self) -> str:
         """Everything that came over the serial line."""

@@ -23,7 +23,7 @@ from typing import IO
 from rescue.labs.errors import LabError
 from rescue.labs.machines.console import Ended, ended
 from rescue.labs.machines.network import ADDRESS, ADDRESS6, CLIENT, CLIENT6, PREFIX, PREFIX6, Namespace
-from rescue.labs.machines.ssh import TALKATIVE, Attempt, attempt, write_config
+from rescue.labs.machines.ssh import TALKATIVE, Attempt, asked_for_password, attempt, write_config
 from rescue.targets.host.pdeathsig import tied
 
 UP = r"""
@@ -157,18 +157,23 @@ class RunningServer:
     pid: int
     """A process of it, as this computer counts them."""
 
-    def login(self, user: str = "root", *, port: int = 22, family: int = 4) -> Attempt:
-        """A real ssh from the client, over IPv4 or IPv6: ``echo in`` on the server."""
-        seen = self._attempt(user, port, family, PATIENCE)
+    def login(self, user: str = "root", *, port: int = 22, family: int = 4, password: str = "") -> Attempt:
+        """A real ssh from the client, over IPv4 or IPv6: ``echo in`` on the server. password: what it is answered with
+        where the server asks for one.
+        """
+        seen = self._attempt(user, port, family, PATIENCE, password)
         if "during banner exchange" in seen.errors:
-            return self._attempt(user, port, family, BANNER_PATIENCE)
+            return self._attempt(user, port, family, BANNER_PATIENCE, password)
         return seen
 
-    def _attempt(self, user: str, port: int, family: int, patience: int) -> Attempt:
+    def _attempt(self, user: str, port: int, family: int, patience: int, password: str) -> Attempt:
         host = ADDRESS if family == 4 else ADDRESS6
         dialled = ["-o", f"HostName={host}", "-o", f"ConnectTimeout={patience}", "-p", str(port), "-l", user]
-        command = self.client.command("ssh", "-F", str(self.config), *TALKATIVE, *dialled, "server", "echo in")
-        return attempt(command, ATTEMPT_LIMIT)
+        options, answers = asked_for_password(self.config, password)
+        command = self.client.command(
+            "ssh", "-F", str(self.config), *options, *TALKATIVE, *dialled, "server", "echo in"
+        )
+        return attempt(command, ATTEMPT_LIMIT, answers)
 
     def console(self, script: str) -> Ended:
         """Run a script as root on the server, as in a web console: it needs no login, and sees what runs there.

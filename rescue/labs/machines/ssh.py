@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,8 +70,29 @@ def write_config(path: Path, host: str, port: int, user: str, key: Path) -> None
     )
 
 
-def attempt(command: Sequence[str], limit: float) -> Attempt:
-    """Run a client; after `limit` seconds without an end it counts as one that hangs (status 255)."""
+ANSWER = """\
+#!/bin/sh
+printf '%s\\n' "$LAB_PASSWORD"
+"""
+"""What ssh runs for an answer to a question (SSH_ASKPASS)."""
+
+
+def asked_for_password(config: Path, password: str) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Options and environment with which the client answers each question with `password`; none where that is ""."""
+    if not password:
+        return (), {}
+    answer = config.with_name("answer")
+    answer.write_text(ANSWER)
+    answer.chmod(0o700)
+    forced = {"SSH_ASKPASS": str(answer), "SSH_ASKPASS_REQUIRE": "force", "LAB_PASSWORD": password}
+    return ("-o", "BatchMode=no", "-o", "NumberOfPasswordPrompts=1"), forced
+
+
+def attempt(command: Sequence[str], limit: float, more: Mapping[str, str] | None = None) -> Attempt:
+    """Run a client; after `limit` seconds without an end it counts as one that hangs (status 255).
+
+    more: environment variables beside this process's own.
+    """
     try:
         ended = subprocess.run(
             command,
@@ -80,6 +102,7 @@ def attempt(command: Sequence[str], limit: float) -> Attempt:
             errors="replace",
             timeout=limit,
             check=False,
+            env={**os.environ, **(more or {})},
         )
     except subprocess.TimeoutExpired:
         return Attempt(255, "", "(the client was still waiting)")

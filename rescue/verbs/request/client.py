@@ -19,7 +19,7 @@ BROADCAST = IPv4Address("255.255.255.255")
 class ClientOptions:
     """Who wants in, in the person's own words. key: the file of the public key; add_key: of one that is to be added.
     console: the file of a saved serial console. expect_addresses, expect_macs: the server's own, by the provider.
-    program: the name of the one that connects.
+    program: the name of the one that connects. by_password: they know the password, and log in with it.
     """
 
     user: str | None = None
@@ -31,6 +31,7 @@ class ClientOptions:
     expect_addresses: tuple[str, ...] = ()
     expect_macs: tuple[str, ...] = ()
     program: str | None = None
+    by_password: bool = False
 
 
 def client_of(who: ClientOptions) -> Client:
@@ -60,15 +61,16 @@ def client_of(who: ClientOptions) -> Client:
     if who.add_key is None:
         key = read_public_key(who.key, "--key").public if who.key is not None else None
         return Client(
-            who.user, sources, who.port, key, console=console, expected=expected, macs=who.expect_macs, program=program
-        )
+            who.user, sources, who.port, key, console=console, expected=expected, macs=who.expect_macs,
+            program=program, by_password=who.by_password,
+        )  # fmt: skip
     # Who wants a key to be added logs in with it.
     if who.key is not None:
         raise UsageError("--key and --add-key: one of them", "--add-key takes the key for yours, and adds it.")
     added = key_to_add(who.add_key)
     return Client(
         who.user, sources, who.port, added.public, comment=comment_of(added), console=console, expected=expected,
-        macs=who.expect_macs, program=program,
+        macs=who.expect_macs, program=program, by_password=who.by_password,
     )  # fmt: skip
 
 

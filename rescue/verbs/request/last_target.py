@@ -104,7 +104,7 @@ def _read(default: Options, found: dict[str, object]) -> Options:
     return replace(default, **made)
 
 
-_KINDS: dict[str, type] = {"port": int, "allow_backing": bool}
+_KINDS: dict[str, type] = {"port": int, "allow_backing": bool, "by_password": bool}
 """Of the values that are no words."""
 
 

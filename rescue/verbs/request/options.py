@@ -27,7 +27,10 @@ class InspectOptions:
 
 @dataclass(frozen=True, slots=True)
 class FixOptions:
-    """what: the target, if it is named, and the findings; only: further findings, by their causes or numbers."""
+    """what: the target, if it is named, and the findings; only: further findings, by their causes or numbers.
+
+    set_password: the account that gets a new one; password_file: where it is read from, None where it is asked for.
+    """
 
     what: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
@@ -35,6 +38,8 @@ class FixOptions:
     unsafe: bool = False
     dry_run: bool = False
     journal: str | None = None
+    set_password: str | None = None
+    password_file: str | None = None
 
     @property
     def attended(self) -> bool:

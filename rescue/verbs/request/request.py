@@ -85,6 +85,8 @@ class Request:
         key = self.who.key or self.who.add_key
         if key is not None:
             words += ["--key", key]
+        if self.who.by_password:
+            words += ["--by-password"]
         if self.who.console is not None:
             words += ["--console", self.who.console]
         for address in self.client.expected:

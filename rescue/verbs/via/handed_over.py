@@ -88,6 +88,11 @@ def handed_over(words: Sequence[str], behind: Sequence[str], options: Namespace)
     if given.get("add_key") is not None:
         key = key_to_add(options.add_key)
         made.words = _replaced(made.words, "--add-key", f"{key.public} {comment_of(key)}".strip())
+    if given.get("password_file") is not None:
+        raise UsageError(
+            "--password-file stays on this machine, and is not handed over with --via",
+            "Leave it out: the password is then asked for on the other side, over ssh.",
+        )
     if given.get("console") is not None:
         made.console = console_text(options.console).encode()
         made.words = _without(made.words, "--console")

@@ -7,7 +7,7 @@ from rescue.model import Client, Severity, Symptom
 from rescue.tree import Entry, Tree, file, symlink
 from tests.checking import causes, changed_paths, mended, only_finding
 from tests.pam_files import MODULES, SSHD, with_pam
-from tests.trees import KEY, SSHD_CONFIG, server
+from tests.trees import KEY, PASSWORD_HASH, SSHD_CONFIG, server
 
 pytestmark = pytest.mark.unit
 
@@ -15,7 +15,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ALICE = Client(user="alice", now=NOW)
 STAMP = int(NOW.timestamp())
 KEYS = "/home/alice/.ssh/authorized_keys"
-SHADOW = "root:*:19700:0:99999:7:::\nalice:$y$j9T$salt$hash:19700:0:99999:7:::\n"
+SHADOW = f"root:*:19700:0:99999:7:::\nalice:{PASSWORD_HASH}:19700:0:99999:7:::\n"
 TALLY = "/var/lib/faillock/alice"
 
 
@@ -72,7 +72,7 @@ def test_root_is_only_locked_where_that_was_asked_for() -> None:
     more: dict[str, Entry | str | None] = {
         "/root/.ssh/authorized_keys": None,
         "/etc/ssh/sshd_config": SSHD_CONFIG + "PermitRootLogin yes\n",
-        "/etc/shadow": SHADOW.replace("root:*", "root:$y$j9T$salt$hash"),
+        "/etc/shadow": SHADOW.replace("root:*", f"root:{PASSWORD_HASH}"),
         "/var/lib/faillock/root": file(tally(1, 2, 3), 0o600),
     }
     assert causes(locked(b"", **more), root) == []

@@ -3,7 +3,7 @@ import pytest
 from rescue.model import Client, Safety, Severity, Symptom
 from rescue.tree import Entry, directory, file, symlink
 from tests.checking import causes, changed_paths, diff, mended, mended_if_agreed, only_finding
-from tests.trees import KEY, SSHD_CONFIG, healthy, server
+from tests.trees import KEY, PASSWORD_HASH, SSHD_CONFIG, healthy, server
 
 pytestmark = pytest.mark.unit
 
@@ -12,7 +12,7 @@ MINE = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 ALICE = Client(user="alice")
 WITH_KEY = Client(user="alice", key=MINE)
 NO_KEYS: dict[str, Entry | str | bytes | None] = {KEYS: None, "/root/.ssh/authorized_keys": None}
-HASH = "alice:$y$j9T$salt$hash:19700:0:99999:7:::\nroot:*:19700:0:99999:7:::\n"
+HASH = f"alice:{PASSWORD_HASH}:19700:0:99999:7:::\nroot:*:19700:0:99999:7:::\n"
 
 
 def own(text: str, mode: int = 0o600) -> Entry:
@@ -125,7 +125,7 @@ def test_a_password_that_sshd_does_not_ask_for_is_none() -> None:
 
 
 def test_roots_password_counts_only_where_root_may_use_it() -> None:
-    shadow = "root:$y$j9T$salt$hash:19700:0:99999:7:::\n"
+    shadow = f"root:{PASSWORD_HASH}:19700:0:99999:7:::\n"
     gone = {"/root/.ssh/authorized_keys": None, "/etc/shadow": shadow}
     assert causes(server(gone), Client(user="root")) == ["password-login-off"]
     allowed = {"/etc/ssh/sshd_config": f"PermitRootLogin yes\n{SSHD_CONFIG}"}

@@ -6,7 +6,7 @@ from rescue.model import Client, Safety, Severity, Symptom
 from rescue.planner import any_repairs
 from rescue.tree import Entry, file
 from tests.checking import causes, diff, mended, only_finding
-from tests.trees import KEY, SSHD_CONFIG, server
+from tests.trees import KEY, PASSWORD_HASH, SSHD_CONFIG, server
 
 pytestmark = pytest.mark.unit
 
@@ -14,7 +14,7 @@ CHECK = "password-login-off"
 ALICE, ROOT = Client(user="alice"), Client(user="root")
 CONFIG, DROP_IN = "/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d/50-cloud-init.conf"
 KEYS = ("/root/.ssh/authorized_keys", "/home/alice/.ssh/authorized_keys")
-HASH = "$y$j9T$salt$hash"
+HASH = PASSWORD_HASH
 Changes = dict[str, Entry | str | bytes | None]
 
 

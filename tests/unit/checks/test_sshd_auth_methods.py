@@ -3,7 +3,7 @@ import pytest
 from rescue.model import Client, Safety, Severity, Symptom
 from rescue.tree import Entry, file
 from tests.checking import causes, diff, mended, mended_if_agreed, only_finding
-from tests.trees import KEY, server
+from tests.trees import KEY, PASSWORD_HASH, server
 
 pytestmark = pytest.mark.unit
 
@@ -11,7 +11,7 @@ ALICE = Client(user="alice")
 WITH_KEY = Client(user="alice", key=KEY)
 PATH = "/etc/ssh/sshd_config.d/10-own.conf"
 PASSWORD: dict[str, Entry | str | bytes | None] = {
-    "/etc/shadow": file("root:*:19700:0:99999:7:::\nalice:$y$j9T$a$b:19700:0:99999:7:::\n", 0o640, 0, 42)
+    "/etc/shadow": file(f"root:*:19700:0:99999:7:::\nalice:{PASSWORD_HASH}:19700:0:99999:7:::\n", 0o640, 0, 42)
 }
 
 

@@ -7,8 +7,9 @@ import pytest
 from rescue.examine import examine
 from rescue.login_path import State, Verdict
 from rescue.model import Client, Step
+from rescue.tree import file
 from tests.evidence import gaps
-from tests.trees import KEY, server
+from tests.trees import KEY, PASSWORD_HASH, server
 
 pytestmark = pytest.mark.unit
 
@@ -55,3 +56,17 @@ def test_a_key_of_one_account_says_nothing_of_another() -> None:
     users = {each.user: each.gaps for each in examine(tree, Client(key=KEY)).path.users}
     assert gap in users["root"]
     assert gap not in users["alice"]
+
+
+def by_password(client: Client) -> list[str]:
+    shadow = f"root:*:19700:0:99999:7:::\nalice:{PASSWORD_HASH}:19700:0:99999:7:::\n"
+    keys = dict.fromkeys(("/root/.ssh/authorized_keys", "/home/alice/.ssh/authorized_keys"))
+    return [each.what for each in gaps(server({**keys, "/etc/shadow": file(shadow, 0o640, 0, 42)}), CHECK, client)]
+
+
+def test_who_has_only_a_password_is_asked_whether_they_know_it() -> None:
+    (what,) = by_password(Client(user="alice"))
+    assert what == "whether you know the password: alice logs in by password; no key of alice's is there"
+    assert by_password(Client(user="alice", by_password=True)) == []
+    # The server has no key of hers, whatever she says.
+    assert by_password(Client(user="alice", key=KEY, by_password=True)) != []

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from rescue.tree import file
+from rescue.model import Client
+from rescue.tree import Entry, file
 from tests.judging import gaps_of
 from tests.pam_files import COMMON_ACCOUNT, MODULES, SSHD, with_pam
+from tests.trees import PASSWORD_HASH
 
 pytestmark = pytest.mark.unit
 
@@ -23,7 +25,7 @@ def _with(line: str, *modules: str) -> list[tuple[str, str]]:
         ("account required pam_exec.so /usr/local/bin/check", "pam_exec", "account"),
         ("session required pam_exec.so /bin/false", "pam_exec", "session"),
         ("account requisite pam_script.so", "pam_script", "account"),
-        ("account required pam_usertype.so isregular", "pam_usertype", "account"),
+        ("account required pam_usertype.so issystem", "pam_usertype", "account"),
         ("session required pam_namespace.so", "pam_namespace", "session"),
         ("-session required pam_tty_audit.so enable=*", "pam_tty_audit", "session"),
         ("session required pam_debug.so open_session=session_err", "pam_debug", "session"),
@@ -61,3 +63,27 @@ def test_rules_that_add_up_to_no() -> None:
 
 def test_an_include_that_leads_nowhere_spoils_its_own_stack_alone() -> None:
     assert gaps_of(with_pam(sshd=SSHD + "auth include gone\n")) == []
+
+
+BY_PASSWORD: dict[str, Entry | str | None] = {
+    **dict.fromkeys(("/root/.ssh/authorized_keys", "/home/alice/.ssh/authorized_keys")),
+    "/etc/shadow": file(f"root:*:19700:0:99999:7:::\nalice:{PASSWORD_HASH}:19700:0:99999:7:::\n", 0o640, 0, 42),
+}
+
+
+@pytest.mark.parametrize(
+    ("line", "module", "asked"),
+    [
+        ("auth required pam_sss.so use_first_pass", "pam_sss", True),
+        ("auth required pam_exec.so /usr/local/bin/check", "pam_exec", True),
+        ("auth required pam_duo.so", "pam_duo", True),
+        ("auth optional pam_sss.so", "pam_sss", False),
+        ("auth sufficient pam_krb5.so minimum_uid=1000", "pam_krb5", False),
+        ("auth required pam_env.so", "pam_env", False),
+    ],
+)
+def test_a_password_passes_the_stack_auth_as_well(line: str, module: str, asked: bool) -> None:
+    files = with_pam(sshd=SSHD + line + "\n")
+    files |= {f"{MODULES}/{module}.so": file("ELF", 0o644), "/etc/duo/pam_duo.conf": file("", 0o600), **BY_PASSWORD}
+    client = Client(user="alice", by_password=True)
+    assert gaps_of(files, client) == ([("key", "pam-rules")] if asked else [])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rescue.accounts.database import Account, Password
+from rescue.accounts.hashes import schemes
 from rescue.facts import Facts
 from rescue.keys.mending import mended
 from rescue.logins.each_login import elsewhere
@@ -33,12 +34,55 @@ class Shut:
         return f"{self.keyword} {self.value} {where}"
 
 
+@dataclass(frozen=True, slots=True)
+class UselessPassword:
+    """Why no password opens an account that was given one. certain: false where the library may know the scheme."""
+
+    why: str
+    location: Location
+
+
+def has_password(facts: Facts, account: Account) -> bool:
+    """Whether the account has a password that can match; an empty one counts where sshd takes it."""
+    state = facts.accounts.password(account)
+    if state is Password.NONE:
+        return facts.effective(account).words("PermitEmptyPasswords") == ("yes",)
+    return state is Password.HASH and useless(facts, account) is None
+
+
+def useless(facts: Facts, account: Account) -> UselessPassword | None:
+    """Why no password opens the account, though somebody gave it one; None where one does, or none was meant to."""
+    place = facts.accounts.password_location(account)
+    flaw = facts.accounts.password_flaw(account)
+    if flaw:
+        return UselessPassword(flaw, place)
+    state = facts.accounts.password(account)
+    if state is Password.NONE:
+        setting = facts.effective(account).setting("PermitEmptyPasswords")
+        if setting.words == ("yes",):
+            return None
+        at = f"({setting.location})" if setting.location is not None else "(the default)"
+        return UselessPassword(
+            f"the password is empty, and sshd takes no empty one: PermitEmptyPasswords no {at}", place
+        )
+    shadow = facts.accounts.shadow(account.name) if account.password is None else None
+    if state is not Password.HASH or shadow is None or shadow.scheme in _EVERYWHERE:
+        return None
+    known = schemes(facts.tree, facts.release.id)
+    if known is None or shadow.scheme in known[0] or shadow.scheme in known[1]:
+        return None
+    return UselessPassword(
+        f"the password is hashed with {shadow.scheme}, which is too new for this server's libcrypt",
+        place,
+    )
+
+
+_EVERYWHERE = frozenset({"des", "md5", "sha256", "sha512"})
+
+
 def password_opens(facts: Facts, account: Account) -> bool:
     """Whether the account has a password that sshd accepts."""
-    settings = facts.effective(account)
-    state = facts.accounts.password(account)
-    empty = state is Password.NONE and settings.words("PermitEmptyPasswords") == ("yes",)
-    return (state is Password.HASH or empty) and not tuple(shut(facts, account))
+    return has_password(facts, account) and not tuple(shut(facts, account))
 
 
 def by_password(facts: Facts, account: Account) -> bool:
@@ -46,7 +90,14 @@ def by_password(facts: Facts, account: Account) -> bool:
 
     If the client named a key, only the login with that key is judged.
     """
-    if facts.client.key is not None or facts.accounts.password(account) is not Password.HASH:
+    if not has_password(facts, account):
+        return False
+    return (facts.client.by_password and facts.client.key is None) or without_key(facts, account)
+
+
+def without_key(facts: Facts, account: Account) -> bool:
+    """Whether this login can't use a key: none is there, and nothing that was meant as one; the client named none."""
+    if facts.client.key is not None:
         return False
     files = facts.key_files(account)
     if any(found.keys or found.unread or any(line.authority for line in found.lines) for found in files):

@@ -1,0 +1,1 @@
+pam-auth-update --package --force

@@ -1,0 +1,1 @@
+sed -i /pam_google_authenticator/d /etc/pam.d/sshd
