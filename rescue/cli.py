@@ -161,6 +161,7 @@ def parser() -> argparse.ArgumentParser:
         help="add this public key for --user, too, if it is not there (alone: with --only key-missing)",
     )
     fix.add_argument("--dry-run", action="store_true", help="print the changes and write nothing")
+    fix.add_argument("--html", metavar="FILE", help="also write what was found and changed as a web page")
     fix.add_argument(
         "--undo-log",
         "--journal",

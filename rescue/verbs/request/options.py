@@ -27,7 +27,10 @@ class InspectOptions:
 
 @dataclass(frozen=True, slots=True)
 class FixOptions:
-    """what: the target, if it is named, and the findings; only: further findings, by their causes or numbers."""
+    """what: the target, if it is named, and the findings; only: further findings, by their causes or numbers.
+
+    html: the file for the web page.
+    """
 
     what: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
@@ -35,6 +38,7 @@ class FixOptions:
     unsafe: bool = False
     dry_run: bool = False
     journal: str | None = None
+    html: str | None = None
 
     @property
     def attended(self) -> bool:
