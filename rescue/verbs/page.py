@@ -9,6 +9,7 @@ from rescue.errors import UsageError
 from rescue.examine import Examination
 from rescue.facts import Facts
 from rescue.firewall.engine.table import Row, rows
+from rescue.labs.lessons.by_hand import by_hand
 from rescue.model import Repair, Step
 from rescue.space.usage import measured
 from rescue.survey import complete
@@ -34,7 +35,7 @@ def gathered(session: Session, target: Target, examination: Examination) -> Gath
         previews,
         reach(examination.facts),
         tuple(_filled(session, target, examination)),
-        manuals(),
+        {name: f"{text}\n\n{by_hand(name)}" for name, text in manuals().items()},
     )
 
 
