@@ -171,6 +171,7 @@ def parser() -> argparse.ArgumentParser:
         help="with --set-password: read it from the first line of this file (-: standard input)",
     )
     fix.add_argument("--dry-run", action="store_true", help="print the changes and write nothing")
+    fix.add_argument("--html", metavar="FILE", help="also write what was found and changed as a web page")
     fix.add_argument(
         "--undo-log",
         "--journal",
@@ -322,7 +323,7 @@ def _common(verb: argparse.ArgumentParser) -> None:
     group.add_argument("--json", action="store_true", help="one JSON document instead of the report")
     group.add_argument("--no-color", action="store_true", help="no colour (also: NO_COLOR=1)")
     group.add_argument("--quiet", action="store_true", help="no progress messages; of inspect the verdict alone")
-    group.add_argument("--verbose", action="store_true", help="details of a failure")
+    group.add_argument("--verbose", action="store_true", help="details of a failure; with --help: every option")
 
 
 def _client(verb: argparse.ArgumentParser) -> None:
@@ -450,7 +451,8 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace:
     name = words[0] if words and words[0] in verbs else ""
     if {"-h", "--help"}.intersection(before):
         about = next((word for word in before if word in verbs and word != "help"), None)
-        words, name = ["help", *([about] if about is not None else [])], "help"
+        kept = [word for word in ("--json", "--verbose") if word in before]
+        words, name = ["help", *([about] if about is not None else []), *kept], "help"
     if not name:
         raise _unknown(words[0], verbs)
     verb = verbs[name]
@@ -461,7 +463,13 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace:
         topic = options.topic
         if topic is not None and topic not in verbs:
             raise _unknown(topic, verbs)
-        options.shown = (verbs[topic] if topic is not None and topic != "help" else top).format_help()
+        shown = topic if topic is not None and topic != "help" else ""
+        if options.verbose:
+            options.shown = (verbs[shown] if shown else top).format_help()
+        else:
+            from rescue.ui.help import screen
+
+            options.shown = screen(shown)
     return options
 
 

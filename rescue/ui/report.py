@@ -106,6 +106,20 @@ def _outlook(user: UserVerdict, examination: Examination) -> str:
     return f"{kept}: see {', '.join(numbers)}" + (f"; keys taken: {known}" if known else "")
 
 
+def symptom_line(first: Finding, examination: Examination) -> str:
+    """The line that the client prints because of the first finding."""
+    user = examination.facts.client.user or first.subject or "me"
+    known = any(each.user == user for each in examination.path.users)
+    usual = first.symptom.words(user=safe(user) if known else "me", port=examination.facts.dialled)
+    words = safe(first.words) or usual
+    return words if first.severity is Severity.BROKEN else f"perhaps: {words}"
+
+
+def as_sentence(words: str) -> str:
+    """The words with a capital letter at the beginning."""
+    return words[:1].upper() + words[1:]
+
+
 class Report:
     """Writes reports to one console."""
 
@@ -206,7 +220,7 @@ class Report:
         first = path.first
         if first is not None:
             self.line("What you see from outside:")
-            self.exact(self._symptom(first, examination), "bold", HANG)
+            self.exact(symptom_line(first, examination), "bold", HANG)
             self.line()
         for number, finding in enumerate(path.findings, 1):
             self.finding(number, finding)
@@ -242,14 +256,6 @@ class Report:
             self.line(f"and {len(gaps) - MANY_GAPS} more (--json lists them all)", indent=HANG)
         self.line()
 
-    @staticmethod
-    def _symptom(first: Finding, examination: Examination) -> str:
-        user = examination.facts.client.user or first.subject or "me"
-        known = any(each.user == user for each in examination.path.users)
-        usual = first.symptom.words(user=safe(user) if known else "me", port=examination.facts.dialled)
-        words = safe(first.words) or usual
-        return words if first.severity is Severity.BROKEN else f"perhaps: {words}"
-
     def finding(self, number: int, finding: Finding) -> None:
         """One finding: what, where, what can be done."""
         style = STYLES[State.BROKEN if finding.severity is Severity.BROKEN else State.DOUBTFUL]
@@ -259,7 +265,7 @@ class Report:
         self._print(head)
         self.line(safe(finding.message), indent=3)
         if finding.seen:
-            self.line(safe(finding.seen[0].upper() + finding.seen[1:]), indent=3)
+            self.line(safe(as_sentence(finding.seen)), indent=3)
         if finding.reason:
             self.line(f"Not sure: {safe(finding.reason)}", "yellow", 3)
         for location in finding.locations[:6]:
@@ -301,7 +307,7 @@ class Report:
     def verdict(self, examination: Examination, name: str) -> None:
         """One line: which server, and whether anything keeps people out; another one with what ssh would say."""
         first = examination.path.first
-        symptom = self._symptom(first, examination) if first is not None else ""
+        symptom = symptom_line(first, examination) if first is not None else ""
         self.exact(headline(examination, name, symptom), "bold")
         if symptom:
             self.exact(symptom, indent=HANG)
@@ -318,7 +324,7 @@ class Report:
     ) -> None:
         """The summary, for a console that shows no more than the last 25 lines. Room: how many lines it may take."""
         first = examination.path.first
-        symptom = self._symptom(first, examination) if first is not None else ""
+        symptom = symptom_line(first, examination) if first is not None else ""
         what = {"fix": "shows every change, asks before writing" if writable else "shows the changes"}
         following: list[str] = []
         for words in next_commands(examination, target, options, writable=writable):

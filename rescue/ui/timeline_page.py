@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 from html import escape
 from io import StringIO
 
@@ -11,7 +12,8 @@ from rich.console import Console
 from rescue.facts import Facts
 from rescue.story.whole import Story
 from rescue.text.safe import safe
-from rescue.ui.html import FORM
+from rescue.ui.page.frame import framed
+from rescue.ui.page.markup import Html, tag
 from rescue.ui.report import Report
 from rescue.ui.timeline import BAD, told
 
@@ -20,16 +22,14 @@ WIDTH, MARGIN = 1000, 40
 
 def page(story: Story, facts: Facts, heading: str, notes: Sequence[str] = ()) -> str:
     """The page's text: the picture, and below it what the terminal shows."""
-    recorder = Console(
-        record=True, file=StringIO(), width=100, highlight=False, markup=False, emoji=False, force_terminal=True
-    )
-    report = Report(recorder)
-    report.line(heading, "bold")
-    for note in notes:
-        report.line(f"Note: {safe(note)}", "yellow")
+    out = StringIO()
+    report = Report(Console(file=out, width=100, highlight=False, markup=False, emoji=False, color_system=None))
     told(report, story, facts)
-    text = recorder.export_html(code_format=FORM, inline_styles=False)
-    return text.replace("<body>", f"<body>\n{picture(story)}", 1).replace("the path to a login", "what happened", 1)
+    header = tag("h1", heading), *(tag("p", f"Note: {each}", class_="doubt") for each in notes)
+    at = f"{facts.now.astimezone(UTC):%Y-%m-%d at %H:%M UTC}"
+    return framed(
+        "rescue: what happened", Html("".join(header)), Html(picture(story)), tag("pre", out.getvalue()), at=at
+    )
 
 
 def picture(story: Story) -> str:
@@ -41,21 +41,22 @@ def picture(story: Story) -> str:
     span = max((rows[-1].at - start).total_seconds(), 1.0)
     made = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} 90" role="img" aria-label="time line">',
-        f'<line x1="{MARGIN}" y1="45" x2="{WIDTH - MARGIN}" y2="45" stroke="#888"/>',
+        f'<line x1="{MARGIN}" y1="45" x2="{WIDTH - MARGIN}" y2="45" class="edge" stroke-width="2"/>',
     ]
     if story.login is not None:
-        made.append(_point(MARGIN, "#080", f"last login: {story.login.user}, {start:%Y-%m-%d %H:%M}", 7))
+        made.append(_point(MARGIN, "ok", f"last login: {story.login.user}, {start:%Y-%m-%d %H:%M}", 7))
     for row in rows:
         place = MARGIN + (WIDTH - 2 * MARGIN) * (row.at - start).total_seconds() / span
-        color = "#c00" if row.kind in BAD else "#36c"
-        made.append(_point(place, color, f"{row.at:%Y-%m-%d %H:%M} {row.kind}: {row.what}", 5))
-    made.append(f'<text x="{MARGIN}" y="80" font-size="14" fill="#666">{start:%Y-%m-%d %H:%M}</text>')
+        kind = "bad" if row.kind in BAD else "none"
+        made.append(_point(place, kind, f"{row.at:%Y-%m-%d %H:%M} {row.kind}: {row.what}", 5))
+    made.append(f'<text x="{MARGIN}" y="80" font-size="14">{start:%Y-%m-%d %H:%M}</text>')
     made.append(
-        f'<text x="{WIDTH - MARGIN}" y="80" font-size="14" fill="#666" text-anchor="end">{rows[-1].at:%Y-%m-%d %H:%M}'
-        "</text>"
+        f'<text x="{WIDTH - MARGIN}" y="80" font-size="14" text-anchor="end">{rows[-1].at:%Y-%m-%d %H:%M}</text>'
     )
     return "\n".join([*made, "</svg>"])
 
 
-def _point(place: float, color: str, words: str, size: int) -> str:
-    return f'<circle cx="{place:.1f}" cy="45" r="{size}" fill="{color}"><title>{escape(safe(words))}</title></circle>'
+def _point(place: float, kind: str, words: str, size: int) -> str:
+    return (
+        f'<circle cx="{place:.1f}" cy="45" r="{size}" class="fill-{kind}"><title>{escape(safe(words))}</title></circle>'
+    )

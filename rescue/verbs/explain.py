@@ -15,6 +15,7 @@ from shutil import get_terminal_size
 from rescue.checks import all_checks
 from rescue.errors import UsageError
 from rescue.evidence import all_evidence
+from rescue.labs.lessons.by_hand import by_hand
 from rescue.man import pages
 from rescue.status import Status
 from rescue.text.safe import safe
@@ -51,13 +52,14 @@ def run(session: Session, options: ExplainOptions) -> Status:
         return Status.CLEAR
     if text is None:
         raise UsageError(f"there is no cause or page called {wanted!r}", _nearest(name))
+    typed = by_hand(name)
     if session.json:
-        document.write({"schema": document.SCHEMA, "cause": name, "manual": text}, sys.stdout)
+        document.write({"schema": document.SCHEMA, "cause": name, "manual": text, "by_hand": typed or None}, sys.stdout)
     else:
         with paged(session):
             session.report.line(name, "bold")
             session.report.line()
-            manual(session.report, text)
+            manual(session.report, f"{text}\n\n{typed}")
     return Status.CLEAR
 
 

@@ -6,15 +6,18 @@ import sys
 from dataclasses import replace
 
 from rescue import library
-from rescue.apply import damaged, interrupted
+from rescue.apply import Applied, damaged, interrupted
 from rescue.errors import UsageError
 from rescue.examine import Examination
 from rescue.login_path import Verdict
 from rescue.status import Status
 from rescue.targets.bundle.target import refused
 from rescue.targets.protocol import BUNDLE, Target
+from rescue.ui.page.inspection import Written, fix_page
 from rescue.ui.prompts import Cancellation, NobodyToAsk, NoTerminal
+from rescue.ui.report import command
 from rescue.verbs import fix_screens as screens
+from rescue.verbs import page
 from rescue.verbs.add_key import adding, outcome
 from rescue.verbs.fix_choice import Chooser
 from rescue.verbs.fix_screens import PlannedFix
@@ -119,6 +122,7 @@ class Fixing:
 
     def _proposed(self, fix: PlannedFix) -> Status:
         screens.proposed(self.session, fix)
+        self._page(fix, fix.plan.after)
         return _status(fix.plan.before)
 
     def _write(self, fix: PlannedFix) -> Status:
@@ -134,7 +138,18 @@ class Fixing:
         assert fixed.applied is not None, "a plan with changes was applied"
         after = fixed.after.examination
         screens.done(self.session, self.options, fixed.applied, fix, after)
+        self._page(fix, after, fixed.applied)
         return _status(after)
+
+    def _page(self, fix: PlannedFix, after: Examination, applied: Applied | None = None) -> None:
+        """The page of ``--html``. after: the second inspection, or the plan's where nothing was written."""
+        name, session, target = self.options.html, self.session, fix.target
+        if name is None:
+            return
+        shown = page.gathered(session, target, after if applied is not None else fix.plan.before)
+        undo = command(*screens.undo_words(session, self.options, fix)) if applied is not None else ""
+        written = Written(fix.plan, after, applied.record.id if applied is not None else None, undo)
+        page.write(session, fix_page(written, page.server_of(session, target, fix.spec), shown), name)
 
     def _say_interrupted(self, target: Target) -> None:
         """A reader can't end an interrupted fix, but says that there is one."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from rescue.model import Finding, Repair, Safety, Severity
 from rescue.planner import any_repairs, safe_repairs
 from rescue.text.safe import safe
-from rescue.tree import Change, NotCaptured, Tree
+from rescue.tree import Tree
 from rescue.verbs.fix_selection import FindingKey
+from rescue.verbs.page import preview
 from rescue.verbs.request.options import FixOptions
 from rescue.verbs.request.session import Session
 
@@ -48,20 +49,20 @@ class Chooser:
         if repair is not None and self.options.attended and finding.key not in self.answers:
             self.answers[finding.key] = repair.title
             self.session.report.line(f"{safe(repair.title)}:", "bold")
-            self.session.report.changes(_preview(repair, tree))
+            self.session.report.changes(preview(repair, tree))
             self.session.report.line()
         return repair
 
     def _ask(self, finding: Finding, ways: Sequence[Repair], tree: Tree) -> str | None:
         report = self.session.report
-        preview = _preview(ways[0], tree) if ways else ()
+        proposed = preview(ways[0], tree) if ways else ()
         if finding.key not in self.known:
             self.known.append(finding.key)
         report.finding(self.known.index(finding.key) + 1, finding)
         if not ways:
             return None
         report.line(f"{safe(ways[0].title)}:", "bold")
-        report.changes(preview)
+        report.changes(proposed)
         report.line()
         options = [f"{safe(each.title)}{' (cannot be undone)' if each.irreversible else ''}" for each in ways]
         # Enter alone takes nothing that may be no fault, weakens anything or deletes data.
@@ -72,15 +73,3 @@ class Chooser:
         )
         report.line()
         return ways[taken].title if taken < len(ways) else None
-
-
-def _preview(repair: Repair, tree: Tree) -> Sequence[Change]:
-    """What the repair alone would change; () where it can't be made, of which the plan will tell."""
-    if repair.edit is None:
-        return ()
-    try:
-        return repair.edit(tree).since(tree)
-    except NotCaptured:
-        raise
-    except (ValueError, OSError):
-        return ()

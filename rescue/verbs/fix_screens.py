@@ -90,7 +90,7 @@ def done(session: Session, options: FixOptions, applied: Applied, fix: PlannedFi
     """What was written, what the disk is like now, and what to type next."""
     if session.json:
         left = [_inspect_words(session, fix)] if after.findings else []
-        following = [*left, _undo_words(session, options, fix)]
+        following = [*left, undo_words(session, options, fix)]
         _write_document(session, fix, after, following, journal=applied.record.id)
         return
     spec = fix.spec
@@ -109,7 +109,7 @@ def done(session: Session, options: FixOptions, applied: Applied, fix: PlannedFi
     if options.yes:
         _say_accepted(report, fix.plan)
     report.line(f"Recorded as {applied.record.id} in {applied.journal}. To take it back:")
-    report.exact(command(*_undo_words(session, options, fix)), "bold", 2)
+    report.exact(command(*undo_words(session, options, fix)), "bold", 2)
     if applied.not_restorable:
         report.line(f"(not the {len(applied.not_restorable)} deleted or shortened logs and caches)", indent=2)
     if after.findings:
@@ -123,7 +123,8 @@ def done(session: Session, options: FixOptions, applied: Applied, fix: PlannedFi
         report.line("The running services still have their old settings until they are restarted, or the server is.")
 
 
-def _undo_words(session: Session, options: FixOptions, fix: PlannedFix) -> list[str]:
+def undo_words(session: Session, options: FixOptions, fix: PlannedFix) -> list[str]:
+    """The command that takes the fix back, word by word."""
     where = ["--journal", options.journal] if options.journal else []
     return ["undo", fix.spec, *session.opening_words(), *where]
 

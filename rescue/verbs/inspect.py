@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from rescue import library
-from rescue.errors import UsageError
 from rescue.facts import Facts
 from rescue.login_path import Verdict
 from rescue.status import Status
 from rescue.targets.protocol import BUNDLE
 from rescue.ui import document
-from rescue.ui.html import page
-from rescue.ui.program import home_name
+from rescue.ui.page.inspection import Gathered, Server, page
 from rescue.ui.report import command, next_commands
 from rescue.ui.summary import ROOM
 from rescue.ui.timeline import remembered
+from rescue.verbs.page import gathered, server_of, write
 from rescue.verbs.request.last_target import remember, resolved
 from rescue.verbs.request.options import InspectOptions
 from rescue.verbs.request.session import Session
@@ -27,6 +25,9 @@ def run(session: Session, options: InspectOptions, *, room: int = ROOM) -> Statu
     spec = resolved(session)
     with session.target(spec, write=False) as target:
         found = library.inspect(target, session.client)
+        shown: tuple[Server, Gathered] | None = None
+        if options.html is not None:
+            shown = server_of(session, target, spec), gathered(session, target, found.examination)
     examination, name, method, notes = found.examination, found.name, found.method, found.notes
     remember(session.request)
     if session.json:
@@ -45,8 +46,8 @@ def run(session: Session, options: InspectOptions, *, room: int = ROOM) -> Statu
         report.next_steps(examination, spec, session.client_words(), writable=writable)
         if report.rows - before > room:
             report.last_screen(examination, name, spec, session.client_words(), writable=writable, room=room)
-    if options.html is not None:
-        _page(session, page(examination, name, method, notes), options.html)
+    if options.html is not None and shown is not None:
+        write(session, page(examination, *shown), options.html)
     return Status.CLEAR if examination.path.verdict is Verdict.CLEAR else Status.BROKEN
 
 
@@ -59,14 +60,3 @@ def _alone(session: Session, spec: str, facts: Facts) -> str:
     if last is None or last.address is None or who.user is not None or who.sources or who.port is not None:
         return ""
     return command("inspect", spec, "--user", last.user, "--from", str(last.address), *session.client_words())
-
-
-def _page(session: Session, text: str, name: str) -> None:
-    path = Path(name).expanduser()
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as problem:
-        raise UsageError(
-            f"--html {name}: {problem.strerror}", "Name a file in a directory that is there and can be written."
-        ) from problem
-    session.progress(f"the report is in {home_name(path)}")

@@ -464,6 +464,17 @@ def test_the_page_is_written_and_a_wrong_place_is_a_usage_error(console: Console
     assert "directory that is there" in lost.stderr
 
 
+def test_the_page_of_a_fix_says_how_to_take_it_back(console: Console, tmp_path: Path) -> None:
+    (console.server / "etc/nologin").touch()
+    page = tmp_path / "fix.html"
+    tried = console.script("fix", console.server, "--dry-run", "--html", page)
+    assert (tried.returncode, (console.server / "etc/nologin").exists()) == (3, True)
+    assert "Nothing was written: these are the changes" in page.read_text()
+    console.script("fix", console.server, "--yes", "--html", page)
+    assert f"rescue undo {console.server}" in page.read_text()
+    assert "remove /etc/nologin" in page.read_text()
+
+
 def test_a_path_with_blanks_is_quoted_in_the_commands_proposed(console: Console, tmp_path: Path) -> None:
     (console.server / "etc/nologin").touch()
     spaced = tmp_path / "my server"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -96,6 +98,38 @@ def test_help_alone_lists_the_commands(words: list[str], capsys: pytest.CaptureF
     assert main(words) == 0
     shown = capsys.readouterr().out
     assert all(f"    {verb} " in shown for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS])
+def test_the_help_of_every_command_fits_a_screen_and_begins_with_examples(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*([verb] if verb else []), "--help"]) == 0
+    lines = capsys.readouterr().out.rstrip("\n").split("\n")
+    # A console of 25 lines: the last one is the shell's prompt.
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    examples = [line.split("   ")[0] for each in lines if (line := each.strip()).startswith("rescue ")]
+    assert [each for each in lines if each.startswith("--")] == [] or examples
+    for each in examples:
+        words = shlex.split(each)[1:]
+        parsed(*words[: words.index("--")] if "--" in words else words)
+    known = {name for action in cli.parser()._actions for name in action.option_strings}
+    if verb:
+        choices = next(action for action in cli.parser()._actions if action.dest == "verb").choices
+        assert choices is not None
+        known |= set(dict(choices)[verb]._option_string_actions)
+    said = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", "\n".join(lines)))
+    assert said - known - {"--help", "--verbose"} == set()
+
+
+def test_everything_is_in_the_long_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fix", "--help", "--verbose"]) == 0
+    long = capsys.readouterr().out
+    assert main(["help", "fix", "--verbose"]) == 0
+    assert capsys.readouterr().out == long
+    assert "--allow-backing" in long
+    assert "exit status" in long
 
 
 @pytest.mark.parametrize("words", [["version"], ["--version"]])
@@ -243,7 +277,7 @@ def test_no_message_proposes_a_placeholder() -> None:
         and f"rescue {line.partition('rescue ')[2].partition(' ')[0]} TARGET" in line
         # Docstrings, the help's own pages, and the undo log's hints, which are completed when they are shown.
         and '"""' not in line
-        and path.name != "cli.py"
+        and path.name not in ("cli.py", "help.py")
         and "``" not in line
         and path.parts[-2] != "undo_log"
     ]

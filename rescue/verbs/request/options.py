@@ -30,6 +30,7 @@ class FixOptions:
     """what: the target, if it is named, and the findings; only: further findings, by their causes or numbers.
 
     set_password: the account that gets a new one; password_file: where it is read from, None where it is asked for.
+    html: the file for the web page.
     """
 
     what: tuple[str, ...] = ()
@@ -40,6 +41,7 @@ class FixOptions:
     journal: str | None = None
     set_password: str | None = None
     password_file: str | None = None
+    html: str | None = None
 
     @property
     def attended(self) -> bool:

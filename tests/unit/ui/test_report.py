@@ -11,8 +11,7 @@ import pytest
 from rescue.examine import Examination, examine
 from rescue.login_path import login_path
 from rescue.model import Client, Finding, Location, Repair, Safety, Severity, Step, Symptom
-from rescue.tree import Action, Entry, file
-from rescue.ui.html import page
+from rescue.tree import Action, Entry
 from rescue.ui.report import Report, command, console
 from tests.trees import KEY, server
 
@@ -217,21 +216,6 @@ def test_paths_are_listed_with_words_for_people() -> None:
     Report(console(out)).paths([*paths, *paths * 10])
     assert out.getvalue().split("\n")[:2] == ["  permissions /home/alice", "  change      /etc/passwd"]
     assert out.getvalue().endswith("  and 2 more\n")
-
-
-def test_the_web_page_shows_a_hostile_text_as_text() -> None:
-    text = page(judged({"/etc/nologin": "<script>alert(1)</script>\n"}), "<b>", "directory", ["a note"])
-    assert "<script>" not in text
-    assert "&lt;script&gt;" in text
-    assert "&lt;b&gt;" in text
-    assert "Note: a note" in text
-
-
-def test_the_page_is_whole() -> None:
-    text = page(judged({"/etc/nologin": file("closed\n")}), "/mnt", "directory", [])
-    assert text.startswith("<!DOCTYPE html>")
-    assert text.rstrip().endswith("</html>")
-    assert "nologin" in text
 
 
 def test_steps_that_are_sentences_are_wrapped_and_commands_are_not() -> None:

@@ -6,6 +6,7 @@ from io import StringIO
 
 import pytest
 
+from rescue.labs.lessons.by_hand import by_hand
 from rescue.ui.report import Report, console
 from rescue.verbs.explain import manual, manuals
 
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.unit
 @pytest.mark.parametrize("name", sorted(manuals()))
 def test_a_manual_fits_the_console(name: str) -> None:
     out = StringIO()
-    manual(Report(console(out)), manuals()[name])
+    manual(Report(console(out)), f"{manuals()[name]}\n\n{by_hand(name)}")
     shown = out.getvalue()
     assert shown.isascii()
     assert [line for line in shown.split("\n") if len(line) > 80 or line != line.rstrip()] == []

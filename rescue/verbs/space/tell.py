@@ -1,4 +1,4 @@
-"""``rescue space TARGET``: what fills the disk, and what could go. Changes nothing; `rescue fix` makes room."""
+"""Measures the file systems, and says what fills them and what could go."""
 
 from __future__ import annotations
 
