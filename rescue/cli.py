@@ -68,6 +68,15 @@ rescue doctor          each ability: ok, limited, missing; the commands to insta
 rescue doctor --json   the same for a program; status 3 if something is missing
 
 """
+PROBE = """\
+Runs on your own computer, without root. HOST alone is asked, few ports, slowly;
+of a key exchange only what your own ssh does before it logs in.
+
+exit status of --check: 0 OK (the server asks for a login), 1 WARNING (it does,
+and something is wrong: one of its addresses fails), 2 CRITICAL (it does not),
+3 UNKNOWN (no such name, or no network here). Without --check, 4 for the last.
+
+"""
 LAST = "default: the one inspected last"
 
 
@@ -259,6 +268,18 @@ def parser() -> argparse.ArgumentParser:
     _lab(verb("lab", "practise on real servers that lock you out, until you are in again", LABS))
 
     verb("doctor", "show what this system can do, what is lost without the rest, and how to get it", DOCTOR)
+
+    probe = verb("probe", "ask a server from outside why SSH does not answer; sends no credentials", PROBE)
+    probe.add_argument("host", metavar="HOST", nargs="?", help="its name or address, or USER@HOST")
+    probe.add_argument("--port", metavar="N", type=_port, help="the port (default: as ssh -G HOST says, else 22)")
+    probe.add_argument("--user", metavar="NAME", type=_user, help="for whom it is asked how to log in")
+    family = probe.add_mutually_exclusive_group()
+    family.add_argument("-4", dest="four", action="store_true", help="IPv4 alone")
+    family.add_argument("-6", dest="six", action="store_true", help="IPv6 alone")
+    probe.add_argument(
+        "--reference", metavar="NAME", help="also try this host at the same port: is the port blocked here?"
+    )
+    probe.add_argument("--check", action="store_true", help="one line, and the status of a Nagios plugin")
 
     help_ = verb("help", "show the options of a command, or this list", "")
     help_.add_argument("topic", metavar="VERB", nargs="?")

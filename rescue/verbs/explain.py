@@ -16,12 +16,12 @@ from rescue.checks import all_checks
 from rescue.errors import UsageError
 from rescue.evidence import all_evidence
 from rescue.man import pages
+from rescue.outside.symptoms import causes_of, mentioning, seen
 from rescue.status import Status
 from rescue.text.safe import safe
 from rescue.ui import document
 from rescue.ui.prompts import Cancellation, NoTerminal
 from rescue.ui.report import Report
-from rescue.ui.symptoms import causes_of, mentioning, seen
 from rescue.verbs.request.last_target import recall
 from rescue.verbs.request.options import ExplainOptions
 from rescue.verbs.request.session import Session

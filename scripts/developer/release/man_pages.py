@@ -12,7 +12,7 @@ from rescue.version import __version__
 from scripts.developer.release.spoken import Argument, Verb, verbs
 
 PAGES_OF = {
-    "": ("target", "path", "consent", "json", "api"),
+    "": ("locked-out", "target", "path", "consent", "json", "api"),
     "capture": ("bundle",),
     "disks": ("target",),
     "explain": ("sshd",),
@@ -22,6 +22,7 @@ PAGES_OF = {
     "inspect": ("path", "keys"),
     "lab": ("lab", "vagrant"),
     "mount": ("mount",),
+    "probe": ("probe",),
     "timeline": ("timeline",),
     "undo": ("undo-log",),
 }
