@@ -77,6 +77,18 @@ and something is wrong: one of its addresses fails), 2 CRITICAL (it does not),
 3 UNKNOWN (no such name, or no network here). Without --check, 4 for the last.
 
 """
+CONSOLE = """\
+Without a word it says what is true of every console: the keyboard, passwords,
+what Ctrl-Alt-Del and a shell at boot cost. The commands keep to characters that
+bad consoles pass: lower case, digits, space, / . -
+
+"""
+TICKET = """\
+Plain text of less than 2,000 characters. It holds what was seen and nothing
+else: of a host what rescue probe saved, of a target what an inspection finds.
+Names of files and accounts are in it, and no secrets.
+
+"""
 LAST = "default: the one inspected last"
 
 
@@ -280,6 +292,19 @@ def parser() -> argparse.ArgumentParser:
         "--reference", metavar="NAME", help="also try this host at the same port: is the port blocked here?"
     )
     probe.add_argument("--check", action="store_true", help="one line, and the status of a Nagios plugin")
+
+    console = verb("console", "the shortest commands to mend a cause by hand, in a provider's web console", CONSOLE)
+    console.add_argument("what", metavar="CAUSE|NUMBER|TARGET", nargs="?", help='or "last": the target inspected last')
+    console.add_argument("--provider", metavar="NAME", help="where its console, rescue system and snapshots are")
+    console.add_argument("--system", choices=("debian", "redhat", "suse", "arch"), help="default: as the target's")
+    _client(console)
+    _target(console)
+
+    ticket = verb("ticket", "write a support request from what was probed and inspected", TICKET)
+    ticket.add_argument("what", metavar="HOST|TARGET", nargs="?", help="default: the host that was probed last")
+    ticket.add_argument("--markdown", action="store_true", help="as Markdown, in full")
+    _client(ticket)
+    _target(ticket)
 
     help_ = verb("help", "show the options of a command, or this list", "")
     help_.add_argument("topic", metavar="VERB", nargs="?")

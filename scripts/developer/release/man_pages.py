@@ -14,6 +14,7 @@ from scripts.developer.release.spoken import Argument, Verb, verbs
 PAGES_OF = {
     "": ("locked-out", "target", "path", "consent", "json", "api"),
     "capture": ("bundle",),
+    "console": ("console",),
     "disks": ("target",),
     "explain": ("sshd",),
     "firewall": ("firewall",),
@@ -23,6 +24,7 @@ PAGES_OF = {
     "lab": ("lab", "vagrant"),
     "mount": ("mount",),
     "probe": ("probe",),
+    "ticket": ("ticket",),
     "timeline": ("timeline",),
     "undo": ("undo-log",),
 }
