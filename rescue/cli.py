@@ -89,6 +89,12 @@ else: of a host what rescue probe saved, of a target what an inspection finds.
 Names of files and accounts are in it, and no secrets.
 
 """
+COMPARED = """\
+OLD and NEW are two states of one server, each a disk, an image, a mounted
+directory, / or a support bundle (rescue capture): a snapshot of last week and
+today's disk. Neither is changed.
+
+"""
 LAST = "default: the one inspected last"
 
 
@@ -305,6 +311,16 @@ def parser() -> argparse.ArgumentParser:
     ticket.add_argument("--markdown", action="store_true", help="as Markdown, in full")
     _client(ticket)
     _target(ticket)
+
+    for name, what in (
+        ("diff", "show who gained and who lost access between two states of a server"),
+        ("blame", "show the smallest set of changes, down to the line, that keeps somebody out"),
+    ):
+        compared = verb(name, what, COMPARED)
+        compared.add_argument("old", metavar="OLD", nargs="?", help="the server before: a TARGET, such as a bundle")
+        compared.add_argument("new", metavar="NEW", nargs="?", help="the server after: a TARGET, / for the running one")
+        _client(compared)
+        _target(compared)
 
     help_ = verb("help", "show the options of a command, or this list", "")
     help_.add_argument("topic", metavar="VERB", nargs="?")

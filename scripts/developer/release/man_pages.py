@@ -13,8 +13,10 @@ from scripts.developer.release.spoken import Argument, Verb, verbs
 
 PAGES_OF = {
     "": ("locked-out", "target", "path", "consent", "json", "api"),
+    "blame": ("blame",),
     "capture": ("bundle",),
     "console": ("console",),
+    "diff": ("blame",),
     "disks": ("target",),
     "explain": ("sshd",),
     "firewall": ("firewall",),

@@ -152,7 +152,8 @@ def test_a_ticket_of_a_saved_probe(
 
 def test_every_step_of_the_way_back_has_its_command() -> None:
     text = pages()["locked-out"]
-    named = set(re.findall(r"\brescue (?:--via \S+ )?([a-z]+)", text)) - {"on"}
+    # Commands are indented or in backticks.
+    named = set(re.findall(r"(?:^    |`)rescue (?:--via \S+ )?([a-z]+)", text, re.MULTILINE))
     assert named - set(VERBS) == set()
     for verb in ("explain", "probe", "console", "disks", "inspect", "fix", "undo", "space", "timeline", "diff", "blame",
                  "ticket", "capture", "firewall", "lab"):  # fmt: skip

@@ -1,0 +1,68 @@
+"""``rescue blame OLD NEW``: the smallest set of changes that closed the door, down to the line. Changes nothing."""
+
+from __future__ import annotations
+
+import sys
+
+from rescue.compare.blame import MOST_FINDINGS, Blamed, blame
+from rescue.status import Status
+from rescue.text.diff import unified
+from rescue.text.numbers import plural
+from rescue.text.safe import safe
+from rescue.ui import document
+from rescue.ui.report import Report
+from rescue.verbs.diff import pair_of
+from rescue.verbs.request.options import CompareOptions
+from rescue.verbs.request.session import Session
+
+NO_FILE = "no changed file brings it about: free space, time, a device, or what was not captured"
+
+
+def run(session: Session, options: CompareOptions) -> Status:
+    """Capture both, leave changes out until nothing more can be, show what remains. BROKEN where a door was closed."""
+    with pair_of(session, options) as (pair, old, new):
+        session.progress("leaving changes out, one by one")
+        found = pair.worked(lambda before, after: blame(before, after, session.client))
+    if session.json:
+        document.write(as_document(found, old, new), sys.stdout)
+    else:
+        _show(session.report, found, old, new)
+    return Status.BROKEN if found else Status.CLEAR
+
+
+def _show(report: Report, found: tuple[Blamed, ...], old: str, new: str) -> None:
+    report.line(f"From {safe(old)} to {safe(new)}", "bold")
+    if not found:
+        report.line("Nothing that keeps anybody out is new.", "green")
+    for number, each in enumerate(found, 1):
+        report.line(f"{number}. {each.finding.check}: {safe(each.finding.message)}", "bold red", 0, 3)
+        if not each.changes:
+            report.line(NO_FILE, "yellow", 3)
+            continue
+        files = plural(len(each.changes), "file")
+        report.line(f"enough for it, of {plural(each.changed, 'change')}: {files}", "", 3)
+        for change in each.changes:
+            for line in unified(change, 0):
+                report.exact(line, "", 5)
+    if len(found) == MOST_FINDINGS:
+        report.line(f"Only the first {MOST_FINDINGS} are shown.")
+
+
+def as_document(found: tuple[Blamed, ...], old: str, new: str) -> dict[str, object]:
+    """What ``blame --json`` prints."""
+    return {
+        "schema": document.SCHEMA,
+        "old": old,
+        "new": new,
+        "blamed": [
+            {
+                **document.finding(each.finding),
+                "changed": each.changed,
+                "changes": [
+                    {"path": str(change.path), "action": str(change.action), "diff": list(unified(change, 0))}
+                    for change in each.changes
+                ],
+            }
+            for each in found
+        ],
+    }
