@@ -50,11 +50,12 @@ def page(rows: list[Row]) -> str:
     made = [
         "# What a probe says",
         "",
-        f"Made by `scripts/probe-matrix` on {datetime.now(UTC):%Y-%m-%d}: each situation is made in network namespaces (a",
-        "client, a router, a server) with a real sshd, nftables and routes; where it says *imitated*, a small program sends",
-        "the server's bytes. What is expected stands beside each in `tests/system/outside_cases.py`. *Causes left* is how",
-        "many of the causes of `rescue explain` stay possible: what can't be told apart from outside is not told apart, and",
-        "the true one has to be among them. Three ran at once, on two processors.",
+        f"Made by `scripts/probe-matrix` on {datetime.now(UTC):%Y-%m-%d}: each situation is made in network",
+        "namespaces (a client, a router, a server) with a real sshd, nftables and routes; where it says *imitated*,",
+        "a small program sends the server's bytes. What is expected stands beside each in",
+        "`tests/system/outside_cases.py`. *Causes left* is how many of the causes of `rescue explain` stay possible:",
+        "what can't be told apart from outside is not told apart, and the true one has to be among them. Three ran at",
+        "once, on two processors.",
         "",
         f"{len(rows) - len(wrong)} of {len(rows)} are told right"
         + (f"; wrong: {', '.join(each.case.id for each in wrong)}." if wrong else "; none is wrong."),

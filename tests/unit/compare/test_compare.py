@@ -107,7 +107,7 @@ def test_who_lost_access_by_users_and_by_addresses() -> None:
 def test_the_boundary_of_a_rule_is_looked_at_from_both_sides() -> None:
     rules = "table inet f {\n chain i {\n  type filter hook input priority 0; policy accept;\n" \
             "  ip saddr 203.0.113.0/24 tcp dport 22 drop\n }\n}\n"  # fmt: skip
-    enabled = {
+    enabled: dict[str, Entry | str | bytes | None] = {
         "/etc/nftables.conf": rules,
         "/usr/sbin/nft": Entry(Kind.FILE, 0o755, data=b"\x7fELF"),
         "/lib/systemd/system/nftables.service":
