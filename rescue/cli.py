@@ -307,7 +307,9 @@ def parser() -> argparse.ArgumentParser:
     _target(console)
 
     ticket = verb("ticket", "write a support request from what was probed and inspected", TICKET)
-    ticket.add_argument("what", metavar="HOST|TARGET", nargs="?", help="default: the host that was probed last")
+    ticket.add_argument(
+        "what", metavar="HOST|TARGET", nargs="*", help="one of each, or one (default: the host that was probed last)"
+    )
     ticket.add_argument("--markdown", action="store_true", help="as Markdown, in full")
     _client(ticket)
     _target(ticket)

@@ -92,7 +92,8 @@ def _outside(probe: Saved) -> list[Section]:
 
 def _own(address: str) -> str:
     try:
-        private = ip_address(address.partition("%")[0]).is_private
+        parsed = ip_address(address.partition("%")[0])
+        private = parsed.is_private and not parsed.is_loopback
     except ValueError:
         private = False
     return f"{address}, behind a router (my public address is another one)" if private else address

@@ -20,6 +20,7 @@ from rich.text import Text
 from rescue.examine import Examination
 from rescue.login_path import State, StepVerdict, UserVerdict, Verdict
 from rescue.model import Finding, Safety, Severity
+from rescue.outside.by_hand import has_way
 from rescue.planner import Left, Mend, taken_unasked
 from rescue.text.diff import unified
 from rescue.text.numbers import size
@@ -267,6 +268,8 @@ class Report:
                     self.line(safe(proposed(each)), indent=5)
                 else:
                     self.exact(safe(proposed(each)), indent=5)
+        if has_way(finding.check):
+            self.line(f"In a web console, by hand: {command('console', str(number))}", "dim", 3, 2)
         self.line()
 
     def next_steps(

@@ -152,9 +152,9 @@ class ConsoleOptions:
 
 @dataclass(frozen=True, slots=True)
 class TicketOptions:
-    """what: a host that was probed, or a target that was inspected; the last ones where none is named."""
+    """what: a host that was probed, and a target to inspect; the host that was probed last where none is named."""
 
-    what: str | None = None
+    what: tuple[str, ...] = ()
     markdown: bool = False
 
 

@@ -1,4 +1,4 @@
-"""``rescue ticket [HOST|TARGET]``: a support request for the provider, from saved probes and an inspection."""
+"""``rescue ticket [HOST] [TARGET]``: a support request for the provider, from saved probes and an inspection."""
 
 from __future__ import annotations
 
@@ -21,25 +21,27 @@ from rescue.verbs.request.session import Session
 
 def run(session: Session, options: TicketOptions) -> Status:
     """Gather what is known, and write it: of a host that was probed what was saved; a target is inspected."""
-    what = options.what
-    probe: Saved | None
+    probe: Saved | None = None
     disk: Inspected | None = None
-    if what is None:
+    for word in options.what:
+        saved = recall(word.rpartition("@")[2])
+        if saved is None and "/" not in word and ("." in word or ":" in word) and not _is_file(word):
+            raise UsageError(f"{word[:80]} was not probed yet", f"First: rescue probe {word[:80]}")
+        if (probe if saved is not None else disk) is not None:
+            raise UsageError("ticket takes one host and one target", "Such as: rescue ticket 203.0.113.10 /dev/vda")
+        if saved is not None:
+            probe = saved
+        else:
+            disk = _inspected(session.asking_for(replace(session.request, spec=word)))
+    if not options.what:
+        # Which server the last target is of, nobody can tell: it is taken only where there is no probe.
         probe = newest()
         if probe is None and last_target() is None:
             raise UsageError(
                 "nothing is known to write about: no host was probed and no target inspected",
                 "First: rescue probe HOST, or rescue inspect TARGET",
             )
-        if probe is None or session.request.output.verbose:
-            disk = _inspected(session)
-    else:
-        probe = recall(what.rpartition("@")[2])
-        if probe is None:
-            if "/" not in what and ("." in what or ":" in what) and not _is_file(what):
-                raise UsageError(f"{what[:80]} was not probed yet", f"First: rescue probe {what[:80]}")
-            probe = newest()
-            disk = _inspected(session.asking_for(replace(session.request, spec=what)))
+        disk = _inspected(session) if probe is None else None
     text = ticket(probe, disk, markdown=options.markdown)
     if session.json:
         told = {"schema": document.SCHEMA, "markdown": options.markdown, "text": text,
