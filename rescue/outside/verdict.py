@@ -344,8 +344,8 @@ class _Words:
 
     def _refused(self) -> tuple[str, list[Possibility], list[str]]:
         what = (
-            f"Connection refused: the machine at {self.main.address} is up and reached, and its TCP says that nothing"
-            f" is open at port {self.port}."
+            f"Connection refused: {self.main.address} answers, so it is not down, and its TCP says that nothing is open"
+            f" at port {self.port}."
         )
         possible = [
             *(self._other_port() if self.main.moved else ()),
@@ -365,12 +365,13 @@ class _Words:
                 causes_at((Step.BOOT,), "Connection refused"),
             ),
             Possibility(
-                "the address belongs to another machine now: compare it with the provider's panel",
+                "a gateway in front of the server refuses in its name, or the address belongs to another machine now:"
+                " compare it with the provider's panel",
                 (join(["host", self.seen.client.hostname or self.host]),),
             ),
         ]  # fmt: skip
         excluded = [
-            "the machine or its network is down: it answered",
+            "nothing has this address any more, or its network is cut off: it was answered for",
             "a firewall that drops packets silently",
             "your key, your password, your account: the server was never asked",
         ]
@@ -388,8 +389,8 @@ class _Words:
         icmp = next(each.icmp for each in self.main.tries if each.icmp is not None)
         word = "ssh says: Connection refused" if icmp.port else "ssh says: No route to host, or Network is unreachable"
         what = (
-            f"A firewall on the server itself rejects port {self.port}: {self.main.address} sent ICMP"
-            f' "{icmp.name}" ({word}). The machine is up; whether sshd runs can\'t be seen.'
+            f"A firewall rejects port {self.port}, in the server's own name: {self.main.address} sent ICMP"
+            f' "{icmp.name}" ({word}). Whether sshd runs can\'t be seen.'
         )
         possible = [
             Possibility(
@@ -403,10 +404,13 @@ class _Words:
                 tuple(each for each in _BANS if each in causes_at((Step.FIREWALL,))),
             ),
             *self._other_port(),
+            Possibility(
+                "a firewall of the provider that answers in the server's name (on the host's bridge, or with NAT): look"
+                " at its rules in the panel"
+            ),
         ]
         excluded = [
-            "the machine or its network is down: it answered",
-            "the provider's firewall: that one does not answer in the server's name",
+            "a firewall that drops packets silently",
             "a closed port alone: TCP would have answered with a reset",
             "your key, your password, your account: the server was never asked",
         ]
@@ -455,7 +459,7 @@ class _Words:
             ),
         ]  # fmt: skip
         return what, possible, [
-            "your own network: a router near the server answered",
+            "sshd, its port: no packet of yours got there",
             "your key, your password, your account: the server was never asked",
         ]  # fmt: skip
 
@@ -495,7 +499,7 @@ class _Words:
         answering = [each for each in self.main.others if each.answer in (Answer.OPEN, Answer.RESET)]
         if answering:
             proof += f" (port {answering[0].port}: {answering[0].answer})"
-        what = f"Connection timed out, though the machine is up: {proof}. Packets to port {self.port} are dropped."
+        what = f"Connection timed out, though the address is alive: {proof}. Packets to port {self.port} are dropped."
         possible = [
             *(self._other_port() if self.main.moved else ()),
             Possibility(
@@ -516,7 +520,7 @@ class _Words:
         if self.seen.reference is False:
             possible.sort(key=lambda each: "the network that you sit in" not in each.what)
         excluded = [
-            "the machine is off, or its network is down: it answered",
+            "nothing has this address any more, or its network is cut off: it answered",
             "sshd has stopped: the kernel would then refuse the connection at once, unless a firewall hides it",
             "your key, your password, your account: the server was never asked",
         ]
@@ -809,6 +813,12 @@ class _Words:
             causes_at((Step.SESSION, Step.ACCEPT, Step.DISK), "", ("nologin", "shell-nologin", "disk-full")),
         )
         possible = [denied, closed]
+        if not self.seen.client.known:
+            possible.append(
+                Possibility(
+                    f"it is another machine: compare its host key ({hand.host_key}) with what the console shows"
+                )
+            )
         if not self.seen.client.user:
             possible.insert(0, Possibility("another user name is meant than your own", (self._ssh(),)))
         return what, possible, [
