@@ -104,7 +104,10 @@ def _related(session: Session, words: str) -> bool:
             _row(report, each.id, each.title)
         report.line()
         if found:
-            report.line("`rescue inspect` finds out which one it is. `rescue explain NAME` shows one in full.")
+            report.line(
+                "`rescue probe HOST` tells from outside what it can be, `rescue inspect` which one it is on the disk."
+                " `rescue explain NAME` shows one in full."
+            )
     return True
 
 

@@ -6,6 +6,7 @@ What was seen is kept in the person's own state folder, for the next probe and f
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 
 from rescue.errors import UsageError
 from rescue.outside.memory import changes, recall, remember, saved_of
@@ -26,15 +27,16 @@ LONGEST = 255
 
 def run(session: Session, options: ProbeOptions) -> int:
     """Look, judge, show. CLEAR where the server asks for a login; TARGET where nothing left this computer's network."""
-    host, user = _named(options.host)
-    reference = _named(options.reference)[0] if options.reference is not None else None
+    asked = named(options.host)
+    host = asked.host
+    reference = named(options.reference).host if options.reference is not None else None
     before = recall(host)
     ports = (before.success.port,) if before is not None and before.success is not None else ()
     progress = (lambda _: None) if options.check else session.progress
     seen = look(
         host,
-        user=session.client.user or user,
-        port=session.client.port,
+        user=session.client.user or asked.user,
+        port=session.client.port or asked.port,
         family=4 if options.four else 6 if options.six else None,
         reference=reference,
         remembered_ports=ports,
@@ -64,9 +66,26 @@ def _status(seen: Observed, verdict: Verdict) -> Status:
     return Status.CLEAR if verdict.situation.open else Status.BROKEN
 
 
-def _named(words: str | None) -> tuple[str, str | None]:
-    """The host and the user of "HOST" or "USER@HOST". Raises UsageError."""
-    user, _, host = (words or "").rpartition("@")
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What was typed for a host. user, port: None where none is in it."""
+
+    host: str
+    user: str | None = None
+    port: int | None = None
+
+
+def named(words: str | None) -> Named:
+    """The host of "HOST", "USER@HOST", "HOST:PORT" or "ssh://USER@HOST:PORT". Raises UsageError."""
+    typed = (words or "").removeprefix("ssh://").rstrip("/")
+    user, _, host = typed.rpartition("@")
+    name, colon, number = host.rpartition(":")
+    port = None
+    # One colon alone: with more it is an IPv6 address, unless that is in brackets.
+    if colon and number.isascii() and number.isdecimal() and (":" not in name or name.endswith("]")):
+        host, port = name, int(number[:6])
+        if not 1 <= port <= 65535:
+            raise UsageError(f"there is no port {number[:20]}", "A port is a number from 1 to 65535.")
     if not host or len(host) > LONGEST or any(each.isspace() or not each.isprintable() for each in host):
         raise UsageError(
             "probe takes a host's name or address" if not host else "this can't be a host's name or address",
@@ -74,4 +93,4 @@ def _named(words: str | None) -> tuple[str, str | None]:
         )
     if host.startswith("-"):
         raise UsageError("a host's name does not begin with -", "Such as: rescue probe 203.0.113.10")
-    return host, user or None
+    return Named(host, user or None, port)

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from rescue.errors import UsageError
 from rescue.outside.greeting import MOST, judged, read_greeting
 from rescue.outside.handshake import understood
 from rescue.outside.known_hosts import known_keys, known_ports
 from rescue.outside.observed import Ended, Reached, Said
 from rescue.text.safe import safe
-from rescue.ui.program import VERBS
+from rescue.verbs.probe import named
 
 pytestmark = pytest.mark.unit
 
@@ -133,5 +134,27 @@ def test_a_forgotten_port_is_found_in_a_hashed_name(tmp_path: Path) -> None:
     assert known_ports([path], ["example.org"]) == (2200, 48022)
 
 
-def test_the_command_is_known() -> None:
-    assert "probe" in VERBS
+@pytest.mark.parametrize(
+    ("words", "host", "user", "port"),
+    [
+        ("203.0.113.10", "203.0.113.10", None, None),
+        ("me@web1", "web1", "me", None),
+        ("web1:2222", "web1", None, 2222),
+        ("ssh://me@web1:2222/", "web1", "me", 2222),
+        ("2001:db8::1", "2001:db8::1", None, None),
+        ("[2001:db8::1]:2222", "[2001:db8::1]", None, 2222),
+        ("fe80::1%eth0", "fe80::1%eth0", None, None),
+        ("bücher.example", "bücher.example", None, None),
+    ],
+)
+def test_what_is_typed_for_a_host(words: str, host: str, user: str | None, port: int | None) -> None:
+    found = named(words)
+    assert (found.host, found.user, found.port) == (host, user, port)
+
+
+@pytest.mark.parametrize(
+    "words", [None, "", "me@", "a b", "-oProxyCommand=x", "x\ny", "x" * 300, "h:0", "h:99999999", "\x1b"]
+)
+def test_what_can_be_no_host_is_a_usage_error(words: str | None) -> None:
+    with pytest.raises(UsageError):
+        named(words)
