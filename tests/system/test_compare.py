@@ -55,3 +55,17 @@ def test_who_lost_access_is_told(servers: tuple[Path, Path]) -> None:
 def test_what_is_missing_is_said(servers: tuple[Path, Path], tmp_path: Path) -> None:
     assert ran("diff", servers[0]).returncode == 2
     assert ran("blame", servers[0], tmp_path / "none").returncode == 4
+
+
+def test_one_target_is_compared_with_its_own_backups(servers: tuple[Path, Path]) -> None:
+    old, new = servers
+    backup = new / "etc/ssh/sshd_config.bak"
+    backup.write_bytes((old / "etc/ssh/sshd_config").read_bytes())
+    told = document("blame", new)
+    assert {each["cause"] for each in told["blamed"]} == {"sshd-allow-deny"}
+    (new / "etc/nologin").write_text("closed\n")
+    shown = ran("blame", new)
+    assert shown.returncode == 3
+    assert "+DenyUsers *" in shown.stdout
+    assert "No backup explains: nologin" in shown.stdout
+    assert ran("blame", old).returncode == 0

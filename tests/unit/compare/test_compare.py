@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rescue.compare.access import compare
+from rescue.compare.backups import from_backups
 from rescue.compare.blame import blame
 from rescue.compare.minimal import minimal
 from rescue.login_path import Verdict
@@ -123,3 +124,46 @@ def test_the_boundary_of_a_rule_is_looked_at_from_both_sides() -> None:
     assert any(each not in port.lost for each in found.sources)
     lost = {each.source for each in found.users if each.lost}
     assert lost == {ip_address("203.0.113.0")}
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("sshd_config.bak", True),
+        ("sshd_config~", True),
+        ("sshd_config.dpkg-old", True),
+        ("sshd_config.20261130_101010", True),
+        ("sshd_config.orig", True),
+        ("sshd_config.dpkg-dist", False),
+        ("sshd_config.rpmnew", False),
+        ("other.bak", False),
+    ],
+)
+def test_a_backup_beside_the_file_is_an_earlier_state(name: str, counts: bool) -> None:
+    now = server({"/etc/ssh/sshd_config": SSHD_CONFIG + "Prot 2222\n", f"/etc/ssh/{name}": SSHD_CONFIG})
+    old, backups = from_backups(now)
+    assert [str(each.backup) for each in backups] == ([f"/etc/ssh/{name}"] if counts else [])
+    told = [str(change.path) for each in blame(old, now, Client()) for change in each.changes]
+    assert told == (["/etc/ssh/sshd_config"] if counts else [])
+
+
+def test_the_newest_backup_counts_and_the_files_own_mode_stays() -> None:
+    from dataclasses import replace
+
+    from rescue.tree import file
+
+    place = "/etc/ssh/sshd_config"
+    now = server({
+        place: replace(file("new\n"), mode=0o600),
+        f"{place}.bak": replace(file("old\n"), mtime=1),
+        f"{place}.old": replace(file("newer\n"), mtime=2),
+    })  # fmt: skip
+    old, _ = from_backups(now)
+    entry = old.entry(place)
+    assert entry is not None
+    assert (entry.data, entry.mode, entry.size) == (b"newer\n", 0o600, 6)
+
+
+def test_passwd_has_a_backup_of_its_own() -> None:
+    now = server({"/etc/passwd-": "root:x:0:0::/root:/bin/bash\n"})
+    assert [str(each.path) for each in from_backups(now)[1]] == ["/etc/passwd"]
