@@ -15,7 +15,7 @@ MOST = 1 << 20
 """Bytes of a file that are read."""
 MOST_LINES = 20_000
 MOST_HASHED = 30
-"""Hashed names that are tried with every port: each takes a tenth of a second."""
+"""Hashed names that are tried with every port: some 40 ms each. The newest ones are last."""
 SSH_PORT = 22
 
 
@@ -74,10 +74,17 @@ def _ports_of(hashed: str, hosts: list[str]) -> set[int]:
     salt, digest = _parts(hashed)
     if salt is None:
         return set()
+    # HMAC (RFC 2104) with the salt taken in once: hmac's own functions would take it in for each port.
+    block = (salt if len(salt) <= 64 else hashlib.sha1(salt, usedforsecurity=False).digest()).ljust(64, b"\0")
+    inner, outer = (hashlib.sha1(bytes(each ^ pad for each in block), usedforsecurity=False) for pad in (0x36, 0x5C))
     for host in hosts:
-        head = f"[{host}]:".encode()
+        begun = inner.copy()
+        begun.update(f"[{host}]:".encode("utf-8", "surrogateescape"))
         for port in range(1, 65536):
-            if hmac.digest(salt, head + str(port).encode(), "sha1") == digest:
+            one, two = begun.copy(), outer.copy()
+            one.update(b"%d" % port)
+            two.update(one.digest())
+            if two.digest() == digest:
                 return {port}
     return set()
 
