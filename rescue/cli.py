@@ -68,6 +68,33 @@ rescue doctor          each ability: ok, limited, missing; the commands to insta
 rescue doctor --json   the same for a program; status 3 if something is missing
 
 """
+PROBE = """\
+Runs on your own computer, without root. HOST alone is asked, few ports, slowly;
+of a key exchange only what your own ssh does before it logs in.
+
+exit status of --check: 0 OK (the server asks for a login), 1 WARNING (it does,
+and something is wrong: one of its addresses fails), 2 CRITICAL (it does not),
+3 UNKNOWN (no such name, or no network here). Without --check, 4 for the last.
+
+"""
+CONSOLE = """\
+Without a word it says what is true of every console: the keyboard, passwords,
+what Ctrl-Alt-Del and a shell at boot cost. The commands keep to characters that
+bad consoles pass: lower case, digits, space, / . -
+
+"""
+TICKET = """\
+Plain text of less than 2,000 characters. It holds what was seen and nothing
+else: of a host what rescue probe saved, of a target what an inspection finds.
+Names of files and accounts are in it, and no secrets.
+
+"""
+COMPARED = """\
+OLD and NEW are two states of one server, each a disk, an image, a mounted
+directory, / or a support bundle (rescue capture): a snapshot of last week and
+today's disk. Neither is changed.
+
+"""
 LAST = "default: the one inspected last"
 
 
@@ -270,6 +297,43 @@ def parser() -> argparse.ArgumentParser:
     _lab(verb("lab", "practise on real servers that lock you out, until you are in again", LABS))
 
     verb("doctor", "show what this system can do, what is lost without the rest, and how to get it", DOCTOR)
+
+    probe = verb("probe", "ask a server from outside why SSH does not answer; sends no credentials", PROBE)
+    probe.add_argument("host", metavar="HOST", nargs="?", help="its name or address, or USER@HOST")
+    probe.add_argument("--port", metavar="N", type=_port, help="the port (default: as ssh -G HOST says, else 22)")
+    probe.add_argument("--user", metavar="NAME", type=_user, help="for whom it is asked how to log in")
+    family = probe.add_mutually_exclusive_group()
+    family.add_argument("-4", dest="four", action="store_true", help="IPv4 alone")
+    family.add_argument("-6", dest="six", action="store_true", help="IPv6 alone")
+    probe.add_argument(
+        "--reference", metavar="NAME", help="also try this host at the same port: is the port blocked here?"
+    )
+    probe.add_argument("--check", action="store_true", help="one line, and the status of a Nagios plugin")
+
+    console = verb("console", "the shortest commands to mend a cause by hand, in a provider's web console", CONSOLE)
+    console.add_argument("what", metavar="CAUSE|NUMBER|TARGET", nargs="?", help='or "last": the target inspected last')
+    console.add_argument("--provider", metavar="NAME", help="where its console, rescue system and snapshots are")
+    console.add_argument("--system", choices=("debian", "redhat", "suse", "arch"), help="default: as the target's")
+    _client(console)
+    _target(console)
+
+    ticket = verb("ticket", "write a support request from what was probed and inspected", TICKET)
+    ticket.add_argument(
+        "what", metavar="HOST|TARGET", nargs="*", help="one of each, or one (default: the host that was probed last)"
+    )
+    ticket.add_argument("--markdown", action="store_true", help="as Markdown, in full")
+    _client(ticket)
+    _target(ticket)
+
+    for name, what in (
+        ("diff", "show who gained and who lost access between two states of a server"),
+        ("blame", "show the smallest set of changes, down to the line, that keeps somebody out"),
+    ):
+        compared = verb(name, what, COMPARED)
+        compared.add_argument("old", metavar="OLD", nargs="?", help="the server before: a TARGET, such as a bundle")
+        compared.add_argument("new", metavar="NEW", nargs="?", help="the server after: a TARGET, / for the running one")
+        _client(compared)
+        _target(compared)
 
     help_ = verb("help", "show the options of a command, or this list", "")
     help_.add_argument("topic", metavar="VERB", nargs="?")

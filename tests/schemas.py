@@ -12,7 +12,8 @@ from jsonschema import Draft202012Validator
 INSPECT = "inspect-2"
 OF_VERBS = {
     "doctor": "doctor-2", "inspect": INSPECT, "fix": INSPECT, "history": "history-2", "undo": "undo-2",
-    "timeline": "timeline-2",
+    "timeline": "timeline-2", "probe": "probe-2", "console": "console-2",
+    "ticket": "ticket-2", "diff": "diff-2", "blame": "blame-2",
 }  # fmt: skip
 """Which schema a verb's document keeps to."""
 

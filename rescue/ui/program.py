@@ -13,7 +13,7 @@ from shutil import which
 NAME = "rescue"
 VERBS = (
     "disks", "inspect", "fix", "undo", "history", "timeline", "firewall", "space", "mount", "umount", "shell",
-    "capture", "explain", "lab", "doctor", "help", "version",
+    "capture", "explain", "lab", "doctor", "probe", "console", "ticket", "diff", "blame", "help", "version",
 )  # fmt: skip
 """The words that a command line begins with. The parser has the same, but takes too long to import for a message."""
 

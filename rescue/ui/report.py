@@ -22,6 +22,7 @@ from rescue.examine import Examination
 from rescue.login_path import State, StepVerdict, UserVerdict, Verdict
 from rescue.logins.handshake.offer import meetings
 from rescue.model import Finding, Safety, Severity, Step
+from rescue.outside.by_hand import has_way
 from rescue.planner import Left, Mend, taken_unasked
 from rescue.sshd.handshake.clients import named
 from rescue.text.diff import unified
@@ -285,6 +286,8 @@ class Report:
                     self.line(safe(proposed(each)), indent=5)
                 else:
                     self.exact(safe(proposed(each)), indent=5)
+        if has_way(finding.check):
+            self.line(f"In a web console, by hand: {command('console', str(number))}", "dim", 3, 2)
         self.line()
 
     def next_steps(

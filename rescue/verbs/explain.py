@@ -17,12 +17,12 @@ from rescue.errors import UsageError
 from rescue.evidence import all_evidence
 from rescue.labs.lessons.by_hand import by_hand
 from rescue.man import pages
+from rescue.outside.symptoms import causes_of, mentioning, seen
 from rescue.status import Status
 from rescue.text.safe import safe
 from rescue.ui import document
 from rescue.ui.prompts import Cancellation, NoTerminal
 from rescue.ui.report import Report
-from rescue.ui.symptoms import causes_of, mentioning, seen
 from rescue.verbs.request.last_target import recall
 from rescue.verbs.request.options import ExplainOptions
 from rescue.verbs.request.session import Session
@@ -106,7 +106,10 @@ def _related(session: Session, words: str) -> bool:
             _row(report, each.id, each.title)
         report.line()
         if found:
-            report.line("`rescue inspect` finds out which one it is. `rescue explain NAME` shows one in full.")
+            report.line(
+                "`rescue probe HOST` tells from outside what it can be, `rescue inspect` which one it is on the disk."
+                " `rescue explain NAME` shows one in full."
+            )
     return True
 
 

@@ -136,6 +136,43 @@ class LabOptions:
     explain: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ProbeOptions:
+    """host: or USER@HOST. four, six: one IP version alone. reference: another host that is asked at the same port.
+    check: one line and the status of a monitoring plugin."""
+
+    host: str | None = None
+    four: bool = False
+    six: bool = False
+    reference: str | None = None
+    check: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleOptions:
+    """what: a cause, a finding's number, a target, or "last". provider: whose panel is described."""
+
+    what: str | None = None
+    provider: str | None = None
+    system: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TicketOptions:
+    """what: a host that was probed, and a target to inspect; the host that was probed last where none is named."""
+
+    what: tuple[str, ...] = ()
+    markdown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CompareOptions:
+    """old, new: the target before and after."""
+
+    old: str | None = None
+    new: str | None = None
+
+
 OPTIONS = {
     "menu": NoOptions,
     "disks": DisksOptions,
@@ -153,5 +190,10 @@ OPTIONS = {
     "explain": ExplainOptions,
     "lab": LabOptions,
     "doctor": NoOptions,
+    "probe": ProbeOptions,
+    "console": ConsoleOptions,
+    "ticket": TicketOptions,
+    "diff": CompareOptions,
+    "blame": CompareOptions,
 }
 """By the verb."""

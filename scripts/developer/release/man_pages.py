@@ -12,8 +12,11 @@ from rescue.version import __version__
 from scripts.developer.release.spoken import Argument, Verb, verbs
 
 PAGES_OF = {
-    "": ("target", "path", "consent", "json", "api"),
+    "": ("locked-out", "target", "path", "consent", "json", "api"),
+    "blame": ("blame",),
     "capture": ("bundle",),
+    "console": ("console",),
+    "diff": ("blame",),
     "disks": ("target",),
     "explain": ("sshd",),
     "firewall": ("firewall",),
@@ -22,6 +25,8 @@ PAGES_OF = {
     "inspect": ("path", "keys"),
     "lab": ("lab", "vagrant"),
     "mount": ("mount",),
+    "probe": ("probe",),
+    "ticket": ("ticket",),
     "timeline": ("timeline",),
     "undo": ("undo-log",),
 }

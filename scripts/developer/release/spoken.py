@@ -10,7 +10,7 @@ from rescue.cli import parser
 from rescue.labs.lessons.scenario import Difficulty, all_scenarios
 from rescue.verbs.explain import manuals
 
-_FILES = {"TARGET", "DISK", "IMAGE", "FILE", "DIR", "DEVICE"}
+_FILES = {"TARGET", "OLD", "NEW", "DISK", "IMAGE", "FILE", "DIR", "DEVICE"}
 
 
 @dataclass(frozen=True)

@@ -47,12 +47,14 @@ What you see from outside:
          PermitRootLogn yes
    Repair: correct PermitRootLogn to PermitRootLogin (/etc/ssh/sshd_config:1)
    Repair: comment out the line PermitRootLogn yes (/etc/ssh/sshd_config:1)
+   In a web console, by hand: rescue console 1
 
 2. nologin  (step 8, account, broken)
    /etc/nologin exists, so only root can log in; it blocks alice.
      /etc/nologin:1
          closed
    Repair: remove /etc/nologin
+   In a web console, by hand: rescue console 2
 
   root   can't log in: see 1
   alice  can't log in: see 1, 2

@@ -6,7 +6,7 @@ import pytest
 
 from rescue.checks import all_checks
 from rescue.labs.lessons.scenario import all_scenarios
-from rescue.ui.symptoms import SEEN, causes_of, mentioning, seen
+from rescue.outside.symptoms import SEEN, causes_of, mentioning, seen
 
 pytestmark = pytest.mark.unit
 
