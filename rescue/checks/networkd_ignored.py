@@ -29,7 +29,7 @@ from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symp
 from rescue.network import CONFIGURING_READS, read_configuring
 from rescue.network.managers import NETWORKD
 from rescue.network.networkd import all_profiles, of_dropins, off, on, settings
-from rescue.network.profile import Profile, interface
+from rescue.network.profile import Profile, covers, interface
 from rescue.services.unit_files import Assignment
 from rescue.text.line_edit import commented, with_line
 from rescue.tree import Tree
@@ -66,8 +66,10 @@ def find(facts: Facts) -> Iterator[Finding]:
     if configuring.cloud:
         return
     profiles = [each for each in all_profiles(facts.tree) if each.location.path.is_relative_to("/etc")]
-    wired = [each for each in profiles if each.wired]
-    if not wired or any(_gives_ipv4(each) or each.unclear for each in profiles):
+    wired = _counting([each for each in profiles if each.wired])
+    if not wired or any(_gives_ipv4(each) or each.unclear for each in wired):
+        return
+    if any(_gives_ipv4(each) or each.unclear for each in profiles if not each.wired):
         return
     over_ipv4 = any(each.version == 4 for each in facts.client.sources)
     ignored = [found for each in wired for found in _ignored(facts.tree, each)]
@@ -75,6 +77,15 @@ def find(facts: Facts) -> Iterator[Finding]:
         ignored = [found for each in wired for found in _of_ipv6_alone(facts.tree, each)]
     if ignored:
         yield _finding(ignored, "" if over_ipv4 else ANNOUNCED if configuring.cloud is False else CLOUD)
+
+
+def _counting(wired: list[Profile]) -> list[Profile]:
+    """Those that are not hidden by an earlier one for the same interfaces."""
+    found: list[Profile] = []
+    for profile in wired:
+        if not any(not each.unclear and not each.macs and covers(each, profile) for each in found):
+            found.append(profile)
+    return found
 
 
 def _gives_ipv4(profile: Profile) -> bool:

@@ -27,7 +27,7 @@ from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.network import CONFIGURING_READS, read_configuring
 from rescue.network.managers import NETWORKD
 from rescue.network.networkd import all_profiles, of_dropins, on, settings
-from rescue.network.profile import Profile
+from rescue.network.profile import USUAL, Profile, covers
 from rescue.services.unit_files import Assignment
 from rescue.text.line_edit import commented
 from rescue.tree import Tree
@@ -35,8 +35,6 @@ from rescue.tree import Tree
 STEP = Step.NETWORK
 READS = CONFIGURING_READS
 
-USUAL = ("eth0", "ens3", "enp1s0", "eno1", "ens192", "enX0")
-"""What a server's first network interface is called."""
 DOWN = ("down", "always-down", "manual")
 CLOUD = "cloud-init has written settings before, and may do so again at boot"
 
@@ -53,7 +51,7 @@ def find(facts: Facts) -> Iterator[Finding]:
             continue
         later = [each for each in profiles[at + 1 :] if each.wired and not each.unclear]
         earlier = [each for each in profiles[:at] if each.wired]
-        if not earlier and all(_covers(profile, each) for each in later):
+        if not earlier and all(covers(profile, each) for each in later):
             yield _finding(line, later, CLOUD if configuring.cloud is None else "")
         return
 
@@ -71,12 +69,6 @@ def _leaves_down(tree: Tree, profile: Profile) -> Assignment | None:
         if line.section == "Link" and line.key == "Unmanaged" and on(line.text):
             return line
     return found
-
-
-def _covers(first: Profile, other: Profile) -> bool:
-    """Whether every usual interface that `other` is for is the first one's, and each that it names."""
-    exact = [each for each in other.names if not any(char in each for char in "*?[!")]
-    return all(first.takes(each) for each in (*USUAL, *exact) if other.takes(each) is not False)
 
 
 def _finding(line: Assignment, later: list[Profile], reason: str) -> Finding:

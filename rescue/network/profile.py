@@ -98,6 +98,16 @@ class Profile:
         return self.names[0]
 
 
+USUAL = ("eth0", "ens3", "enp1s0", "eno1", "ens192", "enX0")
+"""What a server's first network interface is called."""
+
+
+def covers(first: Profile, other: Profile) -> bool:
+    """Whether every usual interface that `other` is for is the first one's, and each that it names."""
+    exact = [each for each in other.names if not any(char in each for char in "*?[!")]
+    return all(first.takes(each) for each in (*USUAL, *exact) if other.takes(each) is not False)
+
+
 def interface(text: str) -> Interface | None:
     """An address with its prefix length or mask; None where it is none."""
     try:

@@ -65,6 +65,13 @@ def test_a_section_counts_capitals_too() -> None:
     assert "instead of [Network]" in only_finding(tree, "networkd-ignored", FOUR).message
 
 
+def test_the_first_file_for_an_interface_counts_alone() -> None:
+    first = "/etc/systemd/network/05-mine.network"
+    tree = by("DHCP=yes", **{first: "[Match]\nName=e*\n[Network]\nDCHP=yes\n"})
+    assert diff(mended(tree, FOUR), first) == (["DCHP=yes"], ["DHCP=yes"])
+    assert causes(by("DHCP=yes", **{first: "[Match]\nName=ens9\n[Network]\nDCHP=yes\n"}), FOUR) == []
+
+
 def test_a_drop_in_turns_dhcp_off() -> None:
     tree = by("DHCP=yes", **{DROP_IN: "[Network]\nDHCP=no\n"})
     assert diff(mended_if_agreed(tree, FOUR), DROP_IN) == (["DHCP=no"], ["#DHCP=no"])

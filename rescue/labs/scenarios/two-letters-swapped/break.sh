@@ -1,1 +1,1 @@
-sed -i 's/DHCP=/DCHP=/' /etc/systemd/network/10-wired.network
+printf '[Match]\nName=e*\n\n[Network]\nDCHP=yes\n' > /etc/systemd/network/05-mine.network

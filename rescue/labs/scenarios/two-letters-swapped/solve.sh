@@ -1,1 +1,1 @@
-sed -i 's/DCHP=/DHCP=/' /etc/systemd/network/10-wired.network
+rm /etc/systemd/network/05-mine.network
