@@ -8,7 +8,8 @@ this server's interface. A blacklisted module is not loaded for the device that 
 (/etc/modules, modules-load.d).
 
 The driver is the one that the journal shows for the last boot with an interface. rescue reports the line only if its
-file was changed after that, and the kernel has the driver as a module. The finding is doubtful: the initramfs has a
+file was changed after that, and the kernel has the driver as a module; without a log, only if it is one that virtual
+machines need (virtio_net, vmxnet3, hv_netvsc, xen_netfront, ena, gve). The finding is doubtful: the initramfs has a
 copy of modprobe.d of its own, and may load the driver; or another driver may serve the interface.
 
 Repair: comment out the line. This needs your consent, because somebody wrote it on purpose.
@@ -35,6 +36,14 @@ READS = (*MODPROBE_READS, *LOAD_READS, *MODULE_READS, *LOADER_READS, *CARD_READS
 DOUBT = "the initramfs has a copy of modprobe.d of its own, and another driver may serve the interface"
 CALLED = {"vif": "xen_netfront"}
 """Drivers whose module has another name."""
+VIRTUAL = {
+    "virtio_net": "of most virtual servers",
+    "vmxnet3": "in VMware",
+    "hv_netvsc": "in Hyper-V and Azure",
+    "xen_netfront": "in Xen",
+    "ena": "at Amazon",
+    "gve": "at Google",
+}
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -42,7 +51,10 @@ def find(facts: Facts) -> Iterator[Finding]:
     if not any(_changed(facts.tree, path) for folder in MODPROBE_READS for path in facts.tree.glob(f"{folder.path}/*")):
         return
     cards = seen_cards(facts.tree)
-    if cards is None or not cards.when:
+    if cards is None:
+        yield from _of_virtual_machines(facts)
+        return
+    if not cards.when:
         return
     menu = read_menu(facts.tree)
     chosen = kernel_version(menu.chosen.kernel) if menu is not None and menu.chosen is not None else ""
@@ -55,7 +67,22 @@ def find(facts: Facts) -> Iterator[Finding]:
             continue
         if versions and all(has_module(facts.tree, name, each) for each in versions):
             interfaces = [each for each, of in cards.drivers.items() if of == driver]
-            yield _finding(place, name, interfaces)
+            message = (
+                f"{place} forbids to load {name}, the driver of {interfaces[0]}, "
+                "and was written after the last boot with a network interface."
+            )
+            yield _finding(place, name, message, DOUBT)
+
+
+def _of_virtual_machines(facts: Facts) -> Iterator[Finding]:
+    """Where no log names the driver: lines for the drivers that virtual machines need."""
+    versions = kernels(facts.tree)
+    for name, where in VIRTUAL.items():
+        place = forbidden_module(facts.tree, name)
+        if place is None or not versions or not all(has_module(facts.tree, name, each) for each in versions):
+            continue
+        message = f"{place} forbids to load {name}, the driver of the network interface {where}."
+        yield _finding(place, name, message, f"whether this server has such an interface is not on its disk; {DOUBT}")
 
 
 def _changed(tree: Tree, path: object) -> int:
@@ -64,15 +91,12 @@ def _changed(tree: Tree, path: object) -> int:
     return entry.modified if entry is not None and entry.is_file else 0
 
 
-def _finding(place: Location, name: str, interfaces: list[str]) -> Finding:
+def _finding(place: Location, name: str, message: str, reason: str) -> Finding:
     return Finding(
         check="net-driver-forbidden",
         step=STEP,
         severity=Severity.DOUBTFUL,
-        message=(
-            f"{place} forbids to load {name}, the driver of {interfaces[0]}, "
-            "and was written after the last boot with a network interface."
-        ),
+        message=message,
         symptom=Symptom.UNREACHABLE,
         locations=(place,),
         repairs=(
@@ -84,7 +108,7 @@ def _finding(place: Location, name: str, interfaces: list[str]) -> Finding:
             ),
         ),
         subject=name,
-        reason=DOUBT,
+        reason=reason,
     )
 
 

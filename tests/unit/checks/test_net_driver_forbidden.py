@@ -71,3 +71,14 @@ def test_install_counts_for_a_module_that_is_loaded_by_its_name() -> None:
 )  # fmt: skip
 def test_states_that_must_not_alarm(tree: Tree) -> None:
     assert causes(tree) == []
+
+
+def test_without_a_log_the_usual_drivers_are_named() -> None:
+    files: dict[str, str | Entry] = {
+        **networkd("Name=eth0"), f"{LISTS}/modules.dep": DEP, f"{LISTS}/modules.builtin": "",
+        "/var/log/journal/3d1219c7c4c5404aaa1f6d2a48adfda4/system.journal": "",
+    }  # fmt: skip
+    tree = networked({**files, CONF: replace(file("blacklist virtio_net\n"), mtime=BOOTED)})
+    assert causes(tree) == [CHECK]
+    assert "most virtual servers" in only_finding(tree, CHECK).message
+    assert causes(networked({**files, CONF: replace(file("blacklist vmxnet3\n"), mtime=BOOTED)})) == []
