@@ -4,7 +4,8 @@ Symptom: the login works; then "sudo: /usr/bin/sudo must be owned by uid 0 and h
 
 Cause: `chmod -R 755 /usr`, `chown -R me /usr`, or a restore that did not keep modes and owners.
 
-Repair: restore the program's owner and bit, as its package has them. Other lost modes then have to be restored from the
+Repair: restore the program's owner and bit, as its package has them. If others could write to it, that is only done
+where its content is still the package's, by dpkg's checksum. Other lost modes then have to be restored from the
 packages.
 
 See: sudo(8), chmod(2).
@@ -15,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rescue.facts import Facts
+from rescue.formats.shipped import LARGEST, SHIPPED_READS
 from rescue.logins.becoming_root import WHY, who_needs_sudo
 from rescue.logins.each_login import SSHD_READS
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
@@ -22,7 +24,7 @@ from rescue.tree import Entry, Read, Tree
 
 STEP = Step.SESSION
 SUDO = "/usr/bin/sudo"
-READS = (*SSHD_READS, Read(SUDO, depth=0, content=False))
+READS = (*SSHD_READS, *SHIPPED_READS, Read(SUDO, depth=0, limit=LARGEST))
 
 SET_UID, SET_GID, RUN, OTHERS_WRITE = 0o4000, 0o2000, 0o111, 0o022
 
@@ -41,13 +43,13 @@ def find(facts: Facts) -> Iterator[Finding]:
         message=f"{SUDO} {fault}, so it starts for nobody.",
         symptom=Symptom.OK,
         locations=(Location(facts.tree.resolve(SUDO)),),
-        repairs=(_repair(entry),),
+        repairs=(_repair(facts, entry),),
         reason=WHY,
     )
 
 
-def _repair(entry: Entry) -> Repair:
-    if entry.mode & OTHERS_WRITE:
+def _repair(facts: Facts, entry: Entry) -> Repair:
+    if entry.mode & OTHERS_WRITE and not facts.shipped.intact(SUDO):
         # Others could have replaced it with their own program: it must not be given to root.
         return Repair("reinstall the package sudo: others could write to it", Safety.MANUAL)
     return Repair(f"give {SUDO} to root and set the set-uid bit", Safety.SAFE, _put_back)
@@ -57,4 +59,4 @@ def _put_back(tree: Tree) -> Tree:
     entry = tree.entry(SUDO)
     if entry is None:
         raise ValueError(f"{SUDO} is missing")
-    return tree.set_mode(SUDO, mode=entry.mode & ~SET_GID | SET_UID | RUN, uid=0, gid=0)
+    return tree.set_mode(SUDO, mode=entry.mode & ~(SET_GID | OTHERS_WRITE) | SET_UID | RUN, uid=0, gid=0)
