@@ -1,6 +1,7 @@
-"""You get in but can't become root: sudo lost its set-uid bit or its owner.
+"""You get in but can't become root: sudo lost its set-uid bit or its owner, or you may not run it.
 
-Symptom: the login works; then "sudo: /usr/bin/sudo must be owned by uid 0 and have the setuid bit set".
+Symptom: the login works; then "sudo: /usr/bin/sudo must be owned by uid 0 and have the setuid bit set", or
+"sudo: Permission denied".
 
 Cause: `chmod -R 755 /usr`, `chown -R me /usr`, or a restore that did not keep modes and owners.
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rescue.accounts.permissions import SEARCH, allows
 from rescue.facts import Facts
 from rescue.formats.shipped import LARGEST, SHIPPED_READS
 from rescue.logins.becoming_root import WHY, who_needs_sudo
@@ -31,16 +33,23 @@ SET_UID, SET_GID, RUN, OTHERS_WRITE = 0o4000, 0o2000, 0o111, 0o022
 
 def find(facts: Facts) -> Iterator[Finding]:
     entry = facts.tree.entry(SUDO)
-    if entry is None or not entry.is_file or not who_needs_sudo(facts):
+    people = who_needs_sudo(facts)
+    if entry is None or not entry.is_file or not people:
         return
-    if entry.uid == 0 and entry.mode & SET_UID:
+    closed = next((each.name for each in people if not allows(entry, facts.person(each), SEARCH)), None)
+    if entry.uid != 0:
+        fault = "does not belong to root, so it starts for nobody"
+    elif not entry.mode & SET_UID:
+        fault = "has lost its set-uid bit, so it starts for nobody"
+    elif closed is not None:
+        fault = f"(mode {entry.mode & 0o7777:04o}) is closed to {closed}"
+    else:
         return
-    fault = "does not belong to root" if entry.uid != 0 else "has lost its set-uid bit"
     yield Finding(
         check="suid-lost",
         step=STEP,
         severity=Severity.DOUBTFUL,
-        message=f"{SUDO} {fault}, so it starts for nobody.",
+        message=f"{SUDO} {fault}.",
         symptom=Symptom.OK,
         locations=(Location(facts.tree.resolve(SUDO)),),
         repairs=(_repair(facts, entry),),

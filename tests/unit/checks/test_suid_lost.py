@@ -60,3 +60,10 @@ def test_one_that_others_could_write_is_given_back_if_it_is_still_the_packages(s
         after = mended(tree, ALICE).after.facts.tree.entry(SUDO)
         assert after is not None
         assert (after.mode, after.uid) == (0o4755, 0)
+
+
+def test_one_that_is_closed_to_the_user_is_opened_and_one_for_the_users_group_is_fine() -> None:
+    tree = sudo(file("ELF", 0o4700))
+    assert "closed to alice" in only_finding(tree, "suid-lost", ALICE).message
+    assert changed_paths(mended(tree, ALICE)) == [SUDO]
+    assert causes(sudo(file("ELF", 0o4750, 0, 27)), ALICE) == []
