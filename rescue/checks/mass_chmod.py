@@ -73,7 +73,11 @@ def _lost(entry: Entry, expected: int) -> bool:
 
 
 def _most_of(below: str, found: list[tuple[str, Entry]], wrong: list[tuple[str, Entry]]) -> bool:
-    """Whether half of what is checked in a directory, including itself, or more is wrong."""
-    here = [path for path, _ in found if path == below or path.startswith(f"{below}/")]
-    count = sum(path == below or path.startswith(f"{below}/") for path, _ in wrong)
-    return count >= ENOUGH and count * 2 >= len(here)
+    """Whether half or more of the directories, or of the files, that are checked there are wrong."""
+    bad = {path for path, _ in wrong}
+    for kind in (FOLDERS, (*PROGRAMS, *TEXTS)):
+        here = [path for path, _ in found if path in kind and (path == below or path.startswith(f"{below}/"))]
+        count = sum(path in bad for path in here)
+        if count >= ENOUGH and count * 2 >= len(here):
+            return True
+    return False

@@ -58,3 +58,8 @@ def test_a_few_closed_directories_of_a_hardened_server_are_silent() -> None:
     more = {"/etc/ssh": directory(0o700), "/etc/security": directory(0o750), "/etc/fstab": file("", 0o600)}
     tree = server({**changed("/", 0o755, 0o755, 0o644), **more})
     assert CHECK not in {each.check for each in examine(tree, ALICE).findings}
+
+
+def test_it_is_still_named_after_what_locks_out_was_mended() -> None:
+    tree = server({**changed("/etc", 0o644, 0o644, 0o644), "/etc": directory(0o755)})
+    assert CHECK in {each.check for each in examine(tree, ALICE).findings}
