@@ -43,8 +43,8 @@ def fixed(server: LoginServer) -> str:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        ("chmod -R 777 etc usr home", "mass-chmod"),
-        ("find etc usr -exec chmod go-rwx {} +", "mass-chmod"),
+        ("chmod -R 777 etc home usr/bin usr/libexec/sudo; chmod 777 usr usr/lib", "mass-chmod"),
+        ("find etc usr -maxdepth 2 -exec chmod go-rwx {} +", "mass-chmod"),
         (JAIL, "sshd-chroot-perms"),
     ],
 )
