@@ -22,7 +22,7 @@ from re import compile as compile_pattern
 from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.logins.each_login import SSHD_READS
-from rescue.logins.forced import keys_of, only_says, where_nobody_else_gets_a_shell
+from rescue.logins.forced import keys_of, only_says, starts_nothing, where_nobody_else_gets_a_shell
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.tree import Tree
 
@@ -47,13 +47,15 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
     if not keys or None in commands or effective.words("ForceCommand") not in ((), ("none",)):
         return None
     command, place = commands[0] or "", keys[0].location
-    certain = all(only_says(each or "") for each in commands)
+    gone = starts_nothing(facts, command)
+    certain = all(only_says(each or "") or starts_nothing(facts, each or "") for each in commands)
     shown = command if len(command) <= LONGEST else command[:LONGEST] + "..."
     return Finding(
         check="key-command",
         step=STEP,
         severity=Severity.BROKEN if certain else Severity.DOUBTFUL,
-        message=f"The key of {account.name} runs a fixed command instead of a shell ({place}): {shown}",
+        message=f"The key of {account.name} runs a fixed command instead of a shell ({place}): {shown}"
+        + (f", and {gone}" if gone else ""),
         symptom=Symptom.CLOSED,
         locations=tuple(key.location for key in keys),
         repairs=tuple(_repairs(account, command, place)),

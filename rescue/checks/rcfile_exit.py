@@ -1,10 +1,11 @@
-"""A shell start file runs `exit`, which ends every session.
+"""A shell start file runs `exit`, or replaces the shell with a missing program, which ends every session.
 
-Symptom: the key is accepted, the message of the day may appear, then "Connection to SERVER closed.", at once.
+Symptom: the key is accepted, the message of the day may appear, then "Connection to SERVER closed.", at once; or
+"-bash: /usr/bin/fish: No such file or directory" before it.
 
 Cause: a line with `exit` or `logout` is outside of every condition in /etc/profile, a file in /etc/profile.d, or the
 account's own .bash_profile, .bash_login, .profile or .bashrc, which bash reads when it starts. Most often it came with
-a script that was pasted there.
+a script that was pasted there. Or it is `exec /usr/bin/fish`, and that program is missing or not executable.
 
 Repair: comment out the line. The lines after it run again.
 
@@ -34,6 +35,7 @@ OWN = (".bash_profile", ".bash_login", ".profile")
 """bash reads the first that exists; sh and dash read only the last."""
 
 _EXIT = compile_pattern(r"(?:exit|logout)(?:[ \t]+\d{1,3})?[ \t]*;?[ \t]*(?:#.*)?")
+_EXEC = compile_pattern(r"exec[ \t]+(/[\w./+-]+)(?:[ \t].*)?")
 _RETURN = compile_pattern(r"return\b.*")
 
 
@@ -57,7 +59,7 @@ def _exit(facts: Facts, account: Account) -> Location | None:
     if effective.words("ChrootDirectory") not in ((), ("none",)):
         return None
     for path in _files(facts.tree, account, shell):
-        place = _unconditional(facts.tree, path)
+        place = _unconditional(facts.tree, path, bash=shell == "bash")
         if place is not None:
             return place
     return None
@@ -83,8 +85,11 @@ def _files(tree: Tree, account: Account, shell: str) -> Iterator[str]:
             yield f"{home}/.bashrc"
 
 
-def _unconditional(tree: Tree, path: str) -> Location | None:
-    """The line with an exit outside of every condition that is surely reached."""
+def _unconditional(tree: Tree, path: str, *, bash: bool) -> Location | None:
+    """The line with an exit outside of every condition that is surely reached.
+
+    bash: whether an exec that fails ends the shell, too, which bash does while it reads its start files.
+    """
     text = tree.text(path) or ""
     raw = text.split("\n")
     for line in script_lines(None, text):
@@ -92,9 +97,19 @@ def _unconditional(tree: Tree, path: str) -> Location | None:
         said = raw[line.number - 1].strip()
         if line.certain and _RETURN.fullmatch(said):
             return None
-        if line.certain and _EXIT.fullmatch(said):
+        if line.certain and (_EXIT.fullmatch(said) or (bash and _replaced(tree, said))):
             return Location(tree.resolve(path), line.number, raw[line.number - 1].rstrip())
     return None
+
+
+def _replaced(tree: Tree, said: str) -> bool:
+    """Whether the shell ends because the program that it is replaced with can't be started by anybody."""
+    match = _EXEC.fullmatch(said)
+    if match is None or any(mark in said for mark in "|&;"):
+        return False
+    tree.require(Read(match[1], depth=0, content=False))
+    entry = tree.entry(match[1])
+    return entry is None or not entry.is_file or not entry.mode & 0o111
 
 
 def _finding(account: Account, place: Location) -> Finding:
@@ -102,7 +117,7 @@ def _finding(account: Account, place: Location) -> Finding:
         check="rcfile-exit",
         step=STEP,
         severity=Severity.BROKEN,
-        message=f"The shell of {account.name} exits as soon as it starts: {place} runs {place.text.strip()}.",
+        message=f"The shell of {account.name} ends as soon as it starts: {place} runs {place.text.strip()}.",
         symptom=Symptom.CLOSED,
         locations=(place,),
         repairs=(Repair(f"comment out {place}", Safety.SAFE, partial(_commented, location=place)),),

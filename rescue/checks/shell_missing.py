@@ -24,7 +24,7 @@ from rescue.accounts.permissions import chmod
 from rescue.facts import Facts
 from rescue.logins.each_login import SSHD_READS, each_login
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
-from rescue.tree import Read
+from rescue.tree import LinkLoop, Read
 
 STEP = Step.ACCOUNT
 READS = SSHD_READS
@@ -60,7 +60,7 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         severity=Severity.BROKEN,
         message=f"sshd refuses {account.name}: the login shell {shell} {fault}.",
         symptom=Symptom.CLOSED if locked else Symptom.DENIED,
-        locations=(account.location, Location(facts.tree.resolve(shell))),
+        locations=(account.location, *_place(facts, shell)),
         repairs=_repairs(facts, account, shell),
         subject=account.name,
     )
@@ -77,6 +77,14 @@ def _fault(facts: Facts, shell: str) -> str:
     if not entry.is_file:
         return "is not a program"
     return "" if entry.mode & EXECUTE else CLOSED
+
+
+def _place(facts: Facts, shell: str) -> tuple[Location, ...]:
+    """Where the shell is; nowhere if its links form a loop."""
+    try:
+        return (Location(facts.tree.resolve(shell)),)
+    except LinkLoop:
+        return ()
 
 
 def _repairs(facts: Facts, account: Account, shell: str) -> tuple[Repair, ...]:

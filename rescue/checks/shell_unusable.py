@@ -44,6 +44,9 @@ MANY = 3
 """So many closed files and directories that more than one was changed."""
 MOST_TOLD = 3
 
+NAMES = (("/etc", SEARCH, 0o555), (PASSWD, READ, 0o444))
+"""What a shell needs to look up its user: a path, what the user must be allowed, and the mode that allows it."""
+
 CLOSED = "the shell can't look up names or read its settings in /etc"
 
 
@@ -138,7 +141,7 @@ def _no_library(shell: str, first: Barrier) -> str:
 
 
 def _repairs(facts: Facts, shell: str, person: Person, found: tuple[Barrier, ...]) -> Iterator[Repair]:
-    edit = partial(opened, program=shell, person=person)
+    edit = partial(_usable, shell=shell, person=person)
     if len(found) == 1:
         only = found[0]
         what = f"chmod {only.mode & 0o7777:04o} {only.path}"
@@ -155,9 +158,19 @@ def _repairs(facts: Facts, shell: str, person: Person, found: tuple[Barrier, ...
         )
 
 
+def _usable(tree: Tree, shell: str, person: Person) -> Tree:
+    """The tree where the user can start the shell, and the shell can look up names."""
+    tree = opened(tree, program=shell, person=person)
+    for path, wanted, more in NAMES:
+        entry = tree.entry(path)
+        if entry is not None and not allows(entry, person, wanted):
+            tree = chmod(tree, path, entry.mode | more)
+    return tree
+
+
 def _nameless(facts: Facts, account: Account, person: Person) -> Finding | None:
     """The shell starts, but can't look up its user."""
-    for path, wanted, more in (("/etc", SEARCH, 0o555), (PASSWD, READ, 0o444)):
+    for path, wanted, more in NAMES:
         entry = facts.tree.entry(path)
         if entry is None or allows(entry, person, wanted):
             continue

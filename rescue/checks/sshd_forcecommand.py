@@ -19,7 +19,7 @@ from functools import partial
 from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.logins.each_login import SSHD_READS
-from rescue.logins.forced import only_says, where_nobody_else_gets_a_shell
+from rescue.logins.forced import only_says, starts_nothing, where_nobody_else_gets_a_shell
 from rescue.model import Finding, Repair, Safety, Severity, Step, Symptom
 from rescue.sshd import edit
 
@@ -44,14 +44,16 @@ def _judged(facts: Facts, account: Account) -> Finding | None:
         return None  # an account for uploads, set up as the manual says
     command = " ".join(setting.words)
     uploads = command.split()[0].rpartition("/")[2] in (UPLOADS, "sftp-server")
-    certain = only_says(command)
+    gone = starts_nothing(facts, command)
+    certain = bool(gone) or only_says(command)
     shown = command if len(command) <= LONGEST else command[:LONGEST] + "..."
     what = "uploads and downloads work, a shell does not" if uploads else "the command may be meant for you"
     return Finding(
         check="sshd-forcecommand",
         step=STEP,
         severity=Severity.BROKEN if certain else Severity.DOUBTFUL,
-        message=f"ForceCommand runs instead of a shell for {account.name} ({setting.location}): {shown}",
+        message=f"ForceCommand runs instead of a shell for {account.name} ({setting.location}): {shown}"
+        + (f", and {gone}" if gone else ""),
         symptom=Symptom.CLOSED,
         locations=(setting.location,),
         repairs=(

@@ -23,7 +23,8 @@ from pathlib import PurePosixPath
 from rescue.accounts.permissions import chmod
 from rescue.accounts.sudoers import SUDOERS, SUDOERS_READS, SudoersFile, SudoersLine, secured, sudoers_files
 from rescue.facts import Facts
-from rescue.formats.packages import PACKAGE_READS, package_version
+from rescue.formats.packages import package_version
+from rescue.formats.shipped import SHIPPED_READS
 from rescue.logins.becoming_root import WHY, concerned, who_needs_sudo
 from rescue.logins.each_login import SSHD_READS
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
@@ -37,7 +38,7 @@ PLUGINS = tuple(f"{folder}/sudoers.so" for folder in ("/usr/libexec/sudo", "/usr
 READS = (
     *SSHD_READS,
     *SUDOERS_READS,
-    *PACKAGE_READS,
+    *SHIPPED_READS,
     *(Read(path, depth=0, content=False) for path in (SUDO, *PLUGINS)),
     Read(CONF, depth=0),
 )
@@ -73,7 +74,7 @@ def _own_files(facts: Facts) -> Iterator[Finding]:
             continue
         real = facts.tree.resolve(path)
         repair = Repair(f"make {path} owned and writable by root only", Safety.SAFE, partial(_roots, path=real))
-        if path != CONF and entry.mode & OTHERS_WRITE:
+        if path != CONF and entry.mode & OTHERS_WRITE and not facts.shipped.intact(path):
             # Others could have replaced it with their own program: it must not be given to root.
             repair = Repair("reinstall the package sudo: others could write to it", Safety.MANUAL)
         yield _finding(f"{path} {fault}, so {what}.", (Location(real),), (repair,), path)

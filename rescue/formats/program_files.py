@@ -155,8 +155,8 @@ def load(tree: Tree, path: str, may_read: Callable[[str], bool] | None = None) -
                 continue  # the SONAME of one that was loaded meanwhile
             known.add(each.name)
             library = finder.library(each)
-            if each.optional and (library.path is None or library.fault):
-                continue
+            if each.optional and (library.path is None or library.fault or not finder.opens(library.path)):
+                continue  # the loader complains, and goes on without it
             found.append(library)
             if library.elf is not None:
                 known.add(library.elf.name)
@@ -233,6 +233,10 @@ class _Finder:
         there += [path for path in self._cache.get(name, ()) if path.startswith("/")]
         there += [f"{folder}/{name}" for folder in self._folders if name in self._names[folder]]
         return list(dict.fromkeys(there))
+
+    def opens(self, path: str) -> bool:
+        """Whether the one who starts the program may read the file."""
+        return self._may_read(path)
 
     def library(self, wanted: _Wanted) -> Library:
         """The first file by that name that is one for this machine; else the first that can't be used."""

@@ -22,7 +22,7 @@ LONGEST_TEXT, MOST_LINES = 1 << 16, 500
 """Bytes and lines of a text of which the shipped part is looked for."""
 
 PACKAGES = compile_pattern(
-    r"(?:openssh-(?:server|client|sftp-server)|bash|dash|zsh|zsh-common|fish|base-files|login|passwd|coreutils|tmux|screen|"
+    r"(?:openssh-(?:server|client|sftp-server)|sudo|bash|dash|zsh|zsh-common|fish|base-files|login|passwd|coreutils|tmux|screen|"
     r"systemd|systemd-sysv|libsystemd0|libsystemd-shared|libpam-[a-z-]+|libpam0g|libnss-[a-z-]+|dbus(?:-[a-z-]+)?|udev|"
     r"libc6|libcrypt1|libssl\d\w*|libselinux1|libaudit1|libaudit-common|zlib1g|libwrap0|libgssapi-krb5-2|libkrb5-3|"
     r"libk5crypto3|libkrb5support0|libcom-err2|libkeyutils1|libnsl2|libtirpc3\w*|libtirpc-common|libcap2|libcap-ng0|"

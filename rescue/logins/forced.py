@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from re import compile as compile_pattern
 
 from rescue.accounts.database import Account
 from rescue.facts import Facts
 from rescue.keys.authorized_keys import AuthorizedKey
 from rescue.model import Finding
+from rescue.tree import Read
 
 ONLY_SAY = frozenset({"echo", "printf", "true", "false", "exit", "nologin", "logger", ":"})
 """Programs that end the session and start nothing else."""
+
+_PLAIN = compile_pattern(r"/[\w./+-]+(?: +[\w./+=:,@%-]+)*")
 
 RUNS_MORE = ("$SSH_ORIGINAL_COMMAND", "`", "$(", "${SSH_ORIGINAL_COMMAND", "&&", "||", "|", "exec ", "bash", "sh ")
 
@@ -21,6 +25,21 @@ def only_says(command: str) -> bool:
         return False
     first = [part.split()[0].rpartition("/")[2] for part in command.split(";") if part.strip()]
     return bool(first) and all(word in ONLY_SAY or word == "sleep" for word in first)
+
+
+def starts_nothing(facts: Facts, command: str) -> str:
+    """Why the command certainly starts nothing: its program is missing or nobody may execute it; else "".
+
+    Only a command that is a single absolute path with plain arguments is judged, as the shell expands the rest.
+    """
+    if not _PLAIN.fullmatch(command):
+        return ""
+    program = command.split()[0]
+    facts.tree.require(Read(program, depth=0, content=False))
+    entry = facts.tree.entry(program)
+    if entry is None:
+        return f"{program} is missing"
+    return "" if entry.is_file and entry.mode & 0o111 else f"{program} is not executable"
 
 
 def keys_of(facts: Facts, account: Account) -> tuple[AuthorizedKey, ...]:

@@ -10,6 +10,7 @@ Paths are absolute, normalised POSIX paths below the server's root. Names that a
 surrogateescape, so they can be written back byte for byte.
 """
 
+from rescue.tree.below import seen_from
 from rescue.tree.change import Action, Change
 from rescue.tree.devices import Device, Devices
 from rescue.tree.entry import SELINUX, Entry, FileSystem, Kind, directory, file, symlink
@@ -38,5 +39,6 @@ __all__ = [
     "Tree",
     "directory",
     "file",
+    "seen_from",
     "symlink",
 ]

@@ -33,14 +33,14 @@ class LoginServer:
         """Write sshd_config. PAM is off unless `text` says otherwise, which saves time."""
         (self.path / "etc/ssh/sshd_config").write_text(text + "\nUsePAM no\n")
 
-    def login(self, user: str) -> tuple[bool, str]:
-        """Whether `user` gets in with the key, and what sshd logged."""
+    def login(self, user: str, command: str = "echo in") -> tuple[bool, str]:
+        """Whether `user` gets in with the key and `command` says "in", and what sshd logged."""
         log = self.key.with_name("sshd.log")
         server = f"chroot {self.path} /usr/sbin/sshd -i -e -o LogLevel=DEBUG1 2>{log}"
         client = [
             "ssh", "-F", "none", "-i", str(self.key), "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none",
             "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
-            "-o", "PreferredAuthentications=publickey", "-o", f"ProxyCommand={server}", f"{user}@server", "echo in",
+            "-o", "PreferredAuthentications=publickey", "-o", f"ProxyCommand={server}", f"{user}@server", command,
         ]  # fmt: skip
         ran = subprocess.run(client, capture_output=True, text=True, timeout=SECONDS, check=False)
         return ran.stdout == "in\n", log.read_text(errors="replace") + ran.stderr

@@ -29,6 +29,7 @@ COMMANDS = (REPOSITORY / "docs" / "commands.md").read_text(encoding="utf-8")
 NO_READERS = {
     "logs/timeline.py": "files that a server writes by itself, of which nothing is read",
     "checks/mass_chown.py": "a table of owners: paths of all kinds, of which nothing is read",
+    "checks/mass_chmod.py": "asks for modes, reads nothing",
     "checks/file_too_large.py": "patterns of the files that decide, of which nothing is read",
     "evidence/own_commands.py": "a table of the files that commands of one's own may change",
     "redaction/files.py": "a table of what leaves the machine, and in which form",

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.unit
 
 ROOT, ALICE = Client(user="root"), Client(user="alice")
 KEYS, ROOTS = "/home/alice/.ssh/authorized_keys", "/root/.ssh/authorized_keys"
+BORG = "/usr/bin/borg"
 CLOUD_INIT = (
     'no-port-forwarding,no-agent-forwarding,no-X11-forwarding,command="echo \'Please login as the user \\"debian\\" '
     'rather than the user \\"root\\".\';echo;sleep 10;exit 142"'
@@ -19,7 +20,7 @@ CLOUD_INIT = (
 
 
 def keys(text: str) -> Tree:
-    return server({KEYS: file(text, 0o600, 1000, 1000)})
+    return server({KEYS: file(text, 0o600, 1000, 1000), BORG: file("ELF", 0o755)})
 
 
 def test_cloud_inits_line_for_root_is_no_finding_where_somebody_else_gets_a_shell() -> None:
@@ -59,3 +60,10 @@ def test_only_the_command_is_taken_out(options: str, left: str) -> None:
     client = Client(user="alice", sources=(ip_address("192.0.2.7"),))
     plan = mended(keys(f"{options} {KEY} x\n"), client, any_repairs)
     assert diff(plan, KEYS) == ([f"{options} {KEY} x"], [f"{left}{KEY} x"])
+
+
+def test_a_program_that_is_missing_is_certain() -> None:
+    tree = server({KEYS: file(f'command="{BORG} serve" {KEY}\n', 0o600, 1000, 1000)})
+    finding = only_finding(tree, "key-command", ALICE)
+    assert finding.severity is Severity.BROKEN
+    assert f"{BORG} is missing" in finding.message

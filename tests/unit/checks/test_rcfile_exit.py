@@ -100,3 +100,28 @@ def test_a_file_that_the_shell_does_not_read_is_no_finding() -> None:
 
 def test_one_line_for_everybody_is_named_once() -> None:
     assert causes(files(etc="exit\n")) == ["rcfile-exit"]
+
+
+@pytest.mark.parametrize("more", [None, file("ELF", 0o644)])
+def test_a_shell_that_is_replaced_with_a_program_that_is_missing_or_not_executable(more: Entry | None) -> None:
+    changes = {"/opt/fish": more} if more is not None else {}
+    tree = server({f"{HOME}/.profile": file("exec /opt/fish -l\n", 0o644, 1000, 1000), **changes})
+    finding = only_finding(tree, "rcfile-exit", ALICE)
+    assert "exec /opt/fish -l" in finding.message
+    assert diff(mended(tree, ALICE), f"{HOME}/.profile") == (["exec /opt/fish -l"], ["# exec /opt/fish -l"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "exec /opt/zsh\n",
+        "[ -x /opt/fish ] && exec /opt/fish\n",
+        "if [ -x /opt/fish ]; then\n  exec /opt/fish\nfi\n",
+        "exec 3>/opt/log\n",
+        "exec /opt/fish || true\n",
+        "# exec /opt/fish\n",
+    ],
+)
+def test_a_shell_that_is_replaced_with_one_that_is_there_or_only_perhaps(text: str) -> None:
+    changes = {f"{HOME}/.profile": file(text, 0o644, 1000, 1000), "/opt/zsh": file("ELF", 0o755)}
+    assert causes(server(changes), ALICE) == []

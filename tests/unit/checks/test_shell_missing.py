@@ -1,7 +1,7 @@
 import pytest
 
 from rescue.model import Client, Safety, Severity, Symptom
-from rescue.tree import Entry, directory, file
+from rescue.tree import Entry, directory, file, symlink
 from tests.checking import causes, changed_paths, diff, mended, only_finding
 from tests.trees import server
 
@@ -60,3 +60,10 @@ def test_a_shell_that_lost_its_mode_gets_it_back_and_passwd_stays(mode: int) -> 
     entry = plan.after.facts.tree.entry("/bin/bash")
     assert entry is not None
     assert entry.mode == 0o755
+
+
+def test_a_shell_that_is_a_link_to_itself_is_missing() -> None:
+    tree = server(
+        with_shell("/usr/bin/bash", **{"/usr/bin/bash": symlink("bash"), "/usr/bin/dash": file("ELF", 0o755)})
+    )
+    assert "shell-missing" in causes(tree, ALICE)

@@ -159,3 +159,15 @@ def test_a_library_of_the_shell_that_is_gone() -> None:
     finding = only_finding(server({**LINKED, f"{LIB}/libtinfo.so.6.4": None}), CHECK, ALICE)
     assert "libtinfo.so.6" in finding.message
     assert [repair.edit for repair in finding.repairs] == [None]
+
+
+def test_a_copy_with_a_strict_umask_is_mended_whole_with_what_names_need() -> None:
+    passwd = server().text("/etc/passwd") or ""
+    closed: Changes = {"/usr": directory(0o700), "/etc": directory(0o700), "/etc/passwd": file(passwd, 0o600)}
+    plan = mended(server({**LINKED, **closed}), ALICE)
+    assert sorted(changed_paths(plan)) == ["/etc", "/etc/passwd", "/usr"]
+
+
+def test_a_preloaded_library_that_is_closed_to_the_user_is_left_out_by_the_loader() -> None:
+    more: Changes = {"/etc/ld.so.preload": "/opt/x.so\n", "/opt/x.so": file(elf(), 0o600)}
+    assert CHECK not in causes(server({**LINKED, **more}), ALICE)

@@ -1,9 +1,9 @@
 import pytest
 
-from rescue.model import Client, Severity, Symptom
-from rescue.tree import Entry, directory, file
+from rescue.model import Client, Safety, Severity, Symptom
+from rescue.tree import Entry, directory, file, symlink
 from tests.checking import causes, changed_paths, diff, mended, mended_if_agreed, only_finding
-from tests.trees import server
+from tests.trees import PROGRAM, server
 
 pytestmark = pytest.mark.unit
 
@@ -55,3 +55,31 @@ def test_a_jail_with_a_shell_is_given_to_root() -> None:
 
 def test_whom_it_is_not_for_is_not_locked_in() -> None:
     assert causes(server(jail("%h")), Client(user="root")) == []
+
+
+def in_jail(shell: Entry | None, **more: Entry) -> dict[str, Entry | str | bytes | None]:
+    given = {f"{JAIL}/usr/bin/bash": shell, f"{JAIL}/bin": symlink("/usr/bin")} if shell is not None else {}
+    return {**jail(JAIL), "/srv": directory(), JAIL: directory(), **given, **more}
+
+
+def test_a_shell_behind_a_link_of_the_jail_starts_and_is_no_finding() -> None:
+    assert causes(server(in_jail(file(PROGRAM, 0o755))), ALICE) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (in_jail(file(PROGRAM, 0o644)), "is not executable"),
+        (in_jail(file(PROGRAM, 0o750)), "is closed to alice"),
+        (in_jail(file(PROGRAM, 0o755), **{f"{JAIL}/usr": directory(0o700)}), f"{JAIL}/usr (mode 0700)"),
+        (in_jail(file(PROGRAM[:18], 0o755)), "no shell starts"),
+        (in_jail(file(b"", 0o755)), "is empty"),
+    ],
+)
+def test_a_jail_whose_shell_does_not_start_is_given_up(
+    changes: dict[str, Entry | str | bytes | None], said: str
+) -> None:
+    tree = server(changes)
+    finding = only_finding(tree, "sshd-chroot-perms", ALICE)
+    assert said in finding.message
+    assert [each.safety for each in finding.repairs][-1] is Safety.UNSAFE

@@ -2,7 +2,7 @@ import pytest
 
 from rescue.model import Client, Safety, Severity, Symptom
 from rescue.planner import any_repairs
-from rescue.tree import Tree
+from rescue.tree import Tree, file
 from tests.checking import causes, diff, mended, only_finding
 from tests.trees import SSHD_CONFIG, server
 
@@ -10,10 +10,11 @@ pytestmark = pytest.mark.unit
 
 ALICE = Client(user="alice")
 MAIN = "/etc/ssh/sshd_config"
+MENU = "/usr/local/bin/menu"
 
 
 def config(text: str) -> Tree:
-    return server({MAIN: SSHD_CONFIG + text})
+    return server({MAIN: SSHD_CONFIG + text, MENU: file("ELF", 0o755)})
 
 
 @pytest.mark.parametrize(
@@ -48,3 +49,13 @@ def test_a_command_that_fits_is_told_and_goes_if_somebody_says_so(command: str, 
     assert (finding.severity, finding.symptom) == (severity, Symptom.CLOSED)
     assert [each.safety for each in finding.repairs] == [Safety.UNSAFE]
     assert diff(mended(tree, ALICE, any_repairs), MAIN)[0] == [f"  ForceCommand {command}"]
+
+
+@pytest.mark.parametrize(("mode", "said"), [(None, "is missing"), (0o644, "is not executable")])
+def test_a_command_that_nobody_can_start_is_certain(mode: int | None, said: str) -> None:
+    program = {MENU: file("#!/bin/sh\n", mode)} if mode is not None else {}
+    tree = server({MAIN: SSHD_CONFIG + f"ForceCommand {MENU} --all\n", **program})
+    finding = only_finding(tree, "sshd-forcecommand", ALICE)
+    assert (finding.severity, finding.reason) == (Severity.BROKEN, "")
+    assert f"{MENU} {said}" in finding.message
+    assert causes(mended(tree, ALICE, any_repairs).after.facts.tree, ALICE) == []

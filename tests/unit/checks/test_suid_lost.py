@@ -1,3 +1,5 @@
+from hashlib import md5
+
 import pytest
 
 from rescue.model import Client, Safety, Severity, Symptom
@@ -46,3 +48,22 @@ def test_the_bit_and_the_owner_are_put_back(entry: Entry) -> None:
 def test_a_program_that_others_could_write_is_not_made_roots() -> None:
     finding = only_finding(sudo(file("ELF", 0o777)), "suid-lost", ALICE)
     assert [each.safety for each in finding.repairs] == [Safety.MANUAL]
+
+
+@pytest.mark.parametrize(("shipped", "wanted"), [("ELF", Safety.SAFE), ("other", Safety.MANUAL)])
+def test_one_that_others_could_write_is_given_back_if_it_is_still_the_packages(shipped: str, wanted: Safety) -> None:
+    digest = md5(shipped.encode(), usedforsecurity=False).hexdigest()
+    tree = sudo(file("ELF", 0o777), **{"/var/lib/dpkg/info/sudo.md5sums": f"{digest}  usr/bin/sudo\n"})
+    finding = only_finding(tree, "suid-lost", ALICE)
+    assert [each.safety for each in finding.repairs] == [wanted]
+    if wanted is Safety.SAFE:
+        after = mended(tree, ALICE).after.facts.tree.entry(SUDO)
+        assert after is not None
+        assert (after.mode, after.uid) == (0o4755, 0)
+
+
+def test_one_that_is_closed_to_the_user_is_opened_and_one_for_the_users_group_is_fine() -> None:
+    tree = sudo(file("ELF", 0o4700))
+    assert "closed to alice" in only_finding(tree, "suid-lost", ALICE).message
+    assert changed_paths(mended(tree, ALICE)) == [SUDO]
+    assert causes(sudo(file("ELF", 0o4750, 0, 27)), ALICE) == []
