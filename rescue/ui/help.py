@@ -10,23 +10,23 @@ TOP = """\
 usage: rescue COMMAND [TARGET] [OPTION ...]    (without a command it asks)
 Find out from a server's disk why SSH is refused; repair it; undo it.
 
-    disks      find the server's disk: rescue disks
-    inspect    show what keeps you out (changes nothing): rescue inspect TARGET
-    fix        repair it; shows every change, and asks: rescue fix TARGET
-    undo       take a fix back
-    history    list the fixes that were made
-    timeline   show what happened since the last login, by the server's logs
-    firewall   show who may reach the port, and which rule decides
-    space      show what fills the disk
-    mount      mount the server's files under one folder, to repair by hand
-    umount     unmount them
-    shell      a shell inside the server, with its own programs
-    capture    save the settings, without secrets, for someone else to diagnose
-    explain    the manual of a cause, or of a line that ssh printed
-    lab        practise on servers that lock you out
-    doctor     what this system can do, and how to get the rest
-    help       the options of a command: rescue help fix
-    version    the version of this program
+    disks           find the server's disk: rescue disks
+    inspect         what keeps you out (changes nothing): rescue inspect TARGET
+    fix             repair it; shows every change, and asks: rescue fix TARGET
+    undo, history   take a fix back; list the fixes
+    probe           ask the server from outside, on your own computer
+    console, ticket what to type in a web console; a request to the support
+    timeline        what happened since the last login, by the server's logs
+    firewall        who may reach the port, and which rule decides
+    diff, blame     compare two states: who lost access, and by which change
+    space           show what fills the disk
+    mount, umount   the server's files under one folder, to repair by hand
+    shell           a shell inside the server, with its own programs
+    capture         save the settings, without secrets, for someone else
+    explain         the manual of a cause, or of a line that ssh printed
+    lab             practise on servers that lock you out
+    doctor          what this system can do, and how to get the rest
+    help, version   the options of a command: rescue help fix
 
 TARGET: a disk (/dev/vda), an image (server.qcow2), a directory, / (this system)
 On another machine, over ssh: rescue --via root@HOST inspect /dev/vda
@@ -134,6 +134,67 @@ Show who may reach the SSH port, for every address, and which rule decides.
 --port N        the port (default: the one that SSH clients connect to)
 --interface NAME  the network interface that they arrive on
 --all           every address and every rule, however many
+--json          one JSON document instead
+""",
+    "probe": """\
+usage: rescue probe [HOST] [OPTION ...]
+Ask a server from outside why SSH does not answer. Runs on your own computer.
+
+    rescue probe server.example.org
+    rescue probe alice@198.51.100.7 --port 2222
+    rescue probe server.example.org --check     one line, for Nagios
+
+Only this host is asked, few ports, slowly; nobody logs in.
+--port N         the port (default: as your ssh has it, else 22)
+--user NAME      for whom it is asked how to log in
+-4, -6           IPv4 or IPv6 alone
+--reference NAME  also try this host: is the port blocked where you are?
+--json           one JSON document instead
+""",
+    "console": """\
+usage: rescue console [CAUSE or NUMBER or TARGET] [OPTION ...]
+The shortest commands to mend a cause by hand, in a provider's web console.
+
+    rescue console ufw-no-ssh-rule
+    rescue console 2                  finding 2 of the last inspect
+    rescue console --provider hetzner   where its console and rescue system are
+
+--provider NAME  the provider's names for console, rescue system, snapshots
+--system NAME    debian, redhat, suse or arch (default: as the target's)
+--json           one JSON document instead
+""",
+    "ticket": """\
+usage: rescue ticket [HOST or TARGET ...] [OPTION ...]
+Write a support request from what was probed and inspected, without secrets.
+
+    rescue ticket server.example.org
+    rescue ticket server.example.org /dev/vda --markdown
+
+--markdown      as Markdown, in full
+--json          one JSON document instead
+""",
+    "diff": """\
+usage: rescue diff OLD NEW [OPTION ...]
+Show who gained and who lost access between two states of a server.
+
+    rescue diff before.bundle /
+    rescue diff old.qcow2 new.qcow2 --from 198.51.100.7
+
+--user NAME     who logs in (default: root and every account with keys)
+--from ADDRESS  your public address (repeatable)
+--port N        the port that you connect to
+--json          one JSON document instead
+""",
+    "blame": """\
+usage: rescue blame [OLD] NEW [OPTION ...]
+Show the smallest set of changes, down to the line, that keeps somebody out.
+
+    rescue blame before.bundle /dev/vda --user alice
+    rescue blame /dev/vda         with the backups that lie on the disk
+
+--user NAME     who logs in (default: root and every account with keys)
+--from ADDRESS  your public address (repeatable)
+--port N        the port that you connect to
 --json          one JSON document instead
 """,
     "space": """\

@@ -19,7 +19,6 @@ WRONG = "Address=192.0.20.2/24\nGateway=192.0.2.1"
         "Address=198.51.100.7/32\nGateway=192.0.2.1\n[Route]\nDestination=192.0.2.1/32",
         "DHCP=yes\nAddress=192.0.20.2/24\nGateway=192.0.2.1",
         "DHCP=no\nAddress=2001:db8::2/64\nGateway=fe80::1",
-        "Address=nonsense\nGateway=192.0.2.1",
         "Gateway=192.0.2.1",
         "Address=192.0.2.2\nGateway=192.0.2.1",
         "Address=10.1.2.3\nGateway=10.0.0.1",
@@ -30,6 +29,10 @@ WRONG = "Address=192.0.20.2/24\nGateway=192.0.2.1"
 )
 def test_a_router_that_can_be_reached_is_no_fault(network: str) -> None:
     assert causes(networked(networkd("Name=e*", network))) == []
+
+
+def test_what_is_no_address_is_another_fault() -> None:
+    assert causes(networked(networkd("Name=e*", "Address=nonsense\nGateway=192.0.2.1"))) == ["networkd-ignored"]
 
 
 def test_without_a_router_it_is_another_fault() -> None:

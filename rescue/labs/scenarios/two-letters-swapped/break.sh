@@ -1,1 +1,0 @@
-printf '[Match]\nName=e*\n\n[Network]\nDCHP=yes\n' > /etc/systemd/network/05-mine.network
