@@ -215,7 +215,7 @@ def _first_open(facts: Facts, path: str, account: Account) -> Location | None:
         if bare.count("'") % 2 or bare.count('"') % 2 or "<<" in bare or stripped.endswith("\\"):
             return Location(where, number, line)
         balance += _opened(bare.partition(" #")[0])
-        if not _harmless(facts, account, stripped):
+        if not _harmless(facts, account, stripped, path):
             return Location(where, number, line)
     # A truncated copy of the package's file may end in the middle of a condition.
     return Location(where) if balance or (known and _lost(text, known)) else None
@@ -251,7 +251,7 @@ def _lost(text: str, known: tuple[str, ...]) -> bool:
     return bool(code & here) and not code <= here
 
 
-def _harmless(facts: Facts, account: Account, line: str) -> bool:
+def _harmless(facts: Facts, account: Account, line: str, path: str) -> bool:
     """Whether every command of the line finishes, and the shell goes on."""
     if _SPECIAL.fullmatch(line):
         return True
@@ -262,12 +262,12 @@ def _harmless(facts: Facts, account: Account, line: str) -> bool:
         return False
     for part in _PARTS.split(bare):
         words = _CASE.sub("", part.strip()).removeprefix("if ").removeprefix("elif ").strip().removeprefix("! ").strip()
-        if words and words not in WORDS and not _quiet(facts, account, words):
+        if words and words not in WORDS and not _quiet(facts, account, words, path):
             return False
     return True
 
 
-def _quiet(facts: Facts, account: Account, command: str) -> bool:
+def _quiet(facts: Facts, account: Account, command: str, path: str) -> bool:
     if (timeout := _TIMEOUT.fullmatch(command)) is not None:
         return timeout[1] is None or int(timeout[1]) == 0 or int(timeout[1]) >= 60
     if command.split()[0] in SHOWS or command.startswith(("unset ", "return ", "bind ", "complete ", "unalias ")):
@@ -275,7 +275,7 @@ def _quiet(facts: Facts, account: Account, command: str) -> bool:
     if (alias := _ALIAS.fullmatch(command)) is not None:
         return alias[1] not in LOUD_ALIASES
     if (read := _SOURCE.fullmatch(command)) is not None:
-        return _read_too(facts, account, read[1].strip("\"'"))
+        return _read_too(facts, account, read[1].strip("\"'"), path)
     if _SHOPT.fullmatch(command) or _UMASK.fullmatch(command) or _TEST.fullmatch(command):
         return True
     assigned = _ASSIGNS.fullmatch(command)
@@ -285,8 +285,8 @@ def _quiet(facts: Facts, account: Account, command: str) -> bool:
     return not names & LOUD_VARIABLES and not any(name.startswith("LD_") for name in names)
 
 
-def _read_too(facts: Facts, account: Account, path: str) -> bool:
-    """Whether a file that a line sources is judged like the others, or is missing."""
+def _read_too(facts: Facts, account: Account, path: str, by: str) -> bool:
+    """Whether a file that a line of `by` sources is judged like the others, or is missing."""
     for mark in ("$HOME", "${HOME}", "~"):
         if path.startswith(mark):
             path = account.home.rstrip("/") + path[len(mark) :]
@@ -295,8 +295,15 @@ def _read_too(facts: Facts, account: Account, path: str) -> bool:
     if not path.startswith("/") or "$" in path or "*" in path:
         return False
     facts.tree.require(Read(path, depth=0, content=False))
-    judged = (*SYSTEM, *(f"{account.home.rstrip('/')}/{name}" for name in OWN))
-    return path in judged or facts.tree.entry(path) is None or bool(facts.shipped.intact(path))
+    if facts.tree.entry(path) is None:
+        return True
+    home = account.home.rstrip("/")
+    judged = (PROFILE, *(f"{home}/{name}" for name in OWN), *SYSTEM[1:])
+    if path not in judged:
+        return bool(facts.shipped.intact(path))
+    # One that is read before this file, or is this file, would be read without end.
+    by = PROFILE if by.startswith(f"{FOLDER}/") else by
+    return by not in judged or judged.index(path) > judged.index(by)
 
 
 _SLOW = compile_pattern(

@@ -141,3 +141,28 @@ def test_variables_of_ones_own() -> None:
     assert gaps_of({"/home/alice/.pam_environment": "PROMPT_COMMAND DEFAULT=exit\n"}) == [
         ("session", "shell-start-files")
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        (BASHRC, ". ~/.bashrc"),
+        (BASHRC, "source $HOME/.profile"),
+        ("/home/alice/.profile", ". /home/alice/.bash_profile"),
+        ("/etc/profile.d/x.sh", ". /etc/profile"),
+    ],
+)
+def test_a_file_that_reads_itself_is_read_without_end(path: str, line: str) -> None:
+    there = {
+        "/home/alice/.bash_profile": "X=1\n",
+        "/home/alice/.profile": "X=1\n",
+        BASHRC: "X=1\n",
+        "/etc/profile": "X=1\n",
+    }
+    assert gaps_of(there) == []
+    assert gaps_of({**there, path: f"{line}\n"}) == [("session", "shell-start-files")]
+
+
+def test_files_that_are_read_one_after_the_other() -> None:
+    files = {"/home/alice/.bash_profile": ". ~/.profile\n", "/home/alice/.profile": ". ~/.bashrc\n"}
+    assert gaps_of({**files, BASHRC: ". /etc/bashrc\n. ~/.bash_aliases\n", "/etc/bashrc": "X=1\n"}) == []
