@@ -29,11 +29,12 @@ from rescue.firewall.engine.verdict import Decision, VerdictKind
 from rescue.logins import blocking
 from rescue.model import Finding, Location, Repair, Safety, Severity, Symptom
 from rescue.network import CARD_READS, NETWORK_READS, Network, is_card, netplan, networkd, read_network, seen_cards
+from rescue.network.managers import UDEV_RULES
 from rescue.text.numbers import listed
 from rescue.tree import Read, Tree
 
 STEP = blocking.STEP
-LINK_FOLDERS = (*networkd.DIRECTORIES, "/etc/udev/rules.d", *netplan.DIRECTORIES)
+LINK_FOLDERS = (*networkd.DIRECTORIES, UDEV_RULES, *netplan.DIRECTORIES)
 READS = (
     *blocking.READS,
     *NETWORK_READS,

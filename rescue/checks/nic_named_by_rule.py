@@ -27,14 +27,14 @@ from pathlib import PurePosixPath
 from rescue.facts import Facts
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
 from rescue.network import NETWORK_READS, Network, read_network
+from rescue.network.managers import UDEV_RULES
 from rescue.network.networkd import SHIPPED, files, settings
 from rescue.network.profile import USUAL
 from rescue.text.line_edit import commented
 from rescue.tree import Read
 
 STEP = Step.NETWORK
-RULES = "/etc/udev/rules.d"
-READS = (*NETWORK_READS, Read(RULES, depth=1))
+READS = (*NETWORK_READS, Read(UDEV_RULES, depth=1))
 
 _NAME = re.compile(r'(?:^|,)\s*NAME\s*:?=\s*"(?P<name>[A-Za-z][\w.-]{0,14})"')
 _CHOOSES = re.compile(r'(?:^|,)\s*(?P<key>[A-Z]+)(?:\{(?P<of>[^}]*)\})?\s*==\s*"(?P<value>[^"]*)"')
@@ -80,7 +80,7 @@ def _takes_any(key: str, value: str) -> bool:
 
 def _of_rules(facts: Facts) -> Iterator[tuple[Location, str]]:
     """The name that a udev rule of the server's own gives to any interface."""
-    for path in facts.tree.glob(f"{RULES}/*.rules"):
+    for path in facts.tree.glob(f"{UDEV_RULES}/*.rules"):
         for number, line in enumerate((facts.tree.text(path) or "").split("\n")[:MOST], start=1):
             named = _NAME.search(line)
             if line.lstrip().startswith("#") or named is None:

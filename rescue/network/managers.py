@@ -17,6 +17,7 @@ from rescue.tree import Read, Tree
 
 NETWORKD, IFUPDOWN, MANAGER = "systemd-networkd.service", "networking.service", "NetworkManager.service"
 
+UDEV_RULES = "/etc/udev/rules.d"
 HOTPLUG_RULES = ("/usr/lib/udev/rules.d/80-ifupdown.rules", "/lib/udev/rules.d/80-ifupdown.rules")
 """By which udev starts ifup@CARD.service for what is marked allow-hotplug, networking.service or not."""
 GRUB_SETTINGS = "/etc/default/grub"
