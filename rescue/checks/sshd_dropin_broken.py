@@ -31,6 +31,7 @@ from rescue.facts import Facts
 from rescue.formats.packages import PACKAGE_READS, systemd_version
 from rescue.logins.ssh_units import SERVICES
 from rescue.model import Finding, Location, Repair, Safety, Severity, Step, Symptom
+from rescue.services.unit_edit import comment_out, insert_before, replace_value
 from rescue.services.unit_files import parse_unit
 from rescue.services.units import UNIT_READS, Unit, Value
 from rescue.tree import Read, Tree
@@ -267,20 +268,6 @@ def _finding(unit: Unit, what: str, locations: tuple[Location, ...], repair: Rep
     )
 
 
-def insert_before(tree: Tree, location: Location, text: str) -> Tree:
-    """The tree with a new line before the one at `location`. ValueError if that is gone."""
-    lines, at = _line(tree, location)
-    lines[at:at] = [text + ("\r" if lines[at].endswith("\r") else "")]
-    return tree.write(location.path, "\n".join(lines))
-
-
-def comment_out(tree: Tree, location: Location) -> Tree:
-    """The tree with the line commented out."""
-    lines, at = _line(tree, location)
-    lines[at] = f"#{lines[at]}"
-    return tree.write(location.path, "\n".join(lines))
-
-
 def comment_out_commands(tree: Tree, path: str) -> Tree:
     """The tree with every ExecStart= of the file commented out."""
     lines = (tree.text(path) or "").split("\n")
@@ -303,19 +290,3 @@ def set_aside(tree: Tree, path: PurePosixPath) -> Tree:
 
 def _remove(tree: Tree, path: str) -> Tree:
     return tree.remove(path)
-
-
-def replace_value(tree: Tree, location: Location, old: str, new: str) -> Tree:
-    """The tree where the line has `new` instead of `old`."""
-    lines, at = _line(tree, location)
-    if old not in lines[at]:
-        raise ValueError(f"{location}: {old} is gone")
-    lines[at] = lines[at].replace(old, new, 1)
-    return tree.write(location.path, "\n".join(lines))
-
-
-def _line(tree: Tree, location: Location) -> tuple[list[str], int]:
-    lines = (tree.text(location.path) or "").split("\n")
-    if not 0 < location.line <= len(lines):
-        raise ValueError(f"{location}: the line is gone")
-    return lines, location.line - 1

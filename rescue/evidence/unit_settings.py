@@ -19,16 +19,19 @@ from re import compile as compile_pattern
 from rescue.evidence._settings import STOCK, open_lines, told
 from rescue.facts import Facts
 from rescue.formats.shipped import SHIPPED_READS
-from rescue.logins.ssh_units import SERVICES, accepting, serving, triggered
+from rescue.logins import pam
+from rescue.logins.ssh_units import SERVICES
+from rescue.logins.sshd_program import READS as PROGRAM_READS
+from rescue.logins.walls.judge import settled
+from rescue.logins.walls.needs import units
 from rescue.model import Gap, Location, Step
 from rescue.services.unit_files import Assignment, UnitFiles
 from rescue.services.units import UNIT_READS, Unit
 from rescue.sshd.commandline import DEBIAN_OPTIONS
-from rescue.sshd.listen import SOCKETS
 from rescue.tree import Read
 
 STEP = Step.SERVICE
-READS = (*UNIT_READS, *SHIPPED_READS, Read(DEBIAN_OPTIONS, depth=0))
+READS = (*UNIT_READS, *SHIPPED_READS, *PROGRAM_READS, *pam.READS, Read(DEBIAN_OPTIONS, depth=0))
 
 SUPPLY = "put a # before the line, reboot, and try"
 HIDES = (
@@ -100,9 +103,12 @@ def find(facts: Facts) -> Iterator[Gap]:
     if facts.units.manager != "systemd":
         return
     open_ends: dict[str, list[Assignment]] = {}
-    for unit in _units(facts):
-        for each in open_lines(facts, unit.assignments):
-            if not _judged(facts, unit, each):
+    for unit in units(facts):
+        lines = list(open_lines(facts, unit.assignments))
+        # What the check sshd-unit-walls understands is a finding, or harmless.
+        known = settled(facts, unit) if lines else frozenset()
+        for each in lines:
+            if not (each.section == "Service" and each.key in known) and not _judged(facts, unit, each):
                 open_ends.setdefault(str(each.location.path), []).append(each)
     yield from _required(facts)
     for path in dict.fromkeys(_environment_files(facts)):
@@ -123,19 +129,10 @@ def _decides(line: Assignment, link: Step, begins: tuple[str, ...]) -> bool:
     return link is STEP or (line.section == "Socket" and link is Step.LISTEN)
 
 
-def _units(facts: Facts) -> Iterator[Unit]:
-    """The units that serve SSH, and the service behind a socket."""
-    for unit in serving(facts.units):
-        yield unit
-        if unit.name in SOCKETS:
-            behind = triggered(facts.units, unit)
-            yield facts.units.unit("ssh@.service") if accepting(unit) and behind.path is None else behind
-
-
 def _required(facts: Facts) -> Iterator[Gap]:
     """Links in directories NAME.requires: without their targets the unit does not start."""
     files = UnitFiles(facts.tree)
-    for unit in _units(facts):
+    for unit in units(facts):
         for link in files.dependencies(unit.name) if unit.path is not None else ():
             path = str(link.location.path)
             if ".requires/" in path and not path.startswith(STOCK):
@@ -144,7 +141,7 @@ def _required(facts: Facts) -> Iterator[Gap]:
 
 
 def _environment_files(facts: Facts) -> Iterator[str]:
-    for unit in _units(facts):
+    for unit in units(facts):
         for value in unit.values("Service", "EnvironmentFile"):
             path = value.text.lstrip("-")
             if path.startswith("/") and not any(mark in path for mark in "*?[%"):

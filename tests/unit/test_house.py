@@ -32,6 +32,7 @@ NO_READERS = {
     "checks/mass_chmod.py": "asks for modes, reads nothing",
     "checks/file_too_large.py": "patterns of the files that decide, of which nothing is read",
     "evidence/own_commands.py": "a table of the files that commands of one's own may change",
+    "logins/walls/judge.py": "paths that a unit may hide, of which nothing is read",
     "redaction/files.py": "a table of what leaves the machine, and in which form",
     "redaction/scripts.py": "the same, of scripts",
     "targets/chroot/run.py": "the rescue system's own files",

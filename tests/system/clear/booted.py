@@ -109,6 +109,11 @@ def layered(lower: Path) -> Iterator[Root]:
 
 def boot(root: Root, key: Path, users: tuple[str, ...], port: int = 22) -> Seen:
     """Boot it, log in, and end it."""
+    return boot_ports(root, key, users, (port,))[0]
+
+
+def boot_ports(root: Root, key: Path, users: tuple[str, ...], ports: tuple[int, ...]) -> list[Seen]:
+    """Boot it once, log in at each of the ports, and end it; what was seen at each."""
     with Namespace() as wire, tempfile.TemporaryDirectory(prefix="console-") as name:
         wire.run("ip", "address", "add", f"{SOURCE}/32", "dev", "lo")
         console = Path(name) / "console"
@@ -126,10 +131,10 @@ def boot(root: Root, key: Path, users: tuple[str, ...], port: int = 22) -> Seen:
             )  # fmt: skip
             try:
                 if _wire_up(wire, nspawn):
-                    return _asked(wire, nspawn, console, started, key, users, port)
+                    return _asked(wire, nspawn, console, started, key, users, ports)
                 ended = Seen(dict.fromkeys(users, False), dict.fromkeys(users, "the machine did not start"), ended=True)
                 ended.console = _tail(console)
-                return ended
+                return [ended for _ in ports]
             finally:
                 _end(nspawn)
 
@@ -167,17 +172,30 @@ def _asked(
     started: float,
     key: Path,
     users: tuple[str, ...],
-    port: int,
-) -> Seen:
+    ports: tuple[int, ...],
+) -> list[Seen]:
     """Wait for the boot's end, however it ends, and log in `AFTER` seconds later; once more where that fails."""
-    seen = Seen()
+    over = False
     while time.monotonic() < started + LONGEST_BOOT and nspawn.poll() is None:
         if ENDED.search(console.read_bytes()):
-            seen.ended = True
+            over = True
             break
         time.sleep(0.1)
-    time.sleep(AFTER if seen.ended else 0)
-    seen.seconds = time.monotonic() - started
+    time.sleep(AFTER if over else 0)
+    seconds = time.monotonic() - started
+    return [_at(port, wire, nspawn, console, key, users, Seen(seconds=seconds, ended=over)) for port in ports]
+
+
+def _at(
+    port: int,
+    wire: Namespace,
+    nspawn: subprocess.Popen[bytes],
+    console: Path,
+    key: Path,
+    users: tuple[str, ...],
+    seen: Seen,
+) -> Seen:
+    """Log in at the port; once more where that fails."""
     for user in users:
         got, saying = _login(wire, key, user, port)
         if not got and HANGS not in saying:

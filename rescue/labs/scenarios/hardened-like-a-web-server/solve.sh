@@ -1,0 +1,1 @@
+sed -i 's/^ProtectHome=yes/ProtectHome=read-only/' /etc/systemd/system/ssh.service.d/hardening.conf
