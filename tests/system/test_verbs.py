@@ -312,7 +312,7 @@ def test_the_keys_of_the_documents(console: Console) -> None:
     ]  # fmt: skip
     assert list(console.document("disks")) == ["schema", "disks"]
     assert list(console.document("explain")) == ["schema", "causes", "evidence", "pages"]
-    assert list(console.document("explain", "nologin")) == ["schema", "cause", "manual"]
+    assert list(console.document("explain", "nologin")) == ["schema", "cause", "manual", "by_hand"]
 
 
 def test_a_document_says_what_to_type_next(console: Console) -> None:

@@ -23,6 +23,7 @@ SAYINGS = (
     (r"during banner exchange", Symptom.TIMED_OUT),
     (r"No route to host|Network is unreachable", Symptom.UNREACHABLE),
     (r"Permission denied", Symptom.DENIED),
+    (r"Unable to negotiate", Symptom.CLOSED),
     (r"Connection (to \S+ )?(closed|reset)|kex_exchange_identification|client_loop: send disconnect", Symptom.CLOSED),
     (r"channel \d+: open failed", Symptom.CLOSED),
 )
