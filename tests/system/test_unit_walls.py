@@ -29,7 +29,7 @@ WANTS = "/etc/systemd/system/multi-user.target.wants"
 FIRST_PORT = 3000
 os.environ.setdefault("RESCUE_WALLS_SAMPLE", "24")
 BOOTED = (
-    "ProtectHome=yes", "PrivateTmp=yes", "PrivateDevices=yes", "ProtectSystem=strict", "InaccessiblePaths=/etc/shadow",
+    "ProtectHome=yes", "PrivateTmp=yes", "ProtectSystem=strict", "InaccessiblePaths=/etc/shadow",
     "CapabilityBoundingSet=~CAP_SYS_CHROOT", "SystemCallFilter=@system-service",
 )  # fmt: skip
 """Those that are measured again, each time."""
