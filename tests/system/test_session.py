@@ -44,7 +44,7 @@ def fixed(server: LoginServer) -> str:
     ("damage", "said"),
     [
         ("chmod -R 777 etc home usr/bin usr/libexec/sudo; chmod 777 usr usr/lib", "mass-chmod"),
-        ("find etc usr -maxdepth 2 -exec chmod go-rwx {} +", "mass-chmod"),
+        ("find etc usr -maxdepth 2 ! -type l -exec chmod go-rwx {} +", "mass-chmod"),
         (JAIL, "sshd-chroot-perms"),
     ],
 )
