@@ -11,6 +11,7 @@ import os
 import select
 import socket
 import struct
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -261,8 +262,8 @@ class PacketLab:
 
     @staticmethod
     def _has_heard(segment: Segment, last: int) -> bool:
-        """Whether the client's data has arrived: it is acknowledged, or reaches a connection that was closed."""
-        return bool(segment.flags & RST) or (segment.acknowledged == last and not segment.flags & SYN)
+        """Whether the client's data has arrived: it is acknowledged."""
+        return segment.acknowledged == last and not segment.flags & (SYN | RST)
 
     def solicit(self) -> bool:
         """Whether the server answers its gateway's neighbour solicitation over IPv6."""
@@ -311,15 +312,24 @@ def _card(network: IPRoute, index: int) -> bytes:
     return bytes.fromhex(text.replace(":", ""))
 
 
+KEPT = 64
+"""Connections that stay open: data for a closed one is answered with a reset, like data that a rule refuses."""
+
+
 def _serve(listener: socket.socket) -> None:
+    kept: deque[socket.socket] = deque()
     while True:
         try:
             connection, _ = listener.accept()
         except OSError:
+            for each in kept:
+                each.close()
             return
         with suppress(OSError):
             connection.sendall(BANNER)
-        connection.close()
+        kept.append(connection)
+        if len(kept) > KEPT:
+            kept.popleft().close()
 
 
 @contextmanager

@@ -38,9 +38,17 @@ LIST_BESIDE_NEGATION = (
 """A list of sources beside a negated destination is refused."""
 
 
+RESET_DATA = (
+    "*filter\n-A INPUT -p tcp --tcp-flags ACK,PSH ACK -j ACCEPT\n"
+    "-A INPUT -p tcp ! --syn -m state ! --state INVALID ! -i lo -j REJECT --reject-with tcp-reset\nCOMMIT\n"
+)
+"""The connection is there, and the client's first data are answered with a reset by the rule."""
+
+
 @SLOW
 @given(rulesets(), st.sampled_from(BACKENDS))
 @example(LIST_BESIDE_NEGATION, "nft")
+@example(RESET_DATA, "nft")
 def test_every_verdict_is_the_kernels(net: PacketLab, text: str, backend: str) -> None:
     held_against_kernel(net, text, SOURCES, backend)
 
