@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 import zipfile
 from dataclasses import dataclass
@@ -11,8 +12,8 @@ from pathlib import Path
 from scripts.developer.release.debian import FetchError, run
 
 LIST = Path(__file__).with_name("wheels.txt")
-UNUSED = ("rich/__main__.py", "wcwidth/__main__.py", "pyroute2/cli/", "pyroute2/pr2test/",
-          "wcwidth/table_grapheme_overrides/_known_")  # fmt: skip
+UNUSED = ("rich/__main__.py", "wcwidth/__main__.py", "pyroute2/cli/", "pyroute2/pr2test/", "pyroute2/dhcp/",
+          "prompt_toolkit/contrib/", "wcwidth/table_grapheme_overrides/_known_")  # fmt: skip
 """Demonstrations and programs in the packages that nothing of ours calls."""
 
 CHANGED = {
@@ -21,6 +22,10 @@ CHANGED = {
     "rich/_emoji_codes.py": None,
 }
 """What is not as the package has it: (old, new) text of a file, or None for an empty table of emoji names."""
+
+SHORTENED = ("pyroute2", "prompt_toolkit")
+"""Packages whose modules go without comments and docstrings: of their source that is a third."""
+NOTICE = "# Changed for rescue's release: comments and docstrings were removed. Licence: see the licences beside it.\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,16 @@ class Wheel:
     version: str
     licence: str
     path: Path
+
+
+def _shortened(source: str) -> str:
+    """The module without comments and docstrings; all else means the same."""
+    tree = ast.parse(source)
+    kinds = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    for node in [each for each in ast.walk(tree) if isinstance(each, kinds)]:
+        if ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return f"{NOTICE}{ast.unparse(tree)}\n" if tree.body else NOTICE
 
 
 def fetch(into: Path) -> list[Wheel]:
@@ -50,6 +65,9 @@ def unpack(wheel: Wheel, into: Path) -> None:
             if name.endswith("/") or ".dist-info/" in name or name.startswith(UNUSED):
                 continue
             archive.extract(name, into)
+    for package in SHORTENED if wheel.name in SHORTENED else ():
+        for path in (into / package).rglob("*.py"):
+            path.write_text(_shortened(path.read_text(encoding="utf-8")), encoding="utf-8")
     for name, change in CHANGED.items():
         if not name.startswith(f"{wheel.name}/"):
             continue
