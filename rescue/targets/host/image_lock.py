@@ -98,9 +98,9 @@ def _is_by_machine(path: Path) -> bool | None:
         try:
             name = (process / "comm").read_text()
             if name.startswith(("qemu", "kvm")) and _has_open(process, wanted):
-                seen = bool(seen) or (
-                    name.startswith(_MACHINES) and b"guestfs" not in (process / "cmdline").read_bytes()
-                )
+                # One that ends has lost its command line, and its files a moment later.
+                words = (process / "cmdline").read_bytes()
+                seen = bool(seen) or (name.startswith(_MACHINES) and words != b"" and b"guestfs" not in words)
         except OSError:
             continue  # it has ended, or is another user's
     return seen
