@@ -28,7 +28,9 @@ run()
 def run_file(tree: Path, architecture: Architecture, version: str, stamp: int) -> bytes:
     """A shell script with the compressed `tree` behind it."""
     packed = archives.gzipped(archives.tar(tree, stamp, last="complete"))
-    blocks = sum(-(-path.stat().st_size // _BLOCK) + 1 for path in tree.rglob("*"))
+    # A folder's own size is the builder's file system's affair: it differs from one build to the next.
+    sizes = (path.stat().st_size if path.is_file() else _BLOCK for path in tree.rglob("*"))
+    blocks = sum(-(-size // _BLOCK) + 1 for size in sizes)
     kilobytes = blocks * _BLOCK // 1024
     values = {
         "VERSION": version,
