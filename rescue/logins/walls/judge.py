@@ -314,17 +314,20 @@ def _capabilities(judge: _Judge) -> None:
     if not lines:
         return
     gone = [each for each in NEEDED_CAPABILITIES if each not in left]
+    ports = [port for port in judge.facts.listening_ports if port < LOW_PORT]
+    # One repair for all that is missing: else it would only lead to the next fault.
+    wanted = [*NEEDED_CAPABILITIES, "chown", *(["net_bind_service"] if ports and not _by_socket(judge) else [])]
+    added = " ".join(f"CAP_{each.upper()}" for each in wanted if each not in left)
     step, symptom, user, why = Step.ACCEPT, Symptom.CLOSED, EVERYBODY, "without which sshd can't change users"
     if not gone and "chown" not in left and judge.account is not None and judge.account.uid != 0:
         gone, step, user = ["chown"], Step.SESSION, judge.account.name
         why = f"without which {judge.account.name} gets no terminal"
-    ports = [port for port in judge.facts.listening_ports if port < LOW_PORT]
-    if not gone and "net_bind_service" not in left and ports and not _by_socket(judge):
+    if not gone and "net_bind_service" not in left and "net_bind_service" in wanted:
         gone, step, symptom = ["net_bind_service"], Step.SERVICE, Symptom.REFUSED
         why = f"without which sshd can't listen on port {ports[0]}"
     if gone:
         names = " ".join(f"CAP_{each.upper()}" for each in gone)
-        line = f"{key}={names}"
+        line = f"{key}={added}"
         place = lines[-1]
         repair = Repair(f"add {line} after {place}", Safety.SAFE, partial(insert_after, location=place, text=line))
         judge.add(key, place, step, symptom, f"takes {names} away, {why}", repair, user=user)
@@ -363,8 +366,8 @@ def _calls(judge: _Judge) -> None:
     names = sorted(missing)
     shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
     place = found.lines[-1]
-    if len(names) <= MOST_ADDED and (found.surely or not found.allows or "@system-service" in _text(judge, key)):
-        line = f"{key}={' '.join(names)}"
+    if found.add:
+        line = f"{key}={' '.join(found.add)}"
         repair = Repair(f"add {line} after {place}", Safety.SAFE, partial(insert_after, location=place, text=line))
     else:
         edit = partial(_without_all, locations=found.lines)
@@ -372,13 +375,6 @@ def _calls(judge: _Judge) -> None:
         repair = Repair(f"comment out {key}= ({place})", Safety.UNSAFE, edit, weakens=weakens)
     user = judge.account.name if alone and judge.account is not None else EVERYBODY
     judge.add(key, place, step, symptom, f"forbids system calls that logins need: {shown}", repair, user=user)
-
-
-MOST_ADDED = 12
-
-
-def _text(judge: _Judge, key: str) -> str:
-    return " ".join(each.text for each in judge.unit.values("Service", key))
 
 
 def _without_all(tree: Tree, locations: tuple[Location, ...]) -> Tree:
@@ -435,6 +431,8 @@ LIMITS: dict[str, tuple[int, int]] = {
 PROCESSES = (3, 64)
 OF_SERVICE = ("LimitFSIZE", "LimitAS", "LimitDATA", "LimitCPU", "MemoryMax", "MemoryHigh")
 """With too little of these sshd does not even start."""
+NOTHING_STARTS = {"LimitNOFILE": 4, "LimitSTACK": 16 << 10}
+"""Of these sshd starts with a little more, and only its children fail."""
 HIGHEST_FILES = 1 << 20
 
 
@@ -449,7 +447,8 @@ def _limits(judge: _Judge) -> None:
             if text != "infinity":
                 judge.open.add(key)
         elif number <= stops:
-            step, symptom = (Step.SERVICE, Symptom.REFUSED) if key in OF_SERVICE else (Step.ACCEPT, Symptom.CLOSED)
+            at_start = key in OF_SERVICE or number <= NOTHING_STARTS.get(key, -1)
+            step, symptom = (Step.SERVICE, Symptom.REFUSED) if at_start else (Step.ACCEPT, Symptom.CLOSED)
             judge.add(key, last[0].location, step, symptom, "is too little for a login")
         elif number < enough or (key == "LimitNOFILE" and number > HIGHEST_FILES):
             judge.open.add(key)

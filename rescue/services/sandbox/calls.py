@@ -88,19 +88,29 @@ NOTHING = frozenset(
 )
 """Groups in which a login needs nothing."""
 
-ENOUGH = ("@system-service", "@mount")
-"""Allowed together, they are enough for a login."""
+SERVICE_CALLS, OF_MOUNT = "@system-service", ("@mount", "chroot")
+"""The first allowed together with one of the others is enough for a login."""
+
+GIVEN_BACK: dict[str, tuple[str, ...]] = {
+    "@mount": ("chroot",),
+    "@resources": ("setpriority",),
+    "@privileged": ("@chown", "@setuid", "chroot", "setfsgid", "setfsuid"),
+}
+"""What of a group is enough for a login; of others only the whole: releases differ in the calls that they make."""
 
 EVERYTHING = "@known"
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What is left by all lines. missing: needed calls that are not; surely: nothing else can be missing either."""
+    """What is left by all lines. missing: needed calls that are not; surely: nothing else can be missing either.
+
+    add: the names that, allowed on a further line, give a login all that it needs; () if none surely do.
+    """
 
     missing: frozenset[str] = frozenset()
     surely: bool = True
-    allows: bool = False
+    add: tuple[str, ...] = ()
     lines: tuple[Location, ...] = field(default=())
 
 
@@ -109,8 +119,8 @@ def filtered(unit: Unit) -> Filter:
     allowed: bool | None = None
     named: set[str] = set()
     unknown: set[str] = set()
-    seen: list[str] = []
-    narrowed = False
+    granted: list[str] = []
+    taken: list[str] = []
     lines: list[Location] = []
     for value in unit.values("Service", "SystemCallFilter"):
         inverted = value.text.startswith("~")
@@ -121,27 +131,46 @@ def filtered(unit: Unit) -> Filter:
         lines.append(value.location)
         for word in words(value.text.removeprefix("~")):
             name = word.partition(":")[0]
-            calls = GROUPS.get(name, NEEDED if name == EVERYTHING else frozenset({name}) if name[:1] != "@" else None)
-            if name in NOTHING:
-                calls = frozenset()
+            calls = _calls(name)
             if calls is None:
                 unknown.add(name)
                 continue
             # A later line of the other kind takes names off the list.
-            if allowed is not inverted:
-                named |= calls
-                seen.append(name)
+            named = named | calls if allowed is not inverted else named - calls
+            (taken if inverted else granted).append(name)
+            if inverted:
+                granted = [each for each in granted if each != name and not (_calls(each) or frozenset()) <= calls]
             else:
-                named -= calls
-                narrowed = narrowed or bool(calls)
+                taken = [each for each in taken if each != name and not _given_back(each, granted)]
     if allowed is None:
         return Filter()
-    missing = NEEDED - named if allowed else NEEDED & named
-    surely = not unknown
-    if allowed:
-        # What was taken off again may be more than is known to be needed.
-        surely = surely and not narrowed and (all(each in seen for each in ENOUGH) or EVERYTHING in seen)
-    else:
-        # A single call that is not known to be needed may be needed elsewhere.
-        surely = surely and all(each in NOTHING or each in NEEDED for each in seen)
-    return Filter(frozenset(missing), surely, allowed, tuple(lines))
+    missing = frozenset(NEEDED - named if allowed else NEEDED & named)
+    begun = not allowed or EVERYTHING in granted or SERVICE_CALLS in granted
+    complete = not allowed or EVERYTHING in granted or (begun and any(each in granted for each in OF_MOUNT))
+    # A single call that is not known to be needed may be needed elsewhere.
+    surely = not unknown and complete and all(each in NOTHING or each in NEEDED for each in taken)
+    return Filter(missing, surely, _to_add(missing, taken) if begun and not unknown else (), tuple(lines))
+
+
+def _calls(name: str) -> frozenset[str] | None:
+    """The needed calls of a name; None for a group that nobody knows."""
+    if name == EVERYTHING:
+        return NEEDED
+    if name in NOTHING:
+        return frozenset()
+    return GROUPS.get(name, None if name.startswith("@") else frozenset({name}))
+
+
+def _given_back(name: str, granted: list[str]) -> bool:
+    return all(each in granted for each in GIVEN_BACK.get(name, (name,)))
+
+
+def _to_add(missing: frozenset[str], taken: list[str]) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    left = set(missing)
+    for name in taken:
+        calls = _calls(name) or frozenset()
+        if calls & missing:
+            found.update(dict.fromkeys(GIVEN_BACK.get(name, (name,))))
+            left -= calls
+    return tuple(dict.fromkeys((*found, *sorted(left))))
