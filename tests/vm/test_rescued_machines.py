@@ -41,6 +41,17 @@ def sample() -> tuple[Scenario, ...]:
     return tuple(sorted(chosen, key=lambda each: (each.image, each.id)))
 
 
+NOBODY_IN = """
+tries=0
+while find /proc -maxdepth 1 -name '[0-9]*' -uid 1000 | grep -q .; do
+    [ $tries -lt 150 ]
+    tries=$((tries + 1))
+    sleep 0.2
+done
+"""
+"""Waits until alice's last session has ended (her systemd stays for ten seconds): usermod refuses before."""
+
+
 @pytest.mark.parametrize("scenario", sample(), ids=lambda each: each.id)
 def test_a_locked_out_person_gets_into_a_real_server_again(
     scenario: Scenario, lab_image: LoadImage, place: Path
@@ -50,6 +61,8 @@ def test_a_locked_out_person_gets_into_a_real_server_again(
     with Machine(image, disk, whole=scenario.whole) as machine:
         healthy(machine, scenario)
         machine.wait_for_login(scenario.user)
+        gone = machine.console(NOBODY_IN)
+        assert gone.status == 0, gone
         done = machine.console(scenario.break_script)
         assert done.status == 0, done
         machine.power_off()
